@@ -1,0 +1,12 @@
+//! The only way to change a server: plan, confirmation, job, receipt, audit.
+//!
+//! In: what the administrator chose, and the facts it was chosen on. Out: changes on the server, each with a receipt
+//! and a line in the audit log. No function of `server` that changes something can be called without the token that is
+//! made here from a confirmed plan.
+
+pub mod plan;
+pub mod receipt;
+pub mod token;
+
+pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
+pub use receipt::{Failure, Outcome, Receipt};

@@ -1,0 +1,179 @@
+//! What a change will do, before it does it; and the one gate between showing and doing.
+//!
+//! In: facts, chosen by the caller. Out: a [`Plan`] to show, a [`Confirmed`] plan to run, or the reason why not.
+//! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
+
+use super::token::Token;
+use crate::domain::{Signature, StorePath};
+use serde::Serialize;
+use thiserror::Error;
+
+/// What a confirmed plan does on the server. Each kind is built by its own module of this room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Add signatures to paths.
+    Sign {
+        /// In the order of signing: references before what refers to them.
+        paths: Vec<StorePath>,
+        /// What signs.
+        with: KeySource,
+    },
+}
+
+/// Where the secret that signs is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file on the server, read there by Nix and never by us.
+    Server {
+        /// Path on the server.
+        file: String,
+        /// Name of the key in it, read from its public half.
+        name: String,
+    },
+    /// A file on this machine; the secret stays here, the signatures travel.
+    Local {
+        /// Path here.
+        file: std::path::PathBuf,
+        /// Name of the key in it.
+        name: String,
+    },
+    /// An Ed25519 key that ssh-agent holds.
+    Agent {
+        /// `SHA256:…` of the public key.
+        fingerprint: String,
+        /// The name under which its signatures are stored.
+        name: String,
+    },
+}
+
+/// One thing that a plan touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Full store path.
+    pub path: StorePath,
+    /// NAR size in bytes, for the list that is shown.
+    #[serde(skip)]
+    pub nar_size: u64,
+}
+
+/// How sure the administrator must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Danger {
+    /// Adds something; a key press confirms.
+    Adds,
+    /// Takes something away that does not come back; a typed word confirms.
+    Destroys {
+        /// The word.
+        word: &'static str,
+    },
+}
+
+/// What a change will do. Nothing in it can be run until it is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The stable word for this kind of change, such as `sign`.
+    pub change: &'static str,
+    /// The server's name as the user calls it.
+    pub server: String,
+    /// One line: what, how much, with what.
+    pub summary: String,
+    /// Everything it touches, in order.
+    pub items: Vec<Item>,
+    /// The equivalent commands on the server.
+    pub commands: Vec<String>,
+    /// What the administrator should know first.
+    pub warnings: Vec<String>,
+    /// Labelled lines for the dialog (`on`, `with`, `what`, `not`, `effect`), in order.
+    #[serde(skip)]
+    pub lines: Vec<(&'static str, String)>,
+    /// How it has to be confirmed.
+    #[serde(skip)]
+    pub danger: Danger,
+    /// What will be done.
+    #[serde(skip)]
+    pub deed: Deed,
+    /// Why, in the administrator's words, for the audit log.
+    #[serde(skip)]
+    pub reason: Option<String>,
+}
+
+/// What may be done at all in this run of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Set by `--read-only` or the configuration.
+    pub read_only: bool,
+}
+
+/// How a plan was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// `--yes` on the command line.
+    Flag,
+    /// The confirming key of the dialog, or a typed yes at the prompt.
+    Key,
+    /// The typed word of a destructive plan.
+    Word(String),
+}
+
+/// Why a plan is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Read-only.
+    #[error(
+        "storekeeper is read-only here; start it without --read-only (or set read_only = false for this server) to make changes"
+    )]
+    ReadOnly,
+    /// Nothing to do.
+    #[error("there is nothing to do; every path that was asked for is done already")]
+    Nothing,
+    /// The word was not typed.
+    #[error("the plan is confirmed by typing {0:?}; nothing was changed")]
+    Word(&'static str),
+}
+
+/// A plan that may run, once.
+#[derive(Debug)]
+pub struct Confirmed {
+    plan: Plan,
+}
+
+impl Plan {
+    /// The gate. Everything that changes a server has come through here.
+    pub fn confirm(self, answer: &Answer, policy: Policy) -> Result<Confirmed, Refusal> {
+        if policy.read_only {
+            return Err(Refusal::ReadOnly);
+        }
+        if self.items.is_empty() {
+            return Err(Refusal::Nothing);
+        }
+        if let Danger::Destroys { word } = self.danger {
+            match answer {
+                Answer::Flag => {}
+                Answer::Word(typed) if typed == word => {}
+                Answer::Key | Answer::Word(_) => return Err(Refusal::Word(word)),
+            }
+        }
+        Ok(Confirmed { plan: self })
+    }
+}
+
+impl Confirmed {
+    /// The plan as it was shown.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Takes the plan apart for the job that runs it.
+    pub(super) fn into_parts(self) -> (Plan, Token) {
+        (self.plan, Token::new())
+    }
+}
+
+/// Signatures that were made for one path, ready to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedPath {
+    /// The path.
+    pub path: StorePath,
+    /// What to add to it.
+    pub signature: Signature,
+}

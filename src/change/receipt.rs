@@ -1,0 +1,60 @@
+//! What a change has done, as it is shown, printed and kept.
+//!
+//! In: the end of a job. Out: [`Receipt`], whose JSON form is part of the output contract.
+
+use crate::domain::When;
+use serde::Serialize;
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All of the plan.
+    Done,
+    /// Some of it; the rest is listed.
+    Partial,
+    /// None of it.
+    Failed,
+    /// Stopped on request; what was done before stays done.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The stable word, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One thing that was not done, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What it is, such as a full store path.
+    pub item: String,
+    /// Cause and next step, one sentence.
+    pub message: String,
+}
+
+/// The record of a change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Receipt {
+    /// Eight hexadecimal digits, unique within an audit log in practice.
+    pub id: String,
+    /// `SERVER_USER via LOCAL_USER@LOCAL_HOST`.
+    pub by: String,
+    /// When it ended.
+    pub at: When,
+    /// How it ended.
+    pub result: Outcome,
+    /// How many items were done.
+    pub done: usize,
+    /// What was not done; with a cut link, each item whose state could not be confirmed says so.
+    pub failed: Vec<Failure>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}

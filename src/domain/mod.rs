@@ -1,0 +1,22 @@
+//! The field's words, parsed once: store paths, path infos, signatures, keys, trust, sizes and times.
+//!
+//! In: bytes and text from servers, files and arguments. Out: values that are valid by construction,
+//! which every other room passes on without looking at them again. No input or output happens here.
+
+pub mod bytes;
+pub mod content_address;
+pub mod nix32;
+pub mod path_info;
+pub mod signature;
+pub mod store_path;
+pub mod text;
+pub mod trust;
+pub mod when;
+
+pub use bytes::Bytes;
+pub use content_address::ContentAddress;
+pub use path_info::{NarHash, PathInfo};
+pub use signature::{KeyName, PublicKey, Signature, SigningKey};
+pub use store_path::StorePath;
+pub use trust::{Assessment, KeyRing, Role, TrustClass, Verdict};
+pub use when::{Age, When};

@@ -1,0 +1,3 @@
+//! Pure verdicts: facts in, verdict out. Nothing here reads a clock, a file or a socket.
+
+pub mod trust;

@@ -1,0 +1,11 @@
+//! storekeeper: a terminal admin console for private Nix binary caches that are served over SSH.
+//!
+//! The floor plan, from the outside in and back out again (`docs/ARCHITECTURE.md` says why):
+//!
+//! - in: `link -> wire -> server -> inventory and facts -> judge -> console model or cli -> screen`
+//! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
+
+pub mod change;
+pub mod domain;
+pub mod judge;
+pub mod server;

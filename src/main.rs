@@ -1,0 +1,2 @@
+//! storekeeper
+fn main() {}
