@@ -43,7 +43,7 @@ impl Painter {
                 (&blank, true)
             }
         };
-        let changes = last.diff(&next);
+        let changes = changes(last, &next);
         if whole || !changes.is_empty() {
             out.push_str(BEGIN);
             if whole {
@@ -64,6 +64,34 @@ impl Painter {
         self.shown = Some(next);
         out
     }
+}
+
+/// The cells to write. Where a wide character goes, its second column is written too: terminals do not agree about
+/// what is left there.
+fn changes<'next>(last: &Buffer, next: &'next Buffer) -> Vec<(u16, u16, &'next Cell)> {
+    let mut changes = Vec::new();
+    let columns = usize::from(next.area.width).max(1);
+    let rows = last
+        .content
+        .chunks(columns)
+        .zip(next.content.chunks(columns));
+    for (y, (last, next)) in rows.enumerate() {
+        // Columns before this one are to be written whatever they show.
+        let mut stale = 0;
+        let mut x = 0;
+        while let (Some(old), Some(new)) = (last.get(x), next.get(x)) {
+            let width = new.symbol().width().max(1);
+            if x < stale || look(old) != look(new) || old.symbol() != new.symbol() {
+                changes.push((x as u16, y as u16, new));
+                let shadow = (x..x + width)
+                    .filter_map(|x| last.get(x).map(|old| x + old.symbol().width()))
+                    .max();
+                stale = stale.max(shadow.unwrap_or(0));
+            }
+            x += width;
+        }
+    }
+    changes
 }
 
 /// The state of the terminal while a frame is written.
@@ -207,6 +235,7 @@ mod tests {
         let cells = (0..4).flat_map(|y| (0..20).map(move |x| (y, x)));
         cells
             .filter_map(|(y, x)| screen.cell(y, x))
+            .filter(|cell| !cell.is_wide_continuation())
             .map(|cell| match cell.contents() {
                 "" | " " => format!("{:?} {}", cell.bgcolor(), cell.inverse()),
                 text => format!(
