@@ -172,12 +172,13 @@ impl Builder {
     }
 
     /// Enters that the server could not say anything about a listed path, with its words.
-    pub fn unreadable(&mut self, path: &StorePath, problem: String) {
+    pub fn unreadable(&mut self, path: &StorePath, mut problem: String) {
         let row = self.row_of(path);
         let end = (0..=problem.len().min(LONGEST_PROBLEM))
             .rev()
             .find(|end| problem.is_char_boundary(*end));
-        self.clear(row, State::Unreadable, &problem[..end.unwrap_or(0)]);
+        problem.truncate(end.unwrap_or(0));
+        self.clear(row, State::Unreadable, &problem);
     }
 
     /// Enters that a path is valid no more.

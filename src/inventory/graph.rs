@@ -148,17 +148,14 @@ impl<'a> PostOrder<'a> {
         }
         self.stack.push((start, 0));
         while let Some((row, next)) = self.stack.last_mut() {
-            match references(self.columns, *row).get(*next) {
-                Some(reference) => {
-                    *next += 1;
-                    if self.seen.insert(*reference) {
-                        self.stack.push((*reference, 0));
-                    }
-                }
-                None => {
-                    found(*row);
-                    self.stack.pop();
-                }
+            let Some(reference) = references(self.columns, *row).get(*next) else {
+                found(*row);
+                self.stack.pop();
+                continue;
+            };
+            *next += 1;
+            if self.seen.insert(*reference) {
+                self.stack.push((*reference, 0));
             }
         }
     }

@@ -36,5 +36,5 @@ pub type Row = u32;
 
 /// Whether a base name is a derivation's.
 fn is_derivation(base: &str) -> bool {
-    base.ends_with(".drv")
+    base.strip_suffix(".drv").is_some()
 }

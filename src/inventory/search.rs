@@ -91,7 +91,7 @@ pub fn view(
         Derivations::Hidden => inventory.counts().derivations,
         _ => 0,
     };
-    let rows = arrange(inventory, found, query.ranks(), sort, cancel)?;
+    let rows = arrange(inventory, &found, query.ranks(), sort, cancel)?;
     Some(View { rows, hidden_drv })
 }
 
@@ -215,7 +215,7 @@ fn contains(name: &str, text: &str) -> bool {
 /// Puts rows in order.
 fn arrange(
     inventory: &Inventory,
-    found: Vec<(Row, i64)>,
+    found: &[(Row, i64)],
     ranked: bool,
     sort: Sort,
     cancel: &AtomicBool,
@@ -232,7 +232,7 @@ fn arrange(
     let keys = if by_name {
         vec![0; found.len()]
     } else {
-        keys(inventory, &found, sort, cancel)?
+        keys(inventory, found, sort, cancel)?
     };
     let items: Vec<(u64, u32, Row)> = found
         .iter()
