@@ -8,5 +8,6 @@
 pub mod change;
 pub mod console;
 pub mod domain;
+pub mod inventory;
 pub mod judge;
 pub mod server;
