@@ -329,7 +329,11 @@ mod tests {
                 assert_ne!(action.title, other.title);
             }
             assert!(action.doc.ends_with('.'), "{}", action.id);
-            assert!(!action.scopes.is_empty() && !action.keys.is_empty(), "{}", action.id);
+            assert!(
+                !action.scopes.is_empty() && !action.keys.is_empty(),
+                "{}",
+                action.id
+            );
         }
     }
 

@@ -45,8 +45,15 @@ pub fn document(keymap: &Keymap) -> String {
          While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",
     );
     for scope in Scope::ALL {
-        let _ = write!(out, "\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n", scope.title());
-        for action in ACTIONS.iter().filter(|action| action.scopes.contains(&scope)) {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n",
+            scope.title()
+        );
+        for action in ACTIONS
+            .iter()
+            .filter(|action| action.scopes.contains(&scope))
+        {
             let keys: Vec<String> = keymap
                 .keys(action.act)
                 .iter()

@@ -62,10 +62,12 @@ impl Job {
     pub fn word(&self) -> String {
         match &self.state {
             State::Running { .. } if self.cancelling => "cancelling".to_owned(),
-            State::Running { done, total, .. } => match (*done as u64 * 100).checked_div(*total as u64) {
-                Some(percent) => format!("{percent}%"),
-                None => "running".to_owned(),
-            },
+            State::Running { done, total, .. } => {
+                match (*done as u64 * 100).checked_div(*total as u64) {
+                    Some(percent) => format!("{percent}%"),
+                    None => "running".to_owned(),
+                }
+            }
             State::Ended(receipt) => receipt.result.word().to_owned(),
         }
     }
@@ -88,7 +90,9 @@ pub fn receipt_lines(title: &str, receipt: &Receipt) -> Vec<String> {
     if receipt.result != Outcome::Done {
         lines.push(String::new());
         lines.push(match receipt.result {
-            Outcome::Cancelled => "Stopped on request; what was done stays done. Sign again to go on.".to_owned(),
+            Outcome::Cancelled => {
+                "Stopped on request; what was done stays done. Sign again to go on.".to_owned()
+            }
             _ => "Sign again to go on with what was not done:".to_owned(),
         });
     }

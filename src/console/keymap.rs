@@ -12,7 +12,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeymapError {
     /// No such action.
-    #[error("[keys] names an unknown action {id:?}; the nearest is {nearest:?}, docs/keys.md lists all")]
+    #[error(
+        "[keys] names an unknown action {id:?}; the nearest is {nearest:?}, docs/keys.md lists all"
+    )]
     Unknown {
         /// As written.
         id: String,
@@ -28,7 +30,9 @@ pub enum KeymapError {
         what: String,
     },
     /// One key, two actions.
-    #[error("[keys] gives {key} to both {first} and {second} ({scope}); choose another key for one of them")]
+    #[error(
+        "[keys] gives {key} to both {first} and {second} ({scope}); choose another key for one of them"
+    )]
     Collision {
         /// The key.
         key: String,
@@ -167,7 +171,10 @@ mod tests {
         let key = |text: &str| text.parse::<Key>().unwrap();
         assert_eq!(map.resolve(Scope::Store, key("/")), Some(Act::Search));
         assert_eq!(map.resolve(Scope::Sign, key("/")), None);
-        assert_eq!(map.resolve(Scope::Sign, key("enter")), Some(Act::ConfirmSign));
+        assert_eq!(
+            map.resolve(Scope::Sign, key("enter")),
+            Some(Act::ConfirmSign)
+        );
         assert_eq!(map.names(Act::Down), "j down");
     }
 
@@ -204,7 +211,11 @@ mod tests {
             ("q", Act::Quit),
             (":", Act::Palette),
         ] {
-            assert_eq!(map.resolve(Scope::Store, key.parse().unwrap()), Some(act), "{key}");
+            assert_eq!(
+                map.resolve(Scope::Store, key.parse().unwrap()),
+                Some(act),
+                "{key}"
+            );
         }
     }
 
@@ -222,9 +233,16 @@ mod tests {
         assert!(error.to_string().contains("\"store.search\""), "{error}");
         let error = Keymap::new(&remap(&[("store.search", &["hyper-f"])])).unwrap_err();
         assert!(error.to_string().contains("store.search"), "{error}");
-        let error = Keymap::new(&remap(&[("store.search", &["s"])])).unwrap_err().to_string();
-        assert!(error.contains("sign.open") && error.contains("store.search"), "{error}");
-        let error = Keymap::new(&remap(&[("app.quit", &[])])).unwrap_err().to_string();
+        let error = Keymap::new(&remap(&[("store.search", &["s"])]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("sign.open") && error.contains("store.search"),
+            "{error}"
+        );
+        let error = Keymap::new(&remap(&[("app.quit", &[])]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("app.quit"), "{error}");
     }
 

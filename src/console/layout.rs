@@ -56,7 +56,14 @@ pub struct Lists {
 /// Cuts the body of a screen with a list; `pane` says whether it shows details of the current row.
 pub fn lists(size: (u16, u16), pane: bool) -> Lists {
     let body = areas(size).body;
-    let row = |y: u16, width: u16| Rect::new(body.x, body.y + y.min(body.height), width, u16::from(y < body.height));
+    let row = |y: u16, width: u16| {
+        Rect::new(
+            body.x,
+            body.y + y.min(body.height),
+            width,
+            u16::from(y < body.height),
+        )
+    };
     let rest = body.height.saturating_sub(2);
     if pane && size.0 >= WIDE {
         let beside = (body.width * 2 / 5).min(72);
@@ -66,7 +73,12 @@ pub fn lists(size: (u16, u16), pane: bool) -> Lists {
             head: row(1, width),
             list: Rect::new(body.x, body.y + 2, width, rest),
             rule: None,
-            pane: Some(Rect::new(body.x + width + 1, body.y + 1, beside, body.height - 1)),
+            pane: Some(Rect::new(
+                body.x + width + 1,
+                body.y + 1,
+                beside,
+                body.height.saturating_sub(1),
+            )),
         };
     }
     let below = if pane && size.1 >= PANE_FROM { PANE } else { 0 };

@@ -179,6 +179,8 @@ pub enum UnsignedLine {
 pub struct Unsigned {
     /// Groups, as last worked out.
     pub groups: Arc<[Group]>,
+    /// When the newest and the oldest group were added.
+    pub ages: Option<(When, When)>,
     /// Key name, paths with a valid signature by it, paths with a bad one.
     pub coverage: Vec<(String, usize, usize)>,
     /// The groups whose paths are shown, by their top.
@@ -350,7 +352,70 @@ pub struct Model {
     pub quit: bool,
 }
 
+/// What a model is made of before anything has come in.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The time.
+    pub now: When,
+    /// The themes to choose from, at least one.
+    pub themes: Vec<Theme>,
+    /// The one to begin with.
+    pub theme: usize,
+    /// What the terminal may be sent.
+    pub abilities: Abilities,
+    /// The keys.
+    pub keymap: Keymap,
+    /// What may be done at all.
+    pub policy: Policy,
+    /// The server's name.
+    pub server: String,
+    /// `user@host`.
+    pub place: String,
+    /// All servers of the configuration.
+    pub servers: Vec<String>,
+    /// Keys here and in an agent that can sign.
+    pub sources: Vec<Source>,
+    /// Free space in percent below which the disk is a warning, and critical.
+    pub thresholds: (f64, f64),
+}
+
 impl Model {
+    /// The model of a console that has not connected yet.
+    pub fn new(beginning: Beginning) -> Self {
+        Self {
+            size: beginning.size,
+            now: beginning.now,
+            themes: beginning.themes,
+            theme: beginning.theme,
+            abilities: beginning.abilities,
+            keymap: beginning.keymap,
+            policy: beginning.policy,
+            server: beginning.server,
+            place: beginning.place,
+            servers: beginning.servers,
+            sources: beginning.sources,
+            thresholds: beginning.thresholds,
+            link: Link::Connecting,
+            facts: None,
+            data: Data::default(),
+            screen: Screen::Overview,
+            overview: List::default(),
+            store: Store::default(),
+            unsigned: Unsigned::default(),
+            activity: Activity::default(),
+            pages: Vec::new(),
+            marks: Marks::default(),
+            layers: Vec::new(),
+            toast: None,
+            jobs: Vec::new(),
+            history: Vec::new(),
+            sequence: 0,
+            quit: false,
+        }
+    }
+
     /// The theme in use.
     pub fn theme(&self) -> &Theme {
         &self.themes[self.theme]
@@ -451,7 +516,8 @@ impl Model {
 
     /// Whether something on the screen counts seconds, so that it has to be drawn anew by itself.
     pub fn counts_seconds(&self) -> bool {
-        self.jobs.iter().any(Job::is_running) || matches!(self.link, Link::Down { again: Some(_), .. })
+        self.jobs.iter().any(Job::is_running)
+            || matches!(self.link, Link::Down { again: Some(_), .. })
     }
 
     /// A fresh number for a request.

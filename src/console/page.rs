@@ -113,16 +113,24 @@ impl Page {
             } else {
                 "uploaded or substituted"
             };
-            lines.push(Line::Info("added", format!("{at}  {} ago, {how}", at.age(now))));
+            lines.push(Line::Info(
+                "added",
+                format!("{at}  {} ago, {how}", at.age(now)),
+            ));
         }
-        lines.push(Line::Info("last used", text::age(inventory.last_used(row), now)));
+        lines.push(Line::Info(
+            "last used",
+            text::age(inventory.last_used(row), now),
+        ));
         let deriver = inventory.deriver(row);
         lines.push(Line::Info(
             "deriver",
             deriver.map_or_else(
                 || "not known".to_owned(),
                 |path| {
-                    let here = inventory.find(&path).is_some_and(|row| inventory.state(row).is_present());
+                    let here = inventory
+                        .find(&path)
+                        .is_some_and(|row| inventory.state(row).is_present());
                     format!("{path}{}", if here { "" } else { "  (not here)" })
                 },
             ),
@@ -145,7 +153,12 @@ impl Page {
     }
 
     /// The lines in a range.
-    pub fn lines(&self, inventory: &Inventory, now: When, range: std::ops::Range<usize>) -> Vec<Line> {
+    pub fn lines(
+        &self,
+        inventory: &Inventory,
+        now: When,
+        range: std::ops::Range<usize>,
+    ) -> Vec<Line> {
         let top = self.top(inventory, now);
         range
             .filter_map(|index| self.line_below(inventory, &top, index))
@@ -158,8 +171,16 @@ impl Page {
         }
         let mut index = index - top.len();
         for (part, rows, open) in [
-            (Part::References, inventory.references(self.row), self.references),
-            (Part::Referrers, inventory.referrers(self.row), self.referrers),
+            (
+                Part::References,
+                inventory.references(self.row),
+                self.references,
+            ),
+            (
+                Part::Referrers,
+                inventory.referrers(self.row),
+                self.referrers,
+            ),
         ] {
             if index == 0 {
                 return Some(Line::Head(part, rows.len(), open));
@@ -177,7 +198,9 @@ impl Page {
             }
         }
         if index == 0 {
-            let paths = inventory.closure_size_known(self.row).map_or(0, |(paths, _)| paths);
+            let paths = inventory
+                .closure_size_known(self.row)
+                .map_or(0, |(paths, _)| paths);
             return Some(Line::Head(Part::Closure, paths, self.closure));
         }
         if !self.closure {
@@ -234,7 +257,9 @@ impl Page {
                 }
                 true
             }
-            Some(Line::Path { open: Some(open), .. }) if open != wanted => self.fold_node(inventory, wanted),
+            Some(Line::Path {
+                open: Some(open), ..
+            }) if open != wanted => self.fold_node(inventory, wanted),
             _ => false,
         }
     }
@@ -243,7 +268,10 @@ impl Page {
     fn node(&self, inventory: &Inventory) -> Option<usize> {
         let shown = self.tree.len();
         let first = self.len(inventory).checked_sub(shown)?;
-        self.list.cursor.checked_sub(first).filter(|at| self.closure && *at < shown)
+        self.list
+            .cursor
+            .checked_sub(first)
+            .filter(|at| self.closure && *at < shown)
     }
 
     fn fold_node(&mut self, inventory: &Inventory, wanted: bool) -> bool {
@@ -308,7 +336,9 @@ pub const fn meaning(class: TrustClass) -> &'static str {
         TrustClass::Unsigned => "refused: it has no signature",
         TrustClass::Retired => "accepted: signed by an older key of this cache",
         TrustClass::Upstream => "accepted: signed by another trusted key",
-        TrustClass::ContentAddressed => "accepted: its content is its address, it needs no signature",
+        TrustClass::ContentAddressed => {
+            "accepted: its content is its address, it needs no signature"
+        }
         TrustClass::Ours => "accepted: signed by this cache's key",
     }
 }

@@ -12,7 +12,10 @@ use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
 pub const COMMANDS: [(&str, &str); 4] = [
-    ("filter", "filter QUERY, such as unsigned older:30d size:>1G"),
+    (
+        "filter",
+        "filter QUERY, such as unsigned older:30d size:>1G",
+    ),
     ("sort", "sort name | size | closure | added | used | trust"),
     ("theme", "theme NAME"),
     ("server", "server NAME"),
@@ -79,10 +82,13 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
     match (word, argument) {
         ("filter", _) => return Chosen::Command(Command::Filter(argument.to_owned())),
         ("sort", column) if !column.is_empty() => {
-            return COLUMNS.iter().find(|(_, name)| *name == column).map_or_else(
-                || Chosen::Nothing(format!("there is no column {column:?}; {}", COMMANDS[1].1)),
-                |(key, _)| Chosen::Command(Command::Sort(*key)),
-            );
+            return COLUMNS
+                .iter()
+                .find(|(_, name)| *name == column)
+                .map_or_else(
+                    || Chosen::Nothing(format!("there is no column {column:?}; {}", COMMANDS[1].1)),
+                    |(key, _)| Chosen::Command(Command::Sort(*key)),
+                );
         }
         ("theme", name) if !name.is_empty() => {
             return Chosen::Command(Command::Theme(name.to_owned()));

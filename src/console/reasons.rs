@@ -14,17 +14,17 @@ fn no(reason: &'static str) -> Reason {
 
 /// Nothing in the way.
 #[allow(clippy::unnecessary_wraps, reason = "has the type of the others")]
-pub fn always(_: &Model) -> Reason {
+pub(super) fn always(_: &Model) -> Reason {
     Ok(())
 }
 
 /// Comes with a later version.
-pub fn not_yet_built(_: &Model) -> Reason {
+pub(super) fn not_yet_built(_: &Model) -> Reason {
     no("not yet built")
 }
 
 /// What every change needs: permission and a connection.
-pub fn can_change(model: &Model) -> Reason {
+pub(super) fn can_change(model: &Model) -> Reason {
     if model.policy.read_only {
         return Err(Cow::Owned(Refusal::ReadOnly.to_string()));
     }
@@ -42,7 +42,7 @@ pub fn can_change(model: &Model) -> Reason {
 }
 
 /// There is something here that signing could mean.
-pub fn can_sign(model: &Model) -> Reason {
+pub(super) fn can_sign(model: &Model) -> Reason {
     can_change(model)?;
     if model.screen == Screen::Overview && model.pages.is_empty() {
         return can_sign_all(model);
@@ -54,7 +54,7 @@ pub fn can_sign(model: &Model) -> Reason {
 }
 
 /// Something is refused.
-pub fn can_sign_all(model: &Model) -> Reason {
+pub(super) fn can_sign_all(model: &Model) -> Reason {
     can_change(model)?;
     match &model.data.inventory {
         None => no("the store has not been read yet"),
@@ -66,7 +66,7 @@ pub fn can_sign_all(model: &Model) -> Reason {
 }
 
 /// The list shows rows.
-pub fn has_rows(model: &Model) -> Reason {
+pub(super) fn has_rows(model: &Model) -> Reason {
     if model.rows_shown() == 0 {
         return no("the list is empty");
     }
@@ -74,7 +74,7 @@ pub fn has_rows(model: &Model) -> Reason {
 }
 
 /// Something is marked.
-pub fn has_marks(model: &Model) -> Reason {
+pub(super) fn has_marks(model: &Model) -> Reason {
     if model.marks.count() == 0 {
         return no("nothing is marked");
     }
@@ -82,7 +82,7 @@ pub fn has_marks(model: &Model) -> Reason {
 }
 
 /// A marked path and another one under the cursor.
-pub fn two_paths(model: &Model) -> Reason {
+pub(super) fn two_paths(model: &Model) -> Reason {
     let current = model.current_row();
     let mut others = model.marks.rows().filter(|row| Some(*row) != current);
     match (current, others.next(), others.next()) {
@@ -94,7 +94,7 @@ pub fn two_paths(model: &Model) -> Reason {
 }
 
 /// The job under the cursor runs.
-pub fn job_runs(model: &Model) -> Reason {
+pub(super) fn job_runs(model: &Model) -> Reason {
     match model.current_job() {
         Some(job) if job.cancelling => no("it is being cancelled already"),
         Some(job) if job.is_running() => Ok(()),
@@ -103,7 +103,7 @@ pub fn job_runs(model: &Model) -> Reason {
 }
 
 /// There is another server to go to.
-pub fn other_servers(model: &Model) -> Reason {
+pub(super) fn other_servers(model: &Model) -> Reason {
     if model.servers.len() < 2 {
         return no("the configuration names no other server");
     }
@@ -114,7 +114,7 @@ pub fn other_servers(model: &Model) -> Reason {
 }
 
 /// The plan in the dialog can be confirmed.
-pub fn plan_ready(model: &Model) -> Reason {
+pub(super) fn plan_ready(model: &Model) -> Reason {
     let Some(Layer::Sign(dialog)) = model.layers.last() else {
         return no("there is no plan");
     };

@@ -212,7 +212,12 @@ fn mark_range(model: &mut Model) -> Vec<Effect> {
             };
             let (first, last) = (from.min(cursor), from.max(cursor));
             let groups = std::sync::Arc::clone(&model.unsigned.groups);
-            let lines: Vec<UnsignedLine> = model.unsigned.lines.get(first..=last).unwrap_or(&[]).to_vec();
+            let lines: Vec<UnsignedLine> = model
+                .unsigned
+                .lines
+                .get(first..=last)
+                .unwrap_or(&[])
+                .to_vec();
             for line in lines {
                 match line {
                     UnsignedLine::Group(group) => {

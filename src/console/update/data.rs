@@ -17,7 +17,9 @@ pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
     };
     model.link = Link::Up { round_trip };
     model.facts = Some(facts);
-    model.sources.retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
+    model
+        .sources
+        .retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
     let own = super::sign::server_sources(model);
     model.sources.splice(0..0, own);
     vec![Effect::ReadAudit, Effect::Ping]
@@ -43,7 +45,13 @@ pub(super) fn inventory(
             model.store.anchor = model.store.anchor.and_then(carry);
             model.store.range = model.store.range.and_then(carry);
             model.unsigned.anchor = model.unsigned.anchor.and_then(carry);
-            model.unsigned.open = model.unsigned.open.iter().copied().filter_map(carry).collect();
+            model.unsigned.open = model
+                .unsigned
+                .open
+                .iter()
+                .copied()
+                .filter_map(carry)
+                .collect();
             // Rows of another numbering must not be drawn, not even for a moment.
             model.store.rows = Arc::default();
             model.store.answered = false;
@@ -75,7 +83,9 @@ pub(super) fn inventory(
 /// A plan that names rows of another numbering is no plan any more.
 fn close_plans(model: &mut Model) {
     let before = model.layers.len();
-    model.layers.retain(|layer| !matches!(layer, Layer::Sign(_)));
+    model
+        .layers
+        .retain(|layer| !matches!(layer, Layer::Sign(_)));
     if model.layers.len() < before {
         model.toast = Some("the store was read anew; choose again what to sign".to_owned());
     }
@@ -117,7 +127,10 @@ pub(super) fn view(model: &mut Model, asked: u64, generation: u64, view: View) -
     store.hidden = view.hidden_drv;
     store.answered = true;
     // The cursor stays on its path. Looking for it is no key press, so that it may cost a pass over the rows.
-    match store.anchor.and_then(|row| store.rows.iter().position(|own| *own == row)) {
+    match store
+        .anchor
+        .and_then(|row| store.rows.iter().position(|own| *own == row))
+    {
         Some(at) => {
             let above = store.list.cursor - store.list.top.min(store.list.cursor);
             store.list.cursor = at;
@@ -143,6 +156,8 @@ pub(super) fn groups(
     if asked != model.unsigned.asked || generation != model.data.generation {
         return vec![];
     }
+    let ages = groups.iter().map(|group| group.registered);
+    model.unsigned.ages = ages.clone().max().zip(ages.min());
     model.unsigned.groups = groups.into();
     model.unsigned.coverage = coverage;
     model.unsigned.answered = true;
@@ -154,7 +169,12 @@ pub(super) fn groups(
             UnsignedLine::Group(group) => groups.get(*group).map(|group| group.top),
             UnsignedLine::Row(group, row) => groups.get(*group)?.rows.get(*row).copied(),
         };
-        if let Some(at) = model.unsigned.lines.iter().position(|line| row(line) == Some(anchor)) {
+        if let Some(at) = model
+            .unsigned
+            .lines
+            .iter()
+            .position(|line| row(line) == Some(anchor))
+        {
             model.unsigned.list.cursor = at;
         }
     }
@@ -169,7 +189,9 @@ pub(super) fn unsigned_lines(model: &mut Model) {
         unsigned.lines.push(UnsignedLine::Group(at));
         if unsigned.open.contains(&group.top) {
             let rows = 0..group.rows.len();
-            unsigned.lines.extend(rows.map(|row| UnsignedLine::Row(at, row)));
+            unsigned
+                .lines
+                .extend(rows.map(|row| UnsignedLine::Row(at, row)));
         }
     }
 }
@@ -182,13 +204,20 @@ pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row
     let last = inventory.len() as Row;
     let (lines, copy) = match chain {
         Some(rows) if rows.iter().all(|row| *row < last) => {
-            let paths: Vec<String> = rows.iter().map(|row| inventory.path(*row).to_string()).collect();
+            let paths: Vec<String> = rows
+                .iter()
+                .map(|row| inventory.path(*row).to_string())
+                .collect();
             let lines = rows
                 .iter()
                 .enumerate()
                 .map(|(depth, row)| {
                     let arrow = if depth == 0 { "" } else { "needs " };
-                    format!("{}{arrow}{}", "  ".repeat(depth.min(20)), inventory.base_name(*row))
+                    format!(
+                        "{}{arrow}{}",
+                        "  ".repeat(depth.min(20)),
+                        inventory.base_name(*row)
+                    )
                 })
                 .collect();
             (lines, paths.join("\n"))
@@ -213,8 +242,18 @@ pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row
 }
 
 /// A job goes on.
-pub(super) fn progress(model: &mut Model, id: JobId, done: usize, total: usize, note: String) -> Vec<Effect> {
-    if let Some(job) = model.jobs.iter_mut().find(|job| job.id == id && job.is_running()) {
+pub(super) fn progress(
+    model: &mut Model,
+    id: JobId,
+    done: usize,
+    total: usize,
+    note: String,
+) -> Vec<Effect> {
+    if let Some(job) = model
+        .jobs
+        .iter_mut()
+        .find(|job| job.id == id && job.is_running())
+    {
         job.state = State::Running { done, total, note };
     }
     vec![]
@@ -243,7 +282,9 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     job.state = State::Ended(receipt);
     // The question whether to quit although a job runs has answered itself.
     let running = model.jobs.iter().any(super::super::jobs::Job::is_running);
-    model.layers.retain(|layer| running || !matches!(layer, Layer::Quit));
+    model
+        .layers
+        .retain(|layer| running || !matches!(layer, Layer::Quit));
     if model.layers.is_empty() && !(model.store.searching && model.screen == Screen::Store) {
         model.layers.push(Layer::Text(Text {
             title: "Receipt".to_owned(),

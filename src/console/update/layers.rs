@@ -123,7 +123,11 @@ fn palette_key(model: &mut Model, key: Key) -> Vec<Effect> {
     match key.code {
         Code::Named("up") if through_history && palette.cursor == 0 => {
             let past = palette.past.map_or(0, |past| past + 1);
-            if let Some(line) = history.len().checked_sub(past + 1).and_then(|at| history.get(at)) {
+            if let Some(line) = history
+                .len()
+                .checked_sub(past + 1)
+                .and_then(|at| history.get(at))
+            {
                 palette.input = tui_input::Input::new(line.clone());
                 palette.past = Some(past);
             }

@@ -141,6 +141,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     if model.too_small() {
         return vec![];
     }
+    let typing = model.scope().is_none();
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
             input::paste(&mut palette.input, text);
@@ -154,7 +155,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 .filter(|c| !c.is_control())
                 .for_each(|c| answer.push(c));
         }
-        None if model.scope().is_none() => {
+        None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);
         }
@@ -179,7 +180,10 @@ fn settle(model: &mut Model) {
     let checks = super::screens::overview::lines(model).len();
     model.overview.settle(checks, checks.max(1));
     let rows = model.store.rows.len();
-    model.store.list.settle(rows, usize::from(layout::lists(model.size, true).list.height));
+    model.store.list.settle(
+        rows,
+        usize::from(layout::lists(model.size, true).list.height),
+    );
     let rows = model.unsigned.lines.len();
     let plain = usize::from(layout::lists(model.size, false).list.height);
     model.unsigned.list.settle(rows, plain);

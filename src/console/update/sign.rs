@@ -79,12 +79,16 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
 
 /// Why there is nothing to sign with.
 fn no_key(model: &Model) -> Trouble {
-    let problem = model
-        .facts
-        .as_ref()
-        .and_then(|facts| facts.signing_keys.iter().find_map(|key| key.problem.clone().map(|why| (key, why))));
+    let problem = model.facts.as_ref().and_then(|facts| {
+        facts
+            .signing_keys
+            .iter()
+            .find_map(|key| key.problem.clone().map(|why| (key, why)))
+    });
     match problem {
-        Some((key, why)) => Trouble::say(format!("the server's key {} cannot sign: {why}", key.file)),
+        Some((key, why)) => {
+            Trouble::say(format!("the server's key {} cannot sign: {why}", key.file))
+        }
         None => Trouble::say(
             "no key can sign here; set secret-key-files in the server's nix.conf, signing_key in the configuration, or start with --key-file",
         ),
@@ -92,7 +96,11 @@ fn no_key(model: &Model) -> Trouble {
 }
 
 /// A plan was made.
-pub(super) fn planned(model: &mut Model, asked: u64, plan: Result<Box<Plan>, Trouble>) -> Vec<Effect> {
+pub(super) fn planned(
+    model: &mut Model,
+    asked: u64,
+    plan: Result<Box<Plan>, Trouble>,
+) -> Vec<Effect> {
     for layer in &mut model.layers {
         if let Layer::Sign(dialog) = layer
             && dialog.asked == asked
@@ -105,7 +113,10 @@ pub(super) fn planned(model: &mut Model, asked: u64, plan: Result<Box<Plan>, Tro
 }
 
 /// Changes the dialog and asks for the plan anew.
-pub(super) fn change(model: &mut Model, change: impl FnOnce(&mut SignDialog, usize)) -> Vec<Effect> {
+pub(super) fn change(
+    model: &mut Model,
+    change: impl FnOnce(&mut SignDialog, usize),
+) -> Vec<Effect> {
     let sources = model.sources.len().max(1);
     if let Some(Layer::Sign(dialog)) = model.layers.last_mut() {
         change(dialog, sources);
@@ -122,15 +133,33 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         model.toast = Some("there is no plan to list yet".to_owned());
         return vec![];
     };
-    let paths: Vec<String> = plan.items.iter().map(|item| item.path.to_string()).collect();
+    let paths: Vec<String> = plan
+        .items
+        .iter()
+        .map(|item| item.path.to_string())
+        .collect();
     let lines = plan
         .items
         .iter()
-        .map(|item| format!("{:>8}  {}", text::size(item.nar_size), item.path.base_name()))
+        .map(|item| {
+            format!(
+                "{:>8}  {}",
+                text::size(item.nar_size),
+                item.path.base_name()
+            )
+        })
         .collect();
-    let total: u64 = plan.items.iter().map(|item| item.nar_size).fold(0, u64::saturating_add);
+    let total: u64 = plan
+        .items
+        .iter()
+        .map(|item| item.nar_size)
+        .fold(0, u64::saturating_add);
     let text = Text {
-        title: format!("{}, {}", text::count(plan.items.len(), "path"), Bytes(total)),
+        title: format!(
+            "{}, {}",
+            text::count(plan.items.len(), "path"),
+            Bytes(total)
+        ),
         lines,
         copy: paths.join("\n"),
         top: 0,
