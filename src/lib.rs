@@ -7,5 +7,6 @@
 
 pub mod change;
 pub mod domain;
+pub mod inventory;
 pub mod judge;
 pub mod server;
