@@ -9,3 +9,4 @@ pub mod change;
 pub mod domain;
 pub mod judge;
 pub mod server;
+pub mod wire;
