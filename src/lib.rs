@@ -10,3 +10,4 @@ pub mod domain;
 pub mod inventory;
 pub mod judge;
 pub mod server;
+pub mod wire;
