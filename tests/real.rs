@@ -2,9 +2,10 @@
 
 mod rig;
 
-use rig::{Access, DelayProxy, Nix, OURS, Rig};
+use rig::{Access, DelayProxy, Nix, OURS, Rig, Twist};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -208,4 +209,94 @@ fn the_synthetic_store_is_whole() {
         ])
         .args([&rig.public_key(OURS), first.trim()]);
     assert!(verify.output().unwrap().status.success());
+}
+
+#[test]
+fn servers_can_be_out_of_the_ordinary() {
+    let rig = Rig::new();
+    let status = |sshd: &rig::Sshd, script: &str| {
+        let output = rig.ssh_as("root", sshd.port, script).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let none = rig.twisted(
+        "no-nix",
+        Access::Root,
+        Twist {
+            without_nix: true,
+            ..Twist::default()
+        },
+    );
+    assert_eq!(
+        status(
+            &none,
+            "nix --version || nix-daemon --version || command -v nix-store"
+        )
+        .0,
+        Some(127)
+    );
+
+    let first = rig.scratch().join("first");
+    std::fs::create_dir(&first).unwrap();
+    std::fs::write(first.join("nix-daemon"), "#!/bin/sh\necho garbage\n").unwrap();
+    std::fs::set_permissions(first.join("nix-daemon"), PermissionsExt::from_mode(0o755)).unwrap();
+    let garbage = rig.twisted(
+        "garbage",
+        Access::Root,
+        Twist {
+            first: Some(first),
+            ..Twist::default()
+        },
+    );
+    assert_eq!(
+        status(&garbage, "nix-daemon --stdio"),
+        (Some(0), "garbage\n".to_owned())
+    );
+
+    let read_only = rig.twisted(
+        "read-only",
+        Access::Root,
+        Twist {
+            read_only: true,
+            ..Twist::default()
+        },
+    );
+    let write = format!("touch {}/here", rig.file("server"));
+    assert_eq!(status(&read_only, &write).0, Some(1));
+    assert_eq!(status(&none, &write).0, Some(0));
+}
+
+#[test]
+fn an_agent_can_hold_the_key_of_the_cache() {
+    let rig = Rig::new();
+    let agent = rig.agent();
+    let fingerprint = agent.add_nix_key(&rig.secret_key_file(OURS));
+    let mut list = Command::new("ssh-add");
+    let listed = list
+        .arg("-l")
+        .env("SSH_AUTH_SOCK", &agent.socket)
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(
+        listed.contains(&fingerprint) && listed.contains(OURS),
+        "{listed}"
+    );
+}
+
+#[test]
+fn the_peers_command_runs_through_a_proxy() {
+    let rig = Rig::new();
+    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port(Access::Root)));
+    let proxy = DelayProxy::start(target, Duration::from_millis(5));
+    rig.trust_port(proxy.port());
+    let listed = rig
+        .nix_there(proxy.port(), ["path-info", "--all"])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.lines().count(), rig.entries.len());
+    assert!(proxy.bytes() > 10_000);
 }

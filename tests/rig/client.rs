@@ -4,6 +4,7 @@
 
 use super::nix::Nix;
 use super::store::own_settings;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +31,7 @@ impl Client<'_> {
     pub(crate) fn copy(&self, path: &str, keys: &[String]) -> Result<(), String> {
         let store = self.empty_store();
         // Nix 2.8 can't ask for a derivation over `ssh://`; root's `ssh-ng://` session has the same verdict.
-        let (remote, kind) = if path.ends_with(".drv") {
+        let (remote, kind) = if Path::new(path).extension() == Some(OsStr::new("drv")) {
             ("ssh-ng://root@127.0.0.1".to_owned(), Some("--derivation"))
         } else {
             (format!("ssh://{}@127.0.0.1", self.user), None)
@@ -67,7 +68,8 @@ impl Client<'_> {
         store
     }
 
-    fn ssh_options(&self) -> String {
+    /// What `NIX_SSHOPTS` has to be.
+    pub(super) fn ssh_options(&self) -> String {
         format!(
             "-F none -i {0}/id -o IdentitiesOnly=yes -o UserKnownHostsFile={0}/known_hosts -o BatchMode=yes -o LogLevel=ERROR -p {1}",
             self.scratch.display(),

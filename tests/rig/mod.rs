@@ -17,19 +17,23 @@
     clippy::print_stderr
 )]
 
+mod agent;
 mod bulk;
 mod client;
 mod guard;
+mod make;
 mod need;
 pub(crate) mod nix;
 mod proxy;
 mod sshd;
 mod store;
+mod ways;
 
+pub(crate) use agent::Agent;
 pub(crate) use guard::wait_until;
 pub(crate) use nix::Nix;
 pub(crate) use proxy::DelayProxy;
-pub(crate) use sshd::{Sshd, free_port, key_pair};
+pub(crate) use sshd::{Sshd, Twist, free_port, key_pair};
 pub(crate) use store::{Entry, OURS, RETIRED, UPSTREAM};
 
 use client::Client;
@@ -133,45 +137,42 @@ impl Rig {
 
     fn start(nix: &Nix, scratch: PathBuf, entries: Vec<Entry>) -> Self {
         let reaper = Reaper::new(&scratch);
-        let direct_store = format!("local?root={}/server", scratch.display());
-        let daemon_store = format!("unix://{}/daemon.socket", scratch.display());
-        // `nix-store --serve` reads contents itself, so it has to know where the daemon's store is.
-        let cache_store = format!("{daemon_store}?root={}/server", scratch.display());
-        sshd::prepare(&scratch, nix, &direct_store);
+        sshd::prepare(&scratch, nix, &direct_store(&scratch));
         write_server_settings(&scratch);
-        let daemon = start_daemon(nix, &scratch, &direct_store);
-        let start = |name, root_store: &str| {
-            Sshd::start(&sshd::Plan {
-                name,
-                scratch: &scratch,
-                nix,
-                root_store: root_store.to_owned(),
-                user_store: daemon_store.clone(),
-                cache_store: cache_store.clone(),
-                more: "",
-            })
-        };
-        let (direct, socket) = (
-            start("direct", &direct_store),
-            start("socket", &daemon_store),
-        );
+        let daemon = start_daemon(nix, &scratch);
+        let start =
+            |access: Access| start_sshd(nix, &scratch, access.server(), access, Twist::default());
         let rig = Self {
-            direct,
-            socket,
+            direct: start(Access::Root),
+            socket: start(Access::ViaSocket),
             daemon,
-            scratch,
             nix: nix.clone(),
             entries,
             _reaper: reaper,
+            scratch,
         };
+        fs::write(rig.scratch.join("ssh_config"), "").expect("the scratch folder can't be written");
+        for access in Access::ALL {
+            let section = rig.server_section(access.server(), access.user(), rig.port(access), "");
+            rig.add_server(&section);
+        }
         rig.direct.wait();
         rig.socket.wait();
+        rig.trust_port(rig.direct.port);
+        rig.trust_port(rig.socket.port);
         wait_until("the daemon's socket", || {
             rig.scratch.join("daemon.socket").exists()
         });
-        rig.write_known_hosts();
-        rig.write_config();
         rig
+    }
+
+    /// One more sshd for this store, with something out of the ordinary; `name` is its server name for `storekeeper`.
+    pub(crate) fn twisted(&self, name: &str, access: Access, twist: Twist) -> Sshd {
+        let sshd = start_sshd(&self.nix, &self.scratch, name, access, twist);
+        sshd.wait();
+        self.trust_port(sshd.port);
+        self.add_server(&self.server_section(name, access.user(), sshd.port, ""));
+        sshd
     }
 
     /// The scratch folder; everything of the rig is below it.
@@ -253,165 +254,6 @@ impl Rig {
         }
     }
 
-    /// A real client's verdict on a path and its closure, trusting ours, retired and upstream.
-    pub(crate) fn client_accepts(&self, path: &str) -> Result<(), String> {
-        self.client_accepts_with(path, &self.trusted_keys())
-    }
-
-    /// The same with only these public keys trusted.
-    pub(crate) fn client_accepts_with(&self, path: &str, keys: &[String]) -> Result<(), String> {
-        let client = Client {
-            nix: &self.nix,
-            scratch: &self.scratch,
-            user: sshd::CACHE.0,
-            port: self.direct.port,
-        };
-        client.copy(path, keys)
-    }
-
-    /// The client's verdict on each path, in the same order; a few at a time.
-    pub(crate) fn client_verdicts(&self, paths: &[&str]) -> Vec<Result<(), String>> {
-        let next = AtomicUsize::new(0);
-        let mut verdicts: Vec<(usize, Result<(), String>)> = std::thread::scope(|scope| {
-            let work = || {
-                let mut mine = Vec::new();
-                while let Some((at, path)) = {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    paths.get(at).map(|path| (at, path))
-                } {
-                    mine.push((at, self.client_accepts(path)));
-                }
-                mine
-            };
-            let workers: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
-            workers
-                .into_iter()
-                .flat_map(|worker| worker.join().expect("a client failed"))
-                .collect()
-        });
-        verdicts.sort_by_key(|verdict| verdict.0);
-        verdicts.into_iter().map(|verdict| verdict.1).collect()
-    }
-
-    /// The real `ssh` to the server, with a command that its shell runs.
-    pub(crate) fn ssh(&self, access: Access, script: &str) -> Command {
-        self.ssh_as(access.user(), self.port(access), script)
-    }
-
-    /// The real `ssh` as any user.
-    pub(crate) fn ssh_as(&self, user: &str, port: u16, script: &str) -> Command {
-        let mut ssh = Command::new(need::program("ssh"));
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "LogLevel=ERROR",
-        ])
-        .args(["-i", &self.file("id")])
-        .args([
-            "-o",
-            &format!("UserKnownHostsFile={}", self.file("known_hosts")),
-        ])
-        .args([
-            "-p",
-            &port.to_string(),
-            &format!("{user}@127.0.0.1"),
-            script,
-        ])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null());
-        ssh
-    }
-
-    /// What a command on the server prints; its failure ends the test.
-    pub(crate) fn on_server(&self, access: Access, script: &str) -> String {
-        nix::text_of(&mut self.ssh(access, script))
-    }
-
-    /// One of the Nix programs on the server's store, run here and not through the server.
-    pub(crate) fn nix_here(&self, program: &str) -> Command {
-        let mut command = self.nix.command(program);
-        command
-            .envs(store::own_settings(&self.scratch.join("home-here")))
-            .env("NIX_REMOTE", format!("local?root={}", self.file("server")))
-            .stdin(Stdio::null());
-        command
-    }
-
-    /// The real binary, with nothing of the user's own configuration: a scratch home, the rig's config, key and hosts.
-    pub(crate) fn storekeeper_command<'a>(
-        &self,
-        args: impl IntoIterator<Item = &'a str>,
-    ) -> Command {
-        let mut command = self.storekeeper_bare(args);
-        command
-            .args(["--config", &self.file("config.toml")])
-            .args(["--identity", &self.file("id")])
-            .args(["--known-hosts", &self.file("known_hosts")]);
-        command
-    }
-
-    /// The same with neither configuration, key nor known hosts given.
-    pub(crate) fn storekeeper_bare<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
-        let home = self.scratch.join("home-here");
-        fs::create_dir_all(&home).expect("the scratch folder can't be written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));
-        for (key, _) in std::env::vars_os() {
-            let key = key.to_string_lossy().into_owned();
-            if ["XDG_", "NIX_", "SSH_", "STOREKEEPER_"]
-                .iter()
-                .any(|start| key.starts_with(start))
-            {
-                command.env_remove(key);
-            }
-        }
-        command
-            .env("HOME", &home)
-            .env("TERM", "xterm-256color")
-            .args(args)
-            .args(["--ssh-config", &self.file("ssh_config")])
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn write_known_hosts(&self) {
-        let host =
-            fs::read_to_string(self.scratch.join("host.pub")).expect("the host key was made");
-        let [direct, socket] = [self.direct.port, self.socket.port];
-        let lines = format!("[127.0.0.1]:{direct} {host}[127.0.0.1]:{socket} {host}");
-        fs::write(self.scratch.join("known_hosts"), lines)
-            .expect("the scratch folder can't be written");
-        fs::write(self.scratch.join("ssh_config"), "")
-            .expect("the scratch folder can't be written");
-    }
-
-    fn write_config(&self) {
-        let servers = Access::ALL.map(|access| self.server_section(access.server(), access, ""));
-        fs::write(self.scratch.join("config.toml"), servers.concat())
-            .expect("the scratch folder can't be written");
-    }
-
-    /// A `[servers.NAME]` section for a way in, with more lines at its end.
-    pub(crate) fn server_section(&self, name: &str, access: Access, more: &str) -> String {
-        format!(
-            "[servers.{name}]\nhost = \"127.0.0.1\"\nuser = \"{}\"\nport = {}\ncache_user = \"{}\"\n\
-             retired_keys = [\"{}\"]\nupstream_keys = [\"{}\"]\naudit_log = \"{}\"\npins_dir = \"{}\"\n\
-             requests_dir = \"{}\"\n{more}\n",
-            access.user(),
-            self.port(access),
-            sshd::CACHE.0,
-            self.public_key(RETIRED),
-            self.public_key(UPSTREAM),
-            self.file("var/audit.jsonl"),
-            self.file("server/nix/var/nix/gcroots/storekeeper"),
-            self.file("var/requests"),
-        )
-    }
-
     /// The daemon that serves the socket.
     pub(crate) fn daemon_pid(&self) -> u32 {
         self.daemon.pid()
@@ -440,12 +282,36 @@ fn write_server_settings(scratch: &Path) {
     fs::write(conf.join("nix.conf"), settings).expect("the scratch folder can't be written");
 }
 
-fn start_daemon(nix: &Nix, scratch: &Path, store: &str) -> Guard {
+fn start_daemon(nix: &Nix, scratch: &Path) -> Guard {
     let mut command = nix.command("nix-daemon");
     command
-        .env("NIX_REMOTE", store)
+        .env("NIX_REMOTE", direct_store(scratch))
         .env("NIX_CONF_DIR", scratch.join("conf"))
         .env("NIX_DAEMON_SOCKET_PATH", scratch.join("daemon.socket"))
         .env("HOME", scratch.join("home-daemon"));
     Guard::spawn(&command, &scratch.join("daemon.log"))
+}
+
+/// The store for a process that opens the database itself.
+fn direct_store(scratch: &Path) -> String {
+    format!("local?root={}/server", scratch.display())
+}
+
+fn start_sshd(nix: &Nix, scratch: &Path, name: &str, access: Access, twist: Twist) -> Sshd {
+    let daemon = format!("unix://{}/daemon.socket", scratch.display());
+    let root = if access == Access::ViaSocket {
+        daemon.clone()
+    } else {
+        direct_store(scratch)
+    };
+    Sshd::start(&sshd::Plan {
+        name,
+        scratch,
+        nix,
+        root_store: twist.root_store.clone().unwrap_or(root),
+        // `nix-store --serve` reads contents itself, so it has to know where the daemon's store is.
+        cache_store: format!("{daemon}?root={}/server", scratch.display()),
+        user_store: daemon,
+        twist,
+    })
 }

@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 9] = [
+const PACKAGES: [(&str, &str, &str); 11] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
     ("ssh-keygen", "openssh-client", "openssh"),
+    ("ssh-agent", "openssh-client", "openssh"),
+    ("ssh-add", "openssh-client", "openssh"),
     ("sudo", "sudo", "sudo"),
     ("sqlite3", "sqlite3", "sqlite"),
     ("unshare", "util-linux", "util-linux"),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-const PROGRAMS: [&str; 8] = [
+pub(super) const PROGRAMS: [&str; 8] = [
     "nix",
     "nix-store",
     "nix-daemon",

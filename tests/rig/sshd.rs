@@ -5,7 +5,7 @@
 
 use super::guard::{Guard, wait_until};
 use super::need;
-use super::nix::{Nix, text_of};
+use super::nix::{self, Nix, text_of};
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -18,15 +18,36 @@ pub(crate) const ADMIN: (&str, u32) = ("keeper", 61_001);
 pub(crate) const PLAIN: (&str, u32) = ("visitor", 61_002);
 pub(crate) const CACHE: (&str, u32) = ("nix-ssh", 61_003);
 
-/// Names the private file that is mounted over each; the mounts end with the namespace.
+/// Mounts the private files, makes folders read-only, hides programs, then is sshd; the mounts end with the namespace.
 const START: &str = r#"
 set -e
+etc=$1 read_only=$2 hide=$3 sshd=$4 config=$5
 for name in passwd group shadow sudoers; do
   [ -e "/etc/$name" ] || continue
-  mount --bind "$1/$name" "/etc/$name"
+  mount --bind "$etc/$name" "/etc/$name"
 done
-exec "$2" -D -e -f "$3"
+for dir in $read_only; do
+  mount --bind "$dir" "$dir"
+  mount -o remount,bind,ro "$dir"
+done
+for file in $hide; do mount --bind /dev/null "$file"; done
+exec "$sshd" -D -e -f "$config"
 "#;
+
+/// What is out of the ordinary on a server.
+#[derive(Default, Clone)]
+pub(crate) struct Twist {
+    /// A folder of programs that come before all others in a session.
+    pub(crate) first: Option<PathBuf>,
+    /// The server has no Nix.
+    pub(crate) without_nix: bool,
+    /// The store and its database can't be written.
+    pub(crate) read_only: bool,
+    /// More lines for the configuration of sshd, before its `Match` blocks.
+    pub(crate) more: String,
+    /// Another `NIX_REMOTE` for root's sessions.
+    pub(crate) root_store: Option<String>,
+}
 
 /// What one sshd is for.
 pub(crate) struct Plan<'a> {
@@ -41,15 +62,15 @@ pub(crate) struct Plan<'a> {
     pub(crate) user_store: String,
     /// `NIX_REMOTE` of the cache user's.
     pub(crate) cache_store: String,
-    /// More lines for the configuration, before the `Match` blocks.
-    pub(crate) more: &'a str,
+    pub(crate) twist: Twist,
 }
 
 /// A running sshd.
 pub(crate) struct Sshd {
     guard: Option<Guard>,
     config: PathBuf,
-    etc: PathBuf,
+    /// What `START` is told.
+    arguments: [String; 3],
     log: PathBuf,
     pub(crate) port: u16,
 }
@@ -63,7 +84,7 @@ impl Sshd {
         let mut sshd = Self {
             guard: None,
             config,
-            etc: plan.scratch.join("etc"),
+            arguments: arguments(plan),
             log: plan.scratch.join(format!("sshd-{}.log", plan.name)),
             port,
         };
@@ -79,7 +100,7 @@ impl Sshd {
         let mut command = Command::new(need::program("unshare"));
         command
             .args(["--mount", "/bin/sh", "-c", START, "start"])
-            .arg(&self.etc)
+            .args(&self.arguments)
             .arg(need::program("sshd"))
             .arg(&self.config);
         self.guard = Some(Guard::spawn(&command, &self.log));
@@ -134,9 +155,31 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
+fn arguments(plan: &Plan<'_>) -> [String; 3] {
+    let etc = plan.scratch.join("etc").display().to_string();
+    let read_only = if plan.twist.read_only {
+        plan.scratch.join("server").display().to_string()
+    } else {
+        String::new()
+    };
+    // The wrappers of a given root are left off the search path instead.
+    let hide: Vec<String> = nix::PROGRAMS
+        .iter()
+        .filter(|_| plan.twist.without_nix)
+        .filter_map(|name| need::find(name))
+        .map(|file| file.display().to_string())
+        .collect();
+    [etc, read_only, hide.join(" ")]
+}
+
 fn configuration(plan: &Plan<'_>, port: u16) -> String {
     let scratch = plan.scratch.display();
-    let path = need::session_path(plan.nix.bin());
+    let twist = &plan.twist;
+    let bin = plan.nix.bin().filter(|_| !twist.without_nix);
+    let mut path = need::session_path(bin);
+    if let Some(first) = &twist.first {
+        path = format!("{}:{path}", first.display());
+    }
     let common = format!("PATH={path} NIX_CONF_DIR={scratch}/conf");
     let penalties = if version() >= (9, 8) {
         "PerSourcePenalties no\n"
@@ -150,7 +193,7 @@ fn configuration(plan: &Plan<'_>, port: u16) -> String {
          Match User {cache}\n  ForceCommand nix-store --serve\n  SetEnv {common} NIX_REMOTE={cache_store}\n\
          Match User {admin},{plain}\n  SetEnv {common} NIX_REMOTE={user_store}\n\
          Match User root\n  SetEnv {common} NIX_REMOTE={root_store}\n",
-        more = plan.more,
+        more = twist.more,
         cache = CACHE.0,
         admin = ADMIN.0,
         plain = PLAIN.0,
