@@ -9,7 +9,7 @@ use super::need;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 
 pub(super) const PROGRAMS: [&str; 8] = [
@@ -135,11 +135,17 @@ impl Nix {
 
     /// What a build needs besides: under the wrappers Nix can't find itself to ask about remote builders.
     pub(crate) fn build_options(&self) -> Vec<String> {
-        let mut options = vec![
-            "--option".to_owned(),
-            "sandbox".to_owned(),
-            "true".to_owned(),
-        ];
+        // Without the sandbox a chroot store can't be built in: better a clear refusal than a build that goes astray.
+        let mut options: Vec<String> = [
+            "--option",
+            "sandbox",
+            "true",
+            "--option",
+            "sandbox-fallback",
+            "false",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         let system: Vec<&str> = ["/bin", "/lib", "/lib64", "/usr"]
             .into_iter()
             .filter(|dir| Path::new(dir).exists())
@@ -155,19 +161,21 @@ impl Nix {
 
 /// Runs a command to its end; a failure ends the test and shows what it wrote.
 pub(crate) fn text_of(command: &mut Command) -> String {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?} can't be started: {error}"));
+    let output = command.output();
+    let line: Vec<_> = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
+    let line = line.join(" ");
+    let output = output.unwrap_or_else(|error| panic!("`{line}` can't be started: {error}"));
     assert!(
-        status.success(),
-        "{command:?} ended with {status}: {}",
-        String::from_utf8_lossy(&stderr)
+        output.status.success(),
+        "`{line}` ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8(stdout).expect("a command printed bytes that are not UTF-8")
+    String::from_utf8(output.stdout).expect("a command printed bytes that are not UTF-8")
 }
 
 fn find_loader(root: &Path) -> PathBuf {
