@@ -13,8 +13,8 @@ pub(crate) use key::in_agent;
 pub use key::{Key, KeyChoice, choose, read_local};
 
 use super::{Danger, Deed, Item, Plan};
-use crate::domain::text::visible;
 use crate::domain::signature::{KeyError, decode, split};
+use crate::domain::text::visible;
 use crate::domain::{KeyRing, PathInfo, StorePath, When};
 use crate::inventory::{Inventory, Row};
 use crate::link::LinkError;

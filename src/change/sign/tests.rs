@@ -191,7 +191,9 @@ fn an_address_that_does_not_fit_is_told() {
     let plan = drawn(&infos, &of(&["lib-1"]), &server_key(), &[]).unwrap();
     let told = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("does not fit"));
     assert!(told(&plan));
-    assert!(!told(&drawn(&store(), &of(&["lib-1"]), &server_key(), &[]).unwrap()));
+    assert!(!told(
+        &drawn(&store(), &of(&["lib-1"]), &server_key(), &[]).unwrap()
+    ));
 }
 
 #[test]

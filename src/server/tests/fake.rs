@@ -129,7 +129,7 @@ impl Fakes {
     async fn ask(&self, count: usize) -> Result<Vec<InfoReply>, ServerError> {
         let queue = Queue::new((0..count).map(path).collect());
         let daemon = self.open().await?;
-        let asked = ask_with(async || self.open().await, daemon, &queue, None).await?;
+        let asked = ask_with(|| self.open(), daemon, &queue, None).await?;
         Ok(asked.replies)
     }
 }
@@ -244,7 +244,10 @@ async fn silence_and_nonsense_end_it() {
     endless.integer(0x6f6c_6d67).integer(u64::MAX);
     for (deed, word) in [
         (Deed::Stall, "nothing came"),
-        (Deed::Say(b"motd: welcome to cache\n\n".to_vec()), "not part of the protocol"),
+        (
+            Deed::Say(b"motd: welcome to cache\n\n".to_vec()),
+            "not part of the protocol",
+        ),
         (Deed::Say(endless.bytes().to_vec()), "more than"),
     ] {
         let fakes = Fakes::new(at(50, deed));
@@ -260,7 +263,7 @@ async fn answers_come_in_handfuls_and_stop_when_nobody_takes_them() {
     let queue = Queue::new((0..9000).map(path).collect());
     let (sink, mut events) = mpsc::channel(1);
     let daemon = fakes.open().await.unwrap();
-    let asking = ask_with(async || fakes.open().await, daemon, &queue, Some(sink));
+    let asking = ask_with(|| fakes.open(), daemon, &queue, Some(sink));
     let taking = async move {
         let mut count = 0;
         while let Some(StoreEvent::Infos(replies)) = events.recv().await {
@@ -341,6 +344,9 @@ async fn the_window_is_kept_and_the_sending_side_stays_open() {
     };
     tokio::join!(server, client);
     let (requests, bytes) = *most.lock().unwrap();
-    assert!(requests == 256 || bytes > (32 << 10) - 400, "{requests} {bytes}");
+    assert!(
+        requests == 256 || bytes > (32 << 10) - 400,
+        "{requests} {bytes}"
+    );
     assert!(requests <= 256 && bytes <= 32 << 10, "{requests} {bytes}");
 }
