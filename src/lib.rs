@@ -11,3 +11,4 @@ pub mod domain;
 pub mod inventory;
 pub mod judge;
 pub mod server;
+pub mod wire;
