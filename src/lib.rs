@@ -8,4 +8,5 @@
 pub mod change;
 pub mod domain;
 pub mod judge;
+pub mod link;
 pub mod server;
