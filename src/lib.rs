@@ -10,5 +10,6 @@ pub mod console;
 pub mod domain;
 pub mod inventory;
 pub mod judge;
+pub mod link;
 pub mod server;
 pub mod wire;
