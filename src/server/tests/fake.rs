@@ -244,7 +244,10 @@ async fn silence_and_nonsense_end_it() {
     endless.integer(0x6f6c_6d67).integer(u64::MAX);
     for (deed, word) in [
         (Deed::Stall, "nothing came"),
-        (Deed::Say(b"motd: welcome to cache\n\n".to_vec()), "not part of the protocol"),
+        (
+            Deed::Say(b"motd: welcome to cache\n\n".to_vec()),
+            "not part of the protocol",
+        ),
         (Deed::Say(endless.bytes().to_vec()), "more than"),
     ] {
         let fakes = Fakes::new(at(50, deed));
@@ -341,6 +344,9 @@ async fn the_window_is_kept_and_the_sending_side_stays_open() {
     };
     tokio::join!(server, client);
     let (requests, bytes) = *most.lock().unwrap();
-    assert!(requests == 256 || bytes > (32 << 10) - 400, "{requests} {bytes}");
+    assert!(
+        requests == 256 || bytes > (32 << 10) - 400,
+        "{requests} {bytes}"
+    );
     assert!(requests <= 256 && bytes <= 32 << 10, "{requests} {bytes}");
 }
