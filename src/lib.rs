@@ -8,5 +8,6 @@
 pub mod change;
 pub mod domain;
 pub mod judge;
+pub mod link;
 pub mod server;
 pub mod wire;
