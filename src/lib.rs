@@ -6,6 +6,7 @@
 //! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
 
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod judge;

@@ -10,10 +10,9 @@ mod schema;
 mod target;
 
 pub use nearest::nearest;
-pub use schema::Floor;
 pub use target::{Overrides, Target};
 
-use crate::domain::PublicKey;
+use crate::domain::{Floor, PublicKey};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -245,11 +244,6 @@ pub mod home {
     /// `$XDG_CONFIG_HOME`, by default `~/.config`.
     pub fn config_home() -> Option<PathBuf> {
         base("XDG_CONFIG_HOME", ".config")
-    }
-
-    /// `$XDG_STATE_HOME`, by default `~/.local/state`.
-    pub fn state_home() -> Option<PathBuf> {
-        base("XDG_STATE_HOME", ".local/state")
     }
 
     /// The XDG rule: a relative value counts as not set.

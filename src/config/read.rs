@@ -3,8 +3,8 @@
 //! In: the text of the file. Out: the configuration, or the first problem with its line. `schema::check` runs first, so
 //! a value that is present here has the right form.
 
-use super::{Config, ConfigError, Floor, Remap, ServerConfig, Sudo, home, schema, shown};
-use crate::domain::PublicKey;
+use super::{Config, ConfigError, Remap, ServerConfig, Sudo, home, schema, shown};
+use crate::domain::{Floor, PublicKey};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -143,10 +143,7 @@ fn entries<'a, 'i>(
 /// The line of an offset, counted from 1.
 fn line_of(text: &str, at: usize) -> usize {
     let end = at.min(text.len());
-    1 + text.as_bytes()[..end]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
+    text.as_bytes()[..end].split(|byte| *byte == b'\n').count()
 }
 
 #[cfg(test)]

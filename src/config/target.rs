@@ -5,7 +5,7 @@
 
 use super::{Config, ConfigError, ServerConfig, home};
 use crate::domain::text::visible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What arguments say over the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Config {
         settings.read_only |= overrides.read_only;
         Ok(Target {
             settings,
-            known_hosts: overrides.known_hosts.as_ref().map(expand),
-            ssh_config: overrides.ssh_config.as_ref().map(expand),
+            known_hosts: overrides.known_hosts.as_deref().map(expand),
+            ssh_config: overrides.ssh_config.as_deref().map(expand),
         })
     }
 
@@ -70,10 +70,10 @@ impl Config {
 }
 
 /// A shell expands `--identity ~/key` but not `--identity=~/key`.
-fn expand(path: &PathBuf) -> PathBuf {
+fn expand(path: &Path) -> PathBuf {
     match path.to_str() {
         Some(text) => home::expand(text, home::home().as_deref()),
-        None => path.clone(),
+        None => path.to_path_buf(),
     }
 }
 
@@ -137,7 +137,6 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::path::Path;
 
     fn ok(text: &str) -> bool {
         check_address(text).is_ok()
