@@ -9,5 +9,6 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod inventory;
 pub mod judge;
 pub mod server;
