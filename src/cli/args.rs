@@ -42,7 +42,7 @@ pub(super) struct Common {
     /// Change nothing, whatever is asked.
     #[arg(long, global = true)]
     pub(super) read_only: bool,
-    /// Log in with this key file only.
+    /// Log in with this key file first.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) identity: Option<PathBuf>,
     /// Check the server's host key against this file only.
@@ -107,9 +107,6 @@ pub(super) enum Command {
     Completions(Completions),
     /// Print the manual page.
     Man(Man),
-    /// What the demo server runs for each command that it is asked to run.
-    #[command(hide = true)]
-    DemoShim(Shim),
 }
 
 /// Arguments of a subcommand that takes a server and nothing else.
@@ -259,14 +256,6 @@ pub(super) struct Completions {
 pub(super) struct Man {
     /// The page of this subcommand.
     pub(super) command: Option<String>,
-}
-
-/// Arguments of `demo-shim`; the demo knows what they mean.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Shim {
-    /// Passed on as they are.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(super) arguments: Vec<std::ffi::OsString>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! In: the errors of every room. Out: a kind, one sentence with cause and next step, an exit code, and with `--json` an
 //! object. The kinds and codes are part of the output contract.
 
+use crate::link::LinkError;
+use crate::server::{ErrorKind, ServerError};
 use serde::Serialize;
 
 /// What sort of thing went wrong.
@@ -129,6 +131,31 @@ impl From<serde_json::Error> for CliError {
 impl From<crate::config::ConfigError> for CliError {
     fn from(error: crate::config::ConfigError) -> Self {
         Self::usage(error)
+    }
+}
+
+impl From<ErrorKind> for Kind {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Connect => Self::Connect,
+            ErrorKind::Auth => Self::Auth,
+            ErrorKind::HostKey => Self::HostKey,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Server => Self::Server,
+            ErrorKind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        Self::new(error.kind().into(), error)
+    }
+}
+
+impl From<LinkError> for CliError {
+    fn from(error: LinkError) -> Self {
+        ServerError::from(error).into()
     }
 }
 

@@ -13,17 +13,13 @@ pub use nearest::nearest;
 pub use target::{Overrides, Target};
 
 use crate::domain::{Floor, PublicKey};
+use crate::server::Sudo;
+use crate::server::spec::{AUDIT_LOG, UPSTREAM_KEY};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Larger files are not configurations.
 const MAX_FILE: u64 = 1 << 20;
-
-/// The key that clients trust by default beside the cache's own.
-const UPSTREAM: &str = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
-
-/// Where the audit log is kept on a server that names no other place.
-pub const AUDIT_LOG: &str = "/var/lib/storekeeper/audit.jsonl";
 
 /// Why there is no configuration, or no server in it. All of these are exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -79,18 +75,6 @@ pub struct Remap {
     pub keys: Vec<String>,
     /// Line in the file, for [`Config::complain`].
     pub line: usize,
-}
-
-/// How commands on the server get the rights of root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sudo {
-    /// By `sudo -n` where the login user is not root and it works.
-    #[default]
-    Auto,
-    /// By `sudo -n` always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// How little free disk is a warning, and how little is critical.
@@ -166,7 +150,7 @@ impl ServerConfig {
             signing_key: None,
             public_keys: Vec::new(),
             retired_keys: Vec::new(),
-            upstream_keys: PublicKey::parse(UPSTREAM).into_iter().collect(),
+            upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
             audit_log: AUDIT_LOG.to_owned(),
             daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
             nix_command: "nix".to_owned(),

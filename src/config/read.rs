@@ -3,8 +3,9 @@
 //! In: the text of the file. Out: the configuration, or the first problem with its line. `schema::check` runs first, so
 //! a value that is present here has the right form.
 
-use super::{Config, ConfigError, Remap, ServerConfig, Sudo, home, schema, shown};
+use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
 use crate::domain::{Floor, PublicKey};
+use crate::server::Sudo;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 

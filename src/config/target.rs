@@ -5,6 +5,8 @@
 
 use super::{Config, ConfigError, ServerConfig, home};
 use crate::domain::text::visible;
+use crate::link::{self, LinkError, Options};
+use crate::server::Spec;
 use std::path::{Path, PathBuf};
 
 /// What arguments say over the configuration.
@@ -29,6 +31,35 @@ pub struct Target {
     pub known_hosts: Option<PathBuf>,
     /// The configuration of ssh, where not the user's own.
     pub ssh_config: Option<PathBuf>,
+}
+
+impl Target {
+    /// Looks the address up (by `ssh -G` where there is ssh) and puts together what a connection needs.
+    pub async fn spec(&self) -> Result<Spec, LinkError> {
+        let settings = &self.settings;
+        let place = link::resolve(&Options {
+            name: settings.host.clone(),
+            user: settings.user.clone(),
+            port: settings.port,
+            identity_files: settings.identity_files.clone(),
+            jump: settings.jump.clone(),
+            known_hosts: self.known_hosts.clone(),
+            ssh_config: self.ssh_config.clone(),
+        })
+        .await?;
+        Ok(Spec {
+            name: settings.name.clone(),
+            place,
+            sudo: settings.sudo,
+            daemon_command: settings.daemon_command.clone(),
+            nix_command: settings.nix_command.clone(),
+            signing_key: settings.signing_key.clone(),
+            public_keys: settings.public_keys.clone(),
+            retired_keys: settings.retired_keys.clone(),
+            upstream_keys: settings.upstream_keys.clone(),
+            audit_log: settings.audit_log.clone(),
+        })
+    }
 }
 
 impl Config {
