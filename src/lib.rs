@@ -10,3 +10,4 @@ pub mod demo;
 pub mod domain;
 pub mod judge;
 pub mod server;
+pub mod wire;
