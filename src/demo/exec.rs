@@ -3,12 +3,12 @@
 //! In: an SSH channel and a command line. Out: the command's output and its exit status. When the client or the
 //! connection goes, so does everything that the command has started.
 
-use super::scratch::Scratch;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -20,15 +20,21 @@ const CHUNK: usize = 32 * 1024;
 /// The status of a shell that could not be started.
 const NOT_STARTED: u32 = 127;
 
+/// Where a command finds itself.
+pub(super) struct Environment {
+    pub(super) variables: Vec<(&'static str, OsString)>,
+    pub(super) home: PathBuf,
+}
+
 /// Runs the command to its end, or until the client or the demo ends it.
 pub(super) async fn run(
     channel: Channel<Msg>,
     command: Vec<u8>,
-    scratch: &Scratch,
+    environment: Environment,
     ended: CancellationToken,
 ) {
     let (mut input, output) = channel.split();
-    let status = match start(command, scratch) {
+    let status = match start(command, environment) {
         Ok(mut child) => {
             let finished = tokio::select! {
                 status = serve(&mut child, &mut input, &output) => Some(status),
@@ -58,13 +64,13 @@ pub(super) async fn run(
     while input.wait().await.is_some() {}
 }
 
-fn start(command: Vec<u8>, scratch: &Scratch) -> std::io::Result<Child> {
+fn start(command: Vec<u8>, environment: Environment) -> std::io::Result<Child> {
     Command::new("/bin/sh")
         .arg("-c")
         .arg(OsString::from_vec(command))
         .env_clear()
-        .envs(scratch.environment())
-        .current_dir(scratch.path("home"))
+        .envs(environment.variables)
+        .current_dir(environment.home)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -9,6 +9,10 @@ use tokio::sync::watch;
 
 /// Everything that can go wrong. The default is that nothing does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, and any of them can be on together"
+)]
 pub struct Plan {
     /// Cut every connection once this many bytes have passed, both ways, since this was set. Happens once.
     pub cut_after: Option<u64>,

@@ -1,8 +1,9 @@
 //! The scratch folder: keys, and the little that the demo's server has for a file system.
 //!
 //! In: the program that answers for Nix's commands, the cache's signing key. Out: a folder that only this user can
-//! enter, gone when the demo ends: `bin` (stand-ins for Nix and for what would tell of this machine), `tools` (links to
-//! the machine's own POSIX tools, and nothing else), `home`, `state`, and the keys, made on the spot.
+//! enter, gone when the demo ends: `nix` (stand-ins for Nix's commands), `bin` (stand-ins for what would tell of this
+//! machine), `tools` (links to the machine's own POSIX tools, and nothing else), `home`, `state`, and the keys, made on
+//! the spot.
 
 use super::DemoError;
 use super::store::Store;
@@ -19,17 +20,79 @@ use zeroize::Zeroizing;
 
 /// What a server script may use. Nix's own commands are not among them, so the machine's store is out of reach.
 const TOOLS: &[&str] = &[
-    "awk", "base64", "basename", "cat", "chmod", "chown", "cksum", "cmp", "cp", "cut", "date", "dd", "dirname", "du",
-    "echo", "env", "expr", "false", "find", "flock", "fold", "getconf", "getent", "grep", "head", "install", "kill",
-    "ln", "ls", "mkdir", "mktemp", "mv", "nl", "nproc", "od", "paste", "printenv", "printf", "ps", "pwd", "readlink",
-    "realpath", "rm", "rmdir", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "split", "stat", "stty", "sync",
-    "tail", "tee", "test", "timeout", "touch", "tr", "true", "tty", "uname", "uniq", "wc", "which", "xargs",
+    "awk",
+    "base64",
+    "basename",
+    "cat",
+    "chmod",
+    "chown",
+    "cksum",
+    "cmp",
+    "cp",
+    "cut",
+    "date",
+    "dd",
+    "dirname",
+    "du",
+    "echo",
+    "env",
+    "expr",
+    "false",
+    "find",
+    "flock",
+    "fold",
+    "getconf",
+    "getent",
+    "grep",
+    "head",
+    "install",
+    "kill",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "nl",
+    "nproc",
+    "od",
+    "paste",
+    "printenv",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "realpath",
+    "rm",
+    "rmdir",
+    "sed",
+    "seq",
+    "sh",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "split",
+    "stat",
+    "stty",
+    "sync",
+    "tail",
+    "tee",
+    "test",
+    "timeout",
+    "touch",
+    "tr",
+    "true",
+    "tty",
+    "uname",
+    "uniq",
+    "wc",
+    "which",
+    "xargs",
 ];
 
 /// The folder and what is in it.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    folder: TempDir,
+    folder: PathBuf,
     pub(super) host_key: PrivateKey,
     /// The key of a server that only pretends to be this one.
     pub(super) other_host_key: PrivateKey,
@@ -37,7 +100,8 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn new(program: &Path, store: &Store) -> Result<Self, DemoError> {
+    /// Makes and fills the folder. Dropping the `TempDir` removes it, whoever still has the rest.
+    pub(super) fn new(program: &Path, store: &Store) -> Result<(TempDir, Self), DemoError> {
         let folder = tempfile::Builder::new()
             .prefix("storekeeper-demo-")
             .permissions(fs::Permissions::from_mode(0o700))
@@ -48,16 +112,16 @@ impl Scratch {
             host_key: new_key("storekeeper-demo-host")?,
             other_host_key: new_key("storekeeper-demo-other-host")?,
             client_key: client.public_key().clone(),
-            folder,
+            folder: folder.path().to_owned(),
         };
         scratch
             .fill(program, &client, store)
             .map_err(DemoError::Scratch)?;
-        Ok(scratch)
+        Ok((folder, scratch))
     }
 
     fn fill(&self, program: &Path, client: &PrivateKey, store: &Store) -> std::io::Result<()> {
-        for name in ["bin", "tools", "home", "state"] {
+        for name in ["nix", "bin", "tools", "home", "state"] {
             fs::create_dir(self.path(name))?;
         }
         let pem = client
@@ -85,15 +149,17 @@ impl Scratch {
                 quote(program),
                 quote(&self.socket()),
             );
-            self.stand_in(tool, &script)?;
+            self.stand_in("nix", tool, &script)?;
         }
         // Nobody is asked for a password, and nobody becomes anyone else.
         self.stand_in(
+            "bin",
             "sudo",
             "while [ $# -gt 0 ]; do\n  case $1 in\n    --) shift; break ;;\n    -u|-g) shift 2 ;;\n    \
              -*) shift ;;\n    *) break ;;\n  esac\ndone\n[ $# -gt 0 ] || exit 0\nexec \"$@\"\n",
         )?;
         self.stand_in(
+            "bin",
             "logger",
             &format!(
                 "while [ $# -gt 0 ]; do\n  case $1 in\n    --) shift; break ;;\n    -t|-p) shift 2 ;;\n    \
@@ -102,42 +168,26 @@ impl Scratch {
             ),
         )?;
         self.stand_in(
+            "bin",
             "id",
             "case \"$*\" in\n  -u|-g|-ru|-rg) echo 0 ;;\n  -un|-gn|-nu|-ng|-run) echo root ;;\n  \
              *) echo 'uid=0(root) gid=0(root) groups=0(root)' ;;\nesac\n",
         )?;
-        self.stand_in("whoami", "echo root\n")?;
-        self.stand_in("hostname", "echo cache\n")
+        self.stand_in("bin", "whoami", "echo root\n")?;
+        self.stand_in("bin", "hostname", "echo cache\n")
     }
 
-    fn stand_in(&self, name: &str, script: &str) -> std::io::Result<()> {
+    fn stand_in(&self, folder: &str, name: &str, script: &str) -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o700)
-            .open(self.path("bin").join(name))?;
+            .open(self.path(folder).join(name))?;
         write!(file, "#!/bin/sh\n{script}")
     }
 
-    /// Takes Nix's commands away, or puts them back.
-    pub(super) fn hide_nix(&self, hide: bool) -> std::io::Result<()> {
-        let mode = if hide { 0o600 } else { 0o700 };
-        for tool in ["nix", "nix-daemon", "nix-store"] {
-            // What is not executable is not found by a shell.
-            fs::set_permissions(
-                self.path("bin").join(tool),
-                fs::Permissions::from_mode(mode),
-            )?;
-        }
-        Ok(())
-    }
-
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.folder.join(name)
     }
 
     /// Where the stand-ins reach the demo.
@@ -166,11 +216,15 @@ impl Scratch {
     }
 
     /// The whole environment of a command.
-    pub(super) fn environment(&self) -> Vec<(&'static str, OsString)> {
+    pub(super) fn environment(&self, no_nix: bool) -> Vec<(&'static str, OsString)> {
         let home = self.path("home");
         let mut path = self.path("bin").into_os_string();
         path.push(":");
         path.push(self.path("tools"));
+        if !no_nix {
+            path.push(":");
+            path.push(self.path("nix"));
+        }
         vec![
             ("PATH", path),
             ("TMPDIR", home.clone().into_os_string()),
@@ -201,7 +255,13 @@ fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
 
 /// Where a tool of this machine is.
 fn find(tool: &str) -> Option<PathBuf> {
-    let usual = ["/usr/bin", "/bin", "/run/current-system/sw/bin", "/usr/local/bin"].map(PathBuf::from);
+    let usual = [
+        "/usr/bin",
+        "/bin",
+        "/run/current-system/sw/bin",
+        "/usr/local/bin",
+    ]
+    .map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     usual
         .into_iter()

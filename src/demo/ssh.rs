@@ -7,7 +7,9 @@ use super::faults::Faults;
 use super::pipe;
 use super::scratch::Scratch;
 use russh::keys::PublicKey;
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
+};
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, SshId};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -56,15 +58,16 @@ impl Service {
         // Without it, each small answer waits for the next acknowledgement.
         let _ = stream.set_nodelay(true);
         let (near, far) = tokio::io::duplex(BUFFER);
+        let ended = CancellationToken::new();
         let connection = Connection {
             service: self.clone(),
             channels: HashMap::new(),
             sessions: Arc::default(),
-            ended: CancellationToken::new(),
-            _end: None,
+            _end: ended.clone().drop_guard(),
+            ended,
         };
         let serving = async {
-            if let Ok(session) = russh::server::run_stream(self.config(), far, connection.guarded()).await {
+            if let Ok(session) = russh::server::run_stream(self.config(), far, connection).await {
                 // How a connection ended is the client's matter.
                 let _ = session.await;
             }
@@ -100,16 +103,11 @@ struct Connection {
     channels: HashMap<ChannelId, Channel<Msg>>,
     sessions: Arc<AtomicUsize>,
     ended: CancellationToken,
-    _end: Option<DropGuard>,
+    /// Ends the commands when the connection is dropped.
+    _end: DropGuard,
 }
 
 impl Connection {
-    /// Ends its commands when it is dropped, which is when the connection ends.
-    fn guarded(mut self) -> Self {
-        self._end = Some(self.ended.clone().drop_guard());
-        self
-    }
-
     fn allows(&self, key: &PublicKey) -> Auth {
         if key.key_data() == self.service.scratch.client_key.key_data() {
             Auth::Accept
@@ -181,8 +179,12 @@ impl Handler for Connection {
         let service = self.service.clone();
         let (sessions, ended) = (self.sessions.clone(), self.ended.clone());
         let command = data.to_vec();
-        self.service.tasks.spawn(async move {
-            exec::run(open, command, &service.scratch, ended).await;
+        let environment = exec::Environment {
+            variables: service.scratch.environment(service.faults.plan().no_nix),
+            home: service.scratch.path("home"),
+        };
+        service.tasks.spawn(async move {
+            exec::run(open, command, environment, ended).await;
             sessions.fetch_sub(1, Ordering::Relaxed);
         });
         Ok(())

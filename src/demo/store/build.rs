@@ -55,6 +55,14 @@ struct Round {
     derivations: Vec<u32>,
 }
 
+/// Where a package comes from, which says who has signed it.
+#[derive(Clone, Copy)]
+enum Origin {
+    Base,
+    Library,
+    Own,
+}
+
 /// What a path is made of, next to its number.
 struct Draft<'a> {
     name: &'a str,
@@ -110,33 +118,33 @@ impl<'a> Builder<'a> {
         let mut round = Round::default();
         // The team's own packages come last; each takes about three paths.
         let own_from = end.saturating_sub(names::own_count() * 3);
-        let mut own = 0;
-        let mut number = 0;
+        let (mut base, mut own, mut number) = (0, 0, 0);
         while self.len() < end {
-            let package = if number < names::base_count() && self.len() < own_from {
-                names::base(number, rounds_ago)
-            } else if self.len() >= own_from {
+            let (package, origin) = if self.len() >= own_from && own < names::own_count() {
                 own += 1;
-                names::own(own - 1, rounds_ago)
+                (names::own(own - 1, rounds_ago), Origin::Own)
+            } else if base < names::base_count() {
+                base += 1;
+                (names::base(base - 1, rounds_ago), Origin::Base)
             } else {
-                names::library(number, rounds_ago, &mut self.random)
+                number += 1;
+                let package = names::library(number, rounds_ago, &mut self.random);
+                (package, Origin::Library)
             };
-            let mark = self.mark(number < names::base_count());
+            let mark = self.mark(origin);
             self.package(&package, mark, &mut round, before, end)?;
-            number += 1;
         }
         Ok(round)
     }
 
     /// How paths that are registered now are signed.
-    fn mark(&mut self, base: bool) -> Mark {
+    fn mark(&mut self, origin: Origin) -> Mark {
         let ours = self.time() >= self.options.epoch.unix() - ROTATION;
-        match self.random.below(100) {
-            0..60 if base => Mark::Upstream,
-            60..100 if base => Mark::OursAndUpstream,
-            0..3 => Mark::Upstream,
+        match (origin, self.random.below(100)) {
+            (Origin::Base, 0..60) | (Origin::Library, 0..3) => Mark::Upstream,
+            (Origin::Base, _) => Mark::OursAndUpstream,
             _ if ours => Mark::Ours,
-            3..18 => Mark::Retired,
+            (_, 3..18) => Mark::Retired,
             _ => Mark::RetiredAndOurs,
         }
     }

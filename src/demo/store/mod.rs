@@ -260,7 +260,7 @@ impl Store {
                 .collect(),
             registered: When::from_unix(self.registered[at as usize]),
             // A few were built on the server itself.
-            ultimate: self.marks[at as usize] == Mark::Ours && at % 997 == 0,
+            ultimate: self.marks[at as usize] == Mark::Ours && at.is_multiple_of(997),
             signatures: Vec::new(),
             content_address: self.content_address_of(at, self.contents[at as usize]),
         })

@@ -292,7 +292,7 @@ pub(super) fn library(number: usize, rounds: u32, random: &mut Random) -> Packag
     // The current version follows from the number, so that older rounds have older versions of the same.
     let (major, minor) = (number * 7 % 6, 3 + number * 13 % 40);
     let minor = minor.saturating_sub(rounds as usize / 2);
-    let patch = if rounds.is_multiple_of(2) { 1 } else { 0 };
+    let patch = u8::from(rounds.is_multiple_of(2));
     let outputs: &[&str] = match random.below(100) {
         0..=5 => &["dev"],
         6..=9 => &["doc"],
