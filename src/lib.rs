@@ -8,7 +8,9 @@
 pub mod change;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod inventory;
 pub mod judge;
 pub mod server;
+pub mod wire;

@@ -290,10 +290,10 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
     // Another key than the known one.
     let wrong = rig.file("wrong_known_hosts");
     let known = std::fs::read_to_string(rig.file("known_hosts")).unwrap();
-    let (_, other) = rig::key_pair(rig.scratch());
+    rig::key_pair(&rig.scratch().join("other"), "other");
+    let other = std::fs::read_to_string(rig.file("other.pub")).unwrap();
     let host = known.split(' ').next().unwrap();
     std::fs::write(&wrong, format!("{host} {}", other.trim())).unwrap();
-    let _ = host;
     told(
         rig.storekeeper_bare(["paths", "root", "--config", &config, "--identity", &identity, "--known-hosts", &wrong]),
         3,
