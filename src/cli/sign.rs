@@ -89,7 +89,10 @@ impl From<PlanError> for CliError {
             | PlanError::NotInAgent(_)
             | PlanError::NotEd25519(_) => Kind::Usage,
             PlanError::KeyFileMode { .. } | PlanError::OtherKey(_) => Kind::Policy,
-            PlanError::Nothing(_) | PlanError::ServerKey { .. } | PlanError::Unmendable(_) => {
+            PlanError::Nothing(_)
+            | PlanError::ServerKey { .. }
+            | PlanError::ReadOnlyStore(_)
+            | PlanError::Unmendable(_) => {
                 Kind::Server
             },
         };
