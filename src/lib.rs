@@ -12,5 +12,6 @@ pub mod demo;
 pub mod domain;
 pub mod inventory;
 pub mod judge;
+pub mod link;
 pub mod server;
 pub mod wire;
