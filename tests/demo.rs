@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
-use storekeeper::demo::{Demo, Options};
-use storekeeper::domain::StorePath;
+use storekeeper::demo::store::{Store, StoreOptions};
+use storekeeper::demo::{Demo, EPOCH, Options};
+use storekeeper::domain::{KeyRing, StorePath, TrustClass, When};
+use storekeeper::judge::trust::assess;
 use storekeeper::wire::{
     Encoder, InfoBody, Message, Reader, Request, client_handshake, read_path_info,
 };
@@ -146,6 +148,46 @@ fn mode(file: &Path) -> u32 {
     std::fs::metadata(file).unwrap().permissions().mode() & 0o777
 }
 
+#[test]
+fn every_trust_class_is_there_as_intended() {
+    let store = Store::new(&StoreOptions {
+        paths: 4000,
+        derivations: 50,
+        unsigned: 200,
+        seed: 7,
+        epoch: When::from_unix(EPOCH),
+    })
+    .unwrap();
+    let ring = KeyRing::new(
+        vec![store.signing_key().public()],
+        vec![store.retired_key()],
+        vec![store.upstream_key()],
+    );
+    let class = |at| assess(&ring, &store.info(at).unwrap()).class;
+    let mut counts = std::collections::HashMap::new();
+    for at in 0..4000 {
+        *counts.entry(class(at)).or_insert(0) += 1;
+    }
+    assert_eq!(counts[&TrustClass::Unsigned], 200);
+    assert_eq!(counts[&TrustClass::UnknownKey], 7);
+    assert_eq!(counts[&TrustClass::Bad], 5);
+    for class in [
+        TrustClass::Retired,
+        TrustClass::Upstream,
+        TrustClass::ContentAddressed,
+    ] {
+        assert!((40..900).contains(&counts[&class]), "{class}: {counts:?}");
+    }
+    assert!(counts[&TrustClass::Ours] > 2600, "{counts:?}");
+    // What is signed becomes ours, also what was signed wrongly.
+    for at in 0..4000 {
+        if class(at).refused() {
+            assert!(store.sign(at, store.signing_key()));
+            assert_eq!(class(at), TrustClass::Ours);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ssh_runs_commands_and_nothing_is_left_behind() {
     let demo = start(300).await;
@@ -158,14 +200,17 @@ async fn ssh_runs_commands_and_nothing_is_left_behind() {
     assert_eq!(output.stderr, b"err\n");
     assert_eq!(output.status.code(), Some(7));
     assert_eq!(
-        stdout(&demo, "id -un; hostname; sudo -n -- id -u").await,
-        "root\ncache\n0\n"
+        stdout(&demo, "id -un; hostname; uname -n; sudo -n -- id -u").await,
+        "root\ncache\ncache\n0\n"
     );
+    let disk = stdout(&demo, "df -Pk /nix/store | tail -n 1").await;
+    assert!(disk.contains(" 184549376 "), "{disk}");
     let line = "LC_ALL=C exec sh -c 'printf \"%s|\" \"$0\" \"$@\"' storekeeper 'a b' '$HOME'";
     assert_eq!(stdout(&demo, line).await, "storekeeper|a b|$HOME|");
     stdout(&demo, "logger -t storekeeper -- one record").await;
+    stdout(&demo, "echo another | logger -S 65536 -t storekeeper").await;
     let journal = std::fs::read_to_string(demo.journal_file()).unwrap();
-    assert_eq!(journal, "one record\n");
+    assert_eq!(journal, "one record\nanother\n");
     let folder = demo.folder().to_owned();
     demo.stop().await;
     assert!(!folder.exists());
@@ -225,10 +270,9 @@ async fn nix_commands_answer_for_the_invented_store() {
     stdout(&demo, &format!("nix store sign -k '{key}' {path}")).await;
     assert_eq!(demo.store().info(399).unwrap().signatures.len(), 1);
     demo.faults().set(|plan| plan.no_nix = true);
-    assert_eq!(run(&demo, "nix --version").await.status.code(), Some(127));
-    for name in ["nix", "nix-store", "nix-daemon"] {
-        let found = run(&demo, &format!("command -v {name}")).await;
-        assert!(!found.status.success(), "{found:?}");
+    for command in ["nix --version", "nix-daemon --stdio", "nix-store --gc"] {
+        let gone = run(&demo, command).await;
+        assert_eq!(gone.status.code(), Some(127), "{gone:?}");
     }
 }
 

@@ -1,9 +1,8 @@
 //! The scratch folder: keys, and the little that the demo's server has for a file system.
 //!
-//! In: the program that answers for Nix's commands, the cache's signing key. Out: a folder that only this user can
-//! enter, gone when the demo ends: `nix` (stand-ins for Nix's commands), `bin` (stand-ins for what would tell of this
-//! machine), `tools` (links to the machine's own POSIX tools, and nothing else), `home`, `state`, and the keys, made on
-//! the spot.
+//! In: the program that answers for Nix's commands, the store. Out: a folder that only this user can enter, gone when the
+//! demo ends: `nix` (stand-ins for Nix's commands), `gone` (the same names, not found), `bin` (stand-ins for what would
+//! tell of this machine), `home`, `state`, and the keys, made on the spot.
 
 use super::DemoError;
 use super::store::Store;
@@ -11,83 +10,89 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, PublicKey};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-/// What a server script may use. Nix's own commands are not among them, so the machine's store is out of reach.
-const TOOLS: &[&str] = &[
-    "awk",
-    "base64",
-    "basename",
-    "cat",
-    "chmod",
-    "chown",
-    "cksum",
-    "cmp",
-    "cp",
-    "cut",
-    "date",
-    "dd",
-    "dirname",
-    "du",
-    "echo",
-    "env",
-    "expr",
-    "false",
-    "find",
-    "flock",
-    "fold",
-    "getconf",
-    "getent",
-    "grep",
-    "head",
-    "install",
-    "kill",
-    "ln",
-    "ls",
-    "mkdir",
-    "mktemp",
-    "mv",
-    "nl",
-    "nproc",
-    "od",
-    "paste",
-    "printenv",
-    "printf",
-    "ps",
-    "pwd",
-    "readlink",
-    "realpath",
-    "rm",
-    "rmdir",
-    "sed",
-    "seq",
-    "sh",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "split",
-    "stat",
-    "stty",
-    "sync",
-    "tail",
-    "tee",
-    "test",
-    "timeout",
-    "touch",
-    "tr",
-    "true",
-    "tty",
-    "uname",
-    "uniq",
-    "wc",
-    "which",
-    "xargs",
+/// Every command of Nix. None may reach the store of this machine, so each has its stand-in.
+const NIX_COMMANDS: [&str; 12] = [
+    "nix",
+    "nix-build",
+    "nix-channel",
+    "nix-collect-garbage",
+    "nix-copy-closure",
+    "nix-daemon",
+    "nix-env",
+    "nix-hash",
+    "nix-instantiate",
+    "nix-prefetch-url",
+    "nix-shell",
+    "nix-store",
 ];
+
+/// `sudo`: nobody is asked for a password, and nobody becomes anyone else.
+const SUDO: &str = r#"while [ $# -gt 0 ]; do
+  case $1 in
+    --) shift; break ;;
+    -u|-g) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || exit 0
+exec "$@"
+"#;
+
+/// `logger`, up to where it writes.
+const LOGGER: &str = r#"while [ $# -gt 0 ]; do
+  case $1 in
+    --) shift; break ;;
+    -t|-p|-S) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi >> "#;
+
+/// Who is logged in and where: what a server would say, and the same on every machine.
+const IDENTITY: [(&str, &str); 4] = [
+    (
+        "id",
+        r#"case "$*" in
+  -u|-g|-ru|-rg) echo 0 ;;
+  -un|-gn|-nu|-ng) echo root ;;
+  *) echo 'uid=0(root) gid=0(root) groups=0(root)' ;;
+esac
+"#,
+    ),
+    ("whoami", "echo root\n"),
+    ("hostname", "echo cache\n"),
+    (
+        "uname",
+        r#"case "$*" in
+  -n) echo cache ;;
+  -r) echo 6.1.0 ;;
+  -m) echo x86_64 ;;
+  -a) echo 'Linux cache 6.1.0 x86_64 GNU/Linux' ;;
+  *) echo Linux ;;
+esac
+"#,
+    ),
+];
+
+/// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
+const DF: &str = r#"case $1 in
+  -*i*)
+    echo 'Filesystem       Inodes    IUsed    IFree IUse% Mounted on'
+    echo '/dev/vdb1      65273856 39817052 25456804   61% /nix' ;;
+  *)
+    echo 'Filesystem     1024-blocks      Used Available Capacity Mounted on'
+    echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
+esac
+"#;
 
 /// The folder and what is in it.
 #[derive(Debug)]
@@ -121,7 +126,7 @@ impl Scratch {
     }
 
     fn fill(&self, program: &Path, client: &PrivateKey, store: &Store) -> std::io::Result<()> {
-        for name in ["nix", "bin", "tools", "home", "state"] {
+        for name in ["nix", "gone", "bin", "home", "state", "state/db"] {
             fs::create_dir(self.path(name))?;
         }
         let pem = client
@@ -132,49 +137,30 @@ impl Scratch {
             &self.signing_key_file(),
             store.signing_key().to_secret_text().as_bytes(),
         )?;
-        for tool in TOOLS {
-            if let Some(found) = find(tool) {
-                symlink(found, self.path("tools").join(tool))?;
-            }
-        }
+        // Of the size that a database of so many paths has; there is nothing in it, and it takes no room.
+        let size =
+            |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
+        size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
+        size("db.sqlite-wal", 4 << 20)?;
         self.write_stand_ins(program)
     }
 
     fn write_stand_ins(&self, program: &Path) -> std::io::Result<()> {
         let quote = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
-        let journal = quote(&self.journal_file());
-        for tool in ["nix", "nix-daemon", "nix-store"] {
-            let script = format!(
-                "exec {} demo-shim {} {tool} \"$@\"\n",
-                quote(program),
-                quote(&self.socket()),
-            );
-            self.stand_in("nix", tool, &script)?;
+        let (program, socket) = (quote(program), quote(&self.socket()));
+        for name in NIX_COMMANDS {
+            let script = format!("exec {program} demo-shim {socket} {name} \"$@\"\n");
+            self.stand_in("nix", name, &script)?;
+            let script = format!("echo 'sh: {name}: not found' >&2\nexit 127\n");
+            self.stand_in("gone", name, &script)?;
         }
-        // Nobody is asked for a password, and nobody becomes anyone else.
-        self.stand_in(
-            "bin",
-            "sudo",
-            "while [ $# -gt 0 ]; do\n  case $1 in\n    --) shift; break ;;\n    -u|-g) shift 2 ;;\n    \
-             -*) shift ;;\n    *) break ;;\n  esac\ndone\n[ $# -gt 0 ] || exit 0\nexec \"$@\"\n",
-        )?;
-        self.stand_in(
-            "bin",
-            "logger",
-            &format!(
-                "while [ $# -gt 0 ]; do\n  case $1 in\n    --) shift; break ;;\n    -t|-p) shift 2 ;;\n    \
-                 -*) shift ;;\n    *) break ;;\n  esac\ndone\n\
-                 if [ $# -gt 0 ]; then printf '%s\\n' \"$*\"; else cat; fi >> {journal}\n"
-            ),
-        )?;
-        self.stand_in(
-            "bin",
-            "id",
-            "case \"$*\" in\n  -u|-g|-ru|-rg) echo 0 ;;\n  -un|-gn|-nu|-ng|-run) echo root ;;\n  \
-             *) echo 'uid=0(root) gid=0(root) groups=0(root)' ;;\nesac\n",
-        )?;
-        self.stand_in("bin", "whoami", "echo root\n")?;
-        self.stand_in("bin", "hostname", "echo cache\n")
+        for (name, script) in IDENTITY {
+            self.stand_in("bin", name, script)?;
+        }
+        self.stand_in("bin", "df", DF)?;
+        self.stand_in("bin", "sudo", SUDO)?;
+        let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
+        self.stand_in("bin", "logger", &logger)
     }
 
     fn stand_in(&self, folder: &str, name: &str, script: &str) -> std::io::Result<()> {
@@ -217,21 +203,23 @@ impl Scratch {
 
     /// The whole environment of a command.
     pub(super) fn environment(&self, no_nix: bool) -> Vec<(&'static str, OsString)> {
-        let home = self.path("home");
+        let home = self.path("home").into_os_string();
         let mut path = self.path("bin").into_os_string();
         path.push(":");
-        path.push(self.path("tools"));
-        if !no_nix {
-            path.push(":");
-            path.push(self.path("nix"));
-        }
+        // The stand-ins hide a real Nix further on; where there shall be none, these say so.
+        path.push(self.path(if no_nix { "gone" } else { "nix" }));
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+        let state = self.path("state").into_os_string();
         vec![
             ("PATH", path),
-            ("TMPDIR", home.clone().into_os_string()),
-            ("HOME", home.into_os_string()),
+            ("TMPDIR", home.clone()),
+            ("HOME", home),
             ("USER", "root".into()),
             ("LOGNAME", "root".into()),
             ("SHELL", "/bin/sh".into()),
+            ("NIX_STATE_DIR", state.clone()),
+            ("NIX_CONF_DIR", state),
         ]
     }
 }
@@ -251,21 +239,4 @@ fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
         .mode(0o600)
         .open(file)?
         .write_all(content)
-}
-
-/// Where a tool of this machine is.
-fn find(tool: &str) -> Option<PathBuf> {
-    let usual = [
-        "/usr/bin",
-        "/bin",
-        "/run/current-system/sw/bin",
-        "/usr/local/bin",
-    ]
-    .map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    usual
-        .into_iter()
-        .chain(std::env::split_paths(&path))
-        .map(|folder| folder.join(tool))
-        .find(|file| file.is_file())
 }

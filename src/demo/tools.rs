@@ -79,7 +79,7 @@ impl Tools<'_> {
             return Outcome::done(format!("{name} (Nix) {}\n", self.release.version()));
         }
         if name != "nix" {
-            return Outcome::error(&format!("this server's '{name}' can only tell its version"));
+            return Outcome::error(&format!("the demo's '{name}' can only tell its version"));
         }
         let words = without_settings(rest);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -120,6 +120,7 @@ impl Tools<'_> {
                 "secret-key-files",
                 vec![self.signing_key_file.to_string_lossy().into_owned()],
             ),
+            ("store", vec!["auto".to_owned()]),
             ("trusted-public-keys", keys.to_vec()),
             ("trusted-users", vec!["root".to_owned()]),
         ];

@@ -4,12 +4,12 @@
 //! The store is what a team's cache looks like after ninety days: some rounds of updates, each a closure of its own
 //! over the same bottom; the cache's key replaced once; and at the end the uploads of two days that nobody signed.
 
+use super::add::Draft;
 use super::names::{self, Package};
 use super::{Content, NONE, Store, StoreOptions};
 use crate::demo::DemoError;
 use crate::demo::keys::{Keys, Mark};
 use crate::demo::random::{Purpose, Random};
-use crate::domain::{ContentAddress, StorePath};
 
 const DAY: i64 = 86_400;
 /// The oldest path is this old.
@@ -63,23 +63,12 @@ enum Origin {
     Own,
 }
 
-/// What a path is made of, next to its number.
-struct Draft<'a> {
-    name: &'a str,
-    references: &'a [u32],
-    itself: bool,
-    size: u64,
-    mark: Mark,
-    content: Content,
-    deriver: u32,
-    registered: i64,
-}
-
+/// Grows a store.
 pub(super) struct Builder<'a> {
-    options: &'a StoreOptions,
+    pub(super) options: &'a StoreOptions,
     shares: Shares,
-    store: Store,
-    random: Random,
+    pub(super) store: Store,
+    pub(super) random: Random,
     derivations: usize,
 }
 
@@ -109,7 +98,7 @@ impl<'a> Builder<'a> {
         Ok(self.store)
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.store.len()
     }
 
@@ -298,27 +287,6 @@ impl<'a> Builder<'a> {
         references
     }
 
-    /// A size around the typical one: a fifth of it to five times, in the steps of eight bytes of every NAR.
-    fn size(&mut self, typical: u64) -> u64 {
-        let percent = match self.random.below(10) {
-            0 => 20 + self.random.below(40),
-            1..=7 => 60 + self.random.below(80),
-            8 => 140 + self.random.below(120),
-            _ => 260 + self.random.below(240),
-        };
-        (typical * percent as u64 / 100 / 8 * 8).max(112)
-    }
-
-    fn size_of_output(&mut self, output: &str, main: u64) -> u64 {
-        let typical = match output {
-            "dev" | "man" | "info" => main / 20,
-            "doc" => main / 6,
-            "debug" => main * 2,
-            _ => main / 3,
-        };
-        self.size(typical.max(4096))
-    }
-
     /// Gives a few of the newest signed paths a signature that no client takes.
     fn spoil(&mut self) {
         let bad = [Mark::FlippedBit, Mark::AnotherPath, Mark::AnotherKey];
@@ -392,57 +360,5 @@ impl<'a> Builder<'a> {
             deriver: NONE,
             registered,
         })
-    }
-
-    fn add(&mut self, draft: &Draft<'_>) -> Result<u32, DemoError> {
-        let index = self.len() as u32;
-        let digest = match draft.content {
-            Content::None => {
-                Random::new(self.options.seed, Purpose::Digest, u64::from(index)).bytes()
-            }
-            _ => self.content_digest(index, draft)?,
-        };
-        StorePath::from_parts(&digest, draft.name)
-            .map_err(|_| DemoError::Name(draft.name.into()))?;
-        let store = &mut self.store;
-        store.digests.push(digest);
-        store.names.push_str(draft.name);
-        store.name_ends.push(store.names.len() as u32);
-        store.sizes.push(draft.size);
-        store.registered.push(draft.registered);
-        store.marks.push(draft.mark);
-        store.contents.push(draft.content);
-        store.derivers.push(draft.deriver);
-        let from = store.references.len();
-        store.references.extend_from_slice(draft.references);
-        if draft.itself {
-            store.references.push(index);
-        }
-        let digests = &store.digests;
-        let own = &mut store.references[from..];
-        // In the order of the paths' text, as the daemon sends them.
-        own.sort_unstable_by_key(|at| super::rank(&digests[*at as usize]));
-        store.reference_ends.push(store.references.len() as u32);
-        Ok(index)
-    }
-
-    /// The digest that follows from the content, by the same rule that judges it.
-    fn content_digest(&self, index: u32, draft: &Draft<'_>) -> Result<[u8; 20], DemoError> {
-        let invalid = || DemoError::Name(draft.name.into());
-        let address = self.store.content_address_of(index, draft.content);
-        let address = address
-            .as_deref()
-            .and_then(ContentAddress::parse)
-            .ok_or_else(invalid)?;
-        let references: Vec<StorePath> = draft
-            .references
-            .iter()
-            .filter_map(|at| self.store.path(*at))
-            .collect();
-        let own = StorePath::from_parts(&[0; 20], draft.name).map_err(|_| invalid())?;
-        let path = address
-            .store_path(draft.name, &references, &own)
-            .ok_or_else(invalid)?;
-        Ok(path.digest())
     }
 }

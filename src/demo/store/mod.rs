@@ -4,6 +4,7 @@
 //! give them. Hashes, content addresses and signatures are computed when they are asked for; only what is added later
 //! is kept.
 
+mod add;
 mod build;
 mod names;
 

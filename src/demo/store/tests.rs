@@ -1,6 +1,4 @@
 use super::*;
-use crate::domain::{KeyRing, TrustClass};
-use crate::judge::trust::assess;
 
 fn options(paths: usize) -> StoreOptions {
     StoreOptions {
@@ -12,27 +10,10 @@ fn options(paths: usize) -> StoreOptions {
     }
 }
 
-fn ring(store: &Store) -> KeyRing {
-    KeyRing::new(
-        vec![store.signing_key().public()],
-        vec![store.retired_key()],
-        vec![store.upstream_key()],
-    )
-}
-
 fn infos(store: &Store) -> Vec<PathInfo> {
     (0..store.len() as u32)
         .map(|at| store.info(at).unwrap())
         .collect()
-}
-
-fn classes(store: &Store) -> HashMap<TrustClass, usize> {
-    let ring = ring(store);
-    let mut counts = HashMap::new();
-    for info in infos(store) {
-        *counts.entry(assess(&ring, &info).class).or_default() += 1;
-    }
-    counts
 }
 
 #[test]
@@ -70,23 +51,6 @@ fn every_number_of_paths_is_reached() {
         );
         assert_eq!(store.len(), 3000);
     }
-}
-
-#[test]
-fn every_trust_class_is_there_as_intended() {
-    let store = Store::new(&options(4000)).unwrap();
-    let counts = classes(&store);
-    assert_eq!(counts[&TrustClass::Unsigned], 200);
-    assert_eq!(counts[&TrustClass::UnknownKey], 7);
-    assert_eq!(counts[&TrustClass::Bad], 5);
-    for class in [
-        TrustClass::Retired,
-        TrustClass::Upstream,
-        TrustClass::ContentAddressed,
-    ] {
-        assert!((40..900).contains(&counts[&class]), "{class}: {counts:?}");
-    }
-    assert!(counts[&TrustClass::Ours] > 2600, "{counts:?}");
 }
 
 #[test]
@@ -159,17 +123,19 @@ fn order_is_the_order_of_the_text() {
 }
 
 #[test]
-fn signing_changes_the_verdict() {
+fn signatures_are_added_once() {
     let store = Store::new(&options(1000)).unwrap();
-    let ring = ring(&store);
-    let at = (0..1000)
-        .find(|at| assess(&ring, &store.info(*at).unwrap()).class == TrustClass::Unsigned)
-        .unwrap();
-    assert!(store.sign(at, store.signing_key()));
-    assert!(!store.sign(at, store.signing_key()));
-    let info = store.info(at).unwrap();
-    assert_eq!(assess(&ring, &info).class, TrustClass::Ours);
-    assert_eq!(info.signatures.len(), 1);
+    // The newest is an unsigned upload.
+    assert!(store.info(999).unwrap().signatures.is_empty());
+    assert!(store.sign(999, store.signing_key()));
+    assert!(!store.sign(999, store.signing_key()));
+    let signatures = store.info(999).unwrap().signatures;
+    assert_eq!(signatures.len(), 1);
+    store.add_signatures(999, ["a:AAAA".to_owned(), signatures[0].clone()]);
+    assert_eq!(
+        store.info(999).unwrap().signatures,
+        ["a:AAAA".to_owned(), signatures[0].clone()]
+    );
 }
 
 #[test]
