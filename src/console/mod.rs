@@ -4,6 +4,7 @@
 //! model; the screens only read it; nothing in the loop waits.
 
 pub mod actions;
+mod backend;
 pub mod help;
 pub mod jobs;
 pub mod keymap;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod paint;
 pub mod palette;
 mod reasons;
+mod run;
 pub mod screens;
 pub mod secret;
 pub mod terminal;
@@ -24,3 +26,5 @@ pub mod theme;
 pub mod update;
 pub mod view;
 pub mod widgets;
+
+pub use run::{ConsoleError, End, Start, run};

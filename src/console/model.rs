@@ -12,7 +12,7 @@ use super::secret::Secret;
 use super::theme::{Abilities, Theme};
 use super::widgets::list::List;
 use crate::change::{Plan, Policy};
-use crate::domain::When;
+use crate::domain::{Floor, When};
 use crate::inventory::{Group, Inventory, Row, Sort};
 use crate::server::facts::Facts;
 use std::collections::HashSet;
@@ -96,6 +96,17 @@ impl Trouble {
             summary,
         }
     }
+}
+
+/// A server of the configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerChoice {
+    /// Its name.
+    pub name: String,
+    /// Nothing may be changed on it.
+    pub read_only: bool,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
 }
 
 /// The state of the connection.
@@ -312,12 +323,12 @@ pub struct Model {
     pub server: String,
     /// `user@host`.
     pub place: String,
-    /// All servers of the configuration.
-    pub servers: Vec<String>,
+    /// All servers that can be gone to.
+    pub servers: Vec<ServerChoice>,
     /// Keys that can sign.
     pub sources: Vec<Source>,
-    /// Free space in percent below which the disk is a warning, and critical.
-    pub thresholds: (f64, f64),
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
     /// The connection.
     pub link: Link,
     /// What the server is.
@@ -373,12 +384,12 @@ pub struct Beginning {
     pub server: String,
     /// `user@host`.
     pub place: String,
-    /// All servers of the configuration.
-    pub servers: Vec<String>,
+    /// All servers that can be gone to.
+    pub servers: Vec<ServerChoice>,
     /// Keys here and in an agent that can sign.
     pub sources: Vec<Source>,
-    /// Free space in percent below which the disk is a warning, and critical.
-    pub thresholds: (f64, f64),
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
 }
 
 impl Model {
@@ -396,7 +407,7 @@ impl Model {
             place: beginning.place,
             servers: beginning.servers,
             sources: beginning.sources,
-            thresholds: beginning.thresholds,
+            limits: beginning.limits,
             link: Link::Connecting,
             facts: None,
             data: Data::default(),

@@ -6,6 +6,7 @@ use super::jobs::JobId;
 use super::keys::Key;
 use super::model::{Trouble, What};
 use super::secret::Secret;
+use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, KeySource, Plan, Receipt};
 use crate::domain::When;
 use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
@@ -123,6 +124,10 @@ pub enum Msg {
         /// Its receipt.
         receipt: Receipt,
     },
+    /// A key that can sign was found, or not.
+    Source(Result<Source, Trouble>),
+    /// The server's address, once it is known.
+    Place(String),
     /// The audit log was read.
     Audit(Result<Vec<PastChange>, Trouble>),
     /// So many bytes were sent to the terminal's clipboard; or why not.
@@ -249,6 +254,8 @@ pub enum Effect {
         /// With what.
         key: KeySource,
     },
+    /// Look at a key that is to sign.
+    FindKey(KeyChoice),
     /// Do it.
     Run {
         /// The job's number.

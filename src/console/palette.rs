@@ -11,12 +11,17 @@ use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 4] = [
+pub const COMMANDS: [(&str, &str); 6] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
+    ("key", "key FILE: a secret signing key on this machine"),
+    (
+        "agent",
+        "agent SHA256:FINGERPRINT KEY-NAME: an ed25519 key of ssh-agent",
+    ),
     ("theme", "theme NAME"),
     ("server", "server NAME"),
 ];
@@ -30,6 +35,15 @@ pub enum Command {
     Sort(SortKey),
     /// Takes a theme.
     Theme(String),
+    /// Makes a key file of this machine a choice for signing.
+    Key(String),
+    /// Makes a key of ssh-agent a choice for signing.
+    Agent {
+        /// `SHA256:…`.
+        fingerprint: String,
+        /// The name for its signatures.
+        name: String,
+    },
     /// Goes to a server.
     Server(String),
 }
@@ -92,6 +106,18 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
         }
         ("theme", name) if !name.is_empty() => {
             return Chosen::Command(Command::Theme(name.to_owned()));
+        }
+        ("key", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Key(file.to_owned()));
+        }
+        ("agent", both) if !both.is_empty() => {
+            return match both.split_once(char::is_whitespace) {
+                Some((fingerprint, name)) => Chosen::Command(Command::Agent {
+                    fingerprint: fingerprint.to_owned(),
+                    name: name.trim().to_owned(),
+                }),
+                None => Chosen::Nothing(format!("write {}", COMMANDS[3].1)),
+            };
         }
         ("server", name) if !name.is_empty() => {
             return Chosen::Command(Command::Server(name.to_owned()));

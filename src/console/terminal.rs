@@ -60,6 +60,11 @@ impl Guard {
         self.take()
     }
 
+    /// Takes the terminal again after something else has stopped and continued the process.
+    pub fn take_again(&self) -> io::Result<()> {
+        self.take()
+    }
+
     /// Writes the bytes of one frame, at once.
     pub fn write(&mut self, frame: &str) -> io::Result<()> {
         write(frame)

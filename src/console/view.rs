@@ -2,7 +2,7 @@
 //!
 //! In: the model. Out: cells. Reads only; what it costs depends on the size of the terminal, never on the store's.
 
-use super::actions::{ACTIONS, Act};
+use super::actions::{ACTIONS, Act, Scope};
 use super::layout::{self, Areas};
 use super::model::{Layer, Link, Model, SMALLEST, Screen};
 use super::screens;
@@ -293,6 +293,8 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .iter()
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit))
+        // The dialog has its own keys inside of it.
+        .filter(|_| scope != Scope::Sign)
         .filter_map(|action| {
             let works = (action.enabled)(model).is_ok();
             Some((
@@ -302,19 +304,13 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             ))
         })
         .collect();
-    // What does not fit is left out whole, from the left: what is general stays.
-    let room = usize::from(left.right().saturating_sub(x));
-    let mut used = 0;
-    let fits = hints
-        .iter()
-        .rev()
-        .take_while(|(key, word, _)| {
-            used += key.width() + word.width() + 4;
-            used <= room + 1
-        })
-        .count();
-    for (key, word, style) in &hints[hints.len() - fits..] {
-        x = pen.text(left, x, left.y, key, *style);
+    // What does not fit is left out whole, the general ones first: the table has what is special in front.
+    let end = left.right();
+    for (key, word, style) in hints {
+        if usize::from(x) + key.width() + word.width() + 2 > usize::from(end) {
+            break;
+        }
+        x = pen.text(left, x, left.y, &key, style);
         x = pen.text(left, x + 1, left.y, word, theme.dim) + 3;
     }
 }

@@ -16,12 +16,12 @@ use storekeeper::change::{Danger, Deed, Item, KeySource, Outcome, Plan, Policy, 
 use storekeeper::console::jobs::JobId;
 use storekeeper::console::keymap::Keymap;
 use storekeeper::console::keys::Key;
-use storekeeper::console::model::{Beginning, Model, What};
+use storekeeper::console::model::{Beginning, Model, ServerChoice, What};
 use storekeeper::console::msg::{Effect, Msg, PastChange};
 use storekeeper::console::theme::{Abilities, Theme};
 use storekeeper::console::update::update;
 use storekeeper::domain::{
-    Bytes, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
+    Bytes, Floor, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
 };
 use storekeeper::inventory::{self, Builder, Inventory, Row};
 use storekeeper::judge::trust::assess;
@@ -29,6 +29,7 @@ use storekeeper::server::facts::{Database, Disk, Facts, Rights, ServerKey};
 use zeroize::Zeroizing;
 
 pub const NOW: i64 = 1_790_000_000;
+const LIMITS: (Floor, Floor) = (Floor::Percent(15.0), Floor::Percent(5.0));
 pub const OURS: &str = "cache.example.org-1";
 const DAY: i64 = 86_400;
 
@@ -216,6 +217,8 @@ pub fn facts() -> Facts {
             name: Some(OURS.to_owned()),
             problem: None,
         }],
+        server_trusts: vec![],
+        store_writable: Some(true),
         unknown: vec!["refused logins can't be seen: LogLevel is INFO; set VERBOSE".to_owned()],
         logger: true,
     }
@@ -234,9 +237,15 @@ pub fn model(size: (u16, u16), theme: &str, read_only: bool) -> Model {
         policy: Policy { read_only },
         server: "prod".to_owned(),
         place: "root@cache.example.org".to_owned(),
-        servers: vec!["prod".to_owned(), "staging".to_owned()],
+        servers: ["prod", "staging"]
+            .map(|name| ServerChoice {
+                name: name.to_owned(),
+                read_only,
+                limits: LIMITS,
+            })
+            .to_vec(),
         sources: vec![],
-        thresholds: (15.0, 5.0),
+        limits: LIMITS,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What lies over a screen: the plan before signing, questions, texts, help, the palette.
 
-use crate::console::actions::Scope;
+use crate::console::actions::{ACTIONS, Act, Scope};
 use crate::console::help;
 use crate::console::layout;
 use crate::console::model::{Layer, Model, Palette, SignDialog, Text};
@@ -208,11 +208,11 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
         ),
         theme.text,
     ));
-    let height = (lines.len() + 4) as u16;
+    let height = (lines.len() + 5) as u16;
     let area = layout::dialog(model.size, 79, height);
     let inside = pen.frame(area, &title);
-    // The reason stays in view whatever the plan has to say.
-    let most = usize::from(inside.height.saturating_sub(2));
+    // The reason and the keys stay in view whatever the plan has to say.
+    let most = usize::from(inside.height.saturating_sub(3));
     for (y, (label, value, style)) in lines.iter().take(most).enumerate() {
         labelled(pen, row(inside, y as u16), label, value, *style);
     }
@@ -223,6 +223,26 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
         pen.line(rest, "r writes one for the audit log", theme.dim);
     } else {
         input::draw(pen, rest, &dialog.reason, dialog.writing);
+    }
+    draw_keys(model, pen, row(inside, inside.height.saturating_sub(1)));
+}
+
+/// The keys of the dialog, inside of it.
+fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let mut x = area.x;
+    let own = ACTIONS
+        .iter()
+        .filter(|action| action.scopes.contains(&Scope::Sign) && !action.hint.is_empty())
+        .filter(|action| !matches!(action.act, Act::Help | Act::Quit));
+    for action in own {
+        let Some(key) = model.keymap.keys(action.act).first() else {
+            continue;
+        };
+        let works = (action.enabled)(model).is_ok();
+        let style = if works { theme.key } else { theme.dim };
+        x = pen.text(area, x, area.y, &key.to_string(), style);
+        x = pen.text(area, x + 1, area.y, action.hint, theme.dim) + 3;
     }
 }
 
@@ -255,7 +275,7 @@ fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
     let longest = model
         .servers
         .iter()
-        .map(|name| name.width())
+        .map(|server| server.name.width())
         .max()
         .unwrap_or(0);
     let rows = model.servers.len();
@@ -268,7 +288,7 @@ fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
     for (y, index) in list.view(rows, usize::from(inside.height)).enumerate() {
         let line = row(inside, y as u16);
         let current = index == list.cursor;
-        let name = &model.servers[index];
+        let name = &model.servers[index].name;
         pen.text(
             line,
             line.x,

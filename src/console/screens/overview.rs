@@ -7,28 +7,16 @@ use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::{bar, percent};
 use crate::console::widgets::pen::row;
 use crate::domain::{Bytes, TrustClass};
-use crate::server::facts::{Disk, Facts};
+use crate::judge::health::{self, Space, State, Vitals};
+use crate::server::facts::{Disk, Facts, Rights};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-
-/// How bad a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// `x`
-    Critical,
-    /// `!`
-    Warning,
-    /// `?`
-    Unknown,
-    /// `.`
-    Fine,
-}
 
 /// One line of what needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// How bad.
-    pub level: Level,
+    pub level: State,
     /// What.
     pub text: String,
     /// A detail, at the right.
@@ -40,24 +28,14 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(level: Level, text: impl Into<String>, note: impl Into<String>) -> Self {
+    fn trouble(trouble: &Trouble) -> Self {
         Self {
-            level,
-            text: text.into(),
-            note: note.into(),
+            level: State::Critical,
+            text: trouble.summary.clone(),
+            note: String::new(),
             screen: None,
-            trouble: None,
+            trouble: Some(trouble.clone()),
         }
-    }
-
-    fn on(mut self, screen: Screen) -> Self {
-        self.screen = Some(screen);
-        self
-    }
-
-    fn trouble(mut self, trouble: &Trouble) -> Self {
-        self.trouble = Some(trouble.clone());
-        self
     }
 }
 
@@ -70,85 +48,130 @@ pub fn used_percent(disk: &Disk) -> Option<u64> {
 pub fn lines(model: &Model) -> Vec<Check> {
     let mut checks = Vec::new();
     match &model.link {
-        Link::Failed(trouble) => {
-            checks.push(Check::new(Level::Critical, trouble.summary.clone(), "").trouble(trouble));
-        }
-        Link::Down { trouble, .. } => {
-            checks.push(Check::new(Level::Critical, trouble.summary.clone(), "").trouble(trouble));
-        }
+        Link::Failed(trouble) | Link::Down { trouble, .. } => checks.push(Check::trouble(trouble)),
         Link::Connecting | Link::Up { .. } => {}
     }
     if let Some(trouble) = &model.data.trouble {
-        checks.push(Check::new(Level::Critical, trouble.summary.clone(), "").trouble(trouble));
+        checks.push(Check::trouble(trouble));
     }
-    if let Some(facts) = &model.facts {
-        about_server(facts, model.thresholds, &mut checks);
+    let mut fine = 0;
+    for check in judged(model) {
+        if check.state == State::Fine {
+            fine += 1;
+        } else {
+            checks.push(shown(model, check));
+        }
     }
-    about_store(model, &mut checks);
-    checks.sort_by_key(|check| check.level);
-    let fine = checks
-        .iter()
-        .filter(|check| check.level == Level::Fine)
-        .count();
-    let all_fine = checks.len() == fine && fine > 0;
-    checks.retain(|check| check.level != Level::Fine);
+    // Stable: of one state the judge's order decides. What is not known comes after what is.
+    let rank = |state| match state {
+        State::Critical => 0,
+        State::Warning => 1,
+        State::Unknown => 2,
+        State::Fine => 3,
+    };
+    checks.sort_by_key(|check| rank(check.level));
     if fine > 0 {
-        let text = match (all_fine, fine) {
+        let text = match (checks.is_empty(), fine) {
             (true, _) => format!("All {fine} checks are fine"),
             (false, 1) => "1 more check is fine".to_owned(),
             (false, _) => format!("{fine} more checks are fine"),
         };
-        checks.push(Check::new(Level::Fine, text, ""));
+        checks.push(Check {
+            level: State::Fine,
+            text,
+            note: String::new(),
+            screen: None,
+            trouble: None,
+        });
     }
     checks
 }
 
-fn about_store(model: &Model, checks: &mut Vec<Check>) {
-    let Some(inventory) = &model.data.inventory else {
-        return;
+/// The same checks as `storekeeper status`, as far as what they look at has come in.
+fn judged(model: &Model) -> Vec<health::Check> {
+    let Some(facts) = &model.facts else {
+        return vec![];
     };
-    let counts = inventory.counts();
-    let class = |wanted: TrustClass| {
-        let found = counts.by_trust.iter().find(|(class, ..)| *class == wanted);
-        found.map_or(0, |(_, paths, _)| *paths)
-    };
-    let (text, note) = if counts.refused == 0 {
-        (String::new(), String::new())
-    } else {
-        (
-            format!(
-                "{} would be refused by clients",
-                count(counts.refused, "path")
-            ),
-            refused_note(model),
-        )
-    };
-    let refused = if counts.refused == 0 {
-        Level::Fine
-    } else {
-        Level::Critical
-    };
-    checks.push(Check::new(refused, text, note).on(Screen::Unsigned));
-    let bad = class(TrustClass::Bad);
-    checks.push(if bad == 0 {
-        Check::new(Level::Fine, "", "")
-    } else {
-        let text = format!(
-            "{} a signature that does not verify",
-            if bad == 1 {
-                "1 path has".to_owned()
-            } else {
-                format!("{} paths have", number(bad))
-            }
-        );
-        Check::new(Level::Critical, text, "see who uploaded them").on(Screen::Unsigned)
+    let counts = model
+        .data
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.counts());
+    let bad = counts.and_then(|counts| {
+        let bad = counts
+            .by_trust
+            .iter()
+            .find(|(class, ..)| *class == TrustClass::Bad);
+        bad.map(|(_, paths, _)| *paths)
     });
-    checks.push(if counts.unreadable == 0 {
-        Check::new(Level::Fine, "", "")
-    } else {
-        let text = format!("{} could not be read", count(counts.unreadable, "path"));
-        Check::new(Level::Warning, text, "their pages say why").on(Screen::Store)
+    let vitals = Vitals {
+        server: &model.server,
+        place: &model.place,
+        round_trip: None,
+        nix_version: &facts.nix_version,
+        protocol: facts.protocol,
+        trusted: facts.trusted,
+        privileged: facts.rights != Rights::User,
+        clock_skew: facts.clock_skew,
+        own_keys: facts.keys.ours().len(),
+        shadowed: facts
+            .keys
+            .shadowed()
+            .iter()
+            .map(|key| key.name().as_str())
+            .collect(),
+        key_problems: facts
+            .signing_keys
+            .iter()
+            .filter_map(|key| Some((key.file.as_str(), key.problem.as_deref()?)))
+            .collect(),
+        refused: counts.map_or(0, |counts| counts.refused),
+        bad: bad.unwrap_or(0),
+        unreadable: counts.map_or(0, |counts| counts.unreadable),
+        space: facts.disk.map(|disk| {
+            let space = Space {
+                size: disk.size,
+                available: disk.available,
+                inodes: disk.inodes,
+                inodes_used: disk.inodes_used,
+            };
+            (space, facts.mount.as_str())
+        }),
+        disk_warning: model.limits.0,
+        disk_critical: model.limits.1,
+        unknown: &facts.unknown,
+    };
+    let mut checks = health::checks(&vitals);
+    // What has not been read to the end is not called fine.
+    let whole = counts.is_some() && !model.data.loading && model.data.trouble.is_none();
+    let about_store =
+        |check: &health::Check| matches!(check.id, "unsigned-paths" | "bad-signatures");
+    checks.retain(|check| whole || check.state != State::Fine || !about_store(check));
+    checks
+}
+
+fn shown(model: &Model, check: health::Check) -> Check {
+    let screen = match check.id {
+        "unsigned-paths" | "bad-signatures" => Some(Screen::Unsigned),
+        "unreadable-paths" => Some(Screen::Store),
+        "store-disk" | "store-inodes" => Some(Screen::Space),
+        _ => None,
+    };
+    let trouble = screen.is_none().then(|| {
+        let fix = check.fix.as_deref().map(|fix| format!("; {fix}"));
+        Trouble::say(format!("{}{}", check.summary, fix.unwrap_or_default()))
     });
+    Check {
+        level: check.state,
+        note: if check.id == "unsigned-paths" {
+            refused_note(model)
+        } else {
+            String::new()
+        },
+        text: check.summary,
+        screen,
+        trouble,
+    }
 }
 
 /// `newest 4m, oldest 2d`.
@@ -165,140 +188,15 @@ fn refused_note(model: &Model) -> String {
         })
 }
 
-fn about_server(facts: &Facts, (warning, critical): (f64, f64), checks: &mut Vec<Check>) {
-    match facts.disk {
-        Some(disk) => {
-            let usable = disk.used.0.saturating_add(disk.available.0).max(1);
-            let free = disk.available.0 as f64 * 100.0 / usable as f64;
-            let level = if free < critical {
-                Level::Critical
-            } else if free < warning {
-                Level::Warning
-            } else {
-                Level::Fine
-            };
-            let text = format!(
-                "{} is {}% full",
-                facts.mount,
-                used_percent(&disk).unwrap_or(0)
-            );
-            checks.push(
-                Check::new(level, text, format!("{} left", disk.available)).on(Screen::Space),
-            );
-            if disk.inodes > 0 {
-                let percent = percent(disk.inodes_used, disk.inodes).unwrap_or(0);
-                let level = match percent {
-                    95.. => Level::Critical,
-                    85.. => Level::Warning,
-                    _ => Level::Fine,
-                };
-                checks.push(
-                    Check::new(
-                        level,
-                        format!("{percent}% of the inodes of {} are used", facts.mount),
-                        "",
-                    )
-                    .on(Screen::Space),
-                );
-            }
-        }
-        None => checks.push(Check::new(
-            Level::Unknown,
-            "how full the disk is can't be seen",
-            "",
-        )),
-    }
-    about_keys(facts, checks);
-    let skew = facts.clock_skew.unsigned_abs();
-    let level = if skew > 300 {
-        Level::Warning
-    } else {
-        Level::Fine
-    };
-    let ahead = if facts.clock_skew > 0 {
-        "ahead of"
-    } else {
-        "behind"
-    };
-    checks.push(Check::new(
-        level,
-        format!(
-            "the server's clock is {} {ahead} this one",
-            crate::domain::Age(skew)
-        ),
-        "ages are off by that",
-    ));
-    checks.push(match facts.trusted {
-        Some(true) => Check::new(Level::Fine, "", ""),
-        Some(false) => Check::new(
-            Level::Warning,
-            "the Nix daemon does not trust this user",
-            "it cannot add signatures",
-        ),
-        None => Check::new(
-            Level::Unknown,
-            "whether the Nix daemon trusts this user can't be seen",
-            "Nix before 2.9",
-        ),
-    });
-    for unknown in &facts.unknown {
-        checks.push(
-            Check::new(Level::Unknown, unknown.clone(), "").trouble(&Trouble::say(unknown.clone())),
-        );
-    }
-}
-
-fn about_keys(facts: &Facts, checks: &mut Vec<Check>) {
-    let ours = facts.keys.ours();
-    checks.push(if ours.is_empty() {
-        let trouble = Trouble::say(
-            "no key of this cache is known, so that nothing counts as signed by it; set public_keys in the configuration, or secret-key-files in the server's nix.conf",
-        );
-        Check::new(Level::Critical, "no key of this cache is known", "enter says more").trouble(&trouble)
-    } else {
-        Check::new(Level::Fine, "", "")
-    });
-    for key in &facts.signing_keys {
-        checks.push(match &key.problem {
-            Some(problem) => {
-                let trouble = Trouble::say(format!(
-                    "the signing key {} cannot be used: {problem}",
-                    key.file
-                ));
-                Check::new(
-                    Level::Warning,
-                    format!("signing key {}: {problem}", key.file),
-                    "",
-                )
-                .trouble(&trouble)
-            }
-            None => Check::new(Level::Fine, "", ""),
-        });
-    }
-    for key in facts.keys.shadowed() {
-        let trouble = Trouble::say(format!(
-            "two public keys are called {}; Nix takes the first and ignores the other, so remove one of them",
-            key.name()
-        ));
-        checks.push(
-            Check::new(
-                Level::Warning,
-                format!("two public keys are called {}", key.name()),
-                "",
-            )
-            .trouble(&trouble),
-        );
-    }
-}
-
 /// The sign of a level and its style.
-fn sign(pen: &Pen<'_>, level: Level) -> (&'static str, Style) {
-    match level {
-        Level::Critical => ("x", pen.theme.critical),
-        Level::Warning => ("!", pen.theme.warning),
-        Level::Unknown => ("?", pen.theme.unknown),
-        Level::Fine => (".", pen.theme.fine),
-    }
+fn sign(pen: &Pen<'_>, level: State) -> (String, Style) {
+    let style = match level {
+        State::Critical => pen.theme.critical,
+        State::Warning => pen.theme.warning,
+        State::Unknown => pen.theme.unknown,
+        State::Fine => pen.theme.fine,
+    };
+    (level.mark().to_string(), style)
 }
 
 /// Draws the screen.
@@ -338,7 +236,7 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
             if current { ">" } else { " " },
             theme.accent,
         );
-        pen.text(line, line.x + 1, line.y, mark, style);
+        pen.text(line, line.x + 1, line.y, &mark, style);
         let screen = check
             .screen
             .and_then(|screen| Screen::ALL.iter().position(|own| *own == screen));
@@ -366,7 +264,7 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
 
 fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
-    let width = usize::from(area.width.saturating_sub(34)).clamp(10, 60);
+    let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
     if let Some(disk) = facts.disk {
         let whole = disk.used.0.saturating_add(disk.available.0);
         let percent = used_percent(&disk).unwrap_or(0);

@@ -1,11 +1,12 @@
 //! What each action does.
 
 use super::{data, nav, sign};
+use crate::change::sign::KeyChoice;
 use crate::console::actions::{self, Act};
 use crate::console::jobs::{State, receipt_lines};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{
-    Data, Layer, Link, Model, Palette, Screen, Store, Text, Unsigned, UnsignedLine,
+    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Text, Unsigned, UnsignedLine,
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
@@ -356,18 +357,22 @@ fn choose(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     match model.servers.get(list.cursor).cloned() {
-        Some(server) => switch(model, server),
+        Some(server) => switch(model, &server),
         None => vec![],
     }
 }
 
 /// Goes to another server: nothing of the old one stays on the screen.
-fn switch(model: &mut Model, server: String) -> Vec<Effect> {
-    if server == model.server {
+fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
+    if choice.name == model.server {
         return vec![];
     }
     let sort = model.store.sort;
+    let server = choice.name.clone();
     model.server.clone_from(&server);
+    model.policy.read_only = choice.read_only;
+    model.limits = choice.limits;
+    model.sources.clear();
     model.place.clear();
     model.link = Link::Connecting;
     model.facts = None;
@@ -410,16 +415,25 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
             }
             vec![]
         }
+        Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
+        Command::Agent { fingerprint, name } => {
+            vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]
+        }
         Command::Server(name) => {
             if let Err(reason) = crate::console::reasons::other_servers(model) {
                 model.toast = Some(reason.into_owned());
                 return vec![];
             }
-            if !model.servers.contains(&name) {
+            let choice = model
+                .servers
+                .iter()
+                .find(|server| server.name == name)
+                .cloned();
+            let Some(choice) = choice else {
                 model.toast = Some(format!("the configuration has no server {name:?}"));
                 return vec![];
-            }
-            switch(model, name)
+            };
+            switch(model, &choice)
         }
     }
 }

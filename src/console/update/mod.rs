@@ -99,6 +99,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         } => data::progress(model, job, done, total, note),
         Msg::Log { job, line } => data::log(model, job, line),
         Msg::Ended { job, receipt } => data::ended(model, job, receipt),
+        Msg::Source(source) => sign::found(model, source),
+        Msg::Place(place) => {
+            model.place = place;
+            vec![]
+        }
         Msg::Audit(past) => {
             model.activity.past = Some(past);
             vec![]

@@ -28,6 +28,20 @@ pub(super) fn server_sources(model: &Model) -> Vec<Source> {
         .collect()
 }
 
+/// A key was looked at: it becomes a choice of the dialog.
+pub(super) fn found(model: &mut Model, source: Result<Source, Trouble>) -> Vec<Effect> {
+    match source {
+        Ok(source) => {
+            if !model.sources.iter().any(|own| own.key == source.key) {
+                model.toast = Some(format!("can sign with {}", source.label));
+                model.sources.push(source);
+            }
+        }
+        Err(trouble) => super::show_trouble(model, "This key cannot sign", &trouble),
+    }
+    vec![]
+}
+
 /// Opens the dialog for what is marked, else for what is under the cursor; on the overview for all.
 pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
     let overview = model.screen == Screen::Overview;
