@@ -114,7 +114,7 @@ fn journeys() {
         (":<esc>", layer, "none"),
         (":unsigned<enter>", place, "Unsigned"),
         (":filter bad<enter>", at, "ledger-cli-4.1"),
-        (":filter bad<enter><esc>", at, "ledger-cli-4.1"),
+        (":filter bad<enter><esc>", at, "curl-8.7.1"),
         (":sort size<enter>", at, "storefront-2.0"),
         (
             ":sort colour<enter>",
