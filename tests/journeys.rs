@@ -139,7 +139,7 @@ fn journeys() {
         ("s<esc>", layer, "none"),
         ("2s", layer, "sign"),
         ("3As<enter>", layer, "none"),
-        ("sl", layer, "5 paths, 66.2 MiB"),
+        ("sl", layer, "5 paths, 65.2 MiB"),
         ("slq", layer, "sign"),
         ("srsq<enter>", layer, "sign"),
         ("s<enter>q", layer, "quit"),
