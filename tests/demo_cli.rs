@@ -42,7 +42,9 @@ impl Server {
 
     fn command(&self, line: &str) -> Command {
         let mut command = bare(self.home.path(), line);
-        command.arg("--known-hosts").arg(self.demo.known_hosts_file());
+        command
+            .arg("--known-hosts")
+            .arg(self.demo.known_hosts_file());
         command
     }
 
@@ -100,12 +102,20 @@ fn text(bytes: &[u8]) -> &str {
 fn document(output: &Output, code: i32) -> Value {
     let (document, errors) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{document}{errors}");
-    assert!(document.ends_with('\n') && document.lines().count() == 1, "{document}");
+    assert!(
+        document.ends_with('\n') && document.lines().count() == 1,
+        "{document}"
+    );
     serde_json::from_str(document).unwrap()
 }
 
 fn keys(object: &Value) -> Vec<&str> {
-    object.as_object().unwrap().keys().map(String::as_str).collect()
+    object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
@@ -118,7 +128,10 @@ fn error(output: &Output, code: i32, kind: &str) -> String {
     assert_eq!(keys(&object), ["schema", "error"]);
     assert_eq!(keys(&object["error"]), ["kind", "message", "next"]);
     assert_eq!(object["error"]["kind"], kind, "{object}");
-    assert!(object["error"]["next"].is_string(), "no next step: {object}");
+    assert!(
+        object["error"]["next"].is_string(),
+        "no next step: {object}"
+    );
     let sentence = text(&output.stderr);
     assert_eq!(sentence.lines().count(), 1, "{sentence}");
     sentence.to_owned()
@@ -130,7 +143,9 @@ fn status_is_as_the_contract_says() {
     let status = server.json("status demo", 2);
     assert_eq!(
         keys(&status),
-        ["schema", "server", "state", "checks", "counts", "disk", "nix"]
+        [
+            "schema", "server", "state", "checks", "counts", "disk", "nix"
+        ]
     );
     assert_eq!(status["schema"], 1);
     assert_eq!(status["server"], "demo");
@@ -151,7 +166,10 @@ fn status_is_as_the_contract_says() {
     let shown = server.run("status demo");
     assert_eq!(shown.status.code(), Some(2));
     let shown = text(&shown.stdout);
-    assert!(shown.contains(&format!("{refused} paths would be refused")), "{shown}");
+    assert!(
+        shown.contains(&format!("{refused} paths would be refused")),
+        "{shown}"
+    );
     assert!(shown.contains("storekeeper sign demo --all"), "{shown}");
     server.stop();
 }
@@ -165,7 +183,10 @@ fn paths_are_as_the_contract_says() {
     let expected: BTreeSet<String> = (0..store.len() as u32)
         .filter_map(|at| Some(store.path(at)?.to_string()))
         .collect();
-    let listed: BTreeSet<String> = each(&all["paths"], "path").into_iter().map(str::to_owned).collect();
+    let listed: BTreeSet<String> = each(&all["paths"], "path")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     assert_eq!(listed, expected);
     for element in all["paths"].as_array().unwrap() {
         assert_eq!(
@@ -186,7 +207,9 @@ fn paths_are_as_the_contract_says() {
         );
         assert!(element["lastUsed"].is_null());
         let at = store
-            .find(&storekeeper::domain::StorePath::parse(element["path"].as_str().unwrap()).unwrap())
+            .find(
+                &storekeeper::domain::StorePath::parse(element["path"].as_str().unwrap()).unwrap(),
+            )
             .unwrap();
         let info = store.info(at).unwrap();
         assert_eq!(
@@ -195,21 +218,41 @@ fn paths_are_as_the_contract_says() {
         );
         assert_eq!(element["narSize"], info.nar_size);
         assert_eq!(element["registered"], info.registered.to_string());
-        assert_eq!(element["references"].as_array().unwrap().len(), info.references.len());
-        assert_eq!(element["signatures"].as_array().unwrap().len(), info.signatures.len());
+        assert_eq!(
+            element["references"].as_array().unwrap().len(),
+            info.references.len()
+        );
+        assert_eq!(
+            element["signatures"].as_array().unwrap().len(),
+            info.signatures.len()
+        );
     }
 
     let refused = server.json("paths demo --refused", 0);
-    let listed: BTreeSet<String> = each(&refused["paths"], "path").into_iter().map(str::to_owned).collect();
+    let listed: BTreeSet<String> = each(&refused["paths"], "path")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     assert_eq!(listed, server.refused());
     let bad = server.json("paths demo --trust bad", 0);
     assert!(!bad["paths"].as_array().unwrap().is_empty());
-    assert!(bad["paths"].as_array().unwrap().iter().all(|p| p["trust"] == "bad"));
+    assert!(
+        bad["paths"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|p| p["trust"] == "bad")
+    );
     let none = server.json("paths demo --trust ours --refused", 0);
     assert_eq!(none["paths"], Value::Array(vec![]));
 
     let sizes = server.json("paths demo --sort size --limit 5", 0);
-    let sizes: Vec<u64> = sizes["paths"].as_array().unwrap().iter().map(|p| p["narSize"].as_u64().unwrap()).collect();
+    let sizes: Vec<u64> = sizes["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["narSize"].as_u64().unwrap())
+        .collect();
     assert_eq!(sizes.len(), 5);
     assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
     let smallest = server.json("paths demo --sort size --reverse --limit 1", 0);
@@ -218,7 +261,11 @@ fn paths_are_as_the_contract_says() {
     let shown = server.run("paths demo --refused");
     assert_eq!(text(&shown.stdout).lines().count(), server.refused().len());
     let query = server.json("paths demo drv:only", 0);
-    assert!(each(&query["paths"], "path").iter().all(|path| path.ends_with(".drv")));
+    assert!(
+        each(&query["paths"], "path")
+            .iter()
+            .all(|path| path.ends_with(".drv"))
+    );
     server.stop();
 }
 
@@ -281,7 +328,14 @@ fn why_takes_every_form_of_a_path() {
         let why = server.json(&format!("why demo {form}"), 0);
         assert_eq!(
             keys(&why),
-            ["schema", "path", "present", "wouldCopy", "closure", "obstacles"]
+            [
+                "schema",
+                "path",
+                "present",
+                "wouldCopy",
+                "closure",
+                "obstacles"
+            ]
         );
         assert_eq!(why["path"], path.as_str());
         assert_eq!(why["present"], true);
@@ -296,7 +350,11 @@ fn why_takes_every_form_of_a_path() {
     assert_eq!(absent["present"], false);
     assert_eq!(absent["obstacles"][0]["kind"], "missing");
     error(
-        &server.command("why demo /etc/passwd").arg("--json").output().unwrap(),
+        &server
+            .command("why demo /etc/passwd")
+            .arg("--json")
+            .output()
+            .unwrap(),
         2,
         "usage",
     );
@@ -309,14 +367,25 @@ fn a_change_is_planned_confirmed_run_and_recorded() {
     let before = server.refused();
     // Without a terminal and without --yes.
     let sentence = error(
-        &server.command("sign demo --all").arg("--json").output().unwrap(),
+        &server
+            .command("sign demo --all")
+            .arg("--json")
+            .output()
+            .unwrap(),
         2,
         "usage",
     );
-    assert!(sentence.contains("--dry-run") && sentence.contains("--yes"), "{sentence}");
+    assert!(
+        sentence.contains("--dry-run") && sentence.contains("--yes"),
+        "{sentence}"
+    );
     // Read-only.
     let sentence = error(
-        &server.command("sign demo --all --yes --read-only").arg("--json").output().unwrap(),
+        &server
+            .command("sign demo --all --yes --read-only")
+            .arg("--json")
+            .output()
+            .unwrap(),
         4,
         "policy",
     );
@@ -326,7 +395,9 @@ fn a_change_is_planned_confirmed_run_and_recorded() {
     assert_eq!(keys(&dry), ["schema", "plan"]);
     assert_eq!(
         keys(&dry["plan"]),
-        ["change", "server", "summary", "items", "commands", "warnings"]
+        [
+            "change", "server", "summary", "items", "commands", "warnings"
+        ]
     );
     assert_eq!(server.refused(), before, "nothing was to be changed");
 
@@ -338,7 +409,10 @@ fn a_change_is_planned_confirmed_run_and_recorded() {
         ["id", "by", "at", "result", "done", "failed", "seconds"]
     );
     assert_eq!(done["receipt"]["result"], "done");
-    let signed: BTreeSet<String> = each(&done["plan"]["items"], "path").into_iter().map(str::to_owned).collect();
+    let signed: BTreeSet<String> = each(&done["plan"]["items"], "path")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     assert_eq!(done["receipt"]["done"], signed.len());
     let left: BTreeSet<String> = before.difference(&signed).cloned().collect();
     assert_eq!(server.refused(), left);
@@ -348,11 +422,24 @@ fn a_change_is_planned_confirmed_run_and_recorded() {
     assert_eq!(audit["records"][0]["id"], done["receipt"]["id"]);
     assert_eq!(server.run("audit demo --verify").status.code(), Some(0));
     let log = std::fs::read_to_string(server.demo.audit_file()).unwrap();
-    std::fs::write(server.demo.audit_file(), log.replacen("because", "nothing", 1)).unwrap();
+    std::fs::write(
+        server.demo.audit_file(),
+        log.replacen("because", "nothing", 1),
+    )
+    .unwrap();
     // The chain cannot tell of its last record; the copy on this machine can.
     let verified = server.run("audit demo --verify");
-    assert_eq!(verified.status.code(), Some(1), "{}", text(&verified.stdout));
-    assert!(text(&verified.stdout).contains("line 1"), "{}", text(&verified.stdout));
+    assert_eq!(
+        verified.status.code(),
+        Some(1),
+        "{}",
+        text(&verified.stdout)
+    );
+    assert!(
+        text(&verified.stdout).contains("line 1"),
+        "{}",
+        text(&verified.stdout)
+    );
     server.stop();
 }
 
@@ -382,7 +469,11 @@ fn what_stands_between_here_and_there() {
         .output()
         .unwrap();
     assert!(error(&unknown, 3, "host-key").contains("unknown"));
-    assert_eq!(std::fs::read_to_string(&hosts).unwrap(), "", "nothing may be trusted by that");
+    assert_eq!(
+        std::fs::read_to_string(&hosts).unwrap(),
+        "",
+        "nothing may be trusted by that"
+    );
     server.break_it(|plan| plan.wrong_host_key = true);
     assert!(error(&run("paths demo"), 3, "host-key").contains("CHANGED"));
     server.break_it(|plan| plan.wrong_host_key = false);
@@ -394,7 +485,11 @@ fn what_stands_between_here_and_there() {
     );
     std::fs::write(server.home.path().join("config.toml"), config).unwrap();
     error(&run("paths demo"), 3, "auth");
-    std::fs::write(server.home.path().join("config.toml"), server.demo.config_text()).unwrap();
+    std::fs::write(
+        server.home.path().join("config.toml"),
+        server.demo.config_text(),
+    )
+    .unwrap();
     other.stop();
     // No Nix answers there. For `status`, that is an answer.
     server.break_it(|plan| plan.banner = true);
@@ -423,8 +518,16 @@ fn a_server_that_cannot_tell_of_some_paths_is_told_of() {
         .filter(|element| element["trust"].is_null())
         .collect();
     assert_eq!(unknown.len(), 10);
-    assert!(unknown.iter().all(|element| element["refused"].is_null() && element["narSize"].is_null()));
-    assert!(text(&output.stderr).contains("10 paths"), "{}", text(&output.stderr));
+    assert!(
+        unknown
+            .iter()
+            .all(|element| element["refused"].is_null() && element["narSize"].is_null())
+    );
+    assert!(
+        text(&output.stderr).contains("10 paths"),
+        "{}",
+        text(&output.stderr)
+    );
     server.stop();
 }
 
@@ -474,7 +577,10 @@ fn a_signal_in_the_middle_is_told_by_the_receipt() {
     };
     let none = signatures();
     let child = server
-        .command(&format!("sign demo --all --yes --json --key-file {}", key.display()))
+        .command(&format!(
+            "sign demo --all --yes --json --key-file {}",
+            key.display()
+        ))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -499,6 +605,13 @@ fn a_signal_in_the_middle_is_told_by_the_receipt() {
     assert_eq!(signed + failed, planned);
     let ended = result["receipt"]["result"].as_str().unwrap();
     // The signal may come when the last chunk is on its way.
-    assert_eq!((ended, code), if failed == 0 { ("done", 0) } else { ("cancelled", 130) });
+    assert_eq!(
+        (ended, code),
+        if failed == 0 {
+            ("done", 0)
+        } else {
+            ("cancelled", 130)
+        }
+    );
     server.stop();
 }

@@ -7,8 +7,8 @@ use super::args;
 use super::error::{CliError, Kind};
 use super::out::{Out, say};
 use super::session::Session;
-use crate::change::audit::{self, Record, Verification, copy};
 use crate::change::Failure;
+use crate::change::audit::{self, Record, Verification, copy};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -139,7 +139,10 @@ fn list(records: &[Record], out: &mut Out) -> Result<(), CliError> {
             out.line(&format!("    reason  {reason}"))?;
         }
         for failure in &record.failed {
-            out.line(&format!("    failed  {}: {}", failure.item, failure.message))?;
+            out.line(&format!(
+                "    failed  {}: {}",
+                failure.item, failure.message
+            ))?;
         }
     }
     Ok(())

@@ -155,7 +155,9 @@ fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError
     }
     let more = receipt.failed.len().saturating_sub(TOLD);
     if more > 0 {
-        say(&format!("storekeeper: and {more} more; --json lists all of them"));
+        say(&format!(
+            "storekeeper: and {more} more; --json lists all of them"
+        ));
     }
     Ok(())
 }
@@ -207,8 +209,8 @@ mod tests {
     use super::super::out::tests::Shared;
     use super::*;
     use crate::change::{Deed, Failure, Item, KeySource};
-    use crate::domain::path_info::tests::vector;
     use crate::domain::When;
+    use crate::domain::path_info::tests::vector;
 
     fn plan() -> Plan {
         let path = vector().path;

@@ -87,7 +87,9 @@ fn needs_terminal(next: &str) -> Result<(), CliError> {
 }
 
 async fn open(_config: &Config, _target: &Target) -> Result<u8, CliError> {
-    Err(CliError::usage("the console is not in this build; use a subcommand"))
+    Err(CliError::usage(
+        "the console is not in this build; use a subcommand",
+    ))
 }
 
 impl From<DemoError> for CliError {

@@ -25,12 +25,19 @@ pub(super) enum Wanted {
 impl Wanted {
     /// Reads an argument.
     pub(super) fn parse(text: &str) -> Result<Self, CliError> {
-        if let Some(rest) = text.strip_prefix(STORE_DIR).and_then(|rest| rest.strip_prefix('/')) {
+        if let Some(rest) = text
+            .strip_prefix(STORE_DIR)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             // A file inside of a store path stands for the path.
             let base = rest.split('/').next().unwrap_or_default();
-            return StorePath::from_base_name(base).map(Self::Exact).map_err(|error| {
-                CliError::usage(format!("\"{text}\" is not a store path: {error}; copy it whole"))
-            });
+            return StorePath::from_base_name(base)
+                .map(Self::Exact)
+                .map_err(|error| {
+                    CliError::usage(format!(
+                        "\"{text}\" is not a store path: {error}; copy it whole"
+                    ))
+                });
         }
         if let Ok(path) = StorePath::from_base_name(text) {
             return Ok(Self::Exact(path));
@@ -67,7 +74,11 @@ impl Wanted {
 
 /// Too many paths have this name.
 pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
-    let told: Vec<&str> = candidates.iter().take(TOLD).map(StorePath::hash_part).collect();
+    let told: Vec<&str> = candidates
+        .iter()
+        .take(TOLD)
+        .map(StorePath::hash_part)
+        .collect();
     let more = if candidates.len() > TOLD { " …" } else { "" };
     CliError::usage(format!(
         "{} paths are called {}; give the hash part of one: {}{more}",
@@ -146,15 +157,17 @@ mod tests {
 
     #[test]
     fn one_of_several_is_none() {
-        let path = |digit: &str| {
-            StorePath::from_base_name(&format!("{}-demo", digit.repeat(32))).unwrap()
-        };
+        let path =
+            |digit: &str| StorePath::from_base_name(&format!("{}-demo", digit.repeat(32))).unwrap();
         let wanted = Wanted::parse("demo").unwrap();
         assert_eq!(among(&wanted, []).unwrap(), None);
         assert_eq!(among(&wanted, [path("1")]).unwrap(), Some(path("1")));
         let error = among(&wanted, ["1", "2", "3", "4"].map(path)).unwrap_err();
         let told = format!("{error:?}");
-        assert!(told.contains("4 paths are called demo") && told.contains('…'), "{told}");
+        assert!(
+            told.contains("4 paths are called demo") && told.contains('…'),
+            "{told}"
+        );
     }
 
     proptest! {

@@ -65,7 +65,9 @@ pub(super) async fn load(
                     each(&batch)?;
                     done += batch.len();
                     progress.done(done, "reading the store");
-                    batch.into_iter().for_each(|judged| enter(&mut builder, judged));
+                    batch
+                        .into_iter()
+                        .for_each(|judged| enter(&mut builder, judged));
                 }
             }
         }
@@ -95,7 +97,12 @@ fn judged(
                 StoreEvent::Infos(replies) => {
                     tokio::task::spawn_blocking(move || Step::Judged(judge(&ring, replies)))
                         .await
-                        .map_err(|error| CliError::new(Kind::Server, format!("a signature check broke off: {error}; please report it")))
+                        .map_err(|error| {
+                            CliError::new(
+                                Kind::Server,
+                                format!("a signature check broke off: {error}; please report it"),
+                            )
+                        })
                 }
             }
         }

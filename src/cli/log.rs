@@ -15,13 +15,15 @@ const KEPT: usize = 7;
 
 /// Starts it. While the guard lives, lines are written; no log is no reason not to work, so nothing is told of failures.
 pub(super) fn start() -> Option<WorkerGuard> {
-    let (writer, guard) = match std::env::var_os("STOREKEEPER_LOG").filter(|file| !file.is_empty()) {
+    let (writer, guard) = match std::env::var_os("STOREKEEPER_LOG").filter(|file| !file.is_empty())
+    {
         Some(file) => one_file(&PathBuf::from(file))?,
         None => daily(&state_folder()?.join("log"))?,
     };
     let level = std::env::var("STOREKEEPER_LOG_LEVEL").unwrap_or_default();
-    let filter = tracing_subscriber::EnvFilter::try_new(if level.is_empty() { "info" } else { &level })
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(if level.is_empty() { "info" } else { &level })
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)

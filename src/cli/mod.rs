@@ -135,7 +135,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Why(why)) => {
             let session = session(&why.server)?;
-            unless_stopped(why::run(&session, why, out)).await.map(|()| 0)
+            unless_stopped(why::run(&session, why, out))
+                .await
+                .map(|()| 0)
         }
         Some(Command::Sign(sign)) => sign::run(&mut session(&sign.server)?, sign, out).await,
         Some(Command::Audit(audit)) => {

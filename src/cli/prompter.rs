@@ -32,7 +32,8 @@ fn put(question: &Question) -> Option<Zeroizing<String>> {
             fingerprint,
             note,
         } => {
-            let mut text = format!("The host {host} is not known. Its {key_type} key is\n  {fingerprint}");
+            let mut text =
+                format!("The host {host} is not known. Its {key_type} key is\n  {fingerprint}");
             if let Some(note) = note {
                 text.push_str("\nNote: ");
                 text.push_str(note);

@@ -11,8 +11,8 @@ use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;
 use super::signals::unless_stopped;
-use crate::change::sign::{KeyChoice, PlanError, Selection, plan};
 use crate::change::Plan;
+use crate::change::sign::{KeyChoice, PlanError, Selection, plan};
 use crate::server::Server;
 
 /// Runs it.
@@ -59,7 +59,9 @@ async fn prepare(
     match plan(&server, &inventory, &selection, choice(args), reason).await {
         Ok(plan) => Ok((server, Ok(plan))),
         // With paths that the server could not read, nothing to do is not known to be true.
-        Err(error @ PlanError::Nothing(_)) if inventory.counts().unreadable == 0 => Ok((server, Err(error.to_string()))),
+        Err(error @ PlanError::Nothing(_)) if inventory.counts().unreadable == 0 => {
+            Ok((server, Err(error.to_string())))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -92,9 +94,7 @@ impl From<PlanError> for CliError {
             PlanError::Nothing(_)
             | PlanError::ServerKey { .. }
             | PlanError::ReadOnlyStore(_)
-            | PlanError::Unmendable(_) => {
-                Kind::Server
-            },
+            | PlanError::Unmendable(_) => Kind::Server,
         };
         Self::new(kind, error)
     }

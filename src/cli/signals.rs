@@ -38,5 +38,8 @@ pub(super) async fn unless_stopped<T>(
 
 /// What is said then.
 pub(super) fn interrupted() -> CliError {
-    CliError::new(Kind::Interrupted, "interrupted; nothing was changed by this")
+    CliError::new(
+        Kind::Interrupted,
+        "interrupted; nothing was changed by this",
+    )
 }

@@ -228,7 +228,11 @@ fn text(document: &Document<'_>, out: &mut Out) -> Result<(), CliError> {
         document.state.word()
     ))?;
     for check in document.checks {
-        out.line(&format!(" {}  {}", check.state.mark(), visible(&check.summary)))?;
+        out.line(&format!(
+            " {}  {}",
+            check.state.mark(),
+            visible(&check.summary)
+        ))?;
         if let Some(fix) = &check.fix {
             out.line(&format!("      {}", visible(fix)))?;
         }

@@ -26,7 +26,9 @@ pub(super) fn ask(prompt: &str, echo: bool) -> Option<Zeroizing<String>> {
         return None;
     }
     let mut screen = std::io::stderr();
-    write!(screen, "{prompt}").and_then(|()| screen.flush()).ok()?;
+    write!(screen, "{prompt}")
+        .and_then(|()| screen.flush())
+        .ok()?;
     crossterm::terminal::enable_raw_mode().ok()?;
     let raw = Raw;
     // Room for the longest answer at once: a string that grows leaves copies of a secret behind.

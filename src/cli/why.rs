@@ -131,7 +131,9 @@ fn absent(path: String) -> Document {
         path: path.clone(),
         kind: "missing",
         message: "it is not in the store of this server".to_owned(),
-        fix: Some("nix copy --to the server from a machine that has it, or build it again".to_owned()),
+        fix: Some(
+            "nix copy --to the server from a machine that has it, or build it again".to_owned(),
+        ),
     };
     Document {
         schema: 1,
@@ -168,7 +170,9 @@ fn answer(
                 path: missing.to_string(),
                 kind: "missing",
                 message: "it is needed and not in the store of this server".to_owned(),
-                fix: Some(format!("copy the closure again: nix copy {path} from a machine that has it")),
+                fix: Some(format!(
+                    "copy the closure again: nix copy {path} from a machine that has it"
+                )),
             }),
             Judged::Failed(failed, why) => {
                 return Err(CliError::new(
@@ -218,12 +222,18 @@ fn obstacle(
             named(Verdict::Bad)
         ),
         TrustClass::Bad => format!("its signature by {} does not verify", named(Verdict::Bad)),
-        TrustClass::Retired | TrustClass::Upstream | TrustClass::ContentAddressed | TrustClass::Ours => {
+        TrustClass::Retired
+        | TrustClass::Upstream
+        | TrustClass::ContentAddressed
+        | TrustClass::Ours => {
             return None;
         }
     };
     let fix = if unmendable {
-        format!("nix store delete {} on the server, and upload it again", info.path)
+        format!(
+            "nix store delete {} on the server, and upload it again",
+            info.path
+        )
     } else {
         sign.to_owned()
     };
