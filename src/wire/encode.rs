@@ -74,6 +74,11 @@ impl Encoder {
         self
     }
 
+    /// What another buffer holds.
+    pub fn append(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
     /// What was written so far.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
