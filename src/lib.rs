@@ -9,5 +9,6 @@ pub mod change;
 pub mod domain;
 pub mod inventory;
 pub mod judge;
+pub mod link;
 pub mod server;
 pub mod wire;

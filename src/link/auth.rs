@@ -1,0 +1,468 @@
+//! Logging in: keys first, then what a person can answer.
+//!
+//! In: a connection whose host is verified. Out: the fingerprint of the key that was accepted, or one error that lists what was
+//! tried. Order: `keys::offers`, keyboard-interactive, password. Passphrases and passwords are asked for at most three times.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::AuthResult;
+use russh::client::{Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::signature::Signer as _;
+use russh::keys::ssh_encoding::Encode as _;
+use russh::keys::ssh_key::private::KeypairData;
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
+use russh::{MethodKind, MethodSet, SendError};
+use tokio::time::timeout;
+
+use super::agent::{Agent, AgentKey};
+use super::error::{LinkError, homely, sentence};
+use super::keys::{self, Candidate, Secret, Signer};
+use super::prompt::{Prompter, Question};
+use super::ssh::Guard;
+use super::target::{AgentAt, SshTarget};
+
+/// sshd itself hangs up after two minutes (`LoginGraceTime`).
+const PATIENCE: Duration = Duration::from_secs(150);
+const TRIES: usize = 3;
+/// A server asks a handful of questions, not without end.
+const MOST_PROMPTS: usize = 20;
+
+struct Login<'a> {
+    handle: &'a mut Handle<Guard>,
+    target: &'a SshTarget,
+    prompter: &'a dyn Prompter,
+    agent: Option<Agent>,
+    tried: Vec<String>,
+    hints: Vec<String>,
+    /// What the server would still accept; `None` before it said so.
+    methods: Option<MethodSet>,
+}
+
+pub(super) async fn authenticate(
+    handle: &mut Handle<Guard>,
+    target: &SshTarget,
+    prompter: &dyn Prompter,
+) -> Result<Option<String>, LinkError> {
+    let mut login = Login {
+        handle,
+        target,
+        prompter,
+        agent: None,
+        tried: Vec::new(),
+        hints: Vec::new(),
+        methods: None,
+    };
+    login.run().await
+}
+
+impl Login<'_> {
+    async fn run(&mut self) -> Result<Option<String>, LinkError> {
+        if self.target.public_key {
+            let held = self.agent_keys().await;
+            let offers = keys::offers(self.target, &held)?;
+            self.hints.extend(offers.hints);
+            for candidate in offers.candidates {
+                if !self.may(MethodKind::PublicKey) || self.handle.is_closed() {
+                    break;
+                }
+                if let Some(fingerprint) = self.offer(&candidate).await? {
+                    return Ok(Some(fingerprint));
+                }
+            }
+        }
+        if self.methods.is_none() && !self.handle.is_closed() {
+            let user = self.target.user.clone();
+            let asked = self.handle.authenticate_none(user);
+            let result = within(self.target, asked)
+                .await?
+                .map_err(|error| self.broken(&error))?;
+            if self.took(&result) {
+                return Ok(None);
+            }
+        }
+        if self.target.keyboard_interactive
+            && self.may(MethodKind::KeyboardInteractive)
+            && self.keyboard_interactive().await?
+        {
+            return Ok(None);
+        }
+        if self.target.password && self.may(MethodKind::Password) && self.password().await? {
+            return Ok(None);
+        }
+        Err(self.refused())
+    }
+
+    fn may(&self, method: MethodKind) -> bool {
+        !self.handle.is_closed()
+            && self
+                .methods
+                .as_ref()
+                .is_none_or(|methods| methods.contains(&method))
+    }
+
+    /// Notes what the server said; true when it let us in.
+    fn took(&mut self, result: &AuthResult) -> bool {
+        match result {
+            AuthResult::Success => true,
+            AuthResult::Failure {
+                remaining_methods, ..
+            } => {
+                // russh answers with an empty list when the connection is gone.
+                if !self.handle.is_closed() {
+                    self.methods = Some(remaining_methods.clone());
+                }
+                false
+            }
+        }
+    }
+
+    async fn agent_keys(&mut self) -> Vec<AgentKey> {
+        let agent = match &self.target.agent {
+            AgentAt::None => return Vec::new(),
+            AgentAt::Environment if std::env::var_os("SSH_AUTH_SOCK").is_none() => {
+                return Vec::new();
+            }
+            AgentAt::Environment => Agent::connect().await,
+            AgentAt::Socket(path) => Agent::connect_to(path).await,
+        };
+        // An agent that does not work is a hint, not an end: there may be files.
+        let agent = match agent {
+            Ok(agent) => agent,
+            Err(error) => {
+                self.hints.push(error.to_string());
+                return Vec::new();
+            }
+        };
+        if let Some(binding) = self.handle.agent_session_binding() {
+            agent.bind(binding).await;
+        }
+        let keys = agent.identities().await.unwrap_or_else(|error| {
+            self.hints.push(error.to_string());
+            Vec::new()
+        });
+        self.agent = Some(agent);
+        keys
+    }
+
+    /// Offers one key. The fingerprint when it was accepted.
+    async fn offer(&mut self, candidate: &Candidate) -> Result<Option<String>, LinkError> {
+        self.tried.push(candidate.label.clone());
+        let mut signer = Signing {
+            agent: self.agent.as_ref(),
+            target: self.target,
+            prompter: self.prompter,
+            signer: candidate.signer.clone(),
+        };
+        let public = match &candidate.public {
+            Some(public) => public.clone(),
+            None => match signer.secret().await {
+                Ok(key) => key.public_key().clone(),
+                Err(error) => {
+                    self.hints.push(error.to_string());
+                    return Ok(None);
+                }
+            },
+        };
+        let hash = match public.algorithm() {
+            Algorithm::Rsa { .. } => {
+                match within(self.target, self.handle.best_supported_rsa_hash()).await? {
+                    Ok(Some(None)) => {
+                        self.hints.push(format!(
+                            "{}: the server takes RSA keys only with SHA-1, which is not safe",
+                            candidate.label
+                        ));
+                        return Ok(None);
+                    }
+                    Ok(Some(hash)) => hash,
+                    _ => Some(HashAlg::Sha512),
+                }
+            }
+            _ => None,
+        };
+        let user = self.target.user.clone();
+        let result = match &candidate.certificate {
+            Some(certificate) => {
+                let asked = self.handle.authenticate_certificate_with(
+                    user,
+                    (**certificate).clone(),
+                    hash,
+                    &mut signer,
+                );
+                within(self.target, asked).await?
+            }
+            None => {
+                within(
+                    self.target,
+                    self.handle.authenticate_publickey_with(
+                        user,
+                        public.clone(),
+                        hash,
+                        &mut signer,
+                    ),
+                )
+                .await?
+            }
+        };
+        match result {
+            Ok(result) if self.took(&result) => {
+                Ok(Some(public.fingerprint(HashAlg::Sha256).to_string()))
+            }
+            Ok(AuthResult::Failure {
+                partial_success: true,
+                ..
+            }) => {
+                self.hints.push(format!(
+                    "{} was accepted, but is not enough",
+                    candidate.label
+                ));
+                Ok(None)
+            }
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.hints.push(error.0.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    /// The server's own questions. True when that let us in.
+    async fn keyboard_interactive(&mut self) -> Result<bool, LinkError> {
+        let mut prompts_left = MOST_PROMPTS;
+        for _ in 0..TRIES {
+            let user = self.target.user.clone();
+            let started = self
+                .handle
+                .authenticate_keyboard_interactive_start(user, None);
+            let mut response = within(self.target, started)
+                .await?
+                .map_err(|error| self.broken(&error))?;
+            loop {
+                let (name, instructions, prompts) = match response {
+                    KeyboardInteractiveAuthResponse::Success => return Ok(true),
+                    KeyboardInteractiveAuthResponse::Failure {
+                        remaining_methods, ..
+                    } => {
+                        self.methods = Some(remaining_methods);
+                        break;
+                    }
+                    KeyboardInteractiveAuthResponse::InfoRequest {
+                        name,
+                        instructions,
+                        prompts,
+                    } => (name, instructions, prompts),
+                };
+                let mut answers = Vec::new();
+                for prompt in prompts {
+                    if prompts_left == 0 {
+                        return Ok(false);
+                    }
+                    prompts_left -= 1;
+                    let question = Question::Interactive {
+                        name: sentence(&name),
+                        instructions: sentence(&instructions),
+                        prompt: sentence(&prompt.prompt),
+                        echo: prompt.echo,
+                    };
+                    let Some(answer) = self.prompter.ask(question).await else {
+                        self.hints
+                            .push("the server's question was not answered".into());
+                        return Ok(false);
+                    };
+                    answers.push(answer.to_string());
+                }
+                let answered = self
+                    .handle
+                    .authenticate_keyboard_interactive_respond(answers);
+                response = within(self.target, answered)
+                    .await?
+                    .map_err(|error| self.broken(&error))?;
+            }
+            self.tried.push("keyboard-interactive".into());
+            if !self.may(MethodKind::KeyboardInteractive) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// The account's password. True when that let us in.
+    async fn password(&mut self) -> Result<bool, LinkError> {
+        for _ in 0..TRIES {
+            let remembered = self.target.secrets.password();
+            let password = match remembered {
+                Some(password) => password,
+                None => {
+                    let question = Question::Password {
+                        user: self.target.user.clone(),
+                        host: self.target.host.clone(),
+                    };
+                    let Some(password) = self.prompter.ask(question).await else {
+                        break;
+                    };
+                    password
+                }
+            };
+            self.tried.push("password".into());
+            let user = self.target.user.clone();
+            let asked = self.handle.authenticate_password(user, password.as_str());
+            let result = within(self.target, asked)
+                .await?
+                .map_err(|error| self.broken(&error))?;
+            if self.took(&result) {
+                self.target.secrets.keep_password(Some(password));
+                return Ok(true);
+            }
+            self.target.secrets.keep_password(None);
+            if !self.may(MethodKind::Password) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    fn broken(&self, error: &russh::Error) -> LinkError {
+        if self.tried.is_empty() {
+            return LinkError::connect(
+                self.target.describe(),
+                format!("it broke off the login ({error})"),
+            );
+        }
+        self.refused()
+    }
+
+    fn refused(&self) -> LinkError {
+        let mut tried = self.tried.clone();
+        tried.dedup();
+        let mut hints = self.hints.clone();
+        if self.handle.is_closed() {
+            hints.push("the server closed the connection".into());
+        } else if let Some(methods) = &self.methods {
+            let names: Vec<&str> = methods.iter().map(<&str>::from).collect();
+            hints.push(match names.is_empty() {
+                true => "it accepts no further method".into(),
+                false => format!("it would accept {}", names.join(", ")),
+            });
+        }
+        LinkError::Auth {
+            place: self.target.describe(),
+            tried: match tried.is_empty() {
+                true => "nothing, as there is no key to offer".into(),
+                false => tried.join(", "),
+            },
+            why: hints.iter().map(|hint| format!("; {hint}")).collect(),
+        }
+    }
+}
+
+async fn within<F: Future>(target: &SshTarget, future: F) -> Result<F::Output, LinkError> {
+    timeout(PATIENCE, future)
+        .await
+        .map_err(|_| LinkError::Timeout {
+            place: target.describe(),
+            what: "answer the login",
+            seconds: PATIENCE.as_secs(),
+        })
+}
+
+/// Makes the signature once the server has accepted the public key; only then a passphrase is asked for.
+struct Signing<'a> {
+    agent: Option<&'a Agent>,
+    target: &'a SshTarget,
+    prompter: &'a dyn Prompter,
+    signer: Signer,
+}
+
+/// A [`LinkError`] in the shape that russh wants.
+#[derive(Debug)]
+struct Unsigned(LinkError);
+
+impl From<SendError> for Unsigned {
+    fn from(_: SendError) -> Self {
+        Self(LinkError::Lost {
+            place: "the server".into(),
+            why: "it closed the connection during the login".into(),
+        })
+    }
+}
+
+impl Signing<'_> {
+    async fn secret(&mut self) -> Result<Arc<PrivateKey>, LinkError> {
+        let Signer::File(path, secret) = &self.signer else {
+            return Err(LinkError::Agent {
+                why: "it holds no such key".into(),
+            });
+        };
+        let text = match secret {
+            Secret::Open(key) => return Ok(key.clone()),
+            Secret::Locked(text) => text.clone(),
+        };
+        if let Some(key) = self.target.secrets.key(path) {
+            return Ok(key);
+        }
+        for _ in 0..TRIES {
+            let question = Question::Passphrase { file: homely(path) };
+            let Some(passphrase) = self.prompter.ask(question).await else {
+                return Err(LinkError::key_file(
+                    path,
+                    "it is encrypted and no passphrase was given; load it with ssh-add, or connect from a terminal",
+                ));
+            };
+            let text = text.clone();
+            // Deriving the key takes a while on purpose.
+            let opened = tokio::task::spawn_blocking(move || {
+                russh::keys::decode_secret_key(&text, Some(&passphrase))
+            })
+            .await;
+            if let Ok(Ok(key)) = opened {
+                let key = Arc::new(key);
+                self.target.secrets.keep_key(path, key.clone());
+                return Ok(key);
+            }
+        }
+        Err(LinkError::key_file(
+            path,
+            format!("its passphrase was wrong {TRIES} times; try again"),
+        ))
+    }
+}
+
+impl russh::Signer for Signing<'_> {
+    type Error = Unsigned;
+
+    async fn auth_sign(
+        &mut self,
+        _key: &AgentIdentity,
+        hash: Option<HashAlg>,
+        mut message: Vec<u8>,
+    ) -> Result<Vec<u8>, Unsigned> {
+        let blob = match (&self.signer, self.agent) {
+            (Signer::Agent(blob), Some(agent)) => {
+                agent.sign(blob, &message, hash).await.map_err(Unsigned)?
+            }
+            _ => {
+                let key = self.secret().await.map_err(Unsigned)?;
+                sign(&key, hash, &message).ok_or_else(|| {
+                    Unsigned(LinkError::Agent {
+                        why: format!("a key of type {} cannot sign from a file", key.algorithm()),
+                    })
+                })?
+            }
+        };
+        let length = u32::try_from(blob.len()).unwrap_or(u32::MAX);
+        message.extend(length.to_be_bytes());
+        message.extend(blob);
+        Ok(message)
+    }
+}
+
+/// A signature blob by a private key.
+fn sign(key: &PrivateKey, hash: Option<HashAlg>, message: &[u8]) -> Option<Vec<u8>> {
+    let signature = match key.key_data() {
+        KeypairData::Rsa(rsa) => (rsa, hash).try_sign(message).ok()?,
+        data => data.try_sign(message).ok()?,
+    };
+    signature.encode_vec().ok()
+}

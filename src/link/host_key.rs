@@ -1,0 +1,298 @@
+//! Is this the host that was meant? The policy around the pure check of `known_hosts`.
+//!
+//! In: the key or certificate that a server proved to hold. Out: yes, or the error that says why not. What a person accepts is written
+//! down first; a changed or revoked key cannot be accepted at all.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use russh::keys::ssh_key::certificate::CertType;
+use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg};
+
+use super::error::{LinkError, homely, sentence, shown};
+use super::known_hosts::{self, At, HostKey, KnownHosts, Unknown, Verdict, principals_match};
+use super::prompt::{Prompter, Question};
+use super::target::{SshTarget, Strict};
+
+/// What a server proved to hold.
+pub(super) enum Offered<'a> {
+    Key(&'a russh::keys::PublicKey),
+    Certificate(&'a Certificate),
+}
+
+/// The known_hosts of a target, as they are now.
+pub(super) fn known(target: &SshTarget) -> Result<KnownHosts, LinkError> {
+    let files: Vec<_> = target
+        .known_hosts
+        .iter()
+        .chain(&target.global_known_hosts)
+        .cloned()
+        .collect();
+    known_hosts::read(&files)
+}
+
+/// Which host key algorithms to ask for: those of known keys first, so that a known host stays known. SHA-1 never.
+pub(super) fn algorithms(types: &[&str]) -> Vec<Algorithm> {
+    let rsa = |hash| Algorithm::Rsa { hash: Some(hash) };
+    let ecdsa = |curve| Algorithm::Ecdsa { curve };
+    let all = [
+        ("ssh-ed25519", Algorithm::Ed25519),
+        ("ecdsa-sha2-nistp256", ecdsa(EcdsaCurve::NistP256)),
+        ("ecdsa-sha2-nistp384", ecdsa(EcdsaCurve::NistP384)),
+        ("ecdsa-sha2-nistp521", ecdsa(EcdsaCurve::NistP521)),
+        ("ssh-rsa", rsa(HashAlg::Sha512)),
+        ("ssh-rsa", rsa(HashAlg::Sha256)),
+    ];
+    let (known, other): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(kind, _)| types.contains(kind));
+    known
+        .into_iter()
+        .chain(other)
+        .map(|(_, algorithm)| algorithm)
+        .collect()
+}
+
+/// The whole check.
+pub(super) async fn verify(
+    target: &SshTarget,
+    prompter: &dyn Prompter,
+    offered: Offered<'_>,
+) -> Result<(), LinkError> {
+    let known = known(target)?;
+    let name = &target.known_as;
+    let unreadable = || LinkError::connect(target.describe(), "its host key cannot be read");
+    let (key_data, authority) = match &offered {
+        Offered::Key(key) => (key.key_data(), None),
+        Offered::Certificate(certificate) => {
+            (certificate.public_key(), Some(certificate.signature_key()))
+        }
+    };
+    let key = HostKey::of(key_data).ok_or_else(unreadable)?;
+    let fingerprint = key_data.fingerprint(HashAlg::Sha256).to_string();
+    let revoked = |at: String| LinkError::RevokedHost {
+        host: name.to_string(),
+        fingerprint: fingerprint.clone(),
+        at,
+    };
+    let mut notes = Vec::new();
+    for data in [Some(key_data), authority].into_iter().flatten() {
+        let blob = HostKey::of(data).ok_or_else(unreadable)?;
+        if let Some(at) = known.revokes(name, &blob) {
+            return Err(revoked(at.to_string()));
+        }
+        if let Some(file) = &target.revoked_host_keys
+            && in_revocation_list(file, data).await?
+        {
+            return Err(revoked(homely(file)));
+        }
+    }
+    if let (Offered::Certificate(certificate), Some(authority)) = (&offered, authority) {
+        let authority = HostKey::of(authority).ok_or_else(unreadable)?;
+        if let Some(at) = known.trusts(name, &authority) {
+            match certificate_problem(certificate, target) {
+                None => return Ok(()),
+                Some(why) => notes.push(format!(
+                    "its certificate, by the authority of {at}, is not good: {why}"
+                )),
+            }
+        }
+    }
+    match known.check(name, &key) {
+        Verdict::Known(_) => Ok(()),
+        Verdict::Revoked(at) => Err(revoked(at.to_string())),
+        Verdict::Changed(at) => Err(LinkError::ChangedHost {
+            host: name.to_string(),
+            key_type: key.kind.clone(),
+            fingerprint,
+            at: at.to_string(),
+        }),
+        Verdict::Unknown(unknown) => {
+            let careful = !unknown.other_types.is_empty() || !notes.is_empty();
+            notes.extend(told(&unknown));
+            accept(target, prompter, &key, fingerprint, &notes, careful).await
+        }
+    }
+}
+
+/// What else is known, as sentences.
+fn told(unknown: &Unknown) -> Vec<String> {
+    let list = |all: &[(String, At)]| {
+        all.iter()
+            .map(|(what, at)| format!("{what} ({at})"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut notes = Vec::new();
+    if !unknown.other_types.is_empty() {
+        notes.push(format!(
+            "this host IS known, with another key: {}; a stranger in between would look like this",
+            list(&unknown.other_types)
+        ));
+    }
+    if !unknown.other_names.is_empty() {
+        notes.push(format!(
+            "the same key is known for {}",
+            list(&unknown.other_names)
+        ));
+    }
+    notes
+}
+
+async fn accept(
+    target: &SshTarget,
+    prompter: &dyn Prompter,
+    key: &HostKey,
+    fingerprint: String,
+    notes: &[String],
+    careful: bool,
+) -> Result<(), LinkError> {
+    let host = target.known_as.to_string();
+    let file = target.known_hosts.first();
+    let unknown = || LinkError::UnknownHost {
+        host: host.clone(),
+        key_type: key.kind.clone(),
+        fingerprint: fingerprint.clone(),
+        note: notes.iter().map(|note| format!("; {note}")).collect(),
+        file: file.map_or_else(|| "a known_hosts file".to_owned(), |file| homely(file)),
+    };
+    let accepted = match target.strict {
+        Strict::Yes => false,
+        Strict::AcceptNew if !careful => true,
+        Strict::AcceptNew | Strict::Ask => {
+            let question = Question::UnknownHost {
+                host: host.clone(),
+                key_type: key.kind.clone(),
+                fingerprint: fingerprint.clone(),
+                note: (!notes.is_empty()).then(|| notes.join("; ")),
+            };
+            match prompter.ask(question).await {
+                None => false,
+                // As in ssh, the fingerprint itself is an even better yes.
+                Some(answer) if answer.trim() == "yes" || answer.trim() == fingerprint => true,
+                Some(_) => {
+                    return Err(LinkError::Declined {
+                        what: format!("the host key of {host}"),
+                    });
+                }
+            }
+        }
+    };
+    if !accepted {
+        return Err(unknown());
+    }
+    if let Some(file) = file {
+        let mut salt = [0; 20];
+        let salt = match target.hash_known_hosts {
+            true => getrandom::fill(&mut salt).is_ok().then_some(salt),
+            false => None,
+        };
+        let line = known_hosts::line(&target.known_as, key, salt);
+        let path = file.clone();
+        let written = tokio::task::spawn_blocking(move || known_hosts::append(&path, &line)).await;
+        written.unwrap_or_else(|error| {
+            Err(LinkError::KnownHosts {
+                file: shown(file),
+                done: "written",
+                why: error.to_string(),
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// Everything about a host certificate but whether its authority is trusted. `None` when all is well.
+fn certificate_problem(certificate: &Certificate, target: &SshTarget) -> Option<String> {
+    if certificate.cert_type() != CertType::Host {
+        return Some("it is a user's certificate".into());
+    }
+    if certificate.signature().algorithm() == (Algorithm::Rsa { hash: None }) {
+        return Some("it is signed with SHA-1".into());
+    }
+    if certificate.critical_options().iter().next().is_some() {
+        return Some("it has critical options, and none is known".into());
+    }
+    if !principals_match(certificate.valid_principals(), &target.known_as) {
+        let names: Vec<_> = certificate
+            .valid_principals()
+            .iter()
+            .map(|name| sentence(name))
+            .collect();
+        return Some(format!(
+            "it is for {}",
+            if names.is_empty() {
+                "no host".into()
+            } else {
+                names.join(", ")
+            }
+        ));
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    if now < certificate.valid_after() {
+        return Some("it is not valid yet".into());
+    }
+    if now >= certificate.valid_before() {
+        return Some("it has expired".into());
+    }
+    let authority = certificate.signature_key().fingerprint(HashAlg::Sha256);
+    certificate
+        .validate_at(now, [&authority])
+        .err()
+        .map(|error| error.to_string())
+}
+
+/// `RevokedHostKeys`: a text file or a KRL. ssh-keygen reads both; it says 1 for a revoked key. What cannot be read revokes
+/// everything, as in ssh.
+async fn in_revocation_list(
+    file: &Path,
+    key: &russh::keys::ssh_key::public::KeyData,
+) -> Result<bool, LinkError> {
+    let unusable = |why: String| LinkError::KnownHosts {
+        file: shown(file),
+        done: "read",
+        why,
+    };
+    if let Err(error) = std::fs::File::open(file) {
+        return Err(unusable(error.to_string()));
+    }
+    let line = russh::keys::PublicKey::new(key.clone(), "")
+        .to_openssh()
+        .map_err(|error| unusable(error.to_string()))?;
+    let scratch = tempfile::NamedTempFile::new().map_err(|error| unusable(error.to_string()))?;
+    std::fs::write(scratch.path(), format!("{line}\n"))
+        .map_err(|error| unusable(error.to_string()))?;
+    let status = tokio::process::Command::new("ssh-keygen")
+        .arg("-Q")
+        .arg("-f")
+        .arg(file)
+        .arg(scratch.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .map_err(|error| unusable(format!("ssh-keygen: {error}")))?;
+    Ok(!status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_types_are_asked_for_first() {
+        let order = algorithms(&["ssh-rsa"]);
+        assert_eq!(
+            order[0],
+            Algorithm::Rsa {
+                hash: Some(HashAlg::Sha512)
+            }
+        );
+        assert_eq!(order[2], Algorithm::Ed25519);
+        assert_eq!(algorithms(&[])[0], Algorithm::Ed25519);
+        assert!(!order.contains(&Algorithm::Rsa { hash: None }) && order.len() == 6);
+    }
+}

@@ -1,0 +1,195 @@
+//! The host field of a known_hosts line: patterns, or one hashed name (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+
+/// Which hosts a line speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hosts {
+    /// Comma-separated patterns, in lower case; `true` where one is negated.
+    Patterns(Vec<(bool, String)>),
+    /// `|1|salt|HMAC-SHA1(salt, name)`.
+    Hashed { salt: Vec<u8>, hash: Vec<u8> },
+}
+
+impl Hosts {
+    pub(super) fn parse(field: &str) -> Result<Self, &'static str> {
+        if let Some(rest) = field.strip_prefix('|') {
+            let mut parts = rest.split('|');
+            let (Some("1"), Some(salt), Some(hash), None) =
+                (parts.next(), parts.next(), parts.next(), parts.next())
+            else {
+                return Err("the hashed name is not of the form |1|salt|hash");
+            };
+            let decode = |text: &str| {
+                STANDARD
+                    .decode(text)
+                    .map_err(|_| "the hashed name is not base64")
+            };
+            let (salt, hash) = (decode(salt)?, decode(hash)?);
+            if hash.len() != 20 {
+                return Err("the hashed name has not the length of a SHA-1");
+            }
+            return Ok(Self::Hashed { salt, hash });
+        }
+        let patterns = field
+            .split(',')
+            .filter(|pattern| !pattern.is_empty())
+            .map(|pattern| match pattern.strip_prefix('!') {
+                Some(rest) => (true, rest.to_ascii_lowercase()),
+                None => (false, pattern.to_ascii_lowercase()),
+            })
+            .collect::<Vec<_>>();
+        if patterns.is_empty() {
+            return Err("no host is named");
+        }
+        Ok(Self::Patterns(patterns))
+    }
+
+    /// Whether the line speaks of `name` (lower case, `[host]:port` where the port is not 22).
+    pub(super) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Hashed { salt, hash } => {
+                digest(salt, name).is_some_and(|found| found == hash.as_slice())
+            }
+            Self::Patterns(patterns) => {
+                let mut found = false;
+                for (negated, pattern) in patterns {
+                    if glob(pattern.as_bytes(), name.as_bytes()) {
+                        // One negated match takes the host out of the whole line.
+                        if *negated {
+                            return false;
+                        }
+                        found = true;
+                    }
+                }
+                found
+            }
+        }
+    }
+
+    /// The name to show for it.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Hashed { .. } => "a hashed name".to_owned(),
+            Self::Patterns(patterns) => patterns
+                .iter()
+                .map(|(negated, pattern)| format!("{}{pattern}", if *negated { "!" } else { "" }))
+                .collect::<Vec<_>>()
+                .join(","),
+        }
+    }
+}
+
+/// The hashed form of a name.
+pub(super) fn hashed(salt: &[u8], name: &str) -> Option<String> {
+    let hash = digest(salt, name)?;
+    Some(format!(
+        "|1|{}|{}",
+        STANDARD.encode(salt),
+        STANDARD.encode(hash)
+    ))
+}
+
+fn digest(salt: &[u8], name: &str) -> Option<[u8; 20]> {
+    // HMAC takes keys of any length, so this cannot fail.
+    let mut mac = Hmac::<Sha1>::new_from_slice(salt).ok()?;
+    mac.update(name.as_bytes());
+    Some(mac.finalize().into_bytes().into())
+}
+
+/// `*` is any text, `?` any one byte. Linear in memory, at most pattern times text in time.
+pub(in crate::link) fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p + 1, t));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                // The last star takes one byte more.
+                Some((after, from)) => {
+                    p = after;
+                    t = from + 1;
+                    star = Some((after, t));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("?", "", false),
+            ("*.example.org", "cache.example.org", true),
+            ("*.example.org", "example.org", false),
+            ("c?che*", "cache1", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b-d", false),
+            ("", "", true),
+            ("", "x", false),
+            ("[h]:2222", "[h]:2222", true),
+        ] {
+            assert_eq!(
+                glob(pattern.as_bytes(), text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
+        }
+        // The classic worst case ends.
+        assert!(!glob(
+            "*a".repeat(60).as_bytes(),
+            "a".repeat(59).repeat(40).replace('a', "b").as_bytes()
+        ));
+    }
+
+    #[test]
+    fn negation_takes_the_host_out() {
+        let hosts = Hosts::parse("*.Example.org,!bad.example.org").unwrap();
+        assert!(hosts.matches("good.example.org"));
+        assert!(!hosts.matches("bad.example.org"));
+        assert!(!hosts.matches("example.com"));
+        assert!(!Hosts::parse("!a").unwrap().matches("b"));
+    }
+
+    proptest! {
+        #[test]
+        fn hashed_names_match_themselves_only(salt in proptest::collection::vec(any::<u8>(), 0..40), name in "[a-z0-9.]{1,20}", other in "[a-z0-9.]{1,20}") {
+            let hosts = Hosts::parse(&hashed(&salt, &name).unwrap()).unwrap();
+            prop_assert!(hosts.matches(&name));
+            prop_assert_eq!(hosts.matches(&other), other == name);
+        }
+
+        #[test]
+        fn never_panics(field in any::<String>(), name in any::<String>()) {
+            if let Ok(hosts) = Hosts::parse(&field) {
+                hosts.matches(&name);
+                hosts.shown();
+            }
+        }
+
+        #[test]
+        fn a_star_for_any_part_matches(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{0,5}") {
+            let pattern = format!("{a}*{c}");
+            let text = format!("{a}{b}{c}");
+            prop_assert!(glob(pattern.as_bytes(), text.as_bytes()));
+        }
+    }
+}

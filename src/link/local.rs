@@ -1,0 +1,121 @@
+//! The same commands without SSH, on the server itself.
+//!
+//! In: a command. Out: a [`Process`] in a process group of its own, which is told to terminate, and then killed, when it is dropped.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command as Program};
+
+use super::command::Command;
+use super::error::LinkError;
+use super::process::{Exit, Process, Tail, life};
+
+/// How long a command has to end by itself after it was told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(super) fn start(command: &Command) -> Result<Process, LinkError> {
+    let words = command.words()?;
+    let (program, args) = words.split_first().ok_or_else(|| LinkError::Command {
+        why: "it is empty".into(),
+    })?;
+    let mut child = Program::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| LinkError::Start {
+            program: (*program).to_owned(),
+            why: error.to_string(),
+        })?;
+    let missing = || LinkError::Start {
+        program: (*program).to_owned(),
+        why: "it has no pipes".into(),
+    };
+    let stdin = child.stdin.take().ok_or_else(missing)?;
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    let stderr = child.stderr.take().ok_or_else(missing)?;
+    let (life, hold) = life(None);
+    let tail = life.stderr.clone();
+    let mut drain = tokio::spawn(drain(stderr, tail));
+    tokio::spawn(async move {
+        let group = child.id();
+        let ended = tokio::select! {
+            ended = child.wait() => Some(ended),
+            () = life.end.cancelled() => None,
+        };
+        let exit = match ended {
+            Some(ended) => {
+                // A grandchild may keep stderr open for ever.
+                let _ = tokio::time::timeout(Duration::from_millis(500), &mut drain).await;
+                ended.map_or(Exit::Lost, exit_of)
+            }
+            None => {
+                end(&mut child, group).await;
+                Exit::Lost
+            }
+        };
+        drain.abort();
+        let _ = life.exit.send(Some(exit));
+    });
+    Ok(Process {
+        stdin: Some(Box::new(stdin)),
+        stdout: Box::new(stdout),
+        hold,
+    })
+}
+
+/// Ends a whole process group: first politely, so that scripts can clean up, then for certain.
+pub(super) async fn end(child: &mut Child, group: Option<u32>) {
+    let group = group.and_then(|id| Pid::from_raw(id.cast_signed()));
+    // What is gone already cannot be signalled, and need not be.
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::TERM);
+    }
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = child.kill().await;
+    }
+}
+
+pub(super) async fn drain(mut stderr: impl tokio::io::AsyncRead + Unpin, tail: Tail) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(got @ 1..) = stderr.read(&mut buffer).await {
+        tail.push(buffer.get(..got).unwrap_or_default());
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code.cast_unsigned()),
+        (None, Some(signal)) => Exit::Signal(signal_name(signal)),
+        (None, None) => Exit::Lost,
+    }
+}
+
+/// The names that SSH uses (RFC 4254, section 6.10); others by number.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        1 => "HUP",
+        2 => "INT",
+        3 => "QUIT",
+        4 => "ILL",
+        6 => "ABRT",
+        8 => "FPE",
+        9 => "KILL",
+        11 => "SEGV",
+        13 => "PIPE",
+        14 => "ALRM",
+        15 => "TERM",
+        other => return other.to_string(),
+    }
+    .to_owned()
+}

@@ -1,0 +1,257 @@
+//! How a command's bytes reach a machine: over SSH, or without it on the machine itself.
+//!
+//! In: [`Options`] (a name and what was said about it) and a [`Prompter`] for what only a person can answer. Out: a [`Link`] on which
+//! [`Command`]s run. The way through the room: `target` asks `ssh -G` where a name leads; `ssh` connects (directly, through
+//! jumps, through a ProxyCommand); `host_key` and `known_hosts` decide whether it is the right host; `auth` logs in with what `keys` and
+//! [`agent`] have; `remote` and `local` run commands, `process` is one that runs.
+//!
+//! Host keys are strict by default: an unknown host needs a typed yes, a changed or revoked one is refused. Of the ssh
+//! configuration's `StrictHostKeyChecking`, `yes` and `accept-new` are honoured and `no` means `ask`. Agent and ports are never forwarded.
+
+mod address;
+pub mod agent;
+mod auth;
+mod command;
+mod error;
+mod host_key;
+mod keys;
+pub mod known_hosts;
+mod local;
+mod process;
+mod prompt;
+mod proxy;
+mod queue;
+mod remote;
+mod ssh;
+mod target;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+pub use self::command::{Command, quote};
+pub use self::error::{ErrorKind, LinkError};
+pub use self::process::{BoxedReader, BoxedWriter, Exit, Hold, Output, Process};
+pub use self::prompt::{NoPrompter, Prompter, Question};
+pub use self::target::{Options, Place, SshTarget, resolve};
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Short questions and answers, several at a time. Windows are small; a command that nobody reads is ended.
+    Interactive,
+    /// Streams of a whole store. Windows are large; a command that nobody reads waits, and so does its whole connection.
+    Bulk,
+}
+
+/// How much a command may write and how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of standard output.
+    pub output: usize,
+    /// From the start to the end.
+    pub time: Duration,
+}
+
+/// A connection to a place. Clones share it; it ends with the last of them and of its commands.
+#[derive(Clone)]
+pub struct Link(Arc<Inner>);
+
+enum Inner {
+    Local {
+        closed: CancellationToken,
+    },
+    Ssh {
+        connection: ssh::Connection,
+        lane: Lane,
+    },
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Link").field(&self.place()).finish()
+    }
+}
+
+impl Link {
+    /// Connects, checks the host key and logs in.
+    pub async fn open(
+        place: &Place,
+        prompter: &Arc<dyn Prompter>,
+        lane: Lane,
+    ) -> Result<Self, LinkError> {
+        let inner = match place {
+            Place::Local => Inner::Local {
+                closed: CancellationToken::new(),
+            },
+            Place::Ssh(target) => Inner::Ssh {
+                connection: ssh::connect(target, prompter, lane).await?,
+                lane,
+            },
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    fn place(&self) -> &str {
+        match &*self.0 {
+            Inner::Local { .. } => "local",
+            Inner::Ssh { connection, .. } => &connection.place,
+        }
+    }
+
+    fn closed_here() -> LinkError {
+        LinkError::Lost {
+            place: "local".into(),
+            why: "it was closed".into(),
+        }
+    }
+
+    /// Starts a command and leaves its streams to the caller. At most nine run at a time on one connection; the next one waits.
+    pub async fn start(&self, command: &Command) -> Result<Process, LinkError> {
+        match &*self.0 {
+            Inner::Local { closed } if closed.is_cancelled() => Err(Self::closed_here()),
+            Inner::Local { .. } => local::start(command),
+            Inner::Ssh { connection, lane } => {
+                remote::start(connection, command.line()?, *lane).await
+            }
+        }
+    }
+
+    /// Runs a command to its end. A command that fails is an [`Output`] with its [`Exit`]; a connection that is lost is an error.
+    pub async fn run(
+        &self,
+        command: &Command,
+        stdin: &[u8],
+        limits: Limits,
+    ) -> Result<Output, LinkError> {
+        let all = async {
+            let mut process = self.start(command).await?;
+            let input = process.stdin.take();
+            let write = async {
+                if let Some(mut input) = input {
+                    // A command need not read what it is given.
+                    let _ = input.write_all(stdin).await;
+                    let _ = input.shutdown().await;
+                }
+            };
+            let finish = async {
+                let mut stdout = Vec::new();
+                let limit = u64::try_from(limits.output).unwrap_or(u64::MAX);
+                let mut capped = (&mut process.stdout).take(limit.saturating_add(1));
+                let read = capped.read_to_end(&mut stdout).await;
+                if stdout.len() > limits.output {
+                    return Err(LinkError::TooMuch {
+                        place: self.place().to_owned(),
+                        limit: limits.output,
+                    });
+                }
+                if let Err(error) = read {
+                    return Err(self.broken(&error.to_string()));
+                }
+                match process.hold.exit().await {
+                    Exit::Lost => Err(self.broken("the command's end was not told")),
+                    exit => Ok((stdout, exit)),
+                }
+            };
+            let (stdout, exit) = {
+                let mut write = std::pin::pin!(write);
+                let mut finish = std::pin::pin!(finish);
+                tokio::select! {
+                    () = &mut write => finish.await?,
+                    finished = &mut finish => finished?,
+                }
+            };
+            Ok(Output {
+                stdout,
+                stderr: process.stderr_tail(),
+                exit,
+            })
+        };
+        match tokio::time::timeout(limits.time, all).await {
+            Ok(output) => output,
+            Err(_) => Err(LinkError::Timeout {
+                place: self.place().to_owned(),
+                what: "finish a command",
+                seconds: limits.time.as_secs(),
+            }),
+        }
+    }
+
+    fn broken(&self, why: &str) -> LinkError {
+        match &*self.0 {
+            Inner::Ssh { connection, .. } if connection.handle.is_closed() => {
+                connection.state.reason()
+            }
+            _ => LinkError::Lost {
+                place: self.place().to_owned(),
+                why: why.to_owned(),
+            },
+        }
+    }
+
+    /// How long a message takes there and back.
+    pub async fn round_trip(&self) -> Result<Duration, LinkError> {
+        const PATIENCE: Duration = Duration::from_secs(15);
+        match &*self.0 {
+            Inner::Local { .. } => Ok(Duration::ZERO),
+            Inner::Ssh { connection, .. } => {
+                let start = Instant::now();
+                let answered = tokio::select! {
+                    answered = tokio::time::timeout(PATIENCE, connection.handle.send_ping()) => answered,
+                    () = connection.state.gone() => return Err(connection.state.reason()),
+                };
+                match answered {
+                    Ok(Ok(())) if !connection.handle.is_closed() => Ok(start.elapsed()),
+                    Ok(_) => Err(connection.state.reason()),
+                    Err(_) => Err(LinkError::Timeout {
+                        place: connection.place.clone(),
+                        what: "answer",
+                        seconds: PATIENCE.as_secs(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Resolves when the connection is gone, and says why. Never, for a local one that nobody closes.
+    pub async fn lost(&self) -> LinkError {
+        match &*self.0 {
+            Inner::Local { closed } => {
+                closed.cancelled().await;
+                Self::closed_here()
+            }
+            Inner::Ssh { connection, .. } => {
+                connection.state.gone().await;
+                connection.state.reason()
+            }
+        }
+    }
+
+    /// Ends the connection and every command on it.
+    pub async fn close(&self) {
+        match &*self.0 {
+            Inner::Local { closed } => closed.cancel(),
+            Inner::Ssh { connection, .. } => {
+                connection.state.end("it was closed");
+                let goodbye =
+                    connection
+                        .handle
+                        .disconnect(russh::Disconnect::ByApplication, "", "");
+                let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+            }
+        }
+    }
+
+    /// The fingerprint of the key that logged in, `SHA256:…`. `None` for a password, and for `local`.
+    pub fn used_key(&self) -> Option<String> {
+        match &*self.0 {
+            Inner::Local { .. } => None,
+            Inner::Ssh { connection, .. } => connection.used_key.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

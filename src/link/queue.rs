@@ -1,0 +1,216 @@
+//! The bytes between a task that drains a channel and whoever reads them.
+//!
+//! In: chunks as they arrive. Out: an [`AsyncRead`]. The draining side decides what a full queue means: waiting for room (a
+//! connection that is for this channel alone), or giving up (a connection that others share, which waiting would freeze).
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::Notify;
+
+#[derive(Default)]
+struct State {
+    chunks: VecDeque<Vec<u8>>,
+    /// How much of the first chunk is read already.
+    offset: usize,
+    bytes: usize,
+    /// Set once: no more bytes come. With an error where the end is not the sender's own.
+    end: Option<Result<(), String>>,
+    reader: Option<Waker>,
+    reader_gone: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    room: Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The filling side. Dropping it without [`Filler::end`] is an end by accident.
+pub(super) struct Filler(Arc<Shared>);
+
+/// The reading side. Dropping it lets everything that still comes be thrown away.
+pub(super) struct Reader(Arc<Shared>);
+
+pub(super) fn queue() -> (Filler, Reader) {
+    let shared = Arc::new(Shared::default());
+    (Filler(shared.clone()), Reader(shared))
+}
+
+impl Filler {
+    /// Adds bytes; says how many wait now.
+    pub(super) fn push(&self, chunk: Vec<u8>) -> usize {
+        let mut state = self.0.lock();
+        if state.reader_gone || chunk.is_empty() {
+            return 0;
+        }
+        state.bytes += chunk.len();
+        state.chunks.push_back(chunk);
+        let waiting = state.bytes;
+        let waker = state.reader.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        waiting
+    }
+
+    /// Waits until fewer than `limit` bytes wait.
+    pub(super) async fn room(&self, limit: usize) {
+        loop {
+            let notified = self.0.room.notified();
+            {
+                let state = self.0.lock();
+                if state.reader_gone || state.bytes < limit {
+                    return;
+                }
+            }
+            notified.await;
+        }
+    }
+
+    /// The end of the stream, good or bad. Only the first one counts.
+    pub(super) fn end(&self, end: Result<(), String>) {
+        let mut state = self.0.lock();
+        if state.end.is_none() {
+            state.end = Some(end);
+        }
+        let waker = state.reader.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.end(Err("the command was ended".into()));
+    }
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.0.lock();
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let mut taken = 0;
+        while buf.remaining() > 0 {
+            let offset = state.offset;
+            let Some(chunk) = state.chunks.front() else {
+                break;
+            };
+            let part = chunk.get(offset..).unwrap_or_default();
+            let now = part.len().min(buf.remaining());
+            buf.put_slice(&part[..now]);
+            taken += now;
+            if offset + now == chunk.len() {
+                state.chunks.pop_front();
+                state.offset = 0;
+            } else {
+                state.offset = offset + now;
+            }
+        }
+        if taken > 0 {
+            state.bytes -= taken;
+            drop(state);
+            self.0.room.notify_one();
+            return Poll::Ready(Ok(()));
+        }
+        match &state.end {
+            Some(Ok(())) => Poll::Ready(Ok(())),
+            Some(Err(why)) => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                why.clone(),
+            ))),
+            None => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.reader_gone = true;
+        state.chunks.clear();
+        state.bytes = 0;
+        drop(state);
+        self.0.room.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt as _;
+
+    #[tokio::test]
+    async fn carries_bytes_and_waits_for_room() {
+        let (filler, mut reader) = queue();
+        let writing = tokio::spawn(async move {
+            for index in 0..1000_u32 {
+                filler.push(index.to_be_bytes().repeat(7));
+                filler.room(256).await;
+            }
+            filler.end(Ok(()));
+        });
+        let mut all: Vec<u8> = Vec::new();
+        let mut small = [0; 5];
+        loop {
+            let got = reader.read(&mut small).await.unwrap();
+            if got == 0 {
+                break;
+            }
+            all.extend(&small[..got]);
+        }
+        writing.await.unwrap();
+        let expected: Vec<u8> = (0..1000_u32)
+            .flat_map(|index| index.to_be_bytes().repeat(7))
+            .collect();
+        assert_eq!(all, expected);
+    }
+
+    #[tokio::test]
+    async fn an_end_by_accident_is_an_error_after_the_bytes() {
+        let (filler, mut reader) = queue();
+        filler.push(b"abc".to_vec());
+        drop(filler);
+        let mut all = Vec::new();
+        assert!(reader.read_to_end(&mut all).await.is_err());
+        assert_eq!(all, b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_makes_room() {
+        let (filler, reader) = queue();
+        filler.push(vec![0; 100]);
+        let room = filler.room(10);
+        let gone = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            drop(reader);
+        };
+        tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(room, gone) })
+            .await
+            .unwrap();
+        assert_eq!(filler.push(vec![0; 100]), 0);
+    }
+}

@@ -1,0 +1,238 @@
+//! A command in a channel of an SSH connection.
+//!
+//! In: an open connection and a line for the login shell. Out: a [`Process`] whose channel is drained by a task of its own, so that
+//! nobody who stops reading can stall the other channels of the connection (see `queue`).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use russh::client::Msg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::io::AsyncWrite;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Lane;
+use super::error::{LinkError, sentence};
+use super::process::{Exit, Life, Process, life};
+use super::queue::{Filler, queue};
+use super::ssh::Connection;
+
+/// How long the server has to open a channel and start the command in it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// On a shared connection a command may be this far ahead of its reader; then it is ended, since waiting would freeze the others.
+const SHARED_AHEAD: usize = 64 << 20;
+/// On a bulk connection it waits for its reader from here on, and TCP makes the server wait.
+const BULK_AHEAD: usize = 8 << 20;
+
+/// Channels of one connection at a time: OpenSSH allows 10 (`MaxSessions`).
+pub(super) const SLOTS: usize = 9;
+
+/// The right to close a channel: dropping it closes the channel in both directions, if the server has not done so.
+struct Closer {
+    write: Arc<ChannelWriteHalf<Msg>>,
+    closed: bool,
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        // Without a runtime everything ends anyway.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let write = self.write.clone();
+            runtime.spawn(async move {
+                let _ = write.signal(Sig::TERM).await;
+                let _ = write.close().await;
+            });
+        }
+    }
+}
+
+pub(super) async fn start(
+    connection: &Connection,
+    line: String,
+    lane: Lane,
+) -> Result<Process, LinkError> {
+    let slot = slot(connection).await?;
+    let slow = || LinkError::Timeout {
+        place: connection.place.clone(),
+        what: "open a channel",
+        seconds: PATIENCE.as_secs(),
+    };
+    let channel = tokio::select! {
+        opened = timeout(PATIENCE, connection.handle.channel_open_session()) => opened.map_err(|_| slow())?,
+        () = connection.state.gone() => return Err(connection.state.reason()),
+    };
+    let channel = channel.map_err(|error| refused(connection, &error))?;
+    let (mut read, write) = channel.split();
+    let mut closer = Closer {
+        write: Arc::new(write),
+        closed: false,
+    };
+    let exec = async {
+        closer
+            .write
+            .exec(true, line)
+            .await
+            .map_err(|error| refused(connection, &error))?;
+        loop {
+            match read.wait().await {
+                Some(ChannelMsg::Success) => return Ok(()),
+                Some(ChannelMsg::Failure) => {
+                    return Err(LinkError::Refused {
+                        place: connection.place.clone(),
+                        why: "it refused the request to run one".into(),
+                    });
+                }
+                None => return Err(connection.state.reason()),
+                Some(_) => {}
+            }
+        }
+    };
+    let started = timeout(PATIENCE, exec).await;
+    started.map_err(|_| slow())??;
+
+    let (life, hold) = life(Some(slot));
+    let (filler, reader) = queue();
+    let ended = CancellationToken::new();
+    let stdin = Writer {
+        inner: Box::pin(closer.write.make_writer()),
+        ended: Box::pin(ended.clone().cancelled_owned()),
+    };
+    tokio::spawn(async move {
+        let _ended = ended.drop_guard();
+        let end = life.end.clone();
+        let exit = tokio::select! {
+            exit = drain(&mut read, &filler, &life, lane) => exit,
+            () = end.cancelled() => None,
+        };
+        closer.closed = exit.is_some();
+        drop(closer);
+        // After this nobody waits for what the server still sends into the channel.
+        drop(read);
+        let _ = life.exit.send(Some(exit.unwrap_or(Exit::Lost)));
+    });
+    Ok(Process {
+        stdin: Some(Box::new(stdin)),
+        stdout: Box::new(reader),
+        hold,
+    })
+}
+
+async fn slot(connection: &Connection) -> Result<OwnedSemaphorePermit, LinkError> {
+    let slots: Arc<Semaphore> = connection.slots.clone();
+    slots
+        .acquire_owned()
+        .await
+        .map_err(|_| connection.state.reason())
+}
+
+/// Reads the channel until it is closed. `None` when the command is to be ended from here, or the connection is gone.
+async fn drain(
+    read: &mut ChannelReadHalf,
+    filler: &Filler,
+    life: &Life,
+    lane: Lane,
+) -> Option<Exit> {
+    let mut exit = None;
+    let mut closed = false;
+    while let Some(message) = read.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                let waiting = filler.push(data.to_vec());
+                match lane {
+                    Lane::Bulk => filler.room(BULK_AHEAD).await,
+                    Lane::Interactive if waiting > SHARED_AHEAD => {
+                        filler.end(Err(
+                            "nobody read what the command wrote, so it was ended".into()
+                        ));
+                        return None;
+                    }
+                    Lane::Interactive => {}
+                }
+            }
+            ChannelMsg::ExtendedData { data, ext: 1 } => life.stderr.push(&data),
+            ChannelMsg::Eof => filler.end(Ok(())),
+            ChannelMsg::ExitStatus { exit_status } => exit = Some(Exit::Code(exit_status)),
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                exit = Some(Exit::Signal(signal(&signal_name)))
+            }
+            ChannelMsg::Close => {
+                closed = true;
+                break;
+            }
+            _ => {}
+        }
+    }
+    // An end without end of file and without a status is no end of the command.
+    if closed || exit.is_some() {
+        filler.end(Ok(()));
+        return Some(exit.unwrap_or(Exit::Lost));
+    }
+    filler.end(Err("the connection was lost".into()));
+    Some(Exit::Lost)
+}
+
+fn signal(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => sentence(name),
+        known => format!("{known:?}"),
+    }
+}
+
+fn refused(connection: &Connection, error: &russh::Error) -> LinkError {
+    match error {
+        russh::Error::ChannelOpenFailure(reason) => LinkError::Refused {
+            place: connection.place.clone(),
+            why: format!("it opens no channel ({reason:?})"),
+        },
+        _ => connection.state.reason(),
+    }
+}
+
+/// The channel's writer, which ends with the channel: russh's own would wait for ever for a window that nobody opens any more.
+struct Writer<W> {
+    inner: Pin<Box<W>>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl<W: AsyncWrite> Writer<W> {
+    fn over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.ended.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl<W: AsyncWrite> AsyncWrite for Writer<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // russh takes an empty write for an error.
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.over(cx) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.inner.as_mut().poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.over(cx) {
+            return Poll::Ready(Ok(()));
+        }
+        self.inner.as_mut().poll_shutdown(cx)
+    }
+}

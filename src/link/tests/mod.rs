@@ -1,0 +1,6 @@
+//! The room as a whole, against a real sshd.
+
+mod commands;
+mod hosts;
+mod logins;
+mod rig;
