@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
-/// Below this number of paths a second daemon costs more than it saves.
+/// Below this number of paths nobody waits for a second daemon.
 const WORTH_TWO: usize = 1000;
 
 /// Daemons in a row that end before they have told anything, until the server is given up.
@@ -58,25 +58,39 @@ pub(super) async fn read_all(
 ) -> Result<ReadSummary, ServerError> {
     let began = Instant::now();
     let mut first = Daemon::open(link, start).await?;
-    // The second daemon starts while the first one lists.
-    let (listed, second) = tokio::join!(first.all_valid_paths(), Daemon::open(link, start));
-    let paths = listed?;
+    let opening = Daemon::open(link, start);
+    tokio::pin!(opening);
+    let mut second = None;
+    let paths = {
+        let listing = first.all_valid_paths();
+        tokio::pin!(listing);
+        // The second daemon starts while the first one lists.
+        loop {
+            tokio::select! {
+                listed = &mut listing => break listed?,
+                opened = &mut opening, if second.is_none() => second = Some(opened),
+            }
+        }
+    };
     let listed = paths.len();
     let queue = Queue::new(paths.clone());
     sink.send(StoreEvent::Listed(paths))
         .await
         .map_err(|_| ServerError::Stopped)?;
-    // A server that allows only one session at a time is read with one.
-    let second = if listed < WORTH_TWO {
-        None
-    } else {
-        second.ok()
-    };
     let one = ask_all(link, start, first, &queue, Some(sink.clone()));
-    let (mut one, two) = match second {
-        Some(second) => tokio::try_join!(one, ask_all(link, start, second, &queue, Some(sink)))?,
-        None => (one.await?, Asked::default()),
+    let two = async {
+        let opened = match second {
+            Some(opened) => opened,
+            None if listed < WORTH_TWO => return Ok(Asked::default()),
+            None => opening.await,
+        };
+        match opened {
+            Ok(daemon) => ask_all(link, start, daemon, &queue, Some(sink)).await,
+            // A server that allows only one session at a time is read with one.
+            Err(_) => Ok(Asked::default()),
+        }
     };
+    let (mut one, two) = tokio::try_join!(one, two)?;
     one.notes.extend(two.notes);
     Ok(ReadSummary {
         listed,

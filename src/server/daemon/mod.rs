@@ -132,8 +132,9 @@ impl Daemon {
         let hello = client_handshake(&mut reader, &mut writer).await?;
         let mut out = Encoder::new();
         Request::SetOptions(Options::default()).encode(&mut out);
-        writer.write_all(out.bytes()).await?;
-        writer.flush().await?;
+        // A daemon that has gone is noticed when it is asked.
+        let _ = writer.write_all(out.bytes()).await;
+        let _ = writer.flush().await;
         Ok(Self {
             incoming: Incoming {
                 reader,

@@ -296,26 +296,34 @@ async fn signatures_made_here_are_added() {
 async fn the_server_signs_with_its_key() {
     let key = SigningKey::parse(SECRET).unwrap();
     for scratch in scratches() {
-        scratch.fill(900);
+        scratch.fill(120);
         let file = scratch.write("a key's file.sec", SECRET, 0o600);
         let server = scratch.connect().await;
-        let paths: Vec<StorePath> = (0..800).chain([9999]).chain(800..850).map(path).collect();
+        let paths: Vec<StorePath> = (0..80).chain([9999]).chain(80..110).map(path).collect();
         let (mut done, mut failed) = (0, Vec::new());
-        sign::on_server(&server.inner, &file, &paths, &mut |paths, result| {
-            match result {
+        sign::on_server(
+            &server.inner,
+            &file,
+            &paths,
+            &mut |paths, result| match result {
                 Ok(()) => done += paths.len(),
                 Err(why) => failed.push((paths.to_vec(), why)),
-            }
-        })
+            },
+        )
         .await
         .unwrap();
-        assert_eq!(done, 850);
+        assert_eq!(done, 110);
         assert_eq!(failed.len(), 1);
         assert_eq!(failed[0].0, [path(9999)]);
         assert!(failed[0].1.contains("is not valid"), "{}", failed[0].1);
-        let paths: Vec<StorePath> = (0..900).map(path).collect();
+        let paths: Vec<StorePath> = (0..120).map(path).collect();
         let signed = signed(&server, &key, &paths).await;
-        assert!(signed.iter().enumerate().all(|(number, signed)| *signed == (number < 850)));
+        assert!(
+            signed
+                .iter()
+                .enumerate()
+                .all(|(number, signed)| *signed == (number < 110))
+        );
 
         let missing = scratch.file("missing.sec").display().to_string();
         let tell: crate::server::OnCall<'_> = &mut |_, _| panic!("nothing was done");
@@ -342,7 +350,9 @@ async fn the_audit_log_is_one_chain_whoever_writes() {
     let file = scratch.file("log/audit.jsonl");
     let mut log = fs::OpenOptions::new().append(true).open(&file).unwrap();
     log.write_all(b"{\"prev\":\"cut").unwrap();
-    audit::append(&servers.0.inner, "\"id\":\"last\"}").await.unwrap();
+    audit::append(&servers.0.inner, "\"id\":\"last\"}")
+        .await
+        .unwrap();
     let log = servers.1.read_audit().await.unwrap();
     let mut previous = "0".repeat(64);
     let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
