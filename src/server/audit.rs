@@ -26,6 +26,11 @@ const READ: Limits = Limits {
 const MAX_RECORD: usize = 8 << 20;
 
 impl Server {
+    /// Whether a record could be appended now: makes the log's folder and file, takes the lock, leaves the log as it is.
+    pub async fn probe_audit(&self, _: &Token) -> Result<(), ServerError> {
+        probe(&self.inner).await
+    }
+
     /// Appends a record, given as the text of a JSON object on one line without its opening brace. Gives back the line
     /// as it was written, without its newline.
     pub async fn append_audit(&self, _: &Token, rest: &str) -> Result<String, ServerError> {
@@ -53,30 +58,50 @@ impl Server {
     }
 }
 
-/// What [`Server::append_audit`] does.
-pub(super) async fn append(inner: &Inner, rest: &str) -> Result<String, ServerError> {
-    let Inner {
-        spec, link, start, ..
-    } = inner;
-    let failed = |why: String| ServerError::Script {
-        place: start.place.clone(),
+/// The log's path. A relative one would be somewhere else for each login.
+fn file(inner: &Inner) -> Result<&str, ServerError> {
+    let file = inner.spec.audit_log.as_str();
+    if file.starts_with('/') {
+        Ok(file)
+    } else {
+        let why = format!("{file:?} is not an absolute path");
+        Err(not_appended(inner, why))
+    }
+}
+
+fn not_appended(inner: &Inner, why: String) -> ServerError {
+    ServerError::Script {
+        place: inner.start.place.clone(),
         what: "append to the audit log",
         why,
         next: "check that its folder can be written and that flock is there, or set audit_log for this server",
-    };
+    }
+}
+
+/// What [`Server::probe_audit`] does.
+pub(super) async fn probe(inner: &Inner) -> Result<(), ServerError> {
+    let command = Command::script(script::AUDIT_PROBE)
+        .arg(file(inner)?)
+        .sudo(inner.start.sudo);
+    let output = inner.link.run(&command, b"", APPEND).await?;
+    if output.exit.success() {
+        Ok(())
+    } else {
+        Err(not_appended(inner, why(&output)))
+    }
+}
+
+/// What [`Server::append_audit`] does.
+pub(super) async fn append(inner: &Inner, rest: &str) -> Result<String, ServerError> {
+    let Inner { link, start, .. } = inner;
+    let failed = |why| not_appended(inner, why);
     if rest.contains(['\n', '\0']) || !rest.ends_with('}') || rest.len() > MAX_RECORD {
         return Err(failed(
             "the record is not a JSON object on one line".to_owned(),
         ));
     }
-    if !spec.audit_log.starts_with('/') {
-        return Err(failed(format!(
-            "{:?} is not an absolute path",
-            spec.audit_log
-        )));
-    }
     let command = Command::script(script::AUDIT_APPEND)
-        .arg(&spec.audit_log)
+        .arg(file(inner)?)
         .sudo(start.sudo);
     let output = link.run(&command, rest.as_bytes(), APPEND).await?;
     if !output.exit.success() {

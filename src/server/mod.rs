@@ -63,6 +63,11 @@ impl Server {
         })
     }
 
+    /// The same server over a new connection. The old one is left to whoever has it.
+    pub async fn reopen(&self) -> Result<Self, ServerError> {
+        Self::connect(self.inner.spec.clone(), Arc::clone(&self.inner.prompter)).await
+    }
+
     /// What the administrator says of it.
     pub fn spec(&self) -> &Spec {
         &self.inner.spec

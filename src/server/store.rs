@@ -119,12 +119,11 @@ pub(super) async fn ask_all(
     queue: &Arc<Queue>,
     sink: Option<Sender<StoreEvent>>,
 ) -> Result<Asked, ServerError> {
-    let again = async || Daemon::open(link, start).await;
-    ask_with(again, daemon, queue, sink).await
+    ask_with(|| Daemon::open(link, start), daemon, queue, sink).await
 }
 
-pub(super) async fn ask_with(
-    again: impl AsyncFn() -> Result<Daemon, ServerError>,
+pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
+    again: impl Fn() -> F,
     mut daemon: Daemon,
     queue: &Arc<Queue>,
     sink: Option<Sender<StoreEvent>>,

@@ -129,7 +129,7 @@ impl Fakes {
     async fn ask(&self, count: usize) -> Result<Vec<InfoReply>, ServerError> {
         let queue = Queue::new((0..count).map(path).collect());
         let daemon = self.open().await?;
-        let asked = ask_with(async || self.open().await, daemon, &queue, None).await?;
+        let asked = ask_with(|| self.open(), daemon, &queue, None).await?;
         Ok(asked.replies)
     }
 }
@@ -263,7 +263,7 @@ async fn answers_come_in_handfuls_and_stop_when_nobody_takes_them() {
     let queue = Queue::new((0..9000).map(path).collect());
     let (sink, mut events) = mpsc::channel(1);
     let daemon = fakes.open().await.unwrap();
-    let asking = ask_with(async || fakes.open().await, daemon, &queue, Some(sink));
+    let asking = ask_with(|| fakes.open(), daemon, &queue, Some(sink));
     let taking = async move {
         let mut count = 0;
         while let Some(StoreEvent::Infos(replies)) = events.recv().await {
