@@ -60,7 +60,24 @@ pub async fn run(
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
 ) -> Receipt {
-    let state = audit::copy::state_folder();
+    run_in(
+        audit::copy::state_folder(),
+        confirmed,
+        server,
+        events,
+        cancel,
+    )
+    .await
+}
+
+/// The same, with the copy of the audit log in another state folder, or nowhere: for servers that are not for real.
+pub async fn run_in(
+    state: Option<PathBuf>,
+    confirmed: Confirmed,
+    server: &Server,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+) -> Receipt {
     run_on(confirmed, server.clone(), CHUNK, state, events, cancel).await
 }
 

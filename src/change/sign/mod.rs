@@ -18,7 +18,7 @@ use crate::domain::text::visible;
 use crate::domain::{KeyRing, PathInfo, StorePath, When};
 use crate::inventory::{Inventory, Row};
 use crate::link::LinkError;
-use crate::server::{InfoReply, Server, ServerError};
+use crate::server::{Facts, InfoReply, Server, ServerError};
 use std::collections::HashSet;
 use thiserror::Error;
 
@@ -198,9 +198,7 @@ pub async fn plan(
     let facts = server.facts();
     let spec = server.spec();
     let address = spec.place.describe();
-    if facts.store_writable == Some(false) {
-        return Err(PlanError::ReadOnlyStore(visible(&address).into_owned()));
-    }
+    may_be_written(&facts, &address)?;
     let key = choose(&with.into(), &facts).await?;
     let mut picked = select::pick(
         inventory,
@@ -223,6 +221,14 @@ pub async fn plan(
         reason,
         When::now(),
     )
+}
+
+/// Whether signatures can be stored at all.
+fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
+    if facts.store_writable == Some(false) {
+        return Err(PlanError::ReadOnlyStore(visible(address).into_owned()));
+    }
+    Ok(())
 }
 
 /// How the server is called in the plan.

@@ -225,6 +225,21 @@ fn nothing_to_sign_says_why() {
     assert_eq!((picked.unread, picked.rows.len()), (1, 0));
 }
 
+#[test]
+fn a_store_that_takes_nothing() {
+    let with = |store_writable| Facts {
+        store_writable,
+        ..facts()
+    };
+    let error = may_be_written(&with(Some(false)), "root@cache").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the store on root@cache can't be written")
+    );
+    assert!(may_be_written(&with(None), "root@cache").is_ok());
+}
+
 #[tokio::test]
 async fn keys_of_the_server() {
     let chosen = |facts: Facts, file: Option<&'static str>| async move {
