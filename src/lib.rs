@@ -6,6 +6,7 @@
 //! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
 
 pub mod change;
+pub mod demo;
 pub mod domain;
 pub mod inventory;
 pub mod judge;
