@@ -5,6 +5,9 @@
 //! the server and here. A lost link ends the job: one new link is opened to read back what was done.
 
 mod cache;
+#[cfg(test)]
+mod fake;
+mod make;
 mod sign;
 #[cfg(test)]
 mod tests;
