@@ -5,11 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storekeeper::demo::store::{Store, StoreOptions};
-use storekeeper::demo::{Demo, EPOCH, Options};
+use storekeeper::demo::{Demo, EPOCH, Options, Plan};
 use storekeeper::domain::{KeyRing, StorePath, TrustClass, When};
 use storekeeper::judge::trust::assess;
+use storekeeper::link;
+use storekeeper::server::{ErrorKind, InfoReply, Server, ServerError, Spec, StoreEvent};
 use storekeeper::wire::{
     Encoder, InfoBody, Message, Reader, Request, client_handshake, read_path_info,
 };
@@ -556,6 +559,7 @@ async fn the_configuration_says_how_to_reach_it() {
     .await
     .unwrap();
     assert!(everywhere.instructions().contains("warning"));
+    assert!(run(&everywhere, "true").await.status.success());
     let taken = Demo::start(Options {
         listen: Some(demo.address()),
         ..options(10)
@@ -563,4 +567,126 @@ async fn the_configuration_says_how_to_reach_it() {
     .await;
     let why = taken.unwrap_err().to_string();
     assert!(why.contains("another address or port"), "{why}");
+}
+
+/// A server as the console and the command line have it.
+async fn connect(demo: &Demo) -> Result<Server, ServerError> {
+    let place = link::resolve(&link::Options {
+        name: demo.address().ip().to_string(),
+        user: Some("root".to_owned()),
+        port: Some(demo.address().port()),
+        identity_files: vec![demo.identity_file()],
+        jump: None,
+        known_hosts: Some(demo.known_hosts_file()),
+        ssh_config: Some(PathBuf::from("/dev/null")),
+    })
+    .await
+    .unwrap();
+    let key_file = demo.signing_key_file();
+    let spec = Spec {
+        signing_key: Some(key_file.to_string_lossy().into_owned()),
+        retired_keys: vec![demo.store().retired_key()],
+        upstream_keys: vec![demo.store().upstream_key()],
+        audit_log: demo.audit_file().to_string_lossy().into_owned(),
+        ..Spec::new("demo", place)
+    };
+    Server::connect(spec, Arc::new(link::NoPrompter)).await
+}
+
+/// Reads the store to its end, or to an error.
+async fn read(server: &Server) -> Result<Vec<InfoReply>, ServerError> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(16);
+    let gather = async {
+        let mut all = Vec::new();
+        while let Some(event) = receiver.recv().await {
+            if let StoreEvent::Infos(infos) = event {
+                all.extend(infos);
+            }
+        }
+        all
+    };
+    let (summary, all) = timeout(PATIENCE, async {
+        tokio::join!(server.read_store(sender), gather)
+    })
+    .await
+    .expect("reading ends");
+    summary.map(|_| all)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_reading_sees_what_is_there() {
+    let demo = start(1200).await;
+    let server = connect(&demo).await.unwrap();
+    let facts = server.facts();
+    assert_eq!(facts.user, "root");
+    assert_eq!(facts.host, "cache");
+    assert_eq!(facts.nix_version, "2.28.3");
+    assert_eq!(facts.protocol, (1, 38));
+    assert_eq!(facts.keys.ours(), [&demo.public_key()]);
+    assert_eq!(facts.signing_keys.len(), 1);
+    assert_eq!(facts.signing_keys[0].problem, None);
+    assert_eq!(facts.mount, "/nix");
+    assert!(facts.disk.is_some() && facts.database.is_some() && facts.logger);
+    assert_eq!(facts.unknown, Vec::<String>::new());
+    let all = read(&server).await.unwrap();
+    assert_eq!(all.len(), 1200);
+    for reply in all {
+        match reply {
+            InfoReply::Valid(info) => {
+                let at = demo.store().find(&info.path).unwrap();
+                assert_eq!(demo.store().info(at), Some(info));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_reading_meets_faults() {
+    let demo = start(1200).await;
+    let server = connect(&demo).await.unwrap();
+    demo.faults().set(|plan| {
+        plan.error_every = Some(100);
+        plan.gone_every = Some(7);
+    });
+    let all = read(&server).await.unwrap();
+    let count = |wanted: fn(&InfoReply) -> bool| all.iter().filter(|reply| wanted(reply)).count();
+    // Of every hundredth, 0 and 700 are gone instead.
+    assert_eq!(count(|reply| matches!(reply, InfoReply::Failed(..))), 10);
+    assert_eq!(count(|reply| matches!(reply, InfoReply::Invalid(_))), 172);
+    assert_eq!(all.len(), 1200);
+    // A daemon that crashes on the way is followed by another one.
+    demo.faults().clear();
+    demo.faults().set(|plan| plan.crash_at = Some(300));
+    assert_eq!(read(&server).await.unwrap().len(), 1200);
+    for fault in [
+        |plan: &mut Plan| plan.crash_at = Some(1),
+        |plan: &mut Plan| plan.garbage_at = Some(300),
+        |plan: &mut Plan| plan.cut_after = Some(150_000),
+    ] {
+        demo.faults().clear();
+        demo.faults().set(fault);
+        let plan = demo.faults().plan();
+        assert!(read(&server).await.is_err(), "{plan:?}");
+    }
+    demo.faults().clear();
+    let server = connect(&demo).await.unwrap();
+    assert_eq!(read(&server).await.unwrap().len(), 1200);
+    for (fault, kind) in [
+        (
+            (|plan: &mut Plan| plan.no_nix = true) as fn(&mut Plan),
+            ErrorKind::Server,
+        ),
+        (|plan| plan.banner = true, ErrorKind::Server),
+        (|plan| plan.wrong_host_key = true, ErrorKind::HostKey),
+        (|plan| plan.refuse_connections = true, ErrorKind::Connect),
+    ] {
+        demo.faults().clear();
+        demo.faults().set(fault);
+        let error = timeout(PATIENCE, connect(&demo)).await.unwrap();
+        let Err(error) = error else {
+            panic!("{:?} was not noticed", demo.faults().plan());
+        };
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }

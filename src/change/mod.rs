@@ -13,6 +13,6 @@ pub mod sign;
 mod testing;
 pub mod token;
 
-pub use job::{JobEvent, run};
+pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
 pub use receipt::{Failure, Outcome, Receipt};

@@ -23,8 +23,6 @@ pub(super) enum Kind {
     Policy,
     /// What the server answered, or did not.
     Server,
-    /// Someone else changed the same thing.
-    Conflict,
     /// The user, or a signal.
     Interrupted,
 }
@@ -36,7 +34,7 @@ impl Kind {
             Self::Server => 1,
             Self::Usage => 2,
             Self::Connect | Self::Auth | Self::HostKey => 3,
-            Self::Policy | Self::Conflict => 4,
+            Self::Policy => 4,
             Self::Interrupted => 130,
         }
     }

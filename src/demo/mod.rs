@@ -26,7 +26,7 @@ use crate::domain::{PublicKey, When};
 use release::Release;
 use scratch::Scratch;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Store, StoreOptions};
@@ -188,13 +188,23 @@ impl Demo {
         self.address
     }
 
+    /// Where it can be reached from this machine: one that listens everywhere listens on loopback too.
+    fn reachable(&self) -> SocketAddr {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.address.port())
+    }
+
     /// Its line in `known_hosts`.
     pub fn host_key_line(&self) -> String {
         // The comment would be of no use to anyone.
         let mut key = self.scratch.host_key.public_key().clone();
         key.set_comment("");
         let key = key.to_openssh().unwrap_or_default();
-        let (host, port) = (self.address.ip(), self.address.port());
+        let (host, port) = (self.reachable().ip(), self.address.port());
         if port == 22 {
             format!("{host} {}", key.trim_end())
         } else {
@@ -253,7 +263,7 @@ impl Demo {
         let file = |path: PathBuf| toml::Value::String(path.to_string_lossy().into_owned());
         let list = |value: toml::Value| toml::Value::Array(vec![value]);
         let settings = [
-            ("host", text(&self.address.ip())),
+            ("host", text(&self.reachable().ip())),
             ("user", text(&"root")),
             ("port", toml::Value::Integer(self.address.port().into())),
             ("identity_files", list(file(self.identity_file()))),
@@ -282,7 +292,7 @@ impl Demo {
         let quoted = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
         let mut text = format!(
             "The demo cache listens on {address} with {paths} paths.\n\n  \
-             storekeeper --identity {identity} --known-hosts {known} ssh://root@{address}\n  \
+             storekeeper --identity {identity} --known-hosts {known} ssh://root@{reachable}\n  \
              ssh -i {identity} -o UserKnownHostsFile={known} -p {port} root@{host} COMMAND\n\n\
              host key   {line}\n\
              cache key  {key}\n",
@@ -290,15 +300,17 @@ impl Demo {
             paths = self.store.len(),
             identity = quoted(&identity),
             known = quoted(&known),
-            host = self.address.ip(),
+            reachable = self.reachable(),
+            host = self.reachable().ip(),
             port = self.address.port(),
             line = self.host_key_line(),
             key = self.public_key(),
         );
         if !self.address.ip().is_loopback() {
             text.push_str(
-                "\nwarning: this address can be reached from other machines. Whoever has the identity file can run \
-                 commands here as you; stop the demo when it is not needed.\n",
+                "\nwarning: this address can be reached from other machines (with copies of both files, and this \
+                 machine's name in the second). Whoever has the identity file can run commands here as you; stop the \
+                 demo when it is not needed.\n",
             );
         }
         text

@@ -92,7 +92,7 @@ where
 {
     let mut out = Encoder::new();
     out.integer(CLIENT_MAGIC).integer(Version::NEWEST.to_wire());
-    send(writer, &mut out).await?;
+    offer(writer, &mut out).await;
     let magic = reader.integer().await?;
     if magic != SERVER_MAGIC {
         let mut start = magic.to_le_bytes().to_vec();
@@ -111,7 +111,7 @@ where
     }
     // No CPU affinity, no reserved space: both are obsolete. In one write with the features, to save a round trip.
     out.integer(0).integer(0);
-    send(writer, &mut out).await?;
+    offer(writer, &mut out).await;
     if version >= Version::FEATURES {
         reader
             .texts("a feature", limits::FIELDS, limits::PATH)
@@ -199,6 +199,13 @@ where
     Message::Last.encode(&mut out);
     send(writer, &mut out).await?;
     Ok(version)
+}
+
+/// Sends to a peer that may have gone: what it said before that explains more, and is read next.
+async fn offer<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut Encoder) {
+    let _ = writer.write_all(out.bytes()).await;
+    let _ = writer.flush().await;
+    out.clear();
 }
 
 async fn send<W: AsyncWrite + Unpin>(writer: &mut W, out: &mut Encoder) -> Result<(), WireError> {

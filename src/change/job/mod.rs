@@ -5,6 +5,9 @@
 //! the server and here. A lost link ends the job: one new link is opened to read back what was done.
 
 mod cache;
+#[cfg(test)]
+mod fake;
+mod make;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -60,7 +63,24 @@ pub async fn run(
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
 ) -> Receipt {
-    let state = audit::copy::state_folder();
+    run_in(
+        audit::copy::state_folder(),
+        confirmed,
+        server,
+        events,
+        cancel,
+    )
+    .await
+}
+
+/// The same, with the copy of the audit log in another state folder, or nowhere: for servers that are not for real.
+pub async fn run_in(
+    state: Option<PathBuf>,
+    confirmed: Confirmed,
+    server: &Server,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+) -> Receipt {
     run_on(confirmed, server.clone(), CHUNK, state, events, cancel).await
 }
 

@@ -18,7 +18,7 @@ use crate::domain::text::visible;
 use crate::domain::{KeyRing, PathInfo, StorePath, When};
 use crate::inventory::{Inventory, Row};
 use crate::link::LinkError;
-use crate::server::{InfoReply, Server, ServerError};
+use crate::server::{Facts, InfoReply, Server, ServerError};
 use std::collections::HashSet;
 use thiserror::Error;
 
@@ -198,9 +198,7 @@ pub async fn plan(
     let facts = server.facts();
     let spec = server.spec();
     let address = spec.place.describe();
-    if facts.store_writable == Some(false) {
-        return Err(PlanError::ReadOnlyStore(visible(&address).into_owned()));
-    }
+    may_be_written(&facts, &address)?;
     let key = choose(&with.into(), &facts).await?;
     let mut picked = select::pick(
         inventory,
@@ -213,7 +211,7 @@ pub async fn plan(
     draw(
         &Address {
             server: &spec.name,
-            address: &address,
+            reached: &address,
             local: matches!(spec.place, crate::link::Place::Local),
         },
         inventory,
@@ -225,10 +223,18 @@ pub async fn plan(
     )
 }
 
+/// Whether signatures can be stored at all.
+fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
+    if facts.store_writable == Some(false) {
+        return Err(PlanError::ReadOnlyStore(visible(address).into_owned()));
+    }
+    Ok(())
+}
+
 /// How the server is called in the plan.
 struct Address<'a> {
     server: &'a str,
-    address: &'a str,
+    reached: &'a str,
     local: bool,
 }
 
@@ -292,7 +298,7 @@ fn draw(
     let told = select::tell(inventory, &picked.rows);
     let about = words::About {
         server: address.server,
-        address: address.address,
+        reached: address.reached,
         local: address.local,
         key,
         inventory,

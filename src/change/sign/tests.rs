@@ -49,7 +49,7 @@ fn drawn(
     draw(
         &Address {
             server: "prod",
-            address: "root@cache.example.org",
+            reached: "root@cache.example.org",
             local: false,
         },
         &inventory,
@@ -223,6 +223,21 @@ fn nothing_to_sign_says_why() {
     let listed = crate::inventory::Builder::new(vec![path("app-1")]).finish();
     let picked = select::pick(&listed, &ring(), "cache.example.org-1", &Selection::all());
     assert_eq!((picked.unread, picked.rows.len()), (1, 0));
+}
+
+#[test]
+fn a_store_that_takes_nothing() {
+    let with = |store_writable| Facts {
+        store_writable,
+        ..facts()
+    };
+    let error = may_be_written(&with(Some(false)), "root@cache").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the store on root@cache can't be written")
+    );
+    assert!(may_be_written(&with(None), "root@cache").is_ok());
 }
 
 #[tokio::test]

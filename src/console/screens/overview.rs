@@ -143,7 +143,7 @@ fn judged(model: &Model) -> Vec<health::Check> {
     };
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
-    let whole = counts.is_some() && !model.data.loading && model.data.trouble.is_none();
+    let whole = counts.is_some_and(|counts| counts.unread == 0) && !model.data.loading;
     let about_store =
         |check: &health::Check| matches!(check.id, "unsigned-paths" | "bad-signatures");
     checks.retain(|check| whole || check.state != State::Fine || !about_store(check));

@@ -52,8 +52,6 @@ impl Builder<'_> {
             }
             _ => self.content_digest(index, draft)?,
         };
-        StorePath::from_parts(&digest, draft.name)
-            .map_err(|_| DemoError::Name(draft.name.into()))?;
         let store = &mut self.store;
         store.digests.push(digest);
         store.names.push_str(draft.name);

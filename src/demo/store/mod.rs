@@ -12,6 +12,7 @@ use super::DemoError;
 use super::keys::{Keys, Mark};
 use super::random::{Purpose, Random};
 use crate::domain::{NarHash, PathInfo, PublicKey, SigningKey, StorePath, When, nix32};
+use rayon::slice::ParallelSliceMut as _;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
@@ -105,9 +106,18 @@ impl Store {
     }
 
     fn sort(&mut self) {
-        let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        order.sort_unstable_by_key(|at| rank(&self.digests[*at as usize]));
-        self.order = order;
+        // The first eight bytes decide nearly always, and are next to each other in memory.
+        let mut keyed: Vec<(u64, u32)> = (0..)
+            .zip(&self.digests)
+            .map(|(at, digest)| {
+                let mut top = [0; 8];
+                top.copy_from_slice(&digest[12..]);
+                (u64::from_le_bytes(top), at)
+            })
+            .collect();
+        let full = |at: u32| rank(&self.digests[at as usize]);
+        keyed.par_sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| full(*i).cmp(&full(*j))));
+        self.order = keyed.into_iter().map(|(_, at)| at).collect();
     }
 
     /// Number of paths.

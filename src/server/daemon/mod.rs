@@ -132,8 +132,9 @@ impl Daemon {
         let hello = client_handshake(&mut reader, &mut writer).await?;
         let mut out = Encoder::new();
         Request::SetOptions(Options::default()).encode(&mut out);
-        writer.write_all(out.bytes()).await?;
-        writer.flush().await?;
+        // A daemon that has gone is noticed when it is asked.
+        let _ = writer.write_all(out.bytes()).await;
+        let _ = writer.flush().await;
         Ok(Self {
             incoming: Incoming {
                 reader,
@@ -289,8 +290,8 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
     if let Some(lost) = lost(link, exit.as_ref()).await {
         return lost;
     }
-    // What a shell says of a command that it does not find.
-    if exit == Some(Exit::Code(127)) {
+    // What a shell says of a command that it does not find, or may not run.
+    if let Some(Exit::Code(126 | 127)) = exit {
         return ServerError::NoNix {
             place: start.place.clone(),
             command: start.command.first().cloned().unwrap_or_default(),
