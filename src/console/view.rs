@@ -319,7 +319,6 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 fn typing_hint(model: &Model) -> &'static str {
     match model.layers.last() {
         Some(Layer::Palette(_)) => "run",
-        Some(Layer::Sign(_)) => "keep",
         Some(Layer::Ask { .. }) => "answer",
         _ => "keep",
     }
