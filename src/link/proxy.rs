@@ -1,4 +1,4 @@
-//! A ProxyCommand: a child process whose standard streams are the connection.
+//! A `ProxyCommand`: a child process whose standard streams are the connection.
 //!
 //! In: the command with its tokens filled in. Out: a stream. The child runs in a process group of its own and ends with the stream.
 
