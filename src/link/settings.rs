@@ -102,6 +102,9 @@ pub(super) fn build(
         None => options.jump.clone().filter(|jump| jump != "none"),
     };
     let via = match read.get("proxycommand") {
+        Some(_) if jump.is_none() && read.is("proxyusefdpass", false) => {
+            return Err("ProxyUseFdpass is not supported here".into());
+        }
         Some(command) if jump.is_none() => Via::Command(files.tokens.expand(command)?),
         _ => Via::Direct,
     };
