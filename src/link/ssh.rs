@@ -22,9 +22,8 @@ use super::auth;
 use super::error::{LinkError, sentence};
 use super::guard::{Guard, State, Stop};
 use super::host_key;
-use super::process::Tail;
 use super::prompt::Prompter;
-use super::proxy;
+use super::proxy::{self, Complaints};
 use super::remote::SLOTS;
 use super::target::{SshTarget, Via};
 
@@ -158,7 +157,7 @@ async fn over<S>(
     prompter: &Arc<dyn Prompter>,
     window: u32,
     via: Option<Box<Connection>>,
-    complaints: Option<Tail>,
+    complaints: Option<Complaints>,
 ) -> Result<Connection, LinkError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -183,18 +182,22 @@ where
             what: "complete the SSH handshake",
             seconds: HANDSHAKE_PATIENCE.as_secs(),
         })?;
-    let mut handle = handle.map_err(|stop| match (stop, &complaints) {
-        (Stop::Link(error), _) => error,
-        (stop, Some(tail)) if !tail.text().is_empty() => LinkError::Proxy {
-            place: place.clone(),
-            why: sentence(&format!("{stop}; it said: {}", tail.text())),
-        },
-        (stop, Some(_)) => LinkError::Proxy {
-            place: place.clone(),
-            why: stop.to_string(),
-        },
-        (stop, None) => LinkError::connect(&*place, stop),
-    })?;
+    let mut handle = match handle {
+        Ok(handle) => handle,
+        Err(Stop::Link(error)) => return Err(error),
+        Err(stop) => {
+            let Some(complaints) = complaints else {
+                return Err(LinkError::connect(&*place, stop));
+            };
+            let said = complaints.text().await;
+            let why = if said.is_empty() {
+                stop.to_string()
+            } else {
+                sentence(&format!("{stop}; it said: {said}"))
+            };
+            return Err(LinkError::Proxy { place, why });
+        }
+    };
     let used_key = auth::authenticate(&mut handle, target, &**prompter).await?;
     Ok(Connection {
         handle,
