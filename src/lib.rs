@@ -6,7 +6,12 @@
 //! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
 
 pub mod change;
+pub mod cli;
+pub mod config;
+pub mod demo;
 pub mod domain;
+pub mod inventory;
 pub mod judge;
 pub mod link;
 pub mod server;
+pub mod wire;

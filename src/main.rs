@@ -1,2 +1,5 @@
-//! storekeeper
-fn main() {}
+//! storekeeper: parses nothing and decides nothing; `cli` does.
+
+fn main() -> std::process::ExitCode {
+    storekeeper::cli::main()
+}

@@ -4,9 +4,15 @@
 //! and a line in the audit log. No function of `server` that changes something can be called without the token that is
 //! made here from a confirmed plan.
 
+pub mod audit;
+pub mod job;
 pub mod plan;
 pub mod receipt;
+pub mod sign;
+#[cfg(test)]
+mod testing;
 pub mod token;
 
+pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
 pub use receipt::{Failure, Outcome, Receipt};

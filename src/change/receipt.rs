@@ -3,7 +3,8 @@
 //! In: the end of a job. Out: [`Receipt`], whose JSON form is part of the output contract.
 
 use crate::domain::When;
-use serde::Serialize;
+use crate::domain::text::visible;
+use serde::{Deserialize, Serialize};
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,12 +33,22 @@ impl Outcome {
 }
 
 /// One thing that was not done, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What it is, such as a full store path.
     pub item: String,
     /// Cause and next step, one sentence.
     pub message: String,
+}
+
+impl Failure {
+    /// The same, fit to be shown and kept.
+    pub fn visible(&self) -> Self {
+        Self {
+            item: visible(&self.item).into_owned(),
+            message: visible(&self.message).into_owned(),
+        }
+    }
 }
 
 /// The record of a change.

@@ -176,6 +176,45 @@ mod tests {
     }
 
     #[test]
+    fn agrees_with_paths_that_nix_made() {
+        // Made by `nix store add-path`, `add-file` and `builtins.toFile` of Nix 2.8.0.
+        let base = "/nix/store/gn9d5gm0z1jsdh5fyrqw0h4206vd6n3m-base.txt";
+        let cases = [
+            (
+                "/nix/store/2pgms1pbls0zjwhrimkkm02qln4bkib3-ca-tree-1",
+                "fixed:r:sha256:0x8rfwm8ahk1g7chxpm8ij2nhvzxiryknb33py3dha2qxw5fkgr9",
+                vec![],
+            ),
+            (
+                base,
+                "text:sha256:18nlzmx3gl67xmv6byjywgccbgq5kh3nk9qhsw6bnl6l5wbn5rna",
+                vec![],
+            ),
+            (
+                "/nix/store/gy454w1cxaq731grqwylhzf4pp9r5izh-hello.txt",
+                "fixed:sha256:00xyyr3fi8l6hb839bv3f7yb86yjv7xi1cgh1xnhipym4asvb4aq",
+                vec![],
+            ),
+            (
+                "/nix/store/vnaqfx6bwc8lgg4badngl4arabxp1waq-with-ref.txt",
+                "text:sha256:13lf8dph95961pd7gvaijn6k8fmhhc02kvzagqz0q9ryqggi2v15",
+                vec![path(base)],
+            ),
+        ];
+        for (own, address, references) in cases {
+            let own = path(own);
+            let address = ContentAddress::parse(address).unwrap();
+            let made = address.store_path(own.name(), &references, &own);
+            assert_eq!(made, Some(own.clone()));
+            // The same content with other references has another path, or none.
+            assert_ne!(
+                address.store_path(own.name(), std::slice::from_ref(&own), &own),
+                Some(own)
+            );
+        }
+    }
+
+    #[test]
     fn forms_that_are_not_read() {
         for text in [
             "",

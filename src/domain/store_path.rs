@@ -59,6 +59,12 @@ impl StorePath {
         Ok(Self { base: base.into() })
     }
 
+    /// From a base name that was a `StorePath` before, such as one kept in an arena. Checked in debug builds only.
+    pub(crate) fn from_known_base_name(base: &str) -> Self {
+        debug_assert!(check_base_name(base).is_ok());
+        Self { base: base.into() }
+    }
+
     /// Joins a 20-byte digest and a name.
     pub fn from_parts(digest: &[u8; 20], name: &str) -> Result<Self, StorePathError> {
         Self::from_base_name(&format!("{}-{name}", nix32::encode(digest)))

@@ -2,7 +2,7 @@
 //!
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
-use crate::domain::{Bytes, KeyRing, When};
+use crate::domain::{Bytes, KeyRing, PublicKey, When};
 
 /// What the login user may do on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,10 @@ pub struct Facts {
     pub keys: KeyRing,
     /// The server's signing keys, the first one is the default.
     pub signing_keys: Vec<ServerKey>,
+    /// The keys that the server itself trusts when something is copied to it.
+    pub server_trusts: Vec<PublicKey>,
+    /// Whether Nix's database can be written with the rights that we have; `None` where a daemon writes for us.
+    pub store_writable: Option<bool>,
     /// What could not be found out, one sentence each.
     pub unknown: Vec<String>,
     /// Whether `logger` exists for the journal copy of the audit log.

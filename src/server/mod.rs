@@ -2,4 +2,144 @@
 //!
 //! In: a link. Out: facts, store contents, and the changes that a `change` token permits.
 
+mod audit;
+mod daemon;
+pub mod error;
 pub mod facts;
+mod probe;
+mod script;
+mod sign;
+pub mod spec;
+pub mod store;
+
+pub use error::{ErrorKind, ServerError};
+pub use facts::Facts;
+pub use sign::{OnCall, OnPath};
+pub use spec::{Spec, Sudo};
+pub use store::{InfoReply, ReadSummary, StoreEvent};
+
+use crate::domain::StorePath;
+use crate::link::{Lane, Link, Prompter};
+use daemon::{Daemon, Queue, Start};
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::Sender;
+
+/// A cache server that is connected. Cheap to clone; all clones are the same connection.
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    spec: Spec,
+    prompter: Arc<dyn Prompter>,
+    /// Questions and changes.
+    link: Link,
+    /// For whole stores: one undrained channel stops all others of its link.
+    bulk: Mutex<Option<Link>>,
+    facts: RwLock<Arc<Facts>>,
+    start: Start,
+    /// A daemon that is kept for small questions.
+    idle: Mutex<Option<Daemon>>,
+}
+
+impl Server {
+    /// Connects, and finds out what the server is.
+    pub async fn connect(spec: Spec, prompter: Arc<dyn Prompter>) -> Result<Self, ServerError> {
+        let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
+        let found = probe::probe(&link, &spec).await?;
+        let inner = Inner {
+            start: found.start,
+            facts: RwLock::new(Arc::new(found.facts)),
+            idle: Mutex::new(Some(found.daemon)),
+            bulk: Mutex::new(None),
+            spec,
+            prompter,
+            link,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The same server over a new connection. The old one is left to whoever has it.
+    pub async fn reopen(&self) -> Result<Self, ServerError> {
+        Self::connect(self.inner.spec.clone(), Arc::clone(&self.inner.prompter)).await
+    }
+
+    /// What the administrator says of it.
+    pub fn spec(&self) -> &Spec {
+        &self.inner.spec
+    }
+
+    /// What was found out, last.
+    pub fn facts(&self) -> Arc<Facts> {
+        let facts = self.inner.facts.read();
+        Arc::clone(&facts.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The connection for questions and changes.
+    pub fn link(&self) -> &Link {
+        &self.inner.link
+    }
+
+    /// Finds out again, over the same connection.
+    pub async fn reprobe(&self) -> Result<Arc<Facts>, ServerError> {
+        let found = probe::probe(&self.inner.link, &self.inner.spec).await?;
+        let facts = Arc::new(found.facts);
+        *self.inner.idle.lock().await = Some(found.daemon);
+        let mut slot = self
+            .inner
+            .facts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *slot = Arc::clone(&facts);
+        Ok(facts)
+    }
+
+    /// Reads the whole store over a connection of its own. Dropping the future or the receiver stops it.
+    pub async fn read_store(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
+        let link = self.bulk_link().await?;
+        let result = store::read_all(&link, &self.inner.start, sink).await;
+        if matches!(result, Err(ServerError::Link(_))) {
+            // The next reading connects anew.
+            *self.inner.bulk.lock().await = None;
+        }
+        result
+    }
+
+    async fn bulk_link(&self) -> Result<Link, ServerError> {
+        let mut slot = self.inner.bulk.lock().await;
+        if let Some(link) = &*slot
+            && link.round_trip().await.is_ok()
+        {
+            return Ok(link.clone());
+        }
+        let link = Link::open(&self.inner.spec.place, &self.inner.prompter, Lane::Bulk).await?;
+        *slot = Some(link.clone());
+        Ok(link)
+    }
+
+    /// What the store knows of these paths now, in their order.
+    pub async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let mut idle = self.inner.idle.lock().await;
+        let daemon = match idle.take() {
+            Some(daemon) => daemon,
+            None => Daemon::open(link, start).await?,
+        };
+        let queue = Queue::new(paths.to_vec());
+        let asked = store::ask_all(link, start, daemon, &queue, None).await?;
+        // A fatal error comes twice, and the second one would answer the next question.
+        let clean = !asked
+            .replies
+            .iter()
+            .any(|reply| matches!(reply, InfoReply::Failed(..)));
+        *idle = asked.daemon.filter(|_| clean);
+        Ok(asked.replies)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The audit log: one JSON line for each change, on the server and here.
+//!
+//! In: a plan and its receipt. Out: the line that is appended on the server, the copy that is kept on this machine, and
+//! the check of both. Each line as it lies on the server begins with `prev`, the SHA-256 of the line before it. That
+//! makes the log tamper-evident, not tamper-proof: whoever may write the file can write a whole new chain, and the last
+//! line has nothing behind it that vouches for it. Both are found where a local copy is there to compare with.
+
+pub mod copy;
+pub mod verify;
+pub mod who;
+
+use super::{Failure, Plan, Receipt};
+use crate::domain::text::visible;
+use serde::{Deserialize, Serialize};
+
+pub use verify::{Broken, Flaw, Missing, Verification, compare, verify};
+
+/// How many items, and how many failures, one record names. The counts beside them are never cut.
+pub const MOST_NAMED: usize = 1000;
+
+/// One change, as the log keeps it. The field `prev` is not here: it is put in front by whoever holds the lock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Record {
+    /// As in the receipt.
+    pub id: String,
+    /// When the change ended, RFC 3339 in UTC, by the clock of the machine that made it.
+    pub at: String,
+    /// As in the receipt.
+    pub by: String,
+    /// The server's name as the administrator calls it.
+    pub server: String,
+    /// The kind of change, such as `sign`.
+    pub change: String,
+    /// The plan in one line.
+    pub summary: String,
+    /// The store paths of the plan, at most [`MOST_NAMED`].
+    pub items: Vec<String>,
+    /// How many there were.
+    pub items_total: usize,
+    /// Why, in the administrator's words.
+    pub reason: Option<String>,
+    /// `done`, `partial`, `failed` or `cancelled`.
+    pub result: String,
+    /// How many items were done.
+    pub done: usize,
+    /// What was not done and why, at most [`MOST_NAMED`].
+    pub failed: Vec<Failure>,
+    /// How many there were.
+    pub failed_total: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            at: String::new(),
+            by: String::new(),
+            server: String::new(),
+            change: String::new(),
+            summary: String::new(),
+            items: Vec::new(),
+            items_total: 0,
+            reason: None,
+            result: String::new(),
+            done: 0,
+            failed: Vec::new(),
+            failed_total: 0,
+            seconds: 0.0,
+        }
+    }
+}
+
+impl Record {
+    /// The record of a plan that has run.
+    pub fn new(plan: &Plan, receipt: &Receipt) -> Self {
+        let clean = |text: &str| visible(text).into_owned();
+        Self {
+            id: receipt.id.clone(),
+            at: receipt.at.to_string(),
+            by: clean(&receipt.by),
+            server: clean(&plan.server),
+            change: plan.change.to_owned(),
+            summary: clean(&plan.summary),
+            items: plan
+                .items
+                .iter()
+                .take(MOST_NAMED)
+                .map(|item| item.path.to_string())
+                .collect(),
+            items_total: plan.items.len(),
+            reason: plan.reason.as_deref().map(clean),
+            result: receipt.result.word().to_owned(),
+            done: receipt.done,
+            failed: receipt
+                .failed
+                .iter()
+                .take(MOST_NAMED)
+                .map(Failure::visible)
+                .collect(),
+            failed_total: receipt.failed.len(),
+            seconds: receipt.seconds,
+        }
+    }
+
+    /// The line without `prev`: a JSON object on one line that begins with `{"id":`.
+    pub fn to_line(&self) -> String {
+        // Strings and numbers only, and no map with other keys: this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads one line of a log. Whatever it holds is made fit to be shown; `None` if it is no JSON object.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let mut record: Self = serde_json::from_slice(line).ok()?;
+        let clean = |text: &mut String| {
+            if let std::borrow::Cow::Owned(seen) = visible(text) {
+                *text = seen;
+            }
+        };
+        for text in [
+            &mut record.id,
+            &mut record.at,
+            &mut record.by,
+            &mut record.server,
+            &mut record.change,
+            &mut record.summary,
+            &mut record.result,
+        ] {
+            clean(text);
+        }
+        record.items.iter_mut().for_each(clean);
+        if let Some(reason) = &mut record.reason {
+            clean(reason);
+        }
+        for failure in &mut record.failed {
+            *failure = failure.visible();
+        }
+        Some(record)
+    }
+}
+
+/// All records of a log that can be read, oldest first. What cannot be read is left to [`verify`] to name.
+pub fn read(log: &[u8]) -> Vec<Record> {
+    log.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .filter_map(Record::from_line)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_line_in_a_fixed_order() {
+        let record = Record {
+            id: "7f3a0011".into(),
+            by: "root via ada@laptop".into(),
+            reason: Some("nightly".into()),
+            failed: vec![Failure {
+                item: "x".into(),
+                message: "y".into(),
+            }],
+            ..Record::default()
+        };
+        let line = record.to_line();
+        assert!(line.starts_with("{\"id\":\"7f3a0011\",\"at\":\"\",\"by\":"));
+        assert!(!line.contains('\n'));
+        assert_eq!(Record::from_line(line.as_bytes()), Some(record));
+    }
+
+    #[test]
+    fn what_is_read_can_be_shown() {
+        let line = br#"{"prev":"x","id":"1","by":"a\u001b[2J","failed":[{"item":"\u202e","message":"m"}],"items":["\u0007"]}"#;
+        let record = Record::from_line(line).unwrap();
+        assert_eq!(record.by, "a\\e[2J");
+        assert_eq!(record.failed[0].item, "\\u{202e}");
+        assert_eq!(record.items[0], "\\u{7}");
+        assert_eq!(Record::from_line(b"[]x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(log in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&log);
+        }
+
+        #[test]
+        fn any_text_stays_on_one_line(reason in any::<String>(), by in any::<String>()) {
+            let record = Record { reason: Some(reason), by, ..Record::default() };
+            let line = record.to_line();
+            let control = line.chars().any(char::is_control);
+            prop_assert!(!control);
+            let read = Record::from_line(line.as_bytes());
+            prop_assert!(read.is_some());
+        }
+    }
+}

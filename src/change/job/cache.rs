@@ -1,0 +1,152 @@
+//! What a job asks of a cache server, as far as it can go wrong.
+//!
+//! In: the typed functions of `server`. Out: the same, with every error sorted into the three kinds that a job tells
+//! apart. Tests put a server with faults of their own in its place.
+
+use crate::change::plan::SignedPath;
+use crate::change::token::Token;
+use crate::domain::StorePath;
+use crate::server::facts::Facts;
+use crate::server::{InfoReply, Server, ServerError};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a call gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Trouble {
+    /// The link is gone: nobody knows whether it was done.
+    #[error("{0}")]
+    Lost(String),
+    /// The server says no.
+    #[error("{0}")]
+    Refused(String),
+    /// The call was cut off here, after a cancel.
+    #[error("the server had not answered when it was cancelled")]
+    Stopped,
+}
+
+/// A cache server.
+pub(super) trait Cache: Sized + Send + Sync {
+    fn facts(&self) -> Arc<Facts>;
+    /// Path of the audit log on the server.
+    fn audit_log(&self) -> String;
+    fn path_infos(
+        &self,
+        paths: &[StorePath],
+    ) -> impl Future<Output = Result<Vec<InfoReply>, Trouble>> + Send;
+    /// Adds signatures; what failed for one path alone comes back with that path.
+    fn add_signatures(
+        &self,
+        token: &Token,
+        items: &[SignedPath],
+    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    /// Has Nix sign there; what failed for one path alone comes back with that path.
+    fn sign_on_server(
+        &self,
+        token: &Token,
+        key_file: &str,
+        paths: &[StorePath],
+    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    fn probe_audit(&self, token: &Token) -> impl Future<Output = Result<(), Trouble>> + Send;
+    /// Returns the line as it was written.
+    fn append_audit(
+        &self,
+        token: &Token,
+        line: &str,
+    ) -> impl Future<Output = Result<String, Trouble>> + Send;
+    /// The same server over a new link.
+    fn reopen(&self) -> impl Future<Output = Result<Self, Trouble>> + Send;
+}
+
+/// How long a link may take to show that it is alive.
+const ALIVE: Duration = Duration::from_secs(10);
+
+/// Sorts an error. A command or a daemon that ends early may be the first sign of a link that is gone.
+async fn sort(server: &Server, error: ServerError) -> Trouble {
+    let answer = tokio::time::timeout(ALIVE, server.link().round_trip()).await;
+    if answer.is_ok_and(|answer| answer.is_ok()) {
+        Trouble::Refused(error.to_string())
+    } else {
+        Trouble::Lost(error.to_string())
+    }
+}
+
+impl Cache for Server {
+    fn facts(&self) -> Arc<Facts> {
+        Self::facts(self)
+    }
+
+    fn audit_log(&self) -> String {
+        self.spec().audit_log.clone()
+    }
+
+    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, Trouble> {
+        match Self::path_infos(self, paths).await {
+            Ok(replies) => Ok(replies),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn add_signatures(
+        &self,
+        token: &Token,
+        items: &[SignedPath],
+    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        let mut failed = Vec::new();
+        let mut progress = |at: usize, answer: Result<(), String>| {
+            if let (Some(item), Err(why)) = (items.get(at), answer) {
+                failed.push((item.path.clone(), why));
+            }
+        };
+        match Self::add_signatures(self, token, items, &mut progress).await {
+            Ok(()) => Ok(failed),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn sign_on_server(
+        &self,
+        token: &Token,
+        key_file: &str,
+        paths: &[StorePath],
+    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        let mut failed = Vec::new();
+        let mut all = None;
+        let mut progress = |some: &[StorePath], answer: Result<(), String>| match (some, answer) {
+            (_, Ok(())) => {}
+            ([path], Err(why)) => failed.push((path.clone(), why)),
+            // Nix does not say which one of them it was.
+            (_, Err(why)) => all = Some(why),
+        };
+        match (
+            Self::sign_on_server(self, token, key_file, paths, &mut progress).await,
+            all,
+        ) {
+            (Ok(()), None) => Ok(failed),
+            (Ok(()), Some(why)) => Err(Trouble::Refused(why)),
+            (Err(error), _) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn probe_audit(&self, token: &Token) -> Result<(), Trouble> {
+        match Self::probe_audit(self, token).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn append_audit(&self, token: &Token, line: &str) -> Result<String, Trouble> {
+        let rest = line.strip_prefix('{').unwrap_or(line);
+        match Self::append_audit(self, token, rest).await {
+            Ok(written) => Ok(written),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn reopen(&self) -> Result<Self, Trouble> {
+        Self::reopen(self)
+            .await
+            .map_err(|error| Trouble::Lost(error.to_string()))
+    }
+}

@@ -1,0 +1,310 @@
+//! Running a confirmed plan.
+//!
+//! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
+//! The order is fixed: the audit log must take a record before anything is changed; then the deed; then the record, on
+//! the server and here. A lost link ends the job: one new link is opened to read back what was done.
+
+mod cache;
+#[cfg(test)]
+mod fake;
+mod make;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use super::audit::{self, Record};
+use super::plan::{Confirmed, Deed, Plan};
+use super::receipt::{Failure, Outcome, Receipt};
+use super::sign::CHUNK;
+use super::token::Token;
+use crate::domain::When;
+use crate::domain::path_info::hex;
+use crate::domain::text::visible;
+use crate::server::Server;
+use cache::{Cache, Trouble};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+/// What a running job tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// How far it is.
+    Progress {
+        /// Items that are settled, done or failed.
+        done: usize,
+        /// Items of the plan.
+        total: usize,
+        /// What it is at, fit to be shown.
+        note: String,
+    },
+    /// Something that happened, one sentence, fit to be shown.
+    Log(String),
+}
+
+/// How long a running call may go on after a cancel before it is cut.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a new link, or a read over it, may take when the old one was lost.
+const REOPEN: Duration = Duration::from_secs(30);
+
+/// How long a server that restarts is given before the second try of a new link.
+const RESTART: Duration = if cfg!(test) {
+    Duration::from_millis(1)
+} else {
+    Duration::from_secs(2)
+};
+
+/// Runs a plan to its end, whatever that is.
+pub async fn run(
+    confirmed: Confirmed,
+    server: &Server,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+) -> Receipt {
+    run_in(
+        audit::copy::state_folder(),
+        confirmed,
+        server,
+        events,
+        cancel,
+    )
+    .await
+}
+
+/// The same, with the copy of the audit log in another state folder, or nowhere: for servers that are not for real.
+pub async fn run_in(
+    state: Option<PathBuf>,
+    confirmed: Confirmed,
+    server: &Server,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+) -> Receipt {
+    run_on(confirmed, server.clone(), CHUNK, state, events, cancel).await
+}
+
+/// What became of the items of a plan.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Seen to be done.
+    done: usize,
+    /// Not done, or not seen to be done.
+    failed: Vec<Failure>,
+    /// Stopped on request with something left.
+    cancelled: bool,
+    /// At least one item may have been done without having been seen.
+    unconfirmed: bool,
+}
+
+impl Tally {
+    fn fail(&mut self, item: impl std::fmt::Display, message: impl Into<String>) {
+        self.failed.push(
+            Failure {
+                item: item.to_string(),
+                message: message.into(),
+            }
+            .visible(),
+        );
+    }
+
+    fn settled(&self) -> usize {
+        self.done + self.failed.len()
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.done, self.failed.is_empty()) {
+            (_, true) => Outcome::Done,
+            _ if self.cancelled => Outcome::Cancelled,
+            (0, false) if !self.unconfirmed => Outcome::Failed,
+            _ => Outcome::Partial,
+        }
+    }
+}
+
+/// The parts of a job that every deed uses.
+struct Job<C> {
+    /// Replaced by a new one when the link was lost and another could be opened.
+    cache: C,
+    token: Token,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+    tally: Tally,
+    total: usize,
+    /// Paths that are settled together.
+    chunk: usize,
+    /// The link is gone, and no other could be opened.
+    cut_off: bool,
+}
+
+impl<C: Cache> Job<C> {
+    /// Nobody may be listening any more; the job goes on.
+    fn log(&self, text: &str) {
+        let _ = self.events.send(JobEvent::Log(visible(text).into_owned()));
+    }
+
+    fn progress(&self, note: &str) {
+        let _ = self.events.send(JobEvent::Progress {
+            done: self.tally.settled(),
+            total: self.total,
+            note: visible(note).into_owned(),
+        });
+    }
+
+    /// Waits for an answer, and after a cancel no longer than the grace.
+    async fn patiently<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let out_of_patience = async {
+            self.cancel.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = out_of_patience => Err(Trouble::Stopped),
+        }
+    }
+
+    /// Opens a new link in the place of a lost one. Two tries: a server that restarts is back after a moment.
+    async fn reopen(&mut self, why: &str) {
+        self.log(&format!(
+            "the link was lost ({why}); opening another to see what was done"
+        ));
+        for wait in [Duration::ZERO, RESTART] {
+            tokio::time::sleep(wait).await;
+            if let Ok(Ok(cache)) = tokio::time::timeout(REOPEN, self.cache.reopen()).await {
+                self.cache = cache;
+                self.cut_off = false;
+                return;
+            }
+        }
+        self.cut_off = true;
+        self.log("no new link could be opened");
+    }
+}
+
+async fn run_on<C: Cache>(
+    confirmed: Confirmed,
+    cache: C,
+    chunk: usize,
+    state: Option<PathBuf>,
+    events: UnboundedSender<JobEvent>,
+    cancel: CancellationToken,
+) -> Receipt {
+    let started = Instant::now();
+    let (plan, token) = confirmed.into_parts();
+    let mut job = Job {
+        cache,
+        token,
+        events,
+        cancel,
+        tally: Tally::default(),
+        total: plan.items.len(),
+        chunk,
+        cut_off: false,
+    };
+    let by = audit::who::by(&job.cache.facts().user);
+    let log = job.cache.audit_log();
+    let receipt = |tally: &Tally| Receipt {
+        id: String::new(),
+        by: by.clone(),
+        at: When::now(),
+        result: tally.outcome(),
+        done: tally.done,
+        failed: tally.failed.clone(),
+        seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+    };
+    if let Err(trouble) = job.patiently(job.cache.probe_audit(&job.token)).await {
+        job.tally.fail(
+            format!("audit log {log}"),
+            format!("nothing was changed, because the audit log can't be written: {trouble}"),
+        );
+        return Receipt {
+            id: new_id(),
+            ..receipt(&job.tally)
+        };
+    }
+    match &plan.deed {
+        Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
+    }
+    let mut receipt = Receipt {
+        id: new_id(),
+        ..receipt(&job.tally)
+    };
+    if let Err(missing) = keep(&mut job, &plan, &receipt, state.as_deref()).await {
+        job.log(&missing);
+        job.tally.fail(format!("audit log {log}"), missing);
+        receipt.failed.clone_from(&job.tally.failed);
+        if receipt.result == Outcome::Done {
+            receipt.result = Outcome::Partial;
+        }
+    }
+    receipt
+}
+
+/// Writes the record on the server and here. The copy here is a help, the log there is the duty: only the latter's
+/// failure is one of the change.
+async fn keep<C: Cache>(
+    job: &mut Job<C>,
+    plan: &Plan,
+    receipt: &Receipt,
+    state: Option<&Path>,
+) -> Result<(), String> {
+    let line = Record::new(plan, receipt).to_line();
+    let mut written = append(job, &line).await;
+    if let Err(Trouble::Lost(why)) = &written
+        && !job.cut_off
+    {
+        let why = why.clone();
+        job.reopen(&why).await;
+        // Whether the first try arrived is not known; a record twice is better than none.
+        written = append(job, &line).await;
+    }
+    // Without `prev` the copy says by itself that the line never reached the server.
+    let (copied, outcome) = match written {
+        Ok(whole) => (whole, Ok(())),
+        Err(trouble) => (format!("{{\"prev\":null,{}", &line[1..]), Err(trouble)),
+    };
+    let kept = match state {
+        None => Err(audit::copy::CopyError::NoFolder),
+        Some(state) => audit::copy::append(state, &plan.server, &copied),
+    };
+    if let Err(error) = &kept {
+        job.log(&error.to_string());
+    }
+    outcome.map_err(|trouble| {
+        let here = match (kept, state) {
+            (Ok(()), Some(state)) => format!(
+                "; the record is kept in {} here",
+                audit::copy::file(state, &plan.server).display()
+            ),
+            _ => String::new(),
+        };
+        format!("this change is not in the server's audit log: {trouble}{here}")
+    })
+}
+
+async fn append<C: Cache>(job: &Job<C>, line: &str) -> Result<String, Trouble> {
+    if job.cut_off {
+        return Err(Trouble::Lost("the link was lost".to_owned()));
+    }
+    tokio::time::timeout(REOPEN, job.cache.append_audit(&job.token, line))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Trouble::Refused(format!(
+                "the server did not answer within {} seconds",
+                REOPEN.as_secs()
+            )))
+        })
+}
+
+/// Eight hexadecimal digits.
+fn new_id() -> String {
+    let mut bytes = [0; 4];
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes = (When::now().unix() as u32).to_be_bytes();
+    }
+    hex(&bytes)
+}

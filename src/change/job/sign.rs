@@ -1,0 +1,258 @@
+//! Signing, chunk by chunk: look, sign, look again.
+//!
+//! In: the paths of a plan and its key. Out: a tally in which a path counts as done when the server was seen to store a
+//! valid signature by that key for it, and for no other reason.
+
+use super::cache::{Cache, Trouble};
+use super::make::{Signer, signer};
+use super::{Job, REOPEN};
+use crate::change::KeySource;
+use crate::change::sign::is_unmendable;
+use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
+use crate::judge::trust::assess;
+use crate::server::InfoReply;
+use std::collections::HashMap;
+
+/// What was seen of a path.
+enum Seen {
+    /// It carries a valid signature by the key.
+    Signed,
+    /// It does, and clients refuse it all the same.
+    Spoilt,
+    /// It does not.
+    Lacking(Box<PathInfo>),
+    /// Not in the store.
+    Gone,
+    /// The server cannot read it.
+    Unreadable(String),
+    /// The server did not say.
+    Silent,
+}
+
+/// Why signing ended before the last path.
+pub(super) enum End {
+    /// The link was lost.
+    Lost,
+    /// Cancelled.
+    Cancelled,
+    /// The key does not sign, or the server does not go along.
+    Refused(String),
+}
+
+impl End {
+    /// What is said of a path whose turn did not come.
+    fn of_the_rest(&self) -> String {
+        match self {
+            Self::Lost => {
+                "not signed: the link was lost before its turn; sign again to go on".to_owned()
+            }
+            Self::Cancelled => {
+                "not signed: cancelled before its turn; sign again to go on".to_owned()
+            }
+            Self::Refused(why) => format!("not tried: {why}"),
+        }
+    }
+}
+
+/// Signs the paths.
+pub(super) async fn sign<C: Cache>(job: &mut Job<C>, paths: &[StorePath], with: &KeySource) {
+    let end = match signer(job, with).await {
+        Err(why) => Some(End::Refused(why)),
+        Ok((key, signer)) => {
+            let mut signing = Signing {
+                key: KeyRing::new(vec![key.public.clone()], vec![], vec![]),
+                public: key.public,
+                signer,
+                trusted: job.cache.facts().keys.clone(),
+                lost: None,
+                job,
+            };
+            signing.all(paths).await
+        }
+    };
+    let Some(end) = end else { return };
+    job.tally.cancelled = matches!(end, End::Cancelled);
+    let message = end.of_the_rest();
+    // Paths are settled in order, so what is left is the tail.
+    for path in paths.iter().skip(job.tally.settled()) {
+        job.tally.fail(path, message.clone());
+    }
+}
+
+/// A signing job under way.
+pub(super) struct Signing<'a, C> {
+    pub(super) job: &'a mut Job<C>,
+    pub(super) signer: Signer,
+    pub(super) public: PublicKey,
+    /// Only the signing key, for the verdict on its signatures.
+    key: KeyRing,
+    /// What clients trust, for the verdict on the path.
+    trusted: KeyRing,
+    /// Why the link was lost, until another was tried.
+    pub(super) lost: Option<String>,
+}
+
+/// The server could not be read back: what it does next is not known either, so this is the end.
+fn unseen(end: &mut Option<End>, why: &str) -> String {
+    end.get_or_insert_with(|| End::Refused(why.to_owned()));
+    why.to_owned()
+}
+
+impl<C: Cache> Signing<'_, C> {
+    /// Works through the chunks; `None` when all of them had their turn.
+    async fn all(&mut self, paths: &[StorePath]) -> Option<End> {
+        for chunk in paths.chunks(self.job.chunk) {
+            if self.job.cancel.is_cancelled() {
+                return Some(End::Cancelled);
+            }
+            self.job.progress(chunk.first().map_or("", StorePath::name));
+            if let Err(end) = self.chunk(chunk).await {
+                self.job.progress("");
+                return Some(end);
+            }
+        }
+        self.job.progress("");
+        None
+    }
+
+    /// One chunk. After an error nothing of it is settled, or all of it.
+    async fn chunk(&mut self, chunk: &[StorePath]) -> Result<(), End> {
+        // Nothing is touched before this is answered.
+        let before = match self.job.patiently(self.look(chunk)).await {
+            Ok(seen) => seen,
+            Err(Trouble::Lost(why)) => {
+                self.job.reopen(&why).await;
+                return Err(End::Lost);
+            }
+            Err(Trouble::Stopped) => return Err(End::Cancelled),
+            Err(Trouble::Refused(why)) => return Err(End::Refused(why)),
+        };
+        let lacking: Vec<&PathInfo> = chunk
+            .iter()
+            .filter_map(|path| match before.get(path) {
+                Some(Seen::Lacking(info)) => Some(&**info),
+                _ => None,
+            })
+            .collect();
+        let mut reasons = HashMap::new();
+        let mut end = self.make(&lacking, &mut reasons).await.err();
+        let touched: Vec<StorePath> = lacking.iter().map(|info| info.path.clone()).collect();
+        let after = self.look_again(&touched, &mut end).await;
+        for path in chunk {
+            match (before.get(path), &after) {
+                (Some(Seen::Lacking(_)), Ok(after)) => {
+                    self.settle(path, after.get(path), reasons.remove(path), end.as_ref());
+                }
+                (Some(Seen::Lacking(_)), Err(why)) => {
+                    self.job.tally.unconfirmed = true;
+                    self.job.tally.fail(path, format!("not confirmed: {why}"));
+                }
+                (seen, _) => self.settle(path, seen, None, None),
+            }
+        }
+        end.map_or(Ok(()), Err)
+    }
+
+    /// Writes down what was seen of a path.
+    fn settle(
+        &mut self,
+        path: &StorePath,
+        seen: Option<&Seen>,
+        reason: Option<String>,
+        end: Option<&End>,
+    ) {
+        let name = self.public.name();
+        let message = match seen {
+            Some(Seen::Signed) => {
+                self.job.tally.done += 1;
+                return;
+            }
+            Some(Seen::Spoilt) => format!(
+                "signed by {name}, and clients still refuse it: a malformed signature is stored with it; delete it on the server and upload it again"
+            ),
+            Some(Seen::Gone) => {
+                "it is not in the store any more, deleted since the plan was made; nothing is left to sign".to_owned()
+            }
+            Some(Seen::Unreadable(why)) => format!("the server can't read it: {why}"),
+            Some(Seen::Silent) | None => {
+                self.job.tally.unconfirmed = true;
+                "not confirmed: the server did not say what it has stored; refresh to see".to_owned()
+            }
+            Some(Seen::Lacking(_)) => match (reason, end) {
+                (Some(reason), _) => format!("not signed: {reason}"),
+                (None, Some(End::Lost)) => {
+                    "not signed: the link was lost before the signature arrived; sign again to go on".to_owned()
+                }
+                (None, Some(End::Cancelled)) => {
+                    "not signed: cancelled; sign again to go on".to_owned()
+                }
+                (None, _) => format!(
+                    "not signed: the server reported success, and no valid signature by {name} is stored; check the key on the server"
+                ),
+            },
+        };
+        self.job.log(&format!("{}: {message}", path.name()));
+        self.job.tally.fail(path, message);
+    }
+
+    /// Asks the server what it has.
+    async fn look(&self, paths: &[StorePath]) -> Result<HashMap<StorePath, Seen>, Trouble> {
+        let mut seen: HashMap<StorePath, Seen> = HashMap::with_capacity(paths.len());
+        if paths.is_empty() {
+            return Ok(seen);
+        }
+        for reply in self.job.cache.path_infos(paths).await? {
+            match reply {
+                InfoReply::Valid(info) => {
+                    let valid = assess(&self.key, &info)
+                        .signatures
+                        .iter()
+                        .any(|(_, verdict)| *verdict == Verdict::Valid);
+                    let path = info.path.clone();
+                    let what = match (valid, is_unmendable(&self.trusted, &info)) {
+                        (true, true) => Seen::Spoilt,
+                        (true, false) => Seen::Signed,
+                        (false, _) => Seen::Lacking(Box::new(info)),
+                    };
+                    seen.insert(path, what);
+                }
+                InfoReply::Invalid(path) => {
+                    seen.insert(path, Seen::Gone);
+                }
+                InfoReply::Failed(path, why) => {
+                    seen.insert(path, Seen::Unreadable(why));
+                }
+            }
+        }
+        for path in paths {
+            seen.entry(path.clone()).or_insert(Seen::Silent);
+        }
+        Ok(seen)
+    }
+
+    /// Reads back after signing; over a new link if the old one was lost, which then is the end. The error says why
+    /// nothing could be read.
+    async fn look_again(
+        &mut self,
+        paths: &[StorePath],
+        end: &mut Option<End>,
+    ) -> Result<HashMap<StorePath, Seen>, String> {
+        let mut lost = self.lost.take();
+        if lost.is_none() {
+            match tokio::time::timeout(REOPEN, self.look(paths)).await {
+                Ok(Ok(seen)) => return Ok(seen),
+                Ok(Err(Trouble::Lost(why))) => lost = Some(why),
+                Ok(Err(trouble)) => return Err(unseen(end, &trouble.to_string())),
+                Err(_) => return Err(unseen(end, "the server stopped answering")),
+            }
+        }
+        *end = Some(End::Lost);
+        self.job.reopen(&lost.unwrap_or_default()).await;
+        if !self.job.cut_off
+            && let Ok(Ok(seen)) = tokio::time::timeout(REOPEN, self.look(paths)).await
+        {
+            return Ok(seen);
+        }
+        Err("the link was lost; refresh to see what is stored".to_owned())
+    }
+}

@@ -1,0 +1,358 @@
+//! Planning signatures: what clients refuse now, and what one key can do about it.
+//!
+//! In: the server's facts, the inventory, a selection, a key. Out: a [`Plan`] that says which paths are signed, which
+//! are left alone and why, and what should be known first; or why there is nothing to plan.
+
+mod key;
+mod select;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use key::in_agent;
+pub use key::{Key, KeyChoice, choose, read_local};
+
+use super::{Danger, Deed, Item, Plan};
+use crate::domain::signature::{KeyError, decode, split};
+use crate::domain::text::visible;
+use crate::domain::{KeyRing, PathInfo, StorePath, When};
+use crate::inventory::{Inventory, Row};
+use crate::link::LinkError;
+use crate::server::{Facts, InfoReply, Server, ServerError};
+use std::collections::HashSet;
+use thiserror::Error;
+
+/// Paths that are signed, seen and counted together. As arguments of one command they stay below 128 KiB.
+pub const CHUNK: usize = 512;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The paths.
+    pub what: What,
+    /// Also everything that they need.
+    pub closure: bool,
+    /// Also paths that an upstream key has signed, and content-addressed ones.
+    pub upstream: bool,
+    /// With [`What::All`]: also paths that only another key of this cache has signed.
+    pub rotation: bool,
+}
+
+/// Which paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Everything that clients refuse.
+    All,
+    /// These rows of the inventory.
+    Rows(Vec<Row>),
+}
+
+impl Selection {
+    /// Everything that clients refuse.
+    pub const fn all() -> Self {
+        Self {
+            what: What::All,
+            closure: false,
+            upstream: false,
+            rotation: false,
+        }
+    }
+
+    /// These rows.
+    pub const fn rows(rows: Vec<Row>) -> Self {
+        Self {
+            what: What::Rows(rows),
+            closure: false,
+            upstream: false,
+            rotation: false,
+        }
+    }
+
+    /// With everything that they need.
+    pub fn with_closure(mut self, closure: bool) -> Self {
+        self.closure = closure;
+        self
+    }
+
+    /// With upstream's paths and content-addressed ones.
+    pub fn with_upstream(mut self, upstream: bool) -> Self {
+        self.upstream = upstream;
+        self
+    }
+
+    /// With what only another key of this cache has signed.
+    pub fn with_rotation(mut self, rotation: bool) -> Self {
+        self.rotation = rotation;
+        self
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// Nothing to do.
+    #[error("there is nothing to sign: {0}")]
+    Nothing(String),
+    /// Only paths that signing does not help.
+    #[error(
+        "signing can't mend {0}: a malformed signature of a key that clients trust is stored with it and Nix can't take it away; delete it on the server and upload it again"
+    )]
+    Unmendable(String),
+    /// The store does not take signatures.
+    #[error(
+        "the store on {0} can't be written, so nothing can be signed there; mount it writable, or log in as a user who may write it"
+    )]
+    ReadOnlyStore(String),
+    /// No `secret-key-files` and no configuration.
+    #[error(
+        "the server names no signing key; set secret-key-files in its nix.conf or signing_key for this server in the configuration, or sign with a key file of this machine"
+    )]
+    NoServerKey,
+    /// A key file that the probe did not look at.
+    #[error(
+        "the key {0} was not looked at when the server was connected to; set signing_key = {0:?} for this server in the configuration and connect again"
+    )]
+    NotAsked(String),
+    /// Missing, not readable, readable by all, not a key.
+    #[error("the server's key {file} can't be used: {problem}")]
+    ServerKey {
+        /// Path on the server.
+        file: String,
+        /// As found by the probe, with the next step.
+        problem: String,
+    },
+    /// Signatures could not be checked.
+    #[error(
+        "the public half of {0} is not known here, so its signatures could not be checked; add it to public_keys for this server in the configuration"
+    )]
+    NoPublicHalf(String),
+    /// Same name, other key.
+    #[error(
+        "this key is called {0}, and clients know another key by that name, so they would call its signatures wrong; use that key, or one with a name of its own"
+    )]
+    OtherKey(String),
+    /// A file of this machine that cannot be read.
+    #[error(
+        "the key file {file} can't be read: {cause}; give the path of a secret key file of Nix"
+    )]
+    KeyFile {
+        /// Path here.
+        file: String,
+        /// What the system says.
+        cause: String,
+    },
+    /// Open to others.
+    #[error(
+        "the key file {file} can be read by others (mode {mode:04o}), so it is not used; run chmod 600 on it"
+    )]
+    KeyFileMode {
+        /// Path here.
+        file: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Some other file.
+    #[error(
+        "the key file {file} is no secret key of Nix: {problem}; make one with storekeeper keygen"
+    )]
+    NotAKeyFile {
+        /// Path here.
+        file: String,
+        /// What is wrong with it.
+        problem: KeyError,
+    },
+    /// A name that would break what is stored.
+    #[error(
+        "{name:?} can't be the name of a key: {problem}; choose one such as cache.example.org-1"
+    )]
+    KeyName {
+        /// As given.
+        name: String,
+        /// What is wrong with it.
+        problem: KeyError,
+    },
+    /// The agent does not answer.
+    #[error(transparent)]
+    Agent(LinkError),
+    /// The agent has other keys.
+    #[error("ssh-agent holds no key {0}; ssh-add -l lists what it holds")]
+    NotInAgent(String),
+    /// RSA and the like.
+    #[error(
+        "the agent's key {0} is not an Ed25519 key, and Nix knows no other signatures; choose one from ssh-add -l"
+    )]
+    NotEd25519(String),
+    /// The paths with wrong signatures could not be looked at.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// Makes the plan. Asks the server only for paths that carry wrong signatures, and the agent only for its list of keys.
+pub async fn plan(
+    server: &Server,
+    inventory: &Inventory,
+    selection: &Selection,
+    with: impl Into<KeyChoice>,
+    reason: Option<String>,
+) -> Result<Plan, PlanError> {
+    let facts = server.facts();
+    let spec = server.spec();
+    let address = spec.place.describe();
+    may_be_written(&facts, &address)?;
+    let key = choose(&with.into(), &facts).await?;
+    let mut picked = select::pick(
+        inventory,
+        &facts.keys,
+        key.public.name().as_str(),
+        selection,
+    );
+    let unmendable = unmendable(server, inventory, &facts.keys, &picked.bad).await?;
+    leave(inventory, &mut picked, &unmendable);
+    draw(
+        &Address {
+            server: &spec.name,
+            reached: &address,
+            local: matches!(spec.place, crate::link::Place::Local),
+        },
+        inventory,
+        &key,
+        &picked,
+        &unmendable,
+        reason,
+        When::now(),
+    )
+}
+
+/// Whether signatures can be stored at all.
+fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
+    if facts.store_writable == Some(false) {
+        return Err(PlanError::ReadOnlyStore(visible(address).into_owned()));
+    }
+    Ok(())
+}
+
+/// How the server is called in the plan.
+struct Address<'a> {
+    server: &'a str,
+    reached: &'a str,
+    local: bool,
+}
+
+/// Of these paths, those that no signature can help.
+async fn unmendable(
+    server: &Server,
+    inventory: &Inventory,
+    keys: &KeyRing,
+    bad: &[Row],
+) -> Result<Vec<StorePath>, PlanError> {
+    let mut found = Vec::new();
+    for rows in bad.chunks(CHUNK) {
+        let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
+        for reply in server.path_infos(&paths).await? {
+            if let InfoReply::Valid(info) = reply
+                && is_unmendable(keys, &info)
+            {
+                found.push(info.path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a signature that names a trusted key is not 64 bytes: Nix then refuses the path without looking further.
+/// See `judge::trust`. A true content address is looked at first and needs no signature.
+pub(crate) fn is_unmendable(keys: &KeyRing, info: &PathInfo) -> bool {
+    !info.is_content_addressed()
+        && info.signatures.iter().any(|text| {
+            split(text).is_ok_and(|(name, data)| {
+                keys.get(name).is_some() && decode(data).map_or(true, |bytes| bytes.len() != 64)
+            })
+        })
+}
+
+/// Takes paths that signing does not help out of the plan.
+fn leave(inventory: &Inventory, picked: &mut select::Picked, unmendable: &[StorePath]) {
+    if unmendable.is_empty() {
+        return;
+    }
+    let rows: HashSet<Row> = unmendable
+        .iter()
+        .filter_map(|path| inventory.find(path))
+        .collect();
+    picked.rows.retain(|row| !rows.contains(row));
+}
+
+/// Writes the plan down.
+fn draw(
+    address: &Address<'_>,
+    inventory: &Inventory,
+    key: &Key,
+    picked: &select::Picked,
+    unmendable: &[StorePath],
+    reason: Option<String>,
+    now: When,
+) -> Result<Plan, PlanError> {
+    if picked.rows.is_empty() {
+        return Err(nothing(picked, key, unmendable));
+    }
+    let told = select::tell(inventory, &picked.rows);
+    let about = words::About {
+        server: address.server,
+        reached: address.reached,
+        local: address.local,
+        key,
+        inventory,
+        picked,
+        told: &told,
+        unmendable,
+        now,
+    };
+    let items: Vec<Item> = picked
+        .rows
+        .iter()
+        .map(|row| Item {
+            path: inventory.path(*row),
+            nar_size: inventory.nar_size(*row).unwrap_or(0),
+        })
+        .collect();
+    Ok(Plan {
+        change: "sign",
+        server: address.server.to_owned(),
+        summary: about.summary(),
+        commands: about.commands(),
+        warnings: about.warnings(),
+        lines: about.lines(),
+        danger: Danger::Adds,
+        deed: Deed::Sign {
+            paths: items.iter().map(|item| item.path.clone()).collect(),
+            with: key.source.clone(),
+        },
+        items,
+        reason,
+    })
+}
+
+/// Why nothing is left to sign.
+fn nothing(picked: &select::Picked, key: &Key, unmendable: &[StorePath]) -> PlanError {
+    if let [path, rest @ ..] = unmendable {
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {} more", words::paths(more)),
+        };
+        return PlanError::Unmendable(format!("{path}{more}"));
+    }
+    let name = key.public.name();
+    PlanError::Nothing(if picked.unread > 0 {
+        format!(
+            "{} could not be judged yet; refresh and try again",
+            words::paths(picked.unread)
+        )
+    } else if picked.upstream + picked.addressed > 0 && picked.already == 0 {
+        format!(
+            "clients take {} as it is, upstream's by their own key, content-addressed ones without any; ask for upstream's too to add {name}",
+            words::paths(picked.upstream + picked.addressed)
+        )
+    } else {
+        format!("no path lacks a valid signature by {name} that clients would refuse without it")
+    })
+}

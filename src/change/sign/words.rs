@@ -1,0 +1,352 @@
+//! The words of a signing plan.
+//!
+//! In: what was picked and the key. Out: summary, lines of the dialog, equivalent commands, warnings.
+
+use super::select::{Picked, Told};
+use super::{CHUNK, Key};
+use crate::change::KeySource;
+use crate::domain::text::visible;
+use crate::domain::{Bytes, Role, StorePath, When};
+use crate::inventory::{Inventory, Row};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Names that a line lists before it ends in an ellipsis.
+const NAMES: usize = 3;
+
+/// Everything that the words are about.
+pub(super) struct About<'a> {
+    /// The server's name, and how it is reached.
+    pub server: &'a str,
+    pub reached: &'a str,
+    /// Whether the server is this machine.
+    pub local: bool,
+    pub key: &'a Key,
+    pub inventory: &'a Inventory,
+    pub picked: &'a Picked,
+    pub told: &'a Told,
+    /// Paths whose stored signatures keep clients away for ever.
+    pub unmendable: &'a [StorePath],
+    pub now: When,
+}
+
+/// `1 path`, `9,688 paths`.
+pub(super) fn paths(count: usize) -> String {
+    format!(
+        "{} {}",
+        grouped(count),
+        if count == 1 { "path" } else { "paths" }
+    )
+}
+
+/// `9,688`.
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `a, b, c …`
+fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for (at, name) in names.enumerate() {
+        if at == NAMES {
+            text.push_str(" …");
+            break;
+        }
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&visible(name));
+    }
+    text
+}
+
+fn by(names: &BTreeSet<String>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" (signed by {})", some(names.iter().map(String::as_str)))
+}
+
+impl About<'_> {
+    fn count(&self) -> usize {
+        self.picked.rows.len()
+    }
+
+    /// The key and where its secret is.
+    fn with(&self) -> String {
+        match &self.key.source {
+            KeySource::Server { file, name } => {
+                format!("{name}, the server's key {}", visible(file))
+            }
+            KeySource::Local { file, name } => format!(
+                "{name}, the key file {} here; the secret stays here",
+                visible(&file.to_string_lossy())
+            ),
+            KeySource::Agent { fingerprint, name } => {
+                format!("{name}, the ssh-agent's key {}", visible(fingerprint))
+            }
+        }
+    }
+
+    pub(super) fn summary(&self) -> String {
+        format!(
+            "sign {} ({}) with {}",
+            paths(self.count()),
+            Bytes(self.told.bytes),
+            self.key.public.name()
+        )
+    }
+
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![
+            (
+                "on",
+                format!("{} ({})", visible(self.server), visible(self.reached)),
+            ),
+            ("with", self.with()),
+            ("what", self.what()),
+        ];
+        if let Some(tops) = self.tops() {
+            lines.push(("", tops));
+        }
+        let mut label = "not";
+        for line in self.left_alone() {
+            lines.push((label, line));
+            label = "";
+        }
+        lines.push(("effect", self.effect()));
+        if let Some(command) = self.command("-k", 0) {
+            lines.push(("same as", command));
+        }
+        lines
+    }
+
+    fn what(&self) -> String {
+        let mut text = format!("{}, {}", paths(self.count()), Bytes(self.told.bytes));
+        if let (Some(oldest), Some(newest)) = (self.told.oldest, self.told.newest) {
+            let (oldest, newest) = (
+                oldest.age(self.now).to_string(),
+                newest.age(self.now).to_string(),
+            );
+            let from = if oldest == newest {
+                String::new()
+            } else {
+                format!("{oldest} to ")
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", uploaded {from}{newest} ago");
+        }
+        text
+    }
+
+    fn tops(&self) -> Option<String> {
+        let tops: &[Row] = &self.told.tops;
+        if tops.is_empty() {
+            return None;
+        }
+        let names = some(tops.iter().map(|row| self.inventory.name(*row)));
+        Some(format!("{} top-level: {names}", grouped(tops.len())))
+    }
+
+    fn left_alone(&self) -> Vec<String> {
+        let picked = self.picked;
+        let mut lines = Vec::new();
+        if picked.upstream > 0 {
+            let noun = if picked.upstream == 1 {
+                "path"
+            } else {
+                "paths"
+            };
+            lines.push(format!(
+                "{} upstream {noun}{}",
+                grouped(picked.upstream),
+                by(&picked.upstream_keys)
+            ));
+        }
+        if picked.other_own > 0 {
+            lines.push(format!(
+                "{} of another key of this cache{}",
+                paths(picked.other_own),
+                by(&picked.other_own_keys)
+            ));
+        }
+        if picked.addressed > 0 {
+            let noun = if picked.addressed == 1 {
+                "path"
+            } else {
+                "paths"
+            };
+            lines.push(format!(
+                "{} content-addressed {noun} (no signature needed)",
+                grouped(picked.addressed)
+            ));
+        }
+        if !self.unmendable.is_empty() {
+            lines.push(format!(
+                "{} that signing can't mend: {}",
+                paths(self.unmendable.len()),
+                some(self.unmendable.iter().map(StorePath::name))
+            ));
+        }
+        lines
+    }
+
+    fn effect(&self) -> String {
+        let these = if self.count() == 1 {
+            "this path"
+        } else {
+            "these paths"
+        };
+        match self.key.role {
+            Some(Role::Ours) => format!("every client that trusts this key will accept {these}"),
+            Some(Role::Retired | Role::Upstream) => {
+                format!("every client that still trusts this key will accept {these}")
+            }
+            None => format!(
+                "clients accept {these} once they trust {}",
+                self.key.public.name()
+            ),
+        }
+    }
+
+    /// What does the same by hand; `None` where no command of Nix does.
+    fn command(&self, flag: &str, named: usize) -> Option<String> {
+        let (file, store) = match &self.key.source {
+            KeySource::Server { file, .. } => (file.clone(), String::new()),
+            KeySource::Local { file, .. } => (
+                file.to_string_lossy().into_owned(),
+                if self.local {
+                    String::new()
+                } else {
+                    format!(
+                        " --store {}",
+                        shell_words::quote(&format!("ssh-ng://{}", self.reached))
+                    )
+                },
+            ),
+            KeySource::Agent { .. } => return None,
+        };
+        let file = visible(&file).into_owned();
+        let mut text = format!("nix store sign {flag} {}{store}", shell_words::quote(&file));
+        for row in self.picked.rows.iter().take(named) {
+            text.push(' ');
+            text.push_str(&self.inventory.path(*row).to_string());
+        }
+        if self.count() > named {
+            text.push_str(" …");
+        }
+        let calls = self.count().div_ceil(CHUNK);
+        if calls > 1 {
+            let _ = write!(text, " ({} calls)", grouped(calls));
+        }
+        Some(text)
+    }
+
+    pub(super) fn commands(&self) -> Vec<String> {
+        self.command("--key-file", NAMES).into_iter().collect()
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let name = self.key.public.name();
+        match self.key.role {
+            Some(Role::Ours) => {}
+            Some(Role::Retired) => warnings.push(format!(
+                "{name} is listed as retired: clients that have dropped it go on refusing what it signs"
+            )),
+            Some(Role::Upstream) => warnings.push(format!(
+                "{name} is listed as an upstream key, not as a key of this cache"
+            )),
+            None => warnings.push(format!(
+                "{name} is not among the keys that clients of this cache are known to trust; give them its public half: {}",
+                self.key.public
+            )),
+        }
+        if self.told.uploaded > 0 {
+            warnings.push(format!(
+                "{} not built on this server: a signature vouches for contents that others uploaded, so be sure who can upload here",
+                were(self.told.uploaded, self.count())
+            ));
+        }
+        let bad = self.picked.bad.len().saturating_sub(self.unmendable.len());
+        if bad > 0 {
+            warnings.push(format!(
+                "{} a wrong signature now, which may mean that the path was changed: look at it first; Nix can't take it away, it stays beside the new one",
+                carry(bad)
+            ));
+        }
+        if !self.unmendable.is_empty() {
+            warnings.push(format!(
+                "{} a malformed signature of a key that clients trust, so clients refuse the path whatever else signs it, and Nix can't take it away: delete the path on the server and upload it again",
+                carry(self.unmendable.len())
+            ));
+        }
+        if self.told.misaddressed > 0 {
+            warnings.push(format!(
+                "{} a content address that does not fit: clients from Nix 2.24 on give up on such a path whatever signs it, so upload it again",
+                carry(self.told.misaddressed)
+            ));
+        }
+        if self.picked.needed > 0 {
+            warnings.push(format!(
+                "{} that these need would still be refused, and these with them: sign the whole closure",
+                paths(self.picked.needed)
+            ));
+        }
+        if self.picked.unread > 0 {
+            warnings.push(format!(
+                "{} could not be judged, being unreadable or not read yet: refresh and sign again",
+                paths(self.picked.unread)
+            ));
+        }
+        warnings
+    }
+}
+
+fn were(some: usize, all: usize) -> String {
+    match (some, all) {
+        (1, 1) => "this path was".to_owned(),
+        (some, all) if some == all => "these paths were".to_owned(),
+        (1, _) => "1 of these paths was".to_owned(),
+        (some, _) => format!("{} of these paths were", grouped(some)),
+    }
+}
+
+fn carry(count: usize) -> String {
+    format!(
+        "{} {}",
+        paths(count),
+        if count == 1 { "carries" } else { "carry" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(count), text);
+        }
+        assert_eq!(paths(1), "1 path");
+        assert_eq!(paths(9688), "9,688 paths");
+        assert_eq!(some(["a", "b", "c", "d"].into_iter()), "a, b, c …");
+        assert_eq!(some(["a", "b"].into_iter()), "a, b");
+        assert_eq!(were(1, 1), "this path was");
+        assert_eq!(were(2, 3), "2 of these paths were");
+    }
+}

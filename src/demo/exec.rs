@@ -1,0 +1,140 @@
+//! Runs one command of a client, as sshd would for a user without a terminal.
+//!
+//! In: an SSH channel and a command line. Out: the command's output and its exit status. When the client or the
+//! connection goes, so does everything that the command has started.
+
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg, ChannelReadHalf};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes of output that are read at once: one SSH packet.
+const CHUNK: usize = 32 * 1024;
+
+/// The status of a shell that could not be started.
+const NOT_STARTED: u32 = 127;
+
+/// Where a command finds itself.
+pub(super) struct Environment {
+    pub(super) variables: Vec<(&'static str, OsString)>,
+    pub(super) home: PathBuf,
+}
+
+/// Runs the command to its end, or until the client or the demo ends it.
+pub(super) async fn run(
+    channel: Channel<Msg>,
+    command: Vec<u8>,
+    environment: Environment,
+    ended: CancellationToken,
+) {
+    let (mut input, output) = channel.split();
+    let status = match start(command, environment) {
+        Ok(mut child) => {
+            let finished = tokio::select! {
+                status = serve(&mut child, &mut input, &output) => Some(status),
+                () = ended.cancelled() => None,
+            };
+            end_group(&child);
+            match finished.flatten() {
+                Some(status) => status,
+                // Nobody is left to be told.
+                None => return,
+            }
+        }
+        Err(error) => {
+            let text = format!("the demo could not start a shell: {error}\n");
+            let _ = output
+                .make_writer_ext(Some(1))
+                .write_all(text.as_bytes())
+                .await;
+            NOT_STARTED
+        }
+    };
+    // Each fails only if the client has gone.
+    let _ = output.eof().await;
+    let _ = output.exit_status(status).await;
+    let _ = output.close().await;
+    // Until the client's own close has come, its channel still delivers.
+    while input.wait().await.is_some() {}
+}
+
+fn start(command: Vec<u8>, environment: Environment) -> std::io::Result<Child> {
+    Command::new("/bin/sh")
+        .arg("-c")
+        .arg(OsString::from_vec(command))
+        .env_clear()
+        .envs(environment.variables)
+        .current_dir(environment.home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// Moves input and output until the command has ended and its output is through; `None` if the client hung up.
+async fn serve(
+    child: &mut Child,
+    input: &mut ChannelReadHalf,
+    output: &russh::ChannelWriteHalf<Msg>,
+) -> Option<u32> {
+    let stdin = child.stdin.take();
+    let stdout = child.stdout.take()?;
+    let stderr = child.stderr.take()?;
+    let mut to_stdout = output.make_writer();
+    let mut to_stderr = output.make_writer_ext(Some(1));
+    let work = async {
+        let mut stdout = BufReader::with_capacity(CHUNK, stdout);
+        let mut stderr = BufReader::with_capacity(CHUNK, stderr);
+        let _ = tokio::join!(
+            tokio::io::copy_buf(&mut stdout, &mut to_stdout),
+            tokio::io::copy_buf(&mut stderr, &mut to_stderr),
+        );
+        child.wait().await
+    };
+    tokio::select! {
+        status = work => Some(match status {
+            Ok(status) => status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)) as u32,
+            Err(_) => NOT_STARTED,
+        }),
+        () = feed(stdin, input) => None,
+    }
+}
+
+/// Gives the command its input; ends when the client hangs up.
+async fn feed(mut stdin: Option<ChildStdin>, input: &mut ChannelReadHalf) {
+    loop {
+        match input.wait().await {
+            Some(ChannelMsg::Data { data }) => {
+                if let Some(open) = stdin.as_mut() {
+                    // A command that does not read its input is no reason to stop reading the client.
+                    if open.write_all(&data).await.is_err() {
+                        stdin = None;
+                    }
+                }
+            }
+            Some(ChannelMsg::Eof) => stdin = None,
+            Some(ChannelMsg::Close) | None => return,
+            Some(_) => {}
+        }
+    }
+}
+
+/// Ends the command and everything it has started.
+fn end_group(child: &Child) {
+    let group = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // It fails if nothing of the group is left.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    }
+}

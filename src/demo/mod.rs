@@ -1,0 +1,331 @@
+//! A built-in cache server: real SSH on a loopback port, an invented store behind the real protocol.
+//!
+//! In: how many paths, a seed, and what is to go wrong. Out: an address, a key that is let in, and a configuration for
+//! it. Server scripts really run here, by `sh`, with Nix's commands replaced and nothing of this machine's store in
+//! reach. Whoever has the demo's key can run commands as the user who started it, so the key is random, readable by
+//! that user alone, and gone with the demo.
+
+mod daemon;
+mod exec;
+mod faults;
+mod keys;
+mod pipe;
+mod random;
+mod release;
+mod scratch;
+pub mod shim;
+mod socket;
+mod ssh;
+pub mod store;
+mod tools;
+
+pub use faults::{Faults, Plan};
+
+use crate::domain::signature::KeyError;
+use crate::domain::{PublicKey, When};
+use release::Release;
+use scratch::Scratch;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Store, StoreOptions};
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The name that the demo has as a server.
+pub const NAME: &str = "demo";
+
+/// 2026-01-02T03:04:05Z, the moment that a demo's times count back from unless another is given.
+pub const EPOCH: i64 = 1_767_323_045;
+
+/// How a demo is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Number of paths.
+    pub paths: usize,
+    /// Share of derivations among them in percent, at most 90.
+    pub derivations: u8,
+    /// Number of unsigned paths; at most an eighth of all are.
+    pub unsigned: usize,
+    /// The same seed gives the same store and the same signing keys.
+    pub seed: u64,
+    /// The moment after the last upload.
+    pub epoch: When,
+    /// Where to listen; nothing is a free port on the loopback address.
+    pub listen: Option<SocketAddr>,
+    /// Minor version of the worker protocol, 34 to 38.
+    pub protocol: u8,
+    /// What goes wrong, settable later too.
+    pub faults: Faults,
+    /// This program, which the stand-ins for Nix's commands run as `PROGRAM demo-shim SOCKET NAME ARGUMENTS`.
+    pub program: PathBuf,
+}
+
+impl Options {
+    /// 4,000 paths on a free loopback port, and nothing goes wrong.
+    pub fn new(program: PathBuf) -> Self {
+        Self {
+            paths: 4000,
+            derivations: 50,
+            unsigned: 200,
+            seed: 1,
+            epoch: When::from_unix(EPOCH),
+            listen: None,
+            protocol: 38,
+            faults: Faults::none(),
+            program,
+        }
+    }
+}
+
+/// Why the demo could not be started.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    /// A signing key could not be made.
+    #[error("the demo's signing key could not be made: {0}; try another seed")]
+    Key(#[source] KeyError),
+    /// A generated name is no store path name.
+    #[error("the demo made a name that no store path can have, {0:?}; try another seed")]
+    Name(String),
+    /// The program is ending.
+    #[error("the demo was ended before it had begun; start it again")]
+    Ended,
+    /// An SSH key could not be made.
+    #[error("the demo's SSH keys could not be made: {0}; try again")]
+    SshKey(String),
+    /// The scratch folder could not be made or filled.
+    #[error(
+        "the demo's scratch folder could not be made: {0}; set TMPDIR to a folder that you can write to"
+    )]
+    Scratch(#[source] std::io::Error),
+    /// The socket in it could not be made.
+    #[error("the demo's socket could not be made: {0}; set TMPDIR to a folder with a short name")]
+    Socket(#[source] std::io::Error),
+    /// The address cannot be listened on.
+    #[error("the demo can't listen on {address}: {source}; give another address or port")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// A running demo. Dropping it ends it, with all that was started by its clients, and removes its folder.
+#[derive(Debug)]
+pub struct Demo {
+    address: SocketAddr,
+    scratch: Arc<Scratch>,
+    folder: TempDir,
+    store: Arc<Store>,
+    faults: Faults,
+    stopped: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Demo {
+    /// Grows the store, makes the keys and begins to listen.
+    pub async fn start(options: Options) -> Result<Self, DemoError> {
+        let store_options = StoreOptions {
+            paths: options.paths,
+            derivations: options.derivations,
+            unsigned: options.unsigned,
+            seed: options.seed,
+            epoch: options.epoch,
+        };
+        // A million paths take seconds, in which whoever waits wants to draw.
+        let store = tokio::task::spawn_blocking(move || Store::new(&store_options))
+            .await
+            .map_err(|_| DemoError::Ended)??;
+        let store = Arc::new(store);
+        let (folder, scratch) = Scratch::new(&options.program, &store)?;
+        let asked = options
+            .listen
+            .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let failed = |source| DemoError::Listen {
+            address: asked,
+            source,
+        };
+        let listener = TcpListener::bind(asked).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let socket = UnixListener::bind(scratch.socket()).map_err(DemoError::Socket)?;
+        let demo = Self {
+            address,
+            scratch: Arc::new(scratch),
+            folder,
+            store,
+            faults: options.faults,
+            stopped: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        std::fs::write(demo.known_hosts_file(), demo.host_key_line() + "\n")
+            .map_err(DemoError::Scratch)?;
+        let service = ssh::Service {
+            scratch: demo.scratch.clone(),
+            faults: demo.faults.clone(),
+            stopped: demo.stopped.clone(),
+            tasks: demo.tasks.clone(),
+        };
+        demo.tasks.spawn(service.listen(listener));
+        let stand_ins = socket::Service {
+            store: demo.store.clone(),
+            faults: demo.faults.clone(),
+            release: Release::new(options.protocol),
+            signing_key_file: demo.signing_key_file(),
+            stopped: demo.stopped.clone(),
+            tasks: demo.tasks.clone(),
+        };
+        demo.tasks.spawn(stand_ins.listen(socket));
+        Ok(demo)
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it can be reached from this machine: one that listens everywhere listens on loopback too.
+    fn reachable(&self) -> SocketAddr {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.address.port())
+    }
+
+    /// Its line in `known_hosts`.
+    pub fn host_key_line(&self) -> String {
+        // The comment would be of no use to anyone.
+        let mut key = self.scratch.host_key.public_key().clone();
+        key.set_comment("");
+        let key = key.to_openssh().unwrap_or_default();
+        let (host, port) = (self.reachable().ip(), self.address.port());
+        if port == 22 {
+            format!("{host} {}", key.trim_end())
+        } else {
+            format!("[{host}]:{port} {}", key.trim_end())
+        }
+    }
+
+    /// The private key that is let in.
+    pub fn identity_file(&self) -> PathBuf {
+        self.scratch.identity_file()
+    }
+
+    /// A `known_hosts` with this server alone.
+    pub fn known_hosts_file(&self) -> PathBuf {
+        self.scratch.known_hosts_file()
+    }
+
+    /// The cache's secret signing key, on the server as on this machine.
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.scratch.signing_key_file()
+    }
+
+    /// The server's audit log, on the server as on this machine.
+    pub fn audit_file(&self) -> PathBuf {
+        self.scratch.audit_file()
+    }
+
+    /// What `logger` was given on the server.
+    pub fn journal_file(&self) -> PathBuf {
+        self.scratch.journal_file()
+    }
+
+    /// The scratch folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The cache's own public key.
+    pub fn public_key(&self) -> PublicKey {
+        self.store.signing_key().public()
+    }
+
+    /// What goes wrong.
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A configuration file with this server as `demo`. The known hosts file goes to `--known-hosts`.
+    pub fn config_text(&self) -> String {
+        let text = |value: &dyn std::fmt::Display| toml::Value::String(value.to_string());
+        let file = |path: PathBuf| toml::Value::String(path.to_string_lossy().into_owned());
+        let list = |value: toml::Value| toml::Value::Array(vec![value]);
+        let settings = [
+            ("host", text(&self.reachable().ip())),
+            ("user", text(&"root")),
+            ("port", toml::Value::Integer(self.address.port().into())),
+            ("identity_files", list(file(self.identity_file()))),
+            ("signing_key", file(self.signing_key_file())),
+            ("retired_keys", list(text(&self.store.retired_key()))),
+            ("upstream_keys", list(text(&self.store.upstream_key()))),
+            ("audit_log", file(self.audit_file())),
+            (
+                "requests_dir",
+                file(self.scratch.path("state").join("requests")),
+            ),
+            ("pins_dir", file(self.scratch.path("state").join("pins"))),
+        ];
+        let mut config = format!("[servers.{NAME}]\n");
+        for (name, value) in settings {
+            // Writing to a text does not fail.
+            let _ = writeln!(config, "{name} = {value}");
+        }
+        config
+    }
+
+    /// How to reach it, for `demo --listen`: what to run, and what to beware of.
+    pub fn instructions(&self) -> String {
+        let identity = self.identity_file();
+        let known = self.known_hosts_file();
+        let quoted = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
+        let mut text = format!(
+            "The demo cache listens on {address} with {paths} paths.\n\n  \
+             storekeeper --identity {identity} --known-hosts {known} ssh://root@{reachable}\n  \
+             ssh -i {identity} -o UserKnownHostsFile={known} -p {port} root@{host} COMMAND\n\n\
+             host key   {line}\n\
+             cache key  {key}\n",
+            address = self.address,
+            paths = self.store.len(),
+            identity = quoted(&identity),
+            known = quoted(&known),
+            reachable = self.reachable(),
+            host = self.reachable().ip(),
+            port = self.address.port(),
+            line = self.host_key_line(),
+            key = self.public_key(),
+        );
+        if !self.address.ip().is_loopback() {
+            text.push_str(
+                "\nwarning: this address can be reached from other machines (with copies of both files, and this \
+                 machine's name in the second). Whoever has the identity file can run commands here as you; stop the \
+                 demo when it is not needed.\n",
+            );
+        }
+        text
+    }
+
+    /// Ends it and waits until everything of it has ended.
+    pub async fn stop(self) {
+        self.stopped.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.stopped.cancel();
+    }
+}

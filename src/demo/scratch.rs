@@ -1,0 +1,242 @@
+//! The scratch folder: keys, and the little that the demo's server has for a file system.
+//!
+//! In: the program that answers for Nix's commands, the store. Out: a folder that only this user can enter, gone when the
+//! demo ends: `nix` (stand-ins for Nix's commands), `gone` (the same names, not found), `bin` (stand-ins for what would
+//! tell of this machine), `home`, `state`, and the keys, made on the spot.
+
+use super::DemoError;
+use super::store::Store;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use russh::keys::{PrivateKey, PublicKey};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// Every command of Nix. None may reach the store of this machine, so each has its stand-in.
+const NIX_COMMANDS: [&str; 12] = [
+    "nix",
+    "nix-build",
+    "nix-channel",
+    "nix-collect-garbage",
+    "nix-copy-closure",
+    "nix-daemon",
+    "nix-env",
+    "nix-hash",
+    "nix-instantiate",
+    "nix-prefetch-url",
+    "nix-shell",
+    "nix-store",
+];
+
+/// `sudo`: nobody is asked for a password, and nobody becomes anyone else.
+const SUDO: &str = r#"while [ $# -gt 0 ]; do
+  case $1 in
+    --) shift; break ;;
+    -u|-g) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || exit 0
+exec "$@"
+"#;
+
+/// `logger`, up to where it writes.
+const LOGGER: &str = r#"while [ $# -gt 0 ]; do
+  case $1 in
+    --) shift; break ;;
+    -t|-p|-S) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi >> "#;
+
+/// Who is logged in and where: what a server would say, and the same on every machine.
+const IDENTITY: [(&str, &str); 4] = [
+    (
+        "id",
+        r#"case "$*" in
+  -u|-g|-ru|-rg) echo 0 ;;
+  -un|-gn|-nu|-ng) echo root ;;
+  *) echo 'uid=0(root) gid=0(root) groups=0(root)' ;;
+esac
+"#,
+    ),
+    ("whoami", "echo root\n"),
+    ("hostname", "echo cache\n"),
+    (
+        "uname",
+        r#"case "$*" in
+  -n) echo cache ;;
+  -r) echo 6.1.0 ;;
+  -m) echo x86_64 ;;
+  -a) echo 'Linux cache 6.1.0 x86_64 GNU/Linux' ;;
+  *) echo Linux ;;
+esac
+"#,
+    ),
+];
+
+/// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
+const DF: &str = r"case $1 in
+  -*i*)
+    echo 'Filesystem       Inodes    IUsed    IFree IUse% Mounted on'
+    echo '/dev/vdb1      65273856 39817052 25456804   61% /nix' ;;
+  *)
+    echo 'Filesystem     1024-blocks      Used Available Capacity Mounted on'
+    echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
+esac
+";
+
+/// The folder and what is in it.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    folder: PathBuf,
+    pub(super) host_key: PrivateKey,
+    /// The key of a server that only pretends to be this one.
+    pub(super) other_host_key: PrivateKey,
+    pub(super) client_key: PublicKey,
+}
+
+impl Scratch {
+    /// Makes and fills the folder. Dropping the `TempDir` removes it, whoever still has the rest.
+    pub(super) fn new(program: &Path, store: &Store) -> Result<(TempDir, Self), DemoError> {
+        let folder = tempfile::Builder::new()
+            .prefix("storekeeper-demo-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(DemoError::Scratch)?;
+        let client = new_key("storekeeper-demo")?;
+        let scratch = Self {
+            host_key: new_key("storekeeper-demo-host")?,
+            other_host_key: new_key("storekeeper-demo-other-host")?,
+            client_key: client.public_key().clone(),
+            folder: folder.path().to_owned(),
+        };
+        scratch
+            .fill(program, &client, store)
+            .map_err(DemoError::Scratch)?;
+        Ok((folder, scratch))
+    }
+
+    fn fill(&self, program: &Path, client: &PrivateKey, store: &Store) -> std::io::Result<()> {
+        for name in ["nix", "gone", "bin", "home", "state", "state/db"] {
+            fs::create_dir(self.path(name))?;
+        }
+        let pem = client
+            .to_openssh(LineEnding::LF)
+            .map_err(std::io::Error::other)?;
+        write_private(&self.identity_file(), pem.as_bytes())?;
+        write_private(
+            &self.signing_key_file(),
+            store.signing_key().to_secret_text().as_bytes(),
+        )?;
+        // Of the size that a database of so many paths has; there is nothing in it, and it takes no room.
+        let size =
+            |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
+        size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
+        size("db.sqlite-wal", 4 << 20)?;
+        self.write_stand_ins(program)
+    }
+
+    fn write_stand_ins(&self, program: &Path) -> std::io::Result<()> {
+        let quote = |path: &Path| shell_words::quote(&path.to_string_lossy()).into_owned();
+        let (program, socket) = (quote(program), quote(&self.socket()));
+        for name in NIX_COMMANDS {
+            let script = format!("exec {program} demo-shim {socket} {name} \"$@\"\n");
+            self.stand_in("nix", name, &script)?;
+            let script = format!("echo 'sh: {name}: not found' >&2\nexit 127\n");
+            self.stand_in("gone", name, &script)?;
+        }
+        for (name, script) in IDENTITY {
+            self.stand_in("bin", name, script)?;
+        }
+        self.stand_in("bin", "df", DF)?;
+        self.stand_in("bin", "sudo", SUDO)?;
+        let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
+        self.stand_in("bin", "logger", &logger)
+    }
+
+    fn stand_in(&self, folder: &str, name: &str, script: &str) -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o700)
+            .open(self.path(folder).join(name))?;
+        write!(file, "#!/bin/sh\n{script}")
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Where the stand-ins reach the demo.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.path("s")
+    }
+
+    pub(super) fn identity_file(&self) -> PathBuf {
+        self.path("id_ed25519")
+    }
+
+    pub(super) fn signing_key_file(&self) -> PathBuf {
+        self.path("state").join("nix-cache-key.sec")
+    }
+
+    pub(super) fn known_hosts_file(&self) -> PathBuf {
+        self.path("known_hosts")
+    }
+
+    pub(super) fn audit_file(&self) -> PathBuf {
+        self.path("state").join("audit.jsonl")
+    }
+
+    pub(super) fn journal_file(&self) -> PathBuf {
+        self.path("state").join("journal")
+    }
+
+    /// The whole environment of a command.
+    pub(super) fn environment(&self, no_nix: bool) -> Vec<(&'static str, OsString)> {
+        let home = self.path("home").into_os_string();
+        let mut path = self.path("bin").into_os_string();
+        path.push(":");
+        // The stand-ins hide a real Nix further on; where there shall be none, these say so.
+        path.push(self.path(if no_nix { "gone" } else { "nix" }));
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+        let state = self.path("state").into_os_string();
+        vec![
+            ("PATH", path),
+            ("TMPDIR", home.clone()),
+            ("HOME", home),
+            ("USER", "root".into()),
+            ("LOGNAME", "root".into()),
+            ("SHELL", "/bin/sh".into()),
+            ("NIX_STATE_DIR", state.clone()),
+            ("NIX_CONF_DIR", state),
+        ]
+    }
+}
+
+/// A new key from the system's random source.
+fn new_key(comment: &str) -> Result<PrivateKey, DemoError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).map_err(|error| DemoError::SshKey(error.to_string()))?;
+    let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&seed));
+    PrivateKey::new(pair, comment).map_err(|error| DemoError::SshKey(error.to_string()))
+}
+
+fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?
+        .write_all(content)
+}

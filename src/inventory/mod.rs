@@ -1,0 +1,40 @@
+//! The store in memory, at a million paths.
+//!
+//! In: the listing of a store and the infos of its paths with their verdicts, as they stream in ([`Builder`]). Out:
+//! [`Inventory`] values, immutable and shared, published many times while loading; and the answers to questions about
+//! them: [`view`] (filter, search, sort), closures, referrers, chains, [`unsigned_groups`], [`coverage`].
+//!
+//! A path is named by its [`Row`]. Rows keep their numbers from one snapshot of a builder to the next, also across
+//! [`Builder::resume`]; rows are only ever added. Functions that take a row take one of this inventory or of an
+//! earlier one, and panic, like an index, for any other.
+//!
+//! What may be called where: accessors of [`Inventory`] cost the same at any size of the store and may be called while
+//! drawing. What walks a closure, or all rows, says so and belongs into a job.
+
+mod builder;
+mod closures;
+mod columns;
+mod graph;
+mod groups;
+mod names;
+mod order;
+mod query;
+mod search;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use builder::Builder;
+pub use columns::State;
+pub use groups::{Group, GroupKind, coverage, unsigned_groups};
+pub use query::Query;
+pub use search::{Sort, SortKey, View, view};
+pub use snapshot::{Counts, Inventory};
+
+/// The number of a path in an inventory.
+pub type Row = u32;
+
+/// Whether a base name is a derivation's.
+fn is_derivation(base: &str) -> bool {
+    base.strip_suffix(".drv").is_some()
+}

@@ -1,0 +1,340 @@
+//! What a user types to find paths.
+//!
+//! In: text. Out: a [`Query`], or a sentence that names the term that was not understood and the nearest known one.
+
+use crate::domain::nix32;
+use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
+use crate::domain::text::visible;
+use crate::domain::{Age, Bytes, TrustClass};
+
+/// The fewest digits that are also looked for as the beginning of a hash part.
+const SHORTEST_HASH: usize = 4;
+
+/// What to look for: words and terms, separated by blanks; a path must match all of them.
+///
+/// Words:
+/// - `ledg 4`: each word is matched fuzzily with the name (its letters in order, case ignored); the better the match,
+///   the higher up. Four or more base-32 digits also match the beginning of a hash part, and then come first.
+/// - `/nix/store/5wd5y`, a hash part, or a base name match by prefix; what lies below a store path is cut off.
+/// - `'word` matches names that contain it exactly (case ignored), also if the word is a term.
+///
+/// Terms:
+/// - `unsigned`, `unknown-key`, `bad`, `ours`, `retired`, `upstream`, `content-addressed`, also as `trust:bad` or
+///   `:bad`, several as `trust:ours,upstream`; `refused` is the three that clients refuse, `accepted` the others.
+///   Several such terms add up.
+/// - `older:30d`, `newer:2h`: the time since the registration. `size:>1G`, `size:<=1M`: the NAR size.
+/// - `key:NAME`: has a valid signature under that key name.
+/// - `drv` or `drv:yes` shows derivations too, `drv:only` nothing else, `drv:no` never.
+/// - `!` before a word or term inverts it; an inverted word must not be contained in the name.
+///
+/// A path of which a value is not known matches no term about it, inverted or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Query {
+    pub(super) words: Vec<Word>,
+    pub(super) tests: Vec<Test>,
+    classes: u8,
+    not_classes: u8,
+    pub(super) derivations: Derivations,
+}
+
+/// A word to be matched with the name or base name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Fuzzily, and if so said also as the beginning of the hash part.
+    Fuzzy { text: String, hash: bool },
+    /// As part of the name; in lower case.
+    Contains { text: String, wanted: bool },
+    /// As the beginning of the base name.
+    Prefix { base: String, wanted: bool },
+}
+
+/// A condition on a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Test {
+    /// Seconds since the registration.
+    Age(Bound),
+    /// NAR bytes.
+    Size(Bound),
+    /// A valid signature under this name, or none.
+    Key { name: String, wanted: bool },
+}
+
+/// A comparison with a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Less(u64),
+    AtMost(u64),
+    More(u64),
+    AtLeast(u64),
+}
+
+impl Bound {
+    pub(super) fn holds(self, value: u64) -> bool {
+        match self {
+            Self::Less(bound) => value < bound,
+            Self::AtMost(bound) => value <= bound,
+            Self::More(bound) => value > bound,
+            Self::AtLeast(bound) => value >= bound,
+        }
+    }
+
+    pub(super) fn wanted(self, wanted: bool) -> Self {
+        if wanted {
+            return self;
+        }
+        match self {
+            Self::Less(bound) => Self::AtLeast(bound),
+            Self::AtMost(bound) => Self::More(bound),
+            Self::More(bound) => Self::AtMost(bound),
+            Self::AtLeast(bound) => Self::Less(bound),
+        }
+    }
+}
+
+/// What the query says of derivations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Derivations {
+    /// Nothing: as the list has it.
+    #[default]
+    Unsaid,
+    Shown,
+    Only,
+    Hidden,
+}
+
+impl Query {
+    /// Reads what was typed. The error is one sentence for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut query = Self::default();
+        for typed in text.split_whitespace() {
+            let (word, wanted) = match typed.strip_prefix('!') {
+                Some(word) => (word, false),
+                None => (typed, true),
+            };
+            // A lone `!` or `'` is the beginning of something that is still being typed.
+            if !word.is_empty() && word != "'" {
+                query.term(typed, word, wanted)?;
+            }
+        }
+        Ok(query)
+    }
+
+    /// Whether it lets everything through.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it has words that rank what matches.
+    pub fn ranks(&self) -> bool {
+        self.words
+            .iter()
+            .any(|word| matches!(word, Word::Fuzzy { .. }))
+    }
+
+    /// Whether a path of this class is wanted.
+    pub(super) fn wants(&self, class: Option<TrustClass>) -> bool {
+        match class {
+            _ if self.classes | self.not_classes == 0 => true,
+            None => false,
+            Some(class) => {
+                let bit = 1 << class as u8;
+                (self.classes == 0 || self.classes & bit != 0) && self.not_classes & bit == 0
+            }
+        }
+    }
+
+    fn term(&mut self, typed: &str, word: &str, wanted: bool) -> Result<(), String> {
+        if let Some((name, value)) = word.split_once(':') {
+            return match name {
+                "" | "trust" => self.trust(typed, value, wanted),
+                "older" => {
+                    let age: Age = argument(typed, value)?;
+                    self.tests
+                        .push(Test::Age(Bound::AtLeast(age.0).wanted(wanted)));
+                    Ok(())
+                }
+                "newer" => {
+                    let age: Age = argument(typed, value)?;
+                    self.tests
+                        .push(Test::Age(Bound::Less(age.0).wanted(wanted)));
+                    Ok(())
+                }
+                "size" => {
+                    let bound = size(typed, value)?.wanted(wanted);
+                    self.tests.push(Test::Size(bound));
+                    Ok(())
+                }
+                "key" if value.is_empty() => Err(format!(
+                    "{} names no key; write the name of a key after it, such as key:cache.example.org-1",
+                    visible(typed)
+                )),
+                "key" => {
+                    let name = value.to_owned();
+                    self.tests.push(Test::Key { name, wanted });
+                    Ok(())
+                }
+                "drv" => self.derivations(typed, value, wanted),
+                _ => Err(unknown(
+                    typed,
+                    name,
+                    &["trust:", "older:", "newer:", "size:", "key:", "drv:"],
+                )),
+            };
+        }
+        if classes(word).is_some() {
+            return self.trust(typed, word, wanted);
+        }
+        if word == "drv" {
+            return self.derivations(typed, "yes", wanted);
+        }
+        self.words.push(name_word(word, wanted));
+        Ok(())
+    }
+
+    fn trust(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), String> {
+        for word in value.split(',') {
+            let Some(bits) = classes(word) else {
+                return Err(unknown(typed, word, &CLASS_WORDS));
+            };
+            if wanted {
+                self.classes |= bits;
+            } else {
+                self.not_classes |= bits;
+            }
+        }
+        Ok(())
+    }
+
+    fn derivations(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), String> {
+        self.derivations = match (value, wanted) {
+            ("yes", true) | ("no", false) => Derivations::Shown,
+            ("no", true) | ("yes" | "only", false) => Derivations::Hidden,
+            ("only", true) => Derivations::Only,
+            _ => return Err(unknown(typed, value, &["yes", "no", "only"])),
+        };
+        Ok(())
+    }
+}
+
+/// All words that stand for trust classes.
+const CLASS_WORDS: [&str; 9] = [
+    "unsigned",
+    "refused",
+    "accepted",
+    "bad",
+    "unknown-key",
+    "ours",
+    "retired",
+    "upstream",
+    "content-addressed",
+];
+
+/// The classes that a word stands for, one bit each.
+fn classes(word: &str) -> Option<u8> {
+    let bits = |wanted: fn(TrustClass) -> bool| {
+        let classes = TrustClass::ALL.into_iter().filter(|class| wanted(*class));
+        classes.fold(0, |bits, class| bits | 1 << class as u8)
+    };
+    match word {
+        "refused" => Some(bits(TrustClass::refused)),
+        "accepted" => Some(bits(|class| !class.refused())),
+        _ => TrustClass::from_word(word).map(|class| 1 << class as u8),
+    }
+}
+
+fn name_word(word: &str, wanted: bool) -> Word {
+    let base = word
+        .strip_prefix(STORE_DIR)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .map(|rest| rest.split('/').next().unwrap_or_default());
+    // `/nix/sto` is on its way to be a path.
+    let beginning = || {
+        let store = STORE_DIR.strip_prefix(word.trim_end_matches('/'));
+        store.is_some_and(|_| word.starts_with('/')).then_some("")
+    };
+    let starts_with_hash = word
+        .as_bytes()
+        .get(..HASH_CHARS)
+        .is_some_and(|digits| digits.iter().all(|byte| nix32::digit(*byte).is_some()))
+        && matches!(word.as_bytes().get(HASH_CHARS), None | Some(b'-'));
+    let base = base
+        .or_else(beginning)
+        .or_else(|| starts_with_hash.then_some(word));
+    if let Some(base) = base {
+        return Word::Prefix {
+            base: base.to_owned(),
+            wanted,
+        };
+    }
+    let exact = word.strip_prefix('\'');
+    if exact.is_some() || !wanted {
+        return Word::Contains {
+            text: exact.unwrap_or(word).to_ascii_lowercase(),
+            wanted,
+        };
+    }
+    let hash = (SHORTEST_HASH..HASH_CHARS).contains(&word.len())
+        && word.bytes().all(|byte| nix32::digit(byte).is_some());
+    Word::Fuzzy {
+        text: word.to_owned(),
+        hash,
+    }
+}
+
+fn argument<T: std::str::FromStr<Err = String>>(typed: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(
+        |_: String| match typed.trim_start_matches('!').split_once(':') {
+            Some(("size", _)) => format!(
+                "{} has no size; write a comparison and a size, such as size:>1G or size:<=500M",
+                visible(typed)
+            ),
+            _ => format!(
+                "{} has no age; write a number and one of s m h d w y, such as older:30d",
+                visible(typed)
+            ),
+        },
+    )
+}
+
+fn size(typed: &str, value: &str) -> Result<Bound, String> {
+    let digits = value.trim_start_matches(['<', '>', '=']);
+    let Bytes(bytes) = argument(typed, digits)?;
+    match &value[..value.len() - digits.len()] {
+        ">" => Ok(Bound::More(bytes)),
+        ">=" => Ok(Bound::AtLeast(bytes)),
+        "<" => Ok(Bound::Less(bytes)),
+        "<=" => Ok(Bound::AtMost(bytes)),
+        _ => Err(format!(
+            "{} compares with nothing; write size:>{digits} or size:<{digits}",
+            visible(typed)
+        )),
+    }
+}
+
+/// The sentence for a term that is none.
+fn unknown(typed: &str, word: &str, known: &[&str]) -> String {
+    let near = known
+        .iter()
+        .min_by_key(|candidate| distance(word, candidate.trim_end_matches(':')));
+    format!(
+        "{} is no filter; did you mean {}? Known here: {}",
+        visible(typed),
+        near.copied().unwrap_or_default(),
+        known.join(" ")
+    )
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.chars().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,260 @@
+//! The inventory: one state of the store, immutable.
+//!
+//! In: what a [`super::Builder`] has gathered. Out: the values of each row, and sums over all. Every accessor here costs
+//! the same at any size of the store, but for the walks that say so.
+
+use super::Row;
+use super::builder::KeyNames;
+use super::closures::Closures;
+use super::columns::{Columns, State};
+use super::graph::{self, Graph};
+use super::names::{NO_ROW, Names};
+use super::order::NameOrder;
+use crate::domain::store_path::HASH_CHARS;
+use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When, nix32};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// One state of the store. Cloning copies pointers only; share it as `Arc<Inventory>` all the same.
+#[derive(Clone)]
+pub struct Inventory {
+    pub(super) names: Names,
+    pub(super) columns: Columns,
+    pub(super) keys: Arc<KeyNames>,
+    pub(super) graph: Arc<Graph>,
+    pub(super) order: Arc<NameOrder>,
+}
+
+/// Sums over the paths of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Paths that are listed and not gone.
+    pub paths: usize,
+    /// How many of them are derivations.
+    pub derivations: usize,
+    /// NAR bytes of those that have been read.
+    pub bytes: u64,
+    /// Paths and NAR bytes by class, in the order of [`TrustClass::ALL`], of those that have been read.
+    pub by_trust: [(TrustClass, usize, u64); 7],
+    /// Paths that a client would refuse, of those that have been read.
+    pub refused: usize,
+    /// Paths that have not been read yet.
+    pub unread: usize,
+    /// Paths that the server answered for with an error.
+    pub unreadable: usize,
+}
+
+impl Default for Inventory {
+    /// The empty store.
+    fn default() -> Self {
+        super::Builder::new(Vec::new()).finish()
+    }
+}
+
+impl Inventory {
+    /// Number of rows: all listed paths, those gone since, and paths that are only referred to.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many listed paths have had their answer; with `counts().unread` still to come.
+    pub fn loaded(&self) -> usize {
+        self.columns.tally.answered()
+    }
+
+    /// The row of a path. It may be gone or never listed: see [`Inventory::state`].
+    pub fn find(&self, path: &StorePath) -> Option<Row> {
+        self.names.find(path.base_name())
+    }
+
+    /// The row of a digest.
+    pub fn by_digest(&self, digest: &[u8; 20]) -> Option<Row> {
+        self.names.find_hash_part(&nix32::encode(digest))
+    }
+
+    /// The path of a row.
+    pub fn path(&self, row: Row) -> StorePath {
+        StorePath::from_known_base_name(self.base_name(row))
+    }
+
+    /// `<hash>-<name>` of a row.
+    pub fn base_name(&self, row: Row) -> &str {
+        self.names.base(row)
+    }
+
+    /// The 32 digits of a row.
+    pub fn hash_part(&self, row: Row) -> &str {
+        &self.base_name(row)[..HASH_CHARS]
+    }
+
+    /// The name of a row, such as `hello-2.12`.
+    pub fn name(&self, row: Row) -> &str {
+        self.names.name(row)
+    }
+
+    /// How much is known of a row.
+    pub fn state(&self, row: Row) -> State {
+        let (chunk, at) = self.columns.at(row);
+        chunk.state[at]
+    }
+
+    /// NAR size in bytes; `None` where the row has not been read. 0 means that the store does not know it.
+    pub fn nar_size(&self, row: Row) -> Option<u64> {
+        let (chunk, at) = self.columns.at(row);
+        (chunk.state[at] == State::Valid).then(|| chunk.nar_size[at])
+    }
+
+    /// When the path became valid in this store, which for a cache is the upload.
+    pub fn registered(&self, row: Row) -> Option<When> {
+        let (chunk, at) = self.columns.at(row);
+        (chunk.state[at] == State::Valid).then(|| When::from_unix(i64::from(chunk.registered[at])))
+    }
+
+    /// When the path was last used, where something told.
+    pub fn last_used(&self, row: Row) -> Option<When> {
+        let (chunk, at) = self.columns.at(row);
+        let seconds = chunk.used[at];
+        (seconds != 0).then(|| When::from_unix(i64::from(seconds)))
+    }
+
+    /// What a client makes of the path; `None` where the row has not been read.
+    pub fn trust(&self, row: Row) -> Option<TrustClass> {
+        let (chunk, at) = self.columns.at(row);
+        chunk.trust[at]
+    }
+
+    /// The signatures in the order of the store: the name that each gives (any text), and what it is worth.
+    pub fn signatures(&self, row: Row) -> impl Iterator<Item = (&str, Verdict)> {
+        let (chunk, at) = self.columns.at(row);
+        let signatures = chunk.signatures.get(at).iter();
+        signatures.map(|signed| (self.keys.get(signed.key), signed.verdict))
+    }
+
+    /// The derivation that the path was built by, which need not be here.
+    pub fn deriver(&self, row: Row) -> Option<StorePath> {
+        let (chunk, at) = self.columns.at(row);
+        match chunk.deriver[at] {
+            NO_ROW => text(chunk.deriver_name.get(at)).map(StorePath::from_known_base_name),
+            deriver => Some(self.path(deriver)),
+        }
+    }
+
+    /// Whether this very store has built the path.
+    pub fn ultimate(&self, row: Row) -> bool {
+        let (chunk, at) = self.columns.at(row);
+        chunk.ultimate[at]
+    }
+
+    /// SHA-256 of the path's NAR; `None` where the row has not been read.
+    pub fn nar_hash(&self, row: Row) -> Option<NarHash> {
+        let (chunk, at) = self.columns.at(row);
+        (chunk.state[at] == State::Valid).then(|| NarHash(chunk.nar_hash[at]))
+    }
+
+    /// The content address as stored.
+    pub fn content_address(&self, row: Row) -> Option<&str> {
+        let (chunk, at) = self.columns.at(row);
+        text(chunk.note.get(at)).filter(|_| chunk.state[at] == State::Valid)
+    }
+
+    /// Why nothing is known of a row, if something is wrong with it. May hold the server's words: to be made visible.
+    pub fn problem(&self, row: Row) -> Option<&str> {
+        let (chunk, at) = self.columns.at(row);
+        match chunk.state[at] {
+            State::Unread | State::Valid => None,
+            State::Unreadable => {
+                Some(text(chunk.note.get(at)).unwrap_or("the server gave no reason"))
+            }
+            State::Gone => Some("no longer valid in this store"),
+            State::Unlisted => Some("not valid in this store; other paths refer to it"),
+        }
+    }
+
+    /// Whether the row is a derivation.
+    pub fn is_derivation(&self, row: Row) -> bool {
+        super::is_derivation(self.base_name(row))
+    }
+
+    /// What the path refers to, itself included where it does, in the order of its paths.
+    pub fn references(&self, row: Row) -> &[Row] {
+        let (chunk, at) = self.columns.at(row);
+        chunk.references.get(at)
+    }
+
+    /// What refers to the path, itself included where it does, by row.
+    pub fn referrers(&self, row: Row) -> &[Row] {
+        self.graph.referrers(row)
+    }
+
+    /// Sums over the store.
+    pub fn counts(&self) -> Counts {
+        self.columns.tally.counts()
+    }
+
+    /// The path and all that it needs, the path first, then nearest first. A walk of the closure, for a job.
+    pub fn closure(&self, row: Row) -> Vec<Row> {
+        graph::closure(&self.columns, self.len(), row)
+    }
+
+    /// Number of paths and NAR bytes of the closure. A walk of the closure, for a job, unless all are known already.
+    pub fn closure_size(&self, row: Row) -> (usize, u64) {
+        self.closure_size_known(row).unwrap_or_else(|| {
+            let rows = self.closure(row);
+            let bytes = rows.iter().map(|row| self.nar_size(*row).unwrap_or(0));
+            (rows.len(), bytes.fold(0, u64::saturating_add))
+        })
+    }
+
+    /// The same, if [`Inventory::measure_closures`] has been here (or a sort by closure size): for drawing.
+    pub fn closure_size_known(&self, row: Row) -> Option<(usize, u64)> {
+        self.graph.closures.get().map(|closures| closures.get(row))
+    }
+
+    /// Measures the closures of all rows and keeps the result, also for later snapshots until references change. A job
+    /// of seconds on a large store. False when cancelled.
+    pub fn measure_closures(&self, cancel: &AtomicBool) -> bool {
+        self.closures(cancel).is_some()
+    }
+
+    /// The closures of all rows, measured on first use.
+    pub(super) fn closures(&self, cancel: &AtomicBool) -> Option<&Closures> {
+        if let Some(closures) = self.graph.closures.get() {
+            return Some(closures);
+        }
+        let closures = Closures::measure(&self.columns, self.len(), cancel)?;
+        Some(self.graph.closures.get_or_init(|| closures))
+    }
+
+    /// The shortest chain of references from one path to another, both included; `None` if there is none. A walk of
+    /// the closure, for a job.
+    pub fn why_depends(&self, from: Row, to: Row) -> Option<Vec<Row>> {
+        graph::why_depends(&self.columns, from, to)
+    }
+
+    /// The same rows, each once, so that a path comes after all that it needs. A walk of their closure, for a job.
+    pub fn order_references_first(&self, rows: &[Row]) -> Vec<Row> {
+        graph::order_references_first(&self.columns, self.len(), rows)
+    }
+}
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inventory")
+            .field("rows", &self.len())
+            .field("loaded", &self.loaded())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A list of bytes that was text, if it is not empty.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.is_empty())
+}

@@ -1,0 +1,117 @@
+//! The audit log's file on the server.
+//!
+//! In: a record without its opening brace. Out: the line as it lies there, with the hash of the line before it, which is
+//! computed there under the lock: two administrators at once make one chain.
+
+use super::error::ServerError;
+use super::script::{self, why};
+use super::{Inner, Server};
+use crate::change::token::Token;
+use crate::link::{Command, Limits};
+use std::time::Duration;
+
+/// Room and time to append one record; the lock alone may take 30 s.
+const APPEND: Limits = Limits {
+    output: 16 << 20,
+    time: Duration::from_secs(90),
+};
+
+/// Room and time to read the whole log: 64 MiB are more than a hundred thousand records.
+const READ: Limits = Limits {
+    output: 64 << 20,
+    time: Duration::from_secs(300),
+};
+
+/// The longest record, in bytes.
+const MAX_RECORD: usize = 8 << 20;
+
+impl Server {
+    /// Whether a record could be appended now: makes the log's folder and file, takes the lock, leaves the log as it is.
+    pub async fn probe_audit(&self, _: &Token) -> Result<(), ServerError> {
+        probe(&self.inner).await
+    }
+
+    /// Appends a record, given as the text of a JSON object on one line without its opening brace. Gives back the line
+    /// as it was written, without its newline.
+    pub async fn append_audit(&self, _: &Token, rest: &str) -> Result<String, ServerError> {
+        append(&self.inner, rest).await
+    }
+
+    /// The whole log as it lies on the server; empty where there is none yet.
+    pub async fn read_audit(&self) -> Result<Vec<u8>, ServerError> {
+        let Inner {
+            spec, link, start, ..
+        } = &*self.inner;
+        let command = Command::script(script::AUDIT_READ)
+            .arg(&spec.audit_log)
+            .sudo(start.sudo);
+        let output = link.run(&command, b"", READ).await?;
+        if !output.exit.success() {
+            return Err(ServerError::Script {
+                place: start.place.clone(),
+                what: "read the audit log",
+                why: why(&output),
+                next: "check audit_log for this server, and that this login may read it",
+            });
+        }
+        Ok(output.stdout)
+    }
+}
+
+/// The log's path. A relative one would be somewhere else for each login.
+fn file(inner: &Inner) -> Result<&str, ServerError> {
+    let file = inner.spec.audit_log.as_str();
+    if file.starts_with('/') {
+        Ok(file)
+    } else {
+        let why = format!("{file:?} is not an absolute path");
+        Err(not_appended(inner, why))
+    }
+}
+
+fn not_appended(inner: &Inner, why: String) -> ServerError {
+    ServerError::Script {
+        place: inner.start.place.clone(),
+        what: "append to the audit log",
+        why,
+        next: "check that its folder can be written and that flock is there, or set audit_log for this server",
+    }
+}
+
+/// What [`Server::probe_audit`] does.
+pub(super) async fn probe(inner: &Inner) -> Result<(), ServerError> {
+    let command = Command::script(script::AUDIT_PROBE)
+        .arg(file(inner)?)
+        .sudo(inner.start.sudo);
+    let output = inner.link.run(&command, b"", APPEND).await?;
+    if output.exit.success() {
+        Ok(())
+    } else {
+        Err(not_appended(inner, why(&output)))
+    }
+}
+
+/// What [`Server::append_audit`] does.
+pub(super) async fn append(inner: &Inner, rest: &str) -> Result<String, ServerError> {
+    let Inner { link, start, .. } = inner;
+    let failed = |why| not_appended(inner, why);
+    if rest.contains(['\n', '\0']) || !rest.ends_with('}') || rest.len() > MAX_RECORD {
+        return Err(failed(
+            "the record is not a JSON object on one line".to_owned(),
+        ));
+    }
+    let command = Command::script(script::AUDIT_APPEND)
+        .arg(file(inner)?)
+        .sudo(start.sudo);
+    let output = link.run(&command, rest.as_bytes(), APPEND).await?;
+    if !output.exit.success() {
+        return Err(failed(why(&output)));
+    }
+    let line = String::from_utf8_lossy(&output.stdout);
+    // A login shell may have said something first.
+    let line = line.lines().next_back().unwrap_or_default();
+    if !line.starts_with("{\"prev\":\"") || !line.ends_with(rest) {
+        return Err(failed("the line that was written is not there".to_owned()));
+    }
+    Ok(line.to_owned())
+}

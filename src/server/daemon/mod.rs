@@ -1,0 +1,324 @@
+//! One conversation with `nix-daemon --stdio`.
+//!
+//! In: a link, or any two streams. Out: typed answers. The rules that keep it going: only well-formed paths and
+//! signatures are sent; reading never waits for writing; the sending side stays open until all is answered, and giving
+//! up means dropping both directions (a half-closed daemon forgets its replies); silence is limited by us.
+
+mod patience;
+mod pipeline;
+mod queue;
+
+pub(super) use pipeline::{Batch, Broken};
+pub(super) use queue::{Asker, Queue};
+
+use super::error::{ServerError, last_words};
+use super::script;
+use crate::domain::{Signature, StorePath, text};
+use crate::link::{BoxedReader, BoxedWriter, Command, Exit, Hold, Link, Process};
+use crate::wire::{
+    Encoder, Hello, Message, Options, Reader, RemoteError, Request, WireError, client_handshake,
+};
+use patience::Patience;
+use std::io;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+/// How long a daemon may say nothing.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long one change may take; a daemon that waits for its database reports so every 10 s and never gives up.
+const CHANGE: Duration = Duration::from_secs(120);
+
+/// Messages before one reply. A collection of a large store has one for each path.
+const MAX_MESSAGES: usize = 4_000_000;
+
+/// Log lines that are kept of a conversation.
+const MAX_NOTES: usize = 50;
+
+/// How to start a daemon.
+#[derive(Debug, Clone)]
+pub(super) struct Start {
+    /// Program and arguments.
+    pub(super) command: Vec<String>,
+    /// Through `sudo -n`.
+    pub(super) sudo: bool,
+    /// Where, for messages.
+    pub(super) place: String,
+}
+
+/// What comes from the daemon.
+struct Incoming {
+    reader: Reader<Patience<BoxedReader>>,
+    /// The answer to `SetOptions` was not read yet.
+    owes_options: bool,
+    notes: Vec<String>,
+}
+
+/// A daemon that has shaken hands.
+pub(super) struct Daemon {
+    incoming: Incoming,
+    writer: BoxedWriter,
+    process: Option<(Link, Hold)>,
+    place: String,
+    hello: Hello,
+}
+
+/// A request that was answered with an error; the conversation goes on.
+type Soft<T> = Result<T, RemoteError>;
+
+impl Incoming {
+    /// Reads up to the end of the messages: the reply follows, or there was an error.
+    async fn answer(&mut self) -> Result<Soft<()>, WireError> {
+        if self.owes_options {
+            self.owes_options = false;
+            // An option that is refused changes nothing of what is asked here.
+            let _ = self.messages().await?;
+        }
+        self.messages().await
+    }
+
+    async fn messages(&mut self) -> Result<Soft<()>, WireError> {
+        for _ in 0..MAX_MESSAGES {
+            match Message::read(&mut self.reader).await? {
+                Message::Last => return Ok(Ok(())),
+                Message::Error(error) => return Ok(Err(error)),
+                Message::Log(log) if self.notes.len() < MAX_NOTES => {
+                    let line: String = text::plain(&log).chars().take(300).collect();
+                    if !line.is_empty() {
+                        self.notes.push(line);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(WireError::TooLarge {
+            what: "a number of messages",
+            got: MAX_MESSAGES as u64 + 1,
+            cap: MAX_MESSAGES as u64,
+        })
+    }
+}
+
+impl Daemon {
+    /// Starts a daemon over a link and shakes hands.
+    pub(super) async fn open(link: &Link, start: &Start) -> Result<Self, ServerError> {
+        let command = Command::script(script::DAEMON)
+            .args(start.command.iter().cloned())
+            .sudo(start.sudo);
+        let Process {
+            stdin,
+            stdout,
+            hold,
+        } = link.start(&command).await?;
+        let stdin = stdin.unwrap_or_else(|| Box::new(tokio::io::sink()));
+        match Self::over(stdout, stdin, &start.place, SILENCE).await {
+            Ok(mut daemon) => {
+                daemon.process = Some((link.clone(), hold));
+                Ok(daemon)
+            }
+            Err(error) => Err(no_daemon(&error, link, &hold, start).await),
+        }
+    }
+
+    /// Shakes hands over any two streams, and sets the options of this conversation.
+    pub(super) async fn over(
+        reader: BoxedReader,
+        mut writer: BoxedWriter,
+        place: &str,
+        silence: Duration,
+    ) -> Result<Self, WireError> {
+        let mut reader = Reader::new(Patience::new(reader, silence));
+        let hello = client_handshake(&mut reader, &mut writer).await?;
+        let mut out = Encoder::new();
+        Request::SetOptions(Options::default()).encode(&mut out);
+        // A daemon that has gone is noticed when it is asked.
+        let _ = writer.write_all(out.bytes()).await;
+        let _ = writer.flush().await;
+        Ok(Self {
+            incoming: Incoming {
+                reader,
+                owes_options: true,
+                notes: Vec::new(),
+            },
+            writer,
+            process: None,
+            place: place.to_owned(),
+            hello,
+        })
+    }
+
+    /// What it said in the handshake.
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// The log lines so far, fit to be shown.
+    pub(super) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.incoming.notes)
+    }
+
+    /// Every valid path.
+    pub(super) async fn all_valid_paths(&mut self) -> Result<Vec<StorePath>, ServerError> {
+        let listed = match self.ask(&Request::QueryAllValidPaths).await {
+            Ok(Ok(())) => self.incoming.reader.paths().await,
+            Ok(Err(error)) => {
+                return Err(ServerError::nix(
+                    &self.place,
+                    "list its store",
+                    &error,
+                    "run `nix-store --verify` there",
+                ));
+            }
+            Err(error) => Err(error),
+        };
+        match listed {
+            Ok(paths) => Ok(paths),
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    /// Those of these paths that are valid.
+    pub(super) async fn valid_paths(
+        &mut self,
+        paths: Vec<StorePath>,
+    ) -> Result<Soft<Vec<StorePath>>, WireError> {
+        let request = Request::QueryValidPaths {
+            paths,
+            substitute: false,
+        };
+        match self.ask(&request).await? {
+            Ok(()) => Ok(Ok(self.incoming.reader.paths().await?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Adds signatures to paths that this conversation has just seen as valid (else the daemon crashes). Few enough
+    /// that all requests fit the window. `answers` gets each answer as it comes, in order.
+    pub(super) async fn add_signatures(
+        &mut self,
+        items: &[(&StorePath, &Signature)],
+        answers: &mut Vec<Soft<()>>,
+    ) -> Result<(), WireError> {
+        let mut out = Encoder::new();
+        for (path, signature) in items {
+            Request::AddSignatures {
+                path: (*path).clone(),
+                signatures: vec![signature.to_string()],
+            }
+            .encode(&mut out);
+        }
+        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+        let write = async {
+            writer.write_all(out.bytes()).await?;
+            writer.flush().await
+        };
+        let read = async {
+            for _ in items {
+                let answer = timeout(CHANGE, async {
+                    let answer = incoming.answer().await?;
+                    if answer.is_ok() {
+                        incoming.reader.integer().await?;
+                    }
+                    Ok::<_, WireError>(answer)
+                });
+                answers.push(answer.await.map_err(|_| too_long())??);
+            }
+            Ok::<(), WireError>(())
+        };
+        // What was answered counts even where the rest could not be sent.
+        let (written, read) = tokio::join!(write, read);
+        read?;
+        Ok(written?)
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<Soft<()>, WireError> {
+        let mut out = Encoder::new();
+        request.encode(&mut out);
+        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+        let write = async {
+            writer.write_all(out.bytes()).await?;
+            writer.flush().await
+        };
+        // A daemon that has gone may have said why: what can be read is read, whatever became of writing.
+        let (_, answer) = tokio::join!(write, incoming.answer());
+        answer
+    }
+
+    /// Gives a broken conversation up and finds out what happened.
+    pub(super) async fn fail(&mut self, error: WireError) -> ServerError {
+        let mut why = error.to_string();
+        if let Some((link, hold)) = self.process.take() {
+            let exit = exit_of(&hold).await;
+            if let Some(lost) = lost(&link, exit.as_ref()).await {
+                return lost;
+            }
+            let words = last_words(&hold.stderr_tail());
+            if let Some(words) = words {
+                why = format!("{why} ({words})");
+            }
+        }
+        ServerError::Daemon {
+            place: self.place.clone(),
+            why,
+        }
+    }
+}
+
+fn too_long() -> WireError {
+    WireError::Io(io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!(
+            "the store's database was locked for more than {} s",
+            CHANGE.as_secs()
+        ),
+    ))
+}
+
+/// Whether the other end has gone, as opposed to being silent or talking nonsense.
+pub(super) fn has_gone(error: &WireError) -> bool {
+    match error {
+        WireError::Closed => true,
+        WireError::Io(error) => error.kind() != io::ErrorKind::TimedOut,
+        _ => false,
+    }
+}
+
+/// Why there was no handshake.
+async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -> ServerError {
+    let exit = exit_of(hold).await;
+    if let Some(lost) = lost(link, exit.as_ref()).await {
+        return lost;
+    }
+    // What a shell says of a command that it does not find, or may not run.
+    if let Some(Exit::Code(126 | 127)) = exit {
+        return ServerError::NoNix {
+            place: start.place.clone(),
+            command: start.command.first().cloned().unwrap_or_default(),
+        };
+    }
+    let why = match (error, last_words(&hold.stderr_tail())) {
+        (WireError::Closed, Some(words)) => words,
+        (error, Some(words)) => format!("{error} ({words})"),
+        (error, None) => error.to_string(),
+    };
+    ServerError::Handshake {
+        place: start.place.clone(),
+        why,
+        command: start.command.join(" "),
+    }
+}
+
+/// How a process has ended, if it ends within a moment. Then its last words have arrived too.
+async fn exit_of(hold: &Hold) -> Option<Exit> {
+    timeout(Duration::from_secs(1), hold.exit()).await.ok()
+}
+
+/// The link's own error, if the process ended because of it.
+async fn lost(link: &Link, exit: Option<&Exit>) -> Option<ServerError> {
+    if exit != Some(&Exit::Lost) {
+        return None;
+    }
+    let lost = timeout(Duration::from_secs(1), link.lost()).await.ok()?;
+    Some(lost.into())
+}

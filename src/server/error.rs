@@ -1,0 +1,184 @@
+//! Why a server could not answer or be changed.
+//!
+//! In: the link's errors, the daemon's, and what scripts there say. Out: one sentence with the next step, and its kind.
+
+use crate::domain::text;
+use crate::link::{self, LinkError};
+use crate::wire::RemoteError;
+use thiserror::Error;
+
+/// What an error is about; decides exit codes and the word in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The machine cannot be reached.
+    Connect,
+    /// It does not let us in.
+    Auth,
+    /// It is not the machine that it should be.
+    HostKey,
+    /// What was asked for makes no sense.
+    Usage,
+    /// The server cannot or will not.
+    Server,
+    /// Stopped by the user.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// The stable word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Auth => "auth",
+            Self::HostKey => "host-key",
+            Self::Usage => "usage",
+            Self::Server => "server",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// An error of this room.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The way there.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The login runs something else than what was asked for.
+    #[error(
+        "{place} does not run commands for this login ({why}); log in as root or as a user with a shell, not as the cache's own user"
+    )]
+    NoShell {
+        /// Where.
+        place: String,
+        /// What came instead.
+        why: String,
+    },
+    /// `sudo = "always"` and it asks for a password.
+    #[error(
+        "sudo asks for a password on {place}; allow `sudo -n` there for this user, log in as root, or set sudo = \"never\""
+    )]
+    Sudo {
+        /// Where.
+        place: String,
+    },
+    /// There is no daemon command.
+    #[error(
+        "{command} is not on {place} or cannot be run, on PATH or in Nix's usual profiles; install Nix there, or set daemon_command for this server"
+    )]
+    NoNix {
+        /// Where.
+        place: String,
+        /// What was looked for.
+        command: String,
+    },
+    /// Something answered, and not as a daemon does.
+    #[error(
+        "no Nix daemon answers on {place}: {why}; run `{command} < /dev/null` there and see what it says"
+    )]
+    Handshake {
+        /// Where.
+        place: String,
+        /// What came.
+        why: String,
+        /// The command that was run.
+        command: String,
+    },
+    /// The conversation with the daemon ended early.
+    #[error(
+        "the Nix daemon on {place} broke off: {why}; try again, and look at its log there if it happens again"
+    )]
+    Daemon {
+        /// Where.
+        place: String,
+        /// How.
+        why: String,
+    },
+    /// The daemon answered with an error.
+    #[error("Nix on {place} refuses to {what}: {why}; {next}")]
+    Nix {
+        /// Where.
+        place: String,
+        /// What was asked for, as a verb.
+        what: &'static str,
+        /// Its words.
+        why: String,
+        /// What to do.
+        next: &'static str,
+    },
+    /// A script of ours failed there.
+    #[error("{place} could not {what}: {why}; {next}")]
+    Script {
+        /// Where.
+        place: String,
+        /// What it was for, as a verb.
+        what: &'static str,
+        /// Its words.
+        why: String,
+        /// What to do.
+        next: &'static str,
+    },
+    /// Nobody waits for the answer any more.
+    #[error("reading was stopped; start it again to see the rest")]
+    Stopped,
+}
+
+impl ServerError {
+    /// What it is about.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Link(error) => match error.kind() {
+                link::ErrorKind::Connect => ErrorKind::Connect,
+                link::ErrorKind::Auth => ErrorKind::Auth,
+                link::ErrorKind::HostKey => ErrorKind::HostKey,
+                link::ErrorKind::Usage => ErrorKind::Usage,
+                link::ErrorKind::Interrupted => ErrorKind::Interrupted,
+            },
+            Self::Stopped => ErrorKind::Interrupted,
+            Self::NoShell { .. }
+            | Self::Sudo { .. }
+            | Self::NoNix { .. }
+            | Self::Handshake { .. }
+            | Self::Daemon { .. }
+            | Self::Nix { .. }
+            | Self::Script { .. } => ErrorKind::Server,
+        }
+    }
+
+    pub(super) fn nix(
+        place: &str,
+        what: &'static str,
+        error: &RemoteError,
+        next: &'static str,
+    ) -> Self {
+        Self::Nix {
+            place: place.to_owned(),
+            what,
+            why: error.to_string(),
+            next,
+        }
+    }
+}
+
+/// The words of a program's stderr that fit into a sentence: its last line that says something.
+pub(super) fn last_words(stderr: &str) -> Option<String> {
+    let line = stderr.lines().rev().find(|line| !line.trim().is_empty())?;
+    let line = text::plain(line);
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    Some(line.trim_end_matches('.').chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_speaks() {
+        assert_eq!(
+            last_words("warning: x\n\u{1b}[31;1merror:\u{1b}[0m no\u{1b}]0;t\u{7} way.\n\n")
+                .unwrap(),
+            "no\\e]0;t\\u{7} way"
+        );
+        assert_eq!(last_words("\n \n"), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! The only shell that is ever run on a server, each script fixed at compile time; data goes as arguments or on stdin.
+//!
+//! In: arguments. Out: the output of the script, or an error that says what failed.
+
+use super::error::{ServerError, last_words};
+use crate::domain::text;
+use crate::link::{Command, Exit, Limits, Link, Output};
+use std::time::Duration;
+
+macro_rules! script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
+pub(super) const WHOAMI: &str = script!("whoami.sh");
+pub(super) const PROBE: &str = script!("probe.sh");
+pub(super) const DAEMON: &str = script!("daemon.sh");
+pub(super) const SIGN: &str = script!("sign.sh");
+pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
+pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
+pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
+
+/// The line before the answers; what a login shell prints of its own comes before it.
+const BEGIN: &str = "storekeeper-answer";
+
+/// The last answer.
+const END: &str = "end";
+
+/// Room and time for a script that asks questions.
+const QUESTION: Limits = Limits {
+    output: 256 << 10,
+    time: Duration::from_secs(60),
+};
+
+/// What a script has said, as names and values in order. The values are as they came.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Answers(Vec<(String, String)>);
+
+impl Answers {
+    /// Reads `name=value` lines between the first and the last line of a script; `None` if they are not both there.
+    pub(super) fn parse(output: &[u8]) -> Option<Self> {
+        let output = String::from_utf8_lossy(output);
+        let mut lines = output.lines().skip_while(|line| *line != BEGIN);
+        lines.next()?;
+        let mut answers = Vec::new();
+        for line in lines {
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
+            if name == END {
+                return Some(Self(answers));
+            }
+            answers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        None
+    }
+
+    /// The last value of this name that is not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.iter().rev().filter(|(found, _)| found == name);
+        values
+            .find(|(_, value)| !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The last value of this name that is not empty, fit to be shown.
+    pub(super) fn shown(&self, name: &str) -> Option<String> {
+        self.get(name)
+            .map(|value| text::visible(value).into_owned())
+    }
+
+    /// All of it in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Runs a script that asks questions.
+pub(super) async fn ask(
+    link: &Link,
+    command: &Command,
+    place: &str,
+) -> Result<Answers, ServerError> {
+    let output = link.run(command, b"", QUESTION).await?;
+    Answers::parse(&output.stdout).ok_or_else(|| ServerError::NoShell {
+        place: place.to_owned(),
+        why: why(&output),
+    })
+}
+
+/// How a program ended that should have ended otherwise.
+pub(super) fn why(output: &Output) -> String {
+    let ended = match &output.exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(name) => format!("ended by signal {name}"),
+        Exit::Lost => "the connection was lost".to_owned(),
+    };
+    match last_words(&output.stderr) {
+        Some(words) => words,
+        None if output.stdout.is_empty() => format!("it said nothing, {ended}"),
+        None => {
+            let start: Vec<u8> = output.stdout.iter().take(60).copied().collect();
+            format!("it said {:?}, {ended}", text::visible_bytes(&start))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn answers() {
+        let output = b"Welcome!\na=0\nstorekeeper-answer\na=1\nnoise\nb= x=y \na=\nend=\na=9\n";
+        let answers = Answers::parse(output).unwrap();
+        assert_eq!(answers.get("a"), Some("1"));
+        assert_eq!(answers.get("b"), Some("x=y"));
+        assert_eq!(answers.get("c"), None);
+        assert_eq!(answers.iter().count(), 3);
+        assert_eq!(Answers::parse(b"storekeeper-answer\na=1\n"), None);
+        assert_eq!(Answers::parse(b"a=1\nend=\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(output in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let mut all = b"storekeeper-answer\n".to_vec();
+            all.extend(output);
+            let _ = Answers::parse(&all);
+        }
+    }
+}

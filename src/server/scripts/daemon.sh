@@ -1,0 +1,2 @@
+# The arguments are the daemon's command.
+exec "$@"

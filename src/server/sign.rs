@@ -1,0 +1,246 @@
+//! Adds signatures to paths: those that were made here, or by Nix on the server with a key that stays there.
+//!
+//! In: a token, and what to sign. Out: an answer for each path as it comes. What counts is what the store says
+//! afterwards: whoever calls this reads the paths again.
+
+use super::daemon::{Daemon, has_gone};
+use super::error::ServerError;
+use super::script::{self, why};
+use super::{Inner, Server};
+use crate::change::plan::SignedPath;
+use crate::change::token::Token;
+use crate::domain::{StorePath, text};
+use crate::link::{Command, Exit, Limits};
+use crate::wire::WireError;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Signatures sent at a time: their requests stay below 32 KiB, which a daemon takes without being read from.
+const AT_A_TIME: usize = 80;
+
+/// Bytes of store paths in one command, far below what a kernel or a login shell takes.
+const ARGUMENTS: usize = 64 << 10;
+
+/// Room and time for one `nix store sign`.
+const SIGNING: Limits = Limits {
+    output: 1 << 20,
+    time: Duration::from_secs(600),
+};
+
+/// Told of each path, by its place in the list, as it is answered.
+pub type OnPath<'a> = &'a mut (dyn FnMut(usize, Result<(), String>) + Send);
+
+/// Told of the paths of each call, as it ends.
+pub type OnCall<'a> = &'a mut (dyn FnMut(&[StorePath], Result<(), String>) + Send);
+
+impl Server {
+    /// Adds signatures that were made elsewhere. `progress` gets the place in `items` and how it went; what it was not
+    /// told of was not done. Dropping the future stops it.
+    pub async fn add_signatures(
+        &self,
+        _: &Token,
+        items: &[SignedPath],
+        progress: OnPath<'_>,
+    ) -> Result<(), ServerError> {
+        add(&self.inner, items, progress).await
+    }
+
+    /// Lets Nix on the server sign with a key file there. `progress` gets the paths of one call and how it went; what it
+    /// was not told of was not tried. Dropping the future stops it after the running call.
+    pub async fn sign_on_server(
+        &self,
+        _: &Token,
+        key_file: &str,
+        paths: &[StorePath],
+        progress: OnCall<'_>,
+    ) -> Result<(), ServerError> {
+        on_server(&self.inner, key_file, paths, progress).await
+    }
+}
+
+/// What [`Server::add_signatures`] does.
+pub(super) async fn add(
+    inner: &Inner,
+    items: &[SignedPath],
+    progress: OnPath<'_>,
+) -> Result<(), ServerError> {
+    let open = || Daemon::open(&inner.link, &inner.start);
+    let mut daemon = open().await?;
+    let mut todo: Vec<usize> = (0..items.len()).rev().collect();
+    let mut suspect = None;
+    while !todo.is_empty() {
+        // Taken from the end, so that what is not answered can be put back.
+        let mut some = todo.split_off(todo.len().saturating_sub(AT_A_TIME));
+        some.reverse();
+        let asked = add_some(&mut daemon, items, &some, progress).await;
+        let (unanswered, error) = match asked {
+            Ok(true) => continue,
+            Ok(false) => {
+                // A fatal error comes twice, and the second one would answer the next request.
+                daemon = open().await?;
+                continue;
+            }
+            Err(ended) => ended,
+        };
+        if !has_gone(&error) {
+            return Err(daemon.fail(error).await);
+        }
+        // The path may have been collected between the question and the addition, which ends the daemon.
+        let oldest = unanswered.first().copied();
+        todo.extend(unanswered.into_iter().rev());
+        if let (Some(at), true) = (oldest, oldest == suspect) {
+            todo.pop();
+            progress(
+                at,
+                Err("the daemon ended twice when it was given this signature".to_owned()),
+            );
+            suspect = None;
+        } else {
+            suspect = oldest;
+        }
+        daemon = open().await?;
+    }
+    Ok(())
+}
+
+/// What [`Server::sign_on_server`] does.
+pub(super) async fn on_server(
+    inner: &Inner,
+    key_file: &str,
+    paths: &[StorePath],
+    progress: OnCall<'_>,
+) -> Result<(), ServerError> {
+    for chunk in chunks(paths) {
+        let mut left = chunk.to_vec();
+        while !left.is_empty() {
+            let command = Command::script(script::SIGN)
+                .arg(&inner.spec.nix_command)
+                .arg(key_file)
+                .args(left.iter().map(ToString::to_string))
+                .sudo(inner.start.sudo);
+            let output = inner.link.run(&command, b"", SIGNING).await?;
+            if output.exit.success() {
+                progress(&left, Ok(()));
+                break;
+            }
+            let why = why(&output);
+            if let Exit::Code(66 | 126 | 127) | Exit::Lost = output.exit {
+                return Err(ServerError::Script {
+                    place: inner.start.place.clone(),
+                    what: "sign",
+                    why: format!("{why} ({})", text::visible(key_file)),
+                    next: "check the key file and the nix command there",
+                });
+            }
+            // Nix names the path that it stopped at. The others are tried again without it.
+            let named = left
+                .iter()
+                .position(|path| output.stderr.contains(path.base_name()));
+            if let Some(at) = named {
+                let path = left.remove(at);
+                progress(&[path], Err(why));
+            } else {
+                progress(&left, Err(why));
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks which of these are valid, then adds their signatures. Says whether there was no error at all; gives back what was
+/// not answered when the daemon ends.
+async fn add_some(
+    daemon: &mut Daemon,
+    items: &[SignedPath],
+    some: &[usize],
+    progress: OnPath<'_>,
+) -> Result<bool, (Vec<usize>, WireError)> {
+    let chosen: Vec<(usize, &SignedPath)> = some
+        .iter()
+        .filter_map(|at| Some((*at, items.get(*at)?)))
+        .collect();
+    let paths = chosen.iter().map(|(_, item)| item.path.clone()).collect();
+    let valid: HashSet<StorePath> = match daemon.valid_paths(paths).await {
+        Ok(Ok(valid)) => valid.into_iter().collect(),
+        Ok(Err(error)) => {
+            for (at, _) in chosen {
+                progress(at, Err(error.to_string()));
+            }
+            return Ok(false);
+        }
+        Err(error) => return Err((some.to_vec(), error)),
+    };
+    let (there, gone): (Vec<_>, Vec<_>) = chosen
+        .into_iter()
+        .partition(|(_, item)| valid.contains(&item.path));
+    for (at, _) in gone {
+        progress(
+            at,
+            Err("the store does not have this path any more".to_owned()),
+        );
+    }
+    let batch: Vec<_> = there
+        .iter()
+        .map(|(_, item)| (&item.path, &item.signature))
+        .collect();
+    let mut answers = Vec::with_capacity(batch.len());
+    let ended = daemon.add_signatures(&batch, &mut answers).await;
+    // An error in the words of the one before it, and then the end: a fatal error that came twice.
+    if let (Err(_), [.., Err(one), Err(other)]) = (&ended, answers.as_slice())
+        && one == other
+    {
+        answers.pop();
+    }
+    let answered = answers.len();
+    let clean = answers.iter().all(Result::is_ok);
+    for ((at, _), answer) in there.iter().zip(answers) {
+        progress(*at, answer.map_err(|error| error.to_string()));
+    }
+    match ended {
+        Ok(()) => Ok(clean),
+        Err(error) => {
+            let unanswered = there.iter().skip(answered).map(|(at, _)| *at);
+            Err((unanswered.collect(), error))
+        }
+    }
+}
+
+/// Splits paths so that the arguments of one command fit.
+fn chunks(mut paths: &[StorePath]) -> Vec<&[StorePath]> {
+    let mut chunks = Vec::new();
+    while !paths.is_empty() {
+        let mut bytes = 0;
+        let fits = paths.iter().take_while(|path| {
+            // The directory, a blank, and quotes where the shell needs them.
+            bytes += path.base_name().len() + 16;
+            bytes <= ARGUMENTS
+        });
+        let (chunk, rest) = paths.split_at(fits.count().max(1));
+        chunks.push(chunk);
+        paths = rest;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::path_info::tests::vector;
+
+    #[test]
+    fn chunks_hold_all_in_order() {
+        let path =
+            |i: usize| StorePath::from_parts(&[i as u8; 20], &"x".repeat(i % 200 + 1)).unwrap();
+        let paths: Vec<StorePath> = (0..2000).map(path).collect();
+        let chunks = chunks(&paths);
+        assert_eq!(chunks.concat(), paths);
+        assert!(chunks.len() > 3);
+        for chunk in chunks {
+            let bytes: usize = chunk.iter().map(|path| path.to_string().len() + 3).sum();
+            assert!(bytes <= ARGUMENTS, "{bytes}");
+        }
+        assert_eq!(super::chunks(&[]).len(), 0);
+        assert_eq!(super::chunks(&[vector().path]).len(), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! What the administrator says of a server: how to reach it, whose keys count, what is called how there.
+//!
+//! In: the configuration and the command line, put together by their rooms. Out: [`Spec`].
+
+use crate::domain::PublicKey;
+use crate::link::Place;
+
+/// Whether commands on the server go through `sudo -n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sudo {
+    /// Where the login user is not root and sudo asks for nothing.
+    #[default]
+    Auto,
+    /// Wherever the login user is not root; a sudo that asks is an error.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// One cache server.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// As the administrator calls it.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// How to get the rights to change it.
+    pub sudo: Sudo,
+    /// Program and arguments of the daemon on stdin and stdout.
+    pub daemon_command: Vec<String>,
+    /// The `nix` command there.
+    pub nix_command: String,
+    /// File of the signing key there; by default what the server's nix.conf says.
+    pub signing_key: Option<String>,
+    /// The cache's current public keys; by default derived from the signing keys there.
+    pub public_keys: Vec<PublicKey>,
+    /// Older keys of the cache that clients still trust.
+    pub retired_keys: Vec<PublicKey>,
+    /// Other keys that clients trust.
+    pub upstream_keys: Vec<PublicKey>,
+    /// The audit log there.
+    pub audit_log: String,
+}
+
+/// The key of the public cache that nearly every client trusts.
+pub const UPSTREAM_KEY: &str = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
+/// Where the audit log is unless the configuration says otherwise.
+pub const AUDIT_LOG: &str = "/var/lib/storekeeper/audit.jsonl";
+
+impl Spec {
+    /// A server of which only the place is known.
+    pub fn new(name: impl Into<String>, place: Place) -> Self {
+        Self {
+            name: name.into(),
+            place,
+            sudo: Sudo::Auto,
+            daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
+            nix_command: "nix".to_owned(),
+            signing_key: None,
+            public_keys: Vec::new(),
+            retired_keys: Vec::new(),
+            upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
+            audit_log: AUDIT_LOG.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upstream_key_is_one() {
+        assert_eq!(Spec::new("x", Place::Local).upstream_keys.len(), 1);
+    }
+}

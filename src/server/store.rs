@@ -1,0 +1,173 @@
+//! Reads a whole store, or some of it, through the daemon.
+//!
+//! In: links. Out: the listing at once, then path infos in handfuls as they come. A path that the daemon cannot read
+//! costs that path and no other: where it takes the daemon down with it, a new one goes on with the rest.
+
+use super::daemon::{Asker, Batch, Broken, Daemon, Queue, Start, has_gone};
+use super::error::ServerError;
+use crate::domain::{PathInfo, StorePath};
+use crate::link::Link;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::Sender;
+
+/// Below this number of paths nobody waits for a second daemon.
+const WORTH_TWO: usize = 1000;
+
+/// Daemons in a row that end before they have told anything, until the server is given up.
+const MAX_BARREN: usize = 10;
+
+/// A piece of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreEvent {
+    /// Every valid path. The first event, and sent once.
+    Listed(Vec<StorePath>),
+    /// What is known of some of them, in no order.
+    Infos(Vec<InfoReply>),
+}
+
+/// What the daemon says of one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InfoReply {
+    /// It is valid.
+    Valid(PathInfo),
+    /// It is not, or not any more.
+    Invalid(StorePath),
+    /// It could not be read, and why. Fit to be shown.
+    Failed(StorePath, String),
+}
+
+/// How a reading went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Paths listed.
+    pub listed: usize,
+    /// Paths answered, each in one way or another.
+    pub answered: usize,
+    /// What the daemon had to say meanwhile, at most a few lines.
+    pub messages: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Reads all of it over one link, with two daemons where that pays.
+pub(super) async fn read_all(
+    link: &Link,
+    start: &Start,
+    sink: Sender<StoreEvent>,
+) -> Result<ReadSummary, ServerError> {
+    let began = Instant::now();
+    let mut first = Daemon::open(link, start).await?;
+    let opening = Daemon::open(link, start);
+    tokio::pin!(opening);
+    let mut second = None;
+    let paths = {
+        let listing = first.all_valid_paths();
+        tokio::pin!(listing);
+        // The second daemon starts while the first one lists.
+        loop {
+            tokio::select! {
+                listed = &mut listing => break listed?,
+                opened = &mut opening, if second.is_none() => second = Some(opened),
+            }
+        }
+    };
+    let listed = paths.len();
+    let queue = Queue::new(paths.clone());
+    sink.send(StoreEvent::Listed(paths))
+        .await
+        .map_err(|_| ServerError::Stopped)?;
+    let one = ask_all(link, start, first, &queue, Some(sink.clone()));
+    let two = async {
+        let opened = match second {
+            Some(opened) => opened,
+            None if listed < WORTH_TWO => return Ok(Asked::default()),
+            None => opening.await,
+        };
+        match opened {
+            Ok(daemon) => ask_all(link, start, daemon, &queue, Some(sink)).await,
+            // A server that allows only one session at a time is read with one.
+            Err(_) => Ok(Asked::default()),
+        }
+    };
+    let (mut one, two) = tokio::try_join!(one, two)?;
+    one.notes.extend(two.notes);
+    Ok(ReadSummary {
+        listed,
+        answered: one.answered + two.answered,
+        messages: one.notes,
+        took: began.elapsed(),
+    })
+}
+
+/// What one asker has got.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// The answers, if nobody took them as they came. In the order of the paths where there was one asker.
+    pub(super) replies: Vec<InfoReply>,
+    answered: usize,
+    notes: Vec<String>,
+    /// The daemon, for more.
+    pub(super) daemon: Option<Daemon>,
+}
+
+/// Asks until the queue is empty, with a new daemon where one has ended.
+pub(super) async fn ask_all(
+    link: &Link,
+    start: &Start,
+    daemon: Daemon,
+    queue: &Arc<Queue>,
+    sink: Option<Sender<StoreEvent>>,
+) -> Result<Asked, ServerError> {
+    ask_with(|| Daemon::open(link, start), daemon, queue, sink).await
+}
+
+pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
+    again: impl Fn() -> F,
+    mut daemon: Daemon,
+    queue: &Arc<Queue>,
+    sink: Option<Sender<StoreEvent>>,
+) -> Result<Asked, ServerError> {
+    let mut asker = Asker::new(queue);
+    let mut out = Batch::new(sink);
+    let mut notes = Vec::new();
+    let mut suspect = None;
+    let mut barren = 0;
+    loop {
+        let before = out.answered;
+        let error = match daemon.infos(&mut asker, &mut out).await {
+            Ok(()) => break,
+            Err(Broken::Stopped) => return Err(ServerError::Stopped),
+            Err(Broken::Wire(error)) => error,
+        };
+        barren = if out.answered > before { 0 } else { barren + 1 };
+        if !has_gone(&error) || barren > MAX_BARREN {
+            return Err(daemon.fail(error).await);
+        }
+        // The oldest request without an answer is the one that it was busy with.
+        let oldest = asker.peek();
+        if let (Some(at), true) = (oldest, oldest == suspect) {
+            asker.take();
+            suspect = None;
+            if let Some(path) = queue.paths.get(at) {
+                let why = "the daemon ended twice when it was asked about this path".to_owned();
+                out.push(InfoReply::Failed(path.clone(), why))
+                    .await
+                    .map_err(|_| ServerError::Stopped)?;
+            }
+        } else {
+            suspect = oldest;
+        }
+        notes.append(&mut daemon.take_notes());
+        daemon = again().await?;
+    }
+    out.send().await.map_err(|_| ServerError::Stopped)?;
+    notes.append(&mut daemon.take_notes());
+    notes.truncate(50);
+    Ok(Asked {
+        answered: out.answered,
+        replies: out.replies,
+        notes,
+        daemon: Some(daemon),
+    })
+}

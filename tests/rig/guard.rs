@@ -1,0 +1,177 @@
+//! Processes that end with the test, however the test ends.
+//!
+//! Each server runs under a small shell that waits on a pipe from the test process. When the guard is dropped, or the test
+//! process dies in any way, the pipe closes and the shell stops that one process by its own id.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Says the id of the child, then waits for the pipe. An interrupt from the terminal must not end this shell first.
+const WATCH: &str = r#"
+trap '' INT HUP
+"$@" </dev/null >&2 & child=$!
+echo "$child"
+exec >&-
+while read -r line; do :; done
+kill -TERM "$child" 2>/dev/null
+wait "$child" 2>/dev/null
+exit 0
+"#;
+
+/// Removes the scratch folder once the pipe closes; the servers need a moment to end.
+const REAP: &str = r#"
+trap '' INT HUP
+while read -r line; do :; done
+rm -rf -- "$1" 2>/dev/null || { sleep 1; rm -rf -- "$1"; }
+"#;
+
+/// A server process that belongs to the test.
+pub(crate) struct Guard {
+    shell: Child,
+    pid: u32,
+}
+
+impl Guard {
+    /// Starts a program with its messages going to `log`.
+    pub(crate) fn spawn(program: &Command, log: &Path) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", WATCH, "watch"])
+            .arg(program.get_program());
+        shell.args(program.get_args());
+        for (key, value) in program.get_envs() {
+            match value {
+                Some(value) => shell.env(key, value),
+                None => shell.env_remove(key),
+            };
+        }
+        if let Some(dir) = program.get_current_dir() {
+            shell.current_dir(dir);
+        }
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the log of a server can't be opened");
+        let mut shell = shell
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("/bin/sh can't be started");
+        let mut first = String::new();
+        let stdout = shell.stdout.take().expect("the pipe was asked for");
+        BufReader::new(stdout)
+            .read_line(&mut first)
+            .expect("the shell says the id of its child");
+        let pid = first.trim().parse().expect("the shell printed no id");
+        Self { shell, pid }
+    }
+
+    /// The id of the server itself.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Kills the server and everything below it (the sessions it serves), as a machine that loses power does.
+    pub(crate) fn kill_tree(&mut self) {
+        for pid in descendants(self.pid) {
+            kill(pid);
+        }
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+
+    /// Kills only what runs below the server: every session drops, new ones are served.
+    pub(crate) fn kill_below(&self) {
+        for pid in descendants(self.pid) {
+            if pid != self.pid {
+                kill(pid);
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// Removes the scratch folder when the test process is gone.
+pub(crate) struct Reaper(Child);
+
+impl Reaper {
+    /// Starts to wait for the end.
+    pub(crate) fn new(scratch: &Path) -> Self {
+        let child = Command::new("/bin/sh")
+            .args(["-c", REAP, "reap"])
+            .arg(scratch)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("/bin/sh can't be started");
+        Self(child)
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// A process and all below it, itself first.
+fn descendants(top: u32) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        // After the command's closing parenthesis: state, then the parent's id (proc(5)).
+        let parent = std::fs::read_to_string(entry.path().join("stat"))
+            .ok()
+            .and_then(|stat| {
+                let rest = stat.rsplit_once(')')?.1.to_owned();
+                rest.split_whitespace().nth(1)?.parse().ok()
+            });
+        if let Some(parent) = parent {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = vec![top];
+    let mut next = 0;
+    while let Some(pid) = found.get(next).copied() {
+        found.extend(children.remove(&pid).unwrap_or_default());
+        next += 1;
+    }
+    found
+}
+
+/// Waits until something is true; the sentence says what, when it never was.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(
+            Instant::now() < end,
+            "{what} did not happen within 20 seconds"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

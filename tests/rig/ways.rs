@@ -1,0 +1,195 @@
+//! What a test does with a running rig: ask the real client, run the real `ssh` and `nix`, run the binary.
+
+use super::client::Client;
+use super::{Access, Agent, RETIRED, Rig, UPSTREAM, need, nix, sshd, store};
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+impl Rig {
+    /// A real client's verdict on a path and its closure, trusting ours, retired and upstream.
+    pub(crate) fn client_accepts(&self, path: &str) -> Result<(), String> {
+        self.client_accepts_with(path, &self.trusted_keys())
+    }
+
+    /// The same with only these public keys trusted.
+    pub(crate) fn client_accepts_with(&self, path: &str, keys: &[String]) -> Result<(), String> {
+        self.client(self.port(Access::Root)).copy(path, keys)
+    }
+
+    /// The client's verdict on each path, in the same order; a few at a time.
+    pub(crate) fn client_verdicts(&self, paths: &[&str]) -> Vec<Result<(), String>> {
+        let next = AtomicUsize::new(0);
+        let mut verdicts: Vec<(usize, Result<(), String>)> = std::thread::scope(|scope| {
+            let work = || {
+                let mut mine = Vec::new();
+                while let Some((at, path)) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    paths.get(at).map(|path| (at, path))
+                } {
+                    mine.push((at, self.client_accepts(path)));
+                }
+                mine
+            };
+            let workers: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().expect("a client failed"))
+                .collect()
+        });
+        verdicts.sort_by_key(|verdict| verdict.0);
+        verdicts.into_iter().map(|verdict| verdict.1).collect()
+    }
+
+    /// The real `ssh` to the server, with a command that its shell runs.
+    pub(crate) fn ssh(&self, access: Access, script: &str) -> Command {
+        self.ssh_as(access.user(), self.port(access), script)
+    }
+
+    /// The real `ssh` as any user.
+    pub(crate) fn ssh_as(&self, user: &str, port: u16, script: &str) -> Command {
+        let mut ssh = Command::new(need::program("ssh"));
+        ssh.args([
+            "-F",
+            "none",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "LogLevel=ERROR",
+        ])
+        .args(["-i", &self.file("id")])
+        .args([
+            "-o",
+            &format!("UserKnownHostsFile={}", self.file("known_hosts")),
+        ])
+        .args([
+            "-p",
+            &port.to_string(),
+            &format!("{user}@127.0.0.1"),
+            script,
+        ])
+        .env_remove("SSH_AUTH_SOCK")
+        .stdin(Stdio::null());
+        ssh
+    }
+
+    /// What a command on the server prints; its failure ends the test.
+    pub(crate) fn on_server(&self, access: Access, script: &str) -> String {
+        nix::text_of(&mut self.ssh(access, script))
+    }
+
+    /// One of the Nix programs on the server's store, run here and not through the server.
+    pub(crate) fn nix_here(&self, program: &str) -> Command {
+        let mut command = self.nix.command(program);
+        command
+            .envs(store::own_settings(&self.scratch().join("home-here")))
+            .env("NIX_REMOTE", format!("local?root={}", self.file("server")))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The real binary, with nothing of the user's own configuration: a scratch home, the rig's config, key and hosts.
+    pub(crate) fn storekeeper_command<'a>(
+        &self,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = self.storekeeper_bare(args);
+        command
+            .args(["--config", &self.file("config.toml")])
+            .args(["--identity", &self.file("id")])
+            .args(["--known-hosts", &self.file("known_hosts")]);
+        command
+    }
+
+    /// The same with neither configuration, key nor known hosts given.
+    pub(crate) fn storekeeper_bare<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let home = self.scratch().join("home-here");
+        fs::create_dir_all(&home).expect("the scratch folder can't be written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));
+        for (key, _) in std::env::vars_os() {
+            let key = key.to_string_lossy().into_owned();
+            if ["XDG_", "NIX_", "SSH_", "STOREKEEPER_"]
+                .iter()
+                .any(|start| key.starts_with(start))
+            {
+                command.env_remove(key);
+            }
+        }
+        command
+            .env("HOME", &home)
+            .env("TERM", "xterm-256color")
+            .args(args)
+            .args(["--ssh-config", &self.file("ssh_config")])
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Puts the rig's host key into the known hosts for a port, such as that of a proxy.
+    pub(crate) fn trust_port(&self, port: u16) {
+        let host = fs::read_to_string(self.file("host.pub")).expect("the host key was made");
+        self.append("known_hosts", &format!("[127.0.0.1]:{port} {host}"));
+    }
+
+    /// Adds a section to the configuration.
+    pub(crate) fn add_server(&self, section: &str) {
+        self.append("config.toml", section);
+    }
+
+    fn append(&self, file: &str, text: &str) {
+        let mut file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.file(file))
+            .expect("the scratch folder can't be written");
+        file.write_all(text.as_bytes())
+            .expect("the scratch folder can't be written");
+    }
+
+    /// A `[servers.NAME]` section, with more lines at its end.
+    pub(crate) fn server_section(&self, name: &str, user: &str, port: u16, more: &str) -> String {
+        format!(
+            "[servers.{name}]\nhost = \"127.0.0.1\"\nuser = \"{user}\"\nport = {port}\ncache_user = \"{}\"\n\
+             retired_keys = [\"{}\"]\nupstream_keys = [\"{}\"]\naudit_log = \"{}\"\npins_dir = \"{}\"\n\
+             requests_dir = \"{}\"\n{more}\n",
+            sshd::CACHE.0,
+            self.public_key(RETIRED),
+            self.public_key(UPSTREAM),
+            self.file("var/audit.jsonl"),
+            self.file("server/nix/var/nix/gcroots/storekeeper"),
+            self.file("var/requests"),
+        )
+    }
+
+    /// The real `nix` as root's client over `ssh-ng://` through a port: `args` come before the store.
+    pub(crate) fn nix_there<'a>(
+        &self,
+        port: u16,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Command {
+        let mut command = self.nix.command("nix");
+        command
+            .envs(store::own_settings(&self.scratch().join("home-client")))
+            .env("NIX_SSHOPTS", self.client(port).ssh_options())
+            .args(args)
+            .args(["--store", "ssh-ng://root@127.0.0.1"])
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A new ssh-agent with no keys in it.
+    pub(crate) fn agent(&self) -> Agent {
+        Agent::start(self.scratch())
+    }
+
+    fn client(&self, port: u16) -> Client<'_> {
+        Client {
+            nix: &self.nix,
+            scratch: self.scratch(),
+            user: sshd::CACHE.0,
+            port,
+        }
+    }
+}
