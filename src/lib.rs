@@ -6,6 +6,8 @@
 //! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
 
 pub mod change;
+pub mod cli;
+pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod inventory;

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod content_address;
+pub mod floor;
 pub mod nix32;
 pub mod path_info;
 pub mod signature;
@@ -15,6 +16,7 @@ pub mod when;
 
 pub use bytes::Bytes;
 pub use content_address::ContentAddress;
+pub use floor::Floor;
 pub use path_info::{NarHash, PathInfo};
 pub use signature::{KeyName, PublicKey, Signature, SigningKey};
 pub use store_path::StorePath;

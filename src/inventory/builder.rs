@@ -107,11 +107,10 @@ impl Builder {
         let mut unread = Vec::new();
         for path in listed {
             let row = self.list(path);
-            if let Some(seen) = seen.get_mut(row as usize) {
-                *seen = true;
-            }
+            seen.resize(self.names.len(), false);
+            let again = std::mem::replace(&mut seen[row as usize], true);
             let (chunk, at) = self.columns.at(row);
-            if chunk.state[at] == State::Unread {
+            if !again && chunk.state[at] == State::Unread {
                 unread.push(path.clone());
             }
         }

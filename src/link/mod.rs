@@ -108,7 +108,7 @@ impl Link {
         }
     }
 
-    /// Starts a command and leaves its streams to the caller. At most nine run at a time on one connection; the next one waits.
+    /// Starts a command and leaves its streams to the caller. At most eight run at a time on one connection; the next one waits.
     pub async fn start(&self, command: &Command) -> Result<Process, LinkError> {
         match &*self.0 {
             Inner::Local { closed } if closed.is_cancelled() => Err(Self::closed_here()),

@@ -341,7 +341,15 @@ fn build(
         }
     };
     let identities = match settings {
-        Some(_) => paths("identityfile")?,
+        // ssh leaves out the files that do not exist; who named one wants to hear of that.
+        Some(_) => {
+            let named = options.identity_files.iter().cloned();
+            let configured = paths("identityfile")?;
+            let rest = configured
+                .into_iter()
+                .filter(|path| !options.identity_files.contains(path));
+            named.chain(rest).collect()
+        }
         None if !options.identity_files.is_empty() => options.identity_files.clone(),
         None => ["ed25519", "ecdsa", "rsa"]
             .iter()

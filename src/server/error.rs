@@ -64,7 +64,7 @@ pub enum ServerError {
     },
     /// There is no daemon command.
     #[error(
-        "{command} was not found on {place}, on PATH or in Nix's usual profiles; install Nix there, or set daemon_command for this server"
+        "{command} is not on {place} or cannot be run, on PATH or in Nix's usual profiles; install Nix there, or set daemon_command for this server"
     )]
     NoNix {
         /// Where.

@@ -102,6 +102,7 @@ fn states_of_a_row() {
 
     // A newer listing: `a` is gone, what was only referred to is now listed.
     let fresh = builder.relist(&[
+        listed[2].clone(),
         listed[1].clone(),
         listed[2].clone(),
         entries[1].path.clone(),
@@ -200,4 +201,13 @@ fn too_many_key_names_stay_apart_from_the_known() {
     assert_eq!((names.len(), names[65_534]), (70_000, "k65534"));
     assert!(names[65_535..].iter().all(|name| name.contains("too many")));
     assert_eq!(coverage(&inventory).len(), 65_535);
+}
+
+#[test]
+fn it_goes_from_task_to_task() {
+    fn check<T: Send + Sync>() {}
+    check::<Inventory>();
+    check::<Builder>();
+    check::<Query>();
+    check::<View>();
 }

@@ -135,7 +135,7 @@ async fn the_real_ssh_resolves() {
         user: Some("root".into()),
         port: Some(9),
         jump: Some("none".into()),
-        identity_files: vec!["/k".into()],
+        identity_files: vec![file.clone()],
         ..with("u@cache")
     };
     let target = ssh(resolve(&explicit).await.unwrap());
@@ -143,7 +143,7 @@ async fn the_real_ssh_resolves() {
         (target.describe().as_str(), &target.via),
         ("root@192.0.2.7:9", &Via::Direct)
     );
-    assert_eq!(target.identities, [PathBuf::from("/k")]);
+    assert_eq!(target.identities, [file.clone()]);
 
     std::fs::write(&file, "Host x\n NoSuchOption 1\n").unwrap();
     let error = resolve(&with("cache")).await.unwrap_err();

@@ -201,6 +201,10 @@ async fn dropping_a_process_ends_it() {
             ("echo ready; yes", 2),
             ("echo ready; sleep 700", 3),
         ] {
+            // sshd passes no signals on to what root runs.
+            if index == 3 && link.used_key().is_some() && user() == "root" {
+                continue;
+            }
             let marker = format!("marker-{}-{index}-{:p}", std::process::id(), link);
             let mut process = link
                 .start(&Command::script(script).arg(marker.as_str()))

@@ -124,10 +124,11 @@ impl Sshd {
             true => "",
             false => "HostKey DIR/host_ed25519\nHostKey DIR/host_rsa\n",
         };
+        // bash reads ~/.bashrc under sshd, unless it thinks that it is a shell within a shell: tests stay out of the home.
         // The first value of a keyword counts, so the caller's lines come first.
         let config = format!(
             "{more}\n{host_keys}ListenAddress 127.0.0.1\nPort {port}\nAuthorizedKeysFile DIR/authorized_keys\nStrictModes no\nUsePAM no\n\
-             PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\nMaxStartups 100\n"
+             PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\nMaxStartups 100\nSetEnv SHLVL=3\n"
         );
         let config = config.replace("DIR", path.to_str().unwrap());
         std::fs::write(path.join("sshd_config"), config).unwrap();

@@ -290,8 +290,8 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
     if let Some(lost) = lost(link, exit.as_ref()).await {
         return lost;
     }
-    // What a shell says of a command that it does not find.
-    if exit == Some(Exit::Code(127)) {
+    // What a shell says of a command that it does not find, or may not run.
+    if let Some(Exit::Code(126 | 127)) = exit {
         return ServerError::NoNix {
             place: start.place.clone(),
             command: start.command.first().cloned().unwrap_or_default(),

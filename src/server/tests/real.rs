@@ -380,7 +380,7 @@ async fn what_is_no_server_says_so() {
         connect(spec).await.err().unwrap().to_string()
     };
     let error = with(&["no-such-daemon", "--stdio"]).await;
-    assert!(error.starts_with("no-such-daemon was not found"), "{error}");
+    assert!(error.starts_with("no-such-daemon is not on"), "{error}");
     let error = with(&["echo", "Last login: today from somewhere"]).await;
     assert!(error.contains("began with \"Last login"), "{error}");
     let error = with(&["sh", "-c", "echo 'you are not allowed' >&2"]).await;

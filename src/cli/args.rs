@@ -1,0 +1,304 @@
+//! The command line as clap knows it.
+//!
+//! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
+
+use crate::config::Overrides;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// An admin console for private Nix binary caches that are served over SSH.
+///
+/// SERVER is a name from the configuration, ssh://[user@]host[:port], user@host, an alias of the ssh configuration, or
+/// `local` for this machine. Without a subcommand, the console opens on it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "storekeeper",
+    version,
+    args_conflicts_with_subcommands = false,
+    subcommand_precedence_over_arg = true,
+    after_help = "Exit codes: 0 done; 1 the server refused or part of it failed; 2 bad usage or configuration; \
+                  3 could not connect or authenticate; 4 refused by policy; 130 interrupted.",
+    max_term_width = 100
+)]
+pub(super) struct Args {
+    /// The server that the console opens on; the only one of the configuration by default.
+    pub(super) server: Option<String>,
+    /// What holds for every subcommand.
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// What to do instead of opening the console.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Options that every subcommand takes.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Common options")]
+pub(super) struct Common {
+    /// Read this configuration file.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) config: Option<PathBuf>,
+    /// Change nothing, whatever is asked.
+    #[arg(long, global = true)]
+    pub(super) read_only: bool,
+    /// Log in with this key file first.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) identity: Option<PathBuf>,
+    /// Check the server's host key against this file only.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) known_hosts: Option<PathBuf>,
+    /// Use this configuration of ssh.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) ssh_config: Option<PathBuf>,
+    /// Print one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Show no progress.
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+}
+
+impl Common {
+    /// What these say over the configuration.
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides {
+            identity: self.identity.clone(),
+            known_hosts: self.known_hosts.clone(),
+            ssh_config: self.ssh_config.clone(),
+            read_only: self.read_only,
+        }
+    }
+}
+
+/// Options of every subcommand that changes something.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Options of changes")]
+pub(super) struct Change {
+    /// Print the plan and change nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short, conflicts_with = "dry_run")]
+    pub(super) yes: bool,
+    /// Why, for the audit log.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Open the console on a built-in cache server.
+    Demo(Demo),
+    /// Check the health of a server; exit 0 fine, 1 warning, 2 critical, 3 unreachable.
+    Status(OnServer),
+    /// List store paths and what clients make of them.
+    Paths(Paths),
+    /// Say whether a client would get a path, and each obstacle, its closure included.
+    Why(Why),
+    /// Sign store paths.
+    Sign(Sign),
+    /// Show the audit log, or check that it is whole.
+    Audit(Audit),
+    /// Make a key pair that signs for a cache.
+    Keygen(Keygen),
+    /// Print the completions of a shell.
+    Completions(Completions),
+    /// Print the manual page.
+    Man(Man),
+}
+
+/// Arguments of a subcommand that takes a server and nothing else.
+#[derive(Debug, ClapArgs)]
+pub(super) struct OnServer {
+    /// A configured name, an address, or local.
+    pub(super) server: String,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Demo {
+    /// How many store paths it has.
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    pub(super) paths: u32,
+    /// Open no console, only serve on this address and say how to get there.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Number that decides what the store has in it.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// By what `paths` sorts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SortBy {
+    /// By name.
+    Name,
+    /// By NAR size, largest first.
+    Size,
+    /// By closure size, largest first.
+    Closure,
+    /// By registration, newest first.
+    Added,
+    /// By trust class, worst first.
+    Trust,
+}
+
+/// Arguments of `paths`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Paths {
+    /// A configured name, an address, or local.
+    pub(super) server: String,
+    /// Words of the name, and terms such as older:30d size:>1G trust:ours drv:no.
+    pub(super) query: Vec<String>,
+    /// Only what clients would refuse.
+    #[arg(long)]
+    pub(super) refused: bool,
+    /// Only one trust class.
+    #[arg(long, value_name = "CLASS", value_parser = ["bad", "unknown-key", "unsigned", "retired", "upstream", "content-addressed", "ours"])]
+    pub(super) trust: Option<String>,
+    /// The order.
+    #[arg(long, value_name = "KEY", value_enum)]
+    pub(super) sort: Option<SortBy>,
+    /// Turn the order round.
+    #[arg(long)]
+    pub(super) reverse: bool,
+    /// No more than this many.
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// Print one JSON object a line, each as it arrives.
+    #[arg(long, conflicts_with_all = ["json", "sort", "reverse"])]
+    pub(super) jsonl: bool,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Why {
+    /// A configured name, an address, or local.
+    pub(super) server: String,
+    /// A store path, its base name, its hash part, or its name where only one path has it.
+    pub(super) path: String,
+}
+
+/// Arguments of `sign`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Sign {
+    /// A configured name, an address, or local.
+    pub(super) server: String,
+    /// Store paths, base names, hash parts, or names that only one path has.
+    #[arg(
+        required_unless_present = "all",
+        conflicts_with = "all",
+        value_name = "PATH"
+    )]
+    pub(super) paths: Vec<String>,
+    /// Everything that clients would refuse.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// With the whole closure of each path.
+    #[arg(long, conflicts_with = "all")]
+    pub(super) closure: bool,
+    /// Also what an upstream key has signed already.
+    #[arg(long)]
+    pub(super) upstream: bool,
+    /// Sign with a secret key file on this machine; the secret stays here.
+    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
+    pub(super) key_file: Option<PathBuf>,
+    /// Sign with a secret key file on the server; by default the one that the server itself is configured with.
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub(super) server_key: Option<String>,
+    /// Sign with an Ed25519 key that ssh-agent holds.
+    #[arg(
+        long,
+        value_name = "FINGERPRINT",
+        group = "source",
+        requires = "key_name"
+    )]
+    pub(super) ssh_agent: Option<String>,
+    /// The name under which signatures by ssh-agent are stored.
+    #[arg(long, value_name = "NAME", requires = "ssh_agent")]
+    pub(super) key_name: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(super) change: Change,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Audit {
+    /// A configured name, an address, or local.
+    pub(super) server: String,
+    /// Only check the chain of records; exit 1 if it is broken.
+    #[arg(long)]
+    pub(super) verify: bool,
+}
+
+/// Arguments of `keygen`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Keygen {
+    /// Name of the key, such as cache.example.org-1.
+    pub(super) name: String,
+    /// Folder for the two files.
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(super) out: PathBuf,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Completions {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Man {
+    /// The page of this subcommand.
+    pub(super) command: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn what_may_stand_together() {
+        for line in [
+            "storekeeper",
+            "storekeeper prod --read-only",
+            "storekeeper --config c paths prod ledg 4 --refused --json",
+            "storekeeper sign prod --all --ssh-agent SHA256:x --key-name k-1 --yes",
+            "storekeeper sign prod /nix/store/a b --closure --dry-run",
+            "storekeeper demo --listen 127.0.0.1:0 --paths 10",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "storekeeper paths",
+            "storekeeper paths prod --json --jsonl",
+            "storekeeper paths prod --trust mine",
+            "storekeeper sign prod",
+            "storekeeper sign prod --all a",
+            "storekeeper sign prod --all --closure",
+            "storekeeper sign prod --all --ssh-agent SHA256:x",
+            "storekeeper sign prod --all --key-name k",
+            "storekeeper sign prod --all --key-file a --server-key b",
+            "storekeeper sign prod --all --yes --dry-run",
+            "storekeeper demo --paths 0",
+            "storekeeper gc prod",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! From a plan to a receipt: the same for every subcommand that changes something.
+//!
+//! In: a plan, and the options of changes. Out: the plan, a question, the job with its progress, the receipt, and the exit
+//! code. Nothing is asked of a pipe: without a terminal and without `--yes` nothing is done.
+
+use super::args;
+use super::error::{CliError, Kind};
+use super::out::{Out, say, someone_is_there};
+use super::progress::Progress;
+use super::session::Session;
+use super::signals::{interrupted, stop};
+use super::terminal::ask;
+use crate::change::{Answer, Confirmed, Danger, JobEvent, Outcome, Plan, Receipt};
+use crate::domain::text::visible;
+use crate::server::Server;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Failures that are told one by one in text; all of them are in the JSON and in the receipt.
+const TOLD: usize = 20;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a Receipt>,
+}
+
+/// Shows the plan, asks, runs it, tells how it went.
+pub(super) async fn carry_out(
+    session: &Session,
+    server: &Server,
+    plan: Plan,
+    options: &args::Change,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    if !out.json() {
+        show(&plan, out)?;
+    }
+    if options.dry_run {
+        if out.json() {
+            out.document(&Document {
+                schema: 1,
+                plan: &plan,
+                receipt: None,
+            })?;
+        }
+        return Ok(0);
+    }
+    // What is printed about the plan must be seen before it is asked about.
+    out.flush()?;
+    let shown = plan.clone();
+    let answer = answer(&plan, session, options)?;
+    let confirmed = plan
+        .confirm(&answer, session.policy())
+        .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
+    let receipt = run(confirmed, server, session.quiet).await?;
+    if out.json() {
+        out.document(&Document {
+            schema: 1,
+            plan: &shown,
+            receipt: Some(&receipt),
+        })?;
+    } else {
+        tell(&receipt, shown.items.len(), out)?;
+    }
+    Ok(match receipt.result {
+        Outcome::Done => 0,
+        Outcome::Partial | Outcome::Failed => 1,
+        Outcome::Cancelled => Kind::Interrupted.code(),
+    })
+}
+
+/// Gets the confirmation. Under read-only there is nothing to ask: the gate will refuse, and says why.
+fn answer(plan: &Plan, session: &Session, options: &args::Change) -> Result<Answer, CliError> {
+    if options.yes || session.policy().read_only {
+        return Ok(Answer::Flag);
+    }
+    if !someone_is_there() {
+        return Err(CliError::usage(
+            "nobody can be asked without a terminal, so nothing was changed; look at it with --dry-run and confirm it with --yes",
+        ));
+    }
+    let (word, answer): (&str, fn(String) -> Answer) = match plan.danger {
+        Danger::Adds => ("yes", |_| Answer::Key),
+        Danger::Destroys { word } => (word, Answer::Word),
+    };
+    let question = format!("{}? Type {word}: ", plan.summary);
+    match ask(&question, true) {
+        Some(typed) if typed.trim() == word => Ok(answer(word.to_owned())),
+        Some(_) => Err(CliError::new(
+            Kind::Interrupted,
+            format!("not confirmed, so nothing was changed; type {word} to confirm"),
+        )),
+        None => Err(interrupted()),
+    }
+}
+
+/// Runs the job; the first signal asks it to stop, which it answers with its receipt.
+async fn run(confirmed: Confirmed, server: &Server, quiet: bool) -> Result<Receipt, CliError> {
+    let progress = Progress::new(quiet);
+    progress.total(confirmed.plan().items.len());
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let job = crate::change::run(confirmed, server, sender, cancel.clone());
+    tokio::pin!(job);
+    let mut signals = Box::pin(stop());
+    let mut open = true;
+    let receipt = loop {
+        tokio::select! {
+            receipt = &mut job => break receipt,
+            event = events.recv(), if open => match event {
+                Some(JobEvent::Progress { done, note, .. }) => progress.done(done, &note),
+                Some(JobEvent::Log(line)) => progress.log(&line),
+                None => open = false,
+            },
+            () = &mut signals, if !cancel.is_cancelled() => {
+                cancel.cancel();
+                progress.log("stopping; what is done stays done");
+            }
+        }
+    };
+    progress.finish();
+    Ok(receipt)
+}
+
+fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
+    out.line(&visible(&plan.summary))?;
+    for (label, text) in &plan.lines {
+        out.line(&format!("  {label:<9} {}", visible(text)))?;
+    }
+    for warning in &plan.warnings {
+        out.line(&format!("  warning   {}", visible(warning)))?;
+    }
+    Ok(())
+}
+
+fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError> {
+    out.line(&format!(
+        "{}: {} of {planned} in {:.1} s, receipt {}, by {}",
+        receipt.result.word(),
+        receipt.done,
+        receipt.seconds,
+        receipt.id,
+        receipt.by
+    ))?;
+    for failure in receipt.failed.iter().take(TOLD) {
+        say(&format!(
+            "storekeeper: {}: {}",
+            visible(&failure.item),
+            visible(&failure.message)
+        ));
+    }
+    let more = receipt.failed.len().saturating_sub(TOLD);
+    if more > 0 {
+        say(&format!(
+            "storekeeper: and {more} more; --json lists all of them"
+        ));
+    }
+    Ok(())
+}
+
+/// An answer where there is nothing to do: no plan and no receipt, and no failure.
+#[derive(Serialize)]
+struct Nothing<'a> {
+    schema: u8,
+    plan: EmptyPlan<'a>,
+}
+
+#[derive(Serialize)]
+struct EmptyPlan<'a> {
+    change: &'a str,
+    server: &'a str,
+    summary: &'a str,
+    items: [(); 0],
+    commands: [(); 0],
+    warnings: [(); 0],
+}
+
+/// Says that there is nothing to do.
+pub(super) fn nothing(
+    change: &str,
+    server: &str,
+    summary: &str,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    if out.json() {
+        out.document(&Nothing {
+            schema: 1,
+            plan: EmptyPlan {
+                change,
+                server,
+                summary,
+                items: [],
+                commands: [],
+                warnings: [],
+            },
+        })?;
+    } else {
+        out.line(&visible(summary))?;
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::out::tests::Shared;
+    use super::*;
+    use crate::change::{Deed, Failure, Item, KeySource};
+    use crate::domain::When;
+    use crate::domain::path_info::tests::vector;
+
+    fn plan() -> Plan {
+        let path = vector().path;
+        Plan {
+            change: "sign",
+            server: "prod".into(),
+            summary: "sign 1 path (221 KiB) with k-1".into(),
+            items: vec![Item {
+                path: path.clone(),
+                nar_size: 226_560,
+            }],
+            commands: vec!["nix store sign …".into()],
+            warnings: vec![],
+            lines: vec![("on", "prod\u{1b}".into())],
+            danger: Danger::Adds,
+            deed: Deed::Sign {
+                paths: vec![path],
+                with: KeySource::Server {
+                    file: "/k".into(),
+                    name: "k-1".into(),
+                },
+            },
+            reason: None,
+        }
+    }
+
+    fn receipt() -> Receipt {
+        Receipt {
+            id: "7f3a0011".into(),
+            by: "root via ada@laptop".into(),
+            at: When::from_unix(1_767_323_045),
+            result: Outcome::Partial,
+            done: 0,
+            failed: vec![Failure {
+                item: "x".into(),
+                message: "y".into(),
+            }],
+            seconds: 0.2,
+        }
+    }
+
+    /// As in the output contract, key by key.
+    #[test]
+    fn the_document() {
+        let plan = plan();
+        let receipt = receipt();
+        let with = |receipt| {
+            serde_json::to_string(&Document {
+                schema: 1,
+                plan: &plan,
+                receipt,
+            })
+            .unwrap()
+        };
+        let expected = r#"{"schema":1,"plan":{"change":"sign","server":"prod","summary":"sign 1 path (221 KiB) with k-1","items":[{"path":"/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0"}],"commands":["nix store sign …"],"warnings":[]}"#;
+        assert_eq!(with(None), format!("{expected}}}"));
+        assert_eq!(
+            with(Some(&receipt)),
+            format!(
+                r#"{expected},"receipt":{{"id":"7f3a0011","by":"root via ada@laptop","at":"2026-01-02T03:04:05Z","result":"partial","done":0,"failed":[{{"item":"x","message":"y"}}],"seconds":0.2}}}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn the_text_is_inert() {
+        let shared = Shared::default();
+        let mut out = Out::to(Box::new(shared.clone()), false);
+        show(&plan(), &mut out).unwrap();
+        tell(&receipt(), 1, &mut out).unwrap();
+        out.flush().unwrap();
+        let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            text,
+            "sign 1 path (221 KiB) with k-1\n  on        prod\\e\npartial: 0 of 1 in 0.2 s, receipt 7f3a0011, by root via ada@laptop\n"
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! The console, and the demo that it can open on.
+//!
+//! In: arguments. Out: the console on this terminal until it is left; for `demo --listen` a server until a signal comes.
+
+use super::args::{self, Args, Common};
+use super::error::{CliError, Kind};
+use super::out::Out;
+use super::signals::stop;
+use crate::config::{Config, Overrides, Target};
+use crate::demo::{self, Demo, DemoError};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// Opens the console on a server.
+pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
+    let config = Config::load(args.common.config.as_deref())?;
+    let server = match &args.server {
+        Some(server) => server.as_str(),
+        None => config.only_server()?,
+    };
+    let target = config.target(server, &args.common.overrides())?;
+    needs_terminal("use a subcommand, such as storekeeper status SERVER, where there is none")?;
+    open(&config, &target).await
+}
+
+/// Starts the demo; opens the console on it, or only serves.
+pub(super) async fn demo(
+    args: &args::Demo,
+    common: &Common,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    if args.listen.is_none() {
+        needs_terminal("give --listen 127.0.0.1:0 to only serve")?;
+    }
+    let config = Config::load(common.config.as_deref())?;
+    let program = std::env::current_exe().map_err(|error| {
+        CliError::new(
+            Kind::Server,
+            format!("this program does not find itself: {error}; start it by its full path"),
+        )
+    })?;
+    let mut options = demo::Options::new(program);
+    options.paths = args.paths as usize;
+    options.seed = args.seed;
+    options.listen = args.listen;
+    let demo = Demo::start(options).await?;
+    let result = match args.listen {
+        Some(_) => serve(&demo, out).await,
+        None => match target(&demo, common) {
+            Ok(target) => open(&config, &target).await,
+            Err(error) => Err(error),
+        },
+    };
+    demo.stop().await;
+    result
+}
+
+/// Says how to get there, and serves until it is stopped, which is how this ends well.
+async fn serve(demo: &Demo, out: &mut Out) -> Result<u8, CliError> {
+    for line in demo.instructions().lines() {
+        out.line(line)?;
+    }
+    out.flush()?;
+    stop().await;
+    Ok(0)
+}
+
+/// The demo as a server. Nothing of the user's own configuration of ssh has a say in how it is reached.
+fn target(demo: &Demo, common: &Common) -> Result<Target, CliError> {
+    let config = Config::parse(&demo.config_text(), Path::new("the demo's configuration"))?;
+    let overrides = Overrides {
+        identity: None,
+        known_hosts: Some(demo.known_hosts_file()),
+        ssh_config: Some(PathBuf::from("none")),
+        read_only: common.read_only,
+    };
+    Ok(config.target(demo::NAME, &overrides)?)
+}
+
+fn needs_terminal(next: &str) -> Result<(), CliError> {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "the console needs a terminal; {next}"
+    )))
+}
+
+async fn open(_config: &Config, _target: &Target) -> Result<u8, CliError> {
+    Err(CliError::usage(
+        "the console is not in this build; use a subcommand",
+    ))
+}
+
+impl From<DemoError> for CliError {
+    fn from(error: DemoError) -> Self {
+        let kind = match &error {
+            DemoError::Listen { .. } => Kind::Usage,
+            _ => Kind::Server,
+        };
+        Self::new(kind, error)
+    }
+}

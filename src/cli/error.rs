@@ -1,0 +1,237 @@
+//! Why a subcommand ends, and what that is for the caller.
+//!
+//! In: the errors of every room. Out: a kind, one sentence with cause and next step, an exit code, and with `--json` an
+//! object. The kinds and codes are part of the output contract.
+
+use crate::link::LinkError;
+use crate::server::{ErrorKind, ServerError};
+use serde::Serialize;
+
+/// What sort of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    /// The server could not be reached.
+    Connect,
+    /// It did not let us in.
+    Auth,
+    /// It is not, or may not be, the server that it should be.
+    HostKey,
+    /// The arguments or the configuration.
+    Usage,
+    /// A rule of this program, such as read-only.
+    Policy,
+    /// What the server answered, or did not.
+    Server,
+    /// The user, or a signal.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Server => 1,
+            Self::Usage => 2,
+            Self::Connect | Self::Auth | Self::HostKey => 3,
+            Self::Policy => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a subcommand ends before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CliError {
+    /// Something to say.
+    Told {
+        /// What sort of thing.
+        kind: Kind,
+        /// One sentence: the cause, and after the last semicolon the next step.
+        sentence: String,
+    },
+    /// The reader of our output has gone; there is nobody to say anything to.
+    Closed,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    error: Object<'a>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    kind: Kind,
+    message: &'a str,
+    next: Option<&'a str>,
+}
+
+impl CliError {
+    /// An error of this kind.
+    pub(super) fn new(kind: Kind, sentence: impl std::fmt::Display) -> Self {
+        Self::Told {
+            kind,
+            sentence: crate::domain::text::visible(&sentence.to_string()).into_owned(),
+        }
+    }
+
+    /// An error in what was asked.
+    pub(super) fn usage(sentence: impl std::fmt::Display) -> Self {
+        Self::new(Kind::Usage, sentence)
+    }
+
+    /// The exit code. A closed pipe is how `head` ends a list, which is no failure.
+    pub(super) const fn code(&self) -> u8 {
+        match self {
+            Self::Told { kind, .. } => kind.code(),
+            Self::Closed => 0,
+        }
+    }
+
+    /// The error object of `--json`, without the newline.
+    pub(super) fn json(&self) -> Option<String> {
+        let Self::Told { kind, sentence } = self else {
+            return None;
+        };
+        let (message, next) = match sentence.rsplit_once("; ") {
+            Some((message, next)) => (message, Some(next)),
+            None => (sentence.as_str(), None),
+        };
+        let error = Object {
+            kind: *kind,
+            message,
+            next,
+        };
+        serde_json::to_string(&Document { schema: 1, error }).ok()
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    /// Errors of writing to standard output; others are mapped where they happen.
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        Self::new(
+            Kind::Server,
+            format!("cannot write the output: {error}; check where it is redirected to"),
+        )
+    }
+}
+
+impl From<serde_json::Error> for CliError {
+    fn from(error: serde_json::Error) -> Self {
+        std::io::Error::from(error).into()
+    }
+}
+
+impl From<crate::config::ConfigError> for CliError {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<ErrorKind> for Kind {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Connect => Self::Connect,
+            ErrorKind::Auth => Self::Auth,
+            ErrorKind::HostKey => Self::HostKey,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Server => Self::Server,
+            ErrorKind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        Self::new(error.kind().into(), error)
+    }
+}
+
+impl From<LinkError> for CliError {
+    fn from(error: LinkError) -> Self {
+        ServerError::from(error).into()
+    }
+}
+
+impl From<clap::Error> for CliError {
+    /// Clap explains in paragraphs; what is kept is the first one and its tip, as one sentence.
+    fn from(error: clap::Error) -> Self {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim);
+        let mut cause = lines
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .trim_end_matches(':')
+            .to_owned();
+        let mut details = Vec::new();
+        let mut tip = None;
+        for line in lines {
+            if let Some(text) = line.strip_prefix("tip: ") {
+                tip.get_or_insert_with(|| text.to_owned());
+            } else if line.starts_with("Usage:") || line.starts_with("For more") {
+                break;
+            } else if !line.is_empty() && tip.is_none() {
+                details.push(line.trim_matches(['[', ']']).to_owned());
+            }
+        }
+        if !details.is_empty() {
+            cause = format!("{cause}: {}", details.join(", "));
+        }
+        let next = tip.map_or_else(
+            || "storekeeper help says how it is used".to_owned(),
+            |tip| format!("{tip}, or see storekeeper help"),
+        );
+        Self::usage(format!("{cause}; {next}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Args;
+    use clap::Parser as _;
+
+    #[test]
+    fn the_object() {
+        let error = CliError::new(Kind::HostKey, "a; b changed its key; compare it");
+        assert_eq!(
+            error.json().unwrap(),
+            r#"{"schema":1,"error":{"kind":"host-key","message":"a; b changed its key","next":"compare it"}}"#
+        );
+        assert_eq!(error.code(), 3);
+        let bare = CliError::new(Kind::Server, "no\u{1b}[2J");
+        assert_eq!(
+            bare.json().unwrap(),
+            r#"{"schema":1,"error":{"kind":"server","message":"no\\e[2J","next":null}}"#
+        );
+    }
+
+    #[test]
+    fn usage_is_one_sentence() {
+        let told = |line: &str| {
+            let error = Args::try_parse_from(line.split(' ')).unwrap_err();
+            match CliError::from(error) {
+                CliError::Told { kind, sentence } => {
+                    assert_eq!(kind, Kind::Usage);
+                    assert!(
+                        !sentence.contains('\n') && sentence.contains("; "),
+                        "{sentence}"
+                    );
+                    sentence
+                }
+                CliError::Closed => panic!("closed"),
+            }
+        };
+        assert_eq!(
+            told("storekeeper status"),
+            "the following required arguments were not provided: <SERVER>; storekeeper help says how it is used"
+        );
+        assert!(told("storekeeper paths prod --refusd").contains("--refused"));
+        assert!(told("storekeeper paths prod --trust mine").contains("unknown-key"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Which store path is meant by an argument.
+//!
+//! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
+
+use super::error::CliError;
+use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
+use crate::domain::text::visible;
+use crate::domain::{StorePath, nix32};
+use crate::inventory::{Inventory, Row};
+
+/// How many of several candidates are told.
+const TOLD: usize = 3;
+
+/// An argument, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Exactly this path.
+    Exact(StorePath),
+    /// The path with this hash part.
+    Hash(String),
+    /// The one path with this name.
+    Name(String),
+}
+
+impl Wanted {
+    /// Reads an argument.
+    pub(super) fn parse(text: &str) -> Result<Self, CliError> {
+        if let Some(rest) = text
+            .strip_prefix(STORE_DIR)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
+            // A file inside of a store path stands for the path.
+            let base = rest.split('/').next().unwrap_or_default();
+            return StorePath::from_base_name(base)
+                .map(Self::Exact)
+                .map_err(|error| {
+                    CliError::usage(format!(
+                        "\"{text}\" is not a store path: {error}; copy it whole"
+                    ))
+                });
+        }
+        if let Ok(path) = StorePath::from_base_name(text) {
+            return Ok(Self::Exact(path));
+        }
+        if text.len() == HASH_CHARS && nix32::decode::<20>(text.as_bytes()).is_ok() {
+            return Ok(Self::Hash(text.to_owned()));
+        }
+        if text.is_empty() || text.contains('/') {
+            let text = visible(text);
+            return Err(CliError::usage(format!(
+                "\"{text}\" is not a store path; write /nix/store/…, its hash part, or its name"
+            )));
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+
+    /// Whether a base name is what is meant.
+    pub(super) fn is(&self, base: &str) -> bool {
+        match self {
+            Self::Exact(path) => path.base_name() == base,
+            Self::Hash(hash) => base.starts_with(hash.as_str()),
+            Self::Name(name) => base.get(HASH_CHARS + 1..) == Some(name),
+        }
+    }
+
+    /// The argument for a message.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Exact(path) => path.to_string(),
+            Self::Hash(text) | Self::Name(text) => visible(text).into_owned(),
+        }
+    }
+}
+
+/// Too many paths have this name.
+pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
+    let told: Vec<&str> = candidates
+        .iter()
+        .take(TOLD)
+        .map(StorePath::hash_part)
+        .collect();
+    let more = if candidates.len() > TOLD { " …" } else { "" };
+    CliError::usage(format!(
+        "{} paths are called {}; give the hash part of one: {}{more}",
+        candidates.len(),
+        wanted.shown(),
+        told.join(", ")
+    ))
+}
+
+/// The one among these that is meant; `None` if none is.
+pub(super) fn among(
+    wanted: &Wanted,
+    paths: impl IntoIterator<Item = StorePath>,
+) -> Result<Option<StorePath>, CliError> {
+    let mut found: Vec<StorePath> = paths.into_iter().collect();
+    if found.len() > 1 {
+        return Err(several(wanted, &found));
+    }
+    Ok(found.pop())
+}
+
+/// The rows of arguments; each must be in the store.
+pub(super) fn rows(inventory: &Inventory, arguments: &[String]) -> Result<Vec<Row>, CliError> {
+    let present = |row: &Row| inventory.state(*row).is_present();
+    arguments
+        .iter()
+        .map(|argument| {
+            let wanted = Wanted::parse(argument)?;
+            let found = match &wanted {
+                Wanted::Exact(path) => inventory.find(path).filter(present),
+                Wanted::Hash(_) | Wanted::Name(_) => {
+                    let all = (0..inventory.len() as Row).filter(present);
+                    let rows: Vec<Row> = all
+                        .filter(|row| wanted.is(inventory.base_name(*row)))
+                        .collect();
+                    among(&wanted, rows.iter().map(|row| inventory.path(*row)))?
+                        .and_then(|path| inventory.find(&path))
+                }
+            };
+            found.ok_or_else(|| {
+                CliError::usage(format!(
+                    "{} is not in the store; storekeeper paths lists what is",
+                    wanted.shown()
+                ))
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const BASE: &str = "5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0";
+
+    #[test]
+    fn four_ways_to_say_it() {
+        let path = StorePath::from_base_name(BASE).unwrap();
+        for text in [
+            format!("/nix/store/{BASE}"),
+            format!("/nix/store/{BASE}/bin/demo"),
+            BASE.to_owned(),
+        ] {
+            assert_eq!(Wanted::parse(&text).unwrap(), Wanted::Exact(path.clone()));
+        }
+        for text in [&BASE[..32], "demo-1.0"] {
+            assert!(Wanted::parse(text).unwrap().is(BASE), "{text}");
+        }
+        assert!(!Wanted::parse("demo-1").unwrap().is(BASE));
+        assert!(!Wanted::parse("demo-1.0").unwrap().is("short"));
+        for text in ["", "/etc/passwd", "/nix/store/x", "/nix/store"] {
+            assert!(Wanted::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_of_several_is_none() {
+        let path =
+            |digit: &str| StorePath::from_base_name(&format!("{}-demo", digit.repeat(32))).unwrap();
+        let wanted = Wanted::parse("demo").unwrap();
+        assert_eq!(among(&wanted, []).unwrap(), None);
+        assert_eq!(among(&wanted, [path("1")]).unwrap(), Some(path("1")));
+        let error = among(&wanted, ["1", "2", "3", "4"].map(path)).unwrap_err();
+        let told = format!("{error:?}");
+        assert!(
+            told.contains("4 paths are called demo") && told.contains('…'),
+            "{told}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,60}", base in ".{0,60}") {
+            if let Ok(wanted) = Wanted::parse(&text) {
+                let _ = wanted.is(&base);
+                let _ = wanted.shown();
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Reads a store and judges it while it is read.
+//!
+//! In: a connected server. Out: the inventory, and on the way each batch of infos with its verdicts. Reading is waiting
+//! for the network and judging is arithmetic, so batches are judged on all cores while the next ones arrive.
+
+use super::error::{CliError, Kind};
+use super::progress::Progress;
+use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
+use crate::inventory::{Builder, Inventory};
+use crate::judge::trust::assess;
+use crate::server::{InfoReply, Server, StoreEvent};
+use futures_util::StreamExt as _;
+use rayon::prelude::*;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches that are judged at one time, and that may wait to be.
+const AHEAD: usize = 4;
+
+/// One answer, judged.
+#[derive(Debug, Clone)]
+pub(super) enum Judged {
+    /// What the store knows of a path, and what clients make of it.
+    Valid(PathInfo, Assessment),
+    /// Gone since it was listed.
+    Invalid(StorePath),
+    /// The server could not say.
+    Failed(StorePath, String),
+}
+
+impl Judged {
+    /// The path that it is about.
+    pub(super) fn path(&self) -> &StorePath {
+        match self {
+            Self::Valid(info, _) => &info.path,
+            Self::Invalid(path) | Self::Failed(path, _) => path,
+        }
+    }
+}
+
+enum Step {
+    Listed(Vec<StorePath>),
+    Judged(Vec<Judged>),
+}
+
+/// Reads the whole store. `each` sees every batch before it is entered; with an error it stops the reading.
+pub(super) async fn load(
+    server: &Server,
+    progress: &Progress,
+    mut each: impl FnMut(&[Judged]) -> Result<(), CliError>,
+) -> Result<Inventory, CliError> {
+    let (sink, events) = mpsc::channel(AHEAD);
+    let ring = Arc::new(server.facts().keys.clone());
+    let consume = async {
+        let mut steps = judged(events, ring);
+        let mut builder = Builder::new(Vec::new());
+        let mut done = 0;
+        while let Some(step) = steps.next().await {
+            match step? {
+                Step::Listed(paths) => {
+                    progress.total(paths.len());
+                    builder = Builder::new(paths);
+                }
+                Step::Judged(batch) => {
+                    each(&batch)?;
+                    done += batch.len();
+                    progress.done(done, "reading the store");
+                    for judged in batch {
+                        enter(&mut builder, judged);
+                    }
+                }
+            }
+        }
+        Ok::<_, CliError>(builder)
+    };
+    let (read, consumed) = tokio::join!(server.read_store(sink), consume);
+    progress.finish();
+    // Where both failed, reading did because nobody took what it had read.
+    let builder = consumed?;
+    read?;
+    Ok(builder.finish())
+}
+
+fn judged(
+    events: mpsc::Receiver<StoreEvent>,
+    ring: Arc<KeyRing>,
+) -> impl futures_util::Stream<Item = Result<Step, CliError>> + Unpin {
+    let events = futures_util::stream::unfold(events, async |mut events| {
+        let event = events.recv().await?;
+        Some((event, events))
+    });
+    let steps = events.map(move |event| {
+        let ring = Arc::clone(&ring);
+        async move {
+            match event {
+                StoreEvent::Listed(paths) => Ok(Step::Listed(paths)),
+                StoreEvent::Infos(replies) => {
+                    tokio::task::spawn_blocking(move || Step::Judged(judge(&ring, replies)))
+                        .await
+                        .map_err(|error| {
+                            CliError::new(
+                                Kind::Server,
+                                format!("a signature check broke off: {error}; please report it"),
+                            )
+                        })
+                }
+            }
+        }
+    });
+    Box::pin(steps.buffered(AHEAD))
+}
+
+/// Judges a batch on all cores.
+pub(super) fn judge(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<Judged> {
+    replies
+        .into_par_iter()
+        .with_min_len(64)
+        .map(|reply| match reply {
+            InfoReply::Valid(info) => {
+                let assessment = assess(ring, &info);
+                Judged::Valid(info, assessment)
+            }
+            InfoReply::Invalid(path) => Judged::Invalid(path),
+            InfoReply::Failed(path, why) => Judged::Failed(path, why),
+        })
+        .collect()
+}
+
+/// Enters an answer.
+pub(super) fn enter(builder: &mut Builder, judged: Judged) {
+    match judged {
+        Judged::Valid(info, assessment) => builder.add(&info, &assessment),
+        Judged::Invalid(path) => builder.gone(&path),
+        Judged::Failed(path, why) => builder.unreadable(&path, why),
+    }
+}

@@ -1,0 +1,44 @@
+//! `completions` and `man`: what packagers install beside the program.
+//!
+//! In: the command tree. Out: a shell script, or a page for man(1).
+
+use super::args::{self, Args};
+use super::error::CliError;
+use super::out::Out;
+use crate::domain::text::visible;
+use clap::CommandFactory as _;
+
+/// Prints the completions of a shell.
+pub(super) fn completions(args: &args::Completions, out: &mut Out) -> Result<(), CliError> {
+    // Into memory first: the generator panics on a closed pipe.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "storekeeper", &mut script);
+    Ok(std::io::Write::write_all(out.raw(), &script)?)
+}
+
+/// Prints the manual page of the program, or of one subcommand.
+pub(super) fn man(args: &args::Man, out: &mut Out) -> Result<(), CliError> {
+    let mut program = Args::command().disable_help_subcommand(true);
+    program.build();
+    let page = match &args.command {
+        None => program,
+        Some(name) => {
+            let found = program
+                .get_subcommands()
+                .find(|command| command.get_name() == name && !command.is_hide_set());
+            let Some(found) = found else {
+                let known = program
+                    .get_subcommands()
+                    .filter(|command| !command.is_hide_set())
+                    .map(clap::Command::get_name);
+                let near = crate::config::nearest(name, known).unwrap_or_default();
+                return Err(CliError::usage(format!(
+                    "there is no subcommand \"{}\"; the nearest is {near}",
+                    visible(name)
+                )));
+            };
+            found.clone()
+        }
+    };
+    Ok(clap_mangen::Man::new(page).render(out.raw())?)
+}

@@ -1,0 +1,166 @@
+//! The command line: one file per subcommand, text and JSON from the same values.
+//!
+//! In: arguments. Out: a result on standard output, an error as one sentence on standard error, an exit code.
+//! The order of a subcommand is that of the house: connect, read, judge, print; and for a change plan, confirm, run, tell.
+
+mod args;
+mod audit;
+mod change;
+mod console;
+mod element;
+mod error;
+mod find;
+mod keygen;
+mod load;
+mod log;
+mod man;
+mod out;
+mod paths;
+mod progress;
+mod prompter;
+mod session;
+mod sign;
+mod signals;
+mod status;
+mod terminal;
+mod why;
+
+use args::{Args, Command};
+use clap::Parser as _;
+use error::{CliError, Kind};
+use out::Out;
+use session::Session;
+use signals::unless_stopped;
+use std::process::ExitCode;
+
+/// What the demo's stand-ins for Nix's commands call this program with. It is not for people.
+const SHIM: &str = "demo-shim";
+
+/// Does what the arguments of this process say.
+pub fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|argument| argument == SHIM) {
+        // Before clap, which would take `--help` for itself: these are the arguments of another program.
+        return ExitCode::from(crate::demo::shim::main(arguments.into_iter().skip(2)));
+    }
+    let args = match Args::try_parse_from(&arguments) {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => {
+            // Help or version. A closed pipe is nobody's problem.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let json = arguments.iter().any(|argument| argument == "--json");
+            return fail(&error.into(), json);
+        }
+    };
+    let json = args.common.json;
+    match run(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error, json),
+    }
+}
+
+fn run(args: &Args) -> Result<u8, CliError> {
+    check(args)?;
+    let mut out = Out::stdout(args.common.json);
+    let code = match &args.command {
+        Some(Command::Keygen(keygen)) => keygen::run(keygen, &mut out).map(|()| 0),
+        Some(Command::Completions(shell)) => man::completions(shell, &mut out).map(|()| 0),
+        Some(Command::Man(page)) => man::man(page, &mut out).map(|()| 0),
+        _ => {
+            let log = log::start();
+            let code = in_runtime(args, &mut out);
+            // Writes what is still in its queue.
+            drop(log);
+            code
+        }
+    }?;
+    out.flush()?;
+    Ok(code)
+}
+
+/// What clap cannot check.
+fn check(args: &Args) -> Result<(), CliError> {
+    if let (Some(server), Some(_)) = (&args.server, &args.command) {
+        let server = crate::domain::text::visible(server);
+        return Err(CliError::usage(format!(
+            "\"{server}\" stands before the subcommand; write the server behind it"
+        )));
+    }
+    let printing = match &args.command {
+        None => "the console",
+        Some(Command::Demo(_)) => "demo",
+        Some(Command::Completions(_)) => "completions",
+        Some(Command::Man(_)) => "man",
+        Some(_) => return Ok(()),
+    };
+    if args.common.json {
+        return Err(CliError::usage(format!(
+            "--json has no meaning for {printing}; leave it out"
+        )));
+    }
+    Ok(())
+}
+
+fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CliError::new(
+                Kind::Server,
+                format!("this system gives no threads: {error}; check the limits of processes"),
+            )
+        })?;
+    let result = runtime.block_on(dispatch(args, out));
+    // A thread that waits for a key on the terminal must not hold the end up.
+    runtime.shutdown_background();
+    result
+}
+
+/// The futures are boxed: each holds the state of a whole connection.
+async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
+    let session = |server: &str| Session::new(&args.common, server);
+    match &args.command {
+        Some(Command::Demo(demo)) => console::demo(demo, &args.common, out).await,
+        Some(Command::Status(status)) => {
+            let session = session(&status.server)?;
+            unless_stopped(Box::pin(status::run(&session, out))).await
+        }
+        Some(Command::Paths(paths)) => {
+            paths::check(paths)?;
+            let session = session(&paths.server)?;
+            unless_stopped(Box::pin(paths::run(&session, paths, out))).await
+        }
+        Some(Command::Why(why)) => {
+            let session = session(&why.server)?;
+            unless_stopped(Box::pin(why::run(&session, why, out)))
+                .await
+                .map(|()| 0)
+        }
+        Some(Command::Sign(sign)) => {
+            Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
+        }
+        Some(Command::Audit(audit)) => {
+            let session = session(&audit.server)?;
+            unless_stopped(Box::pin(audit::run(&session, audit, out))).await
+        }
+        None => console::run(args).await,
+        // These need no runtime; `run` has done them.
+        Some(Command::Keygen(_) | Command::Completions(_) | Command::Man(_)) => Ok(0),
+    }
+}
+
+/// Tells an error: the sentence on standard error, with `--json` also the object on standard output.
+fn fail(error: &CliError, json: bool) -> ExitCode {
+    if let CliError::Told { sentence, .. } = error {
+        out::say(&format!("storekeeper: {sentence}"));
+    }
+    if let (true, Some(object)) = (json, error.json()) {
+        let mut out = Out::stdout(true);
+        let _ = out.line(&object).and_then(|()| out.flush());
+    }
+    ExitCode::from(error.code())
+}

@@ -1,0 +1,203 @@
+//! `paths`: what is in the store, and what clients make of it.
+//!
+//! In: a query, filters and an order. Out: one line a path, one JSON document, or with `--jsonl` one element a line while
+//! the store is still being read.
+
+use super::args::{self, SortBy};
+use super::element::Element;
+use super::error::{CliError, Kind};
+use super::load::{Judged, enter, load};
+use super::out::{Out, say};
+use super::progress::Progress;
+use super::session::Session;
+use crate::domain::text::visible;
+use crate::domain::{Bytes, TrustClass, When};
+use crate::inventory::{Builder, Inventory, Query, Row, Sort, SortKey, view};
+use std::io::Write as _;
+use std::sync::atomic::AtomicBool;
+
+/// What is asked for, read.
+struct Wanted {
+    query: Query,
+    refused: bool,
+    trust: Option<TrustClass>,
+    sort: Sort,
+    limit: usize,
+}
+
+impl Wanted {
+    fn new(args: &args::Paths) -> Result<Self, CliError> {
+        let query = Query::parse(&args.query.join(" ")).map_err(CliError::usage)?;
+        let key = match args.sort {
+            None | Some(SortBy::Name) => SortKey::Name,
+            Some(SortBy::Size) => SortKey::Size,
+            Some(SortBy::Closure) => SortKey::Closure,
+            Some(SortBy::Added) => SortKey::Added,
+            Some(SortBy::Trust) => SortKey::Trust,
+        };
+        Ok(Self {
+            query,
+            refused: args.refused,
+            trust: args.trust.as_deref().and_then(TrustClass::from_word),
+            sort: Sort {
+                key,
+                reverse: args.reverse,
+            },
+            limit: args.limit.unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The rows in order. Derivations are paths like others here: a list that leaves some out is no basis for scripts.
+    fn rows(&self, inventory: &Inventory, now: When) -> Vec<Row> {
+        let never = AtomicBool::new(false);
+        let Some(view) = view(inventory, &self.query, self.sort, false, now, &never) else {
+            return Vec::new();
+        };
+        let rows = view.rows.iter().copied();
+        rows.filter(|row| self.class(inventory.trust(*row)))
+            .take(self.limit)
+            .collect()
+    }
+
+    /// Whether paths of this class are wanted.
+    fn class(&self, class: Option<TrustClass>) -> bool {
+        (!self.refused || class.is_some_and(TrustClass::refused))
+            && (self.trust.is_none() || class == self.trust)
+    }
+
+    /// Which of a batch are wanted, by position. For a query, the batch becomes an inventory of its own, so that the
+    /// query means the same as on the whole store.
+    fn positions(&self, batch: &[Judged], now: When) -> Vec<usize> {
+        if self.query.is_empty() {
+            return (0..batch.len())
+                .filter(|at| match &batch[*at] {
+                    Judged::Valid(_, assessment) => self.class(Some(assessment.class)),
+                    Judged::Failed(..) => self.class(None),
+                    Judged::Invalid(_) => false,
+                })
+                .collect();
+        }
+        // The listed paths have the first rows, in the order of the batch.
+        let mut builder = Builder::new(batch.iter().map(|judged| judged.path().clone()).collect());
+        for judged in batch {
+            enter(&mut builder, judged.clone());
+        }
+        let rows = self.rows(&builder.finish(), now);
+        let mut positions: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
+        positions.sort_unstable();
+        positions
+    }
+}
+
+/// Checks the arguments before anything is connected to.
+pub(super) fn check(args: &args::Paths) -> Result<(), CliError> {
+    Wanted::new(args).map(|_| ())
+}
+
+/// Runs it; the exit code tells whether all of the store could be read.
+pub(super) async fn run(
+    session: &Session,
+    args: &args::Paths,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let wanted = Wanted::new(args)?;
+    let server = session.connect().await?;
+    let now = When::now();
+    let progress = Progress::new(session.quiet);
+    let inventory = if args.jsonl {
+        let mut left = wanted.limit;
+        load(&server, &progress, |batch| {
+            stream(&wanted, batch, now, &mut left, out)
+        })
+        .await
+    } else {
+        load(&server, &progress, |_| Ok(())).await
+    };
+    server.link().close().await;
+    let inventory = match inventory {
+        // The limit is reached; what would follow is not wanted.
+        Err(CliError::Closed) if args.jsonl => return Ok(0),
+        other => other?,
+    };
+    if !args.jsonl {
+        let rows = wanted.rows(&inventory, now);
+        if out.json() {
+            document(session.name(), now, &inventory, &rows, out)?;
+        } else {
+            table(&inventory, &rows, out)?;
+        }
+    }
+    match inventory.counts().unreadable {
+        0 => Ok(0),
+        unreadable => {
+            say(&format!(
+                "storekeeper: the server could not tell anything of {unreadable} paths; run nix-store --verify there"
+            ));
+            Ok(Kind::Server.code())
+        }
+    }
+}
+
+/// Writes what is wanted of a batch.
+fn stream(
+    wanted: &Wanted,
+    batch: &[Judged],
+    now: When,
+    left: &mut usize,
+    out: &mut Out,
+) -> Result<(), CliError> {
+    for at in wanted.positions(batch, now).into_iter().take(*left) {
+        if let Some(element) = batch.get(at).and_then(Element::of_answer) {
+            serde_json::to_writer(out.raw(), &element)?;
+            out.line("")?;
+            *left -= 1;
+        }
+    }
+    out.flush()?;
+    if *left == 0 {
+        return Err(CliError::Closed);
+    }
+    Ok(())
+}
+
+/// Writes the document row by row: as one value it would be in memory twice.
+fn document(
+    server: &str,
+    at: When,
+    inventory: &Inventory,
+    rows: &[Row],
+    out: &mut Out,
+) -> Result<(), CliError> {
+    let raw = out.raw();
+    let server = serde_json::to_string(server)?;
+    write!(
+        raw,
+        "{{\"schema\":1,\"server\":{server},\"at\":\"{at}\",\"source\":\"daemon\",\"paths\":["
+    )?;
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            raw.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *raw, &Element::of_row(inventory, *row))?;
+    }
+    raw.write_all(b"]}")?;
+    out.line("")
+}
+
+fn table(inventory: &Inventory, rows: &[Row], out: &mut Out) -> Result<(), CliError> {
+    let raw = out.raw();
+    for row in rows {
+        let size = match inventory.nar_size(*row) {
+            Some(size) if size > 0 => Bytes(size).to_string(),
+            _ => "?".to_owned(),
+        };
+        let trust = inventory.trust(*row).map_or("?", TrustClass::word);
+        let path = inventory.path(*row);
+        write!(raw, "{size:>9}  {trust:<17}  {path}")?;
+        if let Some(problem) = inventory.problem(*row) {
+            write!(raw, "  {}", visible(problem))?;
+        }
+        writeln!(raw)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! From SERVER on the command line to a connected server.
+//!
+//! In: the common options and the server's name. Out: the configuration, the target, and the connection, for which
+//! questions are asked on the terminal if there is one.
+
+use super::args::Common;
+use super::error::CliError;
+use super::prompter::Terminal;
+use crate::change::Policy;
+use crate::config::{Config, Target};
+use crate::link::Prompter;
+use crate::server::Server;
+use std::sync::Arc;
+
+/// A server that was asked for.
+pub(super) struct Session {
+    /// The server, with what the arguments say over the configuration.
+    pub(super) target: Target,
+    /// Whether someone wants to see progress.
+    pub(super) quiet: bool,
+}
+
+impl Session {
+    /// Reads the configuration and finds the server in it.
+    pub(super) fn new(common: &Common, server: &str) -> Result<Self, CliError> {
+        let config = Config::load(common.config.as_deref())?;
+        let target = config.target(server, &common.overrides())?;
+        Ok(Self {
+            target,
+            quiet: common.quiet,
+        })
+    }
+
+    /// Connects.
+    pub(super) async fn connect(&self) -> Result<Server, CliError> {
+        let spec = self.target.spec().await?;
+        let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
+        Ok(Server::connect(spec, prompter).await?)
+    }
+
+    /// What may be done on it.
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            read_only: self.target.settings.read_only,
+        }
+    }
+
+    /// The server as commands and documents name it.
+    pub(super) fn name(&self) -> &str {
+        &self.target.settings.name
+    }
+}

@@ -1,0 +1,253 @@
+//! `status`: is this cache well?
+//!
+//! In: a server. Out: checks, counts and sizes; the exit code is the state, so that a monitor can run it.
+
+use super::error::{CliError, Kind};
+use super::load::load;
+use super::out::Out;
+use super::progress::Progress;
+use super::session::Session;
+use crate::domain::text::visible;
+use crate::inventory::{Counts, Inventory};
+use crate::judge::health::{Check, Space, State, Vitals, checks, worst};
+use crate::server::facts::{Facts, Rights};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    server: &'a str,
+    state: State,
+    checks: &'a [Check],
+    counts: Option<CountsObject>,
+    disk: Disk,
+    nix: Option<Nix<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CountsObject {
+    paths: usize,
+    refused: usize,
+    by_trust: ByTrust,
+}
+
+struct ByTrust(Counts);
+
+impl Serialize for ByTrust {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.by_trust.len()))?;
+        // Best first, as in the output contract.
+        for (class, paths, _) in self.0.by_trust.iter().rev() {
+            map.serialize_entry(class.word(), paths)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Disk {
+    store: Option<Store>,
+    database: Option<Database>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Store {
+    size: u64,
+    used: u64,
+    available: u64,
+    inodes: Option<u64>,
+    inodes_used: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Database {
+    size: u64,
+    wal: u64,
+}
+
+#[derive(Serialize)]
+struct Nix<'a> {
+    version: &'a str,
+    protocol: String,
+    trusted: Option<bool>,
+}
+
+/// Runs it; the exit code is 0 fine, 1 warning, 2 critical. A server that cannot be reached is an error with code 3.
+pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
+    let server = match session.connect().await {
+        Ok(server) => server,
+        Err(CliError::Told {
+            kind: Kind::Server,
+            sentence,
+        }) => return broken(session.name(), &sentence, out),
+        Err(error) => return Err(error),
+    };
+    let round_trip = server.link().round_trip().await.ok();
+    let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(())).await?;
+    let facts = server.facts();
+    let place = server.spec().place.describe();
+    server.link().close().await;
+    let vitals = vitals(session, &facts, &inventory, &place, round_trip);
+    let checks = checks(&vitals);
+    let document = Document {
+        schema: 1,
+        server: session.name(),
+        state: worst(&checks),
+        checks: &checks,
+        counts: Some(CountsObject {
+            paths: inventory.counts().paths,
+            refused: inventory.counts().refused,
+            by_trust: ByTrust(inventory.counts()),
+        }),
+        disk: disk(&facts),
+        nix: Some(Nix {
+            version: &facts.nix_version,
+            protocol: format!("{}.{}", facts.protocol.0, facts.protocol.1),
+            trusted: facts.trusted,
+        }),
+    };
+    tell(&document, out)
+}
+
+/// The server is there and its Nix is not: that is an answer, not an error of ours.
+fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
+    let (summary, fix) = match sentence.rsplit_once("; ") {
+        Some((summary, fix)) => (summary, Some(fix.to_owned())),
+        None => (sentence, None),
+    };
+    let checks = [Check {
+        id: "nix",
+        state: State::Critical,
+        summary: summary.to_owned(),
+        fix,
+    }];
+    let document = Document {
+        schema: 1,
+        server: name,
+        state: State::Critical,
+        checks: &checks,
+        counts: None,
+        disk: Disk::default(),
+        nix: None,
+    };
+    tell(&document, out)
+}
+
+fn vitals<'a>(
+    session: &'a Session,
+    facts: &'a Facts,
+    inventory: &Inventory,
+    place: &'a str,
+    round_trip: Option<std::time::Duration>,
+) -> Vitals<'a> {
+    let counts = inventory.counts();
+    let bad = counts
+        .by_trust
+        .iter()
+        .find(|(class, _, _)| *class == crate::domain::TrustClass::Bad);
+    let settings = &session.target.settings;
+    Vitals {
+        server: session.name(),
+        place,
+        round_trip,
+        nix_version: &facts.nix_version,
+        protocol: facts.protocol,
+        trusted: facts.trusted,
+        privileged: facts.rights != Rights::User,
+        writable: facts.store_writable,
+        clock_skew: facts.clock_skew,
+        own_keys: facts.keys.ours().len(),
+        shadowed: facts
+            .keys
+            .shadowed()
+            .iter()
+            .map(|key| key.name().as_str())
+            .collect(),
+        key_problems: facts
+            .signing_keys
+            .iter()
+            .filter_map(|key| Some((key.file.as_str(), key.problem.as_deref()?)))
+            .collect(),
+        refused: counts.refused,
+        bad: bad.map_or(0, |(_, paths, _)| *paths),
+        unreadable: counts.unreadable,
+        space: facts.disk.map(|disk| {
+            let space = Space {
+                size: disk.size,
+                available: disk.available,
+                inodes: disk.inodes,
+                inodes_used: disk.inodes_used,
+            };
+            (space, facts.mount.as_str())
+        }),
+        disk_warning: settings.thresholds.disk_warning,
+        disk_critical: settings.thresholds.disk_critical,
+        unknown: &facts.unknown,
+    }
+}
+
+fn disk(facts: &Facts) -> Disk {
+    Disk {
+        store: facts.disk.map(|disk| {
+            // A file system without a fixed number of inodes reports 0 of them.
+            let counted = disk.inodes > 0;
+            Store {
+                size: disk.size.0,
+                used: disk.used.0,
+                available: disk.available.0,
+                inodes: counted.then_some(disk.inodes),
+                inodes_used: counted.then_some(disk.inodes_used),
+            }
+        }),
+        database: facts.database.map(|database| Database {
+            size: database.size.0,
+            wal: database.wal.0,
+        }),
+    }
+}
+
+fn tell(document: &Document<'_>, out: &mut Out) -> Result<u8, CliError> {
+    if out.json() {
+        out.document(document)?;
+    } else {
+        text(document, out)?;
+    }
+    Ok(match document.state {
+        State::Fine | State::Unknown => 0,
+        State::Warning => 1,
+        State::Critical => 2,
+    })
+}
+
+fn text(document: &Document<'_>, out: &mut Out) -> Result<(), CliError> {
+    out.line(&format!(
+        "{}: {}",
+        visible(document.server),
+        document.state.word()
+    ))?;
+    for check in document.checks {
+        out.line(&format!(
+            " {}  {}",
+            check.state.mark(),
+            visible(&check.summary)
+        ))?;
+        if let Some(fix) = &check.fix {
+            out.line(&format!("      {}", visible(fix)))?;
+        }
+    }
+    let Some(counts) = &document.counts else {
+        return Ok(());
+    };
+    out.line("")?;
+    out.line(&format!("{:>12}  paths", counts.paths))?;
+    for (class, paths, bytes) in counts.by_trust.0.by_trust.iter().rev() {
+        if *paths > 0 {
+            let bytes = crate::domain::Bytes(*bytes);
+            out.line(&format!("{paths:>12}  {class}, {bytes}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! `why`: would a client get this path?
+//!
+//! In: a path. Out: its closure, and each obstacle in it with what mends it. Only the closure is asked for, level by
+//! level over the interactive link: the answer is there within a few round trips, however large the store is.
+
+use super::args;
+use super::error::{CliError, Kind};
+use super::find::{Wanted, among};
+use super::load::{Judged, judge};
+use super::out::Out;
+use super::session::Session;
+use crate::change::sign::is_unmendable;
+use crate::domain::text::visible;
+use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
+use crate::server::{Server, StoreEvent};
+use serde::Serialize;
+use std::collections::HashSet;
+use tokio::sync::mpsc;
+
+/// Paths that are asked for at one time.
+const CHUNK: usize = 1000;
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema: u8,
+    path: String,
+    present: bool,
+    would_copy: bool,
+    closure: Option<Closure>,
+    obstacles: Vec<Obstacle>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Closure {
+    paths: usize,
+    nar_size: u64,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Obstacle {
+    path: String,
+    kind: &'static str,
+    message: String,
+    fix: Option<String>,
+}
+
+/// Runs it.
+pub(super) async fn run(
+    session: &Session,
+    args: &args::Why,
+    out: &mut Out,
+) -> Result<(), CliError> {
+    let wanted = Wanted::parse(&args.path)?;
+    let server = session.connect().await?;
+    let path = match &wanted {
+        Wanted::Exact(path) => Some(path.clone()),
+        Wanted::Hash(_) | Wanted::Name(_) => listed(&server, &wanted).await?,
+    };
+    let facts = server.facts();
+    let document = match path {
+        Some(path) => {
+            let judged = closure(&server, &facts.keys, &path).await?;
+            answer(session.name(), &facts.keys, &path, &judged)?
+        }
+        None => absent(wanted.shown()),
+    };
+    server.link().close().await;
+    if out.json() {
+        out.document(&document)
+    } else {
+        text(&document, out)
+    }
+}
+
+/// Finds the path in the listing; the rest of the store is not read.
+async fn listed(server: &Server, wanted: &Wanted) -> Result<Option<StorePath>, CliError> {
+    let (sink, mut events) = mpsc::channel(1);
+    let find = async {
+        let listed = match events.recv().await {
+            Some(StoreEvent::Listed(paths)) => Some(paths),
+            _ => None,
+        };
+        // Nobody takes more: the reading ends.
+        drop(events);
+        listed
+    };
+    let (read, listed) = tokio::join!(server.read_store(sink), find);
+    let Some(paths) = listed else {
+        read?;
+        return Ok(None);
+    };
+    among(
+        wanted,
+        paths.into_iter().filter(|path| wanted.is(path.base_name())),
+    )
+}
+
+/// The path and all that it needs, judged; each path once, nearest first.
+async fn closure(
+    server: &Server,
+    keys: &KeyRing,
+    path: &StorePath,
+) -> Result<Vec<Judged>, CliError> {
+    let mut seen = HashSet::from([path.clone()]);
+    let mut level = vec![path.clone()];
+    let mut all = Vec::new();
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for chunk in level.chunks(CHUNK) {
+            let judged = judge(keys, server.path_infos(chunk).await?);
+            for answer in &judged {
+                if let Judged::Valid(info, _) = answer {
+                    for reference in &info.references {
+                        if seen.insert(reference.clone()) {
+                            next.push(reference.clone());
+                        }
+                    }
+                }
+            }
+            all.extend(judged);
+        }
+        level = next;
+    }
+    Ok(all)
+}
+
+fn absent(path: String) -> Document {
+    let obstacle = Obstacle {
+        path: path.clone(),
+        kind: "missing",
+        message: "it is not in the store of this server".to_owned(),
+        fix: Some(
+            "nix copy --to the server from a machine that has it, or build it again".to_owned(),
+        ),
+    };
+    Document {
+        schema: 1,
+        path,
+        present: false,
+        would_copy: false,
+        closure: None,
+        obstacles: vec![obstacle],
+    }
+}
+
+/// Puts the answer together. An answer that the server owes is an error: it might be an obstacle.
+fn answer(
+    server: &str,
+    keys: &KeyRing,
+    path: &StorePath,
+    judged: &[Judged],
+) -> Result<Document, CliError> {
+    let sign = format!("storekeeper sign {} {path} --closure", shell(server));
+    let mut closure = Closure {
+        paths: 0,
+        nar_size: 0,
+    };
+    let mut obstacles = Vec::new();
+    for answer in judged {
+        match answer {
+            Judged::Valid(info, assessment) => {
+                closure.paths += 1;
+                closure.nar_size = closure.nar_size.saturating_add(info.nar_size);
+                obstacles.extend(obstacle(keys, info, assessment, &sign));
+            }
+            Judged::Invalid(missing) if missing == path => return Ok(absent(path.to_string())),
+            Judged::Invalid(missing) => obstacles.push(Obstacle {
+                path: missing.to_string(),
+                kind: "missing",
+                message: "it is needed and not in the store of this server".to_owned(),
+                fix: Some(format!(
+                    "copy the closure again: nix copy {path} from a machine that has it"
+                )),
+            }),
+            Judged::Failed(failed, why) => {
+                return Err(CliError::new(
+                    Kind::Server,
+                    format!(
+                        "the server could not tell anything of {failed}: {}; run nix-store --verify there",
+                        visible(why)
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(Document {
+        schema: 1,
+        path: path.to_string(),
+        present: true,
+        would_copy: obstacles.is_empty(),
+        closure: Some(closure),
+        obstacles,
+    })
+}
+
+fn obstacle(
+    keys: &KeyRing,
+    info: &PathInfo,
+    assessment: &Assessment,
+    sign: &str,
+) -> Option<Obstacle> {
+    let named = |wanted: Verdict| {
+        let names: Vec<_> = assessment
+            .signatures
+            .iter()
+            .filter(|(_, verdict)| *verdict == wanted)
+            .map(|(name, _)| visible(name))
+            .collect();
+        names.join(", ")
+    };
+    let unmendable = is_unmendable(keys, info);
+    let message = match assessment.class {
+        TrustClass::Unsigned => "it has no signature".to_owned(),
+        TrustClass::UnknownKey => format!(
+            "it is signed only by {}, which clients of this cache do not trust",
+            named(Verdict::UnknownKey)
+        ),
+        TrustClass::Bad if unmendable => format!(
+            "its signature by {} is malformed, so clients refuse it whatever else is signed",
+            named(Verdict::Bad)
+        ),
+        TrustClass::Bad => format!("its signature by {} does not verify", named(Verdict::Bad)),
+        TrustClass::Retired
+        | TrustClass::Upstream
+        | TrustClass::ContentAddressed
+        | TrustClass::Ours => {
+            return None;
+        }
+    };
+    let fix = if unmendable {
+        format!(
+            "nix store delete {} on the server, and upload it again",
+            info.path
+        )
+    } else {
+        sign.to_owned()
+    };
+    Some(Obstacle {
+        path: info.path.to_string(),
+        kind: assessment.class.word(),
+        message,
+        fix: Some(fix),
+    })
+}
+
+/// A server's name as a word of a command line.
+pub(super) fn shell(name: &str) -> String {
+    shell_words::quote(&visible(name)).into_owned()
+}
+
+fn text(document: &Document, out: &mut Out) -> Result<(), CliError> {
+    out.line(&document.path)?;
+    let Some(closure) = &document.closure else {
+        return document
+            .obstacles
+            .iter()
+            .try_for_each(|obstacle| out.line(&format!("  not here: {}", obstacle.message)));
+    };
+    out.line(&format!(
+        "  closure     {} paths, {}",
+        closure.paths,
+        Bytes(closure.nar_size)
+    ))?;
+    if document.would_copy {
+        return out.line("  obstacles   none: a client that trusts the keys of this cache gets it");
+    }
+    out.line(&format!(
+        "  obstacles   {}: a client refuses it",
+        document.obstacles.len()
+    ))?;
+    let mut fixes: Vec<&str> = Vec::new();
+    for obstacle in &document.obstacles {
+        out.line(&format!("  {:<11} {}", obstacle.kind, obstacle.path))?;
+        out.line(&format!("              {}", obstacle.message))?;
+        if let Some(fix) = obstacle.fix.as_deref().filter(|fix| !fixes.contains(fix)) {
+            fixes.push(fix);
+        }
+    }
+    fixes
+        .iter()
+        .try_for_each(|fix| out.line(&format!("  next        {fix}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::out::tests::Shared;
+    use super::*;
+    use crate::domain::path_info::tests::vector;
+    use crate::domain::{KeyName, SigningKey};
+    use crate::judge::trust::assess;
+    use zeroize::Zeroizing;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(KeyName::new("k-1").unwrap(), &Zeroizing::new([seed; 32]))
+    }
+
+    fn ring() -> KeyRing {
+        KeyRing::new(vec![key(1).public()], vec![], vec![])
+    }
+
+    fn judged(signatures: &[String]) -> Judged {
+        let mut info = vector();
+        info.signatures = signatures.to_vec();
+        let assessment = assess(&ring(), &info);
+        Judged::Valid(info, assessment)
+    }
+
+    fn document(answers: &[Judged]) -> Document {
+        answer("prod", &ring(), &vector().path, answers).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_obstacle() {
+        let wrong = key(2).sign(b"x").to_string();
+        let cases = [
+            (vec![], "unsigned"),
+            (vec!["other:AAAA".to_owned()], "unknown-key"),
+            (vec![wrong], "bad"),
+        ];
+        for (signatures, kind) in cases {
+            let document = document(&[judged(&signatures)]);
+            assert!(document.present && !document.would_copy);
+            let [obstacle] = document.obstacles.as_slice() else {
+                panic!("{kind}")
+            };
+            assert_eq!(obstacle.kind, kind);
+            assert_eq!(
+                obstacle.fix.as_deref(),
+                Some(
+                    "storekeeper sign prod /nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0 --closure"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_signature_is_not_mended_by_signing() {
+        let document = document(&[judged(&["k-1:AAAA".to_owned()])]);
+        let fix = document.obstacles[0].fix.as_deref().unwrap();
+        assert!(fix.starts_with("nix store delete /nix/store/5wd5"), "{fix}");
+    }
+
+    #[test]
+    fn no_obstacle() {
+        let good = key(1).sign(&vector().fingerprint().unwrap()).to_string();
+        let document = document(&[judged(&[good])]);
+        assert_eq!(
+            serde_json::to_string(&document).unwrap(),
+            r#"{"schema":1,"path":"/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0","present":true,"wouldCopy":true,"closure":{"paths":1,"narSize":226560},"obstacles":[]}"#
+        );
+        let shared = Shared::default();
+        let mut out = Out::to(Box::new(shared.clone()), false);
+        text(&document, &mut out).unwrap();
+        out.flush().unwrap();
+        let shown = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+        assert!(shown.contains("closure     1 paths, 221 KiB"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_missing() {
+        let gone = document(&[Judged::Invalid(vector().path)]);
+        assert!(!gone.present && gone.closure.is_none());
+        assert_eq!(gone.obstacles[0].kind, "missing");
+        let needed = vector().references[0].clone();
+        let hole = document(&[judged(&[]), Judged::Invalid(needed.clone())]);
+        assert!(hole.present);
+        assert_eq!(hole.obstacles[1].path, needed.to_string());
+        assert_eq!(hole.obstacles[1].kind, "missing");
+        let failed = Judged::Failed(needed, "bad\u{1b}[2J".into());
+        assert!(answer("prod", &ring(), &vector().path, &[failed]).is_err());
+    }
+}

@@ -1,0 +1,316 @@
+//! From a checked document to [`Config`].
+//!
+//! In: the text of the file. Out: the configuration, or the first problem with its line. `schema::check` runs first, so
+//! a value that is present here has the right form.
+
+use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
+use crate::domain::{Floor, PublicKey};
+use crate::server::Sudo;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// Reads the text of a configuration file.
+pub(super) fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+    let invalid = |at: usize, message: String| ConfigError::Invalid {
+        file: shown(file),
+        line: line_of(text, at),
+        message,
+    };
+    let document = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let what = crate::domain::text::plain(error.message());
+        invalid(at, format!("this is not TOML ({what}); mend the line"))
+    })?;
+    let root = document.get_ref();
+    if let Some(problem) = schema::check(root) {
+        return Err(invalid(problem.at, problem.message));
+    }
+    let keys = entries(root, "keys")
+        .map(|(action, at, value)| Remap {
+            action: action.to_owned(),
+            keys: one_or_more(value),
+            line: line_of(text, at),
+        })
+        .collect();
+    let servers = entries(root, "servers")
+        .filter_map(|(name, _, value)| Some(server(name, value.as_table()?)))
+        .collect();
+    Ok(Config {
+        file: Some(file.to_path_buf()),
+        theme: string(root, "theme"),
+        mouse: flag(root, "mouse"),
+        ascii: flag(root, "ascii"),
+        keys,
+        servers,
+    })
+}
+
+fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
+    let mut server = ServerConfig::unconfigured(name);
+    let home = home::home();
+    let set = |slot: &mut String, key: &str| {
+        if let Some(value) = string(table, key) {
+            *slot = value;
+        }
+    };
+    set(&mut server.host, "host");
+    set(&mut server.audit_log, "audit_log");
+    set(&mut server.nix_command, "nix_command");
+    server.user = string(table, "user");
+    server.port = get(table, "port").and_then(schema::port);
+    server.identity_files = strings(table, "identity_files")
+        .into_iter()
+        .flatten()
+        .map(|path| home::expand(&path, home.as_deref()))
+        .collect::<Vec<PathBuf>>();
+    server.jump = string(table, "jump");
+    server.sudo = match string(table, "sudo").as_deref() {
+        Some("always") => Sudo::Always,
+        Some("never") => Sudo::Never,
+        _ => Sudo::Auto,
+    };
+    server.read_only = flag(table, "read_only");
+    server.cache_address = string(table, "cache_address");
+    server.signing_key = string(table, "signing_key");
+    let keys = |slot: &mut Vec<PublicKey>, key: &str| {
+        if let Some(texts) = strings(table, key) {
+            *slot = texts
+                .iter()
+                .filter_map(|text| PublicKey::parse(text).ok())
+                .collect();
+        }
+    };
+    keys(&mut server.public_keys, "public_keys");
+    keys(&mut server.retired_keys, "retired_keys");
+    keys(&mut server.upstream_keys, "upstream_keys");
+    if let Some(words) =
+        string(table, "daemon_command").and_then(|line| shell_words::split(&line).ok())
+    {
+        server.daemon_command = words;
+    }
+    if let Some(limits) = get(table, "thresholds").and_then(DeValue::as_table) {
+        let set = |slot: &mut Floor, key: &str| {
+            if let Some(floor) = string(limits, key).as_deref().and_then(Floor::parse) {
+                *slot = floor;
+            }
+        };
+        set(&mut server.thresholds.disk_warning, "disk_warning");
+        set(&mut server.thresholds.disk_critical, "disk_critical");
+    }
+    server
+}
+
+fn get<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a DeValue<'i>> {
+    table.get(key).map(toml::Spanned::get_ref)
+}
+
+fn string(table: &DeTable<'_>, key: &str) -> Option<String> {
+    get(table, key)?.as_str().map(str::to_owned)
+}
+
+fn flag(table: &DeTable<'_>, key: &str) -> bool {
+    get(table, key).and_then(DeValue::as_bool).unwrap_or(false)
+}
+
+fn strings(table: &DeTable<'_>, key: &str) -> Option<Vec<String>> {
+    get(table, key).filter(|v| v.is_array()).map(one_or_more)
+}
+
+fn one_or_more(value: &DeValue<'_>) -> Vec<String> {
+    match value.as_array() {
+        Some(items) => items
+            .iter()
+            .filter_map(|item| item.get_ref().as_str().map(str::to_owned))
+            .collect(),
+        None => value.as_str().map(str::to_owned).into_iter().collect(),
+    }
+}
+
+/// Name, offset and value of each entry of a table in the document.
+fn entries<'a, 'i>(
+    root: &'a DeTable<'i>,
+    key: &str,
+) -> impl Iterator<Item = (&'a str, usize, &'a DeValue<'i>)> {
+    get(root, key)
+        .and_then(DeValue::as_table)
+        .into_iter()
+        .flat_map(|table| {
+            table
+                .iter()
+                .map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value.get_ref()))
+        })
+}
+
+/// The line of an offset, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let end = at.min(text.len());
+    text.as_bytes()[..end].split(|byte| *byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Bytes;
+    use proptest::prelude::*;
+
+    fn config(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("c.toml"))
+    }
+
+    fn error(text: &str) -> String {
+        config(text).unwrap_err().to_string()
+    }
+
+    /// The example of the manual, whole: every key is known and every value is taken.
+    const EXAMPLE: &str = r#"
+theme = "dark"
+mouse = true
+ascii = false
+[keys]
+"store.search" = "/"
+"app.quit" = ["q", "ctrl-q"]
+
+[servers.prod]
+host = "cache.example.org"
+user = "root"
+port = 2222
+identity_files = ["~/.ssh/id_ed25519", "/etc/key"]
+jump = "bastion.example.org"
+sudo = "never"
+read_only = true
+cache_user = "nix-ssh"
+cache_address = "ssh://nix-ssh@cache.example.org"
+key_files = []
+signing_key = "/root/nix-cache-key.sec"
+public_keys = ["test-key-1:DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498="]
+retired_keys = []
+upstream_keys = ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="]
+requests_dir = "/var/lib/storekeeper/requests"
+audit_log = "/var/log/audit.jsonl"
+pins_dir = "/nix/var/nix/gcroots/storekeeper"
+daemon_command = "nix-daemon --stdio --option 'x y' z"
+nix_command = "/opt/nix/bin/nix"
+agent = "auto"
+[servers.prod.thresholds]
+disk_warning = "20%"
+disk_critical = "10G"
+"#;
+
+    #[test]
+    fn reads_all_of_the_example() {
+        let config = config(EXAMPLE).unwrap();
+        assert_eq!(config.theme.as_deref(), Some("dark"));
+        assert!(config.mouse);
+        assert_eq!(
+            config.keys,
+            [
+                Remap {
+                    action: "store.search".into(),
+                    keys: vec!["/".into()],
+                    line: 6,
+                },
+                Remap {
+                    action: "app.quit".into(),
+                    keys: vec!["q".into(), "ctrl-q".into()],
+                    line: 7,
+                },
+            ]
+        );
+        let [server] = config.servers.as_slice() else {
+            panic!("one server");
+        };
+        assert_eq!(
+            (server.name.as_str(), server.host.as_str()),
+            ("prod", "cache.example.org")
+        );
+        assert_eq!(
+            (server.user.as_deref(), server.port),
+            (Some("root"), Some(2222))
+        );
+        assert_eq!(server.identity_files.len(), 2);
+        assert!(server.identity_files[0].ends_with(".ssh/id_ed25519"));
+        assert!(server.identity_files[0].is_absolute());
+        assert_eq!(server.sudo, Sudo::Never);
+        assert!(server.read_only);
+        assert_eq!(server.public_keys.len(), 1);
+        assert!(server.retired_keys.is_empty());
+        assert_eq!(server.upstream_keys.len(), 1);
+        assert_eq!(
+            server.daemon_command,
+            ["nix-daemon", "--stdio", "--option", "x y", "z"]
+        );
+        assert_eq!(server.thresholds.disk_warning, Floor::Percent(20.0));
+        assert_eq!(
+            server.thresholds.disk_critical,
+            Floor::Size(Bytes(10 << 30))
+        );
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        assert_eq!(
+            config("").unwrap(),
+            Config {
+                file: Some("c.toml".into()),
+                ..Config::default()
+            }
+        );
+        let config = config("[servers.\"cache.example.org\"]").unwrap();
+        assert_eq!(
+            config.servers,
+            [ServerConfig::unconfigured("cache.example.org")]
+        );
+        assert_eq!(config.servers[0].upstream_keys.len(), 1);
+    }
+
+    #[test]
+    fn an_emptied_list_is_not_the_default() {
+        let config = config("[servers.a]\nupstream_keys = []").unwrap();
+        assert!(config.servers[0].upstream_keys.is_empty());
+    }
+
+    #[test]
+    fn the_first_problem_of_the_file_is_told() {
+        assert_eq!(
+            error("[servers.a]\nprot = 22\nmouse = 1\n"),
+            "c.toml:2: unknown key \"prot\" in [servers.a]; the nearest known name is \"port\""
+        );
+        assert_eq!(
+            error("colour = 1"),
+            "c.toml:1: unknown key \"colour\"; the nearest known name is \"mouse\""
+        );
+        assert_eq!(
+            error("[servers.a]\nhost = \"h\"\n[servers.a.threshold]\ndisk_warning = \"1%\""),
+            "c.toml:3: unknown key \"threshold\" in [servers.a]; the nearest known name is \"thresholds\""
+        );
+    }
+
+    #[test]
+    fn hostile_names_are_inert() {
+        let text = error("\"a\\u001b[2J\" = 1");
+        assert!(text.contains("a\\e[2J"), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,200}") {
+            let _ = config(&text);
+        }
+
+        #[test]
+        fn never_panics_on_documents(
+            lines in prop::collection::vec(
+                ("(theme|mouse|keys|servers|servers\\.a|servers\\.a\\.port|servers\\.a\\.thresholds|\\[servers\\.b\\]|\\[\\[keys\\]\\]|host|sudo|public_keys|x)",
+                 "(1|-1|0x10|1e999|true|\"\"|\"x\"|\"1%\"|\\[\\]|\\[1, \"a:b\"\\]|\\{a = 1\\}|1979-05-27|'\u{202e}')"),
+                0..8),
+        ) {
+            let text: String = lines.iter().map(|(key, value)| {
+                if key.starts_with('[') { format!("{key}\n") } else { format!("{key} = {value}\n") }
+            }).collect();
+            if let Err(ConfigError::Invalid { line, .. }) = config(&text) {
+                prop_assert!(line <= lines.len() + 1);
+            }
+        }
+    }
+}

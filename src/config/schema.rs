@@ -1,0 +1,304 @@
+//! What may stand in the configuration file, as one table, and the check of a document against it.
+//!
+//! In: a spanned TOML document. Out: the first problem in the order of the file, with its offset and one sentence, or
+//! none; after that, reading the document cannot fail. Source of the table: the manual's page on the configuration.
+
+use super::nearest::nearest;
+use crate::domain::text::visible;
+use crate::domain::{Floor, PublicKey};
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Any text of one line that is not empty.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A TCP port.
+    Port,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// One of these words, or an absolute path on the server.
+    WordOrPath(&'static [&'static str]),
+    /// An absolute path on the server, where `~` means nothing.
+    RemotePath,
+    /// A list of those.
+    RemotePaths,
+    /// A list of paths on this machine.
+    LocalPaths,
+    /// A list of public keys as `trusted-public-keys` has them.
+    PublicKeys,
+    /// A command line.
+    Command,
+    /// A key, or a list of keys.
+    Keys,
+    /// A share such as `15%`, or a size such as `20G`.
+    Floor,
+    /// A table with these entries.
+    Table(&'static [Field]),
+    /// A table with names of the user's choice.
+    Named(&'static Kind),
+}
+
+/// One known name.
+#[derive(Debug)]
+pub(super) struct Field {
+    name: &'static str,
+    kind: Kind,
+}
+
+const fn field(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind }
+}
+
+/// The file.
+pub(super) const ROOT: &[Field] = &[
+    field("theme", Kind::Text),
+    field("mouse", Kind::Flag),
+    field("ascii", Kind::Flag),
+    field("keys", Kind::Named(&Kind::Keys)),
+    field("servers", Kind::Named(&Kind::Table(SERVER))),
+];
+
+const SERVER: &[Field] = &[
+    field("host", Kind::Text),
+    field("user", Kind::Text),
+    field("port", Kind::Port),
+    field("identity_files", Kind::LocalPaths),
+    field("jump", Kind::Text),
+    field("sudo", Kind::Word(&["auto", "always", "never"])),
+    field("read_only", Kind::Flag),
+    field("cache_user", Kind::Text),
+    field("cache_address", Kind::Text),
+    field("key_files", Kind::RemotePaths),
+    field("signing_key", Kind::RemotePath),
+    field("public_keys", Kind::PublicKeys),
+    field("retired_keys", Kind::PublicKeys),
+    field("upstream_keys", Kind::PublicKeys),
+    field("requests_dir", Kind::RemotePath),
+    field("audit_log", Kind::RemotePath),
+    field("pins_dir", Kind::RemotePath),
+    field("daemon_command", Kind::Command),
+    field("nix_command", Kind::Text),
+    field("agent", Kind::WordOrPath(&["auto", "never"])),
+    field("thresholds", Kind::Table(THRESHOLDS)),
+];
+
+const THRESHOLDS: &[Field] = &[
+    field("disk_warning", Kind::Floor),
+    field("disk_critical", Kind::Floor),
+];
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// Byte offset in the file.
+    pub(super) at: usize,
+    /// One sentence, with the next step.
+    pub(super) message: String,
+}
+
+/// The first problem of a document, in the order of the file.
+pub(super) fn check(document: &DeTable<'_>) -> Option<Problem> {
+    let mut problems = Vec::new();
+    check_table(document, ROOT, "", &mut problems);
+    problems.into_iter().min_by_key(|problem| problem.at)
+}
+
+fn check_table(table: &DeTable<'_>, fields: &[Field], place: &str, problems: &mut Vec<Problem>) {
+    for (key, value) in table {
+        let name: &str = key.get_ref();
+        match fields.iter().find(|field| field.name == name) {
+            Some(field) => check_value(value, field.kind, &join(place, name), problems),
+            None => problems.push(Problem {
+                at: key.span().start,
+                message: unknown(name, fields, place),
+            }),
+        }
+    }
+}
+
+fn unknown(name: &str, fields: &[Field], place: &str) -> String {
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!(" in [{place}]")
+    };
+    let near = nearest(name, fields.iter().map(|field| field.name)).unwrap_or_default();
+    format!(
+        "unknown key \"{}\"{place}; the nearest known name is \"{near}\"",
+        visible(name)
+    )
+}
+
+fn join(place: &str, name: &str) -> String {
+    let name = visible(name);
+    if place.is_empty() {
+        name.into_owned()
+    } else {
+        format!("{place}.{name}")
+    }
+}
+
+fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: &mut Vec<Problem>) {
+    let data = value.get_ref();
+    let result = match kind {
+        Kind::Table(fields) => match data.as_table() {
+            Some(table) => return check_table(table, fields, place, problems),
+            None => Err(wrong(data, "a table")),
+        },
+        Kind::Named(kind) => match data.as_table() {
+            Some(table) => {
+                for (key, value) in table {
+                    check_value(value, *kind, &join(place, key.get_ref()), problems);
+                }
+                return;
+            }
+            None => Err(wrong(data, "a table")),
+        },
+        Kind::RemotePaths => return check_list(value, place, problems, remote_path),
+        Kind::LocalPaths => return check_list(value, place, problems, local_path),
+        Kind::PublicKeys => return check_list(value, place, problems, public_key),
+        Kind::Keys if data.is_array() => return check_list(value, place, problems, line),
+        Kind::Text | Kind::Keys => text(data, line),
+        Kind::Flag => match data.as_bool() {
+            Some(_) => Ok(()),
+            None => Err(wrong(data, "true or false")),
+        },
+        Kind::Port => match port(data) {
+            Some(_) => Ok(()),
+            None => Err(wrong(data, "a whole number from 1 to 65535")),
+        },
+        Kind::Word(words) => text(data, |found| one_of(found, words)),
+        Kind::WordOrPath(words) => text(data, |found| {
+            if found.starts_with('/') {
+                line(found)
+            } else {
+                one_of(found, words).map_err(|wrong| format!("{wrong}, or an absolute path"))
+            }
+        }),
+        Kind::RemotePath => text(data, remote_path),
+        Kind::Command => text(data, |found| {
+            line(found)?;
+            match shell_words::split(found) {
+                Ok(words) if !words.is_empty() => Ok(()),
+                _ => Err("be a command line; check its quotes".to_owned()),
+            }
+        }),
+        Kind::Floor => text(data, |found| {
+            Floor::parse(found)
+                .map(|_| ())
+                .ok_or_else(|| "be a share such as \"15%\" or a size such as \"20G\"".to_owned())
+        }),
+    };
+    if let Err(must) = result {
+        problems.push(complaint(place, &must, value.span()));
+    }
+}
+
+fn check_list(
+    value: &Spanned<DeValue<'_>>,
+    place: &str,
+    problems: &mut Vec<Problem>,
+    check: fn(&str) -> Result<(), String>,
+) {
+    let Some(items) = value.get_ref().as_array() else {
+        let must = wrong(value.get_ref(), "a list of strings");
+        problems.push(complaint(place, &must, value.span()));
+        return;
+    };
+    for item in items {
+        if let Err(must) = text(item.get_ref(), check) {
+            let place = format!("each of {place}");
+            problems.push(complaint(&place, &must, item.span()));
+        }
+    }
+}
+
+fn complaint(place: &str, must: &str, span: Range<usize>) -> Problem {
+    Problem {
+        at: span.start,
+        message: format!("{place} must {must}"),
+    }
+}
+
+fn wrong(found: &DeValue<'_>, wanted: &str) -> String {
+    match found {
+        DeValue::Integer(number) => format!("be {wanted}, not {}", number.as_str()),
+        found => {
+            let kind = found.type_str();
+            let article = if matches!(kind, "integer" | "array") {
+                "an"
+            } else {
+                "a"
+            };
+            format!("be {wanted}, not {article} {kind}")
+        }
+    }
+}
+
+fn text(data: &DeValue<'_>, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
+    match data.as_str() {
+        Some(found) => check(found),
+        None => Err(wrong(data, "a string")),
+    }
+}
+
+/// One line, not empty: a line break in a host, a path or an argument is never meant.
+fn line(found: &str) -> Result<(), String> {
+    if found.is_empty() {
+        return Err("not be empty; leave the line out for the default".to_owned());
+    }
+    if found.chars().any(char::is_control) {
+        return Err("not have control characters; write it on one line".to_owned());
+    }
+    Ok(())
+}
+
+fn one_of(found: &str, words: &[&str]) -> Result<(), String> {
+    if words.contains(&found) {
+        return Ok(());
+    }
+    let known: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    Err(format!(
+        "be one of {}, not \"{}\"",
+        known.join(", "),
+        visible(found)
+    ))
+}
+
+fn remote_path(found: &str) -> Result<(), String> {
+    line(found)?;
+    if found.starts_with('/') {
+        return Ok(());
+    }
+    Err("be an absolute path on the server; begin it with /".to_owned())
+}
+
+fn local_path(found: &str) -> Result<(), String> {
+    line(found)?;
+    if found.starts_with('~') && found != "~" && !found.starts_with("~/") {
+        return Err("not name another user's home by ~; write the whole path".to_owned());
+    }
+    Ok(())
+}
+
+fn public_key(found: &str) -> Result<(), String> {
+    match PublicKey::parse(found) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "be a public key such as \"cache.example.org-1:…=\", and {error}"
+        )),
+    }
+}
+
+/// A port number, if it is one.
+pub(super) fn port(data: &DeValue<'_>) -> Option<u16> {
+    let number = data.as_integer()?;
+    u16::from_str_radix(number.as_str(), number.radix())
+        .ok()
+        .filter(|port| *port != 0)
+}

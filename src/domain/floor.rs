@@ -1,0 +1,59 @@
+//! How much of a file system must be left.
+//!
+//! In: text such as `15%` or `20G`. Out: a limit, and whether what is left lies below it.
+
+use super::Bytes;
+
+/// How much of a file system must be left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Floor {
+    /// Percent of its size, 0 to 100.
+    Percent(f64),
+    /// Bytes.
+    Size(Bytes),
+}
+
+impl Floor {
+    /// Reads `15%` or `20G`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some(number) = text.strip_suffix('%') {
+            let number = number.trim_end();
+            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+                return None;
+            }
+            let percent: f64 = number.parse().ok()?;
+            return (percent <= 100.0).then_some(Self::Percent(percent));
+        }
+        text.parse().ok().map(Self::Size)
+    }
+
+    /// Whether less than this is left of a file system of this size. An unknown size (0) undercuts nothing.
+    pub fn undercut(self, available: Bytes, size: Bytes) -> bool {
+        match self {
+            _ if size.0 == 0 => false,
+            Self::Percent(percent) => available.0 as f64 * 100.0 < percent * size.0 as f64,
+            Self::Size(floor) => available < floor,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors() {
+        assert_eq!(Floor::parse("15%"), Some(Floor::Percent(15.0)));
+        assert_eq!(Floor::parse("2.5 %"), Some(Floor::Percent(2.5)));
+        assert_eq!(Floor::parse("20G"), Some(Floor::Size(Bytes(20 << 30))));
+        for text in ["", "%", "101%", "nan%", "inf%", "-1%", "1e1%", "much"] {
+            assert_eq!(Floor::parse(text), None, "{text}");
+        }
+        let floor = Floor::Percent(15.0);
+        assert!(floor.undercut(Bytes(14), Bytes(100)));
+        assert!(!floor.undercut(Bytes(15), Bytes(100)));
+        assert!(!floor.undercut(Bytes(0), Bytes(0)));
+        assert!(Floor::Size(Bytes(5)).undercut(Bytes(4), Bytes(100)));
+    }
+}
