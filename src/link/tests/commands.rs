@@ -1,9 +1,8 @@
 //! Commands: streams, ends, caps, jumps, and what happens when something goes away. Most of it on both kinds of link.
 
-use std::time::{Duration, Instant};
-
 use super::rig::*;
 use crate::link::*;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 async fn local() -> Link {
