@@ -1,5 +1,6 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
+use super::{no_store, paragraph};
 use crate::console::model::{Link, Model, Screen, Trouble};
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
@@ -202,6 +203,11 @@ fn sign(pen: &Pen<'_>, level: State) -> (String, Style) {
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    if let (None, Some((text, true))) = (&model.facts, no_store(model)) {
+        // With nothing else to show there is room for the whole sentence.
+        let style = pen.theme.critical;
+        return paragraph(pen, area, &text, style);
+    }
     let below = 11;
     let checks = lines(model);
     let most = usize::from(area.height.saturating_sub(below)).max(4);
