@@ -141,8 +141,14 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
         Some((user, place)) => (Some(user), place),
         None => (None, rest),
     };
-    if user.is_some_and(|user| user.is_empty() || user.contains(':')) {
-        return wrong("its user is empty or has a password");
+    if user.is_some_and(|user| user.contains(':')) {
+        // Not shown again: messages are kept in logs.
+        return Err(ConfigError::Server(
+            "a server's address can't have a password in it; leave it out, it is asked for where it is needed".to_owned(),
+        ));
+    }
+    if user.is_some_and(str::is_empty) {
+        return wrong("its user is empty");
     }
     let port = match place.strip_prefix('[') {
         Some(bracketed) => match bracketed.split_once(']') {
@@ -209,6 +215,12 @@ mod tests {
         ] {
             assert!(!ok(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let error = check_address("ssh://root:secret@cache").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 
     #[test]
