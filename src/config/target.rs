@@ -127,6 +127,7 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
             return wrong("it has a slash");
         }
         return match text.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => Err(password()),
             Some((user, host)) if user.is_empty() || host.is_empty() || host.starts_with('-') => {
                 wrong("its user or host is missing")
             }
@@ -142,10 +143,7 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
         None => (None, rest),
     };
     if user.is_some_and(|user| user.contains(':')) {
-        // Not shown again: messages are kept in logs.
-        return Err(ConfigError::Server(
-            "a server's address can't have a password in it; leave it out, it is asked for where it is needed".to_owned(),
-        ));
+        return Err(password());
     }
     if user.is_some_and(str::is_empty) {
         return wrong("its user is empty");
@@ -168,6 +166,14 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
         Some(Err(_) | Ok(0)) => wrong("its port is not a number from 1 to 65535"),
         _ => Ok(()),
     }
+}
+
+/// The address is not repeated: messages are kept in logs.
+fn password() -> ConfigError {
+    ConfigError::Server(
+        "a server's address can't have a password in it; leave it out, it is asked for where it is needed"
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -219,8 +225,10 @@ mod tests {
 
     #[test]
     fn a_password_is_not_repeated() {
-        let error = check_address("ssh://root:secret@cache").unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        for text in ["ssh://root:secret@cache", "root:secret@cache"] {
+            let error = check_address(text).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
     }
 
     #[test]
