@@ -114,7 +114,7 @@ fn journeys() {
         (":<esc>", layer, "none"),
         (":unsigned<enter>", place, "Unsigned"),
         (":filter bad<enter>", at, "ledger-cli-4.1"),
-        (":filter bad<enter><esc>", at, "ledger-cli-4.1"),
+        (":filter bad<enter><esc>", at, "curl-8.7.1"),
         (":sort size<enter>", at, "storefront-2.0"),
         (
             ":sort colour<enter>",
@@ -139,7 +139,7 @@ fn journeys() {
         ("s<esc>", layer, "none"),
         ("2s", layer, "sign"),
         ("3As<enter>", layer, "none"),
-        ("sl", layer, "5 paths, 66.2 MiB"),
+        ("sl", layer, "5 paths, 65.2 MiB"),
         ("slq", layer, "sign"),
         ("srsq<enter>", layer, "sign"),
         ("s<enter>q", layer, "quit"),

@@ -50,6 +50,14 @@ impl Job {
         matches!(self.state, State::Running { .. })
     }
 
+    /// Its receipt, once it has ended.
+    pub const fn receipt(&self) -> Option<&Receipt> {
+        match &self.state {
+            State::Ended(receipt) => Some(receipt),
+            State::Running { .. } => None,
+        }
+    }
+
     /// Keeps a line of its log.
     pub fn say(&mut self, line: String) {
         if self.log.len() >= LOG_LINES {

@@ -181,7 +181,7 @@ fn sure(symbol: &str) -> bool {
         || (symbol.width() == 1
             && symbol
                 .chars()
-                .all(|c| matches!(c, '\u{2500}'..='\u{259f}' | '…' | '•' | '▸' | '▾')))
+                .all(|c| matches!(c, '\u{2500}'..='\u{259f}' | '…' | '•' | '▸' | '▾' | '▴')))
 }
 
 /// Adds a colour to a running escape; `base` is 30 for the foreground, 40 for the background.

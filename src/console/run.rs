@@ -18,9 +18,11 @@ use crate::change::Policy;
 use crate::config::{Config, Overrides, ServerConfig, Target, home};
 use crate::domain::{Floor, When};
 use crossterm::event::{Event, EventStream, MouseEventKind};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -251,7 +253,7 @@ impl Console {
                 }
                 Woken::Draw => {}
             }
-            self.drain()?;
+            self.drain().await?;
             if self.model.quit {
                 return Ok(end);
             }
@@ -264,12 +266,14 @@ impl Console {
     }
 
     /// Takes in what has already come, so that a burst costs one frame.
-    fn drain(&mut self) -> io::Result<()> {
+    async fn drain(&mut self) -> io::Result<()> {
         for _ in 0..BURST {
             if self.model.quit {
                 break;
             }
-            if let Some(Some(Ok(event))) = self.input.next().now_or_never() {
+            // Asked with this task's own waker: the stream keeps the first one that it is asked with.
+            let input = poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await;
+            if let Poll::Ready(Some(Ok(event))) = input {
                 self.event(event)?;
             } else if let Ok(message) = self.messages.try_recv() {
                 self.take(message)?;

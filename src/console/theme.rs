@@ -297,7 +297,8 @@ fn plain_glyph(symbol: &str) -> &'static str {
         "…" => "~",
         "•" => "*",
         "▸" => "+",
-        "▾" => "-",
+        "▾" => "v",
+        "▴" => "^",
         other if unicode_width::UnicodeWidthStr::width(other) == 2 => "??",
         _ => "?",
     }

@@ -292,7 +292,7 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let hints: Vec<(String, &str, Style)> = ACTIONS
         .iter()
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
-        .filter(|action| !matches!(action.act, Act::Help | Act::Quit))
+        .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
         // The dialog has its own keys inside of it.
         .filter(|_| scope != Scope::Sign)
         .filter_map(|action| {

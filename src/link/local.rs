@@ -52,16 +52,13 @@ pub(super) fn start(command: &Command) -> Result<Process, LinkError> {
             ended = child.wait() => Some(ended),
             () = life.end.cancelled() => None,
         };
-        let exit = match ended {
-            Some(ended) => {
-                // A grandchild may keep stderr open for ever.
-                let _ = tokio::time::timeout(Duration::from_millis(500), &mut drain).await;
-                ended.map_or(Exit::Lost, exit_of)
-            }
-            None => {
-                end(&mut child, group).await;
-                Exit::Lost
-            }
+        let exit = if let Some(ended) = ended {
+            // A grandchild may keep stderr open for ever.
+            let _ = tokio::time::timeout(Duration::from_millis(500), &mut drain).await;
+            ended.map_or(Exit::Lost, exit_of)
+        } else {
+            end(&mut child, group).await;
+            Exit::Lost
         };
         drain.abort();
         let _ = life.exit.send(Some(exit));

@@ -58,10 +58,10 @@ impl Drop for Closer {
 
 pub(super) async fn start(
     connection: &Connection,
-    line: String,
+    text: String,
     lane: Lane,
 ) -> Result<Process, LinkError> {
-    let slot = slot(connection).await?;
+    let permit = slot(connection).await?;
     let slow = || LinkError::Timeout {
         place: connection.place.clone(),
         what: "open a channel",
@@ -93,7 +93,7 @@ pub(super) async fn start(
     let exec = async {
         closer
             .write
-            .exec(true, line)
+            .exec(true, text)
             .await
             .map_err(|error| refused(connection, &error))?;
         loop {
@@ -113,7 +113,7 @@ pub(super) async fn start(
     let started = timeout(PATIENCE, exec).await;
     started.map_err(|_| slow())??;
 
-    let (life, hold) = life(Some(slot));
+    let (lived, hold) = life(Some(permit));
     let (filler, reader) = queue();
     let ended = CancellationToken::new();
     let stdin = Writer {
@@ -122,16 +122,16 @@ pub(super) async fn start(
     };
     tokio::spawn(async move {
         let _ended = ended.drop_guard();
-        let end = life.end.clone();
+        let end = lived.end.clone();
         let exit = tokio::select! {
-            exit = drain(&mut read, &filler, &life, lane) => exit,
+            exit = drain(&mut read, &filler, &lived, lane) => exit,
             () = end.cancelled() => None,
         };
         closer.closed = exit.is_some();
         drop(closer);
         // After this nobody waits for what the server still sends into the channel.
         drop(read);
-        let _ = life.exit.send(Some(exit.unwrap_or(Exit::Lost)));
+        let _ = lived.exit.send(Some(exit.unwrap_or(Exit::Lost)));
     });
     Ok(Process {
         stdin: Some(Box::new(stdin)),
@@ -176,7 +176,7 @@ async fn drain(
             ChannelMsg::Eof => filler.end(Ok(())),
             ChannelMsg::ExitStatus { exit_status } => exit = Some(Exit::Code(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                exit = Some(Exit::Signal(signal(&signal_name)))
+                exit = Some(Exit::Signal(signal(&signal_name)));
             }
             ChannelMsg::Close => {
                 closed = true;

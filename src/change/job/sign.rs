@@ -5,7 +5,7 @@
 
 use super::cache::{Cache, Trouble};
 use super::make::{Signer, signer};
-use super::{Job, REOPEN};
+use super::{Job, SILENT};
 use crate::change::KeySource;
 use crate::change::sign::is_unmendable;
 use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
@@ -239,17 +239,20 @@ impl<C: Cache> Signing<'_, C> {
     ) -> Result<HashMap<StorePath, Seen>, String> {
         let mut lost = self.lost.take();
         if lost.is_none() {
-            match tokio::time::timeout(REOPEN, self.look(paths)).await {
+            match tokio::time::timeout(self.job.limit(), self.look(paths)).await {
                 Ok(Ok(seen)) => return Ok(seen),
                 Ok(Err(Trouble::Lost(why))) => lost = Some(why),
                 Ok(Err(trouble)) => return Err(unseen(end, &trouble.to_string())),
-                Err(_) => return Err(unseen(end, "the server stopped answering")),
+                Err(_) => {
+                    self.job.cut_off = Some(SILENT.to_owned());
+                    return Err(unseen(end, SILENT));
+                }
             }
         }
         *end = Some(End::Lost);
         self.job.reopen(&lost.unwrap_or_default()).await;
-        if !self.job.cut_off
-            && let Ok(Ok(seen)) = tokio::time::timeout(REOPEN, self.look(paths)).await
+        if self.job.cut_off.is_none()
+            && let Ok(Ok(seen)) = tokio::time::timeout(self.job.limit(), self.look(paths)).await
         {
             return Ok(seen);
         }

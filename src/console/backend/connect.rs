@@ -183,7 +183,6 @@ impl Keeper {
                         self.tell(Msg::Failed(trouble));
                         self.wake.notified().await;
                     }
-                    self.tell(Msg::Toast("connecting".to_owned()));
                 }
             }
         }

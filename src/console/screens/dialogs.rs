@@ -182,6 +182,7 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
             }
         }
     }
+    let plan_lines = lines.len();
     let source = match model.sources.get(dialog.source) {
         Some(source) if model.sources.len() > 1 => {
             format!(
@@ -208,15 +209,23 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
         ),
         theme.text,
     ));
-    let height = (lines.len() + 5) as u16;
+    let choices = lines.split_off(plan_lines);
+    let height = (lines.len() + choices.len() + 5) as u16;
     let area = layout::dialog(model.size, 79, height);
     let inside = pen.frame(area, &title);
-    // The reason and the keys stay in view whatever the plan has to say.
-    let most = usize::from(inside.height.saturating_sub(3));
-    for (y, (label, value, style)) in lines.iter().take(most).enumerate() {
-        labelled(pen, row(inside, y as u16), label, value, *style);
+    // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
+    let rows = usize::from(inside.height);
+    let most = rows.saturating_sub(choices.len() + 2);
+    if lines.len() > most {
+        lines.truncate(most.saturating_sub(1));
+        lines.push((String::new(), "… l shows all of it".to_owned(), theme.dim));
     }
-    let line = row(inside, lines.len().min(most) as u16);
+    let mut y = 0;
+    for (label, value, style) in lines.iter().chain(&choices) {
+        labelled(pen, row(inside, y), label, value, *style);
+        y += 1;
+    }
+    let line = row(inside, y);
     let x = pen.text(line, line.x, line.y, "reason    ", theme.dim);
     let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
     if dialog.reason.value().is_empty() && !dialog.writing {

@@ -144,7 +144,7 @@ fn judged(model: &Model) -> Vec<health::Check> {
     };
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
-    let whole = counts.is_some() && !model.data.loading && model.data.trouble.is_none();
+    let whole = counts.is_some_and(|counts| counts.unread == 0) && !model.data.loading;
     let about_store =
         |check: &health::Check| matches!(check.id, "unsigned-paths" | "bad-signatures");
     checks.retain(|check| whole || check.state != State::Fine || !about_store(check));
@@ -368,6 +368,11 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
                 &[(&label("Store"), theme.dim), (&text, theme.text)],
             );
             y += 1;
+            let style = if counts.refused > 0 {
+                theme.critical
+            } else {
+                theme.text
+            };
             let mut shares: Vec<(String, Style)> = counts
                 .by_trust
                 .iter()
@@ -375,15 +380,19 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
                 .filter(|(class, paths, _)| *paths > 0 && !class.refused())
                 .map(|(class, paths, _)| (format!("{class} {}", share(*paths, read)), theme.text))
                 .collect();
-            let style = if counts.refused > 0 {
-                theme.critical
-            } else {
-                theme.text
-            };
-            shares.push((format!("refused {}", share(counts.refused, read)), style));
-            let mut x = pen.text(row(area, y), area.x, area.y + y, &label("Trust"), theme.dim);
+            // What is refused is never the one that does not fit.
+            shares.insert(
+                0,
+                (format!("refused {}", share(counts.refused, read)), style),
+            );
+            let line = row(area, y);
+            let mut x = pen.text(line, area.x, line.y, &label("Trust"), theme.dim);
             for (text, style) in shares {
-                x = pen.text(row(area, y), x, area.y + y, &text, style) + 2;
+                if usize::from(x) + text.len() >= usize::from(line.right()) {
+                    pen.text(line, x, line.y, "…", theme.dim);
+                    break;
+                }
+                x = pen.text(line, x, line.y, &text, style) + 2;
             }
             y += 1;
         }
@@ -400,6 +409,18 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         .iter()
         .find(|job| job.is_running())
         .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
+        .or_else(|| {
+            let job = model.jobs.first()?;
+            let receipt = job.receipt()?;
+            let age = receipt.at.age(model.now);
+            let text = format!(
+                "{}, {}, {age} ago, {}",
+                job.title,
+                receipt.result.word(),
+                receipt.by
+            );
+            Some((text, format!("receipt {}", receipt.id)))
+        })
         .or_else(|| {
             let past = model.past().first()?;
             let text = format!(

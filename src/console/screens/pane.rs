@@ -24,7 +24,7 @@ pub fn draw(
     let lines = if beside {
         tall(model, inventory, pen, path, usize::from(area.width))
     } else {
-        short(model, inventory, pen, path)
+        short(inventory, pen, path, usize::from(area.width))
     };
     for (y, (label, value, style)) in lines.iter().enumerate() {
         let Ok(y) = u16::try_from(y) else { break };
@@ -123,9 +123,11 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
     }
 }
 
-fn short(_: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
+fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
+    // Both sides get their part of the line.
+    let half = width.saturating_sub(26) * 3 / 5;
     let how = if inventory.ultimate(path) {
         "  built here"
     } else {
@@ -159,7 +161,7 @@ fn short(_: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
             "needs",
             format!(
                 "{}   needed by {}",
-                names(inventory, inventory.references(path), path),
+                fit(&names(inventory, inventory.references(path), path), half),
                 names(inventory, inventory.referrers(path), path)
             ),
             plain,

@@ -9,7 +9,6 @@ use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::{input, pen::row};
 use crate::inventory::{Inventory, Row, SortKey};
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// Widths of the columns behind the name.
 const SIZE: usize = 8;
@@ -137,10 +136,10 @@ fn name_width(width: u16) -> usize {
 
 fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let sort = model.store.sort;
-    // The order is told by a sign in the head: v is the natural direction, ^ the reverse.
+    // The order is told by a sign in the head: down is the natural direction, up the reverse.
     let head = |key: SortKey, name: &str| {
         if sort.key == key {
-            format!("{name}{}", if sort.reverse { '^' } else { 'v' })
+            format!("{name}{}", if sort.reverse { '▴' } else { '▾' })
         } else {
             name.to_owned()
         }
@@ -233,9 +232,4 @@ pub fn signs(current: bool, marked: bool, range: bool) -> &'static str {
         (false, false, true) => " v",
         (false, false, false) => "",
     }
-}
-
-/// Whether a text fits a width; for screens that choose between a long and a short form.
-pub fn fits(text: &str, width: u16) -> bool {
-    text.width() <= usize::from(width)
 }

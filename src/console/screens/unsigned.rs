@@ -4,7 +4,7 @@ use super::store::signs;
 use super::{no_store, paragraph};
 use crate::console::layout;
 use crate::console::model::{Model, UnsignedLine};
-use crate::console::text::{self, count, number};
+use crate::console::text::{self, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
@@ -111,7 +111,9 @@ fn draw_coverage(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         let text = format!("{name} {percent}%{bad}");
         let room = right.saturating_sub(x + 2);
         if text.width() > usize::from(room) {
-            pen.text(area, x, area.y, "…", theme.dim);
+            if room > 0 {
+                pen.text(area, x, area.y, "…", theme.dim);
+            }
             break;
         }
         x = pen.text(area, x, area.y, &text, theme.text) + 2;
@@ -214,9 +216,4 @@ fn draw_line(
         None => ("", theme.dim),
     };
     pen.text(area, x + 2, area.y, word, style);
-}
-
-/// `212 paths`, for dialogs that speak of a group.
-pub fn group_size(rows: usize) -> String {
-    count(rows, "path")
 }

@@ -76,7 +76,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Refresh => match model.link {
             Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
             Link::Connecting => vec![],
-            Link::Down { .. } | Link::Failed(_) => vec![Effect::Reconnect],
+            Link::Down { .. } => vec![Effect::Reconnect],
+            Link::Failed(_) => {
+                model.link = Link::Connecting;
+                vec![Effect::Reconnect]
+            }
         },
         Act::CancelJob => cancel(model),
         Act::Servers => push(model, Layer::Servers(List::default())),

@@ -2,8 +2,8 @@
 
 use crate::change::Receipt;
 use crate::console::jobs::{JobId, State, receipt_lines};
-use crate::console::model::{Layer, Link, Model, Screen, Text, UnsignedLine};
-use crate::console::msg::Effect;
+use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble, UnsignedLine};
+use crate::console::msg::{Effect, PastChange};
 use crate::console::text::count;
 use crate::inventory::{Group, Inventory, Query, Row, View};
 use crate::server::facts::Facts;
@@ -241,6 +241,21 @@ pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row
     vec![]
 }
 
+/// The audit log was read. What ended here is shown as a job already.
+pub(super) fn audit(model: &mut Model, past: Result<Vec<PastChange>, Trouble>) -> Vec<Effect> {
+    let shown: Vec<&str> = model
+        .jobs
+        .iter()
+        .filter_map(|job| job.receipt())
+        .map(|receipt| receipt.id.as_str())
+        .collect();
+    model.activity.past = Some(past.map(|mut past| {
+        past.retain(|past| !shown.contains(&past.id.as_str()));
+        past
+    }));
+    vec![]
+}
+
 /// A job goes on.
 pub(super) fn progress(
     model: &mut Model,
@@ -292,6 +307,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
             lines,
             top: 0,
         }));
+        model.toast = None;
     } else {
         model.toast = Some(short);
     }

@@ -104,10 +104,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.place = place;
             vec![]
         }
-        Msg::Audit(past) => {
-            model.activity.past = Some(past);
-            vec![]
-        }
+        Msg::Audit(past) => data::audit(model, past),
         Msg::Copied(result) => {
             model.toast = Some(match result {
                 Ok(bytes) => format!("copied {bytes} bytes through the terminal"),

@@ -5,6 +5,7 @@ use crate::console::jobs::{Job, State};
 use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, What};
 use crate::console::msg::{Effect, Source};
 use crate::console::text;
+use crate::console::widgets::pen::wrap;
 use crate::domain::Bytes;
 
 /// The keys that the server holds, as sources.
@@ -152,17 +153,26 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         .iter()
         .map(|item| item.path.to_string())
         .collect();
-    let lines = plan
-        .items
+    let mut lines: Vec<String> = Vec::new();
+    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
+    for (label, value) in plan
+        .lines
         .iter()
-        .map(|item| {
-            format!(
-                "{:>8}  {}",
-                text::size(item.nar_size),
-                item.path.base_name()
-            )
-        })
-        .collect();
+        .map(|(label, value)| (*label, value))
+        .chain(warnings)
+    {
+        for (index, part) in wrap(value, 62).into_iter().enumerate() {
+            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(plan.items.iter().map(|item| {
+        format!(
+            "{:>8}  {}",
+            text::size(item.nar_size),
+            item.path.base_name()
+        )
+    }));
     let total: u64 = plan
         .items
         .iter()
