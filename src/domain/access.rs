@@ -21,6 +21,8 @@ pub type Fact<T> = Result<T, Unknown>;
 pub struct AccessFacts {
     /// When it was looked at, by the server's clock.
     pub at: When,
+    /// The server's time zone now, in seconds east of UTC: what a time without a zone in a key file or a log means there.
+    pub utc_offset: i32,
     /// The user that clients log in as, `nix-ssh` by default.
     pub cache_user: Fact<CacheUser>,
     /// The sshd that serves this very connection.

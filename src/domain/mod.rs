@@ -10,6 +10,7 @@ pub mod floor;
 pub mod key_request;
 pub mod nix32;
 pub mod path_info;
+pub mod randomart;
 pub mod signature;
 pub mod ssh_key;
 pub mod store_path;
