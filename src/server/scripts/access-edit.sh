@@ -1,6 +1,6 @@
 # $1: the key file. $2: SHA-256 of what it held when the change was planned, or `none`. $3: its size then, in bytes.
 # $4: `replace`, with all of the new content on stdin, or `append`, with the new lines on stdin.
-# $5: SHA-256 of stdin. $6: the file as it must be found after its links, or nothing. $7: owner of a new file, `uid:gid`.
+# $5: SHA-256 of stdin. $6: the file as it must be found after its links, or nothing. $7: owner of a new file, `user:group`.
 # $8: its mode. $9: the fingerprints that come, $10: that go, each separated by blanks.
 # At every step there is the old file or the new one. What it says: `result=done`, or `result=conflict` with what is there now.
 set -u
@@ -44,7 +44,7 @@ if ! [ -d "$folder" ]; then
     # Only the last folder, such as ~/.ssh: that one above it is missing is a mistake in the path.
     mkdir -m 755 "$folder" || fail 73 "its folder $folder can't be made"
     case $owner in
-    0:0 | '') ;;
+    0:0 | root:* | '') ;;
     *) chmod 700 "$folder" && chown -h "$owner" "$folder" || fail 73 "its folder $folder can't be given to its owner" ;;
     esac
 fi

@@ -1,8 +1,8 @@
-# $1: the process of a session. $2: when it began, in the kernel's ticks. $3: its user.
+# $1: the process of a session. $2: when it began, in seconds since 1970. $3: its user.
 # Ends that session, and nothing else: a number that another process has by now is left alone.
 set -u
 pid=$1
-ticks=$2
+since=$2
 user=$3
 fail() {
     echo "$2" >&2
@@ -18,10 +18,19 @@ began() {
     if [ "${1:-Z}" != Z ]; then echo "${20:-}"; fi
 }
 still() { [ "$(began "$1")" = "$2" ]; }
-still "$pid" "$ticks" || {
+ticks=$(began "$pid")
+if [ -z "$ticks" ]; then
     echo gone
     exit 0
-}
+fi
+boot=$(sed -n 's/^btime //p' /proc/stat)
+hertz=$(getconf CLK_TCK 2>/dev/null)
+apart=$((${boot:-0} + ticks / ${hertz:-100} - since))
+# The kernel's idea of when it started moves with the clock by a second or so.
+if [ $apart -gt 2 ] || [ $apart -lt -2 ]; then
+    echo gone
+    exit 0
+fi
 program=$(readlink "/proc/$pid/exe") || fail 77 "the process $pid can't be looked at"
 program=${program%' (deleted)'}
 case ${program##*/} in sshd | sshd-session) ;; *) fail 65 "the process $pid is not a session of sshd" ;; esac

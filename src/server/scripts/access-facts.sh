@@ -1,7 +1,6 @@
 # $1: the nix command. $2: the cache user. $3: the user whose login this is. The rest: key files that the administrator has
 # named for the cache user, in place of those that sshd reads.
 # Says what the sshd that serves this connection does for the cache user, for root and for this login, and what Nix trusts.
-set -f
 nix=$1
 cache=$2
 login=$3
@@ -18,86 +17,14 @@ last_line() { printf '%s\n' "$1" | tr -d '\r' | sed '/^[[:space:]]*$/d' | tail -
 modern() { "$nix" --extra-experimental-features nix-command "$@" 2>/dev/null; }
 
 say now "$(date +%s)"
+say zone "$(date +%z)"
 if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 
-# --- the daemon at the top of this connection --------------------------------------------------------------------------
-# The first process, from here upwards, that listens: its program and its configuration are those that count.
-listener=
-connection=${SSH_CONNECTION:-}
-pid=$$
-while [ "${pid:-0}" -ge 1 ] && [ -d "/proc/$pid" ]; do
-    name=
-    IFS= read -r name 2>/dev/null <"/proc/$pid/comm" || :
-    case $name in sshd | sshd-session | sshd-auth) listener=$pid ;; esac
-    if [ -z "$connection" ]; then
-        # sudo takes the variable away; the shell above it still has it.
-        connection=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p' | tail -n 1)
-    fi
-    above=
-    while read -r key value rest; do
-        if [ "$key" = PPid: ]; then above=$value; fi
-    done 2>/dev/null <"/proc/$pid/status"
-    pid=$above
-done
-
-sshd=
-config=
-options=
-if [ -n "$listener" ]; then
-    if program=$(readlink "/proc/$listener/exe" 2>/dev/null); then
-        # After an upgrade the running program is not on the disk any more.
-        program=${program%' (deleted)'}
-        case ${program##*/} in sshd) sshd=$program ;; esac
-    else
-        say sshd-why "the process of the sshd that serves this connection can't be looked at without root's rights"
-    fi
-    line=$(tr '\0' ' ' 2>/dev/null <"/proc/$listener/cmdline")
-    case $line in
-    # The listener shows its arguments in its title, cut to their first length.
-    'sshd: '*' [listener]'*)
-        line=${line#'sshd: '}
-        line=${line%%' [listener]'*}
-        ;;
-    # A process that serves one connection shows no arguments.
-    'sshd: '* | 'sshd-session: '*) line= ;;
-    esac
-    if [ -z "$line" ]; then
-        say config-why "the sshd that serves this connection does not show its arguments, so the usual configuration was taken"
-    fi
-    previous=
-    for word in $line; do
-        case $previous in
-        f) config=$word ;;
-        o) case $word in *=*) options="$options -o $word" ;; esac ;;
-        esac
-        previous=
-        case $word in
-        -f | -[46DdeGiqrTt]*f) previous=f ;;
-        -o) previous=o ;;
-        -[bCcEghkpu]) previous=other ;;
-        -f*) config=${word#-f} ;;
-        -o*=*) options="$options $word" ;;
-        esac
-    done
-    case $config in
-    '' | /*) ;;
-    *) config=$(readlink "/proc/$listener/cwd" 2>/dev/null)/$config ;;
-    esac
-else
-    say sshd-why "this connection does not come through an sshd, so the usual one was asked"
-fi
-if ! [ -x "$sshd" ]; then sshd=$(command -v sshd); fi
 say sshd "$sshd"
+say sshd-why "$sshd_why"
 say config "${config:-/etc/ssh/sshd_config}"
-say listener "$listener"
+say config-why "$config_why"
 if [ -n "$sshd" ]; then say version "$("$sshd" -V 2>&1 | sed -n 's/^\(OpenSSH_[^, ]*\).*/\1/p' | tail -n 1)"; fi
-
-# shellcheck disable=SC2086
-set -- $connection
-from=${1:-127.0.0.1}
-here=${3:-127.0.0.1}
-port=${4:-22}
-ask() { "$sshd" -T ${config:+-f "$config"} $options -C "user=$1,host=$from,addr=$from,laddr=$here,lport=$port" 2>&1; }
 
 # --- key files ---------------------------------------------------------------------------------------------------------
 # $1: a path with tokens. Needs user, id and home.
@@ -181,7 +108,7 @@ show_user() {
     files=
     if [ -z "$sshd" ]; then
         say settings-why "no sshd was found on the server"
-    elif settings=$(ask "$user"); then
+    elif settings=$(settings_for "$user"); then
         printf '%s\n' "$settings" | sed 's/^/T=/'
         for file in $(printf '%s\n' "$settings" | sed -n 's/^authorizedkeysfile //p'); do
             if [ "$file" != none ] && expand "$file"; then files=$files$path$newline; fi

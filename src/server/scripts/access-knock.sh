@@ -1,6 +1,5 @@
 # $1: the script's text. $2: where it goes. $3: the folder of requests. $4: the user that it runs as. $5: the file with the lines
-# for sshd. $6: the sshd. $7: its configuration. $8: the process that listens, or nothing. $9: the cache user.
-# On stdin: the lines for sshd. Undone as a whole if sshd does not like them, or does not act on them.
+# for sshd. $6: the cache user. On stdin: the lines for sshd. Undone if sshd does not like them, or does not act on them.
 set -u
 umask 022
 text=$1
@@ -8,25 +7,24 @@ script=$2
 queue=$3
 user=$4
 lines=$5
-sshd=$6
-config=$7
-listener=$8
-cache=$9
+cache=$6
+config=${config:-/etc/ssh/sshd_config}
 fail() {
     echo "$2" >&2
     exit "$1"
 }
 [ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
+[ -n "$sshd" ] || fail 69 "no sshd was found"
 if ! id "$user" >/dev/null 2>&1; then
     useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group "$user" ||
         fail 67 "there is no user $user, and it can't be made"
 fi
 
 # The folders: only what waits may be written by the script.
-for folder in "$queue" "$queue/decided" "$queue/revoked"; do
+for folder in "$queue" "$queue/approved" "$queue/denied" "$queue/revoked"; do
     mkdir -p "$folder" || fail 73 "the folder $folder can't be made"
 done
-chmod 755 "$queue" "$queue/decided" && chmod 700 "$queue/revoked" || fail 73 "the modes in $queue can't be set"
+chmod 755 "$queue" "$queue/denied" && chmod 700 "$queue/approved" "$queue/revoked" || fail 73 "the modes in $queue can't be set"
 # The audit log made the folder above for root alone; the log itself stays root's alone.
 chmod a+x "${queue%/*}" || fail 73 "the folder ${queue%/*} can't be opened for $user"
 [ -d "$queue/waiting" ] || mkdir -m 700 "$queue/waiting" || fail 73 "the folder $queue/waiting can't be made"
@@ -64,12 +62,12 @@ mv -fT "$lines.storekeeper-new" "$lines" || {
     back
     fail 74 "$lines can't be written"
 }
-if ! said=$("$sshd" -t -f "$config" 2>&1); then
+# shellcheck disable=SC2086
+if ! said=$("$sshd" -t -f "$config" $options 2>&1); then
     back
     fail 65 "sshd does not accept the new configuration, so it was taken back: $said"
 fi
-effective=$("$sshd" -T -f "$config" -C "user=$cache,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22" 2>&1 |
-    sed -n 's/^authorizedkeyscommand //p')
+effective=$(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p')
 case $effective in
 "$script "*) ;;
 *)

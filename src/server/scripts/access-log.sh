@@ -1,5 +1,5 @@
 # $1: the cache user. $2: sshd's log file, or nothing for the journal or the usual files.
-# First the sessions of the cache user that are open now, then sshd's log after a line `log=`, with the newest entries kept.
+# First the sessions of the cache user that are open now, then sshd's log after a line `end=`, with the newest entries kept.
 user=$1
 wanted=$2
 most=8388608
@@ -46,7 +46,7 @@ sed 's/^/tcp6=/' /proc/net/tcp6 2>/dev/null
 text() {
     if [ -r "$1.1" ]; then older=$1.1; else older=; fi
     say source "file $1"
-    echo log=
+    echo end=
     # shellcheck disable=SC2086
     slowly cat $older "$1" 2>/dev/null | tail -c 268435456 | grep -a sshd | tail -c $most
 }
@@ -54,16 +54,17 @@ text() {
 if [ -n "$wanted" ]; then
     if [ -r "$wanted" ]; then
         say source "file $wanted"
-        echo log=
+        echo end=
         tail -c $most "$wanted"
     else
         say log-why "the log $wanted is not there or can't be read"
+        echo end=
     fi
     exit 0
 fi
 if have journalctl && [ -n "$(slowly journalctl -q -n 1 -o cat -t sshd -t sshd-session -t sshd-auth 2>/dev/null)" ]; then
     say source journal
-    echo log=
+    echo end=
     slowly journalctl -q -r -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID \
         -t sshd -t sshd-session -t sshd-auth 2>/dev/null | head -c $most
     exit 0
@@ -75,3 +76,4 @@ for file in /var/log/auth.log /var/log/secure; do
     fi
 done
 say log-why "neither the journal nor /var/log/auth.log has entries of sshd that can be read"
+echo end=

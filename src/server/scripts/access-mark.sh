@@ -1,4 +1,4 @@
-# $1: the folder of requests. $2: `waiting`, `decided` or `revoked`. $3: the file's name. On stdin: its content, one line.
+# $1: the folder of requests. $2: `waiting`, `approved`, `denied` or `revoked`. $3: the file's name. On stdin: its content, one line.
 # $4: SHA-256 of that. A decision also takes the request out of those that wait.
 set -u
 umask 022
@@ -22,4 +22,8 @@ trap 'exit 75' HUP INT TERM
 cat >"$new" && [ "$(sha256sum <"$new" | cut -d ' ' -f 1)" = "$given" ] || fail 74 "the content did not arrive whole"
 { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$folder/$name" || fail 74 "$queue/$folder can't be written"
 sync "$folder" 2>/dev/null || sync
-if [ "$folder" = decided ]; then rm -f "waiting/$name" waiting/full; fi
+case $folder in
+approved) rm -f "waiting/$name" waiting/full "denied/$name" ;;
+denied) rm -f "waiting/$name" waiting/full "approved/$name" ;;
+revoked) rm -f "approved/$name" ;;
+esac

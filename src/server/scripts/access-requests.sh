@@ -12,7 +12,7 @@ if ! cd "$queue" || ! [ -r . ]; then
     echo end=
     exit 0
 fi
-for folder in waiting decided revoked; do
+for folder in waiting approved denied revoked; do
     [ -d "$folder" ] || continue
     if ! [ -r "$folder" ] || ! [ -x "$folder" ]; then
         say why "the folder $queue/$folder can't be read without root's rights"

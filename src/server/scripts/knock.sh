@@ -29,8 +29,8 @@ done
 file=key-$print.json
 cd "$queue/waiting" || exit 0
 
-# Decided already: an approved key does not come here, so this is a denied one that asks again.
-if [ -e "../decided/$file" ]; then exit 0; fi
+# A denied key is not asked about again.
+if [ -e "../denied/$file" ]; then exit 0; fi
 
 # Known already: one more empty line behind the JSON is one more try.
 if [ -e "$file" ]; then
