@@ -588,9 +588,10 @@ fn a_signal_in_the_middle_is_told_by_the_receipt() {
     // Wait until the first signature is there, then stop it.
     let started = std::time::Instant::now();
     while signatures() == none {
-        if started.elapsed() > Duration::from_secs(30) {
-            panic!("nothing was signed: {:?}", child.wait_with_output());
-        }
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "nothing was signed"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
@@ -613,5 +614,71 @@ fn a_signal_in_the_middle_is_told_by_the_receipt() {
             ("cancelled", 130)
         }
     );
+    server.stop();
+}
+
+/// Every argument that a change takes, in any mixture: under `--read-only` the server stays as it is.
+#[test]
+fn read_only_holds_whatever_else_is_said() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    let server = Server::new(300);
+    let store = server.demo.store();
+    let state = || -> Vec<Vec<String>> {
+        (0..store.len() as u32)
+            .filter_map(|at| store.info(at))
+            .map(|info| info.signatures)
+            .collect()
+    };
+    let before = state();
+    let key = server.demo.signing_key_file().display().to_string();
+    let some: Vec<String> = server.refused().into_iter().take(3).collect();
+    let what = prop_oneof![
+        Just("--all".to_owned()),
+        prop::sample::subsequence(some, 1..=3).prop_map(|paths| paths.join(" ")),
+    ];
+    let source = prop::sample::select(vec![
+        String::new(),
+        format!("--key-file {key}"),
+        format!("--server-key {key}"),
+        "--ssh-agent SHA256:x --key-name k-1".to_owned(),
+    ]);
+    let flags = [
+        "--closure",
+        "--upstream",
+        "--yes",
+        "--json",
+        "--quiet",
+        "--reason x",
+    ];
+    let flags = prop::sample::subsequence(flags.to_vec(), 0..=6);
+    let by_configuration = any::<bool>();
+    let mut runner = TestRunner::new(Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    runner
+        .run(
+            &(what, source, flags, by_configuration),
+            |(what, source, flags, by_configuration)| {
+                let mut config = server.demo.config_text();
+                if by_configuration {
+                    config.push_str("read_only = true\n");
+                }
+                std::fs::write(server.home.path().join("config.toml"), config).unwrap();
+                let mut line = format!("sign demo {what} {source} {}", flags.join(" "));
+                if !by_configuration {
+                    line.push_str(" --read-only");
+                }
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let output = server.run(&words.join(" "));
+                prop_assert_ne!(output.status.code(), Some(0), "{}", line);
+                prop_assert_eq!(state(), before.clone(), "{}", line);
+                prop_assert!(!server.demo.audit_file().exists(), "{}", line);
+                Ok(())
+            },
+        )
+        .unwrap();
     server.stop();
 }

@@ -422,3 +422,62 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
         rig.refused()
     );
 }
+
+#[test]
+fn a_lost_link_leaves_a_true_receipt_and_signing_again_completes() {
+    let mut rig = Rig::bulk(&rig::Nix::of_this_machine(), 20_000);
+    let signed = |rig: &Rig| -> usize {
+        let count = "select count(*) from ValidPaths where sigs like '%cache.example.org-1:%'";
+        rig.sql(count).trim().parse().unwrap()
+    };
+    let before = signed(&rig);
+    let key = rig.secret_key_file(OURS).display().to_string();
+    let sign = |rig: &Rig| {
+        let mut command = rig.storekeeper_command(["sign", "root", "--all", "--yes"]);
+        command.args(["--key-file", &key]);
+        command
+    };
+    let child = sign(&rig)
+        .arg("--json")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    rig::wait_until("the first signature", || signed(&rig) > before);
+    rig.sshd(Access::Root).kill();
+    rig.sshd(Access::Root).restart();
+    rig.sshd(Access::Root).wait();
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    let receipt = &document["receipt"];
+    let planned = document["plan"]["items"].as_array().unwrap().len();
+    let there = signed(&rig) - before;
+    let done = receipt["done"].as_u64().unwrap() as usize;
+    assert_eq!(receipt["result"], "partial", "{receipt}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        0 < done && done <= there && there < planned,
+        "{done} {there} {planned}"
+    );
+    let failed = each(&receipt["failed"], "item");
+    assert_eq!(done + failed.len(), planned);
+    // What is called failed is not signed, unless it says that this was not seen.
+    for failure in receipt["failed"].as_array().unwrap() {
+        let path = failure["item"].as_str().unwrap();
+        let count = format!(
+            "select count(*) from ValidPaths where path = '{path}' and sigs like '%cache.example.org-1:%'"
+        );
+        if rig.sql(&count).trim() == "1" {
+            assert!(
+                failure["message"].as_str().unwrap().contains("not known"),
+                "{failure}"
+            );
+        }
+    }
+    let again = json(sign(&rig), 0);
+    assert_eq!(again["receipt"]["result"], "done");
+    assert_eq!(
+        each(&ask(&rig, "paths root --refused", 0)["paths"], "path"),
+        Vec::<String>::new()
+    );
+}

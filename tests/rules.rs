@@ -2,6 +2,9 @@
 //!
 //! In: every file below `src`. Out: a list of what breaks a rule, empty. What the types can hold is not repeated here.
 
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -287,4 +290,41 @@ fn only_the_command_line_prints() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn only_the_scripts_of_the_server_run_there() {
+    // What starts a shell: the wrapper around a script, the user's own ProxyCommand here, and the demo as a server.
+    const SHELLS: &[&str] = &["link/command.rs", "link/proxy.rs", "demo/exec.rs"];
+    let mut broken = Vec::new();
+    let mut scripts = 0;
+    for source in sources() {
+        let tests = source.name.contains("tests") || source.name.contains("testing");
+        let code = source.code();
+        for (number, line) in code.lines().enumerate() {
+            let at = || format!("{}: {} ({})", source.name, line.trim(), number + 1);
+            if let (Some((_, argument)), false) = (line.split_once("Command::script("), tests) {
+                scripts += 1;
+                if !argument.starts_with("script::") || source.room() != Some("server") {
+                    broken.push(at());
+                }
+            }
+            let shell = line.contains("\"-c\"") || line.contains("sh -c");
+            if shell && !tests && !SHELLS.contains(&source.name.as_str()) {
+                broken.push(at());
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(scripts > 3, "the scripts were not found");
+}
+
+#[test]
+fn each_script_is_a_file_of_its_own() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server");
+    let list = fs::read_to_string(root.join("script.rs")).unwrap();
+    for entry in fs::read_dir(root.join("scripts")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(list.contains(&name), "{name} is used by nobody");
+    }
 }

@@ -7,6 +7,7 @@ use super::error::{CliError, Kind};
 use super::out::Out;
 use super::signals::stop;
 use crate::config::{Config, Overrides, Target};
+use crate::console::{self, ConsoleError, End};
 use crate::demo::{self, Demo, DemoError};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
     };
     let target = config.target(server, &args.common.overrides())?;
     needs_terminal("use a subcommand, such as storekeeper status SERVER, where there is none")?;
-    open(&config, &target).await
+    open(config, args.common.overrides(), target).await
 }
 
 /// Starts the demo; opens the console on it, or only serves.
@@ -47,7 +48,7 @@ pub(super) async fn demo(
     let result = match args.listen {
         Some(_) => serve(&demo, out).await,
         None => match target(&demo, common) {
-            Ok(target) => open(&config, &target).await,
+            Ok(target) => open(config, common.overrides(), target).await,
             Err(error) => Err(error),
         },
     };
@@ -86,10 +87,21 @@ fn needs_terminal(next: &str) -> Result<(), CliError> {
     )))
 }
 
-async fn open(_config: &Config, _target: &Target) -> Result<u8, CliError> {
-    Err(CliError::usage(
-        "the console is not in this build; use a subcommand",
-    ))
+async fn open(config: Config, overrides: Overrides, target: Target) -> Result<u8, CliError> {
+    let file = config.clone();
+    let start = console::Start {
+        config,
+        overrides,
+        target,
+    };
+    match console::run(start).await {
+        Ok(End::Quit) => Ok(0),
+        Ok(End::Interrupted) => Ok(130),
+        Err(ConsoleError::Keys { error, line }) => {
+            Err(file.complain(line, error.to_string()).into())
+        }
+        Err(error) => Err(CliError::usage(error.to_string())),
+    }
 }
 
 impl From<DemoError> for CliError {

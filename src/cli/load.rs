@@ -65,9 +65,9 @@ pub(super) async fn load(
                     each(&batch)?;
                     done += batch.len();
                     progress.done(done, "reading the store");
-                    batch
-                        .into_iter()
-                        .for_each(|judged| enter(&mut builder, judged));
+                    for judged in batch {
+                        enter(&mut builder, judged);
+                    }
                 }
             }
         }

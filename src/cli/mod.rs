@@ -56,14 +56,14 @@ pub fn main() -> ExitCode {
         }
     };
     let json = args.common.json;
-    match run(args) {
+    match run(&args) {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error, json),
     }
 }
 
-fn run(args: Args) -> Result<u8, CliError> {
-    check(&args)?;
+fn run(args: &Args) -> Result<u8, CliError> {
+    check(args)?;
     let mut out = Out::stdout(args.common.json);
     let code = match &args.command {
         Some(Command::Keygen(keygen)) => keygen::run(keygen, &mut out).map(|()| 0),
@@ -71,7 +71,7 @@ fn run(args: Args) -> Result<u8, CliError> {
         Some(Command::Man(page)) => man::man(page, &mut out).map(|()| 0),
         _ => {
             let log = log::start();
-            let code = in_runtime(&args, &mut out);
+            let code = in_runtime(args, &mut out);
             // Writes what is still in its queue.
             drop(log);
             code
@@ -120,29 +120,32 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     result
 }
 
+/// The futures are boxed: each holds the state of a whole connection.
 async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     let session = |server: &str| Session::new(&args.common, server);
     match &args.command {
         Some(Command::Demo(demo)) => console::demo(demo, &args.common, out).await,
         Some(Command::Status(status)) => {
             let session = session(&status.server)?;
-            unless_stopped(status::run(&session, out)).await
+            unless_stopped(Box::pin(status::run(&session, out))).await
         }
         Some(Command::Paths(paths)) => {
             paths::check(paths)?;
             let session = session(&paths.server)?;
-            unless_stopped(paths::run(&session, paths, out)).await
+            unless_stopped(Box::pin(paths::run(&session, paths, out))).await
         }
         Some(Command::Why(why)) => {
             let session = session(&why.server)?;
-            unless_stopped(why::run(&session, why, out))
+            unless_stopped(Box::pin(why::run(&session, why, out)))
                 .await
                 .map(|()| 0)
         }
-        Some(Command::Sign(sign)) => sign::run(&mut session(&sign.server)?, sign, out).await,
+        Some(Command::Sign(sign)) => {
+            Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
+        }
         Some(Command::Audit(audit)) => {
             let session = session(&audit.server)?;
-            unless_stopped(audit::run(&session, audit, out)).await
+            unless_stopped(Box::pin(audit::run(&session, audit, out))).await
         }
         None => console::run(args).await,
         // These need no runtime; `run` has done them.

@@ -25,7 +25,7 @@ pub(super) async fn run(
         // The probe looks at this key file then, and derives its public half.
         session.target.settings.signing_key = Some(file.clone());
     }
-    let planned = unless_stopped(prepare(session, args)).await?;
+    let planned = unless_stopped(Box::pin(prepare(session, args))).await?;
     let code = match planned {
         (server, Ok(plan)) => {
             let code = carry_out(session, &server, plan, &args.change, out).await;

@@ -157,6 +157,7 @@ fn vitals<'a>(
         protocol: facts.protocol,
         trusted: facts.trusted,
         privileged: facts.rights != Rights::User,
+        writable: facts.store_writable,
         clock_skew: facts.clock_skew,
         own_keys: facts.keys.ours().len(),
         shadowed: facts

@@ -60,8 +60,6 @@ pub(super) async fn run(
     let _ = output.eof().await;
     let _ = output.exit_status(status).await;
     let _ = output.close().await;
-    // Until the client's own close has come, its channel still delivers.
-    while input.wait().await.is_some() {}
 }
 
 fn start(command: Vec<u8>, environment: Environment) -> std::io::Result<Child> {

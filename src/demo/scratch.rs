@@ -84,7 +84,7 @@ esac
 ];
 
 /// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
-const DF: &str = r#"case $1 in
+const DF: &str = r"case $1 in
   -*i*)
     echo 'Filesystem       Inodes    IUsed    IFree IUse% Mounted on'
     echo '/dev/vdb1      65273856 39817052 25456804   61% /nix' ;;
@@ -92,7 +92,7 @@ const DF: &str = r#"case $1 in
     echo 'Filesystem     1024-blocks      Used Available Capacity Mounted on'
     echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
 esac
-"#;
+";
 
 /// The folder and what is in it.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! Addresses as people write them, and the tokens of ssh_config(5).
+//! Addresses as people write them, and the tokens of `ssh_config(5)`.
 //!
-//! In: `cache`, `root@cache.example.org`, `ssh://root@cache:2222`, `local`, the hops of a ProxyJump. Out: an [`Address`] whose parts
+//! In: `cache`, `root@cache.example.org`, `ssh://root@cache:2222`, `local`, the hops of a `ProxyJump`. Out: an [`Address`] whose parts
 //! can neither be taken for an option nor for shell syntax.
 
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<Address, LinkError> {
     authority(text, text, false)
 }
 
-/// One hop of a ProxyJump: `[user@]host[:port]` or `ssh://…` (ssh_config(5)).
+/// One hop of a `ProxyJump`: `[user@]host[:port]` or `ssh://…` (`ssh_config(5)`).
 pub(crate) fn parse_hop(text: &str) -> Result<Address, LinkError> {
     let rest = text.strip_prefix("ssh://").unwrap_or(text);
     authority(text, rest.strip_suffix('/').unwrap_or(rest), true)
@@ -115,7 +115,7 @@ pub(crate) fn check_user(user: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// What the percent tokens of ssh_config(5), "TOKENS", stand for.
+/// What the percent tokens of `ssh_config(5)`, "TOKENS", stand for.
 pub(crate) struct Tokens<'a> {
     pub(crate) original: &'a str,
     pub(crate) host: &'a str,

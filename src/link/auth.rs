@@ -4,24 +4,19 @@
 //! tried. Order: `keys::offers`, keyboard-interactive, password. Passphrases and passwords are asked for at most three times.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::AuthResult;
-use russh::client::{Handle, KeyboardInteractiveAuthResponse};
-use russh::keys::agent::AgentIdentity;
-use russh::keys::signature::Signer as _;
-use russh::keys::ssh_encoding::Encode as _;
-use russh::keys::ssh_key::private::KeypairData;
-use russh::keys::{Algorithm, HashAlg, PrivateKey};
-use russh::{MethodKind, MethodSet, SendError};
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::{Algorithm, HashAlg};
+use russh::{MethodKind, MethodSet};
 use tokio::time::timeout;
 
 use super::agent::{Agent, AgentKey};
-use super::error::{LinkError, homely, sentence};
-use super::keys::{self, Candidate, Secret, Signer};
+use super::error::{LinkError, appended, sentence};
+use super::guard::Guard;
+use super::keys::{self, Candidate};
 use super::prompt::{Prompter, Question};
-use super::ssh::Guard;
+use super::signing::Signing;
 use super::target::{AgentAt, SshTarget};
 
 /// sshd itself hangs up after two minutes (`LoginGraceTime`).
@@ -60,7 +55,7 @@ pub(super) async fn authenticate(
 
 impl Login<'_> {
     async fn run(&mut self) -> Result<Option<String>, LinkError> {
-        if self.target.public_key {
+        if self.target.methods.public_key {
             let held = self.agent_keys().await;
             let offers = keys::offers(self.target, &held)?;
             self.hints.extend(offers.hints);
@@ -83,13 +78,14 @@ impl Login<'_> {
                 return Ok(None);
             }
         }
-        if self.target.keyboard_interactive
+        if self.target.methods.keyboard_interactive
             && self.may(MethodKind::KeyboardInteractive)
             && self.keyboard_interactive().await?
         {
             return Ok(None);
         }
-        if self.target.password && self.may(MethodKind::Password) && self.password().await? {
+        if self.target.methods.password && self.may(MethodKind::Password) && self.password().await?
+        {
             return Ok(None);
         }
         Err(self.refused())
@@ -292,18 +288,17 @@ impl Login<'_> {
     async fn password(&mut self) -> Result<bool, LinkError> {
         for _ in 0..TRIES {
             let remembered = self.target.secrets.password();
-            let password = match remembered {
-                Some(password) => password,
-                None => {
-                    let question = Question::Password {
-                        user: self.target.user.clone(),
-                        host: self.target.host.clone(),
-                    };
-                    let Some(password) = self.prompter.ask(question).await else {
-                        break;
-                    };
-                    password
-                }
+            let password = if let Some(password) = remembered {
+                password
+            } else {
+                let question = Question::Password {
+                    user: self.target.user.clone(),
+                    host: self.target.host.clone(),
+                };
+                let Some(password) = self.prompter.ask(question).await else {
+                    break;
+                };
+                password
             };
             self.tried.push("password".into());
             let user = self.target.user.clone();
@@ -341,18 +336,20 @@ impl Login<'_> {
             hints.push("the server closed the connection".into());
         } else if let Some(methods) = &self.methods {
             let names: Vec<&str> = methods.iter().map(<&str>::from).collect();
-            hints.push(match names.is_empty() {
-                true => "it accepts no further method".into(),
-                false => format!("it would accept {}", names.join(", ")),
+            hints.push(if names.is_empty() {
+                "it accepts no further method".into()
+            } else {
+                format!("it would accept {}", names.join(", "))
             });
         }
         LinkError::Auth {
             place: self.target.describe(),
-            tried: match tried.is_empty() {
-                true => "nothing, as there is no key to offer".into(),
-                false => tried.join(", "),
+            tried: if tried.is_empty() {
+                "nothing, as there is no key to offer".into()
+            } else {
+                tried.join(", ")
             },
-            why: hints.iter().map(|hint| format!("; {hint}")).collect(),
+            why: appended(&hints),
         }
     }
 }
@@ -365,104 +362,4 @@ async fn within<F: Future>(target: &SshTarget, future: F) -> Result<F::Output, L
             what: "answer the login",
             seconds: PATIENCE.as_secs(),
         })
-}
-
-/// Makes the signature once the server has accepted the public key; only then a passphrase is asked for.
-struct Signing<'a> {
-    agent: Option<&'a Agent>,
-    target: &'a SshTarget,
-    prompter: &'a dyn Prompter,
-    signer: Signer,
-}
-
-/// A [`LinkError`] in the shape that russh wants.
-#[derive(Debug)]
-struct Unsigned(LinkError);
-
-impl From<SendError> for Unsigned {
-    fn from(_: SendError) -> Self {
-        Self(LinkError::Lost {
-            place: "the server".into(),
-            why: "it closed the connection during the login".into(),
-        })
-    }
-}
-
-impl Signing<'_> {
-    async fn secret(&mut self) -> Result<Arc<PrivateKey>, LinkError> {
-        let Signer::File(path, secret) = &self.signer else {
-            return Err(LinkError::Agent {
-                why: "it holds no such key".into(),
-            });
-        };
-        let text = match secret {
-            Secret::Open(key) => return Ok(key.clone()),
-            Secret::Locked(text) => text.clone(),
-        };
-        if let Some(key) = self.target.secrets.key(path) {
-            return Ok(key);
-        }
-        for _ in 0..TRIES {
-            let question = Question::Passphrase { file: homely(path) };
-            let Some(passphrase) = self.prompter.ask(question).await else {
-                return Err(LinkError::key_file(
-                    path,
-                    "it is encrypted and no passphrase was given; load it with ssh-add, or connect from a terminal",
-                ));
-            };
-            let text = text.clone();
-            // Deriving the key takes a while on purpose.
-            let opened = tokio::task::spawn_blocking(move || {
-                russh::keys::decode_secret_key(&text, Some(&passphrase))
-            })
-            .await;
-            if let Ok(Ok(key)) = opened {
-                let key = Arc::new(key);
-                self.target.secrets.keep_key(path, key.clone());
-                return Ok(key);
-            }
-        }
-        Err(LinkError::key_file(
-            path,
-            format!("its passphrase was wrong {TRIES} times; try again"),
-        ))
-    }
-}
-
-impl russh::Signer for Signing<'_> {
-    type Error = Unsigned;
-
-    async fn auth_sign(
-        &mut self,
-        _key: &AgentIdentity,
-        hash: Option<HashAlg>,
-        mut message: Vec<u8>,
-    ) -> Result<Vec<u8>, Unsigned> {
-        let blob = match (&self.signer, self.agent) {
-            (Signer::Agent(blob), Some(agent)) => {
-                agent.sign(blob, &message, hash).await.map_err(Unsigned)?
-            }
-            _ => {
-                let key = self.secret().await.map_err(Unsigned)?;
-                sign(&key, hash, &message).ok_or_else(|| {
-                    Unsigned(LinkError::Agent {
-                        why: format!("a key of type {} cannot sign from a file", key.algorithm()),
-                    })
-                })?
-            }
-        };
-        let length = u32::try_from(blob.len()).unwrap_or(u32::MAX);
-        message.extend(length.to_be_bytes());
-        message.extend(blob);
-        Ok(message)
-    }
-}
-
-/// A signature blob by a private key.
-fn sign(key: &PrivateKey, hash: Option<HashAlg>, message: &[u8]) -> Option<Vec<u8>> {
-    let signature = match key.key_data() {
-        KeypairData::Rsa(rsa) => (rsa, hash).try_sign(message).ok()?,
-        data => data.try_sign(message).ok()?,
-    };
-    signature.encode_vec().ok()
 }

@@ -144,7 +144,7 @@ pub enum LinkError {
         "the host key of {host} is unknown ({key_type} {fingerprint}){note}; compare it with `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the server, then connect from a terminal and type yes, or add it to {file}"
     )]
     UnknownHost {
-        /// The host as known_hosts would have it.
+        /// The host as `known_hosts` would have it.
         host: String,
         /// The key's type.
         key_type: String,
@@ -258,6 +258,14 @@ pub(crate) fn sentence(text: &str) -> String {
     let mut cut: String = plain.chars().take(MOST).collect();
     cut.push('…');
     cut
+}
+
+/// Notes behind a sentence, each with a leading `; `.
+pub(crate) fn appended(notes: &[String]) -> String {
+    notes
+        .iter()
+        .flat_map(|note| ["; ", note.as_str()])
+        .collect()
 }
 
 /// `~/x` for a path of the own home, as people write it.

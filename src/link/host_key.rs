@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg};
 
-use super::error::{LinkError, homely, sentence, shown};
+use super::error::{LinkError, appended, homely, sentence, shown};
 use super::known_hosts::{self, At, HostKey, KnownHosts, Unknown, Verdict, principals_match};
 use super::prompt::{Prompter, Question};
 use super::target::{SshTarget, Strict};
@@ -21,7 +21,7 @@ pub(super) enum Offered<'a> {
     Certificate(&'a Certificate),
 }
 
-/// The known_hosts of a target, as they are now.
+/// The `known_hosts` of a target, as they are now.
 pub(super) fn known(target: &SshTarget) -> Result<KnownHosts, LinkError> {
     let files: Vec<_> = target
         .known_hosts
@@ -153,7 +153,7 @@ async fn accept(
         host: host.clone(),
         key_type: key.kind.clone(),
         fingerprint: fingerprint.clone(),
-        note: notes.iter().map(|note| format!("; {note}")).collect(),
+        note: appended(notes),
         file: file.map_or_else(|| "a known_hosts file".to_owned(), |file| homely(file)),
     };
     let accepted = match target.strict {
@@ -183,9 +183,10 @@ async fn accept(
     }
     if let Some(file) = file {
         let mut salt = [0; 20];
-        let salt = match target.hash_known_hosts {
-            true => getrandom::fill(&mut salt).is_ok().then_some(salt),
-            false => None,
+        let salt = if target.hash_known_hosts {
+            getrandom::fill(&mut salt).is_ok().then_some(salt)
+        } else {
+            None
         };
         let line = known_hosts::line(&target.known_as, key, salt);
         let path = file.clone();

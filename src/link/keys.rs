@@ -140,47 +140,8 @@ pub(super) fn offers(target: &SshTarget, agent: &[AgentKey]) -> Result<Offers, L
             Err(Useless::Why(why)) => offers.hints.push(format!("{}: {why}", homely(path))),
         }
     }
-    let held = |public: &PublicKey| {
-        agent
-            .iter()
-            .find(|key| key.certificate.is_none() && key.public.key_data() == public.key_data())
-    };
-    let beside = files.iter().map(|file| suffixed(&file.path, "-cert.pub"));
-    for path in target.certificates.iter().cloned().chain(beside) {
-        let Ok(certificate) = Certificate::read_file(&path) else {
-            continue;
-        };
-        let public = PublicKey::new(certificate.public_key().clone(), "");
-        let same = |file: &&KeyFile| {
-            file.public
-                .as_ref()
-                .is_some_and(|own| own.key_data() == public.key_data())
-        };
-        let signer = match (held(&public), files.iter().find(same)) {
-            (Some(key), _) => Signer::Agent(key.blob.clone()),
-            (
-                None,
-                Some(KeyFile {
-                    path,
-                    secret: Some(secret),
-                    ..
-                }),
-            ) => Signer::File(path.clone(), secret.clone()),
-            _ => {
-                offers.hints.push(format!(
-                    "{}: its private key is neither in a file nor in the agent",
-                    homely(&path)
-                ));
-                continue;
-            }
-        };
-        offers.candidates.push(Candidate {
-            label: format!("certificate {}", homely(&path)),
-            public: Some(public),
-            certificate: Some(Box::new(certificate)),
-            signer,
-        });
-    }
+    certificates(target, agent, &files, &mut offers);
+    let held = |public: &PublicKey| held(agent, public);
     let configured = |key: &&AgentKey| {
         files.iter().any(|file| {
             file.public
@@ -228,11 +189,53 @@ pub(super) fn offers(target: &SshTarget, agent: &[AgentKey]) -> Result<Offers, L
     Ok(offers)
 }
 
+/// The agent's plain key with this public half.
+fn held<'a>(agent: &'a [AgentKey], public: &PublicKey) -> Option<&'a AgentKey> {
+    agent
+        .iter()
+        .find(|key| key.certificate.is_none() && key.public.key_data() == public.key_data())
+}
+
+/// The certificates that are configured, and those that lie beside a key file.
+fn certificates(target: &SshTarget, agent: &[AgentKey], files: &[KeyFile], offers: &mut Offers) {
+    let beside = files.iter().map(|file| suffixed(&file.path, "-cert.pub"));
+    for path in target.certificates.iter().cloned().chain(beside) {
+        let Ok(certificate) = Certificate::read_file(&path) else {
+            continue;
+        };
+        let public = PublicKey::new(certificate.public_key().clone(), "");
+        let from_file = || {
+            let same = |own: &PublicKey| own.key_data() == public.key_data();
+            let file = files
+                .iter()
+                .find(|file| file.public.as_ref().is_some_and(same))?;
+            Some(Signer::File(file.path.clone(), file.secret.clone()?))
+        };
+        let signer = held(agent, &public)
+            .map(|key| Signer::Agent(key.blob.clone()))
+            .or_else(from_file);
+        let Some(signer) = signer else {
+            offers.hints.push(format!(
+                "{}: its private key is neither in a file nor in the agent",
+                homely(&path)
+            ));
+            continue;
+        };
+        offers.candidates.push(Candidate {
+            label: format!("certificate {}", homely(&path)),
+            public: Some(public),
+            certificate: Some(Box::new(certificate)),
+            signer,
+        });
+    }
+}
+
 fn from_agent(key: &AgentKey) -> Candidate {
     Candidate {
-        label: match key.comment.is_empty() {
-            true => format!("agent {}", key.fingerprint),
-            false => format!("agent {} ({})", key.fingerprint, key.comment),
+        label: if key.comment.is_empty() {
+            format!("agent {}", key.fingerprint)
+        } else {
+            format!("agent {} ({})", key.fingerprint, key.comment)
         },
         public: Some(key.public.clone()),
         certificate: key.certificate.clone(),

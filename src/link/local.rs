@@ -2,12 +2,15 @@
 //!
 //! In: a command. Out: a [`Process`] in a process group of its own, which is told to terminate, and then killed, when it is dropped.
 
+use std::io;
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command as Program};
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
+use tokio::process::{Child, ChildStdin, Command as Program};
 
 use super::command::Command;
 use super::error::LinkError;
@@ -49,25 +52,53 @@ pub(super) fn start(command: &Command) -> Result<Process, LinkError> {
             ended = child.wait() => Some(ended),
             () = life.end.cancelled() => None,
         };
-        let exit = match ended {
-            Some(ended) => {
-                // A grandchild may keep stderr open for ever.
-                let _ = tokio::time::timeout(Duration::from_millis(500), &mut drain).await;
-                ended.map_or(Exit::Lost, exit_of)
-            }
-            None => {
-                end(&mut child, group).await;
-                Exit::Lost
-            }
+        let exit = if let Some(ended) = ended {
+            // A grandchild may keep stderr open for ever.
+            let _ = tokio::time::timeout(Duration::from_millis(500), &mut drain).await;
+            ended.map_or(Exit::Lost, exit_of)
+        } else {
+            end(&mut child, group).await;
+            Exit::Lost
         };
         drain.abort();
         let _ = life.exit.send(Some(exit));
     });
     Ok(Process {
-        stdin: Some(Box::new(stdin)),
+        stdin: Some(Box::new(Input(Some(stdin)))),
         stdout: Box::new(stdout),
         hold,
     })
+}
+
+/// A pipe that is closed by `shutdown`, as a channel is: tokio's own closes only when it is dropped.
+struct Input(Option<ChildStdin>);
+
+impl Input {
+    fn pipe(&mut self) -> io::Result<Pin<&mut ChildStdin>> {
+        self.0
+            .as_mut()
+            .map(Pin::new)
+            .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl AsyncWrite for Input {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.pipe()?.poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pipe()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0 = None;
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Ends a whole process group: first politely, so that scripts can clean up, then for certain.

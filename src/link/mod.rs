@@ -2,7 +2,7 @@
 //!
 //! In: [`Options`] (a name and what was said about it) and a [`Prompter`] for what only a person can answer. Out: a [`Link`] on which
 //! [`Command`]s run. The way through the room: `target` asks `ssh -G` where a name leads; `ssh` connects (directly, through
-//! jumps, through a ProxyCommand); `host_key` and `known_hosts` decide whether it is the right host; `auth` logs in with what `keys` and
+//! jumps, through a `ProxyCommand`); `host_key` and `known_hosts` decide whether it is the right host; `auth` logs in with what `keys` and
 //! [`agent`] have; `remote` and `local` run commands, `process` is one that runs.
 //!
 //! Host keys are strict by default: an unknown host needs a typed yes, a changed or revoked one is refused. Of the ssh
@@ -13,6 +13,7 @@ pub mod agent;
 mod auth;
 mod command;
 mod error;
+mod guard;
 mod host_key;
 mod keys;
 pub mod known_hosts;
@@ -22,6 +23,8 @@ mod prompt;
 mod proxy;
 mod queue;
 mod remote;
+mod settings;
+mod signing;
 mod ssh;
 mod target;
 
@@ -108,7 +111,7 @@ impl Link {
         }
     }
 
-    /// Starts a command and leaves its streams to the caller. At most nine run at a time on one connection; the next one waits.
+    /// Starts a command and leaves its streams to the caller. At most eight run at a time on one connection; the next one waits.
     pub async fn start(&self, command: &Command) -> Result<Process, LinkError> {
         match &*self.0 {
             Inner::Local { closed } if closed.is_cancelled() => Err(Self::closed_here()),

@@ -1,7 +1,8 @@
 //! A running command, here or there: its three streams and its end.
 //!
 //! In: what `remote` or `local` started. Out: bytes, the last words of stderr, an [`Exit`]. Who drops a [`Process`] ends it: both
-//! directions are closed at once, and it is told to terminate. Nothing is ever half-closed by accident: the input ends
+//! directions are closed at once, and it is told to terminate (which sshd passes on for every user but root: a command of root's that
+//! neither reads nor writes lives to its own end, so long ones are cut into pieces by whoever starts them). Nothing is ever half-closed by accident: the input ends
 //! only by `shutdown` on it, or by [`Process::wait`].
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +49,7 @@ pub struct Output {
 
 /// A command that runs. The streams may be moved out; the rest must be kept as long as it is to live.
 pub struct Process {
-    /// Its input. `shutdown` ends it; dropping it alone does not.
+    /// Its input. `shutdown` ends it; what dropping it alone does is not promised.
     pub stdin: Option<BoxedWriter>,
     /// Its output. An end that is not the command's own (a lost connection) is an error, never an early end of file.
     pub stdout: BoxedReader,

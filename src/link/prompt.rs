@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// Something to ask. All text in it has passed the sanitizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// No known_hosts file knows this host. Only the typed word `yes` accepts it.
+    /// No `known_hosts` file knows this host. Only the typed word `yes` accepts it.
     UnknownHost {
         /// The host, `[host]:port` where the port is not 22.
         host: String,

@@ -1,4 +1,4 @@
-//! A ProxyCommand: a child process whose standard streams are the connection.
+//! A `ProxyCommand`: a child process whose standard streams are the connection.
 //!
 //! In: the command with its tokens filled in. Out: a stream. The child runs in a process group of its own and ends with the stream.
 
@@ -6,14 +6,19 @@ use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{ChildStdin, ChildStdout, Command as Program};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::LinkError;
 use super::local::{drain, end};
 use super::process::Tail;
+
+/// How long a child that ends may take to say why.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 pub(super) struct ProxyStream {
     stdin: ChildStdin,
@@ -21,8 +26,23 @@ pub(super) struct ProxyStream {
     _end: DropGuard,
 }
 
-/// Starts it. The tail has what it complains, which explains a connection that does not come about.
-pub(super) fn start(command: &str, place: &str) -> Result<(ProxyStream, Tail), LinkError> {
+/// What the child complains, which explains a connection that does not come about.
+pub(super) struct Complaints {
+    tail: Tail,
+    /// Cancelled when the child has ended and said everything.
+    done: CancellationToken,
+}
+
+impl Complaints {
+    /// All of it, from a child that has ended or is about to.
+    pub(super) async fn text(&self) -> String {
+        let _ = timeout(PATIENCE, self.done.cancelled()).await;
+        self.tail.text()
+    }
+}
+
+/// Starts it.
+pub(super) fn start(command: &str, place: &str) -> Result<(ProxyStream, Complaints), LinkError> {
     let failed = |why: String| LinkError::Proxy {
         place: place.to_owned(),
         why,
@@ -49,21 +69,26 @@ pub(super) fn start(command: &str, place: &str) -> Result<(ProxyStream, Tail), L
     let tail = Tail::default();
     let token = CancellationToken::new();
     let stop = token.clone();
-    let complaints = tokio::spawn(drain(stderr, tail.clone()));
+    let done = CancellationToken::new();
+    let said = done.clone().drop_guard();
+    let mut complaints = tokio::spawn(drain(stderr, tail.clone()));
     tokio::spawn(async move {
         let group = child.id();
         tokio::select! {
             _ = child.wait() => {}
             () = stop.cancelled() => end(&mut child, group).await,
         }
+        // A grandchild may keep stderr open for ever.
+        let _ = timeout(PATIENCE, &mut complaints).await;
         complaints.abort();
+        drop(said);
     });
     let stream = ProxyStream {
         stdin,
         stdout,
         _end: token.drop_guard(),
     };
-    Ok((stream, tail))
+    Ok((stream, Complaints { tail, done }))
 }
 
 impl AsyncRead for ProxyStream {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::io::AsyncWrite;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -31,9 +31,10 @@ const SHARED_AHEAD: usize = 64 << 20;
 const BULK_AHEAD: usize = 8 << 20;
 
 /// Channels of one connection at a time: OpenSSH allows 10 (`MaxSessions`).
-pub(super) const SLOTS: usize = 9;
+pub(super) const SLOTS: usize = 8;
 
-/// The right to close a channel: dropping it closes the channel in both directions, if the server has not done so.
+/// The right to close a channel: dropping it closes the channel in both directions, if the server has not done so, after asking
+/// for a signal to the command. (sshd sends no signals for root: there a command ends when it next reads or writes.)
 struct Closer {
     write: Arc<ChannelWriteHalf<Msg>>,
     closed: bool,
@@ -57,20 +58,33 @@ impl Drop for Closer {
 
 pub(super) async fn start(
     connection: &Connection,
-    line: String,
+    text: String,
     lane: Lane,
 ) -> Result<Process, LinkError> {
-    let slot = slot(connection).await?;
+    let permit = slot(connection).await?;
     let slow = || LinkError::Timeout {
         place: connection.place.clone(),
         what: "open a channel",
         seconds: PATIENCE.as_secs(),
     };
-    let channel = tokio::select! {
-        opened = timeout(PATIENCE, connection.handle.channel_open_session()) => opened.map_err(|_| slow())?,
-        () = connection.state.gone() => return Err(connection.state.reason()),
+    let mut pauses = [20, 100, 500].map(Duration::from_millis).into_iter();
+    let channel = loop {
+        let opened = tokio::select! {
+            opened = timeout(PATIENCE, connection.handle.channel_open_session()) => opened.map_err(|_| slow())?,
+            () = connection.state.gone() => return Err(connection.state.reason()),
+        };
+        match (opened, pauses.next()) {
+            (Ok(channel), _) => break channel,
+            // "No more sessions": sshd counts a session that has just ended until its loop comes round.
+            (
+                Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed)),
+                Some(pause),
+            ) => {
+                tokio::time::sleep(pause).await;
+            }
+            (Err(error), _) => return Err(refused(connection, &error)),
+        }
     };
-    let channel = channel.map_err(|error| refused(connection, &error))?;
     let (mut read, write) = channel.split();
     let mut closer = Closer {
         write: Arc::new(write),
@@ -79,7 +93,7 @@ pub(super) async fn start(
     let exec = async {
         closer
             .write
-            .exec(true, line)
+            .exec(true, text)
             .await
             .map_err(|error| refused(connection, &error))?;
         loop {
@@ -99,7 +113,7 @@ pub(super) async fn start(
     let started = timeout(PATIENCE, exec).await;
     started.map_err(|_| slow())??;
 
-    let (life, hold) = life(Some(slot));
+    let (lived, hold) = life(Some(permit));
     let (filler, reader) = queue();
     let ended = CancellationToken::new();
     let stdin = Writer {
@@ -108,16 +122,16 @@ pub(super) async fn start(
     };
     tokio::spawn(async move {
         let _ended = ended.drop_guard();
-        let end = life.end.clone();
+        let end = lived.end.clone();
         let exit = tokio::select! {
-            exit = drain(&mut read, &filler, &life, lane) => exit,
+            exit = drain(&mut read, &filler, &lived, lane) => exit,
             () = end.cancelled() => None,
         };
         closer.closed = exit.is_some();
         drop(closer);
         // After this nobody waits for what the server still sends into the channel.
         drop(read);
-        let _ = life.exit.send(Some(exit.unwrap_or(Exit::Lost)));
+        let _ = lived.exit.send(Some(exit.unwrap_or(Exit::Lost)));
     });
     Ok(Process {
         stdin: Some(Box::new(stdin)),
@@ -162,7 +176,7 @@ async fn drain(
             ChannelMsg::Eof => filler.end(Ok(())),
             ChannelMsg::ExitStatus { exit_status } => exit = Some(Exit::Code(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                exit = Some(Exit::Signal(signal(&signal_name)))
+                exit = Some(Exit::Signal(signal(&signal_name)));
             }
             ChannelMsg::Close => {
                 closed = true;

@@ -1,33 +1,29 @@
 //! An authenticated SSH connection.
 //!
 //! In: a resolved target. Out: a [`Connection`] that channels can be opened on. The stream is TCP, a channel of a jump host's own
-//! connection, or a ProxyCommand; on each the same host key check and authentication happen.
+//! connection, or a `ProxyCommand`; on each the same host key check and authentication happen.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use russh::client::{self, Config, DisconnectReason, Handle};
-use russh::keys::PublicKeyOrCertificate;
+use russh::client::{self, Config, Handle};
 use russh::{Preferred, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::Lane;
 use super::auth;
 use super::error::{LinkError, sentence};
-use super::host_key::{self, Offered};
-use super::known_hosts::HostKey;
-use super::process::Tail;
-use super::prompt::{Prompter, Question};
-use super::proxy;
+use super::guard::{Guard, State, Stop};
+use super::host_key;
+use super::prompt::Prompter;
+use super::proxy::{self, Complaints};
 use super::remote::SLOTS;
 use super::target::{SshTarget, Via};
 
@@ -48,246 +44,6 @@ pub(super) struct Connection {
     _via: Option<Box<Connection>>,
 }
 
-/// What is known about a connection's end.
-pub(super) struct State {
-    place: String,
-    lost: CancellationToken,
-    reason: Mutex<Option<LinkError>>,
-}
-
-impl State {
-    fn new(place: String) -> Arc<Self> {
-        Arc::new(Self {
-            place,
-            lost: CancellationToken::new(),
-            reason: Mutex::new(None),
-        })
-    }
-
-    /// Resolves when the connection is gone.
-    pub(super) async fn gone(&self) {
-        self.lost.cancelled().await;
-    }
-
-    /// Why it is gone.
-    pub(super) fn reason(&self) -> LinkError {
-        let reason = self
-            .reason
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        reason.unwrap_or_else(|| LinkError::Lost {
-            place: self.place.clone(),
-            why: "the server closed it".into(),
-        })
-    }
-
-    /// Ends it. Only the first reason counts.
-    pub(super) fn end(&self, why: impl Into<String>) {
-        let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        if reason.is_none() {
-            *reason = Some(LinkError::Lost {
-                place: self.place.clone(),
-                why: why.into(),
-            });
-        }
-        drop(reason);
-        self.lost.cancel();
-    }
-}
-
-/// The client's side of russh's callbacks: the host key check, and the news of the end. Everything that a server may try to
-/// open towards us is refused.
-pub(super) struct Guard {
-    target: SshTarget,
-    prompter: Arc<dyn Prompter>,
-    asking: Arc<AtomicBool>,
-    state: Arc<State>,
-    accepted: Option<HostKey>,
-}
-
-/// Why a handshake ended.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Link(LinkError),
-    Russh(russh::Error),
-}
-
-impl From<russh::Error> for Stop {
-    fn from(error: russh::Error) -> Self {
-        Self::Russh(error)
-    }
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Link(error) => error.fmt(f),
-            Self::Russh(russh::Error::KeepaliveTimeout) => {
-                f.write_str("the server does not answer any more")
-            }
-            Self::Russh(russh::Error::Disconnect | russh::Error::HUP) => {
-                f.write_str("the server closed the connection")
-            }
-            Self::Russh(russh::Error::IO(error))
-                if error.kind() == std::io::ErrorKind::UnexpectedEof =>
-            {
-                f.write_str("the server closed the connection")
-            }
-            Self::Russh(russh::Error::Version) => {
-                f.write_str("what answers there is no SSH server")
-            }
-            Self::Russh(error) => f.write_str(&sentence(&error.to_string())),
-        }
-    }
-}
-
-impl client::Handler for Guard {
-    type Error = Stop;
-
-    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Stop> {
-        let key = HostKey::of(offered.public_key().key_data());
-        // A new exchange of session keys must be with the same host.
-        if key.is_some() && self.accepted == key {
-            return Ok(true);
-        }
-        if self.accepted.is_some() {
-            return Err(Stop::Link(LinkError::connect(
-                &*self.state.place,
-                "its host key changed within the connection",
-            )));
-        }
-        let public;
-        let offered = match offered.certificate() {
-            Some(certificate) => Offered::Certificate(certificate),
-            None => {
-                public = offered.public_key();
-                Offered::Key(&public)
-            }
-        };
-        let prompter = Asking {
-            inner: &*self.prompter,
-            asking: &self.asking,
-        };
-        host_key::verify(&self.target, &prompter, offered)
-            .await
-            .map_err(Stop::Link)?;
-        self.accepted = key;
-        Ok(true)
-    }
-
-    async fn disconnected(&mut self, reason: DisconnectReason<Stop>) -> Result<(), Stop> {
-        match reason {
-            DisconnectReason::ReceivedDisconnect(info) if !info.message.is_empty() => {
-                self.state
-                    .end(format!("the server says \"{}\"", sentence(&info.message)));
-            }
-            DisconnectReason::ReceivedDisconnect(_) => self.state.end("the server closed it"),
-            DisconnectReason::Error(stop) => self.state.end(stop.to_string()),
-        }
-        Ok(())
-    }
-
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _address: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _path: &str,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_session(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _host: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _path: &str,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _channel: russh::Channel<client::Msg>,
-        _from: &str,
-        _from_port: u32,
-        _reply: client::ChannelOpenHandle,
-        _session: &mut client::Session,
-    ) -> Result<(), Stop> {
-        Ok(())
-    }
-}
-
-impl Drop for Guard {
-    // However the session's task ended.
-    fn drop(&mut self) {
-        self.state.end("the connection ended");
-    }
-}
-
-/// Marks the time in which a person thinks, so that it counts as nobody's delay.
-struct Asking<'a> {
-    inner: &'a dyn Prompter,
-    asking: &'a AtomicBool,
-}
-
-impl Prompter for Asking<'_> {
-    fn ask(&self, question: Question) -> BoxFuture<'_, Option<zeroize::Zeroizing<String>>> {
-        Box::pin(async move {
-            self.asking.store(true, Ordering::Relaxed);
-            let answer = self.inner.ask(question).await;
-            self.asking.store(false, Ordering::Relaxed);
-            answer
-        })
-    }
-}
-
 /// Connects and authenticates.
 pub(super) fn connect<'a>(
     target: &'a SshTarget,
@@ -299,26 +55,39 @@ pub(super) fn connect<'a>(
         match &target.via {
             Via::Direct => {
                 let patience = target.connect_timeout.unwrap_or(CONNECT_PATIENCE);
-                let stream = timeout(
-                    patience,
-                    TcpStream::connect((target.host.as_str(), target.port)),
-                )
-                .await
-                .map_err(|_| LinkError::Timeout {
-                    place: place.clone(),
-                    what: "accept a connection",
-                    seconds: patience.as_secs(),
-                })?
-                .map_err(|error| LinkError::connect(&*place, error))?;
+                let (stream, trip) = timeout(patience, tcp(target))
+                    .await
+                    .map_err(|_| LinkError::Timeout {
+                        place: place.clone(),
+                        what: "accept a connection",
+                        seconds: patience.as_secs(),
+                    })?
+                    .map_err(|error| LinkError::connect(&*place, error))?;
                 // Without it each small request waits 40 ms for the acknowledgement of the one before.
                 stream
                     .set_nodelay(true)
                     .map_err(|error| LinkError::connect(&*place, error))?;
-                over(stream, target, prompter, lane, None, None).await
+                over(
+                    stream,
+                    target,
+                    prompter,
+                    window(lane, Some(trip)),
+                    None,
+                    None,
+                )
+                .await
             }
             Via::Command(command) => {
                 let (stream, tail) = proxy::start(command, &place)?;
-                over(stream, target, prompter, lane, None, Some(tail)).await
+                over(
+                    stream,
+                    target,
+                    prompter,
+                    window(lane, None),
+                    None,
+                    Some(tail),
+                )
+                .await
             }
             Via::Jump(hop) => {
                 let outer = connect(hop, prompter, lane).await?;
@@ -345,7 +114,7 @@ pub(super) fn connect<'a>(
                     channel.into_stream(),
                     target,
                     prompter,
-                    lane,
+                    window(lane, None),
                     Some(Box::new(outer)),
                     None,
                 )
@@ -355,20 +124,47 @@ pub(super) fn connect<'a>(
     })
 }
 
+/// Connects, and says how long the way there and back took.
+async fn tcp(target: &SshTarget) -> std::io::Result<(TcpStream, Duration)> {
+    let addresses: Vec<_> = lookup_host((target.host.as_str(), target.port))
+        .await?
+        .collect();
+    let start = Instant::now();
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
+    Ok((stream, start.elapsed()))
+}
+
+/// How many bytes may be under way to us. A small window slows a long way down (2 MiB over 50 ms: a tenth of what the line gives). A
+/// large one makes sshd pile up what a fast command writes, and that costs it more than it gains: on loopback 64 MiB take
+/// four times as long as 4 MiB. So a bulk connection gets what 400 MB/s need for its round trip.
+fn window(lane: Lane, trip: Option<Duration>) -> u32 {
+    const LEAST: u32 = 4 << 20;
+    const UNKNOWN: u32 = 16 << 20;
+    const MOST: u32 = 64 << 20;
+    const BYTES_PER_MICROSECOND: u128 = 400;
+    match (lane, trip) {
+        (Lane::Interactive, _) => LEAST,
+        (Lane::Bulk, None) => UNKNOWN,
+        (Lane::Bulk, Some(trip)) => u32::try_from(trip.as_micros() * BYTES_PER_MICROSECOND)
+            .unwrap_or(MOST)
+            .clamp(LEAST, MOST),
+    }
+}
+
 async fn over<S>(
     stream: S,
     target: &SshTarget,
     prompter: &Arc<dyn Prompter>,
-    lane: Lane,
+    window: u32,
     via: Option<Box<Connection>>,
-    complaints: Option<Tail>,
+    complaints: Option<Complaints>,
 ) -> Result<Connection, LinkError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let place = target.describe();
     let known = host_key::known(target)?;
-    let config = Arc::new(config(target, &known, lane));
+    let config = Arc::new(config(target, &known, window));
     let state = State::new(place.clone());
     let asking = Arc::new(AtomicBool::new(false));
     let guard = Guard {
@@ -386,18 +182,22 @@ where
             what: "complete the SSH handshake",
             seconds: HANDSHAKE_PATIENCE.as_secs(),
         })?;
-    let mut handle = handle.map_err(|stop| match (stop, &complaints) {
-        (Stop::Link(error), _) => error,
-        (stop, Some(tail)) if !tail.text().is_empty() => LinkError::Proxy {
-            place: place.clone(),
-            why: sentence(&format!("{stop}; it said: {}", tail.text())),
-        },
-        (stop, Some(_)) => LinkError::Proxy {
-            place: place.clone(),
-            why: stop.to_string(),
-        },
-        (stop, None) => LinkError::connect(&*place, stop),
-    })?;
+    let mut handle = match handle {
+        Ok(handle) => handle,
+        Err(Stop::Link(error)) => return Err(error),
+        Err(stop) => {
+            let Some(complaints) = complaints else {
+                return Err(LinkError::connect(&*place, stop));
+            };
+            let said = complaints.text().await;
+            let why = if said.is_empty() {
+                stop.to_string()
+            } else {
+                sentence(&format!("{stop}; it said: {said}"))
+            };
+            return Err(LinkError::Proxy { place, why });
+        }
+    };
     let used_key = auth::authenticate(&mut handle, target, &**prompter).await?;
     Ok(Connection {
         handle,
@@ -421,18 +221,15 @@ async fn patiently<F: Future>(future: F, asking: &AtomicBool) -> Option<F::Outpu
     }
 }
 
-fn config(target: &SshTarget, known: &super::known_hosts::KnownHosts, lane: Lane) -> Config {
+fn config(target: &SshTarget, known: &super::known_hosts::KnownHosts, window: u32) -> Config {
     let key = host_key::algorithms(&known.key_types(&target.known_as));
-    let certificates = match known.has_authority(&target.known_as) {
-        true => key.clone(),
-        false => Vec::new(),
+    let certificates = if known.has_authority(&target.known_as) {
+        key.clone()
+    } else {
+        Vec::new()
     };
     Config {
-        // With a round trip of 50 ms a window of 2 MiB halves the throughput, see facts on SSH in docs.
-        window_size: match lane {
-            Lane::Interactive => 4 << 20,
-            Lane::Bulk => 64 << 20,
-        },
+        window_size: window,
         preferred: Preferred {
             key: Cow::Owned(key),
             host_key_certificates: Cow::Owned(certificates),
@@ -452,5 +249,24 @@ fn config(target: &SshTarget, known: &super::known_hosts::KnownHosts, lane: Lane
         keepalive_max: KEEPALIVES_LOST,
         nodelay: true,
         ..Config::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_grows_with_the_way() {
+        let bulk = |millis| window(Lane::Bulk, Some(Duration::from_millis(millis)));
+        assert_eq!(
+            (bulk(0), bulk(50), bulk(100_000)),
+            (4 << 20, 20_000_000, 64 << 20)
+        );
+        assert_eq!(window(Lane::Bulk, None), 16 << 20);
+        assert_eq!(
+            window(Lane::Interactive, Some(Duration::from_secs(1))),
+            4 << 20
+        );
     }
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::process::Command as Program;
 
-use super::address::{self, Address, Tokens};
+use super::address::{self, Address};
 use super::error::{LinkError, sentence, shown};
 use super::keys::Secrets;
 use super::known_hosts::HostName;
+use super::settings::{Settings, build};
 
 /// How many hosts a chain of jumps may have: more is a loop in the configuration.
 const MOST_HOPS: usize = 8;
@@ -31,7 +32,7 @@ pub struct Options {
     pub identity_files: Vec<PathBuf>,
     /// Hosts to go through, as for `ssh -J`.
     pub jump: Option<String>,
-    /// The only known_hosts file to believe, and to write to.
+    /// The only `known_hosts` file to believe, and to write to.
     pub known_hosts: Option<PathBuf>,
     /// The ssh configuration file, instead of the usual two. The word `none` reads none.
     pub ssh_config: Option<PathBuf>,
@@ -83,6 +84,14 @@ pub(crate) enum Via {
     Command(String),
 }
 
+/// Which ways to log in are switched on here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Methods {
+    pub(crate) public_key: bool,
+    pub(crate) keyboard_interactive: bool,
+    pub(crate) password: bool,
+}
+
 /// A resolved SSH destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshTarget {
@@ -106,13 +115,11 @@ pub struct SshTarget {
     pub(crate) certificates: Vec<PathBuf>,
     pub(crate) identities_only: bool,
     pub(crate) agent: AgentAt,
-    pub(crate) public_key: bool,
-    pub(crate) keyboard_interactive: bool,
-    pub(crate) password: bool,
+    pub(crate) methods: Methods,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) via: Via,
     pub(crate) secrets: Secrets,
-    configured: bool,
+    pub(crate) configured: bool,
 }
 
 impl SshTarget {
@@ -174,7 +181,7 @@ fn find(
     })
 }
 
-/// The last host of a ProxyJump is the one that the server is reached from; the ones before it are its own jump.
+/// The last host of a `ProxyJump` is the one that the server is reached from; the ones before it are its own jump.
 async fn through(options: &Options, jump: &str, hops: usize) -> Result<Via, LinkError> {
     let (before, last) = match jump.rsplit_once(',') {
         Some((before, last)) => (Some(before.to_owned()), last),
@@ -255,165 +262,6 @@ async fn ask_ssh(options: &Options, address: &Address) -> Result<Option<String>,
         return Err(config("ssh -G wrote more than a megabyte".into()));
     }
     Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
-}
-
-/// The answer of `ssh -G`: a keyword in lower case and its value on each line.
-#[derive(Debug, Default)]
-pub(crate) struct Settings<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Settings<'a> {
-    pub(crate) fn parse(text: &'a str) -> Self {
-        Self(
-            text.lines()
-                .filter_map(|line| line.split_once(' '))
-                .map(|(key, value)| (key, value.trim()))
-                .collect(),
-        )
-    }
-
-    /// The first value; ssh writes `none` for what is switched off.
-    fn get(&self, key: &str) -> Option<&'a str> {
-        self.all(key)
-            .next()
-            .filter(|value| !value.is_empty() && *value != "none")
-    }
-
-    fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(found, _)| *found == key)
-            .map(|(_, value)| *value)
-    }
-
-    fn is(&self, key: &str, default: bool) -> bool {
-        self.get(key)
-            .map_or(default, |value| matches!(value, "yes" | "true"))
-    }
-}
-
-/// Everything but the way there: the jump, if there is one, is handed back.
-fn build(
-    options: &Options,
-    address: &Address,
-    settings: Option<&Settings<'_>>,
-) -> Result<(SshTarget, Option<String>), String> {
-    let none = Settings::default();
-    let read = settings.unwrap_or(&none);
-    let host = read.get("hostname").unwrap_or(&address.host);
-    address::check_host(host).map_err(|why| format!("HostName: {why}"))?;
-    let user = match (&address.user, read.get("user")) {
-        (_, Some(user)) => user.to_owned(),
-        (Some(user), None) => user.clone(),
-        (None, None) => address::local_user(),
-    };
-    address::check_user(&user)?;
-    let port = match read.get("port") {
-        Some(port) => port.parse().map_err(|_| "the port is not a number")?,
-        None => address.port.unwrap_or(22),
-    };
-    let known_as = match read.get("hostkeyalias") {
-        Some(alias) => HostName::alias(alias),
-        None => HostName::new(host, port),
-    };
-    let shown_name = known_as.to_string();
-    let tokens = Tokens {
-        original: &address.host,
-        host,
-        port,
-        user: &user,
-        known_as: &shown_name,
-    };
-    let paths = |key: &str| -> Result<Vec<PathBuf>, String> {
-        read.all(key)
-            .filter(|value| *value != "none")
-            .map(|value| tokens.path(value))
-            .collect()
-    };
-    let list = |key: &str, default: &str| -> Result<Vec<PathBuf>, String> {
-        match read.all(key).next() {
-            Some("none") => Ok(Vec::new()),
-            // The names are joined by spaces; a name that has one can only be told when it stands alone.
-            Some(one) if tokens.path(one).is_ok_and(|path| path.exists()) => {
-                Ok(vec![tokens.path(one)?])
-            }
-            Some(several) => several.split(' ').map(|part| tokens.path(part)).collect(),
-            None => default.split(' ').map(|part| tokens.path(part)).collect(),
-        }
-    };
-    let identities = match settings {
-        Some(_) => paths("identityfile")?,
-        None if !options.identity_files.is_empty() => options.identity_files.clone(),
-        None => ["ed25519", "ecdsa", "rsa"]
-            .iter()
-            .map(|kind| address::tilde(&format!("~/.ssh/id_{kind}")))
-            .collect(),
-    };
-    let (known_hosts, global_known_hosts) = match &options.known_hosts {
-        Some(file) => (vec![file.clone()], Vec::new()),
-        None => (
-            list(
-                "userknownhostsfile",
-                "~/.ssh/known_hosts ~/.ssh/known_hosts2",
-            )?,
-            list(
-                "globalknownhostsfile",
-                "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
-            )?,
-        ),
-    };
-    let agent = match read.all("identityagent").next() {
-        None | Some("SSH_AUTH_SOCK") => AgentAt::Environment,
-        Some("none") => AgentAt::None,
-        Some(variable) if variable.starts_with('$') && !variable.starts_with("${") => {
-            std::env::var_os(variable.trim_start_matches('$'))
-                .map_or(AgentAt::None, |path| AgentAt::Socket(path.into()))
-        }
-        Some(path) => AgentAt::Socket(tokens.path(path)?),
-    };
-    let via = match read.get("proxycommand") {
-        Some(command) => Via::Command(tokens.expand(command)?),
-        None => Via::Direct,
-    };
-    let jump = match settings {
-        Some(_) => read.get("proxyjump").map(str::to_owned),
-        None => options.jump.clone().filter(|jump| jump != "none"),
-    };
-    let target = SshTarget {
-        name: options.name.clone(),
-        host: host.to_owned(),
-        port,
-        user: user.clone(),
-        known_hosts,
-        global_known_hosts,
-        hash_known_hosts: read.is("hashknownhosts", false),
-        revoked_host_keys: read
-            .get("revokedhostkeys")
-            .map(|file| tokens.path(file))
-            .transpose()?,
-        strict: match read.get("stricthostkeychecking") {
-            Some("yes" | "true") => Strict::Yes,
-            Some("accept-new") => Strict::AcceptNew,
-            _ => Strict::Ask,
-        },
-        explicit: options.identity_files.clone(),
-        identities,
-        certificates: paths("certificatefile")?,
-        identities_only: read.is("identitiesonly", false),
-        agent,
-        public_key: read.get("pubkeyauthentication") != Some("no")
-            && read.get("pubkeyauthentication") != Some("false"),
-        keyboard_interactive: read.is("kbdinteractiveauthentication", true),
-        password: read.is("passwordauthentication", true),
-        connect_timeout: read
-            .get("connecttimeout")
-            .and_then(|text| text.parse().ok())
-            .map(Duration::from_secs),
-        via: if jump.is_some() { Via::Direct } else { via },
-        secrets: Secrets::default(),
-        configured: settings.is_some(),
-        known_as,
-    };
-    Ok((target, jump))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! the server and here. A lost link ends the job: one new link is opened to read back what was done.
 
 mod cache;
+#[cfg(test)]
+mod fake;
+mod make;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -40,8 +43,11 @@ pub enum JobEvent {
     Log(String),
 }
 
-/// How long a running call may go on after a cancel before it is cut.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a running call may go on after a cancel before it is cut, and each that follows may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What is said of a server that is there and does not answer.
+const SILENT: &str = "the server stopped answering";
 
 /// How long a new link, or a read over it, may take when the old one was lost.
 const REOPEN: Duration = Duration::from_secs(30);
@@ -130,8 +136,8 @@ struct Job<C> {
     total: usize,
     /// Paths that are settled together.
     chunk: usize,
-    /// The link is gone, and no other could be opened.
-    cut_off: bool,
+    /// Why the server can't be asked any more: the link is gone and no other could be opened, or it is silent.
+    cut_off: Option<String>,
 }
 
 impl<C: Cache> Job<C> {
@@ -146,6 +152,15 @@ impl<C: Cache> Job<C> {
             total: self.total,
             note: visible(note).into_owned(),
         });
+    }
+
+    /// How long the calls that end a job may take.
+    fn limit(&self) -> Duration {
+        if self.cancel.is_cancelled() {
+            GRACE
+        } else {
+            REOPEN
+        }
     }
 
     /// Waits for an answer, and after a cancel no longer than the grace.
@@ -171,13 +186,13 @@ impl<C: Cache> Job<C> {
         ));
         for wait in [Duration::ZERO, RESTART] {
             tokio::time::sleep(wait).await;
-            if let Ok(Ok(cache)) = tokio::time::timeout(REOPEN, self.cache.reopen()).await {
+            if let Ok(Ok(cache)) = tokio::time::timeout(self.limit(), self.cache.reopen()).await {
                 self.cache = cache;
-                self.cut_off = false;
+                self.cut_off = None;
                 return;
             }
         }
-        self.cut_off = true;
+        self.cut_off = Some("the link was lost".to_owned());
         self.log("no new link could be opened");
     }
 }
@@ -200,7 +215,7 @@ async fn run_on<C: Cache>(
         tally: Tally::default(),
         total: plan.items.len(),
         chunk,
-        cut_off: false,
+        cut_off: None,
     };
     let by = audit::who::by(&job.cache.facts().user);
     let log = job.cache.audit_log();
@@ -252,7 +267,7 @@ async fn keep<C: Cache>(
     let line = Record::new(plan, receipt).to_line();
     let mut written = append(job, &line).await;
     if let Err(Trouble::Lost(why)) = &written
-        && !job.cut_off
+        && job.cut_off.is_none()
     {
         let why = why.clone();
         job.reopen(&why).await;
@@ -284,17 +299,12 @@ async fn keep<C: Cache>(
 }
 
 async fn append<C: Cache>(job: &Job<C>, line: &str) -> Result<String, Trouble> {
-    if job.cut_off {
-        return Err(Trouble::Lost("the link was lost".to_owned()));
+    if let Some(why) = &job.cut_off {
+        return Err(Trouble::Lost(why.clone()));
     }
-    tokio::time::timeout(REOPEN, job.cache.append_audit(&job.token, line))
+    tokio::time::timeout(job.limit(), job.cache.append_audit(&job.token, line))
         .await
-        .unwrap_or_else(|_| {
-            Err(Trouble::Refused(format!(
-                "the server did not answer within {} seconds",
-                REOPEN.as_secs()
-            )))
-        })
+        .unwrap_or_else(|_| Err(Trouble::Refused(SILENT.to_owned())))
 }
 
 /// Eight hexadecimal digits.

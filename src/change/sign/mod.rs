@@ -211,7 +211,7 @@ pub async fn plan(
     draw(
         &Address {
             server: &spec.name,
-            address: &address,
+            reached: &address,
             local: matches!(spec.place, crate::link::Place::Local),
         },
         inventory,
@@ -234,7 +234,7 @@ fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
 /// How the server is called in the plan.
 struct Address<'a> {
     server: &'a str,
-    address: &'a str,
+    reached: &'a str,
     local: bool,
 }
 
@@ -298,7 +298,7 @@ fn draw(
     let told = select::tell(inventory, &picked.rows);
     let about = words::About {
         server: address.server,
-        address: address.address,
+        reached: address.reached,
         local: address.local,
         key,
         inventory,

@@ -79,12 +79,13 @@ pub(super) fn pick(
                     by(Role::Ours, &mut picked.other_own_keys);
                 }
             }
-            TrustClass::Upstream if selection.upstream => rows.push(row),
+            TrustClass::Upstream | TrustClass::ContentAddressed if selection.upstream => {
+                rows.push(row);
+            }
             TrustClass::Upstream => {
                 picked.upstream += 1;
                 by(Role::Upstream, &mut picked.upstream_keys);
             }
-            TrustClass::ContentAddressed if selection.upstream => rows.push(row),
             TrustClass::ContentAddressed => picked.addressed += 1,
         }
     }

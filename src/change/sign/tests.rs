@@ -49,7 +49,7 @@ fn drawn(
     draw(
         &Address {
             server: "prod",
-            address: "root@cache.example.org",
+            reached: "root@cache.example.org",
             local: false,
         },
         &inventory,

@@ -9,6 +9,7 @@ use crate::domain::text::visible;
 use crate::domain::{Bytes, Role, StorePath, When};
 use crate::inventory::{Inventory, Row};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// Names that a line lists before it ends in an ellipsis.
 const NAMES: usize = 3;
@@ -17,7 +18,7 @@ const NAMES: usize = 3;
 pub(super) struct About<'a> {
     /// The server's name, and how it is reached.
     pub server: &'a str,
-    pub address: &'a str,
+    pub reached: &'a str,
     /// Whether the server is this machine.
     pub local: bool,
     pub key: &'a Key,
@@ -108,7 +109,7 @@ impl About<'_> {
         let mut lines = vec![
             (
                 "on",
-                format!("{} ({})", visible(self.server), visible(self.address)),
+                format!("{} ({})", visible(self.server), visible(self.reached)),
             ),
             ("with", self.with()),
             ("what", self.what()),
@@ -135,11 +136,13 @@ impl About<'_> {
                 oldest.age(self.now).to_string(),
                 newest.age(self.now).to_string(),
             );
-            text.push_str(&if oldest == newest {
-                format!(", uploaded {newest} ago")
+            let from = if oldest == newest {
+                String::new()
             } else {
-                format!(", uploaded {oldest} to {newest} ago")
-            });
+                format!("{oldest} to ")
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", uploaded {from}{newest} ago");
         }
         text
     }
@@ -225,7 +228,7 @@ impl About<'_> {
                 } else {
                     format!(
                         " --store {}",
-                        shell_words::quote(&format!("ssh-ng://{}", self.address))
+                        shell_words::quote(&format!("ssh-ng://{}", self.reached))
                     )
                 },
             ),
@@ -242,7 +245,7 @@ impl About<'_> {
         }
         let calls = self.count().div_ceil(CHUNK);
         if calls > 1 {
-            text.push_str(&format!(" ({} calls)", grouped(calls)));
+            let _ = write!(text, " ({} calls)", grouped(calls));
         }
         Some(text)
     }

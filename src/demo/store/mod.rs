@@ -110,8 +110,9 @@ impl Store {
         let mut keyed: Vec<(u64, u32)> = (0..)
             .zip(&self.digests)
             .map(|(at, digest)| {
-                let [.., a, b, c, d, e, f, g, h] = *digest;
-                (u64::from_le_bytes([a, b, c, d, e, f, g, h]), at)
+                let mut top = [0; 8];
+                top.copy_from_slice(&digest[12..]);
+                (u64::from_le_bytes(top), at)
             })
             .collect();
         let full = |at: u32| rank(&self.digests[at as usize]);

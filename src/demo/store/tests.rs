@@ -1,3 +1,5 @@
+//! The invented store, looked at as a whole.
+
 use super::*;
 
 fn options(paths: usize) -> StoreOptions {

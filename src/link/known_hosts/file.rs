@@ -1,4 +1,4 @@
-//! known_hosts on disk: read what is there, add a line without harm to the others.
+//! `known_hosts` on disk: read what is there, add a line without harm to the others.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::KnownHosts;
 use crate::link::error::{LinkError, homely, shown};
 
-/// A known_hosts file is some kilobytes; what is larger than this is something else.
+/// A `known_hosts` file is some kilobytes; what is larger than this is something else.
 const MOST_BYTES: u64 = 32 << 20;
 
 /// Reads the files that exist. One that exists and cannot be read is an error: it may hold a revocation.

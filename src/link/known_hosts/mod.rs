@@ -1,6 +1,6 @@
-//! The known_hosts check: which host has which key, in all of the format of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
+//! The `known_hosts` check: which host has which key, in all of the format of sshd(8), "`SSH_KNOWN_HOSTS` FILE FORMAT".
 //!
-//! In: the bytes of known_hosts files, a host's name, the key or certificate that it sent. Out: a [`Verdict`]. Pure: no files are
+//! In: the bytes of `known_hosts` files, a host's name, the key or certificate that it sent. Out: a [`Verdict`]. Pure: no files are
 //! read or written here (`file` beside it does both). One bad line never hides another: it is kept as a [`Problem`].
 
 mod file;
@@ -101,7 +101,7 @@ struct Entry {
     key: HostKey,
 }
 
-/// One or several known_hosts files.
+/// One or several `known_hosts` files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
@@ -200,7 +200,7 @@ impl KnownHosts {
                     .push(("an authority".into(), entry.at.clone())),
                 Marker::None if same => return Verdict::Known(entry.at.clone()),
                 Marker::None if entry.key.kind == key.kind => {
-                    changed = changed.or(Some(entry.at.clone()))
+                    changed = changed.or(Some(entry.at.clone()));
                 }
                 Marker::None => unknown
                     .other_types

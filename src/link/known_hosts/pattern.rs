@@ -1,4 +1,4 @@
-//! The host field of a known_hosts line: patterns, or one hashed name (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+//! The host field of a `known_hosts` line: patterns, or one hashed name (sshd(8), "`SSH_KNOWN_HOSTS` FILE FORMAT").
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

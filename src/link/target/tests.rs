@@ -50,7 +50,11 @@ fn reads_the_answer() {
     assert_eq!(target.known_as, HostName::alias("al"));
     assert_eq!(target.via, Via::Command("nc cache.example.org 2222".into()));
     assert_eq!(target.connect_timeout, Some(Duration::from_secs(7)));
-    assert!(target.public_key && !target.password && target.keyboard_interactive);
+    assert!(
+        target.methods.public_key
+            && !target.methods.password
+            && target.methods.keyboard_interactive
+    );
     assert_eq!((jump, target.note()), (None, None));
 }
 
@@ -135,7 +139,7 @@ async fn the_real_ssh_resolves() {
         user: Some("root".into()),
         port: Some(9),
         jump: Some("none".into()),
-        identity_files: vec!["/k".into()],
+        identity_files: vec![file.clone()],
         ..with("u@cache")
     };
     let target = ssh(resolve(&explicit).await.unwrap());
@@ -143,7 +147,7 @@ async fn the_real_ssh_resolves() {
         (target.describe().as_str(), &target.via),
         ("root@192.0.2.7:9", &Via::Direct)
     );
-    assert_eq!(target.identities, [PathBuf::from("/k")]);
+    assert_eq!(target.identities, std::slice::from_ref(&file));
 
     std::fs::write(&file, "Host x\n NoSuchOption 1\n").unwrap();
     let error = resolve(&with("cache")).await.unwrap_err();

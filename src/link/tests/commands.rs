@@ -1,10 +1,8 @@
 //! Commands: streams, ends, caps, jumps, and what happens when something goes away. Most of it on both kinds of link.
 
-use std::time::{Duration, Instant};
-
 use super::rig::*;
 use crate::link::*;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 async fn local() -> Link {
@@ -65,12 +63,13 @@ async fn through_sudo() {
                 .sudo(true),
         )
         .await;
-        match here {
-            true => assert_eq!(
+        if here {
+            assert_eq!(
                 (done.stdout.as_slice(), done.exit),
                 (b"0\na b C".as_slice(), Exit::Code(0))
-            ),
-            false => assert!(!done.exit.success() && !done.stderr.is_empty()),
+            );
+        } else {
+            assert!(!done.exit.success() && !done.stderr.is_empty());
         }
     })
     .await;
@@ -201,6 +200,10 @@ async fn dropping_a_process_ends_it() {
             ("echo ready; yes", 2),
             ("echo ready; sleep 700", 3),
         ] {
+            // sshd passes no signals on to what root runs.
+            if index == 3 && link.used_key().is_some() && user() == "root" {
+                continue;
+            }
             let marker = format!("marker-{}-{index}-{:p}", std::process::id(), link);
             let mut process = link
                 .start(&Command::script(script).arg(marker.as_str()))
@@ -257,7 +260,7 @@ async fn on_a_bulk_link_the_server_waits() {
         .await
         .unwrap();
     let mut process = link
-        .start(&Command::script("head -c 200000000 /dev/zero"))
+        .start(&Command::script("head -c 80000000 /dev/zero"))
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -270,7 +273,7 @@ async fn on_a_bulk_link_the_server_waits() {
         }
         total += got;
     }
-    assert_eq!(total, 200_000_000);
+    assert_eq!(total, 80_000_000);
     assert_eq!(process.wait().await, Exit::Code(0));
 }
 
@@ -396,7 +399,7 @@ async fn through_a_chain_of_jumps() {
     let without_second: String = lines
         .lines()
         .filter(|line| !line.starts_with(&second.known_as()))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect();
     std::fs::write(last.file("known_hosts"), without_second).unwrap();
     let error = open(&options, &Person::saying(&[])).await.unwrap_err();

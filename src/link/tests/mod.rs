@@ -3,4 +3,5 @@
 mod commands;
 mod hosts;
 mod logins;
+mod passwords;
 mod rig;

@@ -81,7 +81,7 @@ impl Sshd {
         Self::with("")
     }
 
-    /// With further lines of sshd_config; `DIR` in them is the scratch directory.
+    /// With further lines of `sshd_config`; `DIR` in them is the scratch directory.
     pub(super) fn with(more: &str) -> Self {
         Self::prepared(more, |_| {})
     }
@@ -120,14 +120,16 @@ impl Sshd {
         std::fs::copy(path.join("user.pub"), path.join("authorized_keys")).unwrap();
         prepare(path);
         let port = free_port();
-        let host_keys = match more.contains("HostKey ") {
-            true => "",
-            false => "HostKey DIR/host_ed25519\nHostKey DIR/host_rsa\n",
+        let host_keys = if more.contains("HostKey ") {
+            ""
+        } else {
+            "HostKey DIR/host_ed25519\nHostKey DIR/host_rsa\n"
         };
+        // bash reads ~/.bashrc under sshd, unless it thinks that it is a shell within a shell: tests stay out of the home.
         // The first value of a keyword counts, so the caller's lines come first.
         let config = format!(
             "{more}\n{host_keys}ListenAddress 127.0.0.1\nPort {port}\nAuthorizedKeysFile DIR/authorized_keys\nStrictModes no\nUsePAM no\n\
-             PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\nMaxStartups 100\n"
+             PidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\nMaxStartups 100\nSetEnv SHLVL=3\n"
         );
         let config = config.replace("DIR", path.to_str().unwrap());
         std::fs::write(path.join("sshd_config"), config).unwrap();

@@ -81,7 +81,7 @@ async fn serve(
                 Deed::Stall => std::future::pending().await,
                 Deed::Say(bytes) => {
                     writer.write_all(&bytes).await.ok()?;
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
                 Deed::Chatter => {
                     Message::Log("\u{1b}[31mbusy\u{1b}[0m\u{7}".into()).encode(&mut out);

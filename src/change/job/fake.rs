@@ -1,0 +1,179 @@
+//! A cache server in memory, for the tests of jobs.
+//!
+//! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
+
+use super::cache::{Cache, Trouble};
+use crate::change::audit;
+use crate::change::plan::SignedPath;
+use crate::change::testing::{KEY_FILE, facts, ours};
+use crate::change::token::Token;
+use crate::domain::{PathInfo, StorePath};
+use crate::server::InfoReply;
+use crate::server::facts::Facts;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+
+/// What the server has and how it behaves.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) infos: BTreeMap<StorePath, PathInfo>,
+    pub(super) log: Vec<u8>,
+    pub(super) calls: usize,
+    /// The link is cut in this call.
+    pub(super) cut_at: Option<usize>,
+    /// Of a change that is cut, this many items are still done.
+    pub(super) done_before_cut: usize,
+    /// New links can be opened.
+    pub(super) reopens: bool,
+    /// Paths whose mention spoils a call to Nix.
+    pub(super) poison: HashSet<StorePath>,
+    /// What Nix says whenever it is to sign.
+    pub(super) no_signing: Option<&'static str>,
+    /// The server claims to sign and does not.
+    pub(super) lies: bool,
+    /// The log cannot be written.
+    pub(super) full: bool,
+    /// Cancels when this call is made.
+    pub(super) cancel_at: Option<(usize, CancellationToken)>,
+}
+
+#[derive(Clone)]
+pub(super) struct Fake {
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) down: Arc<AtomicBool>,
+    facts: Arc<Facts>,
+}
+
+fn lost() -> Trouble {
+    Trouble::Lost("the server closed the connection".into())
+}
+
+impl Fake {
+    pub(super) fn new(world: World) -> Self {
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            down: Arc::default(),
+            facts: Arc::new(facts()),
+        }
+    }
+
+    /// Makes one call: how many of its items are still done, and whether an answer arrives.
+    fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(lost());
+        }
+        world.calls += 1;
+        if let Some((at, cancel)) = &world.cancel_at
+            && *at == world.calls
+        {
+            cancel.cancel();
+        }
+        if world.cut_at == Some(world.calls) {
+            self.down.store(true, Ordering::SeqCst);
+            return Ok(Some(world.done_before_cut));
+        }
+        Ok(None)
+    }
+
+    fn change(&self, items: &[SignedPath]) -> Result<(), Trouble> {
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        let lies = world.lies;
+        for item in items.iter().take(cut.unwrap_or(usize::MAX)) {
+            if !lies && let Some(info) = world.infos.get_mut(&item.path) {
+                info.signatures.push(item.signature.to_string());
+            }
+        }
+        cut.map_or(Ok(()), |_| Err(lost()))
+    }
+}
+
+impl Cache for Fake {
+    fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.facts)
+    }
+
+    fn audit_log(&self) -> String {
+        "/var/lib/storekeeper/audit.jsonl".into()
+    }
+
+    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, Trouble> {
+        let mut world = self.world.lock().unwrap();
+        if self.call(&mut world)?.is_some() {
+            return Err(lost());
+        }
+        let reply = |path: &StorePath| match world.infos.get(path) {
+            Some(info) => InfoReply::Valid(info.clone()),
+            None => InfoReply::Invalid(path.clone()),
+        };
+        Ok(paths.iter().map(reply).collect())
+    }
+
+    async fn add_signatures(
+        &self,
+        _: &Token,
+        items: &[SignedPath],
+    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        self.change(items).map(|()| Vec::new())
+    }
+
+    async fn sign_on_server(
+        &self,
+        _: &Token,
+        file: &str,
+        paths: &[StorePath],
+    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        assert_eq!(file, KEY_FILE);
+        let items: Vec<SignedPath> = {
+            let world = self.world.lock().unwrap();
+            if let Some(message) = world.no_signing {
+                return Err(Trouble::Refused(message.into()));
+            }
+            if let Some(path) = paths.iter().find(|path| world.poison.contains(*path)) {
+                return Err(Trouble::Refused(format!("{path} is cursed")));
+            }
+            if let Some(path) = paths.iter().find(|path| !world.infos.contains_key(path)) {
+                return Err(Trouble::Refused(format!("path '{path}' is not valid")));
+            }
+            let sign = |path: &StorePath| SignedPath {
+                path: path.clone(),
+                signature: ours().sign(&world.infos[path].fingerprint().unwrap()),
+            };
+            paths.iter().map(sign).collect()
+        };
+        self.change(&items).map(|()| Vec::new())
+    }
+
+    async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {
+        let mut world = self.world.lock().unwrap();
+        if self.call(&mut world)?.is_some() {
+            return Err(lost());
+        }
+        if world.full {
+            return Err(Trouble::Refused("no space is left on the device".into()));
+        }
+        Ok(())
+    }
+
+    async fn append_audit(&self, _: &Token, line: &str) -> Result<String, Trouble> {
+        let mut world = self.world.lock().unwrap();
+        if self.call(&mut world)?.is_some() {
+            return Err(lost());
+        }
+        let line = format!("{{\"prev\":\"{}\",{}", audit::verify::FIRST, &line[1..]);
+        world.log.extend(line.bytes().chain([b'\n']));
+        Ok(line)
+    }
+
+    async fn reopen(&self) -> Result<Self, Trouble> {
+        if !self.world.lock().unwrap().reopens {
+            return Err(lost());
+        }
+        Ok(Self {
+            down: Arc::default(),
+            ..self.clone()
+        })
+    }
+}

@@ -1,0 +1,348 @@
+//! The one table of actions: keymap, help, palette, hints and docs/keys.md all come from it.
+//!
+//! In: nothing. Out: [`ACTIONS`]. What an action does is in `update`; whether it can be done now, and why not, is asked
+//! of its `enabled`. A disabled action is shown with its reason, never hidden.
+
+use super::model::Model;
+use super::reasons as when;
+use std::borrow::Cow;
+
+/// Where a key means something. Exactly one scope is in force at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Screen 1.
+    Overview,
+    /// Screen 2.
+    Store,
+    /// Screen 3.
+    Unsigned,
+    /// Screen 4.
+    Access,
+    /// Screen 5.
+    Space,
+    /// Screen 6.
+    Activity,
+    /// The page of one path.
+    Path,
+    /// The dialog before signing.
+    Sign,
+    /// A text to scroll: help, a list, a receipt, an error.
+    Text,
+    /// A choice from a short list.
+    Menu,
+    /// The question before quitting while a job runs.
+    Quit,
+}
+
+impl Scope {
+    /// Every scope, as help and docs list them.
+    pub const ALL: [Self; 11] = [
+        Self::Overview,
+        Self::Store,
+        Self::Unsigned,
+        Self::Access,
+        Self::Space,
+        Self::Activity,
+        Self::Path,
+        Self::Sign,
+        Self::Text,
+        Self::Menu,
+        Self::Quit,
+    ];
+
+    /// Its name in help and docs.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Store => "Store",
+            Self::Unsigned => "Unsigned",
+            Self::Access => "Access",
+            Self::Space => "Space",
+            Self::Activity => "Activity",
+            Self::Path => "A path's page",
+            Self::Sign => "Sign dialog",
+            Self::Text => "Help, lists, receipts",
+            Self::Menu => "Menus",
+            Self::Quit => "Quit?",
+        }
+    }
+}
+
+/// How much an action can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Danger {
+    /// Only looks.
+    None,
+    /// Leads to a plan; nothing happens before that is confirmed.
+    Plans,
+    /// Confirms a plan that was shown.
+    Confirms,
+}
+
+/// What can be done with a key or from the palette.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each has its documentation in the table below")]
+pub enum Act {
+    Overview,
+    Store,
+    Unsigned,
+    Access,
+    Space,
+    Activity,
+    NextScreen,
+    PreviousScreen,
+    Down,
+    Up,
+    PageDown,
+    PageUp,
+    First,
+    Last,
+    Open,
+    Back,
+    Expand,
+    Collapse,
+    Search,
+    Palette,
+    Mark,
+    MarkRange,
+    MarkAll,
+    UnmarkAll,
+    Sort,
+    Reverse,
+    Derivations,
+    Sign,
+    SignAll,
+    Why,
+    Copy,
+    Refresh,
+    CancelJob,
+    Servers,
+    Theme,
+    Authorize,
+    Deny,
+    Revoke,
+    Expiry,
+    Collect,
+    Pin,
+    Help,
+    Redraw,
+    Suspend,
+    Quit,
+    ConfirmSign,
+    PlanItems,
+    PlanKey,
+    PlanClosure,
+    PlanUpstream,
+    PlanReason,
+    Close,
+    Choose,
+    QuitNow,
+}
+
+/// One line of the table.
+pub struct Action {
+    /// What it is in the program.
+    pub act: Act,
+    /// What it is in the configuration.
+    pub id: &'static str,
+    /// A few words for help and palette.
+    pub title: &'static str,
+    /// One word for the last line; empty if it is not shown there.
+    pub hint: &'static str,
+    /// One sentence for docs/keys.md.
+    pub doc: &'static str,
+    /// Keys, unless remapped.
+    pub keys: &'static [&'static str],
+    /// Where it applies.
+    pub scopes: &'static [Scope],
+    /// What it can do.
+    pub danger: Danger,
+    /// Whether it can be done now, and if not, why.
+    pub enabled: fn(&Model) -> Result<(), Cow<'static, str>>,
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+type Keys = &'static [&'static str];
+type Scopes = &'static [Scope];
+
+/// `hint|title` in one text keeps a line of the table a line.
+const fn action(
+    act: Act,
+    id: &'static str,
+    keys: Keys,
+    scopes: Scopes,
+    hint: &'static str,
+    title: &'static str,
+    doc: &'static str,
+) -> Action {
+    Action {
+        act,
+        id,
+        title,
+        hint,
+        doc,
+        keys,
+        scopes,
+        danger: Danger::None,
+        enabled: when::always,
+    }
+}
+
+impl Action {
+    const fn when(mut self, enabled: fn(&Model) -> Result<(), Cow<'static, str>>) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    const fn danger(mut self, danger: Danger) -> Self {
+        self.danger = danger;
+        self
+    }
+}
+
+const SCREENS: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Access,
+    Scope::Space,
+    Scope::Activity,
+    Scope::Path,
+];
+const MOVES: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Access,
+    Scope::Space,
+    Scope::Activity,
+    Scope::Path,
+    Scope::Text,
+    Scope::Menu,
+];
+const ROWS: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Activity,
+    Scope::Path,
+];
+const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
+const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
+const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
+const HELPED: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Access,
+    Scope::Space,
+    Scope::Activity,
+    Scope::Path,
+    Scope::Sign,
+    Scope::Text,
+    Scope::Menu,
+    Scope::Quit,
+];
+const DIALOGS: Scopes = &[Scope::Sign, Scope::Text, Scope::Menu, Scope::Quit];
+
+use Scope::{Activity, Menu, Path, Quit, Sign, Store, Text};
+
+/// All actions. Hints appear on the last line in this order.
+#[rustfmt::skip]
+pub static ACTIONS: &[Action] = &[
+    action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt."),
+    action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").when(when::can_sign).danger(Danger::Plans),
+    action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").when(when::can_sign_all).danger(Danger::Plans),
+    action(Act::Pin, "space.pin", &["p"], SCREENS, "", "Pin a path", "Keeps a path from being collected.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Why, "store.why", &["w"], &[Store, Path], "why", "Why depends: marked path and this one", "Shows the chain of references between the marked path and the one under the cursor.").when(when::two_paths),
+    action(Act::Mark, "list.mark", &["space"], PATHS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
+    action(Act::MarkRange, "list.mark-range", &["v"], PATHS, "", "Mark a range", "Starts a range; pressed again, marks all from there to the cursor.").when(when::has_rows),
+    action(Act::MarkAll, "list.mark-all", &["*"], PATHS, "", "Mark all shown", "Marks every path that the list shows now.").when(when::has_rows),
+    action(Act::UnmarkAll, "list.unmark-all", &["u"], PATHS, "", "Unmark all", "Takes all marks away.").when(when::has_marks),
+    action(Act::Expand, "tree.expand", &["right"], TREES, "", "Expand", "Shows what is below."),
+    action(Act::Collapse, "tree.collapse", &["left"], TREES, "", "Collapse", "Hides what is below, or goes to what is above."),
+    action(Act::Sort, "store.sort", &["o"], &[Store], "sort", "Sort by the next column", "Sorts by the next column: name, size, closure, added, used, trust."),
+    action(Act::Reverse, "store.reverse", &["O"], &[Store], "", "Reverse the order", "Turns the order of the list round."),
+    action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
+    action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so.").when(when::job_runs),
+    action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
+    action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
+    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Activity, Path, Text], "copy", "Copy", "Copies the path, the receipt or the error's details through the terminal (OSC 52)."),
+    action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
+    action(Act::Overview, "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
+    action(Act::Store, "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
+    action(Act::Unsigned, "screen.unsigned", &["3"], SCREENS, "", "Unsigned", "What clients would refuse."),
+    action(Act::Access, "screen.access", &["4"], SCREENS, "", "Access", "Who may read the cache."),
+    action(Act::Space, "screen.space", &["5"], SCREENS, "", "Space", "What fills the disk."),
+    action(Act::Activity, "screen.activity", &["6"], SCREENS, "", "Activity", "Jobs, receipts, the audit log."),
+    action(Act::NextScreen, "screen.next", &["tab"], SCREENS, "", "Next screen", "Goes to the next screen."),
+    action(Act::PreviousScreen, "screen.previous", &["shift-tab"], SCREENS, "", "Previous screen", "Goes to the previous screen."),
+    action(Act::Down, "move.down", &["j", "down"], MOVES, "", "Down", "One row down."),
+    action(Act::Up, "move.up", &["k", "up"], MOVES, "", "Up", "One row up."),
+    action(Act::PageDown, "move.page-down", &["pgdn"], MOVES, "", "Page down", "One page down."),
+    action(Act::PageUp, "move.page-up", &["pgup"], MOVES, "", "Page up", "One page up."),
+    action(Act::First, "move.first", &["g", "home"], MOVES, "", "First", "To the first row."),
+    action(Act::Last, "move.last", &["G", "end"], MOVES, "", "Last", "To the last row."),
+    action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter."),
+    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "", "Authorize a key", "Approves a key for reading this cache.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Deny, "access.deny", &["d"], SCREENS, "", "Deny a request", "Denies a key access request.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "", "Revoke a key", "Takes a key's access away.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Expiry, "access.expiry", &["e"], SCREENS, "", "Set a key's expiry", "Sets when a key stops working.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Collect, "space.collect", &["x"], SCREENS, "", "Plan a collection", "Plans what to delete from the store.").when(when::not_yet_built).danger(Danger::Plans),
+    action(Act::Servers, "app.servers", &["S"], SCREENS, "", "Switch server", "Connects to another server of the configuration.").when(when::other_servers),
+    action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Next theme", "Goes to the next theme."),
+    action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),
+    action(Act::Suspend, "app.suspend", &["ctrl-z"], SCREENS, "", "Suspend", "Stops the program and returns to the shell; fg comes back."),
+    action(Act::ConfirmSign, "sign.confirm", &["enter"], &[Sign], "sign", "Sign", "Confirms the plan that is shown and runs it as a job.").when(when::plan_ready).danger(Danger::Confirms),
+    action(Act::PlanItems, "sign.list", &["l"], &[Sign], "list all", "List all", "Shows every path of the plan."),
+    action(Act::PlanKey, "sign.key", &["k"], &[Sign], "key", "Another key", "Signs with the next key: the server's, a local file's, an ssh-agent's."),
+    action(Act::PlanClosure, "sign.closure", &["c"], &[Sign], "closure", "With or without closures", "Takes what the paths depend on into the plan, or leaves it out."),
+    action(Act::PlanUpstream, "sign.upstream", &["u"], &[Sign], "", "With or without upstream paths", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
+    action(Act::PlanReason, "sign.reason", &["r"], &[Sign], "reason", "Write a reason", "Edits the reason that goes into the audit log."),
+    action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
+    action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "quit, the job is cut off", "Quit although a job runs", "Quits; the job is cut off and its receipt is not written."),
+    action(Act::Close, "dialog.close", &["esc"], DIALOGS, "cancel", "Close", "Closes the dialog; nothing is changed."),
+    action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here."),
+    action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it."),
+];
+
+/// The line of an action.
+pub fn find(act: Act) -> Option<&'static Action> {
+    ACTIONS.iter().find(|action| action.act == act)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_every_text_is_there() {
+        for (index, action) in ACTIONS.iter().enumerate() {
+            for other in &ACTIONS[..index] {
+                assert_ne!(action.id, other.id);
+                assert_ne!(action.act, other.act);
+                assert_ne!(action.title, other.title);
+            }
+            assert!(action.doc.ends_with('.'), "{}", action.id);
+            assert!(
+                !action.scopes.is_empty() && !action.keys.is_empty(),
+                "{}",
+                action.id
+            );
+        }
+    }
+
+    #[test]
+    fn no_control_key_changes_anything() {
+        for action in ACTIONS {
+            if action.keys.iter().any(|key| key.contains("ctrl-")) {
+                assert_eq!(action.danger, Danger::None, "{}", action.id);
+            }
+        }
+    }
+}

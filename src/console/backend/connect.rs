@@ -1,0 +1,244 @@
+//! Being connected: opening, losing, opening again.
+//!
+//! In: a target. Out: messages about the connection and the store; the connected server, for whoever has work for it.
+//! One task a session does it all and ends with the session.
+
+use super::answer::Prompt;
+use super::load;
+use super::{Sender, lock, work};
+use crate::config::{Config, ConfigError, Overrides, Target};
+use crate::console::model::Trouble;
+use crate::console::msg::Msg;
+use crate::domain::When;
+use crate::inventory::Inventory;
+use crate::link::Prompter;
+use crate::server::{ErrorKind, Server, ServerError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Seconds before the next attempt; the last one repeats.
+const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
+
+/// The servers that there are.
+pub(in crate::console) struct Targets {
+    /// The one that the console was opened on.
+    pub(in crate::console) first: Target,
+    /// Where the others are.
+    pub(in crate::console) config: Config,
+    /// What arguments say over the configuration.
+    pub(in crate::console) overrides: Overrides,
+}
+
+impl Targets {
+    pub(super) fn find(&self, name: &str) -> Result<Target, ConfigError> {
+        if self.first.settings.name == name {
+            return Ok(self.first.clone());
+        }
+        self.config.target(name, &self.overrides)
+    }
+}
+
+/// What a session's tasks share.
+#[derive(Default)]
+pub(super) struct State {
+    server: Mutex<Option<Server>>,
+    /// The newest inventory, and what its rows are numbered by.
+    newest: Mutex<Option<(u64, Arc<Inventory>)>>,
+    /// Held by whoever makes a newer inventory.
+    pub(super) writing: tokio::sync::Mutex<()>,
+}
+
+/// Numbers of inventories are never used twice, also not by another session.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+
+impl State {
+    /// The newest inventory.
+    pub(super) fn newest(&self) -> Option<(u64, Arc<Inventory>)> {
+        lock(&self.newest).clone()
+    }
+
+    /// A number for inventories whose rows are numbered anew.
+    pub(super) fn new_generation() -> u64 {
+        GENERATION.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps and tells a newer inventory.
+    pub(super) fn publish(
+        &self,
+        send: &Sender,
+        generation: u64,
+        inventory: Inventory,
+        loading: bool,
+    ) {
+        let inventory = Arc::new(inventory);
+        *lock(&self.newest) = Some((generation, Arc::clone(&inventory)));
+        let _ = send.send(Msg::Inventory {
+            generation,
+            inventory,
+            loading,
+        });
+    }
+}
+
+/// A server, connected or not.
+pub(super) struct Session {
+    state: Arc<State>,
+    wake: Arc<Notify>,
+    again: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Begins to connect, and goes on until it is dropped.
+    pub(super) fn open(
+        target: Result<Target, ConfigError>,
+        send: Sender,
+        prompt: Arc<Prompt>,
+    ) -> Self {
+        let state = Arc::new(State::default());
+        let wake = Arc::new(Notify::new());
+        let again = Arc::new(Notify::new());
+        let keeper = Keeper {
+            state: Arc::clone(&state),
+            wake: Arc::clone(&wake),
+            again: Arc::clone(&again),
+            send,
+            prompt,
+        };
+        Self {
+            state,
+            wake,
+            again,
+            task: tokio::spawn(async move {
+                match target {
+                    Ok(target) => keeper.keep(&target).await,
+                    Err(error) => keeper.tell(Msg::Failed(Trouble::new(&error))),
+                }
+            }),
+        }
+    }
+
+    /// The server, if it is connected.
+    pub(super) fn server(&self) -> Option<Server> {
+        lock(&self.state.server).clone()
+    }
+
+    /// What its tasks share.
+    pub(super) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
+    /// Connects now, not when the wait is over.
+    pub(super) fn reconnect(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Reads everything again.
+    pub(super) fn refresh(&self) {
+        self.again.notify_one();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Keeper {
+    state: Arc<State>,
+    wake: Arc<Notify>,
+    again: Arc<Notify>,
+    send: Sender,
+    prompt: Arc<Prompt>,
+}
+
+impl Keeper {
+    fn tell(&self, message: Msg) {
+        let _ = self.send.send(message);
+    }
+
+    async fn keep(&self, target: &Target) {
+        let mut failures = 0;
+        loop {
+            match self.connect(target).await {
+                Ok(server) => {
+                    failures = 0;
+                    self.prompt.worked();
+                    *lock(&self.state.server) = Some(server.clone());
+                    let trouble = self.connected(&server).await;
+                    *lock(&self.state.server) = None;
+                    self.wait(trouble, &mut failures).await;
+                }
+                Err(error) => {
+                    self.prompt.failed();
+                    let trouble = Trouble::new(&error);
+                    if error.kind() == ErrorKind::Connect {
+                        self.wait(trouble, &mut failures).await;
+                    } else {
+                        // Trying again by itself would only lock an account or fill a log.
+                        self.tell(Msg::Failed(trouble));
+                        self.wake.notified().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Server, ServerError> {
+        let spec = target.spec().await?;
+        self.tell(Msg::Place(spec.place.describe()));
+        let prompter: Arc<dyn Prompter> = Arc::clone(&self.prompt) as Arc<dyn Prompter>;
+        Server::connect(spec, prompter).await
+    }
+
+    /// Tells that it is down, and waits for the next attempt.
+    async fn wait(&self, trouble: Trouble, failures: &mut usize) {
+        let seconds = WAITS[(*failures).min(WAITS.len() - 1)];
+        *failures += 1;
+        let again = When::from_unix(When::now().unix() + seconds as i64);
+        self.tell(Msg::Down {
+            trouble: trouble.clone(),
+            again: Some(again),
+        });
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+            () = self.wake.notified() => {}
+        }
+        self.tell(Msg::Down {
+            trouble,
+            again: None,
+        });
+    }
+
+    /// Reads the server, again when asked to, until the connection is lost; then says why.
+    async fn connected(&self, server: &Server) -> Trouble {
+        self.tell(Msg::Up(server.facts()));
+        let reading = async {
+            self.own_keys(server).await;
+            loop {
+                load::load(server, &self.state, &self.send, &self.prompt).await;
+                self.again.notified().await;
+                match server.reprobe().await {
+                    Ok(facts) => self.tell(Msg::Up(facts)),
+                    Err(error) => self.tell(Msg::LoadFailed(Trouble::new(&error))),
+                }
+            }
+        };
+        let lost = server.link().lost();
+        tokio::select! {
+            error = lost => Trouble::new(&error),
+            () = reading => Trouble::say("the reading ended; R connects again"),
+        }
+    }
+
+    /// Keys of ssh-agent that are keys of this cache need not be named by anyone.
+    async fn own_keys(&self, server: &Server) {
+        for source in work::keys_in_agent(&server.facts()).await {
+            self.tell(Msg::Source(Ok(source)));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Reading a store into the console, and bringing single paths up to date.
+//!
+//! In: a connected server. Out: inventories, the first one as soon as the listing is there. A store that was read
+//! before is read again over what is known: rows keep their numbers, and nothing disappears meanwhile.
+
+use super::Sender;
+use super::answer::Prompt;
+use super::connect::State;
+use crate::console::model::Trouble;
+use crate::console::msg::Msg;
+use crate::console::text::count;
+use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
+use crate::inventory::Builder;
+use crate::judge::trust::assess;
+use crate::server::{InfoReply, Server, StoreEvent};
+use rayon::prelude::*;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches that may wait to be judged.
+const AHEAD: usize = 4;
+
+/// Reads the whole store.
+pub(super) async fn load(server: &Server, state: &Arc<State>, send: &Sender, prompt: &Prompt) {
+    let _writing = state.writing.lock().await;
+    let ring = server.facts().keys.clone();
+    let (sink, events) = mpsc::channel(AHEAD);
+    let taking = {
+        let (state, send) = (Arc::clone(state), send.clone());
+        tokio::task::spawn_blocking(move || take(events, &ring, &state, &send))
+    };
+    let read = server.read_store(sink).await;
+    let paths = taking.await.ok().flatten();
+    match (read, paths) {
+        (Ok(_), Some((paths, again))) => {
+            prompt.worked();
+            if again {
+                let _ = send.send(Msg::Toast(format!("read {}", count(paths, "path"))));
+            }
+        }
+        (Ok(_), None) => {}
+        (Err(error), _) => {
+            let _ = send.send(Msg::LoadFailed(Trouble::new(&error)));
+        }
+    }
+}
+
+/// Takes events in until there are no more. Gives back how many paths were listed, and whether the store was known before.
+fn take(
+    mut events: mpsc::Receiver<StoreEvent>,
+    ring: &KeyRing,
+    state: &State,
+    send: &Sender,
+) -> Option<(usize, bool)> {
+    let Some(StoreEvent::Listed(paths)) = events.blocking_recv() else {
+        return None;
+    };
+    let listed = paths.len();
+    let known = state.newest();
+    let again = known.is_some();
+    let (generation, mut builder) = match known {
+        Some((generation, inventory)) => {
+            let mut builder = Builder::resume(&inventory);
+            builder.relist(&paths);
+            (generation, builder)
+        }
+        None => (State::new_generation(), Builder::new(paths)),
+    };
+    state.publish(send, generation, builder.snapshot(), listed > 0);
+    let mut answered = 0;
+    let mut told = std::time::Instant::now();
+    while let Some(event) = events.blocking_recv() {
+        let StoreEvent::Infos(replies) = event else {
+            continue;
+        };
+        answered += replies.len();
+        enter(&mut builder, ring, replies);
+        // A store that is read again has nothing new to show until it is through; a first one grows before one's eyes.
+        let waited = told.elapsed() >= std::time::Duration::from_secs(5);
+        if answered < listed && (builder.due() || (!again && waited)) {
+            told = std::time::Instant::now();
+            state.publish(send, generation, builder.snapshot(), true);
+        }
+    }
+    // Cut off in the middle is not done: what is missing stays to be read.
+    state.publish(send, generation, builder.finish(), false);
+    Some((listed, again))
+}
+
+enum Judged {
+    Valid(PathInfo, Assessment),
+    Gone(StorePath),
+    Failed(StorePath, String),
+}
+
+/// Judges on all cores, then enters.
+fn enter(builder: &mut Builder, ring: &KeyRing, replies: Vec<InfoReply>) {
+    let judged: Vec<Judged> = replies
+        .into_par_iter()
+        .map(|reply| match reply {
+            InfoReply::Valid(info) => {
+                let assessment = assess(ring, &info);
+                Judged::Valid(info, assessment)
+            }
+            InfoReply::Invalid(path) => Judged::Gone(path),
+            InfoReply::Failed(path, why) => Judged::Failed(path, why),
+        })
+        .collect();
+    for judged in judged {
+        match judged {
+            Judged::Valid(info, assessment) => builder.add(&info, &assessment),
+            Judged::Gone(path) => builder.gone(&path),
+            Judged::Failed(path, why) => builder.unreadable(&path, why),
+        }
+    }
+}
+
+/// Asks again for paths that a job has touched. What cannot be asked now is asked with the next refresh.
+pub(super) async fn renew(server: &Server, state: &Arc<State>, send: &Sender, paths: &[StorePath]) {
+    const CHUNK: usize = 2_000;
+    let _writing = state.writing.lock().await;
+    let Some((generation, inventory)) = state.newest() else {
+        return;
+    };
+    let ring = server.facts().keys.clone();
+    let mut replies = Vec::new();
+    for chunk in paths.chunks(CHUNK) {
+        match server.path_infos(chunk).await {
+            Ok(more) => replies.extend(more),
+            Err(_) => break,
+        }
+    }
+    let (state, send) = (Arc::clone(state), send.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let mut builder = Builder::resume(&inventory);
+        enter(&mut builder, &ring, replies);
+        state.publish(&send, generation, builder.finish(), false);
+    });
+    let _ = work.await;
+}

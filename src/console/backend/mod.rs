@@ -1,0 +1,226 @@
+//! The one part of the console that touches a server.
+//!
+//! In: effects. Out: messages, from tasks that run beside the loop. Nothing here waits in the loop: each effect starts a
+//! task, replaces a waiting one, or sets a flag.
+
+mod answer;
+mod connect;
+mod latest;
+mod load;
+mod work;
+
+pub(super) use answer::Prompt;
+pub(super) use connect::Targets;
+
+use super::jobs::JobId;
+use super::msg::{Effect, Msg};
+use crate::inventory::{Inventory, Query, Sort};
+use crate::server::Server;
+use connect::Session;
+use latest::Latest;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+/// Where messages go. The loop outlives everything here; a message that cannot be sent any more is not missed.
+pub(super) type Sender = UnboundedSender<Msg>;
+
+/// Runs effects.
+pub(super) struct Backend {
+    send: Sender,
+    targets: Targets,
+    prompt: Arc<Prompt>,
+    session: Option<Session>,
+    jobs: HashMap<JobId, CancellationToken>,
+    view: Latest,
+    calls_off: Arc<AtomicBool>,
+    group: Latest,
+    measure: Latest,
+}
+
+impl Backend {
+    /// Nothing is connected yet.
+    pub(super) fn new(send: Sender, targets: Targets) -> Self {
+        Self {
+            prompt: Arc::new(Prompt::new(send.clone())),
+            send,
+            targets,
+            session: None,
+            jobs: HashMap::new(),
+            view: Latest::default(),
+            calls_off: Arc::default(),
+            group: Latest::default(),
+            measure: Latest::default(),
+        }
+    }
+
+    /// Does what is wanted, or begins it.
+    pub(super) fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::Connect { server } => {
+                // Dropping the old session ends its tasks and its connection.
+                self.session = None;
+                let target = self.targets.find(&server);
+                self.session = Some(Session::open(
+                    target,
+                    self.send.clone(),
+                    Arc::clone(&self.prompt),
+                ));
+            }
+            Effect::Reconnect => self.with(Session::reconnect),
+            Effect::Refresh => self.with(Session::refresh),
+            Effect::ReadAudit => self.with_server(work::read_audit),
+            Effect::Ping => self.with_server(work::ping),
+            Effect::View {
+                asked,
+                generation,
+                inventory,
+                query,
+                sort,
+                hide_drv,
+            } => self.view(asked, generation, inventory, query, (sort, hide_drv)),
+            Effect::Group {
+                asked,
+                generation,
+                inventory,
+            } => {
+                let send = self.send.clone();
+                self.group.put(move || {
+                    let _ = send.send(Msg::Groups {
+                        asked,
+                        generation,
+                        groups: crate::inventory::unsigned_groups(&inventory),
+                        coverage: crate::inventory::coverage(&inventory),
+                    });
+                });
+            }
+            Effect::Measure(inventory) => {
+                let send = self.send.clone();
+                self.measure.put(move || {
+                    inventory.measure_closures(&AtomicBool::new(false));
+                    let _ = send.send(Msg::Measured);
+                });
+            }
+            Effect::Chain {
+                inventory,
+                from,
+                to,
+            } => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let chain = inventory
+                        .why_depends(from, to)
+                        .or_else(|| inventory.why_depends(to, from));
+                    let _ = send.send(Msg::Chain { from, to, chain });
+                });
+            }
+            Effect::Plan {
+                asked,
+                inventory,
+                what,
+                closure,
+                upstream,
+                key,
+            } => self.with_server(move |server, send| {
+                work::plan(
+                    server,
+                    send,
+                    asked,
+                    inventory,
+                    (what, closure, upstream),
+                    key,
+                )
+            }),
+            Effect::FindKey(choice) => {
+                self.with_server(|server, send| work::find_key(server, send, choice))
+            }
+            Effect::Run { job, confirmed } => self.start(job, *confirmed),
+            Effect::Cancel(job) => {
+                if let Some(cancel) = self.jobs.get(&job) {
+                    cancel.cancel();
+                }
+            }
+            Effect::Answer { id, answer } => self.prompt.answer(id, answer),
+            // The loop has the terminal and does these itself.
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
+        }
+    }
+
+    fn view(
+        &mut self,
+        asked: u64,
+        generation: u64,
+        inventory: Arc<Inventory>,
+        query: Query,
+        (sort, hide_drv): (Sort, bool),
+    ) {
+        // The one that runs is called off, the one that waits is replaced.
+        self.calls_off.store(true, Ordering::Relaxed);
+        let off = Arc::new(AtomicBool::new(false));
+        self.calls_off = Arc::clone(&off);
+        let send = self.send.clone();
+        self.view.put(move || {
+            let now = crate::domain::When::now();
+            if let Some(view) =
+                crate::inventory::view(&inventory, &query, sort, hide_drv, now, &off)
+            {
+                let _ = send.send(Msg::View {
+                    asked,
+                    generation,
+                    view,
+                });
+            }
+        });
+    }
+
+    fn with(&self, act: impl FnOnce(&Session)) {
+        if let Some(session) = &self.session {
+            act(session);
+        }
+    }
+
+    /// Starts a task with the connected server; without one, nothing happens: the model says why.
+    fn with_server<F>(&self, task: impl FnOnce(Server, Sender) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Some(server) = self.session.as_ref().and_then(Session::server) {
+            tokio::spawn(task(server, self.send.clone()));
+        }
+    }
+
+    fn start(&mut self, job: JobId, confirmed: crate::change::Confirmed) {
+        let cancel = CancellationToken::new();
+        self.jobs.insert(job, cancel.clone());
+        let Some(session) = &self.session else {
+            return;
+        };
+        match session.server() {
+            Some(server) => {
+                let state = session.state();
+                tokio::spawn(work::run(
+                    server,
+                    state,
+                    self.send.clone(),
+                    job,
+                    confirmed,
+                    cancel,
+                ));
+            }
+            None => {
+                // The link broke between the last draw and the key.
+                let _ = self.send.send(Msg::Ended {
+                    job,
+                    receipt: work::not_connected(&confirmed),
+                });
+            }
+        }
+    }
+}
+
+/// Locks, also what a panicking task has left.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,239 @@
+//! Work on a connected server: plans, jobs, the audit log, keys.
+//!
+//! In: what is wanted. Out: messages.
+
+use super::Sender;
+use super::connect::State;
+use super::load;
+use crate::change::audit::{self, Record};
+use crate::change::sign::{self, KeyChoice, Selection};
+use crate::change::{Confirmed, Failure, JobEvent, KeySource, Outcome, Receipt};
+use crate::console::jobs::JobId;
+use crate::console::model::{Trouble, What};
+use crate::console::msg::{Msg, PastChange, Source};
+use crate::domain::{StorePath, When};
+use crate::inventory::Inventory;
+use crate::link::agent::Agent;
+use crate::server::Server;
+use crate::server::facts::Facts;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How often a running job may draw.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Measures the round trip.
+pub(super) async fn ping(server: Server, send: Sender) {
+    if let Ok(time) = server.link().round_trip().await {
+        let _ = send.send(Msg::RoundTrip(time));
+    }
+}
+
+/// Reads the audit log, newest first.
+pub(super) async fn read_audit(server: Server, send: Sender) {
+    let past = match server.read_audit().await {
+        Ok(log) => {
+            let verification = audit::verify(&log);
+            let mut past: Vec<PastChange> = audit::read(&log).into_iter().map(past).collect();
+            past.reverse();
+            if let Some(broken) = &verification.broken {
+                let _ = send.send(Msg::Toast(format!(
+                    "the audit log is not whole: line {}; storekeeper audit {} --verify says more",
+                    broken.line,
+                    server.spec().name
+                )));
+            }
+            Ok(past)
+        }
+        Err(error) => Err(Trouble::new(&error)),
+    };
+    let _ = send.send(Msg::Audit(past));
+}
+
+fn past(record: Record) -> PastChange {
+    let at = record
+        .at
+        .parse::<jiff::Timestamp>()
+        .map_or_else(|_| When::default(), |at| When::from_unix(at.as_second()));
+    let mut lines = vec![
+        format!("change    {}", record.summary),
+        format!("result    {}", record.result),
+        format!("done      {} of {}", record.done, record.items_total),
+        format!("by        {}", record.by),
+        format!("at        {}", record.at),
+        format!("took      {:.1} s", record.seconds),
+        format!("receipt   {}", record.id),
+    ];
+    if let Some(reason) = &record.reason {
+        lines.push(format!("reason    {reason}"));
+    }
+    if !record.failed.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("Not done, {} in all:", record.failed_total));
+        for failure in &record.failed {
+            lines.push(format!("{}  {}", failure.item, failure.message));
+        }
+    }
+    if !record.items.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("Paths, {} in all:", record.items_total));
+        lines.extend(record.items);
+    }
+    PastChange {
+        id: record.id,
+        at,
+        by: record.by,
+        what: record.summary,
+        result: record.result,
+        lines,
+    }
+}
+
+/// Makes a plan.
+pub(super) async fn plan(
+    server: Server,
+    send: Sender,
+    asked: u64,
+    inventory: Arc<Inventory>,
+    (what, closure, upstream): (What, bool, bool),
+    key: KeySource,
+) {
+    let selection = match what {
+        What::All => Selection::all(),
+        What::Rows(rows) => Selection::rows(rows.to_vec()),
+    };
+    let selection = selection.with_closure(closure).with_upstream(upstream);
+    let plan = sign::plan(&server, &inventory, &selection, key, None)
+        .await
+        .map(Box::new)
+        .map_err(|error| Trouble::new(&error));
+    let _ = send.send(Msg::Planned { asked, plan });
+}
+
+/// Looks at a key that is to sign.
+pub(super) async fn find_key(server: Server, send: Sender, choice: KeyChoice) {
+    let choice = match choice {
+        KeyChoice::Local(file) => {
+            let home = crate::config::home::home();
+            KeyChoice::Local(crate::config::home::expand(
+                &file.to_string_lossy(),
+                home.as_deref(),
+            ))
+        }
+        other => other,
+    };
+    let source = sign::choose(&choice, &server.facts())
+        .await
+        .map(|key| source(key.source))
+        .map_err(|error| Trouble::new(&error));
+    let _ = send.send(Msg::Source(source));
+}
+
+fn source(key: KeySource) -> Source {
+    let label = match &key {
+        KeySource::Server { file, name } => format!("{name}, the server's key {file}"),
+        KeySource::Local { file, name } => format!("{name}, the file {} here", file.display()),
+        KeySource::Agent { fingerprint, name } => {
+            let short: String = fingerprint.chars().take(17).collect();
+            format!("{name}, ssh-agent's {short}…")
+        }
+    };
+    Source { label, key }
+}
+
+/// Keys of ssh-agent that are the cache's own, under the names that they have for it.
+pub(super) async fn keys_in_agent(facts: &Facts) -> Vec<Source> {
+    let Ok(agent) = Agent::connect().await else {
+        return vec![];
+    };
+    let held = agent.identities().await.unwrap_or_default();
+    let ours = facts.keys.ours();
+    held.into_iter()
+        .filter_map(|held| {
+            let bytes = held.ed25519?;
+            let key = ours.iter().find(|key| *key.as_bytes() == bytes)?;
+            Some(source(KeySource::Agent {
+                fingerprint: held.fingerprint,
+                name: key.name().to_string(),
+            }))
+        })
+        .collect()
+}
+
+/// Runs a confirmed plan, then asks again for what it has touched.
+pub(super) async fn run(
+    server: Server,
+    state: Arc<State>,
+    send: Sender,
+    job: JobId,
+    confirmed: Confirmed,
+    cancel: CancellationToken,
+) {
+    let paths: Vec<StorePath> = confirmed
+        .plan()
+        .items
+        .iter()
+        .map(|item| item.path.clone())
+        .collect();
+    let (tell, events) = mpsc::unbounded_channel();
+    let forward = tokio::spawn(forward(events, send.clone(), job));
+    let receipt = crate::change::run(confirmed, &server, tell, cancel).await;
+    let _ = forward.await;
+    load::renew(&server, &state, &send, &paths).await;
+    let _ = send.send(Msg::Ended { job, receipt });
+}
+
+/// Passes progress on, at most once a second; what is said, at once.
+async fn forward(mut events: mpsc::UnboundedReceiver<JobEvent>, send: Sender, job: JobId) {
+    let mut newest = None;
+    let mut next = tokio::time::Instant::now();
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = tokio::time::sleep_until(next), if newest.is_some() => {
+                next = tokio::time::Instant::now() + PACE;
+                if let Some(message) = newest.take() {
+                    let _ = send.send(message);
+                }
+                continue;
+            }
+        };
+        match event {
+            Some(JobEvent::Progress { done, total, note }) => {
+                newest = Some(Msg::Progress {
+                    job,
+                    done,
+                    total,
+                    note,
+                });
+            }
+            Some(JobEvent::Log(line)) => {
+                let _ = send.send(Msg::Log { job, line });
+            }
+            None => return,
+        }
+    }
+}
+
+/// The receipt of a job that could not even begin.
+pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
+    Receipt {
+        id: String::new(),
+        by: String::new(),
+        at: When::now(),
+        result: Outcome::Failed,
+        done: 0,
+        failed: confirmed
+            .plan()
+            .items
+            .iter()
+            .map(|item| Failure {
+                item: item.path.to_string(),
+                message: "not signed, because the connection was lost first; sign again".to_owned(),
+            })
+            .collect(),
+        seconds: 0.0,
+    }
+}

@@ -1,0 +1,111 @@
+//! Jobs: changes that run, and those that have ended since the console was started.
+//!
+//! In: progress and receipts from the backend. Out: what Activity and the header show.
+
+use crate::change::{Outcome, Receipt};
+use crate::domain::When;
+
+/// Names a job within this run of the console.
+pub type JobId = u64;
+
+/// The lines of a job's log that are kept.
+const LOG_LINES: usize = 200;
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// It runs.
+    Running {
+        /// Items done.
+        done: usize,
+        /// Items in all.
+        total: usize,
+        /// What it does at the moment.
+        note: String,
+    },
+    /// It has ended, one way or another.
+    Ended(Receipt),
+}
+
+/// One change that was confirmed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// The plan's summary.
+    pub title: String,
+    /// When it was confirmed.
+    pub started: When,
+    /// Whether it was asked to stop.
+    pub cancelling: bool,
+    /// How far it is.
+    pub state: State,
+    /// What it said, the newest last.
+    pub log: Vec<String>,
+}
+
+impl Job {
+    /// Whether it has not ended.
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state, State::Running { .. })
+    }
+
+    /// Its receipt, once it has ended.
+    pub const fn receipt(&self) -> Option<&Receipt> {
+        match &self.state {
+            State::Ended(receipt) => Some(receipt),
+            State::Running { .. } => None,
+        }
+    }
+
+    /// Keeps a line of its log.
+    pub fn say(&mut self, line: String) {
+        if self.log.len() >= LOG_LINES {
+            self.log.remove(0);
+        }
+        self.log.push(line);
+    }
+
+    /// Its state in a few words.
+    pub fn word(&self) -> String {
+        match &self.state {
+            State::Running { .. } if self.cancelling => "cancelling".to_owned(),
+            State::Running { done, total, .. } => {
+                match (*done as u64 * 100).checked_div(*total as u64) {
+                    Some(percent) => format!("{percent}%"),
+                    None => "running".to_owned(),
+                }
+            }
+            State::Ended(receipt) => receipt.result.word().to_owned(),
+        }
+    }
+}
+
+/// A receipt as lines of text.
+pub fn receipt_lines(title: &str, receipt: &Receipt) -> Vec<String> {
+    let mut lines = vec![
+        format!("change    {title}"),
+        format!("result    {}", receipt.result.word()),
+        format!("done      {}", super::text::count(receipt.done, "path")),
+    ];
+    if !receipt.failed.is_empty() {
+        lines.push(format!("not done  {}", receipt.failed.len()));
+    }
+    lines.push(format!("by        {}", receipt.by));
+    lines.push(format!("at        {}", receipt.at));
+    lines.push(format!("took      {:.1} s", receipt.seconds));
+    lines.push(format!("receipt   {}", receipt.id));
+    if receipt.result != Outcome::Done {
+        lines.push(String::new());
+        lines.push(match receipt.result {
+            Outcome::Cancelled => {
+                "Stopped on request; what was done stays done. Sign again to go on.".to_owned()
+            }
+            _ => "Sign again to go on with what was not done:".to_owned(),
+        });
+    }
+    for failure in &receipt.failed {
+        lines.push(format!("{}  {}", failure.item, failure.message));
+    }
+    lines
+}

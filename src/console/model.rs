@@ -1,0 +1,539 @@
+//! Everything that the console knows. Plain data; `update` is its only writer, the screens only read.
+//!
+//! In: nothing. Out: [`Model`], and what follows from it at a glance: the scope in force, the row under the cursor.
+
+use super::actions::Scope;
+use super::jobs::Job;
+use super::keymap::Keymap;
+use super::marks::Marks;
+use super::msg::{Ask, PastChange, Source};
+use super::page::Page;
+use super::secret::Secret;
+use super::theme::{Abilities, Theme};
+use super::widgets::list::List;
+use crate::change::{Plan, Policy};
+use crate::domain::{Floor, When};
+use crate::inventory::{Group, Inventory, Row, Sort};
+use crate::server::facts::Facts;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tui_input::Input;
+
+/// The fewest columns and rows with which everything can be drawn.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// The six screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are what they are called")]
+pub enum Screen {
+    Overview,
+    Store,
+    Unsigned,
+    Access,
+    Space,
+    Activity,
+}
+
+impl Screen {
+    /// In the order of their keys.
+    pub const ALL: [Self; 6] = [
+        Self::Overview,
+        Self::Store,
+        Self::Unsigned,
+        Self::Access,
+        Self::Space,
+        Self::Activity,
+    ];
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        self.scope().title()
+    }
+
+    /// Its keys.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::Overview => Scope::Overview,
+            Self::Store => Scope::Store,
+            Self::Unsigned => Scope::Unsigned,
+            Self::Access => Scope::Access,
+            Self::Space => Scope::Space,
+            Self::Activity => Scope::Activity,
+        }
+    }
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// One sentence: the cause and the next step.
+    pub summary: String,
+    /// All there is to know, for copying.
+    pub details: String,
+}
+
+impl Trouble {
+    /// An error whose message is all there is.
+    pub fn new(error: &dyn std::error::Error) -> Self {
+        let mut details = error.to_string();
+        let mut source = error.source();
+        while let Some(inner) = source {
+            details = format!("{details}\ncaused by: {inner}");
+            source = inner.source();
+        }
+        Self {
+            summary: error.to_string(),
+            details,
+        }
+    }
+
+    /// From a sentence.
+    pub fn say(summary: impl Into<String>) -> Self {
+        let summary = summary.into();
+        Self {
+            details: summary.clone(),
+            summary,
+        }
+    }
+}
+
+/// A server of the configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerChoice {
+    /// Its name.
+    pub name: String,
+    /// Nothing may be changed on it.
+    pub read_only: bool,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
+}
+
+/// The state of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Being opened for the first time.
+    Connecting,
+    /// Open.
+    Up {
+        /// The last measured round trip.
+        round_trip: Option<Duration>,
+    },
+    /// Lost; it is being opened again.
+    Down {
+        /// Why.
+        trouble: Trouble,
+        /// When the next attempt is made; `None` while one runs.
+        again: Option<When>,
+    },
+    /// Not opened, and trying again by itself would not help.
+    Failed(Trouble),
+}
+
+/// The store as far as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// What was read.
+    pub inventory: Option<Arc<Inventory>>,
+    /// Inventories of one generation number their rows alike.
+    pub generation: u64,
+    /// Whether more is coming.
+    pub loading: bool,
+    /// When the last of it came in.
+    pub at: Option<When>,
+    /// Why it ended early.
+    pub trouble: Option<Trouble>,
+}
+
+/// The store screen.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// What is searched.
+    pub search: Input,
+    /// Whether keys type into the search.
+    pub searching: bool,
+    /// What `:filter` says.
+    pub filter: String,
+    /// The order.
+    pub sort: Sort,
+    /// Whether derivations are shown.
+    pub derivations: bool,
+    /// What is wrong with search or filter.
+    pub query_error: Option<String>,
+    /// The rows that match, as last worked out.
+    pub rows: Arc<[Row]>,
+    /// How many derivations are hidden.
+    pub hidden: usize,
+    /// Where the list is.
+    pub list: List,
+    /// The row under the cursor, which it stays on when the list changes.
+    pub anchor: Option<Row>,
+    /// Where a range of marks was begun.
+    pub range: Option<Row>,
+    /// The number of the newest request for rows; older answers are dropped.
+    pub asked: u64,
+    /// Whether rows have come in at all.
+    pub answered: bool,
+}
+
+/// A line of the unsigned screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsignedLine {
+    /// A group, by its place.
+    Group(usize),
+    /// A path of a group, by both places.
+    Row(usize, usize),
+}
+
+/// The unsigned screen.
+#[derive(Debug, Default)]
+pub struct Unsigned {
+    /// Groups, as last worked out.
+    pub groups: Arc<[Group]>,
+    /// When the newest and the oldest group were added.
+    pub ages: Option<(When, When)>,
+    /// Key name, paths with a valid signature by it, paths with a bad one.
+    pub coverage: Vec<(String, usize, usize)>,
+    /// The groups whose paths are shown, by their top.
+    pub open: HashSet<Row>,
+    /// What the list shows.
+    pub lines: Vec<UnsignedLine>,
+    /// Where the list is.
+    pub list: List,
+    /// The row under the cursor.
+    pub anchor: Option<Row>,
+    /// Where a range of marks was begun, a line.
+    pub range: Option<usize>,
+    /// The number of the newest request.
+    pub asked: u64,
+    /// Whether groups have come in at all.
+    pub answered: bool,
+}
+
+/// The activity screen.
+#[derive(Debug, Default)]
+pub struct Activity {
+    /// Where the list is.
+    pub list: List,
+    /// The audit log, newest first; `None` before it was read.
+    pub past: Option<Result<Vec<PastChange>, Trouble>>,
+}
+
+/// The dialog before signing.
+#[derive(Debug)]
+pub struct SignDialog {
+    /// What is to be signed.
+    pub what: What,
+    /// With what it depends on.
+    pub closure: bool,
+    /// With what another trusted key has signed.
+    pub upstream: bool,
+    /// The key, by its place in [`Model::sources`].
+    pub source: usize,
+    /// The plan, once it is made.
+    pub plan: Option<Result<Box<Plan>, Trouble>>,
+    /// Why it is done, for the audit log.
+    pub reason: Input,
+    /// Whether keys type into the reason.
+    pub writing: bool,
+    /// The number of the newest request for a plan.
+    pub asked: u64,
+}
+
+/// What is to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Everything refused.
+    All,
+    /// These.
+    Rows(Arc<[Row]>),
+}
+
+/// A text to scroll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Over it.
+    pub title: String,
+    /// Its lines.
+    pub lines: Vec<String>,
+    /// What `y` copies.
+    pub copy: String,
+    /// Where it is scrolled to; the cursor is the first line in view.
+    pub top: usize,
+}
+
+/// What lies over the screen; the last one has the keys.
+#[derive(Debug)]
+pub enum Layer {
+    /// The keys that work in a scope.
+    Help {
+        /// Where it was asked for.
+        scope: Scope,
+        /// Where it is scrolled to.
+        top: usize,
+    },
+    /// `:`.
+    Palette(Palette),
+    /// Before signing.
+    Sign(Box<SignDialog>),
+    /// A text.
+    Text(Text),
+    /// A question of the connection.
+    Ask {
+        /// The question.
+        ask: Ask,
+        /// The answer so far.
+        answer: Secret,
+    },
+    /// A choice of servers.
+    Servers(List),
+    /// Quit although a job runs?
+    Quit,
+}
+
+/// The command palette.
+#[derive(Debug, Default)]
+pub struct Palette {
+    /// What is typed.
+    pub input: Input,
+    /// Which of the matches is chosen.
+    pub cursor: usize,
+    /// Which line of the history is shown, counted from the newest.
+    pub past: Option<usize>,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct Model {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// When the last message came in; nothing here reads a clock.
+    pub now: When,
+    /// The themes to choose from.
+    pub themes: Vec<Theme>,
+    /// The theme in use.
+    pub theme: usize,
+    /// What the terminal may be sent.
+    pub abilities: Abilities,
+    /// The keys.
+    pub keymap: Keymap,
+    /// What may be done at all.
+    pub policy: Policy,
+    /// The server's name.
+    pub server: String,
+    /// `user@host`.
+    pub place: String,
+    /// All servers that can be gone to.
+    pub servers: Vec<ServerChoice>,
+    /// Keys that can sign.
+    pub sources: Vec<Source>,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
+    /// The connection.
+    pub link: Link,
+    /// What the server is.
+    pub facts: Option<Arc<Facts>>,
+    /// What the store has.
+    pub data: Data,
+    /// The screen.
+    pub screen: Screen,
+    /// Where the overview's list is.
+    pub overview: List,
+    /// Screen 2.
+    pub store: Store,
+    /// Screen 3.
+    pub unsigned: Unsigned,
+    /// Screen 6.
+    pub activity: Activity,
+    /// Pages of single paths, opened over screen 2 or 3, the last one on top.
+    pub pages: Vec<Page>,
+    /// The marks of screens 2 and 3.
+    pub marks: Marks,
+    /// What lies over the screen.
+    pub layers: Vec<Layer>,
+    /// A short message on the last line, until the next key.
+    pub toast: Option<String>,
+    /// Jobs, the newest first.
+    pub jobs: Vec<Job>,
+    /// Commands of the palette, the newest last.
+    pub history: Vec<String>,
+    /// The last number given to a request.
+    pub sequence: u64,
+    /// Whether the loop is to end.
+    pub quit: bool,
+}
+
+/// What a model is made of before anything has come in.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The time.
+    pub now: When,
+    /// The themes to choose from, at least one.
+    pub themes: Vec<Theme>,
+    /// The one to begin with.
+    pub theme: usize,
+    /// What the terminal may be sent.
+    pub abilities: Abilities,
+    /// The keys.
+    pub keymap: Keymap,
+    /// What may be done at all.
+    pub policy: Policy,
+    /// The server's name.
+    pub server: String,
+    /// `user@host`.
+    pub place: String,
+    /// All servers that can be gone to.
+    pub servers: Vec<ServerChoice>,
+    /// Keys here and in an agent that can sign.
+    pub sources: Vec<Source>,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
+}
+
+impl Model {
+    /// The model of a console that has not connected yet.
+    pub fn new(beginning: Beginning) -> Self {
+        Self {
+            size: beginning.size,
+            now: beginning.now,
+            themes: beginning.themes,
+            theme: beginning.theme,
+            abilities: beginning.abilities,
+            keymap: beginning.keymap,
+            policy: beginning.policy,
+            server: beginning.server,
+            place: beginning.place,
+            servers: beginning.servers,
+            sources: beginning.sources,
+            limits: beginning.limits,
+            link: Link::Connecting,
+            facts: None,
+            data: Data::default(),
+            screen: Screen::Overview,
+            overview: List::default(),
+            store: Store::default(),
+            unsigned: Unsigned::default(),
+            activity: Activity::default(),
+            pages: Vec::new(),
+            marks: Marks::default(),
+            layers: Vec::new(),
+            toast: None,
+            jobs: Vec::new(),
+            history: Vec::new(),
+            sequence: 0,
+            quit: false,
+        }
+    }
+
+    /// The theme in use.
+    pub fn theme(&self) -> &Theme {
+        &self.themes[self.theme]
+    }
+
+    /// Whether the terminal is too small to draw in.
+    pub fn too_small(&self) -> bool {
+        self.size.0 < SMALLEST.0 || self.size.1 < SMALLEST.1
+    }
+
+    /// Which keys mean what; `None` while keys type a text.
+    pub fn scope(&self) -> Option<Scope> {
+        match self.layers.last() {
+            Some(Layer::Palette(_) | Layer::Ask { .. }) => None,
+            Some(Layer::Sign(dialog)) if dialog.writing => None,
+            Some(Layer::Sign(_)) => Some(Scope::Sign),
+            Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
+            Some(Layer::Servers(_)) => Some(Scope::Menu),
+            Some(Layer::Quit) => Some(Scope::Quit),
+            None if self.store.searching && self.screen == Screen::Store => None,
+            None => Some(self.screen_scope()),
+        }
+    }
+
+    /// The scope below all layers.
+    pub fn screen_scope(&self) -> Scope {
+        if self.page().is_some() {
+            Scope::Path
+        } else {
+            self.screen.scope()
+        }
+    }
+
+    /// The page on top, where pages are shown.
+    pub fn page(&self) -> Option<&Page> {
+        self.pages
+            .last()
+            .filter(|_| matches!(self.screen, Screen::Store | Screen::Unsigned))
+    }
+
+    /// The path under the cursor.
+    pub fn current_row(&self) -> Option<Row> {
+        if let Some(page) = self.page() {
+            return page.current(self.data.inventory.as_deref()?);
+        }
+        match self.screen {
+            Screen::Store => self.store.rows.get(self.store.list.cursor).copied(),
+            Screen::Unsigned => match self.unsigned.lines.get(self.unsigned.list.cursor)? {
+                UnsignedLine::Group(group) => Some(self.unsigned.groups.get(*group)?.top),
+                UnsignedLine::Row(group, row) => {
+                    self.unsigned.groups.get(*group)?.rows.get(*row).copied()
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// What a change means when nothing is marked: the path under the cursor, or all paths of the group.
+    pub fn current_rows(&self) -> Vec<Row> {
+        if self.page().is_none()
+            && self.screen == Screen::Unsigned
+            && let Some(UnsignedLine::Group(group)) =
+                self.unsigned.lines.get(self.unsigned.list.cursor)
+            && let Some(group) = self.unsigned.groups.get(*group)
+        {
+            return group.rows.clone();
+        }
+        self.current_row().into_iter().collect()
+    }
+
+    /// Rows of the present list of paths.
+    pub fn rows_shown(&self) -> usize {
+        match self.screen {
+            Screen::Store => self.store.rows.len(),
+            Screen::Unsigned => self.unsigned.lines.len(),
+            _ => 0,
+        }
+    }
+
+    /// The job under the cursor of the activity screen.
+    pub fn current_job(&self) -> Option<&Job> {
+        self.jobs.get(self.activity.list.cursor)
+    }
+
+    /// The record of the audit log under the cursor of the activity screen.
+    pub fn current_past(&self) -> Option<&PastChange> {
+        let at = self.activity.list.cursor.checked_sub(self.jobs.len())?;
+        self.past().get(at)
+    }
+
+    /// The audit log as far as it was read.
+    pub fn past(&self) -> &[PastChange] {
+        match &self.activity.past {
+            Some(Ok(past)) => past,
+            _ => &[],
+        }
+    }
+
+    /// Whether something on the screen counts seconds, so that it has to be drawn anew by itself.
+    pub fn counts_seconds(&self) -> bool {
+        self.jobs.iter().any(Job::is_running)
+            || matches!(self.link, Link::Down { again: Some(_), .. })
+    }
+
+    /// A fresh number for a request.
+    pub fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+}

@@ -1,0 +1,281 @@
+//! What comes into the model, and what goes out of it.
+//!
+//! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
+
+use super::jobs::JobId;
+use super::keys::Key;
+use super::model::{Trouble, What};
+use super::secret::Secret;
+use crate::change::sign::KeyChoice;
+use crate::change::{Confirmed, KeySource, Plan, Receipt};
+use crate::domain::When;
+use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
+use crate::server::facts::Facts;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something has happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// The console begins.
+    Start,
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse wheel: rows down, negative for up.
+    Wheel(i32),
+    /// The terminal has a new size.
+    Resize(u16, u16),
+    /// A second has passed while something counts seconds.
+    Tick,
+    /// Someone wants the program to end.
+    Terminate,
+    /// The process was continued after a stop.
+    Continued,
+    /// The connection is open.
+    Up(Arc<Facts>),
+    /// A round trip was measured.
+    RoundTrip(Duration),
+    /// The connection is lost, or an attempt to open it again has failed.
+    Down {
+        /// Why.
+        trouble: Trouble,
+        /// When the next attempt is made; `None` if one is being made.
+        again: Option<When>,
+    },
+    /// The connection cannot be opened.
+    Failed(Trouble),
+    /// The connection asks something.
+    Ask(Ask),
+    /// An answer is no longer wanted.
+    AskOver(u64),
+    /// More of the store.
+    Inventory {
+        /// Rows are numbered alike in one generation.
+        generation: u64,
+        /// What is known now.
+        inventory: Arc<Inventory>,
+        /// Whether more comes.
+        loading: bool,
+    },
+    /// The store could not be read to its end.
+    LoadFailed(Trouble),
+    /// The rows that match.
+    View {
+        /// Of this request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// The rows.
+        view: View,
+    },
+    /// What is refused, in groups, and how far each key has got.
+    Groups {
+        /// Of this request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// The groups.
+        groups: Vec<Group>,
+        /// Key name, valid, bad.
+        coverage: Vec<(String, usize, usize)>,
+    },
+    /// Closure sizes are known now.
+    Measured,
+    /// A chain of references was looked for.
+    Chain {
+        /// From.
+        from: Row,
+        /// To.
+        to: Row,
+        /// The rows of the chain, both ends included; the direction may be turned round.
+        chain: Option<Vec<Row>>,
+    },
+    /// A plan was made, or not.
+    Planned {
+        /// Of this request.
+        asked: u64,
+        /// The plan.
+        plan: Result<Box<Plan>, Trouble>,
+    },
+    /// A job goes on.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// Items done.
+        done: usize,
+        /// Items in all.
+        total: usize,
+        /// What it does.
+        note: String,
+    },
+    /// A job says something.
+    Log {
+        /// The job.
+        job: JobId,
+        /// What.
+        line: String,
+    },
+    /// A job has ended.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// Its receipt.
+        receipt: Receipt,
+    },
+    /// A key that can sign was found, or not.
+    Source(Result<Source, Trouble>),
+    /// The server's address, once it is known.
+    Place(String),
+    /// The audit log was read.
+    Audit(Result<Vec<PastChange>, Trouble>),
+    /// So many bytes were sent to the terminal's clipboard; or why not.
+    Copied(Result<usize, String>),
+    /// Something else worth a line.
+    Toast(String),
+}
+
+/// A question that only a person can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Its number, for the answer.
+    pub id: u64,
+    /// Over the dialog.
+    pub title: String,
+    /// What there is to know.
+    pub lines: Vec<String>,
+    /// Before the answer.
+    pub prompt: String,
+    /// How the answer is given.
+    pub kind: AskKind,
+}
+
+/// How an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskKind {
+    /// By typing the word `yes`.
+    Yes,
+    /// By typing something that nobody may see.
+    Secret,
+    /// By typing.
+    Text,
+}
+
+/// A key that can sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// For the dialog: `the server's key /root/nix-cache-key.sec`.
+    pub label: String,
+    /// What signs.
+    pub key: KeySource,
+}
+
+/// A record of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastChange {
+    /// The receipt's id.
+    pub id: String,
+    /// When it ended.
+    pub at: When,
+    /// Who.
+    pub by: String,
+    /// What, one line.
+    pub what: String,
+    /// `done`, `partial`, `failed`, `cancelled`.
+    pub result: String,
+    /// All of it, for the page.
+    pub lines: Vec<String>,
+}
+
+/// Something is to be done, outside of the loop.
+#[derive(Debug)]
+pub enum Effect {
+    /// Open the connection to the server.
+    Connect {
+        /// Its name.
+        server: String,
+    },
+    /// Try again now.
+    Reconnect,
+    /// Ask the server for its facts and read the store.
+    Refresh,
+    /// Read the audit log.
+    ReadAudit,
+    /// Measure the round trip.
+    Ping,
+    /// Filter and sort; a newer request replaces an older one.
+    View {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// What is searched.
+        query: Query,
+        /// The order.
+        sort: Sort,
+        /// Without derivations.
+        hide_drv: bool,
+    },
+    /// Group what is refused; a newer request replaces an older one.
+    Group {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+    },
+    /// Work out all closure sizes.
+    Measure(Arc<Inventory>),
+    /// Look for a chain of references, in either direction.
+    Chain {
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// From.
+        from: Row,
+        /// To.
+        to: Row,
+    },
+    /// Make a plan for signing.
+    Plan {
+        /// The number of the request.
+        asked: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// What.
+        what: What,
+        /// With what it depends on.
+        closure: bool,
+        /// With what another trusted key has signed.
+        upstream: bool,
+        /// With what.
+        key: KeySource,
+    },
+    /// Look at a key that is to sign.
+    FindKey(KeyChoice),
+    /// Do it.
+    Run {
+        /// The job's number.
+        job: JobId,
+        /// What was confirmed.
+        confirmed: Box<Confirmed>,
+    },
+    /// Stop it.
+    Cancel(JobId),
+    /// Hand an answer over; none if it was declined.
+    Answer {
+        /// The question.
+        id: u64,
+        /// The answer.
+        answer: Option<Secret>,
+    },
+    /// Copy through the terminal.
+    Copy(String),
+    /// Write the whole screen anew.
+    Redraw,
+    /// Stop the process until it is continued.
+    Suspend,
+}

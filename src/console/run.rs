@@ -1,0 +1,353 @@
+//! The loop: input, messages, signals; then one frame, if it looks different.
+//!
+//! In: the terminal's events, the backend's messages, signals. Out: frames, and effects to the backend. Nothing is read
+//! and nothing waited for in it but what it selects on. Without a message nothing is drawn; there is no tick, but for
+//! one a second while something on the screen counts seconds.
+
+use super::backend::{Backend, Targets};
+use super::keymap::{Keymap, KeymapError};
+use super::keys::Key;
+use super::model::{Beginning, Model, ServerChoice};
+use super::msg::{Effect, Msg};
+use super::paint::Painter;
+use super::terminal::Guard;
+use super::theme::{Abilities, Theme, ThemeError};
+use super::update::update;
+use super::view;
+use crate::change::Policy;
+use crate::config::{Config, Overrides, ServerConfig, Target, home};
+use crate::domain::{Floor, When};
+use crossterm::event::{Event, EventStream, MouseEventKind};
+use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// Frames are at least this far apart.
+const FRAME: Duration = Duration::from_millis(10);
+/// Messages that are taken in before a frame, at most.
+const BURST: usize = 256;
+/// The most that is sent to a clipboard through the terminal, in bytes before base64; more than that, terminals drop.
+const CLIPBOARD: usize = 74_000;
+
+/// What the console is opened with.
+#[derive(Debug)]
+pub struct Start {
+    /// The user's configuration: theme, keys, other servers.
+    pub config: Config,
+    /// What arguments say over it.
+    pub overrides: Overrides,
+    /// The server to open on; it need not be in the configuration.
+    pub target: Target,
+}
+
+/// Why the console was not opened, or could not go on.
+#[derive(Debug, Error)]
+pub enum ConsoleError {
+    /// The terminal.
+    #[error("the terminal cannot be used: {0}; run storekeeper on a terminal")]
+    Terminal(#[from] io::Error),
+    /// The theme.
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    /// The keys.
+    #[error("{error}")]
+    Keys {
+        /// What is wrong.
+        error: KeymapError,
+        /// The line of the configuration that it is in, counted from 1; 0 if it is in none.
+        line: usize,
+    },
+}
+
+/// How the console was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By a key.
+    Quit,
+    /// By a signal, or because the terminal is gone.
+    Interrupted,
+}
+
+/// Opens the console, and returns when it is left. The terminal is given back whatever happens.
+pub async fn run(start: Start) -> Result<End, ConsoleError> {
+    let mouse = start.config.mouse;
+    let (model, targets) = begin(start)?;
+    let guard = Guard::enter(mouse)?;
+    Console::new(model, targets, guard)?.run().await
+}
+
+/// The model of a console that is about to open.
+fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
+    let Start {
+        config,
+        overrides,
+        target,
+    } = start;
+    let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
+    let themes = Theme::load(folder.as_deref())?;
+    let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
+    let first = choice(&target.settings, &overrides);
+    let mut servers = vec![first.clone()];
+    for server in &config.servers {
+        if server.name != first.name {
+            servers.push(choice(server, &overrides));
+        }
+    }
+    let model = Model::new(Beginning {
+        size: Guard::size()?,
+        now: When::now(),
+        themes,
+        theme,
+        abilities: Abilities {
+            no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            ascii: config.ascii,
+        },
+        keymap: keymap(&config)?,
+        policy: Policy {
+            read_only: first.read_only,
+        },
+        server: first.name.clone(),
+        place: target.settings.host.clone(),
+        limits: first.limits,
+        servers,
+        sources: vec![],
+    });
+    let targets = Targets {
+        first: target,
+        config,
+        overrides,
+    };
+    Ok((model, targets))
+}
+
+fn choice(server: &ServerConfig, overrides: &Overrides) -> ServerChoice {
+    let limits: (Floor, Floor) = (
+        server.thresholds.disk_warning,
+        server.thresholds.disk_critical,
+    );
+    ServerChoice {
+        name: server.name.clone(),
+        read_only: server.read_only || overrides.read_only,
+        limits,
+    }
+}
+
+fn keymap(config: &Config) -> Result<Keymap, ConsoleError> {
+    let remaps: BTreeMap<String, Vec<String>> = config
+        .keys
+        .iter()
+        .map(|remap| (remap.action.clone(), remap.keys.clone()))
+        .collect();
+    Keymap::new(&remaps).map_err(|error| {
+        let named = |id: &str| config.keys.iter().find(|remap| remap.action == id);
+        let remap = match &error {
+            KeymapError::Unknown { id, .. } | KeymapError::Key { id, .. } => named(id),
+            KeymapError::Collision { first, second, .. } => named(second).or_else(|| named(first)),
+            KeymapError::Needed(id) => named(id),
+        };
+        let line = remap.map_or(0, |remap| remap.line);
+        ConsoleError::Keys { error, line }
+    })
+}
+
+struct Console {
+    model: Model,
+    backend: Backend,
+    guard: Guard,
+    painter: Painter,
+    messages: mpsc::UnboundedReceiver<Msg>,
+    send: mpsc::UnboundedSender<Msg>,
+    input: EventStream,
+    signals: Signals,
+}
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    stop: Signal,
+    go_on: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+}
+
+/// What the loop woke up for.
+enum Woken {
+    Message(Msg),
+    Input(Option<io::Result<Event>>),
+    Draw,
+    Ended,
+    Stopped,
+    Continued,
+}
+
+impl Console {
+    fn new(model: Model, targets: Targets, guard: Guard) -> io::Result<Self> {
+        let (send, messages) = mpsc::unbounded_channel();
+        Ok(Self {
+            backend: Backend::new(send.clone(), targets),
+            model,
+            guard,
+            painter: Painter::default(),
+            messages,
+            send,
+            input: EventStream::new(),
+            signals: Signals::new()?,
+        })
+    }
+
+    async fn run(mut self) -> Result<End, ConsoleError> {
+        let mut end = End::Quit;
+        let mut drawn = Instant::now();
+        let mut second = Instant::now();
+        self.take(Msg::Start)?;
+        self.draw()?;
+        let mut dirty = false;
+        loop {
+            let frame = drawn + FRAME;
+            let counts = self.model.counts_seconds();
+            let woken = tokio::select! {
+                input = self.input.next() => Woken::Input(input),
+                Some(message) = self.messages.recv() => Woken::Message(message),
+                _ = self.signals.terminate.recv() => Woken::Ended,
+                _ = self.signals.hang_up.recv() => Woken::Ended,
+                _ = self.signals.interrupt.recv() => Woken::Ended,
+                _ = self.signals.stop.recv() => Woken::Stopped,
+                _ = self.signals.go_on.recv() => Woken::Continued,
+                () = sleep_until(frame), if dirty => Woken::Draw,
+                () = sleep_until(second + Duration::from_secs(1)), if counts => {
+                    second = Instant::now();
+                    Woken::Message(Msg::Tick)
+                }
+            };
+            dirty |= !matches!(woken, Woken::Draw);
+            match woken {
+                Woken::Message(message) => self.take(message)?,
+                Woken::Input(Some(Ok(event))) => self.event(event)?,
+                Woken::Input(_) | Woken::Ended => {
+                    end = End::Interrupted;
+                    self.take(Msg::Terminate)?;
+                }
+                Woken::Stopped => self.suspend()?,
+                Woken::Continued => {
+                    self.guard.take_again()?;
+                    self.resized()?;
+                    self.take(Msg::Continued)?;
+                }
+                Woken::Draw => {}
+            }
+            self.drain().await?;
+            if self.model.quit {
+                return Ok(end);
+            }
+            if dirty && Instant::now() >= drawn + FRAME {
+                self.draw()?;
+                drawn = Instant::now();
+                dirty = false;
+            }
+        }
+    }
+
+    /// Takes in what has already come, so that a burst costs one frame.
+    async fn drain(&mut self) -> io::Result<()> {
+        for _ in 0..BURST {
+            if self.model.quit {
+                break;
+            }
+            // Asked with this task's own waker: the stream keeps the first one that it is asked with.
+            let input = poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await;
+            if let Poll::Ready(Some(Ok(event))) = input {
+                self.event(event)?;
+            } else if let Ok(message) = self.messages.try_recv() {
+                self.take(message)?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        let message = match event {
+            Event::Key(event) => match Key::from_event(&event) {
+                Some(key) => Msg::Key(key),
+                None => return Ok(()),
+            },
+            Event::Paste(text) => Msg::Paste(text),
+            Event::Resize(width, height) => Msg::Resize(width, height),
+            Event::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::ScrollDown => Msg::Wheel(3),
+                MouseEventKind::ScrollUp => Msg::Wheel(-3),
+                _ => return Ok(()),
+            },
+            Event::FocusGained | Event::FocusLost => return Ok(()),
+        };
+        self.take(message)
+    }
+
+    fn take(&mut self, message: Msg) -> io::Result<()> {
+        for effect in update(&mut self.model, When::now(), message) {
+            match effect {
+                Effect::Redraw => self.painter.forget(),
+                Effect::Suspend => self.suspend()?,
+                Effect::Copy(text) => self.copy(&text)?,
+                effect => self.backend.run(effect),
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let frame = self.painter.frame(view::draw(&self.model));
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.guard.write(&frame)
+    }
+
+    /// Stops until the shell says to go on.
+    fn suspend(&mut self) -> io::Result<()> {
+        self.guard.suspend()?;
+        self.painter.forget();
+        self.resized()
+    }
+
+    /// The terminal may have another size by now.
+    fn resized(&mut self) -> io::Result<()> {
+        let (width, height) = Guard::size()?;
+        self.take(Msg::Resize(width, height))
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        let result = if text.len() > CLIPBOARD {
+            Err(format!(
+                "{} bytes are too many for the terminal's clipboard; {CLIPBOARD} go at once",
+                text.len()
+            ))
+        } else {
+            use base64::Engine as _;
+            let data = base64::engine::general_purpose::STANDARD.encode(text);
+            self.guard.write(&format!("\x1b]52;c;{data}\x07"))?;
+            Ok(text.len())
+        };
+        let _ = self.send.send(Msg::Copied(result));
+        Ok(())
+    }
+}

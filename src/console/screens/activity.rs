@@ -1,0 +1,148 @@
+//! Screen 6: jobs, and what the audit log of the server holds.
+
+use super::paragraph;
+use crate::console::jobs::{Job, State};
+use crate::console::layout;
+use crate::console::model::Model;
+use crate::console::text::number;
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::gauge::bar;
+use crate::console::widgets::pen::row;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+const AGE: usize = 5;
+const RESULT: usize = 10;
+const ID: usize = 8;
+
+/// Draws the screen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let areas = layout::lists(model.size, false);
+    let theme = pen.theme;
+    let running = model.jobs.iter().filter(|job| job.is_running()).count();
+    let past = model.past().len();
+    let text = format!(
+        " {} running, {} ended here, {} in the audit log",
+        running,
+        model.jobs.len() - running,
+        number(past)
+    );
+    pen.line(areas.find, &text, theme.dim);
+    if let Some(Err(trouble)) = &model.activity.past {
+        let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
+        paragraph(pen, room, &trouble.summary, theme.warning);
+    }
+    let rows = model.jobs.len() + past;
+    if rows == 0 {
+        let text = match &model.activity.past {
+            None => "The audit log has not been read yet.",
+            Some(Ok(_)) => {
+                "Nothing was changed on this server yet; each change leaves its receipt here."
+            }
+            Some(Err(_)) => return,
+        };
+        return paragraph(pen, areas.list, text, theme.dim);
+    }
+    if !matches!(model.activity.past, Some(Err(_))) {
+        let head = format!(
+            "   {}  {}  {}WHAT",
+            cell("AGO", AGE, Align::Right),
+            cell("RESULT", RESULT, Align::Left),
+            cell("RECEIPT", ID + 2, Align::Left)
+        );
+        pen.line(areas.head, &head, theme.heading);
+    }
+    let list = model.activity.list;
+    for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
+        let line = row(areas.list, y as u16);
+        let current = index == list.cursor;
+        match model.jobs.get(index) {
+            Some(job) => draw_job(model, pen, line, job, current),
+            None => draw_past(model, pen, line, index - model.jobs.len(), current),
+        }
+    }
+}
+
+fn result_style(pen: &Pen<'_>, word: &str) -> Style {
+    match word {
+        "done" => pen.theme.fine,
+        "failed" => pen.theme.critical,
+        "partial" | "cancelled" | "cancelling" => pen.theme.warning,
+        _ => pen.theme.accent,
+    }
+}
+
+fn draw_row(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    current: bool,
+    (age, result, id, what): (&str, &str, &str, &str),
+) {
+    let theme = pen.theme;
+    pen.text(
+        area,
+        area.x,
+        area.y,
+        if current { ">" } else { "" },
+        theme.accent,
+    );
+    let x = pen.text(
+        area,
+        area.x + 3,
+        area.y,
+        &cell(age, AGE, Align::Right),
+        theme.text,
+    );
+    let x = pen.text(
+        area,
+        x + 2,
+        area.y,
+        &cell(result, RESULT, Align::Left),
+        result_style(pen, result),
+    );
+    let x = pen.text(area, x + 2, area.y, &cell(id, ID, Align::Left), theme.dim);
+    let rest = Rect::new(
+        x + 2,
+        area.y,
+        area.right().saturating_sub(x + 3),
+        area.height,
+    );
+    pen.line(
+        rest,
+        what,
+        if current { theme.selected } else { theme.text },
+    );
+}
+
+fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bool) {
+    match &job.state {
+        State::Running { done, total, note } => {
+            let (filled, empty) = bar(*done as u64, *total as u64, 12);
+            let what = format!(
+                "{filled}{empty} {} of {}  {note}",
+                number(*done),
+                number(*total)
+            );
+            let age = job.started.age(model.now).to_string();
+            draw_row(pen, area, current, (&age, &job.word(), "", &what));
+        }
+        State::Ended(receipt) => {
+            let age = receipt.at.age(model.now).to_string();
+            draw_row(
+                pen,
+                area,
+                current,
+                (&age, receipt.result.word(), &receipt.id, &job.title),
+            );
+        }
+    }
+}
+
+fn draw_past(model: &Model, pen: &mut Pen<'_>, area: Rect, index: usize, current: bool) {
+    if let Some(past) = model.past().get(index) {
+        let age = past.at.age(model.now).to_string();
+        let what = format!("{}, {}", past.what, past.by);
+        draw_row(pen, area, current, (&age, &past.result, &past.id, &what));
+    }
+}

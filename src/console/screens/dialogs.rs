@@ -1,0 +1,331 @@
+//! What lies over a screen: the plan before signing, questions, texts, help, the palette.
+
+use crate::console::actions::{ACTIONS, Act, Scope};
+use crate::console::help;
+use crate::console::layout;
+use crate::console::model::{Layer, Model, Palette, SignDialog, Text};
+use crate::console::msg::{Ask, AskKind};
+use crate::console::palette;
+use crate::console::secret::Secret;
+use crate::console::text::count;
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::input;
+use crate::console::widgets::list::List;
+use crate::console::widgets::pen::{row, wrap};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// Draws a layer.
+pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
+    match layer {
+        Layer::Help { scope, top } => draw_help(model, pen, *scope, *top),
+        Layer::Palette(palette) => draw_palette(model, pen, palette),
+        Layer::Sign(dialog) => draw_sign(model, pen, dialog),
+        Layer::Text(text) => draw_text(model, pen, text),
+        Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
+        Layer::Servers(list) => draw_servers(model, pen, *list),
+        Layer::Quit => draw_quit(model, pen),
+    }
+}
+
+fn draw_help(model: &Model, pen: &mut Pen<'_>, scope: Scope, top: usize) {
+    let theme = pen.theme;
+    let lines = help::lines(model, scope);
+    let (area, height) = layout::text_box(model.size);
+    let inside = pen.frame(
+        area,
+        &format!(
+            "Keys: {}{}",
+            scope.title(),
+            position(top, height, lines.len())
+        ),
+    );
+    for (y, line) in lines.iter().skip(top).take(height).enumerate() {
+        let area = row(inside, y as u16);
+        let x = pen.text(
+            area,
+            area.x,
+            area.y,
+            &cell(&line.keys, 11, Align::Left),
+            theme.key,
+        );
+        let style = if line.reason.is_some() {
+            theme.dim
+        } else {
+            theme.text
+        };
+        let x = pen.text(area, x + 1, area.y, line.title, style);
+        if let Some(reason) = &line.reason {
+            let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
+            pen.line(rest, &format!("  ({reason})"), theme.dim);
+        }
+    }
+}
+
+/// ` 12-30 of 45` if not all is in view.
+fn position(top: usize, height: usize, lines: usize) -> String {
+    if lines <= height {
+        return String::new();
+    }
+    format!("  {}-{} of {lines}", top + 1, (top + height).min(lines))
+}
+
+fn draw_text(model: &Model, pen: &mut Pen<'_>, text: &Text) {
+    let (most, height) = layout::text_box(model.size);
+    let rows = text.lines.len().min(height);
+    let area = layout::dialog(model.size, most.width, rows as u16 + 2);
+    let title = format!(
+        "{}{}",
+        text.title,
+        position(text.top, height, text.lines.len())
+    );
+    let inside = pen.frame(area, &title);
+    for (y, line) in text.lines.iter().skip(text.top).take(height).enumerate() {
+        pen.line(row(inside, y as u16), line, Style::new());
+    }
+}
+
+fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
+    let theme = pen.theme;
+    let matches = palette::matches(model, typed.input.value());
+    let area = layout::dialog(model.size, 72, 14);
+    let inside = pen.frame(area, "Command");
+    let line = row(inside, 0);
+    let x = pen.text(line, line.x, line.y, ":", theme.accent);
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    input::draw(pen, rest, &typed.input, true);
+    if let Some(hint) = palette::command_hint(typed.input.value()) {
+        pen.line(row(inside, 1), &format!(":{hint}"), theme.accent);
+    } else if matches.is_empty() {
+        pen.line(row(inside, 1), "No action is called that.", theme.warning);
+    }
+    let height = usize::from(inside.height.saturating_sub(2));
+    let first = (typed.cursor + 1).saturating_sub(height);
+    for (y, (index, action)) in matches
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(height)
+        .enumerate()
+    {
+        let line = row(inside, y as u16 + 2);
+        let current = index == typed.cursor;
+        let reason = (action.enabled)(model).err();
+        let x = pen.text(
+            line,
+            line.x,
+            line.y,
+            if current { "> " } else { "  " },
+            theme.accent,
+        );
+        let style = match (current, reason.is_some()) {
+            (true, _) => theme.selected,
+            (false, true) => theme.dim,
+            (false, false) => theme.text,
+        };
+        let x = pen.text(line, x, line.y, action.title, style);
+        let keys = model.keymap.names(action.act);
+        let right = pen.right(line, &keys, theme.dim);
+        if let Some(reason) = reason {
+            let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
+            pen.line(rest, &format!("  ({reason})"), theme.dim);
+        }
+    }
+}
+
+/// A labelled value of a dialog.
+fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: Style) {
+    let x = pen.text(area, area.x, area.y, &format!("{label:<9} "), pen.theme.dim);
+    let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
+    pen.line(rest, value, style);
+}
+
+fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
+    let theme = pen.theme;
+    let title = match &dialog.plan {
+        Some(Ok(plan)) => format!("Sign {}", count(plan.items.len(), "path")),
+        _ => "Sign".to_owned(),
+    };
+    let mut lines: Vec<(String, String, Style)> = Vec::new();
+    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    match &dialog.plan {
+        None => lines.push((String::new(), "Making the plan.".to_owned(), theme.dim)),
+        Some(Err(trouble)) => {
+            for line in wrap(&trouble.summary, wide + 10) {
+                lines.push((String::new(), line, theme.critical));
+            }
+        }
+        Some(Ok(plan)) => {
+            for (label, value) in &plan.lines {
+                // A label that is the same as the one before continues it.
+                let label = if lines.last().is_some_and(|(last, ..)| last == label) {
+                    ""
+                } else {
+                    label
+                };
+                lines.push((label.to_owned(), value.clone(), theme.text));
+            }
+            for warning in &plan.warnings {
+                for (index, line) in wrap(warning, wide).into_iter().enumerate() {
+                    let label = if index == 0 { "warning" } else { "" };
+                    lines.push((label.to_owned(), line, theme.warning));
+                }
+            }
+            if plan.items.is_empty() {
+                lines.push((
+                    String::new(),
+                    crate::change::Refusal::Nothing.to_string(),
+                    theme.warning,
+                ));
+            }
+        }
+    }
+    let plan_lines = lines.len();
+    let source = match model.sources.get(dialog.source) {
+        Some(source) if model.sources.len() > 1 => {
+            format!(
+                "{}  ({} of {})",
+                source.label,
+                dialog.source + 1,
+                model.sources.len()
+            )
+        }
+        Some(source) => source.label.clone(),
+        None => "none".to_owned(),
+    };
+    if !matches!(&dialog.plan, Some(Ok(plan)) if plan.lines.iter().any(|(label, _)| *label == "with") && model.sources.len() < 2)
+    {
+        lines.push(("key".to_owned(), source, theme.text));
+    }
+    let yes = |on: bool| if on { "yes" } else { "no" };
+    lines.push((
+        "closures".to_owned(),
+        format!(
+            "{}     upstream's paths  {}",
+            yes(dialog.closure),
+            yes(dialog.upstream)
+        ),
+        theme.text,
+    ));
+    let choices = lines.split_off(plan_lines);
+    let height = (lines.len() + choices.len() + 5) as u16;
+    let area = layout::dialog(model.size, 79, height);
+    let inside = pen.frame(area, &title);
+    // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
+    let rows = usize::from(inside.height);
+    let most = rows.saturating_sub(choices.len() + 2);
+    if lines.len() > most {
+        lines.truncate(most.saturating_sub(1));
+        lines.push((String::new(), "… l shows all of it".to_owned(), theme.dim));
+    }
+    let mut y = 0;
+    for (label, value, style) in lines.iter().chain(&choices) {
+        labelled(pen, row(inside, y), label, value, *style);
+        y += 1;
+    }
+    let line = row(inside, y);
+    let x = pen.text(line, line.x, line.y, "reason    ", theme.dim);
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    if dialog.reason.value().is_empty() && !dialog.writing {
+        pen.line(rest, "r writes one for the audit log", theme.dim);
+    } else {
+        input::draw(pen, rest, &dialog.reason, dialog.writing);
+    }
+    draw_keys(model, pen, row(inside, inside.height.saturating_sub(1)));
+}
+
+/// The keys of the dialog, inside of it.
+fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let mut x = area.x;
+    let own = ACTIONS
+        .iter()
+        .filter(|action| action.scopes.contains(&Scope::Sign) && !action.hint.is_empty())
+        .filter(|action| !matches!(action.act, Act::Help | Act::Quit));
+    for action in own {
+        let Some(key) = model.keymap.keys(action.act).first() else {
+            continue;
+        };
+        let works = (action.enabled)(model).is_ok();
+        let style = if works { theme.key } else { theme.dim };
+        x = pen.text(area, x, area.y, &key.to_string(), style);
+        x = pen.text(area, x + 1, area.y, action.hint, theme.dim) + 3;
+    }
+}
+
+fn draw_ask(model: &Model, pen: &mut Pen<'_>, ask: &Ask, answer: &Secret) {
+    let width = layout::dialog(model.size, 76, 20).width;
+    let room = usize::from(width.saturating_sub(4));
+    let lines: Vec<String> = ask.lines.iter().flat_map(|line| wrap(line, room)).collect();
+    let area = layout::dialog(model.size, width, lines.len() as u16 + 4);
+    let inside = pen.frame(area, &ask.title);
+    for (y, line) in lines.iter().enumerate() {
+        pen.line(row(inside, y as u16), line, Style::new());
+    }
+    let line = row(inside, lines.len() as u16 + 1);
+    let prompt = format!("{} ", ask.prompt);
+    let x = pen.text(line, line.x, line.y, &prompt, pen.theme.accent);
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    match ask.kind {
+        AskKind::Secret => {
+            let dots = "*".repeat(answer.len());
+            input::draw_text(pen, rest, &dots, answer.len(), true);
+        }
+        AskKind::Yes | AskKind::Text => {
+            input::draw_text(pen, rest, answer.reveal(), answer.len(), true);
+        }
+    }
+}
+
+fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
+    let theme = pen.theme;
+    let longest = model
+        .servers
+        .iter()
+        .map(|server| server.name.width())
+        .max()
+        .unwrap_or(0);
+    let rows = model.servers.len();
+    let area = layout::dialog(
+        model.size,
+        (longest as u16).saturating_add(18).max(30),
+        rows as u16 + 2,
+    );
+    let inside = pen.frame(area, "Switch server");
+    for (y, index) in list.view(rows, usize::from(inside.height)).enumerate() {
+        let line = row(inside, y as u16);
+        let current = index == list.cursor;
+        let name = &model.servers[index].name;
+        pen.text(
+            line,
+            line.x,
+            line.y,
+            if current { ">" } else { " " },
+            theme.accent,
+        );
+        let style = if current { theme.selected } else { theme.text };
+        let x = pen.text(line, line.x + 2, line.y, name, style);
+        if *name == model.server {
+            pen.text(line, x + 2, line.y, "(this one)", theme.dim);
+        }
+    }
+}
+
+fn draw_quit(model: &Model, pen: &mut Pen<'_>) {
+    let running = model.jobs.iter().filter(|job| job.is_running()).count();
+    let area = layout::dialog(model.size, 62, 5);
+    let inside = pen.frame(area, "Quit?");
+    let text = format!(
+        "{} still running. Quitting cuts it off; what it has done stays done.",
+        if running == 1 {
+            "A job is".to_owned()
+        } else {
+            format!("{running} jobs are")
+        }
+    );
+    for (y, line) in wrap(&text, usize::from(inside.width)).iter().enumerate() {
+        pen.line(row(inside, y as u16), line, pen.theme.warning);
+    }
+}

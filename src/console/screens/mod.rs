@@ -1,0 +1,53 @@
+//! The screens: what is where, in which words. Each reads the model and draws into its area.
+
+pub mod activity;
+pub mod dialogs;
+pub mod not_yet;
+pub mod overview;
+pub mod pane;
+pub mod path;
+pub mod store;
+pub mod unsigned;
+
+use super::model::{Link, Model};
+use super::widgets::Pen;
+use super::widgets::pen::{row, wrap};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// A paragraph where a list would be: why it is empty, or what went wrong.
+fn paragraph(pen: &mut Pen<'_>, area: Rect, text: &str, style: Style) {
+    let inside = Rect::new(
+        area.x + 1,
+        area.y,
+        area.width.saturating_sub(2),
+        area.height,
+    );
+    for (index, line) in wrap(text, usize::from(inside.width)).iter().enumerate() {
+        if let Ok(index) = u16::try_from(index) {
+            pen.line(row(inside, index), line, style);
+        }
+    }
+}
+
+/// Why there is nothing of the store to show; `None` if there is.
+fn no_store(model: &Model) -> Option<(String, bool)> {
+    if model.data.inventory.is_some() {
+        return None;
+    }
+    Some(match &model.link {
+        Link::Failed(trouble) => (
+            format!("{}  R tries again, y copies the details.", trouble.summary),
+            true,
+        ),
+        Link::Down { trouble, .. } => (trouble.summary.clone(), true),
+        Link::Connecting => ("Connecting to the server.".to_owned(), false),
+        Link::Up { .. } => match &model.data.trouble {
+            Some(trouble) => (format!("{}  R tries again.", trouble.summary), true),
+            None => (
+                "Listing the store; the first rows come in a moment.".to_owned(),
+                false,
+            ),
+        },
+    })
+}

@@ -1,0 +1,247 @@
+//! The details of the path under the cursor: five lines below the list, more beside it.
+
+use crate::console::model::Model;
+use crate::console::text::{self, number};
+use crate::console::widgets::Pen;
+use crate::console::widgets::pen::{fit, row, wrap};
+use crate::domain::{TrustClass, Verdict};
+use crate::inventory::{Inventory, Row};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// How many names of neighbours are ever looked at.
+const NAMES: usize = 12;
+
+/// Draws them.
+pub fn draw(
+    model: &Model,
+    inventory: &Inventory,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    path: Row,
+    beside: bool,
+) {
+    let lines = if beside {
+        tall(model, inventory, pen, path, usize::from(area.width))
+    } else {
+        short(inventory, pen, path, usize::from(area.width))
+    };
+    for (y, (label, value, style)) in lines.iter().enumerate() {
+        let Ok(y) = u16::try_from(y) else { break };
+        let line = row(area, y);
+        let x = pen.text(line, line.x + 1, line.y, label, pen.theme.dim);
+        let rest = Rect::new(x, line.y, line.right().saturating_sub(x + 1), line.height);
+        pen.line(rest, value, *style);
+    }
+}
+
+type Lines = Vec<(String, String, Style)>;
+
+/// `sha256:0sjp…pjcv`.
+fn short_hash(inventory: &Inventory, path: Row) -> String {
+    inventory.nar_hash(path).map_or_else(
+        || "not read yet".to_owned(),
+        |hash| {
+            let digits = hash.to_nix32();
+            format!("sha256:{}…{}", &digits[..4], &digits[digits.len() - 4..])
+        },
+    )
+}
+
+fn bytes(inventory: &Inventory, path: Row) -> String {
+    inventory.nar_size(path).map_or_else(
+        || "?".to_owned(),
+        |size| format!("{} B", number(usize::try_from(size).unwrap_or(usize::MAX))),
+    )
+}
+
+fn added(inventory: &Inventory, path: Row) -> String {
+    inventory.registered(path).map_or_else(
+        || "?".to_owned(),
+        |at| {
+            at.to_string()
+                .replace(['T', 'Z'], " ")
+                .trim_end()
+                .to_owned()
+        },
+    )
+}
+
+/// Each signature with its verdict; in words, so that no colour is needed.
+fn signatures(inventory: &Inventory, path: Row) -> String {
+    let mut all = Vec::new();
+    for (name, verdict) in inventory.signatures(path).take(NAMES) {
+        let word = match verdict {
+            Verdict::Valid => "valid",
+            Verdict::Bad => "BAD",
+            Verdict::UnknownKey => "key not known here",
+        };
+        all.push(format!("{name} {word}"));
+    }
+    if all.is_empty() {
+        return match inventory.trust(path) {
+            Some(TrustClass::ContentAddressed) => {
+                "none needed: its content is its address".to_owned()
+            }
+            Some(_) => "none; clients refuse it".to_owned(),
+            None => "?".to_owned(),
+        };
+    }
+    all.join(", ")
+}
+
+fn names(inventory: &Inventory, rows: &[Row], own: Row) -> String {
+    let total = rows.len() - usize::from(rows.iter().take(NAMES).any(|row| *row == own));
+    if total == 0 {
+        return "nothing".to_owned();
+    }
+    let others = rows.iter().filter(|row| **row != own);
+    text::some(others.map(|row| inventory.name(*row)), total, 3)
+}
+
+fn deriver(inventory: &Inventory, path: Row) -> String {
+    inventory.deriver(path).map_or_else(
+        || "not known".to_owned(),
+        |deriver| {
+            let here = inventory
+                .find(&deriver)
+                .is_some_and(|row| inventory.state(row).is_present());
+            let digits = &deriver.hash_part()[..4];
+            format!(
+                "{digits}…-{}{}",
+                deriver.name(),
+                if here { "" } else { " (not here)" }
+            )
+        },
+    )
+}
+
+fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
+    match inventory.trust(path) {
+        Some(class) if class.refused() => pen.theme.critical,
+        _ => pen.theme.text,
+    }
+}
+
+fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines {
+    let plain = pen.theme.text;
+    let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
+    // Both sides get their part of the line.
+    let half = width.saturating_sub(26) * 3 / 5;
+    let how = if inventory.ultimate(path) {
+        "  built here"
+    } else {
+        ""
+    };
+    vec![
+        (
+            String::new(),
+            inventory.path(path).to_string(),
+            pen.theme.title,
+        ),
+        (
+            String::new(),
+            format!(
+                "{}  NAR {}  added {}{how}",
+                short_hash(inventory, path),
+                bytes(inventory, path),
+                added(inventory, path)
+            ),
+            plain,
+        ),
+        match inventory.problem(path) {
+            Some(problem) => line("problem", problem.to_owned(), pen.theme.warning),
+            None => line(
+                "signatures",
+                signatures(inventory, path),
+                verdict_style(pen, inventory, path),
+            ),
+        },
+        line(
+            "needs",
+            format!(
+                "{}   needed by {}",
+                fit(&names(inventory, inventory.references(path), path), half),
+                names(inventory, inventory.referrers(path), path)
+            ),
+            plain,
+        ),
+        line("deriver", deriver(inventory, path), plain),
+    ]
+}
+
+fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines {
+    let plain = pen.theme.text;
+    let room = width.saturating_sub(2);
+    let mut lines: Lines = Vec::new();
+    for part in wrap(&inventory.path(path).to_string(), room) {
+        lines.push((String::new(), part, pen.theme.title));
+    }
+    lines.push((String::new(), String::new(), plain));
+    let mut add = |label: &str, value: String, style: Style| {
+        lines.push((format!("{label:<12}"), value, style));
+    };
+    if let Some(class) = inventory.trust(path) {
+        add(
+            "trust",
+            super::super::page::meaning(class).to_owned(),
+            verdict_style(pen, inventory, path),
+        );
+    }
+    if let Some(problem) = inventory.problem(path) {
+        add("problem", problem.to_owned(), pen.theme.warning);
+    }
+    add("hash", short_hash(inventory, path), plain);
+    add("NAR", bytes(inventory, path), plain);
+    let closure = inventory.closure_size_known(path).map_or_else(
+        || "not measured yet".to_owned(),
+        |(paths, bytes)| {
+            format!(
+                "{}, {}",
+                text::count(paths, "path"),
+                crate::domain::Bytes(bytes)
+            )
+        },
+    );
+    add("closure", closure, plain);
+    add("added", added(inventory, path), plain);
+    add(
+        "last used",
+        text::age(inventory.last_used(path), model.now),
+        plain,
+    );
+    add("deriver", deriver(inventory, path), plain);
+    add(
+        "signatures",
+        if inventory.signatures(path).next().is_some() {
+            String::new()
+        } else {
+            signatures(inventory, path)
+        },
+        verdict_style(pen, inventory, path),
+    );
+    for (name, verdict) in inventory.signatures(path).take(NAMES) {
+        let (word, style) = match verdict {
+            Verdict::Valid => ("valid", pen.theme.fine),
+            Verdict::Bad => ("BAD", pen.theme.critical),
+            Verdict::UnknownKey => ("key not known here", pen.theme.unknown),
+        };
+        lines.push((
+            "  ".to_owned(),
+            fit(&format!("{name}  {word}"), room.saturating_sub(2)),
+            style,
+        ));
+    }
+    for (label, rows) in [
+        ("needs", inventory.references(path)),
+        ("needed by", inventory.referrers(path)),
+    ] {
+        let own = usize::from(rows.iter().take(NAMES).any(|row| *row == path));
+        let total = rows.len() - own;
+        lines.push((format!("{label:<12}"), number(total), plain));
+        for other in rows.iter().filter(|row| **row != path).take(5) {
+            lines.push(("  ".to_owned(), inventory.name(*other).to_owned(), plain));
+        }
+    }
+    lines
+}

@@ -1,0 +1,80 @@
+//! Words and numbers as the screens write them.
+
+use crate::domain::{TrustClass, When};
+
+/// `38,225`.
+pub fn number(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 path`, `38,225 paths`.
+pub fn count(n: usize, thing: &str) -> String {
+    format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+/// A size in a narrow column: `200 B`, `2.1M`, `14.2G`.
+pub fn size(bytes: u64) -> String {
+    crate::domain::Bytes(bytes)
+        .to_string()
+        .replace(" KiB", "K")
+        .replace(" MiB", "M")
+        .replace(" GiB", "G")
+        .replace(" TiB", "T")
+        .replace(" PiB", "P")
+        .replace(" EiB", "E")
+}
+
+/// An age for a column: `4m`; `?` for what is not known.
+pub fn age(when: Option<When>, now: When) -> String {
+    when.map_or_else(|| "?".to_owned(), |when| when.age(now).to_string())
+}
+
+/// What the trust column says.
+pub const fn trust(class: TrustClass) -> &'static str {
+    match class {
+        TrustClass::Bad => "refused bad sig",
+        TrustClass::UnknownKey => "refused unknown key",
+        TrustClass::Unsigned => "refused unsigned",
+        TrustClass::Retired => "retired",
+        TrustClass::Upstream => "upstream",
+        TrustClass::ContentAddressed => "content-addressed",
+        TrustClass::Ours => "ours",
+    }
+}
+
+/// `a, b and 3 more`.
+pub fn some<'a>(names: impl Iterator<Item = &'a str>, total: usize, most: usize) -> String {
+    let shown: Vec<&str> = names.take(most).collect();
+    let rest = total - shown.len().min(total);
+    let list = shown.join("  ");
+    if rest > 0 {
+        format!("{list}  and {} more", number(rest))
+    } else {
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(254_969), "254,969");
+        assert_eq!(count(1, "path"), "1 path");
+        assert_eq!(size(204_800), "200K");
+        assert_eq!(size(12), "12 B");
+        assert_eq!(age(None, When::from_unix(9)), "?");
+        assert_eq!(some(["a", "b", "c"].into_iter(), 3, 2), "a  b  and 1 more");
+    }
+}

@@ -1,0 +1,443 @@
+//! What each action does.
+
+use super::{data, nav, sign};
+use crate::change::sign::KeyChoice;
+use crate::console::actions::{self, Act};
+use crate::console::jobs::{State, receipt_lines};
+use crate::console::keys::{Code, Key};
+use crate::console::model::{
+    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Text, Unsigned, UnsignedLine,
+};
+use crate::console::msg::Effect;
+use crate::console::palette::Command;
+use crate::console::theme::Theme;
+use crate::console::widgets::list::{List, Move};
+use crate::inventory::{Row, SortKey};
+
+/// The columns in the order of `o`.
+pub const COLUMNS: [(SortKey, &str); 6] = [
+    (SortKey::Name, "name"),
+    (SortKey::Size, "size"),
+    (SortKey::Closure, "closure"),
+    (SortKey::Added, "added"),
+    (SortKey::Used, "used"),
+    (SortKey::Trust, "trust"),
+];
+
+/// Runs an action if it can be done now, else says why not.
+pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
+    if let Some(action) = actions::find(act)
+        && let Err(reason) = (action.enabled)(model)
+    {
+        model.toast = Some(format!("{}: {reason}", action.title));
+        return vec![];
+    }
+    match act {
+        Act::Overview => nav::go(model, Screen::Overview),
+        Act::Store => nav::go(model, Screen::Store),
+        Act::Unsigned => nav::go(model, Screen::Unsigned),
+        Act::Access => nav::go(model, Screen::Access),
+        Act::Space => nav::go(model, Screen::Space),
+        Act::Activity => nav::go(model, Screen::Activity),
+        Act::NextScreen => nav::turn(model, 1),
+        Act::PreviousScreen => nav::turn(model, Screen::ALL.len() - 1),
+        Act::Down => step(model, Move::Down),
+        Act::Up => step(model, Move::Up),
+        Act::PageDown => step(model, Move::PageDown),
+        Act::PageUp => step(model, Move::PageUp),
+        Act::First => step(model, Move::First),
+        Act::Last => step(model, Move::Last),
+        Act::Open => nav::open(model),
+        Act::Back => nav::back(model),
+        Act::Expand => fold(model, true),
+        Act::Collapse => fold(model, false),
+        Act::Search => nav::search(model),
+        Act::Palette => push(model, Layer::Palette(Palette::default())),
+        Act::Mark => mark(model),
+        Act::MarkRange => mark_range(model),
+        Act::MarkAll => mark_all(model),
+        Act::UnmarkAll => {
+            model.marks.clear();
+            vec![]
+        }
+        Act::Sort => sort_next(model),
+        Act::Reverse => {
+            model.store.sort.reverse = !model.store.sort.reverse;
+            nav::search_changed(model)
+        }
+        Act::Derivations => {
+            model.store.derivations = !model.store.derivations;
+            data::ask_view(model)
+        }
+        Act::Sign => sign::open(model, false),
+        Act::SignAll => sign::open(model, true),
+        Act::Why => why(model),
+        Act::Copy => copy(model),
+        Act::Refresh => match model.link {
+            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
+            Link::Connecting => vec![],
+            Link::Down { .. } => vec![Effect::Reconnect],
+            Link::Failed(_) => {
+                model.link = Link::Connecting;
+                vec![Effect::Reconnect]
+            }
+        },
+        Act::CancelJob => cancel(model),
+        Act::Servers => push(model, Layer::Servers(List::default())),
+        Act::Theme => {
+            model.theme = (model.theme + 1) % model.themes.len().max(1);
+            model.toast = Some(format!("theme {}", model.theme().name));
+            vec![]
+        }
+        Act::Help => {
+            let scope = model.scope().unwrap_or(model.screen_scope());
+            push(model, Layer::Help { scope, top: 0 })
+        }
+        Act::Redraw => vec![Effect::Redraw],
+        Act::Suspend => vec![Effect::Suspend],
+        Act::Quit => quit(model),
+        Act::QuitNow => {
+            model.quit = true;
+            vec![]
+        }
+        Act::ConfirmSign => sign::confirm(model),
+        Act::PlanItems => sign::list(model),
+        Act::PlanKey => sign::change(model, |dialog, sources| {
+            dialog.source = (dialog.source + 1) % sources;
+        }),
+        Act::PlanClosure => sign::change(model, |dialog, _| dialog.closure = !dialog.closure),
+        Act::PlanUpstream => sign::change(model, |dialog, _| dialog.upstream = !dialog.upstream),
+        Act::PlanReason => {
+            if let Some(Layer::Sign(dialog)) = model.layers.last_mut() {
+                dialog.writing = true;
+            }
+            vec![]
+        }
+        Act::Close => {
+            model.layers.pop();
+            vec![]
+        }
+        Act::Choose => choose(model),
+        // Their `enabled` always has a reason.
+        Act::Authorize | Act::Deny | Act::Revoke | Act::Expiry | Act::Collect | Act::Pin => vec![],
+    }
+}
+
+fn step(model: &mut Model, step: Move) -> Vec<Effect> {
+    nav::step(model, step);
+    vec![]
+}
+
+fn fold(model: &mut Model, open: bool) -> Vec<Effect> {
+    nav::fold(model, open);
+    vec![]
+}
+
+fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
+    model.layers.push(layer);
+    vec![]
+}
+
+/// `q`: closes a dialog, else leaves; asks only while a job runs.
+fn quit(model: &mut Model) -> Vec<Effect> {
+    if model.layers.pop().is_some() {
+        return vec![];
+    }
+    if model.jobs.iter().any(crate::console::jobs::Job::is_running) {
+        return push(model, Layer::Quit);
+    }
+    model.quit = true;
+    vec![]
+}
+
+/// Keys while the terminal is too small to show what they would do.
+pub(super) fn quit_only(model: &mut Model, key: Key) -> Vec<Effect> {
+    let typing = model.scope().is_none();
+    let interrupt = key.ctrl && key.code == Code::Char('c');
+    if interrupt || (!typing && model.keymap.keys(Act::Quit).contains(&key)) {
+        if model.jobs.iter().any(crate::console::jobs::Job::is_running) {
+            // The small message says so.
+            return vec![];
+        }
+        model.quit = true;
+    }
+    vec![]
+}
+
+/// The rows that a mark on the cursor's line means.
+fn toggle(model: &mut Model, rows: &[Row]) {
+    let Some(inventory) = &model.data.inventory else {
+        return;
+    };
+    let all = rows.iter().all(|row| model.marks.has(*row));
+    for row in rows {
+        if all {
+            model.marks.remove(inventory, *row);
+        } else {
+            model.marks.add(inventory, *row);
+        }
+    }
+}
+
+fn mark(model: &mut Model) -> Vec<Effect> {
+    let rows = model.current_rows();
+    toggle(model, &rows);
+    step(model, Move::Down)
+}
+
+fn add(model: &mut Model, rows: &[Row]) {
+    if let Some(inventory) = &model.data.inventory {
+        for row in rows {
+            model.marks.add(inventory, *row);
+        }
+    }
+}
+
+fn mark_range(model: &mut Model) -> Vec<Effect> {
+    match model.screen {
+        Screen::Store => {
+            let cursor = model.store.list.cursor;
+            let begun = model.store.range.take();
+            let from = begun.and_then(|row| model.store.rows.iter().position(|own| *own == row));
+            let Some(from) = from else {
+                model.store.range = model.current_row();
+                model.toast = Some("range begun; v again marks up to the cursor".to_owned());
+                return vec![];
+            };
+            let rows = std::sync::Arc::clone(&model.store.rows);
+            let (first, last) = (from.min(cursor), from.max(cursor));
+            add(model, rows.get(first..=last).unwrap_or(&[]));
+        }
+        Screen::Unsigned => {
+            let cursor = model.unsigned.list.cursor;
+            let Some(from) = model.unsigned.range.take() else {
+                model.unsigned.range = Some(cursor);
+                model.toast = Some("range begun; v again marks up to the cursor".to_owned());
+                return vec![];
+            };
+            let (first, last) = (from.min(cursor), from.max(cursor));
+            let groups = std::sync::Arc::clone(&model.unsigned.groups);
+            let lines: Vec<UnsignedLine> = model
+                .unsigned
+                .lines
+                .get(first..=last)
+                .unwrap_or(&[])
+                .to_vec();
+            for line in lines {
+                match line {
+                    UnsignedLine::Group(group) => {
+                        add(model, groups.get(group).map_or(&[], |group| &group.rows));
+                    }
+                    UnsignedLine::Row(group, row) => {
+                        let row = groups.get(group).and_then(|group| group.rows.get(row));
+                        add(model, row.map_or(&[], std::slice::from_ref));
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+fn mark_all(model: &mut Model) -> Vec<Effect> {
+    if model.screen == Screen::Store {
+        let rows = std::sync::Arc::clone(&model.store.rows);
+        add(model, &rows);
+    } else {
+        let groups = std::sync::Arc::clone(&model.unsigned.groups);
+        for group in groups.iter() {
+            add(model, &group.rows);
+        }
+    }
+    vec![]
+}
+
+fn sort_next(model: &mut Model) -> Vec<Effect> {
+    let at = COLUMNS
+        .iter()
+        .position(|(key, _)| *key == model.store.sort.key)
+        .unwrap_or(0);
+    model.store.sort.key = COLUMNS[(at + 1) % COLUMNS.len()].0;
+    model.store.sort.reverse = false;
+    nav::search_changed(model)
+}
+
+fn why(model: &mut Model) -> Vec<Effect> {
+    let current = model.current_row();
+    let other = model.marks.rows().find(|row| Some(*row) != current);
+    match (model.data.inventory.clone(), other, current) {
+        (Some(inventory), Some(from), Some(to)) => vec![Effect::Chain {
+            inventory,
+            from,
+            to,
+        }],
+        _ => vec![],
+    }
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    if let Some(layer) = model.layers.last() {
+        return match layer {
+            Layer::Text(text) => vec![Effect::Copy(text.copy.clone())],
+            _ => vec![],
+        };
+    }
+    if let Link::Failed(trouble) | Link::Down { trouble, .. } = &model.link
+        && (model.screen == Screen::Overview || model.data.inventory.is_none())
+    {
+        return vec![Effect::Copy(trouble.details.clone())];
+    }
+    if let (Some(inventory), Some(row)) = (&model.data.inventory, model.current_row()) {
+        return vec![Effect::Copy(inventory.path(row).to_string())];
+    }
+    if model.screen == Screen::Activity
+        && let Some(text) = activity_text(model)
+    {
+        return vec![Effect::Copy(text.copy)];
+    }
+    if model.screen == Screen::Overview
+        && let Some(trouble) = &model.data.trouble
+    {
+        return vec![Effect::Copy(trouble.details.clone())];
+    }
+    model.toast = Some("there is nothing to copy here".to_owned());
+    vec![]
+}
+
+/// Opens a job or a record of the audit log.
+pub(super) fn open_activity(model: &mut Model) -> Vec<Effect> {
+    match activity_text(model) {
+        Some(text) => push(model, Layer::Text(text)),
+        None => vec![],
+    }
+}
+
+fn activity_text(model: &Model) -> Option<Text> {
+    if let Some(job) = model.current_job() {
+        let (title, mut lines) = match &job.state {
+            State::Ended(receipt) => ("Receipt", receipt_lines(&job.title, receipt)),
+            State::Running { done, total, note } => (
+                "Running job",
+                vec![
+                    format!("change    {}", job.title),
+                    format!("done      {done} of {total}"),
+                    format!("now       {note}"),
+                ],
+            ),
+        };
+        if !job.log.is_empty() {
+            lines.push(String::new());
+            lines.extend(job.log.iter().cloned());
+        }
+        return Some(Text {
+            title: title.to_owned(),
+            copy: lines.join("\n"),
+            lines,
+            top: 0,
+        });
+    }
+    let past = model.current_past()?;
+    Some(Text {
+        title: format!("Record {}", past.id),
+        lines: past.lines.clone(),
+        copy: past.lines.join("\n"),
+        top: 0,
+    })
+}
+
+fn cancel(model: &mut Model) -> Vec<Effect> {
+    let at = model.activity.list.cursor;
+    let Some(job) = model.jobs.get_mut(at) else {
+        return vec![];
+    };
+    job.cancelling = true;
+    model.toast = Some("cancelling; what is done stays done".to_owned());
+    vec![Effect::Cancel(job.id)]
+}
+
+fn choose(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Servers(list)) = model.layers.pop() else {
+        return vec![];
+    };
+    match model.servers.get(list.cursor).cloned() {
+        Some(server) => switch(model, &server),
+        None => vec![],
+    }
+}
+
+/// Goes to another server: nothing of the old one stays on the screen.
+fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
+    if choice.name == model.server {
+        return vec![];
+    }
+    let sort = model.store.sort;
+    let server = choice.name.clone();
+    model.server.clone_from(&server);
+    model.policy.read_only = choice.read_only;
+    model.limits = choice.limits;
+    model.sources.clear();
+    model.place.clear();
+    model.link = Link::Connecting;
+    model.facts = None;
+    model.data = Data::default();
+    model.store = Store {
+        sort,
+        ..Store::default()
+    };
+    model.unsigned = Unsigned::default();
+    model.activity = crate::console::model::Activity::default();
+    model.pages.clear();
+    model.marks.clear();
+    model.screen = Screen::Overview;
+    vec![Effect::Connect { server }]
+}
+
+/// Runs a command of the palette that takes an argument.
+pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Filter(text) => {
+            let effects = nav::go(model, Screen::Store);
+            model.store.filter = text;
+            let mut all = nav::search_changed(model);
+            all.extend(effects);
+            if let Some(error) = &model.store.query_error {
+                model.toast = Some(error.clone());
+            }
+            all
+        }
+        Command::Sort(key) => {
+            nav::go(model, Screen::Store);
+            model.store.sort.reverse = false;
+            model.store.sort.key = key;
+            nav::search_changed(model)
+        }
+        Command::Theme(name) => {
+            match Theme::position(&model.themes, &name) {
+                Ok(at) => model.theme = at,
+                Err(error) => model.toast = Some(error.to_string()),
+            }
+            vec![]
+        }
+        Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
+        Command::Agent { fingerprint, name } => {
+            vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]
+        }
+        Command::Server(name) => {
+            if let Err(reason) = crate::console::reasons::other_servers(model) {
+                model.toast = Some(reason.into_owned());
+                return vec![];
+            }
+            let choice = model
+                .servers
+                .iter()
+                .find(|server| server.name == name)
+                .cloned();
+            let Some(choice) = choice else {
+                model.toast = Some(format!("the configuration has no server {name:?}"));
+                return vec![];
+            };
+            switch(model, &choice)
+        }
+    }
+}

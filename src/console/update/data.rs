@@ -1,0 +1,316 @@
+//! What comes from the server: facts, the store, rows, groups, jobs.
+
+use crate::change::Receipt;
+use crate::console::jobs::{JobId, State, receipt_lines};
+use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble, UnsignedLine};
+use crate::console::msg::{Effect, PastChange};
+use crate::console::text::count;
+use crate::inventory::{Group, Inventory, Query, Row, View};
+use crate::server::facts::Facts;
+use std::sync::Arc;
+
+/// The connection is open.
+pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
+    let round_trip = match model.link {
+        Link::Up { round_trip } => round_trip,
+        _ => None,
+    };
+    model.link = Link::Up { round_trip };
+    model.facts = Some(facts);
+    model
+        .sources
+        .retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
+    let own = super::sign::server_sources(model);
+    model.sources.splice(0..0, own);
+    vec![Effect::ReadAudit, Effect::Ping]
+}
+
+/// More of the store, or a newer state of it. Marks, cursors and pages go with their paths.
+pub(super) fn inventory(
+    model: &mut Model,
+    generation: u64,
+    inventory: Arc<Inventory>,
+    loading: bool,
+) -> Vec<Effect> {
+    if let Some(old) = model.data.inventory.take() {
+        let same_rows = model.data.generation == generation;
+        model.marks = model.marks.carry(&old, &inventory, same_rows);
+        let pages = std::mem::take(&mut model.pages);
+        model.pages = pages
+            .into_iter()
+            .filter_map(|page| page.carry(&old, &inventory, same_rows))
+            .collect();
+        if !same_rows {
+            let carry = |row: Row| inventory.find(&old.path(row));
+            model.store.anchor = model.store.anchor.and_then(carry);
+            model.store.range = model.store.range.and_then(carry);
+            model.unsigned.anchor = model.unsigned.anchor.and_then(carry);
+            model.unsigned.open = model
+                .unsigned
+                .open
+                .iter()
+                .copied()
+                .filter_map(carry)
+                .collect();
+            // Rows of another numbering must not be drawn, not even for a moment.
+            model.store.rows = Arc::default();
+            model.store.answered = false;
+            model.unsigned.groups = Arc::default();
+            model.unsigned.lines.clear();
+            model.unsigned.answered = false;
+            close_plans(model);
+        }
+    }
+    model.data.generation = generation;
+    model.data.inventory = Some(Arc::clone(&inventory));
+    model.data.loading = loading;
+    model.data.at = Some(model.now);
+    model.data.trouble = None;
+    let mut effects = ask_view(model);
+    let asked = model.next();
+    model.unsigned.asked = asked;
+    effects.push(Effect::Group {
+        asked,
+        generation,
+        inventory: Arc::clone(&inventory),
+    });
+    if !loading {
+        effects.push(Effect::Measure(inventory));
+    }
+    effects
+}
+
+/// A plan that names rows of another numbering is no plan any more.
+fn close_plans(model: &mut Model) {
+    let before = model.layers.len();
+    model
+        .layers
+        .retain(|layer| !matches!(layer, Layer::Sign(_)));
+    if model.layers.len() < before {
+        model.toast = Some("the store was read anew; choose again what to sign".to_owned());
+    }
+}
+
+/// Asks for the rows that match now.
+pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
+    let words = format!("{} {}", model.store.filter, model.store.search.value());
+    let query = match Query::parse(words.trim()) {
+        Ok(query) => query,
+        Err(error) => {
+            model.store.query_error = Some(error);
+            return vec![];
+        }
+    };
+    model.store.query_error = None;
+    let Some(inventory) = model.data.inventory.clone() else {
+        return vec![];
+    };
+    let asked = model.next();
+    model.store.asked = asked;
+    vec![Effect::View {
+        asked,
+        generation: model.data.generation,
+        inventory,
+        query,
+        sort: model.store.sort,
+        hide_drv: !model.store.derivations,
+    }]
+}
+
+/// The rows that match.
+pub(super) fn view(model: &mut Model, asked: u64, generation: u64, view: View) -> Vec<Effect> {
+    if asked != model.store.asked || generation != model.data.generation {
+        return vec![];
+    }
+    let store = &mut model.store;
+    store.rows = view.rows;
+    store.hidden = view.hidden_drv;
+    store.answered = true;
+    // The cursor stays on its path. Looking for it is no key press, so that it may cost a pass over the rows.
+    match store
+        .anchor
+        .and_then(|row| store.rows.iter().position(|own| *own == row))
+    {
+        Some(at) => {
+            let above = store.list.cursor - store.list.top.min(store.list.cursor);
+            store.list.cursor = at;
+            store.list.top = at.saturating_sub(above);
+        }
+        None if store.list.cursor > 0 => {
+            store.list.cursor = store.list.cursor.min(store.rows.len().saturating_sub(1));
+            store.anchor = store.rows.get(store.list.cursor).copied();
+        }
+        None => store.anchor = None,
+    }
+    vec![]
+}
+
+/// What is refused.
+pub(super) fn groups(
+    model: &mut Model,
+    asked: u64,
+    generation: u64,
+    groups: Vec<Group>,
+    coverage: Vec<(String, usize, usize)>,
+) -> Vec<Effect> {
+    if asked != model.unsigned.asked || generation != model.data.generation {
+        return vec![];
+    }
+    let ages = groups.iter().map(|group| group.registered);
+    model.unsigned.ages = ages.clone().max().zip(ages.min());
+    model.unsigned.groups = groups.into();
+    model.unsigned.coverage = coverage;
+    model.unsigned.answered = true;
+    model.unsigned.range = None;
+    unsigned_lines(model);
+    if let Some(anchor) = model.unsigned.anchor {
+        let groups = Arc::clone(&model.unsigned.groups);
+        let row = |line: &UnsignedLine| match line {
+            UnsignedLine::Group(group) => groups.get(*group).map(|group| group.top),
+            UnsignedLine::Row(group, row) => groups.get(*group)?.rows.get(*row).copied(),
+        };
+        if let Some(at) = model
+            .unsigned
+            .lines
+            .iter()
+            .position(|line| row(line) == Some(anchor))
+        {
+            model.unsigned.list.cursor = at;
+        }
+    }
+    vec![]
+}
+
+/// Makes the lines of the unsigned screen from its groups.
+pub(super) fn unsigned_lines(model: &mut Model) {
+    let unsigned = &mut model.unsigned;
+    unsigned.lines.clear();
+    for (at, group) in unsigned.groups.iter().enumerate() {
+        unsigned.lines.push(UnsignedLine::Group(at));
+        if unsigned.open.contains(&group.top) {
+            let rows = 0..group.rows.len();
+            unsigned
+                .lines
+                .extend(rows.map(|row| UnsignedLine::Row(at, row)));
+        }
+    }
+}
+
+/// A chain of references was looked for.
+pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row>>) -> Vec<Effect> {
+    let Some(inventory) = &model.data.inventory else {
+        return vec![];
+    };
+    let last = inventory.len() as Row;
+    let (lines, copy) = match chain {
+        Some(rows) if rows.iter().all(|row| *row < last) => {
+            let paths: Vec<String> = rows
+                .iter()
+                .map(|row| inventory.path(*row).to_string())
+                .collect();
+            let lines = rows
+                .iter()
+                .enumerate()
+                .map(|(depth, row)| {
+                    let arrow = if depth == 0 { "" } else { "needs " };
+                    format!(
+                        "{}{arrow}{}",
+                        "  ".repeat(depth.min(20)),
+                        inventory.base_name(*row)
+                    )
+                })
+                .collect();
+            (lines, paths.join("\n"))
+        }
+        _ if from < last && to < last => {
+            let line = format!(
+                "Neither {} nor {} needs the other.",
+                inventory.name(from),
+                inventory.name(to)
+            );
+            (vec![line.clone()], line)
+        }
+        _ => return vec![],
+    };
+    model.layers.push(Layer::Text(Text {
+        title: "Why depends".to_owned(),
+        lines,
+        copy,
+        top: 0,
+    }));
+    vec![]
+}
+
+/// The audit log was read. What ended here is shown as a job already.
+pub(super) fn audit(model: &mut Model, past: Result<Vec<PastChange>, Trouble>) -> Vec<Effect> {
+    let shown: Vec<&str> = model
+        .jobs
+        .iter()
+        .filter_map(|job| job.receipt())
+        .map(|receipt| receipt.id.as_str())
+        .collect();
+    model.activity.past = Some(past.map(|mut past| {
+        past.retain(|past| !shown.contains(&past.id.as_str()));
+        past
+    }));
+    vec![]
+}
+
+/// A job goes on.
+pub(super) fn progress(
+    model: &mut Model,
+    id: JobId,
+    done: usize,
+    total: usize,
+    note: String,
+) -> Vec<Effect> {
+    if let Some(job) = model
+        .jobs
+        .iter_mut()
+        .find(|job| job.id == id && job.is_running())
+    {
+        job.state = State::Running { done, total, note };
+    }
+    vec![]
+}
+
+/// A job says something.
+pub(super) fn log(model: &mut Model, id: JobId, line: String) -> Vec<Effect> {
+    if let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) {
+        job.say(line);
+    }
+    vec![]
+}
+
+/// A job has ended: its receipt is shown, at once if nothing else has the keys.
+pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effect> {
+    let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) else {
+        return vec![];
+    };
+    let lines = receipt_lines(&job.title, &receipt);
+    let short = format!(
+        "{}: {}, receipt {}",
+        receipt.result.word(),
+        count(receipt.done, "path"),
+        receipt.id
+    );
+    job.state = State::Ended(receipt);
+    // The question whether to quit although a job runs has answered itself.
+    let running = model.jobs.iter().any(super::super::jobs::Job::is_running);
+    model
+        .layers
+        .retain(|layer| running || !matches!(layer, Layer::Quit));
+    if model.layers.is_empty() && !(model.store.searching && model.screen == Screen::Store) {
+        model.layers.push(Layer::Text(Text {
+            title: "Receipt".to_owned(),
+            copy: lines.join("\n"),
+            lines,
+            top: 0,
+        }));
+        model.toast = None;
+    } else {
+        model.toast = Some(short);
+    }
+    model.marks.clear();
+    vec![Effect::ReadAudit]
+}

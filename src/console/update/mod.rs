@@ -1,0 +1,213 @@
+//! The only writer of the model.
+//!
+//! In: the model, the time, a message. Out: the changed model, and the effects that follow. Pure: no clock, no terminal,
+//! no waiting, so that a test is (state, keys, state).
+
+mod act;
+mod data;
+mod layers;
+mod nav;
+mod sign;
+
+pub use act::COLUMNS;
+
+use super::keys::Key;
+use super::layout;
+use super::model::{Layer, Link, Model, Trouble};
+use super::msg::{Effect, Msg};
+use super::widgets::{input, list::Move};
+use crate::domain::When;
+
+/// Takes a message in.
+pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
+    model.now = now;
+    let mut effects = match message {
+        Msg::Start => vec![Effect::Connect {
+            server: model.server.clone(),
+        }],
+        Msg::Key(key) => key_pressed(model, key),
+        Msg::Paste(text) => paste(model, &text),
+        Msg::Wheel(rows) => wheel(model, rows),
+        Msg::Resize(width, height) => {
+            model.size = (width, height);
+            vec![]
+        }
+        Msg::Tick => vec![],
+        Msg::Continued => vec![Effect::Redraw],
+        Msg::Terminate => {
+            model.quit = true;
+            vec![]
+        }
+        Msg::Up(facts) => data::up(model, facts),
+        Msg::RoundTrip(time) => {
+            if let Link::Up { round_trip } = &mut model.link {
+                *round_trip = Some(time);
+            }
+            vec![]
+        }
+        Msg::Down { trouble, again } => {
+            model.link = Link::Down { trouble, again };
+            model.data.loading = false;
+            vec![]
+        }
+        Msg::Failed(trouble) => {
+            model.link = Link::Failed(trouble);
+            model.data.loading = false;
+            vec![]
+        }
+        Msg::Ask(ask) => {
+            model.layers.push(Layer::Ask {
+                ask,
+                answer: super::secret::Secret::new(),
+            });
+            vec![]
+        }
+        Msg::AskOver(id) => {
+            let over = |layer: &Layer| matches!(layer, Layer::Ask { ask, .. } if ask.id == id);
+            model.layers.retain(|layer| !over(layer));
+            vec![]
+        }
+        Msg::Inventory {
+            generation,
+            inventory,
+            loading,
+        } => data::inventory(model, generation, inventory, loading),
+        Msg::LoadFailed(trouble) => {
+            model.data.loading = false;
+            model.data.trouble = Some(trouble);
+            vec![]
+        }
+        Msg::View {
+            asked,
+            generation,
+            view,
+        } => data::view(model, asked, generation, view),
+        Msg::Groups {
+            asked,
+            generation,
+            groups,
+            coverage,
+        } => data::groups(model, asked, generation, groups, coverage),
+        Msg::Measured => vec![],
+        Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
+        Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
+        Msg::Progress {
+            job,
+            done,
+            total,
+            note,
+        } => data::progress(model, job, done, total, note),
+        Msg::Log { job, line } => data::log(model, job, line),
+        Msg::Ended { job, receipt } => data::ended(model, job, receipt),
+        Msg::Source(source) => sign::found(model, source),
+        Msg::Place(place) => {
+            model.place = place;
+            vec![]
+        }
+        Msg::Audit(past) => data::audit(model, past),
+        Msg::Copied(result) => {
+            model.toast = Some(match result {
+                Ok(bytes) => format!("copied {bytes} bytes through the terminal"),
+                Err(why) => why,
+            });
+            vec![]
+        }
+        Msg::Toast(text) => {
+            model.toast = Some(text);
+            vec![]
+        }
+    };
+    settle(model);
+    if model.quit {
+        effects.retain(|effect| matches!(effect, Effect::Answer { .. }));
+    }
+    effects
+}
+
+fn key_pressed(model: &mut Model, key: Key) -> Vec<Effect> {
+    model.toast = None;
+    if model.too_small() {
+        // What cannot be seen must not act; only leaving is possible, on the question that leaving may ask too.
+        return act::quit_only(model, key);
+    }
+    let Some(scope) = model.scope() else {
+        return layers::typed(model, key);
+    };
+    match model.keymap.resolve(scope, key) {
+        Some(act) => act::run(model, act),
+        None => vec![],
+    }
+}
+
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    if model.too_small() {
+        return vec![];
+    }
+    let typing = model.scope().is_none();
+    match model.layers.last_mut() {
+        Some(Layer::Palette(palette)) => {
+            input::paste(&mut palette.input, text);
+            palette.cursor = 0;
+        }
+        Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
+        Some(Layer::Ask { answer, .. }) => {
+            // A line end at the end of a pasted passphrase is not part of it.
+            text.trim_end_matches(['\r', '\n'])
+                .chars()
+                .filter(|c| !c.is_control())
+                .for_each(|c| answer.push(c));
+        }
+        None if typing => {
+            input::paste(&mut model.store.search, text);
+            return nav::search_changed(model);
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+fn wheel(model: &mut Model, rows: i32) -> Vec<Effect> {
+    let step = if rows > 0 { Move::Down } else { Move::Up };
+    if !model.too_small() {
+        for _ in 0..rows.unsigned_abs().min(10) {
+            nav::step(model, step);
+        }
+    }
+    vec![]
+}
+
+/// Brings cursors back into their lists, whatever happened.
+fn settle(model: &mut Model) {
+    let height = layout::list_height(model);
+    let checks = super::screens::overview::lines(model).len();
+    model.overview.settle(checks, checks.max(1));
+    let rows = model.store.rows.len();
+    model.store.list.settle(
+        rows,
+        usize::from(layout::lists(model.size, true).list.height),
+    );
+    let rows = model.unsigned.lines.len();
+    let plain = usize::from(layout::lists(model.size, false).list.height);
+    model.unsigned.list.settle(rows, plain);
+    let rows = model.jobs.len() + model.past().len();
+    model.activity.list.settle(rows, plain);
+    if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
+        page.list.settle(page.len(inventory), height);
+    }
+    layers::settle(model);
+}
+
+/// Shows an error over the screen.
+pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Trouble) {
+    let mut lines = super::widgets::pen::wrap(&trouble.summary, 72);
+    if trouble.details != trouble.summary {
+        lines.push(String::new());
+        lines.extend(trouble.details.lines().map(str::to_owned));
+    }
+    model.layers.push(Layer::Text(super::model::Text {
+        title: title.to_owned(),
+        lines,
+        copy: trouble.details.clone(),
+        top: 0,
+    }));
+}

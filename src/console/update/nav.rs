@@ -1,0 +1,224 @@
+//! Moving about: screens, lists, pages, search.
+
+use crate::console::layout;
+use crate::console::model::{Layer, Model, Screen, UnsignedLine};
+use crate::console::msg::Effect;
+use crate::console::page::{Line, Page};
+use crate::console::update::data;
+use crate::console::widgets::list::Move;
+
+/// Goes to a screen.
+pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    model.screen = screen;
+    model.store.searching = false;
+    model.pages.clear();
+    if screen == Screen::Activity && model.activity.past.is_none() && model.facts.is_some() {
+        return vec![Effect::ReadAudit];
+    }
+    vec![]
+}
+
+/// Goes to the screen so many places on.
+pub(super) fn turn(model: &mut Model, by: usize) -> Vec<Effect> {
+    let at = Screen::ALL
+        .iter()
+        .position(|screen| *screen == model.screen)
+        .unwrap_or(0);
+    go(model, Screen::ALL[(at + by) % Screen::ALL.len()])
+}
+
+/// Steps in whatever list has the keys.
+pub(super) fn step(model: &mut Model, step: Move) {
+    let height = layout::list_height(model);
+    if let Some(layer) = model.layers.last_mut() {
+        let (_, page) = layout::text_box(model.size);
+        match layer {
+            Layer::Help { top, .. } => scroll(top, step, page),
+            Layer::Text(text) => scroll(&mut text.top, step, page),
+            Layer::Servers(list) => list.step(step, model.servers.len(), page),
+            _ => {}
+        }
+        return;
+    }
+    if let Some(inventory) = model.data.inventory.clone()
+        && model.page().is_some()
+        && let Some(page) = model.pages.last_mut()
+    {
+        let rows = page.len(&inventory);
+        page.list.step(step, rows, height);
+        return;
+    }
+    match model.screen {
+        Screen::Overview => {
+            let rows = crate::console::screens::overview::lines(model).len();
+            model.overview.step(step, rows, rows.max(1));
+        }
+        Screen::Store => {
+            model.store.list.step(step, model.store.rows.len(), height);
+            model.store.anchor = model.store.rows.get(model.store.list.cursor).copied();
+        }
+        Screen::Unsigned => {
+            let rows = model.unsigned.lines.len();
+            model.unsigned.list.step(step, rows, height);
+            model.unsigned.anchor = model.current_row();
+        }
+        Screen::Activity => {
+            let rows = model.jobs.len() + model.past().len();
+            model.activity.list.step(step, rows, height);
+        }
+        Screen::Access | Screen::Space => {}
+    }
+}
+
+/// A text is scrolled by its first line; the end is found when it is settled.
+fn scroll(top: &mut usize, step: Move, page: usize) {
+    *top = match step {
+        Move::Down => *top + 1,
+        Move::Up => top.saturating_sub(1),
+        Move::PageDown => *top + page,
+        Move::PageUp => top.saturating_sub(page),
+        Move::First => 0,
+        Move::Last => usize::MAX / 2,
+    };
+}
+
+/// Opens what is under the cursor.
+pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(inventory) = model.data.inventory.clone() else {
+        return if model.screen == Screen::Overview {
+            open_check(model)
+        } else {
+            vec![]
+        };
+    };
+    if model.page().is_some() {
+        let line = model.page().and_then(|page| page.line(&inventory));
+        match line {
+            Some(Line::Path { row, .. }) => model.pages.push(Page::new(&inventory, row)),
+            Some(Line::Head(_, _, open)) => {
+                if let Some(page) = model.pages.last_mut() {
+                    page.fold(&inventory, !open);
+                }
+            }
+            _ => {}
+        }
+        return vec![];
+    }
+    match model.screen {
+        Screen::Overview => open_check(model),
+        Screen::Store => {
+            if let Some(row) = model.current_row() {
+                model.pages.push(Page::new(&inventory, row));
+            }
+            vec![]
+        }
+        Screen::Unsigned => {
+            match model.unsigned.lines.get(model.unsigned.list.cursor) {
+                Some(UnsignedLine::Group(group)) => {
+                    let top = model.unsigned.groups.get(*group).map(|group| group.top);
+                    let open = top.is_some_and(|top| model.unsigned.open.contains(&top));
+                    fold_group(model, !open);
+                }
+                Some(UnsignedLine::Row(..)) => {
+                    if let Some(row) = model.current_row() {
+                        model.pages.push(Page::new(&inventory, row));
+                    }
+                }
+                None => {}
+            }
+            vec![]
+        }
+        Screen::Activity => super::act::open_activity(model),
+        Screen::Access | Screen::Space => vec![],
+    }
+}
+
+fn open_check(model: &mut Model) -> Vec<Effect> {
+    let lines = crate::console::screens::overview::lines(model);
+    if let Some(check) = lines.get(model.overview.cursor) {
+        if let Some(trouble) = &check.trouble {
+            super::show_trouble(model, "What went wrong", trouble);
+            return vec![];
+        }
+        if let Some(screen) = check.screen {
+            return go(model, screen);
+        }
+    }
+    vec![]
+}
+
+/// Opens or closes the group under the cursor.
+pub(super) fn fold_group(model: &mut Model, wanted: bool) {
+    let cursor = model.unsigned.list.cursor;
+    let (group, of_row) = match model.unsigned.lines.get(cursor) {
+        Some(UnsignedLine::Group(group)) => (*group, false),
+        Some(UnsignedLine::Row(group, _)) => (*group, true),
+        None => return,
+    };
+    if of_row && wanted {
+        return;
+    }
+    let Some(top) = model.unsigned.groups.get(group).map(|group| group.top) else {
+        return;
+    };
+    if wanted {
+        model.unsigned.open.insert(top);
+    } else {
+        model.unsigned.open.remove(&top);
+    }
+    data::unsigned_lines(model);
+    // A closed group takes the cursor that was inside of it.
+    let head = |line: &UnsignedLine| matches!(line, UnsignedLine::Group(own) if *own == group);
+    if let Some(at) = model.unsigned.lines.iter().position(head) {
+        model.unsigned.list.cursor = at;
+    }
+    model.unsigned.anchor = model.current_row();
+}
+
+/// `right` and `left`.
+pub(super) fn fold(model: &mut Model, wanted: bool) {
+    let inventory = model.data.inventory.clone();
+    match (inventory, model.page().is_some(), model.pages.last_mut()) {
+        (Some(inventory), true, Some(page)) => {
+            if !page.fold(&inventory, wanted) && !wanted {
+                page.up_to_parent(&inventory);
+            }
+        }
+        _ => fold_group(model, wanted),
+    }
+}
+
+/// `esc` on a screen: one thing at a time.
+pub(super) fn back(model: &mut Model) -> Vec<Effect> {
+    if model.page().is_some() {
+        model.pages.pop();
+    } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
+    } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
+        model.store.search.reset();
+        return search_changed(model);
+    } else if model.screen == Screen::Store && !model.store.filter.is_empty() {
+        model.store.filter.clear();
+        return search_changed(model);
+    }
+    vec![]
+}
+
+/// Begins to type a search.
+pub(super) fn search(model: &mut Model) -> Vec<Effect> {
+    let from_unsigned = model.screen == Screen::Unsigned;
+    let effects = go(model, Screen::Store);
+    model.store.searching = true;
+    if from_unsigned && model.store.filter.is_empty() {
+        "refused".clone_into(&mut model.store.filter);
+        return search_changed(model);
+    }
+    effects
+}
+
+/// The search, the filter or the order is another one: the cursor goes to the top and the rows are asked for.
+pub(super) fn search_changed(model: &mut Model) -> Vec<Effect> {
+    model.store.list = crate::console::widgets::list::List::default();
+    model.store.anchor = None;
+    model.store.range = None;
+    data::ask_view(model)
+}

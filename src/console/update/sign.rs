@@ -1,0 +1,235 @@
+//! The way from a key to a confirmed plan. The gate itself is `change::Plan::confirm`.
+
+use crate::change::{Answer, KeySource, Plan};
+use crate::console::jobs::{Job, State};
+use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, What};
+use crate::console::msg::{Effect, Source};
+use crate::console::text;
+use crate::console::widgets::pen::wrap;
+use crate::domain::Bytes;
+
+/// The keys that the server holds, as sources.
+pub(super) fn server_sources(model: &Model) -> Vec<Source> {
+    let Some(facts) = &model.facts else {
+        return vec![];
+    };
+    facts
+        .signing_keys
+        .iter()
+        .filter_map(|key| {
+            let name = key.name.clone()?;
+            Some(Source {
+                label: format!("{name}, the server's key {}", key.file),
+                key: KeySource::Server {
+                    file: key.file.clone(),
+                    name,
+                },
+            })
+        })
+        .collect()
+}
+
+/// A key was looked at: it becomes a choice of the dialog.
+pub(super) fn found(model: &mut Model, source: Result<Source, Trouble>) -> Vec<Effect> {
+    match source {
+        Ok(source) => {
+            if !model.sources.iter().any(|own| own.key == source.key) {
+                model.toast = Some(format!("can sign with {}", source.label));
+                model.sources.push(source);
+            }
+        }
+        Err(trouble) => super::show_trouble(model, "This key cannot sign", &trouble),
+    }
+    vec![]
+}
+
+/// Opens the dialog for what is marked, else for what is under the cursor; on the overview for all.
+pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
+    let overview = model.screen == Screen::Overview;
+    let what = if all || overview {
+        What::All
+    } else if model.marks.count() > 0 {
+        What::Rows(model.marks.rows().collect())
+    } else {
+        What::Rows(model.current_rows().into())
+    };
+    model.layers.push(Layer::Sign(Box::new(SignDialog {
+        what,
+        closure: false,
+        upstream: false,
+        source: 0,
+        plan: None,
+        reason: tui_input::Input::default(),
+        writing: false,
+        asked: 0,
+    })));
+    ask_plan(model)
+}
+
+/// Asks for the plan that the dialog describes.
+fn ask_plan(model: &mut Model) -> Vec<Effect> {
+    let asked = model.next();
+    let Some(inventory) = model.data.inventory.clone() else {
+        return vec![];
+    };
+    let no_key = no_key(model);
+    let Some(Layer::Sign(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    dialog.asked = asked;
+    let Some(source) = model.sources.get(dialog.source) else {
+        dialog.plan = Some(Err(no_key));
+        return vec![];
+    };
+    dialog.plan = None;
+    vec![Effect::Plan {
+        asked,
+        inventory,
+        what: dialog.what.clone(),
+        closure: dialog.closure,
+        upstream: dialog.upstream,
+        key: source.key.clone(),
+    }]
+}
+
+/// Why there is nothing to sign with.
+fn no_key(model: &Model) -> Trouble {
+    let problem = model.facts.as_ref().and_then(|facts| {
+        facts
+            .signing_keys
+            .iter()
+            .find_map(|key| key.problem.clone().map(|why| (key, why)))
+    });
+    match problem {
+        Some((key, why)) => {
+            Trouble::say(format!("the server's key {} cannot sign: {why}", key.file))
+        }
+        None => Trouble::say(
+            "no key can sign here; set secret-key-files in the server's nix.conf, signing_key in the configuration, or start with --key-file",
+        ),
+    }
+}
+
+/// A plan was made.
+pub(super) fn planned(
+    model: &mut Model,
+    asked: u64,
+    plan: Result<Box<Plan>, Trouble>,
+) -> Vec<Effect> {
+    for layer in &mut model.layers {
+        if let Layer::Sign(dialog) = layer
+            && dialog.asked == asked
+        {
+            dialog.plan = Some(plan);
+            break;
+        }
+    }
+    vec![]
+}
+
+/// Changes the dialog and asks for the plan anew.
+pub(super) fn change(
+    model: &mut Model,
+    change: impl FnOnce(&mut SignDialog, usize),
+) -> Vec<Effect> {
+    let sources = model.sources.len().max(1);
+    if let Some(Layer::Sign(dialog)) = model.layers.last_mut() {
+        change(dialog, sources);
+    }
+    ask_plan(model)
+}
+
+/// Shows every path of the plan.
+pub(super) fn list(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Sign(dialog)) = model.layers.last() else {
+        return vec![];
+    };
+    let Some(Ok(plan)) = &dialog.plan else {
+        model.toast = Some("there is no plan to list yet".to_owned());
+        return vec![];
+    };
+    let paths: Vec<String> = plan
+        .items
+        .iter()
+        .map(|item| item.path.to_string())
+        .collect();
+    let mut lines: Vec<String> = Vec::new();
+    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
+    for (label, value) in plan
+        .lines
+        .iter()
+        .map(|(label, value)| (*label, value))
+        .chain(warnings)
+    {
+        for (index, part) in wrap(value, 62).into_iter().enumerate() {
+            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(plan.items.iter().map(|item| {
+        format!(
+            "{:>8}  {}",
+            text::size(item.nar_size),
+            item.path.base_name()
+        )
+    }));
+    let total: u64 = plan
+        .items
+        .iter()
+        .map(|item| item.nar_size)
+        .fold(0, u64::saturating_add);
+    let text = Text {
+        title: format!(
+            "{}, {}",
+            text::count(plan.items.len(), "path"),
+            Bytes(total)
+        ),
+        lines,
+        copy: paths.join("\n"),
+        top: 0,
+    };
+    model.layers.push(Layer::Text(text));
+    vec![]
+}
+
+/// Confirms the plan and starts the job; the only place where a change begins.
+pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Sign(dialog)) = model.layers.pop() else {
+        return vec![];
+    };
+    let Some(Ok(mut plan)) = dialog.plan else {
+        return vec![];
+    };
+    let reason = dialog.reason.value().trim();
+    plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
+    let (title, total) = (plan.summary.clone(), plan.items.len());
+    match plan.confirm(&Answer::Key, model.policy) {
+        Ok(confirmed) => {
+            let job = model.next();
+            model.jobs.insert(
+                0,
+                Job {
+                    id: job,
+                    title: title.clone(),
+                    started: model.now,
+                    cancelling: false,
+                    state: State::Running {
+                        done: 0,
+                        total,
+                        note: "starting".to_owned(),
+                    },
+                    log: vec![],
+                },
+            );
+            model.toast = Some(format!("{title}: running, 6 shows how far"));
+            vec![Effect::Run {
+                job,
+                confirmed: Box::new(confirmed),
+            }]
+        }
+        Err(refusal) => {
+            model.toast = Some(refusal.to_string());
+            vec![]
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Where a list is: its cursor and its first row in view.
+//!
+//! In: moves, the number of rows and the height of the view. Out: the range of rows to draw. Only those are ever
+//! looked at. At an edge the view goes on by half a page: a slow link then repaints once in many steps.
+
+use std::ops::Range;
+
+/// The state of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct List {
+    /// The row that keys act on.
+    pub cursor: usize,
+    /// The first row in view.
+    pub top: usize,
+}
+
+/// A step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// One row.
+    Down,
+    /// One row.
+    Up,
+    /// A view's height.
+    PageDown,
+    /// A view's height.
+    PageUp,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+impl List {
+    /// Steps.
+    pub fn step(&mut self, step: Move, rows: usize, height: usize) {
+        let last = rows.saturating_sub(1);
+        let page = height.saturating_sub(1).max(1);
+        self.cursor = match step {
+            Move::Down => self.cursor + 1,
+            Move::Up => self.cursor.saturating_sub(1),
+            Move::PageDown => self.cursor.saturating_add(page),
+            Move::PageUp => self.cursor.saturating_sub(page),
+            Move::First => 0,
+            Move::Last => last,
+        };
+        self.settle(rows, height);
+    }
+
+    /// Brings the cursor back among the rows and the view back to the cursor.
+    pub fn settle(&mut self, rows: usize, height: usize) {
+        let height = height.max(1);
+        self.cursor = self.cursor.min(rows.saturating_sub(1));
+        let half = height / 2;
+        if self.cursor < self.top {
+            self.top = if self.cursor + 1 == self.top {
+                self.top.saturating_sub(half.max(1))
+            } else {
+                self.cursor
+            };
+        } else if self.cursor >= self.top + height {
+            self.top = if self.cursor == self.top + height {
+                self.top + half.max(1)
+            } else {
+                self.cursor + 1 - height
+            };
+        }
+        self.top = self.top.min(rows.saturating_sub(height));
+    }
+
+    /// The rows in view.
+    pub fn view(&self, rows: usize, height: usize) -> Range<usize> {
+        let top = self.top.min(rows);
+        top..rows.min(top + height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn half_a_page_at_the_edge() {
+        let mut list = List { cursor: 9, top: 0 };
+        list.step(Move::Down, 100, 10);
+        assert_eq!(list, List { cursor: 10, top: 5 });
+        list.step(Move::Last, 100, 10);
+        assert_eq!(
+            list,
+            List {
+                cursor: 99,
+                top: 90
+            }
+        );
+        list.cursor = 90;
+        list.step(Move::Up, 100, 10);
+        assert_eq!(
+            list,
+            List {
+                cursor: 89,
+                top: 85
+            }
+        );
+        list.step(Move::First, 100, 10);
+        assert_eq!(list, List::default());
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_stays_in_view(steps in proptest::collection::vec((0usize..6, 0usize..40, 0usize..12), 0..60)) {
+            let mut list = List::default();
+            for (step, rows, height) in steps {
+                let step = [Move::Down, Move::Up, Move::PageDown, Move::PageUp, Move::First, Move::Last][step];
+                list.step(step, rows, height);
+                let view = list.view(rows, height.max(1));
+                prop_assert!(rows == 0 || view.contains(&list.cursor));
+                prop_assert!(view.end <= rows);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Pieces that screens are made of. Each gets plain values and an area, and draws no more than fits.
+
+pub mod columns;
+pub mod gauge;
+pub mod input;
+pub mod list;
+pub mod pen;
+
+pub use pen::Pen;

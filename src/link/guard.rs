@@ -1,0 +1,257 @@
+//! What happens when a server speaks first: the host key check, the news of the connection's end, and a refusal for all else.
+//!
+//! In: russh's callbacks. Out: verdicts on host keys, and a [`State`] that says whether and why a connection is gone.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use russh::client::{self, DisconnectReason};
+use russh::keys::PublicKeyOrCertificate;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{LinkError, sentence};
+use super::host_key::{self, Offered};
+use super::known_hosts::HostKey;
+use super::prompt::{Prompter, Question};
+use super::target::SshTarget;
+
+/// What is known about a connection's end.
+pub(super) struct State {
+    pub(super) place: String,
+    lost: CancellationToken,
+    reason: Mutex<Option<LinkError>>,
+}
+
+impl State {
+    pub(super) fn new(place: String) -> Arc<Self> {
+        Arc::new(Self {
+            place,
+            lost: CancellationToken::new(),
+            reason: Mutex::new(None),
+        })
+    }
+
+    /// Resolves when the connection is gone.
+    pub(super) async fn gone(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Why it is gone.
+    pub(super) fn reason(&self) -> LinkError {
+        let reason = self
+            .reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        reason.unwrap_or_else(|| LinkError::Lost {
+            place: self.place.clone(),
+            why: "the server closed it".into(),
+        })
+    }
+
+    /// Ends it. Only the first reason counts.
+    pub(super) fn end(&self, why: impl Into<String>) {
+        let mut reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if reason.is_none() {
+            *reason = Some(LinkError::Lost {
+                place: self.place.clone(),
+                why: why.into(),
+            });
+        }
+        drop(reason);
+        self.lost.cancel();
+    }
+}
+
+/// The client's side of russh's callbacks: the host key check, and the news of the end. Everything that a server may try to
+/// open towards us is refused.
+pub(super) struct Guard {
+    pub(super) target: SshTarget,
+    pub(super) prompter: Arc<dyn Prompter>,
+    pub(super) asking: Arc<AtomicBool>,
+    pub(super) state: Arc<State>,
+    pub(super) accepted: Option<HostKey>,
+}
+
+/// Why a handshake ended.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Link(LinkError),
+    Russh(russh::Error),
+}
+
+impl From<russh::Error> for Stop {
+    fn from(error: russh::Error) -> Self {
+        Self::Russh(error)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(error) => error.fmt(f),
+            Self::Russh(russh::Error::KeepaliveTimeout) => {
+                f.write_str("the server does not answer any more")
+            }
+            Self::Russh(russh::Error::Disconnect | russh::Error::HUP) => {
+                f.write_str("the server closed the connection")
+            }
+            Self::Russh(russh::Error::IO(error))
+                if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+            {
+                f.write_str("the server closed the connection")
+            }
+            Self::Russh(russh::Error::Version) => {
+                f.write_str("what answers there is no SSH server")
+            }
+            Self::Russh(error) => f.write_str(&sentence(&error.to_string())),
+        }
+    }
+}
+
+impl client::Handler for Guard {
+    type Error = Stop;
+
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Stop> {
+        let key = HostKey::of(offered.public_key().key_data());
+        // A new exchange of session keys must be with the same host.
+        if key.is_some() && self.accepted == key {
+            return Ok(true);
+        }
+        if self.accepted.is_some() {
+            return Err(Stop::Link(LinkError::connect(
+                &*self.state.place,
+                "its host key changed within the connection",
+            )));
+        }
+        let public;
+        let offered = if let Some(certificate) = offered.certificate() {
+            Offered::Certificate(certificate)
+        } else {
+            public = offered.public_key();
+            Offered::Key(&public)
+        };
+        let prompter = Asking {
+            inner: &*self.prompter,
+            asking: &self.asking,
+        };
+        host_key::verify(&self.target, &prompter, offered)
+            .await
+            .map_err(Stop::Link)?;
+        self.accepted = key;
+        Ok(true)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Stop>) -> Result<(), Stop> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) if !info.message.is_empty() => {
+                self.state
+                    .end(format!("the server says \"{}\"", sentence(&info.message)));
+            }
+            DisconnectReason::ReceivedDisconnect(_) => self.state.end("the server closed it"),
+            DisconnectReason::Error(stop) => self.state.end(stop.to_string()),
+        }
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _address: &str,
+        _port: u32,
+        _from: &str,
+        _from_port: u32,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _path: &str,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _host: &str,
+        _port: u32,
+        _from: &str,
+        _from_port: u32,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _path: &str,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _channel: russh::Channel<client::Msg>,
+        _from: &str,
+        _from_port: u32,
+        _reply: client::ChannelOpenHandle,
+        _session: &mut client::Session,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    // However the session's task ended.
+    fn drop(&mut self) {
+        self.state.end("the connection ended");
+    }
+}
+
+/// Marks the time in which a person thinks, so that it counts as nobody's delay.
+struct Asking<'a> {
+    inner: &'a dyn Prompter,
+    asking: &'a AtomicBool,
+}
+
+impl Prompter for Asking<'_> {
+    fn ask(&self, question: Question) -> BoxFuture<'_, Option<zeroize::Zeroizing<String>>> {
+        Box::pin(async move {
+            self.asking.store(true, Ordering::Relaxed);
+            let answer = self.inner.ask(question).await;
+            self.asking.store(false, Ordering::Relaxed);
+            answer
+        })
+    }
+}
