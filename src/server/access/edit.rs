@@ -80,6 +80,11 @@ impl Edit {
         }
     }
 
+    /// The way back: what `done` has put into a file that is `now` so becomes `before` again.
+    pub fn undo(done: &Self, now: &KeyFile, before: Vec<u8>) -> Self {
+        Self::replace(now, before, done.go.clone(), done.come.clone())
+    }
+
     /// The file as sshd names it.
     pub fn path(&self) -> &str {
         &self.path

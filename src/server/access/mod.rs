@@ -19,7 +19,7 @@ pub use requests::Folder;
 use super::error::ServerError;
 use super::facts::Rights;
 use super::{Inner, Server};
-use crate::domain::access::AccessFacts;
+use crate::domain::access::{AccessFacts, Fact, Session};
 use crate::domain::ssh_key::Fingerprint;
 
 impl Server {
@@ -48,6 +48,11 @@ impl Server {
             requests: requests.requests,
             revoked: requests.revoked,
         })
+    }
+
+    /// The sessions of the cache user that are open now, each with its key where the log says it.
+    pub async fn sessions(&self) -> Result<Fact<Vec<Session>>, ServerError> {
+        Ok(log::read(&self.inner).await?.sessions)
     }
 }
 
