@@ -4,6 +4,7 @@
 //! which every other room passes on without looking at them again. No input or output happens here.
 
 pub mod access;
+pub mod authorized_keys;
 pub mod bytes;
 pub mod content_address;
 pub mod floor;
@@ -13,6 +14,7 @@ pub mod path_info;
 pub mod randomart;
 pub mod signature;
 pub mod ssh_key;
+pub mod sshd_log;
 pub mod store_path;
 pub mod text;
 pub mod trust;
