@@ -10,7 +10,6 @@ use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-use crate::judge::hygiene;
 use crate::link::quote;
 use crate::server::access::Edit;
 
@@ -113,14 +112,6 @@ pub fn authorize(
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
     let key = new.key.fingerprint();
-    let refused: Vec<String> = hygiene::key(&new.key)
-        .into_iter()
-        .filter(|finding| finding.level == hygiene::Level::Refuse)
-        .map(|finding| finding.message)
-        .collect();
-    if !refused.is_empty() {
-        return Err(AccessError::Weak(refused.join("; ")));
-    }
     for file in files(facts)? {
         if let Some(line) = document(file)?.find(&key).first() {
             return Err(AccessError::There {

@@ -4,7 +4,9 @@
 //! far back they go, and sessions with their keys.
 
 use super::sessions;
-use crate::domain::access::{Fact, LogEvent, LogReach, Session, Unknown};
+use crate::domain::When;
+use crate::domain::access::{Fact, LogEvent, LogReach, LogSource, Session, Unknown};
+use crate::domain::sshd_log;
 use crate::domain::text::visible;
 use crate::link::{Command, Limits};
 use crate::server::Inner;
@@ -69,9 +71,22 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
 }
 
 fn events(
-    _source: &str,
-    _log: &[u8],
-    _answers: &Answers,
+    source: &str,
+    log: &[u8],
+    answers: &Answers,
 ) -> (Fact<Vec<LogEvent>>, Option<LogReach>) {
-    (Ok(Vec::new()), None)
+    let now = answers
+        .get("now")
+        .and_then(|text| text.parse().ok())
+        .map_or_else(When::now, When::from_unix);
+    let zone = answers.get("zone").and_then(super::facts::utc_offset);
+    let (read, source) = match source.strip_prefix("file ") {
+        Some(file) => (
+            sshd_log::read_text(log, now, zone.unwrap_or(0)),
+            LogSource::File(visible(file).into_owned()),
+        ),
+        None => (sshd_log::read_journal(log), LogSource::Journal),
+    };
+    let reach = read.oldest.map(|since| LogReach { since, source });
+    (Ok(read.events), reach)
 }

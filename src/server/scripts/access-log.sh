@@ -66,7 +66,7 @@ if have journalctl && [ -n "$(slowly journalctl -q -n 1 -o cat -t sshd -t sshd-s
     say source journal
     echo end=
     slowly journalctl -q -r -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID \
-        -t sshd -t sshd-session -t sshd-auth 2>/dev/null | head -c $most
+        -t sshd -t sshd-session -t sshd-auth 2>/dev/null | head -c $most | tac
     exit 0
 fi
 for file in /var/log/auth.log /var/log/secure; do
