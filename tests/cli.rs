@@ -267,3 +267,51 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(text(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn the_log_goes_to_a_file_and_nowhere_else() {
+    let home = home();
+    let file = home.path().join("here.log");
+    // Nothing listens on this port.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("ssh://root@{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = Command::new(env!("CARGO_BIN_EXE_storekeeper"))
+        .args(["status", &server])
+        .env("HOME", home.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("SSH_AUTH_SOCK")
+        .env("STOREKEEPER_LOG", &file)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (code, sentence) = refusal(&output);
+    assert_eq!(code, 3, "{sentence}");
+    let log = std::fs::read_to_string(&file).unwrap();
+    assert!(log.contains("started") && log.contains(&server), "{log}");
+    assert!(log.contains(&sentence), "{log}");
+    let before = log.len();
+    let output = Command::new(env!("CARGO_BIN_EXE_storekeeper"))
+        .args(["status", "ssh://root:hunter2@cache"])
+        .env("HOME", home.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .env("STOREKEEPER_LOG", &file)
+        .output()
+        .unwrap();
+    assert!(!refusal(&output).1.contains("hunter2"));
+    let log = std::fs::read_to_string(&file).unwrap();
+    assert!(log.len() > before && !log.contains("hunter2"), "{log}");
+    // By default in the state folder, which is for its owner alone.
+    let (code, _) = refusal(&storekeeper(home.path(), &["status", &server]));
+    assert_eq!(code, 3);
+    let folder = home.path().join(".local/state/storekeeper/log");
+    let name = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    assert!(
+        std::fs::read_to_string(name.path())
+            .unwrap()
+            .contains(&server)
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o077, 0);
+}

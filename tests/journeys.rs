@@ -1,5 +1,8 @@
 //! Journeys: a state, keys, the state after; and what must hold for any keys at all.
 
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used)]
+
 mod console_fixture;
 
 use console_fixture::{

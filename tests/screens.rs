@@ -2,6 +2,9 @@
 //!
 //! A snapshot has the symbols and below them a run-length dump of the styles of each row: a highlight that moves shows.
 
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used)]
+
 mod console_fixture;
 
 use console_fixture::{Console, facts, large_store, model, now, receipt, store};

@@ -264,3 +264,88 @@ pub struct SignedPath {
     /// What to add to it.
     pub signature: Signature,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::testing::path;
+    use proptest::prelude::*;
+
+    fn plan(items: usize, danger: Danger) -> Plan {
+        let paths: Vec<StorePath> = (0..items).map(|at| path(&format!("p-{at}"))).collect();
+        Plan {
+            change: "sign",
+            server: "prod".into(),
+            summary: "sign 1 path".into(),
+            items: paths
+                .iter()
+                .map(|path| Item {
+                    path: path.clone(),
+                    nar_size: 7,
+                })
+                .collect(),
+            commands: vec!["nix store sign".into()],
+            warnings: vec![],
+            lines: vec![("on", "prod".into())],
+            danger,
+            deed: Deed::Sign {
+                paths,
+                with: KeySource::Server {
+                    file: "/k".into(),
+                    name: "k".into(),
+                },
+            },
+            reason: None,
+        }
+    }
+
+    fn answers() -> impl Strategy<Value = Answer> {
+        prop_oneof![
+            Just(Answer::Flag),
+            Just(Answer::Key),
+            "(collect|yes|.{0,8})".prop_map(Answer::Word),
+        ]
+    }
+
+    fn dangers() -> impl Strategy<Value = Danger> {
+        prop_oneof![
+            Just(Danger::Adds),
+            Just(Danger::Destroys { word: "collect" })
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_confirmed_read_only(items in 0_usize..3, answer in answers(), danger in dangers()) {
+            let confirmed = plan(items, danger).confirm(&answer, Policy { read_only: true });
+            prop_assert_eq!(confirmed.err(), Some(Refusal::ReadOnly));
+        }
+
+        #[test]
+        fn what_destroys_needs_its_word(answer in answers()) {
+            let word = answer == Answer::Flag || answer == Answer::Word("collect".into());
+            let danger = Danger::Destroys { word: "collect" };
+            let confirmed = plan(1, danger).confirm(&answer, Policy { read_only: false });
+            prop_assert_eq!(confirmed.is_ok(), word);
+        }
+    }
+
+    #[test]
+    fn nothing_is_not_confirmed() {
+        let write = Policy { read_only: false };
+        let empty = plan(0, Danger::Adds).confirm(&Answer::Flag, write);
+        assert_eq!(empty.err(), Some(Refusal::Nothing));
+        assert!(plan(1, Danger::Adds).confirm(&Answer::Key, write).is_ok());
+    }
+
+    #[test]
+    fn the_form_that_scripts_read() {
+        assert_eq!(
+            serde_json::to_string(&plan(1, Danger::Adds)).unwrap(),
+            format!(
+                r#"{{"change":"sign","server":"prod","summary":"sign 1 path","items":[{{"path":"{}"}}],"commands":["nix store sign"],"warnings":[]}}"#,
+                path("p-0")
+            )
+        );
+    }
+}

@@ -72,3 +72,40 @@ pub struct Receipt {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_that_scripts_read() {
+        let receipt = Receipt {
+            id: "7f3a0011".into(),
+            by: "root via ada@laptop".into(),
+            at: When::from_unix(1_767_323_045),
+            result: Outcome::Partial,
+            done: 5,
+            failed: vec![
+                Failure {
+                    item: "x\u{1b}".into(),
+                    message: "gone".into(),
+                }
+                .visible(),
+            ],
+            seconds: 0.2,
+        };
+        assert_eq!(
+            serde_json::to_string(&receipt).unwrap(),
+            r#"{"id":"7f3a0011","by":"root via ada@laptop","at":"2026-01-02T03:04:05Z","result":"partial","done":5,"failed":[{"item":"x\\e","message":"gone"}],"seconds":0.2}"#
+        );
+        for outcome in [
+            Outcome::Done,
+            Outcome::Partial,
+            Outcome::Failed,
+            Outcome::Cancelled,
+        ] {
+            let word = serde_json::to_value(outcome).unwrap();
+            assert_eq!(word, outcome.word());
+        }
+    }
+}

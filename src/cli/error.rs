@@ -54,6 +54,15 @@ pub(super) enum CliError {
     Closed,
 }
 
+impl std::fmt::Display for CliError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Told { sentence, .. } => f.write_str(sentence),
+            Self::Closed => f.write_str("nobody reads the output any more"),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u8,

@@ -71,7 +71,13 @@ fn run(args: &Args) -> Result<u8, CliError> {
         Some(Command::Man(page)) => man::man(page, &mut out).map(|()| 0),
         _ => {
             let log = log::start();
+            let version = env!("CARGO_PKG_VERSION");
+            tracing::info!(version, "started");
             let code = in_runtime(args, &mut out);
+            match &code {
+                Ok(code) => tracing::info!(code, "ended"),
+                Err(error) => tracing::warn!(code = error.code(), "{error}"),
+            }
             // Writes what is still in its queue.
             drop(log);
             code
@@ -155,8 +161,8 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
 
 /// Tells an error: the sentence on standard error, with `--json` also the object on standard output.
 fn fail(error: &CliError, json: bool) -> ExitCode {
-    if let CliError::Told { sentence, .. } = error {
-        out::say(&format!("storekeeper: {sentence}"));
+    if let CliError::Told { .. } = error {
+        out::say(&format!("storekeeper: {error}"));
     }
     if let (true, Some(object)) = (json, error.json()) {
         let mut out = Out::stdout(true);

@@ -25,6 +25,8 @@ impl Session {
     pub(super) fn new(common: &Common, server: &str) -> Result<Self, CliError> {
         let config = Config::load(common.config.as_deref())?;
         let target = config.target(server, &common.overrides())?;
+        // Only now: what is no address may have a password in it.
+        tracing::info!(server, host = target.settings.host, "asked for");
         Ok(Self {
             target,
             quiet: common.quiet,

@@ -131,6 +131,7 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
             return wrong("it has a slash");
         }
         return match text.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => Err(password()),
             Some((user, host)) if user.is_empty() || host.is_empty() || host.starts_with('-') => {
                 wrong("its user or host is missing")
             }
@@ -145,8 +146,11 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
         Some((user, place)) => (Some(user), place),
         None => (None, rest),
     };
-    if user.is_some_and(|user| user.is_empty() || user.contains(':')) {
-        return wrong("its user is empty or has a password");
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err(password());
+    }
+    if user.is_some_and(str::is_empty) {
+        return wrong("its user is empty");
     }
     let port = match place.strip_prefix('[') {
         Some(bracketed) => match bracketed.split_once(']') {
@@ -166,6 +170,14 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
         Some(Err(_) | Ok(0)) => wrong("its port is not a number from 1 to 65535"),
         _ => Ok(()),
     }
+}
+
+/// The address is not repeated: messages are kept in logs.
+fn password() -> ConfigError {
+    ConfigError::Server(
+        "a server's address can't have a password in it; leave it out, it is asked for where it is needed"
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -212,6 +224,14 @@ mod tests {
             "ssh://-x",
         ] {
             assert!(!ok(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        for text in ["ssh://root:secret@cache", "root:secret@cache"] {
+            let error = check_address(text).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 

@@ -105,7 +105,9 @@ pub fn receipt_lines(title: &str, receipt: &Receipt) -> Vec<String> {
         });
     }
     for failure in &receipt.failed {
-        lines.push(format!("{}  {}", failure.item, failure.message));
+        lines.push(failure.item.clone());
+        let why = super::widgets::pen::wrap(&failure.message, 70);
+        lines.extend(why.into_iter().map(|line| format!("  {line}")));
     }
     lines
 }

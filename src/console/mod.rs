@@ -20,6 +20,7 @@ mod reasons;
 mod run;
 pub mod screens;
 pub mod secret;
+pub mod state;
 pub mod terminal;
 pub mod text;
 pub mod theme;

@@ -6,19 +6,19 @@ use super::actions::Scope;
 use super::jobs::Job;
 use super::keymap::Keymap;
 use super::marks::Marks;
-use super::msg::{Ask, PastChange, Source};
+use super::msg::{PastChange, Source};
 use super::page::Page;
-use super::secret::Secret;
+pub use super::state::{
+    Activity, Layer, Palette, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
+};
 use super::theme::{Abilities, Theme};
 use super::widgets::list::List;
-use crate::change::{Plan, Policy};
+use crate::change::Policy;
 use crate::domain::{Floor, When};
-use crate::inventory::{Group, Inventory, Row, Sort};
+use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tui_input::Input;
 
 /// The fewest columns and rows with which everything can be drawn.
 pub const SMALLEST: (u16, u16) = (60, 16);
@@ -143,163 +143,6 @@ pub struct Data {
     pub at: Option<When>,
     /// Why it ended early.
     pub trouble: Option<Trouble>,
-}
-
-/// The store screen.
-#[derive(Debug, Default)]
-pub struct Store {
-    /// What is searched.
-    pub search: Input,
-    /// Whether keys type into the search.
-    pub searching: bool,
-    /// What `:filter` says.
-    pub filter: String,
-    /// The order.
-    pub sort: Sort,
-    /// Whether derivations are shown.
-    pub derivations: bool,
-    /// What is wrong with search or filter.
-    pub query_error: Option<String>,
-    /// The rows that match, as last worked out.
-    pub rows: Arc<[Row]>,
-    /// How many derivations are hidden.
-    pub hidden: usize,
-    /// Where the list is.
-    pub list: List,
-    /// The row under the cursor, which it stays on when the list changes.
-    pub anchor: Option<Row>,
-    /// Where a range of marks was begun.
-    pub range: Option<Row>,
-    /// The number of the newest request for rows; older answers are dropped.
-    pub asked: u64,
-    /// Whether rows have come in at all.
-    pub answered: bool,
-}
-
-/// A line of the unsigned screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnsignedLine {
-    /// A group, by its place.
-    Group(usize),
-    /// A path of a group, by both places.
-    Row(usize, usize),
-}
-
-/// The unsigned screen.
-#[derive(Debug, Default)]
-pub struct Unsigned {
-    /// Groups, as last worked out.
-    pub groups: Arc<[Group]>,
-    /// When the newest and the oldest group were added.
-    pub ages: Option<(When, When)>,
-    /// Key name, paths with a valid signature by it, paths with a bad one.
-    pub coverage: Vec<(String, usize, usize)>,
-    /// The groups whose paths are shown, by their top.
-    pub open: HashSet<Row>,
-    /// What the list shows.
-    pub lines: Vec<UnsignedLine>,
-    /// Where the list is.
-    pub list: List,
-    /// The row under the cursor.
-    pub anchor: Option<Row>,
-    /// Where a range of marks was begun, a line.
-    pub range: Option<usize>,
-    /// The number of the newest request.
-    pub asked: u64,
-    /// Whether groups have come in at all.
-    pub answered: bool,
-}
-
-/// The activity screen.
-#[derive(Debug, Default)]
-pub struct Activity {
-    /// Where the list is.
-    pub list: List,
-    /// The audit log, newest first; `None` before it was read.
-    pub past: Option<Result<Vec<PastChange>, Trouble>>,
-}
-
-/// The dialog before signing.
-#[derive(Debug)]
-pub struct SignDialog {
-    /// What is to be signed.
-    pub what: What,
-    /// With what it depends on.
-    pub closure: bool,
-    /// With what another trusted key has signed.
-    pub upstream: bool,
-    /// The key, by its place in [`Model::sources`].
-    pub source: usize,
-    /// The plan, once it is made.
-    pub plan: Option<Result<Box<Plan>, Trouble>>,
-    /// Why it is done, for the audit log.
-    pub reason: Input,
-    /// Whether keys type into the reason.
-    pub writing: bool,
-    /// The number of the newest request for a plan.
-    pub asked: u64,
-}
-
-/// What is to be signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// Everything refused.
-    All,
-    /// These.
-    Rows(Arc<[Row]>),
-}
-
-/// A text to scroll.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// Over it.
-    pub title: String,
-    /// Its lines.
-    pub lines: Vec<String>,
-    /// What `y` copies.
-    pub copy: String,
-    /// Where it is scrolled to; the cursor is the first line in view.
-    pub top: usize,
-}
-
-/// What lies over the screen; the last one has the keys.
-#[derive(Debug)]
-pub enum Layer {
-    /// The keys that work in a scope.
-    Help {
-        /// Where it was asked for.
-        scope: Scope,
-        /// Where it is scrolled to.
-        top: usize,
-    },
-    /// `:`.
-    Palette(Palette),
-    /// Before signing.
-    Sign(Box<SignDialog>),
-    /// A text.
-    Text(Text),
-    /// A question of the connection.
-    Ask {
-        /// The question.
-        ask: Ask,
-        /// The answer so far.
-        answer: Secret,
-    },
-    /// A choice of servers.
-    Servers(List),
-    /// Quit although a job runs?
-    Quit,
-}
-
-/// The command palette.
-#[derive(Debug, Default)]
-pub struct Palette {
-    /// What is typed.
-    pub input: Input,
-    /// Which of the matches is chosen.
-    pub cursor: usize,
-    /// Which line of the history is shown, counted from the newest.
-    pub past: Option<usize>,
 }
 
 /// All of it.
@@ -532,7 +375,7 @@ impl Model {
     }
 
     /// A fresh number for a request.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_number(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
     }

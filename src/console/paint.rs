@@ -36,12 +36,13 @@ impl Painter {
     pub fn frame(&mut self, next: Buffer) -> String {
         let mut out = String::new();
         let blank;
-        let (last, whole) = match self.shown.as_ref().filter(|last| last.area == next.area) {
-            Some(last) => (last, false),
-            None => {
-                blank = Buffer::empty(next.area);
-                (&blank, true)
-            }
+        let shown = self.shown.as_ref().filter(|last| last.area == next.area);
+        let whole = shown.is_none();
+        let last = if let Some(last) = shown {
+            last
+        } else {
+            blank = Buffer::empty(next.area);
+            &blank
         };
         let changes = changes(last, &next);
         if whole || !changes.is_empty() {

@@ -291,12 +291,11 @@ fn plain_glyph(symbol: &str) -> &'static str {
     match symbol {
         "─" => "-",
         "│" => "|",
-        "┌" | "┐" | "└" | "┘" | "├" | "┤" => "+",
+        "┌" | "┐" | "└" | "┘" | "▸" => "+",
         "█" => "#",
         "░" | "·" => ".",
         "…" => "~",
         "•" => "*",
-        "▸" => "+",
         "▾" => "v",
         "▴" => "^",
         other if unicode_width::UnicodeWidthStr::width(other) == 2 => "??",

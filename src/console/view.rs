@@ -143,7 +143,7 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     parts.retain(|(text, _)| !text.is_empty());
     let room = usize::from(clock_at.saturating_sub(1));
     let fixed: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
-    let name = fit(&model.server, 20);
+    let name = fit(&model.server, room.saturating_sub(fixed + 1).min(20));
     // The place is what may be cut; who and how it is going may not.
     let place = fit(&model.place, room.saturating_sub(fixed + name.width() + 3));
     let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
@@ -272,6 +272,11 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         right = pen.text(area, right + 1, area.y, word, theme.dim) + 2;
     }
     let mut x = left.x + 1;
+    if let Some(toast) = &model.toast
+        && !fits(toast, left.width)
+    {
+        return draw_long_toast(model, pen, toast);
+    }
     if let Some(status) = status(model) {
         let style = if model.toast.is_some() {
             theme.toast
@@ -315,11 +320,28 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     }
 }
 
+fn fits(text: &str, width: u16) -> bool {
+    crate::domain::text::visible(text).width() + 2 < usize::from(width)
+}
+
+/// A message that does not fit beside the keys stands above them, all of it.
+fn draw_long_toast(model: &Model, pen: &mut Pen<'_>, toast: &str) {
+    let Areas { body, .. } = layout::areas(model.size);
+    let lines = super::widgets::pen::wrap(toast, usize::from(body.width.saturating_sub(2)));
+    let height = (lines.len() as u16).min(body.height);
+    let area = Rect::new(body.x, body.bottom() - height, body.width, height);
+    pen.clear(area);
+    let style = pen.theme.toast;
+    for (y, line) in lines.iter().enumerate() {
+        let row = super::widgets::pen::row(area, y as u16);
+        pen.text(row, row.x + 1, row.y, line, style);
+    }
+}
+
 /// What enter does while a text is typed.
 fn typing_hint(model: &Model) -> &'static str {
     match model.layers.last() {
         Some(Layer::Palette(_)) => "run",
-        Some(Layer::Sign(_)) => "keep",
         Some(Layer::Ask { .. }) => "answer",
         _ => "keep",
     }

@@ -4,6 +4,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
     reason = "each test file uses a part of it"
 )]
 

@@ -134,7 +134,7 @@ impl Backend {
                 )
             }),
             Effect::FindKey(choice) => {
-                self.with_server(|server, send| work::find_key(server, send, choice))
+                self.with_server(|server, send| work::find_key(server, send, choice));
             }
             Effect::Run { job, confirmed } => self.start(job, *confirmed),
             Effect::Cancel(job) => {

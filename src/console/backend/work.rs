@@ -73,7 +73,8 @@ fn past(record: Record) -> PastChange {
         lines.push(String::new());
         lines.push(format!("Not done, {} in all:", record.failed_total));
         for failure in &record.failed {
-            lines.push(format!("{}  {}", failure.item, failure.message));
+            lines.push(failure.item.clone());
+            lines.push(format!("  {}", failure.message));
         }
     }
     if !record.items.is_empty() {

@@ -37,13 +37,19 @@ fn no_store(model: &Model) -> Option<(String, bool)> {
     }
     Some(match &model.link {
         Link::Failed(trouble) => (
-            format!("{}  R tries again, y copies the details.", trouble.summary),
+            format!("{}.  R tries again, y copies the details.", trouble.summary),
             true,
         ),
-        Link::Down { trouble, .. } => (trouble.summary.clone(), true),
+        Link::Down { trouble, .. } => (
+            format!(
+                "{}.  R tries at once, y copies the details.",
+                trouble.summary
+            ),
+            true,
+        ),
         Link::Connecting => ("Connecting to the server.".to_owned(), false),
         Link::Up { .. } => match &model.data.trouble {
-            Some(trouble) => (format!("{}  R tries again.", trouble.summary), true),
+            Some(trouble) => (format!("{}.  R tries again.", trouble.summary), true),
             None => (
                 "Listing the store; the first rows come in a moment.".to_owned(),
                 false,

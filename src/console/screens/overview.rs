@@ -1,5 +1,6 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
+use super::{no_store, paragraph};
 use crate::console::model::{Link, Model, Screen, Trouble};
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
@@ -112,6 +113,7 @@ fn judged(model: &Model) -> Vec<health::Check> {
         protocol: facts.protocol,
         trusted: facts.trusted,
         privileged: facts.rights != Rights::User,
+        writable: facts.store_writable,
         clock_skew: facts.clock_skew,
         own_keys: facts.keys.ours().len(),
         shadowed: facts
@@ -201,6 +203,11 @@ fn sign(pen: &Pen<'_>, level: State) -> (String, Style) {
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    if let (None, Some((text, true))) = (&model.facts, no_store(model)) {
+        // With nothing else to show there is room for the whole sentence.
+        let style = pen.theme.critical;
+        return paragraph(pen, area, &text, style);
+    }
     let below = 11;
     let checks = lines(model);
     let most = usize::from(area.height.saturating_sub(below)).max(4);
@@ -350,58 +357,55 @@ fn share(part: usize, whole: usize) -> String {
 fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
     let theme = pen.theme;
     let label = |text: &str| format!(" {text:<9}");
-    match &model.data.inventory {
-        Some(inventory) => {
-            let counts = inventory.counts();
-            let read = counts.paths - counts.unread.min(counts.paths);
-            let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
-            if model.data.loading {
-                text = format!(
-                    "{text}   loading {} of {}",
-                    number(read),
-                    number(counts.paths)
-                );
-            }
-            pen.pieces(
-                row(area, y),
-                &[(&label("Store"), theme.dim), (&text, theme.text)],
+    if let Some(inventory) = &model.data.inventory {
+        let counts = inventory.counts();
+        let read = counts.paths - counts.unread.min(counts.paths);
+        let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
+        if model.data.loading {
+            text = format!(
+                "{text}   loading {} of {}",
+                number(read),
+                number(counts.paths)
             );
-            y += 1;
-            let style = if counts.refused > 0 {
-                theme.critical
-            } else {
-                theme.text
-            };
-            let mut shares: Vec<(String, Style)> = counts
-                .by_trust
-                .iter()
-                .rev()
-                .filter(|(class, paths, _)| *paths > 0 && !class.refused())
-                .map(|(class, paths, _)| (format!("{class} {}", share(*paths, read)), theme.text))
-                .collect();
-            // What is refused is never the one that does not fit.
-            shares.insert(
-                0,
-                (format!("refused {}", share(counts.refused, read)), style),
-            );
-            let line = row(area, y);
-            let mut x = pen.text(line, area.x, line.y, &label("Trust"), theme.dim);
-            for (text, style) in shares {
-                if usize::from(x) + text.len() >= usize::from(line.right()) {
-                    pen.text(line, x, line.y, "…", theme.dim);
-                    break;
-                }
-                x = pen.text(line, x, line.y, &text, style) + 2;
-            }
-            y += 1;
         }
-        None => {
-            pen.pieces(
-                row(area, y),
-                &[(&label("Store"), theme.dim), ("not read yet", theme.text)],
-            );
-            y += 1;
+        pen.pieces(
+            row(area, y),
+            &[(&label("Store"), theme.dim), (&text, theme.text)],
+        );
+        y += 1;
+        let style = if counts.refused > 0 {
+            theme.critical
+        } else {
+            theme.text
+        };
+        let mut shares: Vec<(String, Style)> = counts
+            .by_trust
+            .iter()
+            .rev()
+            .filter(|(class, paths, _)| *paths > 0 && !class.refused())
+            .map(|(class, paths, _)| (format!("{class} {}", share(*paths, read)), theme.text))
+            .collect();
+        // What is refused is never the one that does not fit.
+        shares.insert(
+            0,
+            (format!("refused {}", share(counts.refused, read)), style),
+        );
+        let line = row(area, y);
+        let mut x = pen.text(line, area.x, line.y, &label("Trust"), theme.dim);
+        for (text, style) in shares {
+            if usize::from(x) + text.len() >= usize::from(line.right()) {
+                pen.text(line, x, line.y, "…", theme.dim);
+                break;
+            }
+            x = pen.text(line, x, line.y, &text, style) + 2;
         }
+        y += 1;
+    } else {
+        pen.pieces(
+            row(area, y),
+            &[(&label("Store"), theme.dim), ("not read yet", theme.text)],
+        );
+        y += 1;
     }
     let last: Option<(String, String)> = model
         .jobs

@@ -86,7 +86,7 @@ fn draw_line(
             pen.text(area, area.x + 2, area.y, &text, style);
         }
         Line::Path { row, depth, open } => {
-            draw_path(model, inventory, pen, area, (*row, *depth, *open), current)
+            draw_path(model, inventory, pen, area, (*row, *depth, *open), current);
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn inventory(
     model.data.at = Some(model.now);
     model.data.trouble = None;
     let mut effects = ask_view(model);
-    let asked = model.next();
+    let asked = model.next_number();
     model.unsigned.asked = asked;
     effects.push(Effect::Group {
         asked,
@@ -105,7 +105,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
     let Some(inventory) = model.data.inventory.clone() else {
         return vec![];
     };
-    let asked = model.next();
+    let asked = model.next_number();
     model.store.asked = asked;
     vec![Effect::View {
         asked,

@@ -19,6 +19,7 @@ use super::widgets::{input, list::Move};
 use crate::domain::When;
 
 /// Takes a message in.
+#[allow(clippy::too_many_lines, reason = "one arm for each message")]
 pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.now = now;
     let mut effects = match message {
@@ -32,7 +33,6 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.size = (width, height);
             vec![]
         }
-        Msg::Tick => vec![],
         Msg::Continued => vec![Effect::Redraw],
         Msg::Terminate => {
             model.quit = true;
@@ -88,7 +88,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             groups,
             coverage,
         } => data::groups(model, asked, generation, groups, coverage),
-        Msg::Measured => vec![],
+        // The frame is drawn anew after any message.
+        Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
         Msg::Progress {

@@ -68,7 +68,7 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
 
 /// Asks for the plan that the dialog describes.
 fn ask_plan(model: &mut Model) -> Vec<Effect> {
-    let asked = model.next();
+    let asked = model.next_number();
     let Some(inventory) = model.data.inventory.clone() else {
         return vec![];
     };
@@ -206,7 +206,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     let (title, total) = (plan.summary.clone(), plan.items.len());
     match plan.confirm(&Answer::Key, model.policy) {
         Ok(confirmed) => {
-            let job = model.next();
+            let job = model.next_number();
             model.jobs.insert(
                 0,
                 Job {
