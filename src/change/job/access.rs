@@ -195,18 +195,19 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.
-async fn end<C: Cache>(
-    job: &mut Job<C>,
-    items: &[Item],
-    deed: &AccessDeed,
-) -> Result<(), String> {
+async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> Result<(), String> {
     let names: Vec<&Item> = items
         .iter()
         .filter(|item| matches!(item, Item::Session { .. }))
         .collect();
     for (session, item) in deed.sessions.iter().zip(names) {
         match ask(job, Step::End(session)).await {
-            Ok(_) => job.tally.done += 1,
+            Ok(stepped) => {
+                if matches!(stepped, Stepped::Ended(false)) {
+                    job.log(&format!("{item} had ended by itself"));
+                }
+                job.tally.done += 1;
+            }
             Err(why) => job.tally.fail(item, why),
         }
     }
@@ -223,7 +224,9 @@ async fn end<C: Cache>(
             })
             .collect(),
         Ok(Stepped::Sessions(Err(unknown))) => {
-            job.log(&format!("whether sessions are left is not known: {unknown}"));
+            job.log(&format!(
+                "whether sessions are left is not known: {unknown}"
+            ));
             return Ok(());
         }
         Ok(_) => return Ok(()),
@@ -251,7 +254,10 @@ mod tests {
     #[test]
     fn differences() {
         let of = |old: &str, new: &str| difference("/k", old.as_bytes(), new.as_bytes());
-        assert_eq!(of("a\nb\nc\n", "a\nx\ny\nc\n"), "/k, from line 2:\n-b\n+x\n+y");
+        assert_eq!(
+            of("a\nb\nc\n", "a\nx\ny\nc\n"),
+            "/k, from line 2:\n-b\n+x\n+y"
+        );
         assert_eq!(of("a\n", "a\na\n"), "/k, from line 2:\n+a");
         assert_eq!(of("a\n", "a"), "/k, from line 2:\nonly line ends differ");
         assert_eq!(of("", "a"), "/k, from line 1:\n+a");
