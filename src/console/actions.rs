@@ -24,8 +24,12 @@ pub enum Scope {
     Activity,
     /// The page of one path.
     Path,
+    /// The card of a key or a request.
+    Card,
     /// The dialog before signing.
     Sign,
+    /// The dialog before a change of who may log in.
+    Change,
     /// A text to scroll: help, a list, a receipt, an error.
     Text,
     /// A choice from a short list.
@@ -36,7 +40,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, as help and docs list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Overview,
         Self::Store,
         Self::Unsigned,
@@ -44,7 +48,9 @@ impl Scope {
         Self::Space,
         Self::Activity,
         Self::Path,
+        Self::Card,
         Self::Sign,
+        Self::Change,
         Self::Text,
         Self::Menu,
         Self::Quit,
@@ -60,6 +66,8 @@ impl Scope {
             Self::Space => "Space",
             Self::Activity => "Activity",
             Self::Path => "A path's page",
+            Self::Card => "The card of a key or a request",
+            Self::Change => "Dialog of a change of access",
             Self::Sign => "Sign dialog",
             Self::Text => "Help, lists, receipts",
             Self::Menu => "Menus",
@@ -128,12 +136,18 @@ pub enum Act {
     Redraw,
     Suspend,
     Quit,
+    NextCard,
     ConfirmSign,
     PlanItems,
     PlanKey,
     PlanClosure,
     PlanUpstream,
     PlanReason,
+    ConfirmChange,
+    ChangeItems,
+    ChangeLifetime,
+    ChangeSessions,
+    ChangeReason,
     Close,
     Dismiss,
     Choose,
@@ -214,6 +228,7 @@ const SCREENS: Scopes = &[
     Scope::Space,
     Scope::Activity,
     Scope::Path,
+    Scope::Card,
 ];
 const MOVES: Scopes = &[
     Scope::Overview,
@@ -225,6 +240,7 @@ const MOVES: Scopes = &[
     Scope::Path,
     Scope::Text,
     Scope::Menu,
+    Scope::Card,
 ];
 const ROWS: Scopes = &[
     Scope::Overview,
@@ -232,6 +248,7 @@ const ROWS: Scopes = &[
     Scope::Unsigned,
     Scope::Activity,
     Scope::Path,
+    Scope::Access,
 ];
 const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
 const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
@@ -248,10 +265,14 @@ const HELPED: Scopes = &[
     Scope::Text,
     Scope::Menu,
     Scope::Quit,
+    Scope::Card,
+    Scope::Change,
 ];
-const DIALOGS: Scopes = &[Scope::Sign, Scope::Text, Scope::Menu, Scope::Quit];
+const DIALOGS: Scopes = &[Scope::Sign, Scope::Text, Scope::Menu, Scope::Quit,
+    Scope::Change,
+];
 
-use Scope::{Activity, Menu, Path, Quit, Sign, Store, Text};
+use Scope::{Activity, Change, Menu, Path, Quit, Sign, Store, Text};
 
 /// All actions. Hints appear on the last line in this order.
 #[rustfmt::skip]
@@ -259,6 +280,11 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt."),
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").when(when::can_sign).danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").when(when::can_sign_all).danger(Danger::Plans),
+    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to let the request under the cursor in; elsewhere on the screen asks for a public key to let in.").when(when::can_authorize).danger(Danger::Plans),
+    action(Act::Deny, "access.deny", &["d"], SCREENS, "deny", "Deny a request", "Plans to turn the request under the cursor away; the same key is not asked about again.").when(when::can_deny).danger(Danger::Plans),
+    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to take the key under the cursor out, and to end its sessions.").when(when::can_revoke).danger(Danger::Plans),
+    action(Act::Expiry, "access.expiry", &["e"], SCREENS, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").when(when::can_expire).danger(Danger::Plans),
+    action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "The next card", "Goes to the card of the next request or key."),
     action(Act::Pin, "space.pin", &["p"], SCREENS, "", "Pin a path", "Keeps a path from being collected.").when(when::not_yet_built).danger(Danger::Plans),
     action(Act::Why, "store.why", &["w"], &[Store, Path], "why", "Why depends: marked path and this one", "Shows the chain of references between the marked path and the one under the cursor.").when(when::two_paths),
     action(Act::Mark, "list.mark", &["space"], PATHS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
@@ -273,7 +299,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so.").when(when::job_runs),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
-    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Activity, Path, Text], "copy", "Copy", "Copies the path, the receipt or the error's details through the terminal (OSC 52)."),
+    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Scope::Access, Scope::Card, Activity, Path, Text], "copy", "Copy", "Copies the path, the receipt or the error's details through the terminal (OSC 52)."),
     action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
     action(Act::Overview, "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
     action(Act::Store, "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
@@ -290,10 +316,6 @@ pub static ACTIONS: &[Action] = &[
     action(Act::First, "move.first", &["g", "home"], MOVES, "", "First", "To the first row."),
     action(Act::Last, "move.last", &["G", "end"], MOVES, "", "Last", "To the last row."),
     action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter."),
-    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "", "Authorize a key", "Approves a key for reading this cache.").when(when::not_yet_built).danger(Danger::Plans),
-    action(Act::Deny, "access.deny", &["d"], SCREENS, "", "Deny a request", "Denies a key access request.").when(when::not_yet_built).danger(Danger::Plans),
-    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "", "Revoke a key", "Takes a key's access away.").when(when::not_yet_built).danger(Danger::Plans),
-    action(Act::Expiry, "access.expiry", &["e"], SCREENS, "", "Set a key's expiry", "Sets when a key stops working.").when(when::not_yet_built).danger(Danger::Plans),
     action(Act::Collect, "space.collect", &["x"], SCREENS, "", "Plan a collection", "Plans what to delete from the store.").when(when::not_yet_built).danger(Danger::Plans),
     action(Act::Servers, "app.servers", &["S"], SCREENS, "", "Switch server", "Connects to another server of the configuration.").when(when::other_servers),
     action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Next theme", "Goes to the next theme."),
@@ -305,6 +327,11 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PlanClosure, "sign.closure", &["c"], &[Sign], "closure", "With or without closures", "Takes what the paths depend on into the plan, or leaves it out."),
     action(Act::PlanUpstream, "sign.upstream", &["u"], &[Sign], "", "With or without upstream paths", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
     action(Act::PlanReason, "sign.reason", &["r"], &[Sign], "reason", "Write a reason", "Edits the reason that goes into the audit log."),
+    action(Act::ConfirmChange, "change.confirm", &["enter"], &[Change], "confirm", "Confirm", "Confirms the plan that is shown and runs it as a job; one that takes something away asks for a word first.").when(when::change_ready).danger(Danger::Confirms),
+    action(Act::ChangeItems, "change.list", &["l"], &[Change], "list all", "All of the plan", "Shows every line of the plan in full."),
+    action(Act::ChangeLifetime, "change.lifetime", &["e"], &[Change], "lifetime", "Another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none.").when(when::change_lasts),
+    action(Act::ChangeSessions, "change.sessions", &["o"], &[Change], "sessions", "End open sessions or not", "Ends the open sessions of a revoked key, or leaves them.").when(when::change_revokes),
+    action(Act::ChangeReason, "change.reason", &["r"], &[Change], "reason", "Write why", "Edits the reason or note that goes into the audit log."),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "quit, the job is cut off", "Quit although a job runs", "Quits; the job is cut off and its receipt is not written."),
     action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),

@@ -32,6 +32,8 @@ pub enum State {
 pub struct Job {
     /// Its number.
     pub id: JobId,
+    /// The stable word for its kind of change, such as `sign`.
+    pub change: &'static str,
     /// The plan's summary.
     pub title: String,
     /// When it was confirmed.
@@ -58,6 +60,16 @@ impl Job {
         }
     }
 
+    /// How much of it was done, in words.
+    pub fn done(&self, receipt: &Receipt) -> String {
+        let thing = if self.change == "sign" {
+            "path"
+        } else {
+            "step"
+        };
+        super::text::count(receipt.done, thing)
+    }
+
     /// Keeps a line of its log.
     pub fn say(&mut self, line: String) {
         if self.log.len() >= LOG_LINES {
@@ -82,11 +94,12 @@ impl Job {
 }
 
 /// A receipt as lines of text.
-pub fn receipt_lines(title: &str, receipt: &Receipt) -> Vec<String> {
+pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
+    let signs = job.change == "sign";
     let mut lines = vec![
-        format!("change    {title}"),
+        format!("change    {}", job.title),
         format!("result    {}", receipt.result.word()),
-        format!("done      {}", super::text::count(receipt.done, "path")),
+        format!("done      {}", job.done(receipt)),
     ];
     if !receipt.failed.is_empty() {
         lines.push(format!("not done  {}", receipt.failed.len()));
@@ -97,17 +110,27 @@ pub fn receipt_lines(title: &str, receipt: &Receipt) -> Vec<String> {
     lines.push(format!("receipt   {}", receipt.id));
     if receipt.result != Outcome::Done {
         lines.push(String::new());
-        lines.push(match receipt.result {
-            Outcome::Cancelled => {
-                "Stopped on request; what was done stays done. Sign again to go on.".to_owned()
+        lines.push(
+            match (receipt.result, signs) {
+                (Outcome::Cancelled, true) => {
+                    "Stopped on request; what was done stays done. Sign again to go on."
+                }
+                (Outcome::Cancelled, false) => "Stopped on request; what was done stays done.",
+                (_, true) => "Sign again to go on with what was not done:",
+                (_, false) => "Not done:",
             }
-            _ => "Sign again to go on with what was not done:".to_owned(),
-        });
+            .to_owned(),
+        );
     }
     for failure in &receipt.failed {
         lines.push(failure.item.clone());
         let why = super::widgets::pen::wrap(&failure.message, 70);
         lines.extend(why.into_iter().map(|line| format!("  {line}")));
+    }
+    if let Some(conflict) = &receipt.conflict {
+        lines.push(String::new());
+        lines.push("What somebody else has changed meanwhile:".to_owned());
+        lines.extend(conflict.lines().map(str::to_owned));
     }
     lines
 }

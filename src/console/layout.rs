@@ -100,7 +100,8 @@ pub fn list_height(model: &Model) -> usize {
         areas(model.size).body.height
     } else {
         match model.screen {
-            Screen::Store => lists(model.size, true).list.height,
+            Screen::Access if model.access.card.is_some() => areas(model.size).body.height,
+            Screen::Store | Screen::Access => lists(model.size, true).list.height,
             Screen::Unsigned | Screen::Activity => lists(model.size, false).list.height,
             _ => areas(model.size).body.height,
         }

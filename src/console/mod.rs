@@ -3,6 +3,7 @@
 //! In: keys, and messages of the backend. Out: frames, and effects for the backend. `update` is the only writer of the
 //! model; the screens only read it; nothing in the loop waits.
 
+pub mod access;
 pub mod actions;
 mod backend;
 pub mod help;

@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: [`Model`], and what follows from it at a glance: the scope in force, the row under the cursor.
 
+use super::access::{Access, Typing, USUAL};
 use super::actions::Scope;
 use super::jobs::Job;
 use super::keymap::Keymap;
@@ -186,6 +187,8 @@ pub struct Model {
     pub store: Store,
     /// Screen 3.
     pub unsigned: Unsigned,
+    /// Screen 4.
+    pub access: Access,
     /// Screen 6.
     pub activity: Activity,
     /// Pages of single paths, opened over screen 2 or 3, the last one on top.
@@ -258,6 +261,10 @@ impl Model {
             overview: List::default(),
             store: Store::default(),
             unsigned: Unsigned::default(),
+            access: Access {
+                lifetime: USUAL,
+                ..Access::default()
+            },
             activity: Activity::default(),
             pages: Vec::new(),
             marks: Marks::default(),
@@ -286,6 +293,8 @@ impl Model {
             Some(Layer::Palette(_) | Layer::Ask { .. }) => None,
             Some(Layer::Sign(dialog)) if dialog.writing => None,
             Some(Layer::Sign(_)) => Some(Scope::Sign),
+            Some(Layer::Access(dialog)) if dialog.typing != Typing::Nothing => None,
+            Some(Layer::Access(_)) => Some(Scope::Change),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
             Some(Layer::Servers(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
@@ -298,6 +307,8 @@ impl Model {
     pub fn screen_scope(&self) -> Scope {
         if self.page().is_some() {
             Scope::Path
+        } else if self.screen == Screen::Access && self.access.card.is_some() {
+            Scope::Card
         } else {
             self.screen.scope()
         }

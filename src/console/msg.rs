@@ -2,6 +2,7 @@
 //!
 //! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
 
+use super::access::{Known, Order};
 use super::jobs::JobId;
 use super::keys::Key;
 use super::model::{Trouble, What};
@@ -99,6 +100,8 @@ pub enum Msg {
         /// The plan.
         plan: Result<Box<Plan>, Trouble>,
     },
+    /// Who may log in was looked at.
+    Access(Result<Arc<Known>, Trouble>),
     /// A job goes on.
     Progress {
         /// The job.
@@ -253,6 +256,15 @@ pub enum Effect {
         upstream: bool,
         /// With what.
         key: KeySource,
+    },
+    /// Look at who may log in.
+    ReadAccess,
+    /// Make a plan for a change of who may log in.
+    PlanAccess {
+        /// The number of the request.
+        asked: u64,
+        /// What it is made of.
+        order: Box<Order>,
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),

@@ -2,8 +2,9 @@
 //!
 //! In: the model. Out: `Ok`, or the reason as a short clause, which help, palette and toasts show.
 
-use super::model::{Layer, Link, Model, Screen};
-use crate::change::Refusal;
+use super::access::{Line, Wanted};
+use super::model::{Layer, Link, Model, Screen, Trouble};
+use crate::change::{Plan, Refusal};
 use std::borrow::Cow;
 
 type Reason = Result<(), Cow<'static, str>>;
@@ -16,6 +17,89 @@ fn no(reason: &'static str) -> Reason {
 #[allow(clippy::unnecessary_wraps, reason = "has the type of the others")]
 pub(super) fn always(_: &Model) -> Reason {
     Ok(())
+}
+
+/// Screen 4 is in front, and knows who may log in.
+fn on_access(model: &Model) -> Reason {
+    if model.screen != Screen::Access {
+        return no("this is done on screen 4");
+    }
+    can_change(model)?;
+    if model.access.known.is_none() {
+        return match &model.access.trouble {
+            Some(trouble) => Err(Cow::Owned(trouble.summary.clone())),
+            None => no("who may log in has not been read yet"),
+        };
+    }
+    Ok(())
+}
+
+/// A key can be let in.
+pub(super) fn can_authorize(model: &Model) -> Reason {
+    on_access(model)?;
+    let Some(known) = &model.access.known else {
+        return Ok(());
+    };
+    let mut fixed = known.facts.files.iter().map(super::access::fixed);
+    match fixed.next() {
+        None => no("which key files count is not known; name them with key_files in the configuration"),
+        Some(Some(why)) if fixed.all(|other| other.is_some()) => Err(Cow::Owned(why)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A request is under the cursor.
+pub(super) fn can_deny(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Request(_)) => Ok(()),
+        _ => no("no request is under the cursor"),
+    }
+}
+
+/// A key is under the cursor whose file can be edited.
+pub(super) fn can_revoke(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Key(entry)) => match &entry.fixed {
+            Some(why) => Err(Cow::Owned(why.clone())),
+            None => Ok(()),
+        },
+        _ => no("no key is under the cursor"),
+    }
+}
+
+/// The same, or a request, whose lifetime is chosen before it is let in.
+pub(super) fn can_expire(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Request(_)) => Ok(()),
+        _ => can_revoke(model),
+    }
+}
+
+/// The plan in the dialog of a change of access can be confirmed.
+pub(super) fn change_ready(model: &Model) -> Reason {
+    let Some(Layer::Access(dialog)) = model.layers.last() else {
+        return no("there is no plan");
+    };
+    ready(model, dialog.plan.as_ref())
+}
+
+/// A lifetime belongs to the change in the dialog.
+pub(super) fn change_lasts(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if dialog.wanted.lasts() => Ok(()),
+        _ => no("this change has no lifetime"),
+    }
+}
+
+/// The change in the dialog takes a key out.
+pub(super) fn change_revokes(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if matches!(dialog.wanted, Wanted::Revoke(_)) => Ok(()),
+        _ => no("this change ends no sessions"),
+    }
 }
 
 /// Comes with a later version.
@@ -118,8 +202,12 @@ pub(super) fn plan_ready(model: &Model) -> Reason {
     let Some(Layer::Sign(dialog)) = model.layers.last() else {
         return no("there is no plan");
     };
+    ready(model, dialog.plan.as_ref())
+}
+
+fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Trouble>>) -> Reason {
     can_change(model)?;
-    match &dialog.plan {
+    match plan {
         None => no("the plan is still being made"),
         Some(Err(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
         Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),

@@ -1,4 +1,4 @@
-//! A text that is typed and must not be seen: passphrases and passwords.
+//! A text that is typed and must not be kept: passphrases, passwords, and what is pasted as a key.
 //!
 //! In: characters. Out: the secret, once, to whoever asked for it. It is wiped when dropped, it has no readable `Debug`,
 //! and it never grows out of its first allocation, which would leave copies behind.
@@ -6,8 +6,9 @@
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes that fit; no passphrase of a key file is longer.
-const CAPACITY: usize = 1024;
+/// Bytes that fit; no passphrase of a key file is longer, and no public key that is typed the same way, which may be a
+/// private one by mistake.
+const CAPACITY: usize = 4096;
 
 /// A secret while it is typed.
 pub struct Secret(Zeroizing<String>);

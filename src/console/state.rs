@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: plain data, parts of the model.
 
+use super::access::AccessDialog;
 use super::actions::Scope;
 use super::model::Trouble;
 use super::msg::{Ask, PastChange};
@@ -145,6 +146,8 @@ pub enum Layer {
     Palette(Palette),
     /// Before signing.
     Sign(Box<SignDialog>),
+    /// Before a change of who may log in.
+    Access(Box<AccessDialog>),
     /// A text.
     Text(Text),
     /// A question of the connection.

@@ -75,7 +75,8 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
             Screen::Store => screens::store::draw(model, pen),
             Screen::Unsigned => screens::unsigned::draw(model, pen),
             Screen::Activity => screens::activity::draw(model, pen),
-            Screen::Access | Screen::Space => screens::not_yet::draw(model, pen, body),
+            Screen::Access => screens::access::draw(model, pen),
+            Screen::Space => screens::not_yet::draw(pen, body),
         }
     }
     for layer in &model.layers {
@@ -168,6 +169,10 @@ fn tab_note(model: &Model, screen: Screen) -> String {
         Screen::Unsigned => counts
             .filter(|counts| counts.refused > 0)
             .map_or_else(String::new, |counts| format!(" {}", number(counts.refused))),
+        Screen::Access => match model.access.known.as_ref().map(|known| known.requests.len()) {
+            Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
+            _ => String::new(),
+        },
         Screen::Space => model
             .facts
             .as_ref()
@@ -215,6 +220,7 @@ fn draw_tabs(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         x = pen.text(area, x, area.y, &title, style);
         let note_style = match screen {
             Screen::Unsigned => theme.critical,
+            Screen::Access => theme.warning,
             _ => theme.dim,
         };
         x = pen.text(area, x, area.y, &note, note_style);
@@ -300,7 +306,15 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
         // The dialog has its own keys inside of it.
-        .filter(|_| scope != Scope::Sign)
+        .filter(|_| !matches!(scope, Scope::Sign | Scope::Change))
+        // Keys of screen 4 act nowhere else; help says so.
+        .filter(|action| {
+            let access = matches!(
+                action.act,
+                Act::Authorize | Act::Deny | Act::Revoke | Act::Expiry
+            );
+            !access || matches!(scope, Scope::Access | Scope::Card)
+        })
         .filter_map(|action| {
             let works = (action.enabled)(model).is_ok();
             Some((
@@ -344,6 +358,11 @@ fn typing_hint(model: &Model) -> &'static str {
     match model.layers.last() {
         Some(Layer::Palette(_)) => "run",
         Some(Layer::Ask { .. }) => "answer",
+        Some(Layer::Access(dialog)) => match dialog.typing {
+            super::access::Typing::Key => "plan",
+            super::access::Typing::Word => "confirm",
+            _ => "keep",
+        },
         _ => "keep",
     }
 }

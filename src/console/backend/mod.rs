@@ -3,6 +3,7 @@
 //! In: effects. Out: messages, from tasks that run beside the loop. Nothing here waits in the loop: each effect starts a
 //! task, replaces a waiting one, or sets a flag.
 
+mod access;
 mod answer;
 mod connect;
 mod latest;
@@ -72,6 +73,10 @@ impl Backend {
             Effect::Reconnect => self.with(Session::reconnect),
             Effect::Refresh => self.with(Session::refresh),
             Effect::ReadAudit => self.with_server(work::read_audit),
+            Effect::ReadAccess => self.with_server(access::read),
+            Effect::PlanAccess { asked, order } => {
+                self.with_server(move |server, send| access::plan(server, send, asked, order));
+            }
             Effect::Ping => self.with_server(work::ping),
             Effect::View {
                 asked,

@@ -182,7 +182,9 @@ pub(super) async fn run(
     let forward = tokio::spawn(forward(events, send.clone(), job));
     let receipt = crate::change::run(confirmed, &server, tell, cancel).await;
     let _ = forward.await;
-    load::renew(&server, &state, &send, &paths).await;
+    if !paths.is_empty() {
+        load::renew(&server, &state, &send, &paths).await;
+    }
     let _ = send.send(Msg::Ended { job, receipt });
 }
 
@@ -232,7 +234,7 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
             .iter()
             .map(|item| Failure {
                 item: item.to_string(),
-                message: "not signed, because the connection was lost first; sign again".to_owned(),
+                message: "not done, because the connection was lost first; plan it again".to_owned(),
             })
             .collect(),
         seconds: 0.0,

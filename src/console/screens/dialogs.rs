@@ -23,6 +23,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Help { scope, top } => draw_help(model, pen, *scope, *top),
         Layer::Palette(palette) => draw_palette(model, pen, palette),
         Layer::Sign(dialog) => draw_sign(model, pen, dialog),
+        Layer::Access(dialog) => super::access::dialog::draw(model, pen, dialog),
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Servers(list) => draw_servers(model, pen, *list),
@@ -136,7 +137,7 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
 }
 
 /// A labelled value of a dialog.
-fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: Style) {
+pub(super) fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: Style) {
     let x = pen.text(area, area.x, area.y, &format!("{label:<9} "), pen.theme.dim);
     let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
     pen.line(rest, value, style);
@@ -234,16 +235,17 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
     } else {
         input::draw(pen, rest, &dialog.reason, dialog.writing);
     }
-    draw_keys(model, pen, row(inside, inside.height.saturating_sub(1)));
+    let keys = row(inside, inside.height.saturating_sub(1));
+    draw_keys(model, pen, keys, Scope::Sign);
 }
 
 /// The keys of the dialog, inside of it.
-fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+pub(super) fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Scope) {
     let theme = pen.theme;
     let mut x = area.x;
     let own = ACTIONS
         .iter()
-        .filter(|action| action.scopes.contains(&Scope::Sign) && !action.hint.is_empty())
+        .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit));
     for action in own {
         let Some(key) = model.keymap.keys(action.act).first() else {

@@ -1,5 +1,6 @@
 //! The screens: what is where, in which words. Each reads the model and draws into its area.
 
+pub mod access;
 pub mod activity;
 pub mod dialogs;
 pub mod not_yet;

@@ -1,17 +1,13 @@
 //! Screens that a later version brings. They say so.
 
 use super::paragraph;
-use crate::console::model::{Model, Screen};
 use crate::console::widgets::Pen;
 use ratatui::layout::Rect;
 
 /// One sentence.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let what = if model.screen == Screen::Access {
-        "Access is not yet built. It will show who may read this cache, and what each key can do here."
-    } else {
-        "Space is not yet built. It will show what fills the disk, and plan what to collect."
-    };
+pub fn draw(pen: &mut Pen<'_>, area: Rect) {
+    let what =
+        "Space is not yet built. It will show what fills the disk, and plan what to collect.";
     let style = pen.theme.dim;
     let area = Rect::new(
         area.x,

@@ -63,6 +63,9 @@ pub fn lines(model: &Model) -> Vec<Check> {
             checks.push(shown(model, check));
         }
     }
+    let (access, good) = super::access::checks::checks(model);
+    checks.extend(access);
+    fine += good;
     // Stable: of one state the judge's order decides. What is not known comes after what is.
     let rank = |state| match state {
         State::Critical => 0,

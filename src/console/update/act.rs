@@ -1,7 +1,8 @@
 //! What each action does.
 
-use super::{data, nav, sign};
+use super::{access, data, nav, sign};
 use crate::change::sign::KeyChoice;
+use crate::console::access::LIFETIMES;
 use crate::console::actions::{self, Act};
 use crate::console::jobs::{State, receipt_lines};
 use crate::console::keys::{Code, Key};
@@ -74,7 +75,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Why => why(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.link {
-            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
+            Link::Up { .. } => vec![
+                Effect::Refresh,
+                Effect::ReadAudit,
+                Effect::Ping,
+            ],
             Link::Connecting => vec![],
             Link::Down { .. } => vec![Effect::Reconnect],
             Link::Failed(_) => {
@@ -100,6 +105,20 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             model.quit = true;
             vec![]
         }
+        Act::Authorize => access::authorize(model),
+        Act::Deny => access::deny(model),
+        Act::Revoke => access::revoke(model),
+        Act::Expiry => access::expiry(model),
+        Act::NextCard => access::next(model),
+        Act::ConfirmChange => access::confirm(model),
+        Act::ChangeItems => access::list(model),
+        Act::ChangeReason => access::reason(model),
+        Act::ChangeLifetime => access::change(model, |dialog| {
+            dialog.lifetime = (dialog.lifetime + 1) % LIFETIMES.len();
+        }),
+        Act::ChangeSessions => access::change(model, |dialog| {
+            dialog.end_sessions = !dialog.end_sessions;
+        }),
         Act::ConfirmSign => sign::confirm(model),
         Act::PlanItems => sign::list(model),
         Act::PlanKey => sign::change(model, |dialog, sources| {
@@ -119,7 +138,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Choose => choose(model),
         // Their `enabled` always has a reason.
-        Act::Authorize | Act::Deny | Act::Revoke | Act::Expiry | Act::Collect | Act::Pin => vec![],
+        Act::Collect | Act::Pin => vec![],
     }
 }
 
@@ -288,6 +307,11 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     {
         return vec![Effect::Copy(trouble.details.clone())];
     }
+    if model.screen == Screen::Access
+        && let Some(line) = model.access.current()
+    {
+        return vec![Effect::Copy(line.copy())];
+    }
     if let (Some(inventory), Some(row)) = (&model.data.inventory, model.current_row()) {
         return vec![Effect::Copy(inventory.path(row).to_string())];
     }
@@ -316,7 +340,7 @@ pub(super) fn open_activity(model: &mut Model) -> Vec<Effect> {
 fn activity_text(model: &Model) -> Option<Text> {
     if let Some(job) = model.current_job() {
         let (title, mut lines) = match &job.state {
-            State::Ended(receipt) => ("Receipt", receipt_lines(&job.title, receipt)),
+            State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
             State::Running { done, total, note } => (
                 "Running job",
                 vec![
@@ -387,6 +411,10 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
     };
     model.unsigned = Unsigned::default();
     model.activity = crate::console::model::Activity::default();
+    model.access = crate::console::access::Access {
+        lifetime: model.access.lifetime,
+        ..crate::console::access::Access::default()
+    };
     model.pages.clear();
     model.marks.clear();
     model.screen = Screen::Overview;

@@ -4,7 +4,6 @@ use crate::change::Receipt;
 use crate::console::jobs::{JobId, State, receipt_lines};
 use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble, UnsignedLine};
 use crate::console::msg::{Effect, PastChange};
-use crate::console::text::count;
 use crate::inventory::{Group, Inventory, Query, Row, View};
 use crate::server::facts::Facts;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
         .retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
     let own = super::sign::server_sources(model);
     model.sources.splice(0..0, own);
-    vec![Effect::ReadAudit, Effect::Ping]
+    vec![Effect::ReadAudit, Effect::ReadAccess, Effect::Ping]
 }
 
 /// More of the store, or a newer state of it. Marks, cursors and pages go with their paths.
@@ -287,11 +286,12 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) else {
         return vec![];
     };
-    let lines = receipt_lines(&job.title, &receipt);
+    let lines = receipt_lines(job, &receipt);
+    let signs = job.change == "sign";
     let short = format!(
         "{}: {}, receipt {}",
         receipt.result.word(),
-        count(receipt.done, "path"),
+        job.done(&receipt),
         receipt.id
     );
     job.state = State::Ended(receipt);
@@ -311,6 +311,11 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     } else {
         model.toast = Some(short);
     }
-    model.marks.clear();
-    vec![Effect::ReadAudit]
+    let mut effects = vec![Effect::ReadAudit];
+    if signs {
+        model.marks.clear();
+    } else {
+        effects.extend(super::access::ended(model));
+    }
+    effects
 }

@@ -13,6 +13,7 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
     match model.layers.last() {
         Some(Layer::Palette(_)) => palette_key(model, key),
         Some(Layer::Sign(_)) => reason_key(model, key),
+        Some(Layer::Access(_)) => super::access::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
         _ => search_key(model, key),
     }

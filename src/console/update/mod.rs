@@ -3,6 +3,7 @@
 //! In: the model, the time, a message. Out: the changed model, and the effects that follow. Pure: no clock, no terminal,
 //! no waiting, so that a test is (state, keys, state).
 
+mod access;
 mod act;
 mod data;
 mod layers;
@@ -27,7 +28,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             server: model.server.clone(),
         }],
         Msg::Key(key) => key_pressed(model, key),
-        Msg::Paste(text) => paste(model, &text),
+        // It may be a private key by mistake.
+        Msg::Paste(text) => paste(model, &zeroize::Zeroizing::new(text)),
         Msg::Wheel(rows) => wheel(model, rows),
         Msg::Resize(width, height) => {
             model.size = (width, height);
@@ -92,6 +94,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
+        Msg::Access(known) => access::known(model, known),
         Msg::Progress {
             job,
             done,
@@ -151,6 +154,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             palette.cursor = 0;
         }
         Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
+        Some(Layer::Access(_)) => access::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.
             text.trim_end_matches(['\r', '\n'])
@@ -190,6 +194,9 @@ fn settle(model: &mut Model) {
     let rows = model.unsigned.lines.len();
     let plain = usize::from(layout::lists(model.size, false).list.height);
     model.unsigned.list.settle(rows, plain);
+    let rows = model.access.known.as_ref().map_or(0, |known| known.len());
+    let height_below = usize::from(layout::lists(model.size, true).list.height);
+    model.access.list.settle(rows, height_below);
     let rows = model.jobs.len() + model.past().len();
     model.activity.list.settle(rows, plain);
     if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {

@@ -12,6 +12,7 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
     model.store.searching = false;
     model.pages.clear();
+    model.access.card = None;
     if screen == Screen::Activity && model.activity.past.is_none() && model.facts.is_some() {
         return vec![Effect::ReadAudit];
     }
@@ -66,8 +67,30 @@ pub(super) fn step(model: &mut Model, step: Move) {
             let rows = model.jobs.len() + model.past().len();
             model.activity.list.step(step, rows, height);
         }
-        Screen::Access | Screen::Space => {}
+        Screen::Access => step_access(model, step, height),
+        Screen::Space => {}
     }
+}
+
+/// On the list by rows, on a card by lines.
+fn step_access(model: &mut Model, step: Move, height: usize) {
+    let access = &mut model.access;
+    if let Some(top) = &mut access.card {
+        scroll(top, step, height);
+        return;
+    }
+    let rows = access.known.as_ref().map_or(0, |known| known.len());
+    access.list.step(step, rows, height);
+    access.settled();
+}
+
+/// The card of what is under the cursor.
+fn open_card(model: &mut Model) -> Vec<Effect> {
+    if model.access.current().is_some() && model.access.card.is_none() {
+        model.access.card = Some(0);
+        model.access.settled();
+    }
+    vec![]
 }
 
 /// A text is scrolled by its first line; the end is found when it is settled.
@@ -85,10 +108,10 @@ fn scroll(top: &mut usize, step: Move, page: usize) {
 /// Opens what is under the cursor.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let Some(inventory) = model.data.inventory.clone() else {
-        return if model.screen == Screen::Overview {
-            open_check(model)
-        } else {
-            vec![]
+        return match model.screen {
+            Screen::Overview => open_check(model),
+            Screen::Access => open_card(model),
+            _ => vec![],
         };
     };
     if model.page().is_some() {
@@ -129,7 +152,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             vec![]
         }
         Screen::Activity => super::act::open_activity(model),
-        Screen::Access | Screen::Space => vec![],
+        Screen::Access => open_card(model),
+        Screen::Space => vec![],
     }
 }
 
@@ -192,6 +216,8 @@ pub(super) fn fold(model: &mut Model, wanted: bool) {
 pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     if model.page().is_some() {
         model.pages.pop();
+    } else if model.screen == Screen::Access {
+        model.access.card = None;
     } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
     } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
         model.store.search.reset();

@@ -117,10 +117,13 @@ pub(super) fn planned(
     plan: Result<Box<Plan>, Trouble>,
 ) -> Vec<Effect> {
     for layer in &mut model.layers {
-        if let Layer::Sign(dialog) = layer
-            && dialog.asked == asked
-        {
-            dialog.plan = Some(plan);
+        let (number, slot) = match layer {
+            Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
+            Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
+            _ => continue,
+        };
+        if number == asked {
+            *slot = Some(plan);
             break;
         }
     }
@@ -199,7 +202,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     };
     let reason = dialog.reason.value().trim();
     plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
-    let (title, total) = (plan.summary.clone(), plan.items.len());
+    let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
     match plan.confirm(&Answer::Key, model.policy) {
         Ok(confirmed) => {
             let job = model.next_number();
@@ -207,6 +210,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
                 0,
                 Job {
                     id: job,
+                    change,
                     title: title.clone(),
                     started: model.now,
                     cancelling: false,

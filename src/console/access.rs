@@ -1,0 +1,436 @@
+//! What screen 4 knows and what can be changed from it.
+//!
+//! In: the facts of one look at the server. Out: [`Known`], judged once so that drawing only picks the rows in view; the dialog
+//! before a change; and [`plan`], from what is wanted to what will be done.
+
+use super::model::Trouble;
+use super::secret::Secret;
+use super::widgets::list::List;
+use crate::change::Plan;
+use crate::change::access::{self, About, AccessError};
+use crate::domain::access::{AccessFacts, KeyFile};
+use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
+use crate::domain::key_request::Request;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
+use crate::domain::text::{visible, visible_bytes};
+use crate::domain::{Age, When};
+use crate::judge::access::{KeyRow, RequestRow};
+use crate::judge::finding::{Finding, Level};
+use std::sync::Arc;
+use tui_input::Input;
+
+/// Keys that end within this time are pointed out.
+pub const SOON: Age = Age(7 * 86_400);
+
+/// How long a key may be let in: what it is called, and its seconds.
+pub const LIFETIMES: [(&str, Option<i64>); 4] = [
+    ("30 d", Some(30 * 86_400)),
+    ("90 d", Some(90 * 86_400)),
+    ("1 y", Some(365 * 86_400)),
+    ("none", None),
+];
+
+/// The lifetime that a request is offered first.
+pub const USUAL: usize = 1;
+
+/// No end.
+pub const FOREVER: usize = 3;
+
+/// A key that is let in.
+#[derive(Debug, Clone)]
+pub struct KeyEntry {
+    /// What the judge says.
+    pub row: KeyRow,
+    /// The key.
+    pub key: PublicSshKey,
+    /// Its line, made visible.
+    pub line: String,
+    /// Why the file can't be edited here.
+    pub fixed: Option<String>,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone)]
+pub struct RequestEntry {
+    /// What the judge says.
+    pub row: RequestRow,
+    /// The request.
+    pub request: Request,
+}
+
+/// Everything about access, judged.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// As they were found.
+    pub facts: AccessFacts,
+    /// Requests that wait, the oldest first.
+    pub requests: Vec<RequestEntry>,
+    /// Keys, by file and line.
+    pub keys: Vec<KeyEntry>,
+    /// What is to be said of the server and its files, the gravest first.
+    pub notices: Vec<Finding>,
+    /// Files in words: how many, and which where it is one.
+    pub files: String,
+}
+
+impl Known {
+    /// Judges.
+    pub fn new(facts: AccessFacts) -> Self {
+        let judged = crate::judge::access::keys(&facts, SOON);
+        let keys = judged
+            .keys
+            .into_iter()
+            .filter_map(|row| key_entry(&facts, row))
+            .collect();
+        let waiting = facts.requests.as_deref().unwrap_or_default();
+        let requests = crate::judge::access::requests(&facts)
+            .requests
+            .into_iter()
+            .filter_map(|row| {
+                let same = |request: &&Request| {
+                    request.waits() && request.key.fingerprint() == row.fingerprint
+                };
+                let request = waiting.iter().find(same)?.clone();
+                Some(RequestEntry { row, request })
+            })
+            .collect();
+        let mut notices = judged.posture.findings;
+        for file in judged.files {
+            notices.extend(file.findings.into_iter().map(|finding| Finding {
+                message: format!("{}: {}", file.path, finding.message),
+                ..finding
+            }));
+        }
+        notices.extend(unknowns(&facts));
+        notices.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        let files = match facts.files.as_slice() {
+            [] => "no key file".to_owned(),
+            [file] => visible(&file.path).into_owned(),
+            files => format!("{} files", files.len()),
+        };
+        Self {
+            facts,
+            requests,
+            keys,
+            notices,
+            files,
+        }
+    }
+
+    /// The lines of the list: requests, keys, notices.
+    pub const fn len(&self) -> usize {
+        self.requests.len() + self.keys.len() + self.notices.len()
+    }
+
+    /// Whether there is nothing to list.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A line of the list.
+    pub fn line(&self, index: usize) -> Option<Line<'_>> {
+        if let Some(request) = self.requests.get(index) {
+            return Some(Line::Request(request));
+        }
+        let index = index - self.requests.len();
+        if let Some(key) = self.keys.get(index) {
+            return Some(Line::Key(key));
+        }
+        self.notices
+            .get(index - self.keys.len())
+            .map(Line::Notice)
+    }
+
+    fn place(&self, anchor: &Anchor) -> Option<usize> {
+        (0..self.len()).find(|index| self.line(*index).is_some_and(|line| line.anchor() == *anchor))
+    }
+}
+
+fn key_entry(facts: &AccessFacts, row: KeyRow) -> Option<KeyEntry> {
+    let file = facts
+        .files
+        .iter()
+        .find(|file| visible(&file.path) == row.file.as_str())?;
+    let document = AuthorizedKeys::parse(file.content.as_deref().ok()?);
+    let line = document.line(row.line)?;
+    Some(KeyEntry {
+        key: line.key()?.key.clone(),
+        line: visible_bytes(line.text()),
+        fixed: fixed(file),
+        row,
+    })
+}
+
+/// Why a file can't be edited here.
+pub fn fixed(file: &KeyFile) -> Option<String> {
+    match (&file.generated_by, &file.editable) {
+        (Some(by), _) => Some(format!(
+            "{} is written by {}; change it there",
+            visible(&file.path),
+            visible(by)
+        )),
+        (None, Err(why)) => Some(visible(why).into_owned()),
+        (None, Ok(())) => None,
+    }
+}
+
+/// What could not be found out, with the reason.
+fn unknowns(facts: &AccessFacts) -> Vec<Finding> {
+    let of = |what: &str, why: &str| Finding {
+        level: Level::Note,
+        code: "unknown",
+        message: format!("{what}: {}", visible(why)),
+        fix: None,
+    };
+    let mut notices = Vec::new();
+    if let Err(why) = &facts.requests {
+        notices.push(of("which requests wait is not known", &why.0));
+    }
+    if let Err(why) = &facts.events {
+        notices.push(of("when keys were used is not known", &why.0));
+    }
+    if let Err(why) = &facts.sessions {
+        notices.push(of("which sessions are open is not known", &why.0));
+    }
+    if let Err(why) = &facts.revoked {
+        notices.push(of("which keys were revoked before is not known", &why.0));
+    }
+    notices
+}
+
+/// What a line of the list is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Line<'a> {
+    /// A request.
+    Request(&'a RequestEntry),
+    /// A key.
+    Key(&'a KeyEntry),
+    /// Something about the server.
+    Notice(&'a Finding),
+}
+
+/// What the cursor stays on when the list changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Anchor {
+    /// A request.
+    Request(Fingerprint),
+    /// A key, by file and line.
+    Key(Fingerprint, String, usize),
+    /// A notice.
+    Notice(String),
+}
+
+impl Line<'_> {
+    /// What `y` copies.
+    pub fn copy(&self) -> String {
+        match self {
+            Self::Request(entry) => visible_bytes(&entry.request.key.line()),
+            Self::Key(entry) => entry.line.clone(),
+            Self::Notice(finding) => sentence(finding),
+        }
+    }
+
+    fn anchor(&self) -> Anchor {
+        match self {
+            Self::Request(entry) => Anchor::Request(entry.row.fingerprint),
+            Self::Key(entry) => {
+                Anchor::Key(entry.row.fingerprint, entry.row.file.clone(), entry.row.line)
+            }
+            Self::Notice(finding) => Anchor::Notice(finding.message.clone()),
+        }
+    }
+}
+
+/// Screen 4.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// What was found out last.
+    pub known: Option<Arc<Known>>,
+    /// Why the last look failed.
+    pub trouble: Option<Trouble>,
+    /// Where the list is.
+    pub list: List,
+    /// What is under the cursor.
+    pub anchor: Option<Anchor>,
+    /// Whether the card of what is under the cursor is open, and where it is scrolled to.
+    pub card: Option<usize>,
+    /// The lifetime that an approval gives, by its place in [`LIFETIMES`].
+    pub lifetime: usize,
+}
+
+impl Access {
+    /// The line under the cursor.
+    pub fn current(&self) -> Option<Line<'_>> {
+        self.known.as_ref()?.line(self.list.cursor)
+    }
+
+    /// Takes a newer look in; the cursor stays on what it was on.
+    pub fn take(&mut self, known: Arc<Known>) {
+        let place = self.anchor.as_ref().and_then(|anchor| known.place(anchor));
+        if let Some(place) = place {
+            self.list.cursor = place;
+        } else {
+            // A card of something else under the same keys would mislead.
+            self.card = None;
+        }
+        self.known = Some(known);
+        self.trouble = None;
+        self.settled();
+    }
+
+    /// Remembers what is under the cursor.
+    pub fn settled(&mut self) {
+        let rows = self.known.as_ref().map_or(0, |known| known.len());
+        self.list.cursor = self.list.cursor.min(rows.saturating_sub(1));
+        self.anchor = self.current().map(|line| line.anchor());
+    }
+}
+
+/// What shall be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Let a key in; `None` before it was given.
+    Authorize(Option<PublicSshKey>),
+    /// Let a request in.
+    Approve(Box<Request>),
+    /// Turn a request away.
+    Deny(Box<Request>),
+    /// Take a key out.
+    Revoke(Fingerprint),
+    /// Set when a key ends.
+    Expire(Fingerprint),
+}
+
+impl Wanted {
+    /// Whether a lifetime belongs to it.
+    pub const fn lasts(&self) -> bool {
+        matches!(
+            self,
+            Self::Authorize(_) | Self::Approve(_) | Self::Expire(_)
+        )
+    }
+
+    /// Over the dialog.
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Authorize(_) => "Authorize a key",
+            Self::Approve(_) => "Approve a request",
+            Self::Deny(_) => "Deny a request",
+            Self::Revoke(_) => "Revoke a key",
+            Self::Expire(_) => "Set when a key expires",
+        }
+    }
+}
+
+/// What is typed in the dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typing {
+    /// Nothing.
+    Nothing,
+    /// The key that shall be let in.
+    Key,
+    /// Why.
+    Reason,
+    /// The word that confirms.
+    Word,
+}
+
+/// The dialog before a change of who may log in.
+#[derive(Debug)]
+pub struct AccessDialog {
+    /// What shall be changed.
+    pub wanted: Wanted,
+    /// How long, by its place in [`LIFETIMES`].
+    pub lifetime: usize,
+    /// Whether open sessions of a revoked key are ended.
+    pub end_sessions: bool,
+    /// The plan, once it is made.
+    pub plan: Option<Result<Box<Plan>, Trouble>>,
+    /// The key as it is typed or pasted. It may be a private one by mistake, so it is wiped.
+    pub key: Secret,
+    /// Why.
+    pub reason: Input,
+    /// The word that confirms.
+    pub word: Input,
+    /// What keys type into.
+    pub typing: Typing,
+    /// The number of the newest request for a plan.
+    pub asked: u64,
+}
+
+/// All that a plan is made of.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The facts that were shown.
+    pub known: Arc<Known>,
+    /// What shall be changed.
+    pub wanted: Wanted,
+    /// Until when, where that belongs to it.
+    pub expires: Option<When>,
+    /// Whether open sessions are ended.
+    pub end_sessions: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Makes the plan. `login` is the user of this connection on the server.
+pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> {
+    let facts = &order.known.facts;
+    let reason = (!order.reason.is_empty()).then(|| order.reason.clone());
+    let new = |key: &PublicSshKey| NewKey {
+        key: key.clone(),
+        restrict: true,
+        from: None,
+        expires: order.expires,
+    };
+    let mut said = Vec::new();
+    let plan = match &order.wanted {
+        Wanted::Authorize(None) => return Err(Trouble::say("no key was given")),
+        Wanted::Authorize(Some(key)) => {
+            said = admit(facts, key)?;
+            access::authorize(about, facts, &new(key), None, reason)
+        }
+        Wanted::Approve(request) => {
+            said = admit(facts, &request.key)?;
+            let new = new(&request.key);
+            access::approve(about, facts, request, &new, None, &order.reason)
+        }
+        Wanted::Deny(request) => Ok(access::deny(about, facts, request, &order.reason)),
+        Wanted::Revoke(key) => {
+            access::revoke(about, facts, login, *key, order.end_sessions, reason)
+        }
+        Wanted::Expire(key) => access::expire(about, facts, login, *key, order.expires, reason),
+    };
+    let mut plan = plan.map_err(|error: AccessError| Trouble::new(&error))?;
+    plan.warnings.extend(said);
+    Ok(plan)
+}
+
+/// Weak keys are not let in, however they come. Gives back what else there is to say.
+fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<Vec<String>, Trouble> {
+    let mut said = Vec::new();
+    for finding in crate::judge::access::of_candidate(facts, key) {
+        match finding.level {
+            Level::Refuse => {
+                return Err(Trouble::say(format!(
+                    "this key is not let in: {}",
+                    sentence(&finding)
+                )));
+            }
+            // The plan itself tells what is there already and what was revoked.
+            Level::Warning if !matches!(finding.code, "duplicate" | "revoked-before") => {
+                said.push(sentence(&finding));
+            }
+            Level::Warning | Level::Note => {}
+        }
+    }
+    Ok(said)
+}
+
+/// A finding and what mends it.
+pub fn sentence(finding: &Finding) -> String {
+    match &finding.fix {
+        Some(fix) => format!("{}; {fix}", finding.message),
+        None => finding.message.clone(),
+    }
+}

@@ -1,0 +1,395 @@
+//! What there is to know of one request, key or notice: beside or below the list, and as a card of its own.
+
+use super::{kind, sign};
+use crate::console::access::{KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence};
+use crate::console::model::Model;
+use crate::console::text::{age, count};
+use crate::console::widgets::Pen;
+use crate::console::widgets::pen::{row, wrap};
+use crate::domain::When;
+use crate::domain::authorized_keys::NewKey;
+use crate::domain::key_request::Source;
+use crate::domain::randomart::randomart;
+use crate::domain::text::visible_bytes;
+use crate::judge::finding::Finding;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Columns of a label with its blank.
+const LABEL: usize = 10;
+/// Columns of the picture, with a gap.
+const PICTURE: u16 = 21;
+/// From this width on, the card has the picture beside it.
+const PICTURE_FROM: u16 = 70;
+
+/// A labelled value.
+struct Entry {
+    label: &'static str,
+    text: String,
+    style: Style,
+}
+
+struct Entries<'a> {
+    pen: &'a Pen<'a>,
+    all: Vec<Entry>,
+}
+
+impl Entries<'_> {
+    fn styled(&mut self, label: &'static str, text: impl Into<String>, style: Style) {
+        self.all.push(Entry {
+            label,
+            text: text.into(),
+            style,
+        });
+    }
+
+    fn add(&mut self, label: &'static str, text: impl Into<String>) {
+        self.styled(label, text, self.pen.theme.text);
+    }
+
+    /// Findings, each with its mark and what mends it.
+    fn findings(&mut self, findings: &[Finding], none: &str) {
+        if findings.is_empty() {
+            self.styled("findings", format!(". {none}"), self.pen.theme.fine);
+        }
+        for (index, finding) in findings.iter().enumerate() {
+            let (mark, style) = sign(self.pen, finding.level);
+            let label = if index == 0 { "findings" } else { "" };
+            self.styled(label, format!("{mark} {}", sentence(finding)), style);
+        }
+    }
+}
+
+/// Draws the pane: five rows below the list, or as many as there are beside it.
+pub(super) fn pane(
+    model: &Model,
+    known: &Known,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    line: Line<'_>,
+    beside: bool,
+) {
+    let entries = if beside {
+        full(model, known, pen, line)
+    } else {
+        brief(model, known, pen, line)
+    };
+    let room = usize::from(area.width).saturating_sub(LABEL + 2);
+    let mut y = 0;
+    for entry in entries {
+        let lines = wrap(&entry.text, room);
+        // Below the list a value has one row; the card has all of it.
+        let most = if beside { lines.len() } else { 1 };
+        let cut = lines.len() > most;
+        for (index, text) in lines.into_iter().take(most).enumerate() {
+            let label = if index == 0 { entry.label } else { "" };
+            let text = if cut { format!("{text} …") } else { text };
+            draw_entry(pen, row(area, y), label, &text, entry.style);
+            y += 1;
+        }
+    }
+}
+
+fn draw_entry(pen: &mut Pen<'_>, line: Rect, label: &str, text: &str, style: Style) {
+    pen.text(line, line.x + 1, line.y, label, pen.theme.dim);
+    let x = line.x + 1 + LABEL as u16;
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    pen.line(rest, text, style);
+}
+
+/// Draws the card.
+pub(super) fn card(
+    model: &Model,
+    known: &Known,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    line: Line<'_>,
+    top: usize,
+) {
+    let theme = pen.theme;
+    pen.line(row(area, 0), &title(model, known, line), theme.title);
+    pen.rule(row(area, 1));
+    let picture = match line {
+        Line::Request(entry) => randomart(&entry.request.key),
+        Line::Key(entry) => randomart(&entry.key),
+        Line::Notice(_) => Vec::new(),
+    };
+    let beside = !picture.is_empty() && area.width >= PICTURE_FROM;
+    let wide = usize::from(area.width).saturating_sub(LABEL + 2);
+    let narrow = wide.saturating_sub(if beside { usize::from(PICTURE) } else { 0 });
+    let mut lines: Vec<(&'static str, String, Style)> = Vec::new();
+    for entry in full(model, known, pen, line) {
+        let room = if lines.len() < picture.len() {
+            narrow
+        } else {
+            wide
+        };
+        for (index, text) in wrap(&entry.text, room).into_iter().enumerate() {
+            let label = if index == 0 { entry.label } else { "" };
+            lines.push((label, text, entry.style));
+        }
+    }
+    let height = usize::from(area.height.saturating_sub(2));
+    let most = lines.len().max(picture.len());
+    let top = top.min(most.saturating_sub(height));
+    for y in 0..height {
+        let place = row(area, y as u16 + 2);
+        if let Some((label, text, style)) = lines.get(top + y) {
+            draw_entry(pen, place, label, text, *style);
+        }
+        if let Some(art) = picture.get(top + y).filter(|_| beside) {
+            pen.text(place, place.right().saturating_sub(PICTURE - 1), place.y, art, theme.dim);
+        }
+    }
+    if most > height {
+        let note = format!("{}-{} of {most} ", top + 1, (top + height).min(most));
+        pen.right(row(area, 0), &note, theme.dim);
+    }
+}
+
+fn title(model: &Model, known: &Known, line: Line<'_>) -> String {
+    let at = model.access.list.cursor;
+    match line {
+        Line::Request(entry) => format!(
+            " Request {} of {}   {}",
+            at + 1,
+            known.requests.len(),
+            came(entry, model.now)
+        ),
+        Line::Key(entry) => format!(
+            " Key {} of {}   {}, line {}",
+            at + 1 - known.requests.len(),
+            known.keys.len(),
+            entry.row.file,
+            entry.row.line
+        ),
+        Line::Notice(_) => " The server".to_owned(),
+    }
+}
+
+/// `knock, first 6h ago, 4 tries, last 12m ago from 10.2.0.9`.
+fn came(entry: &RequestEntry, now: When) -> String {
+    let request = &entry.row;
+    let mut text = match request.source {
+        Source::Knock => "knock".to_owned(),
+        Source::Paste => "pasted".to_owned(),
+        Source::File => "from a file".to_owned(),
+    };
+    if request.first_seen.is_some() {
+        text.push_str(&format!(", first {} ago", age(request.first_seen, now)));
+    }
+    text.push_str(&match request.tries {
+        1 => ", 1 try".to_owned(),
+        tries => format!(", {tries} tries"),
+    });
+    if request.last_seen.is_some() {
+        text.push_str(&format!(", last {} ago", age(request.last_seen, now)));
+    }
+    if let Some(from) = request.from.first() {
+        text.push_str(&format!(" from {from}"));
+        if request.from.len() > 1 {
+            text.push_str(&format!(" and {} more", request.from.len() - 1));
+        }
+    }
+    text
+}
+
+/// Five rows.
+fn brief(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
+    let mut out = Entries {
+        pen,
+        all: Vec::new(),
+    };
+    match line {
+        Line::Notice(finding) => notice(&mut out, finding),
+        Line::Request(entry) => {
+            out.add("SHA256", entry.row.fingerprint.base64());
+            out.add("came by", came(entry, model.now));
+            out.add("would", entry.row.words.clone());
+            gravest(&mut out, &entry.row.findings);
+            out.add("lifetime", lifetimes(model));
+        }
+        Line::Key(entry) => {
+            let key = &entry.row;
+            out.add("SHA256", key.fingerprint.base64());
+            out.add("where", place(entry));
+            out.add("can", key.words.clone());
+            out.add("used", usage(known, entry, model.now));
+            gravest(&mut out, &key.findings);
+        }
+    }
+    out.all
+}
+
+fn gravest(out: &mut Entries<'_>, findings: &[Finding]) {
+    let others = findings.len().saturating_sub(1);
+    match findings.first() {
+        None => out.styled("findings", ". none", out.pen.theme.fine),
+        Some(finding) => {
+            let (mark, style) = sign(out.pen, finding.level);
+            let more = if others > 0 {
+                format!(" (+{others})")
+            } else {
+                String::new()
+            };
+            out.styled("findings", format!("{mark}{more} {}", sentence(finding)), style);
+        }
+    }
+}
+
+fn notice(out: &mut Entries<'_>, finding: &Finding) {
+    let (mark, style) = sign(out.pen, finding.level);
+    out.styled("finding", format!("{mark} {}", finding.message), style);
+    if let Some(fix) = &finding.fix {
+        out.add("fix", fix.clone());
+    }
+}
+
+/// Everything.
+fn full(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
+    let mut out = Entries {
+        pen,
+        all: Vec::new(),
+    };
+    match line {
+        Line::Notice(finding) => notice(&mut out, finding),
+        Line::Request(entry) => request(&mut out, model, entry),
+        Line::Key(entry) => key(&mut out, model, known, entry),
+    }
+    out.all
+}
+
+fn request(out: &mut Entries<'_>, model: &Model, entry: &RequestEntry) {
+    let row = &entry.row;
+    let comment = if row.comment.is_empty() {
+        "(no comment)"
+    } else {
+        &row.comment
+    };
+    out.add("who", comment);
+    out.styled("", "(the key's own comment; not verified)", out.pen.theme.dim);
+    out.add("key", kind(&entry.request.key));
+    out.add("SHA256", row.fingerprint.base64());
+    out.add("came by", came(entry, model.now));
+    if row.from.len() > 1 {
+        out.add("from", row.from.join(" "));
+    }
+    if row.proven {
+        let text = "the requester has shown to hold the private key";
+        out.styled("proof", text, out.pen.theme.fine);
+    } else {
+        let text = "none: anybody can offer a public key";
+        out.styled("proof", text, out.pen.theme.warning);
+    }
+    out.findings(&row.findings, "not weak, not seen before, not revoked");
+    out.add("would", row.words.clone());
+    let (_, seconds) = LIFETIMES[model.access.lifetime % LIFETIMES.len()];
+    let line = NewKey {
+        key: entry.request.key.clone(),
+        restrict: true,
+        from: None,
+        expires: seconds.map(|seconds| When::from_unix(model.now.unix() + seconds)),
+    }
+    .line();
+    match line {
+        Ok(line) => out.add("line", visible_bytes(&line)),
+        Err(error) => out.styled("line", format!("none: {error}"), out.pen.theme.critical),
+    }
+    out.add("lifetime", lifetimes(model));
+    out.styled("note", "a shows the plan, where a note can be written", out.pen.theme.dim);
+}
+
+/// `30 d  [90 d]  1 y  none`.
+fn lifetimes(model: &Model) -> String {
+    let words: Vec<String> = LIFETIMES
+        .iter()
+        .enumerate()
+        .map(|(index, (words, _))| {
+            if index == model.access.lifetime {
+                format!("[{words}]")
+            } else {
+                (*words).to_owned()
+            }
+        })
+        .collect();
+    words.join("  ")
+}
+
+/// `/etc/ssh/authorized_keys.d/nix-ssh:3  restrict`.
+fn place(entry: &KeyEntry) -> String {
+    let options = match &entry.row.options {
+        Some(options) if options.is_empty() => "no options".to_owned(),
+        Some(options) => options.join(","),
+        None => "options that sshd does not read".to_owned(),
+    };
+    format!("{}:{}  {options}", entry.row.file, entry.row.line)
+}
+
+/// Last login and refusals, or since when there were none, or why that is not known.
+fn usage(known: &Known, entry: &KeyEntry, now: When) -> String {
+    let row = &entry.row;
+    if let Err(why) = &known.facts.events {
+        return format!("not known: {}", why.0);
+    }
+    let since = row.logs_since.map_or_else(
+        || "the log does not say since when".to_owned(),
+        |since| format!("the log goes back {}", since.age(now)),
+    );
+    let mut text = match &row.last_used {
+        Some(seen) => format!("{} ago from {}", seen.at.age(now), seen.from),
+        None => "no login seen".to_owned(),
+    };
+    match row.refused {
+        Some(0) | None => {}
+        Some(1) => text.push_str(", refused once"),
+        Some(times) => text.push_str(&format!(", refused {times} times")),
+    }
+    match row.sessions {
+        Some(0) | None => {}
+        Some(open) => text.push_str(&format!(", {} open", count(open, "session"))),
+    }
+    format!("{text}; {since}")
+}
+
+fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {
+    let row = &entry.row;
+    let comment = if row.comment.is_empty() {
+        "(no comment)"
+    } else {
+        &row.comment
+    };
+    out.add("owner", comment);
+    if row.own {
+        let text = "this is you: the key that this connection logged in with";
+        out.styled("", text, out.pen.theme.warning);
+    }
+    out.add("key", kind(&entry.key));
+    out.add("SHA256", row.fingerprint.base64());
+    out.add("where", format!("{}, line {}", row.file, row.line));
+    if let Some(why) = &entry.fixed {
+        out.styled("", format!("not editable here: {why}"), out.pen.theme.warning);
+    }
+    out.add(
+        "options",
+        match &row.options {
+            Some(options) if options.is_empty() => "none".to_owned(),
+            Some(options) => options.join(","),
+            None => "sshd does not read them".to_owned(),
+        },
+    );
+    out.add("can", row.words.clone());
+    out.add(
+        "expires",
+        match row.expires {
+            None => "never".to_owned(),
+            Some(end) if end <= model.now => format!("{} ago, at {end}", end.age(model.now)),
+            Some(end) => format!("in {}, at {end}", model.now.age(end)),
+        },
+    );
+    out.add("used", usage(known, entry, model.now));
+    if let Err(why) = &known.facts.sessions {
+        out.add("sessions", format!("not known: {}", why.0));
+    }
+    out.findings(&row.findings, "none");
+    out.add("line", entry.line.clone());
+}

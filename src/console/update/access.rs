@@ -1,0 +1,364 @@
+//! Screen 4: what comes in about access, and the way from a key to a confirmed change of who may log in.
+
+use crate::change::{Answer, Danger};
+use crate::console::access::{
+    AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
+};
+use crate::console::jobs::{Job, State};
+use crate::console::keys::{Code, Key};
+use crate::console::model::{Layer, Link, Model, Text, Trouble};
+use crate::console::msg::Effect;
+use crate::console::secret::Secret;
+use crate::console::widgets::input;
+use crate::console::widgets::pen::wrap;
+use crate::domain::When;
+use crate::domain::ssh_key::{KeyError, PublicSshKey, holds_private};
+use std::sync::Arc;
+use tui_input::Input;
+
+/// The server was looked at, or could not be.
+pub(super) fn known(model: &mut Model, known: Result<Arc<Known>, Trouble>) -> Vec<Effect> {
+    match known {
+        Ok(known) => model.access.take(known),
+        Err(trouble) => model.access.trouble = Some(trouble),
+    }
+    vec![]
+}
+
+/// `a`: lets the request under the cursor in, else asks for a key.
+pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
+    let wanted = match model.access.current() {
+        Some(Line::Request(entry)) => Wanted::Approve(Box::new(entry.request.clone())),
+        _ => Wanted::Authorize(None),
+    };
+    open(model, wanted)
+}
+
+/// `d`.
+pub(super) fn deny(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Request(entry)) => {
+            let wanted = Wanted::Deny(Box::new(entry.request.clone()));
+            open(model, wanted)
+        }
+        _ => vec![],
+    }
+}
+
+/// `r`.
+pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Key(entry)) => {
+            let wanted = Wanted::Revoke(entry.row.fingerprint);
+            open(model, wanted)
+        }
+        _ => vec![],
+    }
+}
+
+/// `e`: when a key ends; for a request, how long an approval will be good.
+pub(super) fn expiry(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Key(entry)) => {
+            let wanted = Wanted::Expire(entry.row.fingerprint);
+            open(model, wanted)
+        }
+        Some(Line::Request(_)) => {
+            model.access.lifetime = (model.access.lifetime + 1) % LIFETIMES.len();
+            let (words, _) = LIFETIMES[model.access.lifetime];
+            model.toast = Some(format!("lifetime {words}; a shows the plan"));
+            vec![]
+        }
+        _ => vec![],
+    }
+}
+
+/// `n`: the card of the next request or key.
+pub(super) fn next(model: &mut Model) -> Vec<Effect> {
+    let access = &mut model.access;
+    let rows = access
+        .known
+        .as_ref()
+        .map_or(0, |known| known.requests.len() + known.keys.len());
+    if rows > 0 {
+        access.list.cursor = (access.list.cursor + 1) % rows;
+        access.card = Some(0);
+        access.settled();
+    }
+    vec![]
+}
+
+fn open(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
+    let typing = match &wanted {
+        Wanted::Authorize(None) => Typing::Key,
+        _ => Typing::Nothing,
+    };
+    let lifetime = match &wanted {
+        Wanted::Authorize(_) => FOREVER,
+        Wanted::Approve(_) => model.access.lifetime,
+        _ => USUAL,
+    };
+    model.layers.push(Layer::Access(Box::new(AccessDialog {
+        wanted,
+        lifetime,
+        end_sessions: true,
+        plan: None,
+        key: Secret::new(),
+        reason: Input::default(),
+        word: Input::default(),
+        typing,
+        asked: 0,
+    })));
+    ask_plan(model)
+}
+
+/// Asks for the plan that the dialog describes.
+fn ask_plan(model: &mut Model) -> Vec<Effect> {
+    let asked = model.next_number();
+    let now = model.now;
+    let (Some(known), Some(Layer::Access(dialog))) =
+        (model.access.known.clone(), model.layers.last_mut())
+    else {
+        return vec![];
+    };
+    dialog.asked = asked;
+    dialog.plan = None;
+    dialog.word = Input::default();
+    if dialog.wanted == Wanted::Authorize(None) {
+        return vec![];
+    }
+    let (_, seconds) = LIFETIMES[dialog.lifetime % LIFETIMES.len()];
+    let expires = seconds.map(|seconds| When::from_unix(now.unix() + seconds));
+    vec![Effect::PlanAccess {
+        asked,
+        order: Box::new(Order {
+            known,
+            wanted: dialog.wanted.clone(),
+            expires: expires.filter(|_| dialog.wanted.lasts()),
+            end_sessions: dialog.end_sessions,
+            reason: dialog.reason.value().trim().to_owned(),
+        }),
+    }]
+}
+
+/// Changes the dialog and asks for the plan anew.
+pub(super) fn change(
+    model: &mut Model,
+    change: impl FnOnce(&mut AccessDialog),
+) -> Vec<Effect> {
+    if let Some(Layer::Access(dialog)) = model.layers.last_mut() {
+        change(dialog);
+    }
+    ask_plan(model)
+}
+
+/// Begins to write a reason.
+pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
+    if let Some(Layer::Access(dialog)) = model.layers.last_mut() {
+        dialog.typing = Typing::Reason;
+    }
+    vec![]
+}
+
+/// All of the plan.
+pub(super) fn list(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Access(dialog)) = model.layers.last() else {
+        return vec![];
+    };
+    let Some(Ok(plan)) = &dialog.plan else {
+        model.toast = Some("there is no plan to list yet".to_owned());
+        return vec![];
+    };
+    let mut lines = Vec::new();
+    let mut copy = Vec::new();
+    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
+    let commands = plan.commands.iter().map(|command| ("same as", command));
+    let said = plan.lines.iter().map(|(label, value)| (*label, value));
+    for (label, value) in said.chain(warnings).chain(commands) {
+        copy.push(format!("{label} {value}"));
+        for (index, part) in wrap(value, 62).into_iter().enumerate() {
+            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
+        }
+    }
+    let text = Text {
+        title: plan.summary.clone(),
+        lines,
+        copy: copy.join("\n"),
+        top: 0,
+    };
+    model.layers.push(Layer::Text(text));
+    vec![]
+}
+
+/// `enter` in the dialog: confirms, or asks for the word that confirms.
+pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    if let Some(Ok(plan)) = &dialog.plan
+        && plan.danger != Danger::Adds
+    {
+        dialog.typing = Typing::Word;
+        return vec![];
+    }
+    run(model, &Answer::Key)
+}
+
+/// Starts the job.
+fn run(model: &mut Model, answer: &Answer) -> Vec<Effect> {
+    let Some(Layer::Access(dialog)) = model.layers.pop() else {
+        return vec![];
+    };
+    let Some(Ok(plan)) = dialog.plan else {
+        return vec![];
+    };
+    let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
+    match plan.confirm(answer, model.policy) {
+        Ok(confirmed) => {
+            let job = model.next_number();
+            model.jobs.insert(
+                0,
+                Job {
+                    id: job,
+                    change,
+                    title: title.clone(),
+                    started: model.now,
+                    cancelling: false,
+                    state: State::Running {
+                        done: 0,
+                        total,
+                        note: "starting".to_owned(),
+                    },
+                    log: vec![],
+                },
+            );
+            model.toast = Some(format!("{title}: running, 6 shows how far"));
+            vec![Effect::Run {
+                job,
+                confirmed: Box::new(confirmed),
+            }]
+        }
+        Err(refusal) => {
+            model.toast = Some(refusal.to_string());
+            vec![]
+        }
+    }
+}
+
+/// A key while something is typed into the dialog.
+pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
+    let interrupt = key.ctrl && key.code == Code::Char('c');
+    let leave = key.is("esc") || interrupt;
+    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    match dialog.typing {
+        Typing::Nothing => vec![],
+        Typing::Key if leave => {
+            model.layers.pop();
+            vec![]
+        }
+        Typing::Key if key.is("enter") => take_key(model),
+        Typing::Key => {
+            if key.is("backspace") {
+                dialog.key.pop();
+            } else if key.ctrl && key.code == Code::Char('u') {
+                dialog.key = Secret::new();
+            } else if let Some(c) = key.typed() {
+                dialog.key.push(c);
+            }
+            vec![]
+        }
+        // The key that ends the text does not confirm the plan.
+        Typing::Reason if leave || key.is("enter") || key.is("tab") => {
+            dialog.typing = Typing::Nothing;
+            ask_plan(model)
+        }
+        Typing::Reason => {
+            input::edit(&mut dialog.reason, key);
+            vec![]
+        }
+        Typing::Word if leave => {
+            dialog.typing = Typing::Nothing;
+            dialog.word = Input::default();
+            vec![]
+        }
+        Typing::Word if key.is("enter") => say_word(model),
+        Typing::Word => {
+            input::edit(&mut dialog.word, key);
+            vec![]
+        }
+    }
+}
+
+/// The key that was typed or pasted becomes what is wanted, or is refused.
+fn take_key(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    match PublicSshKey::parse(dialog.key.reveal()) {
+        Ok(key) => {
+            dialog.key = Secret::new();
+            dialog.wanted = Wanted::Authorize(Some(key));
+            dialog.typing = Typing::Nothing;
+            ask_plan(model)
+        }
+        Err(error) => {
+            if error == KeyError::Private {
+                dialog.key = Secret::new();
+            }
+            model.toast = Some(error.to_string());
+            vec![]
+        }
+    }
+}
+
+/// The word, and with it the change, if it is the right one and the change can be made now.
+fn say_word(model: &mut Model) -> Vec<Effect> {
+    if let Err(reason) = crate::console::reasons::change_ready(model) {
+        model.toast = Some(reason.into_owned());
+        return vec![];
+    }
+    let Some(Layer::Access(dialog)) = model.layers.last() else {
+        return vec![];
+    };
+    let typed = dialog.word.value().to_owned();
+    match &dialog.plan {
+        Some(Ok(plan)) if matches!(plan.danger, Danger::Destroys { word } if word != typed) => {
+            if let Danger::Destroys { word } = plan.danger {
+                model.toast = Some(format!("type {word}, all of it, or press esc"));
+            }
+            vec![]
+        }
+        _ => run(model, &Answer::Word(typed)),
+    }
+}
+
+/// Text was pasted into the dialog.
+pub(super) fn paste(model: &mut Model, text: &str) {
+    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
+        return;
+    };
+    match dialog.typing {
+        Typing::Nothing => {}
+        Typing::Key if holds_private(text) => {
+            // Nothing of it is taken in.
+            dialog.key = Secret::new();
+            model.toast = Some(KeyError::Private.to_string());
+        }
+        Typing::Key => text
+            .trim()
+            .chars()
+            .for_each(|c| dialog.key.push(c)),
+        Typing::Reason => input::paste(&mut dialog.reason, text),
+        // A word that confirms is typed by hand.
+        Typing::Word => {
+            model.toast = Some("type the word by hand".to_owned());
+        }
+    }
+}
+
+/// A change of access has ended: what is shown is read anew.
+pub(super) fn ended(model: &Model) -> Option<Effect> {
+    matches!(model.link, Link::Up { .. }).then_some(Effect::ReadAccess)
+}
