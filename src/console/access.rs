@@ -77,10 +77,19 @@ impl Known {
     /// Judges.
     pub fn new(facts: AccessFacts) -> Self {
         let judged = crate::judge::access::keys(&facts, SOON);
+        // Each file is read once, however many keys it has.
+        let documents: Vec<(String, &KeyFile, AuthorizedKeys)> = facts
+            .files
+            .iter()
+            .filter_map(|file| {
+                let document = AuthorizedKeys::parse(file.content.as_deref().ok()?);
+                Some((visible(&file.path).into_owned(), file, document))
+            })
+            .collect();
         let keys = judged
             .keys
             .into_iter()
-            .filter_map(|row| key_entry(&facts, row))
+            .filter_map(|row| key_entry(&documents, row))
             .collect();
         let waiting = facts.requests.as_deref().unwrap_or_default();
         let requests = crate::judge::access::requests(&facts)
@@ -136,22 +145,19 @@ impl Known {
         if let Some(key) = self.keys.get(index) {
             return Some(Line::Key(key));
         }
-        self.notices
-            .get(index - self.keys.len())
-            .map(Line::Notice)
+        self.notices.get(index - self.keys.len()).map(Line::Notice)
     }
 
     fn place(&self, anchor: &Anchor) -> Option<usize> {
-        (0..self.len()).find(|index| self.line(*index).is_some_and(|line| line.anchor() == *anchor))
+        (0..self.len()).find(|index| {
+            self.line(*index)
+                .is_some_and(|line| line.anchor() == *anchor)
+        })
     }
 }
 
-fn key_entry(facts: &AccessFacts, row: KeyRow) -> Option<KeyEntry> {
-    let file = facts
-        .files
-        .iter()
-        .find(|file| visible(&file.path) == row.file.as_str())?;
-    let document = AuthorizedKeys::parse(file.content.as_deref().ok()?);
+fn key_entry(documents: &[(String, &KeyFile, AuthorizedKeys)], row: KeyRow) -> Option<KeyEntry> {
+    let (_, file, document) = documents.iter().find(|(path, ..)| *path == row.file)?;
     let line = document.line(row.line)?;
     Some(KeyEntry {
         key: line.key()?.key.clone(),
@@ -233,9 +239,11 @@ impl Line<'_> {
     fn anchor(&self) -> Anchor {
         match self {
             Self::Request(entry) => Anchor::Request(entry.row.fingerprint),
-            Self::Key(entry) => {
-                Anchor::Key(entry.row.fingerprint, entry.row.file.clone(), entry.row.line)
-            }
+            Self::Key(entry) => Anchor::Key(
+                entry.row.fingerprint,
+                entry.row.file.clone(),
+                entry.row.line,
+            ),
             Self::Notice(finding) => Anchor::Notice(finding.message.clone()),
         }
     }

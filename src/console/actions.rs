@@ -268,7 +268,11 @@ const HELPED: Scopes = &[
     Scope::Card,
     Scope::Change,
 ];
-const DIALOGS: Scopes = &[Scope::Sign, Scope::Text, Scope::Menu, Scope::Quit,
+const DIALOGS: Scopes = &[
+    Scope::Sign,
+    Scope::Text,
+    Scope::Menu,
+    Scope::Quit,
     Scope::Change,
 ];
 

@@ -42,7 +42,9 @@ pub(super) fn can_authorize(model: &Model) -> Reason {
     };
     let mut fixed = known.facts.files.iter().map(super::access::fixed);
     match fixed.next() {
-        None => no("which key files count is not known; name them with key_files in the configuration"),
+        None => {
+            no("which key files count is not known; name them with key_files in the configuration")
+        }
         Some(Some(why)) if fixed.all(|other| other.is_some()) => Err(Cow::Owned(why)),
         Some(_) => Ok(()),
     }

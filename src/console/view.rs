@@ -169,7 +169,12 @@ fn tab_note(model: &Model, screen: Screen) -> String {
         Screen::Unsigned => counts
             .filter(|counts| counts.refused > 0)
             .map_or_else(String::new, |counts| format!(" {}", number(counts.refused))),
-        Screen::Access => match model.access.known.as_ref().map(|known| known.requests.len()) {
+        Screen::Access => match model
+            .access
+            .known
+            .as_ref()
+            .map(|known| known.requests.len())
+        {
             Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
             _ => String::new(),
         },

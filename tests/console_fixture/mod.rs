@@ -9,6 +9,9 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod access;
+pub mod snapshot;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -367,6 +370,11 @@ impl Console {
                 asked,
                 plan: Ok(Box::new(plan(&inventory, &what, closure, key))),
             }),
+            Effect::PlanAccess { asked, order } => Some(Msg::Planned {
+                asked,
+                plan: storekeeper::console::access::plan(&order, &access::about(), "root")
+                    .map(Box::new),
+            }),
             Effect::Run { job, confirmed } => {
                 self.runs.push((job, confirmed.plan().clone()));
                 None
@@ -475,12 +483,12 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
     let items: Vec<Item> = rows
         .into_iter()
         .filter(refused)
-        .map(|row| Item {
+        .map(|row| Item::Path {
             path: inventory.path(row),
             nar_size: inventory.nar_size(row).unwrap(),
         })
         .collect();
-    let bytes: u64 = items.iter().map(|item| item.nar_size).sum();
+    let bytes: u64 = items.iter().map(Item::nar_size).sum();
     let count = items.len();
     Plan {
         change: "sign",
@@ -513,7 +521,10 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
         ],
         danger: Danger::Adds,
         deed: Deed::Sign {
-            paths: items.iter().map(|item| item.path.clone()).collect(),
+            paths: items
+                .iter()
+                .filter_map(|item| item.path().cloned())
+                .collect(),
             with: key,
         },
         reason: None,
@@ -541,6 +552,7 @@ pub fn receipt(result: Outcome, done: usize) -> Receipt {
         done,
         failed: vec![],
         seconds: 1.5,
+        conflict: None,
     }
 }
 

@@ -234,7 +234,8 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
             .iter()
             .map(|item| Failure {
                 item: item.to_string(),
-                message: "not done, because the connection was lost first; plan it again".to_owned(),
+                message: "not done, because the connection was lost first; plan it again"
+                    .to_owned(),
             })
             .collect(),
         seconds: 0.0,

@@ -142,10 +142,7 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Changes the dialog and asks for the plan anew.
-pub(super) fn change(
-    model: &mut Model,
-    change: impl FnOnce(&mut AccessDialog),
-) -> Vec<Effect> {
+pub(super) fn change(model: &mut Model, change: impl FnOnce(&mut AccessDialog)) -> Vec<Effect> {
     if let Some(Layer::Access(dialog)) = model.layers.last_mut() {
         change(dialog);
     }
@@ -346,10 +343,7 @@ pub(super) fn paste(model: &mut Model, text: &str) {
             dialog.key = Secret::new();
             model.toast = Some(KeyError::Private.to_string());
         }
-        Typing::Key => text
-            .trim()
-            .chars()
-            .for_each(|c| dialog.key.push(c)),
+        Typing::Key => text.trim().chars().for_each(|c| dialog.key.push(c)),
         Typing::Reason => input::paste(&mut dialog.reason, text),
         // A word that confirms is typed by hand.
         Typing::Word => {

@@ -75,11 +75,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Why => why(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.link {
-            Link::Up { .. } => vec![
-                Effect::Refresh,
-                Effect::ReadAudit,
-                Effect::Ping,
-            ],
+            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
             Link::Connecting => vec![],
             Link::Down { .. } => vec![Effect::Reconnect],
             Link::Failed(_) => {

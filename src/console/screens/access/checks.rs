@@ -34,8 +34,12 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 1 => "1 key request waits".to_owned(),
                 n => format!("{} wait", count(n, "key request")),
             };
-            let oldest = waiting.iter().filter_map(|entry| entry.row.first_seen).min();
-            let note = oldest.map_or_else(String::new, |at| format!("oldest {}", at.age(model.now)));
+            let oldest = waiting
+                .iter()
+                .filter_map(|entry| entry.row.first_seen)
+                .min();
+            let note =
+                oldest.map_or_else(String::new, |at| format!("oldest {}", at.age(model.now)));
             checks.push(line(State::Warning, text, note));
         }
     }
@@ -50,7 +54,10 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
     // What holds for every key is said once, by the server's findings.
     let posture = |finding: &&Finding| {
         finding.level > Level::Note
-            && !known.notices.iter().any(|notice| notice.code == finding.code)
+            && !known
+                .notices
+                .iter()
+                .any(|notice| notice.code == finding.code)
             && !matches!(finding.code, "expiring" | "expired")
     };
     let odd: Vec<(&str, &Finding)> = known
@@ -68,7 +75,11 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 Level::Refuse => State::Critical,
                 _ => State::Warning,
             };
-            let text = format!("{} to look at: {}", count(odd.len(), "key"), finding.message);
+            let text = format!(
+                "{} to look at: {}",
+                count(odd.len(), "key"),
+                finding.message
+            );
             checks.push(line(state, text, (*owner).chars().take(20).collect()));
         }
     }

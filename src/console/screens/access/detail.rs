@@ -77,13 +77,14 @@ pub(super) fn pane(
     let room = usize::from(area.width).saturating_sub(LABEL + 2);
     let mut y = 0;
     for entry in entries {
-        let lines = wrap(&entry.text, room);
         // Below the list a value has one row; the card has all of it.
-        let most = if beside { lines.len() } else { 1 };
-        let cut = lines.len() > most;
-        for (index, text) in lines.into_iter().take(most).enumerate() {
+        let lines = if beside {
+            wrap(&entry.text, room)
+        } else {
+            vec![entry.text]
+        };
+        for (index, text) in lines.into_iter().enumerate() {
             let label = if index == 0 { entry.label } else { "" };
-            let text = if cut { format!("{text} …") } else { text };
             draw_entry(pen, row(area, y), label, &text, entry.style);
             y += 1;
         }
@@ -138,7 +139,13 @@ pub(super) fn card(
             draw_entry(pen, place, label, text, *style);
         }
         if let Some(art) = picture.get(top + y).filter(|_| beside) {
-            pen.text(place, place.right().saturating_sub(PICTURE - 1), place.y, art, theme.dim);
+            pen.text(
+                place,
+                place.right().saturating_sub(PICTURE - 1),
+                place.y,
+                art,
+                theme.dim,
+            );
         }
     }
     if most > height {
@@ -232,7 +239,11 @@ fn gravest(out: &mut Entries<'_>, findings: &[Finding]) {
             } else {
                 String::new()
             };
-            out.styled("findings", format!("{mark}{more} {}", sentence(finding)), style);
+            out.styled(
+                "findings",
+                format!("{mark}{more} {}", sentence(finding)),
+                style,
+            );
         }
     }
 }
@@ -253,13 +264,13 @@ fn full(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entr
     };
     match line {
         Line::Notice(finding) => notice(&mut out, finding),
-        Line::Request(entry) => request(&mut out, model, entry),
+        Line::Request(entry) => request(&mut out, model, known, entry),
         Line::Key(entry) => key(&mut out, model, known, entry),
     }
     out.all
 }
 
-fn request(out: &mut Entries<'_>, model: &Model, entry: &RequestEntry) {
+fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestEntry) {
     let row = &entry.row;
     let comment = if row.comment.is_empty() {
         "(no comment)"
@@ -267,7 +278,11 @@ fn request(out: &mut Entries<'_>, model: &Model, entry: &RequestEntry) {
         &row.comment
     };
     out.add("who", comment);
-    out.styled("", "(the key's own comment; not verified)", out.pen.theme.dim);
+    out.styled(
+        "",
+        "(the key's own comment; not verified)",
+        out.pen.theme.dim,
+    );
     out.add("key", kind(&entry.request.key));
     out.add("SHA256", row.fingerprint.base64());
     out.add("came by", came(entry, model.now));
@@ -281,7 +296,14 @@ fn request(out: &mut Entries<'_>, model: &Model, entry: &RequestEntry) {
         let text = "none: anybody can offer a public key";
         out.styled("proof", text, out.pen.theme.warning);
     }
-    out.findings(&row.findings, "not weak, not seen before, not revoked");
+    let none = match &known.facts.revoked {
+        Ok(_) => "not weak, not let in, not revoked before".to_owned(),
+        Err(why) => format!(
+            "not weak; whether it was revoked before is not known: {}",
+            why.0
+        ),
+    };
+    out.findings(&row.findings, &none);
     out.add("would", row.words.clone());
     let (_, seconds) = LIFETIMES[model.access.lifetime % LIFETIMES.len()];
     let line = NewKey {
@@ -296,7 +318,11 @@ fn request(out: &mut Entries<'_>, model: &Model, entry: &RequestEntry) {
         Err(error) => out.styled("line", format!("none: {error}"), out.pen.theme.critical),
     }
     out.add("lifetime", lifetimes(model));
-    out.styled("note", "a shows the plan, where a note can be written", out.pen.theme.dim);
+    out.styled(
+        "note",
+        "a shows the plan, where a note can be written",
+        out.pen.theme.dim,
+    );
 }
 
 /// `30 d  [90 d]  1 y  none`.
@@ -367,7 +393,11 @@ fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {
     out.add("SHA256", row.fingerprint.base64());
     out.add("where", format!("{}, line {}", row.file, row.line));
     if let Some(why) = &entry.fixed {
-        out.styled("", format!("not editable here: {why}"), out.pen.theme.warning);
+        out.styled(
+            "",
+            format!("not editable here: {why}"),
+            out.pen.theme.warning,
+        );
     }
     out.add(
         "options",

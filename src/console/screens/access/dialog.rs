@@ -33,7 +33,11 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
     let most = usize::from(inside.height).saturating_sub(choices.len() + 2 + usize::from(word));
     if lines.len() > most {
         lines.truncate(most.saturating_sub(1));
-        lines.push((String::new(), "… l shows all of it".to_owned(), pen.theme.dim));
+        lines.push((
+            String::new(),
+            "… l shows all of it".to_owned(),
+            pen.theme.dim,
+        ));
     }
     let mut y = 0;
     for (label, value, style) in lines.iter().chain(&choices) {
@@ -103,7 +107,10 @@ fn plan_lines(pen: &Pen<'_>, dialog: &AccessDialog, wide: usize) -> Lines {
             let what = ("what", plan.summary.clone());
             // What has to be known first stands where it is never cut off.
             let warnings = plan.warnings.iter().map(|text| ("warning", text.clone()));
-            let said = plan.lines.iter().map(|(label, text)| (*label, text.clone()));
+            let said = plan
+                .lines
+                .iter()
+                .map(|(label, text)| (*label, text.clone()));
             for (label, text) in std::iter::once(what).chain(warnings).chain(said) {
                 let style = match label {
                     "warning" | "ends" => theme.warning,

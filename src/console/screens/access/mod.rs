@@ -73,7 +73,10 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
 fn nothing(model: &Model) -> (String, bool) {
     match (&model.access.trouble, no_store(model)) {
         (Some(trouble), _) => (
-            format!("Who may log in is not known: {}.  R tries again.", trouble.summary),
+            format!(
+                "Who may log in is not known: {}.  R tries again.",
+                trouble.summary
+            ),
             true,
         ),
         (None, Some((text, true))) => (text, true),
@@ -88,7 +91,10 @@ fn draw_sums(model: &Model, known: &Known, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let (note, style) = match &model.access.trouble {
-        Some(trouble) => (format!("not read again: {}", trouble.summary), theme.warning),
+        Some(trouble) => (
+            format!("not read again: {}", trouble.summary),
+            theme.warning,
+        ),
         None if known.notices.is_empty() => (String::new(), theme.dim),
         None => (
             format!("{} below", count(known.notices.len(), "note")),
@@ -97,7 +103,12 @@ fn draw_sums(model: &Model, known: &Known, pen: &mut Pen<'_>, area: Rect) {
     };
     let note = crate::console::widgets::pen::fit(&note, usize::from(area.width / 2));
     let right = pen.right(inner, &note, style);
-    let room = Rect::new(area.x, area.y, right.saturating_sub(area.x + 2), area.height);
+    let room = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 2),
+        area.height,
+    );
     let waiting = match known.requests.len() {
         0 => String::new(),
         1 => "1 request waits, ".to_owned(),
@@ -180,24 +191,36 @@ fn draw_cells(pen: &mut Pen<'_>, area: Rect, current: bool, cells: &Cells<'_>) {
     let name = cell(&cells.owner, owner, Align::Left);
     pen.text(area, area.x + 3, area.y, name.trim_end(), style);
     let x = area.x + 3 + owner as u16 + 1;
-    let mut x = pen.text(area, x, area.y, &cell(&cells.kind, TYPE, Align::Left), theme.text) + 1;
+    let mut x = pen.text(
+        area,
+        x,
+        area.y,
+        &cell(&cells.kind, TYPE, Align::Left),
+        theme.text,
+    ) + 1;
     if roomy {
         let print = cell(&cells.fingerprint, FINGERPRINT, Align::Left);
         x = pen.text(area, x, area.y, &print, theme.dim) + 1;
     }
-    x = pen.text(area, x, area.y, &cell(&cells.can.0, CAN, Align::Left), cells.can.1) + 1;
+    x = pen.text(
+        area,
+        x,
+        area.y,
+        &cell(&cells.can.0, CAN, Align::Left),
+        cells.can.1,
+    ) + 1;
     let expires = cell(&cells.expires.0, EXPIRES, Align::Right);
     x = pen.text(area, x, area.y, &expires, cells.expires.1) + 1;
-    pen.text(area, x, area.y, &cell(&cells.used, USED, Align::Right), theme.text);
+    pen.text(
+        area,
+        x,
+        area.y,
+        &cell(&cells.used, USED, Align::Right),
+        theme.text,
+    );
 }
 
-fn draw_request(
-    model: &Model,
-    pen: &mut Pen<'_>,
-    area: Rect,
-    entry: &RequestEntry,
-    current: bool,
-) {
+fn draw_request(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &RequestEntry, current: bool) {
     let theme = pen.theme;
     let mark = match worst(&entry.row.findings) {
         Some(level) => sign(pen, level),
@@ -209,7 +232,14 @@ fn draw_request(
         kind: kind(&entry.request.key),
         fingerprint: entry.row.fingerprint.base64(),
         can: (
-            format!("waits, {}", count(usize::try_from(entry.row.tries).unwrap_or(usize::MAX), "try")).replace("trys", "tries"),
+            format!(
+                "waits, {}",
+                count(
+                    usize::try_from(entry.row.tries).unwrap_or(usize::MAX),
+                    "try"
+                )
+            )
+            .replace("trys", "tries"),
             theme.warning,
         ),
         expires: (String::new(), theme.text),
