@@ -350,7 +350,7 @@ mod tests {
             (
                 "user=ada\nuid=7",
                 "key=/k\nkey-state=unreadable",
-                "ada may not read /k",
+                "/k can't be used: ada may not read it",
             ),
             (ROOT, "key=/k\nkey-state=odd", "regular"),
             (ROOT, "key=/k\nkey-state=fine\nkey-public=", "not a secret"),
