@@ -341,7 +341,7 @@ mod tests {
     fn keys_that_cannot_be_used() {
         let spec = Spec::new("x", Place::Local);
         for (who, lines, word) in [
-            (ROOT, "key=/k\nkey-state=missing", "/k is missing; put"),
+            (ROOT, "key=/k\nkey-state=missing", "it is missing; put"),
             (
                 "user=ada\nuid=7",
                 "key=/k\nkey-state=missing",
