@@ -175,13 +175,12 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
                         "it is missing, or hidden from {user}; log in as root or allow `sudo -n`"
                     )
                 } else {
-                    format!("it is missing; put the key there, or set signing_key to where it is")
+                    "it is missing; put the key there, or set signing_key to where it is".to_owned()
                 });
             }
             ("key-state", "odd") => {
-                key.problem = Some(format!(
-                    "it is not a regular file; set signing_key to the key's file"
-                ));
+                key.problem =
+                    Some("it is not a regular file; set signing_key to the key's file".to_owned());
             }
             ("key-state", "unreadable") => {
                 key.problem = Some(format!(
@@ -199,9 +198,10 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
                     public.push(found);
                 }
                 Err(_) if text.is_empty() => {
-                    key.problem = Some(format!(
+                    key.problem = Some(
                         "it is not a secret signing key; set signing_key to the key's file"
-                    ));
+                            .to_owned(),
+                    );
                 }
                 Err(why) => {
                     key.problem = Some(format!("{why}; make a new one with `storekeeper keygen`"));
