@@ -196,7 +196,7 @@ fn forwarding() {
     assert!(can(
         &|s| {
             s.allow_tcp_forwarding = Some(Forwarding::No);
-            s.allow_stream_local_forwarding = Some(Forwarding::Yes)
+            s.allow_stream_local_forwarding = Some(Forwarding::Yes);
         },
         ""
     ));
@@ -254,7 +254,8 @@ fn of_the_server() {
             .map(|finding| finding.code)
             .collect()
     };
-    let cases: [(&dyn Fn(&mut SshdSettings), &str); 9] = [
+    type Change<'a> = &'a dyn Fn(&mut SshdSettings);
+    let cases: [(Change<'_>, &str); 9] = [
         (&|s| s.log_level = Some(LogLevel::Info), "log-level"),
         (&|s| s.strict_modes = Some(false), "strict-modes"),
         (&|s| s.pubkey_authentication = Some(false), "no-keys"),
