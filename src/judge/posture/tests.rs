@@ -72,6 +72,9 @@ fn codes(posture: &KeyPosture) -> Vec<&'static str> {
         .collect()
 }
 
+/// A setting that differs from the good ones.
+type Change<'a> = &'a dyn Fn(&mut SshdSettings);
+
 use Ability::{Forward, Gc, Inject, Read, Shell, Upload};
 
 #[test]
@@ -254,7 +257,6 @@ fn of_the_server() {
             .map(|finding| finding.code)
             .collect()
     };
-    type Change<'a> = &'a dyn Fn(&mut SshdSettings);
     let cases: [(Change<'_>, &str); 9] = [
         (&|s| s.log_level = Some(LogLevel::Info), "log-level"),
         (&|s| s.strict_modes = Some(false), "strict-modes"),
