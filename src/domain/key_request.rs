@@ -1,0 +1,337 @@
+//! A request for access that waits on the server, one small JSON file each, and the keys that were revoked.
+//!
+//! In: files that anybody's connection may have caused to be written (the knock), and what was pasted. Out: requests whose key
+//! is a key, whose texts are short, and whose fingerprint was computed here and not believed.
+//!
+//! On disk (`FILE_NAME`: [`Request::file_name`]), at most [`MOST_BYTES`] bytes; all but `schema`, `type` and `key` may be missing:
+//!
+//! ```json
+//! {"schema":1,"type":"ssh-ed25519","key":"AAAA…","comment":"","source":"knock","user":"nix-ssh","firstSeen":"2026-01-02T03:04:05Z",
+//!  "lastSeen":"2026-01-02T03:04:05Z","tries":1,"proven":false,"decision":null}
+//! ```
+
+use super::When;
+use super::ssh_key::{Fingerprint, KeyError, PublicSshKey};
+use super::text::visible;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Bytes of a request's file at most: an RSA key of 16384 bits has 2,800 characters.
+pub const MOST_BYTES: usize = 8 * 1024;
+
+/// Requests that the queue holds at most; the knock script stops there.
+pub const MOST_REQUESTS: usize = 500;
+
+/// Characters of a comment, a name or a note that are kept.
+pub const MOST_TEXT: usize = 400;
+
+/// The version of the format on disk.
+const SCHEMA: u32 = 1;
+
+/// Why a request cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// More than [`MOST_BYTES`].
+    #[error("the request has {0} bytes; {MOST_BYTES} are allowed")]
+    Size(usize),
+    /// Not the JSON that it should be.
+    #[error("the request is not in the expected form ({0})")]
+    Form(String),
+    /// Written by a newer version.
+    #[error("the request has format {0}; this version reads {SCHEMA}")]
+    Schema(u32),
+    /// What it carries is no public key.
+    #[error("the request carries no usable key: {0}")]
+    Key(#[from] KeyError),
+}
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A client tried to connect.
+    Knock,
+    /// Somebody pasted it.
+    Paste,
+    /// It was read from a file.
+    File,
+}
+
+/// What was decided about a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// Whether it was let in.
+    pub approved: bool,
+    /// When.
+    pub at: When,
+    /// By whom.
+    pub by: String,
+    /// The note.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// A key that asks to be let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The key, with the comment that came with it.
+    pub key: PublicSshKey,
+    /// How it came in.
+    pub source: Source,
+    /// The user it asked for.
+    pub user: String,
+    /// First seen; `None` if the file does not say.
+    pub first_seen: Option<When>,
+    /// Last seen.
+    pub last_seen: Option<When>,
+    /// How often it was tried, as far as was counted.
+    pub tries: u64,
+    /// Whether the requester has shown to hold the private key.
+    pub proven: bool,
+    /// What was decided; `None` while it waits.
+    pub decision: Option<Decision>,
+}
+
+/// A key that was revoked, so that a later request for it is seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedKey {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its comment then.
+    #[serde(default)]
+    pub comment: String,
+    /// When.
+    pub at: When,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The form on disk.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnDisk {
+    schema: u32,
+    r#type: String,
+    key: String,
+    #[serde(default)]
+    comment: String,
+    source: Option<Source>,
+    #[serde(default)]
+    user: String,
+    first_seen: Option<When>,
+    last_seen: Option<When>,
+    #[serde(default)]
+    tries: u64,
+    #[serde(default)]
+    proven: bool,
+    #[serde(default)]
+    decision: Option<Decision>,
+}
+
+impl Request {
+    /// A new one, seen at `now`.
+    pub fn new(key: PublicSshKey, source: Source, user: &str, now: When) -> Self {
+        Self {
+            key,
+            source,
+            user: short(user),
+            first_seen: Some(now),
+            last_seen: Some(now),
+            tries: u64::from(source == Source::Knock),
+            proven: false,
+            decision: None,
+        }
+    }
+
+    /// Reads a file of the queue. The name of the file and any fingerprint in it are not believed.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, RequestError> {
+        if bytes.len() > MOST_BYTES {
+            return Err(RequestError::Size(bytes.len()));
+        }
+        let form = |e: serde_json::Error| RequestError::Form(visible(&e.to_string()).into_owned());
+        let disk: OnDisk = serde_json::from_slice(bytes).map_err(form)?;
+        if disk.schema != SCHEMA {
+            return Err(RequestError::Schema(disk.schema));
+        }
+        let mut key = PublicSshKey::parse(&format!("{} {}", disk.r#type, disk.key))?;
+        key.set_comment(&short(&disk.comment));
+        Ok(Self {
+            key,
+            source: disk.source.unwrap_or(Source::Knock),
+            user: short(&disk.user),
+            first_seen: disk.first_seen,
+            last_seen: disk.last_seen,
+            tries: disk.tries,
+            proven: disk.proven,
+            decision: disk.decision.map(|decision| Decision {
+                by: short(&decision.by),
+                note: short(&decision.note),
+                ..decision
+            }),
+        })
+    }
+
+    /// The file's content, one line.
+    pub fn to_json(&self) -> Result<Vec<u8>, RequestError> {
+        let disk = OnDisk {
+            schema: SCHEMA,
+            r#type: self.key.algorithm().to_owned(),
+            key: self.key.base64(),
+            comment: short(&self.key.comment()),
+            source: Some(self.source),
+            user: short(&self.user),
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            tries: self.tries,
+            proven: self.proven,
+            decision: self.decision.clone(),
+        };
+        let mut bytes = serde_json::to_vec(&disk).map_err(|e| RequestError::Form(e.to_string()))?;
+        bytes.push(b'\n');
+        if bytes.len() > MOST_BYTES {
+            return Err(RequestError::Size(bytes.len()));
+        }
+        Ok(bytes)
+    }
+
+    /// What people type to name it: the first 16 hexadecimal digits of the key's SHA-256.
+    pub fn id(&self) -> String {
+        self.key.fingerprint().id()
+    }
+
+    /// The name of its file: the fingerprint with `+` and `/` replaced, which is what the knock script writes too.
+    pub fn file_name(&self) -> String {
+        file_name(&self.key.fingerprint())
+    }
+
+    /// Whether it still waits for somebody.
+    pub fn waits(&self) -> bool {
+        self.decision.is_none()
+    }
+}
+
+/// The name of the file of a key's request: `key-`, the base64 of the fingerprint with `+` as `-` and `/` as `_`, `.json`.
+pub fn file_name(fingerprint: &Fingerprint) -> String {
+    let base64 = fingerprint.base64().replace('+', "-").replace('/', "_");
+    format!("key-{base64}.json")
+}
+
+/// At most [`MOST_TEXT`] characters.
+fn short(text: &str) -> String {
+    text.chars().take(MOST_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+
+    fn request() -> Request {
+        let key = PublicSshKey::parse(&format!("ssh-ed25519 {KEY} ada@laptop")).unwrap();
+        let now = When::from_unix(1_795_000_000);
+        Request::new(key, Source::Paste, "nix-ssh", now)
+    }
+
+    #[test]
+    fn the_least_that_a_script_writes() {
+        let text = format!(r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}"}}"#);
+        let read = Request::from_json(text.as_bytes()).unwrap();
+        assert_eq!(read.source, Source::Knock);
+        assert_eq!((read.tries, read.first_seen, read.waits()), (0, None, true));
+        assert_eq!(read.file_name().len(), "key-.json".len() + 43);
+        assert_eq!(read.id().len(), 16);
+        assert!(
+            read.file_name()
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        );
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let mut written = request();
+        written.proven = true;
+        written.decision = Some(Decision {
+            approved: true,
+            at: When::from_unix(1_795_000_001),
+            by: "ada".to_owned(),
+            note: "for the \"ci\"\n".to_owned(),
+        });
+        let bytes = written.to_json().unwrap();
+        assert_eq!(
+            bytes.iter().position(|byte| *byte == b'\n'),
+            Some(bytes.len() - 1)
+        );
+        assert_eq!(Request::from_json(&bytes).unwrap(), written);
+        assert!(!written.waits());
+    }
+
+    #[test]
+    fn refuses_what_is_no_request() {
+        let read = |text: &str| Request::from_json(text.as_bytes());
+        assert!(matches!(read(""), Err(RequestError::Form(_))));
+        assert!(matches!(read("[]"), Err(RequestError::Form(_))));
+        let schema = format!(r#"{{"schema":2,"type":"ssh-ed25519","key":"{KEY}"}}"#);
+        assert_eq!(read(&schema), Err(RequestError::Schema(2)));
+        let other = format!(r#"{{"schema":1,"type":"ssh-rsa","key":"{KEY}"}}"#);
+        assert_eq!(read(&other), Err(RequestError::Key(KeyError::TypeMismatch)));
+        let lines = format!(r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}\nssh-rsa AAAA"}}"#);
+        assert_eq!(read(&lines), Err(RequestError::Key(KeyError::Lines)));
+        let long = format!("{}{}", " ".repeat(MOST_BYTES), schema);
+        assert!(matches!(read(&long), Err(RequestError::Size(_))));
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let long = "x".repeat(3000);
+        let text = format!(
+            r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}","comment":"{long}","user":"{long}"}}"#
+        );
+        let read = Request::from_json(text.as_bytes()).unwrap();
+        assert_eq!(read.user.len(), MOST_TEXT);
+        assert_eq!(read.key.comment().len(), MOST_TEXT);
+    }
+
+    #[test]
+    fn a_revoked_key_reads_back() {
+        let revoked = RevokedKey {
+            fingerprint: request().key.fingerprint(),
+            comment: "ada".to_owned(),
+            at: When::from_unix(1),
+            by: "bob".to_owned(),
+            reason: String::new(),
+        };
+        let text = serde_json::to_string(&revoked).unwrap();
+        assert!(text.starts_with(r#"{"fingerprint":"SHA256:"#));
+        assert_eq!(serde_json::from_str::<RevokedKey>(&text).unwrap(), revoked);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), word in any::<String>()) {
+            let _ = Request::from_json(&bytes);
+            let text = serde_json::json!({"schema": 1, "type": word, "key": word, "source": word, "firstSeen": word});
+            let _ = Request::from_json(text.to_string().as_bytes());
+        }
+
+        #[test]
+        fn any_comment_is_kept_on_one_line(comment in any::<String>(), user in any::<String>()) {
+            let mut written = request();
+            written.key.set_comment(&comment);
+            written.user = short(&user);
+            if let Ok(bytes) = written.to_json() {
+                prop_assert!(bytes.len() <= MOST_BYTES);
+                let read = Request::from_json(&bytes).unwrap();
+                prop_assert_eq!(read.user, written.user);
+                prop_assert_eq!(read.key.fingerprint(), written.key.fingerprint());
+            }
+        }
+    }
+}
