@@ -178,7 +178,7 @@ fn the_sshd_of_this_connection_is_asked() {
         let server = connect(&rig, "keeper", sshd.port, None).await;
         server.access().await.unwrap()
     });
-    assert_eq!(same.sshd.config_file.unwrap(), own);
+    assert_eq!(same.sshd.config_file.as_ref().unwrap(), &own);
     assert_eq!(same.files.len(), 1);
     assert!(same.other_files.iter().any(|file| file.user == "keeper"));
     let less = wait(async {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use storekeeper::change::audit::{self, verify};
 use storekeeper::change::sign::{KeyChoice, PlanError, Selection, plan};
 use storekeeper::change::{Answer, JobEvent, Outcome, Policy, Receipt, run_in};
-use storekeeper::domain::{PublicKey, StorePath, TrustClass};
+use storekeeper::domain::{PublicKey, StorePath, TrustClass, When};
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::{NoPrompter, Options, resolve};
@@ -91,7 +91,15 @@ async fn sign(
     with: KeyChoice,
 ) -> Result<Signed, PlanError> {
     let inventory = read(server).await;
-    let plan = plan(server, &inventory, selection, with, Some("nightly".into())).await?;
+    let plan = plan(
+        server,
+        &inventory,
+        selection,
+        with,
+        Some("nightly".into()),
+        When::now(),
+    )
+    .await?;
     let confirmed = plan
         .confirm(&Answer::Flag, Policy { read_only: false })
         .unwrap();
@@ -345,9 +353,16 @@ fn cut_while_signing(death: Death, local: bool) {
     let job = runtime.spawn({
         let (server, key, state) = (server.clone(), key.clone(), Some(state(&rig)));
         async move {
-            let plan = plan(&server, &inventory, &Selection::all(), key, None)
-                .await
-                .unwrap();
+            let plan = plan(
+                &server,
+                &inventory,
+                &Selection::all(),
+                key,
+                None,
+                When::now(),
+            )
+            .await
+            .unwrap();
             assert_eq!(plan.items.len(), planned_count(&plan));
             let confirmed = plan
                 .confirm(&Answer::Flag, Policy { read_only: false })

@@ -11,7 +11,7 @@ use storekeeper::change::audit::{self, compare, verify};
 use storekeeper::change::sign::{KeyChoice, Selection, plan};
 use storekeeper::change::{Answer, Confirmed, JobEvent, Outcome, Policy, Receipt, run_in};
 use storekeeper::demo::{Demo, Options, Plan as FaultPlan};
-use storekeeper::domain::{KeyRing, StorePath, Verdict};
+use storekeeper::domain::{KeyRing, StorePath, Verdict, When};
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::{self, NoPrompter};
@@ -81,9 +81,16 @@ async fn read(server: &Server) -> Inventory {
 /// Plans to sign all that is refused, on a server where nothing goes wrong yet.
 async fn planned(server: &Server, key: &KeyChoice) -> Confirmed {
     let inventory = read(server).await;
-    let plan = plan(server, &inventory, &Selection::all(), key.clone(), None)
-        .await
-        .unwrap();
+    let plan = plan(
+        server,
+        &inventory,
+        &Selection::all(),
+        key.clone(),
+        None,
+        When::now(),
+    )
+    .await
+    .unwrap();
     plan.confirm(&Answer::Flag, Policy { read_only: false })
         .unwrap()
 }
@@ -245,7 +252,15 @@ async fn cut_off_for_good() {
         let server = connect(&demo).await;
         let inventory = read(&server).await;
         let key = keys(&demo)[at].clone();
-        let rest = plan(&server, &inventory, &Selection::all(), key, None).await;
+        let rest = plan(
+            &server,
+            &inventory,
+            &Selection::all(),
+            key,
+            None,
+            When::now(),
+        )
+        .await;
         if let Ok(plan) = rest {
             let confirmed = plan
                 .confirm(&Answer::Flag, Policy { read_only: false })

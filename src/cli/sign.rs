@@ -13,6 +13,7 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::sign::{KeyChoice, PlanError, Selection, plan};
+use crate::domain::When;
 use crate::server::Server;
 
 /// Runs it.
@@ -56,7 +57,16 @@ async fn prepare(
         .with_closure(args.closure)
         .with_upstream(args.upstream);
     let reason = args.change.reason.clone();
-    match plan(&server, &inventory, &selection, choice(args), reason).await {
+    match plan(
+        &server,
+        &inventory,
+        &selection,
+        choice(args),
+        reason,
+        When::now(),
+    )
+    .await
+    {
         Ok(plan) => Ok((server, Ok(plan))),
         // With paths that the server could not read, nothing to do is not known to be true.
         Err(error @ PlanError::Nothing(_)) if inventory.counts().unreadable == 0 => {

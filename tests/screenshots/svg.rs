@@ -13,15 +13,15 @@ const CELL_HEIGHT: u32 = 18;
 const MARGIN: u32 = 10;
 
 /// The colours of a terminal that has not been told otherwise.
-pub struct Terminal {
+pub(crate) struct Terminal {
     /// Text without a colour.
-    pub foreground: &'static str,
+    pub(crate) foreground: &'static str,
     /// Background without a colour.
-    pub background: &'static str,
+    pub(crate) background: &'static str,
 }
 
 /// A picture of the whole buffer.
-pub fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
+pub(crate) fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
     let area = buffer.area;
     let width = f64::from(area.width) * CELL_WIDTH + f64::from(2 * MARGIN);
     let height = u32::from(area.height) * CELL_HEIGHT + 2 * MARGIN;
@@ -46,7 +46,13 @@ pub fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
                 text.push_str(symbol);
                 x += u16::try_from(symbol.width()).unwrap_or(1).max(1);
             }
-            run(&mut svg, terminal, &style, (start, x.min(area.width), y), &text);
+            run(
+                &mut svg,
+                terminal,
+                &style,
+                (start, x.min(area.width), y),
+                &text,
+            );
         }
     }
     svg.push_str("</svg>\n");
@@ -54,7 +60,13 @@ pub fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
 }
 
 /// One run of cells: its background where it has one, and its text.
-fn run(svg: &mut String, terminal: &Terminal, style: &Style, (start, end, y): (u16, u16, u16), text: &str) {
+fn run(
+    svg: &mut String,
+    terminal: &Terminal,
+    style: &Style,
+    (start, end, y): (u16, u16, u16),
+    text: &str,
+) {
     let left = f64::from(MARGIN) + f64::from(start) * CELL_WIDTH;
     let top = MARGIN + u32::from(y) * CELL_HEIGHT;
     let width = f64::from(end - start) * CELL_WIDTH;
@@ -78,7 +90,10 @@ fn run(svg: &mut String, terminal: &Terminal, style: &Style, (start, end, y): (u
     if style.dim {
         attributes.push_str(" opacity=\"0.65\"");
     }
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     let _ = writeln!(
         svg,
         "<text x=\"{left:.1}\" y=\"{}\" fill=\"{}\" textLength=\"{width:.1}\" xml:space=\"preserve\"{attributes}>{escaped}</text>",

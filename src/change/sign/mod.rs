@@ -194,6 +194,7 @@ pub async fn plan(
     selection: &Selection,
     with: impl Into<KeyChoice>,
     reason: Option<String>,
+    now: When,
 ) -> Result<Plan, PlanError> {
     let facts = server.facts();
     let spec = server.spec();
@@ -219,7 +220,7 @@ pub async fn plan(
         &picked,
         &unmendable,
         reason,
-        When::now(),
+        now,
     )
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn plan(
         What::Rows(rows) => Selection::rows(rows.to_vec()),
     };
     let selection = selection.with_closure(closure).with_upstream(upstream);
-    let plan = sign::plan(&server, &inventory, &selection, key, None)
+    let plan = sign::plan(&server, &inventory, &selection, key, None, When::now())
         .await
         .map(Box::new)
         .map_err(|error| Trouble::new(&error));
