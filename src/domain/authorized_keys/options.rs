@@ -1,7 +1,7 @@
 //! The options before a key, read exactly as sshd reads them.
 //!
 //! In: the first field of a line. Out: what sshd makes of it, or why it disables the line, which it does without a word in its log.
-//! Sources: sshd(8), "`AUTHORIZED_KEYS` FILE FORMAT"; OpenSSH's auth-options.c (`sshauthopt_parse`) and misc.c (`opt_flag`, `opt_dequote`).
+//! Sources: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; OpenSSH's auth-options.c (`sshauthopt_parse`) and misc.c (`opt_flag`, `opt_dequote`).
 
 use super::Expiry;
 use std::ops::Range;

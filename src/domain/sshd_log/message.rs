@@ -191,11 +191,14 @@ fn session(text: &str) -> Option<Message> {
 /// `FILE:LINE: Authentication tried for USER with correct key but not from a permitted host (host=…, ip=ADDRESS, required=…).`
 fn not_from_there(text: &str) -> Option<Message> {
     const TRIED: &str = "Authentication tried for ";
-    let rest = if let Some(rest) = text.strip_prefix(TRIED) { rest } else {
-        // All other messages that repeat what a client sent have a blank before it.
-        let (place, rest) = text.split_once(": ")?;
-        let rest = rest.strip_prefix(TRIED)?;
-        (!place.contains(' ')).then_some(rest)?
+    let rest = match text.strip_prefix(TRIED) {
+        Some(rest) => rest,
+        None => {
+            // All other messages that repeat what a client sent have a blank before it.
+            let (place, rest) = text.split_once(": ")?;
+            let rest = rest.strip_prefix(TRIED)?;
+            (!place.contains(' ')).then_some(rest)?
+        }
     };
     let (user, rest) = rest.split_once(" with correct key but not from a permitted host (")?;
     let address = rest.split_once(", ip=")?.1.split([',', ')']).next()?;
