@@ -4,6 +4,9 @@
 //! `STOREKEEPER_SCREENSHOTS=write cargo test --test screenshots`; without it, the test fails where they no longer match.
 //! The demo's port and folder differ from run to run, so in the pictures they are given fixed names.
 
+// Helpers of the test, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod console_fixture;
 #[path = "screenshots/svg.rs"]
 mod svg;
