@@ -89,8 +89,7 @@ fn over_a_slow_link_a_twentieth_of_the_time_of_nix() {
     ];
     holds("through 50 ms of round trip", 1.0 / 20.0, || {
         let ours = time(many.storekeeper_command(["paths", "slow", "--json", "--quiet"]));
-        let [few, more] =
-            [0, 1].map(|at| time(small[at].nix_there(to_small[at].port(), all)));
+        let [few, more] = [0, 1].map(|at| time(small[at].nix_there(to_small[at].port(), all)));
         let each = more.saturating_sub(few) / STEP;
         (ours, each * PATHS)
     });
