@@ -2,6 +2,7 @@
 //!
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
+use super::files::{document, editable, files, target};
 use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
@@ -10,6 +11,8 @@ use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
+use crate::judge::finding::{Finding, Level, refuses};
+use crate::judge::{self, posture};
 use crate::link::quote;
 use crate::server::access::Edit;
 
@@ -18,84 +21,6 @@ const REVOKE: Danger = Danger::Destroys { word: "revoke" };
 
 /// The word that confirms a change to one's own way in.
 const OWN: Danger = Danger::Destroys { word: "my own key" };
-
-/// The cache user's key files, or why they are not known.
-fn files(facts: &AccessFacts) -> Result<&[KeyFile], AccessError> {
-    if !facts.files.is_empty() {
-        return Ok(&facts.files);
-    }
-    let why = match (&facts.cache_user, &facts.sshd.settings) {
-        (Err(unknown), _) | (_, Err(unknown)) => unknown.0.clone(),
-        _ => "sshd reads none for the cache user".to_owned(),
-    };
-    Err(AccessError::NoFile(why))
-}
-
-/// Where a new key goes: a file that is there and can be edited, before one that would have to be made.
-fn target<'a>(
-    facts: &'a AccessFacts,
-    wanted: Option<&str>,
-    line: &str,
-) -> Result<&'a KeyFile, AccessError> {
-    let files = files(facts)?;
-    let file = match wanted {
-        Some(path) => files
-            .iter()
-            .find(|file| file.path == path || file.resolved == path)
-            .ok_or_else(|| AccessError::OtherFile(visible(path).into_owned()))?,
-        None => {
-            let rank = |file: &&KeyFile| {
-                (
-                    file.editable.is_err(),
-                    file.strict_modes_problem.is_some(),
-                    !file.exists,
-                    // The home of a system user that is nowhere can't hold a file.
-                    file.path.starts_with("/var/empty/") || file.path.starts_with("/nonexistent/"),
-                )
-            };
-            let mut best = files.first();
-            for file in files {
-                // The first of equals, as sshd reads them.
-                if best.is_none_or(|best| rank(&file) < rank(&best)) {
-                    best = Some(file);
-                }
-            }
-            best.ok_or_else(|| AccessError::NoFile("there is none".to_owned()))?
-        }
-    };
-    editable(
-        file,
-        &format!("add {} to nix.sshServe.keys", nix_string(line)),
-    )?;
-    Ok(file)
-}
-
-/// A string of the Nix language.
-fn nix_string(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace("${", "\\${");
-    format!("\"{text}\"")
-}
-
-fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> {
-    match (&file.generated_by, &file.editable) {
-        (Some(by), _) => Err(AccessError::Generated {
-            file: visible(&file.path).into_owned(),
-            by: by.clone(),
-            change: change.to_owned(),
-        }),
-        (None, Err(why)) => Err(AccessError::NotEditable(why.clone())),
-        (None, Ok(())) => Ok(()),
-    }
-}
-
-fn document(file: &KeyFile) -> Result<AuthorizedKeys, AccessError> {
-    Ok(AuthorizedKeys::parse(
-        file.content.as_deref().map_err(Clone::clone)?,
-    ))
-}
 
 fn name(comment: &str, fingerprint: Fingerprint) -> String {
     if comment.is_empty() {
@@ -114,6 +39,14 @@ pub fn authorize(
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
     let key = new.key.fingerprint();
+    let findings = judge::access::of_candidate(facts, &new.key);
+    if refuses(&findings) {
+        let refusals = findings
+            .into_iter()
+            .filter(|finding| finding.level == Level::Refuse);
+        let words: Vec<String> = refusals.map(|finding| finding.message).collect();
+        return Err(AccessError::Weak(words.join("; ")));
+    }
     for file in files(facts)? {
         if let Some(line) = document(file)?.find(&key).first() {
             return Err(AccessError::There {
@@ -127,7 +60,10 @@ pub fn authorize(
     let text = String::from_utf8_lossy(&line).into_owned();
     let file = target(facts, file, &text)?;
     let mut edited = document(file)?;
-    edited.append(new)?;
+    let number = edited.append(new)?;
+    let options = edited
+        .line(number)
+        .and_then(|line| line.key()?.effective().cloned());
     let after = edited.to_bytes();
     let before = file.content.as_deref().unwrap_or_default();
     let mut lines = line.clone();
@@ -155,6 +91,11 @@ pub fn authorize(
     let mut plan = about.plan("authorize", summary, deed);
     plan.lines.push(("file", file.path.clone()));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
+    if let Some(options) = options {
+        let posture = posture::of_key(facts, &options);
+        plan.lines.push(("can", posture.words));
+        warn(&mut plan, posture.findings);
+    }
     plan.commands.push(format!(
         "printf '%s\\n' {} >> {}",
         quote(&text),
@@ -172,30 +113,19 @@ pub fn authorize(
         plan.warnings
             .push("its time is over already, so it will not be let in".to_owned());
     }
-    if let Some(revoked) = revoked(facts, key) {
-        plan.warnings.push(revoked);
-    }
+    warn(&mut plan, findings);
     plan.reason = reason;
     Ok(plan)
 }
 
-/// What is said of a key that was revoked once.
-pub(super) fn revoked(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
-    let list = facts.revoked.as_ref().ok()?;
-    let found = list
-        .iter()
-        .rev()
-        .find(|revoked| revoked.fingerprint == key)?;
-    let why = if found.reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", visible(&found.reason))
-    };
-    Some(format!(
-        "this key was revoked on {} by {}{why}",
-        found.at,
-        visible(&found.by)
-    ))
+/// What the judges mind, with what mends it.
+pub(super) fn warn(plan: &mut Plan, findings: Vec<Finding>) {
+    for finding in findings {
+        if finding.level > Level::Note {
+            let fix = finding.fix.map_or(String::new(), |fix| format!("; {fix}"));
+            plan.warnings.push(format!("{}{fix}", finding.message));
+        }
+    }
 }
 
 /// The lines of the cache user's files that have one of these keys.
@@ -205,7 +135,7 @@ struct Lines<'a> {
     numbers: Vec<usize>,
 }
 
-fn find<'a>(facts: &'a AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'a>>, AccessError> {
+fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessError> {
     let mut found = Vec::new();
     for file in files(facts)? {
         let document = document(file)?;

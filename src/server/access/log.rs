@@ -34,16 +34,22 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
         .arg(inner.spec.sshd_log.as_deref().unwrap_or_default())
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", READ).await?;
-    Ok(
-        sort(&output.stdout, &inner.spec.cache_user).unwrap_or_else(|| {
-            let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
-            Found {
-                events: Err(unknown.clone()),
-                reach: None,
-                sessions: Err(unknown),
-            }
-        }),
-    )
+    let whole = sort(&output.stdout, &inner.spec.cache_user);
+    let mut found = whole.unwrap_or_else(|| {
+        let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
+        Found {
+            events: Err(unknown.clone()),
+            reach: None,
+            sessions: Err(unknown),
+        }
+    });
+    if !super::is_root(inner) {
+        // What is seen of others' processes then would look as if there were none.
+        found.sessions = Err(Unknown(
+            "the sessions of others are not seen without root's rights; log in as root or allow sudo -n".to_owned(),
+        ));
+    }
+    Ok(found)
 }
 
 /// Splits the report; `None` if it is not whole.
@@ -53,14 +59,13 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
     let at = output.windows(end.len()).position(|part| part == end)?;
     let log = output.get(at + end.len()..)?;
     let mut open = sessions::read(&answers, user);
-    let (events, reach) = match answers.get("source") {
-        Some(source) => events(source, log, &answers),
-        None => {
-            let why = answers
-                .get("log-why")
-                .unwrap_or("it is not known where it is");
-            (Err(Unknown(visible(why).into_owned())), None)
-        }
+    let (events, reach) = if let Some(source) = answers.get("source") {
+        events(source, log, &answers)
+    } else {
+        let why = answers
+            .get("log-why")
+            .unwrap_or("it is not known where it is");
+        (Err(Unknown(visible(why).into_owned())), None)
     };
     sessions::join(&mut open, events.as_deref().unwrap_or_default());
     Some(Found {
