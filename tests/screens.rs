@@ -197,7 +197,6 @@ fn unsigned_empty() {
 
 #[test]
 fn not_yet_built() {
-    snap("access", after("4a"));
     snap("space", after("5"));
 }
 

@@ -23,8 +23,8 @@ pub(super) async fn read(server: Server, send: Sender) {
 }
 
 /// Makes a plan. Nothing is asked of the server for it: a file that has changed since it was shown is a conflict then.
-pub(super) async fn plan(server: Server, send: Sender, asked: u64, order: Box<Order>) {
+pub(super) fn plan(server: &Server, send: &Sender, asked: u64, order: &Order) {
     let login = server.facts().user.clone();
-    let plan = crate::console::access::plan(&order, &About::of(&server), &login).map(Box::new);
+    let plan = crate::console::access::plan(order, &About::of(server), &login).map(Box::new);
     let _ = send.send(Msg::Planned { asked, plan });
 }

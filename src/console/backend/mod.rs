@@ -75,7 +75,9 @@ impl Backend {
             Effect::ReadAudit => self.with_server(work::read_audit),
             Effect::ReadAccess => self.with_server(access::read),
             Effect::PlanAccess { asked, order } => {
-                self.with_server(move |server, send| access::plan(server, send, asked, order));
+                if let Some(server) = self.session.as_ref().and_then(Session::server) {
+                    access::plan(&server, &self.send, asked, &order);
+                }
             }
             Effect::Ping => self.with_server(work::ping),
             Effect::View {

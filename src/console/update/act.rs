@@ -26,6 +26,7 @@ pub const COLUMNS: [(SortKey, &str); 6] = [
 ];
 
 /// Runs an action if it can be done now, else says why not.
+#[allow(clippy::too_many_lines, reason = "one arm for each action")]
 pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
     if let Some(action) = actions::find(act)
         && let Err(reason) = (action.enabled)(model)

@@ -112,9 +112,10 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
 fn level(finding: &Finding) -> Option<State> {
     match (finding.level, finding.code) {
         (Level::Refuse, _) => Some(State::Critical),
-        (Level::Warning, "posture-unknown") => Some(State::Unknown),
+        (Level::Warning, "posture-unknown") | (Level::Note, "log-level" | "unknown") => {
+            Some(State::Unknown)
+        }
         (Level::Warning, _) => Some(State::Warning),
-        (Level::Note, "log-level" | "unknown") => Some(State::Unknown),
         (Level::Note, _) => None,
     }
 }

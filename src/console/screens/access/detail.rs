@@ -1,6 +1,6 @@
 //! What there is to know of one request, key or notice: beside or below the list, and as a card of its own.
 
-use super::{kind, sign};
+use super::{kind, sign, tries};
 use crate::console::access::{KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence};
 use crate::console::model::Model;
 use crate::console::text::{age, count};
@@ -177,25 +177,24 @@ fn title(model: &Model, known: &Known, line: Line<'_>) -> String {
 /// `knock, first 6h ago, 4 tries, last 12m ago from 10.2.0.9`.
 fn came(entry: &RequestEntry, now: When) -> String {
     let request = &entry.row;
-    let mut text = match request.source {
-        Source::Knock => "knock".to_owned(),
-        Source::Paste => "pasted".to_owned(),
-        Source::File => "from a file".to_owned(),
+    let source = match request.source {
+        Source::Knock => "knock",
+        Source::Paste => "pasted",
+        Source::File => "from a file",
     };
+    let mut parts = vec![source.to_owned()];
     if request.first_seen.is_some() {
-        text.push_str(&format!(", first {} ago", age(request.first_seen, now)));
+        parts.push(format!("first {} ago", age(request.first_seen, now)));
     }
-    text.push_str(&match request.tries {
-        1 => ", 1 try".to_owned(),
-        tries => format!(", {tries} tries"),
-    });
+    parts.push(tries(request.tries));
     if request.last_seen.is_some() {
-        text.push_str(&format!(", last {} ago", age(request.last_seen, now)));
+        parts.push(format!("last {} ago", age(request.last_seen, now)));
     }
-    if let Some(from) = request.from.first() {
-        text.push_str(&format!(" from {from}"));
-        if request.from.len() > 1 {
-            text.push_str(&format!(" and {} more", request.from.len() - 1));
+    let mut text = parts.join(", ");
+    if let Some((first, others)) = request.from.split_first() {
+        text = format!("{text} from {first}");
+        if !others.is_empty() {
+            text = format!("{text} and {} more", others.len());
         }
     }
     text
@@ -361,20 +360,20 @@ fn usage(known: &Known, entry: &KeyEntry, now: When) -> String {
         || "the log does not say since when".to_owned(),
         |since| format!("the log goes back {}", since.age(now)),
     );
-    let mut text = match &row.last_used {
+    let mut parts = vec![match &row.last_used {
         Some(seen) => format!("{} ago from {}", seen.at.age(now), seen.from),
         None => "no login seen".to_owned(),
-    };
+    }];
     match row.refused {
         Some(0) | None => {}
-        Some(1) => text.push_str(", refused once"),
-        Some(times) => text.push_str(&format!(", refused {times} times")),
+        Some(1) => parts.push("refused once".to_owned()),
+        Some(times) => parts.push(format!("refused {times} times")),
     }
     match row.sessions {
         Some(0) | None => {}
-        Some(open) => text.push_str(&format!(", {} open", count(open, "session"))),
+        Some(open) => parts.push(format!("{} open", count(open, "session"))),
     }
-    format!("{text}; {since}")
+    format!("{}; {since}", parts.join(", "))
 }
 
 fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {

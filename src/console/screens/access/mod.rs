@@ -163,6 +163,14 @@ fn worst(findings: &[Finding]) -> Option<Level> {
         .max()
 }
 
+/// `1 try`, `4 tries`.
+fn tries(tries: u64) -> String {
+    match tries {
+        1 => "1 try".to_owned(),
+        tries => format!("{tries} tries"),
+    }
+}
+
 /// `ED25519 256`.
 fn kind(key: &crate::domain::ssh_key::PublicSshKey) -> String {
     match key.bits() {
@@ -231,17 +239,7 @@ fn draw_request(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &RequestEnt
         owner: owner(&entry.row.comment, false),
         kind: kind(&entry.request.key),
         fingerprint: entry.row.fingerprint.base64(),
-        can: (
-            format!(
-                "waits, {}",
-                count(
-                    usize::try_from(entry.row.tries).unwrap_or(usize::MAX),
-                    "try"
-                )
-            )
-            .replace("trys", "tries"),
-            theme.warning,
-        ),
+        can: (format!("waits, {}", tries(entry.row.tries)), theme.warning),
         expires: (String::new(), theme.text),
         used: age(entry.row.last_seen, model.now),
     };
