@@ -3,12 +3,18 @@
 //! In: bytes and text from servers, files and arguments. Out: values that are valid by construction,
 //! which every other room passes on without looking at them again. No input or output happens here.
 
+pub mod access;
+pub mod authorized_keys;
 pub mod bytes;
 pub mod content_address;
 pub mod floor;
+pub mod key_request;
 pub mod nix32;
 pub mod path_info;
+pub mod randomart;
 pub mod signature;
+pub mod ssh_key;
+pub mod sshd_log;
 pub mod store_path;
 pub mod text;
 pub mod trust;

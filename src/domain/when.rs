@@ -62,6 +62,14 @@ impl serde::Serialize for When {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for When {
+    /// RFC 3339 with any offset.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let timestamp = Timestamp::deserialize(deserializer)?;
+        Ok(Self::from_unix(timestamp.as_second()))
+    }
+}
+
 /// A length of time in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Age(pub u64);

@@ -311,7 +311,7 @@ fn draw(
     let items: Vec<Item> = picked
         .rows
         .iter()
-        .map(|row| Item {
+        .map(|row| Item::Path {
             path: inventory.path(*row),
             nar_size: inventory.nar_size(*row).unwrap_or(0),
         })
@@ -325,7 +325,7 @@ fn draw(
         lines: about.lines(),
         danger: Danger::Adds,
         deed: Deed::Sign {
-            paths: items.iter().map(|item| item.path.clone()).collect(),
+            paths: items.iter().filter_map(Item::path).cloned().collect(),
             with: key.source.clone(),
         },
         items,

@@ -151,7 +151,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     let paths: Vec<String> = plan
         .items
         .iter()
-        .map(|item| item.path.to_string())
+        .map(ToString::to_string)
         .collect();
     let mut lines: Vec<String> = Vec::new();
     let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
@@ -169,14 +169,15 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     lines.extend(plan.items.iter().map(|item| {
         format!(
             "{:>8}  {}",
-            text::size(item.nar_size),
-            item.path.base_name()
+            text::size(item.nar_size()),
+            item.path()
+                .map_or_else(|| item.to_string(), |path| path.base_name().to_string())
         )
     }));
     let total: u64 = plan
         .items
         .iter()
-        .map(|item| item.nar_size)
+        .map(crate::change::Item::nar_size)
         .fold(0, u64::saturating_add);
     let text = Text {
         title: format!(

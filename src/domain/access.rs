@@ -1,0 +1,318 @@
+//! Who may use the cache: what was found out on the server about its sshd, its key files, its log and its requests.
+//!
+//! In: the server room fills these in from `sshd -T`, the file system, the user database, Nix's configuration and the log.
+//! Out: plain data for `judge`. What could not be found out is [`Unknown`] with the reason, never a guess.
+
+use super::When;
+use super::key_request::{Request, RevokedKey};
+use super::ssh_key::Fingerprint;
+use thiserror::Error;
+
+/// Why something is not known: one sentence with the cause and the next step.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Unknown(pub String);
+
+/// What was found out, or why not.
+pub type Fact<T> = Result<T, Unknown>;
+
+/// Everything about access that one look at the server finds out.
+#[derive(Debug, Clone)]
+pub struct AccessFacts {
+    /// When it was looked at, by the server's clock.
+    pub at: When,
+    /// The server's time zone now, in seconds east of UTC: what a time without a zone in a key file or a log means there.
+    pub utc_offset: i32,
+    /// The user that clients log in as, `nix-ssh` by default.
+    pub cache_user: Fact<CacheUser>,
+    /// The sshd that serves this very connection.
+    pub sshd: SshdFacts,
+    /// The key files that sshd reads for the cache user, in sshd's order.
+    pub files: Vec<KeyFile>,
+    /// Key files of root and of the login user, to find the same key there. Never edited as the cache user's.
+    pub other_files: Vec<KeyFile>,
+    /// Nix's `trusted-users`: names, `@group`, `*`.
+    pub trusted_users: Fact<Vec<String>>,
+    /// The server's Nix version, such as `2.28.3`.
+    pub nix_version: Fact<String>,
+    /// The key that this connection logged in with; `None` where it was no key or is not known.
+    pub own_key: Option<Fingerprint>,
+    /// What sshd's log says, oldest first.
+    pub events: Fact<Vec<LogEvent>>,
+    /// How far back the log goes; `None` where there is none.
+    pub reach: Option<LogReach>,
+    /// Sessions on the cache user that are open now.
+    pub sessions: Fact<Vec<Session>>,
+    /// The requests that wait, and those that were decided on.
+    pub requests: Fact<Vec<Request>>,
+    /// Keys that were revoked here.
+    pub revoked: Fact<Vec<RevokedKey>>,
+}
+
+/// What the user database says of the cache user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheUser {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// Primary group's id.
+    pub gid: u32,
+    /// Names of all its groups, for `@group` in `trusted-users` and sshd's `AllowGroups`.
+    pub groups: Vec<String>,
+    /// Home directory.
+    pub home: String,
+    /// Login shell; an empty field of the database is `/bin/sh`.
+    pub shell: String,
+}
+
+/// The sshd that serves this connection.
+#[derive(Debug, Clone)]
+pub struct SshdFacts {
+    /// Its program file.
+    pub binary: Fact<String>,
+    /// Its configuration file, the running daemon's `-f` or the default.
+    pub config_file: Fact<String>,
+    /// Its version as it names itself, such as `OpenSSH_9.2p1`.
+    pub version: Fact<String>,
+    /// What holds for the cache user, after all Match blocks.
+    pub settings: Fact<SshdSettings>,
+}
+
+/// The effective settings for one user (`sshd -T -C user=…`). `None` and empty lists mean `none`, or that this sshd does not know
+/// the keyword; a yes or no that was not printed is `None` too, and is then treated as not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SshdSettings {
+    /// `AuthorizedKeysFile`: absolute, with `%h`, `%u`, `%U` and `%%` replaced. Empty for `none`.
+    pub authorized_keys_files: Vec<String>,
+    /// `AuthorizedKeysCommand` with its arguments, as printed.
+    pub authorized_keys_command: Option<String>,
+    /// `AuthorizedKeysCommandUser`.
+    pub authorized_keys_command_user: Option<String>,
+    /// `AuthorizedPrincipalsFile`.
+    pub authorized_principals_file: Option<String>,
+    /// `TrustedUserCAKeys`: every certificate of these authorities may log in.
+    pub trusted_user_ca_keys: Option<String>,
+    /// `RevokedKeys`.
+    pub revoked_keys: Option<String>,
+    /// `ForceCommand`, which beats a key's own `command=`.
+    pub force_command: Option<String>,
+    /// `ChrootDirectory`.
+    pub chroot_directory: Option<String>,
+    /// `PermitTTY`.
+    pub permit_tty: Option<bool>,
+    /// `AllowTcpForwarding`.
+    pub allow_tcp_forwarding: Option<Forwarding>,
+    /// `AllowStreamLocalForwarding`.
+    pub allow_stream_local_forwarding: Option<Forwarding>,
+    /// `X11Forwarding`.
+    pub x11_forwarding: Option<bool>,
+    /// `AllowAgentForwarding`.
+    pub allow_agent_forwarding: Option<bool>,
+    /// `DisableForwarding`, which switches off all of them.
+    pub disable_forwarding: Option<bool>,
+    /// `PermitTunnel`: whether it is anything but `no`.
+    pub permit_tunnel: Option<bool>,
+    /// `PermitOpen`: empty for `any`; `["none"]` forbids.
+    pub permit_open: Vec<String>,
+    /// `PermitListen`: empty for `any`; `["none"]` forbids.
+    pub permit_listen: Vec<String>,
+    /// `PermitUserRC`.
+    pub permit_user_rc: Option<bool>,
+    /// `PermitUserEnvironment`: whether it is anything but `no`.
+    pub permit_user_environment: Option<bool>,
+    /// `PubkeyAuthentication`.
+    pub pubkey_authentication: Option<bool>,
+    /// `PasswordAuthentication`.
+    pub password_authentication: Option<bool>,
+    /// `KbdInteractiveAuthentication`.
+    pub kbd_interactive_authentication: Option<bool>,
+    /// `PubkeyAcceptedAlgorithms`.
+    pub pubkey_accepted_algorithms: Vec<String>,
+    /// `RequiredRSASize` in bits (OpenSSH 9.1 and later).
+    pub required_rsa_size: Option<u32>,
+    /// `LogLevel`.
+    pub log_level: Option<LogLevel>,
+    /// `StrictModes`.
+    pub strict_modes: Option<bool>,
+    /// `AllowUsers`, patterns as printed.
+    pub allow_users: Vec<String>,
+    /// `DenyUsers`.
+    pub deny_users: Vec<String>,
+    /// `AllowGroups`.
+    pub allow_groups: Vec<String>,
+    /// `DenyGroups`.
+    pub deny_groups: Vec<String>,
+}
+
+/// `AllowTcpForwarding` and its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarding {
+    /// `yes`, `all`.
+    Yes,
+    /// `no`.
+    No,
+    /// From the client to where the server can reach.
+    Local,
+    /// From the server to the client.
+    Remote,
+}
+
+impl Forwarding {
+    /// Reads the word that `sshd -T` prints.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "yes" | "all" => Self::Yes,
+            "no" => Self::No,
+            "local" => Self::Local,
+            "remote" => Self::Remote,
+            _ => return None,
+        })
+    }
+}
+
+/// sshd's `LogLevel`, least talkative first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing.
+    Quiet,
+    /// Fatal errors.
+    Fatal,
+    /// Errors.
+    Error,
+    /// The default: accepted logins are there, most refusals are not.
+    Info,
+    /// Refused keys and what sessions run are there too.
+    Verbose,
+    /// `DEBUG`, `DEBUG1` to `DEBUG3`.
+    Debug,
+}
+
+impl LogLevel {
+    /// Reads the word that `sshd -T` prints, in any case.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_uppercase().as_str() {
+            "QUIET" => Self::Quiet,
+            "FATAL" => Self::Fatal,
+            "ERROR" => Self::Error,
+            "INFO" => Self::Info,
+            "VERBOSE" => Self::Verbose,
+            "DEBUG" | "DEBUG1" | "DEBUG2" | "DEBUG3" => Self::Debug,
+            _ => return None,
+        })
+    }
+}
+
+/// An authorized_keys file on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// As sshd names it.
+    pub path: String,
+    /// After all symbolic links; the same as `path` where there are none or where it does not exist.
+    pub resolved: String,
+    /// Whose logins it opens.
+    pub user: String,
+    /// Whether it exists. One that does not has no content, and an owner and a mode that a new file would get.
+    pub exists: bool,
+    /// All of it, every byte.
+    pub content: Fact<Vec<u8>>,
+    /// SHA-256 of `content`, to compare before it is replaced.
+    pub sha256: [u8; 32],
+    /// Owner, `name:group`.
+    pub owner: String,
+    /// Permission bits, such as `0o644`.
+    pub mode: u32,
+    /// Whether this program may write it, or why not.
+    pub editable: Result<(), String>,
+    /// Why sshd would not read it (`StrictModes`), as one sentence.
+    pub strict_modes_problem: Option<String>,
+    /// What writes it anew, such as NixOS's `users.users.nix-ssh.openssh.authorizedKeys`.
+    pub generated_by: Option<String>,
+}
+
+/// What a line of sshd's log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// When, by the server's clock.
+    pub at: When,
+    /// The process that wrote it: one connection has one, or a child of it.
+    pub pid: Option<u32>,
+    /// What happened.
+    pub kind: LogKind,
+    /// The user name that the client sent. Anything can be in it.
+    pub user: String,
+    /// The client's address; empty where the line names none.
+    pub address: String,
+    /// The client's port; 0 where the line names none.
+    pub port: u16,
+    /// The key.
+    pub fingerprint: Option<Fingerprint>,
+    /// Type as sshd's log has it, such as `ED25519`, `RSA`, `ED25519-CERT`.
+    pub key_type: Option<String>,
+}
+
+/// The kinds of lines that matter here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogKind {
+    /// A login succeeded with this method, `publickey` for a key.
+    Accepted(String),
+    /// A login was refused with this method (VERBOSE for keys).
+    Failed(String),
+    /// The key was found on this line of this file (VERBOSE).
+    Found {
+        /// The key file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// The key's options, such as `from=` and `expiry-time=`, refused it: `Refused by key options`, `… not from a permitted host`.
+    RefusedByOptions,
+    /// The key stands in `RevokedKeys`.
+    Revoked,
+    /// A key file was not read, with sshd's reason.
+    BadModes(String),
+    /// A session began (VERBOSE).
+    Session {
+        /// What runs: the forced command, else what the client asked for; empty for a shell.
+        command: String,
+        /// Whether it was forced by sshd's configuration or the key.
+        forced: bool,
+    },
+    /// The client went, or was sent away, before it had logged in.
+    ClosedBeforeLogin,
+    /// The connection of a session ended.
+    Disconnected,
+}
+
+/// How far back the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogReach {
+    /// The oldest entry that was read.
+    pub since: When,
+    /// Where it was read.
+    pub source: LogSource,
+}
+
+/// Where sshd's log was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogSource {
+    /// The journal.
+    Journal,
+    /// A text file, such as `/var/log/auth.log`.
+    File(String),
+}
+
+/// A session on the cache user that is open now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The sshd process whose end ends the session.
+    pub pid: u32,
+    /// The user.
+    pub user: String,
+    /// The client's address; `None` where it could not be found out.
+    pub from: Option<String>,
+    /// When it began.
+    pub since: Option<When>,
+    /// The key it logged in with, from the log; `None` where the log does not say.
+    pub fingerprint: Option<Fingerprint>,
+}

@@ -1,0 +1,258 @@
+//! The bytes of a key: what its type says is there, and nothing else.
+//!
+//! In: the decoded second word of a key line. Out: the numbers that decide about it. Sources: RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4,
+//! OpenSSH's PROTOCOL.certkeys and PROTOCOL.u2f. As strict as sshd is about lengths and left-over bytes.
+
+use super::{Fingerprint, KeyError};
+
+/// Bytes of one number at most: OpenSSH's limit of 16384 bits, and a leading zero.
+const MOST_NUMBER: usize = 16384 / 8 + 1;
+
+/// What a key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Material {
+    /// RSA: the modulus and the exponent, big-endian without leading zeros.
+    Rsa {
+        /// The modulus.
+        modulus: Box<[u8]>,
+        /// The public exponent.
+        exponent: Box<[u8]>,
+    },
+    /// DSA, with the bits of its prime.
+    Dsa(u32),
+    /// ECDSA on a NIST curve of so many bits.
+    Ecdsa(u32),
+    /// Ed25519.
+    Ed25519,
+    /// ECDSA on P-256 in a hardware token.
+    SkEcdsa,
+    /// Ed25519 in a hardware token.
+    SkEd25519,
+    /// A type that is not known here.
+    Unknown,
+}
+
+/// What a certificate adds to its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// What its maker called it. Anything can be in it.
+    pub id: String,
+    /// Its number.
+    pub serial: u64,
+    /// Whose signature it carries.
+    pub authority: Fingerprint,
+}
+
+/// A blob that was read.
+pub(super) struct Blob {
+    pub(super) material: Material,
+    pub(super) certificate: Option<Certificate>,
+    /// Of the key without its certificate, as `ssh-keygen` shows it.
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// Reads a blob whose line says that it is `algorithm`.
+pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
+    let mut reader = Reader(blob);
+    if reader.string()? != algorithm.as_bytes() {
+        return Err(KeyError::TypeMismatch);
+    }
+    let Some((plain, certified)) = plain_type(algorithm) else {
+        return Ok(Blob {
+            material: Material::Unknown,
+            certificate: None,
+            fingerprint: Fingerprint::of(blob),
+        });
+    };
+    if certified {
+        reader.string()?; // the nonce
+    }
+    let before = reader.0;
+    let material = fields(plain, &mut reader)?;
+    let body = &before[..before.len() - reader.0.len()];
+    let certificate = certified.then(|| certificate(&mut reader)).transpose()?;
+    if !reader.0.is_empty() {
+        return Err(KeyError::Damaged("there are bytes left over"));
+    }
+    let mut whole = Vec::with_capacity(plain.len() + 4 + body.len());
+    whole.extend((plain.len() as u32).to_be_bytes());
+    whole.extend(plain.as_bytes());
+    whole.extend(body);
+    Ok(Blob {
+        material,
+        certificate,
+        fingerprint: Fingerprint::of(&whole),
+    })
+}
+
+/// The type of the key in a type, and whether that is a certificate; `None` for types that are not known here.
+pub(super) fn plain_type(algorithm: &str) -> Option<(&'static str, bool)> {
+    const TYPES: [(&str, &str); 8] = [
+        ("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"),
+        ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com"),
+        (
+            "ecdsa-sha2-nistp256",
+            "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        ),
+        (
+            "ecdsa-sha2-nistp384",
+            "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+        ),
+        (
+            "ecdsa-sha2-nistp521",
+            "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+        ),
+        (
+            "sk-ssh-ed25519@openssh.com",
+            "sk-ssh-ed25519-cert-v01@openssh.com",
+        ),
+        (
+            "sk-ecdsa-sha2-nistp256@openssh.com",
+            "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        ),
+        ("ssh-dss", "ssh-dss-cert-v01@openssh.com"),
+    ];
+    TYPES.iter().find_map(|(plain, certified)| {
+        if algorithm == *plain {
+            Some((*plain, false))
+        } else if algorithm == *certified {
+            Some((*plain, true))
+        } else {
+            None
+        }
+    })
+}
+
+/// The fields of a key of a known type.
+fn fields(plain: &str, reader: &mut Reader<'_>) -> Result<Material, KeyError> {
+    Ok(match plain {
+        "ssh-rsa" => {
+            let exponent = reader.number()?.into();
+            let modulus = reader.number()?.into();
+            Material::Rsa { modulus, exponent }
+        }
+        "ssh-dss" => {
+            let prime = reader.number()?;
+            for _ in ["q", "g", "y"] {
+                reader.number()?;
+            }
+            Material::Dsa(bits(prime))
+        }
+        "ssh-ed25519" => {
+            reader.ed25519()?;
+            Material::Ed25519
+        }
+        "sk-ssh-ed25519@openssh.com" => {
+            reader.ed25519()?;
+            reader.string()?; // the application
+            Material::SkEd25519
+        }
+        "sk-ecdsa-sha2-nistp256@openssh.com" => {
+            reader.point("nistp256", 32)?;
+            reader.string()?; // the application
+            Material::SkEcdsa
+        }
+        "ecdsa-sha2-nistp256" => {
+            reader.point("nistp256", 32)?;
+            Material::Ecdsa(256)
+        }
+        "ecdsa-sha2-nistp384" => {
+            reader.point("nistp384", 48)?;
+            Material::Ecdsa(384)
+        }
+        _ => {
+            reader.point("nistp521", 66)?;
+            Material::Ecdsa(521)
+        }
+    })
+}
+
+/// What follows the key in a certificate.
+fn certificate(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
+    let serial = reader.u64()?;
+    reader.u32()?; // for a user or a host
+    let id = String::from_utf8_lossy(reader.string()?).into_owned();
+    reader.string()?; // principals
+    reader.u64()?; // valid after
+    reader.u64()?; // valid before
+    for _ in ["critical options", "extensions", "reserved"] {
+        reader.string()?;
+    }
+    let authority = Fingerprint::of(reader.string()?);
+    reader.string()?; // the signature
+    Ok(Certificate {
+        id,
+        serial,
+        authority,
+    })
+}
+
+/// How many bits a number has.
+pub(super) fn bits(number: &[u8]) -> u32 {
+    match number.first() {
+        Some(first) => (number.len() as u32) * 8 - first.leading_zeros(),
+        None => 0,
+    }
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], KeyError> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(KeyError::Damaged("it ends too early"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Result<u32, KeyError> {
+        Ok(self
+            .take(4)?
+            .iter()
+            .fold(0, |value, byte| value << 8 | u32::from(*byte)))
+    }
+
+    fn u64(&mut self) -> Result<u64, KeyError> {
+        Ok(u64::from(self.u32()?) << 32 | u64::from(self.u32()?))
+    }
+
+    fn string(&mut self) -> Result<&'a [u8], KeyError> {
+        let length = self.u32()?;
+        self.take(length as usize)
+    }
+
+    /// A positive number without its leading zeros.
+    fn number(&mut self) -> Result<&'a [u8], KeyError> {
+        let bytes = self.string()?;
+        if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+            return Err(KeyError::Damaged("it has a negative number"));
+        }
+        if bytes.len() > MOST_NUMBER {
+            return Err(KeyError::Damaged("it has more than 16384 bits"));
+        }
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        Ok(&bytes[zeros..])
+    }
+
+    fn ed25519(&mut self) -> Result<(), KeyError> {
+        match self.string()?.len() {
+            32 => Ok(()),
+            _ => Err(KeyError::Damaged("it has not 32 bytes")),
+        }
+    }
+
+    /// A curve's name and a point on it, not compressed.
+    fn point(&mut self, curve: &str, width: usize) -> Result<(), KeyError> {
+        if self.string()? != curve.as_bytes() {
+            return Err(KeyError::TypeMismatch);
+        }
+        let point = self.string()?;
+        if point.len() != 1 + 2 * width || point.first() != Some(&4) {
+            return Err(KeyError::Damaged("its point has the wrong form"));
+        }
+        Ok(())
+    }
+}
