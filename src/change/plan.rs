@@ -3,8 +3,8 @@
 //! In: facts, chosen by the caller. Out: a [`Plan`] to show, a [`Confirmed`] plan to run, or the reason why not.
 //! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
 
-use super::token::Token;
 use super::access::AccessDeed;
+use super::token::Token;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{Signature, StorePath};
 use serde::Serialize;

@@ -50,8 +50,7 @@ fn target<'a>(
                     file.strict_modes_problem.is_some(),
                     !file.exists,
                     // The home of a system user that is nowhere can't hold a file.
-                    file.path.starts_with("/var/empty/")
-                        || file.path.starts_with("/nonexistent/"),
+                    file.path.starts_with("/var/empty/") || file.path.starts_with("/nonexistent/"),
                 )
             };
             let mut best = files.first();
@@ -64,7 +63,10 @@ fn target<'a>(
             best.ok_or_else(|| AccessError::NoFile("there is none".to_owned()))?
         }
     };
-    editable(file, &format!("add {} to nix.sshServe.keys", nix_string(line)))?;
+    editable(
+        file,
+        &format!("add {} to nix.sshServe.keys", nix_string(line)),
+    )?;
     Ok(file)
 }
 
@@ -180,7 +182,10 @@ pub fn authorize(
 /// What is said of a key that was revoked once.
 pub(super) fn revoked(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
     let list = facts.revoked.as_ref().ok()?;
-    let found = list.iter().rev().find(|revoked| revoked.fingerprint == key)?;
+    let found = list
+        .iter()
+        .rev()
+        .find(|revoked| revoked.fingerprint == key)?;
     let why = if found.reason.is_empty() {
         String::new()
     } else {
@@ -266,7 +271,13 @@ pub fn revoke(
             if let Some(key) = line.key() {
                 comment = key.key.comment().into_owned();
             }
-            line_item(&mut plan, file, Some(*number), key, (Some(line.raw()), None));
+            line_item(
+                &mut plan,
+                file,
+                Some(*number),
+                key,
+                (Some(line.raw()), None),
+            );
             plan.commands
                 .push(format!("sed -i {number}d {}", quote(&file.path)));
         }

@@ -59,11 +59,18 @@ pub fn install_knock(
     );
     plan.lines.push((
         "script",
-        format!("{} (root's, mode 755, {} bytes)", install.script, KnockInstall::script_text().len()),
+        format!(
+            "{} (root's, mode 755, {} bytes)",
+            install.script,
+            KnockInstall::script_text().len()
+        ),
     ));
     plan.lines.push((
         "folder",
-        format!("{}/waiting, of the user {}", install.requests_dir, install.user),
+        format!(
+            "{}/waiting, of the user {}",
+            install.requests_dir, install.user
+        ),
     ));
     plan.lines.push(("file", install.lines_file.clone()));
     for line in install.lines().lines() {
@@ -90,7 +97,10 @@ pub fn install_knock(
             quote(&install.user),
             quote(&format!("{}/waiting", install.requests_dir))
         ),
-        format!("sshd -t -f {} && systemctl reload ssh", quote(&facts.config)),
+        format!(
+            "sshd -t -f {} && systemctl reload ssh",
+            quote(&facts.config)
+        ),
     ]);
     plan.warnings.push(
         "sshd runs the script for each login that no key file answers; a key that is in a file is not slowed"

@@ -95,7 +95,9 @@ impl About {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AccessError {
     /// There already.
-    #[error("the key {fingerprint} is in {file} already, line {line}; change its expiry, or revoke it first")]
+    #[error(
+        "the key {fingerprint} is in {file} already, line {line}; change its expiry, or revoke it first"
+    )]
     There {
         /// Which key.
         fingerprint: Fingerprint,
@@ -105,7 +107,9 @@ pub enum AccessError {
         line: usize,
     },
     /// Not there.
-    #[error("the key {0} is in no key file of the cache user; `keys SERVER list` shows those that are")]
+    #[error(
+        "the key {0} is in no key file of the cache user; `keys SERVER list` shows those that are"
+    )]
     NotThere(Fingerprint),
     /// No key file at all.
     #[error(
@@ -113,13 +117,17 @@ pub enum AccessError {
     )]
     NoFile(String),
     /// The file that was asked for.
-    #[error("{0} is no key file of the cache user; leave it out, or name it in key_files for this server in the configuration")]
+    #[error(
+        "{0} is no key file of the cache user; leave it out, or name it in key_files for this server in the configuration"
+    )]
     OtherFile(String),
     /// Not ours to edit.
     #[error("{0}")]
     NotEditable(String),
     /// Written by NixOS.
-    #[error("{file} is written by {by}, so an edit would be lost; in the configuration of that server, {change}")]
+    #[error(
+        "{file} is written by {by}, so an edit would be lost; in the configuration of that server, {change}"
+    )]
     Generated {
         /// The file.
         file: String,

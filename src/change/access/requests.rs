@@ -89,7 +89,9 @@ pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
             .iter()
             .any(|other| other.key.fingerprint() == key && other.waits() && other == request)
     {
-        return Err(AccessError::Nothing(format!("the request of {key} waits already")));
+        return Err(AccessError::Nothing(format!(
+            "the request of {key} waits already"
+        )));
     }
     let deed = AccessDeed {
         requests: vec![(Folder::Waiting, request.clone())],

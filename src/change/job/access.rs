@@ -195,11 +195,7 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.
-async fn end<C: Cache>(
-    job: &mut Job<C>,
-    items: &[Item],
-    deed: &AccessDeed,
-) -> Result<(), String> {
+async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> Result<(), String> {
     let names: Vec<&Item> = items
         .iter()
         .filter(|item| matches!(item, Item::Session { .. }))
@@ -223,7 +219,9 @@ async fn end<C: Cache>(
             })
             .collect(),
         Ok(Stepped::Sessions(Err(unknown))) => {
-            job.log(&format!("whether sessions are left is not known: {unknown}"));
+            job.log(&format!(
+                "whether sessions are left is not known: {unknown}"
+            ));
             return Ok(());
         }
         Ok(_) => return Ok(()),
@@ -251,7 +249,10 @@ mod tests {
     #[test]
     fn differences() {
         let of = |old: &str, new: &str| difference("/k", old.as_bytes(), new.as_bytes());
-        assert_eq!(of("a\nb\nc\n", "a\nx\ny\nc\n"), "/k, from line 2:\n-b\n+x\n+y");
+        assert_eq!(
+            of("a\nb\nc\n", "a\nx\ny\nc\n"),
+            "/k, from line 2:\n-b\n+x\n+y"
+        );
         assert_eq!(of("a\n", "a\na\n"), "/k, from line 2:\n+a");
         assert_eq!(of("a\n", "a"), "/k, from line 2:\nonly line ends differ");
         assert_eq!(of("", "a"), "/k, from line 1:\n+a");

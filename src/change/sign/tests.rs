@@ -62,7 +62,10 @@ fn drawn(
 }
 
 fn names(plan: &Plan) -> Vec<&str> {
-    plan.items.iter().filter_map(|item| Some(item.path()?.name())).collect()
+    plan.items
+        .iter()
+        .filter_map(|item| Some(item.path()?.name()))
+        .collect()
 }
 
 fn sorted(plan: &Plan) -> Vec<&str> {

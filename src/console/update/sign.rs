@@ -148,11 +148,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         model.toast = Some("there is no plan to list yet".to_owned());
         return vec![];
     };
-    let paths: Vec<String> = plan
-        .items
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let paths: Vec<String> = plan.items.iter().map(ToString::to_string).collect();
     let mut lines: Vec<String> = Vec::new();
     let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
     for (label, value) in plan

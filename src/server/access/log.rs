@@ -70,11 +70,7 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
     })
 }
 
-fn events(
-    source: &str,
-    log: &[u8],
-    answers: &Answers,
-) -> (Fact<Vec<LogEvent>>, Option<LogReach>) {
+fn events(source: &str, log: &[u8], answers: &Answers) -> (Fact<Vec<LogEvent>>, Option<LogReach>) {
     let now = answers
         .get("now")
         .and_then(|text| text.parse().ok())
