@@ -12,8 +12,8 @@ use crate::server::access::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall};
 /// The file for sshd's lines. Of several files that set the same thing sshd takes the first.
 const LINES_FILE: &str = "10-storekeeper-knock.conf";
 
-/// What is installed, and where; `None` where sshd includes no folder.
-pub fn install(facts: &KnockFacts, cache_user: &str, requests_dir: &str) -> KnockInstall {
+/// What is installed, and where.
+pub fn knock_to_install(facts: &KnockFacts, cache_user: &str, requests_dir: &str) -> KnockInstall {
     let folder = facts.folder.as_deref().unwrap_or("/etc/ssh/sshd_config.d");
     KnockInstall {
         script: KNOCK_SCRIPT.to_owned(),

@@ -8,7 +8,7 @@ mod knock;
 mod requests;
 
 pub use keys::{authorize, expire, revoke};
-pub use knock::install_knock;
+pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, submit};
 
 use super::{Danger, Deed, Item, Plan};

@@ -202,7 +202,12 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
         .collect();
     for (session, item) in deed.sessions.iter().zip(names) {
         match ask(job, Step::End(session)).await {
-            Ok(_) => job.tally.done += 1,
+            Ok(stepped) => {
+                if matches!(stepped, Stepped::Ended(false)) {
+                    job.log(&format!("{item} had ended by itself"));
+                }
+                job.tally.done += 1;
+            }
             Err(why) => job.tally.fail(item, why),
         }
     }

@@ -236,6 +236,7 @@ fn files(
         name: part.name,
         uid: user.uid,
         gids: &gids,
+        private_group: part.get("private-group").and_then(|id| id.parse().ok()),
         home: part.get("home").unwrap_or(&user.home),
     };
     part.files

@@ -43,7 +43,8 @@ impl Stat {
                 self.uid, user.name
             ));
         }
-        let who = match self.mode & 0o022 {
+        let private = user.private_group == Some(self.gid);
+        let who = match self.mode & if private { 0o002 } else { 0o022 } {
             0 => return None,
             0o002 => "others",
             0o020 => "its group",
@@ -58,6 +59,8 @@ pub(super) struct User<'a> {
     pub(super) name: &'a str,
     pub(super) uid: u32,
     pub(super) gids: &'a [u32],
+    /// The group that nobody else is in, where sshd lets it write: Debian's does.
+    pub(super) private_group: Option<u32>,
     /// Home folder without links; what is above it does not matter to sshd.
     pub(super) home: &'a str,
 }
@@ -118,7 +121,18 @@ mod tests {
     }
 
     fn of(file: Stat, keys: Stat, home: Stat, strict: bool) -> Option<String> {
+        with(None, file, keys, home, strict)
+    }
+
+    fn with(
+        private_group: Option<u32>,
+        file: Stat,
+        keys: Stat,
+        home: Stat,
+        strict: bool,
+    ) -> Option<String> {
         let user = User {
+            private_group,
             name: "nix-ssh",
             uid: 7,
             gids: &[7],
@@ -147,6 +161,15 @@ mod tests {
         said(of(mine, stat(0, 0o700), fine, true), "may not enter");
         assert_eq!(of(stat(7, 0o666), stat(7, 0o777), fine, false), None);
         said(of(stat(0, 0o600), fine, fine, false), "may not read it");
+    }
+
+    #[test]
+    fn a_group_of_ones_own() {
+        let fine = stat(7, 0o770);
+        assert_eq!(with(Some(7), stat(7, 0o660), fine, fine, true), None);
+        assert!(with(Some(8), stat(7, 0o660), fine, fine, true).is_some());
+        assert!(with(Some(7), stat(7, 0o662), fine, fine, true).is_some());
+        assert!(with(Some(7), stat(0, 0o660), fine, fine, true).is_some());
     }
 
     #[test]

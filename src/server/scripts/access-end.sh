@@ -34,9 +34,7 @@ fi
 program=$(readlink "/proc/$pid/exe") || fail 77 "the process $pid can't be looked at"
 program=${program%' (deleted)'}
 case ${program##*/} in sshd | sshd-session) ;; *) fail 65 "the process $pid is not a session of sshd" ;; esac
-title=$(tr '\0' ' ' <"/proc/$pid/cmdline")
-title=${title#*: }
-title=${title%% }
+title=$(tr '\0' ' ' <"/proc/$pid/cmdline" | sed 's/^[^:]*: //; s/ *$//')
 case $title in
 "$user [priv]" | "$user" | "$user@"*) ;;
 *) fail 65 "the process $pid does not serve a session of $user" ;;

@@ -103,6 +103,16 @@ show_user() {
     say groups "$(id -Gn "$user" 2>/dev/null)"
     say gids "$(id -G "$user" 2>/dev/null)"
     id=$(id -u "$user" 2>/dev/null)
+    # Debian's sshd lets a group write that only the user is in.
+    case $sshd in
+    /nix/*) ;;
+    *)
+        if [ -e /etc/debian_version ] && own=$(id -g "$user" 2>/dev/null) &&
+            ! getent passwd | cut -d: -f3,4 | grep -v "^$id:" | grep -q ":$own\$"; then
+            case $(getent group "$own" | cut -d: -f4) in '' | "$user") say private-group "$own" ;; esac
+        fi
+        ;;
+    esac
     home=$(printf '%s\n' "$entry" | cut -d: -f6)
     say home "$(readlink -m -- "$home" 2>/dev/null)"
     files=
