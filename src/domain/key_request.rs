@@ -225,3 +225,110 @@ pub fn file_name(fingerprint: &Fingerprint) -> String {
 fn short(text: &str) -> String {
     text.chars().take(MOST_TEXT).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+
+    fn request() -> Request {
+        let key = PublicSshKey::parse(&format!("ssh-ed25519 {KEY} ada@laptop")).unwrap();
+        let now = When::from_unix(1_795_000_000);
+        Request::new(key, Source::Paste, "nix-ssh", now)
+    }
+
+    #[test]
+    fn the_least_that_a_script_writes() {
+        let text = format!(r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}"}}"#);
+        let read = Request::from_json(text.as_bytes()).unwrap();
+        assert_eq!(read.source, Source::Knock);
+        assert_eq!((read.tries, read.first_seen, read.waits()), (0, None, true));
+        assert_eq!(read.file_name().len(), "key-.json".len() + 43);
+        assert_eq!(read.id().len(), 16);
+        assert!(
+            read.file_name()
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        );
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let mut written = request();
+        written.proven = true;
+        written.decision = Some(Decision {
+            approved: true,
+            at: When::from_unix(1_795_000_001),
+            by: "ada".to_owned(),
+            note: "for the \"ci\"\n".to_owned(),
+        });
+        let bytes = written.to_json().unwrap();
+        assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(Request::from_json(&bytes).unwrap(), written);
+        assert!(!written.waits());
+    }
+
+    #[test]
+    fn refuses_what_is_no_request() {
+        let read = |text: &str| Request::from_json(text.as_bytes());
+        assert!(matches!(read(""), Err(RequestError::Form(_))));
+        assert!(matches!(read("[]"), Err(RequestError::Form(_))));
+        let schema = format!(r#"{{"schema":2,"type":"ssh-ed25519","key":"{KEY}"}}"#);
+        assert_eq!(read(&schema), Err(RequestError::Schema(2)));
+        let other = format!(r#"{{"schema":1,"type":"ssh-rsa","key":"{KEY}"}}"#);
+        assert_eq!(read(&other), Err(RequestError::Key(KeyError::TypeMismatch)));
+        let lines = format!(r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}\nssh-rsa AAAA"}}"#);
+        assert_eq!(read(&lines), Err(RequestError::Key(KeyError::Lines)));
+        let long = format!("{}{}", " ".repeat(MOST_BYTES), schema);
+        assert!(matches!(read(&long), Err(RequestError::Size(_))));
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let long = "x".repeat(3000);
+        let text = format!(
+            r#"{{"schema":1,"type":"ssh-ed25519","key":"{KEY}","comment":"{long}","user":"{long}"}}"#
+        );
+        let read = Request::from_json(text.as_bytes()).unwrap();
+        assert_eq!(read.user.len(), MOST_TEXT);
+        assert_eq!(read.key.comment().len(), MOST_TEXT);
+    }
+
+    #[test]
+    fn a_revoked_key_reads_back() {
+        let revoked = RevokedKey {
+            fingerprint: request().key.fingerprint(),
+            comment: "ada".to_owned(),
+            at: When::from_unix(1),
+            by: "bob".to_owned(),
+            reason: String::new(),
+        };
+        let text = serde_json::to_string(&revoked).unwrap();
+        assert!(text.starts_with(r#"{"fingerprint":"SHA256:"#));
+        assert_eq!(serde_json::from_str::<RevokedKey>(&text).unwrap(), revoked);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), word in any::<String>()) {
+            let _ = Request::from_json(&bytes);
+            let text = serde_json::json!({"schema": 1, "type": word, "key": word, "source": word, "firstSeen": word});
+            let _ = Request::from_json(text.to_string().as_bytes());
+        }
+
+        #[test]
+        fn any_comment_is_kept_on_one_line(comment in any::<String>(), user in any::<String>()) {
+            let mut written = request();
+            written.key.set_comment(&comment);
+            written.user = short(&user);
+            if let Ok(bytes) = written.to_json() {
+                prop_assert!(bytes.len() <= MOST_BYTES);
+                let read = Request::from_json(&bytes).unwrap();
+                prop_assert_eq!(read.user, written.user);
+                prop_assert_eq!(read.key.fingerprint(), written.key.fingerprint());
+            }
+        }
+    }
+}

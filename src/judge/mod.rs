@@ -1,4 +1,8 @@
 //! Pure verdicts: facts in, verdict out. Nothing here reads a clock, a file or a socket.
 
+pub mod access;
+pub mod finding;
 pub mod health;
+pub mod hygiene;
+pub mod posture;
 pub mod trust;

@@ -1,0 +1,260 @@
+//! Rows, from files and logs as they are found.
+
+use super::*;
+use crate::domain::access::{LogReach, LogSource, Session};
+use crate::domain::key_request::{Decision, RevokedKey};
+use crate::domain::sshd_log::read_text;
+use crate::judge::posture::tests::facts;
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+const OTHER: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
+
+fn key(text: &str) -> PublicSshKey {
+    PublicSshKey::parse(text).unwrap()
+}
+
+fn file(path: &str, user: &str, content: &str) -> KeyFile {
+    KeyFile {
+        path: path.to_owned(),
+        resolved: path.to_owned(),
+        user: user.to_owned(),
+        exists: true,
+        content: Ok(content.as_bytes().to_vec()),
+        sha256: [0; 32],
+        owner: "root:root".to_owned(),
+        mode: 0o644,
+        editable: Ok(()),
+        strict_modes_problem: None,
+        generated_by: None,
+    }
+}
+
+/// A read-only cache with this key file.
+fn with(content: &str) -> AccessFacts {
+    let mut facts = facts(Some("nix-store --serve"));
+    facts
+        .files
+        .push(file("/etc/ssh/nix-ssh", "nix-ssh", content));
+    facts
+}
+
+fn rows(facts: &AccessFacts) -> Vec<KeyRow> {
+    keys(facts, Age(7 * 86_400)).keys
+}
+
+fn codes(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn the_document_has_the_form_of_the_contract() {
+    let mut facts = with(&format!("# team\nrestrict {KEY} ada\u{202e}\n"));
+    facts.reach = Some(LogReach {
+        since: When::from_unix(1_790_000_000),
+        source: LogSource::Journal,
+    });
+    let print = key(KEY).fingerprint();
+    let log = format!(
+        "2026-11-18T10:00:00Z h sshd[1]: Accepted publickey for nix-ssh from 10.0.0.7 port 5 ssh2: ED25519 {print}\n"
+    );
+    facts.events = Ok(read_text(log.as_bytes(), facts.at, 0).events);
+    facts.sessions = Ok(vec![Session {
+        pid: 1,
+        user: "nix-ssh".into(),
+        from: None,
+        since: None,
+        fingerprint: Some(print),
+    }]);
+    let json = serde_json::to_value(keys(&facts, Age(0))).unwrap();
+    let names = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(
+        names(&json),
+        ["schema", "cacheUser", "files", "posture", "keys"]
+    );
+    assert_eq!(names(&json["files"][0])[..3], ["path", "editable", "why"]);
+    let row = &json["keys"][0];
+    assert_eq!(
+        names(row)[..14],
+        [
+            "fingerprint",
+            "type",
+            "bits",
+            "comment",
+            "options",
+            "expires",
+            "file",
+            "line",
+            "active",
+            "can",
+            "lastUsed",
+            "logsSince",
+            "findings",
+            "refused"
+        ]
+    );
+    assert_eq!(row["fingerprint"], print.to_string());
+    assert_eq!(
+        (&row["type"], &row["bits"], &row["line"]),
+        (&"ssh-ed25519".into(), &256.into(), &2.into())
+    );
+    assert_eq!(row["comment"], "ada\\u{202e}");
+    assert_eq!(row["options"], serde_json::json!(["restrict"]));
+    assert_eq!(
+        (&row["active"], &row["can"]),
+        (&true.into(), &serde_json::json!(["read"]))
+    );
+    assert_eq!(
+        row["lastUsed"],
+        serde_json::json!({"at": "2026-11-18T10:00:00Z", "from": "10.0.0.7"})
+    );
+    assert_eq!(row["logsSince"], "2026-09-21T14:13:20Z");
+    assert_eq!(row["findings"][0]["code"], "comment-hostile");
+    assert_eq!((&row["refused"], &row["sessions"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn lines_that_are_not_taken() {
+    let facts = with(&format!(
+        "hello\nnonsense {KEY}\nexpiry-time=\"20200101Z\",restrict {OTHER}\n"
+    ));
+    let document = keys(&facts, Age(0));
+    assert_eq!(codes(&document.files[0].findings), ["invalid-line"]);
+    assert!(document.files[0].findings[0].message.contains("line 1 "));
+    let rows = document.keys;
+    assert_eq!(
+        (rows[0].active, rows[0].options.clone(), rows[0].can.clone()),
+        (false, None, Some(vec![]))
+    );
+    assert_eq!(codes(&rows[0].findings), ["bad-options"]);
+    assert_eq!((rows[1].active, rows[1].expires.is_some()), (false, true));
+    assert_eq!(codes(&rows[1].findings), ["expired"]);
+}
+
+#[test]
+fn the_same_key_elsewhere() {
+    let mut facts = with(&format!(
+        "restrict {KEY} a\nrestrict {KEY} b\nrestrict {OTHER}\n"
+    ));
+    facts.other_files.push(file(
+        "/root/.ssh/authorized_keys",
+        "root",
+        &format!("{KEY}\n"),
+    ));
+    facts
+        .other_files
+        .push(file("/home/ada/.ssh/authorized_keys", "ada", OTHER));
+    let rows = rows(&facts);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(codes(&rows[0].findings), ["duplicate", "also-root"]);
+    assert_eq!(codes(&rows[1].findings), ["duplicate", "also-root"]);
+    assert_eq!(codes(&rows[2].findings), ["also-elsewhere"]);
+}
+
+#[test]
+fn what_sshd_does_not_take() {
+    let active = |change: &dyn Fn(&mut AccessFacts)| {
+        let mut facts = with(&format!("{KEY}\n"));
+        change(&mut facts);
+        rows(&facts)[0].active
+    };
+    assert!(active(&|_| {}));
+    assert!(!active(
+        &|facts| facts.files[0].strict_modes_problem = Some("group-writable".into())
+    ));
+    assert!(!active(&|facts| facts
+        .sshd
+        .settings
+        .as_mut()
+        .unwrap()
+        .pubkey_authentication = Some(false)));
+    assert!(!active(&|facts| facts
+        .sshd
+        .settings
+        .as_mut()
+        .unwrap()
+        .pubkey_accepted_algorithms =
+        vec!["rsa-sha2-512".into()]));
+    assert!(active(&|facts| {
+        facts.files[0].strict_modes_problem = Some("group-writable".into());
+        facts.sshd.settings.as_mut().unwrap().strict_modes = Some(false);
+    }));
+}
+
+#[test]
+fn requests_that_wait() {
+    let mut facts = with("");
+    let print = key(KEY).fingerprint();
+    let line = |pid: u32, from: &str| {
+        format!(
+            "2026-11-18T10:00:0{pid}Z h sshd[{pid}]: Failed publickey for nix-ssh from {from} port 5 ssh2: ED25519 {print}\n"
+        )
+    };
+    let log = line(1, "10.0.0.7") + &line(2, "10.0.0.8") + &line(3, "10.0.0.8");
+    facts.events = Ok(read_text(log.as_bytes(), facts.at, 0).events);
+    let seen = When::from_unix(1_794_000_000);
+    let waiting = Request::new(key(KEY), Source::Knock, "nix-ssh", seen);
+    let mut denied = Request::new(key(OTHER), Source::Paste, "nix-ssh", seen);
+    denied.decision = Some(Decision {
+        approved: false,
+        at: seen,
+        by: "ada".into(),
+        note: "who?".into(),
+    });
+    facts.requests = Ok(vec![waiting.clone(), denied]);
+    facts.revoked = Ok(vec![RevokedKey {
+        fingerprint: print,
+        comment: String::new(),
+        at: seen,
+        by: "ada".into(),
+        reason: "left\n".into(),
+    }]);
+    let document = requests(&facts);
+    assert_eq!(document.requests.len(), 1);
+    let row = &document.requests[0];
+    assert_eq!(row.id, waiting.id());
+    assert_eq!((row.tries, row.first_seen), (3, Some(seen)));
+    assert_eq!(row.last_seen.unwrap().to_string(), "2026-11-18T10:00:03Z");
+    assert_eq!(row.from, ["10.0.0.8", "10.0.0.7"]);
+    assert_eq!(
+        row.line.as_deref(),
+        Some(format!("restrict {KEY}").as_str())
+    );
+    assert_eq!(codes(&row.findings), ["revoked-before"]);
+    assert!(
+        row.findings[0].message.ends_with("(left\\n)"),
+        "{}",
+        row.findings[0].message
+    );
+    assert!(row.words.starts_with("read every path"));
+    let json = serde_json::to_value(row).unwrap();
+    let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(
+        names[..13],
+        [
+            "id",
+            "fingerprint",
+            "type",
+            "bits",
+            "comment",
+            "source",
+            "firstSeen",
+            "lastSeen",
+            "tries",
+            "from",
+            "proven",
+            "line",
+            "findings"
+        ]
+    );
+    assert_eq!(json["source"], "knock");
+    assert_eq!(codes(&of_candidate(&facts, &key(OTHER))), ["denied-before"]);
+    facts.files[0].content = Ok(KEY.as_bytes().to_vec());
+    assert_eq!(
+        codes(&of_candidate(&facts, &key(KEY))),
+        ["duplicate", "revoked-before"]
+    );
+}

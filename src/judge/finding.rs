@@ -1,0 +1,53 @@
+//! What a judge has to say about a key, a file or a server.
+//!
+//! In: nothing. Out: the one form that screens, findings of the overview and JSON share.
+
+use serde::Serialize;
+
+/// How grave it is, the gravest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// Somebody should look at it.
+    Warning,
+    /// Such a key is not let in, and one that is in should go.
+    Refuse,
+}
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How grave.
+    pub level: Level,
+    /// Stays the same for the same thing.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// What mends it, where something does.
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn new(level: Level, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            level,
+            code,
+            message: message.into(),
+            fix: None,
+        }
+    }
+
+    pub(super) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+/// Whether a key with these findings is not let in.
+pub fn refuses(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.level == Level::Refuse)
+}

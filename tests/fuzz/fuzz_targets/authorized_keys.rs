@@ -1,0 +1,21 @@
+//! A key file that anything may have written, and an edit of it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use storekeeper::domain::When;
+use storekeeper::domain::authorized_keys::AuthorizedKeys;
+
+fuzz_target!(|data: &[u8]| {
+    let file = AuthorizedKeys::parse(data);
+    assert_eq!(file.to_bytes(), data);
+    let numbers: Vec<usize> = file.keys().map(|(number, _)| number).collect();
+    for number in numbers {
+        let mut changed = file.clone();
+        if changed.set_expiry(number, Some(When::from_unix(1_803_081_600))).is_ok() {
+            assert_eq!(AuthorizedKeys::parse(&changed.to_bytes()), changed);
+            for ((at, old), (_, new)) in file.lines().zip(changed.lines()) {
+                assert!(at == number || old.raw() == new.raw());
+            }
+        }
+    }
+});
