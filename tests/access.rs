@@ -185,8 +185,22 @@ fn the_sshd_of_this_connection_is_asked() {
         let server = connect(&rig, "visitor", sshd.port, None).await;
         server.access().await.unwrap()
     });
-    let why = less.sshd.settings.unwrap_err().0;
+    let why = less.sshd.settings.as_ref().unwrap_err().0.clone();
     assert!(why.contains("sudo"), "{why}");
+    // With sudo a key can be let in, without it the reason is told.
+    let new = line(&new_key(&rig, "bob"));
+    let receipt = wait(async {
+        let server = connect(&rig, "keeper", sshd.port, None).await;
+        let plan = authorize(&About::of(&server), &same, &new, None, None).unwrap();
+        carry_out(&rig, &server, plan, &Answer::Key).await
+    });
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    assert!(lets_in(&rig, sshd.port, "bob"));
+    let refused = authorize(&About::of(&server), &less, &new, None, None);
+    assert!(
+        matches!(refused, Err(AccessError::NoFile(_))),
+        "{refused:?}"
+    );
 }
 
 /// Each of them must be said to be refused if and only if the real sshd refuses it.

@@ -279,7 +279,7 @@ mod tests {
             summary: "sign 1 path".into(),
             items: paths
                 .iter()
-                .map(|path| Item {
+                .map(|path| Item::Path {
                     path: path.clone(),
                     nar_size: 7,
                 })

@@ -93,6 +93,7 @@ mod tests {
                 .visible(),
             ],
             seconds: 0.2,
+            conflict: None,
         };
         assert_eq!(
             serde_json::to_string(&receipt).unwrap(),

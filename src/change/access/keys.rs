@@ -2,6 +2,7 @@
 //!
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
+use super::files::{document, editable, files, target};
 use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
@@ -18,84 +19,6 @@ const REVOKE: Danger = Danger::Destroys { word: "revoke" };
 
 /// The word that confirms a change to one's own way in.
 const OWN: Danger = Danger::Destroys { word: "my own key" };
-
-/// The cache user's key files, or why they are not known.
-fn files(facts: &AccessFacts) -> Result<&[KeyFile], AccessError> {
-    if !facts.files.is_empty() {
-        return Ok(&facts.files);
-    }
-    let why = match (&facts.cache_user, &facts.sshd.settings) {
-        (Err(unknown), _) | (_, Err(unknown)) => unknown.0.clone(),
-        _ => "sshd reads none for the cache user".to_owned(),
-    };
-    Err(AccessError::NoFile(why))
-}
-
-/// Where a new key goes: a file that is there and can be edited, before one that would have to be made.
-fn target<'a>(
-    facts: &'a AccessFacts,
-    wanted: Option<&str>,
-    line: &str,
-) -> Result<&'a KeyFile, AccessError> {
-    let files = files(facts)?;
-    let file = match wanted {
-        Some(path) => files
-            .iter()
-            .find(|file| file.path == path || file.resolved == path)
-            .ok_or_else(|| AccessError::OtherFile(visible(path).into_owned()))?,
-        None => {
-            let rank = |file: &&KeyFile| {
-                (
-                    file.editable.is_err(),
-                    file.strict_modes_problem.is_some(),
-                    !file.exists,
-                    // The home of a system user that is nowhere can't hold a file.
-                    file.path.starts_with("/var/empty/") || file.path.starts_with("/nonexistent/"),
-                )
-            };
-            let mut best = files.first();
-            for file in files {
-                // The first of equals, as sshd reads them.
-                if best.is_none_or(|best| rank(&file) < rank(&best)) {
-                    best = Some(file);
-                }
-            }
-            best.ok_or_else(|| AccessError::NoFile("there is none".to_owned()))?
-        }
-    };
-    editable(
-        file,
-        &format!("add {} to nix.sshServe.keys", nix_string(line)),
-    )?;
-    Ok(file)
-}
-
-/// A string of the Nix language.
-fn nix_string(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace("${", "\\${");
-    format!("\"{text}\"")
-}
-
-fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> {
-    match (&file.generated_by, &file.editable) {
-        (Some(by), _) => Err(AccessError::Generated {
-            file: visible(&file.path).into_owned(),
-            by: by.clone(),
-            change: change.to_owned(),
-        }),
-        (None, Err(why)) => Err(AccessError::NotEditable(why.clone())),
-        (None, Ok(())) => Ok(()),
-    }
-}
-
-fn document(file: &KeyFile) -> Result<AuthorizedKeys, AccessError> {
-    Ok(AuthorizedKeys::parse(
-        file.content.as_deref().map_err(Clone::clone)?,
-    ))
-}
 
 fn name(comment: &str, fingerprint: Fingerprint) -> String {
     if comment.is_empty() {
@@ -205,7 +128,7 @@ struct Lines<'a> {
     numbers: Vec<usize>,
 }
 
-fn find<'a>(facts: &'a AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'a>>, AccessError> {
+fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessError> {
     let mut found = Vec::new();
     for file in files(facts)? {
         let document = document(file)?;

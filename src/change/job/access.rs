@@ -180,18 +180,16 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
     let before = edit.file.content.clone().unwrap_or_default();
     let back = Edit::undo(&edit.edit, &now, before);
     let undone = ask(job, Step::Edit(&back)).await;
-    Err(match undone {
-        Ok(Stepped::Edited(Edited::Done { .. })) => format!(
+    if let Ok(Stepped::Edited(Edited::Done { .. })) = undone {
+        return Err(format!(
             "taken back: after it no other connection could be opened ({why}); add another way in first"
-        ),
-        _ => {
-            job.tally.unconfirmed = true;
-            format!(
-                "it shut your own way in ({why}) and could not be taken back; keep this connection open and put the line back from {}.storekeeper-backup",
-                edit.edit.path()
-            )
-        }
-    })
+        ));
+    }
+    job.tally.unconfirmed = true;
+    Err(format!(
+        "it shut your own way in ({why}) and could not be taken back; keep this connection open and put the line back from {}.storekeeper-backup",
+        edit.edit.path()
+    ))
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.

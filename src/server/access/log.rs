@@ -53,14 +53,13 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
     let at = output.windows(end.len()).position(|part| part == end)?;
     let log = output.get(at + end.len()..)?;
     let mut open = sessions::read(&answers, user);
-    let (events, reach) = match answers.get("source") {
-        Some(source) => events(source, log, &answers),
-        None => {
-            let why = answers
-                .get("log-why")
-                .unwrap_or("it is not known where it is");
-            (Err(Unknown(visible(why).into_owned())), None)
-        }
+    let (events, reach) = if let Some(source) = answers.get("source") {
+        events(source, log, &answers)
+    } else {
+        let why = answers
+            .get("log-why")
+            .unwrap_or("it is not known where it is");
+        (Err(Unknown(visible(why).into_owned())), None)
     };
     sessions::join(&mut open, events.as_deref().unwrap_or_default());
     Some(Found {

@@ -5,6 +5,7 @@
 
 mod edit;
 mod facts;
+mod files;
 mod knock;
 mod log;
 mod requests;

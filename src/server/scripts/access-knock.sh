@@ -65,7 +65,7 @@ mv -fT "$lines.storekeeper-new" "$lines" || {
 # shellcheck disable=SC2086
 if ! said=$("$sshd" -t -f "$config" $options 2>&1); then
     back
-    fail 65 "sshd does not accept the new configuration, so it was taken back: $said"
+    fail 65 "sshd does not accept the new configuration, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
 fi
 effective=$(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p')
 case $effective in
