@@ -4,7 +4,7 @@
 
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
-use super::keys::{admit, settle, tell};
+use super::keys::{admit, refuse, settle, tell};
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
@@ -18,6 +18,7 @@ use crate::domain::randomart::randomart;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::judge::access::{RequestRow, requests};
+use crate::judge::hygiene;
 use crate::server::Server;
 
 /// Characters of an id that are enough to name a request, where only one begins so.
@@ -34,7 +35,11 @@ pub(super) async fn run(
 ) -> Result<u8, CliError> {
     // Before the connection: what is no key needs no server.
     let given = match &args.what {
-        RequestsCommand::Add(add) => Some(given::key(&add.file, add.comment.as_deref())?),
+        RequestsCommand::Add(add) => {
+            let (key, source) = given::key(&add.file, add.comment.as_deref())?;
+            refuse(&key, &hygiene::of_key(&key))?;
+            Some((key, source))
+        }
         _ => None,
     };
     let read = async {

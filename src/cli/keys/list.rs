@@ -5,10 +5,11 @@
 use super::super::error::CliError;
 use super::super::out::Out;
 use super::super::session::Session;
-use super::{SOON, tell};
+use super::tell;
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::judge::access::{Access, KeyRow, keys};
+use crate::judge::health::access::SOON;
 use std::fmt::Write as _;
 
 /// Runs it.

@@ -15,18 +15,15 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::{About, AccessError, authorize, expire, revoke};
 use crate::change::{Deed, Plan};
-use crate::domain::Age;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::visible;
 use crate::judge::access::of_candidate;
 use crate::judge::finding::{Finding, Level};
+use crate::judge::hygiene;
 use crate::server::Server;
 use access::KeysCommand;
-
-/// Keys that end within this time are pointed out.
-pub(super) const SOON: Age = Age(14 * 86_400);
 
 /// What a subcommand plans: the plan, or why there is nothing to do.
 type Planned = Result<Plan, AccessError>;
@@ -44,6 +41,7 @@ pub(super) async fn run(
         }
         KeysCommand::Authorize(authorize) => {
             let (key, _) = given::key(&authorize.file, authorize.comment.as_deref())?;
+            refuse(&key, &hygiene::of_key(&key))?;
             let new = NewKey {
                 key,
                 restrict: true,
@@ -133,28 +131,30 @@ pub(super) async fn settle(
     }
 }
 
+/// Refuses a key that these findings refuse.
+pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), CliError> {
+    let Some(worst) = findings.iter().find(|found| found.level == Level::Refuse) else {
+        return Ok(());
+    };
+    let fix = worst.fix.as_deref().unwrap_or("ask for another key");
+    Err(CliError::new(
+        Kind::Policy,
+        format!(
+            "the key {} is not let in: {}; {fix}",
+            key.fingerprint(),
+            worst.message
+        ),
+    ))
+}
+
 /// Refuses a weak key, and tells what else there is to say about one that is let in.
 pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliError> {
     let findings = of_candidate(facts, key);
-    if let Some(worst) = findings.iter().find(|found| found.level == Level::Refuse) {
-        let fix = worst.fix.as_deref().unwrap_or("ask for another key");
-        return Err(CliError::new(
-            Kind::Policy,
-            format!(
-                "the key {} is not let in: {}; {fix}",
-                key.fingerprint(),
-                worst.message
-            ),
-        ));
-    }
-    for finding in findings
-        .iter()
-        .filter(|found| found.level == Level::Warning)
-    {
-        // What is there already is an error of its own.
-        if finding.code != "duplicate" {
-            say(&format!("storekeeper: {}", sentence(finding)));
-        }
+    refuse(key, &findings)?;
+    // What is there already is an error of its own.
+    let told = |found: &&Finding| found.level == Level::Warning && found.code != "duplicate";
+    for finding in findings.iter().filter(told) {
+        say(&format!("storekeeper: {}", sentence(finding)));
     }
     Ok(())
 }
