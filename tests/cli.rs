@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -312,6 +313,5 @@ fn the_log_goes_to_a_file_and_nowhere_else() {
             .unwrap()
             .contains(&server)
     );
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o077, 0);
 }

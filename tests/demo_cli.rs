@@ -264,7 +264,7 @@ fn paths_are_as_the_contract_says() {
     assert!(
         each(&query["paths"], "path")
             .iter()
-            .all(|path| path.ends_with(".drv"))
+            .all(|path| path.rsplit_once('.').is_some_and(|(_, end)| end == "drv"))
     );
     server.stop();
 }

@@ -4,6 +4,9 @@
 //! `STOREKEEPER_SCREENSHOTS=write cargo test --test screenshots`; without it, the test fails where they no longer match.
 //! The demo's port and folder differ from run to run, so in the pictures they are given fixed names.
 
+// Helpers of the test, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod console_fixture;
 #[path = "screenshots/svg.rs"]
 mod svg;
@@ -235,6 +238,7 @@ async fn the_screenshots_show_what_the_program_shows() {
             done: plan.items.len(),
             failed: vec![],
             seconds: 0.4,
+            conflict: None,
         },
     });
     keep("receipt", &console, &mut stale);

@@ -1,5 +1,8 @@
 //! Connecting to, probing and reading a real server over SSH, in every way in and with every Nix there is.
 
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod rig;
 
 use rig::{Access, DelayProxy, Nix, OURS, RETIRED, Rig, Twist, UPSTREAM};

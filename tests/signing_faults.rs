@@ -274,7 +274,8 @@ async fn cut_off_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_single_paths_are_told_by_path() {
-    let faults: [(fn(&mut FaultPlan), &str); 3] = [
+    type Fault = fn(&mut FaultPlan);
+    let faults: [(Fault, &str); 3] = [
         (
             |plan| plan.gone_every = Some(5),
             "it is not in the store any more",

@@ -9,6 +9,7 @@ use super::signals::stop;
 use crate::config::{Config, Overrides, Target};
 use crate::console::{self, ConsoleError, End};
 use crate::demo::{self, Demo, DemoError};
+use crate::domain::When;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,8 @@ pub(super) async fn demo(
     options.paths = args.paths as usize;
     options.seed = args.seed;
     options.listen = args.listen;
+    // Ages in it are counted from its epoch: the newest uploads came minutes ago.
+    options.epoch = When::now();
     let demo = Demo::start(options).await?;
     let result = match args.listen {
         Some(_) => serve(&demo, out).await,

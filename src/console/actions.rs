@@ -135,6 +135,7 @@ pub enum Act {
     PlanUpstream,
     PlanReason,
     Close,
+    Dismiss,
     Choose,
     QuitNow,
 }
@@ -306,6 +307,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PlanReason, "sign.reason", &["r"], &[Sign], "reason", "Write a reason", "Edits the reason that goes into the audit log."),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "quit, the job is cut off", "Quit although a job runs", "Quits; the job is cut off and its receipt is not written."),
+    action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),
     action(Act::Close, "dialog.close", &["esc"], DIALOGS, "cancel", "Close", "Closes the dialog; nothing is changed."),
     action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here."),
     action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it."),

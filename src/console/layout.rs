@@ -66,7 +66,7 @@ pub fn lists(size: (u16, u16), pane: bool) -> Lists {
     };
     let rest = body.height.saturating_sub(2);
     if pane && size.0 >= WIDE {
-        let beside = (body.width * 2 / 5).min(72);
+        let beside = (body.width / 3).min(72);
         let width = body.width - beside - 1;
         return Lists {
             find: row(0, body.width),

@@ -55,9 +55,18 @@ impl Painter {
                 at: None,
                 look: PLAIN,
             };
+            let mut erased = None;
             for (x, y, cell) in changes {
+                if erased == Some(y) {
+                    continue;
+                }
                 pen.go(&next, x, y);
-                pen.print(x, y, cell);
+                if blank_from(&next, x, y) {
+                    pen.erase();
+                    erased = Some(y);
+                } else {
+                    pen.print(x, y, cell);
+                }
             }
             pen.dress(PLAIN);
             out.push_str(END);
@@ -128,6 +137,7 @@ impl Pen<'_> {
                     let _ = write!(self.out, "\x1b[{gap}C");
                 }
             }
+            Some((_, row)) if x == 0 && y == row + 1 => self.out.push_str("\r\n"),
             _ if x == 0 => {
                 let _ = write!(self.out, "\x1b[{}H", y + 1);
             }
@@ -142,6 +152,12 @@ impl Pen<'_> {
         self.out.push_str(cell.symbol());
         // Terminals disagree about the width of much that is not plain: after it the place is set anew.
         self.at = sure(cell.symbol()).then_some((x + 1, y));
+    }
+
+    /// Blanks the rest of the row; the cursor stays where it is.
+    fn erase(&mut self) {
+        self.dress(PLAIN);
+        self.out.push_str("\x1b[K");
     }
 
     fn dress(&mut self, next: Look) {
@@ -170,6 +186,17 @@ impl Pen<'_> {
         colour(self.out, bg, 40);
         self.out.push('m');
     }
+}
+
+/// Whether from here on the row is plain and blank, for so long that erasing is shorter than writing.
+fn blank_from(frame: &Buffer, x: u16, y: u16) -> bool {
+    let right = frame.area.right();
+    right.saturating_sub(x) > 6
+        && (x..right).all(|x| {
+            frame
+                .cell((x, y))
+                .is_some_and(|cell| cell.symbol() == " " && look(cell) == PLAIN)
+        })
 }
 
 fn look(cell: &Cell) -> Look {

@@ -97,7 +97,7 @@ pub struct SignDialog {
     pub closure: bool,
     /// With what another trusted key has signed.
     pub upstream: bool,
-    /// The key, by its place in [`Model::sources`].
+    /// The key, by its place in [`Model::sources`](super::model::Model::sources).
     pub source: usize,
     /// The plan, once it is made.
     pub plan: Option<Result<Box<Plan>, Trouble>>,

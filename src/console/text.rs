@@ -50,18 +50,6 @@ pub const fn trust(class: TrustClass) -> &'static str {
     }
 }
 
-/// `a, b and 3 more`.
-pub fn some<'a>(names: impl Iterator<Item = &'a str>, total: usize, most: usize) -> String {
-    let shown: Vec<&str> = names.take(most).collect();
-    let rest = total - shown.len().min(total);
-    let list = shown.join("  ");
-    if rest > 0 {
-        format!("{list}  and {} more", number(rest))
-    } else {
-        list
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +63,5 @@ mod tests {
         assert_eq!(size(204_800), "200K");
         assert_eq!(size(12), "12 B");
         assert_eq!(age(None, When::from_unix(9)), "?");
-        assert_eq!(some(["a", "b", "c"].into_iter(), 3, 2), "a  b  and 1 more");
     }
 }

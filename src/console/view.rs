@@ -121,7 +121,8 @@ fn rights(model: &Model) -> &'static str {
 
 fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let clock = format!("{} ", model.now.clock());
+    // To the minute: nothing ticks here, and a second that stands still would say less.
+    let clock: String = model.now.clock().chars().take(5).chain([' ']).collect();
     let clock_at = pen.right(area, &clock, theme.dim);
     let link_style = match model.link {
         Link::Up { .. } => theme.fine,

@@ -6,9 +6,9 @@
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -24,6 +24,8 @@ const NOT_STARTED: u32 = 127;
 pub(super) struct Environment {
     pub(super) variables: Vec<(&'static str, OsString)>,
     pub(super) home: PathBuf,
+    /// What is `/var/lib/storekeeper` here.
+    pub(super) state: PathBuf,
 }
 
 /// Runs the command to its end, or until the client or the demo ends it.
@@ -34,7 +36,7 @@ pub(super) async fn run(
     ended: CancellationToken,
 ) {
     let (mut input, output) = channel.split();
-    let status = match start(command, environment) {
+    let status = match start(&command, environment) {
         Ok(mut child) => {
             let finished = tokio::select! {
                 status = serve(&mut child, &mut input, &output) => Some(status),
@@ -62,10 +64,10 @@ pub(super) async fn run(
     let _ = output.close().await;
 }
 
-fn start(command: Vec<u8>, environment: Environment) -> std::io::Result<Child> {
+fn start(command: &[u8], environment: Environment) -> std::io::Result<Child> {
     Command::new("/bin/sh")
         .arg("-c")
-        .arg(OsString::from_vec(command))
+        .arg(OsString::from_vec(at_home(command, &environment.state)))
         .env_clear()
         .envs(environment.variables)
         .current_dir(environment.home)
@@ -75,6 +77,24 @@ fn start(command: Vec<u8>, environment: Environment) -> std::io::Result<Child> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
+}
+
+/// Puts the scratch folder where the command says `/var/lib/storekeeper`: a client that was not told of the demo's own
+/// paths asks for the usual ones, and those are this machine's.
+fn at_home(command: &[u8], state: &Path) -> Vec<u8> {
+    const USUAL: &[u8] = b"/var/lib/storekeeper";
+    let mut rest = command;
+    let mut out = Vec::with_capacity(command.len());
+    while let Some((first, others)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(USUAL) {
+            out.extend_from_slice(state.as_os_str().as_bytes());
+            rest = after;
+        } else {
+            out.push(*first);
+            rest = others;
+        }
+    }
+    out
 }
 
 /// Moves input and output until the command has ended and its output is through; `None` if the client hung up.
@@ -134,5 +154,23 @@ fn end_group(child: &Child) {
     if let Some(group) = group {
         // It fails if nothing of the group is left.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_folder_is_the_scratch_folder() {
+        let state = Path::new("/scratch/state");
+        assert_eq!(
+            at_home(
+                b"cat '/var/lib/storekeeper/audit.jsonl' /var/lib/other",
+                state
+            ),
+            b"cat '/scratch/state/audit.jsonl' /var/lib/other"
+        );
+        assert_eq!(at_home(b"", state), b"");
     }
 }

@@ -182,6 +182,7 @@ impl Handler for Connection {
         let environment = exec::Environment {
             variables: service.scratch.environment(service.faults.plan().no_nix),
             home: service.scratch.path("home"),
+            state: service.scratch.path("state"),
         };
         service.tasks.spawn(async move {
             exec::run(open, command, environment, ended).await;

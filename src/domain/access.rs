@@ -203,7 +203,7 @@ impl LogLevel {
     }
 }
 
-/// An authorized_keys file on the server.
+/// An `authorized_keys` file on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
     /// As sshd names it.

@@ -172,27 +172,24 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
             ("key-state", "missing") => {
                 key.problem = Some(if login.rights == Rights::User {
                     format!(
-                        "{file} is missing, or hidden from {user}; log in as root or allow `sudo -n`"
+                        "it is missing, or hidden from {user}; log in as root or allow `sudo -n`"
                     )
                 } else {
-                    format!(
-                        "{file} is missing; put the key there, or set signing_key to where it is"
-                    )
+                    "it is missing; put the key there, or set signing_key to where it is".to_owned()
                 });
             }
             ("key-state", "odd") => {
-                key.problem = Some(format!(
-                    "{file} is not a regular file; set signing_key to the key's file"
-                ));
+                key.problem =
+                    Some("it is not a regular file; set signing_key to the key's file".to_owned());
             }
             ("key-state", "unreadable") => {
                 key.problem = Some(format!(
-                    "{user} may not read {file}; log in as root or allow `sudo -n`"
+                    "{user} may not read it; log in as root or allow `sudo -n`"
                 ));
             }
             ("key-state", "exposed") => {
                 key.problem = Some(format!(
-                    "{file} can be read or changed by every user there; run `chmod 600 {file}` there, and replace the key if others could log in"
+                    "it can be read or changed by every user there; run `chmod 600 {file}` there, and replace the key if others could log in"
                 ));
             }
             ("key-public", text) => match PublicKey::parse(text) {
@@ -201,14 +198,13 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
                     public.push(found);
                 }
                 Err(_) if text.is_empty() => {
-                    key.problem = Some(format!(
-                        "{file} is not a secret signing key; set signing_key to the key's file"
-                    ));
+                    key.problem = Some(
+                        "it is not a secret signing key; set signing_key to the key's file"
+                            .to_owned(),
+                    );
                 }
                 Err(why) => {
-                    key.problem = Some(format!(
-                        "the key in {file} cannot be used: {why}; make a new one with `storekeeper keygen`"
-                    ));
+                    key.problem = Some(format!("{why}; make a new one with `storekeeper keygen`"));
                 }
             },
             _ => {}
@@ -219,8 +215,15 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
 
 /// Why the cache's own public key is not known.
 fn no_key(keys: &[ServerKey]) -> String {
-    let why = match keys.iter().find_map(|key| key.problem.as_deref()) {
-        Some(problem) => problem.to_owned(),
+    let useless = keys.iter().find_map(|key| {
+        let problem = key.problem.as_deref()?;
+        Some(format!(
+            "{} can't be used: {problem}",
+            text::visible(&key.file)
+        ))
+    });
+    let why = match useless {
+        Some(why) => why,
         None if keys.is_empty() => {
             "the server's nix.conf names no secret-key-files; set signing_key or public_keys for this server"
                 .to_owned()
@@ -338,7 +341,7 @@ mod tests {
     fn keys_that_cannot_be_used() {
         let spec = Spec::new("x", Place::Local);
         for (who, lines, word) in [
-            (ROOT, "key=/k\nkey-state=missing", "/k is missing; put"),
+            (ROOT, "key=/k\nkey-state=missing", "it is missing; put"),
             (
                 "user=ada\nuid=7",
                 "key=/k\nkey-state=missing",
@@ -347,7 +350,7 @@ mod tests {
             (
                 "user=ada\nuid=7",
                 "key=/k\nkey-state=unreadable",
-                "ada may not read /k",
+                "/k can't be used: ada may not read it",
             ),
             (ROOT, "key=/k\nkey-state=odd", "regular"),
             (ROOT, "key=/k\nkey-state=fine\nkey-public=", "not a secret"),

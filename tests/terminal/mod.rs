@@ -34,8 +34,15 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a command at a size of columns and rows.
     pub(crate) fn start(command: &Command, columns: u16, rows: u16) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a pseudo-terminal");
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
         for (name, value) in command.get_envs() {
@@ -48,7 +55,10 @@ impl Terminal {
         if let Some(folder) = command.get_current_dir() {
             builder.cwd(folder);
         }
-        let child = pair.slave.spawn_command(builder).expect("the program starts");
+        let child = pair
+            .slave
+            .spawn_command(builder)
+            .expect("the program starts");
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let seen = Arc::new(Mutex::new(Seen {
@@ -58,7 +68,7 @@ impl Terminal {
         }));
         let sink = Arc::clone(&seen);
         std::thread::spawn(move || {
-            let mut chunk = [0; 65536];
+            let mut chunk = vec![0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut chunk) {
                 let mut seen = sink.lock().unwrap();
                 seen.bytes += count;
@@ -67,12 +77,19 @@ impl Terminal {
             }
         });
         let writer = pair.master.take_writer().expect("a writer");
-        Self { child, master: pair.master, writer, seen }
+        Self {
+            child,
+            master: pair.master,
+            writer,
+            seen,
+        }
     }
 
     /// Types text as it is; `\r` is enter, `\u{1b}` is escape.
     pub(crate) fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("the program reads keys");
+        self.writer
+            .write_all(keys.as_bytes())
+            .expect("the program reads keys");
         self.writer.flush().expect("the program reads keys");
     }
 
@@ -99,6 +116,38 @@ impl Terminal {
     /// Whether the cursor is hidden.
     pub(crate) fn cursor_hidden(&self) -> bool {
         self.seen.lock().unwrap().parser.screen().hide_cursor()
+    }
+
+    /// Whether the terminal gathers lines and shows what is typed, as for a shell: not in raw mode.
+    pub(crate) fn cooked(&self) -> bool {
+        // The flag of termios(3) on Linux.
+        const ICANON: u32 = 0o2;
+        let modes = self.master.get_termios().expect("a terminal");
+        modes.local_flags.bits() & ICANON != 0
+    }
+
+    /// Whether the terminal is as a shell expects it.
+    pub(crate) fn given_back(&self) -> bool {
+        let paste = self.seen.lock().unwrap().parser.screen().bracketed_paste();
+        !self.alternate() && !self.cursor_hidden() && !paste && self.cooked()
+    }
+
+    /// Waits until something holds that is not on the screen.
+    pub(crate) fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "it never came to {what}; the screen shows:\n{}",
+                self.text()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether the program runs.
+    pub(crate) fn running(&mut self) -> bool {
+        self.child.try_wait().expect("waits").is_none()
     }
 
     /// Waits until the screen satisfies a condition, and returns it.
@@ -139,10 +188,17 @@ impl Terminal {
     /// Changes the size, as a person does with the window.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         let mut seen = self.seen.lock().unwrap();
-        seen.parser.screen_mut().set_size(nonzero(rows), nonzero(columns));
+        seen.parser
+            .screen_mut()
+            .set_size(nonzero(rows), nonzero(columns));
         drop(seen);
         self.master
-            .resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 })
+            .resize(PtySize {
+                rows,
+                cols: columns,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
             .expect("resizes");
     }
 

@@ -11,6 +11,8 @@ use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
+use crate::judge::finding::{Finding, Level, refuses};
+use crate::judge::{self, posture};
 use crate::link::quote;
 use crate::server::access::Edit;
 
@@ -37,6 +39,14 @@ pub fn authorize(
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
     let key = new.key.fingerprint();
+    let findings = judge::access::of_candidate(facts, &new.key);
+    if refuses(&findings) {
+        let refusals = findings
+            .into_iter()
+            .filter(|finding| finding.level == Level::Refuse);
+        let words: Vec<String> = refusals.map(|finding| finding.message).collect();
+        return Err(AccessError::Weak(words.join("; ")));
+    }
     for file in files(facts)? {
         if let Some(line) = document(file)?.find(&key).first() {
             return Err(AccessError::There {
@@ -50,7 +60,10 @@ pub fn authorize(
     let text = String::from_utf8_lossy(&line).into_owned();
     let file = target(facts, file, &text)?;
     let mut edited = document(file)?;
-    edited.append(new)?;
+    let number = edited.append(new)?;
+    let options = edited
+        .line(number)
+        .and_then(|line| line.key()?.effective().cloned());
     let after = edited.to_bytes();
     let before = file.content.as_deref().unwrap_or_default();
     let mut lines = line.clone();
@@ -78,6 +91,11 @@ pub fn authorize(
     let mut plan = about.plan("authorize", summary, deed);
     plan.lines.push(("file", file.path.clone()));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
+    if let Some(options) = options {
+        let posture = posture::of_key(facts, &options);
+        plan.lines.push(("can", posture.words));
+        warn(&mut plan, posture.findings);
+    }
     plan.commands.push(format!(
         "printf '%s\\n' {} >> {}",
         quote(&text),
@@ -95,30 +113,19 @@ pub fn authorize(
         plan.warnings
             .push("its time is over already, so it will not be let in".to_owned());
     }
-    if let Some(revoked) = revoked(facts, key) {
-        plan.warnings.push(revoked);
-    }
+    warn(&mut plan, findings);
     plan.reason = reason;
     Ok(plan)
 }
 
-/// What is said of a key that was revoked once.
-pub(super) fn revoked(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
-    let list = facts.revoked.as_ref().ok()?;
-    let found = list
-        .iter()
-        .rev()
-        .find(|revoked| revoked.fingerprint == key)?;
-    let why = if found.reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", visible(&found.reason))
-    };
-    Some(format!(
-        "this key was revoked on {} by {}{why}",
-        found.at,
-        visible(&found.by)
-    ))
+/// What the judges mind, with what mends it.
+pub(super) fn warn(plan: &mut Plan, findings: Vec<Finding>) {
+    for finding in findings {
+        if finding.level > Level::Note {
+            let fix = finding.fix.map_or(String::new(), |fix| format!("; {fix}"));
+            plan.warnings.push(format!("{}{fix}", finding.message));
+        }
+    }
 }
 
 /// The lines of the cache user's files that have one of these keys.

@@ -7,6 +7,8 @@ mod files;
 mod keys;
 mod knock;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
@@ -146,6 +148,9 @@ pub enum AccessError {
     /// Nothing would be different.
     #[error("there is nothing to do: {0}")]
     Nothing(String),
+    /// A weak key.
+    #[error("the key is refused: {0}")]
+    Weak(String),
     /// The knock cannot be installed so.
     #[error("{0}")]
     Knock(String),
@@ -154,7 +159,7 @@ pub enum AccessError {
 impl AccessError {
     /// Whether it is a matter of policy (exit code 4), and not of what is there.
     pub const fn is_policy(&self) -> bool {
-        matches!(self, Self::Generated { .. })
+        matches!(self, Self::Weak(_) | Self::Generated { .. })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::access::{AccessFacts, Session};
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::{Decision, Request};
 use crate::domain::text::visible;
+use crate::judge::access::of_candidate;
 use crate::server::access::Folder;
 
 fn item(request: &Request) -> Item {
@@ -76,7 +77,7 @@ pub fn deny(about: &About, facts: &AccessFacts, request: &Request, note: &str) -
         "effect",
         "the key stays out, and later requests for it are not shown".to_owned(),
     ));
-    plan.warnings.extend(keys::revoked(facts, key));
+    keys::warn(&mut plan, of_candidate(facts, &request.key));
     plan.reason = (!note.is_empty()).then(|| note.to_owned());
     plan
 }
@@ -99,7 +100,7 @@ pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
     };
     let mut plan = about.plan("request", format!("keep the request of {key}"), deed);
     plan.items.push(item(request));
-    plan.warnings.extend(keys::revoked(facts, key));
+    keys::warn(&mut plan, of_candidate(facts, &request.key));
     Ok(plan)
 }
 

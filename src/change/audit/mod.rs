@@ -141,7 +141,7 @@ impl Record {
     }
 }
 
-/// All records of a log that can be read, oldest first. What cannot be read is left to [`verify`] to name.
+/// All records of a log that can be read, oldest first. What cannot be read is left to [`verify()`] to name.
 pub fn read(log: &[u8]) -> Vec<Record> {
     log.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())

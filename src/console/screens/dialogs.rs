@@ -185,11 +185,12 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
     let plan_lines = lines.len();
     let source = match model.sources.get(dialog.source) {
         Some(source) if model.sources.len() > 1 => {
+            // In front, where a long name of a file cannot push it off the screen.
             format!(
-                "{}  ({} of {})",
-                source.label,
+                "({} of {}) {}",
                 dialog.source + 1,
-                model.sources.len()
+                model.sources.len(),
+                source.label
             )
         }
         Some(source) => source.label.clone(),

@@ -24,7 +24,7 @@ pub fn draw(
     let lines = if beside {
         tall(model, inventory, pen, path, usize::from(area.width))
     } else {
-        short(inventory, pen, path, usize::from(area.width))
+        short(inventory, pen, path)
     };
     for (y, (label, value, style)) in lines.iter().enumerate() {
         let Ok(y) = u16::try_from(y) else { break };
@@ -90,15 +90,29 @@ fn signatures(inventory: &Inventory, path: Row) -> String {
     all.join(", ")
 }
 
-fn names(inventory: &Inventory, rows: &[Row], own: Row) -> String {
-    let total = rows.len() - usize::from(rows.iter().take(NAMES).any(|row| *row == own));
-    if total == 0 {
-        return "nothing".to_owned();
-    }
-    let others = rows.iter().filter(|row| **row != own);
-    text::some(others.map(|row| inventory.name(*row)), total, 3)
+/// How many neighbours there are in a list of references or referrers, the path itself not counted.
+fn others(inventory: &Inventory, rows: &[Row], own: Row) -> usize {
+    rows.len() - usize::from(inventory.references(own).contains(&own))
 }
 
+/// The first names and how many more: `zlib-1.3.1  bzip2-1.0.8 +3`. Short, since each step of the cursor writes it.
+fn needs(inventory: &Inventory, own: Row) -> String {
+    let rows = inventory.references(own);
+    let total = others(inventory, rows, own);
+    let shown: Vec<String> = rows
+        .iter()
+        .filter(|row| **row != own)
+        .take(2)
+        .map(|row| fit(inventory.name(*row), 14))
+        .collect();
+    match total.saturating_sub(shown.len()) {
+        _ if total == 0 => "nothing".to_owned(),
+        0 => shown.join("  "),
+        more => format!("{} +{}", shown.join("  "), number(more)),
+    }
+}
+
+/// `1lzd…-ledger-4.2.drv (not here)`; a deriver of the path's own name is told by its hash alone.
 fn deriver(inventory: &Inventory, path: Row) -> String {
     inventory.deriver(path).map_or_else(
         || "not known".to_owned(),
@@ -107,11 +121,14 @@ fn deriver(inventory: &Inventory, path: Row) -> String {
                 .find(&deriver)
                 .is_some_and(|row| inventory.state(row).is_present());
             let digits = &deriver.hash_part()[..4];
-            format!(
-                "{digits}…-{}{}",
-                deriver.name(),
-                if here { "" } else { " (not here)" }
-            )
+            let name = deriver.name();
+            let same = name.strip_suffix(".drv") == Some(inventory.name(path));
+            let name = if same {
+                ".drv".to_owned()
+            } else {
+                format!("-{name}")
+            };
+            format!("{digits}…{name}{}", if here { "" } else { " (not here)" })
         },
     )
 }
@@ -123,29 +140,24 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
     }
 }
 
-fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines {
+/// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes all of this
+/// anew, so that it says nothing twice.
+fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
-    // Both sides get their part of the line.
-    let half = width.saturating_sub(26) * 3 / 5;
     let how = if inventory.ultimate(path) {
         "  built here"
     } else {
         ""
     };
     vec![
-        (
-            String::new(),
-            inventory.path(path).to_string(),
-            pen.theme.title,
-        ),
+        (String::new(), inventory.path(path).to_string(), plain),
         (
             String::new(),
             format!(
-                "{}  NAR {}  added {}{how}",
+                "{}  NAR {}{how}",
                 short_hash(inventory, path),
                 bytes(inventory, path),
-                added(inventory, path)
             ),
             plain,
         ),
@@ -161,8 +173,8 @@ fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines
             "needs",
             format!(
                 "{}   needed by {}",
-                fit(&names(inventory, inventory.references(path), path), half),
-                names(inventory, inventory.referrers(path), path)
+                needs(inventory, path),
+                number(others(inventory, inventory.referrers(path), path))
             ),
             plain,
         ),
@@ -236,8 +248,7 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
         ("needs", inventory.references(path)),
         ("needed by", inventory.referrers(path)),
     ] {
-        let own = usize::from(rows.iter().take(NAMES).any(|row| *row == path));
-        let total = rows.len() - own;
+        let total = others(inventory, rows, path);
         lines.push((format!("{label:<12}"), number(total), plain));
         for other in rows.iter().filter(|row| **row != path).take(5) {
             lines.push(("  ".to_owned(), inventory.name(*other).to_owned(), plain));

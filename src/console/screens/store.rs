@@ -170,13 +170,6 @@ fn draw_row(
 ) {
     let theme = pen.theme;
     let marked = model.marks.has(path);
-    pen.text(
-        area,
-        area.x,
-        area.y,
-        signs(current, marked, model.store.range == Some(path)),
-        theme.accent,
-    );
     let width = name_width(area.width);
     let name = cell(inventory.name(path), width, Align::Middle);
     let style = match (current, marked) {
@@ -184,8 +177,10 @@ fn draw_row(
         (false, true) => theme.marked,
         (false, false) => theme.text,
     };
-    // Only the name is lit: a step of the cursor then costs a slow link two names, not two rows.
-    pen.text(area, area.x + 3, area.y, name.trim_end(), style);
+    // Only signs and name are lit: a step of the cursor then costs a slow link two names, not two rows.
+    let signs = signs(current, marked, model.store.range == Some(path));
+    let lit = format!("{signs:<3}{}", name.trim_end());
+    pen.text(area, area.x, area.y, &lit, style);
     let size = inventory
         .nar_size(path)
         .map_or_else(|| "?".to_owned(), text::size);

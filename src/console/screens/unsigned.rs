@@ -179,21 +179,14 @@ fn draw_line(
             )
         }
     };
-    pen.text(
-        area,
-        area.x,
-        area.y,
-        signs(current, marked, range),
-        theme.accent,
-    );
     let style = match (current, marked) {
         (true, _) => theme.selected,
         (false, true) => theme.marked,
         (false, false) => theme.text,
     };
     let name = cell(&name, width, Align::Middle);
-    let indent = name.len() - name.trim_start().len();
-    pen.text(area, area.x + 3 + indent as u16, area.y, name.trim(), style);
+    let lit = format!("{:<3}{}", signs(current, marked, range), name.trim_end());
+    pen.text(area, area.x, area.y, &lit, style);
     let numbers = format!(
         "{} {} {}",
         cell(&paths, PATHS, Align::Right),

@@ -113,7 +113,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             }
             vec![]
         }
-        Act::Close => {
+        Act::Close | Act::Dismiss => {
             model.layers.pop();
             vec![]
         }

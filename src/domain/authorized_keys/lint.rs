@@ -116,7 +116,7 @@ fn from_problems(from: &str) -> Vec<(&'static str, bool, String)> {
         let fits = address.parse::<IpAddr>().ok().and_then(|address| {
             let mask: u32 = mask.parse().ok()?;
             Some(match address {
-                IpAddr::V4(ip) => mask <= 32 && u64::from(ip.to_bits()) << mask & 0xffff_ffff == 0,
+                IpAddr::V4(ip) => mask <= 32 && ip.to_bits().checked_shl(mask).unwrap_or(0) == 0,
                 IpAddr::V6(ip) => mask <= 128 && ip.to_bits().checked_shl(mask).unwrap_or(0) == 0,
             })
         });

@@ -1,4 +1,4 @@
-//! authorized_keys files, without loss.
+//! `authorized_keys` files, without loss.
 //!
 //! In: every byte of a file, whatever they are. Out: its lines as sshd reads them, and the same bytes again. An edit touches one line and
 //! leaves every other byte; only a last line without its end gets one when a line is put behind it.
@@ -36,11 +36,7 @@ impl AuthorizedKeys {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.lines
-            .iter()
-            .flat_map(|line| line.raw())
-            .copied()
-            .collect()
+        self.lines.iter().flat_map(Line::raw).copied().collect()
     }
 
     /// All lines with their numbers, from 1.

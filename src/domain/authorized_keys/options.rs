@@ -1,7 +1,7 @@
 //! The options before a key, read exactly as sshd reads them.
 //!
 //! In: the first field of a line. Out: what sshd makes of it, or why it disables the line, which it does without a word in its log.
-//! Sources: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; OpenSSH's auth-options.c (`sshauthopt_parse`) and misc.c (`opt_flag`, `opt_dequote`).
+//! Sources: sshd(8), "`AUTHORIZED_KEYS` FILE FORMAT"; OpenSSH's auth-options.c (`sshauthopt_parse`) and misc.c (`opt_flag`, `opt_dequote`).
 
 use super::Expiry;
 use std::ops::Range;
@@ -53,6 +53,8 @@ pub(super) enum Word {
 
 /// The options of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+// Each is a switch of sshd's own, on or off whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 pub struct KeyOptions {
     /// `restrict` was there.
     pub restrict: bool,
@@ -433,7 +435,7 @@ mod tests {
         }
 
         #[test]
-        fn a_quoted_command_reads_back(command in r#"[a-z \\,=']{0,20}[a-z]"#) {
+        fn a_quoted_command_reads_back(command in r"[a-z \\,=']{0,20}[a-z]") {
             let options = parse(&format!("command=\"{command}\"")).unwrap();
             prop_assert_eq!(options.command, Some(command));
         }

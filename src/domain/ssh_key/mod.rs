@@ -267,7 +267,7 @@ impl PublicSshKey {
     }
 }
 
-/// Whether a text has a private key in it, of OpenSSH, PEM, PuTTY, SSH2 or Nix.
+/// Whether a text has a private key in it, of any of the usual programs or of Nix.
 pub fn holds_private(text: &str) -> bool {
     // `openssh-key-v1` in base64, with or without its armour.
     const OPENSSH: &str = "b3BlbnNzaC1rZXktdjE";

@@ -191,17 +191,15 @@ fn session(text: &str) -> Option<Message> {
 /// `FILE:LINE: Authentication tried for USER with correct key but not from a permitted host (host=…, ip=ADDRESS, required=…).`
 fn not_from_there(text: &str) -> Option<Message> {
     const TRIED: &str = "Authentication tried for ";
-    let rest = match text.strip_prefix(TRIED) {
-        Some(rest) => rest,
-        None => {
-            // All other messages that repeat what a client sent have a blank before it.
-            let (place, rest) = text.split_once(": ")?;
-            let rest = rest.strip_prefix(TRIED)?;
-            (!place.contains(' ')).then_some(rest)?
-        }
+    // All other messages that repeat what a client sent have a blank before it.
+    let after_place = || {
+        let (place, rest) = text.split_once(": ")?;
+        let rest = rest.strip_prefix(TRIED)?;
+        (!place.contains(' ')).then_some(rest)
     };
+    let rest = text.strip_prefix(TRIED).or_else(after_place)?;
     let (user, rest) = rest.split_once(" with correct key but not from a permitted host (")?;
-    let address = rest.split_once(", ip=")?.1.split([',', ')']).next()?;
+    let address = rest.rsplit_once(", ip=")?.1.split([',', ')']).next()?;
     Some(Message {
         user: user.to_owned(),
         address: is_address(address).then(|| address.to_owned())?,

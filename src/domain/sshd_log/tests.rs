@@ -19,8 +19,9 @@ fn now() -> When {
 fn log(lines: &[(u32, &str)]) -> Vec<LogEvent> {
     let text: String = lines
         .iter()
-        .map(|(pid, line)| format!("2026-11-18T10:00:00.5+00:00 cache sshd[{pid}]: {line}\n"))
-        .collect();
+        .map(|(pid, line)| format!("2026-11-18T10:00:00.5+00:00 cache sshd[{pid}]: {line}"))
+        .collect::<Vec<_>>()
+        .join("\n");
     read_text(text.as_bytes(), now(), 0).events
 }
 

@@ -63,7 +63,7 @@ enum Why {
 
 /// Sums up by key what happened to logins as `user`.
 pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> {
-    let mut uses: BTreeMap<Fingerprint, KeyUse> = BTreeMap::new();
+    let mut summary: BTreeMap<Fingerprint, KeyUse> = BTreeMap::new();
     let mut courses: HashMap<Connection<'_>, Course> = HashMap::new();
     let mut order: Vec<Connection<'_>> = Vec::new();
     // The reason stands in a line of its own before the refusal.
@@ -87,7 +87,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
                 let course = courses.entry(connection).or_default();
                 course.opened = true;
                 course.failed.remove(&fingerprint);
-                let entry = uses.entry(fingerprint).or_default();
+                let entry = summary.entry(fingerprint).or_default();
                 entry.accepted += 1;
                 entry.last_accepted = Some(seen(event.at, connection));
                 entry.note(event.at, connection);
@@ -101,7 +101,8 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
                 // The client asks, and then signs: the same refusal twice.
                 let entry = course.failed.entry(fingerprint).or_default();
                 *entry = (event.at, why.unwrap_or(entry.1));
-                uses.entry(fingerprint)
+                summary
+                    .entry(fingerprint)
                     .or_default()
                     .note(event.at, connection);
             }
@@ -113,7 +114,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
             continue;
         };
         for (fingerprint, (at, why)) in &course.failed {
-            let entry = uses.entry(*fingerprint).or_default();
+            let entry = summary.entry(*fingerprint).or_default();
             if course.opened {
                 entry.passed_over += 1;
                 continue;
@@ -130,7 +131,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
             }
         }
     }
-    for entry in uses.values_mut() {
+    for entry in summary.values_mut() {
         entry.addresses.reverse();
         let mut known = BTreeSet::new();
         entry
@@ -138,7 +139,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
             .retain(|address| known.insert(address.clone()));
         entry.addresses.truncate(MOST_ADDRESSES);
     }
-    uses
+    summary
 }
 
 impl KeyUse {

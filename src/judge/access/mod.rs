@@ -3,139 +3,24 @@
 //! In: the facts of one look at the server. Out: the documents that `keys list` and `requests list` print, their keys in the order of the
 //! output contract; screens show the same rows. Comments, options and names are made visible here.
 
+mod candidates;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub use self::candidates::{of_candidate, requests};
+pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
+
 use super::finding::{Finding, Level};
 use super::hygiene;
-use super::posture::{self, Ability, KeyPosture, Posture};
+use super::posture::{self, KeyPosture};
+use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile, SshdSettings};
-use crate::domain::authorized_keys::{AuthorizedKeys, KeyLine, KeyOptions, LineKind, NewKey};
-use crate::domain::key_request::{Request, Source};
+use crate::domain::authorized_keys::{AuthorizedKeys, KeyLine, LineKind};
 use crate::domain::ssh_key::{Fingerprint, Material, PublicSshKey};
 use crate::domain::sshd_log::{KeyUse, by_key};
-use crate::domain::text::{visible, visible_bytes};
-use crate::domain::{Age, When};
-use serde::Serialize;
+use crate::domain::text::visible;
 use std::collections::BTreeMap;
-
-/// The document of `keys list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    /// Version of the form.
-    pub schema: u32,
-    /// The user that clients log in as; null if there is none.
-    pub cache_user: Option<String>,
-    /// Its key files.
-    pub files: Vec<FileRow>,
-    /// What holds for every key.
-    pub posture: Posture,
-    /// The keys, by file and line.
-    pub keys: Vec<KeyRow>,
-}
-
-/// A key file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileRow {
-    /// As sshd names it.
-    pub path: String,
-    /// Whether it may be changed here.
-    pub editable: bool,
-    /// Why not.
-    pub why: Option<String>,
-    /// What is wrong with it, and with lines that are no keys.
-    pub findings: Vec<Finding>,
-}
-
-/// A key of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyRow {
-    /// Its fingerprint.
-    pub fingerprint: Fingerprint,
-    /// Its type as in the file.
-    pub r#type: String,
-    /// Its size; null for a type that is not known here.
-    pub bits: Option<u32>,
-    /// Its comment.
-    pub comment: String,
-    /// Its options as written; null if sshd would not read them.
-    pub options: Option<Vec<String>>,
-    /// When it ends.
-    pub expires: Option<When>,
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// Whether sshd lets it in today, as far as line, file and settings tell.
-    pub active: bool,
-    /// What it can do; null if that is not known. Nothing if it is not active.
-    pub can: Option<Vec<Ability>>,
-    /// Last login; null if the log has none.
-    pub last_used: Option<Used>,
-    /// How far back the log goes; null without one.
-    pub logs_since: Option<When>,
-    /// What there is to say.
-    pub findings: Vec<Finding>,
-    /// Connections in which it was refused; null without a log that has them.
-    pub refused: Option<u64>,
-    /// Sessions that it has open now.
-    pub sessions: Option<usize>,
-    /// Whether this very connection logged in with it.
-    pub own: bool,
-    /// What it can do, in words.
-    pub words: String,
-}
-
-/// When and from where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Used {
-    /// When.
-    pub at: When,
-    /// The address.
-    pub from: String,
-}
-
-/// The document of `requests list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Requests {
-    /// Version of the form.
-    pub schema: u32,
-    /// Those that wait, the oldest first.
-    pub requests: Vec<RequestRow>,
-}
-
-/// A request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestRow {
-    /// What people type.
-    pub id: String,
-    /// The key's fingerprint.
-    pub fingerprint: Fingerprint,
-    /// The key's type.
-    pub r#type: String,
-    /// The key's size.
-    pub bits: Option<u32>,
-    /// The key's own comment, not verified.
-    pub comment: String,
-    /// How it came in.
-    pub source: Source,
-    /// First seen.
-    pub first_seen: Option<When>,
-    /// Last seen.
-    pub last_seen: Option<When>,
-    /// How often it was tried, as far as is known.
-    pub tries: u64,
-    /// Addresses it was tried from, the latest first, by sshd's log.
-    pub from: Vec<String>,
-    /// Whether the requester has shown to hold the private key.
-    pub proven: bool,
-    /// The line that an approval with the defaults writes; null where it cannot be written.
-    pub line: Option<String>,
-    /// What there is to say.
-    pub findings: Vec<Finding>,
-    /// What it could do then, in words.
-    pub words: String,
-}
 
 /// A place where a key stands.
 struct Place<'a> {
@@ -425,136 +310,3 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
         findings,
     }
 }
-
-/// What there is to say about a key that shall be let in.
-pub fn of_candidate(facts: &AccessFacts, key: &PublicSshKey) -> Vec<Finding> {
-    candidate(&Reading::new(facts), key)
-}
-
-fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
-    let fingerprint = key.fingerprint();
-    let mut findings = hygiene::of_key(key);
-    for place in reading.places(&fingerprint) {
-        let at = format!("{}, line {}", visible(&place.file.path), place.line);
-        let ours = reading
-            .facts
-            .files
-            .iter()
-            .any(|file| std::ptr::eq(file, place.file));
-        findings.push(if ours {
-            Finding::new(
-                Level::Warning,
-                "duplicate",
-                format!("the key is let in already ({at})"),
-            )
-        } else if place.file.user == "root" {
-            Finding::new(
-                Level::Warning,
-                "also-root",
-                format!("the same key logs in as root ({at})"),
-            )
-            .fix("ask for another key")
-        } else {
-            Finding::new(
-                Level::Note,
-                "also-elsewhere",
-                format!("the same key is also in {at}"),
-            )
-        });
-    }
-    let revoked = reading.facts.revoked.iter().flatten();
-    for old in revoked.filter(|old| old.fingerprint == fingerprint) {
-        findings.push(
-            Finding::new(
-                Level::Warning,
-                "revoked-before",
-                format!("the key was revoked at {}{}", old.at, because(&old.reason)),
-            )
-            .fix("ask for a new key"),
-        );
-    }
-    let decided = reading.facts.requests.iter().flatten();
-    for decision in decided
-        .filter(|request| request.key.fingerprint() == fingerprint)
-        .filter_map(|request| request.decision.as_ref())
-    {
-        if !decision.approved {
-            findings.push(Finding::new(
-                Level::Warning,
-                "denied-before",
-                format!(
-                    "the key was denied at {}{}",
-                    decision.at,
-                    because(&decision.note)
-                ),
-            ));
-        }
-    }
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    findings
-}
-
-/// The requests that wait, with what there is to say about each.
-pub fn requests(facts: &AccessFacts) -> Requests {
-    let reading = Reading::new(facts);
-    let waiting = facts
-        .requests
-        .iter()
-        .flatten()
-        .filter(|request| request.waits());
-    let mut requests: Vec<RequestRow> = waiting
-        .map(|request| request_row(&reading, request))
-        .collect();
-    requests.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
-    Requests {
-        schema: 1,
-        requests,
-    }
-}
-
-fn request_row(reading: &Reading<'_>, request: &Request) -> RequestRow {
-    let key = &request.key;
-    let fingerprint = key.fingerprint();
-    let usage = reading.uses.get(&fingerprint);
-    let line = NewKey {
-        key: key.clone(),
-        restrict: true,
-        from: None,
-        expires: None,
-    }
-    .line();
-    let restricted = KeyOptions::parse(b"restrict").unwrap_or_default();
-    let earliest = [request.first_seen, usage.and_then(|usage| usage.first_seen)];
-    let latest = [
-        request.last_seen,
-        usage
-            .and_then(|usage| usage.last_refused.as_ref())
-            .map(|seen| seen.at),
-    ];
-    RequestRow {
-        id: request.id(),
-        fingerprint,
-        r#type: visible(key.algorithm()).into_owned(),
-        bits: key.bits(),
-        comment: visible(&key.comment()).into_owned(),
-        source: request.source,
-        first_seen: earliest.into_iter().flatten().min(),
-        last_seen: latest.into_iter().flatten().max(),
-        // Both count the same tries, each with gaps.
-        tries: request.tries.max(usage.map_or(0, KeyUse::tries)),
-        from: usage.map_or_else(Vec::new, |usage| {
-            usage
-                .addresses
-                .iter()
-                .map(|address| visible(address).into_owned())
-                .collect()
-        }),
-        proven: request.proven,
-        line: line.ok().map(|line| visible_bytes(&line)),
-        findings: candidate(reading, key),
-        words: posture::of_key(reading.facts, &restricted).words,
-    }
-}
-
-#[cfg(test)]
-mod tests;

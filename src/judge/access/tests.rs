@@ -1,8 +1,9 @@
 //! Rows, from files and logs as they are found.
 
 use super::*;
+use crate::domain::When;
 use crate::domain::access::{LogReach, LogSource, Session};
-use crate::domain::key_request::{Decision, RevokedKey};
+use crate::domain::key_request::{Decision, Request, RevokedKey, Source};
 use crate::domain::sshd_log::read_text;
 use crate::judge::posture::tests::facts;
 

@@ -72,6 +72,9 @@ fn codes(posture: &KeyPosture) -> Vec<&'static str> {
         .collect()
 }
 
+/// A setting that differs from the good ones.
+type Change<'a> = &'a dyn Fn(&mut SshdSettings);
+
 use Ability::{Forward, Gc, Inject, Read, Shell, Upload};
 
 #[test]
@@ -196,7 +199,7 @@ fn forwarding() {
     assert!(can(
         &|s| {
             s.allow_tcp_forwarding = Some(Forwarding::No);
-            s.allow_stream_local_forwarding = Some(Forwarding::Yes)
+            s.allow_stream_local_forwarding = Some(Forwarding::Yes);
         },
         ""
     ));
@@ -254,7 +257,7 @@ fn of_the_server() {
             .map(|finding| finding.code)
             .collect()
     };
-    let cases: [(&dyn Fn(&mut SshdSettings), &str); 9] = [
+    let cases: [(Change<'_>, &str); 9] = [
         (&|s| s.log_level = Some(LogLevel::Info), "log-level"),
         (&|s| s.strict_modes = Some(false), "strict-modes"),
         (&|s| s.pubkey_authentication = Some(false), "no-keys"),

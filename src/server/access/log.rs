@@ -34,16 +34,22 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
         .arg(inner.spec.sshd_log.as_deref().unwrap_or_default())
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", READ).await?;
-    Ok(
-        sort(&output.stdout, &inner.spec.cache_user).unwrap_or_else(|| {
-            let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
-            Found {
-                events: Err(unknown.clone()),
-                reach: None,
-                sessions: Err(unknown),
-            }
-        }),
-    )
+    let whole = sort(&output.stdout, &inner.spec.cache_user);
+    let mut found = whole.unwrap_or_else(|| {
+        let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
+        Found {
+            events: Err(unknown.clone()),
+            reach: None,
+            sessions: Err(unknown),
+        }
+    });
+    if !super::is_root(inner) {
+        // What is seen of others' processes then would look as if there were none.
+        found.sessions = Err(Unknown(
+            "the sessions of others are not seen without root's rights; log in as root or allow sudo -n".to_owned(),
+        ));
+    }
+    Ok(found)
 }
 
 /// Splits the report; `None` if it is not whole.

@@ -99,10 +99,10 @@ fn sort(answers: &Answers) -> Found {
     for (name, value) in answers.iter() {
         match name {
             "time" => {
-                if let Some((path, seconds)) = value.rsplit_once(' ')
+                if let [path, seconds, owner] = *value.split(' ').collect::<Vec<_>>()
                     && let Ok(seconds) = seconds.parse()
                 {
-                    times.insert(path, When::from_unix(seconds));
+                    times.insert(path, (When::from_unix(seconds), owner == "0"));
                 }
             }
             "lines" => {
@@ -144,13 +144,14 @@ fn sort(answers: &Answers) -> Found {
             if waiting > MOST_REQUESTS {
                 continue;
             }
-            // Only an administrator's folders hold decisions and proofs.
+            // A decision stands in another folder, and a proof counts that an administrator has written down.
+            let (time, by_root) = times.get(path).copied().unzip();
             request.decision = None;
+            request.proven &= by_root == Some(true);
             if request.source == Source::Knock {
-                request.proven = false;
                 request.tries = request.tries.max(lines.get(path).copied().unwrap_or(0));
             }
-            request.last_seen = times.get(path).copied().or(request.last_seen);
+            request.last_seen = time.or(request.last_seen);
             // Asked again after a decision: that is a new request.
             requests.insert(file.to_owned(), request);
         } else if request.decision.is_some() {
@@ -260,7 +261,7 @@ mod tests {
             note: String::new(),
         });
         let waiting = format!(
-            "time=waiting/{file} 1800000000\nlines=waiting/{file}:4\njson=waiting/{file}:{}",
+            "time=waiting/{file} 1800000000 61004\nlines=waiting/{file}:4\njson=waiting/{file}:{}",
             text(&request)
         );
         let requests = found(&waiting).requests.unwrap();
@@ -268,6 +269,8 @@ mod tests {
         assert!(requests[0].waits() && !requests[0].proven);
         assert_eq!(requests[0].tries, 4);
         assert_eq!(requests[0].last_seen, Some(When::from_unix(1_800_000_000)));
+        let by_root = found(&waiting.replace(" 61004", " 0")).requests.unwrap();
+        assert!(by_root[0].waits() && by_root[0].proven);
         // Decided, and then asked again.
         let approved = format!("json=approved/{file}:{}", text(&request));
         let requests = found(&approved).requests.unwrap();

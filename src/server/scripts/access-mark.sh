@@ -23,7 +23,7 @@ cat >"$new" && [ "$(sha256sum <"$new" | cut -d ' ' -f 1)" = "$given" ] || fail 7
 { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$folder/$name" || fail 74 "$queue/$folder can't be written"
 sync "$folder" 2>/dev/null || sync
 case $folder in
-approved) rm -f "waiting/$name" waiting/full "denied/$name" ;;
-denied) rm -f "waiting/$name" waiting/full "approved/$name" ;;
+approved) rm -f "waiting/$name" "denied/$name" ;;
+denied) rm -f "waiting/$name" "approved/$name" ;;
 revoked) rm -f "approved/$name" ;;
 esac
