@@ -167,7 +167,9 @@ impl From<AccessError> for CliError {
     fn from(error: AccessError) -> Self {
         let kind = match &error {
             AccessError::There { .. } => Kind::Conflict,
-            AccessError::Generated { .. } | AccessError::Knock(_) => Kind::Policy,
+            AccessError::Weak(_) | AccessError::Generated { .. } | AccessError::Knock(_) => {
+                Kind::Policy
+            }
             AccessError::NotThere(_) | AccessError::OtherFile(_) | AccessError::Line(_) => {
                 Kind::Usage
             }

@@ -137,7 +137,7 @@ fn sshd(new: &NewServer) -> Step {
     )
 }
 
-/// Debian's sshd_config has this line; one that was kept from an old release has not.
+/// Debian's `sshd_config` has this line; one that was kept from an old release has not.
 fn add_include() -> String {
     "grep -qi '^[[:space:]]*Include[[:space:]]*/etc/ssh/sshd_config.d/' /etc/ssh/sshd_config || sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config"
         .to_owned()

@@ -58,7 +58,7 @@ pub(in crate::cli) struct Authorize {
 /// Arguments of `keys revoke`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Revoke {
-    /// A fingerprint, a comment that only one key has, or FILE:LINE.
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
     pub(in crate::cli) key: String,
     /// Let its open sessions go on.
     #[arg(long)]
@@ -74,7 +74,7 @@ pub(in crate::cli) struct Revoke {
 /// Arguments of `keys expire`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Expire {
-    /// A fingerprint, a comment that only one key has, or FILE:LINE.
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
     pub(in crate::cli) key: String,
     /// 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
     #[arg(value_name = "WHEN", value_parser = end)]

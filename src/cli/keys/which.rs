@@ -1,6 +1,6 @@
 //! Which key is meant by an argument.
 //!
-//! In: a fingerprint, FILE:LINE, or a comment, and the key files. Out: the key's fingerprint, or why it is none or not one.
+//! In: a fingerprint, `FILE:LINE`, or a comment, and the key files. Out: the key's fingerprint, or why it is none or not one.
 
 use super::super::error::CliError;
 use crate::domain::access::{AccessFacts, KeyFile};
