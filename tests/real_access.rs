@@ -240,46 +240,7 @@ fn a_key_is_let_in_listed_and_revoked() {
     let again = house.json(&format!("keys prod authorize {public} --yes"), 4);
     assert_eq!(again["error"]["kind"], "conflict");
 
-    let list = house.json("keys prod list", 0);
-    assert_eq!(
-        fields(&list),
-        ["schema", "cacheUser", "files", "posture", "keys"]
-    );
-    assert_eq!(list["cacheUser"], "nix-ssh");
-    assert_eq!(list["files"][0]["path"], house.key_file().to_str().unwrap());
-    assert_eq!(list["files"][0]["editable"], true);
-    assert_eq!(list["posture"]["protocol"], "ssh");
-    assert_eq!(list["posture"]["forcedCommand"], "nix-store --serve");
-    assert_eq!(list["posture"]["write"], false);
-    assert_eq!(list["posture"]["trusted"], false);
-    let key = entry(&list, &print);
-    for field in [
-        "fingerprint",
-        "type",
-        "bits",
-        "comment",
-        "options",
-        "expires",
-        "file",
-        "line",
-        "active",
-        "can",
-        "lastUsed",
-        "logsSince",
-        "findings",
-    ] {
-        assert!(key.get(field).is_some(), "{field} in {key}");
-    }
-    assert_eq!(key["options"], serde_json::json!(["restrict"]));
-    assert_eq!(key["can"], serde_json::json!(["read"]));
-    assert_eq!(key["active"], true);
-    assert_eq!(key["comment"], "ada \\e[2J\\u{202e}x");
-    assert_eq!(key["lastUsed"]["from"], "127.0.0.1");
-    let shown = house.says("keys prod list", 0);
-    assert!(
-        shown.contains(&print) && !shown.contains('\u{1b}'),
-        "{shown}"
-    );
+    is_listed(&house, &print);
 
     // Its open session ends with it.
     let mut session = house.open("ada");
@@ -313,6 +274,50 @@ fn a_key_is_let_in_listed_and_revoked() {
         "{shown}"
     );
     house.says("audit prod --verify", 0);
+}
+
+/// The list is as the contract says, and the key stands in it: used a moment ago, and able to read.
+fn is_listed(house: &House, print: &str) {
+    let list = house.json("keys prod list", 0);
+    assert_eq!(
+        fields(&list),
+        ["schema", "cacheUser", "files", "posture", "keys"]
+    );
+    assert_eq!(list["cacheUser"], "nix-ssh");
+    assert_eq!(list["files"][0]["path"], house.key_file().to_str().unwrap());
+    assert_eq!(list["files"][0]["editable"], true);
+    assert_eq!(list["posture"]["protocol"], "ssh");
+    assert_eq!(list["posture"]["forcedCommand"], "nix-store --serve");
+    assert_eq!(list["posture"]["write"], false);
+    assert_eq!(list["posture"]["trusted"], false);
+    let key = entry(&list, print);
+    for field in [
+        "fingerprint",
+        "type",
+        "bits",
+        "comment",
+        "options",
+        "expires",
+        "file",
+        "line",
+        "active",
+        "can",
+        "lastUsed",
+        "logsSince",
+        "findings",
+    ] {
+        assert!(key.get(field).is_some(), "{field} in {key}");
+    }
+    assert_eq!(key["options"], serde_json::json!(["restrict"]));
+    assert_eq!(key["can"], serde_json::json!(["read"]));
+    assert_eq!(key["active"], true);
+    assert_eq!(key["comment"], "ada \\e[2J\\u{202e}x");
+    assert_eq!(key["lastUsed"]["from"], "127.0.0.1");
+    let shown = house.says("keys prod list", 0);
+    assert!(
+        shown.contains(print) && !shown.contains('\u{1b}'),
+        "{shown}"
+    );
 }
 
 #[test]
