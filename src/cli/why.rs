@@ -212,6 +212,10 @@ fn obstacle(
     };
     let unmendable = is_unmendable(keys, info);
     let message = match assessment.class {
+        _ if info.has_false_address() => {
+            "its content address does not fit its path, so clients refuse it whatever signs it"
+                .to_owned()
+        }
         TrustClass::Unsigned => "it has no signature".to_owned(),
         TrustClass::UnknownKey => format!(
             "it is signed only by {}, which clients of this cache do not trust",
@@ -239,7 +243,12 @@ fn obstacle(
     };
     Some(Obstacle {
         path: info.path.to_string(),
-        kind: assessment.class.word(),
+        // Of the words for obstacles, `bad` is the one for what a class that clients take does not tell.
+        kind: if assessment.class.refused() {
+            assessment.class.word()
+        } else {
+            TrustClass::Bad.word()
+        },
         message,
         fix: Some(fix),
     })

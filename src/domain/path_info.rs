@@ -110,6 +110,16 @@ impl PathInfo {
             .and_then(|address| address.store_path(self.path.name(), &self.references, &self.path))
             .is_some_and(|path| path == self.path)
     }
+
+    /// Whether it claims a content address that belongs to another path. Whatever signs it, clients give up on such a
+    /// path: Nix from 2.24 on when it computes the path, and before that when the contents do not have that hash.
+    pub fn has_false_address(&self) -> bool {
+        let claims = self
+            .content_address
+            .as_deref()
+            .and_then(ContentAddress::parse);
+        claims.is_some() && !self.is_content_addressed()
+    }
 }
 
 #[cfg(test)]

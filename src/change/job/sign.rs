@@ -168,7 +168,7 @@ impl<C: Cache> Signing<'_, C> {
                 return;
             }
             Some(Seen::Spoilt) => format!(
-                "signed by {name}, and clients still refuse it: a malformed signature is stored with it; delete it on the server and upload it again"
+                "signed by {name}, and clients still refuse it: a malformed signature or a false content address is stored with it; delete it on the server and upload it again"
             ),
             Some(Seen::Gone) => {
                 "it is not in the store any more, deleted since the plan was made; nothing is left to sign".to_owned()

@@ -95,7 +95,7 @@ pub enum PlanError {
     Nothing(String),
     /// Only paths that signing does not help.
     #[error(
-        "signing can't mend {0}: a malformed signature of a key that clients trust is stored with it and Nix can't take it away; delete it on the server and upload it again"
+        "signing can't mend {0}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away; delete it on the server and upload it again"
     )]
     Unmendable(String),
     /// The store does not take signatures.
@@ -207,7 +207,7 @@ pub async fn plan(
         key.public.name().as_str(),
         selection,
     );
-    let unmendable = unmendable(server, inventory, &facts.keys, &picked.bad).await?;
+    let unmendable = unmendable(server, inventory, &facts.keys, &picked.suspect).await?;
     leave(inventory, &mut picked, &unmendable);
     draw(
         &Address {
@@ -244,10 +244,10 @@ async fn unmendable(
     server: &Server,
     inventory: &Inventory,
     keys: &KeyRing,
-    bad: &[Row],
+    suspect: &[Row],
 ) -> Result<Vec<StorePath>, PlanError> {
     let mut found = Vec::new();
-    for rows in bad.chunks(CHUNK) {
+    for rows in suspect.chunks(CHUNK) {
         let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
         for reply in server.path_infos(&paths).await? {
             if let InfoReply::Valid(info) = reply
@@ -260,15 +260,17 @@ async fn unmendable(
     Ok(found)
 }
 
-/// Whether a signature that names a trusted key is not 64 bytes: Nix then refuses the path without looking further.
-/// See `judge::trust`. A true content address is looked at first and needs no signature.
+/// Whether no signature helps: the path has a false content address, or a signature that names a trusted key and is not
+/// 64 bytes, at which Nix gives up without looking further (see `judge::trust`). A true content address is looked at
+/// first and needs no signature.
 pub(crate) fn is_unmendable(keys: &KeyRing, info: &PathInfo) -> bool {
-    !info.is_content_addressed()
-        && info.signatures.iter().any(|text| {
-            split(text).is_ok_and(|(name, data)| {
-                keys.get(name).is_some() && decode(data).map_or(true, |bytes| bytes.len() != 64)
-            })
+    let malformed = |text: &String| {
+        split(text).is_ok_and(|(name, data)| {
+            keys.get(name).is_some() && decode(data).map_or(true, |bytes| bytes.len() != 64)
         })
+    };
+    info.has_false_address()
+        || (!info.is_content_addressed() && info.signatures.iter().any(malformed))
 }
 
 /// Takes paths that signing does not help out of the plan.
@@ -281,6 +283,7 @@ fn leave(inventory: &Inventory, picked: &mut select::Picked, unmendable: &[Store
         .filter_map(|path| inventory.find(path))
         .collect();
     picked.rows.retain(|row| !rows.contains(row));
+    picked.bad.retain(|row| !rows.contains(row));
 }
 
 /// Writes the plan down.

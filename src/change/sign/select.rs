@@ -15,6 +15,8 @@ pub(super) struct Picked {
     pub rows: Vec<Row>,
     /// Of those, and of those signed already, the ones that carry a wrong signature and no helpful one.
     pub bad: Vec<Row>,
+    /// Those, and refused ones that claim a content address: what is stored with them may be beyond mending.
+    pub suspect: Vec<Row>,
     /// Asked for, and signed by this key already.
     pub already: usize,
     /// Asked for, and left alone: signed by an upstream key.
@@ -51,6 +53,11 @@ pub(super) fn pick(
         };
         if class == TrustClass::Bad {
             picked.bad.push(row);
+        }
+        // A true content address would need no signature.
+        if class == TrustClass::Bad || (class.refused() && inventory.content_address(row).is_some())
+        {
+            picked.suspect.push(row);
         }
         let valid = |wanted: &str| {
             inventory
@@ -161,8 +168,6 @@ pub(super) struct Told {
     pub tops: Vec<Row>,
     /// How many were not built on the server itself.
     pub uploaded: usize,
-    /// How many claim a content address that is not theirs.
-    pub misaddressed: usize,
 }
 
 /// Sums up.
@@ -179,12 +184,6 @@ pub(super) fn tell(inventory: &Inventory, rows: &[Row]) -> Told {
         }
         if !inventory.ultimate(*row) {
             told.uploaded += 1;
-        }
-        if inventory.content_address(*row).is_some()
-            && inventory.trust(*row).is_some_and(TrustClass::refused)
-        {
-            // A true one would need no signature.
-            told.misaddressed += 1;
         }
         for reference in inventory.references(*row) {
             if reference != row {

@@ -190,15 +190,21 @@ fn what_signing_cannot_mend_is_left_out_and_named() {
 }
 
 #[test]
-fn an_address_that_does_not_fit_is_told() {
+fn an_address_that_does_not_fit_is_left_out() {
     let mut infos = store();
     infos[1].content_address = Some(format!("fixed:r:sha256:{}", "0".repeat(52)));
-    let plan = drawn(&infos, &of(&["lib-1"]), &server_key(), &[]).unwrap();
-    let told = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("does not fit"));
-    assert!(told(&plan));
-    assert!(!told(
-        &drawn(&store(), &of(&["lib-1"]), &server_key(), &[]).unwrap()
-    ));
+    let suspect = |infos: &[PathInfo]| {
+        select::pick(&inventory(infos), &ring(), "ours-1", &of(&["lib-1"])).suspect
+    };
+    assert_eq!(suspect(&infos).len(), 1);
+    assert!(suspect(&store()).is_empty());
+    assert!(is_unmendable(&ring(), &infos[1]));
+    // A form that not every client reads is not called false.
+    infos[1].content_address = Some("fixed:git:sha1:0000".into());
+    assert!(!is_unmendable(&ring(), &infos[1]));
+    let gone = [path("lib-1")];
+    let error = drawn(&infos, &of(&["lib-1"]), &server_key(), &gone).unwrap_err();
+    assert!(error.to_string().contains("does not fit"), "{error}");
 }
 
 #[test]

@@ -276,7 +276,7 @@ impl About<'_> {
                 were(self.told.uploaded, self.count())
             ));
         }
-        let bad = self.picked.bad.len().saturating_sub(self.unmendable.len());
+        let bad = self.picked.bad.len();
         if bad > 0 {
             warnings.push(format!(
                 "{} a wrong signature now, which may mean that the path was changed: look at it first; Nix can't take it away, it stays beside the new one",
@@ -285,14 +285,8 @@ impl About<'_> {
         }
         if !self.unmendable.is_empty() {
             warnings.push(format!(
-                "{} a malformed signature of a key that clients trust, so clients refuse the path whatever else signs it, and Nix can't take it away: delete the path on the server and upload it again",
+                "{} a malformed signature of a key that clients trust, or a content address that does not fit, so clients refuse the path whatever else signs it, and Nix can't take it away: delete the path on the server and upload it again",
                 carry(self.unmendable.len())
-            ));
-        }
-        if self.told.misaddressed > 0 {
-            warnings.push(format!(
-                "{} a content address that does not fit: clients from Nix 2.24 on give up on such a path whatever signs it, so upload it again",
-                carry(self.told.misaddressed)
             ));
         }
         if self.picked.needed > 0 {
