@@ -35,6 +35,7 @@ fn journeys() {
         Some(Layer::Help { .. }) => "help".to_owned(),
         Some(Layer::Palette(_)) => "palette".to_owned(),
         Some(Layer::Sign(_)) => "sign".to_owned(),
+        Some(Layer::Access(_)) => "access".to_owned(),
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
@@ -135,7 +136,11 @@ fn journeys() {
         ("S", layer, "servers"),
         ("S<esc>", layer, "none"),
         // Not built.
-        ("a", toast, "Authorize a key: not yet built"),
+        (
+            "a",
+            toast,
+            "Approve the request, or authorize a key: this is done on screen 4",
+        ),
         ("x", toast, "Plan a collection: not yet built"),
         // A toast goes with the next key.
         ("aj", toast, ""),

@@ -182,6 +182,11 @@ fn a_request_is_approved() {
     });
     assert!(console.asked.iter().any(|asked| asked == "ReadAccess"));
     assert!(text(&console).contains("2 steps"));
+    let asked = |start: &str| console.asked.iter().any(|asked| asked.starts_with(start));
+    assert!(asked("Onboard"));
+    console.send(Msg::Onboarding(Ok("# For Linux\ntrue\n".to_owned())));
+    console.keys("y");
+    assert_eq!(console.copied, ["# For Linux\ntrue\n"]);
 }
 
 #[test]
@@ -343,15 +348,13 @@ fn hostile_comments_are_inert() {
 #[test]
 fn long_lists_are_drawn_from_what_is_in_view() {
     let mut many = facts();
-    let content: String = (0..1_000)
+    let lines: Vec<String> = (0..1_000)
         .map(|n| {
-            format!(
-                "restrict {}\n",
-                ed25519((n % 200) as u8, &format!("user{n}"))
-            )
+            let key = ed25519((n % 200) as u8, &format!("user{n}"));
+            format!("restrict {key}\n")
         })
         .collect();
-    many.files[0].content = Ok(content.into_bytes());
+    many.files[0].content = Ok(lines.concat().into_bytes());
     let mut console = on(SMALL, "dark", false, many);
     console.keys("G<pgup>k");
     assert!(!current(&console).is_empty());

@@ -102,6 +102,8 @@ pub enum Msg {
     },
     /// Who may log in was looked at.
     Access(Result<Arc<Known>, Trouble>),
+    /// What whoever was let in has to do, or why that can't be told.
+    Onboarding(Result<String, Trouble>),
     /// A job goes on.
     Progress {
         /// The job.
@@ -259,6 +261,13 @@ pub enum Effect {
     },
     /// Look at who may log in.
     ReadAccess,
+    /// Write out what whoever was let in has to do.
+    Onboard {
+        /// The server's name.
+        server: String,
+        /// What is known of its sshd.
+        known: Arc<Known>,
+    },
     /// Make a plan for a change of who may log in.
     PlanAccess {
         /// The number of the request.

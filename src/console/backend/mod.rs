@@ -74,6 +74,13 @@ impl Backend {
             Effect::Refresh => self.with(Session::refresh),
             Effect::ReadAudit => self.with_server(work::read_audit),
             Effect::ReadAccess => self.with_server(access::read),
+            Effect::Onboard { server, known } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        access::onboard(server, send, target.settings, known)
+                    });
+                }
+            }
             Effect::PlanAccess { asked, order } => {
                 if let Some(server) = self.session.as_ref().and_then(Session::server) {
                     access::plan(&server, &self.send, asked, &order);

@@ -1,9 +1,10 @@
 //! Screen 4: what comes in about access, and the way from a key to a confirmed change of who may log in.
 
-use crate::change::{Answer, Danger};
+use crate::change::{Answer, Danger, Outcome};
 use crate::console::access::{
     AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
 };
+use crate::console::actions::Act;
 use crate::console::jobs::{Job, State};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{Layer, Link, Model, Text, Trouble};
@@ -352,7 +353,42 @@ pub(super) fn paste(model: &mut Model, text: &str) {
     }
 }
 
-/// A change of access has ended: what is shown is read anew.
-pub(super) fn ended(model: &Model) -> Option<Effect> {
-    matches!(model.link, Link::Up { .. }).then_some(Effect::ReadAccess)
+/// A change of access has ended: what is shown is read anew, and whoever was let in is told what to do.
+pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
+    if !matches!(model.link, Link::Up { .. }) {
+        return vec![];
+    }
+    let mut effects = vec![Effect::ReadAccess];
+    if let (Some(known), "approve", Outcome::Done) = (&model.access.known, change, outcome) {
+        effects.push(Effect::Onboard {
+            server: model.server.clone(),
+            known: Arc::clone(known),
+        });
+    }
+    effects
+}
+
+/// The text for whoever was let in, over the receipt: one key copies it.
+pub(super) fn onboarding(model: &mut Model, text: Result<String, Trouble>) -> Vec<Effect> {
+    let free = matches!(model.layers.as_slice(), [] | [Layer::Text(_)]);
+    match text {
+        Ok(text) if free => {
+            let copy = model.keymap.names(Act::Copy);
+            model.layers.push(Layer::Text(Text {
+                title: format!("What the new client does ({copy} copies it)"),
+                lines: text.lines().flat_map(|line| wrap(line, 74)).collect(),
+                copy: text,
+                top: 0,
+            }));
+        }
+        Ok(_) => {
+            let text = format!(
+                "storekeeper onboard {} says what the new client does",
+                model.server
+            );
+            model.toast = Some(text);
+        }
+        Err(trouble) => model.toast = Some(trouble.summary),
+    }
+    vec![]
 }

@@ -1,13 +1,12 @@
 //! What each action does.
 
-use super::{access, data, nav, sign};
+use super::{access, activity, data, nav, sign};
 use crate::change::sign::KeyChoice;
 use crate::console::access::LIFETIMES;
 use crate::console::actions::{self, Act};
-use crate::console::jobs::{State, receipt_lines};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{
-    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Text, Unsigned, UnsignedLine,
+    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Unsigned, UnsignedLine,
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
@@ -149,7 +148,7 @@ fn fold(model: &mut Model, open: bool) -> Vec<Effect> {
     vec![]
 }
 
-fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
+pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
     model.layers.push(layer);
     vec![]
 }
@@ -313,7 +312,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return vec![Effect::Copy(inventory.path(row).to_string())];
     }
     if model.screen == Screen::Activity
-        && let Some(text) = activity_text(model)
+        && let Some(text) = activity::text(model)
     {
         return vec![Effect::Copy(text.copy)];
     }
@@ -324,47 +323,6 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     }
     model.toast = Some("there is nothing to copy here".to_owned());
     vec![]
-}
-
-/// Opens a job or a record of the audit log.
-pub(super) fn open_activity(model: &mut Model) -> Vec<Effect> {
-    match activity_text(model) {
-        Some(text) => push(model, Layer::Text(text)),
-        None => vec![],
-    }
-}
-
-fn activity_text(model: &Model) -> Option<Text> {
-    if let Some(job) = model.current_job() {
-        let (title, mut lines) = match &job.state {
-            State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
-            State::Running { done, total, note } => (
-                "Running job",
-                vec![
-                    format!("change    {}", job.title),
-                    format!("done      {done} of {total}"),
-                    format!("now       {note}"),
-                ],
-            ),
-        };
-        if !job.log.is_empty() {
-            lines.push(String::new());
-            lines.extend(job.log.iter().cloned());
-        }
-        return Some(Text {
-            title: title.to_owned(),
-            copy: lines.join("\n"),
-            lines,
-            top: 0,
-        });
-    }
-    let past = model.current_past()?;
-    Some(Text {
-        title: format!("Record {}", past.id),
-        lines: past.lines.clone(),
-        copy: past.lines.join("\n"),
-        top: 0,
-    })
 }
 
 fn cancel(model: &mut Model) -> Vec<Effect> {

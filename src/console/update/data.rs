@@ -287,7 +287,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         return vec![];
     };
     let lines = receipt_lines(job, &receipt);
-    let signs = job.change == "sign";
+    let (change, outcome) = (job.change, receipt.result);
     let short = format!(
         "{}: {}, receipt {}",
         receipt.result.word(),
@@ -312,10 +312,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         model.toast = Some(short);
     }
     let mut effects = vec![Effect::ReadAudit];
-    if signs {
+    if change == "sign" {
         model.marks.clear();
     } else {
-        effects.extend(super::access::ended(model));
+        effects.extend(super::access::ended(model, change, outcome));
     }
     effects
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod act;
+mod activity;
 mod data;
 mod layers;
 mod nav;
@@ -95,6 +96,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
         Msg::Access(known) => access::known(model, known),
+        Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Progress {
             job,
             done,

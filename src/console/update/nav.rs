@@ -151,7 +151,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             }
             vec![]
         }
-        Screen::Activity => super::act::open_activity(model),
+        Screen::Activity => super::activity::open(model),
         Screen::Access => open_card(model),
         Screen::Space => vec![],
     }
