@@ -415,7 +415,9 @@ fn cut_while_signing(death: Death, local: bool) {
 }
 
 fn planned_count(plan: &storekeeper::change::Plan) -> usize {
-    let storekeeper::change::Deed::Sign { paths, .. } = &plan.deed;
+    let storekeeper::change::Deed::Sign { paths, .. } = &plan.deed else {
+        panic!("another deed");
+    };
     paths.len()
 }
 

@@ -102,7 +102,10 @@ struct Ended {
 
 async fn job(demo: &Demo, server: &Server, plan: Confirmed, cancel: CancellationToken) -> Ended {
     let items = &plan.plan().items;
-    let planned = items.iter().map(|item| item.path.clone()).collect();
+    let planned = items
+        .iter()
+        .filter_map(|item| item.path().cloned())
+        .collect();
     let (sender, _events) = unbounded_channel();
     let state = Some(demo.folder().join("state-here"));
     let running = run_in(state, plan, server, sender, cancel);
@@ -324,7 +327,7 @@ async fn cancelled_in_the_middle() {
         .set(|plan| plan.latency = Duration::from_millis(5));
     let watch = {
         let (cancel, demo) = (cancel.clone(), &demo);
-        let first = confirmed.plan().items[0].path.clone();
+        let first = confirmed.plan().items[0].path().unwrap().clone();
         async move {
             while !is_signed(demo, &first) {
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -4,6 +4,7 @@
 //! and a line in the audit log. No function of `server` that changes something can be called without the token that is
 //! made here from a confirmed plan.
 
+pub mod access;
 pub mod audit;
 pub mod job;
 pub mod plan;

@@ -3,9 +3,12 @@
 //! In: facts, chosen by the caller. Out: a [`Plan`] to show, a [`Confirmed`] plan to run, or the reason why not.
 //! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
 
+use super::access::AccessDeed;
 use super::token::Token;
+use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{Signature, StorePath};
 use serde::Serialize;
+use std::fmt;
 use thiserror::Error;
 
 /// What a confirmed plan does on the server. Each kind is built by its own module of this room.
@@ -18,6 +21,8 @@ pub enum Deed {
         /// What signs.
         with: KeySource,
     },
+    /// Change who may log in.
+    Access(Box<AccessDeed>),
 }
 
 /// Where the secret that signs is.
@@ -48,12 +53,94 @@ pub enum KeySource {
 
 /// One thing that a plan touches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Item {
-    /// Full store path.
-    pub path: StorePath,
-    /// NAR size in bytes, for the list that is shown.
-    #[serde(skip)]
-    pub nar_size: u64,
+#[serde(untagged)]
+pub enum Item {
+    /// A store path.
+    Path {
+        /// Full store path.
+        path: StorePath,
+        /// NAR size in bytes, for the list that is shown.
+        #[serde(skip)]
+        nar_size: u64,
+    },
+    /// A line of a key file.
+    Key {
+        /// Which key.
+        fingerprint: Fingerprint,
+        /// The file on the server.
+        file: String,
+        /// The line, from 1; `None` for one that comes.
+        line: Option<usize>,
+        /// What stands there; `None` for one that comes.
+        before: Option<String>,
+        /// What will stand there; `None` for one that goes.
+        after: Option<String>,
+    },
+    /// A session that is ended.
+    Session {
+        /// Its process on the server.
+        session: u32,
+        /// The client's address.
+        from: Option<String>,
+        /// The key it logged in with.
+        fingerprint: Option<Fingerprint>,
+    },
+    /// A request that is kept or decided.
+    Request {
+        /// Its id.
+        request: String,
+        /// The key that asks.
+        fingerprint: Fingerprint,
+    },
+    /// A file of the server that is written.
+    File {
+        /// Where.
+        file: String,
+    },
+}
+
+impl Item {
+    /// The store path, for one of those.
+    pub const fn path(&self) -> Option<&StorePath> {
+        match self {
+            Self::Path { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// NAR size in bytes; 0 for what is no store path.
+    pub const fn nar_size(&self) -> u64 {
+        match self {
+            Self::Path { nar_size, .. } => *nar_size,
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path { path, .. } => path.fmt(f),
+            Self::Key {
+                fingerprint,
+                file,
+                line,
+                ..
+            } => match line {
+                Some(line) => write!(f, "{fingerprint} in {file}, line {line}"),
+                None => write!(f, "{fingerprint} in {file}"),
+            },
+            Self::Session { session, from, .. } => match from {
+                Some(from) => write!(f, "session {session} from {from}"),
+                None => write!(f, "session {session}"),
+            },
+            Self::Request {
+                request,
+                fingerprint,
+            } => write!(f, "request {request} of {fingerprint}"),
+            Self::File { file } => file.fmt(f),
+        }
+    }
 }
 
 /// How sure the administrator must be.
@@ -192,7 +279,7 @@ mod tests {
             summary: "sign 1 path".into(),
             items: paths
                 .iter()
-                .map(|path| Item {
+                .map(|path| Item::Path {
                     path: path.clone(),
                     nar_size: 7,
                 })

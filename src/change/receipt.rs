@@ -68,6 +68,9 @@ pub struct Receipt {
     pub failed: Vec<Failure>,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// Somebody else has changed it meanwhile: the difference between what was shown and what is there, line by line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<String>,
 }
 
 #[cfg(test)]
@@ -90,6 +93,7 @@ mod tests {
                 .visible(),
             ],
             seconds: 0.2,
+            conflict: None,
         };
         assert_eq!(
             serde_json::to_string(&receipt).unwrap(),

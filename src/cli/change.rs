@@ -67,6 +67,7 @@ pub(super) async fn carry_out(
         tell(&receipt, shown.items.len(), out)?;
     }
     Ok(match receipt.result {
+        _ if receipt.conflict.is_some() => Kind::Policy.code(),
         Outcome::Done => 0,
         Outcome::Partial | Outcome::Failed => 1,
         Outcome::Cancelled => Kind::Interrupted.code(),
@@ -153,6 +154,9 @@ fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError
             visible(&failure.message)
         ));
     }
+    for line in receipt.conflict.iter().flat_map(|lines| lines.lines()) {
+        say(&format!("  {}", visible(line)));
+    }
     let more = receipt.failed.len().saturating_sub(TOLD);
     if more > 0 {
         say(&format!(
@@ -218,7 +222,7 @@ mod tests {
             change: "sign",
             server: "prod".into(),
             summary: "sign 1 path (221 KiB) with k-1".into(),
-            items: vec![Item {
+            items: vec![Item::Path {
                 path: path.clone(),
                 nar_size: 226_560,
             }],
@@ -249,6 +253,7 @@ mod tests {
                 message: "y".into(),
             }],
             seconds: 0.2,
+            conflict: None,
         }
     }
 

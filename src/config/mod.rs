@@ -14,7 +14,7 @@ pub use target::{Overrides, Target};
 
 use crate::domain::{Floor, PublicKey};
 use crate::server::Sudo;
-use crate::server::spec::{AUDIT_LOG, UPSTREAM_KEY};
+use crate::server::spec::{AUDIT_LOG, CACHE_USER, REQUESTS_DIR, UPSTREAM_KEY};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -126,6 +126,14 @@ pub struct ServerConfig {
     pub upstream_keys: Vec<PublicKey>,
     /// The audit log on the server.
     pub audit_log: String,
+    /// The user that clients of the cache log in as.
+    pub cache_user: String,
+    /// Key files of the cache user on the server; empty: what sshd says.
+    pub key_files: Vec<String>,
+    /// The folder of requests on the server.
+    pub requests_dir: String,
+    /// sshd's log file on the server.
+    pub sshd_log: Option<String>,
     /// What speaks the worker protocol there.
     pub daemon_command: Vec<String>,
     /// The `nix` there.
@@ -152,6 +160,10 @@ impl ServerConfig {
             retired_keys: Vec::new(),
             upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
             audit_log: AUDIT_LOG.to_owned(),
+            cache_user: CACHE_USER.to_owned(),
+            key_files: Vec::new(),
+            requests_dir: REQUESTS_DIR.to_owned(),
+            sshd_log: None,
             daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
             nix_command: "nix".to_owned(),
             thresholds: Thresholds::default(),

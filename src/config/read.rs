@@ -56,6 +56,10 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     set(&mut server.host, "host");
     set(&mut server.audit_log, "audit_log");
     set(&mut server.nix_command, "nix_command");
+    set(&mut server.cache_user, "cache_user");
+    set(&mut server.requests_dir, "requests_dir");
+    server.key_files = strings(table, "key_files").unwrap_or_default();
+    server.sshd_log = string(table, "sshd_log");
     server.user = string(table, "user");
     server.port = get(table, "port").and_then(schema::port);
     server.identity_files = strings(table, "identity_files")

@@ -80,6 +80,7 @@ const SERVER: &[Field] = &[
     field("upstream_keys", Kind::PublicKeys),
     field("requests_dir", Kind::RemotePath),
     field("audit_log", Kind::RemotePath),
+    field("sshd_log", Kind::RemotePath),
     field("pins_dir", Kind::RemotePath),
     field("daemon_command", Kind::Command),
     field("nix_command", Kind::Text),

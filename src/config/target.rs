@@ -58,6 +58,10 @@ impl Target {
             retired_keys: settings.retired_keys.clone(),
             upstream_keys: settings.upstream_keys.clone(),
             audit_log: settings.audit_log.clone(),
+            cache_user: settings.cache_user.clone(),
+            key_files: settings.key_files.clone(),
+            requests_dir: settings.requests_dir.clone(),
+            sshd_log: settings.sshd_log.clone(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! In: a link. Out: facts, store contents, and the changes that a `change` token permits.
 
+pub mod access;
 mod audit;
 mod daemon;
 pub mod error;

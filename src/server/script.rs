@@ -16,6 +16,17 @@ macro_rules! script {
     };
 }
 
+/// With the part before it that finds the sshd of this connection.
+macro_rules! sshd_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/sshd.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 pub(super) const WHOAMI: &str = script!("whoami.sh");
 pub(super) const PROBE: &str = script!("probe.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
@@ -23,6 +34,17 @@ pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
 pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
+pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
+pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
+pub(super) const ACCESS_END: &str = script!("access-end.sh");
+pub(super) const ACCESS_EDIT: &str = script!("access-edit.sh");
+pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
+pub(super) const ACCESS_MARK: &str = script!("access-mark.sh");
+pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
+pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
+
+/// What sshd runs for a key that it does not know. It is put on the server, not run by us.
+pub(super) const KNOCK: &str = include_str!("scripts/knock.sh");
 
 /// The line before the answers; what a login shell prints of its own comes before it.
 const BEGIN: &str = "storekeeper-answer";

@@ -40,10 +40,24 @@ pub struct Spec {
     pub upstream_keys: Vec<PublicKey>,
     /// The audit log there.
     pub audit_log: String,
+    /// The user that clients of the cache log in as.
+    pub cache_user: String,
+    /// Key files of the cache user there; empty: what sshd says.
+    pub key_files: Vec<String>,
+    /// The folder of requests there.
+    pub requests_dir: String,
+    /// sshd's log file there; by default the journal, else the usual files.
+    pub sshd_log: Option<String>,
 }
 
 /// The key of the public cache that nearly every client trusts.
 pub const UPSTREAM_KEY: &str = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
+/// The user of NixOS's `nix.sshServe`.
+pub const CACHE_USER: &str = "nix-ssh";
+
+/// Where requests are unless the configuration says otherwise.
+pub const REQUESTS_DIR: &str = "/var/lib/storekeeper/requests";
 
 /// Where the audit log is unless the configuration says otherwise.
 pub const AUDIT_LOG: &str = "/var/lib/storekeeper/audit.jsonl";
@@ -62,6 +76,10 @@ impl Spec {
             retired_keys: Vec::new(),
             upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
             audit_log: AUDIT_LOG.to_owned(),
+            cache_user: CACHE_USER.to_owned(),
+            key_files: Vec::new(),
+            requests_dir: REQUESTS_DIR.to_owned(),
+            sshd_log: None,
         }
     }
 }

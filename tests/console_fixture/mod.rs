@@ -475,12 +475,12 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
     let items: Vec<Item> = rows
         .into_iter()
         .filter(refused)
-        .map(|row| Item {
+        .map(|row| Item::Path {
             path: inventory.path(row),
             nar_size: inventory.nar_size(row).unwrap(),
         })
         .collect();
-    let bytes: u64 = items.iter().map(|item| item.nar_size).sum();
+    let bytes: u64 = items.iter().map(Item::nar_size).sum();
     let count = items.len();
     Plan {
         change: "sign",
@@ -513,7 +513,10 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
         ],
         danger: Danger::Adds,
         deed: Deed::Sign {
-            paths: items.iter().map(|item| item.path.clone()).collect(),
+            paths: items
+                .iter()
+                .filter_map(|item| item.path().cloned())
+                .collect(),
             with: key,
         },
         reason: None,
@@ -541,6 +544,7 @@ pub fn receipt(result: Outcome, done: usize) -> Receipt {
         done,
         failed: vec![],
         seconds: 1.5,
+        conflict: None,
     }
 }
 

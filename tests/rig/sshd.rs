@@ -8,8 +8,10 @@ use super::need;
 use super::nix::{self, Nix, text_of};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,7 +23,7 @@ pub(crate) const CACHE: (&str, u32) = ("nix-ssh", 61_003);
 /// Mounts the private files, makes folders read-only, hides programs, then is sshd; the mounts end with the namespace.
 const START: &str = r#"
 set -e
-etc=$1 read_only=$2 hide=$3 sshd=$4 config=$5
+etc=$1 read_only=$2 hide=$3 syslog=$4 sshd=$5 config=$6
 for name in passwd group shadow sudoers; do
   [ -e "/etc/$name" ] || continue
   mount --bind "$etc/$name" "/etc/$name"
@@ -31,7 +33,22 @@ for dir in $read_only; do
   mount -o remount,bind,ro "$dir"
 done
 for file in $hide; do mount --bind /dev/null "$file"; done
-exec "$sshd" -D -e -f "$config"
+[ -n "$syslog" ] || exec "$sshd" -D -e -f "$config"
+# A /dev of its own, in which the log's socket is the rig's.
+dev=$etc/dev
+mkdir -p "$dev"
+mount -t tmpfs -o mode=755 dev "$dev"
+for name in null zero full random urandom tty; do
+  : >"$dev/$name"
+  mount --bind "/dev/$name" "$dev/$name"
+done
+mkdir "$dev/pts" "$dev/shm"
+mount --bind /dev/pts "$dev/pts"
+ln -s pts/ptmx "$dev/ptmx"
+ln -s /proc/self/fd "$dev/fd"
+ln -s "$syslog" "$dev/log"
+mount --rbind "$dev" /dev
+exec "$sshd" -D -f "$config"
 "#;
 
 /// What is out of the ordinary on a server.
@@ -47,6 +64,8 @@ pub(crate) struct Twist {
     pub(crate) more: String,
     /// Another `NIX_REMOTE` for root's sessions.
     pub(crate) root_store: Option<String>,
+    /// It logs to a file as `/var/log/auth.log` is written: see [`Sshd::auth_log`].
+    pub(crate) syslog: bool,
 }
 
 /// What one sshd is for.
@@ -70,8 +89,10 @@ pub(crate) struct Sshd {
     guard: Option<Guard>,
     config: PathBuf,
     /// What `START` is told.
-    arguments: [String; 3],
+    arguments: [String; 4],
     log: PathBuf,
+    /// What syslog writes of it.
+    auth_log: PathBuf,
     pub(crate) port: u16,
 }
 
@@ -86,10 +107,24 @@ impl Sshd {
             config,
             arguments: arguments(plan),
             log: plan.scratch.join(format!("sshd-{}.log", plan.name)),
+            auth_log: plan.scratch.join(format!("auth-{}.log", plan.name)),
             port,
         };
+        if plan.twist.syslog {
+            syslog(Path::new(&sshd.arguments[3]), &sshd.auth_log);
+        }
         sshd.restart();
         sshd
+    }
+
+    /// The file that syslog writes, with [`Twist::syslog`].
+    pub(crate) fn auth_log(&self) -> String {
+        self.auth_log.display().to_string()
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// Starts it, again after [`Self::kill`], on the same port.
@@ -155,7 +190,25 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-fn arguments(plan: &Plan<'_>) -> [String; 3] {
+/// Is the system's log: puts what arrives at a socket into a file, with a host name behind the time as rsyslog does.
+fn syslog(socket: &Path, file: &Path) {
+    let socket = UnixDatagram::bind(socket).expect("the scratch folder can't be written");
+    let mut file = fs::File::create(file).expect("the scratch folder can't be written");
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        let mut message = vec![0; 8192];
+        while let Ok(size) = socket.recv(&mut message) {
+            let text = String::from_utf8_lossy(&message[..size]).into_owned();
+            let text = text.split_once('>').map_or(text.as_str(), |(_, rest)| rest);
+            if let (Some(time), Some(rest)) = (text.get(..15), text.get(16..)) {
+                let line = format!("{time} cache {}\n", rest.trim_end_matches(['\0', '\n']));
+                let _ = file.write_all(line.as_bytes());
+            }
+        }
+    });
+}
+
+fn arguments(plan: &Plan<'_>) -> [String; 4] {
     let etc = plan.scratch.join("etc").display().to_string();
     let read_only = if plan.twist.read_only {
         plan.scratch.join("server").display().to_string()
@@ -169,7 +222,13 @@ fn arguments(plan: &Plan<'_>) -> [String; 3] {
         .filter_map(|name| need::find(name))
         .map(|file| file.display().to_string())
         .collect();
-    [etc, read_only, hide.join(" ")]
+    let socket = plan.scratch.join(format!("log-{}", plan.name));
+    let socket = if plan.twist.syslog {
+        socket.display().to_string()
+    } else {
+        String::new()
+    };
+    [etc, read_only, hide.join(" "), socket]
 }
 
 fn configuration(plan: &Plan<'_>, port: u16) -> String {
@@ -227,7 +286,8 @@ pub(crate) fn prepare(scratch: &Path, nix: &Nix, sudo_store: &str) {
     }
     let public = fs::read_to_string(scratch.join("id.pub")).expect("the key was just made");
     let mut passwd = String::from(
-        "sshd:x:61000:65534::/run/sshd:/bin/false\nnobody:x:65534:65534::/nonexistent:/bin/false\n",
+        "sshd:x:61000:65534::/run/sshd:/bin/false\nnobody:x:65534:65534::/nonexistent:/bin/false\n\
+         storekeeper:x:61004:65534::/nonexistent:/bin/false\n",
     );
     let mut group = String::from("root:x:0:\nnogroup:x:65534:\n");
     let mut shadow = String::from("sshd:*:19000:0:99999:7:::\n");

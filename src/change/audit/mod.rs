@@ -88,7 +88,7 @@ impl Record {
                 .items
                 .iter()
                 .take(MOST_NAMED)
-                .map(|item| item.path.to_string())
+                .map(|item| clean(&item.to_string()))
                 .collect(),
             items_total: plan.items.len(),
             reason: plan.reason.as_deref().map(clean),

@@ -6,6 +6,9 @@
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
 use crate::domain::StorePath;
+use crate::domain::access::{Fact, Session};
+use crate::domain::key_request::{Request, RevokedKey};
+use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
 use crate::server::{InfoReply, Server, ServerError};
 use std::sync::Arc;
@@ -24,6 +27,26 @@ pub(super) enum Trouble {
     /// The call was cut off here, after a cancel.
     #[error("the server had not answered when it was cancelled")]
     Stopped,
+}
+
+/// One step of a change to who may log in.
+#[derive(Clone, Copy)]
+pub(super) enum Step<'a> {
+    Edit(&'a Edit),
+    Sessions,
+    End(&'a Session),
+    Request(Folder, &'a Request),
+    Revoked(&'a RevokedKey),
+    Knock(&'a KnockInstall),
+}
+
+/// The answer to it.
+pub(super) enum Stepped {
+    Edited(Edited),
+    Sessions(Fact<Vec<Session>>),
+    /// Whether the session was still there.
+    Ended(bool),
+    Kept,
 }
 
 /// A cache server.
@@ -48,6 +71,12 @@ pub(super) trait Cache: Sized + Send + Sync {
         key_file: &str,
         paths: &[StorePath],
     ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    /// One step of a change to who may log in.
+    fn access(
+        &self,
+        token: &Token,
+        step: Step<'_>,
+    ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
     fn probe_audit(&self, token: &Token) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Returns the line as it was written.
     fn append_audit(
@@ -126,6 +155,27 @@ impl Cache for Server {
             (Ok(()), None) => Ok(failed),
             (Ok(()), Some(why)) => Err(Trouble::Refused(why)),
             (Err(error), _) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn access(&self, token: &Token, step: Step<'_>) -> Result<Stepped, Trouble> {
+        let answer = match step {
+            Step::Edit(edit) => self.edit_keys(token, edit).await.map(Stepped::Edited),
+            Step::Sessions => self.sessions().await.map(Stepped::Sessions),
+            Step::End(session) => self.end_session(token, session).await.map(Stepped::Ended),
+            Step::Request(folder, request) => self
+                .put_request(token, folder, request)
+                .await
+                .map(|()| Stepped::Kept),
+            Step::Revoked(key) => self.put_revoked(token, key).await.map(|()| Stepped::Kept),
+            Step::Knock(install) => self
+                .install_knock(token, install)
+                .await
+                .map(|()| Stepped::Kept),
+        };
+        match answer {
+            Ok(stepped) => Ok(stepped),
+            Err(error) => Err(sort(self, error).await),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{Cache, Trouble};
+use super::cache::{Cache, Step, Stepped, Trouble};
 use crate::change::audit;
 use crate::change::plan::SignedPath;
 use crate::change::testing::{KEY_FILE, facts, ours};
@@ -144,6 +144,10 @@ impl Cache for Fake {
             paths.iter().map(sign).collect()
         };
         self.change(&items).map(|()| Vec::new())
+    }
+
+    async fn access(&self, _: &Token, _: Step<'_>) -> Result<Stepped, Trouble> {
+        Err(Trouble::Refused("this server has no sshd".into()))
     }
 
     async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {

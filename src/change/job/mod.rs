@@ -4,6 +4,7 @@
 //! The order is fixed: the audit log must take a record before anything is changed; then the deed; then the record, on
 //! the server and here. A lost link ends the job: one new link is opened to read back what was done.
 
+mod access;
 mod cache;
 #[cfg(test)]
 mod fake;
@@ -98,6 +99,8 @@ struct Tally {
     cancelled: bool,
     /// At least one item may have been done without having been seen.
     unconfirmed: bool,
+    /// What somebody else has changed meanwhile, line by line.
+    conflict: Option<String>,
 }
 
 impl Tally {
@@ -227,6 +230,7 @@ async fn run_on<C: Cache>(
         done: tally.done,
         failed: tally.failed.clone(),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        conflict: tally.conflict.clone(),
     };
     if let Err(trouble) = job.patiently(job.cache.probe_audit(&job.token)).await {
         job.tally.fail(
@@ -240,6 +244,7 @@ async fn run_on<C: Cache>(
     }
     match &plan.deed {
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
+        Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
     }
     let mut receipt = Receipt {
         id: new_id(),

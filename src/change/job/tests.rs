@@ -36,7 +36,7 @@ fn server_key() -> KeySource {
 }
 
 fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
-    let item = |path: &StorePath| Item {
+    let item = |path: &StorePath| Item::Path {
         path: path.clone(),
         nar_size: 1000,
     };

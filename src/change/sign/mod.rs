@@ -314,7 +314,7 @@ fn draw(
     let items: Vec<Item> = picked
         .rows
         .iter()
-        .map(|row| Item {
+        .map(|row| Item::Path {
             path: inventory.path(*row),
             nar_size: inventory.nar_size(*row).unwrap_or(0),
         })
@@ -328,7 +328,7 @@ fn draw(
         lines: about.lines(),
         danger: Danger::Adds,
         deed: Deed::Sign {
-            paths: items.iter().map(|item| item.path.clone()).collect(),
+            paths: items.iter().filter_map(Item::path).cloned().collect(),
             with: key.source.clone(),
         },
         items,

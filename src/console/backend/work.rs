@@ -176,7 +176,7 @@ pub(super) async fn run(
         .plan()
         .items
         .iter()
-        .map(|item| item.path.clone())
+        .filter_map(|item| item.path().cloned())
         .collect();
     let (tell, events) = mpsc::unbounded_channel();
     let forward = tokio::spawn(forward(events, send.clone(), job));
@@ -231,10 +231,11 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
             .items
             .iter()
             .map(|item| Failure {
-                item: item.path.to_string(),
+                item: item.to_string(),
                 message: "not signed, because the connection was lost first; sign again".to_owned(),
             })
             .collect(),
         seconds: 0.0,
+        conflict: None,
     }
 }

@@ -148,11 +148,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         model.toast = Some("there is no plan to list yet".to_owned());
         return vec![];
     };
-    let paths: Vec<String> = plan
-        .items
-        .iter()
-        .map(|item| item.path.to_string())
-        .collect();
+    let paths: Vec<String> = plan.items.iter().map(ToString::to_string).collect();
     let mut lines: Vec<String> = Vec::new();
     let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
     for (label, value) in plan
@@ -169,14 +165,15 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     lines.extend(plan.items.iter().map(|item| {
         format!(
             "{:>8}  {}",
-            text::size(item.nar_size),
-            item.path.base_name()
+            text::size(item.nar_size()),
+            item.path()
+                .map_or_else(|| item.to_string(), |path| path.base_name().to_string())
         )
     }));
     let total: u64 = plan
         .items
         .iter()
-        .map(|item| item.nar_size)
+        .map(crate::change::Item::nar_size)
         .fold(0, u64::saturating_add);
     let text = Text {
         title: format!(

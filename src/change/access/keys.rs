@@ -1,0 +1,389 @@
+//! Plans for lines of key files.
+//!
+//! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
+
+use super::files::{document, editable, files, target};
+use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
+use crate::change::{Danger, Deed, Item, Plan};
+use crate::domain::When;
+use crate::domain::access::{AccessFacts, KeyFile};
+use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
+use crate::domain::key_request::RevokedKey;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+use crate::judge::finding::{Finding, Level, refuses};
+use crate::judge::{self, posture};
+use crate::link::quote;
+use crate::server::access::Edit;
+
+/// The word that confirms a revocation.
+const REVOKE: Danger = Danger::Destroys { word: "revoke" };
+
+/// The word that confirms a change to one's own way in.
+const OWN: Danger = Danger::Destroys { word: "my own key" };
+
+fn name(comment: &str, fingerprint: Fingerprint) -> String {
+    if comment.is_empty() {
+        fingerprint.to_string()
+    } else {
+        format!("{} ({fingerprint})", visible(comment))
+    }
+}
+
+/// A key that shall be let in. `file` names one of the key files, where it is not left to the rule.
+pub fn authorize(
+    about: &About,
+    facts: &AccessFacts,
+    new: &NewKey,
+    file: Option<&str>,
+    reason: Option<String>,
+) -> Result<Plan, AccessError> {
+    let key = new.key.fingerprint();
+    let findings = judge::access::of_candidate(facts, &new.key);
+    if refuses(&findings) {
+        let refusals = findings
+            .into_iter()
+            .filter(|finding| finding.level == Level::Refuse);
+        let words: Vec<String> = refusals.map(|finding| finding.message).collect();
+        return Err(AccessError::Weak(words.join("; ")));
+    }
+    for file in files(facts)? {
+        if let Some(line) = document(file)?.find(&key).first() {
+            return Err(AccessError::There {
+                fingerprint: key,
+                file: visible(&file.path).into_owned(),
+                line: *line,
+            });
+        }
+    }
+    let line = new.line()?;
+    let text = String::from_utf8_lossy(&line).into_owned();
+    let file = target(facts, file, &text)?;
+    let mut edited = document(file)?;
+    let number = edited.append(new)?;
+    let options = edited
+        .line(number)
+        .and_then(|line| line.key()?.effective().cloned());
+    let after = edited.to_bytes();
+    let before = file.content.as_deref().unwrap_or_default();
+    let mut lines = line.clone();
+    lines.push(b'\n');
+    // What the server puts behind the file is a line end where one is missing, and the line.
+    let simple = after.strip_prefix(before).is_some_and(|added| {
+        added == lines || (added.strip_prefix(b"\n") == Some(&lines) && !before.ends_with(b"\n"))
+    });
+    let edit = if simple {
+        Edit::append(file, lines.clone(), vec![key])
+    } else {
+        Edit::replace(file, after.clone(), vec![key], Vec::new())
+    };
+    let deed = AccessDeed {
+        edits: vec![FileEdit {
+            edit,
+            file: file.clone(),
+            after,
+            lines,
+            items: 1,
+        }],
+        ..AccessDeed::default()
+    };
+    let summary = format!("authorize {}", name(&new.key.comment(), key));
+    let mut plan = about.plan("authorize", summary, deed);
+    plan.lines.push(("file", file.path.clone()));
+    line_item(&mut plan, file, None, key, (None, Some(&line)));
+    if let Some(options) = options {
+        let posture = posture::of_key(facts, &options);
+        plan.lines.push(("can", posture.words));
+        warn(&mut plan, posture.findings);
+    }
+    plan.commands.push(format!(
+        "printf '%s\\n' {} >> {}",
+        quote(&text),
+        quote(&file.path)
+    ));
+    if let Some(problem) = &file.strict_modes_problem {
+        plan.warnings
+            .push(format!("the key will not work yet: {problem}"));
+    }
+    if !file.exists {
+        plan.warnings
+            .push(format!("{} does not exist and will be made", file.path));
+    }
+    if new.expires.is_some_and(|end| end <= facts.at) {
+        plan.warnings
+            .push("its time is over already, so it will not be let in".to_owned());
+    }
+    warn(&mut plan, findings);
+    plan.reason = reason;
+    Ok(plan)
+}
+
+/// What the judges mind, with what mends it.
+pub(super) fn warn(plan: &mut Plan, findings: Vec<Finding>) {
+    for finding in findings {
+        if finding.level > Level::Note {
+            let fix = finding.fix.map_or(String::new(), |fix| format!("; {fix}"));
+            plan.warnings.push(format!("{}{fix}", finding.message));
+        }
+    }
+}
+
+/// The lines of the cache user's files that have one of these keys.
+struct Lines<'a> {
+    file: &'a KeyFile,
+    document: AuthorizedKeys,
+    numbers: Vec<usize>,
+}
+
+fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessError> {
+    let mut found = Vec::new();
+    for file in files(facts)? {
+        let document = document(file)?;
+        let numbers = document.find(&key);
+        if !numbers.is_empty() {
+            found.push(Lines {
+                file,
+                document,
+                numbers,
+            });
+        }
+    }
+    if found.is_empty() {
+        return Err(AccessError::NotThere(key));
+    }
+    Ok(found)
+}
+
+/// Says that one's own way in is touched, and asks for the word.
+fn own_way(plan: &mut Plan) {
+    plan.warnings.insert(
+        0,
+        "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards"
+            .to_owned(),
+    );
+    plan.danger = OWN;
+}
+
+/// A key that shall not be let in any more. With `end_sessions`, those that are open end too.
+pub fn revoke(
+    about: &About,
+    facts: &AccessFacts,
+    login: &str,
+    key: Fingerprint,
+    end_sessions: bool,
+    reason: Option<String>,
+) -> Result<Plan, AccessError> {
+    let found = find(facts, key)?;
+    let mut plan = about.plan("revoke", String::new(), AccessDeed::default());
+    plan.danger = REVOKE;
+    let mut deed = AccessDeed::default();
+    let mut comment = String::new();
+    for Lines {
+        file,
+        document,
+        numbers,
+    } in found
+    {
+        editable(
+            file,
+            &format!("take the key {key} out of nix.sshServe.keys"),
+        )?;
+        plan.lines.push(("file", file.path.clone()));
+        let mut edited = document.clone();
+        // From the end, so that the numbers before it stay.
+        for number in numbers.iter().rev() {
+            edited.remove(*number)?;
+        }
+        for number in &numbers {
+            let Some(line) = document.line(*number) else {
+                continue;
+            };
+            if let Some(key) = line.key() {
+                comment = key.key.comment().into_owned();
+            }
+            line_item(
+                &mut plan,
+                file,
+                Some(*number),
+                key,
+                (Some(line.raw()), None),
+            );
+            plan.commands
+                .push(format!("sed -i {number}d {}", quote(&file.path)));
+        }
+        let after = edited.to_bytes();
+        deed.own_way |= is_own_way(facts, login, file, key);
+        deed.edits.push(FileEdit {
+            edit: Edit::replace(file, after.clone(), Vec::new(), vec![key; numbers.len()]),
+            file: file.clone(),
+            after,
+            lines: Vec::new(),
+            items: numbers.len(),
+        });
+    }
+    plan.commands.reverse();
+    plan.summary = format!("revoke {}", name(&comment, key));
+    deed.revoked.push(RevokedKey {
+        fingerprint: key,
+        comment,
+        at: When::now(),
+        by: about.by.clone(),
+        reason: reason.clone().unwrap_or_default(),
+    });
+    sessions(&mut plan, &mut deed, facts, key, end_sessions);
+    if let Some(other) = elsewhere(facts, key) {
+        plan.warnings.push(other);
+    }
+    if deed.own_way {
+        own_way(&mut plan);
+    }
+    plan.deed = Deed::Access(Box::new(deed));
+    plan.reason = reason;
+    Ok(plan)
+}
+
+/// The same key in a file of root or of the login.
+fn elsewhere(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
+    let file = facts.other_files.iter().find(|file| {
+        let own = facts.files.iter().any(|own| own.resolved == file.resolved);
+        !own && document(file).is_ok_and(|document| !document.find(&key).is_empty())
+    })?;
+    Some(format!(
+        "the key still logs in as {}: it is in {} too",
+        visible(&file.user),
+        visible(&file.path)
+    ))
+}
+
+fn sessions(
+    plan: &mut Plan,
+    deed: &mut AccessDeed,
+    facts: &AccessFacts,
+    key: Fingerprint,
+    end: bool,
+) {
+    let open = match &facts.sessions {
+        Ok(open) => open,
+        Err(unknown) => {
+            plan.warnings.push(format!(
+                "whether it has open sessions is not known ({})",
+                unknown.0
+            ));
+            return;
+        }
+    };
+    let own: Vec<_> = open
+        .iter()
+        .filter(|session| session.fingerprint == Some(key))
+        .collect();
+    let nameless = open
+        .iter()
+        .filter(|session| session.fingerprint.is_none())
+        .count();
+    if nameless > 0 {
+        plan.warnings.push(format!(
+            "{nameless} open sessions of the cache user can't be told apart by key; they go on"
+        ));
+    }
+    if !end {
+        if !own.is_empty() {
+            plan.warnings.push(format!(
+                "{} open sessions of this key go on until they end by themselves",
+                own.len()
+            ));
+        }
+        return;
+    }
+    deed.end.push(key);
+    for session in own {
+        plan.items.push(Item::Session {
+            session: session.pid,
+            from: session.from.clone(),
+            fingerprint: session.fingerprint,
+        });
+        let from = session.from.as_deref().unwrap_or("somewhere");
+        plan.lines
+            .push(("ends", format!("session {} from {from}", session.pid)));
+        plan.commands.push(format!("kill {}", session.pid));
+        deed.sessions.push(session.clone());
+    }
+}
+
+/// A key whose time shall end then, or not at all. Open sessions go on.
+pub fn expire(
+    about: &About,
+    facts: &AccessFacts,
+    login: &str,
+    key: Fingerprint,
+    expires: Option<When>,
+    reason: Option<String>,
+) -> Result<Plan, AccessError> {
+    let found = find(facts, key)?;
+    let mut plan = about.plan("expire", String::new(), AccessDeed::default());
+    let mut deed = AccessDeed::default();
+    let mut comment = String::new();
+    for Lines {
+        file,
+        document,
+        numbers,
+    } in found
+    {
+        let mut edited = document.clone();
+        for number in &numbers {
+            edited.set_expiry(*number, expires)?;
+        }
+        let after = edited.to_bytes();
+        if file.content.as_deref() == Ok(after.as_slice()) {
+            continue;
+        }
+        editable(
+            file,
+            &format!("change the line of {key} in nix.sshServe.keys"),
+        )?;
+        plan.lines.push(("file", file.path.clone()));
+        let mut items = 0;
+        for number in numbers {
+            let (Some(old), Some(new)) = (document.line(number), edited.line(number)) else {
+                continue;
+            };
+            if let Some(key) = old.key() {
+                comment = key.key.comment().into_owned();
+            }
+            if old.raw() != new.raw() {
+                items += 1;
+                let change = (Some(old.raw()), Some(new.raw()));
+                line_item(&mut plan, file, Some(number), key, change);
+            }
+        }
+        deed.own_way |= is_own_way(facts, login, file, key);
+        deed.edits.push(FileEdit {
+            edit: Edit::replace(file, after.clone(), Vec::new(), Vec::new()),
+            file: file.clone(),
+            after,
+            lines: Vec::new(),
+            items,
+        });
+    }
+    if deed.edits.is_empty() {
+        let end = expires.map_or("has no end".to_owned(), |end| format!("ends {end}"));
+        return Err(AccessError::Nothing(format!("the key {key} {end} already")));
+    }
+    let when = expires.map_or("never".to_owned(), |end| end.to_string());
+    plan.summary = format!("let {} expire: {when}", name(&comment, key));
+    for edit in &deed.edits {
+        plan.commands.push(format!(
+            "set expiry-time of {key} in {} to {when}",
+            quote(edit.edit.path())
+        ));
+    }
+    if expires.is_some() {
+        plan.warnings
+            .push("sessions that are open then go on until they end by themselves".to_owned());
+    }
+    if deed.own_way {
+        own_way(&mut plan);
+    }
+    plan.deed = Deed::Access(Box::new(deed));
+    plan.reason = reason;
+    Ok(plan)
+}

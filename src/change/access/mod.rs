@@ -1,0 +1,203 @@
+//! Planning who may log in: authorize, revoke, set an expiry, decide a request, install the knock.
+//!
+//! In: what was found out about the server's sshd and key files, and what the administrator wants. Out: a [`Plan`] that shows
+//! the exact difference of each file; or why there is none. Nothing here asks the server.
+
+mod files;
+mod keys;
+mod knock;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+pub use keys::{authorize, expire, revoke};
+pub use knock::{install_knock, knock_to_install};
+pub use requests::{approve, deny, end_session, submit};
+
+use super::{Danger, Deed, Item, Plan};
+use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};
+use crate::domain::authorized_keys::EditError;
+use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::ssh_key::Fingerprint;
+use crate::server::Server;
+use crate::server::access::{Edit, Folder, KnockInstall};
+use thiserror::Error;
+
+/// What a confirmed plan about access does, in this order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessDeed {
+    /// Files that are edited.
+    pub edits: Vec<FileEdit>,
+    /// Keys for the list of revoked ones.
+    pub revoked: Vec<RevokedKey>,
+    /// Requests that are kept or decided.
+    pub requests: Vec<(Folder, Request)>,
+    /// Sessions that are ended.
+    pub sessions: Vec<Session>,
+    /// Keys of which every session is ended, also those that were not there yet when it was planned.
+    pub end: Vec<Fingerprint>,
+    /// The knock.
+    pub knock: Option<KnockInstall>,
+    /// It touches the very line by which this connection was let in: another login has to work afterwards, or it is undone.
+    pub own_way: bool,
+}
+
+/// One file's edit, with what is needed to show a conflict and to undo it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEdit {
+    /// What is done.
+    pub edit: Edit,
+    /// The file as it was shown.
+    pub file: KeyFile,
+    /// The file as it will be.
+    pub after: Vec<u8>,
+    /// The lines that come, each with its end.
+    pub lines: Vec<u8>,
+    /// How many items of the plan it settles.
+    pub items: usize,
+}
+
+/// The server and the administrator, as they are named in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The server's name as the user calls it.
+    pub server: String,
+    /// Its address.
+    pub address: String,
+    /// `root via ada@laptop`.
+    pub by: String,
+}
+
+impl About {
+    /// Of a server that is connected.
+    pub fn of(server: &Server) -> Self {
+        Self {
+            server: server.spec().name.clone(),
+            address: server.spec().place.describe(),
+            by: super::audit::who::by(&server.facts().user),
+        }
+    }
+
+    fn plan(&self, change: &'static str, summary: String, deed: AccessDeed) -> Plan {
+        Plan {
+            change,
+            server: self.server.clone(),
+            summary,
+            items: Vec::new(),
+            commands: Vec::new(),
+            warnings: Vec::new(),
+            lines: vec![("on", self.address.clone())],
+            danger: Danger::Adds,
+            deed: Deed::Access(Box::new(deed)),
+            reason: None,
+        }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AccessError {
+    /// There already.
+    #[error(
+        "the key {fingerprint} is in {file} already, line {line}; change its expiry, or revoke it first"
+    )]
+    There {
+        /// Which key.
+        fingerprint: Fingerprint,
+        /// The file.
+        file: String,
+        /// Its line.
+        line: usize,
+    },
+    /// Not there.
+    #[error(
+        "the key {0} is in no key file of the cache user; `keys SERVER list` shows those that are"
+    )]
+    NotThere(Fingerprint),
+    /// No key file at all.
+    #[error(
+        "it is not known which key files count ({0}); name them with key_files for this server in the configuration"
+    )]
+    NoFile(String),
+    /// The file that was asked for.
+    #[error(
+        "{0} is no key file of the cache user; leave it out, or name it in key_files for this server in the configuration"
+    )]
+    OtherFile(String),
+    /// Not ours to edit.
+    #[error("{0}")]
+    NotEditable(String),
+    /// Written by NixOS.
+    #[error(
+        "{file} is written by {by}, so an edit would be lost; in the configuration of that server, {change}"
+    )]
+    Generated {
+        /// The file.
+        file: String,
+        /// What writes it.
+        by: String,
+        /// What to change there.
+        change: String,
+    },
+    /// Not readable.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Not a line that sshd takes.
+    #[error(transparent)]
+    Line(#[from] EditError),
+    /// Nothing would be different.
+    #[error("there is nothing to do: {0}")]
+    Nothing(String),
+    /// A weak key.
+    #[error("the key is refused: {0}")]
+    Weak(String),
+    /// The knock cannot be installed so.
+    #[error("{0}")]
+    Knock(String),
+}
+
+impl AccessError {
+    /// Whether it is a matter of policy (exit code 4), and not of what is there.
+    pub const fn is_policy(&self) -> bool {
+        matches!(self, Self::Weak(_) | Self::Generated { .. })
+    }
+}
+
+/// Whether a file opens the way by which this connection came in.
+fn is_own_way(facts: &AccessFacts, login: &str, file: &KeyFile, key: Fingerprint) -> bool {
+    facts.own_key == Some(key)
+        && facts
+            .files
+            .iter()
+            .chain(&facts.other_files)
+            .any(|other| other.user == login && other.resolved == file.resolved)
+}
+
+/// Items and lines for one key line that changes.
+fn line_item(
+    plan: &mut Plan,
+    file: &KeyFile,
+    number: Option<usize>,
+    key: Fingerprint,
+    (before, after): (Option<&[u8]>, Option<&[u8]>),
+) {
+    let text = |line: &[u8]| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        String::from_utf8_lossy(line).into_owned()
+    };
+    let (before, after) = (before.map(text), after.map(text));
+    if let Some(before) = &before {
+        plan.lines.push(("-", before.clone()));
+    }
+    if let Some(after) = &after {
+        plan.lines.push(("+", after.clone()));
+    }
+    plan.items.push(Item::Key {
+        fingerprint: key,
+        file: file.path.clone(),
+        line: number,
+        before,
+        after,
+    });
+}

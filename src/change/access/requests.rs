@@ -1,0 +1,129 @@
+//! Plans for requests: keep one, let it in, turn it away; and the end of a session.
+//!
+//! In: a request, and for an approval the line that it gets. Out: a plan; an approval is an authorization and a decision.
+
+use super::{About, AccessDeed, AccessError, authorize, keys};
+use crate::change::{Danger, Deed, Item, Plan};
+use crate::domain::When;
+use crate::domain::access::{AccessFacts, Session};
+use crate::domain::authorized_keys::NewKey;
+use crate::domain::key_request::{Decision, Request};
+use crate::domain::text::visible;
+use crate::judge::access::of_candidate;
+use crate::server::access::Folder;
+
+fn item(request: &Request) -> Item {
+    Item::Request {
+        request: request.id(),
+        fingerprint: request.key.fingerprint(),
+    }
+}
+
+fn decided(about: &About, request: &Request, approved: bool, note: &str) -> Request {
+    Request {
+        decision: Some(Decision {
+            approved,
+            at: When::now(),
+            by: about.by.clone(),
+            note: note.to_owned(),
+        }),
+        ..request.clone()
+    }
+}
+
+/// Lets a request in: the key's line, and the decision.
+pub fn approve(
+    about: &About,
+    facts: &AccessFacts,
+    request: &Request,
+    new: &NewKey,
+    file: Option<&str>,
+    note: &str,
+) -> Result<Plan, AccessError> {
+    let mut plan = authorize(about, facts, new, file, None)?;
+    plan.change = "approve";
+    plan.summary = plan.summary.replacen("authorize", "approve", 1);
+    plan.items.push(item(request));
+    if !request.proven {
+        plan.warnings.push(
+            "that the requester holds the private key was not proven; the key came with a connection, and anybody can offer a public key"
+                .to_owned(),
+        );
+    }
+    if let Deed::Access(deed) = &mut plan.deed {
+        deed.requests
+            .push((Folder::Approved, decided(about, request, true, note)));
+    }
+    plan.reason = (!note.is_empty()).then(|| note.to_owned());
+    Ok(plan)
+}
+
+/// Turns a request away; the same key is not asked about again.
+pub fn deny(about: &About, facts: &AccessFacts, request: &Request, note: &str) -> Plan {
+    let key = request.key.fingerprint();
+    let comment = request.key.comment();
+    let name = if comment.is_empty() {
+        key.to_string()
+    } else {
+        format!("{} ({key})", visible(&comment))
+    };
+    let deed = AccessDeed {
+        requests: vec![(Folder::Denied, decided(about, request, false, note))],
+        ..AccessDeed::default()
+    };
+    let mut plan = about.plan("deny", format!("deny {name}"), deed);
+    plan.items.push(item(request));
+    plan.lines.push((
+        "effect",
+        "the key stays out, and later requests for it are not shown".to_owned(),
+    ));
+    keys::warn(&mut plan, of_candidate(facts, &request.key));
+    plan.reason = (!note.is_empty()).then(|| note.to_owned());
+    plan
+}
+
+/// Keeps a request that somebody has pasted or sent as a file.
+pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<Plan, AccessError> {
+    let key = request.key.fingerprint();
+    if let Ok(requests) = &facts.requests
+        && requests
+            .iter()
+            .any(|other| other.key.fingerprint() == key && other.waits() && other == request)
+    {
+        return Err(AccessError::Nothing(format!(
+            "the request of {key} waits already"
+        )));
+    }
+    let deed = AccessDeed {
+        requests: vec![(Folder::Waiting, request.clone())],
+        ..AccessDeed::default()
+    };
+    let mut plan = about.plan("request", format!("keep the request of {key}"), deed);
+    plan.items.push(item(request));
+    keys::warn(&mut plan, of_candidate(facts, &request.key));
+    Ok(plan)
+}
+
+/// Ends one session.
+pub fn end_session(about: &About, session: &Session, reason: Option<String>) -> Plan {
+    let from = session.from.as_deref().unwrap_or("somewhere");
+    let summary = format!(
+        "end session {} of {} from {from}",
+        session.pid,
+        visible(&session.user)
+    );
+    let deed = AccessDeed {
+        sessions: vec![session.clone()],
+        ..AccessDeed::default()
+    };
+    let mut plan = about.plan("end-session", summary, deed);
+    plan.items.push(Item::Session {
+        session: session.pid,
+        from: session.from.clone(),
+        fingerprint: session.fingerprint,
+    });
+    plan.commands.push(format!("kill {}", session.pid));
+    plan.danger = Danger::Destroys { word: "end" };
+    plan.reason = reason;
+    plan
+}

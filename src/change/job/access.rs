@@ -1,0 +1,271 @@
+//! Changing who may log in, step by step: files, lists, requests, sessions.
+//!
+//! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be. A conflict
+//! ends the job with the difference; a change of one's own way in that shuts it is taken back.
+
+use super::cache::{Cache, Step, Stepped, Trouble};
+use super::{Job, REOPEN};
+use crate::change::access::{AccessDeed, FileEdit};
+use crate::change::plan::Item;
+use crate::domain::access::{KeyFile, Session};
+use crate::server::access::{Edit, Edited};
+use sha2::{Digest as _, Sha256};
+
+/// Lines of a difference that are shown.
+const SHOWN: usize = 40;
+
+/// What is said of everything behind a step that failed.
+const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
+
+/// Carries it out.
+pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) {
+    let done = steps(job, items, deed).await;
+    if let Err(why) = done {
+        let mut first = Some(why);
+        for item in items.iter().skip(job.tally.settled()) {
+            let why = first.take().unwrap_or_else(|| NOT_TRIED.to_owned());
+            job.tally.fail(item, why);
+        }
+    }
+    job.progress("");
+}
+
+async fn steps<C: Cache>(
+    job: &mut Job<C>,
+    items: &[Item],
+    deed: &AccessDeed,
+) -> Result<(), String> {
+    for edit in &deed.edits {
+        stop(job)?;
+        job.progress(edit.edit.path());
+        edit_file(job, edit).await?;
+        if deed.own_way {
+            prove(job, edit).await?;
+        }
+        job.tally.done += edit.items;
+    }
+    if let Some(install) = &deed.knock {
+        job.progress(&install.script);
+        ask(job, Step::Knock(install)).await?;
+        job.tally.done += 2;
+        if open_another(job).await.is_err() {
+            job.log("no new connection could be opened after sshd was told to read its configuration; keep this one open and look at sshd");
+        }
+    }
+    for (folder, request) in &deed.requests {
+        stop(job)?;
+        ask(job, Step::Request(*folder, request)).await?;
+        job.tally.done += 1;
+    }
+    for key in &deed.revoked {
+        // The key is out already; a list that can't be written is told, and undoes nothing.
+        if let Err(why) = ask(job, Step::Revoked(key)).await {
+            job.tally.fail(
+                "list of revoked keys",
+                format!("a later request for this key will not be flagged: {why}"),
+            );
+        }
+    }
+    end(job, items, deed).await
+}
+
+fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
+    if job.cancel.is_cancelled() {
+        job.tally.cancelled = true;
+        return Err("not done: cancelled before its turn".to_owned());
+    }
+    Ok(())
+}
+
+/// One step; after a lost link, once more over a new one: each of them may be done twice.
+async fn ask<C: Cache>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
+    let mut answer = job.patiently(job.cache.access(&job.token, step)).await;
+    if let Err(Trouble::Lost(why)) = &answer {
+        let why = why.clone();
+        job.reopen(&why).await;
+        if let Some(why) = &job.cut_off {
+            job.tally.unconfirmed = true;
+            return Err(format!("not confirmed: {why}"));
+        }
+        answer = job.patiently(job.cache.access(&job.token, step)).await;
+    }
+    answer.map_err(|trouble| {
+        if !matches!(trouble, Trouble::Refused(_)) {
+            job.tally.unconfirmed = true;
+        }
+        trouble.to_string()
+    })
+}
+
+async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+    let (content, already) = match ask(job, Step::Edit(&edit.edit)).await? {
+        Stepped::Edited(Edited::Done { merged, .. }) => {
+            if merged {
+                job.log("others have added keys meanwhile; theirs and this one are there");
+            }
+            return Ok(());
+        }
+        Stepped::Edited(Edited::Conflict { content, already }) => (content, already),
+        _ => return Err("the server answered something else".to_owned()),
+    };
+    let now = content.unwrap_or_default();
+    // Done by this very job, over a link that was lost before it could say so.
+    let whole = !edit.lines.is_empty() && already && holds(&now, &edit.lines);
+    if now == edit.after || whole {
+        return Ok(());
+    }
+    let shown = edit.file.content.as_deref().unwrap_or_default();
+    job.tally.conflict = Some(difference(&edit.file.path, shown, &now));
+    Err(if already {
+        "somebody else has added the same key meanwhile; nothing was changed".to_owned()
+    } else {
+        "somebody else has changed the file since it was shown; nothing was changed, look at the difference and plan again".to_owned()
+    })
+}
+
+/// Whether the lines stand in the file, whole.
+fn holds(file: &[u8], lines: &[u8]) -> bool {
+    let line = lines.strip_suffix(b"\n").unwrap_or(lines);
+    file.split(|byte| *byte == b'\n').any(|other| other == line)
+}
+
+/// What is different, line by line, without the lines that are the same at both ends.
+fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
+    let split = |text| String::from_utf8_lossy(text).into_owned();
+    let (shown, now) = (split(shown), split(now));
+    let (old, new): (Vec<&str>, Vec<&str>) = (shown.lines().collect(), now.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let end = old[start..]
+        .iter()
+        .rev()
+        .zip(new[start..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let gone = &old[start..old.len() - end];
+    let come = &new[start..new.len() - end];
+    let mut lines = vec![format!("{path}, from line {}:", start + 1)];
+    lines.extend(gone.iter().map(|line| format!("-{line}")));
+    lines.extend(come.iter().map(|line| format!("+{line}")));
+    if gone.is_empty() && come.is_empty() {
+        lines.push("only line ends differ".to_owned());
+    }
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more lines"));
+    }
+    lines.join("\n")
+}
+
+async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
+    match tokio::time::timeout(REOPEN, job.cache.reopen()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(trouble)) => Err(trouble.to_string()),
+        Err(_) => Err("the server did not answer".to_owned()),
+    }
+}
+
+/// Opens another connection after one's own way in was changed; without one, takes the change back.
+async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+    let Err(why) = open_another(job).await else {
+        job.log("another connection could be opened: there is a way in");
+        return Ok(());
+    };
+    let now = KeyFile {
+        exists: true,
+        sha256: Sha256::digest(&edit.after).into(),
+        content: Ok(edit.after.clone()),
+        ..edit.file.clone()
+    };
+    let before = edit.file.content.clone().unwrap_or_default();
+    let back = Edit::undo(&edit.edit, &now, before);
+    let undone = ask(job, Step::Edit(&back)).await;
+    if let Ok(Stepped::Edited(Edited::Done { .. })) = undone {
+        return Err(format!(
+            "taken back: after it no other connection could be opened ({why}); add another way in first"
+        ));
+    }
+    job.tally.unconfirmed = true;
+    Err(format!(
+        "it shut your own way in ({why}) and could not be taken back; keep this connection open and put the line back from {}.storekeeper-backup",
+        edit.edit.path()
+    ))
+}
+
+/// Ends the sessions of the plan, and those of its keys that came since.
+async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> Result<(), String> {
+    let names: Vec<&Item> = items
+        .iter()
+        .filter(|item| matches!(item, Item::Session { .. }))
+        .collect();
+    for (session, item) in deed.sessions.iter().zip(names) {
+        match ask(job, Step::End(session)).await {
+            Ok(stepped) => {
+                if matches!(stepped, Stepped::Ended(false)) {
+                    job.log(&format!("{item} had ended by itself"));
+                }
+                job.tally.done += 1;
+            }
+            Err(why) => job.tally.fail(item, why),
+        }
+    }
+    if deed.end.is_empty() {
+        return Ok(());
+    }
+    let since: Vec<Session> = match ask(job, Step::Sessions).await {
+        Ok(Stepped::Sessions(Ok(open))) => open
+            .into_iter()
+            .filter(|session| {
+                session
+                    .fingerprint
+                    .is_some_and(|key| deed.end.contains(&key))
+            })
+            .collect(),
+        Ok(Stepped::Sessions(Err(unknown))) => {
+            job.log(&format!(
+                "whether sessions are left is not known: {unknown}"
+            ));
+            return Ok(());
+        }
+        Ok(_) => return Ok(()),
+        Err(why) => {
+            job.log(&format!("whether sessions are left is not known: {why}"));
+            return Ok(());
+        }
+    };
+    for session in since {
+        match ask(job, Step::End(&session)).await {
+            Ok(_) => job.log(&format!(
+                "ended session {}, which had begun since",
+                session.pid
+            )),
+            Err(why) => job.tally.fail(format!("session {}", session.pid), why),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences() {
+        let of = |old: &str, new: &str| difference("/k", old.as_bytes(), new.as_bytes());
+        assert_eq!(
+            of("a\nb\nc\n", "a\nx\ny\nc\n"),
+            "/k, from line 2:\n-b\n+x\n+y"
+        );
+        assert_eq!(of("a\n", "a\na\n"), "/k, from line 2:\n+a");
+        assert_eq!(of("a\n", "a"), "/k, from line 2:\nonly line ends differ");
+        assert_eq!(of("", "a"), "/k, from line 1:\n+a");
+        let long = "x\n".repeat(100);
+        assert!(of("", &long).ends_with("and 61 more lines"));
+    }
+
+    #[test]
+    fn whole_lines() {
+        assert!(holds(b"a\nb c\n", b"b c\n"));
+        assert!(!holds(b"a\nb c d\n", b"b c\n"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Installing the knock: what would be found, and doing it.
+//!
+//! In: where things are there. Out: the lines for sshd, to be shown before; and with a token, script, folders and lines in
+//! place and in effect, or all as it was.
+
+use crate::change::token::Token;
+use crate::domain::path_info::hex;
+use crate::domain::text::visible;
+use crate::link::{Command, Limits};
+use crate::server::error::ServerError;
+use crate::server::script::{self, why};
+use crate::server::{Inner, Server};
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+/// `useradd`, `sshd -t`, and a second for the reload.
+const INSTALL: Limits = Limits {
+    output: 16 << 10,
+    time: Duration::from_secs(90),
+};
+
+/// The user that the knock runs as, and owns nothing but what waits.
+pub const KNOCK_USER: &str = "storekeeper";
+
+/// Where the knock goes. Below /usr/local, Debian lets a group write, and sshd would refuse it.
+pub const KNOCK_SCRIPT: &str = "/etc/storekeeper/knock";
+
+/// What an installation would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnockFacts {
+    /// The server is NixOS: its module installs the knock.
+    pub nixos: bool,
+    /// sshd's configuration.
+    pub config: String,
+    /// The folder of further files that it includes, such as `/etc/ssh/sshd_config.d`; `None` where it includes none.
+    pub folder: Option<String>,
+    /// The script is there already, the same as ours.
+    pub script_there: bool,
+    /// The user exists.
+    pub user_there: bool,
+}
+
+/// What is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnockInstall {
+    /// Where the script goes.
+    pub script: String,
+    /// Whom it runs as.
+    pub user: String,
+    /// The file for sshd's lines.
+    pub lines_file: String,
+    /// The folder of requests.
+    pub requests_dir: String,
+    /// The user that clients log in as.
+    pub cache_user: String,
+}
+
+impl KnockInstall {
+    /// The lines for sshd. Refused keys are logged only at VERBOSE.
+    pub fn lines(&self) -> String {
+        let Self {
+            script,
+            user,
+            requests_dir,
+            cache_user,
+            ..
+        } = self;
+        format!(
+            "# Written by storekeeper: a key that no file has is noted as a request for access, and refused as before.\n\
+             Match User {cache_user}\n    \
+             AuthorizedKeysCommand {script} %u %t %k %f {requests_dir}\n    \
+             AuthorizedKeysCommandUser {user}\n    \
+             LogLevel VERBOSE\n\
+             Match all\n"
+        )
+    }
+
+    /// The script's text.
+    pub fn script_text() -> &'static str {
+        script::KNOCK
+    }
+
+    /// Whether sshd would read these words as they are: it splits at blanks, and knows tokens and quotes.
+    pub fn is_plain(&self) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
+        [
+            &self.script,
+            &self.user,
+            &self.requests_dir,
+            &self.cache_user,
+        ]
+        .iter()
+        .all(|word| !word.is_empty() && word.chars().all(plain))
+    }
+}
+
+impl Server {
+    /// What an installation of the knock would find.
+    pub async fn knock_facts(&self) -> Result<KnockFacts, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let command = Command::script(script::ACCESS_KNOCK_LOOK)
+            .arg(KNOCK_SCRIPT)
+            .arg(KNOCK_USER)
+            .sudo(start.sudo);
+        let answers = script::ask(link, &command, &start.place).await?;
+        let ours = hex(&Sha256::digest(script::KNOCK));
+        let folder = answers
+            .iter()
+            .filter(|(name, _)| *name == "include")
+            .flat_map(|(_, patterns)| patterns.split_ascii_whitespace())
+            .find_map(|pattern| pattern.trim_matches('"').strip_suffix("/*.conf"))
+            .map(|folder| {
+                if folder.starts_with('/') {
+                    folder.to_owned()
+                } else {
+                    format!("/etc/ssh/{folder}")
+                }
+            });
+        Ok(KnockFacts {
+            nixos: answers.get("nixos").is_some(),
+            config: visible(answers.get("config").unwrap_or("/etc/ssh/sshd_config")).into_owned(),
+            folder,
+            script_there: answers.get("script") == Some(ours.as_str()),
+            user_there: answers.get("user").is_some(),
+        })
+    }
+
+    /// Installs the knock, and has sshd read its configuration.
+    pub async fn install_knock(
+        &self,
+        _: &Token,
+        install: &KnockInstall,
+    ) -> Result<(), ServerError> {
+        apply(&self.inner, install).await
+    }
+}
+
+/// What [`Server::install_knock`] does.
+pub(in crate::server) async fn apply(
+    inner: &Inner,
+    install: &KnockInstall,
+) -> Result<(), ServerError> {
+    let failed = |why: String| ServerError::Script {
+        place: inner.start.place.clone(),
+        what: "install the knock",
+        why,
+        next: "mend that and try again",
+    };
+    if !install.is_plain() {
+        return Err(failed(
+            "a path or a user name has characters that sshd would read in its own way".to_owned(),
+        ));
+    }
+    let command = Command::script(script::ACCESS_KNOCK)
+        .arg(script::KNOCK)
+        .arg(&install.script)
+        .arg(&install.requests_dir)
+        .arg(&install.user)
+        .arg(&install.lines_file)
+        .arg(&install.cache_user)
+        .sudo(inner.start.sudo);
+    let output = inner
+        .link
+        .run(&command, install.lines().as_bytes(), INSTALL)
+        .await?;
+    if output.exit.success() {
+        Ok(())
+    } else {
+        Err(failed(why(&output)))
+    }
+}

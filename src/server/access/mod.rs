@@ -1,0 +1,65 @@
+//! Who may use the cache: what the server's sshd, files, log and requests say, and the changes to them.
+//!
+//! In: a connected server. Out: [`AccessFacts`] for the judges; and, with a token, an edited key file, an ended session, a
+//! decided request, an installed knock.
+
+mod edit;
+mod facts;
+mod files;
+mod knock;
+mod log;
+mod requests;
+mod sessions;
+mod settings;
+mod strict;
+
+pub use edit::{Edit, Edited, Kind};
+pub use knock::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall};
+pub use requests::Folder;
+
+use super::error::ServerError;
+use super::facts::Rights;
+use super::{Inner, Server};
+use crate::domain::access::{AccessFacts, Fact, Session};
+use crate::domain::ssh_key::Fingerprint;
+
+impl Server {
+    /// Everything about access that can be found out now, in one round trip over several channels.
+    pub async fn access(&self) -> Result<AccessFacts, ServerError> {
+        let login = self.facts().user.clone();
+        let (found, log, requests) = tokio::try_join!(
+            facts::ask(&self.inner, &login),
+            log::read(&self.inner),
+            requests::read(&self.inner)
+        )?;
+        let own_key = self.link().used_key();
+        Ok(AccessFacts {
+            at: found.at,
+            utc_offset: found.utc_offset,
+            cache_user: found.cache_user,
+            sshd: found.sshd,
+            files: found.files,
+            other_files: found.other_files,
+            trusted_users: found.trusted_users,
+            nix_version: found.nix_version,
+            own_key: own_key.as_deref().and_then(Fingerprint::parse),
+            events: log.events,
+            reach: log.reach,
+            sessions: log.sessions,
+            requests: requests.requests,
+            revoked: requests.revoked,
+        })
+    }
+
+    /// The sessions of the cache user that are open now, each with its key where the log says it.
+    pub async fn sessions(&self) -> Result<Fact<Vec<Session>>, ServerError> {
+        Ok(log::read(&self.inner).await?.sessions)
+    }
+}
+
+/// Whether commands there have root's rights.
+fn is_root(inner: &Inner) -> bool {
+    let facts = inner.facts.read();
+    let facts = facts.unwrap_or_else(std::sync::PoisonError::into_inner);
+    facts.rights != Rights::User
+}

@@ -1,0 +1,162 @@
+# $1: the nix command. $2: the cache user. $3: the user whose login this is. The rest: key files that the administrator has
+# named for the cache user, in place of those that sshd reads.
+# Says what the sshd that serves this connection does for the cache user, for root and for this login, and what Nix trusts.
+nix=$1
+cache=$2
+login=$3
+shift 3
+newline='
+'
+named=
+for file; do named=$named$file$newline; done
+echo storekeeper-answer
+
+have() { command -v "$1" >/dev/null 2>&1; }
+say() { printf '%s=%s\n' "$1" "$2"; }
+last_line() { printf '%s\n' "$1" | tr -d '\r' | sed '/^[[:space:]]*$/d' | tail -n 1; }
+modern() { "$nix" --extra-experimental-features nix-command "$@" 2>/dev/null; }
+
+say now "$(date +%s)"
+say zone "$(date +%z)"
+if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
+
+say sshd "$sshd"
+say sshd-why "$sshd_why"
+say config "${config:-/etc/ssh/sshd_config}"
+say config-why "$config_why"
+if [ -n "$sshd" ]; then say version "$("$sshd" -V 2>&1 | sed -n 's/^\(OpenSSH_[^, ]*\).*/\1/p' | tail -n 1)"; fi
+
+# --- key files ---------------------------------------------------------------------------------------------------------
+# $1: a path with tokens. Needs user, id and home.
+expand() {
+    rest=$1
+    path=
+    while [ -n "$rest" ]; do
+        case $rest in
+        %h*) path=$path$home ;;
+        %u*) path=$path$user ;;
+        %U*) path=$path$id ;;
+        %%*) path=$path% ;;
+        %*)
+            say file-why "$1: a token that is not known"
+            return 1
+            ;;
+        *)
+            plain=${rest%%\%*}
+            path=$path$plain
+            rest=${rest#"$plain"}
+            continue
+            ;;
+        esac
+        rest=${rest#??}
+    done
+    case $path in /*) ;; *) path=$home/$path ;; esac
+}
+
+# $1: a path. What is there, and every folder above it.
+show_file() {
+    say file "$1"
+    resolved=$(readlink -m -- "$1" 2>/dev/null) || resolved=$1
+    case $resolved in
+    *"$newline"*)
+        say content-why "a symbolic link there has a line end in its target"
+        return
+        ;;
+    esac
+    say resolved "$resolved"
+    folder=${resolved%/*}
+    if [ -w "${folder:-/}" ]; then say writable yes; fi
+    set --
+    while [ -n "$folder" ]; do
+        set -- "$@" "$folder"
+        folder=${folder%/*}
+    done
+    stat -L -c 'dir=%u %g %a %n' -- "$@" / 2>/dev/null
+    if ! [ -e "$resolved" ]; then
+        # Somebody who may not enter a folder does not see what is in it.
+        for folder; do
+            if [ -e "$folder" ] && ! [ -x "$folder" ]; then say content-why "the folder $folder can't be entered"; fi
+        done
+        return
+    fi
+    say stat "$(stat -L -c '%u %g %a %s %U:%G' -- "$resolved" 2>/dev/null)"
+    if ! [ -f "$resolved" ]; then
+        say content-why "it is not a regular file"
+    elif ! [ -r "$resolved" ]; then
+        say content-why "it can't be read without root's rights"
+    elif [ "$(stat -L -c %s -- "$resolved")" -gt 2097152 ]; then
+        say content-why "it has more than 2 MiB"
+    else
+        say content "$(base64 <"$resolved" | tr -d '\n')"
+    fi
+}
+
+show_user() {
+    user=$1
+    say user "$user"
+    entry=$(getent passwd "$user" 2>/dev/null) || entry=$(grep "^$user:" /etc/passwd 2>/dev/null)
+    if [ -z "$entry" ]; then
+        say passwd-why "there is no user $user on the server"
+        return
+    fi
+    say passwd "$entry"
+    say groups "$(id -Gn "$user" 2>/dev/null)"
+    say gids "$(id -G "$user" 2>/dev/null)"
+    id=$(id -u "$user" 2>/dev/null)
+    # Debian's sshd lets a group write that only the user is in.
+    case $sshd in
+    /nix/*) ;;
+    *)
+        if [ -e /etc/debian_version ] && own=$(id -g "$user" 2>/dev/null) &&
+            ! getent passwd | cut -d: -f3,4 | grep -v "^$id:" | grep -q ":$own\$"; then
+            case $(getent group "$own" | cut -d: -f4) in '' | "$user") say private-group "$own" ;; esac
+        fi
+        ;;
+    esac
+    home=$(printf '%s\n' "$entry" | cut -d: -f6)
+    say home "$(readlink -m -- "$home" 2>/dev/null)"
+    files=
+    if [ -z "$sshd" ]; then
+        say settings-why "no sshd was found on the server"
+    elif settings=$(settings_for "$user"); then
+        printf '%s\n' "$settings" | sed 's/^/T=/'
+        for file in $(printf '%s\n' "$settings" | sed -n 's/^authorizedkeysfile //p'); do
+            if [ "$file" != none ] && expand "$file"; then files=$files$path$newline; fi
+        done
+    else
+        say settings-why "$(last_line "$settings")"
+    fi
+    if [ "$user" = "$cache" ] && [ -n "$named" ]; then
+        files=$named
+    elif [ -z "$settings" ] || [ -z "$sshd" ]; then
+        files=
+    fi
+    printf '%s' "$files" | while IFS= read -r file; do show_file "$file"; done
+}
+
+show_user "$cache"
+if [ "$cache" != root ]; then show_user root; fi
+if [ "$login" != root ] && [ "$login" != "$cache" ]; then show_user "$login"; fi
+say user ''
+
+# --- whom Nix trusts ---------------------------------------------------------------------------------------------------
+settings=
+if have "$nix"; then
+    say nix-version "$("$nix" --version 2>/dev/null | sed -n 's/.* \([0-9][0-9.]*\).*/\1/p' | head -n 1)"
+    settings=$(modern config show) || settings=$(modern show-config) || settings=
+fi
+if [ -z "$settings" ]; then
+    # Files that it includes are not read: without Nix's own word this is the best there is.
+    file=${NIX_CONF_DIR:-/etc/nix}/nix.conf
+    if [ -r "$file" ]; then
+        settings=$(sed 's/#.*//' "$file")
+    else
+        say trusted-why "neither nix nor $file can be read"
+    fi
+fi
+if [ -n "$settings" ]; then
+    trusted=$(printf '%s\n' "$settings" | sed -n 's/^[[:space:]]*trusted-users[[:space:]]*=[[:space:]]*//p' | tail -n 1)
+    # An unset one is Nix's default.
+    say trusted "${trusted:-root}"
+fi
+echo end=

@@ -1,0 +1,14 @@
+# $1: where the knock goes. $2: the user that it runs as. What an installation of the knock would find.
+echo storekeeper-answer
+say() { printf '%s=%s\n' "$1" "$2"; }
+config=${config:-/etc/ssh/sshd_config}
+if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
+say config "$config"
+say listener "$listener"
+say script "$(sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1)"
+if id "$2" >/dev/null 2>&1; then say user yes; fi
+if [ -r "$config" ]; then
+    sed -n 's/^[[:space:]]*[Ii][Nn][Cc][Ll][Uu][Dd][Ee][[:space:]=]\{1,\}/include=/p' "$config"
+    say readable yes
+fi
+echo end=

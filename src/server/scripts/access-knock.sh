@@ -1,0 +1,99 @@
+# $1: the script's text. $2: where it goes. $3: the folder of requests. $4: the user that it runs as. $5: the file with the lines
+# for sshd. $6: the cache user. On stdin: the lines for sshd. Undone if sshd does not like them, or does not act on them.
+set -u
+umask 022
+text=$1
+script=$2
+queue=$3
+user=$4
+lines=$5
+cache=$6
+config=${config:-/etc/ssh/sshd_config}
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+[ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
+[ -n "$sshd" ] || fail 69 "no sshd was found"
+if ! id "$user" >/dev/null 2>&1; then
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --user-group "$user" ||
+        fail 67 "there is no user $user, and it can't be made"
+fi
+
+# The folders: only what waits may be written by the script.
+for folder in "$queue" "$queue/approved" "$queue/denied" "$queue/revoked"; do
+    mkdir -p "$folder" || fail 73 "the folder $folder can't be made"
+done
+chmod 755 "$queue" "$queue/denied" && chmod 700 "$queue/approved" "$queue/revoked" || fail 73 "the modes in $queue can't be set"
+# The audit log made the folder above for root alone; the log itself stays root's alone.
+chmod a+x "${queue%/*}" || fail 73 "the folder ${queue%/*} can't be opened for $user"
+[ -d "$queue/waiting" ] || mkdir -m 700 "$queue/waiting" || fail 73 "the folder $queue/waiting can't be made"
+chown -h "$user" "$queue/waiting" || fail 73 "the folder $queue/waiting can't be given to $user"
+
+# The script; sshd takes none whose path others could change.
+mkdir -p "${script%/*}" || fail 73 "the folder ${script%/*} can't be made"
+new=$script.new
+printf '%s' "$text" >"$new" && chmod 755 "$new" && { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$script" ||
+    fail 74 "the script can't be written to $script"
+path=$(readlink -f "$script")
+while [ -n "$path" ]; do
+    case $(stat -c '%u %A' "$path") in
+    '0 '?????w* | '0 '????????w*) fail 65 "sshd does not run a script below $path, which others may write" ;;
+    '0 '*) ;;
+    *) fail 65 "sshd does not run a script below $path, which is not root's" ;;
+    esac
+    path=${path%/*}
+done
+
+# The lines for sshd.
+mkdir -p "${lines%/*}" || fail 73 "the folder ${lines%/*} can't be made"
+backup=
+if [ -e "$lines" ]; then
+    backup=$lines.storekeeper-old
+    cp -p "$lines" "$backup" || fail 74 "$lines can't be kept beside itself"
+fi
+cat >"$lines.storekeeper-new" || fail 74 "$lines can't be written"
+back() {
+    rm -f "$lines.storekeeper-new"
+    if [ -n "$backup" ]; then mv -f "$backup" "$lines"; else rm -f "$lines"; fi
+}
+sync "$lines.storekeeper-new" 2>/dev/null || sync
+mv -fT "$lines.storekeeper-new" "$lines" || {
+    back
+    fail 74 "$lines can't be written"
+}
+# shellcheck disable=SC2086
+if ! said=$("$sshd" -t -f "$config" $options 2>&1); then
+    back
+    fail 65 "sshd does not accept the new configuration, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
+fi
+effective=$(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p')
+case $effective in
+"$script "*) ;;
+*)
+    back
+    fail 65 "$config does not read $lines, or says something else for $cache (${effective:-nothing}), so it was taken back; add the lines by hand"
+    ;;
+esac
+if [ -n "$listener" ]; then
+    case $(readlink "/proc/$listener/exe") in
+    */sshd | */sshd' (deleted)') ;;
+    *)
+        back
+        fail 65 "the process $listener is not sshd any more, so the configuration was taken back"
+        ;;
+    esac
+    kill -HUP "$listener" || {
+        back
+        fail 75 "sshd can't be told to read its configuration, so it was taken back"
+    }
+    # It replaces itself under the same number; gone would be gone for all.
+    sleep 1
+    if ! [ -e "/proc/$listener/exe" ]; then
+        back
+        systemctl restart ssh.service >/dev/null 2>&1 || systemctl restart sshd.service >/dev/null 2>&1
+        fail 75 "sshd ended when it read its configuration, so that was taken back; keep this session open and look at sshd"
+    fi
+    echo reloaded
+fi
+if [ -n "$backup" ]; then rm -f "$backup"; fi

@@ -1,0 +1,29 @@
+# $1: the folder of requests. $2: `waiting`, `approved`, `denied` or `revoked`. $3: the file's name. On stdin: its content, one line.
+# $4: SHA-256 of that. A decision also takes the request out of those that wait.
+set -u
+umask 022
+queue=$1
+folder=$2
+name=$3
+given=$4
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+command -v sha256sum >/dev/null 2>&1 || fail 69 "sha256sum is not installed"
+mkdir -p "$queue" || fail 73 "the folder $queue can't be made"
+cd -P "$queue" || fail 73 "the folder $queue can't be entered"
+[ -d "$folder" ] || mkdir "$folder" || fail 73 "the folder $queue/$folder can't be made"
+# Made beside the folders, which are of this file system too: what waits belongs to another user.
+umask 077
+new=$(mktemp ./new.XXXXXX) || fail 74 "there is no room in $queue"
+trap 'rm -f "$new"' EXIT
+trap 'exit 75' HUP INT TERM
+cat >"$new" && [ "$(sha256sum <"$new" | cut -d ' ' -f 1)" = "$given" ] || fail 74 "the content did not arrive whole"
+{ sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$folder/$name" || fail 74 "$queue/$folder can't be written"
+sync "$folder" 2>/dev/null || sync
+case $folder in
+approved) rm -f "waiting/$name" "denied/$name" ;;
+denied) rm -f "waiting/$name" "approved/$name" ;;
+revoked) rm -f "approved/$name" ;;
+esac

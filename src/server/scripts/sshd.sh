@@ -1,0 +1,81 @@
+# Put before the scripts that ask or change sshd: which sshd serves this connection, and how it is asked for its settings.
+# Sets sshd, config, options, listener, sshd_why and config_why.
+# The topmost sshd above this process: its program and its configuration are those that count.
+set -f
+listener=
+sshd_why=
+config_why=
+connection=${SSH_CONNECTION:-}
+pid=$$
+while [ "${pid:-0}" -ge 1 ] && [ -d "/proc/$pid" ]; do
+    name=
+    IFS= read -r name 2>/dev/null <"/proc/$pid/comm" || :
+    case $name in sshd | sshd-session | sshd-auth) listener=$pid ;; esac
+    if [ -z "$connection" ]; then
+        # sudo takes the variable away; the shell above it still has it.
+        connection=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p' | tail -n 1)
+    fi
+    above=
+    while read -r key value rest; do
+        if [ "$key" = PPid: ]; then above=$value; fi
+    done 2>/dev/null <"/proc/$pid/status"
+    pid=$above
+done
+
+sshd=
+config=
+options=
+if [ -n "$listener" ]; then
+    if program=$(readlink "/proc/$listener/exe" 2>/dev/null); then
+        # After an upgrade the running program is not on the disk any more.
+        program=${program%' (deleted)'}
+        case ${program##*/} in sshd) sshd=$program ;; esac
+    else
+        sshd_why="the process of the sshd that serves this connection can't be looked at without root's rights"
+    fi
+    line=$(tr '\0' ' ' 2>/dev/null <"/proc/$listener/cmdline")
+    case $line in
+    # The listener shows its arguments in its title, cut to their first length.
+    'sshd: '*' [listener]'*)
+        line=${line#'sshd: '}
+        line=${line%%' [listener]'*}
+        ;;
+    # A process that serves one connection shows no arguments.
+    'sshd: '* | 'sshd-session: '*) line= ;;
+    esac
+    if [ -z "$line" ]; then
+        config_why="the sshd that serves this connection does not show its arguments, so the usual configuration was taken"
+    fi
+    previous=
+    for word in $line; do
+        case $previous in
+        f) config=$word ;;
+        o) case $word in *=*) options="$options -o $word" ;; esac ;;
+        esac
+        previous=
+        case $word in
+        -f | -[46DdeGiqrTt]*f) previous=f ;;
+        -o) previous=o ;;
+        -[bCcEghkpu]) previous=other ;;
+        -f*) config=${word#-f} ;;
+        -o*=*) options="$options $word" ;;
+        esac
+    done
+    case $config in
+    '' | /*) ;;
+    *) config=$(readlink "/proc/$listener/cwd" 2>/dev/null)/$config ;;
+    esac
+else
+    sshd_why="this connection does not come through an sshd, so the usual one was asked"
+fi
+if ! [ -x "$sshd" ]; then sshd=$(command -v sshd); fi
+# $1: a user. Its settings, as for a connection such as this one.
+settings_for() {
+    who=$1
+    # shellcheck disable=SC2086
+    set -- $connection
+    from=${1:-127.0.0.1}
+    # shellcheck disable=SC2086
+    "$sshd" -T ${config:+-f "$config"} $options \
+        -C "user=$who,host=$from,addr=$from,laddr=${3:-127.0.0.1},lport=${4:-22}" 2>&1
+}

@@ -1,0 +1,460 @@
+//! Key files under adverse conditions: many writers, a full disk, a kill at each step, an edit by hand in between.
+
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod rig;
+
+use rig::{Access, Rig, key_pair};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use storekeeper::change::access::{About, authorize, expire, revoke};
+use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::domain::When;
+use storekeeper::domain::authorized_keys::NewKey;
+use storekeeper::domain::ssh_key::PublicSshKey;
+use storekeeper::link::{NoPrompter, Options, Place, resolve};
+use storekeeper::server::{Server, Spec};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+/// Lines of every kind, none of which may change: CRLF, tabs, bytes that are no text, no end.
+const ODD: &[u8] = b"# team\t\xff\xfe\r\n\r\n\t  \ngarbage \xe2\x80\xae here\nno-such-option ssh-ed25519 AAAA x\n# the end\n";
+
+async fn connect(rig: &Rig, key_file: Option<&Path>) -> Server {
+    let place = resolve(&Options {
+        name: "127.0.0.1".into(),
+        user: Some("root".into()),
+        port: Some(rig.port(Access::Root)),
+        identity_files: vec![rig.scratch().join("id")],
+        known_hosts: Some(rig.scratch().join("known_hosts")),
+        ssh_config: Some(rig.scratch().join("ssh_config")),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let mut spec = Spec::new("prod", place);
+    spec.audit_log = rig.file("var/audit.jsonl");
+    spec.requests_dir = rig.file("var/requests");
+    spec.key_files = key_file
+        .map(|file| file.display().to_string())
+        .into_iter()
+        .collect();
+    Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
+}
+
+fn new_key(folder: &Path, name: &str) -> NewKey {
+    let file = folder.join(name);
+    key_pair(&file, name);
+    let text = fs::read_to_string(file.with_extension("pub")).unwrap();
+    NewKey {
+        key: PublicSshKey::parse(&text).unwrap(),
+        restrict: true,
+        from: None,
+        expires: None,
+    }
+}
+
+async fn plan_for(server: &Server, new: &NewKey) -> Plan {
+    let facts = server.access().await.unwrap();
+    authorize(&About::of(server), &facts, new, None, None).unwrap()
+}
+
+async fn carry_out(server: &Server, plan: Plan) -> Receipt {
+    let confirmed = plan
+        .confirm(&Answer::Flag, Policy { read_only: false })
+        .unwrap();
+    let (events, _told) = unbounded_channel();
+    run_in(None, confirmed, server, events, CancellationToken::new()).await
+}
+
+fn cache_keys(rig: &Rig) -> PathBuf {
+    rig.scratch().join("home-nix-ssh/.ssh/authorized_keys")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_at_once_are_all_there() {
+    let rig = Rig::new();
+    let file = cache_keys(&rig);
+    let mut before = ODD.to_vec();
+    before.extend(fs::read(&file).unwrap());
+    fs::write(&file, &before).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let mut consoles = Vec::new();
+    let mut expected = BTreeSet::new();
+    for number in 0..50 {
+        let new = new_key(rig.scratch(), &format!("key-{number}"));
+        expected.insert(new.line().unwrap());
+        // All of them plan on the same file before the first one writes.
+        let server = connect(&rig, None).await;
+        let plan = plan_for(&server, &new).await;
+        consoles.push(tokio::spawn(async move { carry_out(&server, plan).await }));
+    }
+    for console in consoles {
+        let receipt = console.await.unwrap();
+        assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    }
+    let after = fs::read(&file).unwrap();
+    let added = after.strip_prefix(before.as_slice()).unwrap();
+    let lines: Vec<&[u8]> = added
+        .strip_suffix(b"\n")
+        .unwrap()
+        .split(|byte| *byte == b'\n')
+        .collect();
+    assert_eq!(lines.len(), 50);
+    let there: BTreeSet<Vec<u8>> = lines.into_iter().map(<[u8]>::to_vec).collect();
+    assert_eq!(there, expected);
+    let meta = fs::metadata(&file).unwrap();
+    assert_eq!(
+        (meta.uid(), meta.gid(), meta.mode() & 0o777),
+        (61_003, 61_003, 0o640)
+    );
+    let mut left: Vec<String> = fs::read_dir(file.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["authorized_keys", "authorized_keys.storekeeper-backup"]
+    );
+    let log = fs::read_to_string(rig.file("var/audit.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), 50);
+}
+
+#[tokio::test]
+async fn an_edit_by_hand_is_not_overwritten() {
+    let rig = Rig::new();
+    let server = connect(&rig, None).await;
+    let file = cache_keys(&rig);
+    let old = fs::read_to_string(&file).unwrap();
+    let own = new_key(rig.scratch(), "own");
+    let plan = plan_for(&server, &own).await;
+    assert_eq!(carry_out(&server, plan).await.result, Outcome::Done);
+    let facts = server.access().await.unwrap();
+    let about = About::of(&server);
+    let print = own.key.fingerprint();
+    let plans = [
+        plan_for(&server, &new_key(rig.scratch(), "late")).await,
+        revoke(&about, &facts, "root", print, false, None).unwrap(),
+        expire(&about, &facts, "root", print, Some(When::now()), None).unwrap(),
+    ];
+    let by_hand = fs::read_to_string(&file)
+        .unwrap()
+        .replace("administrator", "renamed");
+    assert!(old.contains("administrator"));
+    fs::write(&file, &by_hand).unwrap();
+    for plan in plans {
+        let change = plan.change;
+        let receipt = carry_out(&server, plan).await;
+        assert_eq!(receipt.result, Outcome::Failed, "{change}: {receipt:?}");
+        let conflict = receipt.conflict.unwrap();
+        let (gone, come) = conflict
+            .split_once('\n')
+            .unwrap()
+            .1
+            .split_once('\n')
+            .unwrap();
+        assert!(
+            gone.starts_with("-ssh-ed25519") && gone.ends_with("administrator"),
+            "{conflict}"
+        );
+        assert!(
+            come.starts_with("+ssh-ed25519") && come.ends_with("renamed"),
+            "{conflict}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), by_hand, "{change}");
+    }
+    // The same key by two at once: the second is told, and it is there once.
+    let twice = new_key(rig.scratch(), "twice");
+    let (one, two) = (
+        plan_for(&server, &twice).await,
+        plan_for(&server, &twice).await,
+    );
+    assert_eq!(carry_out(&server, one).await.result, Outcome::Done);
+    let second = carry_out(&server, two).await;
+    let lines = fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.matches(&twice.key.base64()).count(), 1);
+    assert_eq!(
+        second.result,
+        Outcome::Done,
+        "the same line is there: {second:?}"
+    );
+    // Gone altogether.
+    let plan = plan_for(&server, &new_key(rig.scratch(), "later")).await;
+    fs::remove_file(&file).unwrap();
+    let receipt = carry_out(&server, plan).await;
+    assert!(receipt.conflict.is_some(), "{receipt:?}");
+    assert!(!file.exists());
+}
+
+/// A mount that ends with the test.
+struct Mount(PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_old_file() {
+    let rig = Rig::new();
+    // A new sshd sees a mount that was there before it.
+    let folder = rig.scratch().join("small");
+    fs::create_dir(&folder).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "small"])
+        .arg(&folder)
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+    let _mount = Mount(folder.clone());
+    let sshd = rig.twisted("later", Access::Root, rig::Twist::default());
+    let file = folder.join("keys");
+    fs::write(&file, ODD).unwrap();
+    let mut server = connect(&rig, Some(&file)).await;
+    let mut spec = server.spec().clone();
+    if let Place::Ssh(target) = &mut spec.place {
+        target.port = sshd.port;
+    }
+    server = Server::connect(spec, Arc::new(NoPrompter)).await.unwrap();
+    let new = new_key(rig.scratch(), "new");
+    let ballast = folder.join("ballast");
+    // From no room at all to nearly enough.
+    for free in [0, 1, 2, 3, 4, 5, 6, 7] {
+        let plan = plan_for(&server, &new).await;
+        let _ = fs::remove_file(&ballast);
+        let mut filler = fs::File::create(&ballast).unwrap();
+        let mut pages = 0;
+        while filler.write_all(&[7; 4096]).is_ok() {
+            pages += 1;
+        }
+        filler.set_len((pages - free.min(pages)) * 4096).unwrap();
+        drop(filler);
+        let receipt = carry_out(&server, plan).await;
+        let now = fs::read(&file).unwrap();
+        if receipt.result == Outcome::Done {
+            assert_eq!(now, [ODD, &new.line().unwrap(), b"\n"].concat());
+            assert!(free > 1, "it can't have fitted");
+            return;
+        }
+        assert_eq!(now, ODD, "{free} pages free");
+        let said = &receipt.failed[0].message;
+        assert!(said.contains("room") || said.contains("can't"), "{said}");
+    }
+    panic!("seven pages are room enough");
+}
+
+/// The script of the edit, as it is sent.
+const EDIT: &str = concat!(
+    include_str!("../src/server/scripts/path.sh"),
+    include_str!("../src/server/scripts/access-edit.sh")
+);
+
+/// Programs before all others, each of which counts its calls and kills the shell that calls at one of them.
+fn traps(folder: &Path) -> PathBuf {
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let programs = [
+        "cat",
+        "chcon",
+        "chmod",
+        "chown",
+        "cmp",
+        "comm",
+        "cut",
+        "flock",
+        "head",
+        "mkdir",
+        "mv",
+        "readlink",
+        "rm",
+        "sha256sum",
+        "sort",
+        "ssh-keygen",
+        "stat",
+        "sync",
+        "tail",
+        "base64",
+        "tr",
+        "id",
+    ];
+    for program in programs {
+        let text = format!(
+            "#!/bin/sh\nPATH=/usr/bin:/bin\nprintf x >>\"$TRAP/count\"\nn=$(($(wc -c <\"$TRAP/count\")))\n\
+             kill_it() {{ kill -KILL \"$(cat \"$TRAP/shell\")\"; sleep 0.05; exit 1; }}\n\
+             [ $n != \"$TRAP_AT\" ] || [ -n \"$TRAP_AFTER\" ] || kill_it\n\
+             {program} \"$@\"\nresult=$?\n[ $n != \"$TRAP_AT\" ] || kill_it\nexit $result\n"
+        );
+        let file = bin.join(program);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    bin
+}
+
+fn sum(bytes: &[u8]) -> String {
+    let mut child = Command::new("sha256sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
+/// Runs the script as it would be run there, with its own process number in a file.
+fn edit(file: &Path, new: &NewKey, trap: Option<(&Path, u32, bool)>) -> Output {
+    let planned = fs::read(file).map_or("none".to_owned(), |bytes| sum(&bytes));
+    let size = fs::metadata(file).map_or(0, |meta| meta.len());
+    let mut line = new.line().unwrap();
+    line.push(b'\n');
+    let mut command = Command::new("sh");
+    if let Some((folder, at, after)) = trap {
+        fs::write(folder.join("count"), "").unwrap();
+        let path = std::env::var("PATH").unwrap();
+        command
+            .env("PATH", format!("{}:{path}", folder.join("bin").display()))
+            .env("TRAP", folder)
+            .env("TRAP_AT", at.to_string())
+            .env("TRAP_AFTER", if after { "yes" } else { "" });
+    }
+    let mut child = command
+        .args([
+            "-c",
+            &format!("[ -z \"${{TRAP:-}}\" ] || echo $$ >\"$TRAP/shell\"\n{EDIT}"),
+        ])
+        .arg("storekeeper")
+        .arg(file)
+        .args([
+            &planned,
+            &size.to_string(),
+            "append",
+            &sum(&line),
+            "",
+            "root:root",
+            "644",
+        ])
+        .args([&new.key.fingerprint().to_string(), ""])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(&line);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_kill_at_each_step_leaves_the_old_file_or_the_new() {
+    let scratch = tempfile::tempdir().unwrap();
+    traps(scratch.path());
+    let folder = scratch.path().join("keys.d");
+    fs::create_dir(&folder).unwrap();
+    let file = folder.join("nix-ssh");
+    let new = new_key(scratch.path(), "new");
+    let whole = [ODD, &new.line().unwrap(), b"\n"].concat();
+    let (mut killed, mut old, mut done, mut past) = (0, 0, 0, 0);
+    for at in 1.. {
+        for after in [false, true] {
+            fs::write(&file, ODD).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+            let output = edit(&file, &new, Some((scratch.path(), at, after)));
+            let now = fs::read(&file).unwrap();
+            let mode = fs::metadata(&file).unwrap().mode() & 0o777;
+            assert!(now == ODD || now == whole, "step {at}, after: {after}");
+            assert_eq!(mode, 0o640, "step {at}, after: {after}");
+            if output.status.signal() == Some(9) {
+                killed += 1;
+                past = 0;
+                old += usize::from(now == ODD);
+                done += usize::from(now == whole);
+                // The next one is not in the way of what is left.
+                let again = edit(&file, &new, None);
+                let said = String::from_utf8_lossy(&again.stdout);
+                let word = if now == ODD {
+                    "result=done"
+                } else {
+                    "already=yes"
+                };
+                assert!(said.contains(word), "step {at}: {again:?}");
+                assert_eq!(fs::read(&file).unwrap(), whole);
+                assert!(!folder.join(".storekeeper-edit").exists());
+                continue;
+            }
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(now, whole);
+            // Members of a pipe are counted at the same time, so a number may be passed over.
+            past += 1;
+            if past == 6 {
+                assert!(killed > 60 && old > 40 && done > 4, "{killed} {old} {done}");
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_made_and_a_link_is_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let new = new_key(scratch.path(), "new");
+    let line = [&new.line().unwrap()[..], b"\n"].concat();
+    let file = scratch.path().join("made/keys");
+    let output = edit(&file, &new, None);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fs::read(&file).unwrap(), line);
+    let meta = fs::metadata(&file).unwrap();
+    assert_eq!((meta.uid(), meta.mode() & 0o777), (0, 0o644));
+    let linked = scratch.path().join("link");
+    symlink(&file, &linked).unwrap();
+    fs::write(&file, ODD).unwrap();
+    let output = edit(&linked, &new, None);
+    assert!(output.status.success(), "{output:?}");
+    assert!(fs::symlink_metadata(&linked).unwrap().is_symlink());
+    assert_eq!(fs::read(&file).unwrap(), [ODD, &line].concat());
+    // What the server does not read as the planned key is not written.
+    fs::write(&file, "").unwrap();
+    let other = new_key(scratch.path(), "other");
+    let wrong = NewKey {
+        key: other.key,
+        ..new.clone()
+    };
+    let mut output = Command::new("sh");
+    output.args(["-c", EDIT, "storekeeper"]).arg(&file).args([
+        &sum(b""),
+        "0",
+        "append",
+        &sum(&line),
+        "",
+        "root:root",
+        "644",
+        &wrong.key.fingerprint().to_string(),
+        "",
+    ]);
+    let mut child = output
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(fs::read(&file).unwrap(), b"");
+    // A link into the store is generated.
+    let store = scratch.path().join("store");
+    symlink("/nix/store/0123456789abcdfghijklmnpqrsvwxyz-keys", &store).unwrap();
+    let output = edit(&store, &new, None);
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("generated"),
+        "{output:?}"
+    );
+}

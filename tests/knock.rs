@@ -1,0 +1,539 @@
+//! The knock on a real sshd: a client that only tries becomes a request; a flood leaves the queue bounded; nobody else notices.
+
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod rig;
+
+use rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use storekeeper::change::access::{
+    About, approve, deny, install_knock, knock_to_install, revoke, submit,
+};
+use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::domain::When;
+use storekeeper::domain::access::AccessFacts;
+use storekeeper::domain::authorized_keys::NewKey;
+use storekeeper::domain::key_request::{Request, Source};
+use storekeeper::domain::ssh_key::PublicSshKey;
+use storekeeper::domain::sshd_log::by_key;
+use storekeeper::link::{NoPrompter, Options, resolve};
+use storekeeper::server::access::KnockInstall;
+use storekeeper::server::{Server, Spec};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+/// The user that the knock runs as; the rig has it.
+const USER: (&str, u32) = ("storekeeper", 61_004);
+
+/// The script, as it is installed.
+const KNOCK: &str = include_str!("../src/server/scripts/knock.sh");
+
+/// One runtime for all of a test: a connection ends with that which it was opened in.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
+    runtime.block_on(future)
+}
+
+/// A server that includes a folder of files, and a place that no user but root may write, as sshd demands for the script.
+struct House {
+    server: Server,
+    sshd: Sshd,
+    rig: Rig,
+    etc: tempfile::TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let rig = Rig::new();
+        let etc = tempfile::Builder::new()
+            .prefix("storekeeper-knock-")
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir_in("/var/lib")
+            .unwrap();
+        let lines = etc.path().join("sshd_config.d");
+        fs::create_dir(&lines).unwrap();
+        let twist = Twist {
+            syslog: true,
+            more: format!("Include {}/*.conf\n", lines.display()),
+            ..Twist::default()
+        };
+        let sshd = rig.twisted("knocked", Access::Root, twist);
+        let place = wait(resolve(&Options {
+            name: "127.0.0.1".into(),
+            user: Some("root".into()),
+            port: Some(sshd.port),
+            identity_files: vec![rig.scratch().join("id")],
+            known_hosts: Some(rig.scratch().join("known_hosts")),
+            ssh_config: Some(rig.scratch().join("ssh_config")),
+            ..Options::default()
+        }))
+        .unwrap();
+        let mut spec = Spec::new("prod", place);
+        spec.audit_log = rig.file("var/audit.jsonl");
+        spec.requests_dir = rig.file("var/requests");
+        spec.sshd_log = Some(sshd.auth_log());
+        let server = wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap();
+        Self {
+            server,
+            sshd,
+            rig,
+            etc,
+        }
+    }
+
+    fn installed() -> Self {
+        let house = Self::new();
+        let receipt = house.carry_out(house.plan(&house.install()));
+        assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+        house
+    }
+
+    fn install(&self) -> KnockInstall {
+        let facts = wait(self.server.knock_facts()).unwrap();
+        let spec = self.server.spec();
+        let mut install = knock_to_install(&facts, &spec.cache_user, &spec.requests_dir);
+        assert!(
+            install
+                .lines_file
+                .starts_with(self.etc.path().to_str().unwrap())
+        );
+        install.script = self.etc.path().join("knock").display().to_string();
+        install
+    }
+
+    fn plan(&self, install: &KnockInstall) -> Plan {
+        let facts = wait(self.server.knock_facts()).unwrap();
+        install_knock(&About::of(&self.server), &facts, install.clone(), None).unwrap()
+    }
+
+    fn carry_out(&self, plan: Plan) -> Receipt {
+        let policy = Policy { read_only: false };
+        let confirmed = plan.confirm(&Answer::Flag, policy).unwrap();
+        let (events, _told) = unbounded_channel();
+        wait(run_in(
+            None,
+            confirmed,
+            &self.server,
+            events,
+            CancellationToken::new(),
+        ))
+    }
+
+    fn facts(&self) -> AccessFacts {
+        wait(self.server.access()).unwrap()
+    }
+
+    fn waiting(&self) -> Vec<Request> {
+        let requests = self.facts().requests.unwrap();
+        requests.into_iter().filter(Request::waits).collect()
+    }
+
+    fn queue(&self) -> PathBuf {
+        self.rig.scratch().join("var/requests")
+    }
+
+    fn new_key(&self, name: &str) -> PublicSshKey {
+        let file = self.rig.scratch().join(name);
+        key_pair(&file, name);
+        PublicSshKey::parse(&fs::read_to_string(file.with_extension("pub")).unwrap()).unwrap()
+    }
+
+    /// Whether the real sshd lets this key in.
+    fn lets_in(&self, key: &str) -> bool {
+        let output = Command::new("ssh")
+            .args([
+                "-F",
+                "none",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "BatchMode=yes",
+            ])
+            .args(["-o", "LogLevel=ERROR", "-i", &self.rig.file(key), "-o"])
+            .arg(format!(
+                "UserKnownHostsFile={}",
+                self.rig.file("known_hosts")
+            ))
+            .args(["-p", &self.sshd.port.to_string(), "nix-ssh@127.0.0.1", "x"])
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refused = output.status.code() == Some(255) && said.contains("Permission denied");
+        assert!(refused || output.status.code() != Some(255), "{said}");
+        !refused
+    }
+}
+
+fn line(key: &PublicSshKey) -> NewKey {
+    NewKey {
+        key: key.clone(),
+        restrict: true,
+        from: None,
+        expires: None,
+    }
+}
+
+#[test]
+fn who_only_tries_becomes_a_request() {
+    let house = House::installed();
+    let key = house.new_key("ada");
+    assert!(house.waiting().is_empty());
+    for _ in 0..3 {
+        assert!(!house.lets_in("ada"));
+    }
+    let [request] = house.waiting().try_into().unwrap();
+    assert_eq!(request.key.fingerprint(), key.fingerprint());
+    assert_eq!((request.source, request.tries), (Source::Knock, 3));
+    assert_eq!(request.user, "nix-ssh");
+    let now = When::now().unix();
+    let (first, last) = (
+        request.first_seen.unwrap().unix(),
+        request.last_seen.unwrap().unix(),
+    );
+    assert!((now - 60..=now).contains(&first) && (first..=now + 1).contains(&last));
+    // The log knows from where.
+    let uses = by_key(&house.facts().events.unwrap(), "nix-ssh");
+    let tried = &uses[&key.fingerprint()];
+    assert_eq!(
+        (tried.refused, tried.addresses.as_slice()),
+        (3, &["127.0.0.1".to_owned()][..])
+    );
+    // One who is in a file leaves no trace, and is let in.
+    assert!(house.lets_in("id"));
+    assert_eq!(house.waiting().len(), 1);
+
+    let about = About::of(&house.server);
+    let plan = approve(
+        &about,
+        &house.facts(),
+        &request,
+        &line(&request.key),
+        None,
+        "asked by mail",
+    )
+    .unwrap();
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|warning| warning.contains("not proven"))
+    );
+    let receipt = house.carry_out(plan);
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Done, 2),
+        "{receipt:?}"
+    );
+    assert!(house.lets_in("ada"));
+    assert!(house.waiting().is_empty());
+    let requests = house.facts().requests.unwrap();
+    let decision = requests[0].decision.clone().unwrap();
+    assert!(
+        decision.approved && decision.note == "asked by mail" && decision.by.contains("root via")
+    );
+
+    // Revoked, it is asked about again, and flagged.
+    let plan = revoke(
+        &about,
+        &house.facts(),
+        "root",
+        key.fingerprint(),
+        true,
+        Some("lost".into()),
+    );
+    assert_eq!(house.carry_out(plan.unwrap()).result, Outcome::Done);
+    assert!(!house.lets_in("ada"));
+    let [request] = house.waiting().try_into().unwrap();
+    let plan = deny(&about, &house.facts(), &request, "no");
+    assert!(
+        plan.warnings.iter().any(|warning| warning.contains("lost")),
+        "{:?}",
+        plan.warnings
+    );
+    assert_eq!(house.carry_out(plan).result, Outcome::Done);
+    // Denied, it is not asked about any more.
+    assert!(!house.lets_in("ada"));
+    assert!(house.waiting().is_empty());
+    let decided = house.facts().requests.unwrap();
+    assert!(
+        decided
+            .iter()
+            .any(|request| request.decision.as_ref().is_some_and(|it| !it.approved))
+    );
+}
+
+#[test]
+fn a_pasted_request_waits_too() {
+    let house = House::new();
+    let key = house.new_key("bob");
+    let request = Request::new(key, Source::Paste, "nix-ssh", When::now());
+    let about = About::of(&house.server);
+    let plan = submit(&about, &house.facts(), &request).unwrap();
+    assert_eq!(house.carry_out(plan).result, Outcome::Done);
+    let [found] = house.waiting().try_into().unwrap();
+    assert_eq!(found.key, request.key);
+    assert_eq!((found.source, found.tries), (Source::Paste, 0));
+    let file = house.queue().join("waiting").join(request.file_name());
+    assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_installation_that_sshd_does_not_take_is_undone() {
+    let house = House::new();
+    let lines = PathBuf::from(house.install().lines_file);
+    // A file that comes first and says something else; a configuration that is wrong.
+    let folder = lines.parent().unwrap().to_owned();
+    let other = folder.join("00-other.conf");
+    for (text, word) in [
+        (
+            "Match User nix-ssh\nAuthorizedKeysCommand none\nMatch all\n",
+            "something else",
+        ),
+        ("NoSuchKeyword yes\n", "does not accept"),
+    ] {
+        fs::write(&other, text).unwrap();
+        fs::write(&lines, "# as it was\n").unwrap();
+        let receipt = house.carry_out(house.plan(&house.install()));
+        assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
+        assert!(receipt.failed[0].message.contains(word), "{receipt:?}");
+        assert_eq!(fs::read_to_string(&lines).unwrap(), "# as it was\n");
+    }
+    fs::remove_file(&other).unwrap();
+    fs::remove_file(&lines).unwrap();
+    // A place that others may write.
+    let mut install = house.install();
+    install.script = house.rig.file("knock");
+    let receipt = house.carry_out(house.plan(&install));
+    assert!(
+        receipt.failed[0].message.contains("others may write"),
+        "{receipt:?}"
+    );
+    assert!(!lines.exists());
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(house.lets_in("id"));
+    // And then it is taken, twice.
+    for _ in 0..2 {
+        let receipt = house.carry_out(house.plan(&house.install()));
+        assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    }
+    let waiting = fs::metadata(house.queue().join("waiting")).unwrap();
+    assert_eq!((waiting.uid(), waiting.mode() & 0o777), (USER.1, 0o700));
+    let settings = house.facts().sshd.settings.unwrap();
+    assert_eq!(
+        settings.authorized_keys_command_user.as_deref(),
+        Some(USER.0)
+    );
+}
+
+#[test]
+fn a_login_does_not_depend_on_the_knock() {
+    let house = House::installed();
+    let script = house.etc.path().join("knock");
+    let waiting = house.queue().join("waiting");
+    house.new_key("eve");
+    let both = |what: &str| {
+        assert!(house.lets_in("id"), "{what}");
+        assert!(!house.lets_in("eve"), "{what}");
+    };
+    both("as installed");
+    assert_eq!(house.waiting().len(), 1);
+    fs::set_permissions(&waiting, fs::Permissions::from_mode(0o000)).unwrap();
+    both("a folder that can't be entered");
+    fs::set_permissions(&waiting, fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&waiting, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&waiting, fs::Permissions::from_mode(0o555)).unwrap();
+    both("a folder that can't be written");
+    fs::remove_dir_all(house.queue()).unwrap();
+    both("no folder");
+    fs::remove_file(&script).unwrap();
+    both("no script");
+    fs::write(&script, "#!/bin/sh\nexit 7\n").unwrap();
+    both("a script that fails");
+}
+
+/// Calls the script as sshd does, as its user.
+fn knock(script: &Path, queue: &Path, words: [&str; 4]) -> std::process::Output {
+    Command::new("setpriv")
+        .args([
+            "--reuid",
+            &USER.1.to_string(),
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--",
+        ])
+        .arg(script)
+        .args(words)
+        .arg(queue)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .unwrap()
+}
+
+/// A folder for the script alone, as an installation makes it.
+fn small_house() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let script = folder.path().join("knock");
+    fs::write(&script, KNOCK).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let queue = folder.path().join("queue");
+    for name in ["", "waiting", "denied"] {
+        fs::create_dir(queue.join(name)).unwrap();
+    }
+    chown(queue.join("waiting"), Some(USER.1), None).unwrap();
+    (folder, script, queue)
+}
+
+/// Keys that differ in their last bytes, with their fingerprints.
+fn many(count: u32) -> Vec<(String, String)> {
+    let base = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHg0yAYWxZPxtHKrVw/QA4iV1jAdLvLT4eFVhV";
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    (0..count)
+        .map(|number| {
+            let end: String = [18, 12, 6, 0]
+                .map(|shift| char::from(digits[(number >> shift & 63) as usize]))
+                .iter()
+                .collect();
+            let key = PublicSshKey::parse(&format!("{base}A{end}")).unwrap();
+            (key.base64(), key.fingerprint().to_string())
+        })
+        .collect()
+}
+
+#[test]
+fn ten_thousand_keys_leave_the_queue_bounded() {
+    let (_folder, script, queue) = small_house();
+    let keys = many(10_000);
+    // One shell calls it for many keys, as its user.
+    let call = |keys: &[(String, String)]| {
+        let mut shell = Command::new("setpriv");
+        shell
+            .args(["--reuid", &USER.1.to_string(), "--regid", "65534", "--clear-groups"])
+            .args(["sh", "-c", "while read -r key print; do \"$1\" nix-ssh ssh-ed25519 $key $print \"$2\" || echo failed; done", "sh"])
+            .args([&script, &queue])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        for (key, print) in keys {
+            writeln!(input, "{key} {print}").unwrap();
+        }
+        drop(input);
+        let output = shell.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+    };
+    let names = || -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(queue.join("waiting"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    // What came first stays, whatever comes.
+    call(&keys[..100]);
+    let first = names();
+    assert_eq!(first.len(), 100);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for part in keys[100..].chunks(keys.len() / 4) {
+            scope.spawn(|| call(part));
+        }
+    });
+    let each = began.elapsed() / 9_900;
+    assert!(each < Duration::from_millis(50), "{each:?}");
+    let all = names();
+    assert!(first.iter().all(|name| all.contains(name)));
+    // Calls at the same time may each see room for one more.
+    assert!((256..=264).contains(&all.len()), "{}", all.len());
+    for name in all.iter().filter(|name| name.starts_with("key-")) {
+        let text = fs::read(queue.join("waiting").join(name)).unwrap();
+        let request = Request::from_json(&text).unwrap();
+        assert_eq!(request.file_name(), *name);
+    }
+    // A known key is counted still, up to a thousand.
+    call(&vec![keys[0].clone(); 1100]);
+    let name = &Request::new(
+        PublicSshKey::parse(&format!("ssh-ed25519 {}", keys[0].0)).unwrap(),
+        Source::Knock,
+        "nix-ssh",
+        When::now(),
+    )
+    .file_name();
+    let text = fs::read_to_string(queue.join("waiting").join(name)).unwrap();
+    assert_eq!(text.lines().count(), 1000);
+    assert!(text.len() < 8192);
+}
+
+#[test]
+fn what_is_no_key_is_not_kept() {
+    let (_folder, script, queue) = small_house();
+    let [(key, print)] = many(1).try_into().unwrap();
+    let long = "A".repeat(6001);
+    let words: [[&str; 4]; 13] = [
+        ["", "ssh-ed25519", &key, &print],
+        ["a b", "ssh-ed25519", &key, &print],
+        ["$(id)", "ssh-ed25519", &key, &print],
+        ["nix-ssh", "", &key, &print],
+        ["nix-ssh", "ssh-ed25519\"", &key, &print],
+        ["nix-ssh", "ssh-ed25519-cert-v01@openssh.com", &key, &print],
+        ["nix-ssh", "ssh-ed25519", "", &print],
+        ["nix-ssh", "ssh-ed25519", "AAAA\",\"x\":\"", &print],
+        ["nix-ssh", "ssh-ed25519", "AAAA\nAAAA", &print],
+        ["nix-ssh", "ssh-ed25519", &long, &print],
+        ["nix-ssh", "ssh-ed25519", &key, "SHA256:../../etc/passwd"],
+        ["nix-ssh", "ssh-ed25519", &key, "MD5:aa:bb"],
+        ["nix-ssh", "ssh-ed25519", &key, ""],
+    ];
+    for words in words {
+        let output = knock(&script, &queue, words);
+        assert!(
+            output.status.success() && output.stdout.is_empty(),
+            "{words:?}"
+        );
+        assert_eq!(
+            fs::read_dir(queue.join("waiting")).unwrap().count(),
+            0,
+            "{words:?}"
+        );
+    }
+    // A full disk: nothing, and no half of a file.
+    let small = queue.join("waiting");
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=4k,mode=777", "small"])
+        .arg(&small)
+        .status()
+        .unwrap();
+    assert!(mounted.success());
+    fs::write(small.join("fill"), [7; 4096]).unwrap();
+    let output = knock(&script, &queue, ["nix-ssh", "ssh-ed25519", &key, &print]);
+    let left = fs::read_dir(&small).unwrap().count();
+    assert!(
+        Command::new("umount")
+            .arg(&small)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
+    assert_eq!(left, 1);
+    wait_until("the end of the mount", || {
+        fs::read_dir(&small).unwrap().count() == 0
+    });
+}
