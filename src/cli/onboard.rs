@@ -45,22 +45,21 @@ pub(super) async fn run(
 pub(super) async fn cache(session: &Session, server: &Server) -> Result<Cache, CliError> {
     let settings = &session.target.settings;
     let user = &settings.cache_user;
-    let mut cache = match &settings.cache_address {
-        Some(address) => Cache::at(address, user).ok_or_else(|| {
+    let mut cache = if let Some(address) = &settings.cache_address {
+        Cache::at(address, user).ok_or_else(|| {
             CliError::usage(format!(
                 "cache_address \"{}\" is no address over ssh; write ssh://{}@host",
                 visible(address),
                 visible(user)
             ))
-        })?,
-        None => {
-            let (host, port) = match &server.spec().place {
-                Place::Local => (server.facts().host.clone(), 22),
-                Place::Ssh(target) => (target.host.clone(), target.port),
-            };
-            let posture = of_server(&server.access().await?);
-            Cache::derived(user, &host, port, posture.protocol)
-        }
+        })?
+    } else {
+        let (host, port) = match &server.spec().place {
+            Place::Local => (server.facts().host.clone(), 22),
+            Place::Ssh(target) => (target.host.clone(), target.port),
+        };
+        let posture = of_server(&server.access().await?);
+        Cache::derived(user, &host, port, posture.protocol)
     };
     cache.host_keys = server.host_keys().await?;
     // Also the older keys: a new client needs them for what only they have signed.
