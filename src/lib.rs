@@ -14,5 +14,6 @@ pub mod domain;
 pub mod inventory;
 pub mod judge;
 pub mod link;
+pub mod onboard;
 pub mod server;
 pub mod wire;

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["link", "wire", "domain"]),
     ("inventory", &["domain"]),
     ("judge", &["inventory", "domain"]),
+    ("onboard", &["domain"]),
     // `link` for the agent's keys, which sign here and not on the server.
     (
         "change",
@@ -31,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "change",
             "judge",
+            "onboard",
             "inventory",
             "domain",
             "server",
@@ -44,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "change",
             "judge",
+            "onboard",
             "inventory",
             "domain",
             "server",

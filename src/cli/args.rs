@@ -2,6 +2,8 @@
 //!
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
+pub(super) mod access;
+
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -99,6 +101,14 @@ pub(super) enum Command {
     Why(Why),
     /// Sign store paths.
     Sign(Sign),
+    /// List who may log in to the cache; let keys in, take them out, set when they end.
+    Keys(access::Keys),
+    /// List keys that ask to be let in; approve and deny them.
+    Requests(access::Requests),
+    /// Write out what a new client of a cache has to do.
+    Onboard(access::Onboard),
+    /// Write out what a new cache server has to do; with SERVER and --knock, install the knock there.
+    Setup(access::Setup),
     /// Show the audit log, or check that it is whole.
     Audit(Audit),
     /// Make a key pair that signs for a cache.
@@ -281,6 +291,16 @@ mod tests {
             "storekeeper sign prod --all --ssh-agent SHA256:x --key-name k-1 --yes",
             "storekeeper sign prod /nix/store/a b --closure --dry-run",
             "storekeeper demo --listen 127.0.0.1:0 --paths 10",
+            "storekeeper keys prod list --json",
+            "storekeeper keys prod authorize k.pub --from 10.0.0.0/8 --expires 90d --comment x --dry-run",
+            "storekeeper keys prod revoke SHA256:x --keep-sessions --yes --reason left",
+            "storekeeper keys prod expire a@b never",
+            "storekeeper keys prod expire a@b 2027-02-20",
+            "storekeeper requests prod approve 00 --expires none --note ok",
+            "storekeeper requests prod add - --yes",
+            "storekeeper onboard prod --platform macos",
+            "storekeeper setup --nixos --knock",
+            "storekeeper setup prod --knock --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -296,6 +316,13 @@ mod tests {
             "storekeeper sign prod --all --key-file a --server-key b",
             "storekeeper sign prod --all --yes --dry-run",
             "storekeeper demo --paths 0",
+            "storekeeper keys prod",
+            "storekeeper keys list",
+            "storekeeper keys prod expire a@b",
+            "storekeeper keys prod expire a@b soon",
+            "storekeeper keys prod list --yes",
+            "storekeeper requests prod approve",
+            "storekeeper onboard prod --platform windows",
             "storekeeper gc prod",
         ] {
             assert!(parse(line).is_err(), "{line}");

@@ -67,7 +67,7 @@ pub(super) async fn carry_out(
         tell(&receipt, shown.items.len(), out)?;
     }
     Ok(match receipt.result {
-        _ if receipt.conflict.is_some() => Kind::Policy.code(),
+        _ if receipt.conflict.is_some() => Kind::Conflict.code(),
         Outcome::Done => 0,
         Outcome::Partial | Outcome::Failed => 1,
         Outcome::Cancelled => Kind::Interrupted.code(),

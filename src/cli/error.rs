@@ -3,6 +3,7 @@
 //! In: the errors of every room. Out: a kind, one sentence with cause and next step, an exit code, and with `--json` an
 //! object. The kinds and codes are part of the output contract.
 
+use crate::change::access::AccessError;
 use crate::link::LinkError;
 use crate::server::{ErrorKind, ServerError};
 use serde::Serialize;
@@ -23,6 +24,8 @@ pub(super) enum Kind {
     Policy,
     /// What the server answered, or did not.
     Server,
+    /// What is there already, or has changed meanwhile.
+    Conflict,
     /// The user, or a signal.
     Interrupted,
 }
@@ -34,7 +37,7 @@ impl Kind {
             Self::Server => 1,
             Self::Usage => 2,
             Self::Connect | Self::Auth | Self::HostKey => 3,
-            Self::Policy => 4,
+            Self::Policy | Self::Conflict => 4,
             Self::Interrupted => 130,
         }
     }
@@ -157,6 +160,25 @@ impl From<ErrorKind> for Kind {
 impl From<ServerError> for CliError {
     fn from(error: ServerError) -> Self {
         Self::new(error.kind().into(), error)
+    }
+}
+
+impl From<AccessError> for CliError {
+    fn from(error: AccessError) -> Self {
+        let kind = match &error {
+            AccessError::There { .. } => Kind::Conflict,
+            AccessError::Weak(_) | AccessError::Generated { .. } | AccessError::Knock(_) => {
+                Kind::Policy
+            }
+            AccessError::NotThere(_) | AccessError::OtherFile(_) | AccessError::Line(_) => {
+                Kind::Usage
+            }
+            AccessError::NoFile(_)
+            | AccessError::NotEditable(_)
+            | AccessError::Unknown(_)
+            | AccessError::Nothing(_) => Kind::Server,
+        };
+        Self::new(kind, error)
     }
 }
 

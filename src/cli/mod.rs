@@ -10,19 +10,25 @@ mod console;
 mod element;
 mod error;
 mod find;
+mod given;
 mod keygen;
+mod keys;
 mod load;
 mod log;
 mod man;
+mod onboard;
 mod out;
 mod paths;
 mod progress;
 mod prompter;
+mod requests;
 mod session;
+mod setup;
 mod sign;
 mod signals;
 mod status;
 mod terminal;
+mod when;
 mod why;
 
 use args::{Args, Command};
@@ -149,6 +155,16 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         Some(Command::Sign(sign)) => {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
         }
+        Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
+        Some(Command::Requests(requests)) => {
+            let session = session(&requests.server)?;
+            Box::pin(requests::run(&session, requests, out)).await
+        }
+        Some(Command::Onboard(onboard)) => {
+            let session = session(&onboard.server)?;
+            unless_stopped(Box::pin(onboard::run(&session, onboard, out))).await
+        }
+        Some(Command::Setup(setup)) => Box::pin(setup::run(&args.common, setup, out)).await,
         Some(Command::Audit(audit)) => {
             let session = session(&audit.server)?;
             unless_stopped(Box::pin(audit::run(&session, audit, out))).await

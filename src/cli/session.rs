@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::prompter::Terminal;
 use crate::change::Policy;
 use crate::config::{Config, Target};
-use crate::link::Prompter;
+use crate::link::{NoPrompter, Prompter};
 use crate::server::Server;
 use std::sync::Arc;
 
@@ -38,6 +38,12 @@ impl Session {
         let spec = self.target.spec().await?;
         let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
         Ok(Server::connect(spec, prompter).await?)
+    }
+
+    /// Connects if that takes no answer from anybody.
+    pub(super) async fn connect_unasked(&self) -> Result<Server, CliError> {
+        let spec = self.target.spec().await?;
+        Ok(Server::connect(spec, Arc::new(NoPrompter)).await?)
     }
 
     /// What may be done on it.

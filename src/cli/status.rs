@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::text::visible;
 use crate::inventory::{Counts, Inventory};
-use crate::judge::health::{Check, Space, State, Vitals, checks, worst};
+use crate::judge::health::{self, Check, Space, State, Vitals, checks, worst};
 use crate::server::facts::{Facts, Rights};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -86,12 +86,24 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         Err(error) => return Err(error),
     };
     let round_trip = server.link().round_trip().await.ok();
-    let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(())).await?;
+    let progress = Progress::new(session.quiet);
+    let (inventory, access) = tokio::join!(load(&server, &progress, |_| Ok(())), server.access());
+    let inventory = inventory?;
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
     let vitals = vitals(session, &facts, &inventory, &place, round_trip);
-    let checks = checks(&vitals);
+    let mut checks = checks(&vitals);
+    match access {
+        Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
+        // Without its sshd a cache is read all the same: by this very connection.
+        Err(error) => checks.push(Check {
+            id: "access",
+            state: State::Unknown,
+            summary: format!("who may log in is not known: {error}"),
+            fix: None,
+        }),
+    }
     let document = Document {
         schema: 1,
         server: session.name(),

@@ -4,6 +4,8 @@
 //! all. Words that name a command belong to the command line and the console alike. A value that is not known makes an
 //! `unknown` check, never a fine one.
 
+pub mod access;
+
 use crate::domain::{Bytes, Floor};
 use serde::Serialize;
 use std::time::Duration;

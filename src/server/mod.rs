@@ -7,6 +7,7 @@ mod audit;
 mod daemon;
 pub mod error;
 pub mod facts;
+mod host_keys;
 mod probe;
 mod script;
 mod sign;

@@ -34,6 +34,7 @@ pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
 pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
+pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");
 pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");

@@ -1,0 +1,104 @@
+# A Nix binary cache over SSH that storekeeper administers.
+#
+#   imports = [ ./module.nix ];
+#   services.storekeeper.enable = true;
+#
+# It serves the store to the cache user, has sshd read a further key file that can be edited while the system runs, and
+# notes keys that nobody knows yet as requests. docs/nixos/README.md has the whole way.
+{ config, lib, ... }:
+
+let
+  cfg = config.services.storekeeper;
+  inherit (lib) mkEnableOption mkIf mkMerge mkOption optionalString types;
+
+  # sshd takes a script only if nobody but root may write it or a folder above it. /nix/store is group-writable, so the
+  # script is copied into /etc.
+  knock = "/etc/storekeeper/knock";
+in
+{
+  options.services.storekeeper = {
+    enable = mkEnableOption "what storekeeper needs on a cache server";
+
+    user = mkOption {
+      type = types.str;
+      default = "nix-ssh";
+      description = "The user that clients of the cache log in as.";
+    };
+
+    serve = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Whether to serve the store by nix.sshServe. Only for the user nix-ssh.";
+    };
+
+    signingKey = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "/var/keys/cache.example.org-1.sec";
+      description = "The file of the key that signs, outside of the store and readable by root alone.";
+    };
+
+    stateDir = mkOption {
+      type = types.str;
+      default = "/var/lib/storekeeper";
+      description = "The folder of the audit log, the requests and the key files.";
+    };
+
+    knock = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Whether a key that no file has is noted as a request. It is refused as before.";
+    };
+  };
+
+  config = mkIf cfg.enable (mkMerge [
+    {
+      nix.sshServe.enable = mkIf cfg.serve true;
+      nix.settings.secret-key-files = mkIf (cfg.signingKey != null) [ cfg.signingKey ];
+
+      systemd.tmpfiles.rules = [
+        "d ${cfg.stateDir} 0711 root root -"
+        # The key file can be edited while the system runs. What nix.sshServe.keys says is in /etc and is not.
+        "d ${cfg.stateDir}/keys 0755 root root -"
+        "f ${cfg.stateDir}/keys/${cfg.user} 0644 root root -"
+        "d ${cfg.stateDir}/requests 0755 root root -"
+      ];
+
+      services.openssh.enable = true;
+      services.openssh.extraConfig = ''
+        Match User ${cfg.user}
+          AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u ${cfg.stateDir}/keys/%u
+          # Without it sshd does not log which key was refused.
+          LogLevel VERBOSE
+      '' + optionalString cfg.knock ''
+          AuthorizedKeysCommand ${knock} %u %t %k %f ${cfg.stateDir}/requests
+          AuthorizedKeysCommandUser storekeeper
+      '' + ''
+        Match all
+      '';
+    }
+
+    (mkIf cfg.knock {
+      users.users.storekeeper = {
+        isSystemUser = true;
+        group = "storekeeper";
+        description = "notes requests for access to the cache";
+      };
+      users.groups.storekeeper = { };
+
+      systemd.tmpfiles.rules = [
+        # What waits is written by the knock; decisions are root's.
+        "d ${cfg.stateDir}/requests/waiting 0700 storekeeper storekeeper -"
+        "d ${cfg.stateDir}/requests/denied 0755 root root -"
+        "d ${cfg.stateDir}/requests/approved 0700 root root -"
+        "d ${cfg.stateDir}/requests/revoked 0700 root root -"
+      ];
+
+      # A mode makes it a copy and not a link.
+      environment.etc."storekeeper/knock" = {
+        source = ../../src/server/scripts/knock.sh;
+        mode = "0555";
+      };
+    })
+  ]);
+}

@@ -1,0 +1,237 @@
+//! The arguments of the subcommands about access.
+//!
+//! In: arguments. Out: [`Keys`], [`Requests`], [`Onboard`], [`Setup`].
+
+use super::super::when::{End, end};
+use super::Change;
+use crate::onboard::client::Platform;
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+/// Arguments of `keys`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Keys {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub(in crate::cli) what: KeysCommand,
+}
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum KeysCommand {
+    /// List the keys of the cache user: what each can do here, when it ends, when it was used.
+    List,
+    /// Let a key in.
+    Authorize(Authorize),
+    /// Take a key out and end its sessions.
+    Revoke(Revoke),
+    /// Set when a key ends.
+    Expire(Expire),
+    /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
+    Check(Check),
+}
+
+/// Arguments of `keys authorize`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Authorize {
+    /// The file with the public key, - for standard input.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) file: String,
+    /// Only from these addresses or names, separated by commas.
+    #[arg(long, value_name = "PATTERN")]
+    pub(in crate::cli) from: Option<String>,
+    /// Not from then on: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
+    #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
+    pub(in crate::cli) expires: End,
+    /// The comment of its line, in place of the key's own.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) comment: Option<String>,
+    /// Into this key file of the cache user; by default the first that can be edited.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) into: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys revoke`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Revoke {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
+    /// Let its open sessions go on.
+    #[arg(long)]
+    pub(in crate::cli) keep_sessions: bool,
+    /// Even if it is the key that this very login uses.
+    #[arg(long)]
+    pub(in crate::cli) my_own_key: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys expire`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Expire {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
+    /// 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
+    #[arg(value_name = "WHEN", value_parser = end)]
+    pub(in crate::cli) when: End,
+    /// Even if it is the key that this very login uses.
+    #[arg(long)]
+    pub(in crate::cli) my_own_key: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys check`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    /// The file with the public key, - for standard input.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) file: String,
+    /// Do not ask the server whether it knows the key.
+    #[arg(long)]
+    pub(in crate::cli) offline: bool,
+}
+
+/// Arguments of `requests`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Requests {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub(in crate::cli) what: RequestsCommand,
+}
+
+/// What can be done with requests.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RequestsCommand {
+    /// List the requests that wait.
+    List,
+    /// Show one with all that is known of its key.
+    Show(Show),
+    /// Let its key in, and print what its owner does next.
+    Approve(Approve),
+    /// Turn it away; the same key is not asked about again.
+    Deny(Deny),
+    /// Keep a request that came by another way.
+    Add(Add),
+}
+
+/// Arguments of `requests show`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Show {
+    /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
+    pub(in crate::cli) id: String,
+}
+
+/// Arguments of `requests approve`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Approve {
+    /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
+    pub(in crate::cli) id: String,
+    /// How long the key lasts: 30d, 90d, 1y, another age or date, or none for no end.
+    #[arg(long, value_name = "WHEN", value_parser = end, default_value = "none")]
+    pub(in crate::cli) expires: End,
+    /// Only from these addresses or names, separated by commas.
+    #[arg(long, value_name = "PATTERN")]
+    pub(in crate::cli) from: Option<String>,
+    /// The comment of its line: a knock brings none.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) comment: Option<String>,
+    /// Into this key file of the cache user; by default the first that can be edited.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) into: Option<String>,
+    /// A note to the decision.
+    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
+    pub(in crate::cli) note: Option<String>,
+    /// The system of the onboarding text that is printed afterwards.
+    #[arg(long, value_enum, default_value = "linux")]
+    pub(in crate::cli) platform: PlatformWord,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `requests deny`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Deny {
+    /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
+    pub(in crate::cli) id: String,
+    /// A note to the decision.
+    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
+    pub(in crate::cli) note: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `requests add`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Add {
+    /// The file with the public key, - for standard input.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) file: String,
+    /// The comment that it is kept with, in place of the key's own.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) comment: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// A client's system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(in crate::cli) enum PlatformWord {
+    /// Linux with systemd.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// NixOS.
+    NixOs,
+}
+
+impl From<PlatformWord> for Platform {
+    fn from(word: PlatformWord) -> Self {
+        match word {
+            PlatformWord::Linux => Self::Linux,
+            PlatformWord::MacOs => Self::MacOs,
+            PlatformWord::NixOs => Self::NixOs,
+        }
+    }
+}
+
+/// Arguments of `onboard`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Onboard {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// The client's system.
+    #[arg(long, value_enum, default_value = "linux")]
+    pub(in crate::cli) platform: PlatformWord,
+}
+
+/// Arguments of `setup`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Setup {
+    /// A configured name or an address, for its names and folders; with --knock, the knock is installed there.
+    pub(in crate::cli) server: Option<String>,
+    /// A NixOS module in place of commands for Debian.
+    #[arg(long)]
+    pub(in crate::cli) nixos: bool,
+    /// With the script that turns unknown keys into requests.
+    #[arg(long)]
+    pub(in crate::cli) knock: bool,
+    /// Name of the signing key that is made.
+    #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]
+    pub(in crate::cli) key_name: String,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}

@@ -1,0 +1,61 @@
+//! A public key that somebody gives: a file or standard input.
+//!
+//! In: `FILE` or `-`. Out: the key, or why it is none. What was read is wiped: a private key may be in it by mistake.
+
+use super::error::{CliError, Kind};
+use crate::domain::key_request::Source;
+use crate::domain::ssh_key::{KeyError, PublicSshKey};
+use crate::domain::text::visible;
+use std::io::Read as _;
+use zeroize::Zeroizing;
+
+/// More than any public key has.
+const MOST: u64 = 64 << 10;
+
+/// The key, and how it came.
+pub(super) fn key(
+    argument: &str,
+    comment: Option<&str>,
+) -> Result<(PublicSshKey, Source), CliError> {
+    let (mut key, source) = read(argument)?;
+    if let Some(comment) = comment {
+        key.set_comment(comment);
+    }
+    Ok((key, source))
+}
+
+fn read(argument: &str) -> Result<(PublicSshKey, Source), CliError> {
+    let failed = |name: &str, error: &std::io::Error| {
+        CliError::usage(format!(
+            "cannot read {name}: {error}; name the .pub file, or - for standard input"
+        ))
+    };
+    let (name, source) = match argument {
+        "-" => ("standard input".to_owned(), Source::Paste),
+        path => (visible(path).into_owned(), Source::File),
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    match argument {
+        "-" => std::io::stdin()
+            .lock()
+            .take(MOST + 1)
+            .read_to_end(&mut bytes),
+        path => {
+            std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
+        }
+    }
+    .map_err(|error| failed(&name, &error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        CliError::usage(format!(
+            "{name} is no text; give the one line of the .pub file"
+        ))
+    })?;
+    let key = PublicSshKey::parse(text).map_err(|error| {
+        let kind = match error {
+            KeyError::Private => Kind::Policy,
+            _ => Kind::Usage,
+        };
+        CliError::new(kind, format!("{name} cannot be used: {error}"))
+    })?;
+    Ok((key, source))
+}

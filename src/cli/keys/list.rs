@@ -1,0 +1,98 @@
+//! `keys SERVER list`.
+//!
+//! In: a server. Out: the key files, what holds for every key, and each key with what it can do, when it ends and when it was used.
+
+use super::super::error::CliError;
+use super::super::out::Out;
+use super::super::session::Session;
+use super::tell;
+use crate::domain::When;
+use crate::domain::access::AccessFacts;
+use crate::judge::access::{Access, KeyRow, keys};
+use crate::judge::health::access::SOON;
+use std::fmt::Write as _;
+
+/// Runs it.
+pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
+    let server = session.connect().await?;
+    let facts = server.access().await;
+    server.link().close().await;
+    let facts = facts?;
+    let access = keys(&facts, SOON);
+    if out.json() {
+        out.document(&access)?;
+    } else {
+        text(&facts, &access, out)?;
+    }
+    Ok(0)
+}
+
+fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliError> {
+    let user = access.cache_user.as_deref().unwrap_or("not known");
+    let runs = match (&access.posture.forced_command, &facts.sshd.settings) {
+        (Some(command), _) => format!("every key runs {command}"),
+        (None, Ok(_)) => "no command is forced".to_owned(),
+        (None, Err(_)) => "what keys run is not known".to_owned(),
+    };
+    out.line(&format!("cache user {user}; {runs}"))?;
+    tell(&access.posture.findings, "  ", out)?;
+    for file in &access.files {
+        let why = match &file.why {
+            Some(why) => format!("not edited here: {why}"),
+            None => "can be edited".to_owned(),
+        };
+        out.line(&format!("file {}; {why}", file.path))?;
+        tell(&file.findings, "  ", out)?;
+    }
+    for key in &access.keys {
+        out.line("")?;
+        for line in describe(key, facts.at) {
+            out.line(&line)?;
+        }
+        tell(&key.findings, "    ", out)?;
+    }
+    let (keys, active) = (
+        access.keys.len(),
+        access.keys.iter().filter(|key| key.active).count(),
+    );
+    out.line("")?;
+    out.line(&format!("{keys} keys, {active} of them let in"))?;
+    Ok(())
+}
+
+fn describe(key: &KeyRow, now: When) -> [String; 4] {
+    let mut first = format!("{} {}", key.r#type, key.fingerprint);
+    if let Some(bits) = key.bits {
+        let _ = write!(first, " {bits}");
+    }
+    if !key.active {
+        first.push_str(" (not let in)");
+    }
+    if key.own {
+        first.push_str(" (your own login)");
+    }
+    let options = match &key.options {
+        Some(options) if options.is_empty() => "none".to_owned(),
+        Some(options) => options.join(","),
+        None => "not readable for sshd".to_owned(),
+    };
+    let expires = match key.expires {
+        Some(end) => format!("expires {end}"),
+        None => "no expiry".to_owned(),
+    };
+    let used = match (&key.last_used, key.logs_since) {
+        (Some(used), _) => format!("last used {} ago from {}", used.at.age(now), used.from),
+        (None, Some(since)) => format!("not seen since {since} (oldest log)"),
+        (None, None) => "use not known, there is no log".to_owned(),
+    };
+    let sessions = match key.sessions {
+        Some(0) | None => String::new(),
+        Some(open) => format!(", {open} open now"),
+    };
+    [
+        first,
+        format!("    {}  ({}:{})", key.comment, key.file, key.line),
+        format!("    can {}", key.words),
+        format!("    {expires}, options {options}, {used}{sessions}"),
+    ]
+}

@@ -1,0 +1,206 @@
+//! `keys`: who may log in to the cache, and changes of that.
+//!
+//! In: a server, and a key. Out: a list with what each key can do, a verdict on one key, or a plan that is carried out.
+
+mod check;
+mod list;
+mod which;
+
+use super::args::{self, access};
+use super::change::{carry_out, nothing};
+use super::error::{CliError, Kind};
+use super::given;
+use super::out::{Out, say};
+use super::session::Session;
+use super::signals::unless_stopped;
+use crate::change::access::{About, AccessError, authorize, expire, revoke};
+use crate::change::{Deed, Plan};
+use crate::domain::access::AccessFacts;
+use crate::domain::authorized_keys::NewKey;
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::visible;
+use crate::judge::access::of_candidate;
+use crate::judge::finding::{Finding, Level};
+use crate::judge::hygiene;
+use crate::server::Server;
+use access::KeysCommand;
+
+/// What a subcommand plans: the plan, or why there is nothing to do.
+type Planned = Result<Plan, AccessError>;
+
+/// Runs it.
+pub(super) async fn run(
+    session: &Session,
+    args: &access::Keys,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    match &args.what {
+        KeysCommand::List => unless_stopped(Box::pin(list::run(session, out))).await,
+        KeysCommand::Check(check) => {
+            unless_stopped(Box::pin(check::run(session, check, out))).await
+        }
+        KeysCommand::Authorize(authorize) => {
+            let (key, _) = given::key(&authorize.file, authorize.comment.as_deref())?;
+            refuse(&key, &hygiene::of_key(&key))?;
+            let new = NewKey {
+                key,
+                restrict: true,
+                from: authorize.from.clone(),
+                expires: authorize.expires.0,
+            };
+            change(
+                session,
+                &authorize.change,
+                "authorize",
+                out,
+                |server, facts| {
+                    admit(facts, &new.key)?;
+                    let reason = authorize.change.reason.clone();
+                    let into = authorize.into.as_deref();
+                    Ok(self::authorize(
+                        &About::of(server),
+                        facts,
+                        &new,
+                        into,
+                        reason,
+                    ))
+                },
+            )
+            .await
+        }
+        KeysCommand::Revoke(args) => {
+            change(session, &args.change, "revoke", out, |server, facts| {
+                let key = which::key(facts, &args.key)?;
+                let login = &server.facts().user;
+                let reason = args.change.reason.clone();
+                let end = !args.keep_sessions;
+                let planned = revoke(&About::of(server), facts, login, key, end, reason);
+                own_way(planned, args.my_own_key, &args.change)
+            })
+            .await
+        }
+        KeysCommand::Expire(args) => {
+            change(session, &args.change, "expire", out, |server, facts| {
+                let key = which::key(facts, &args.key)?;
+                let login = &server.facts().user;
+                let reason = args.change.reason.clone();
+                let planned = expire(&About::of(server), facts, login, key, args.when.0, reason);
+                own_way(planned, args.my_own_key, &args.change)
+            })
+            .await
+        }
+    }
+}
+
+/// Connects, reads, plans, and carries the plan out.
+async fn change(
+    session: &Session,
+    options: &args::Change,
+    word: &'static str,
+    out: &mut Out,
+    plan: impl FnOnce(&Server, &AccessFacts) -> Result<Planned, CliError>,
+) -> Result<u8, CliError> {
+    let prepare = async {
+        let server = session.connect().await?;
+        let facts = server.access().await?;
+        let planned = plan(&server, &facts);
+        Ok((server, planned))
+    };
+    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
+    let code = match planned {
+        Ok(planned) => settle(session, &server, planned, options, word, out).await,
+        Err(error) => Err(error),
+    };
+    server.link().close().await;
+    code
+}
+
+/// Carries a plan out, or says that there is nothing to do.
+pub(super) async fn settle(
+    session: &Session,
+    server: &Server,
+    planned: Planned,
+    options: &args::Change,
+    word: &'static str,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    match planned {
+        Ok(plan) => carry_out(session, server, plan, options, out).await,
+        Err(AccessError::Nothing(why)) => nothing(word, session.name(), &why, out),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses a key that these findings refuse.
+pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), CliError> {
+    let Some(worst) = findings.iter().find(|found| found.level == Level::Refuse) else {
+        return Ok(());
+    };
+    let fix = worst.fix.as_deref().unwrap_or("ask for another key");
+    Err(CliError::new(
+        Kind::Policy,
+        format!(
+            "the key {} is not let in: {}; {fix}",
+            key.fingerprint(),
+            worst.message
+        ),
+    ))
+}
+
+/// Refuses a weak key, and tells what else there is to say about one that is let in.
+pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliError> {
+    let findings = of_candidate(facts, key);
+    refuse(key, &findings)?;
+    // What is there already is an error of its own.
+    let told = |found: &&Finding| found.level == Level::Warning && found.code != "duplicate";
+    for finding in findings.iter().filter(told) {
+        say(&format!("storekeeper: {}", sentence(finding)));
+    }
+    Ok(())
+}
+
+/// One's own way in takes more than a yes that a script has given beforehand.
+fn own_way(planned: Planned, allowed: bool, options: &args::Change) -> Result<Planned, CliError> {
+    if let Ok(plan) = &planned
+        && let Deed::Access(deed) = &plan.deed
+        && deed.own_way
+        && options.yes
+        && !allowed
+    {
+        return Err(CliError::new(
+            Kind::Policy,
+            "this is the key that you are logged in with; leave --yes out to be asked, or add --my-own-key",
+        ));
+    }
+    Ok(planned)
+}
+
+/// A finding as a line of text.
+pub(super) fn sentence(finding: &Finding) -> String {
+    let message = visible(&finding.message);
+    match &finding.fix {
+        Some(fix) => format!("{message}; {}", visible(fix)),
+        None => message.into_owned(),
+    }
+}
+
+/// The mark in front of a finding; never colour alone.
+pub(super) const fn mark(level: Level) -> char {
+    match level {
+        Level::Note => '.',
+        Level::Warning => '!',
+        Level::Refuse => 'x',
+    }
+}
+
+/// The lines of findings.
+pub(super) fn tell(findings: &[Finding], indent: &str, out: &mut Out) -> Result<(), CliError> {
+    for finding in findings {
+        out.line(&format!(
+            "{indent}{} {}",
+            mark(finding.level),
+            sentence(finding)
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Which key is meant by an argument.
+//!
+//! In: a fingerprint, `FILE:LINE`, or a comment, and the key files. Out: the key's fingerprint, or why it is none or not one.
+
+use super::super::error::CliError;
+use crate::domain::access::{AccessFacts, KeyFile};
+use crate::domain::authorized_keys::AuthorizedKeys;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+
+/// How many of several candidates are told.
+const TOLD: usize = 10;
+
+/// Characters of a fingerprint that are enough to name it, where only one key begins so.
+const ENOUGH: usize = "SHA256:".len() + 6;
+
+/// A line with a key.
+struct Candidate {
+    fingerprint: Fingerprint,
+    comment: String,
+    place: String,
+}
+
+/// The one key of the cache user that is meant.
+pub(super) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliError> {
+    if let Some(fingerprint) = Fingerprint::parse(text) {
+        return Ok(fingerprint);
+    }
+    let shown = visible(text);
+    let mut found = Vec::new();
+    for file in &facts.files {
+        let content = file
+            .content
+            .as_deref()
+            .map_err(|unknown| CliError::new(super::super::error::Kind::Server, unknown))?;
+        collect(file, &AuthorizedKeys::parse(content), text, &mut found);
+    }
+    let mut keys: Vec<Fingerprint> = found.iter().map(|one| one.fingerprint).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    match keys.as_slice() {
+        [key] => Ok(*key),
+        [] => Err(CliError::usage(format!(
+            "no key of the cache user is called \"{shown}\"; give a fingerprint, a whole comment or FILE:LINE, as storekeeper keys SERVER list shows them"
+        ))),
+        several => Err(CliError::usage(format!(
+            "{} keys are called \"{shown}\": {}; give the fingerprint or FILE:LINE of one",
+            several.len(),
+            told(&found)
+        ))),
+    }
+}
+
+fn told(found: &[Candidate]) -> String {
+    let mut told: Vec<String> = found
+        .iter()
+        .take(TOLD)
+        .map(|one| {
+            format!(
+                "{} {} at {}",
+                one.fingerprint,
+                visible(&one.comment),
+                visible(&one.place)
+            )
+        })
+        .collect();
+    if found.len() > TOLD {
+        told.push(format!("{} more", found.len() - TOLD));
+    }
+    told.join(", ")
+}
+
+fn collect(file: &KeyFile, document: &AuthorizedKeys, text: &str, found: &mut Vec<Candidate>) {
+    let place = text.rsplit_once(':').and_then(|(path, line)| {
+        let this = path == file.path || path == file.resolved;
+        line.parse::<usize>().ok().filter(|_| this)
+    });
+    let begins = text.starts_with("SHA256:") && text.len() >= ENOUGH;
+    for (number, line) in document.keys() {
+        let fingerprint = line.key.fingerprint();
+        let comment = line.key.comment();
+        let shown = visible(&comment);
+        let is = match place {
+            Some(wanted) => wanted == number,
+            None if begins => fingerprint.to_string().starts_with(text),
+            // As it is, or as a list has shown it.
+            None => !text.is_empty() && (comment == text || shown == text),
+        };
+        if is {
+            found.push(Candidate {
+                fingerprint,
+                comment: comment.into_owned(),
+                place: format!("{}:{number}", file.path),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+pub(in crate::cli) mod tests {
+    use super::*;
+    use crate::domain::When;
+    use crate::domain::access::{SshdFacts, Unknown};
+
+    pub(in crate::cli) const KEYS: [&str; 3] = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHg0yAYWxZPxtHKrVw/QA4iV1jAdLvLT4eFVhVmVJUK",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI",
+    ];
+
+    /// A server with one key file.
+    pub(in crate::cli) fn facts(content: &str) -> AccessFacts {
+        let unknown = || Unknown("not asked".into());
+        AccessFacts {
+            at: When::from_unix(1_800_000_000),
+            utc_offset: 0,
+            cache_user: Err(unknown()),
+            sshd: SshdFacts {
+                binary: Err(unknown()),
+                config_file: Err(unknown()),
+                version: Err(unknown()),
+                settings: Err(unknown()),
+            },
+            files: vec![KeyFile {
+                path: "/k".into(),
+                resolved: "/real".into(),
+                user: "nix-ssh".into(),
+                exists: true,
+                content: Ok(content.as_bytes().to_vec()),
+                sha256: [0; 32],
+                owner: "root:root".into(),
+                mode: 0o644,
+                editable: Ok(()),
+                strict_modes_problem: None,
+                generated_by: None,
+            }],
+            other_files: vec![],
+            trusted_users: Err(unknown()),
+            nix_version: Err(unknown()),
+            own_key: None,
+            events: Err(unknown()),
+            reach: None,
+            sessions: Err(unknown()),
+            requests: Err(unknown()),
+            revoked: Err(unknown()),
+        }
+    }
+
+    #[test]
+    fn three_ways_to_say_it() {
+        let [a, b, c] = KEYS;
+        let facts = facts(&format!("# x\n{a} ada\n{b} same\n{c} same\n{a} \u{1b}\n"));
+        let print = |line: &str| {
+            crate::domain::ssh_key::PublicSshKey::parse(line)
+                .unwrap()
+                .fingerprint()
+        };
+        let whole = print(b).to_string();
+        for (text, key) in [
+            ("ada", a),
+            ("/k:2", a),
+            ("/real:3", b),
+            ("\\e", a),
+            (&whole, b),
+            (&whole[..16], b),
+        ] {
+            assert_eq!(super::key(&facts, text), Ok(print(key)), "{text}");
+        }
+        for text in ["", "eve", "/k:1", "/k:9", "/other:2", "SHA256:"] {
+            assert_eq!(super::key(&facts, text).unwrap_err().code(), 2, "{text}");
+        }
+        let error = super::key(&facts, "same").unwrap_err();
+        assert_eq!(error.code(), 2);
+        let told = error.to_string();
+        for part in ["2 keys", &whole, &print(c).to_string(), "/k:3", "/k:4"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}

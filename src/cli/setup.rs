@@ -1,0 +1,146 @@
+//! `setup`: what a new cache server does; and the knock, installed on one that exists.
+//!
+//! In: names, from the configuration where a server is named. Out: commands to paste or a NixOS module; or a plan that is
+//! carried out.
+
+use super::args::{Common, access as args};
+use super::change::{carry_out, nothing};
+use super::error::CliError;
+use super::out::Out;
+use super::session::Session;
+use super::signals::unless_stopped;
+use crate::change::Plan;
+use crate::change::access::{About, install_knock, knock_to_install};
+use crate::domain::KeyName;
+use crate::domain::text::visible;
+use crate::onboard::server::{HEAD, NewServer, debian, nixos};
+use crate::onboard::{Step, text};
+use crate::server::access::KnockInstall;
+use crate::server::{Server, spec};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    platform: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<&'a str>,
+    steps: &'a [Step],
+}
+
+/// Runs it.
+pub(super) async fn run(
+    common: &Common,
+    args: &args::Setup,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let session = match &args.server {
+        Some(server) => Some(Session::new(common, server)?),
+        None => None,
+    };
+    match session {
+        Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
+        session => {
+            print(session.as_ref(), args, out)?;
+            Ok(0)
+        }
+    }
+}
+
+fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result<(), CliError> {
+    KeyName::new(&args.key_name).map_err(|error| {
+        CliError::usage(format!(
+            "\"{}\" cannot name a key: {error}; take one such as cache.example.org-1",
+            visible(&args.key_name)
+        ))
+    })?;
+    let settings = session.map(|session| &session.target.settings);
+    let name = |named: Option<&String>, default: &str| match named {
+        Some(named) => named.clone(),
+        None => default.to_owned(),
+    };
+    let new = NewServer {
+        cache_user: name(settings.map(|s| &s.cache_user), spec::CACHE_USER),
+        key_name: args.key_name.clone(),
+        requests_dir: name(settings.map(|s| &s.requests_dir), spec::REQUESTS_DIR),
+        audit_log: name(settings.map(|s| &s.audit_log), spec::AUDIT_LOG),
+        knock: args.knock.then(KnockInstall::script_text),
+    };
+    plain(&new)?;
+    let (platform, module, steps) = if args.nixos {
+        let module = nixos(&new, KnockInstall::script_text());
+        ("nixos", Some(module), Vec::new())
+    } else {
+        ("debian", None, debian(&new))
+    };
+    if out.json() {
+        return out.document(&Document {
+            schema: 1,
+            platform,
+            module: module.as_deref(),
+            steps: &steps,
+        });
+    }
+    let written = module.unwrap_or_else(|| text(HEAD, &steps));
+    for line in written.lines() {
+        out.line(&visible(line))?;
+    }
+    Ok(())
+}
+
+/// sshd splits its lines at blanks and knows tokens and quotes.
+fn plain(new: &NewServer) -> Result<(), CliError> {
+    let words = KnockInstall {
+        script: "/".to_owned(),
+        user: "x".to_owned(),
+        lines_file: String::new(),
+        requests_dir: new.requests_dir.clone(),
+        cache_user: new.cache_user.clone(),
+    };
+    if words.is_plain() {
+        return Ok(());
+    }
+    Err(CliError::usage(
+        "cache_user or requests_dir has characters that sshd would read in its own way; choose plain ones",
+    ))
+}
+
+async fn install(session: &Session, args: &args::Setup, out: &mut Out) -> Result<u8, CliError> {
+    let planned = unless_stopped(Box::pin(prepare(session, args))).await?;
+    let (server, plan) = planned;
+    let code = match plan {
+        Some(plan) => carry_out(session, &server, plan, &args.change, out).await,
+        None => nothing(
+            "install-knock",
+            session.name(),
+            "the knock is installed there already",
+            out,
+        ),
+    };
+    server.link().close().await;
+    code
+}
+
+/// Connects and makes the plan; none where it is installed already.
+async fn prepare(
+    session: &Session,
+    args: &args::Setup,
+) -> Result<(Server, Option<Plan>), CliError> {
+    let server = session.connect().await?;
+    let found = server.knock_facts().await?;
+    let settings = &session.target.settings;
+    let install = knock_to_install(&found, &settings.cache_user, &settings.requests_dir);
+    let reads = server.access().await?.sshd.settings.ok();
+    let command = reads.and_then(|settings| settings.authorized_keys_command);
+    let in_use = command.is_some_and(|command| {
+        let mut words = command.split_ascii_whitespace();
+        words.next() == Some(install.script.as_str())
+            && words.next_back() == Some(install.requests_dir.as_str())
+    });
+    if found.script_there && in_use {
+        return Ok((server, None));
+    }
+    let reason = args.change.reason.clone();
+    let plan = install_knock(&About::of(&server), &found, install, reason)?;
+    Ok((server, Some(plan)))
+}
