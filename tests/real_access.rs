@@ -715,4 +715,19 @@ fn what_setup_writes_is_what_sshd_takes() {
     // On a server that includes no folder, installing says what to add, and changes nothing.
     let said = house.says("setup prod --knock --yes", 4);
     assert!(said.contains("Include"), "{said}");
+    // On one that does, the plan shows each line; a dry run makes none of it.
+    let folder = house.rig.scratch().join("included");
+    fs::create_dir(&folder).unwrap();
+    let twist = Twist {
+        more: format!("Include {}/*.conf\n", folder.display()),
+        ..Twist::default()
+    };
+    let _sshd = house.rig.twisted("included", Access::Root, twist);
+    let plan = house.json("setup included --knock --dry-run", 0);
+    assert_eq!(plan["plan"]["change"], "install-knock");
+    let shown = house.says("setup included --knock --dry-run", 0);
+    let queue = house.rig.file("var/requests");
+    let line = format!("AuthorizedKeysCommand /etc/storekeeper/knock %u %t %k %f {queue}");
+    assert!(shown.contains(&line), "{shown}");
+    assert!(fs::read_dir(&folder).unwrap().next().is_none());
 }

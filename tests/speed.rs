@@ -1,6 +1,6 @@
 //! Ratios of speed against the real `nix`, measured in the same run on the same server; never absolute times.
 //!
-//! In: a store of 100,000 registered paths on the rig, a proxy that delays. Out: our wall time over that of the peer. A
+//! In: stores of registered paths on the rig, a proxy that delays. Out: our wall time over that of the peer. A
 //! ratio that is missed is measured again, twice at most: another test on the same machine may have been in the way.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -42,22 +42,6 @@ fn holds(what: &str, bar: f64, measure: impl Fn() -> (Duration, Duration)) {
         ratios.push(ratio);
     }
     panic!("{what}: {ratios:?} is over {bar}");
-}
-
-#[test]
-fn all_of_100_000_paths_in_half_the_time_of_nix() {
-    let rig = Rig::bulk(&Nix::of_this_machine(), 100_000);
-    for access in [Access::Root, Access::ViaSocket] {
-        holds(access.server(), 0.5, || {
-            let ours =
-                time(rig.storekeeper_command(["paths", access.server(), "--json", "--quiet"]));
-            let theirs = time(rig.ssh(
-                access,
-                "nix --extra-experimental-features nix-command path-info --all --json",
-            ));
-            (ours, theirs)
-        });
-    }
 }
 
 /// `nix` asks path by path, so that each path costs it a round trip: 10,000 paths would take it some 500 seconds. Instead

@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::out::{Out, say};
 use super::session::Session;
 use crate::domain::text::visible;
+use crate::judge::posture::of_server;
 use crate::link::Place;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::onboard::{Step, text};
@@ -44,15 +45,21 @@ pub(super) async fn run(
 pub(super) async fn cache(session: &Session, server: &Server) -> Result<Cache, CliError> {
     let settings = &session.target.settings;
     let user = &settings.cache_user;
-    let mut cache = match &settings.cache_address {
-        Some(address) => Cache::at(address, user).ok_or_else(|| {
+    let mut cache = if let Some(address) = &settings.cache_address {
+        Cache::at(address, user).ok_or_else(|| {
             CliError::usage(format!(
                 "cache_address \"{}\" is no address over ssh; write ssh://{}@host",
                 visible(address),
                 visible(user)
             ))
-        })?,
-        None => derived(session, server).await?,
+        })?
+    } else {
+        let (host, port) = match &server.spec().place {
+            Place::Local => (server.facts().host.clone(), 22),
+            Place::Ssh(target) => (target.host.clone(), target.port),
+        };
+        let posture = of_server(&server.access().await?);
+        Cache::derived(user, &host, port, posture.protocol)
     };
     cache.host_keys = server.host_keys().await?;
     // Also the older keys: a new client needs them for what only they have signed.
@@ -61,35 +68,6 @@ pub(super) async fn cache(session: &Session, server: &Server) -> Result<Cache, C
     let retired = settings.retired_keys.iter().map(ToString::to_string);
     cache.public_keys = ours.chain(retired).collect();
     Ok(cache)
-}
-
-/// The address where the configuration names none: the one that this login uses.
-async fn derived(session: &Session, server: &Server) -> Result<Cache, CliError> {
-    let user = &session.target.settings.cache_user;
-    let (host, port) = match &server.spec().place {
-        Place::Local => (server.facts().host.clone(), 22),
-        Place::Ssh(target) => (target.host.clone(), target.port),
-    };
-    let access = server.access().await?;
-    let command = access.sshd.settings.ok().and_then(|s| s.force_command);
-    let scheme = match command {
-        Some(command) if command.contains("nix-daemon") => "ssh-ng",
-        _ => "ssh",
-    };
-    let written = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    Ok(Cache {
-        address: format!("{scheme}://{user}@{written}"),
-        user: user.clone(),
-        host,
-        port,
-        port_by_ssh: port != 22,
-        host_keys: Vec::new(),
-        public_keys: Vec::new(),
-    })
 }
 
 /// Prints it. What is missing is also said on standard error: the text is for somebody else.

@@ -144,6 +144,8 @@ pub struct Data {
     pub at: Option<When>,
     /// Why it ended early.
     pub trouble: Option<Trouble>,
+    /// The rows whose closures are being measured, so that they are asked for once.
+    pub measuring: Vec<Row>,
 }
 
 /// All of it.

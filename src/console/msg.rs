@@ -233,8 +233,13 @@ pub enum Effect {
         /// In this.
         inventory: Arc<Inventory>,
     },
-    /// Work out all closure sizes.
-    Measure(Arc<Inventory>),
+    /// Measure the closures of some rows; a newer request replaces an older one.
+    Measure {
+        /// Of this store.
+        inventory: Arc<Inventory>,
+        /// The rows in view that are not measured yet.
+        rows: Vec<Row>,
+    },
     /// Look for a chain of references, in either direction.
     Chain {
         /// In this.

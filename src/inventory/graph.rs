@@ -8,13 +8,15 @@ use super::closures::Closures;
 use super::columns::Columns;
 use super::names::NO_ROW;
 use std::collections::{HashMap, VecDeque};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What follows from all references together. Shared by snapshots until a reference or a size changes.
 pub(super) struct Graph {
     starts: Vec<usize>,
     referrers: Vec<Row>,
     pub(super) closures: OnceLock<Closures>,
+    /// Paths and bytes of single closures, while not all of them are known. As many as rows were looked at.
+    few: Mutex<HashMap<Row, (usize, u64)>>,
 }
 
 impl Graph {
@@ -42,7 +44,13 @@ impl Graph {
             starts,
             referrers,
             closures: OnceLock::new(),
+            few: Mutex::default(),
         }
+    }
+
+    /// Held for a look-up or an insertion, never for a walk.
+    pub(super) fn few(&self) -> MutexGuard<'_, HashMap<Row, (usize, u64)>> {
+        self.few.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn referrers(&self, row: Row) -> &[Row] {

@@ -14,7 +14,7 @@ use crate::domain::store_path::HASH_CHARS;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When, nix32};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One state of the store. Cloning copies pointers only; share it as `Arc<Inventory>` all the same.
 #[derive(Clone)]
@@ -211,9 +211,25 @@ impl Inventory {
         })
     }
 
-    /// The same, if [`Inventory::measure_closures`] has been here (or a sort by closure size): for drawing.
+    /// The same, if it was measured before: for drawing.
     pub fn closure_size_known(&self, row: Row) -> Option<(usize, u64)> {
-        self.graph.closures.get().map(|closures| closures.get(row))
+        match self.graph.closures.get() {
+            Some(closures) => Some(closures.get(row)),
+            None => self.graph.few().get(&row).copied(),
+        }
+    }
+
+    /// Measures the closures of a few rows and keeps the result, like [`Inventory::measure_closures`]. A walk of each,
+    /// for a job. False when cancelled.
+    pub fn measure_closures_of(&self, rows: &[Row], cancel: &AtomicBool) -> bool {
+        for row in rows {
+            if cancel.load(Ordering::Relaxed) {
+                return false;
+            }
+            let size = self.closure_size(*row);
+            self.graph.few().insert(*row, size);
+        }
+        true
     }
 
     /// Measures the closures of all rows and keeps the result, also for later snapshots until references change. A job

@@ -91,6 +91,26 @@ impl Cache {
         })
     }
 
+    /// Where nobody has said what clients write: the host and port that the administrator uses. `protocol` is the scheme of what the
+    /// server runs for them, `ssh` where that is not known.
+    pub fn derived(user: &str, host: &str, port: u16, protocol: Option<&str>) -> Self {
+        let scheme = protocol.unwrap_or("ssh");
+        let written = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        Self {
+            address: format!("{scheme}://{user}@{written}"),
+            user: user.to_owned(),
+            host: host.to_owned(),
+            port,
+            port_by_ssh: port != 22,
+            host_keys: Vec::new(),
+            public_keys: Vec::new(),
+        }
+    }
+
     /// The name under which ssh looks the host up in `known_hosts`.
     pub fn known_as(&self) -> String {
         match self.port {
@@ -331,6 +351,21 @@ mod tests {
         for address in ["https://h", "h", "ssh://", "ssh://u@h:x", "ssh://[h"] {
             assert_eq!(Cache::at(address, "nix-ssh"), None, "{address}");
         }
+    }
+
+    #[test]
+    fn derived_addresses() {
+        let cache = Cache::derived("u", "::1", 2222, Some("ssh-ng"));
+        assert_eq!(
+            (cache.address.as_str(), cache.port_by_ssh),
+            ("ssh-ng://u@[::1]", true)
+        );
+        assert_eq!(cache.known_as(), "[::1]:2222");
+        let cache = Cache::derived("u", "h", 22, None);
+        assert_eq!(
+            (cache.address.as_str(), cache.port_by_ssh),
+            ("ssh://u@h", false)
+        );
     }
 
     #[test]

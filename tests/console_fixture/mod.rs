@@ -344,8 +344,8 @@ impl Console {
                 groups: inventory::unsigned_groups(&inventory),
                 coverage: inventory::coverage(&inventory),
             }),
-            Effect::Measure(inventory) => {
-                inventory.measure_closures(&AtomicBool::new(false));
+            Effect::Measure { inventory, rows } => {
+                inventory.measure_closures_of(&rows, &AtomicBool::new(false));
                 Some(Msg::Measured)
             }
             Effect::Chain {

@@ -110,10 +110,10 @@ impl Backend {
                     });
                 });
             }
-            Effect::Measure(inventory) => {
+            Effect::Measure { inventory, rows } => {
                 let send = self.send.clone();
                 self.measure.put(move || {
-                    inventory.measure_closures(&AtomicBool::new(false));
+                    inventory.measure_closures_of(&rows, &AtomicBool::new(false));
                     let _ = send.send(Msg::Measured);
                 });
             }

@@ -2,6 +2,7 @@
 
 use crate::change::Receipt;
 use crate::console::jobs::{JobId, State, receipt_lines};
+use crate::console::layout;
 use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble, UnsignedLine};
 use crate::console::msg::{Effect, PastChange};
 use crate::inventory::{Group, Inventory, Query, Row, View};
@@ -65,18 +66,47 @@ pub(super) fn inventory(
     model.data.loading = loading;
     model.data.at = Some(model.now);
     model.data.trouble = None;
+    model.data.measuring.clear();
     let mut effects = ask_view(model);
     let asked = model.next_number();
     model.unsigned.asked = asked;
     effects.push(Effect::Group {
         asked,
         generation,
-        inventory: Arc::clone(&inventory),
+        inventory,
     });
-    if !loading {
-        effects.push(Effect::Measure(inventory));
-    }
     effects
+}
+
+/// Asks for the closures of the rows in view. All of them at once would keep the processors busy for a minute on a large
+/// store, for sizes that nobody may look at; a sort by closure size asks for that.
+pub(super) fn measure(model: &mut Model) -> Option<Effect> {
+    let inventory = model
+        .data
+        .inventory
+        .as_ref()
+        .filter(|_| !model.data.loading)?;
+    let in_view = match model.screen {
+        Screen::Store => {
+            let height = usize::from(layout::lists(model.size, true).list.height);
+            let view = model.store.list.view(model.store.rows.len(), height);
+            model.store.rows.get(view).unwrap_or_default()
+        }
+        _ => &[],
+    };
+    let rows: Vec<Row> = in_view
+        .iter()
+        .copied()
+        .chain(model.current_row())
+        .chain(model.page().map(|page| page.row))
+        .filter(|row| inventory.closure_size_known(*row).is_none())
+        .collect();
+    if rows.is_empty() || rows == model.data.measuring {
+        return None;
+    }
+    let inventory = Arc::clone(inventory);
+    model.data.measuring.clone_from(&rows);
+    Some(Effect::Measure { inventory, rows })
 }
 
 /// A plan that names rows of another numbering is no plan any more.

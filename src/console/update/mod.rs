@@ -124,6 +124,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
     };
     settle(model);
+    effects.extend(data::measure(model));
     if model.quit {
         effects.retain(|effect| matches!(effect, Effect::Answer { .. }));
     }
