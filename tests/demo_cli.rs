@@ -682,3 +682,24 @@ fn read_only_holds_whatever_else_is_said() {
         .unwrap();
     server.stop();
 }
+
+#[test]
+fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
+    let server = Server::new(50);
+    let keys = server.json("keys demo list", 0);
+    let owners = each(&keys["keys"], "comment");
+    assert_eq!(
+        owners,
+        [
+            "root@ada-laptop",
+            "root@ci-3",
+            "root@mei-laptop",
+            "root@build-box"
+        ]
+    );
+    for file in each(&keys["keys"], "file") {
+        assert!(file.contains("/storekeeper-demo-"), "{file}");
+    }
+    assert_eq!(each(&keys["files"], "path").len(), 1);
+    server.stop();
+}

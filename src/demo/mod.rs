@@ -270,6 +270,9 @@ impl Demo {
             ("signing_key", file(self.signing_key_file())),
             ("retired_keys", list(text(&self.store.retired_key()))),
             ("upstream_keys", list(text(&self.store.upstream_key()))),
+            // Without these two, the key files of this machine's own cache user would be shown, and changed.
+            ("cache_user", text(&scratch::CACHE_USER)),
+            ("key_files", list(file(self.scratch.key_file()))),
             ("audit_log", file(self.audit_file())),
             (
                 "requests_dir",

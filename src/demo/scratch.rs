@@ -6,6 +6,7 @@
 
 use super::DemoError;
 use super::store::Store;
+use base64::Engine as _;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, PublicKey};
@@ -83,6 +84,23 @@ esac
     ),
 ];
 
+/// The cache user of the demo, which no machine has.
+pub(super) const CACHE_USER: &str = "storekeeper-demo-cache";
+
+/// Who may read the demo cache: what stands before the key, and whose it is.
+const READERS: [(&str, &str); 4] = [
+    ("restrict,command=\"nix-store --serve\" ", "root@ada-laptop"),
+    (
+        "restrict,command=\"nix-daemon --stdio\",from=\"10.2.0.0/16\" ",
+        "root@ci-3",
+    ),
+    (
+        "restrict,command=\"nix-store --serve\",expiry-time=\"20200220Z\" ",
+        "root@mei-laptop",
+    ),
+    ("", "root@build-box"),
+];
+
 /// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
 const DF: &str = r"case $1 in
   -*i*)
@@ -93,6 +111,25 @@ const DF: &str = r"case $1 in
     echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
 esac
 ";
+
+/// The readers' lines (`sshd(8)`, AUTHORIZED_KEYS FILE FORMAT), with keys that are the same in each demo.
+fn readers() -> String {
+    let mut lines = String::from("# Who may read the demo cache.\n");
+    for (seed, (options, owner)) in (1_u8..).zip(READERS) {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key();
+        // RFC 8709, section 4: the algorithm and the point, each behind its length.
+        let mut blob = Vec::from(*b"\0\0\0\x0bssh-ed25519\0\0\0\x20");
+        blob.extend_from_slice(key.as_bytes());
+        let data = base64::engine::general_purpose::STANDARD.encode(blob);
+        lines.push_str(options);
+        lines.push_str("ssh-ed25519 ");
+        lines.push_str(&data);
+        lines.push(' ');
+        lines.push_str(owner);
+        lines.push('\n');
+    }
+    lines
+}
 
 /// The folder and what is in it.
 #[derive(Debug)]
@@ -142,6 +179,7 @@ impl Scratch {
             |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
         size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
         size("db.sqlite-wal", 4 << 20)?;
+        fs::write(self.key_file(), readers())?;
         self.write_stand_ins(program)
     }
 
@@ -157,10 +195,26 @@ impl Scratch {
         for (name, script) in IDENTITY {
             self.stand_in("bin", name, script)?;
         }
+        self.stand_in("bin", "getent", &self.getent())?;
         self.stand_in("bin", "df", DF)?;
         self.stand_in("bin", "sudo", SUDO)?;
         let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
         self.stand_in("bin", "logger", &logger)
+    }
+
+    /// The accounts of this machine, and the demo's cache user, who is at home in the scratch folder and owns it.
+    fn getent(&self) -> String {
+        // Files of root are good enough for any user's keys, files of others only for their own.
+        let user = match rustix::process::getuid().as_raw() {
+            0 => 990,
+            own => own,
+        };
+        let home = self.folder.display();
+        format!(
+            "case \"$*\" in\n  'passwd {CACHE_USER}')\n    echo '{CACHE_USER}:x:{}:{}::{home}:/bin/sh' ;;\n  \
+             *) PATH=/run/current-system/sw/bin:/usr/bin:/bin exec getent \"$@\" ;;\nesac\n",
+            user, user,
+        )
     }
 
     fn stand_in(&self, folder: &str, name: &str, script: &str) -> std::io::Result<()> {
@@ -179,6 +233,11 @@ impl Scratch {
     /// Where the stand-ins reach the demo.
     pub(super) fn socket(&self) -> PathBuf {
         self.path("s")
+    }
+
+    /// The key file of the cache user.
+    pub(super) fn key_file(&self) -> PathBuf {
+        self.path("state").join("authorized_keys")
     }
 
     pub(super) fn identity_file(&self) -> PathBuf {
