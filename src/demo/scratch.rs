@@ -112,7 +112,7 @@ const DF: &str = r"case $1 in
 esac
 ";
 
-/// The readers' lines (`sshd(8)`, AUTHORIZED_KEYS FILE FORMAT), with keys that are the same in each demo.
+/// The readers' lines (format: `sshd(8)`), with keys that are the same in each demo.
 fn readers() -> String {
     let mut lines = String::from("# Who may read the demo cache.\n");
     for (seed, (options, owner)) in (1_u8..).zip(READERS) {
@@ -211,9 +211,8 @@ impl Scratch {
         };
         let home = self.folder.display();
         format!(
-            "case \"$*\" in\n  'passwd {CACHE_USER}')\n    echo '{CACHE_USER}:x:{}:{}::{home}:/bin/sh' ;;\n  \
+            "case \"$*\" in\n  'passwd {CACHE_USER}')\n    echo '{CACHE_USER}:x:{user}:{user}::{home}:/bin/sh' ;;\n  \
              *) PATH=/run/current-system/sw/bin:/usr/bin:/bin exec getent \"$@\" ;;\nesac\n",
-            user, user,
         )
     }
 
