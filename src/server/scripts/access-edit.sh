@@ -148,5 +148,5 @@ sync .. 2>/dev/null || sync
 [ "$(sum "../$base")" = "$result" ] || fail 74 "the file that is there now is not the one that was written"
 say sha256 "$result"
 say size "$(stat -L -c %s "../$base")"
-say result done
+say result "done"
 echo end=
