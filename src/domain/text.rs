@@ -73,6 +73,15 @@ pub fn plain(message: &str) -> String {
     text
 }
 
+/// A string of the Nix language.
+pub fn nix_string(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace("${", "\\${");
+    format!("\"{text}\"")
+}
+
 /// Whether a character can do more than be seen.
 fn is_hostile(c: char) -> bool {
     c.is_control()

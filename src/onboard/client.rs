@@ -3,8 +3,9 @@
 //! In: [`Cache`], as it was found out on the server. Out: the steps for one platform. The machine's root asks the cache, since
 //! it is Nix's daemon that fetches.
 
-use super::{Step, add_line, nix_string, word};
+use super::{Step, add_line, word};
 use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::nix_string;
 
 /// A client's system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

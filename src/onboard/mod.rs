@@ -52,18 +52,10 @@ fn add_line(line: &str, file: &str) -> String {
     format!("grep -qxF -- {line} {file} 2>/dev/null || printf '%s\\n' {line} >> {file}")
 }
 
-/// A string of the Nix language.
-fn nix_string(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace("${", "\\${");
-    format!("\"{text}\"")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::nix_string;
 
     #[test]
     fn what_is_no_command_is_a_comment() {

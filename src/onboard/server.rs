@@ -187,9 +187,9 @@ pub fn nixos(new: &NewServer, knock: &str) -> String {
          #   nix-store --generate-binary-cache-key {name} /var/keys/{name}.sec /var/keys/{name}.pub\n\
          # Then: nixos-rebuild switch\n\
          # In the configuration of storekeeper: nothing; sshd says where the key files are.\n\n{module}",
-        user = super::nix_string(&new.cache_user),
+        user = crate::domain::text::nix_string(&new.cache_user),
         knock = new.knock.is_some(),
-        key = super::nix_string(&format!("/var/keys/{}.sec", new.key_name)),
+        key = crate::domain::text::nix_string(&format!("/var/keys/{}.sec", new.key_name)),
         name = new.key_name,
     )
 }

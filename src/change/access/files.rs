@@ -5,7 +5,7 @@
 use super::AccessError;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
-use crate::domain::text::visible;
+use crate::domain::text::{nix_string, visible};
 
 /// The cache user's key files, or why they are not known.
 pub(super) fn files(facts: &AccessFacts) -> Result<&[KeyFile], AccessError> {
@@ -57,15 +57,6 @@ pub(super) fn target<'a>(
         &format!("add {} to nix.sshServe.keys", nix_string(line)),
     )?;
     Ok(file)
-}
-
-/// A string of the Nix language.
-fn nix_string(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace("${", "\\${");
-    format!("\"{text}\"")
 }
 
 pub(super) fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> {
