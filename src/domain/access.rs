@@ -6,15 +6,8 @@
 use super::When;
 use super::key_request::{Request, RevokedKey};
 use super::ssh_key::Fingerprint;
-use thiserror::Error;
 
-/// Why something is not known: one sentence with the cause and the next step.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct Unknown(pub String);
-
-/// What was found out, or why not.
-pub type Fact<T> = Result<T, Unknown>;
+pub use super::fact::{Fact, Unknown};
 
 /// Everything about access that one look at the server finds out.
 #[derive(Debug, Clone)]

@@ -1,0 +1,133 @@
+//! What fills the disk: file systems, the database, hard links, a collection that runs.
+//!
+//! In: the server room fills these in. Out: plain data for `judge` and the screens. What could not be found out is
+//! [`Unknown`](super::Unknown) with the reason, never a guess.
+
+use super::{Bytes, Fact, When};
+
+/// Everything about space that one look at the server finds out, but for roots and last use.
+#[derive(Debug, Clone)]
+pub struct SpaceFacts {
+    /// When it was looked at, by the server's clock.
+    pub at: When,
+    /// The file system of the store.
+    pub store: Fact<FileSystem>,
+    /// That of `/`, where it is another one; `None` where it is the same.
+    pub root: Fact<Option<FileSystem>>,
+    /// Nix's database.
+    pub database: Fact<DatabaseFacts>,
+    /// What hard links between equal files save (`auto-optimise-store`, `nix-store --optimise`).
+    pub links: Fact<Links>,
+    /// Collections that run now, or wait for the lock.
+    pub collecting: Fact<Vec<Collector>>,
+    /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
+    pub keep_derivations: Fact<bool>,
+    /// Whether Nix keeps the outputs of live derivations (`keep-outputs`, default false).
+    pub keep_outputs: Fact<bool>,
+}
+
+/// A mounted file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Where it is mounted.
+    pub mount: String,
+    /// Its type, such as `ext4`.
+    pub kind: String,
+    /// Mount options, such as `relatime`.
+    pub options: Vec<String>,
+    /// Size.
+    pub size: Bytes,
+    /// In use.
+    pub used: Bytes,
+    /// Left for the user who asked.
+    pub available: Bytes,
+    /// Inodes in all; 0 on file systems that have no fixed number.
+    pub inodes: u64,
+    /// Inodes in use.
+    pub inodes_used: u64,
+}
+
+/// What a file system keeps of access times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTimes {
+    /// Moved at each access.
+    Always,
+    /// Moved at most once a day (`relatime`): good to a day.
+    Daily,
+    /// Never moved (`noatime`, `ro`): there is no last use.
+    Never,
+}
+
+impl FileSystem {
+    /// What it keeps of access times, by its mount options (mount(8)). Reading through a read-only mount, such as NixOS's
+    /// of the store, moves none.
+    pub fn access_times(&self) -> AccessTimes {
+        let has = |option: &str| self.options.iter().any(|o| o == option);
+        if has("noatime") || has("ro") {
+            AccessTimes::Never
+        } else if has("relatime") {
+            AccessTimes::Daily
+        } else {
+            AccessTimes::Always
+        }
+    }
+}
+
+/// Nix's SQLite database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DatabaseFacts {
+    /// The main file.
+    pub size: Bytes,
+    /// The write-ahead log.
+    pub wal: Bytes,
+    /// Pages that are free within the main file, in bytes: what a `VACUUM` would give back. Read from the header of the
+    /// file (SQLite file format, bytes 16 and 36); `None` where it could not be read.
+    pub free: Option<Bytes>,
+}
+
+/// The `.links` folder of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Links {
+    /// Files in it; 0 for a store that was never optimised.
+    pub files: u64,
+    /// What the links save: for each file its size times the links beyond the first in the store.
+    pub saved: Bytes,
+}
+
+/// A process that collects garbage, or waits to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collector {
+    /// Its id.
+    pub process: u32,
+    /// Whose it is.
+    pub user: String,
+    /// Since when it runs, by the server's clock.
+    pub since: Option<When>,
+    /// Its command line, fit to be shown.
+    pub command: String,
+    /// Whether it holds the lock, as far as is known; others wait for it.
+    pub holds: bool,
+}
+
+/// Where the time of last use comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UseSource {
+    /// Access times of the top directories, moved at each access.
+    AccessTime,
+    /// The same, good to a day.
+    AccessTimeDaily,
+    /// Registration times: nothing tells of use since.
+    Registration,
+}
+
+/// When paths were last used, as read from the server: the digests of store paths and the access times of their top
+/// directories. No directory content is read for it, as that would move the times.
+#[derive(Debug, Clone)]
+pub struct LastUse {
+    /// Where the times come from.
+    pub source: UseSource,
+    /// Why there is nothing better than registration times, where that is so.
+    pub why: Option<String>,
+    /// Access times; empty where the source is registration.
+    pub times: Vec<([u8; 20], When)>,
+}
