@@ -11,6 +11,7 @@ mod host_keys;
 mod probe;
 mod script;
 mod sign;
+mod space;
 pub mod spec;
 pub mod store;
 
