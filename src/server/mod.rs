@@ -4,19 +4,24 @@
 
 pub mod access;
 mod audit;
+mod collect;
 mod daemon;
 pub mod error;
 pub mod facts;
 mod host_keys;
+mod last_use;
 mod probe;
+mod roots;
 mod script;
 mod sign;
 mod space;
 pub mod spec;
 pub mod store;
 
+pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
 pub use facts::Facts;
+pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};
