@@ -7,7 +7,7 @@ mod rig;
 
 use rig::{Access, Rig, wait_until};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -106,6 +106,13 @@ fn dead(inventory: &Inventory, roots: &[Root], keep: &Keep<'_>) -> BTreeSet<Stor
         .collect()
 }
 
+/// Keeps the tests of this file apart, whose processes would be seen as holding paths of each other's stores.
+fn alone() -> File {
+    let file = File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/space-live.lock")).unwrap();
+    file.lock().unwrap();
+    file
+}
+
 /// A process that ends with the test.
 struct Holder(Child);
 
@@ -145,6 +152,7 @@ fn furnish(rig: &Rig) -> Vec<Holder> {
     symlink(rig.path("top-1.0"), format!("{profiles}/app-2-link")).unwrap();
     symlink("app-2-link", format!("{profiles}/app")).unwrap();
     symlink(rig.path("left-1.0"), format!("{state}/gcroots/left")).unwrap();
+    symlink(rig.path("rotated-1.0"), format!("{state}/gcroots/both")).unwrap();
     let indirect = rig.file("result");
     symlink(rig.path("retired-0.9"), &indirect).unwrap();
     fs::create_dir_all(format!("{state}/gcroots/auto")).unwrap();
@@ -185,6 +193,7 @@ fn print_roots(rig: &Rig) -> String {
 
 #[test]
 fn the_dead_are_those_of_nix() {
+    let _alone = alone();
     Rig::on_every_nix(|rig| {
         let (inventory, roots) = look(rig, Access::Root);
         let theirs = print_dead(rig, &[]);
@@ -203,10 +212,10 @@ fn the_dead_are_those_of_nix() {
                 has(&|kind| matches!(kind, RootKind::Pin(name) if name == "release")),
                 "{roots:?}"
             );
-            assert!(
-                has(&|kind| matches!(kind, RootKind::Generation { number: 2, .. })),
-                "{roots:?}"
-            );
+            // Where the state folder is another than Nix's own and cannot be asked for, a generation is a link somewhere.
+            let generation =
+                |kind: &RootKind| matches!(kind, RootKind::Generation { number: 2, .. });
+            assert!(access != Access::Root || has(&generation), "{roots:?}");
             assert!(has(&|kind| *kind == RootKind::Indirect), "{roots:?}");
             let process = |kind: &RootKind| {
                 matches!(
@@ -275,6 +284,7 @@ fn the_dead_are_those_of_nix() {
 
 #[test]
 fn exclusive_bytes_are_what_dies_with_the_link() {
+    let _alone = alone();
     Rig::on_every_nix(|rig| {
         let mut holders = furnish(rig);
         let (inventory, roots) = look(rig, Access::Root);
@@ -314,9 +324,9 @@ fn exclusive_bytes_are_what_dies_with_the_link() {
         assert!(some >= 3, "{found:?}");
         assert_eq!(print_dead(rig, &[]), before, "all roots are back");
         // The process: it alone keeps what it holds.
-        let held = |root: &&Root| root.target.name() == "stranger-1.0";
+        let held = |root: &Root| root.target.name() == "stranger-1.0";
         assert_eq!(found.iter().filter(|root| held(root)).count(), 1);
-        let index = found.iter().position(|root| held(&root)).unwrap();
+        let index = found.iter().position(|root| held(root)).unwrap();
         drop(holders.remove(0));
         assert_eq!(retained.of_root(index), lost(&before));
     });
@@ -324,6 +334,7 @@ fn exclusive_bytes_are_what_dies_with_the_link() {
 
 #[test]
 fn nix_deletes_a_plan_from_the_front_unit_by_unit() {
+    let _alone = alone();
     Rig::on_every_nix(|rig| {
         let holders = furnish(rig);
         let (inventory, roots) = look(rig, Access::Root);
