@@ -79,7 +79,7 @@ fn rows(inventory: &Inventory, roots: &[Root]) -> Vec<Row> {
         .collect()
 }
 
-/// What Nix calls dead.
+/// The valid paths that Nix calls dead. It also names what lies in the folder and is no path, such as the lock of a build.
 fn print_dead(rig: &Rig, options: &[&str]) -> BTreeSet<StorePath> {
     let mut nix = rig.nix_here("nix-store");
     let output = nix
@@ -93,7 +93,10 @@ fn print_dead(rig: &Rig, options: &[&str]) -> BTreeSet<StorePath> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout).unwrap();
+    let valid = rig.sql("select path from ValidPaths;");
+    let valid: BTreeSet<&str> = valid.lines().collect();
     text.lines()
+        .filter(|line| valid.contains(line))
         .map(|line| StorePath::parse(line).unwrap())
         .collect()
 }
