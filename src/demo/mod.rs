@@ -5,6 +5,7 @@
 //! reach. Whoever has the demo's key can run commands as the user who started it, so the key is random, readable by
 //! that user alone, and gone with the demo.
 
+mod collect;
 mod daemon;
 mod exec;
 mod faults;
@@ -12,6 +13,7 @@ mod keys;
 mod pipe;
 mod random;
 mod release;
+mod roots;
 mod scratch;
 pub mod shim;
 mod socket;
@@ -176,6 +178,7 @@ impl Demo {
             faults: demo.faults.clone(),
             release: Release::new(options.protocol),
             signing_key_file: demo.signing_key_file(),
+            state: demo.scratch.path("state"),
             stopped: demo.stopped.clone(),
             tasks: demo.tasks.clone(),
         };
