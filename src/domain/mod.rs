@@ -15,6 +15,7 @@ pub mod path_info;
 pub mod pin;
 pub mod randomart;
 pub mod roots;
+pub mod server_facts;
 pub mod signature;
 pub mod space;
 pub mod ssh_key;
@@ -22,6 +23,7 @@ pub mod sshd_log;
 pub mod store_path;
 pub mod text;
 pub mod trust;
+pub mod verify;
 pub mod when;
 
 pub use bytes::Bytes;

@@ -9,6 +9,7 @@ mod activity;
 mod data;
 mod layers;
 mod nav;
+mod plan;
 mod sign;
 
 pub use act::COLUMNS;
@@ -24,6 +25,8 @@ use crate::domain::When;
 #[allow(clippy::too_many_lines, reason = "one arm for each message")]
 pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.now = now;
+    let before = model.toast.clone();
+    let pressed = matches!(message, Msg::Key(_));
     let mut effects = match message {
         Msg::Start => vec![Effect::Connect {
             server: model.server.clone(),
@@ -94,7 +97,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
-        Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
+        Msg::Planned { asked, plan } => plan::planned(model, asked, plan),
         Msg::Access(known) => access::known(model, known),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Progress {
@@ -122,7 +125,14 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.toast = Some(text);
             vec![]
         }
+        Msg::ToastOver(number) => {
+            model.toast = model.toast.take().filter(|_| model.toasts != number);
+            vec![]
+        }
     };
+    if model.toast.is_some() && (pressed || model.toast != before) {
+        model.toasts += 1;
+    }
     settle(model);
     effects.extend(data::measure(model));
     if model.quit {
