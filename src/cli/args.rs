@@ -3,6 +3,7 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod gc;
 
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
@@ -103,6 +104,8 @@ pub(super) enum Command {
     Sign(Sign),
     /// List who may log in to the cache; let keys in, take them out, set when they end.
     Keys(access::Keys),
+    /// Collect what no root keeps, least recently used first.
+    Gc(gc::Gc),
     /// List keys that ask to be let in; approve and deny them.
     Requests(access::Requests),
     /// Write out what a new client of a cache has to do.
@@ -301,6 +304,9 @@ mod tests {
             "storekeeper onboard prod --platform macos",
             "storekeeper setup --nixos --knock",
             "storekeeper setup prod --knock --yes",
+            "storekeeper gc prod",
+            "storekeeper gc prod --until-free 50G --reclaim 1G --max 2T --older-than 30d --keep-newest 3 --grace 0s --dry-run",
+            "storekeeper gc prod --until-free 15% --yes --reason full",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -323,7 +329,10 @@ mod tests {
             "storekeeper keys prod list --yes",
             "storekeeper requests prod approve",
             "storekeeper onboard prod --platform windows",
-            "storekeeper gc prod",
+            "storekeeper gc",
+            "storekeeper gc prod --until-free much",
+            "storekeeper gc prod --max -1",
+            "storekeeper gc prod --keep-newest x",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

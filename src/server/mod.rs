@@ -9,6 +9,7 @@ mod daemon;
 pub mod error;
 mod host_keys;
 mod last_use;
+mod planned;
 mod probe;
 mod roots;
 mod script;
@@ -16,8 +17,10 @@ mod sign;
 pub mod spec;
 pub mod store;
 
+pub use audit::NO_ROOM;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
+pub use planned::Begun;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};

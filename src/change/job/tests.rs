@@ -47,6 +47,7 @@ fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         items: paths.iter().map(item).collect(),
         commands: vec![],
         warnings: vec![],
+        amounts: None,
         lines: vec![],
         danger: Danger::Adds,
         deed: Deed::Sign { paths, with },
