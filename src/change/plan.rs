@@ -5,7 +5,9 @@
 
 use super::access::AccessDeed;
 use super::collect::{Amounts, CollectDeed};
+use super::keep::KeepStep;
 use super::token::Token;
+use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{Signature, StorePath, When};
 use serde::Serialize;
@@ -27,6 +29,8 @@ pub enum Deed {
     Access(Box<AccessDeed>),
     /// Delete the store paths of the items, in their order.
     Collect(Arc<CollectDeed>),
+    /// Change what the store keeps: a step for each item, in their order.
+    Keep(Vec<KeepStep>),
 }
 
 /// Where the secret that signs is.
@@ -109,6 +113,24 @@ pub enum Item {
         /// The key that asks.
         fingerprint: Fingerprint,
     },
+    /// A pin that comes or goes.
+    Pin {
+        /// Its name.
+        pin: PinName,
+        /// What it keeps.
+        path: StorePath,
+        /// Why.
+        note: Option<String>,
+        /// When it may go.
+        expires: Option<When>,
+    },
+    /// A root that goes.
+    Root {
+        /// Its link.
+        root: String,
+        /// What it keeps.
+        path: StorePath,
+    },
     /// A file of the server that is written.
     File {
         /// Where.
@@ -155,6 +177,8 @@ impl fmt::Display for Item {
                 request,
                 fingerprint,
             } => write!(f, "request {request} of {fingerprint}"),
+            Self::Pin { pin, path, .. } => write!(f, "pin {pin} of {path}"),
+            Self::Root { root, path } => write!(f, "root {root} of {path}"),
             Self::File { file } => file.fmt(f),
         }
     }

@@ -4,6 +4,7 @@
 
 pub(super) mod access;
 pub(super) mod gc;
+pub(super) mod roots;
 
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
@@ -108,6 +109,12 @@ pub(super) enum Command {
     Gc(gc::Gc),
     /// List keys that ask to be let in; approve and deny them.
     Requests(access::Requests),
+    /// List the GC roots and what each keeps; remove one.
+    Roots(roots::Roots),
+    /// Keep store paths, with all that they need, until they are unpinned.
+    Pin(roots::Pin),
+    /// Keep store paths no longer: take pins away by name, or all that have expired.
+    Unpin(roots::Unpin),
     /// Write out what a new client of a cache has to do.
     Onboard(access::Onboard),
     /// Write out what a new cache server has to do; with SERVER and --knock, install the knock there.
@@ -307,6 +314,13 @@ mod tests {
             "storekeeper gc prod",
             "storekeeper gc prod --until-free 50G --reclaim 1G --max 2T --older-than 30d --keep-newest 3 --grace 0s --dry-run",
             "storekeeper gc prod --until-free 15% --yes --reason full",
+            "storekeeper roots prod",
+            "storekeeper roots prod list --json",
+            "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
+            "storekeeper pin prod hello --name x --expires 30d --note why --yes",
+            "storekeeper pin prod a b --expires never",
+            "storekeeper unpin prod x y --yes",
+            "storekeeper unpin prod --expired --dry-run",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -333,6 +347,12 @@ mod tests {
             "storekeeper gc prod --until-free much",
             "storekeeper gc prod --max -1",
             "storekeeper gc prod --keep-newest x",
+            "storekeeper roots",
+            "storekeeper roots prod remove",
+            "storekeeper pin prod",
+            "storekeeper pin prod a --name ../x",
+            "storekeeper unpin prod",
+            "storekeeper unpin prod x --expired",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

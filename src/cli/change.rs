@@ -58,7 +58,7 @@ pub(super) async fn carry_out(
     let confirmed = plan
         .confirm(&answer, session.policy())
         .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
-    let receipt = run(confirmed, server, session.quiet).await?;
+    let receipt = Box::pin(run(confirmed, server, session.quiet)).await?;
     if out.json() {
         out.document(&Document {
             schema: 1,

@@ -14,7 +14,7 @@ use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::collect::{About, Amounts, CollectError, amounts, plan};
 use crate::domain::space::{SpaceFacts, Unfinished};
-use crate::domain::{Bytes, StorePath, When};
+use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::{Prepared, Rules, Situation};
 use crate::server::Server;
@@ -31,7 +31,9 @@ pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u
     let (server, planned) = unless_stopped(Box::pin(prepare(session, args))).await?;
     let code = match planned {
         Planned::Plan(plan) => carry_out(session, &server, *plan, &args.change, out).await,
-        Planned::Nothing(why, amounts) => nothing_of("gc", session.name(), &why, Some(&amounts), out),
+        Planned::Nothing(why, amounts) => {
+            nothing_of("gc", session.name(), &why, Some(&amounts), out)
+        }
     };
     server.link().close().await;
     code

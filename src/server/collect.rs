@@ -92,10 +92,7 @@ impl Server {
     }
 
     /// What refers to each of these paths now, in order.
-    pub async fn referrers(
-        &self,
-        paths: &[StorePath],
-    ) -> Result<Vec<Vec<StorePath>>, ServerError> {
+    pub async fn referrers(&self, paths: &[StorePath]) -> Result<Vec<Vec<StorePath>>, ServerError> {
         let Inner { link, start, .. } = &*self.inner;
         let mut daemon = Daemon::open(link, start).await?;
         match daemon.referrers(paths).await {

@@ -134,9 +134,8 @@ pub(super) fn warnings(about: &About<'_>) -> Vec<String> {
         ));
     }
     if about.collection.bytes.low.is_none() {
-        warnings.push(
-            "what hard links share is not known, so less than this may come free".to_owned(),
-        );
+        warnings
+            .push("what hard links share is not known, so less than this may come free".to_owned());
     }
     warnings.extend(about.notes.iter().map(|note| visible(note).into_owned()));
     warnings

@@ -4,6 +4,7 @@
 //! apart. Tests put a server with faults of their own in its place.
 
 use super::space::{self, SpaceStep, SpaceStepped};
+use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
 use crate::domain::StorePath;
@@ -11,7 +12,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
-use crate::server::{Collected, InfoReply, OnCollect, Server, ServerError};
+use crate::server::{Collected, InfoReply, OnCollect, Removed, Server, ServerError};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -91,6 +92,12 @@ pub(super) trait Cache: Sized + Send + Sync {
         paths: &[StorePath],
         on: OnCollect<'_>,
     ) -> impl Future<Output = Result<Collected, Trouble>> + Send;
+    /// One step of a change of what the store keeps. Each may be done twice.
+    fn keep(
+        &self,
+        token: &Token,
+        step: &KeepStep,
+    ) -> impl Future<Output = Result<Removed, Trouble>> + Send;
     fn probe_audit(&self, token: &Token) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Returns the line as it was written.
     fn append_audit(
@@ -208,6 +215,18 @@ impl Cache for Server {
     ) -> Result<Collected, Trouble> {
         match Self::collect(self, token, paths, on).await {
             Ok(collected) => Ok(collected),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+        let answer = match step {
+            KeepStep::Pin(pin) => self.pin(token, pin).await.map(|()| Removed::Done),
+            KeepStep::Unpin { name, target } => self.unpin(token, name, target).await,
+            KeepStep::Root(root) => self.remove_root(token, root).await,
+        };
+        match answer {
+            Ok(removed) => Ok(removed),
             Err(error) => Err(sort(self, error).await),
         }
     }

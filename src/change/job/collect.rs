@@ -10,10 +10,11 @@ use super::{Job, SILENT};
 use crate::change::collect::CollectDeed;
 use crate::change::plan::Item;
 use crate::domain::text::visible;
-use crate::domain::{Bytes, StorePath};
+use crate::domain::{Age, Bytes, StorePath};
 use crate::server::{CollectEvent, Collected};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
@@ -44,8 +45,8 @@ enum End {
 }
 
 /// A collection under way.
-struct Collecting<'a, C> {
-    job: &'a mut Job<C>,
+struct Collecting<'a, 'j, C> {
+    job: &'j mut Job<C>,
     paths: Vec<&'a StorePath>,
     sizes: Vec<u64>,
     deed: &'a CollectDeed,
@@ -166,7 +167,7 @@ async fn begin<C: Cache>(
     }
 }
 
-impl<C: Cache> Collecting<'_, C> {
+impl<C: Cache> Collecting<'_, '_, C> {
     async fn all(&mut self) -> Result<(), End> {
         for range in &self.deed.batches {
             if self.job.cancel.is_cancelled() {
@@ -206,13 +207,12 @@ impl<C: Cache> Collecting<'_, C> {
             let called = self.delete(&left).await;
             let mut end = match &called {
                 Called::Answered(_) => None,
-                Called::Cancelled => Some(End::Cancelled),
+                Called::Cancelled | Called::Failed(Trouble::Stopped) => Some(End::Cancelled),
                 Called::Failed(Trouble::Lost(why)) => {
                     let why = why.clone();
                     self.job.reopen(&why).await;
                     Some(End::Lost("the link was lost".to_owned()))
                 }
-                Called::Failed(Trouble::Stopped) => Some(End::Cancelled),
                 Called::Failed(Trouble::Refused(why)) => Some(End::Refused(why.clone())),
             };
             let still = match self.settle(&left, end.is_some()).await {
@@ -429,7 +429,7 @@ impl<C: Cache> Collecting<'_, C> {
     async fn settle(&mut self, left: &[usize], cut: bool) -> Result<Vec<usize>, String> {
         let list: Vec<StorePath> = left.iter().map(|at| self.paths[*at].clone()).collect();
         let mut before: Option<HashSet<StorePath>> = None;
-        let mut lost = false;
+        let mut reopened = false;
         for _ in 0..LOOKS {
             if let Some(why) = &self.job.cut_off {
                 return Err(why.clone());
@@ -445,8 +445,8 @@ impl<C: Cache> Collecting<'_, C> {
                 match tokio::time::timeout(self.job.limit(), asked).await {
                     Ok(Ok(SpaceStepped::Paths(valid))) => valid.into_iter().collect(),
                     Ok(Ok(_)) => return Err("the server answered something else".to_owned()),
-                    Ok(Err(Trouble::Lost(why))) if !lost => {
-                        lost = true;
+                    Ok(Err(Trouble::Lost(why))) if !reopened => {
+                        reopened = true;
                         self.job.reopen(&why).await;
                         continue;
                     }
@@ -482,14 +482,15 @@ impl<C: Cache> Collecting<'_, C> {
         if seconds >= 1.0 && done > 0 {
             let rate = done as f64 / seconds;
             let left = self.deed.planned.0.saturating_sub(done) as f64 / rate;
-            note.push_str(&format!(
+            // Writing to a text does not fail.
+            let _ = write!(
+                note,
                 ", {}/s, {} left",
                 Bytes(rate as u64),
-                crate::domain::Age(left.ceil() as u64)
-            ));
+                Age(left.ceil() as u64)
+            );
         }
-        self.job
-            .progress_at(self.job.tally.settled() + more, &note);
+        self.job.progress_at(self.job.tally.settled() + more, &note);
     }
 }
 

@@ -3,13 +3,17 @@
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
 use super::cache::{Cache, Step, Stepped, Trouble};
+use super::fake_space;
+use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
+use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::testing::{KEY_FILE, facts, ours};
 use crate::change::token::Token;
+use crate::domain::pin::PinName;
 use crate::domain::{PathInfo, StorePath};
-use crate::server::InfoReply;
 use crate::server::facts::Facts;
+use crate::server::{Collected, InfoReply, OnCollect, Removed};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct World {
     pub(super) infos: BTreeMap<StorePath, PathInfo>,
     pub(super) log: Vec<u8>,
+    pub(super) pins: HashSet<PinName>,
     pub(super) calls: usize,
     /// The link is cut in this call.
     pub(super) cut_at: Option<usize>,
@@ -35,6 +40,10 @@ pub(super) struct World {
     pub(super) lies: bool,
     /// The log cannot be written.
     pub(super) full: bool,
+    /// In these words, if not in the usual ones.
+    pub(super) full_says: &'static str,
+    /// Roots, uses, collections.
+    pub(super) space: super::fake_space::Space,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -46,7 +55,7 @@ pub(super) struct Fake {
     facts: Arc<Facts>,
 }
 
-fn lost() -> Trouble {
+pub(super) fn lost() -> Trouble {
     Trouble::Lost("the server closed the connection".into())
 }
 
@@ -60,7 +69,7 @@ impl Fake {
     }
 
     /// Makes one call: how many of its items are still done, and whether an answer arrives.
-    fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
+    pub(super) fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
         if self.down.load(Ordering::SeqCst) {
             return Err(lost());
         }
@@ -150,13 +159,44 @@ impl Cache for Fake {
         Err(Trouble::Refused("this server has no sshd".into()))
     }
 
+    async fn keep(&self, _: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        let KeepStep::Pin(pin) = step else {
+            return Err(Trouble::Refused("this server has no roots".into()));
+        };
+        if !world.infos.contains_key(&pin.target) {
+            return Err(Trouble::Refused("the store does not have it".into()));
+        }
+        if cut != Some(0) {
+            world.pins.insert(pin.name.clone());
+        }
+        cut.map_or(Ok(Removed::Done), |_| Err(lost()))
+    }
+
+    async fn space(&self, _: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        fake_space::step(self, step)
+    }
+
+    async fn collect(
+        &self,
+        _: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> Result<Collected, Trouble> {
+        fake_space::collect(self, paths, on).await
+    }
+
     async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
         }
         if world.full {
-            return Err(Trouble::Refused("no space is left on the device".into()));
+            return Err(Trouble::Refused(format!(
+                "no space is left on the device {}",
+                world.full_says
+            )));
         }
         Ok(())
     }

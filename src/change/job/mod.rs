@@ -9,11 +9,16 @@ mod cache;
 mod collect;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fake_space;
+mod keep;
 mod make;
 mod sign;
 mod space;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_space;
 mod unfinished;
 
 use super::audit::{self, Record};
@@ -284,9 +289,10 @@ async fn run_on<C: Cache>(
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
         Deed::Collect(deed) => {
-            unfinished::close(&mut job, &plan.server, state.as_deref()).await;
-            held = collect::run(&mut job, &plan.items, deed).await;
+            Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
+            held = Box::pin(collect::run(&mut job, &plan.items, deed)).await;
         }
+        Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);

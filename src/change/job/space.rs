@@ -79,13 +79,19 @@ pub(super) async fn ask(
 }
 
 async fn holders(server: &Server) -> Result<Vec<String>, ServerError> {
-    let running = server.unfinished().await?.into_iter();
-    Ok(running
-        .filter(|other| other.running == Some(true))
+    let found = match server.space().await?.collecting {
+        Ok(found) => found,
+        Err(unknown) => return Ok(vec![format!("who holds the lock is not known: {unknown}")]),
+    };
+    let holding = found.into_iter().filter(|other| other.holds);
+    Ok(holding
         .map(|other| {
+            let since = other
+                .since
+                .map_or_else(String::new, |since| format!(", since {since}"));
             format!(
-                "{} runs a collection here since {} ({})",
-                other.by, other.at, other.summary
+                "the lock is held by process {} of {}{since}: {}",
+                other.process, other.user, other.command
             )
         })
         .collect())
