@@ -598,11 +598,9 @@ fn a_killed_daemon_or_link_is_told_in_the_receipt() {
         );
         let receipt: Value = serde_json::from_slice(&output.stdout).unwrap();
         let receipt = &receipt["receipt"];
-        eprintln!(
-            "{access:?}: {}",
-            &receipt.to_string()[..receipt.to_string().len().min(1500)]
-        );
-        let gone = check_prefix(rig, &planned, 64);
+        // Through the socket, how many hard links there are is not known, and batches are larger.
+        let batch = if access == Access::Root { 64 } else { 1024 };
+        let gone = check_prefix(rig, &planned, batch);
         assert_eq!(receipt["result"], "partial");
         assert_eq!(
             receipt["done"], gone,
@@ -721,6 +719,7 @@ fn on_tmpfs(rig: &mut Rig, options: &str) -> Mount {
             .arg(&server),
     );
     // Its sessions have their own view of what is mounted, made when it starts.
+    rig.sshd(Access::Root).kill();
     rig.sshd(Access::Root).restart();
     rig.sshd(Access::Root).wait();
     mount
@@ -768,10 +767,41 @@ fn a_full_disk_is_made_room_on() {
         .status()
         .unwrap();
     assert!(!filled.success(), "the disk is full");
+    // SQLite can't even open its database; what Nix keeps for this helps.
+    let refused = cli(rig, "gc full --grace 0s --reclaim 1 --yes");
+    let words = text(&refused.stderr);
+    assert!(words.contains("remove the file db/reserved"), "{words}");
+    fs::remove_file(rig.file("server/nix/var/nix/db/reserved")).unwrap();
     let done = json(rig, "gc full --grace 0s --reclaim 1 --yes", 0);
     assert_eq!(done["receipt"]["result"], "done", "{done}");
     assert_eq!(items(&done), std::slice::from_ref(&large));
     assert!(!valid(rig).contains(&large));
     let records = audit::read(&fs::read(&log).unwrap());
-    assert_eq!(records.len(), 1, "there is room for the record now");
+    assert_eq!(records.len(), 1, "there is room for the record");
+}
+
+#[test]
+fn a_log_without_room_does_not_stop_a_collection() {
+    let rig = &mut Rig::new();
+    age(rig, 100);
+    let var = rig.scratch().join("var");
+    fs::create_dir_all(&var).unwrap();
+    succeed(
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"])
+            .arg(&var),
+    );
+    let _mount = Mount(var);
+    rig.sshd(Access::Root).kill();
+    rig.sshd(Access::Root).restart();
+    rig.sshd(Access::Root).wait();
+    let before = count(rig);
+    // Every other change needs room for its record first, and for more than this one.
+    let sign = cli(rig, "sign root --all --yes");
+    assert_eq!(sign.status.code(), Some(1));
+    assert!(text(&sign.stderr).contains("nothing was changed"));
+    let done = json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
+    assert_eq!(done["receipt"]["done"], items(&done).len());
+    assert_eq!(count(rig), before - items(&done).len());
+    assert_eq!(records(rig).len(), 1);
 }
