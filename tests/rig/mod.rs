@@ -34,7 +34,7 @@ pub(crate) use guard::wait_until;
 pub(crate) use nix::Nix;
 pub(crate) use proxy::DelayProxy;
 pub(crate) use sshd::{Sshd, Twist, free_port, key_pair};
-pub(crate) use store::{Entry, OURS, RETIRED, UPSTREAM};
+pub(crate) use store::{Entry, OURS, RETIRED, UNMENDABLE, UPSTREAM};
 
 use client::Client;
 use guard::{Guard, Reaper};
@@ -173,6 +173,17 @@ impl Rig {
         self.trust_port(sshd.port);
         self.add_server(&self.server_section(name, access.user(), sshd.port, ""));
         sshd
+    }
+
+    /// More lines for the server's `nix.conf`, and its daemon started anew.
+    pub(crate) fn reconfigure(&mut self, lines: &str) {
+        let file = self.scratch.join("conf/nix.conf");
+        let text = fs::read_to_string(&file).expect("the rig wrote it");
+        fs::write(&file, text + lines).expect("the scratch folder can't be written");
+        let socket = self.scratch.join("daemon.socket");
+        let _ = fs::remove_file(&socket);
+        self.daemon = start_daemon(&self.nix, &self.scratch);
+        wait_until("the daemon's socket", || socket.exists());
     }
 
     /// The scratch folder; everything of the rig is below it.
