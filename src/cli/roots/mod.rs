@@ -16,7 +16,7 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::About;
-use crate::change::keep::{KeepError, remove};
+use crate::change::keep::{KeepError, older_than, remove};
 use crate::server::Server;
 
 /// What a subcommand plans: the plan, or why there is nothing to do.
@@ -36,14 +36,19 @@ async fn one(session: &Session, args: &Remove, out: &mut Out) -> Result<u8, CliE
         let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
         let generations = server.generations(&looked.roots).await?;
         let keep = looked.keep();
-        let planned = remove(
-            &About::of(&server),
-            looked.kept(&keep),
-            looked.pins()?,
-            &server.pins_dir(),
-            &generations,
-            &args.root,
-        );
+        let about = About::of(&server);
+        let kept = looked.kept(&keep);
+        let planned = match (&args.root, args.generations_older_than) {
+            (_, Some(age)) => older_than(&about, kept, &generations, age, looked.space.at),
+            (root, None) => remove(
+                &about,
+                kept,
+                looked.pins()?,
+                &server.pins_dir(),
+                &generations,
+                root.as_deref().unwrap_or_default(),
+            ),
+        };
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
@@ -51,7 +56,7 @@ async fn one(session: &Session, args: &Remove, out: &mut Out) -> Result<u8, CliE
 }
 
 /// Carries a plan out, or says that there is nothing to do; then closes the connection.
-async fn settle(
+pub(super) async fn settle(
     session: &Session,
     server: Server,
     planned: Planned,
