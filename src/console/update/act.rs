@@ -2,7 +2,7 @@
 
 use super::{access, activity, data, nav, sign};
 use crate::change::sign::KeyChoice;
-use crate::console::access::LIFETIMES;
+use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{
@@ -106,9 +106,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Revoke => access::revoke(model),
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
+        Act::Proof => access::proof(model),
         Act::ConfirmChange => access::confirm(model),
         Act::ChangeItems => access::list(model),
-        Act::ChangeReason => access::reason(model),
+        Act::ChangeReason => access::write(model, Typing::Reason),
+        Act::ChangeFrom => access::write(model, Typing::From),
+        Act::ChangeComment => access::write(model, Typing::Comment),
         Act::ChangeLifetime => access::change(model, |dialog| {
             dialog.lifetime = (dialog.lifetime + 1) % LIFETIMES.len();
         }),
@@ -295,6 +298,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     if let Some(layer) = model.layers.last() {
         return match layer {
             Layer::Text(text) => vec![Effect::Copy(text.copy.clone())],
+            Layer::Access(dialog) => access::copy(model, dialog),
             _ => vec![],
         };
     }
