@@ -5,7 +5,7 @@
 
 mod rig;
 
-use rig::{Access, Rig, wait_until};
+use rig::{Access, Rig, Twist, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -468,10 +468,19 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
     );
 }
 
+/// An hour later.
+fn expire(rig: &Rig, name: &str) {
+    let note = rig.scratch().join(format!("var/pins/{name}.json"));
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    assert!(json["expires"].is_string());
+    json["expires"] = "2020-01-01T00:00:00Z".into();
+    fs::write(note, json.to_string()).unwrap();
+}
+
 #[test]
 fn expired_pins_keep_until_they_are_taken_away() {
     let rig = Rig::new();
-    for (name, end) in [("old", "2s"), ("new", "1h"), ("for-ever", "never")] {
+    for (name, end) in [("old", "1h"), ("new", "1h"), ("for-ever", "never")] {
         let (_, code, said) = told(
             &rig,
             &[
@@ -487,7 +496,7 @@ fn expired_pins_keep_until_they_are_taken_away() {
         );
         assert_eq!(code, 0, "{said}");
     }
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    expire(&rig, "old");
     assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
     let (json, code, said) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
     assert_eq!(
@@ -736,6 +745,73 @@ fn what_is_missing_could_not_be_compared() {
     assert!(said.contains("moved access times"), "{said}");
 }
 
+/// A file system of this size at a folder, as long as it lives; what is started meanwhile sees it.
+struct Small(PathBuf);
+
+impl Small {
+    fn at(folder: &Path, options: &str) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        succeed(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+                .arg(folder),
+        );
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    let rig = Rig::new();
+    let leaf = rig.path("leaf-1.0").to_owned();
+    // No inode is left for a link.
+    let links = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
+    let full = Small::at(&links, "size=64k,nr_inodes=1");
+    let sshd = rig.twisted("full-links", Access::Root, Twist::default());
+    let (json, code, said) = told(&rig, &["pin", "full-links", "leaf-1.0", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["result"].as_str()),
+        (1, Some("failed")),
+        "{json} {said}"
+    );
+    let why = json["receipt"]["failed"][0]["message"].as_str().unwrap();
+    assert!(why.contains("can't be made; nothing was pinned"), "{why}");
+    assert_eq!(
+        fs::read_dir(rig.scratch().join("var/pins"))
+            .unwrap()
+            .count(),
+        0
+    );
+    // What is read is read all the same.
+    let (json, code, said) = told(&rig, &["roots", "full-links"]);
+    assert_eq!((code, json["roots"].is_array()), (0, true), "{said}");
+    drop(sshd);
+    drop(full);
+    assert!(dead(&rig).contains(&leaf));
+
+    // No room for the audit log and the notes: nothing is changed without a record.
+    let _full = Small::at(&rig.scratch().join("var"), "size=4k,nr_inodes=2");
+    let _sshd = rig.twisted("full-log", Access::Root, Twist::default());
+    let (json, code, _) = told(&rig, &["pin", "full-log", "leaf-1.0", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["result"].as_str()),
+        (1, Some("failed")),
+        "{json}"
+    );
+    let why = json["receipt"]["failed"][0]["message"].as_str().unwrap();
+    assert!(
+        why.starts_with("nothing was changed, because the audit log can't be written"),
+        "{why}"
+    );
+    assert!(dead(&rig).contains(&leaf));
+}
+
 /// What `status` says of a check.
 fn status_of<'a>(json: &'a serde_json::Value, id: &str) -> &'a serde_json::Value {
     let checks = json["checks"].as_array().unwrap();
@@ -762,7 +838,7 @@ fn status_tells_of_space() {
             "--name",
             "old",
             "--expires",
-            "1s",
+            "1h",
             "--yes",
         ],
     );
@@ -770,7 +846,10 @@ fn status_tells_of_space() {
     let mut holder = Command::new("flock");
     holder.args(["-x", &rig.file("server/nix/var/nix/gc.lock"), "sleep", "60"]);
     let holder = run(holder);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    let server = connect(&rig, Access::Root);
+    wait_until("the lock", || {
+        wait(server.space()).unwrap().collecting != Ok(Vec::new())
+    });
     let (json, _, _) = told(&rig, &["status", "root"]);
     let pins = status_of(&json, "pins");
     assert_eq!(pins["state"], "warning");

@@ -206,3 +206,123 @@ fn slope(samples: &[Sample]) -> f64 {
     }
     rise / seconds.max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::testing::model;
+    use proptest::prelude::*;
+
+    const NOW: i64 = 20_000 * DAY;
+    const GIB: u64 = 1 << 30;
+
+    fn growth(bytes: u64, spans: u32) -> Growth {
+        Growth {
+            days: 30,
+            parts: Vec::new(),
+            bytes,
+            paths: 1,
+            spans,
+        }
+    }
+
+    fn samples(used: impl Fn(i64) -> u64, days: i64) -> Vec<Sample> {
+        (0..=days)
+            .map(|day| Sample {
+                at: When::from_unix(NOW - (days - day) * DAY),
+                used: used(day),
+            })
+            .collect()
+    }
+
+    fn of(samples: &[Sample], growth: &Growth, available: u64) -> String {
+        forecast(
+            samples,
+            growth,
+            Some(Bytes(available)),
+            When::from_unix(NOW),
+        )
+        .to_string()
+    }
+
+    #[test]
+    fn says_what_it_stands_on() {
+        let steady = samples(|day| day as u64 * GIB, 12);
+        assert_eq!(
+            of(&steady, &growth(1, 1), 41 * GIB + 5),
+            "full in about 41 days (1.0 GiB a day, by what was in use over the last 12 days)"
+        );
+        // A collection in between.
+        let fell = samples(
+            |day| day as u64 * GIB + if day < 6 { 40 * GIB } else { 0 },
+            12,
+        );
+        assert!(of(&fell, &growth(1, 1), 10 * GIB).starts_with("full in about 10 days"));
+        assert_eq!(
+            of(&steady[..2], &growth(60 * GIB, 30), GIB),
+            "full within a day (2.0 GiB a day, by what came in over the last 30 days and is still there)"
+        );
+        assert_eq!(
+            of(&[], &growth(20 * GIB, 10), 3 * GIB),
+            "full in about 1 day (2.0 GiB a day, by what came in over the last 10 days and is still there)"
+        );
+        assert_eq!(
+            of(&samples(|_| GIB, 5), &growth(GIB, 30), GIB),
+            "not full within ten years (no growth, by what was in use over the last 5 days)"
+        );
+        assert!(of(&[], &growth(100, 30), GIB).starts_with("not full within ten years (3 B a day"));
+        assert_eq!(
+            of(&[], &growth(GIB, 2), GIB),
+            "no forecast: fewer than 3 days of uploads or samples to go by"
+        );
+        let blind = forecast(&steady, &growth(GIB, 30), None, When::from_unix(NOW));
+        assert!(matches!(blind, Forecast::Unknown(why) if why.contains("not known")));
+    }
+
+    #[test]
+    fn samples_stay_few_and_in_order() {
+        let mut kept = Vec::new();
+        for minute in 0..60 * 24 * 40 {
+            if minute % 20 == 0 {
+                let at = When::from_unix(NOW + minute * 60);
+                remember(
+                    &mut kept,
+                    Sample {
+                        at,
+                        used: minute as u64,
+                    },
+                );
+            }
+        }
+        let last = kept[kept.len() - 1];
+        assert_eq!(last.used, 60 * 24 * 40 - 20);
+        assert!(kept.windows(2).all(|pair| pair[0].at < pair[1].at));
+        assert!((84..=92).contains(&kept.len()), "{}", kept.len());
+        let before = kept.clone();
+        remember(&mut kept, Sample { used: 1, ..last });
+        assert_eq!(kept, before);
+        for day in 0..2 * MOST_SAMPLES as i64 {
+            let at = When::from_unix(NOW + (100 + day) * DAY);
+            remember(&mut kept, Sample { at, used: 0 });
+        }
+        assert_eq!(kept.len(), MOST_SAMPLES);
+    }
+
+    proptest! {
+        #[test]
+        fn all_that_came_in_is_in_one_part(model in model(true), days in 0..2_u32, parts in 1..9_usize, ahead in 0..200_000_i64) {
+            let now = When::from_unix(10_300 + ahead);
+            let growth = Growth::by_registration(&model.inventory(), now, days, parts);
+            let begin = now.unix() - DAY;
+            let within: Vec<usize> = (0..model.len())
+                .filter(|i| model.valid(*i) && model.items[*i].registered > begin)
+                .collect();
+            prop_assert_eq!(growth.paths, within.len());
+            prop_assert_eq!(growth.bytes, model.bytes(&within));
+            prop_assert_eq!(growth.parts.iter().sum::<u64>(), growth.bytes);
+            prop_assert_eq!(growth.parts.len(), parts);
+            let last = within.iter().filter(|i| model.items[**i].registered > now.unix() - DAY / parts as i64);
+            prop_assert!(growth.parts[parts - 1] >= model.bytes(last.collect::<Vec<_>>()));
+        }
+    }
+}

@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn who_collects_and_who_waits() {
-        let who = |process, holds, since| Collector {
+        let who = |process, holds, since: i64| Collector {
             process,
             user: "root".into(),
             since: Some(When::from_unix(100_000 - since)),
