@@ -332,6 +332,7 @@ impl Console {
                     sort,
                     hide_drv,
                     now(),
+                    inventory::Known::default(),
                     &AtomicBool::new(false),
                 )
                 .unwrap(),
