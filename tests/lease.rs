@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{KeepError, install_lease};
-use storekeeper::change::{Answer, Outcome, Policy, Receipt, run_in};
+use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
 use storekeeper::domain::When;
 use storekeeper::link::{NoPrompter, Options, resolve};
 use storekeeper::server::{LeaseInstall, Server, Spec};
@@ -217,16 +217,18 @@ impl House {
         }
     }
 
-    fn plan(&self, days: u32) -> Result<storekeeper::change::Plan, KeepError> {
+    fn plan(&self, days: u32) -> Result<Plan, KeepError> {
         let install = self.install(days);
         let facts = wait(self.server.lease_facts(&install)).unwrap();
         install_lease(&About::of(&self.server), &facts, install)
     }
 
     fn carry_out(&self, days: u32) -> Receipt {
-        let confirmed = self
-            .plan(days)
-            .unwrap()
+        self.carry(self.plan(days).unwrap())
+    }
+
+    fn carry(&self, plan: Plan) -> Receipt {
+        let confirmed = plan
             .confirm(&Answer::Flag, Policy { read_only: false })
             .unwrap();
         let (events, _told) = unbounded_channel();
@@ -255,7 +257,7 @@ fn installed_by_a_plan() {
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     let log = fs::read_to_string(house.rig.file("first/systemctl.log")).unwrap();
     assert_eq!(
-        log,
+        log.replace("show-environment\n", ""),
         "daemon-reload\nenable --now storekeeper-lease.timer\nstart storekeeper-lease.service\n"
     );
     // It has run, on this store.
@@ -278,8 +280,9 @@ fn installed_by_a_plan() {
 #[test]
 fn taken_back_where_systemd_does_not_run() {
     let house = House::new();
+    let plan = house.plan(14).unwrap();
     fs::write(house.rig.file("first/systemctl.broken"), "").unwrap();
-    let receipt = house.carry_out(14);
+    let receipt = house.carry(plan);
     assert_eq!(receipt.result, Outcome::Failed);
     let why = &receipt.failed[0].message;
     assert!(
@@ -287,4 +290,7 @@ fn taken_back_where_systemd_does_not_run() {
         "{why}"
     );
     assert_eq!(house.units(), 0);
+    // Planned then, it is refused.
+    let refused = house.plan(14).unwrap_err();
+    assert!(refused.to_string().contains("no systemd"), "{refused}");
 }

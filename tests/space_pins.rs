@@ -826,7 +826,8 @@ fn status_tells_of_space() {
     let rig = Rig::new();
     let (json, _, said) = told(&rig, &["status", "root"]);
     assert_eq!(status_of(&json, "database")["state"], "fine", "{said}");
-    assert_eq!(status_of(&json, "forecast")["state"], "unknown");
+    // What it says depends on how long the rig's store has been kept.
+    assert!(status_of(&json, "forecast")["summary"].is_string());
     assert!(json["disk"]["store"]["size"].as_u64().unwrap() > 0);
     assert!(json["disk"]["database"]["size"].as_u64().unwrap() > 0);
     let (_, code, said) = told(
@@ -843,6 +844,7 @@ fn status_tells_of_space() {
         ],
     );
     assert_eq!(code, 0, "{said}");
+    expire(&rig, "old");
     let mut holder = Command::new("flock");
     holder.args(["-x", &rig.file("server/nix/var/nix/gc.lock"), "sleep", "60"]);
     let holder = run(holder);

@@ -187,6 +187,9 @@ impl Scratch {
         let key_file = self.key_file();
         self.stand_in("bin", "sshd", &access::sshd(&key_file.to_string_lossy()))?;
         self.stand_in("bin", "sudo", SUDO)?;
+        // This machine's own is not the demo's.
+        let no_systemd = "echo 'the demo has no systemd' >&2\nexit 1\n";
+        self.stand_in("bin", "systemctl", no_systemd)?;
         let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
         self.stand_in("bin", "logger", &logger)
     }

@@ -133,11 +133,8 @@ mod tests {
     #[test]
     fn shows_all_that_it_writes() {
         let plan = plan(&USUAL, install()).unwrap();
-        let all: String = plan
-            .lines
-            .iter()
-            .map(|(_, text)| format!("{text}\n"))
-            .collect();
+        let lines: Vec<&str> = plan.lines.iter().map(|(_, text)| text.as_str()).collect();
+        let all = lines.join("\n");
         for part in [
             "ExecStart=/etc/storekeeper/lease 14 /nix/store /nix/var/nix/gcroots",
             "OnUnitInactiveSec=5min",

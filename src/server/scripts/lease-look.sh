@@ -2,7 +2,8 @@
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
 if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
-if command -v systemctl >/dev/null 2>&1 && [ -d "$2" ]; then say systemd yes; fi
+# Installed is not enough: it has to run.
+if [ -d "$2" ] && systemctl show-environment >/dev/null 2>&1; then say systemd yes; fi
 say script "$(sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1)"
 say service "$(sha256sum 2>/dev/null <"$2/storekeeper-lease.service" | cut -d ' ' -f 1)"
 echo end=
