@@ -103,6 +103,7 @@ mod tests {
             lines: vec![],
             danger: Danger::Adds,
             deed: Deed::Keep(pins.map(KeepStep::Pin).collect()),
+            amounts: None,
             reason: None,
         };
         let confirmed = plan
