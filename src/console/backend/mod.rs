@@ -15,7 +15,7 @@ pub(super) use connect::Targets;
 
 use super::jobs::JobId;
 use super::msg::{Effect, Msg};
-use crate::inventory::{Inventory, Query, Sort};
+use crate::inventory::{Inventory, Known, Query, Sort};
 use crate::server::Server;
 use connect::Session;
 use latest::Latest;
@@ -177,9 +177,15 @@ impl Backend {
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
-            if let Some(view) =
-                crate::inventory::view(&inventory, &query, sort, hide_drv, now, &off)
-            {
+            if let Some(view) = crate::inventory::view(
+                &inventory,
+                &query,
+                sort,
+                hide_drv,
+                now,
+                Known::default(),
+                &off,
+            ) {
                 let _ = send.send(Msg::View {
                     asked,
                     generation,

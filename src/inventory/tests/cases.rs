@@ -134,7 +134,15 @@ fn cancelling_ends_every_job() {
             reverse: false,
         };
         assert_eq!(
-            view(&inventory, &Query::default(), sort, true, now(), &stop),
+            view(
+                &inventory,
+                &Query::default(),
+                sort,
+                true,
+                now(),
+                Known::default(),
+                &stop
+            ),
             None
         );
     }
