@@ -6,10 +6,12 @@
 
 pub mod access;
 pub mod audit;
+pub mod collect;
 pub mod job;
 pub mod keep;
 pub mod plan;
 pub mod receipt;
+pub mod samples;
 pub mod sign;
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ mod console;
 mod element;
 mod error;
 mod find;
+mod gc;
 mod given;
 mod keygen;
 mod keys;
@@ -30,6 +31,7 @@ mod sign;
 mod signals;
 mod status;
 mod terminal;
+mod verify;
 mod when;
 mod why;
 
@@ -164,6 +166,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
+        Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;
             Box::pin(requests::run(&session, requests, out)).await
@@ -176,6 +179,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Unpin(unpin)) => {
             Box::pin(roots::pins::remove(&session(&unpin.server)?, unpin, out)).await
+        }
+        Some(Command::Verify(verify)) => {
+            Box::pin(verify::run(&session(&verify.server)?, verify, out)).await
         }
         Some(Command::Onboard(onboard)) => {
             let session = session(&onboard.server)?;

@@ -6,13 +6,16 @@
 //! that user alone, and gone with the demo.
 
 mod access;
+mod collect;
 mod daemon;
 mod exec;
 mod faults;
 mod keys;
+mod pins;
 mod pipe;
 mod random;
 mod release;
+mod roots;
 mod scratch;
 pub mod shim;
 mod socket;
@@ -177,6 +180,7 @@ impl Demo {
             faults: demo.faults.clone(),
             release: Release::new(options.protocol),
             signing_key_file: demo.signing_key_file(),
+            state: demo.scratch.path("state"),
             stopped: demo.stopped.clone(),
             tasks: demo.tasks.clone(),
         };
@@ -280,7 +284,7 @@ impl Demo {
                 "requests_dir",
                 file(self.scratch.path("state").join("requests")),
             ),
-            ("pins_dir", file(self.scratch.path("state").join("pins"))),
+            ("pins_dir", file(pins::folder(&self.scratch.path("state")))),
         ];
         let mut config = format!("[servers.{NAME}]\n");
         for (name, value) in settings {

@@ -16,6 +16,8 @@ pub struct SpaceFacts {
     pub root: Fact<Option<FileSystem>>,
     /// Nix's database.
     pub database: Fact<DatabaseFacts>,
+    /// Whether equal files have ever been linked to each other.
+    pub optimised: Fact<bool>,
     /// Collections that run now, or wait for the lock.
     pub collecting: Fact<Vec<Collector>>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
@@ -136,4 +138,21 @@ pub struct LastUse {
     pub why: Option<String>,
     /// Access times; empty where the source is registration.
     pub times: Vec<([u8; 20], When)>,
+}
+
+/// A collection of ours that has no record in the audit log yet: it runs, or was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its id, as in its receipt to be.
+    pub id: String,
+    /// When it began, by the clock of the machine that started it.
+    pub at: When,
+    /// Who started it.
+    pub by: String,
+    /// Its plan in one line.
+    pub summary: String,
+    /// How many paths it planned.
+    pub total: usize,
+    /// Whether it still runs; `None` where that could not be found out.
+    pub running: Option<bool>,
 }

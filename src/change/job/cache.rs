@@ -3,6 +3,7 @@
 //! In: the typed functions of `server`. Out: the same, with every error sorted into the three kinds that a job tells
 //! apart. Tests put a server with faults of their own in its place.
 
+use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
@@ -11,7 +12,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
-use crate::server::{InfoReply, Removed, Server, ServerError};
+use crate::server::{Collected, InfoReply, OnCollect, Removed, Server, ServerError};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -78,6 +79,19 @@ pub(super) trait Cache: Sized + Send + Sync {
         token: &Token,
         step: Step<'_>,
     ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
+    /// One step of a collection.
+    fn space(
+        &self,
+        token: &Token,
+        step: SpaceStep<'_>,
+    ) -> impl Future<Output = Result<SpaceStepped, Trouble>> + Send;
+    /// Deletes exactly these paths.
+    fn collect(
+        &self,
+        token: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> impl Future<Output = Result<Collected, Trouble>> + Send;
     /// One step of a change of what the store keeps. Each may be done twice.
     fn keep(
         &self,
@@ -186,11 +200,36 @@ impl Cache for Server {
         }
     }
 
+    async fn space(&self, token: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        match space::ask(self, token, step).await {
+            Ok(stepped) => Ok(stepped),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn collect(
+        &self,
+        token: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> Result<Collected, Trouble> {
+        match Self::collect(self, token, paths, on).await {
+            Ok(collected) => Ok(collected),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
     async fn keep(&self, token: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
         let answer = match step {
             KeepStep::Pin(pin) => self.pin(token, pin).await.map(|()| Removed::Done),
             KeepStep::Unpin { name, target } => self.unpin(token, name, target).await,
             KeepStep::Root(root) => self.remove_root(token, root).await,
+            KeepStep::Repair(path) => self.repair(token, path).await.map(|()| Removed::Done),
+            KeepStep::Delete(path) => self.delete(token, path).await.map(|()| Removed::Done),
+            KeepStep::Lease(install) => self
+                .install_lease(token, install)
+                .await
+                .map(|()| Removed::Done),
         };
         match answer {
             Ok(removed) => Ok(removed),
