@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{access, activity, data, nav, sign};
+use super::{access, activity, data, nav, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::LIFETIMES;
 use crate::console::actions::{self, Act};
@@ -10,6 +10,8 @@ use crate::console::model::{
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
+use crate::console::space::View;
+use crate::console::space::dialog::Typing;
 use crate::console::theme::Theme;
 use crate::console::widgets::list::{List, Move};
 use crate::inventory::{Row, SortKey};
@@ -72,7 +74,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
-        Act::Why => why(model),
+        Act::Why if crate::console::reasons::two_paths(model).is_ok() => why(model),
+        Act::Why => space::why(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.link {
             Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
@@ -133,8 +136,19 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             vec![]
         }
         Act::Choose => choose(model),
-        // Their `enabled` always has a reason.
-        Act::Collect | Act::Pin => vec![],
+        Act::Collect => space::collect(model),
+        Act::Pin => space::pin(model),
+        Act::Unroot => space::unroot(model),
+        Act::Verify => space::verify(model),
+        Act::Rules => space::rules(model),
+        Act::EveryPath => space::every_path(model),
+        Act::NextView => space::turn(model, 1),
+        Act::PreviousView => space::turn(model, View::ALL.len() - 1),
+        Act::ConfirmKeep => space::confirm(model),
+        Act::KeepItems => space::list(model),
+        Act::KeepName => space::typing(model, Typing::Name),
+        Act::KeepExpiry => space::typing(model, Typing::Expires),
+        Act::KeepNote => space::note(model),
     }
 }
 
@@ -370,6 +384,11 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
         lifetime: model.access.lifetime,
         ..crate::console::access::Access::default()
     };
+    model.space = crate::console::space::Space {
+        form: std::mem::take(&mut model.space.form),
+        look: model.space.look,
+        ..crate::console::space::Space::default()
+    };
     model.pages.clear();
     model.marks.clear();
     model.screen = Screen::Overview;
@@ -402,6 +421,7 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
             }
             vec![]
         }
+        Command::Rule(field, text) => space::rule(model, field, &text),
         Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
         Command::Agent { fingerprint, name } => {
             vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]

@@ -10,6 +10,7 @@ mod data;
 mod layers;
 mod nav;
 mod sign;
+mod space;
 
 pub use act::COLUMNS;
 
@@ -96,6 +97,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
         Msg::Access(known) => access::known(model, known),
+        Msg::Space { look, known } => space::known(model, look, known),
+        Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
+        Msg::SpacePlanned { asked, planned } => space::planned(model, asked, *planned),
+        Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Progress {
             job,
@@ -158,6 +163,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
         Some(Layer::Access(_)) => access::paste(model, text),
+        Some(Layer::Space(_)) => space::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.
             text.trim_end_matches(['\r', '\n'])
@@ -165,6 +171,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 .filter(|c| !c.is_control())
                 .for_each(|c| answer.push(c));
         }
+        None if model.edits_rules() => return space::form(model, |form| form.paste(text)),
         None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);
@@ -202,6 +209,12 @@ fn settle(model: &mut Model) {
     model.access.list.settle(rows, height_below);
     let rows = model.jobs.len() + model.past().len();
     model.activity.list.settle(rows, plain);
+    let rows = model.space.rows();
+    let list = super::space::layout::areas(model.size, &model.space).list;
+    model
+        .space
+        .list_mut()
+        .settle(rows, usize::from(list.height));
     if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
         page.list.settle(page.len(inventory), height);
     }

@@ -1,0 +1,275 @@
+//! What follows from a look at the server for the store as it was read. Worked out once, in a job.
+//!
+//! In: the store, and a look. Out: [`Judged`]: what is live, what each root keeps alone, when each path was used, and the
+//! planner, ready for any rules.
+
+use super::Known;
+use crate::domain::pin::Pin;
+use crate::domain::roots::{Root, RootKind};
+use crate::domain::{Bytes, Unknown, When};
+use crate::inventory::{Inventory, Keep, Liveness, Retained, Row, Usage};
+use crate::judge::collect::{Collection, Prepared, Rules, Situation};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// How many of the heaviest paths are listed.
+const HEAVIEST: usize = 1_000;
+
+/// A line of the list of roots.
+#[derive(Debug, Clone)]
+pub struct RootLine {
+    /// The root.
+    pub root: Root,
+    /// Its path in the store as it was read.
+    pub row: Option<Row>,
+    /// Paths and NAR bytes that it alone keeps.
+    pub exclusive: (usize, u64),
+    /// What is known of it, for a pin.
+    pub pin: Option<Pin>,
+}
+
+/// A path that keeps much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heavy {
+    /// The path.
+    pub row: Row,
+    /// Paths and NAR bytes that only it keeps, itself included.
+    pub frees: (usize, u64),
+}
+
+/// What becomes of a path at a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A pin keeps it.
+    Pinned,
+    /// A root keeps it.
+    Live,
+    /// Nothing keeps it.
+    Dead,
+}
+
+impl Mark {
+    /// For a narrow column.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pinned => "pin",
+            Self::Live => "live",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// All that is worked out.
+pub struct Judged {
+    /// The store's rows are numbered by this generation.
+    pub generation: u64,
+    /// The store.
+    pub inventory: Arc<Inventory>,
+    /// The look.
+    pub known: Arc<Known>,
+    /// What is live.
+    pub liveness: Liveness,
+    /// What pins alone would keep.
+    pub pinned: Liveness,
+    /// When paths were used.
+    pub usage: Usage,
+    /// The roots, those that keep most alone first.
+    pub roots: Vec<RootLine>,
+    /// The live paths that most hangs on, heaviest first.
+    pub heaviest: Vec<Heavy>,
+    /// Roots whose path is not in the store as it was read.
+    pub elsewhere: usize,
+    root_rows: Vec<Row>,
+    pin_rows: Vec<Row>,
+    pairs: Vec<(Row, Row)>,
+    prepared: Prepared,
+    direct: HashMap<Row, Vec<usize>>,
+}
+
+impl fmt::Debug for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged")
+            .field("generation", &self.generation)
+            .field("roots", &self.roots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What Nix keeps besides the closures of roots.
+fn keep<'a>(known: &Known, pairs: &'a [(Row, Row)]) -> Keep<'a> {
+    Keep {
+        derivations: *known.facts.keep_derivations.as_ref().unwrap_or(&true),
+        outputs: *known.facts.keep_outputs.as_ref().unwrap_or(&false),
+        output_pairs: pairs,
+    }
+}
+
+impl Judged {
+    /// Works it out: a second or so at a million paths. While the roots or the last use are not known, or the store is not
+    /// read to its end, nothing may be called dead.
+    pub fn new(
+        generation: u64,
+        inventory: Arc<Inventory>,
+        known: Arc<Known>,
+        now: When,
+    ) -> Result<Self, Unknown> {
+        let roots = known.roots.as_ref().map_err(Clone::clone)?;
+        let unread = || Unknown("when paths were last used is still being read".to_owned());
+        let last_use = known.last_use.clone().ok_or_else(unread)?;
+        let found: Vec<(&Root, Row)> = roots
+            .iter()
+            .filter_map(|root| Some((root, inventory.find(&root.target)?)))
+            .collect();
+        let root_rows: Vec<Row> = found.iter().map(|(_, row)| *row).collect();
+        let pin_rows: Vec<Row> = found
+            .iter()
+            .filter(|(root, _)| matches!(root.kind, RootKind::Pin(_)))
+            .map(|(_, row)| *row)
+            .collect();
+        let pairs = Vec::new();
+        let keeps = keep(&known, &pairs);
+        let liveness = Liveness::of(&inventory, &root_rows, &keeps);
+        let pinned = Liveness::of(&inventory, &pin_rows, &keeps);
+        let retained = Retained::of(&inventory, &root_rows, &keeps);
+        let usage = match last_use.as_ref() {
+            Ok(last_use) => Usage::new(&inventory, last_use),
+            Err(why) => Usage::new(&inventory, &unknown_use(&why.0)),
+        };
+        let mut lines: Vec<RootLine> = found
+            .iter()
+            .enumerate()
+            .map(|(at, (root, row))| line(&known, root, Some(*row), retained.of_root(at)))
+            .collect();
+        let missing = roots
+            .iter()
+            .filter(|root| inventory.find(&root.target).is_none());
+        lines.extend(missing.map(|root| line(&known, root, None, (0, 0))));
+        let elsewhere = lines.len() - found.len();
+        // What keeps most alone first; of equal ones in an order that stays.
+        lines.sort_by(|a, b| {
+            let most = b.exclusive.1.cmp(&a.exclusive.1);
+            most.then_with(|| a.root.link.cmp(&b.root.link))
+        });
+        let mut direct: HashMap<Row, Vec<usize>> = HashMap::new();
+        for (at, line) in lines.iter().enumerate() {
+            if let Some(row) = line.row {
+                direct.entry(row).or_default().push(at);
+            }
+        }
+        let heaviest = retained
+            .heaviest(HEAVIEST)
+            .into_iter()
+            .map(|(row, paths, bytes)| Heavy {
+                row,
+                frees: (paths, bytes),
+            })
+            .collect();
+        let situation = Situation {
+            inventory: &inventory,
+            liveness: &liveness,
+            pinned: &pin_rows,
+            usage: &usage,
+            keep: keep(&known, &pairs),
+            now,
+            disk: disk(&known),
+            saved: known.saved(),
+        };
+        let prepared = Prepared::new(&situation)?;
+        Ok(Self {
+            generation,
+            liveness,
+            pinned,
+            usage,
+            roots: lines,
+            heaviest,
+            elsewhere,
+            root_rows,
+            pin_rows,
+            pairs,
+            prepared,
+            direct,
+            inventory,
+            known,
+        })
+    }
+
+    /// What goes by these rules, when hard links save so much; `None` when cancelled.
+    pub fn plan(
+        &self,
+        rules: &Rules,
+        saved: Option<Bytes>,
+        now: When,
+        cancel: &AtomicBool,
+    ) -> Option<Collection> {
+        let situation = Situation {
+            inventory: &self.inventory,
+            liveness: &self.liveness,
+            pinned: &self.pin_rows,
+            usage: &self.usage,
+            keep: keep(&self.known, &self.pairs),
+            now,
+            disk: disk(&self.known),
+            saved,
+        };
+        self.prepared.plan(&situation, rules, cancel)
+    }
+
+    /// The chain from a root's path to this one. A walk, for a job.
+    pub fn why_alive(&self, row: Row) -> Option<Vec<Row>> {
+        let keep = keep(&self.known, &self.pairs);
+        self.inventory.why_alive(&self.root_rows, row, &keep)
+    }
+
+    /// What becomes of a path; `None` for one that came after the look.
+    pub fn mark(&self, row: Row) -> Option<Mark> {
+        if row as usize >= self.inventory.len() {
+            return None;
+        }
+        Some(match (self.pinned.is_live(row), self.liveness.is_live(row)) {
+            (true, _) => Mark::Pinned,
+            (false, true) => Mark::Live,
+            (false, false) => Mark::Dead,
+        })
+    }
+
+    /// When a path was last used, by itself or by what refers to it; `None` where nothing tells of use.
+    pub fn used(&self, row: Row) -> Option<When> {
+        let told = self.usage.source != crate::domain::space::UseSource::Registration;
+        (told && (row as usize) < self.inventory.len()).then(|| self.usage.used(row))
+    }
+
+    /// The roots that point at this very path.
+    pub fn roots_of(&self, row: Row) -> impl Iterator<Item = &RootLine> {
+        let places = self.direct.get(&row).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|at| self.roots.get(*at))
+    }
+}
+
+fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -> RootLine {
+    let pin = match &root.kind {
+        RootKind::Pin(name) => known.pin(name).cloned(),
+        _ => None,
+    };
+    RootLine {
+        root: root.clone(),
+        row,
+        exclusive,
+        pin,
+    }
+}
+
+/// Size and what is left of the store's file system.
+fn disk(known: &Known) -> Option<(Bytes, Bytes)> {
+    let store = known.facts.store.as_ref().ok()?;
+    Some((store.size, store.available))
+}
+
+fn unknown_use(why: &str) -> crate::domain::space::LastUse {
+    crate::domain::space::LastUse {
+        source: crate::domain::space::UseSource::Registration,
+        why: Some(why.to_owned()),
+        times: Vec::new(),
+    }
+}
