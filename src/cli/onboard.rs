@@ -8,7 +8,6 @@ use super::out::{Out, say};
 use super::session::Session;
 use crate::domain::text::visible;
 use crate::judge::posture::of_server;
-use crate::link::Place;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::onboard::{Step, text};
 use crate::server::Server;
@@ -45,28 +44,16 @@ pub(super) async fn run(
 pub(super) async fn cache(session: &Session, server: &Server) -> Result<Cache, CliError> {
     let settings = &session.target.settings;
     let user = &settings.cache_user;
-    let mut cache = if let Some(address) = &settings.cache_address {
-        Cache::at(address, user).ok_or_else(|| {
-            CliError::usage(format!(
-                "cache_address \"{}\" is no address over ssh; write ssh://{}@host",
-                visible(address),
-                visible(user)
-            ))
-        })?
-    } else {
-        let (host, port) = match &server.spec().place {
-            Place::Local => (server.facts().host.clone(), 22),
-            Place::Ssh(target) => (target.host.clone(), target.port),
-        };
-        let posture = of_server(&server.access().await?);
-        Cache::derived(user, &host, port, posture.protocol)
+    let said = settings.cache_address.as_deref();
+    // sshd is only asked where its answer counts.
+    let protocol = match said {
+        Some(_) => None,
+        None => of_server(&server.access().await?).protocol,
     };
+    let (host, port) = server.reached();
+    let mut cache = Cache::of(said, user, (&host, port), protocol).map_err(CliError::usage)?;
     cache.host_keys = server.host_keys().await?;
-    // Also the older keys: a new client needs them for what only they have signed.
-    let facts = server.facts();
-    let ours = facts.keys.ours().into_iter().map(ToString::to_string);
-    let retired = settings.retired_keys.iter().map(ToString::to_string);
-    cache.public_keys = ours.chain(retired).collect();
+    cache.signed_by(&server.facts().keys, &settings.retired_keys);
     Ok(cache)
 }
 

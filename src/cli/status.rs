@@ -8,9 +8,9 @@ use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;
 use crate::domain::text::visible;
-use crate::inventory::{Counts, Inventory};
-use crate::judge::health::{self, Check, Space, State, Vitals, checks, worst};
-use crate::server::facts::{Facts, Rights};
+use crate::inventory::Counts;
+use crate::judge::health::{self, Check, State, Vitals, checks, worst};
+use crate::server::facts::Facts;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -92,7 +92,16 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
-    let vitals = vitals(session, &facts, &inventory, &place, round_trip);
+    let thresholds = session.target.settings.thresholds;
+    let counts = inventory.counts();
+    let vitals = Vitals::of(
+        session.name(),
+        &place,
+        round_trip,
+        &facts,
+        Some(&counts),
+        (thresholds.disk_warning, thresholds.disk_critical),
+    );
     let mut checks = checks(&vitals);
     match access {
         Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
@@ -110,9 +119,9 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         state: worst(&checks),
         checks: &checks,
         counts: Some(CountsObject {
-            paths: inventory.counts().paths,
-            refused: inventory.counts().refused,
-            by_trust: ByTrust(inventory.counts()),
+            paths: counts.paths,
+            refused: counts.refused,
+            by_trust: ByTrust(counts),
         }),
         disk: disk(&facts),
         nix: Some(Nix {
@@ -146,59 +155,6 @@ fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
         nix: None,
     };
     tell(&document, out)
-}
-
-fn vitals<'a>(
-    session: &'a Session,
-    facts: &'a Facts,
-    inventory: &Inventory,
-    place: &'a str,
-    round_trip: Option<std::time::Duration>,
-) -> Vitals<'a> {
-    let counts = inventory.counts();
-    let bad = counts
-        .by_trust
-        .iter()
-        .find(|(class, _, _)| *class == crate::domain::TrustClass::Bad);
-    let settings = &session.target.settings;
-    Vitals {
-        server: session.name(),
-        place,
-        round_trip,
-        nix_version: &facts.nix_version,
-        protocol: facts.protocol,
-        trusted: facts.trusted,
-        privileged: facts.rights != Rights::User,
-        writable: facts.store_writable,
-        clock_skew: facts.clock_skew,
-        own_keys: facts.keys.ours().len(),
-        shadowed: facts
-            .keys
-            .shadowed()
-            .iter()
-            .map(|key| key.name().as_str())
-            .collect(),
-        key_problems: facts
-            .signing_keys
-            .iter()
-            .filter_map(|key| Some((key.file.as_str(), key.problem.as_deref()?)))
-            .collect(),
-        refused: counts.refused,
-        bad: bad.map_or(0, |(_, paths, _)| *paths),
-        unreadable: counts.unreadable,
-        space: facts.disk.map(|disk| {
-            let space = Space {
-                size: disk.size,
-                available: disk.available,
-                inodes: disk.inodes,
-                inodes_used: disk.inodes_used,
-            };
-            (space, facts.mount.as_str())
-        }),
-        disk_warning: settings.thresholds.disk_warning,
-        disk_critical: settings.thresholds.disk_critical,
-        unknown: &facts.unknown,
-    }
 }
 
 fn disk(facts: &Facts) -> Disk {

@@ -15,6 +15,7 @@ pub mod path_info;
 pub mod pin;
 pub mod randomart;
 pub mod roots;
+pub mod server_facts;
 pub mod signature;
 pub mod space;
 pub mod ssh_key;

@@ -5,6 +5,7 @@
 //! `unknown` check, never a fine one.
 
 pub mod access;
+mod vitals;
 
 use crate::domain::{Bytes, Floor};
 use serde::Serialize;

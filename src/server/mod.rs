@@ -6,7 +6,6 @@ pub mod access;
 mod audit;
 mod daemon;
 pub mod error;
-pub mod facts;
 mod host_keys;
 mod probe;
 mod script;
@@ -15,13 +14,15 @@ pub mod spec;
 pub mod store;
 
 pub use error::{ErrorKind, ServerError};
-pub use facts::Facts;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};
 
+pub use crate::domain::server_facts as facts;
+pub use facts::Facts;
+
 use crate::domain::StorePath;
-use crate::link::{Lane, Link, Prompter};
+use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
@@ -73,6 +74,14 @@ impl Server {
     /// What the administrator says of it.
     pub fn spec(&self) -> &Spec {
         &self.inner.spec
+    }
+
+    /// Host and port that this login connects to; for this machine its own name and sshd's usual port.
+    pub fn reached(&self) -> (String, u16) {
+        match &self.inner.spec.place {
+            Place::Local => (self.facts().host.clone(), 22),
+            Place::Ssh(target) => (target.host.clone(), target.port),
+        }
     }
 
     /// What was found out, last.

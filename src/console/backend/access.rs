@@ -8,7 +8,7 @@ use crate::config::ServerConfig;
 use crate::console::access::{Known, Order};
 use crate::console::model::Trouble;
 use crate::console::msg::Msg;
-use crate::link::Place;
+use crate::judge::posture::of_server;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::server::Server;
 use std::sync::Arc;
@@ -48,49 +48,17 @@ async fn written(
     known: &Known,
 ) -> Result<String, Trouble> {
     let user = &settings.cache_user;
-    let mut cache = match &settings.cache_address {
-        Some(address) => Cache::at(address, user)
-            .ok_or_else(|| Trouble::say("cache_address of this server is no address over ssh"))?,
-        None => derived(server, user, known),
-    };
+    let said = settings.cache_address.as_deref();
+    let protocol = of_server(&known.facts).protocol;
+    let (host, port) = server.reached();
+    let mut cache =
+        Cache::of(said, user, (&host, port), protocol).map_err(|error| Trouble::new(&error))?;
     let keys = server.host_keys().await;
     cache.host_keys = keys.map_err(|error| Trouble::new(&error))?;
-    // Also the older keys: a new client needs them for what only they have signed.
-    let facts = server.facts();
-    let ours = facts.keys.ours().into_iter().map(ToString::to_string);
-    let retired = settings.retired_keys.iter().map(ToString::to_string);
-    cache.public_keys = ours.chain(retired).collect();
+    cache.signed_by(&server.facts().keys, &settings.retired_keys);
     let platform = Platform::Linux;
     Ok(crate::onboard::text(
         &cache.head(platform),
         &steps(&cache, platform),
     ))
-}
-
-/// The address where the configuration names none: the one that this login uses.
-fn derived(server: &Server, user: &str, known: &Known) -> Cache {
-    let (host, port) = match &server.spec().place {
-        Place::Local => (server.facts().host.clone(), 22),
-        Place::Ssh(target) => (target.host.clone(), target.port),
-    };
-    let settings = known.facts.sshd.settings.as_ref().ok();
-    let command = settings.and_then(|settings| settings.force_command.as_deref());
-    let scheme = match command {
-        Some(command) if command.contains("nix-daemon") => "ssh-ng",
-        _ => "ssh",
-    };
-    let named = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    Cache {
-        address: format!("{scheme}://{user}@{named}"),
-        user: user.to_owned(),
-        host,
-        port,
-        port_by_ssh: port != 22,
-        host_keys: Vec::new(),
-        public_keys: Vec::new(),
-    }
 }

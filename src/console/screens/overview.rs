@@ -7,9 +7,9 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::{bar, percent};
 use crate::console::widgets::pen::row;
-use crate::domain::{Bytes, TrustClass};
-use crate::judge::health::{self, Space, State, Vitals};
-use crate::server::facts::{Disk, Facts, Rights};
+use crate::domain::Bytes;
+use crate::judge::health::{self, State, Vitals};
+use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -101,51 +101,14 @@ fn judged(model: &Model) -> Vec<health::Check> {
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
-    let bad = counts.and_then(|counts| {
-        let bad = counts
-            .by_trust
-            .iter()
-            .find(|(class, ..)| *class == TrustClass::Bad);
-        bad.map(|(_, paths, _)| *paths)
-    });
-    let vitals = Vitals {
-        server: &model.server,
-        place: &model.place,
-        round_trip: None,
-        nix_version: &facts.nix_version,
-        protocol: facts.protocol,
-        trusted: facts.trusted,
-        privileged: facts.rights != Rights::User,
-        writable: facts.store_writable,
-        clock_skew: facts.clock_skew,
-        own_keys: facts.keys.ours().len(),
-        shadowed: facts
-            .keys
-            .shadowed()
-            .iter()
-            .map(|key| key.name().as_str())
-            .collect(),
-        key_problems: facts
-            .signing_keys
-            .iter()
-            .filter_map(|key| Some((key.file.as_str(), key.problem.as_deref()?)))
-            .collect(),
-        refused: counts.map_or(0, |counts| counts.refused),
-        bad: bad.unwrap_or(0),
-        unreadable: counts.map_or(0, |counts| counts.unreadable),
-        space: facts.disk.map(|disk| {
-            let space = Space {
-                size: disk.size,
-                available: disk.available,
-                inodes: disk.inodes,
-                inodes_used: disk.inodes_used,
-            };
-            (space, facts.mount.as_str())
-        }),
-        disk_warning: model.limits.0,
-        disk_critical: model.limits.1,
-        unknown: &facts.unknown,
-    };
+    let vitals = Vitals::of(
+        &model.server,
+        &model.place,
+        None,
+        facts,
+        counts.as_ref(),
+        model.limits,
+    );
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
     let whole = counts.is_some_and(|counts| counts.unread == 0) && !model.data.loading;

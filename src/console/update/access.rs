@@ -1,11 +1,11 @@
 //! Screen 4: what comes in about access, and the way from a key to a confirmed change of who may log in.
 
+use super::plan;
 use crate::change::{Answer, Danger, Outcome};
 use crate::console::access::{
     AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
 };
 use crate::console::actions::Act;
-use crate::console::jobs::{Job, State};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{Layer, Link, Model, Text, Trouble};
 use crate::console::msg::Effect;
@@ -163,21 +163,23 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Access(dialog)) = model.layers.last() else {
         return vec![];
     };
-    let Some(Ok(plan)) = &dialog.plan else {
-        model.toast = Some("there is no plan to list yet".to_owned());
-        return vec![];
-    };
-    let mut lines = Vec::new();
-    let mut copy = Vec::new();
-    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
-    let commands = plan.commands.iter().map(|command| ("same as", command));
-    let said = plan.lines.iter().map(|(label, value)| (*label, value));
-    for (label, value) in said.chain(warnings).chain(commands) {
-        copy.push(format!("{label} {value}"));
-        for (index, part) in wrap(value, 62).into_iter().enumerate() {
-            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
+    let plan = match plan::made(dialog.plan.as_ref()) {
+        Ok(plan) => plan,
+        Err(why) => {
+            model.toast = Some(why);
+            return vec![];
         }
-    }
+    };
+    let commands = plan
+        .commands
+        .iter()
+        .map(|command| ("same as", command.as_str()));
+    let said: Vec<_> = plan::said(plan).chain(commands).collect();
+    let copy: Vec<String> = said
+        .iter()
+        .map(|(label, value)| format!("{label} {value}"))
+        .collect();
+    let lines = plan::columns(said.into_iter());
     let text = Text {
         title: plan.summary.clone(),
         lines,
@@ -210,37 +212,7 @@ fn run(model: &mut Model, answer: &Answer) -> Vec<Effect> {
     let Some(Ok(plan)) = dialog.plan else {
         return vec![];
     };
-    let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
-    match plan.confirm(answer, model.policy) {
-        Ok(confirmed) => {
-            let job = model.next_number();
-            model.jobs.insert(
-                0,
-                Job {
-                    id: job,
-                    change,
-                    title: title.clone(),
-                    started: model.now,
-                    cancelling: false,
-                    state: State::Running {
-                        done: 0,
-                        total,
-                        note: "starting".to_owned(),
-                    },
-                    log: vec![],
-                },
-            );
-            model.toast = Some(format!("{title}: running, 6 shows how far"));
-            vec![Effect::Run {
-                job,
-                confirmed: Box::new(confirmed),
-            }]
-        }
-        Err(refusal) => {
-            model.toast = Some(refusal.to_string());
-            vec![]
-        }
-    }
+    plan::start(model, *plan, answer)
 }
 
 /// A key while something is typed into the dialog.

@@ -9,6 +9,7 @@ mod activity;
 mod data;
 mod layers;
 mod nav;
+mod plan;
 mod sign;
 mod space;
 
@@ -95,7 +96,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
-        Msg::Planned { asked, plan } => sign::planned(model, asked, plan),
+        Msg::Planned { asked, plan } => plan::planned(model, asked, plan),
         Msg::Access(known) => access::known(model, known),
         Msg::Space { look, known } => space::known(model, look, known),
         Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),

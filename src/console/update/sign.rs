@@ -1,11 +1,10 @@
 //! The way from a key to a confirmed plan. The gate itself is `change::Plan::confirm`.
 
-use crate::change::{Answer, KeySource, Plan};
-use crate::console::jobs::{Job, State};
+use super::plan;
+use crate::change::{Answer, KeySource};
 use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, What};
 use crate::console::msg::{Effect, Source};
 use crate::console::text;
-use crate::console::widgets::pen::wrap;
 use crate::domain::Bytes;
 
 /// The keys that the server holds, as sources.
@@ -110,26 +109,6 @@ fn no_key(model: &Model) -> Trouble {
     }
 }
 
-/// A plan was made.
-pub(super) fn planned(
-    model: &mut Model,
-    asked: u64,
-    plan: Result<Box<Plan>, Trouble>,
-) -> Vec<Effect> {
-    for layer in &mut model.layers {
-        let (number, slot) = match layer {
-            Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
-            Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
-            _ => continue,
-        };
-        if number == asked {
-            *slot = Some(plan);
-            break;
-        }
-    }
-    vec![]
-}
-
 /// Changes the dialog and asks for the plan anew.
 pub(super) fn change(
     model: &mut Model,
@@ -147,23 +126,15 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Sign(dialog)) = model.layers.last() else {
         return vec![];
     };
-    let Some(Ok(plan)) = &dialog.plan else {
-        model.toast = Some("there is no plan to list yet".to_owned());
-        return vec![];
+    let plan = match plan::made(dialog.plan.as_ref()) {
+        Ok(plan) => plan,
+        Err(why) => {
+            model.toast = Some(why);
+            return vec![];
+        }
     };
     let paths: Vec<String> = plan.items.iter().map(ToString::to_string).collect();
-    let mut lines: Vec<String> = Vec::new();
-    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
-    for (label, value) in plan
-        .lines
-        .iter()
-        .map(|(label, value)| (*label, value))
-        .chain(warnings)
-    {
-        for (index, part) in wrap(value, 62).into_iter().enumerate() {
-            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
-        }
-    }
+    let mut lines = plan::columns(plan::said(plan));
     lines.push(String::new());
     lines.extend(plan.items.iter().map(|item| {
         format!(
@@ -192,7 +163,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// Confirms the plan and starts the job; the only place where a change begins.
+/// Confirms the plan and starts the job.
 pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Sign(dialog)) = model.layers.pop() else {
         return vec![];
@@ -202,35 +173,5 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     };
     let reason = dialog.reason.value().trim();
     plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
-    let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
-    match plan.confirm(&Answer::Key, model.policy) {
-        Ok(confirmed) => {
-            let job = model.next_number();
-            model.jobs.insert(
-                0,
-                Job {
-                    id: job,
-                    change,
-                    title: title.clone(),
-                    started: model.now,
-                    cancelling: false,
-                    state: State::Running {
-                        done: 0,
-                        total,
-                        note: "starting".to_owned(),
-                    },
-                    log: vec![],
-                },
-            );
-            model.toast = Some(format!("{title}: running, 6 shows how far"));
-            vec![Effect::Run {
-                job,
-                confirmed: Box::new(confirmed),
-            }]
-        }
-        Err(refusal) => {
-            model.toast = Some(refusal.to_string());
-            vec![]
-        }
-    }
+    plan::start(model, *plan, &Answer::Key)
 }

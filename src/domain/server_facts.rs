@@ -2,7 +2,7 @@
 //!
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
-use crate::domain::{Bytes, KeyRing, PublicKey, When};
+use super::{Bytes, KeyRing, PublicKey, When};
 
 /// What the login user may do on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

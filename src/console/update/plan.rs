@@ -1,0 +1,96 @@
+//! What all dialogs with a plan share: the plan comes in, is told in full, and becomes a job.
+//!
+//! In: a plan that was made, and how it was confirmed. Out: lines of text, or the job's beginning. Whether it may be done is decided
+//! by `change::Plan::confirm` alone; [`start`] is the only place of the console where a change begins.
+
+use crate::change::{Answer, Plan};
+use crate::console::jobs::{Job, State};
+use crate::console::model::{Layer, Model, Trouble};
+use crate::console::msg::Effect;
+use crate::console::widgets::pen::wrap;
+
+/// Columns of what follows a label.
+const WIDE: usize = 62;
+
+/// A plan was made: it belongs to the dialog that has asked for it, if that is still open.
+pub(super) fn planned(
+    model: &mut Model,
+    asked: u64,
+    plan: Result<Box<Plan>, Trouble>,
+) -> Vec<Effect> {
+    for layer in &mut model.layers {
+        let (number, slot) = match layer {
+            Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
+            Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
+            _ => continue,
+        };
+        if number == asked {
+            *slot = Some(plan);
+            break;
+        }
+    }
+    vec![]
+}
+
+/// The plan that can be told, or the word that there is none yet.
+pub(super) fn made(plan: Option<&Result<Box<Plan>, Trouble>>) -> Result<&Plan, String> {
+    match plan {
+        Some(Ok(plan)) => Ok(plan),
+        _ => Err("there is no plan to list yet".to_owned()),
+    }
+}
+
+/// What a plan says, with its warnings: label and value.
+pub(super) fn said(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
+    let warnings = plan.warnings.iter().map(|text| ("warning", text.as_str()));
+    let lines = plan.lines.iter();
+    lines
+        .map(|(label, value)| (*label, value.as_str()))
+        .chain(warnings)
+}
+
+/// Labels and values in two columns.
+pub(super) fn columns<'a>(said: impl Iterator<Item = (&'static str, &'a str)>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (label, value) in said {
+        for (index, part) in wrap(value, WIDE).into_iter().enumerate() {
+            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
+        }
+    }
+    lines
+}
+
+/// Confirms the plan and starts the job.
+pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
+    let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
+    match plan.confirm(answer, model.policy) {
+        Ok(confirmed) => {
+            let job = model.next_number();
+            model.jobs.insert(
+                0,
+                Job {
+                    id: job,
+                    change,
+                    title: title.clone(),
+                    started: model.now,
+                    cancelling: false,
+                    state: State::Running {
+                        done: 0,
+                        total,
+                        note: "starting".to_owned(),
+                    },
+                    log: vec![],
+                },
+            );
+            model.toast = Some(format!("{title}: running, 6 shows how far"));
+            vec![Effect::Run {
+                job,
+                confirmed: Box::new(confirmed),
+            }]
+        }
+        Err(refusal) => {
+            model.toast = Some(refusal.to_string());
+            vec![]
+        }
+    }
+}
