@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod latest;
 mod load;
+mod space;
 mod work;
 
 pub(super) use answer::Prompt;
@@ -39,6 +40,9 @@ pub(super) struct Backend {
     calls_off: Arc<AtomicBool>,
     group: Latest,
     measure: Latest,
+    judge: Latest,
+    collect: Latest,
+    collect_off: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -54,6 +58,9 @@ impl Backend {
             calls_off: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
+            judge: Latest::default(),
+            collect: Latest::default(),
+            collect_off: Arc::default(),
         }
     }
 
@@ -85,6 +92,43 @@ impl Backend {
                 if let Some(server) = self.session.as_ref().and_then(Session::server) {
                     access::plan(&server, &self.send, asked, &order);
                 }
+            }
+            Effect::ReadSpace { look } => {
+                self.with_server(|server, send| space::read(server, send, look));
+            }
+            Effect::JudgeSpace {
+                asked,
+                generation,
+                inventory,
+                known,
+            } => {
+                let send = self.send.clone();
+                self.judge
+                    .put(move || space::judge(&send, asked, generation, inventory, known));
+            }
+            Effect::PlanCollection {
+                asked,
+                judged,
+                rules,
+                saved,
+            } => {
+                // The one that runs is called off, the one that waits is replaced.
+                self.collect_off.store(true, Ordering::Relaxed);
+                let off = Arc::new(AtomicBool::new(false));
+                self.collect_off = Arc::clone(&off);
+                let send = self.send.clone();
+                self.collect
+                    .put(move || space::plan(&send, asked, judged, rules, saved, &off));
+            }
+            Effect::WhyAlive { judged, row } => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let chain = judged.why_alive(row);
+                    let _ = send.send(Msg::Alive { judged, row, chain });
+                });
+            }
+            Effect::PlanSpace { asked, order } => {
+                self.with_server(move |server, send| space::order(server, send, asked, *order));
             }
             Effect::Ping => self.with_server(work::ping),
             Effect::View {

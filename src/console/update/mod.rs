@@ -157,6 +157,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         return vec![];
     }
     let typing = model.scope().is_none();
+    let rules = model.edits_rules();
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
             input::paste(&mut palette.input, text);
@@ -172,7 +173,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 .filter(|c| !c.is_control())
                 .for_each(|c| answer.push(c));
         }
-        None if model.edits_rules() => return space::form(model, |form| form.paste(text)),
+        None if rules => return space::form(model, |form| form.paste(text)),
         None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);

@@ -1,6 +1,7 @@
 //! Screen 5: what fills the disk, what keeps it, and what a collection would take.
 
 pub mod dialog;
+mod curve;
 mod growth;
 mod heaviest;
 pub mod overview;
@@ -11,7 +12,7 @@ use super::{no_store, paragraph};
 use crate::console::actions::Act;
 use crate::console::model::Model;
 use crate::console::space::View;
-use crate::console::space::layout::{Areas, areas};
+use crate::console::space::layout::areas;
 use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::gauge::percent;

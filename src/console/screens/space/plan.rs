@@ -3,7 +3,6 @@
 use crate::console::layout::WIDE;
 use crate::console::model::Model;
 use crate::console::screens::{pane, paragraph};
-use crate::console::space::form::Field;
 use crate::console::space::layout::{Areas, form_rows, value_width};
 use crate::console::space::Planned;
 use crate::console::text::{self, count, number};
