@@ -166,6 +166,29 @@ fn journeys() {
 }
 
 #[test]
+fn a_notice_that_comes_by_itself_gives_the_last_line_back() {
+    let mut console = ready();
+    console.keys("2<space>");
+    let last = |console: &Console| {
+        let frame = draw(&console.model);
+        let row = frame.area.height - 1;
+        (0..frame.area.width)
+            .filter_map(|column| Some(frame.cell((column, row))?.symbol()))
+            .collect::<String>()
+    };
+    assert!(last(&console).contains("1 marked"), "{}", last(&console));
+    console.send(Msg::Toast("read 3,000 paths".to_owned()));
+    let first = console.model.toasts;
+    assert!(last(&console).contains("read 3,000 paths"));
+    // Another notice has a time of its own.
+    console.send(Msg::Toast("read 3,001 paths".to_owned()));
+    console.send(Msg::ToastOver(first));
+    assert!(last(&console).contains("read 3,001 paths"));
+    console.send(Msg::ToastOver(console.model.toasts));
+    assert!(last(&console).contains("1 marked"), "{}", last(&console));
+}
+
+#[test]
 fn signing_from_the_keys() {
     let mut console = ready();
     console.keys("3As");

@@ -51,6 +51,8 @@ pub(super) fn facts() -> Facts {
         disk: None,
         database: None,
         mount: "/nix".into(),
+        store_dir: Some("/nix/store".into()),
+        state_dir: Some("/nix/var/nix".into()),
         keys: ring(),
         signing_keys: vec![ServerKey {
             file: KEY_FILE.into(),

@@ -7,10 +7,9 @@ use super::error::{CliError, Kind};
 use super::progress::Progress;
 use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
 use crate::inventory::{Builder, Inventory};
-use crate::judge::trust::assess;
+use crate::judge::trust::assess_each;
 use crate::server::{InfoReply, Server, StoreEvent};
 use futures_util::StreamExt as _;
-use rayon::prelude::*;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -112,16 +111,14 @@ fn judged(
 
 /// Judges a batch on all cores.
 pub(super) fn judge(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<Judged> {
+    let assessments = assess_each(ring, &replies, InfoReply::info);
     replies
-        .into_par_iter()
-        .with_min_len(64)
-        .map(|reply| match reply {
-            InfoReply::Valid(info) => {
-                let assessment = assess(ring, &info);
-                Judged::Valid(info, assessment)
-            }
-            InfoReply::Invalid(path) => Judged::Invalid(path),
-            InfoReply::Failed(path, why) => Judged::Failed(path, why),
+        .into_iter()
+        .zip(assessments)
+        .filter_map(|judged| match judged {
+            (InfoReply::Valid(info), assessment) => Some(Judged::Valid(info, assessment?)),
+            (InfoReply::Invalid(path), _) => Some(Judged::Invalid(path)),
+            (InfoReply::Failed(path, why), _) => Some(Judged::Failed(path, why)),
         })
         .collect()
 }

@@ -14,7 +14,7 @@ pub use target::{Overrides, Target};
 
 use crate::domain::{Floor, PublicKey};
 use crate::server::Sudo;
-use crate::server::spec::{AUDIT_LOG, CACHE_USER, REQUESTS_DIR, UPSTREAM_KEY};
+use crate::server::spec::{AUDIT_LOG, CACHE_USER, PINS_DIR, REQUESTS_DIR, UPSTREAM_KEY};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -132,6 +132,8 @@ pub struct ServerConfig {
     pub key_files: Vec<String>,
     /// The folder of requests on the server.
     pub requests_dir: String,
+    /// The folder of pins on the server.
+    pub pins_dir: String,
     /// sshd's log file on the server.
     pub sshd_log: Option<String>,
     /// What speaks the worker protocol there.
@@ -163,6 +165,7 @@ impl ServerConfig {
             cache_user: CACHE_USER.to_owned(),
             key_files: Vec::new(),
             requests_dir: REQUESTS_DIR.to_owned(),
+            pins_dir: PINS_DIR.to_owned(),
             sshd_log: None,
             daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
             nix_command: "nix".to_owned(),

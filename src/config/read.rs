@@ -58,6 +58,7 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     set(&mut server.nix_command, "nix_command");
     set(&mut server.cache_user, "cache_user");
     set(&mut server.requests_dir, "requests_dir");
+    set(&mut server.pins_dir, "pins_dir");
     server.key_files = strings(table, "key_files").unwrap_or_default();
     server.sshd_log = string(table, "sshd_log");
     server.user = string(table, "user");

@@ -61,6 +61,7 @@ impl Target {
             cache_user: settings.cache_user.clone(),
             key_files: settings.key_files.clone(),
             requests_dir: settings.requests_dir.clone(),
+            pins_dir: settings.pins_dir.clone(),
             sshd_log: settings.sshd_log.clone(),
         })
     }

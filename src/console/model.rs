@@ -202,8 +202,10 @@ pub struct Model {
     pub marks: Marks,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
-    /// A short message on the last line, until the next key.
+    /// A short message on the last line, until the next key or until it was there long enough to be read.
     pub toast: Option<String>,
+    /// How many such messages there were, so that a new one is told from one that stays.
+    pub toasts: u64,
     /// Jobs, the newest first.
     pub jobs: Vec<Job>,
     /// Commands of the palette, the newest last.
@@ -276,6 +278,7 @@ impl Model {
             marks: Marks::default(),
             layers: Vec::new(),
             toast: None,
+            toasts: 0,
             jobs: Vec::new(),
             history: Vec::new(),
             sequence: 0,

@@ -171,6 +171,8 @@ pub enum Msg {
     Copied(Result<usize, String>),
     /// Something else worth a line.
     Toast(String),
+    /// The short message of this number was there long enough.
+    ToastOver(u64),
 }
 
 /// A question that only a person can answer.

@@ -2,7 +2,7 @@
 //!
 //! In: the terminal's events, the backend's messages, signals. Out: frames, and effects to the backend. Nothing is read
 //! and nothing waited for in it but what it selects on. Without a message nothing is drawn; there is no tick, but for
-//! one a second while something on the screen counts seconds.
+//! one a second while something on the screen counts seconds, and one alarm when a short message was there long enough.
 
 use super::backend::{Backend, Targets};
 use super::keymap::{Keymap, KeymapError};
@@ -35,6 +35,9 @@ const FRAME: Duration = Duration::from_millis(10);
 const BURST: usize = 256;
 /// The most that is sent to a clipboard through the terminal, in bytes before base64; more than that, terminals drop.
 const CLIPBOARD: usize = 74_000;
+
+/// How long a short message stays, and how much longer for each of its characters.
+const TOAST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(50));
 
 /// What the console is opened with.
 #[derive(Debug)]
@@ -217,12 +220,19 @@ impl Console {
         let mut end = End::Quit;
         let mut drawn = Instant::now();
         let mut second = Instant::now();
+        let mut toast = (0, Instant::now());
         self.take(Msg::Start)?;
         self.draw()?;
         let mut dirty = false;
         loop {
             let frame = drawn + FRAME;
             let counts = self.model.counts_seconds();
+            if let Some(text) = &self.model.toast
+                && toast.0 != self.model.toasts
+            {
+                let longer = TOAST.1 * text.chars().count().min(200) as u32;
+                toast = (self.model.toasts, Instant::now() + TOAST.0 + longer);
+            }
             let woken = tokio::select! {
                 input = self.input.next() => Woken::Input(input),
                 Some(message) = self.messages.recv() => Woken::Message(message),
@@ -235,6 +245,9 @@ impl Console {
                 () = sleep_until(second + Duration::from_secs(1)), if counts => {
                     second = Instant::now();
                     Woken::Message(Msg::Tick)
+                }
+                () = sleep_until(toast.1), if self.model.toast.is_some() => {
+                    Woken::Message(Msg::ToastOver(toast.0))
                 }
             };
             dirty |= !matches!(woken, Woken::Draw);

@@ -9,19 +9,14 @@ use super::release::Release;
 use super::store::Store;
 use crate::domain::StorePath;
 use crate::wire::{
-    Encoder, Identity, Message, Reader, RemoteError, Request, WireError, encode_path_info,
-    server_handshake,
+    Encoder, Identity, Message, Reader, RemoteError, Request, WireError, encode_outputs,
+    encode_path_info, encode_roots, server_handshake,
 };
 use std::collections::BTreeSet;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 /// Reply bytes that are gathered before they are sent.
 const GATHER: usize = 32 * 1024;
-
-/// Operations that [`Request`] does not have, from `enum class WorkerProto::Op`.
-const ADD_TEMP_ROOT: u64 = 11;
-const FIND_ROOTS: u64 = 14;
-const COLLECT_GARBAGE: u64 = 20;
 
 /// The conversation is over. Why is seen at the other end.
 struct End;
@@ -94,10 +89,6 @@ impl Daemon<'_> {
             match request {
                 Ok(None) => return Ok(()),
                 Ok(Some(request)) => self.answer(request, writer, &mut out).await?,
-                Err(WireError::Unexpected {
-                    what: "operation",
-                    got,
-                }) => self.answer_rest(got, &mut reader, writer, &mut out).await?,
                 Err(error @ (WireError::Closed | WireError::Io(_))) => return Err(error.into()),
                 Err(error) => return fatal(&error, writer, &mut out).await,
             }
@@ -143,6 +134,23 @@ impl Daemon<'_> {
                     .and_then(|at| self.store.path(at));
                 out.optional_path(path.as_ref());
             }
+            Request::AddTempRoot(_) => {
+                last(out);
+                out.integer(1);
+            }
+            Request::FindRoots => {
+                last(out);
+                encode_roots(&[], out);
+            }
+            Request::CollectGarbage(_) => soft("this store has no garbage collector", out),
+            Request::VerifyStore { .. } => {
+                last(out);
+                out.boolean(false);
+            }
+            Request::QueryDerivationOutputMap(path) => {
+                last(out);
+                encode_outputs(&self.outputs(&path), out);
+            }
             Request::AddSignatures { path, signatures } => {
                 let Some(at) = self.store.find(&path) else {
                     // As the real one crashes; what it had answered before is out.
@@ -167,6 +175,27 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    /// The outputs of a derivation that are here, named by what follows the package's name.
+    fn outputs(&self, path: &StorePath) -> Vec<(String, Option<StorePath>)> {
+        let Some(at) = self.store.find(path) else {
+            return Vec::new();
+        };
+        let package = path.name().trim_end_matches(".drv");
+        self.store
+            .outputs(at)
+            .filter_map(|at| self.store.path(at))
+            .map(|output| {
+                let name = output
+                    .name()
+                    .strip_prefix(package)
+                    .and_then(|rest| rest.strip_prefix('-'))
+                    .unwrap_or("out")
+                    .to_owned();
+                (name, Some(output))
+            })
+            .collect()
+    }
+
     fn path_info(&self, path: &StorePath, out: &mut Encoder) {
         let plan = self.faults.plan();
         let hit = |every: Option<u32>, at: u32| every.is_some_and(|every| at.is_multiple_of(every));
@@ -188,47 +217,6 @@ impl Daemon<'_> {
                 out.boolean(false);
             }
         }
-    }
-
-    /// The operations that no request of ours has, as far as a client needs them to go on.
-    async fn answer_rest<R, W>(
-        &self,
-        operation: u64,
-        reader: &mut Reader<R>,
-        writer: &mut W,
-        out: &mut Encoder,
-    ) -> Result<(), End>
-    where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
-    {
-        match operation {
-            ADD_TEMP_ROOT => {
-                reader.path().await?;
-                last(out);
-                out.integer(1);
-            }
-            FIND_ROOTS => {
-                last(out);
-                out.integer(0);
-            }
-            COLLECT_GARBAGE => {
-                reader.integer().await?;
-                reader.paths().await?;
-                for _ in 0..5 {
-                    reader.integer().await?;
-                }
-                soft("this store has no garbage collector", out);
-            }
-            got => {
-                let error = WireError::Unexpected {
-                    what: "operation",
-                    got,
-                };
-                return fatal(&error, writer, out).await;
-            }
-        }
-        Ok(())
     }
 
     async fn paths<W: AsyncWrite + Unpin>(

@@ -23,6 +23,7 @@ pub mod sshd_log;
 pub mod store_path;
 pub mod text;
 pub mod trust;
+pub mod verify;
 pub mod when;
 
 pub use bytes::Bytes;

@@ -3,6 +3,7 @@
 //! In: the fields of a `QueryPathInfo` reply. Out: [`PathInfo`], its fingerprint bytes.
 //! Source: `ValidPathInfo::fingerprint` in `src/libstore/path-info.cc` of Nix.
 
+use super::store_path::STORE_DIR;
 use super::{ContentAddress, StorePath, When, nix32};
 use std::fmt;
 
@@ -89,17 +90,23 @@ impl PathInfo {
         let mut references: Vec<&StorePath> = self.references.iter().collect();
         references.sort_unstable();
         references.dedup();
-        let references: Vec<String> = references.iter().map(ToString::to_string).collect();
-        Some(
-            format!(
-                "1;{};sha256:{};{};{}",
-                self.path,
-                self.nar_hash.to_nix32(),
-                self.nar_size,
-                references.join(",")
-            )
-            .into_bytes(),
-        )
+        let mut text = format!(
+            "1;{};sha256:{};{};",
+            self.path,
+            self.nar_hash.to_nix32(),
+            self.nar_size
+        );
+        // Once for each signature of a store: one text that grows, not one for each reference.
+        text.reserve(references.len() * 80);
+        for (number, reference) in references.into_iter().enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            text.push_str(STORE_DIR);
+            text.push('/');
+            text.push_str(reference.base_name());
+        }
+        Some(text.into_bytes())
     }
 
     /// Whether the content address is true, so that no client asks for a signature.

@@ -86,6 +86,11 @@ pub struct Facts {
     pub database: Option<Database>,
     /// Mount point that `disk` belongs to, such as `/nix`.
     pub mount: String,
+    /// The real folder of the store there, which for a chroot store is below its root; `None` where the address of the
+    /// store does not tell.
+    pub store_dir: Option<String>,
+    /// Nix's real state folder there, without a slash at the end; `None` where the address of the store does not tell.
+    pub state_dir: Option<String>,
     /// The keys that clients of this cache trust.
     pub keys: KeyRing,
     /// The server's signing keys, the first one is the default.

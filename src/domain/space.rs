@@ -54,22 +54,29 @@ pub enum AccessTimes {
     Always,
     /// Moved at most once a day (`relatime`): good to a day.
     Daily,
-    /// Never moved (`noatime`, `ro`): there is no last use.
+    /// Never moved (`noatime`, `nodiratime`, `ro`): there is no last use.
     Never,
 }
 
-impl FileSystem {
-    /// What it keeps of access times, by its mount options (mount(8)). Reading through a read-only mount, such as NixOS's
-    /// of the store, moves none.
-    pub fn access_times(&self) -> AccessTimes {
-        let has = |option: &str| self.options.iter().any(|o| o == option);
-        if has("noatime") || has("ro") {
-            AccessTimes::Never
+impl AccessTimes {
+    /// What is kept under these mount options (mount(8)). Reading through a read-only mount, such as NixOS's of the
+    /// store, moves none; nearly every store path is a directory, so `nodiratime` is as good as `noatime`.
+    pub fn of<S: AsRef<str>>(options: &[S]) -> Self {
+        let has = |option: &str| options.iter().any(|o| o.as_ref() == option);
+        if has("noatime") || has("nodiratime") || has("ro") {
+            Self::Never
         } else if has("relatime") {
-            AccessTimes::Daily
+            Self::Daily
         } else {
-            AccessTimes::Always
+            Self::Always
         }
+    }
+}
+
+impl FileSystem {
+    /// What it keeps of access times.
+    pub fn access_times(&self) -> AccessTimes {
+        AccessTimes::of(&self.options)
     }
 }
 

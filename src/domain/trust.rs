@@ -4,8 +4,10 @@
 //! classes, the verdict on one signature. The judging itself is `judge::trust`.
 
 use super::PublicKey;
+use super::verify::Verifier;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// What a client that trusts this cache makes of a path; in order of severity, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,10 +114,18 @@ pub struct Assessment {
     pub signatures: Vec<(String, Verdict)>,
 }
 
+/// A key of the ring, and what checks its signatures.
+#[derive(Debug, Clone)]
+struct Known {
+    role: Role,
+    key: PublicKey,
+    verifier: Arc<Verifier>,
+}
+
 /// The public keys that clients of this cache trust. One key a name: like Nix, the first of a name counts.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
-    keys: HashMap<String, (Role, PublicKey)>,
+    keys: HashMap<String, Known>,
     shadowed: Vec<PublicKey>,
 }
 
@@ -140,16 +150,27 @@ impl KeyRing {
         use std::collections::hash_map::Entry;
         match self.keys.entry(key.name().as_str().to_owned()) {
             Entry::Vacant(slot) => {
-                slot.insert((role, key));
+                slot.insert(Known {
+                    role,
+                    verifier: Arc::new(Verifier::new(&key)),
+                    key,
+                });
             }
-            Entry::Occupied(slot) if slot.get().1 != key => self.shadowed.push(key),
+            Entry::Occupied(slot) if slot.get().key != key => self.shadowed.push(key),
             Entry::Occupied(_) => {}
         }
     }
 
     /// The key of this name.
     pub fn get(&self, name: &str) -> Option<(Role, &PublicKey)> {
-        self.keys.get(name).map(|(role, key)| (*role, key))
+        self.keys.get(name).map(|known| (known.role, &known.key))
+    }
+
+    /// What checks signatures by the key of this name.
+    pub fn verifier(&self, name: &str) -> Option<(Role, &Verifier)> {
+        self.keys
+            .get(name)
+            .map(|known| (known.role, &*known.verifier))
     }
 
     /// The cache's current keys, by name.
@@ -157,8 +178,8 @@ impl KeyRing {
         let mut keys: Vec<&PublicKey> = self
             .keys
             .values()
-            .filter(|(role, _)| *role == Role::Ours)
-            .map(|(_, key)| key)
+            .filter(|known| known.role == Role::Ours)
+            .map(|known| &known.key)
             .collect();
         keys.sort_unstable_by_key(|key| key.name().clone());
         keys

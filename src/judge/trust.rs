@@ -1,55 +1,121 @@
 //! Would a client of this cache take this path?
 //!
-//! In: a path info and the keys that clients trust. Out: the trust class and a verdict on each signature.
+//! In: path infos and the keys that clients trust. Out: the trust class of each, and a verdict on each signature.
 //! The rule is Nix's own (`ValidPathInfo::checkSignatures`): a true content address needs no signature; else one valid
-//! signature by a trusted key is enough. A signature that names a trusted key and is not 64 bytes of base64 makes Nix
-//! give up on the whole path, whatever else it carries, so such a path is `bad` however many good ones stand beside it.
+//! signature by a trusted key is enough. Two things spoil a path whatever else it carries, so it is `bad`: a signature
+//! that names a trusted key and is not 64 bytes of base64, where Nix gives up on the whole path; and a content address
+//! that is not the path's own beside a valid signature, which clients accept and then fail on when they add the path.
 
 use crate::domain::signature::{decode, split};
+use crate::domain::verify::{Claim, hold};
 use crate::domain::{Assessment, KeyRing, PathInfo, Role, TrustClass, Verdict};
+use rayon::prelude::*;
+
+/// Paths whose signatures share an inversion.
+const HANDFUL: usize = 64;
 
 /// Judges one path.
 pub fn assess(ring: &KeyRing, info: &PathInfo) -> Assessment {
-    let fingerprint = info.fingerprint();
-    let mut best: Option<Role> = None;
-    let mut bad = false;
-    let mut malformed = false;
-    let mut signatures = Vec::with_capacity(info.signatures.len());
-    for text in &info.signatures {
-        let (name, data) = split(text).unwrap_or((text.as_str(), ""));
-        let verdict = match ring.get(name) {
-            None => Verdict::UnknownKey,
-            Some((role, key)) => {
-                let bytes: Option<[u8; 64]> =
-                    decode(data).ok().and_then(|bytes| bytes.try_into().ok());
-                malformed |= bytes.is_none();
-                let valid = match (&fingerprint, bytes) {
-                    (Some(message), Some(bytes)) => key.verifies(message, &bytes),
-                    _ => false,
-                };
-                if valid {
+    let (draft, claims) = Draft::new(ring, info);
+    draft.finish(info, &mut hold(&claims).into_iter())
+}
+
+/// Judges all that have an info, on all cores. In handfuls, which together cost less than each alone.
+pub fn assess_each<T: Sync>(
+    ring: &KeyRing,
+    items: &[T],
+    info: impl Fn(&T) -> Option<&PathInfo> + Sync,
+) -> Vec<Option<Assessment>> {
+    items
+        .par_chunks(HANDFUL)
+        .flat_map_iter(|items| {
+            let mut claims = Vec::with_capacity(items.len());
+            let drafts: Vec<Option<(Draft, &PathInfo)>> = items
+                .iter()
+                .map(|item| {
+                    let info = info(item)?;
+                    let (draft, more) = Draft::new(ring, info);
+                    claims.extend(more);
+                    Some((draft, info))
+                })
+                .collect();
+            let mut held = hold(&claims).into_iter();
+            drafts.into_iter().map(move |draft| {
+                let (draft, info) = draft?;
+                Some(draft.finish(info, &mut held))
+            })
+        })
+        .collect()
+}
+
+/// A path whose signatures wait for their last comparison.
+struct Draft {
+    /// Name as stored, the role of the key of that name, and whether the signature may still hold.
+    signatures: Vec<(String, Option<Role>, bool)>,
+    malformed: bool,
+}
+
+impl Draft {
+    fn new(ring: &KeyRing, info: &PathInfo) -> (Self, Vec<Claim>) {
+        let mut draft = Self {
+            signatures: Vec::with_capacity(info.signatures.len()),
+            malformed: false,
+        };
+        let mut claims = Vec::new();
+        let mut fingerprint = None;
+        for text in &info.signatures {
+            let (name, data) = split(text).unwrap_or((text.as_str(), ""));
+            let Some((role, key)) = ring.verifier(name) else {
+                draft.signatures.push((name.to_owned(), None, false));
+                continue;
+            };
+            let bytes: Option<[u8; 64]> = decode(data).ok().and_then(|bytes| bytes.try_into().ok());
+            draft.malformed |= bytes.is_none();
+            let message = fingerprint.get_or_insert_with(|| info.fingerprint());
+            let claim = match (message, bytes) {
+                (Some(message), Some(bytes)) => key.claim(message, &bytes),
+                _ => None,
+            };
+            let open = claim.is_some();
+            claims.extend(claim);
+            draft.signatures.push((name.to_owned(), Some(role), open));
+        }
+        (draft, claims)
+    }
+
+    /// Takes one answer for each claim that was made.
+    fn finish(self, info: &PathInfo, held: &mut impl Iterator<Item = bool>) -> Assessment {
+        let mut best: Option<Role> = None;
+        let mut bad = false;
+        let mut signatures = Vec::with_capacity(self.signatures.len());
+        for (name, role, open) in self.signatures {
+            let verdict = match role {
+                None => Verdict::UnknownKey,
+                Some(role) if open && held.next() == Some(true) => {
                     best = Some(best.map_or(role, |other| better(other, role)));
                     Verdict::Valid
-                } else {
+                }
+                Some(_) => {
                     bad = true;
                     Verdict::Bad
                 }
-            }
+            };
+            signatures.push((name, verdict));
+        }
+        let class = match best {
+            Some(_) if info.has_false_address() => TrustClass::Bad,
+            Some(role) if !self.malformed => match role {
+                Role::Ours => TrustClass::Ours,
+                Role::Retired => TrustClass::Retired,
+                Role::Upstream => TrustClass::Upstream,
+            },
+            _ if info.is_content_addressed() => TrustClass::ContentAddressed,
+            _ if bad => TrustClass::Bad,
+            _ if signatures.is_empty() => TrustClass::Unsigned,
+            _ => TrustClass::UnknownKey,
         };
-        signatures.push((name.to_owned(), verdict));
+        Assessment { class, signatures }
     }
-    let class = match best {
-        Some(role) if !malformed => match role {
-            Role::Ours => TrustClass::Ours,
-            Role::Retired => TrustClass::Retired,
-            Role::Upstream => TrustClass::Upstream,
-        },
-        _ if info.is_content_addressed() => TrustClass::ContentAddressed,
-        _ if bad => TrustClass::Bad,
-        _ if signatures.is_empty() => TrustClass::Unsigned,
-        _ => TrustClass::UnknownKey,
-    };
-    Assessment { class, signatures }
 }
 
 /// Of two roles the one that says more about the path.
@@ -66,7 +132,7 @@ fn better(a: Role, b: Role) -> Role {
 mod tests {
     use super::*;
     use crate::domain::path_info::tests::vector;
-    use crate::domain::{KeyName, SigningKey};
+    use crate::domain::{KeyName, NarHash, SigningKey};
     use zeroize::Zeroizing;
 
     fn key(name: &str, seed: u8) -> SigningKey {
@@ -141,6 +207,53 @@ mod tests {
         assert_eq!(assessment.class, TrustClass::Bad);
         assert_eq!(assessment.signatures[0].1, Verdict::Valid);
         assert_eq!(assessment.signatures[1].1, Verdict::Bad);
+    }
+
+    #[test]
+    fn a_false_content_address_spoils_a_signed_path() {
+        let mut info = signed(&[key("ours-1", 1), key("stranger", 4)]);
+        let hash = NarHash([7; 32]).to_nix32();
+        info.content_address = Some(format!("fixed:r:sha256:{hash}"));
+        let assessment = assess(&ring(), &info);
+        assert_eq!(assessment.class, TrustClass::Bad);
+        // The signature itself is as good as before.
+        assert_eq!(assessment.signatures[0].1, Verdict::Valid);
+        // What no client can read is no claim, and the signature counts.
+        info.content_address = Some("fixed:git:sha1:00".to_owned());
+        assert_eq!(class(&info), TrustClass::Ours);
+        // Without a valid signature it is refused for that.
+        let mut info = vector();
+        info.content_address = Some(format!("fixed:r:sha256:{hash}"));
+        assert_eq!(class(&info), TrustClass::Unsigned);
+    }
+
+    #[test]
+    fn together_as_each_alone() {
+        let mut infos = vec![
+            signed(&[key("ours-1", 1), key("up-1", 3)]),
+            vector(),
+            signed(&[key("ours-1", 9)]),
+            signed(&[key("stranger", 4), key("old-1", 2), key("ours-1", 9)]),
+        ];
+        let mut other = signed(&[key("ours-1", 1)]);
+        other.nar_size += 1;
+        infos.push(other);
+        let mut malformed = signed(&[key("up-1", 3), key("ours-1", 1)]);
+        malformed.signatures.insert(1, "ours-1:AAAA".into());
+        infos.push(malformed);
+        infos.push(signed(&[key("up-1", 3)]));
+        let ring = ring();
+        let alone: Vec<Assessment> = infos.iter().map(|info| assess(&ring, info)).collect();
+        // More than a handful, with gaps.
+        let place = |at: usize| (at % 9 != 4).then_some(at * 5 % infos.len());
+        let many: Vec<Option<PathInfo>> = (0..10 * HANDFUL)
+            .map(|at| place(at).map(|at| infos[at].clone()))
+            .collect();
+        let judged = assess_each(&ring, &many, Option::as_ref);
+        assert_eq!(judged.len(), many.len());
+        for (at, judged) in judged.into_iter().enumerate() {
+            assert_eq!(judged, place(at).map(|at| alone[at].clone()));
+        }
     }
 
     #[test]

@@ -4,16 +4,21 @@
 
 pub mod access;
 mod audit;
+mod collect;
 mod daemon;
 pub mod error;
 mod host_keys;
+mod last_use;
 mod probe;
+mod roots;
 mod script;
 mod sign;
 pub mod spec;
 pub mod store;
 
+pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
+pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};

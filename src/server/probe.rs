@@ -135,6 +135,8 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         disk,
         database,
         mount,
+        store_dir: answers.get("directory").map(str::to_owned),
+        state_dir: answers.get("state").map(str::to_owned),
         keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone()),
         signing_keys,
         server_trusts: answers
@@ -300,7 +302,7 @@ mod tests {
             ROOT,
             &format!(
                 "logger=yes\nnix=yes\ntrusted-public-keys={KEY} nonsense\nkey=/root/a b.sec\nkey-state=fine\n\
-                 key-public={KEY}\ndisk=/dev/mapper/x y 1000 600 300 67% /nix store\ninodes=/dev/x 500 50 450 10% /nix\n\
+                 key-public={KEY}\ndisk=/dev/mapper/x y 1000 600 300 67% /nix store\ndirectory=/nix/store\nstate=/nix/var/nix\ninodes=/dev/x 500 50 450 10% /nix\n\
                  database=-rw-r--r-- 1 0 0 4096 Jan  1 00:00 /nix/var/nix/db/db.sqlite\nwal=\nwritable=yes"
             ),
             &Spec::new("x", Place::Local),
@@ -314,6 +316,8 @@ mod tests {
             (Bytes(1_024_000), Bytes(307_200))
         );
         assert_eq!((disk.inodes, disk.inodes_used), (500, 50));
+        assert_eq!(facts.store_dir.as_deref(), Some("/nix/store"));
+        assert_eq!(facts.state_dir.as_deref(), Some("/nix/var/nix"));
         assert_eq!(facts.database.unwrap().size, Bytes(4096));
         assert_eq!(facts.signing_keys.len(), 1);
         assert_eq!(facts.signing_keys[0].file, "/root/a b.sec");

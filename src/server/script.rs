@@ -34,6 +34,7 @@ pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
 pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
+pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");
 pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
@@ -48,10 +49,10 @@ pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
 pub(super) const KNOCK: &str = include_str!("scripts/knock.sh");
 
 /// The line before the answers; what a login shell prints of its own comes before it.
-const BEGIN: &str = "storekeeper-answer";
+pub(super) const BEGIN: &str = "storekeeper-answer";
 
 /// The last answer.
-const END: &str = "end";
+pub(super) const END: &str = "end";
 
 /// Room and time for a script that asks questions.
 const QUESTION: Limits = Limits {

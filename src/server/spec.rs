@@ -46,6 +46,8 @@ pub struct Spec {
     pub key_files: Vec<String>,
     /// The folder of requests there.
     pub requests_dir: String,
+    /// The folder of pins there, which has to be below the folder of Nix's GC roots.
+    pub pins_dir: String,
     /// sshd's log file there; by default the journal, else the usual files.
     pub sshd_log: Option<String>,
 }
@@ -58,6 +60,9 @@ pub const CACHE_USER: &str = "nix-ssh";
 
 /// Where requests are unless the configuration says otherwise.
 pub const REQUESTS_DIR: &str = "/var/lib/storekeeper/requests";
+
+/// Where pins are unless the configuration says otherwise.
+pub const PINS_DIR: &str = "/nix/var/nix/gcroots/storekeeper";
 
 /// Where the audit log is unless the configuration says otherwise.
 pub const AUDIT_LOG: &str = "/var/lib/storekeeper/audit.jsonl";
@@ -79,6 +84,7 @@ impl Spec {
             cache_user: CACHE_USER.to_owned(),
             key_files: Vec::new(),
             requests_dir: REQUESTS_DIR.to_owned(),
+            pins_dir: PINS_DIR.to_owned(),
             sshd_log: None,
         }
     }

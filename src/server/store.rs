@@ -37,6 +37,16 @@ pub enum InfoReply {
     Failed(StorePath, String),
 }
 
+impl InfoReply {
+    /// What is known of the path, if it is valid.
+    pub const fn info(&self) -> Option<&PathInfo> {
+        match self {
+            Self::Valid(info) => Some(info),
+            Self::Invalid(_) | Self::Failed(..) => None,
+        }
+    }
+}
+
 /// How a reading went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadSummary {

@@ -8,6 +8,7 @@
 //! The text in messages and errors is as it came (lossy UTF-8), hostile characters included. What shows it goes
 //! through `domain::text`; [`RemoteError`]'s `Display` already does.
 
+mod collect;
 mod encode;
 mod handshake;
 mod message;
@@ -15,6 +16,10 @@ mod read;
 mod reply;
 mod request;
 
+pub use collect::{
+    Garbage, GcAction, encode_garbage, encode_outputs, encode_roots, read_garbage, read_outputs,
+    read_roots,
+};
 pub use encode::Encoder;
 pub use handshake::{Hello, Identity, Version, client_handshake, server_handshake};
 pub use message::{Activity, Field, Message, RemoteError, levels};

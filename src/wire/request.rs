@@ -3,18 +3,23 @@
 //! In: a [`Request`], whose paths are well-formed by type (a malformed one costs the whole connection). Out: bytes; and back.
 //! Source: `enum class WorkerProto::Op` and `performOp` in `daemon.cc` of Nix.
 
-use super::{Encoder, Reader, WireError, levels, limits};
+use super::{Encoder, GcAction, Reader, WireError, levels, limits};
 use crate::domain::StorePath;
 use tokio::io::AsyncRead;
 
 const IS_VALID_PATH: u64 = 1;
 const QUERY_REFERRERS: u64 = 6;
+const ADD_TEMP_ROOT: u64 = 11;
+const FIND_ROOTS: u64 = 14;
 const SET_OPTIONS: u64 = 19;
+const COLLECT_GARBAGE: u64 = 20;
 const QUERY_ALL_VALID_PATHS: u64 = 23;
 const QUERY_PATH_INFO: u64 = 26;
 const QUERY_PATH_FROM_HASH_PART: u64 = 29;
 const QUERY_VALID_PATHS: u64 = 31;
+const VERIFY_STORE: u64 = 35;
 const ADD_SIGNATURES: u64 = 37;
+const QUERY_DERIVATION_OUTPUT_MAP: u64 = 41;
 
 /// One request. Each variant names its reply, which follows `Last`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +50,23 @@ pub enum Request {
         /// `name:base64`; a malformed one makes the path unreadable for later versions of Nix.
         signatures: Vec<String>,
     },
+    /// Reply: the integer 1. Keeps a path, valid or not, from being collected for as long as this connection lasts.
+    AddTempRoot(StorePath),
+    /// Reply: roots, see [`super::read_roots`]. Not free of side effects: links that lead nowhere any more are removed, as by
+    /// every collection.
+    FindRoots,
+    /// Reply: what was collected, see [`super::read_garbage`], and only at the end. On a connection of its own.
+    CollectGarbage(GcAction),
+    /// Reply: boolean, whether errors remain. On a connection of its own; waits for a collection that runs. A path whose
+    /// files are gone is taken out of the database even without `repair`.
+    VerifyStore {
+        /// Whether contents are read and compared with their hashes.
+        check_contents: bool,
+        /// Whether what is damaged is fetched from substituters.
+        repair: bool,
+    },
+    /// Reply: outputs, see [`super::read_outputs`].
+    QueryDerivationOutputMap(StorePath),
 }
 
 /// The options that are set here; all others are sent as their defaults.
@@ -86,6 +108,19 @@ impl Request {
             Self::AddSignatures { path, signatures } => {
                 out.integer(ADD_SIGNATURES).path(path).texts(signatures)
             }
+            Self::AddTempRoot(path) => out.integer(ADD_TEMP_ROOT).path(path),
+            Self::FindRoots => out.integer(FIND_ROOTS),
+            Self::CollectGarbage(action) => action.encode(out.integer(COLLECT_GARBAGE)),
+            Self::VerifyStore {
+                check_contents,
+                repair,
+            } => out
+                .integer(VERIFY_STORE)
+                .boolean(*check_contents)
+                .boolean(*repair),
+            Self::QueryDerivationOutputMap(path) => {
+                out.integer(QUERY_DERIVATION_OUTPUT_MAP).path(path)
+            }
         };
     }
 
@@ -117,6 +152,14 @@ impl Request {
                     .texts("a signature", limits::SIGNATURES, limits::SIGNATURE)
                     .await?,
             },
+            ADD_TEMP_ROOT => Self::AddTempRoot(reader.path().await?),
+            FIND_ROOTS => Self::FindRoots,
+            COLLECT_GARBAGE => Self::CollectGarbage(GcAction::read(reader).await?),
+            VERIFY_STORE => Self::VerifyStore {
+                check_contents: reader.boolean().await?,
+                repair: reader.boolean().await?,
+            },
+            QUERY_DERIVATION_OUTPUT_MAP => Self::QueryDerivationOutputMap(reader.path().await?),
             got => {
                 return Err(WireError::Unexpected {
                     what: "operation",
@@ -176,13 +219,9 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::collect::tests::{action, path};
     use crate::wire::tests::now;
     use proptest::prelude::*;
-
-    fn path() -> impl Strategy<Value = StorePath> {
-        (any::<[u8; 20]>(), "[0-9A-Za-z+._?=-]{1,40}")
-            .prop_map(|(digest, name)| StorePath::from_parts(&digest, &name).unwrap())
-    }
 
     fn request() -> impl Strategy<Value = Request> {
         let options = (
@@ -195,6 +234,16 @@ mod tests {
             path().prop_map(Request::QueryReferrers),
             path().prop_map(Request::QueryPathInfo),
             Just(Request::QueryAllValidPaths),
+            path().prop_map(Request::AddTempRoot),
+            path().prop_map(Request::QueryDerivationOutputMap),
+            Just(Request::FindRoots),
+            action().prop_map(Request::CollectGarbage),
+            (any::<bool>(), any::<bool>()).prop_map(|(check_contents, repair)| {
+                Request::VerifyStore {
+                    check_contents,
+                    repair,
+                }
+            }),
             ".{0,32}".prop_map(Request::QueryPathFromHashPart),
             (proptest::collection::vec(path(), 0..4), any::<bool>())
                 .prop_map(|(paths, substitute)| Request::QueryValidPaths { paths, substitute }),

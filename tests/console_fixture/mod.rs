@@ -216,6 +216,8 @@ pub fn facts() -> Facts {
             wal: Bytes(4 << 20),
         }),
         mount: "/nix".to_owned(),
+        store_dir: Some("/nix/store".to_owned()),
+        state_dir: Some("/nix/var/nix".to_owned()),
         keys: ring(),
         signing_keys: vec![ServerKey {
             file: "/root/nix-cache-key.sec".to_owned(),

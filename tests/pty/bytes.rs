@@ -28,6 +28,25 @@ fn left_alone_it_writes_nothing_and_takes_no_time() {
     terminal.until("a cursor that moved", || terminal.bytes() > bytes);
 }
 
+#[test]
+fn a_notice_goes_by_itself_and_leaves_the_marks() {
+    let served = Served::new(400);
+    let mut terminal = served.console();
+    terminal.keys("2");
+    terminal.wait_for("TRUST");
+    terminal.keys("*");
+    terminal.wait_for(" marked, ");
+    terminal.keys("y");
+    let noticed = terminal.wait_for("copied ");
+    assert!(!noticed.contains(" marked, "), "{noticed}");
+    // No key is pressed.
+    let after = terminal.wait_for(" marked, ");
+    assert!(!after.contains("copied "), "{after}");
+    let bytes = terminal.bytes();
+    terminal.settle(REST);
+    assert_eq!(terminal.bytes(), bytes, "{}", terminal.text());
+}
+
 /// The parameters of every `CSI … m` of an output.
 fn graphics(raw: &[u8]) -> Vec<u32> {
     let text = String::from_utf8_lossy(raw);

@@ -19,16 +19,19 @@ pub(super) fn plan_all(terminal: &mut Terminal) {
 
 /// Chooses the key whose line has these words.
 pub(super) fn choose_key(terminal: &mut Terminal, words: &str) {
+    let key = |screen: &str| {
+        let shown = |line: &&str| line.contains("│ key ") || line.contains("│ with ");
+        screen.lines().filter(shown).collect::<String>()
+    };
+    let planned = |text: &str| !text.contains("Making the plan") && !key(text).is_empty();
     for _ in 0..6 {
-        let screen = terminal.wait("a plan", |text| !text.contains("Making the plan"));
-        let has = |line: &str| {
-            (line.contains("│ key ") || line.contains("│ with ")) && line.contains(words)
-        };
-        if screen.lines().any(has) {
+        let shown = key(&terminal.wait("a plan", planned));
+        if shown.contains(words) {
             return;
         }
         terminal.keys("k");
-        terminal.settle(std::time::Duration::from_millis(150));
+        // The plan with the key before may stay on the screen for a while.
+        terminal.wait("another key", |text| planned(text) && key(text) != shown);
     }
     panic!("no key {words:?} can be chosen:\n{}", terminal.text());
 }

@@ -219,9 +219,11 @@ impl Keeper {
         self.tell(Msg::Up(server.facts()));
         let reading = async {
             self.own_keys(server).await;
+            let mut asked_for = false;
             loop {
-                load::load(server, &self.state, &self.send, &self.prompt).await;
+                load::load(server, &self.state, &self.send, &self.prompt, asked_for).await;
                 self.again.notified().await;
+                asked_for = true;
                 match server.reprobe().await {
                     Ok(facts) => self.tell(Msg::Up(facts)),
                     Err(error) => self.tell(Msg::LoadFailed(Trouble::new(&error))),

@@ -9,19 +9,25 @@ use super::connect::State;
 use crate::console::model::Trouble;
 use crate::console::msg::Msg;
 use crate::console::text::count;
-use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
+use crate::domain::{KeyRing, StorePath};
 use crate::inventory::Builder;
-use crate::judge::trust::assess;
+use crate::judge::trust::assess_each;
 use crate::server::{InfoReply, Server, StoreEvent};
-use rayon::prelude::*;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Batches that may wait to be judged.
 const AHEAD: usize = 4;
 
-/// Reads the whole store.
-pub(super) async fn load(server: &Server, state: &Arc<State>, send: &Sender, prompt: &Prompt) {
+/// Reads the whole store. Somebody who has asked for it is told that it is done; a reading that begins by itself, as after
+/// a broken connection, leaves the last line alone.
+pub(super) async fn load(
+    server: &Server,
+    state: &Arc<State>,
+    send: &Sender,
+    prompt: &Prompt,
+    asked_for: bool,
+) {
     let _writing = state.writing.lock().await;
     let ring = server.facts().keys.clone();
     let (sink, events) = mpsc::channel(AHEAD);
@@ -32,9 +38,9 @@ pub(super) async fn load(server: &Server, state: &Arc<State>, send: &Sender, pro
     let read = server.read_store(sink).await;
     let paths = taking.await.ok().flatten();
     match (read, paths) {
-        (Ok(_), Some((paths, again))) => {
+        (Ok(_), Some(paths)) => {
             prompt.worked();
-            if again {
+            if asked_for {
                 let _ = send.send(Msg::Toast(format!("read {}", count(paths, "path"))));
             }
         }
@@ -45,13 +51,13 @@ pub(super) async fn load(server: &Server, state: &Arc<State>, send: &Sender, pro
     }
 }
 
-/// Takes events in until there are no more. Gives back how many paths were listed, and whether the store was known before.
+/// Takes events in until there are no more. Gives back how many paths were listed.
 fn take(
     mut events: mpsc::Receiver<StoreEvent>,
     ring: &KeyRing,
     state: &State,
     send: &Sender,
-) -> Option<(usize, bool)> {
+) -> Option<usize> {
     let Some(StoreEvent::Listed(paths)) = events.blocking_recv() else {
         return None;
     };
@@ -84,33 +90,19 @@ fn take(
     }
     // Cut off in the middle is not done: what is missing stays to be read.
     state.publish(send, generation, builder.finish(), false);
-    Some((listed, again))
-}
-
-enum Judged {
-    Valid(PathInfo, Assessment),
-    Gone(StorePath),
-    Failed(StorePath, String),
+    Some(listed)
 }
 
 /// Judges on all cores, then enters.
 fn enter(builder: &mut Builder, ring: &KeyRing, replies: Vec<InfoReply>) {
-    let judged: Vec<Judged> = replies
-        .into_par_iter()
-        .map(|reply| match reply {
-            InfoReply::Valid(info) => {
-                let assessment = assess(ring, &info);
-                Judged::Valid(info, assessment)
-            }
-            InfoReply::Invalid(path) => Judged::Gone(path),
-            InfoReply::Failed(path, why) => Judged::Failed(path, why),
-        })
-        .collect();
-    for judged in judged {
+    let assessments = assess_each(ring, &replies, InfoReply::info);
+    for judged in replies.into_iter().zip(assessments) {
         match judged {
-            Judged::Valid(info, assessment) => builder.add(&info, &assessment),
-            Judged::Gone(path) => builder.gone(&path),
-            Judged::Failed(path, why) => builder.unreadable(&path, why),
+            (InfoReply::Valid(info), Some(assessment)) => builder.add(&info, &assessment),
+            // Every valid path was judged.
+            (InfoReply::Valid(_), None) => {}
+            (InfoReply::Invalid(path), _) => builder.gone(&path),
+            (InfoReply::Failed(path, why), _) => builder.unreadable(&path, why),
         }
     }
 }

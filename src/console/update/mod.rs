@@ -26,6 +26,8 @@ use crate::domain::When;
 #[allow(clippy::too_many_lines, reason = "one arm for each message")]
 pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.now = now;
+    let before = model.toast.clone();
+    let pressed = matches!(message, Msg::Key(_));
     let mut effects = match message {
         Msg::Start => vec![Effect::Connect {
             server: model.server.clone(),
@@ -128,7 +130,14 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.toast = Some(text);
             vec![]
         }
+        Msg::ToastOver(number) => {
+            model.toast = model.toast.take().filter(|_| model.toasts != number);
+            vec![]
+        }
     };
+    if model.toast.is_some() && (pressed || model.toast != before) {
+        model.toasts += 1;
+    }
     settle(model);
     effects.extend(data::measure(model));
     if model.quit {

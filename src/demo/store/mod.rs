@@ -244,6 +244,14 @@ impl Store {
         StorePath::from_parts(&digest, &format!("{}.drv", self.name(at))).ok()
     }
 
+    /// The numbers of what was made by the derivation of a number.
+    pub fn outputs(&self, derivation: u32) -> impl Iterator<Item = u32> + '_ {
+        let derivers = (0_u32..).zip(&self.derivers);
+        derivers
+            .filter(move |(_, deriver)| **deriver == derivation)
+            .map(|(at, _)| at)
+    }
+
     /// Everything about the path of a number; `None` beyond the last.
     pub fn info(&self, at: u32) -> Option<PathInfo> {
         let mut info = self.unsigned_info(at)?;

@@ -7,6 +7,7 @@
 mod patience;
 mod pipeline;
 mod queue;
+mod space;
 
 pub(super) use pipeline::{Batch, Broken};
 pub(super) use queue::{Asker, Queue};
@@ -103,6 +104,15 @@ impl Incoming {
 impl Daemon {
     /// Starts a daemon over a link and shakes hands.
     pub(super) async fn open(link: &Link, start: &Start) -> Result<Self, ServerError> {
+        Self::open_patient(link, start, SILENCE).await
+    }
+
+    /// The same, with another limit of silence.
+    pub(super) async fn open_patient(
+        link: &Link,
+        start: &Start,
+        silence: Duration,
+    ) -> Result<Self, ServerError> {
         let command = Command::script(script::DAEMON)
             .args(start.command.iter().cloned())
             .sudo(start.sudo);
@@ -112,7 +122,14 @@ impl Daemon {
             hold,
         } = link.start(&command).await?;
         let stdin = stdin.unwrap_or_else(|| Box::new(tokio::io::sink()));
-        match Self::over(stdout, stdin, &start.place, SILENCE).await {
+        let shaken = Self::over(stdout, stdin, &start.place, silence);
+        let shaken = timeout(SILENCE, shaken).await.unwrap_or_else(|_| {
+            Err(WireError::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("nothing came for {} s", SILENCE.as_secs()),
+            )))
+        });
+        match shaken {
             Ok(mut daemon) => {
                 daemon.process = Some((link.clone(), hold));
                 Ok(daemon)

@@ -66,9 +66,11 @@ esac
 if [ "$plain" = yes ]; then
     top=${top%/}
     directory=$top${NIX_STORE_DIR:-/nix/store}
+    say directory "$directory"
     say disk "$(df -Pk "$directory" 2>/dev/null | tail -n 1)"
     say inodes "$(df -Pi "$directory" 2>/dev/null | tail -n 1)"
     if [ -n "$top" ]; then state=$top/nix/var/nix; else state=${NIX_STATE_DIR:-/nix/var/nix}; fi
+    say state "$state"
     database=$state/db/db.sqlite
     if [ -e "$database" ]; then
         say database "$(ls -dnL "$database" 2>/dev/null)"

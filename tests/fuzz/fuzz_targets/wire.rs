@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use storekeeper::domain::StorePath;
 use storekeeper::wire::{
     Encoder, Identity, InfoBody, Message, Reader, Request, Version, client_handshake,
-    encode_path_info, read_path_info, server_handshake,
+    encode_path_info, read_garbage, read_outputs, read_path_info, read_roots, server_handshake,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     let mut reader = Reader::new(data);
     let mut sent = Vec::new();
     // Bytes that are there need no waiting: each future is ready when it is first asked.
-    match what % 5 {
+    match what % 8 {
         0 => {
             let hello = client_handshake(&mut reader, &mut sent).now_or_never();
             assert!(hello.is_some());
@@ -32,6 +32,9 @@ fuzz_target!(|data: &[u8]| {
         }
         2 => while let Some(Ok(_)) = Message::read(&mut reader).now_or_never() {},
         3 => while let Some(Ok(Some(_))) = Request::read(&mut reader).now_or_never() {},
+        4 => assert!(read_roots(&mut reader).now_or_never().is_some()),
+        5 => assert!(read_outputs(&mut reader).now_or_never().is_some()),
+        6 => assert!(read_garbage(&mut reader).now_or_never().is_some()),
         _ => {
             let Ok(path) = StorePath::parse("/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0")
             else {

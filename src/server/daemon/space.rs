@@ -1,0 +1,108 @@
+//! Roots, outputs and garbage, asked of a daemon.
+//!
+//! In: a daemon that has shaken hands. Out: the replies; while it deletes, each line that it says, as it says it.
+
+use super::{Daemon, Incoming, MAX_MESSAGES, Soft};
+use crate::domain::StorePath;
+use crate::wire::{
+    Encoder, Garbage, GcAction, Message, Request, WireError, read_garbage, read_outputs, read_roots,
+};
+use tokio::io::AsyncWriteExt as _;
+
+/// Requests sent at a time: they stay below 32 KiB, which a daemon takes without being read from.
+const AT_A_TIME: usize = 80;
+
+/// Links, each with its target, or why that is no store path.
+pub(crate) type Links = Vec<(String, Result<StorePath, String>)>;
+
+impl Daemon {
+    /// Every GC root.
+    pub(crate) async fn find_roots(&mut self) -> Result<Soft<Links>, WireError> {
+        match self.ask(&Request::FindRoots).await? {
+            Ok(()) => Ok(Ok(read_roots(&mut self.incoming.reader).await?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// The outputs of derivations as far as they are known, in order. A path that is not valid, or is no derivation, has
+    /// none.
+    pub(crate) async fn outputs(
+        &mut self,
+        derivations: &[StorePath],
+    ) -> Result<Vec<Vec<StorePath>>, WireError> {
+        let mut outputs = Vec::with_capacity(derivations.len());
+        for some in derivations.chunks(AT_A_TIME) {
+            let mut out = Encoder::new();
+            for path in some {
+                Request::QueryDerivationOutputMap(path.clone()).encode(&mut out);
+            }
+            let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+            let write = async {
+                writer.write_all(out.bytes()).await?;
+                writer.flush().await
+            };
+            let read = async {
+                for _ in some {
+                    outputs.push(one(incoming).await?);
+                }
+                Ok::<(), WireError>(())
+            };
+            let (written, read) = tokio::join!(write, read);
+            read?;
+            written?;
+        }
+        Ok(outputs)
+    }
+
+    /// Deletes exactly these paths. `line` gets each line that the daemon says, as it came. After an error, or the end,
+    /// some of them may be gone.
+    pub(crate) async fn delete(
+        &mut self,
+        paths: Vec<StorePath>,
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Soft<Garbage>, WireError> {
+        let mut out = Encoder::new();
+        Request::CollectGarbage(GcAction::DeleteSpecific(paths)).encode(&mut out);
+        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+        let write = async {
+            writer.write_all(out.bytes()).await?;
+            writer.flush().await
+        };
+        let read = async {
+            if incoming.owes_options {
+                incoming.owes_options = false;
+                let _ = incoming.messages().await?;
+            }
+            for _ in 0..MAX_MESSAGES {
+                match Message::read(&mut incoming.reader).await? {
+                    Message::Last => {
+                        return Ok(Ok(read_garbage(&mut incoming.reader).await?));
+                    }
+                    Message::Error(error) => return Ok(Err(error)),
+                    Message::Log(text) => line(&text),
+                    _ => {}
+                }
+            }
+            Err(WireError::TooLarge {
+                what: "a number of messages",
+                got: MAX_MESSAGES as u64 + 1,
+                cap: MAX_MESSAGES as u64,
+            })
+        };
+        // A daemon that has gone may have said why: what can be read is read, whatever became of writing.
+        let (_, answer) = tokio::join!(write, read);
+        answer
+    }
+}
+
+async fn one(incoming: &mut Incoming) -> Result<Vec<StorePath>, WireError> {
+    Ok(match incoming.answer().await? {
+        Ok(()) => read_outputs(&mut incoming.reader)
+            .await?
+            .into_iter()
+            .filter_map(|(_, path)| path)
+            .collect(),
+        // Not valid any more.
+        Err(_) => Vec::new(),
+    })
+}

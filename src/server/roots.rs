@@ -1,0 +1,77 @@
+//! GC roots, asked of the daemon.
+//!
+//! In: a connected server. Out: every root with its kind, and what the daemon said meanwhile. Asking is not free of side
+//! effects: the daemon removes automatic links that lead nowhere any more and files of temporary roots of processes that
+//! have ended, as every collection does. Nothing that keeps a path goes by that.
+
+use super::daemon::Daemon;
+use super::error::ServerError;
+use super::{Inner, Server};
+use crate::domain::StorePath;
+use crate::domain::roots::Root;
+use crate::domain::text::visible;
+
+/// Nix's state folder where the store is not told to be elsewhere.
+const STATE: &str = "/nix/var/nix";
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RootsFound {
+    /// Links, each with what it keeps. One path may have many.
+    pub roots: Vec<Root>,
+    /// What the daemon said: stale links that it removed, links to paths that are not valid. Fit to be shown.
+    pub notes: Vec<String>,
+}
+
+impl Server {
+    /// Every GC root, those of running processes and of uploads included.
+    pub async fn roots(&self) -> Result<RootsFound, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let facts = self.facts();
+        let state = facts.state_dir.as_deref().unwrap_or(STATE);
+        let mut daemon = Daemon::open(link, start).await?;
+        let links = match daemon.find_roots().await {
+            Ok(Ok(links)) => links,
+            Ok(Err(error)) => {
+                return Err(ServerError::nix(
+                    &start.place,
+                    "tell its GC roots",
+                    &error,
+                    "run `nix-store --gc --print-roots` there",
+                ));
+            }
+            Err(error) => return Err(daemon.fail(error).await),
+        };
+        let mut found = RootsFound {
+            roots: Vec::with_capacity(links.len()),
+            notes: daemon.take_notes(),
+        };
+        for (link, target) in links {
+            match target {
+                Ok(target) => {
+                    let root = Root::new(link, target, state, &self.inner.spec.pins_dir);
+                    found.roots.push(root);
+                }
+                Err(why) => found.notes.push(format!(
+                    "the root {} does not lead to a store path: {}",
+                    visible(&link),
+                    visible(&why)
+                )),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The outputs of these derivations as far as the store knows them, in order. Only needed where `keep-outputs` is on.
+    pub async fn outputs(
+        &self,
+        derivations: &[StorePath],
+    ) -> Result<Vec<Vec<StorePath>>, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let mut daemon = Daemon::open(link, start).await?;
+        match daemon.outputs(derivations).await {
+            Ok(outputs) => Ok(outputs),
+            Err(error) => Err(daemon.fail(error).await),
+        }
+    }
+}
