@@ -67,6 +67,7 @@ pub struct Builder {
     keys: Arc<KeyNames>,
     graph: OnceLock<Arc<Graph>>,
     order: Arc<NameOrder>,
+    late_derivers: bool,
     published: AtomicUsize,
 }
 
@@ -79,6 +80,7 @@ impl Builder {
             keys: Arc::default(),
             graph: OnceLock::new(),
             order: Arc::default(),
+            late_derivers: false,
             published: AtomicUsize::new(0),
         };
         builder.columns.reserve(listed.len());
@@ -96,6 +98,7 @@ impl Builder {
             keys: Arc::clone(&inventory.keys),
             graph: OnceLock::from(Arc::clone(&inventory.graph)),
             order: Arc::clone(&inventory.order),
+            late_derivers: inventory.late_derivers,
             published: AtomicUsize::new(inventory.loaded()),
         }
     }
@@ -219,6 +222,7 @@ impl Builder {
             keys: Arc::clone(&self.keys),
             graph: Arc::clone(graph),
             order: Arc::clone(&self.order),
+            late_derivers: self.late_derivers,
         }
     }
 
@@ -250,6 +254,8 @@ impl Builder {
                 None => self.order = Arc::default(),
             }
             self.graph.take();
+            // Paths that were read before know it by name only.
+            self.late_derivers |= path.is_derivation() && self.columns.tally.answered() > 0;
         }
         row
     }

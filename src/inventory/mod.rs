@@ -2,7 +2,8 @@
 //!
 //! In: the listing of a store and the infos of its paths with their verdicts, as they stream in ([`Builder`]). Out:
 //! [`Inventory`] values, immutable and shared, published many times while loading; and the answers to questions about
-//! them: [`view`] (filter, search, sort), closures, referrers, chains, [`unsigned_groups`], [`coverage`].
+//! them: [`view`] (filter, search, sort), closures, referrers, chains, [`unsigned_groups`], [`coverage`]; with the
+//! roots, what is alive ([`Liveness`]), what hangs on one root alone ([`Retained`]), and when it was used ([`Usage`]).
 //!
 //! A path is named by its [`Row`]. Rows keep their numbers from one snapshot of a builder to the next, also across
 //! [`Builder::resume`]; rows are only ever added. Functions that take a row take one of this inventory or of an
@@ -14,8 +15,11 @@
 mod builder;
 mod closures;
 mod columns;
+mod dominators;
 mod graph;
 mod groups;
+mod keeps;
+mod liveness;
 mod names;
 mod order;
 mod query;
@@ -23,13 +27,20 @@ mod search;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod units;
+mod usage;
 
 pub use builder::Builder;
 pub use columns::State;
+pub use dominators::{Dominators, Retained};
 pub use groups::{Group, GroupKind, coverage, unsigned_groups};
+pub use keeps::{Edges, Keep, Keeps};
+pub use liveness::{Life, Liveness};
 pub use query::Query;
 pub use search::{Sort, SortKey, View, view};
 pub use snapshot::{Counts, Inventory};
+pub use units::Units;
+pub use usage::Usage;
 
 /// The number of a path in an inventory.
 pub type Row = u32;

@@ -24,6 +24,8 @@ pub struct Inventory {
     pub(super) keys: Arc<KeyNames>,
     pub(super) graph: Arc<Graph>,
     pub(super) order: Arc<NameOrder>,
+    /// Derivations came in after paths had been read, whose derivers they may be.
+    pub(super) late_derivers: bool,
 }
 
 /// Sums over the paths of the store.
@@ -143,6 +145,19 @@ impl Inventory {
             NO_ROW => text(chunk.deriver_name.get(at)).map(StorePath::from_known_base_name),
             deriver => Some(self.path(deriver)),
         }
+    }
+
+    /// The row of the deriver, where that is a path of this store.
+    pub fn deriver_row(&self, row: Row) -> Option<Row> {
+        let (chunk, at) = self.columns.at(row);
+        let deriver = match chunk.deriver[at] {
+            NO_ROW if self.late_derivers => {
+                text(chunk.deriver_name.get(at)).and_then(|base| self.names.find(base))?
+            }
+            NO_ROW => return None,
+            deriver => deriver,
+        };
+        self.state(deriver).is_present().then_some(deriver)
     }
 
     /// Whether this very store has built the path.

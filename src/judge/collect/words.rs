@@ -1,0 +1,108 @@
+//! A plan in words.
+//!
+//! In: what was planned. Out: sentences for the plan, the list and JSON.
+
+use super::{Collection, Goal, Gone, Kept, Reason, Rules, Target};
+use crate::domain::Bytes;
+use crate::inventory::Inventory;
+
+impl Reason {
+    /// Why a path may go, in a few words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unused => "no root; nothing refers to it",
+            Self::OnlyDead => "no root; only paths that go refer to it",
+            Self::Derivation => "no root; a derivation whose outputs go or are not here",
+        }
+    }
+}
+
+impl Gone {
+    /// What goes, such as `storefront-1.0 and 311 it alone needs`.
+    pub fn words(&self, inventory: &Inventory) -> String {
+        let name = inventory.name(self.top);
+        let shared = if self.shared {
+            ", shared by several that go"
+        } else {
+            ""
+        };
+        let stay = match self.of - self.paths {
+            0 => String::new(),
+            stay => format!("; {stay} more of them stay"),
+        };
+        match self.paths - 1 {
+            0 => format!("{name}{shared}{stay}"),
+            others => format!("{name} and {others} it alone needs{shared}{stay}"),
+        }
+    }
+}
+
+impl Kept {
+    /// A sentence for each reason to stay that holds for something.
+    pub fn sentences(&self, rules: &Rules) -> Vec<String> {
+        let paths = |count: usize| match count {
+            1 => "1 path".to_owned(),
+            count => format!("{count} paths"),
+        };
+        let stays = |count: usize| if count == 1 { "stays" } else { "stay" };
+        let mut found = Vec::new();
+        let mut note = |count: usize, why: String| {
+            if count > 0 {
+                found.push(format!("{} {}: {why}", paths(count), stays(count)));
+            }
+        };
+        note(self.live, "a GC root keeps them alive".to_owned());
+        note(self.pinned, "pinned".to_owned());
+        let needs = "or needed by what was";
+        note(
+            self.grace,
+            format!("registered within {}, {needs}", rules.grace),
+        );
+        let newest = rules.keep_newest;
+        note(
+            self.newest,
+            format!("among the newest {newest} of their name, or needed by what is"),
+        );
+        if let Some(age) = rules.older_than {
+            note(self.recent, format!("used within {age}, {needs}"));
+        }
+        note(
+            self.left,
+            "more recently used; the goal or the maximum comes first".to_owned(),
+        );
+        if self.unreadable > 0 {
+            found.push(format!(
+                "{} cannot be read on the server, so they stay, and what they need is not known: the daemon will refuse to delete that",
+                paths(self.unreadable)
+            ));
+        }
+        found
+    }
+}
+
+impl Collection {
+    /// What became of the targets, and what is not known of the bytes.
+    pub fn goal_sentence(&self) -> String {
+        let max = if self.capped {
+            "; the next in order would pass the maximum"
+        } else {
+            ""
+        };
+        let unsure = match self.bytes.low {
+            None if self.goal != Goal::NoTarget => {
+                "; what hard links share is not known, so less may come free"
+            }
+            _ => "",
+        };
+        match &self.goal {
+            Goal::NoTarget if self.capped => "as much as the maximum allows".to_owned(),
+            Goal::NoTarget => "all that the rules allow".to_owned(),
+            Goal::Reached(Target::UntilFree) => {
+                format!("enough to have as much available as asked{unsure}")
+            }
+            Goal::Reached(Target::Reclaim) => format!("enough to take as much as asked{unsure}"),
+            Goal::Short { by } => format!("short of the goal by {}{max}{unsure}", Bytes(by.0)),
+            Goal::Unknown(why) => why.clone(),
+        }
+    }
+}
