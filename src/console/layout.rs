@@ -106,7 +106,7 @@ pub fn list_height(model: &Model) -> usize {
                 .list
                 .height,
             Screen::Unsigned | Screen::Activity => lists(model.size, false).list.height,
-            _ => areas(model.size).body.height,
+            Screen::Overview => areas(model.size).body.height,
         }
     };
     usize::from(height)

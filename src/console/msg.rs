@@ -257,6 +257,8 @@ pub enum Effect {
         sort: Sort,
         /// Without derivations.
         hide_drv: bool,
+        /// What is known of use and roots.
+        judged: Option<Arc<Judged>>,
     },
     /// Group what is refused; a newer request replaces an older one.
     Group {

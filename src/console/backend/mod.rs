@@ -16,7 +16,8 @@ pub(super) use connect::Targets;
 
 use super::jobs::JobId;
 use super::msg::{Effect, Msg};
-use crate::inventory::{Inventory, Query, Sort};
+use super::space::Judged;
+use crate::inventory::{Beside, Inventory, Query, Sort, view_with};
 use crate::server::Server;
 use connect::Session;
 use latest::Latest;
@@ -93,43 +94,11 @@ impl Backend {
                     access::plan(&server, &self.send, asked, &order);
                 }
             }
-            Effect::ReadSpace { look } => {
-                self.with_server(|server, send| space::read(server, send, look));
-            }
-            Effect::JudgeSpace {
-                asked,
-                generation,
-                inventory,
-                known,
-            } => {
-                let send = self.send.clone();
-                self.judge
-                    .put(move || space::judge(&send, asked, generation, inventory, known));
-            }
-            Effect::PlanCollection {
-                asked,
-                judged,
-                rules,
-                saved,
-            } => {
-                // The one that runs is called off, the one that waits is replaced.
-                self.collect_off.store(true, Ordering::Relaxed);
-                let off = Arc::new(AtomicBool::new(false));
-                self.collect_off = Arc::clone(&off);
-                let send = self.send.clone();
-                self.collect
-                    .put(move || space::plan(&send, asked, judged, rules, saved, &off));
-            }
-            Effect::WhyAlive { judged, row } => {
-                let send = self.send.clone();
-                tokio::task::spawn_blocking(move || {
-                    let chain = judged.why_alive(row);
-                    let _ = send.send(Msg::Alive { judged, row, chain });
-                });
-            }
-            Effect::PlanSpace { asked, order } => {
-                self.with_server(move |server, send| space::order(server, send, asked, *order));
-            }
+            effect @ (Effect::ReadSpace { .. }
+            | Effect::JudgeSpace { .. }
+            | Effect::PlanCollection { .. }
+            | Effect::WhyAlive { .. }
+            | Effect::PlanSpace { .. }) => self.space(effect),
             Effect::Ping => self.with_server(work::ping),
             Effect::View {
                 asked,
@@ -138,7 +107,8 @@ impl Backend {
                 query,
                 sort,
                 hide_drv,
-            } => self.view(asked, generation, inventory, query, (sort, hide_drv)),
+                judged,
+            } => self.view(asked, generation, inventory, query, (sort, hide_drv), judged),
             Effect::Group {
                 asked,
                 generation,
@@ -213,6 +183,7 @@ impl Backend {
         inventory: Arc<Inventory>,
         query: Query,
         (sort, hide_drv): (Sort, bool),
+        judged: Option<Arc<Judged>>,
     ) {
         // The one that runs is called off, the one that waits is replaced.
         self.calls_off.store(true, Ordering::Relaxed);
@@ -221,8 +192,11 @@ impl Backend {
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
+            let beside = judged
+                .as_ref()
+                .map_or_else(Beside::default, |judged| judged.beside());
             if let Some(view) =
-                crate::inventory::view(&inventory, &query, sort, hide_drv, now, &off)
+                view_with(&inventory, &query, sort, hide_drv, now, &off, beside)
             {
                 let _ = send.send(Msg::View {
                     asked,

@@ -2,16 +2,62 @@
 //!
 //! In: a connected server, a store, rules. Out: messages.
 
-use super::Sender;
+use super::{Backend, Sender};
 use crate::console::model::Trouble;
-use crate::console::msg::Msg;
+use crate::console::msg::{Effect, Msg};
 use crate::console::space::{Judged, Known, Order, Planned};
 use crate::domain::{Bytes, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
 use crate::server::Server;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+impl Backend {
+    /// Does what is wanted about space, or begins it.
+    pub(super) fn space(&mut self, effect: Effect) {
+        match effect {
+            Effect::ReadSpace { look } => {
+                self.with_server(|server, send| read(server, send, look));
+            }
+            Effect::JudgeSpace {
+                asked,
+                generation,
+                inventory,
+                known,
+            } => {
+                let send = self.send.clone();
+                self.judge
+                    .put(move || judge(&send, asked, generation, inventory, known));
+            }
+            Effect::PlanCollection {
+                asked,
+                judged,
+                rules,
+                saved,
+            } => {
+                // The one that runs is called off, the one that waits is replaced.
+                self.collect_off.store(true, Ordering::Relaxed);
+                let off = Arc::new(AtomicBool::new(false));
+                self.collect_off = Arc::clone(&off);
+                let send = self.send.clone();
+                self.collect
+                    .put(move || plan(&send, asked, judged, rules, saved, &off));
+            }
+            Effect::WhyAlive { judged, row } => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let chain = judged.why_alive(row);
+                    let _ = send.send(Msg::Alive { judged, row, chain });
+                });
+            }
+            Effect::PlanSpace { asked, order } => {
+                self.with_server(move |server, send| order(server, send, asked, *order));
+            }
+            _ => {}
+        }
+    }
+}
 
 /// Works out what is live.
 pub(super) fn judge(

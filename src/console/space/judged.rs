@@ -7,7 +7,7 @@ use super::Known;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::{Bytes, Unknown, When};
-use crate::inventory::{Inventory, Keep, Liveness, Retained, Row, Usage};
+use crate::inventory::{Beside, Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
 use crate::judge::collect::{Collection, Prepared, Rules, Situation};
 use std::collections::HashMap;
 use std::fmt;
@@ -57,6 +57,15 @@ impl Mark {
             Self::Pinned => "pin",
             Self::Live => "live",
             Self::Dead => "dead",
+        }
+    }
+
+    /// For a column of one.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Pinned => "p",
+            Self::Live => "+",
+            Self::Dead => "-",
         }
     }
 }
@@ -227,17 +236,52 @@ impl Judged {
         if row as usize >= self.inventory.len() {
             return None;
         }
-        Some(match (self.pinned.is_live(row), self.liveness.is_live(row)) {
-            (true, _) => Mark::Pinned,
-            (false, true) => Mark::Live,
-            (false, false) => Mark::Dead,
-        })
+        let state = self.inventory.state(row);
+        match self.liveness.life(row) {
+            _ if !state.is_present() => None,
+            Life::Unknown => None,
+            Life::Dead => Some(Mark::Dead),
+            // What can't be read counts as alive for want of knowledge, not for a pin.
+            Life::Live if state == State::Valid && self.pinned.is_live(row) => Some(Mark::Pinned),
+            Life::Live => Some(Mark::Live),
+        }
     }
 
-    /// When a path was last used, by itself or by what refers to it; `None` where nothing tells of use.
+    /// When a path was last used, by itself or by what needs it; `None` where nothing tells of use.
     pub fn used(&self, row: Row) -> Option<When> {
-        let told = self.usage.source != crate::domain::space::UseSource::Registration;
-        (told && (row as usize) < self.inventory.len()).then(|| self.usage.used(row))
+        self.beside().used(row)
+    }
+
+    /// For searches, filters and orders.
+    pub fn beside(&self) -> Beside<'_> {
+        Beside {
+            usage: Some(&self.usage),
+            liveness: Some(&self.liveness),
+            pinned: Some(&self.pinned),
+        }
+    }
+
+    /// What keeps a path, in a few words; the chain to it is a question of its own.
+    pub fn kept_by(&self, row: Row) -> String {
+        let mut roots = self.roots_of(row);
+        let first = roots.next();
+        let more = roots.count();
+        match (first, self.mark(row)) {
+            (Some(line), _) => {
+                let name = match &line.root.kind {
+                    RootKind::Pin(name) => format!("pin {name}"),
+                    kind => format!("{kind} {}", line.root.link),
+                };
+                match more {
+                    0 => name,
+                    more => format!("{name} and {more} more"),
+                }
+            }
+            (None, Some(Mark::Pinned)) => "needed by what is pinned".to_owned(),
+            (None, Some(Mark::Live)) => "needed by what a root keeps".to_owned(),
+            (None, Some(Mark::Dead)) => "nothing: it is dead".to_owned(),
+            (None, None) => "not known".to_owned(),
+        }
     }
 
     /// The roots that point at this very path.

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{access, activity, data, nav, sign, space};
+use super::{access, activity, data, keep, nav, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::LIFETIMES;
 use crate::console::actions::{self, Act};
@@ -136,19 +136,19 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             vec![]
         }
         Act::Choose => choose(model),
-        Act::Collect => space::collect(model),
-        Act::Pin => space::pin(model),
-        Act::Unroot => space::unroot(model),
-        Act::Verify => space::verify(model),
+        Act::Collect => keep::collect(model),
+        Act::Pin => keep::pin(model),
+        Act::Unroot => keep::unroot(model),
+        Act::Verify => keep::verify(model),
         Act::Rules => space::rules(model),
         Act::EveryPath => space::every_path(model),
         Act::NextView => space::turn(model, 1),
         Act::PreviousView => space::turn(model, View::ALL.len() - 1),
-        Act::ConfirmKeep => space::confirm(model),
-        Act::KeepItems => space::list(model),
-        Act::KeepName => space::typing(model, Typing::Name),
-        Act::KeepExpiry => space::typing(model, Typing::Expires),
-        Act::KeepNote => space::note(model),
+        Act::ConfirmKeep => keep::confirm(model),
+        Act::KeepItems => keep::list(model),
+        Act::KeepName => keep::typing(model, Typing::Name),
+        Act::KeepExpiry => keep::typing(model, Typing::Expires),
+        Act::KeepNote => keep::note(model),
     }
 }
 

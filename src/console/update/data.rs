@@ -146,6 +146,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
         query,
         sort: model.store.sort,
         hide_drv: !model.store.derivations,
+        judged: model.space.judged.clone(),
     }]
 }
 
@@ -348,7 +349,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     match change {
         "sign" => model.marks.clear(),
         "collect" | "pin" | "unpin" | "remove-root" | "verify" => {
-            effects.extend(super::space::ended(model));
+            effects.extend(super::keep::ended(model));
         }
         _ => effects.extend(super::access::ended(model, change, outcome)),
     }

@@ -7,6 +7,7 @@ mod access;
 mod act;
 mod activity;
 mod data;
+mod keep;
 mod layers;
 mod nav;
 mod plan;
@@ -174,7 +175,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
         Some(Layer::Access(_)) => access::paste(model, text),
-        Some(Layer::Space(_)) => space::paste(model, text),
+        Some(Layer::Space(_)) => keep::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.
             text.trim_end_matches(['\r', '\n'])

@@ -22,6 +22,7 @@ pub(super) fn planned(
         let (number, slot) = match layer {
             Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
             Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
+            Layer::Space(dialog) => (dialog.asked, &mut dialog.plan),
             _ => continue,
         };
         if number == asked {

@@ -18,7 +18,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::gauge::percent;
 use crate::console::widgets::pen::fit;
 use crate::domain::space::{FileSystem, UseSource};
-use crate::domain::{Bytes, Fact};
+use crate::domain::Bytes;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
@@ -223,12 +223,4 @@ fn state(model: &Model) -> Option<(String, Style)> {
         return Some((text, theme.dim));
     }
     None
-}
-
-/// A fact as a text, or why it is not known.
-fn told<T>(fact: &Fact<T>, text: impl FnOnce(&T) -> String) -> Result<String, String> {
-    match fact {
-        Ok(value) => Ok(text(value)),
-        Err(why) => Err(why.0.clone()),
-    }
 }

@@ -24,13 +24,13 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         return;
     };
     let width = areas.list.width;
-    let (link, target) = widths(width);
+    let (root, target) = widths(width);
     let head = format!(
         "   {} {}  {} {} {}",
         cell("KEEPS ALONE", SIZE + 1, Align::Right),
         cell("CLOSURE", CLOSURE, Align::Right),
         cell("KIND", KIND, Align::Left),
-        cell("ROOT", link, Align::Left),
+        cell("ROOT", root, Align::Left),
         cell("PATH", target, Align::Left),
     );
     pen.line(areas.columns, &head, pen.theme.heading);
@@ -68,7 +68,7 @@ fn draw_root(
     current: bool,
 ) {
     let theme = pen.theme;
-    let (link, target) = widths(area.width);
+    let (root, target) = widths(area.width);
     let closure = line.row.map_or_else(
         || "?".to_owned(),
         |row| match judged.inventory.closure_size_known(row) {
@@ -85,11 +85,11 @@ fn draw_root(
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text);
     let (kind, kind_style) = kind(model, line);
     let x = pen.text(area, x, area.y, &cell(&kind, KIND, Align::Left), kind_style) + 1;
-    let name = cell(&name(line), link, Align::Middle);
+    let name = cell(&name(line), root, Align::Middle);
     let style = if current { theme.selected } else { theme.text };
     pen.text(area, x, area.y, name.trim_end(), style);
     let path = cell(line.root.target.name(), target, Align::Middle);
-    pen.text(area, x + link as u16 + 1, area.y, path.trim_end(), theme.dim);
+    pen.text(area, x + root as u16 + 1, area.y, path.trim_end(), theme.dim);
 }
 
 /// The kind; for a pin whose time is over, that.
