@@ -5,13 +5,16 @@ use crate::console::model::{Link, Model, Screen, Trouble};
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
-use crate::console::widgets::gauge::{bar, percent};
+use crate::console::widgets::gauge::{self, percent};
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// Columns of the labels before bars.
+const LABEL: usize = 8;
 
 /// One line of what needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub fn lines(model: &Model) -> Vec<Check> {
     }
     let (access, good) = super::access::checks::checks(model);
     checks.extend(access);
+    fine += good;
+    let (space, good) = super::space::overview::checks(model);
+    checks.extend(space);
     fine += good;
     // Stable: of one state the judge's order decides. What is not known comes after what is.
     let rank = |state| match state {
@@ -242,10 +248,10 @@ fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         let whole = disk.used.0.saturating_add(disk.available.0);
         let percent = used_percent(&disk).unwrap_or(0);
         let note = format!("{} of {}", disk.used, Bytes(whole));
-        draw_gauge(
+        gauge::draw(
             pen,
             row(area, y),
-            &facts.mount,
+            (&facts.mount, LABEL),
             (disk.used.0, whole),
             &format!("{percent:>3}%  {note}"),
             width,
@@ -254,12 +260,12 @@ fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         if disk.inodes > 0 {
             let note = format!(
                 "{:>3}%",
-                crate::console::widgets::gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0)
+                gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0)
             );
-            draw_gauge(
+            gauge::draw(
                 pen,
                 row(area, y),
-                "inodes",
+                ("inodes", LABEL),
                 (disk.inodes_used, disk.inodes),
                 &note,
                 width,
@@ -282,31 +288,6 @@ fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         y += 1;
     }
     y + 1
-}
-
-fn draw_gauge(
-    pen: &mut Pen<'_>,
-    line: Rect,
-    label: &str,
-    (part, whole): (u64, u64),
-    note: &str,
-    width: usize,
-) {
-    let theme = pen.theme;
-    let label = cell(label, 8, Align::Left);
-    let (filled, empty) = bar(part, whole, width);
-    pen.pieces(
-        line,
-        &[
-            (" ", theme.text),
-            (&label, theme.dim),
-            (" ", theme.text),
-            (&filled, theme.gauge),
-            (&empty, theme.dim),
-            (" ", theme.text),
-            (note, theme.text),
-        ],
-    );
 }
 
 /// `96.1%`, never rounded to what it is not.
@@ -373,6 +354,7 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         );
         y += 1;
     }
+    y = super::space::overview::draw(model, pen, area, y);
     let last: Option<(String, String)> = model
         .jobs
         .iter()

@@ -4,6 +4,7 @@
 //! planner, ready for any rules.
 
 use super::Known;
+use super::growth::Growth;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::{Bytes, Unknown, When};
@@ -88,6 +89,8 @@ pub struct Judged {
     pub roots: Vec<RootLine>,
     /// The live paths that most hangs on, heaviest first.
     pub heaviest: Vec<Heavy>,
+    /// How the store has grown.
+    pub growth: Growth,
     /// Roots whose path is not in the store as it was read.
     pub elsewhere: usize,
     root_rows: Vec<Row>,
@@ -186,6 +189,7 @@ impl Judged {
             saved: known.saved(),
         };
         let prepared = Prepared::new(&situation)?;
+        let growth = Growth::of(&inventory, now);
         Ok(Self {
             generation,
             liveness,
@@ -193,6 +197,7 @@ impl Judged {
             usage,
             roots: lines,
             heaviest,
+            growth,
             elsewhere,
             root_rows,
             pin_rows,

@@ -5,6 +5,7 @@
 
 pub mod dialog;
 pub mod form;
+pub mod growth;
 pub mod judged;
 pub mod layout;
 
