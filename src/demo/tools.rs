@@ -116,6 +116,8 @@ impl Tools<'_> {
         ];
         let settings = [
             ("allowed-users", vec!["*".to_owned()]),
+            ("keep-derivations", vec!["true".to_owned()]),
+            ("keep-outputs", vec!["false".to_owned()]),
             (
                 "secret-key-files",
                 vec![self.signing_key_file.to_string_lossy().into_owned()],

@@ -5,7 +5,7 @@
 
 use super::{Bytes, Fact, When};
 
-/// Everything about space that one look at the server finds out, but for roots and last use.
+/// Everything about space that one look at the server finds out, but for roots, last use and hard links.
 #[derive(Debug, Clone)]
 pub struct SpaceFacts {
     /// When it was looked at, by the server's clock.
@@ -16,8 +16,6 @@ pub struct SpaceFacts {
     pub root: Fact<Option<FileSystem>>,
     /// Nix's database.
     pub database: Fact<DatabaseFacts>,
-    /// What hard links between equal files save (`auto-optimise-store`, `nix-store --optimise`).
-    pub links: Fact<Links>,
     /// Collections that run now, or wait for the lock.
     pub collecting: Fact<Vec<Collector>>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
@@ -92,7 +90,8 @@ pub struct DatabaseFacts {
     pub free: Option<Bytes>,
 }
 
-/// The `.links` folder of a store.
+/// The `.links` folder of a store: what hard links between equal files save (`auto-optimise-store`,
+/// `nix-store --optimise`). Counting it looks at each of its files, so it is a question of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Links {
     /// Files in it; 0 for a store that was never optimised.

@@ -13,6 +13,7 @@ mod probe;
 mod roots;
 mod script;
 mod sign;
+mod space;
 pub mod spec;
 pub mod store;
 

@@ -253,7 +253,7 @@ fn disk(answers: &Answers) -> (String, Option<Disk>) {
     (text::visible(&mount).into_owned(), Some(disk))
 }
 
-fn df(line: &str) -> Option<([u64; 3], String)> {
+pub(super) fn df(line: &str) -> Option<([u64; 3], String)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     // The device's name may have blanks, so it is counted from the percentage, which is `-` where there is no number.
     let percent = words

@@ -16,6 +16,17 @@ macro_rules! script {
     };
 }
 
+/// With the part before it that reads Nix's settings and finds the store's folders; its first argument is the nix command.
+macro_rules! store_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/store.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// With the part before it that finds the sshd of this connection.
 macro_rules! sshd_script {
     ($name:literal) => {
@@ -28,7 +39,9 @@ macro_rules! sshd_script {
 }
 
 pub(super) const WHOAMI: &str = script!("whoami.sh");
-pub(super) const PROBE: &str = script!("probe.sh");
+pub(super) const PROBE: &str = store_script!("probe.sh");
+pub(super) const SPACE: &str = store_script!("space.sh");
+pub(super) const LINKS: &str = store_script!("links.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");

@@ -211,6 +211,8 @@ pub fn facts() -> Facts {
             inodes: 1_000_000,
             inodes_used: 610_000,
         }),
+        store_dir: Some("/nix/store".into()),
+        state_dir: Some("/nix/var/nix".into()),
         database: Some(Database {
             size: Bytes(1_288_490_188),
             wal: Bytes(4 << 20),

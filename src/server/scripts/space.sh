@@ -1,0 +1,90 @@
+# What fills the disk: file systems, the database, who collects. Reads nothing of the store's contents.
+set -f
+echo storekeeper-answer
+say clock "$(date +%s)"
+if [ -n "$config_file" ]; then say config-from "$config_file"; fi
+derivations=$(setting keep-derivations)
+say keep-derivations "${derivations:-$(setting gc-keep-derivations)}"
+outputs=$(setting keep-outputs)
+say keep-outputs "${outputs:-$(setting gc-keep-outputs)}"
+say user "$(id -un 2>/dev/null)"
+
+# $1: a word. $2: a folder. What `df` says of it, and its line of the mount table.
+file_system() {
+    blocks=$(df -Pk "$2" 2>/dev/null | tail -n 1)
+    say "$1-blocks" "$blocks"
+    say "$1-inodes" "$(df -Pi "$2" 2>/dev/null | tail -n 1)"
+    # The mount point is what stands behind the percentage; it may have blanks, which the table spells \040.
+    mount=$(printf '%s\n' "$blocks" | sed -n 's/.*[[:space:]]\([0-9]\{1,\}%\|-\)[[:space:]]\{1,\}\(\/.*\)$/\2/p')
+    say "$1-mount" "$(MOUNT=$mount awk '
+        BEGIN { wanted = ENVIRON["MOUNT"]; gsub(/ /, "\\040", wanted) }
+        $5 == wanted { found = $0 }
+        END { print found }' /proc/self/mountinfo 2>/dev/null)"
+    say "$1-device" "$(stat -L -c %d "$2" 2>/dev/null)"
+}
+file_system root /
+if [ "$plain" != yes ]; then
+    say store "$store"
+    echo end=
+    exit 0
+fi
+say folder "$directory"
+file_system store "$directory"
+
+database=$state/db/db.sqlite
+say database-file "$database"
+if size=$(stat -L -c %s "$database" 2>/dev/null); then
+    say database "$size"
+    say wal "$(stat -L -c %s "$database-wal" 2>/dev/null)"
+    # Bytes 16 and 17 are the size of a page, 36 to 39 count the free ones (the file format of SQLite, 1.3).
+    say page "$(od -An -v -tx1 -j16 -N2 "$database" 2>/dev/null | tr -d ' \n')"
+    say free "$(od -An -v -tx1 -j36 -N4 "$database" 2>/dev/null | tr -d ' \n')"
+fi
+
+# Who holds Nix's lock for collections, or waits for it. /proc/locks names the file by device and inode, and file systems such
+# as btrfs have other device numbers there: so the process has to have the file open, where that can be seen.
+lock=$state/gc.lock
+if ! [ -r /proc/locks ]; then
+    say locks unreadable
+    echo end=
+    exit 0
+fi
+if ! inode=$(stat -L -c %i "$lock" 2>/dev/null); then
+    # No collection has ever run, or the folder can't be seen.
+    if [ -d "$state" ] && [ -x "$state" ]; then say locks none; else say locks hidden; fi
+    echo end=
+    exit 0
+fi
+say locks read
+hertz=$(getconf CLK_TCK 2>/dev/null)
+boot=$(sed -n 's/^btime //p' /proc/stat 2>/dev/null)
+has_open() {
+    # Names that can't be seen do not speak against it.
+    names=$(ls -l "/proc/$1/fd" 2>/dev/null) || return 0
+    case $names in *"/gc.lock"*) ;; *) return 1 ;; esac
+}
+tell() {
+    process=$1
+    say process "$process"
+    say mode "$2"
+    # The number after the name in parentheses, which may have blanks itself.
+    ticks=$(sed 's/.*) //' "/proc/$process/stat" 2>/dev/null | cut -d ' ' -f 20)
+    if [ -n "$ticks" ] && [ -n "$boot" ]; then say since "$((boot + ticks / ${hertz:-100}))"; fi
+    words=$(tr '\0\n\r' '   ' <"/proc/$process/cmdline" 2>/dev/null | head -c 400)
+    # A daemon that serves a client names the client's process behind its own name.
+    client=$(printf '%s\n' "$words" | sed -n 's/^[^ ]*nix-daemon  *\([0-9]\{1,\}\) *$/\1/p')
+    if [ -n "$client" ] && [ -r "/proc/$client/cmdline" ]; then
+        process=$client
+        words=$(tr '\0\n\r' '   ' <"/proc/$client/cmdline" 2>/dev/null | head -c 400)
+    fi
+    say command "$words"
+    say owner "$(stat -c %U "/proc/$process" 2>/dev/null)"
+}
+# `1: FLOCK ADVISORY WRITE 4711 fe:00:5309124 0 EOF`, and `1: -> FLOCK …` for one that waits.
+awk -v inode="$inode" '
+    { at = ($2 == "->") ? 3 : 2; split($(at + 4), file, ":") }
+    $at == "FLOCK" && file[3] == inode { print $(at + 3), (at == 3) ? "waits" : (($(at + 2) == "WRITE") ? "holds" : "reads") }
+' /proc/locks 2>/dev/null | while read -r process mode; do
+    if [ "$process" -gt 0 ] 2>/dev/null && has_open "$process"; then tell "$process" "$mode"; fi
+done
+echo end=
