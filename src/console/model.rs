@@ -333,14 +333,12 @@ impl Model {
 
     /// The page on top, where pages are shown.
     pub fn page(&self) -> Option<&Page> {
-        self.pages
-            .last()
-            .filter(|_| {
-                matches!(
-                    self.screen,
-                    Screen::Store | Screen::Unsigned | Screen::Space
-                )
-            })
+        self.pages.last().filter(|_| {
+            matches!(
+                self.screen,
+                Screen::Store | Screen::Unsigned | Screen::Space
+            )
+        })
     }
 
     /// The path under the cursor.

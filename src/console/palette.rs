@@ -23,12 +23,21 @@ pub const COMMANDS: [(&str, &str); 12] = [
         "agent",
         "agent SHA256:FINGERPRINT KEY-NAME: an ed25519 key of ssh-agent",
     ),
-    ("until", "until 20% | 50G: the planner stops when so much is free"),
+    (
+        "until",
+        "until 20% | 50G: the planner stops when so much is free",
+    ),
     ("take", "take 100G: the planner takes at least so much"),
     ("at-most", "at-most 100G: the planner never takes more"),
-    ("older", "older 30d: the planner takes only what was not used for so long"),
+    (
+        "older",
+        "older 30d: the planner takes only what was not used for so long",
+    ),
     ("newest", "newest 3: the planner keeps so many of each name"),
-    ("grace", "grace 24h: the planner keeps what came in so recently"),
+    (
+        "grace",
+        "grace 24h: the planner keeps what came in so recently",
+    ),
     ("theme", "theme NAME"),
     ("server", "server NAME"),
 ];
@@ -102,10 +111,7 @@ pub fn command_hint(typed: &str) -> Option<&'static str> {
 pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
     let (word, argument) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let argument = argument.trim();
-    if let Some(field) = Field::ALL
-        .into_iter()
-        .find(|field| field.command() == word)
-    {
+    if let Some(field) = Field::ALL.into_iter().find(|field| field.command() == word) {
         return Chosen::Command(Command::Rule(field, argument.to_owned()));
     }
     match (word, argument) {

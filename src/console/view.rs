@@ -314,11 +314,16 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .filter(|_| !matches!(scope, Scope::Sign | Scope::Change | Scope::Keep))
         // Keys of one view of screen 5 are no keys of another.
         .filter(|action| {
-            let some = matches!(
+            let own = matches!(
                 action.act,
                 Act::Collect | Act::Rules | Act::EveryPath | Act::Unroot | Act::Pin
             );
-            !some || (scope == Scope::Space && (action.enabled)(model).is_ok())
+            let of_row = matches!(action.act, Act::Open | Act::Why | Act::Mark);
+            match scope {
+                Scope::Space if of_row => model.current_row().is_some(),
+                Scope::Space => !own || (action.enabled)(model).is_ok(),
+                _ => !own,
+            }
         })
         // Keys of screen 4 act nowhere else; help says so.
         .filter(|action| {

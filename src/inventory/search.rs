@@ -345,9 +345,7 @@ fn keys(
                     None => inventory.closure_size(*row).1,
                 }),
                 SortKey::Added => seconds(inventory.registered(*row)),
-                SortKey::Used => {
-                    seconds(beside.used(*row).or_else(|| inventory.last_used(*row)))
-                }
+                SortKey::Used => seconds(beside.used(*row).or_else(|| inventory.last_used(*row))),
                 SortKey::Trust => inventory.trust(*row).map(|class| 7 - class as u64),
             };
             // The last number is kept for what is not known.

@@ -2,13 +2,15 @@
 
 use super::{NOW, now, path};
 use std::sync::Arc;
-use storekeeper::console::space::Known;
+use storekeeper::change::{Danger, Deed, Item, KeySource, Plan};
+use storekeeper::console::model::Trouble;
+use storekeeper::console::space::{Known, Order, Wanted};
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::Root;
 use storekeeper::domain::space::{
     Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, UseSource,
 };
-use storekeeper::domain::{Bytes, Unknown, When};
+use storekeeper::domain::{Bytes, StorePath, Unknown, When};
 
 const DAY: i64 = 86_400;
 const STATE: &str = "/nix/var/nix";
@@ -75,7 +77,7 @@ fn pin(name: &str, target: &str, note: &str, at: i64, expires: Option<i64>) -> P
 }
 
 fn used(name: &str, days: i64) -> ([u8; 20], When) {
-    (*path(name).digest(), ago(days * DAY))
+    (path(name).digest(), ago(days * DAY))
 }
 
 /// Everything is known.
@@ -86,7 +88,13 @@ pub fn known() -> Known {
         roots: Ok(roots()),
         notes: vec![],
         pins: Ok(vec![
-            pin("release", "storefront-2.0", "what runs in production", 9 * DAY, None),
+            pin(
+                "release",
+                "storefront-2.0",
+                "what runs in production",
+                9 * DAY,
+                None,
+            ),
             pin(
                 "old-demo",
                 "ledger-4.1",
@@ -158,4 +166,114 @@ pub fn full() -> Known {
         holds: true,
     }]);
     known
+}
+
+/// A plan in the form of those that `change` makes.
+pub fn plan(order: &Order) -> Result<Plan, Trouble> {
+    let of = |paths: &[StorePath]| -> Vec<Item> {
+        let item = |path: &StorePath| Item::Path {
+            path: path.clone(),
+            nar_size: 1 << 20,
+        };
+        paths.iter().map(item).collect()
+    };
+    let (change, summary, items, danger, said) = match &order.wanted {
+        Wanted::Collect(planned) => {
+            let inventory = &planned.judged.inventory;
+            let paths: Vec<StorePath> = planned
+                .collection
+                .order
+                .iter()
+                .map(|row| inventory.path(*row))
+                .collect();
+            let bytes = Bytes(planned.collection.bytes.nar);
+            (
+                "collect",
+                format!("collect {} paths ({bytes})", paths.len()),
+                of(&paths),
+                Danger::Destroys { word: "collect" },
+                vec![
+                    (
+                        "what",
+                        format!("{} paths, {bytes}, none used in 38d", paths.len()),
+                    ),
+                    ("keeps", "9 live, 3 pinned".to_owned()),
+                    (
+                        "effect",
+                        "clients that want one of these paths get it from elsewhere, or build it"
+                            .to_owned(),
+                    ),
+                    ("same as", "nix-store --delete … (1 call)".to_owned()),
+                ],
+            )
+        }
+        Wanted::Pin(paths) => (
+            "pin",
+            format!("pin {} paths", paths.len()),
+            of(paths),
+            Danger::Adds,
+            vec![
+                (
+                    "what",
+                    paths
+                        .iter()
+                        .map(StorePath::name)
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                ),
+                (
+                    "until",
+                    order
+                        .expires
+                        .map_or_else(|| "for good".to_owned(), |end| end.to_string()),
+                ),
+                ("as", order.name.clone()),
+            ],
+        ),
+        Wanted::Unpin(name) => (
+            "unpin",
+            format!("remove the pin {name}"),
+            vec![Item::File {
+                file: format!("{PINS}/{name}"),
+            }],
+            Danger::Destroys { word: "unpin" },
+            vec![("effect", "what it alone keeps is dead then".to_owned())],
+        ),
+        Wanted::RemoveRoot(root) => (
+            "remove-root",
+            format!("remove the root {}", root.link),
+            vec![Item::File {
+                file: root.link.clone(),
+            }],
+            Danger::Destroys { word: "remove" },
+            vec![("effect", "what it alone keeps is dead then".to_owned())],
+        ),
+        Wanted::Verify(paths) => (
+            "verify",
+            format!("verify {} paths", paths.len()),
+            of(paths),
+            Danger::Adds,
+            vec![("what", "contents against their NAR hash".to_owned())],
+        ),
+    };
+    let mut lines = vec![("on", "prod (root@cache.example.org)".to_owned())];
+    lines.extend(said);
+    Ok(Plan {
+        change,
+        server: "prod".to_owned(),
+        summary,
+        commands: vec![],
+        warnings: vec![],
+        lines,
+        danger,
+        deed: Deed::Sign {
+            paths: vec![],
+            with: KeySource::Server {
+                file: "/k".to_owned(),
+                name: "k".to_owned(),
+            },
+        },
+        reason: order.note.clone(),
+        items,
+    })
 }

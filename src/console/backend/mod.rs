@@ -108,7 +108,14 @@ impl Backend {
                 sort,
                 hide_drv,
                 judged,
-            } => self.view(asked, generation, inventory, query, (sort, hide_drv), judged),
+            } => self.view(
+                asked,
+                generation,
+                inventory,
+                query,
+                (sort, hide_drv),
+                judged,
+            ),
             Effect::Group {
                 asked,
                 generation,
@@ -195,9 +202,7 @@ impl Backend {
             let beside = judged
                 .as_ref()
                 .map_or_else(Beside::default, |judged| judged.beside());
-            if let Some(view) =
-                view_with(&inventory, &query, sort, hide_drv, now, &off, beside)
-            {
+            if let Some(view) = view_with(&inventory, &query, sort, hide_drv, now, &off, beside) {
                 let _ = send.send(Msg::View {
                     asked,
                     generation,

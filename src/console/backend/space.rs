@@ -6,7 +6,7 @@ use super::{Backend, Sender};
 use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
 use crate::console::space::{Judged, Known, Order, Planned};
-use crate::domain::{Bytes, When};
+use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
 use crate::server::Server;
@@ -52,7 +52,7 @@ impl Backend {
                 });
             }
             Effect::PlanSpace { asked, order } => {
-                self.with_server(move |server, send| order(server, send, asked, *order));
+                self.with_server(move |server, send| make(server, send, asked, *order));
             }
             _ => {}
         }
@@ -95,10 +95,41 @@ pub(super) fn plan(
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links.
 pub(super) async fn read(server: Server, send: Sender, look: u64) {
-    let _ = (server, send, look);
+    let tell = |known: Result<Known, Trouble>| {
+        let known = known.map(Arc::new);
+        let _ = send.send(Msg::Space { look, known });
+    };
+    let (facts, roots) = tokio::join!(server.space(), server.roots());
+    let facts = match facts {
+        Ok(facts) => facts,
+        Err(error) => return tell(Err(Trouble::new(&error))),
+    };
+    let (roots, notes) = match roots {
+        Ok(found) => (Ok(found.roots), found.notes),
+        Err(error) => (Err(Unknown(error.to_string())), vec![]),
+    };
+    let mut known = Known {
+        look,
+        facts,
+        roots,
+        notes,
+        pins: Err(Unknown("pins are not read yet".to_owned())),
+        last_use: None,
+        links: None,
+    };
+    tell(Ok(known.clone()));
+    let last_use = server.last_use().await;
+    let last_use = last_use.map_err(|error| Unknown(error.to_string()));
+    known.last_use = Some(Arc::new(last_use));
+    tell(Ok(known.clone()));
+    let links = server.links().await;
+    known.links = Some(links.unwrap_or_else(|error| Err(Unknown(error.to_string()))));
+    tell(Ok(known));
 }
 
 /// Makes a plan.
-pub(super) async fn order(server: Server, send: Sender, asked: u64, order: Order) {
-    let _ = (server, send, asked, order);
+async fn make(server: Server, send: Sender, asked: u64, order: Order) {
+    let plan = Err(Trouble::say("this cannot be planned yet"));
+    let _ = (server, order);
+    let _ = send.send(Msg::Planned { asked, plan });
 }

@@ -185,7 +185,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let most = usize::from(area.height.saturating_sub(below)).max(4);
     let mut y = draw_checks(model, pen, area, &checks, most) + 1;
     if let Some(facts) = &model.facts {
-        y = draw_disk(facts, pen, area, y);
+        y = draw_disk(model, facts, pen, area, y);
     }
     draw_sums(model, pen, area, y);
 }
@@ -241,10 +241,10 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
     y
 }
 
-fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
+fn draw_disk(model: &Model, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
     let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
-    if let Some(disk) = facts.disk {
+    if let Some(disk) = super::space::newest(model, facts) {
         let whole = disk.used.0.saturating_add(disk.available.0);
         let percent = used_percent(&disk).unwrap_or(0);
         let note = format!("{} of {}", disk.used, Bytes(whole));

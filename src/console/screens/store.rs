@@ -164,7 +164,11 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         cell(&head(SortKey::Closure, "CLOSURE"), CLOSURE, Align::Right),
         cell(&head(SortKey::Added, "ADDED"), AGE, Align::Right),
         cell(&head(SortKey::Used, "USED"), AGE, Align::Right),
-        cell("KEPT", kept_width(area.width), Align::Left),
+        if kept_width(area.width) == 1 {
+            "K"
+        } else {
+            "KEPT"
+        },
         cell(&head(SortKey::Trust, "TRUST"), TRUST, Align::Left),
     );
     pen.line(area, &text, pen.theme.heading);
@@ -210,11 +214,7 @@ fn draw_row(
             AGE,
             Align::Right
         ),
-        cell(
-            &text::age(used, model.now),
-            AGE,
-            Align::Right
-        ),
+        cell(&text::age(used, model.now), AGE, Align::Right),
     );
     let x = pen.text(
         area,

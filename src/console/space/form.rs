@@ -64,7 +64,9 @@ impl Field {
     /// What it means and what can be typed, one line.
     pub const fn help(self) -> &'static str {
         match self {
-            Self::Until => "stop when so much of the file system is free: 20% or 50G; empty for no such target",
+            Self::Until => {
+                "stop when so much of the file system is free: 20% or 50G; empty for no such target"
+            }
             Self::Take => "take at least so much: 100G; empty for no such target",
             Self::Most => "never take more than so much: 100G; empty for no limit",
             Self::Older => "only what was not used for so long: 30d; empty for any",
@@ -163,7 +165,6 @@ impl Form {
     /// Writes a field.
     pub fn write(&mut self, field: Field, text: &str) {
         self.inputs[field.place()] = Input::new(text.to_owned());
-        self.last = field;
         self.read();
     }
 

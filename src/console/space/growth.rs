@@ -4,7 +4,7 @@
 //! so the past looks smaller than it was; the sentences say so.
 
 use crate::domain::space::FileSystem;
-use crate::domain::{Bytes, When};
+use crate::domain::{Age, Bytes, When};
 use crate::inventory::{Inventory, Row};
 
 /// Days that are looked at.
@@ -26,7 +26,8 @@ impl Growth {
         let mut added = vec![0_u64; DAYS];
         let mut before = 0_u64;
         for row in 0..inventory.len() as Row {
-            let (Some(at), Some(size)) = (inventory.registered(row), inventory.nar_size(row)) else {
+            let (Some(at), Some(size)) = (inventory.registered(row), inventory.nar_size(row))
+            else {
                 continue;
             };
             let days = usize::try_from(now.unix().saturating_sub(at.unix()).max(0) / DAY);
@@ -65,19 +66,71 @@ impl Growth {
         }
     }
 
-    /// In how many days the disk is full, if it goes on like this; `None` if it does not grow, or nothing is known of the disk.
-    pub fn full_in(&self, disk: Option<&FileSystem>) -> Option<u64> {
-        disk?.available.0.checked_div(self.a_day())
+    /// In how many days the disk is full, if it goes on like this, in a few words; `None` if it does not grow, or nothing is
+    /// known of the disk.
+    pub fn full_in(&self, disk: Option<&FileSystem>) -> Option<String> {
+        let available = disk?.available.0;
+        let days = available.checked_div(self.a_day())?;
+        Some(match days {
+            _ if available == 0 => "full now".to_owned(),
+            0 => "full within a day".to_owned(),
+            1..3650 => format!("full in about {}", Age(days * DAY as u64)),
+            _ => "lasts for years".to_owned(),
+        })
     }
 
-    /// The same in words, with its basis.
+    /// The same in a sentence.
     pub fn forecast(&self, disk: Option<&FileSystem>) -> Option<String> {
-        let days = self.full_in(disk)?;
+        let full = self.full_in(disk)?;
         let mount = &disk?.mount;
-        Some(match days {
-            0 => format!("At that rate {mount} is full within a day."),
-            1..3650 => format!("At that rate {mount} is full in about {days} days, if nothing is deleted."),
-            _ => format!("At that rate {mount} lasts for more than ten years."),
+        Some(match disk?.available.0 {
+            0 => format!("{mount} is {full}."),
+            _ => format!("At that rate, and if nothing is deleted: {mount} {full}."),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn growth(sizes: &[u64]) -> Growth {
+        Growth {
+            sizes: sizes.to_vec(),
+        }
+    }
+
+    fn disk(available: u64) -> FileSystem {
+        FileSystem {
+            mount: "/nix".to_owned(),
+            kind: "ext4".to_owned(),
+            options: vec![],
+            size: Bytes(1000),
+            used: Bytes(0),
+            available: Bytes(available),
+            inodes: 0,
+            inodes_used: 0,
+        }
+    }
+
+    #[test]
+    fn what_follows() {
+        let mut sizes = vec![0; 60];
+        sizes.extend((1..=30).map(|day| day * 10));
+        let growth = growth(&sizes);
+        assert_eq!(growth.a_day(), 10);
+        let said = |available| growth.full_in(Some(&disk(available))).unwrap();
+        assert_eq!(said(0), "full now");
+        assert_eq!(said(9), "full within a day");
+        assert_eq!(said(410), "full in about 41d");
+        assert_eq!(said(1 << 40), "lasts for years");
+        assert_eq!(growth.full_in(None), None);
+    }
+
+    #[test]
+    fn what_does_not_grow_is_never_full() {
+        let growth = growth(&[7; 90]);
+        assert_eq!(growth.full_in(Some(&disk(5))), None);
+        assert!(growth.sentence().starts_with("Nothing came in"));
     }
 }

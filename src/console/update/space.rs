@@ -165,10 +165,7 @@ pub(super) fn rule(model: &mut Model, field: Field, text: &str) -> Vec<Effect> {
 }
 
 /// Does something with the form; a change of the rules gives a new plan at once.
-pub(super) fn form(
-    model: &mut Model,
-    change: impl FnOnce(&mut Form),
-) -> Vec<Effect> {
+pub(super) fn form(model: &mut Model, change: impl FnOnce(&mut Form)) -> Vec<Effect> {
     let before = model.space.form.rules.clone();
     change(&mut model.space.form);
     if before == model.space.form.rules {
@@ -244,9 +241,8 @@ pub(super) fn alive(
             lines.push(format!("… and {} more", count(roots.len() - 20, "root")));
         }
         for (depth, row) in rows.iter().enumerate() {
-            let arrow = if depth == 0 { "keeps " } else { "needs " };
             let indent = "  ".repeat((depth + 1).min(20));
-            lines.push(format!("{indent}{arrow}{}", inventory.base_name(*row)));
+            lines.push(format!("{indent}keeps {}", inventory.base_name(*row)));
         }
     } else {
         lines.push(format!(
@@ -256,7 +252,11 @@ pub(super) fn alive(
         if referrers > 0 {
             lines.push(format!(
                 "{} it, dead as well: {}.",
-                if referrers == 1 { "One path refers to" } else { "Paths refer to" },
+                if referrers == 1 {
+                    "One path refers to"
+                } else {
+                    "Paths refer to"
+                },
                 count(referrers, "path"),
             ));
         }

@@ -29,10 +29,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     if let Some(forecast) = growth.forecast(judged.known.facts.store.as_ref().ok()) {
         words.extend(wrap(&forecast, width));
     }
-    let rows = area
-        .height
-        .saturating_sub(words.len() as u16 + 3)
-        .min(MOST);
+    let rows = area.height.saturating_sub(words.len() as u16 + 3).min(MOST);
     let mut y = 1;
     if rows >= LEAST {
         let title = format!(

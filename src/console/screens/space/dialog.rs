@@ -122,7 +122,11 @@ fn plan_lines(pen: &Pen<'_>, dialog: &SpaceDialog, wide: usize) -> Lines {
                 }
                 for (index, part) in parts.into_iter().enumerate() {
                     // A label that is the same as the one before continues it.
-                    let label = if index == 0 && label != last { label } else { "" };
+                    let label = if index == 0 && label != last {
+                        label
+                    } else {
+                        ""
+                    };
                     lines.push((label.to_owned(), part, style));
                 }
                 last = label;

@@ -40,13 +40,27 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     }
     let list = model.space.heaviest;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
-        draw_row(model, judged, pen, row(areas.list, y as u16), at, at == list.cursor);
+        draw_row(
+            model,
+            judged,
+            pen,
+            row(areas.list, y as u16),
+            at,
+            at == list.cursor,
+        );
     }
     if let Some(rule) = areas.rule {
         pen.rule(rule);
     }
     if let (Some(area), Some(current)) = (areas.pane, model.space.current_row()) {
-        pane::draw(model, &judged.inventory, pen, area, current, areas.rule.is_none());
+        pane::draw(
+            model,
+            &judged.inventory,
+            pen,
+            area,
+            current,
+            areas.rule.is_none(),
+        );
     }
 }
 
@@ -78,7 +92,11 @@ fn draw_row(
         cell(&Bytes(heavy.frees.1).to_string(), SIZE, Align::Right),
         cell(&number(heavy.frees.0), PATHS, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
-        cell(&text::age(judged.used(heavy.row), model.now), USED, Align::Right),
+        cell(
+            &text::age(judged.used(heavy.row), model.now),
+            USED,
+            Align::Right
+        ),
     );
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text);
     let width = name_width(area.width);

@@ -1,7 +1,7 @@
 //! Screen 5: what fills the disk, what keeps it, and what a collection would take.
 
-pub mod dialog;
 mod curve;
+pub mod dialog;
 mod growth;
 mod heaviest;
 pub mod overview;
@@ -17,8 +17,9 @@ use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::gauge::percent;
 use crate::console::widgets::pen::fit;
-use crate::domain::space::{FileSystem, UseSource};
 use crate::domain::Bytes;
+use crate::domain::space::{FileSystem, UseSource};
+use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
@@ -105,7 +106,9 @@ fn nothing(model: &Model) -> Option<(String, bool)> {
                 number(counts.paths)
             )
         }
-        (None, None) => "Listing the store; what is dead is known when all of it is read.".to_owned(),
+        (None, None) => {
+            "Listing the store; what is dead is known when all of it is read.".to_owned()
+        }
         (None, Some(_)) => "Working out what is live and what each root keeps.".to_owned(),
     };
     Some((text, false))
@@ -117,9 +120,8 @@ fn source(model: &Model) -> (&'static str, bool) {
         return ("", false);
     };
     match judged.usage.source {
-        UseSource::AccessTime => ("by last use", false),
-        UseSource::AccessTimeDaily => ("by last use, to a day", false),
-        UseSource::Registration => ("by upload, use not known", true),
+        UseSource::AccessTime | UseSource::AccessTimeDaily => ("by last use", false),
+        UseSource::Registration => ("by upload", true),
     }
 }
 
@@ -148,7 +150,12 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             parts.push((label.to_owned(), Bytes(bytes).to_string(), theme.text));
         }
     }
-    let room = Rect::new(area.x, area.y, right.saturating_sub(area.x + 1), area.height);
+    let room = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
     let mut x = room.x + 1;
     for (label, value, style) in parts {
         // What does not fit is left out whole.
@@ -157,7 +164,22 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             break;
         }
         x = pen.text(room, x, room.y, &label, theme.dim);
-        x = pen.text(room, x + 1, room.y, &value, style) + 3;
+        x = pen.text(room, x + 1, room.y, &value, style) + 2;
+    }
+}
+
+/// The store's file system by the look, else by the facts of the connection.
+pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
+    let known = model.space.known.as_ref();
+    match known.map(|known| &known.facts.store) {
+        Some(Ok(disk)) => Some(Disk {
+            size: disk.size,
+            used: disk.used,
+            available: disk.available,
+            inodes: disk.inodes,
+            inodes_used: disk.inodes_used,
+        }),
+        _ => facts.disk,
     }
 }
 
@@ -205,13 +227,19 @@ fn state(model: &Model) -> Option<(String, Style)> {
     let theme = model.theme();
     let space = &model.space;
     if let (Some(trouble), Some(_)) = (&space.trouble, &space.known) {
-        return Some((format!("not read again: {}", trouble.summary), theme.warning));
+        return Some((
+            format!("not read again: {}", trouble.summary),
+            theme.warning,
+        ));
     }
     let collecting = space.known.as_ref().map(|known| &known.facts.collecting);
     if let Some(Ok(running)) = collecting
         && let Some(collector) = running.iter().find(|collector| collector.holds)
     {
-        let text = format!("process {} of {} collects", collector.process, collector.user);
+        let text = format!(
+            "process {} of {} collects",
+            collector.process, collector.user
+        );
         return Some((text, theme.warning));
     }
     if space.working && space.judged.is_some() {
@@ -219,7 +247,10 @@ fn state(model: &Model) -> Option<(String, Style)> {
     }
     let elsewhere = space.judged.as_ref().map_or(0, |judged| judged.elsewhere);
     if elsewhere > 0 {
-        let text = format!("{} came later; R reads again", crate::console::text::count(elsewhere, "root"));
+        let text = format!(
+            "{} came later; R reads again",
+            crate::console::text::count(elsewhere, "root")
+        );
         return Some((text, theme.dim));
     }
     None

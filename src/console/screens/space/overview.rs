@@ -11,7 +11,7 @@ use crate::judge::health::State;
 use ratatui::layout::Rect;
 
 /// Columns of the small plot.
-const SPARK: usize = 18;
+const SPARK: usize = 14;
 
 /// What needs attention, and how many checks are fine.
 pub fn checks(model: &Model) -> (Vec<Check>, usize) {
@@ -41,7 +41,11 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                     let since = collector.since.map_or_else(String::new, |since| {
                         format!("since {}", since.age(model.now))
                     });
-                    let verb = if collector.holds { "collects garbage" } else { "waits to collect" };
+                    let verb = if collector.holds {
+                        "collects garbage"
+                    } else {
+                        "waits to collect"
+                    };
                     let text = format!(
                         "process {} of {} {verb}: {}",
                         collector.process, collector.user, collector.command
@@ -74,7 +78,10 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 ),
                 pins => add(
                     State::Warning,
-                    format!("{} have expired and still keep their paths", count(pins.len(), "pin")),
+                    format!(
+                        "{} have expired and still keep their paths",
+                        count(pins.len(), "pin")
+                    ),
                     String::new(),
                 ),
             }
@@ -102,20 +109,17 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         .iter()
         .map(|size| size.saturating_sub(least).saturating_add(most / 64))
         .collect();
-    let full = match growth.full_in(judged.known.facts.store.as_ref().ok()) {
-        Some(days @ 0..3650) => format!(", full in about {}", count(usize::try_from(days).unwrap_or(0), "day")),
-        _ => String::new(),
-    };
-    let words = format!(
-        "+{} a day over 30 days, by what is still here{full}",
-        Bytes(growth.a_day())
-    );
+    let store = judged.known.facts.store.as_ref().ok();
+    let full = growth
+        .full_in(store)
+        .map_or_else(String::new, |full| format!("; {full}"));
+    let words = format!("+{} a day came in and stayed{full}", Bytes(growth.a_day()));
     let line = row(area, y);
-    let room = usize::from(line.width).saturating_sub(SPARK + 14);
+    let room = usize::from(line.width).saturating_sub(SPARK + 13);
     pen.pieces(
         line,
         &[
-            (" Growth    ", theme.dim),
+            (" Growth   ", theme.dim),
             (&spark(&over), theme.gauge),
             ("  ", theme.text),
             (&fit(&words, room), theme.text),
@@ -123,16 +127,16 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     );
     y += 1;
     let (dead, dead_bytes) = judged.liveness.dead();
-    let (_, live) = judged.liveness.live();
+    let (_, alive) = judged.liveness.live();
     let (_, pinned) = judged.pinned.live();
     let words = format!(
         "{} in {} paths   live {}   pinned {}",
         Bytes(dead_bytes),
         number(dead),
-        Bytes(live),
+        Bytes(alive),
         Bytes(pinned)
     );
     let line = row(area, y);
-    pen.pieces(line, &[(" Dead      ", theme.dim), (&words, theme.text)]);
+    pen.pieces(line, &[(" Dead     ", theme.dim), (&words, theme.text)]);
     y + 1
 }

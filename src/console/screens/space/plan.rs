@@ -3,8 +3,8 @@
 use crate::console::layout::WIDE;
 use crate::console::model::Model;
 use crate::console::screens::{pane, paragraph};
-use crate::console::space::layout::{Areas, form_rows, value_width};
 use crate::console::space::Planned;
+use crate::console::space::layout::{Areas, form_rows, value_width};
 use crate::console::text::{self, count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -17,7 +17,7 @@ use ratatui::style::Style;
 
 const AGE: usize = 8;
 const SIZE: usize = 9;
-const WHY: usize = 20;
+const WHY: usize = 17;
 
 /// Draws it.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
@@ -35,7 +35,11 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         cell("LAST USE", AGE, Align::Right),
         cell("SIZE", SIZE, Align::Right),
         cell(
-            if model.space.paths { "EVERY PATH THAT GOES" } else { "WHAT GOES" },
+            if model.space.paths {
+                "EVERY PATH THAT GOES"
+            } else {
+                "WHAT GOES"
+            },
             name_width(areas.list.width),
             Align::Left
         ),
@@ -87,8 +91,10 @@ fn draw_form(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             let room = Rect::new(x, line.y, width, line.height).intersection(line);
             if value.value().is_empty() && !focus {
                 pen.text(room, x, line.y, "-", theme.dim);
+            } else if focus {
+                input::draw(pen, room, value, true);
             } else {
-                input::draw(pen, room, value, focus);
+                pen.line(room, value.value(), theme.input);
             }
             x = pen.text(line, x + width, line.y, "]", style) + 2;
         }
@@ -104,26 +110,34 @@ fn draw_takes(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
         let room = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
         right = pen.right(room, "making the plan anew", theme.accent);
     }
-    let room = Rect::new(area.x, area.y, right.saturating_sub(area.x + 1), area.height);
+    let room = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
     if plan.order.is_empty() {
         return;
     }
-    let mut words = format!(
-        "{}   {}",
-        count(plan.order.len(), "path"),
-        on_disk(planned)
-    );
-    if let (Some(_), Some(until)) = (
-        planned.judged.used(plan.order[0]),
-        plan.used_until,
-    ) {
+    let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
+    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
         words = format!("{words}   none used in {}", until.age(model.now));
     }
     let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
-    let rest = Rect::new(x + 2, room.y, room.right().saturating_sub(x + 2), room.height);
+    let rest = Rect::new(
+        x + 2,
+        room.y,
+        room.right().saturating_sub(x + 2),
+        room.height,
+    );
     let x = pen.line(rest, &words, theme.text);
     if let Goal::Short { by } = &plan.goal {
-        let room = Rect::new(x + 2, room.y, room.right().saturating_sub(x + 2), room.height);
+        let room = Rect::new(
+            x + 2,
+            room.y,
+            room.right().saturating_sub(x + 2),
+            room.height,
+        );
         pen.line(room, &format!("{by} short of the target"), theme.warning);
     }
 }
@@ -147,9 +161,7 @@ fn empty(planned: &Planned) -> String {
     }
     match &plan.goal {
         Goal::Unknown(why) => format!("{why}; e changes the rules."),
-        Goal::Reached(_) => {
-            "As much is free already as the rules want; e changes them.".to_owned()
-        }
+        Goal::Reached(_) => "As much is free already as the rules want; e changes them.".to_owned(),
         _ if plan.capped => {
             "The first that would go is larger than the rules allow at most; e changes them."
                 .to_owned()
@@ -174,13 +186,22 @@ fn draw_row(
     let inventory = &planned.judged.inventory;
     let plan = &planned.collection;
     let (top, bytes, others, why) = if model.space.paths {
-        let Some(path) = plan.order.get(at) else { return };
+        let Some(path) = plan.order.get(at) else {
+            return;
+        };
         let size = inventory.nar_size(*path).unwrap_or(0);
         (*path, size, 0, reason(plan.reasons.get(at).copied()))
     } else {
-        let Some(group) = plan.groups.get(at) else { return };
+        let Some(group) = plan.groups.get(at) else {
+            return;
+        };
         let drv = inventory.is_derivation(group.top);
-        (group.top, group.bytes, group.paths.saturating_sub(1), group_reason(group, drv))
+        (
+            group.top,
+            group.bytes,
+            group.paths.saturating_sub(1),
+            group_reason(group, drv),
+        )
     };
     let marked = model.marks.has(top);
     let cursor = crate::console::screens::store::signs(current, marked, false);
@@ -192,7 +213,11 @@ fn draw_row(
     pen.text(area, area.x, area.y, cursor, theme.accent);
     let numbers = format!(
         "{} {}",
-        cell(&text::age(planned.judged.used(top), model.now), AGE, Align::Right),
+        cell(
+            &text::age(planned.judged.used(top), model.now),
+            AGE,
+            Align::Right
+        ),
         cell(&Bytes(bytes).to_string(), SIZE, Align::Right),
     );
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text) + 2;
@@ -237,7 +262,12 @@ const fn group_reason(group: &Gone, derivation: bool) -> &'static str {
 /// ` kept: 41,002 live, 118 pinned, 2,310 newest 3, 212 within 24h`; while the form is edited, what its field means.
 fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     let theme = pen.theme;
-    let room = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), area.height);
+    let room = Rect::new(
+        area.x + 1,
+        area.y,
+        area.width.saturating_sub(2),
+        area.height,
+    );
     let form = &model.space.form;
     if let Some((_, why)) = &form.problem {
         pen.line(room, why, theme.critical);
@@ -249,21 +279,23 @@ fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     }
     let kept = &planned.collection.kept;
     let rules = &planned.rules;
-    let mut parts = vec![
-        format!("{} live", number(kept.live)),
-        format!("{} pinned", number(kept.pinned)),
-    ];
+    let mut parts = Vec::new();
     let mut add = |n: usize, what: String| {
         if n > 0 {
             parts.push(format!("{} {what}", number(n)));
         }
     };
+    add(kept.live, "live".to_owned());
+    add(kept.pinned, "pinned".to_owned());
     add(kept.newest, format!("newest {}", rules.keep_newest));
     add(kept.grace, format!("within {}", rules.grace));
     if let Some(age) = rules.older_than {
         add(kept.recent, format!("used in {age}"));
     }
     add(kept.left, "used later".to_owned());
+    if parts.is_empty() {
+        parts.push("nothing".to_owned());
+    }
     let x = pen.text(room, room.x, room.y, "kept ", theme.dim);
     let rest = Rect::new(x, room.y, room.right().saturating_sub(x), room.height);
     pen.line(rest, &parts.join(", "), Style::new());

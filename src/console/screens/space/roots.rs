@@ -41,8 +41,17 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     }
     let list = model.space.roots;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
-        let Some(line) = judged.roots.get(at) else { break };
-        draw_root(model, judged, pen, row(areas.list, y as u16), line, at == list.cursor);
+        let Some(line) = judged.roots.get(at) else {
+            break;
+        };
+        draw_root(
+            model,
+            judged,
+            pen,
+            row(areas.list, y as u16),
+            line,
+            at == list.cursor,
+        );
     }
     if let Some(rule) = areas.rule {
         pen.rule(rule);
@@ -81,7 +90,13 @@ fn draw_root(
         cell(&Bytes(line.exclusive.1).to_string(), SIZE + 1, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
     );
-    pen.text(area, area.x, area.y, if current { ">" } else { "" }, theme.accent);
+    pen.text(
+        area,
+        area.x,
+        area.y,
+        if current { ">" } else { "" },
+        theme.accent,
+    );
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text);
     let (kind, kind_style) = kind(model, line);
     let x = pen.text(area, x, area.y, &cell(&kind, KIND, Align::Left), kind_style) + 1;
@@ -89,7 +104,13 @@ fn draw_root(
     let style = if current { theme.selected } else { theme.text };
     pen.text(area, x, area.y, name.trim_end(), style);
     let path = cell(line.root.target.name(), target, Align::Middle);
-    pen.text(area, x + root as u16 + 1, area.y, path.trim_end(), theme.dim);
+    pen.text(
+        area,
+        x + root as u16 + 1,
+        area.y,
+        path.trim_end(),
+        theme.dim,
+    );
 }
 
 /// The kind; for a pin whose time is over, that.
@@ -139,7 +160,11 @@ fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line
     };
     lines.push(("alone", alone, theme.text));
     if let Some(pin) = &line.pin {
-        let style = if pin.expired(model.now) { theme.warning } else { theme.text };
+        let style = if pin.expired(model.now) {
+            theme.warning
+        } else {
+            theme.text
+        };
         lines.push(("keeps", until(pin.expires, model.now), style));
         let note = pin.note.as_deref().unwrap_or("no note");
         let by = format!("{note}   by {}, {} ago", pin.by, pin.at.age(model.now));
@@ -161,11 +186,21 @@ fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line
     let mut y = 0;
     for (label, value, style) in lines {
         let room = usize::from(area.width).saturating_sub(label_width + 2);
-        let parts = if wide { wrap(&value, room) } else { vec![value] };
+        let parts = if wide {
+            wrap(&value, room)
+        } else {
+            vec![value]
+        };
         for (index, part) in parts.into_iter().enumerate() {
             let line = row(area, y);
             let label = if index == 0 { label } else { "" };
-            let x = pen.text(line, line.x + 1, line.y, &format!("{label:<label_width$}"), theme.dim);
+            let x = pen.text(
+                line,
+                line.x + 1,
+                line.y,
+                &format!("{label:<label_width$}"),
+                theme.dim,
+            );
             let rest = Rect::new(x, line.y, line.right().saturating_sub(x + 1), line.height);
             pen.line(rest, &part, style);
             y += 1;
