@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -693,9 +693,24 @@ fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
         [
             "root@ada-laptop",
             "root@ci-3",
-            "root@mei-laptop",
-            "root@build-box"
+            "root@bob-desk",
+            "root@build-box",
+            "root@mei-old-laptop"
         ]
+    );
+    // Its own sshd and log are asked, so what each key can do and when it was used is known on any machine.
+    assert_eq!(keys["posture"]["forcedCommand"], "nix-store --serve");
+    for key in keys["keys"].as_array().unwrap() {
+        // The demo's times count back from a moment that has passed, so what ends soon has ended.
+        let ended = key["expires"].is_string();
+        let can = if ended { json!([]) } else { json!(["read"]) };
+        assert_eq!(key["can"], can, "{key}");
+        assert!(key["lastUsed"]["from"].is_string(), "{key}");
+    }
+    let requests = server.json("requests demo list", 0);
+    assert_eq!(
+        each(&requests["requests"], "comment"),
+        ["root@old-nas", "root@lost-phone", "root@mei-laptop"]
     );
     for file in each(&keys["keys"], "file") {
         assert!(file.contains("/storekeeper-demo-"), "{file}");

@@ -24,6 +24,8 @@ const NOT_STARTED: u32 = 127;
 pub(super) struct Environment {
     pub(super) variables: Vec<(&'static str, OsString)>,
     pub(super) home: PathBuf,
+    /// What the command runs under.
+    pub(super) sshd: PathBuf,
     /// What is `/var/lib/storekeeper` here.
     pub(super) state: PathBuf,
 }
@@ -65,11 +67,11 @@ pub(super) async fn run(
 }
 
 fn start(command: &[u8], environment: Environment) -> std::io::Result<Child> {
-    Command::new("/bin/sh")
-        .arg("-c")
-        .arg(OsString::from_vec(at_home(command, &environment.state)))
+    let command = OsString::from_vec(at_home(command, &environment.state));
+    Command::new(environment.sshd)
         .env_clear()
         .envs(environment.variables)
+        .env("SSH_ORIGINAL_COMMAND", command)
         .current_dir(environment.home)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

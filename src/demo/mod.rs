@@ -5,6 +5,7 @@
 //! reach. Whoever has the demo's key can run commands as the user who started it, so the key is random, readable by
 //! that user alone, and gone with the demo.
 
+mod access;
 mod daemon;
 mod exec;
 mod faults;
@@ -142,7 +143,7 @@ impl Demo {
             .await
             .map_err(|_| DemoError::Ended)??;
         let store = Arc::new(store);
-        let (folder, scratch) = Scratch::new(&options.program, &store)?;
+        let (folder, scratch) = Scratch::new(&options.program, &store, options.epoch)?;
         let asked = options
             .listen
             .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
@@ -271,8 +272,9 @@ impl Demo {
             ("retired_keys", list(text(&self.store.retired_key()))),
             ("upstream_keys", list(text(&self.store.upstream_key()))),
             // Without these two, the key files of this machine's own cache user would be shown, and changed.
-            ("cache_user", text(&scratch::CACHE_USER)),
+            ("cache_user", text(&access::CACHE_USER)),
             ("key_files", list(file(self.scratch.key_file()))),
+            ("sshd_log", file(self.scratch.log_file())),
             ("audit_log", file(self.audit_file())),
             (
                 "requests_dir",

@@ -5,8 +5,9 @@
 //! tell of this machine), `home`, `state`, and the keys, made on the spot.
 
 use super::DemoError;
+use super::access::{self, CACHE_USER};
 use super::store::Store;
-use base64::Engine as _;
+use crate::domain::When;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{PrivateKey, PublicKey};
@@ -84,23 +85,6 @@ esac
     ),
 ];
 
-/// The cache user of the demo, which no machine has.
-pub(super) const CACHE_USER: &str = "storekeeper-demo-cache";
-
-/// Who may read the demo cache: what stands before the key, and whose it is.
-const READERS: [(&str, &str); 4] = [
-    ("restrict,command=\"nix-store --serve\" ", "root@ada-laptop"),
-    (
-        "restrict,command=\"nix-daemon --stdio\",from=\"10.2.0.0/16\" ",
-        "root@ci-3",
-    ),
-    (
-        "restrict,command=\"nix-store --serve\",expiry-time=\"20200220Z\" ",
-        "root@mei-laptop",
-    ),
-    ("", "root@build-box"),
-];
-
 /// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
 const DF: &str = r"case $1 in
   -*i*)
@@ -111,25 +95,6 @@ const DF: &str = r"case $1 in
     echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
 esac
 ";
-
-/// The readers' lines (format: `sshd(8)`), with keys that are the same in each demo.
-fn readers() -> String {
-    let mut lines = String::from("# Who may read the demo cache.\n");
-    for (seed, (options, owner)) in (1_u8..).zip(READERS) {
-        let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key();
-        // RFC 8709, section 4: the algorithm and the point, each behind its length.
-        let mut blob = Vec::from(*b"\0\0\0\x0bssh-ed25519\0\0\0\x20");
-        blob.extend_from_slice(key.as_bytes());
-        let data = base64::engine::general_purpose::STANDARD.encode(blob);
-        lines.push_str(options);
-        lines.push_str("ssh-ed25519 ");
-        lines.push_str(&data);
-        lines.push(' ');
-        lines.push_str(owner);
-        lines.push('\n');
-    }
-    lines
-}
 
 /// The folder and what is in it.
 #[derive(Debug)]
@@ -143,7 +108,11 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Makes and fills the folder. Dropping the `TempDir` removes it, whoever still has the rest.
-    pub(super) fn new(program: &Path, store: &Store) -> Result<(TempDir, Self), DemoError> {
+    pub(super) fn new(
+        program: &Path,
+        store: &Store,
+        epoch: When,
+    ) -> Result<(TempDir, Self), DemoError> {
         let folder = tempfile::Builder::new()
             .prefix("storekeeper-demo-")
             .permissions(fs::Permissions::from_mode(0o700))
@@ -157,12 +126,18 @@ impl Scratch {
             folder: folder.path().to_owned(),
         };
         scratch
-            .fill(program, &client, store)
+            .fill(program, &client, store, epoch)
             .map_err(DemoError::Scratch)?;
         Ok((folder, scratch))
     }
 
-    fn fill(&self, program: &Path, client: &PrivateKey, store: &Store) -> std::io::Result<()> {
+    fn fill(
+        &self,
+        program: &Path,
+        client: &PrivateKey,
+        store: &Store,
+        epoch: When,
+    ) -> std::io::Result<()> {
         for name in ["nix", "gone", "bin", "home", "state", "state/db"] {
             fs::create_dir(self.path(name))?;
         }
@@ -179,7 +154,7 @@ impl Scratch {
             |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
         size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
         size("db.sqlite-wal", 4 << 20)?;
-        fs::write(self.key_file(), readers())?;
+        access::fill(&self.path("state"), epoch)?;
         self.write_stand_ins(program)
     }
 
@@ -197,6 +172,8 @@ impl Scratch {
         }
         self.stand_in("bin", "getent", &self.getent())?;
         self.stand_in("bin", "df", DF)?;
+        let key_file = self.key_file();
+        self.stand_in("bin", "sshd", &access::sshd(&key_file.to_string_lossy()))?;
         self.stand_in("bin", "sudo", SUDO)?;
         let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
         self.stand_in("bin", "logger", &logger)
@@ -204,11 +181,8 @@ impl Scratch {
 
     /// The accounts of this machine, and the demo's cache user, who is at home in the scratch folder and owns it.
     fn getent(&self) -> String {
-        // Files of root are good enough for any user's keys, files of others only for their own.
-        let user = match rustix::process::getuid().as_raw() {
-            0 => 990,
-            own => own,
-        };
+        // The folder is for its owner alone, so the cache user is that one by its number.
+        let user = rustix::process::getuid().as_raw();
         let home = self.folder.display();
         format!(
             "case \"$*\" in\n  'passwd {CACHE_USER}')\n    echo '{CACHE_USER}:x:{user}:{user}::{home}:/bin/sh' ;;\n  \
@@ -237,6 +211,11 @@ impl Scratch {
     /// The key file of the cache user.
     pub(super) fn key_file(&self) -> PathBuf {
         self.path("state").join("authorized_keys")
+    }
+
+    /// sshd's log.
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.path("state").join("auth.log")
     }
 
     pub(super) fn identity_file(&self) -> PathBuf {

@@ -182,6 +182,7 @@ impl Handler for Connection {
         let environment = exec::Environment {
             variables: service.scratch.environment(service.faults.plan().no_nix),
             home: service.scratch.path("home"),
+            sshd: service.scratch.path("bin/sshd"),
             state: service.scratch.path("state"),
         };
         service.tasks.spawn(async move {

@@ -1,6 +1,7 @@
 # Put before the scripts that ask or change sshd: which sshd serves this connection, and how it is asked for its settings.
 # Sets sshd, config, options, listener, sshd_why and config_why.
-# The topmost sshd above this process: its program and its configuration are those that count.
+# The sshd processes above this one, one above the other, and of them the topmost: its program and its configuration are those
+# that count. An sshd further up belongs to a login from which this server was started.
 set -f
 listener=
 sshd_why=
@@ -10,7 +11,10 @@ pid=$$
 while [ "${pid:-0}" -ge 1 ] && [ -d "/proc/$pid" ]; do
     name=
     IFS= read -r name 2>/dev/null <"/proc/$pid/comm" || :
-    case $name in sshd | sshd-session | sshd-auth) listener=$pid ;; esac
+    case $name in
+    sshd | sshd-session | sshd-auth) listener=$pid ;;
+    *) if [ -n "$listener" ]; then break; fi ;;
+    esac
     if [ -z "$connection" ]; then
         # sudo takes the variable away; the shell above it still has it.
         connection=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=//p' | tail -n 1)
