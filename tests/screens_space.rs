@@ -364,29 +364,6 @@ fn the_chain_from_a_root() {
 }
 
 #[test]
-fn filters_and_order_by_use() {
-    let mut console = on(SMALL, "dark", false, known());
-    console.keys(":filter dead<enter>");
-    assert_eq!(
-        console.listed(),
-        [
-            "ledger-4.0",
-            "ledger-4.2-doc",
-            "ledger-cli-4.1",
-            "orphan-tool-0.1",
-            "storefront-1.0"
-        ]
-    );
-    console.keys(":filter dead unused:30d<enter>");
-    assert_eq!(console.listed(), ["ledger-4.0", "storefront-1.0"]);
-    console.keys(":filter dead<enter>:sort used<enter>O");
-    assert_eq!(console.listed()[2], "ledger-cli-4.1");
-    console.keys(":filter pinned<enter>");
-    assert!(console.listed().contains(&"ledger-4.1".to_owned()));
-    assert!(!console.listed().contains(&"storefront-1.0".to_owned()));
-}
-
-#[test]
 fn the_cursor_stays_on_its_path_and_root() {
     let mut console = ready();
     console.keys("jj");

@@ -23,8 +23,6 @@ const SHORTEST_HASH: usize = 4;
 ///   `:bad`, several as `trust:ours,upstream`; `refused` is the three that clients refuse, `accepted` the others.
 ///   Several such terms add up.
 /// - `older:30d`, `newer:2h`: the time since the registration. `size:>1G`, `size:<=1M`: the NAR size.
-/// - `unused:30d`, `used:2h`: the time since the last use, by the path or what needs it. `live`, `dead`, `pinned`: whether
-///   a root or a pin keeps it, also as `kept:dead`.
 /// - `key:NAME`: has a valid signature under that key name.
 /// - `drv` or `drv:yes` shows derivations too, `drv:only` nothing else, `drv:no` never.
 /// - `!` before a word or term inverts it; an inverted word must not be contained in the name.
@@ -57,23 +55,8 @@ pub(super) enum Test {
     Age(Bound),
     /// NAR bytes.
     Size(Bound),
-    /// Seconds since the last use.
-    Use(Bound),
-    /// Whether something keeps it.
-    Kept { by: KeptBy, wanted: bool },
     /// A valid signature under this name, or none.
     Key { name: String, wanted: bool },
-}
-
-/// What keeps a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeptBy {
-    /// Any root, a pin included.
-    Root,
-    /// A pin.
-    Pin,
-    /// Nothing.
-    Nothing,
 }
 
 /// A comparison with a number.
@@ -176,24 +159,6 @@ impl Query {
                         .push(Test::Age(Bound::Less(age.0).wanted(wanted)));
                     Ok(())
                 }
-                "unused" => {
-                    let age: Age = argument(typed, value)?;
-                    self.tests
-                        .push(Test::Use(Bound::AtLeast(age.0).wanted(wanted)));
-                    Ok(())
-                }
-                "used" => {
-                    let age: Age = argument(typed, value)?;
-                    self.tests
-                        .push(Test::Use(Bound::Less(age.0).wanted(wanted)));
-                    Ok(())
-                }
-                "kept" => {
-                    let by = kept(value)
-                        .ok_or_else(|| unknown(typed, value, &["live", "dead", "pinned"]))?;
-                    self.tests.push(Test::Kept { by, wanted });
-                    Ok(())
-                }
                 "size" => {
                     let bound = size(typed, value)?.wanted(wanted);
                     self.tests.push(Test::Size(bound));
@@ -212,19 +177,12 @@ impl Query {
                 _ => Err(unknown(
                     typed,
                     name,
-                    &[
-                        "trust:", "older:", "newer:", "used:", "unused:", "kept:", "size:", "key:",
-                        "drv:",
-                    ],
+                    &["trust:", "older:", "newer:", "size:", "key:", "drv:"],
                 )),
             };
         }
         if classes(word).is_some() {
             return self.trust(typed, word, wanted);
-        }
-        if let Some(by) = kept(word) {
-            self.tests.push(Test::Kept { by, wanted });
-            return Ok(());
         }
         if word == "drv" {
             return self.derivations(typed, "yes", wanted);
@@ -281,16 +239,6 @@ fn classes(word: &str) -> Option<u8> {
         "refused" => Some(bits(TrustClass::refused)),
         "accepted" => Some(bits(|class| !class.refused())),
         _ => TrustClass::from_word(word).map(|class| 1 << class as u8),
-    }
-}
-
-/// The words for what keeps a path.
-fn kept(word: &str) -> Option<KeptBy> {
-    match word {
-        "live" => Some(KeptBy::Root),
-        "pinned" => Some(KeptBy::Pin),
-        "dead" => Some(KeptBy::Nothing),
-        _ => None,
     }
 }
 

@@ -7,9 +7,8 @@
 //! the rest is scored by the fuzzy matcher.
 
 use super::names::{CHUNK, mask};
-use super::query::{Derivations, KeptBy, Query, Test, Word};
-use super::{Inventory, Life, Liveness, Row, State, Usage};
-use crate::domain::space::UseSource;
+use super::query::{Derivations, Query, Test, Word};
+use super::{Inventory, Row, State};
 use crate::domain::{Verdict, When};
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
@@ -60,27 +59,6 @@ pub struct View {
     pub hidden_drv: usize,
 }
 
-/// What is known of paths besides what the inventory has: of this one, or of an earlier one with the same rows.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Beside<'a> {
-    /// When they were used.
-    pub usage: Option<&'a Usage>,
-    /// What roots keep.
-    pub liveness: Option<&'a Liveness>,
-    /// What pins keep.
-    pub pinned: Option<&'a Liveness>,
-}
-
-impl Beside<'_> {
-    /// When a path was last used, by itself or by what needs it; `None` where nothing tells of use.
-    pub fn used(&self, row: Row) -> Option<When> {
-        let usage = self
-            .usage
-            .filter(|usage| usage.source != UseSource::Registration)?;
-        Some(usage.used(row)).filter(|at| *at != When::default())
-    }
-}
-
 /// Filters and sorts; `None` when cancelled. Only paths of the store are shown, not rows that are gone or never were.
 /// `hide_drv` holds unless the query says something of derivations. A job: it looks at every row.
 pub fn view(
@@ -91,25 +69,11 @@ pub fn view(
     now: When,
     cancel: &AtomicBool,
 ) -> Option<View> {
-    let beside = Beside::default();
-    view_with(inventory, query, sort, hide_drv, now, cancel, beside)
-}
-
-/// The same, with what else is known of paths.
-pub fn view_with(
-    inventory: &Inventory,
-    query: &Query,
-    sort: Sort,
-    hide_drv: bool,
-    now: When,
-    cancel: &AtomicBool,
-    beside: Beside<'_>,
-) -> Option<View> {
     let derivations = match query.derivations {
         Derivations::Unsaid if hide_drv => Derivations::Hidden,
         said => said,
     };
-    let filter = Filter::new(inventory, query, derivations, now, beside);
+    let filter = Filter::new(inventory, query, derivations, now);
     let found: Vec<Vec<(Row, i64)>> = (0..inventory.len())
         .into_par_iter()
         .step_by(CHUNK)
@@ -127,7 +91,7 @@ pub fn view_with(
         Derivations::Hidden => inventory.counts().derivations,
         _ => 0,
     };
-    let rows = arrange(inventory, &found, query.ranks(), sort, cancel, beside)?;
+    let rows = arrange(inventory, &found, query.ranks(), sort, cancel)?;
     Some(View { rows, hidden_drv })
 }
 
@@ -137,7 +101,6 @@ struct Filter<'a> {
     query: &'a Query,
     derivations: Derivations,
     now: When,
-    beside: Beside<'a>,
     matcher: SkimMatcherV2,
     /// The mask of each word that a name must have; `None` for a word that no name can match.
     masks: Vec<Option<u64>>,
@@ -151,7 +114,6 @@ impl<'a> Filter<'a> {
         query: &'a Query,
         derivations: Derivations,
         now: When,
-        beside: Beside<'a>,
     ) -> Self {
         let masks = query.words.iter().map(|word| match word {
             Word::Fuzzy { text, .. } | Word::Contains { text, .. } => mask(text),
@@ -159,14 +121,13 @@ impl<'a> Filter<'a> {
         });
         let keys = query.tests.iter().map(|test| match test {
             Test::Key { name, .. } => inventory.keys.number(name),
-            Test::Age(_) | Test::Size(_) | Test::Use(_) | Test::Kept { .. } => None,
+            Test::Age(_) | Test::Size(_) => None,
         });
         Self {
             inventory,
             query,
             derivations,
             now,
-            beside,
             matcher: SkimMatcherV2::default().ignore_case(),
             masks: masks.collect(),
             keys: keys.collect(),
@@ -204,11 +165,6 @@ impl<'a> Filter<'a> {
             Test::Size(bound) => inventory
                 .nar_size(row)
                 .is_some_and(|size| bound.holds(size)),
-            Test::Use(bound) => self
-                .beside
-                .used(row)
-                .is_some_and(|used| bound.holds(used.age(self.now).0)),
-            Test::Kept { by, wanted } => self.kept(row, *by).is_some_and(|is| is == *wanted),
             Test::Key { wanted, .. } => {
                 let (chunk, at) = inventory.columns.at(row);
                 let has = chunk
@@ -219,20 +175,6 @@ impl<'a> Filter<'a> {
                 chunk.state[at] == State::Valid && has == *wanted
             }
         }
-    }
-
-    /// Whether this keeps a path, where that is known.
-    fn kept(&self, row: Row, by: KeptBy) -> Option<bool> {
-        let of = match by {
-            KeptBy::Pin => self.beside.pinned,
-            KeptBy::Root | KeptBy::Nothing => self.beside.liveness,
-        };
-        let live = match of?.life(row) {
-            Life::Live => true,
-            Life::Dead => false,
-            Life::Unknown => return None,
-        };
-        Some(live != (by == KeptBy::Nothing))
     }
 
     fn word(&self, row: Row, word: &Word, mask: Option<u64>) -> Option<i64> {
@@ -277,7 +219,6 @@ fn arrange(
     ranked: bool,
     sort: Sort,
     cancel: &AtomicBool,
-    beside: Beside<'_>,
 ) -> Option<Arc<[Row]>> {
     let by_name = sort.key == SortKey::Name && !ranked;
     // The order of all names is made once; for a few rows of a large store it is not worth it.
@@ -291,7 +232,7 @@ fn arrange(
     let keys = if by_name {
         vec![0; found.len()]
     } else {
-        keys(inventory, found, sort, cancel, beside)?
+        keys(inventory, found, sort, cancel)?
     };
     let items: Vec<(u64, u32, Row)> = found
         .iter()
@@ -325,7 +266,6 @@ fn keys(
     found: &[(Row, i64)],
     sort: Sort,
     cancel: &AtomicBool,
-    beside: Beside<'_>,
 ) -> Option<Vec<u64>> {
     let seconds = |when: Option<When>| when.and_then(|when| u64::try_from(when.unix()).ok());
     let closures = match sort.key {
@@ -345,7 +285,7 @@ fn keys(
                     None => inventory.closure_size(*row).1,
                 }),
                 SortKey::Added => seconds(inventory.registered(*row)),
-                SortKey::Used => seconds(beside.used(*row).or_else(|| inventory.last_used(*row))),
+                SortKey::Used => seconds(inventory.last_used(*row)),
                 SortKey::Trust => inventory.trust(*row).map(|class| 7 - class as u64),
             };
             // The last number is kept for what is not known.

@@ -30,7 +30,7 @@ use storekeeper::console::update::update;
 use storekeeper::domain::{
     Bytes, Floor, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
 };
-use storekeeper::inventory::{self, Beside, Builder, Inventory, Row};
+use storekeeper::inventory::{self, Builder, Inventory, Row};
 use storekeeper::judge::trust::assess;
 use storekeeper::server::facts::{Database, Disk, Facts, Rights, ServerKey};
 use zeroize::Zeroizing;
@@ -337,20 +337,17 @@ impl Console {
                 query,
                 sort,
                 hide_drv,
-                judged,
+                ..
             } => Some(Msg::View {
                 asked,
                 generation,
-                view: inventory::view_with(
+                view: inventory::view(
                     &inventory,
                     &query,
                     sort,
                     hide_drv,
                     now(),
                     &AtomicBool::new(false),
-                    judged
-                        .as_ref()
-                        .map_or_else(Beside::default, |judged| judged.beside()),
                 )
                 .unwrap(),
             }),

@@ -17,7 +17,7 @@ pub(super) use connect::Targets;
 use super::jobs::JobId;
 use super::msg::{Effect, Msg};
 use super::space::Judged;
-use crate::inventory::{Beside, Inventory, Query, Sort, view_with};
+use crate::inventory::{Inventory, Query, Sort};
 use crate::server::Server;
 use connect::Session;
 use latest::Latest;
@@ -66,6 +66,7 @@ impl Backend {
     }
 
     /// Does what is wanted, or begins it.
+    #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     pub(super) fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Connect { server } => {
@@ -199,10 +200,11 @@ impl Backend {
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
-            let beside = judged
-                .as_ref()
-                .map_or_else(Beside::default, |judged| judged.beside());
-            if let Some(view) = view_with(&inventory, &query, sort, hide_drv, now, &off, beside) {
+            // Use and roots are told with the next version of the filters.
+            drop(judged);
+            if let Some(view) =
+                crate::inventory::view(&inventory, &query, sort, hide_drv, now, &off)
+            {
                 let _ = send.send(Msg::View {
                     asked,
                     generation,

@@ -128,6 +128,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
 }
 
 /// Makes a plan.
+#[allow(clippy::unused_async, reason = "plans ask the server")]
 async fn make(server: Server, send: Sender, asked: u64, order: Order) {
     let plan = Err(Trouble::say("this cannot be planned yet"));
     let _ = (server, order);

@@ -7,8 +7,9 @@ use super::Known;
 use super::growth::Growth;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
+use crate::domain::space::{LastUse, UseSource};
 use crate::domain::{Bytes, Unknown, When};
-use crate::inventory::{Beside, Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
+use crate::inventory::{Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
 use crate::judge::collect::{Collection, Prepared, Rules, Situation};
 use std::collections::HashMap;
 use std::fmt;
@@ -254,16 +255,9 @@ impl Judged {
 
     /// When a path was last used, by itself or by what needs it; `None` where nothing tells of use.
     pub fn used(&self, row: Row) -> Option<When> {
-        self.beside().used(row)
-    }
-
-    /// For searches, filters and orders.
-    pub fn beside(&self) -> Beside<'_> {
-        Beside {
-            usage: Some(&self.usage),
-            liveness: Some(&self.liveness),
-            pinned: Some(&self.pinned),
-        }
+        let told = self.usage.source != UseSource::Registration;
+        let used = told.then(|| self.usage.used(row))?;
+        Some(used).filter(|used| *used != When::default())
     }
 
     /// What keeps a path, in a few words; the chain to it is a question of its own.
@@ -315,9 +309,9 @@ fn disk(known: &Known) -> Option<(Bytes, Bytes)> {
     Some((store.size, store.available))
 }
 
-fn unknown_use(why: &str) -> crate::domain::space::LastUse {
-    crate::domain::space::LastUse {
-        source: crate::domain::space::UseSource::Registration,
+fn unknown_use(why: &str) -> LastUse {
+    LastUse {
+        source: UseSource::Registration,
         why: Some(why.to_owned()),
         times: Vec::new(),
     }

@@ -236,7 +236,7 @@ impl Space {
         match self.view {
             View::Plan => self.plan_anchor = self.current_row(),
             View::Roots => {
-                self.root_anchor = self.current_root().map(|line| line.root.link.clone())
+                self.root_anchor = self.current_root().map(|line| line.root.link.clone());
             }
             View::Heaviest => self.heavy_anchor = self.current_row(),
             View::Growth => {}

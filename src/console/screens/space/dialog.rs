@@ -64,24 +64,20 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
 
 fn parts<'a>(model: &Model, dialog: &'a SpaceDialog) -> Vec<Part<'a>> {
     let key = |act: Act| model.keymap.names(act);
-    match &dialog.wanted {
-        Wanted::Pin(paths) => {
-            let mut parts = Vec::new();
-            if paths.len() == 1 {
-                let empty = "the path's own name".to_owned();
-                parts.push(("name", &dialog.name, empty, Typing::Name));
-            }
-            let empty = format!("no end; {} sets one", key(Act::KeepExpiry));
-            parts.push(("expires", &dialog.expires, empty, Typing::Expires));
-            let empty = format!("{} says what it is for", key(Act::KeepNote));
-            parts.push(("note", &dialog.note, empty, Typing::Note));
-            parts
-        }
-        _ => {
-            let empty = format!("{} writes one for the audit log", key(Act::KeepNote));
-            vec![("reason", &dialog.note, empty, Typing::Reason)]
-        }
+    let Wanted::Pin(paths) = &dialog.wanted else {
+        let empty = format!("{} writes one for the audit log", key(Act::KeepNote));
+        return vec![("reason", &dialog.note, empty, Typing::Reason)];
+    };
+    let mut parts = Vec::new();
+    if paths.len() == 1 {
+        let empty = "the path's own name".to_owned();
+        parts.push(("name", &dialog.name, empty, Typing::Name));
     }
+    let empty = format!("no end; {} sets one", key(Act::KeepExpiry));
+    parts.push(("expires", &dialog.expires, empty, Typing::Expires));
+    let empty = format!("{} says what it is for", key(Act::KeepNote));
+    parts.push(("note", &dialog.note, empty, Typing::Note));
+    parts
 }
 
 fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &SpaceDialog, plan: &Plan) {

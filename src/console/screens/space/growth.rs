@@ -68,9 +68,8 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     match &known.facts.database {
         Ok(database) => {
             let free = match database.free {
-                Some(Bytes(0)) => String::new(),
+                Some(Bytes(0)) | None => String::new(),
                 Some(free) => format!(", {free} of it free pages"),
-                None => String::new(),
             };
             let words = format!("{}{free}, log {}", database.size, database.wal);
             down.said("database", &words, text);
