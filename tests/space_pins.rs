@@ -6,15 +6,23 @@
 mod rig;
 
 use rig::{Access, Rig, wait_until};
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
-use storekeeper::domain::Bytes;
+use storekeeper::change::access::About;
+use storekeeper::change::keep::{KeepStep, Kept, unpin};
+use storekeeper::change::{Answer, Danger, Deed, Item, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::domain::pin::Pin;
 use storekeeper::domain::space::Links;
+use storekeeper::domain::{Bytes, StorePath, When};
+use storekeeper::inventory::{Inventory, Keep};
 use storekeeper::link::{NoPrompter, Options, resolve};
 use storekeeper::server::{Server, Spec};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
 
 /// One runtime for all of a test: a connection ends with that which it was opened in.
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -206,6 +214,370 @@ fn without_rights_it_is_said_what_is_hidden() {
     // With sudo all of it is known.
     let facts = wait(connect(&rig, Access::Sudo).space()).unwrap();
     assert!(facts.database.is_ok() && facts.collecting.is_ok());
+}
+
+fn path(rig: &Rig, name: &str) -> StorePath {
+    StorePath::parse(rig.path(name)).unwrap()
+}
+
+/// Runs `storekeeper` as root there; its output as JSON, and how it ended.
+fn told(rig: &Rig, args: &[&str]) -> (serde_json::Value, i32, String) {
+    let args = args.iter().copied().chain(["--json"]);
+    let output = rig.storekeeper_command(args).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let json =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    (json, output.status.code().unwrap(), said)
+}
+
+/// The roots that the real Nix prints: link and target.
+fn printed(rig: &Rig) -> Vec<(String, String)> {
+    let text = succeed(there(rig, "nix-store").args(["--gc", "--print-roots"]));
+    text.lines()
+        .filter_map(|line| line.split_once(" -> "))
+        .map(|(link, target)| {
+            (
+                link.trim_matches('"').to_owned(),
+                target.trim_matches('"').to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// What the real Nix calls dead.
+fn dead(rig: &Rig) -> BTreeSet<String> {
+    let text = succeed(there(rig, "nix-store").args(["--gc", "--print-dead"]));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn pins_are_roots_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        let top = path(rig, "top-1.0");
+        let folder = rig.file("server/nix/var/nix/gcroots/storekeeper");
+        let before = dead(rig);
+        assert!(before.contains(&top.to_string()));
+        let (json, code, said) = told(
+            rig,
+            &[
+                "pin",
+                "root",
+                "top-1.0",
+                "--name",
+                "release",
+                "--note",
+                "v1 \u{1b}",
+                "--expires",
+                "30d",
+                "--yes",
+            ],
+        );
+        assert_eq!(
+            (code, json["receipt"]["result"].as_str()),
+            (0, Some("done")),
+            "{said}"
+        );
+        assert_eq!(json["plan"]["items"][0]["pin"], "release");
+        let link = format!("{folder}/release");
+        assert!(printed(rig).contains(&(link.clone(), top.to_string())));
+        let after = dead(rig);
+        assert_eq!(
+            before.len() - after.len(),
+            4,
+            "top, left, right and leaf live now"
+        );
+
+        // The list: ours as a pin, with what becomes dead without it.
+        let (json, code, said) = told(rig, &["roots", "root"]);
+        assert_eq!(code, 0, "{said}");
+        let roots = json["roots"].as_array().unwrap();
+        let ours: Vec<_> = roots
+            .iter()
+            .filter(|root| root["root"] == link.as_str())
+            .collect();
+        assert_eq!(ours.len(), 1, "{json}");
+        assert_eq!(ours[0]["kind"], "pin");
+        assert_eq!(ours[0]["target"], top.to_string());
+        assert_eq!(ours[0]["pin"]["name"], "release");
+        assert_eq!(ours[0]["pin"]["note"], "v1 \\e");
+        assert!(
+            ours[0]["pin"]["by"]
+                .as_str()
+                .unwrap()
+                .starts_with("root via ")
+        );
+        assert!(ours[0]["pin"]["expires"].is_string());
+        let sizes = rig.sql(&format!(
+            "select sum(narSize) from ValidPaths where path in ({})",
+            before
+                .difference(&after)
+                .map(|path| format!("'{path}'"))
+                .collect::<Vec<_>>()
+                .join(",")
+        ));
+        assert_eq!(ours[0]["exclusive"], sizes.trim().parse::<u64>().unwrap());
+        assert_eq!(ours[0]["closure"], ours[0]["exclusive"]);
+
+        // Again: nothing to do. Another path by that name: a conflict, and the link is as it was.
+        let (json, code, _) = told(
+            rig,
+            &["pin", "root", "leaf-1.0", "--name", "release", "--yes"],
+        );
+        assert_eq!(
+            (code, json["error"]["kind"].as_str()),
+            (4, Some("conflict"))
+        );
+        assert_eq!(
+            fs::read_link(&link).unwrap(),
+            std::path::Path::new(&top.to_string())
+        );
+
+        // A real collection takes the rest and leaves the pin.
+        succeed(there(rig, "nix-collect-garbage").args(["--option", "keep-derivations", "false"]));
+        assert!(rig.scratch().join(format!("server{top}")).exists());
+
+        let (json, code, said) = told(rig, &["unpin", "root", "release", "--yes"]);
+        assert_eq!(
+            (code, json["receipt"]["done"].as_u64()),
+            (0, Some(1)),
+            "{said}"
+        );
+        assert!(fs::symlink_metadata(&link).is_err());
+        assert!(!rig.scratch().join("var/pins/release.json").exists());
+        assert!(dead(rig).contains(&top.to_string()));
+        let (json, code, _) = told(rig, &["unpin", "root", "release", "--yes"]);
+        assert_eq!((code, json["error"]["kind"].as_str()), (2, Some("usage")));
+    });
+}
+
+#[test]
+fn what_is_no_pin_of_ours_stays() {
+    let rig = Rig::new();
+    let server = connect(&rig, Access::Root);
+    let folder = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
+    assert_eq!(server.pins_dir(), folder.display().to_string());
+    assert_eq!(wait(server.pins()).unwrap(), Ok(Vec::new()));
+    fs::create_dir(&folder).unwrap();
+    let leaf = path(&rig, "leaf-1.0");
+    symlink(leaf.to_string(), folder.join("by-hand")).unwrap();
+    symlink("/etc/hostname", folder.join("elsewhere")).unwrap();
+    symlink(leaf.to_string(), folder.join("a name with blanks")).unwrap();
+    fs::write(folder.join("file"), "").unwrap();
+    let pins = wait(server.pins()).unwrap().unwrap();
+    assert_eq!(pins.len(), 1);
+    assert_eq!((pins[0].name.as_str(), &pins[0].by), ("by-hand", &None));
+    assert!(pins[0].at.unix() > 1_000_000);
+    for name in ["elsewhere", "file"] {
+        let (json, code, _) = told(&rig, &["pin", "root", "leaf-1.0", "--name", name, "--yes"]);
+        assert_eq!(
+            (code, json["receipt"]["result"].as_str()),
+            (1, Some("failed"))
+        );
+        let why = json["receipt"]["failed"][0]["message"].as_str().unwrap();
+        assert!(why.contains("something else is at"), "{why}");
+    }
+    assert_eq!(
+        fs::read_link(folder.join("elsewhere")).unwrap(),
+        std::path::Path::new("/etc/hostname")
+    );
+    assert!(!rig.scratch().join("var/pins/file.json").exists());
+    // Somebody repoints it between the plan and the job.
+    let plan = |target: &StorePath| {
+        let pins = [Pin {
+            target: target.clone(),
+            ..pins[0].clone()
+        }];
+        let looked = Inventory::default();
+        let keep = Keep::default();
+        let kept = Kept {
+            inventory: &looked,
+            roots: &[],
+            keep: &keep,
+        };
+        let names = [pins[0].name.clone()];
+        unpin(&About::of(&server), kept, &pins, &server.pins_dir(), &names).unwrap()
+    };
+    let receipt = carry_out(&server, plan(&path(&rig, "top-1.0")));
+    assert_eq!(receipt.result, Outcome::Failed);
+    assert!(receipt.failed[0].message.contains("leads to another path"));
+    let receipt = carry_out(&server, plan(&leaf));
+    assert_eq!((receipt.result, receipt.done), (Outcome::Done, 1));
+    // Twice is as good as once.
+    let receipt = carry_out(&server, plan(&leaf));
+    assert_eq!((receipt.result, receipt.done), (Outcome::Done, 1));
+}
+
+fn carry_out(server: &Server, plan: Plan) -> Receipt {
+    let confirmed = plan
+        .confirm(&Answer::Flag, Policy { read_only: false })
+        .unwrap();
+    let (events, _told) = unbounded_channel();
+    wait(run_in(
+        None,
+        confirmed,
+        server,
+        events,
+        CancellationToken::new(),
+    ))
+}
+
+#[test]
+fn a_path_that_is_collected_meanwhile_is_not_pinned() {
+    let rig = Rig::new();
+    let server = connect(&rig, Access::Root);
+    let fresh = path(&rig, "fresh-3.1");
+    let step = KeepStep::Pin(Pin {
+        name: "x".parse().unwrap(),
+        target: fresh.clone(),
+        by: None,
+        note: None,
+        at: When::now(),
+        expires: None,
+    });
+    let plan = Plan {
+        change: "pin",
+        server: "prod".into(),
+        summary: "pin".into(),
+        items: vec![Item::Path {
+            path: fresh.clone(),
+            nar_size: 0,
+        }],
+        commands: vec![],
+        warnings: vec![],
+        lines: vec![],
+        danger: Danger::Adds,
+        deed: Deed::Keep(vec![step]),
+        reason: None,
+    };
+    succeed(there(&rig, "nix-store").args(["--delete", &fresh.to_string()]));
+    let receipt = carry_out(&server, plan);
+    assert_eq!(receipt.result, Outcome::Failed);
+    assert!(
+        receipt.failed[0]
+            .message
+            .contains("does not have this path"),
+        "{receipt:?}"
+    );
+    assert!(
+        !rig.scratch()
+            .join("server/nix/var/nix/gcroots/storekeeper/x")
+            .exists()
+    );
+}
+
+#[test]
+fn expired_pins_keep_until_they_are_taken_away() {
+    let rig = Rig::new();
+    for (name, end) in [("old", "2s"), ("new", "1h"), ("for-ever", "never")] {
+        let (_, code, said) = told(
+            &rig,
+            &[
+                "pin",
+                "root",
+                "leaf-1.0",
+                "--name",
+                name,
+                "--expires",
+                end,
+                "--yes",
+            ],
+        );
+        assert_eq!(code, 0, "{said}");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
+    let (json, code, said) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["done"].as_u64()),
+        (0, Some(1)),
+        "{said}"
+    );
+    assert_eq!(json["plan"]["items"][0]["pin"], "old");
+    let (json, code, _) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
+    assert_eq!(
+        (code, json["plan"]["items"].as_array().map(Vec::len)),
+        (0, Some(0))
+    );
+}
+
+#[test]
+fn who_may_not_and_where_there_is_no_folder() {
+    let rig = Rig::new();
+    // Without rights nothing is pinned, and it is said why.
+    let (json, code, said) = told(&rig, &["pin", "no-sudo", "leaf-1.0", "--yes"]);
+    assert_eq!(code, 1, "{json} {said}");
+    // With sudo it is.
+    let (_, code, said) = told(&rig, &["pin", "sudo", "leaf-1.0", "--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let (json, code, _) = told(&rig, &["unpin", "root", "leaf-1.0", "--dry-run"]);
+    assert_eq!((code, json.get("receipt").is_none()), (0, true));
+    // Read-only refuses.
+    let (json, code, _) = told(&rig, &["unpin", "root", "leaf-1.0", "--yes", "--read-only"]);
+    assert_eq!((code, json["error"]["kind"].as_str()), (4, Some("policy")));
+    // The folder of roots is missing: Nix makes it again, and the pin is a root.
+    fs::remove_dir_all(rig.scratch().join("server/nix/var/nix/gcroots")).unwrap();
+    let (json, code, _) = told(&rig, &["pin", "root", "leaf-1.0", "--yes"]);
+    assert_eq!(code, 0, "{json}");
+    assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
+}
+
+#[test]
+fn roots_of_others_are_removed_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        let profile = rig.file("server/nix/var/nix/profiles/app");
+        for name in ["leaf-1.0", "left-1.0", "top-1.0"] {
+            succeed(there(rig, "nix-env").args(["-p", &profile, "--set", rig.path(name)]));
+        }
+        let result = rig.file("result");
+        succeed(there(rig, "nix-store").args([
+            "--realise",
+            rig.path("right-1.0"),
+            "--add-root",
+            &result,
+            "--indirect",
+        ]));
+        let link = |number: u32| format!("{profile}-{number}-link");
+        let links = || {
+            printed(rig)
+                .into_iter()
+                .map(|(link, _)| link)
+                .collect::<BTreeSet<_>>()
+        };
+        assert!(links().is_superset(&[link(1), link(2), link(3), result.clone()].into()));
+
+        let (json, code, _) = told(rig, &["roots", "root", "remove", &link(3), "--yes"]);
+        assert_eq!(
+            (code, json["error"]["kind"].as_str()),
+            (4, Some("policy")),
+            "{json}"
+        );
+        let (json, code, said) = told(rig, &["roots", "root", "remove", &link(1), "--yes"]);
+        assert_eq!(
+            (code, json["receipt"]["done"].as_u64()),
+            (0, Some(1)),
+            "{said}"
+        );
+        assert!(!links().contains(&link(1)) && links().contains(&link(2)));
+        assert!(!std::path::Path::new(&format!("{profile}.lock")).exists());
+        // nix-env agrees on what is left, and can still switch.
+        let left = succeed(there(rig, "nix-env").args(["-p", &profile, "--list-generations"]));
+        assert_eq!(left.lines().count(), 2, "{left}");
+        succeed(there(rig, "nix-env").args(["-p", &profile, "--switch-generation", "2"]));
+        let (json, code, _) = told(rig, &["roots", "root", "remove", &link(2), "--yes"]);
+        assert_eq!(
+            (code, json["error"]["kind"].as_str()),
+            (4, Some("policy")),
+            "{json}"
+        );
+
+        let (_, code, said) = told(rig, &["roots", "root", "remove", &result, "--yes"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(!links().contains(&result));
+        assert!(
+            fs::symlink_metadata(&result).is_ok(),
+            "the user's own link stays"
+        );
+    });
 }
 
 /// The same answers from the shells and tools of small systems: busybox has none of GNU's extensions.

@@ -4,9 +4,11 @@
 //! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
 
 use super::access::AccessDeed;
+use super::keep::KeepStep;
 use super::token::Token;
+use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::{Signature, StorePath};
+use crate::domain::{Signature, StorePath, When};
 use serde::Serialize;
 use std::fmt;
 use thiserror::Error;
@@ -23,6 +25,8 @@ pub enum Deed {
     },
     /// Change who may log in.
     Access(Box<AccessDeed>),
+    /// Change what the store keeps: a step for each item, in their order.
+    Keep(Vec<KeepStep>),
 }
 
 /// Where the secret that signs is.
@@ -92,6 +96,24 @@ pub enum Item {
         /// The key that asks.
         fingerprint: Fingerprint,
     },
+    /// A pin that comes or goes.
+    Pin {
+        /// Its name.
+        pin: PinName,
+        /// What it keeps.
+        path: StorePath,
+        /// Why.
+        note: Option<String>,
+        /// When it may go.
+        expires: Option<When>,
+    },
+    /// A root that goes.
+    Root {
+        /// Its link.
+        root: String,
+        /// What it keeps.
+        path: StorePath,
+    },
     /// A file of the server that is written.
     File {
         /// Where.
@@ -138,6 +160,8 @@ impl fmt::Display for Item {
                 request,
                 fingerprint,
             } => write!(f, "request {request} of {fingerprint}"),
+            Self::Pin { pin, path, .. } => write!(f, "pin {pin} of {path}"),
+            Self::Root { root, path } => write!(f, "root {root} of {path}"),
             Self::File { file } => file.fmt(f),
         }
     }

@@ -3,6 +3,7 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod roots;
 
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
@@ -105,6 +106,12 @@ pub(super) enum Command {
     Keys(access::Keys),
     /// List keys that ask to be let in; approve and deny them.
     Requests(access::Requests),
+    /// List the GC roots and what each keeps; remove one.
+    Roots(roots::Roots),
+    /// Keep store paths, with all that they need, until they are unpinned.
+    Pin(roots::Pin),
+    /// Keep store paths no longer: take pins away by name, or all that have expired.
+    Unpin(roots::Unpin),
     /// Write out what a new client of a cache has to do.
     Onboard(access::Onboard),
     /// Write out what a new cache server has to do; with SERVER and --knock, install the knock there.
@@ -301,6 +308,13 @@ mod tests {
             "storekeeper onboard prod --platform macos",
             "storekeeper setup --nixos --knock",
             "storekeeper setup prod --knock --yes",
+            "storekeeper roots prod",
+            "storekeeper roots prod list --json",
+            "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
+            "storekeeper pin prod hello --name x --expires 30d --note why --yes",
+            "storekeeper pin prod a b --expires never",
+            "storekeeper unpin prod x y --yes",
+            "storekeeper unpin prod --expired --dry-run",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -324,6 +338,12 @@ mod tests {
             "storekeeper requests prod approve",
             "storekeeper onboard prod --platform windows",
             "storekeeper gc prod",
+            "storekeeper roots",
+            "storekeeper roots prod remove",
+            "storekeeper pin prod",
+            "storekeeper pin prod a --name ../x",
+            "storekeeper unpin prod",
+            "storekeeper unpin prod x --expired",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

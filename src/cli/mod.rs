@@ -15,6 +15,7 @@ mod keygen;
 mod keys;
 mod load;
 mod log;
+mod looked;
 mod man;
 mod onboard;
 mod out;
@@ -22,6 +23,7 @@ mod paths;
 mod progress;
 mod prompter;
 mod requests;
+mod roots;
 mod session;
 mod setup;
 mod sign;
@@ -159,6 +161,15 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;
             Box::pin(requests::run(&session, requests, out)).await
+        }
+        Some(Command::Roots(roots)) => {
+            Box::pin(roots::run(&session(&roots.server)?, roots, out)).await
+        }
+        Some(Command::Pin(pin)) => {
+            Box::pin(roots::pins::add(&session(&pin.server)?, pin, out)).await
+        }
+        Some(Command::Unpin(unpin)) => {
+            Box::pin(roots::pins::remove(&session(&unpin.server)?, unpin, out)).await
         }
         Some(Command::Onboard(onboard)) => {
             let session = session(&onboard.server)?;

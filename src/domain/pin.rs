@@ -51,6 +51,25 @@ impl From<PinName> for String {
     }
 }
 
+impl PinName {
+    /// A name for a pin of this path that no other pin has: the path's name, with a part of its hash where that is taken.
+    pub fn for_path(path: &StorePath, taken: impl Fn(&Self) -> bool) -> Self {
+        let plain: String = path
+            .name()
+            .chars()
+            .map(|c| if matches!(c, '?' | '=') { '-' } else { c })
+            .take(60)
+            .collect();
+        let plain = plain.trim_start_matches('.');
+        let hash: String = path.base_name().chars().take(32).collect();
+        let first = Self(if plain.is_empty() { "pin" } else { plain }.to_owned());
+        if !taken(&first) {
+            return first;
+        }
+        Self(format!("{}-{hash}", first.0))
+    }
+}
+
 impl fmt::Display for PinName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -64,11 +83,11 @@ pub struct Pin {
     pub name: PinName,
     /// What it keeps, with all that it needs.
     pub target: StorePath,
-    /// Who made it, such as `root via ada@laptop`.
-    pub by: String,
+    /// Who made it, such as `root via ada@laptop`; `None` for a link that somebody made by hand.
+    pub by: Option<String>,
     /// Why, in the administrator's words.
     pub note: Option<String>,
-    /// When it was made.
+    /// When it was made; for one without a note, by the time of its link.
     pub at: When,
     /// When it may go; `None` for never. An expired pin keeps its path until a plan removes it.
     pub expires: Option<When>,
@@ -78,5 +97,69 @@ impl Pin {
     /// Whether its time is over.
     pub fn expired(&self, now: When) -> bool {
         self.expires.is_some_and(|end| end <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names() {
+        for good in ["release", "a", "v1.2+x_y-z", &"x".repeat(100)] {
+            assert_eq!(good.parse::<PinName>().unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            ".",
+            ".hidden",
+            "../x",
+            "a/b",
+            "a b",
+            "\u{e9}",
+            "a\n",
+            &"x".repeat(101),
+        ] {
+            assert!(bad.parse::<PinName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_free() {
+        let path = StorePath::from_parts(&[7; 20], "hello-2.10?x=y").unwrap();
+        let name = PinName::for_path(&path, |_| false);
+        assert_eq!(name.as_str(), "hello-2.10-x-y");
+        let other = PinName::for_path(&path, |taken| *taken == name);
+        assert!(other.as_str().starts_with("hello-2.10-x-y-") && other != name);
+        assert_eq!(other.as_str().parse(), Ok(other));
+    }
+
+    #[test]
+    fn the_end_has_come_at_its_second() {
+        let pin = |expires| Pin {
+            name: "x".parse().unwrap(),
+            target: StorePath::from_parts(&[7; 20], "x").unwrap(),
+            by: None,
+            note: None,
+            at: When::from_unix(1),
+            expires,
+        };
+        let now = When::from_unix(100);
+        assert!(!pin(None).expired(now));
+        assert!(!pin(Some(When::from_unix(101))).expired(now));
+        assert!(pin(Some(now)).expired(now));
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_has_a_name(digest in any::<[u8; 20]>(), name in "[0-9a-zA-Z+_?=-][0-9a-zA-Z+._?=-]{0,210}") {
+            if let Ok(path) = StorePath::from_parts(&digest, &name) {
+                for taken in [false, true] {
+                    let found = PinName::for_path(&path, |_| taken);
+                    prop_assert_eq!(found.as_str().parse::<PinName>(), Ok(found.clone()));
+                }
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ mod daemon;
 pub mod error;
 mod host_keys;
 mod last_use;
+mod pins;
 mod probe;
 mod roots;
 mod script;
@@ -19,6 +20,7 @@ pub mod store;
 
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
+pub use pins::{Generation, Removed};
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};

@@ -29,6 +29,7 @@ impl Server {
         let Inner { link, start, .. } = &*self.inner;
         let facts = self.facts();
         let state = facts.state_dir.as_deref().unwrap_or(STATE);
+        let pins = self.pins_dir();
         let mut daemon = Daemon::open(link, start).await?;
         let links = match daemon.find_roots().await {
             Ok(Ok(links)) => links,
@@ -49,7 +50,7 @@ impl Server {
         for (link, target) in links {
             match target {
                 Ok(target) => {
-                    let root = Root::new(link, target, state, &self.inner.spec.pins_dir);
+                    let root = Root::new(link, target, state, &pins);
                     found.roots.push(root);
                 }
                 Err(why) => found.notes.push(format!(

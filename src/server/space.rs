@@ -12,7 +12,7 @@ use crate::link::{Command, Limits};
 use std::time::Duration;
 
 /// Room and time for one look; `nix config show` is the slow part.
-const LOOK: Limits = Limits {
+pub(super) const LOOK: Limits = Limits {
     output: 256 << 10,
     time: Duration::from_secs(60),
 };

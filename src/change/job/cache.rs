@@ -3,6 +3,7 @@
 //! In: the typed functions of `server`. Out: the same, with every error sorted into the three kinds that a job tells
 //! apart. Tests put a server with faults of their own in its place.
 
+use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
 use crate::domain::StorePath;
@@ -10,7 +11,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
-use crate::server::{InfoReply, Server, ServerError};
+use crate::server::{InfoReply, Removed, Server, ServerError};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -77,6 +78,12 @@ pub(super) trait Cache: Sized + Send + Sync {
         token: &Token,
         step: Step<'_>,
     ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
+    /// One step of a change of what the store keeps. Each may be done twice.
+    fn keep(
+        &self,
+        token: &Token,
+        step: &KeepStep,
+    ) -> impl Future<Output = Result<Removed, Trouble>> + Send;
     fn probe_audit(&self, token: &Token) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Returns the line as it was written.
     fn append_audit(
@@ -175,6 +182,18 @@ impl Cache for Server {
         };
         match answer {
             Ok(stepped) => Ok(stepped),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+        let answer = match step {
+            KeepStep::Pin(pin) => self.pin(token, pin).await.map(|()| Removed::Done),
+            KeepStep::Unpin { name, target } => self.unpin(token, name, target).await,
+            KeepStep::Root(root) => self.remove_root(token, root).await,
+        };
+        match answer {
+            Ok(removed) => Ok(removed),
             Err(error) => Err(sort(self, error).await),
         }
     }

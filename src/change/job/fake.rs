@@ -4,12 +4,14 @@
 
 use super::cache::{Cache, Step, Stepped, Trouble};
 use crate::change::audit;
+use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::testing::{KEY_FILE, facts, ours};
 use crate::change::token::Token;
+use crate::domain::pin::PinName;
 use crate::domain::{PathInfo, StorePath};
-use crate::server::InfoReply;
 use crate::server::facts::Facts;
+use crate::server::{InfoReply, Removed};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct World {
     pub(super) infos: BTreeMap<StorePath, PathInfo>,
     pub(super) log: Vec<u8>,
+    pub(super) pins: HashSet<PinName>,
     pub(super) calls: usize,
     /// The link is cut in this call.
     pub(super) cut_at: Option<usize>,
@@ -148,6 +151,21 @@ impl Cache for Fake {
 
     async fn access(&self, _: &Token, _: Step<'_>) -> Result<Stepped, Trouble> {
         Err(Trouble::Refused("this server has no sshd".into()))
+    }
+
+    async fn keep(&self, _: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        let KeepStep::Pin(pin) = step else {
+            return Err(Trouble::Refused("this server has no roots".into()));
+        };
+        if !world.infos.contains_key(&pin.target) {
+            return Err(Trouble::Refused("the store does not have it".into()));
+        }
+        if cut != Some(0) {
+            world.pins.insert(pin.name.clone());
+        }
+        cut.map_or(Ok(Removed::Done), |_| Err(lost()))
     }
 
     async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {

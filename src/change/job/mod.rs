@@ -8,6 +8,7 @@ mod access;
 mod cache;
 #[cfg(test)]
 mod fake;
+mod keep;
 mod make;
 mod sign;
 #[cfg(test)]
@@ -245,6 +246,7 @@ async fn run_on<C: Cache>(
     match &plan.deed {
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
+        Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = Receipt {
         id: new_id(),

@@ -16,6 +16,19 @@ const AT_A_TIME: usize = 80;
 pub(crate) type Links = Vec<(String, Result<StorePath, String>)>;
 
 impl Daemon {
+    /// Keeps a path, valid or not, for as long as this daemon runs; a collection that runs honours it. Says whether the path
+    /// is valid.
+    pub(crate) async fn hold(&mut self, path: &StorePath) -> Result<Soft<bool>, WireError> {
+        if let Err(error) = self.ask(&Request::AddTempRoot(path.clone())).await? {
+            return Ok(Err(error));
+        }
+        self.incoming.reader.integer().await?;
+        match self.ask(&Request::IsValidPath(path.clone())).await? {
+            Ok(()) => Ok(Ok(self.incoming.reader.boolean().await?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     /// Every GC root.
     pub(crate) async fn find_roots(&mut self) -> Result<Soft<Links>, WireError> {
         match self.ask(&Request::FindRoots).await? {

@@ -1,0 +1,401 @@
+//! Planning what the store keeps: pins that come and go, and roots that go.
+//!
+//! In: the pins and roots of a server, the store, and what the administrator wants. Out: a [`Plan`] that says what is kept, or
+//! what nothing keeps afterwards; or why there is none. Nothing here asks the server.
+
+mod generations;
+#[cfg(test)]
+mod tests;
+
+pub use generations::older_than;
+
+use super::access::About;
+use super::{Danger, Deed, Item, Plan};
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::roots::{Root, RootKind};
+use crate::domain::text::visible;
+use crate::domain::{Age, Bytes, StorePath, Unknown, When};
+use crate::inventory::{Inventory, Keep, Liveness, Row, State};
+use crate::link::quote;
+use crate::server::Generation;
+use std::collections::HashSet;
+use thiserror::Error;
+
+/// Taking a root away.
+const REMOVE: Danger = Danger::Destroys { word: "remove" };
+
+/// Taking a pin away.
+const UNPIN: Danger = Danger::Destroys { word: "unpin" };
+
+/// One step of a confirmed plan, for one of its items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeepStep {
+    /// A pin comes, or gets another note.
+    Pin(Pin),
+    /// A pin goes.
+    Unpin {
+        /// Its name.
+        name: PinName,
+        /// What it leads to.
+        target: StorePath,
+    },
+    /// A generation of a profile or an automatic link goes.
+    Root(Root),
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeepError {
+    /// Not in the store.
+    #[error("{0} is not in the store, so there is nothing to keep; upload it first")]
+    NotValid(StorePath),
+    /// Another pin has the name.
+    #[error(
+        "the pin {name} is there already and keeps {target}; choose another name, or unpin it first"
+    )]
+    Taken {
+        /// Its name.
+        name: PinName,
+        /// What it keeps.
+        target: StorePath,
+    },
+    /// No such pin.
+    #[error("there is no pin {0}; `roots SERVER list` shows those that are")]
+    NoPin(String),
+    /// No such root.
+    #[error("there is no root {0}; `roots SERVER list` shows those that are")]
+    NoRoot(String),
+    /// A root that is not removed from here.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is not known.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Nothing would be different.
+    #[error("there is nothing to do: {0}")]
+    Nothing(String),
+}
+
+/// What is wanted of a pin, beside its path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name; else one is made from the path's.
+    pub name: Option<PinName>,
+    /// Why, in the administrator's words.
+    pub note: Option<String>,
+    /// When it may go.
+    pub expires: Option<When>,
+}
+
+/// Pins paths. `folder` is where pins are on the server.
+pub fn pin(
+    about: &About,
+    inventory: &Inventory,
+    pins: &[Pin],
+    folder: &str,
+    paths: &[StorePath],
+    wanted: &Wanted,
+    now: When,
+) -> Result<Plan, KeepError> {
+    if let Some(end) = wanted.expires
+        && end <= now
+    {
+        return Err(KeepError::Refused(format!(
+            "the pin would have expired already, at {end}; choose a later time"
+        )));
+    }
+    let mut all = pins.to_vec();
+    let mut new = Vec::new();
+    for path in paths {
+        let valid = |row: &Row| !matches!(inventory.state(*row), State::Gone | State::Unlisted);
+        let row = inventory
+            .find(path)
+            .filter(valid)
+            .ok_or_else(|| KeepError::NotValid(path.clone()))?;
+        let taken = |name: &PinName| all.iter().find(|pin| pin.name == *name);
+        let name = match &wanted.name {
+            Some(name) => name.clone(),
+            None => PinName::for_path(path, |name| {
+                taken(name).is_some_and(|pin| pin.target != *path)
+            }),
+        };
+        let before = taken(&name).cloned();
+        if let Some(before) = &before {
+            if before.target != *path {
+                return Err(KeepError::Taken {
+                    name,
+                    target: before.target.clone(),
+                });
+            }
+            if (&before.note, before.expires) == (&wanted.note, wanted.expires) {
+                continue;
+            }
+        }
+        let pin = Pin {
+            name,
+            target: path.clone(),
+            by: Some(about.by.clone()),
+            note: wanted.note.clone(),
+            at: now,
+            expires: wanted.expires,
+        };
+        all.retain(|other| other.name != pin.name);
+        all.push(pin.clone());
+        new.push((pin, row, before.is_some()));
+    }
+    if new.is_empty() {
+        return Err(KeepError::Nothing(
+            "that is pinned already, with the same note and end".to_owned(),
+        ));
+    }
+    let (kept, bytes) = closure(inventory, new.iter().map(|(_, row, _)| *row));
+    let until = wanted
+        .expires
+        .map_or_else(|| "for ever".to_owned(), |end| format!("until {end}"));
+    let summary = match new.as_slice() {
+        [(pin, ..)] => format!("pin {} as {} {until}", pin.target.base_name(), pin.name),
+        several => format!("pin {} paths {until}", several.len()),
+    };
+    let mut plan = empty(about, "pin", summary, Danger::Adds);
+    plan.lines.push((
+        "keeps",
+        format!(
+            "{}, {}, with all that they need",
+            paths_of(kept),
+            Bytes(bytes)
+        ),
+    ));
+    for (pin, _, again) in &new {
+        let how = if *again { " (another note)" } else { "" };
+        plan.lines
+            .push(("+", format!("{folder}/{} -> {}{how}", pin.name, pin.target)));
+        plan.commands.push(format!(
+            "ln -s {} {}",
+            pin.target,
+            quote(&format!("{folder}/{}", pin.name))
+        ));
+        plan.items.push(Item::Pin {
+            pin: pin.name.clone(),
+            path: pin.target.clone(),
+            note: pin.note.clone(),
+            expires: pin.expires,
+        });
+    }
+    if let Some(note) = &wanted.note {
+        plan.lines.push(("note", note.clone()));
+    }
+    plan.deed = Deed::Keep(
+        new.into_iter()
+            .map(|(pin, ..)| KeepStep::Pin(pin))
+            .collect(),
+    );
+    Ok(plan)
+}
+
+/// What is known of the store when something is to be kept no longer.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// Its paths.
+    pub inventory: &'a Inventory,
+    /// All of its roots.
+    pub roots: &'a [Root],
+    /// Nix's settings.
+    pub keep: &'a Keep<'a>,
+}
+
+impl Kept<'_> {
+    /// Paths and bytes that nothing keeps once these roots are gone, beyond those that nothing keeps now.
+    fn freed(&self, gone: impl Fn(&Root) -> bool) -> (usize, u64) {
+        let rows = |roots: &mut dyn Iterator<Item = &Root>| {
+            roots
+                .filter_map(|root| self.inventory.find(&root.target))
+                .collect::<Vec<_>>()
+        };
+        let now = Liveness::of(self.inventory, &rows(&mut self.roots.iter()), self.keep);
+        let rest = rows(&mut self.roots.iter().filter(|root| !gone(root)));
+        let then = Liveness::of(self.inventory, &rest, self.keep);
+        let ((paths, bytes), (before, of_those)) = (then.dead(), now.dead());
+        (paths.saturating_sub(before), bytes.saturating_sub(of_those))
+    }
+}
+
+/// Takes pins away.
+pub fn unpin(
+    about: &About,
+    kept: Kept<'_>,
+    pins: &[Pin],
+    folder: &str,
+    names: &[PinName],
+) -> Result<Plan, KeepError> {
+    let mut going = Vec::new();
+    for name in names {
+        let pin = pins.iter().find(|pin| pin.name == *name);
+        going.push(pin.ok_or_else(|| KeepError::NoPin(name.to_string()))?);
+    }
+    let summary = match going.as_slice() {
+        [] => return Err(KeepError::Nothing("no pin has expired".to_owned())),
+        [pin] => format!("unpin {}, which keeps {}", pin.name, pin.target.base_name()),
+        several => format!("take {} pins away", several.len()),
+    };
+    let mut plan = empty(about, "unpin", summary, UNPIN);
+    let freed = kept.freed(|root| {
+        matches!(&root.kind, RootKind::Pin(name) if names.iter().any(|gone| gone.as_str() == name))
+    });
+    plan.lines.push(("effect", effect(freed)));
+    for pin in &going {
+        plan.lines
+            .push(("-", format!("{folder}/{} -> {}", pin.name, pin.target)));
+        plan.commands
+            .push(format!("rm {}", quote(&format!("{folder}/{}", pin.name))));
+        plan.items.push(Item::Pin {
+            pin: pin.name.clone(),
+            path: pin.target.clone(),
+            note: pin.note.clone(),
+            expires: pin.expires,
+        });
+    }
+    let step = |pin: &&Pin| KeepStep::Unpin {
+        name: pin.name.clone(),
+        target: pin.target.clone(),
+    };
+    plan.deed = Deed::Keep(going.iter().map(step).collect());
+    Ok(plan)
+}
+
+/// Removes one root: a generation of a profile that is not its current one, an indirect root, or a pin.
+pub fn remove(
+    about: &About,
+    kept: Kept<'_>,
+    pins: &[Pin],
+    folder: &str,
+    generations: &[Generation],
+    link: &str,
+) -> Result<Plan, KeepError> {
+    let root = kept
+        .roots
+        .iter()
+        .find(|root| root.link == link)
+        .ok_or_else(|| KeepError::NoRoot(visible(link).into_owned()))?;
+    let why = match &root.kind {
+        RootKind::Pin(name) => {
+            let name = name.parse().map_err(|_| {
+                KeepError::Refused(format!(
+                    "{} is a link in the folder of pins that is no pin; remove it there by hand",
+                    visible(link)
+                ))
+            })?;
+            return unpin(about, kept, pins, folder, &[name]);
+        }
+        RootKind::Generation { .. } => {
+            let known = generations.iter().find(|found| found.root.link == link);
+            match known {
+                Some(found) if !found.current => {
+                    return roots(about, kept, std::slice::from_ref(root));
+                }
+                Some(_) => {
+                    "it is the current generation of its profile; switch the profile to another one first"
+                }
+                None => {
+                    "it is not known whether it is the current generation of its profile; look again"
+                }
+            }
+        }
+        RootKind::Indirect => return roots(about, kept, std::slice::from_ref(root)),
+        RootKind::Profile => {
+            "it is a profile itself and not one of its generations; remove the profile there by hand"
+        }
+        RootKind::Direct => {
+            "Nix or the system made it for itself; whoever is sure of it removes the link by hand"
+        }
+        RootKind::Temporary => {
+            "it goes with the connection that builds, uploads or reads this path"
+        }
+        RootKind::Runtime(_) => "a running process uses the path; it goes when the process ends",
+        RootKind::Censored => "Nix does not tell this login what it is; log in as root",
+        RootKind::Unknown => "this version does not know such roots; look at it on the server",
+    };
+    Err(KeepError::Refused(format!(
+        "the root {} stays: {why}",
+        visible(link)
+    )))
+}
+
+/// Removes generations and indirect roots, all of which may go.
+pub(super) fn roots(about: &About, kept: Kept<'_>, going: &[Root]) -> Result<Plan, KeepError> {
+    let summary = match going {
+        [] => return Err(KeepError::Nothing("no root is to go".to_owned())),
+        [root] => format!("remove the root {}", visible(&root.link)),
+        several => format!("remove {} roots", several.len()),
+    };
+    let mut plan = empty(about, "remove-root", summary, REMOVE);
+    let freed = kept.freed(|root| going.iter().any(|gone| gone.link == root.link));
+    plan.lines.push(("effect", effect(freed)));
+    for root in going {
+        plan.lines
+            .push(("-", format!("{} -> {}", root.link, root.target)));
+        plan.commands.push(match &root.kind {
+            RootKind::Generation { profile, number } => format!(
+                "nix-env -p {} --delete-generations {number}",
+                quote(profile)
+            ),
+            _ => format!(
+                "find /nix/var/nix/gcroots/auto -lname {} -delete",
+                quote(&root.link)
+            ),
+        });
+        plan.items.push(Item::Root {
+            root: root.link.clone(),
+            path: root.target.clone(),
+        });
+    }
+    if going.iter().any(|root| root.kind == RootKind::Indirect) {
+        plan.warnings.push(
+            "only the automatic link below gcroots/auto goes; the user's own link stays, and keeps nothing any more"
+                .to_owned(),
+        );
+    }
+    plan.deed = Deed::Keep(going.iter().cloned().map(KeepStep::Root).collect());
+    Ok(plan)
+}
+
+/// Number of paths and NAR bytes of several closures together.
+fn closure(inventory: &Inventory, rows: impl Iterator<Item = Row>) -> (usize, u64) {
+    let all: HashSet<Row> = rows.flat_map(|row| inventory.closure(row)).collect();
+    let sizes = all.iter().filter_map(|row| inventory.nar_size(*row));
+    (all.len(), sizes.sum())
+}
+
+fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -> Plan {
+    Plan {
+        change,
+        server: about.server.clone(),
+        summary,
+        items: Vec::new(),
+        commands: Vec::new(),
+        warnings: Vec::new(),
+        lines: vec![("on", about.address.clone())],
+        danger,
+        deed: Deed::Keep(Vec::new()),
+        reason: None,
+    }
+}
+
+fn paths_of(count: usize) -> String {
+    match count {
+        1 => "1 path".to_owned(),
+        count => format!("{count} paths"),
+    }
+}
+
+/// What follows for the next collection, whoever runs it.
+fn effect((paths, bytes): (usize, u64)) -> String {
+    if paths == 0 {
+        return "nothing becomes dead: other roots keep all of it".to_owned();
+    }
+    format!(
+        "{}, {} become{} dead: the next collection may take them",
+        paths_of(paths),
+        Bytes(bytes),
+        if paths == 1 { "s" } else { "" }
+    )
+}

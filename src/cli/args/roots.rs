@@ -1,0 +1,81 @@
+//! The arguments of the subcommands about what the store keeps.
+//!
+//! In: arguments. Out: [`Roots`], [`Pin`], [`Unpin`], [`Verify`].
+
+use super::super::when::{End, end};
+use super::Change;
+use crate::domain::pin::PinName;
+use clap::{Args, Subcommand};
+
+/// Arguments of `roots`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub(in crate::cli) struct Roots {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// What to do; by default, list them.
+    #[command(subcommand)]
+    pub(in crate::cli) what: Option<RootsCommand>,
+}
+
+/// What can be done with roots.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RootsCommand {
+    /// List the GC roots: what each keeps alone, and with all that it needs.
+    List,
+    /// Remove an old generation of a profile, the automatic link of an indirect root, or a pin.
+    Remove(Remove),
+}
+
+/// Arguments of `roots remove`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Remove {
+    /// The link, as the list shows it.
+    #[arg(value_name = "ROOT")]
+    pub(in crate::cli) root: String,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `pin`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Pin {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// A store path, its base name, its hash part, or its name where only one path has it.
+    #[arg(required = true, value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<String>,
+    /// The name of the pin; by default that of the path.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<PinName>,
+    /// When it may go: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never. Until it is unpinned it keeps its path.
+    #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
+    pub(in crate::cli) expires: End,
+    /// Why it is kept.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) note: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `unpin`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Unpin {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// The names of pins.
+    #[arg(
+        required_unless_present = "expired",
+        conflicts_with = "expired",
+        value_name = "NAME"
+    )]
+    pub(in crate::cli) names: Vec<PinName>,
+    /// All pins whose time is over.
+    #[arg(long)]
+    pub(in crate::cli) expired: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}

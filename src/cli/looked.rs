@@ -1,0 +1,100 @@
+//! One look at a store and what keeps its paths.
+//!
+//! In: a connected server. Out: its inventory, roots and pins, and Nix's settings about what roots keep; what was not found out
+//! is told once, on standard error.
+
+use super::error::CliError;
+use super::load::load;
+use super::out::say;
+use super::progress::Progress;
+use crate::change::keep::Kept;
+use crate::domain::pin::Pin;
+use crate::domain::roots::Root;
+use crate::domain::space::SpaceFacts;
+use crate::domain::{Fact, StorePath};
+use crate::inventory::{Inventory, Keep, Row};
+use crate::server::Server;
+
+/// What was found.
+pub(super) struct Looked {
+    /// The store.
+    pub(super) inventory: Inventory,
+    /// Its roots.
+    pub(super) roots: Vec<Root>,
+    /// Its pins.
+    pub(super) pins: Fact<Vec<Pin>>,
+    /// What fills its disk.
+    pub(super) space: SpaceFacts,
+    pairs: Vec<(Row, Row)>,
+}
+
+impl Looked {
+    /// Looks.
+    pub(super) async fn at(server: &Server, progress: &Progress) -> Result<Self, CliError> {
+        let inventory = load(server, progress, |_| Ok(())).await?;
+        // Roots after the store: a path that is new since then is in no inventory, and nothing of it is called dead.
+        let (found, pins, space) = tokio::try_join!(server.roots(), server.pins(), server.space())?;
+        for note in &found.notes {
+            progress.log(note);
+        }
+        let pairs = if space.keep_outputs == Ok(true) {
+            pairs(server, &inventory).await?
+        } else {
+            Vec::new()
+        };
+        if let Err(unknown) = &space.keep_derivations {
+            say(&format!(
+                "storekeeper: {unknown}; taken as Nix's default, which keeps the derivations of what is kept"
+            ));
+        }
+        Ok(Self {
+            inventory,
+            roots: found.roots,
+            pins,
+            space,
+            pairs,
+        })
+    }
+
+    /// Nix's settings.
+    pub(super) fn keep(&self) -> Keep<'_> {
+        Keep {
+            derivations: *self.space.keep_derivations.as_ref().unwrap_or(&true),
+            outputs: *self.space.keep_outputs.as_ref().unwrap_or(&false),
+            output_pairs: &self.pairs,
+        }
+    }
+
+    /// What a plan needs.
+    pub(super) fn kept<'a>(&'a self, keep: &'a Keep<'a>) -> Kept<'a> {
+        Kept {
+            inventory: &self.inventory,
+            roots: &self.roots,
+            keep,
+        }
+    }
+
+    /// The pins, or why they are not known.
+    pub(super) fn pins(&self) -> Result<&[Pin], CliError> {
+        match &self.pins {
+            Ok(pins) => Ok(pins),
+            Err(unknown) => Err(CliError::new(super::error::Kind::Server, unknown)),
+        }
+    }
+}
+
+/// The derivations of a store and their outputs.
+async fn pairs(server: &Server, inventory: &Inventory) -> Result<Vec<(Row, Row)>, CliError> {
+    let rows: Vec<Row> = (0..inventory.len() as Row)
+        .filter(|row| inventory.state(*row).is_present())
+        .filter(|row| inventory.base_name(*row).strip_suffix(".drv").is_some())
+        .collect();
+    let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
+    let outputs = server.outputs(&paths).await?;
+    let found = rows.iter().zip(outputs).flat_map(|(derivation, outputs)| {
+        outputs
+            .into_iter()
+            .filter_map(|output| Some((*derivation, inventory.find(&output)?)))
+    });
+    Ok(found.collect())
+}

@@ -1,0 +1,84 @@
+//! `roots`: what keeps store paths from being collected, and removing one of them.
+//!
+//! In: a server; a root. Out: a list with what each keeps alone, or a plan that is carried out.
+
+mod list;
+pub(super) mod pins;
+
+use super::args::roots::{Remove, Roots, RootsCommand};
+use super::args::{self};
+use super::change::{carry_out, nothing};
+use super::error::{CliError, Kind};
+use super::looked::Looked;
+use super::out::Out;
+use super::progress::Progress;
+use super::session::Session;
+use super::signals::unless_stopped;
+use crate::change::Plan;
+use crate::change::access::About;
+use crate::change::keep::{KeepError, remove};
+use crate::server::Server;
+
+/// What a subcommand plans: the plan, or why there is nothing to do.
+type Planned = Result<Plan, KeepError>;
+
+/// Runs it.
+pub(super) async fn run(session: &Session, args: &Roots, out: &mut Out) -> Result<u8, CliError> {
+    match &args.what {
+        None | Some(RootsCommand::List) => unless_stopped(Box::pin(list::run(session, out))).await,
+        Some(RootsCommand::Remove(remove)) => one(session, remove, out).await,
+    }
+}
+
+async fn one(session: &Session, args: &Remove, out: &mut Out) -> Result<u8, CliError> {
+    let prepare = async {
+        let server = session.connect().await?;
+        let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
+        let generations = server.generations(&looked.roots).await?;
+        let keep = looked.keep();
+        let planned = remove(
+            &About::of(&server),
+            looked.kept(&keep),
+            looked.pins()?,
+            &server.pins_dir(),
+            &generations,
+            &args.root,
+        );
+        Ok((server, planned))
+    };
+    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
+    settle(session, server, planned, &args.change, "remove-root", out).await
+}
+
+/// Carries a plan out, or says that there is nothing to do; then closes the connection.
+async fn settle(
+    session: &Session,
+    server: Server,
+    planned: Planned,
+    options: &args::Change,
+    word: &'static str,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let code = match planned {
+        Ok(mut plan) => {
+            plan.reason.clone_from(&options.reason);
+            carry_out(session, &server, plan, options, out).await
+        }
+        Err(KeepError::Nothing(why)) => nothing(word, session.name(), &why, out),
+        Err(error) => Err(error.into()),
+    };
+    server.link().close().await;
+    code
+}
+
+impl From<KeepError> for CliError {
+    fn from(error: KeepError) -> Self {
+        let kind = match &error {
+            KeepError::Taken { .. } => Kind::Conflict,
+            KeepError::NoPin(_) | KeepError::NoRoot(_) => Kind::Usage,
+            KeepError::Refused(_) => Kind::Policy,
+            KeepError::NotValid(_) | KeepError::Unknown(_) | KeepError::Nothing(_) => Kind::Server,
+        };
+        Self::new(kind, error)
+    }
+}

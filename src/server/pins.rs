@@ -1,0 +1,432 @@
+//! Pins: links in a folder of Nix's GC roots, each with a note; and the removal of roots that others have made.
+//!
+//! In: a connected server; a token and a pin, or a root. Out: the pins that are there; what was done. A link that is there is
+//! never replaced, and none goes that leads to another path than was shown.
+
+use super::daemon::Daemon;
+use super::error::ServerError;
+use super::script::{self, Answers, why};
+use super::space::LOOK;
+use super::{Inner, Server};
+use crate::change::token::Token;
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::roots::{Root, RootKind};
+use crate::domain::text::visible;
+use crate::domain::{Fact, StorePath, Unknown, When};
+use crate::link::{Command, Limits, Output};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Room and time for a link, a note, and a wait for a lock.
+const CHANGE: Limits = Limits {
+    output: 64 << 10,
+    time: Duration::from_secs(90),
+};
+
+/// The note beside a link.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// For whoever reads it in years.
+    #[serde(default)]
+    schema: u32,
+    #[serde(flatten)]
+    pin: Pin,
+}
+
+/// How the removal of a link went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// It was gone already.
+    Gone,
+}
+
+/// A generation of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Its link.
+    pub root: Root,
+    /// When the link was made, by the server's clock; 0 where that is not known.
+    pub at: When,
+    /// The profile leads to it.
+    pub current: bool,
+}
+
+impl Server {
+    /// The folder of pins there: what is configured, which for a chroot store is looked for below its root.
+    pub fn pins_dir(&self) -> String {
+        let facts = self.facts();
+        resolve(&self.inner.spec.pins_dir, facts.state_dir.as_deref())
+    }
+
+    /// The pins that are there, by name. A link that somebody made by hand is a pin without an owner.
+    pub async fn pins(&self) -> Result<Fact<Vec<Pin>>, ServerError> {
+        let folder = self.pins_dir();
+        let command = Command::script(script::PINS)
+            .arg(&folder)
+            .arg(notes(&self.inner));
+        let limits = Limits {
+            output: 16 << 20,
+            ..LOOK
+        };
+        let answers = super::space::look(&self.inner, command, limits).await?;
+        let user = self.facts().user.clone();
+        Ok(match answers.get("state") {
+            Some("read") => Ok(pins(answers.iter())),
+            Some("none") => Ok(Vec::new()),
+            _ => Err(Unknown(format!(
+                "the pins in {} are hidden from {}; log in as root, or allow `sudo -n`",
+                visible(&folder),
+                visible(&user)
+            ))),
+        })
+    }
+
+    /// Pins a path, or gives the pin of this name and path another note. While it works the path is held by a daemon, so
+    /// that no collection takes it in between.
+    pub async fn pin(&self, _: &Token, pin: &Pin) -> Result<(), ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let folder = self.pins_dir();
+        if let Err(why) = is_below_roots(&folder, self.facts().state_dir.as_deref()) {
+            return Err(failed(&self.inner, "pin the path", why));
+        }
+        let mut daemon = Daemon::open(link, start).await?;
+        match daemon.hold(&pin.target).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
+                let why = "the store does not have this path (any more)".to_owned();
+                return Err(failed(&self.inner, "pin the path", why));
+            }
+            Ok(Err(error)) => {
+                return Err(ServerError::nix(
+                    &start.place,
+                    "hold the path while it is pinned",
+                    &error,
+                    "log in as root, or allow `sudo -n`",
+                ));
+            }
+            Err(error) => return Err(daemon.fail(error).await),
+        }
+        let note = Note {
+            schema: 1,
+            pin: pin.clone(),
+        };
+        let mut text = serde_json::to_vec(&note).unwrap_or_default();
+        text.push(b'\n');
+        let command = Command::script(script::PIN_ADD)
+            .arg(folder)
+            .arg(pin.name.as_str())
+            .arg(pin.target.to_string())
+            .arg(notes(&self.inner))
+            .sudo(start.sudo);
+        let output = link.run(&command, &text, CHANGE).await?;
+        drop(daemon);
+        done(&self.inner, "pin the path", &output)
+    }
+
+    /// Takes a pin away that leads to this path.
+    pub async fn unpin(
+        &self,
+        _: &Token,
+        name: &PinName,
+        target: &StorePath,
+    ) -> Result<Removed, ServerError> {
+        let command = Command::script(script::PIN_REMOVE)
+            .arg(self.pins_dir())
+            .arg(name.as_str())
+            .arg(target.to_string())
+            .arg(notes(&self.inner))
+            .sudo(self.inner.start.sudo);
+        let output = self.inner.link.run(&command, b"", CHANGE).await?;
+        removed(&self.inner, "take the pin away", &output)
+    }
+
+    /// When the generations among these roots were made, and which are current. Those whose link has gone are left out.
+    pub async fn generations(&self, roots: &[Root]) -> Result<Vec<Generation>, ServerError> {
+        let links: Vec<&Root> = roots
+            .iter()
+            .filter(|root| matches!(root.kind, RootKind::Generation { .. }))
+            .filter(|root| !root.link.contains('\n'))
+            .collect();
+        let mut text = String::new();
+        for root in &links {
+            text.push_str(&root.link);
+            text.push('\n');
+        }
+        let command = Command::script(script::GENERATIONS).sudo(self.inner.start.sudo);
+        let limits = Limits {
+            output: 16 << 20,
+            ..LOOK
+        };
+        let output = self
+            .inner
+            .link
+            .run(&command, text.as_bytes(), limits)
+            .await?;
+        let answers = Answers::parse(&output.stdout)
+            .ok_or_else(|| failed(&self.inner, "tell its generations", why(&output)))?;
+        Ok(generations(&links, answers.iter()))
+    }
+
+    /// Removes a generation of a profile, which must not be its current one, or the automatic link of an indirect root,
+    /// whose own link stays. Other kinds are refused.
+    pub async fn remove_root(&self, _: &Token, root: &Root) -> Result<Removed, ServerError> {
+        let what = "remove the root";
+        let Some(state) = self.facts().state_dir.clone() else {
+            let why = "Nix's state folder there is not known".to_owned();
+            return Err(failed(&self.inner, what, why));
+        };
+        let (kind, profile) = match &root.kind {
+            RootKind::Generation { profile, .. } => ("generation", profile.as_str()),
+            RootKind::Indirect => ("indirect", ""),
+            other => {
+                let why = format!("a {other} root can't be removed from here");
+                return Err(failed(&self.inner, what, why));
+            }
+        };
+        let command = Command::script(script::ROOT_REMOVE)
+            .arg(kind)
+            .arg(&root.link)
+            .arg(root.target.to_string())
+            .arg(profile)
+            .arg(state)
+            .sudo(self.inner.start.sudo);
+        let output = self.inner.link.run(&command, b"", CHANGE).await?;
+        removed(&self.inner, what, &output)
+    }
+}
+
+/// The folder of the notes, beside the audit log.
+fn notes(inner: &Inner) -> String {
+    let log = inner.spec.audit_log.as_str();
+    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/pins")
+}
+
+/// A path below `/nix/var/nix` is one below the state folder, wherever that is.
+fn resolve(configured: &str, state: Option<&str>) -> String {
+    let configured = configured.trim_end_matches('/');
+    let Some(state) = state else {
+        return configured.to_owned();
+    };
+    let below = |folder: &str| {
+        configured
+            .strip_prefix(folder)
+            .filter(|rest| rest.starts_with('/'))
+    };
+    match (below(state), below("/nix/var/nix")) {
+        (None, Some(rest)) => format!("{state}{rest}"),
+        _ => configured.to_owned(),
+    }
+}
+
+/// Nix finds a root only below its own folder of roots.
+fn is_below_roots(folder: &str, state: Option<&str>) -> Result<(), String> {
+    let roots = format!("{}/gcroots/", state.unwrap_or("/nix/var/nix"));
+    if folder.starts_with(&roots) && !folder.split('/').any(|part| part == "..") {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not below {roots}, so nothing in it would be a root; set pins_dir for this server",
+        visible(folder)
+    ))
+}
+
+fn failed(inner: &Inner, what: &'static str, why: String) -> ServerError {
+    ServerError::Script {
+        place: inner.start.place.clone(),
+        what,
+        why,
+        next: "look at it again with `roots`",
+    }
+}
+
+fn done(inner: &Inner, what: &'static str, output: &Output) -> Result<(), ServerError> {
+    if output.exit.success() {
+        Ok(())
+    } else {
+        Err(failed(inner, what, why(output)))
+    }
+}
+
+fn removed(inner: &Inner, what: &'static str, output: &Output) -> Result<Removed, ServerError> {
+    done(inner, what, output)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok(match said.lines().next_back() {
+        Some("gone") => Removed::Gone,
+        _ => Removed::Done,
+    })
+}
+
+/// Reads the list. A note counts only where it is of the path that the link leads to.
+fn pins<'a>(answers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Pin> {
+    let mut pins: Vec<Pin> = Vec::new();
+    let mut name: Option<PinName> = None;
+    let mut open = false;
+    for (key, value) in answers {
+        match key {
+            "pin" => {
+                name = value.parse().ok();
+                open = false;
+            }
+            "target" => {
+                if let (Some(name), Ok(target)) = (name.take(), StorePath::parse(value)) {
+                    pins.push(Pin {
+                        name,
+                        target,
+                        by: None,
+                        note: None,
+                        at: When::from_unix(0),
+                        expires: None,
+                    });
+                    open = true;
+                }
+            }
+            "made" if open => {
+                if let (Some(last), Ok(made)) = (pins.last_mut(), value.parse()) {
+                    last.at = When::from_unix(made);
+                }
+            }
+            "note" if open => {
+                let note: Option<Note> = serde_json::from_str(value).ok();
+                if let (Some(last), Some(note)) = (pins.last_mut(), note)
+                    && (&note.pin.name, &note.pin.target) == (&last.name, &last.target)
+                {
+                    let clean = |text: String| visible(&text).into_owned();
+                    last.by = note.pin.by.map(clean);
+                    last.note = note.pin.note.map(clean);
+                    last.at = note.pin.at;
+                    last.expires = note.pin.expires;
+                }
+            }
+            _ => {}
+        }
+    }
+    pins
+}
+
+/// Reads the answers, each group of which begins with its link.
+fn generations<'a>(
+    links: &[&Root],
+    answers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<Generation> {
+    let mut found: Vec<Generation> = Vec::new();
+    let mut links = links.iter();
+    for (key, value) in answers {
+        match key {
+            "link" => {
+                if let Some(root) = links.find(|root| root.link == value) {
+                    found.push(Generation {
+                        root: (*root).clone(),
+                        at: When::from_unix(0),
+                        current: false,
+                    });
+                }
+            }
+            "made" => {
+                if let (Some(last), Ok(made)) = (found.last_mut(), value.parse()) {
+                    last.at = When::from_unix(made);
+                }
+            }
+            "current" => {
+                if let Some(last) = found.last_mut() {
+                    last.current = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    found.retain(|generation| generation.at.unix() > 0);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::path_info::tests::vector;
+    use proptest::prelude::*;
+
+    #[test]
+    fn where_pins_are() {
+        let usual = "/nix/var/nix/gcroots/storekeeper";
+        assert_eq!(resolve(usual, None), usual);
+        assert_eq!(resolve(usual, Some("/nix/var/nix")), usual);
+        let chroot = "/srv/cache/nix/var/nix";
+        let there = "/srv/cache/nix/var/nix/gcroots/storekeeper";
+        assert_eq!(resolve(usual, Some(chroot)), there);
+        assert_eq!(resolve(there, Some(chroot)), there);
+        assert_eq!(resolve("/nix/var/nixx/y/", Some(chroot)), "/nix/var/nixx/y");
+        // A chroot store whose root is `/` in all but name.
+        assert_eq!(
+            resolve(usual, Some("/nix/var/nix/z")),
+            "/nix/var/nix/z/gcroots/storekeeper"
+        );
+        assert!(is_below_roots(there, Some(chroot)).is_ok());
+        for (folder, state) in [
+            (usual, Some(chroot)),
+            ("/nix/var/nix/gcroots", None),
+            ("/nix/var/nix/gcroots/../pins", None),
+            ("/var/lib/pins", None),
+        ] {
+            assert!(is_below_roots(folder, state).is_err(), "{folder}");
+        }
+    }
+
+    fn list<'a>(lines: &[(&'a str, &'a str)]) -> Vec<Pin> {
+        pins(lines.iter().copied())
+    }
+
+    #[test]
+    fn a_list() {
+        let path = vector().path;
+        let target = path.to_string();
+        let note = serde_json::to_string(&Note {
+            schema: 1,
+            pin: Pin {
+                name: "release".parse().unwrap(),
+                target: path.clone(),
+                by: Some("root via ada@laptop".into()),
+                note: Some("v1\u{1b}".into()),
+                at: When::from_unix(5),
+                expires: Some(When::from_unix(9)),
+            },
+        })
+        .unwrap();
+        let found = list(&[
+            ("pin", "release"),
+            ("target", &target),
+            ("made", "1"),
+            ("note", &note),
+            ("pin", "by-hand"),
+            ("target", &target),
+            ("made", "7"),
+            ("pin", "elsewhere"),
+            ("target", "/home/ada/result"),
+            ("made", "8"),
+            ("pin", "stale-note"),
+            ("target", &target),
+            ("note", &note),
+        ]);
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].by.as_deref(), Some("root via ada@laptop"));
+        assert_eq!(found[0].note.as_deref(), Some("v1\\e"));
+        assert_eq!(
+            (found[0].at, found[0].expires),
+            (When::from_unix(5), Some(When::from_unix(9)))
+        );
+        assert_eq!(
+            (found[1].by.clone(), found[1].at),
+            (None, When::from_unix(7))
+        );
+        // The note of another pin says nothing of this one.
+        assert_eq!(found[2].by, None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(lines in prop::collection::vec(("(pin|target|made|note)", "\\PC{0,40}"), 0..12)) {
+            let _ = pins(lines.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        }
+    }
+}
