@@ -328,6 +328,7 @@ impl Console {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     fn answer(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::View {
@@ -401,7 +402,7 @@ impl Console {
                 known,
             } => Some(Msg::SpaceJudged {
                 asked,
-                judged: Judged::new(generation, inventory, known, now())
+                judged: Judged::new(generation, inventory, known, vec![], now())
                     .map(Arc::new)
                     .map_err(|why| Trouble::new(&why)),
             }),

@@ -1,16 +1,19 @@
 //! What fills the small server's disk: roots of every kind, pins, times of use, and what can't be known.
 
+use super::access::about;
 use super::{NOW, now, path};
 use std::sync::Arc;
-use storekeeper::change::{Danger, Deed, Item, KeySource, Plan};
+use storekeeper::change::Plan;
 use storekeeper::console::model::Trouble;
-use storekeeper::console::space::{Known, Order, Wanted};
+use storekeeper::console::space::plans::{self, Asked};
+use storekeeper::console::space::{Known, Order};
 use storekeeper::domain::pin::Pin;
-use storekeeper::domain::roots::Root;
+use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::space::{
     Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, UseSource,
 };
-use storekeeper::domain::{Bytes, StorePath, Unknown, When};
+use storekeeper::domain::{Bytes, Unknown, When};
+use storekeeper::server::Generation;
 
 const DAY: i64 = 86_400;
 const STATE: &str = "/nix/var/nix";
@@ -69,7 +72,7 @@ fn pin(name: &str, target: &str, note: &str, at: i64, expires: Option<i64>) -> P
     Pin {
         name: name.parse().unwrap(),
         target: path(target),
-        by: "root via ada@laptop".to_owned(),
+        by: Some("root via ada@laptop".to_owned()),
         note: Some(note.to_owned()),
         at: ago(at),
         expires: expires.map(|end| When::from_unix(NOW + end)),
@@ -168,112 +171,25 @@ pub fn full() -> Known {
     known
 }
 
-/// A plan in the form of those that `change` makes.
+/// A plan, made by the real planners.
 pub fn plan(order: &Order) -> Result<Plan, Trouble> {
-    let of = |paths: &[StorePath]| -> Vec<Item> {
-        let item = |path: &StorePath| Item::Path {
-            path: path.clone(),
-            nar_size: 1 << 20,
-        };
-        paths.iter().map(item).collect()
+    let pins = known().pins;
+    let roots = roots();
+    let generations = roots
+        .iter()
+        .filter(|root| matches!(root.kind, RootKind::Generation { .. }))
+        .map(|root| Generation {
+            root: root.clone(),
+            at: ago(20 * DAY),
+            current: false,
+        })
+        .collect();
+    let asked = Asked {
+        about: about(),
+        pins,
+        folder: PINS.to_owned(),
+        generations,
+        now: now(),
     };
-    let (change, summary, items, danger, said) = match &order.wanted {
-        Wanted::Collect(planned) => {
-            let inventory = &planned.judged.inventory;
-            let paths: Vec<StorePath> = planned
-                .collection
-                .order
-                .iter()
-                .map(|row| inventory.path(*row))
-                .collect();
-            let bytes = Bytes(planned.collection.bytes.nar);
-            (
-                "collect",
-                format!("collect {} paths ({bytes})", paths.len()),
-                of(&paths),
-                Danger::Destroys { word: "collect" },
-                vec![
-                    (
-                        "what",
-                        format!("{} paths, {bytes}, none used in 38d", paths.len()),
-                    ),
-                    ("keeps", "9 live, 3 pinned".to_owned()),
-                    (
-                        "effect",
-                        "clients that want one of these paths get it from elsewhere, or build it"
-                            .to_owned(),
-                    ),
-                    ("same as", "nix-store --delete … (1 call)".to_owned()),
-                ],
-            )
-        }
-        Wanted::Pin(paths) => (
-            "pin",
-            format!("pin {} paths", paths.len()),
-            of(paths),
-            Danger::Adds,
-            vec![
-                (
-                    "what",
-                    paths
-                        .iter()
-                        .map(StorePath::name)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                ),
-                (
-                    "until",
-                    order
-                        .expires
-                        .map_or_else(|| "for good".to_owned(), |end| end.to_string()),
-                ),
-                ("as", order.name.clone()),
-            ],
-        ),
-        Wanted::Unpin(name) => (
-            "unpin",
-            format!("remove the pin {name}"),
-            vec![Item::File {
-                file: format!("{PINS}/{name}"),
-            }],
-            Danger::Destroys { word: "unpin" },
-            vec![("effect", "what it alone keeps is dead then".to_owned())],
-        ),
-        Wanted::RemoveRoot(root) => (
-            "remove-root",
-            format!("remove the root {}", root.link),
-            vec![Item::File {
-                file: root.link.clone(),
-            }],
-            Danger::Destroys { word: "remove" },
-            vec![("effect", "what it alone keeps is dead then".to_owned())],
-        ),
-        Wanted::Verify(paths) => (
-            "verify",
-            format!("verify {} paths", paths.len()),
-            of(paths),
-            Danger::Adds,
-            vec![("what", "contents against their NAR hash".to_owned())],
-        ),
-    };
-    let mut lines = vec![("on", "prod (root@cache.example.org)".to_owned())];
-    lines.extend(said);
-    Ok(Plan {
-        change,
-        server: "prod".to_owned(),
-        summary,
-        commands: vec![],
-        warnings: vec![],
-        lines,
-        danger,
-        deed: Deed::Sign {
-            paths: vec![],
-            with: KeySource::Server {
-                file: "/k".to_owned(),
-                name: "k".to_owned(),
-            },
-        },
-        reason: order.note.clone(),
-        items,
-    })
+    plans::plan(order, &asked)
 }

@@ -2,16 +2,28 @@
 //!
 //! In: a connected server, a store, rules. Out: messages.
 
+use super::connect::Session;
+use super::latest::Latest;
 use super::{Backend, Sender};
+use crate::change::access::About;
 use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
-use crate::console::space::{Judged, Known, Order, Planned};
-use crate::domain::{Bytes, Unknown, When};
-use crate::inventory::Inventory;
+use crate::console::space::plans::{self, Asked};
+use crate::console::space::{Judged, Known, Order, Planned, Wanted};
+use crate::domain::{Bytes, StorePath, Unknown, When};
+use crate::inventory::{Inventory, Row};
 use crate::judge::collect::Rules;
-use crate::server::Server;
+use crate::server::{Server, ServerError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is to be worked out.
+struct Of {
+    asked: u64,
+    generation: u64,
+    inventory: Arc<Inventory>,
+    known: Arc<Known>,
+}
 
 impl Backend {
     /// Does what is wanted about space, or begins it.
@@ -26,9 +38,15 @@ impl Backend {
                 inventory,
                 known,
             } => {
-                let send = self.send.clone();
-                self.judge
-                    .put(move || judge(&send, asked, generation, inventory, known));
+                let server = self.session.as_ref().and_then(Session::server);
+                let (send, place) = (self.send.clone(), self.judge.clone());
+                let of = Of {
+                    asked,
+                    generation,
+                    inventory,
+                    known,
+                };
+                tokio::spawn(judge(server, send, place, of));
             }
             Effect::PlanCollection {
                 asked,
@@ -59,18 +77,49 @@ impl Backend {
     }
 }
 
-/// Works out what is live.
-pub(super) fn judge(
-    send: &Sender,
-    asked: u64,
-    generation: u64,
-    inventory: Arc<Inventory>,
-    known: Arc<Known>,
-) {
-    let judged = Judged::new(generation, inventory, known, When::now())
-        .map(Arc::new)
-        .map_err(|why| Trouble::new(&why));
-    let _ = send.send(Msg::SpaceJudged { asked, judged });
+/// Works out what is live. Where Nix keeps the outputs of live derivations, the server is asked for those first.
+async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
+    let mut pairs = Vec::new();
+    if let (Some(server), Ok(true)) = (server, &of.known.facts.keep_outputs) {
+        match outputs(&server, &of.inventory).await {
+            Ok(found) => pairs = found,
+            Err(error) => {
+                let judged = Err(Trouble::new(&error));
+                let asked = of.asked;
+                let _ = send.send(Msg::SpaceJudged { asked, judged });
+                return;
+            }
+        }
+    }
+    place.put(move || {
+        let Of {
+            asked,
+            generation,
+            inventory,
+            known,
+        } = of;
+        let judged = Judged::new(generation, inventory, known, pairs, When::now())
+            .map(Arc::new)
+            .map_err(|why| Trouble::new(&why));
+        let _ = send.send(Msg::SpaceJudged { asked, judged });
+    });
+}
+
+/// The derivations of a store and their outputs.
+async fn outputs(server: &Server, inventory: &Inventory) -> Result<Vec<(Row, Row)>, ServerError> {
+    let present = |row: &Row| inventory.state(*row).is_present();
+    let rows: Vec<Row> = (0..inventory.len() as Row)
+        .filter(|row| present(row) && inventory.is_derivation(*row))
+        .collect();
+    let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
+    let outputs = server.outputs(&paths).await?;
+    let found = rows.iter().zip(outputs).flat_map(|(derivation, outputs)| {
+        let rows = outputs
+            .into_iter()
+            .filter_map(|output| inventory.find(&output));
+        rows.map(|output| (*derivation, output))
+    });
+    Ok(found.collect())
 }
 
 /// Plans what goes; a plan that was called off is not told.
@@ -99,7 +148,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
-    let (facts, roots) = tokio::join!(server.space(), server.roots());
+    let (facts, roots, pins) = tokio::join!(server.space(), server.roots(), server.pins());
     let facts = match facts {
         Ok(facts) => facts,
         Err(error) => return tell(Err(Trouble::new(&error))),
@@ -113,7 +162,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
         facts,
         roots,
         notes,
-        pins: Err(Unknown("pins are not read yet".to_owned())),
+        pins: pins.unwrap_or_else(|error| Err(Unknown(error.to_string()))),
         last_use: None,
         links: None,
     };
@@ -127,10 +176,32 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
     tell(Ok(known));
 }
 
-/// Makes a plan.
-#[allow(clippy::unused_async, reason = "plans ask the server")]
+/// Makes a plan, by what the server says of pins and generations now.
 async fn make(server: Server, send: Sender, asked: u64, order: Order) {
-    let plan = Err(Trouble::say("this cannot be planned yet"));
-    let _ = (server, order);
+    let plan = match ask(&server, &order).await {
+        Ok(found) => tokio::task::spawn_blocking(move || plans::plan(&order, &found))
+            .await
+            .unwrap_or_else(|error| Err(Trouble::new(&error)))
+            .map(Box::new),
+        Err(error) => Err(Trouble::new(&error)),
+    };
     let _ = send.send(Msg::Planned { asked, plan });
+}
+
+async fn ask(server: &Server, order: &Order) -> Result<Asked, ServerError> {
+    let pins = match &order.wanted {
+        Wanted::Pin(_) | Wanted::Unpin(_) | Wanted::RemoveRoot(_) => server.pins().await?,
+        Wanted::Collect(_) | Wanted::Verify(_) => Ok(vec![]),
+    };
+    let generations = match &order.wanted {
+        Wanted::RemoveRoot(root) => server.generations(std::slice::from_ref(root)).await?,
+        _ => vec![],
+    };
+    Ok(Asked {
+        about: About::of(server),
+        pins,
+        folder: server.pins_dir(),
+        generations,
+        now: When::now(),
+    })
 }

@@ -97,8 +97,9 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
         return no("no root is under the cursor");
     };
     match &line.root.kind {
-        RootKind::Pin(_) | RootKind::Generation { .. } | RootKind::Indirect | RootKind::Direct => {
-            Ok(())
+        RootKind::Pin(_) | RootKind::Generation { .. } | RootKind::Indirect => Ok(()),
+        RootKind::Direct => {
+            no("Nix or the system made it for itself; whoever is sure of it removes it by hand")
         }
         RootKind::Profile => {
             no("this is the generation in use; switch the profile to another one first")

@@ -2,12 +2,13 @@
 //!
 //! In: what is wanted. Out: what a plan is made of ([`Order`]), and what can be typed until it is confirmed.
 
-use super::{Known, Planned};
+use super::{Judged, Planned};
 use crate::change::Plan;
 use crate::console::model::Trouble;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
 use crate::domain::{Age, StorePath, When};
+use crate::inventory::Inventory;
 use std::sync::Arc;
 use tui_input::Input;
 
@@ -80,14 +81,24 @@ pub struct SpaceDialog {
 pub struct Order {
     /// What shall be done.
     pub wanted: Wanted,
-    /// The look that was shown.
-    pub known: Option<Arc<Known>>,
+    /// What was shown of roots.
+    pub judged: Option<Arc<Judged>>,
+    /// The store.
+    pub inventory: Option<Arc<Inventory>>,
     /// The name of the pin; the path's own name where it is empty.
     pub name: String,
     /// Until when a pin keeps.
     pub expires: Option<When>,
     /// The note, or the reason for the audit log.
     pub note: Option<String>,
+}
+
+impl Order {
+    /// What was shown of roots, where anything was.
+    pub fn judged(&self) -> Result<&Judged, Trouble> {
+        let judged = self.judged.as_deref();
+        judged.ok_or_else(|| Trouble::say("what is dead is not known yet"))
+    }
 }
 
 /// Reads when a pin ends: nothing for never, an age from now, or a day such as `2026-12-31`, to its end.

@@ -5,6 +5,7 @@
 
 use super::Known;
 use super::growth::Growth;
+use crate::change::keep::Kept;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::space::{LastUse, UseSource};
@@ -120,12 +121,13 @@ fn keep<'a>(known: &Known, pairs: &'a [(Row, Row)]) -> Keep<'a> {
 }
 
 impl Judged {
-    /// Works it out: a second or so at a million paths. While the roots or the last use are not known, or the store is not
+    /// Works it out, with the derivations and their outputs where Nix keeps those: a second or so at a million paths. While the roots or the last use are not known, or the store is not
     /// read to its end, nothing may be called dead.
     pub fn new(
         generation: u64,
         inventory: Arc<Inventory>,
         known: Arc<Known>,
+        pairs: Vec<(Row, Row)>,
         now: When,
     ) -> Result<Self, Unknown> {
         let roots = known.roots.as_ref().map_err(Clone::clone)?;
@@ -141,7 +143,6 @@ impl Judged {
             .filter(|(root, _)| matches!(root.kind, RootKind::Pin(_)))
             .map(|(_, row)| *row)
             .collect();
-        let pairs = Vec::new();
         let keeps = keep(&known, &pairs);
         let liveness = Liveness::of(&inventory, &root_rows, &keeps);
         let pinned = Liveness::of(&inventory, &pin_rows, &keeps);
@@ -218,23 +219,41 @@ impl Judged {
         now: When,
         cancel: &AtomicBool,
     ) -> Option<Collection> {
-        let situation = Situation {
+        self.prepared
+            .plan(&self.situation(saved, now), rules, cancel)
+    }
+
+    /// What a plan is made from, when hard links save so much.
+    pub fn situation(&self, saved: Option<Bytes>, now: When) -> Situation<'_> {
+        Situation {
             inventory: &self.inventory,
             liveness: &self.liveness,
             pinned: &self.pin_rows,
             usage: &self.usage,
-            keep: keep(&self.known, &self.pairs),
+            keep: self.keep(),
             now,
             disk: disk(&self.known),
             saved,
-        };
-        self.prepared.plan(&situation, rules, cancel)
+        }
     }
 
     /// The chain from a root's path to this one. A walk, for a job.
     pub fn why_alive(&self, row: Row) -> Option<Vec<Row>> {
-        let keep = keep(&self.known, &self.pairs);
-        self.inventory.why_alive(&self.root_rows, row, &keep)
+        self.inventory.why_alive(&self.root_rows, row, &self.keep())
+    }
+
+    /// What Nix keeps besides the closures of roots.
+    pub fn keep(&self) -> Keep<'_> {
+        keep(&self.known, &self.pairs)
+    }
+
+    /// For the plan of a root that goes.
+    pub fn kept<'a>(&'a self, keep: &'a Keep<'a>) -> Kept<'a> {
+        Kept {
+            inventory: &self.inventory,
+            roots: self.known.roots.as_deref().unwrap_or_default(),
+            keep,
+        }
     }
 
     /// What becomes of a path; `None` for one that came after the look.

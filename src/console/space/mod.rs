@@ -8,6 +8,7 @@ pub mod form;
 pub mod growth;
 pub mod judged;
 pub mod layout;
+pub mod plans;
 
 pub use dialog::{Order, Wanted};
 pub use form::{Field, Form};
@@ -288,26 +289,8 @@ impl Space {
     }
 }
 
-/// A name for a pin of this path that no pin has: the path's own, with a number where it is taken.
+/// A name for a pin of this path that no pin has.
 pub fn pin_name(known: Option<&Known>, path: &StorePath) -> String {
-    let name: String = path
-        .name()
-        .chars()
-        .map(|c| if c == '?' || c == '=' { '-' } else { c })
-        .take(90)
-        .collect();
-    let name = name.trim_start_matches('.');
-    let name = if name.parse::<PinName>().is_ok() {
-        name
-    } else {
-        "pin"
-    };
-    let taken = |name: &str| known.is_some_and(|known| known.pin(name).is_some());
-    if !taken(name) {
-        return name.to_owned();
-    }
-    (2..10_000)
-        .map(|n| format!("{name}-{n}"))
-        .find(|name| !taken(name))
-        .unwrap_or_else(|| name.to_owned())
+    let taken = |name: &PinName| known.is_some_and(|known| known.pin(name.as_str()).is_some());
+    PinName::for_path(path, taken).to_string()
 }

@@ -96,7 +96,8 @@ fn show(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
 /// Asks for the plan that the dialog describes.
 fn ask(model: &mut Model) -> Vec<Effect> {
     let asked = model.next_number();
-    let (now, known) = (model.now, model.space.known.clone());
+    let now = model.now;
+    let (judged, inventory) = (model.space.judged.clone(), model.data.inventory.clone());
     let Some(Layer::Space(dialog)) = model.layers.last_mut() else {
         return vec![];
     };
@@ -115,7 +116,8 @@ fn ask(model: &mut Model) -> Vec<Effect> {
         asked,
         order: Box::new(Order {
             wanted: dialog.wanted.clone(),
-            known,
+            judged,
+            inventory,
             name: dialog.name.value().trim().to_owned(),
             expires,
             note: (!note.is_empty()).then(|| note.to_owned()),

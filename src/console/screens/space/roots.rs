@@ -167,7 +167,8 @@ fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line
         };
         lines.push(("keeps", until(pin.expires, model.now), style));
         let note = pin.note.as_deref().unwrap_or("no note");
-        let by = format!("{note}   by {}, {} ago", pin.by, pin.at.age(model.now));
+        let by = pin.by.as_deref().unwrap_or("hand");
+        let by = format!("{note}   by {by}, {} ago", pin.at.age(model.now));
         lines.push(("note", by, theme.text));
     } else {
         lines.push(("what", meaning(&line.root.kind).to_owned(), theme.dim));
