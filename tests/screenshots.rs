@@ -238,6 +238,7 @@ async fn the_screenshots_show_what_the_program_shows() {
             done: plan.items.len(),
             failed: vec![],
             seconds: 0.4,
+            freed: None,
             conflict: None,
         },
     });

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod collect;
 pub mod job;
 pub mod keep;
 pub mod plan;

@@ -4,6 +4,7 @@
 //! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
 
 use super::access::AccessDeed;
+use super::collect::{Amounts, CollectDeed};
 use super::keep::KeepStep;
 use super::token::Token;
 use crate::domain::pin::PinName;
@@ -11,6 +12,7 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{Signature, StorePath, When};
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// What a confirmed plan does on the server. Each kind is built by its own module of this room.
@@ -25,6 +27,8 @@ pub enum Deed {
     },
     /// Change who may log in.
     Access(Box<AccessDeed>),
+    /// Delete the store paths of the items, in their order.
+    Collect(Arc<CollectDeed>),
     /// Change what the store keeps: a step for each item, in their order.
     Keep(Vec<KeepStep>),
 }
@@ -66,6 +70,19 @@ pub enum Item {
         /// NAR size in bytes, for the list that is shown.
         #[serde(skip)]
         nar_size: u64,
+    },
+    /// A store path that goes.
+    Collect {
+        /// Full store path.
+        path: StorePath,
+        /// NAR size in bytes.
+        #[serde(rename = "narSize")]
+        nar_size: u64,
+        /// The last use of it, or of what needs it.
+        #[serde(rename = "lastUsed")]
+        last_used: When,
+        /// Why it may go.
+        reason: &'static str,
     },
     /// A line of a key file.
     Key {
@@ -125,7 +142,7 @@ impl Item {
     /// The store path, for one of those.
     pub const fn path(&self) -> Option<&StorePath> {
         match self {
-            Self::Path { path, .. } => Some(path),
+            Self::Path { path, .. } | Self::Collect { path, .. } => Some(path),
             _ => None,
         }
     }
@@ -133,7 +150,7 @@ impl Item {
     /// NAR size in bytes; 0 for what is no store path.
     pub const fn nar_size(&self) -> u64 {
         match self {
-            Self::Path { nar_size, .. } => *nar_size,
+            Self::Path { nar_size, .. } | Self::Collect { nar_size, .. } => *nar_size,
             _ => 0,
         }
     }
@@ -142,7 +159,7 @@ impl Item {
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path { path, .. } => path.fmt(f),
+            Self::Path { path, .. } | Self::Collect { path, .. } => path.fmt(f),
             Self::Key {
                 fingerprint,
                 file,
@@ -194,6 +211,9 @@ pub struct Plan {
     pub commands: Vec<String>,
     /// What the administrator should know first.
     pub warnings: Vec<String>,
+    /// Of a collection: how much goes and how much stays.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub amounts: Option<Amounts>,
     /// Labelled lines for the dialog (`on`, `with`, `what`, `not`, `effect`), in order.
     #[serde(skip)]
     pub lines: Vec<(&'static str, String)>,
@@ -310,6 +330,7 @@ mod tests {
                 .collect(),
             commands: vec!["nix store sign".into()],
             warnings: vec![],
+            amounts: None,
             lines: vec![("on", "prod".into())],
             danger,
             deed: Deed::Sign {

@@ -68,6 +68,9 @@ pub struct Receipt {
     pub failed: Vec<Failure>,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// Of a collection: how many bytes came free, by Nix's count. Calls that were cut off are not in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<u64>,
     /// Somebody else has changed it meanwhile: the difference between what was shown and what is there, line by line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
@@ -93,6 +96,7 @@ mod tests {
                 .visible(),
             ],
             seconds: 0.2,
+            freed: None,
             conflict: None,
         };
         assert_eq!(

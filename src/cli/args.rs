@@ -3,6 +3,7 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod gc;
 pub(super) mod roots;
 
 use crate::config::Overrides;
@@ -104,6 +105,8 @@ pub(super) enum Command {
     Sign(Sign),
     /// List who may log in to the cache; let keys in, take them out, set when they end.
     Keys(access::Keys),
+    /// Collect what no root keeps, least recently used first.
+    Gc(gc::Gc),
     /// List keys that ask to be let in; approve and deny them.
     Requests(access::Requests),
     /// List the GC roots and what each keeps; remove one.
@@ -308,6 +311,9 @@ mod tests {
             "storekeeper onboard prod --platform macos",
             "storekeeper setup --nixos --knock",
             "storekeeper setup prod --knock --yes",
+            "storekeeper gc prod",
+            "storekeeper gc prod --until-free 50G --reclaim 1G --max 2T --older-than 30d --keep-newest 3 --grace 0s --dry-run",
+            "storekeeper gc prod --until-free 15% --yes --reason full",
             "storekeeper roots prod",
             "storekeeper roots prod list --json",
             "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
@@ -337,7 +343,10 @@ mod tests {
             "storekeeper keys prod list --yes",
             "storekeeper requests prod approve",
             "storekeeper onboard prod --platform windows",
-            "storekeeper gc prod",
+            "storekeeper gc",
+            "storekeeper gc prod --until-free much",
+            "storekeeper gc prod --max -1",
+            "storekeeper gc prod --keep-newest x",
             "storekeeper roots",
             "storekeeper roots prod remove",
             "storekeeper pin prod",

@@ -10,7 +10,9 @@ use super::progress::Progress;
 use super::session::Session;
 use super::signals::{interrupted, stop};
 use super::terminal::ask;
+use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, JobEvent, Outcome, Plan, Receipt};
+use crate::domain::Bytes;
 use crate::domain::text::visible;
 use crate::server::Server;
 use serde::Serialize;
@@ -56,7 +58,7 @@ pub(super) async fn carry_out(
     let confirmed = plan
         .confirm(&answer, session.policy())
         .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
-    let receipt = run(confirmed, server, session.quiet).await?;
+    let receipt = Box::pin(run(confirmed, server, session.quiet)).await?;
     if out.json() {
         out.document(&Document {
             schema: 1,
@@ -139,8 +141,11 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
 }
 
 fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError> {
+    let freed = receipt
+        .freed
+        .map_or_else(String::new, |freed| format!(", {} freed", Bytes(freed)));
     out.line(&format!(
-        "{}: {} of {planned} in {:.1} s, receipt {}, by {}",
+        "{}: {} of {planned} in {:.1} s{freed}, receipt {}, by {}",
         receipt.result.word(),
         receipt.done,
         receipt.seconds,
@@ -181,6 +186,8 @@ struct EmptyPlan<'a> {
     items: [(); 0],
     commands: [(); 0],
     warnings: [(); 0],
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    amounts: Option<&'a Amounts>,
 }
 
 /// Says that there is nothing to do.
@@ -188,6 +195,17 @@ pub(super) fn nothing(
     change: &str,
     server: &str,
     summary: &str,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    nothing_of(change, server, summary, None, out)
+}
+
+/// The same, of a collection with what it would have come to.
+pub(super) fn nothing_of(
+    change: &str,
+    server: &str,
+    summary: &str,
+    amounts: Option<&Amounts>,
     out: &mut Out,
 ) -> Result<u8, CliError> {
     if out.json() {
@@ -200,6 +218,7 @@ pub(super) fn nothing(
                 items: [],
                 commands: [],
                 warnings: [],
+                amounts,
             },
         })?;
     } else {
@@ -228,6 +247,7 @@ mod tests {
             }],
             commands: vec!["nix store sign …".into()],
             warnings: vec![],
+            amounts: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
             deed: Deed::Sign {
@@ -253,6 +273,7 @@ mod tests {
                 message: "y".into(),
             }],
             seconds: 0.2,
+            freed: None,
             conflict: None,
         }
     }

@@ -10,6 +10,7 @@ mod console;
 mod element;
 mod error;
 mod find;
+mod gc;
 mod given;
 mod keygen;
 mod keys;
@@ -158,6 +159,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
+        Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;
             Box::pin(requests::run(&session, requests, out)).await

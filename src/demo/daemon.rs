@@ -4,15 +4,18 @@
 //! unforgiving as the real one: a malformed request is answered by its error twice and the end, and a signature for a
 //! path that is not valid ends the connection without a word.
 
+use super::collect;
 use super::faults::Faults;
 use super::release::Release;
-use super::store::Store;
+use super::roots;
+use super::store::{Store, TempRoot};
 use crate::domain::StorePath;
 use crate::wire::{
-    Encoder, Identity, Message, Reader, RemoteError, Request, WireError, encode_outputs,
-    encode_path_info, encode_roots, server_handshake,
+    Encoder, Garbage, GcAction, Identity, Message, Reader, RemoteError, Request, WireError,
+    encode_garbage, encode_outputs, encode_path_info, encode_roots, server_handshake,
 };
 use std::collections::BTreeSet;
+use std::path::Path;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 /// Reply bytes that are gathered before they are sent.
@@ -38,9 +41,11 @@ pub(super) struct Daemon<'a> {
     pub(super) store: &'a Store,
     pub(super) faults: &'a Faults,
     pub(super) release: Release,
+    /// The state folder, with the GC roots.
+    pub(super) state: &'a Path,
 }
 
-impl Daemon<'_> {
+impl<'s> Daemon<'s> {
     /// Serves one client to its end.
     pub(super) async fn serve<R, W>(&self, reader: R, mut writer: W)
     where
@@ -71,6 +76,7 @@ impl Daemon<'_> {
         server_handshake(&mut reader, writer, &identity).await?;
         let mut out = Encoder::new();
         let mut number = 0;
+        let mut kept = Vec::new();
         loop {
             if !reader.has_buffered() || out.len() > GATHER {
                 flush(writer, &mut out).await?;
@@ -88,7 +94,7 @@ impl Daemon<'_> {
             }
             match request {
                 Ok(None) => return Ok(()),
-                Ok(Some(request)) => self.answer(request, writer, &mut out).await?,
+                Ok(Some(request)) => self.answer(request, &mut kept, writer, &mut out).await?,
                 Err(error @ (WireError::Closed | WireError::Io(_))) => return Err(error.into()),
                 Err(error) => return fatal(&error, writer, &mut out).await,
             }
@@ -98,6 +104,7 @@ impl Daemon<'_> {
     async fn answer<W: AsyncWrite + Unpin>(
         &self,
         request: Request,
+        kept: &mut Vec<TempRoot<'s>>,
         writer: &mut W,
         out: &mut Encoder,
     ) -> Result<(), End> {
@@ -110,13 +117,16 @@ impl Daemon<'_> {
             Request::QueryPathInfo(path) => self.path_info(&path, out),
             Request::QueryAllValidPaths => {
                 last(out);
-                self.paths(self.store.order(), writer, out).await?;
+                let valid: Vec<u32> = self.store.valid().collect();
+                self.paths(&valid, writer, out).await?;
             }
             Request::QueryReferrers(path) => {
                 last(out);
                 let at = self.store.find(&path);
                 let referrers = at.map_or(&[][..], |at| self.store.referrers(at));
-                self.paths(referrers, writer, out).await?;
+                let valid = referrers.iter().copied();
+                let valid: Vec<u32> = valid.filter(|at| self.store.is_valid(*at)).collect();
+                self.paths(&valid, writer, out).await?;
             }
             Request::QueryValidPaths { paths, .. } => {
                 last(out);
@@ -134,15 +144,21 @@ impl Daemon<'_> {
                     .and_then(|at| self.store.path(at));
                 out.optional_path(path.as_ref());
             }
-            Request::AddTempRoot(_) => {
+            Request::AddTempRoot(path) => {
+                kept.push(self.store.add_temp_root(path));
                 last(out);
                 out.integer(1);
             }
             Request::FindRoots => {
+                let mut notes = Vec::new();
+                let roots = roots::find(self.state, self.store, &mut notes);
+                for note in notes {
+                    Message::Log(note).encode(out);
+                }
                 last(out);
-                encode_roots(&[], out);
+                encode_roots(&roots, out);
             }
-            Request::CollectGarbage(_) => soft("this store has no garbage collector", out),
+            Request::CollectGarbage(action) => self.collect(&action, writer, out).await?,
             Request::VerifyStore { .. } => {
                 last(out);
                 out.boolean(false);
@@ -171,6 +187,52 @@ impl Daemon<'_> {
                     out.integer(1);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Deletes one by one, and says so as it does; a client that goes away ends it.
+    async fn collect<W: AsyncWrite + Unpin>(
+        &self,
+        action: &GcAction,
+        writer: &mut W,
+        out: &mut Encoder,
+    ) -> Result<(), End> {
+        let say = |text: &str, out: &mut Encoder| Message::Log(format!("{text}\n")).encode(out);
+        let lock = self.store.collector_lock();
+        let _one_at_a_time = if let Ok(held) = lock.try_lock() {
+            held
+        } else {
+            say("waiting for the big garbage collector lock...", out);
+            flush(writer, out).await?;
+            lock.lock().await
+        };
+        say("finding garbage collector roots...", out);
+        let mut notes = Vec::new();
+        let roots = roots::find(self.state, self.store, &mut notes);
+        let doing = collect::decide(self.store, &roots, action);
+        let mut garbage = Garbage {
+            paths: doing.report,
+            bytes: 0,
+        };
+        for at in doing.delete {
+            let Some(path) = self.store.path(at) else {
+                continue;
+            };
+            say(&format!("deleting '{path}'"), out);
+            flush(writer, out).await?;
+            garbage.bytes += self.store.delete(at);
+            garbage.paths.push(path.to_string());
+            if garbage.bytes > doing.most {
+                break;
+            }
+        }
+        garbage.paths.sort_unstable();
+        if let Some(why) = doing.refused {
+            soft(&why, out);
+        } else {
+            last(out);
+            encode_garbage(&garbage, out);
         }
         Ok(())
     }

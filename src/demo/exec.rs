@@ -81,15 +81,22 @@ fn start(command: &[u8], environment: Environment) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Puts the scratch folder where the command says `/var/lib/storekeeper`: a client that was not told of the demo's own
-/// paths asks for the usual ones, and those are this machine's.
+/// Puts the scratch folder where the command says `/var/lib/storekeeper`, and its own mounts where it asks for the
+/// machine's: a client that was not told of the demo's own paths asks for the usual ones, and those are this machine's.
 fn at_home(command: &[u8], state: &Path) -> Vec<u8> {
-    const USUAL: &[u8] = b"/var/lib/storekeeper";
+    const USUAL: [(&[u8], &str); 2] = [
+        (b"/var/lib/storekeeper", ""),
+        (b"/proc/self/mounts", "/mounts"),
+    ];
     let mut rest = command;
     let mut out = Vec::with_capacity(command.len());
     while let Some((first, others)) = rest.split_first() {
-        if let Some(after) = rest.strip_prefix(USUAL) {
+        let usual = USUAL
+            .iter()
+            .find_map(|(usual, own)| Some((rest.strip_prefix(*usual)?, own)));
+        if let Some((after, own)) = usual {
             out.extend_from_slice(state.as_os_str().as_bytes());
+            out.extend_from_slice(own.as_bytes());
             rest = after;
         } else {
             out.push(*first);

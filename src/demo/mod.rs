@@ -6,6 +6,7 @@
 //! that user alone, and gone with the demo.
 
 mod access;
+mod collect;
 mod daemon;
 mod exec;
 mod faults;
@@ -13,6 +14,7 @@ mod keys;
 mod pipe;
 mod random;
 mod release;
+mod roots;
 mod scratch;
 pub mod shim;
 mod socket;
@@ -177,6 +179,7 @@ impl Demo {
             faults: demo.faults.clone(),
             release: Release::new(options.protocol),
             signing_key_file: demo.signing_key_file(),
+            state: demo.scratch.path("state"),
             stopped: demo.stopped.clone(),
             tasks: demo.tasks.clone(),
         };

@@ -12,6 +12,7 @@ pub(crate) enum Purpose {
     Deriver = 4,
     SigningKey = 5,
     Shape = 6,
+    Use = 7,
 }
 
 /// The finalizer of `SplitMix64`.

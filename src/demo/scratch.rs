@@ -85,16 +85,8 @@ esac
     ),
 ];
 
-/// `df`: 980 GiB, of which 804 are in use, and 61 % of the inodes.
-const DF: &str = r"case $1 in
-  -*i*)
-    echo 'Filesystem       Inodes    IUsed    IFree IUse% Mounted on'
-    echo '/dev/vdb1      65273856 39817052 25456804   61% /nix' ;;
-  *)
-    echo 'Filesystem     1024-blocks      Used Available Capacity Mounted on'
-    echo '/dev/vdb1       1027604480 843055104 184549376      83% /nix' ;;
-esac
-";
+/// The one file system of the demo's server (format: proc(5), `/proc/pid/mounts`).
+const MOUNTS: &str = "/dev/vdb1 / ext4 rw,relatime 0 0\n";
 
 /// The folder and what is in it.
 #[derive(Debug)]
@@ -138,7 +130,7 @@ impl Scratch {
         store: &Store,
         epoch: When,
     ) -> std::io::Result<()> {
-        for name in ["nix", "gone", "bin", "home", "state", "state/db"] {
+        for name in ["nix", "gone", "bin", "home", "store", "state", "state/db"] {
             fs::create_dir(self.path(name))?;
         }
         let pem = client
@@ -155,6 +147,8 @@ impl Scratch {
         size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
         size("db.sqlite-wal", 4 << 20)?;
         access::fill(&self.path("state"), epoch)?;
+        fs::write(self.path("state/mounts"), MOUNTS)?;
+        super::roots::make(&self.path("state"), &self.path("home"), store)?;
         self.write_stand_ins(program)
     }
 
@@ -171,7 +165,9 @@ impl Scratch {
             self.stand_in("bin", name, script)?;
         }
         self.stand_in("bin", "getent", &self.getent())?;
-        self.stand_in("bin", "df", DF)?;
+        let shim = format!("exec {program} demo-shim {socket}");
+        self.stand_in("bin", "df", &format!("{shim} df \"$@\"\n"))?;
+        self.stand_in("bin", "find", &self.find(&shim))?;
         let key_file = self.key_file();
         self.stand_in("bin", "sshd", &access::sshd(&key_file.to_string_lossy()))?;
         self.stand_in("bin", "sudo", SUDO)?;
@@ -187,6 +183,15 @@ impl Scratch {
         format!(
             "case \"$*\" in\n  'passwd {CACHE_USER}')\n    echo '{CACHE_USER}:x:{user}:{user}::{home}:/bin/sh' ;;\n  \
              *) PATH=/run/current-system/sw/bin:/usr/bin:/bin exec getent \"$@\" ;;\nesac\n",
+        )
+    }
+
+    /// `find` of this machine, but for the store: that is invented, and its folder empty.
+    fn find(&self, shim: &str) -> String {
+        let store = shell_words::quote(&self.path("store").to_string_lossy()).into_owned();
+        format!(
+            "case ${{1-}} in {store}/*) {shim} find \"$@\" ;; esac\n\
+             PATH=/run/current-system/sw/bin:/usr/bin:/bin exec find \"$@\"\n",
         )
     }
 
@@ -255,6 +260,7 @@ impl Scratch {
             ("USER", "root".into()),
             ("LOGNAME", "root".into()),
             ("SHELL", "/bin/sh".into()),
+            ("NIX_STORE_DIR", self.path("store").into_os_string()),
             ("NIX_STATE_DIR", state.clone()),
             ("NIX_CONF_DIR", state),
         ]

@@ -25,6 +25,8 @@ pub(super) struct Service {
     pub(super) faults: Faults,
     pub(super) release: Release,
     pub(super) signing_key_file: PathBuf,
+    /// The demo's state folder of Nix.
+    pub(super) state: PathBuf,
     pub(super) stopped: CancellationToken,
     pub(super) tasks: TaskTracker,
 }
@@ -64,6 +66,7 @@ impl Service {
                 store: &self.store,
                 faults: &self.faults,
                 release: self.release,
+                state: &self.state,
             };
             daemon.serve(reader.into_inner(), write).await;
             return Ok(());

@@ -22,6 +22,9 @@ const READ: Limits = Limits {
     time: Duration::from_secs(300),
 };
 
+/// What is said where the disk is full, as in `scripts/audit-probe.sh`.
+pub const NO_ROOM: &str = "there is no room for a record";
+
 /// The longest record, in bytes.
 const MAX_RECORD: usize = 8 << 20;
 

@@ -91,6 +91,16 @@ impl Server {
         }
     }
 
+    /// What refers to each of these paths now, in order.
+    pub async fn referrers(&self, paths: &[StorePath]) -> Result<Vec<Vec<StorePath>>, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let mut daemon = Daemon::open(link, start).await?;
+        match daemon.referrers(paths).await {
+            Ok(referrers) => Ok(referrers),
+            Err(error) => Err(daemon.fail(error).await),
+        }
+    }
+
     /// Which of these paths are valid now.
     pub async fn valid_paths(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, ServerError> {
         let Inner { link, start, .. } = &*self.inner;

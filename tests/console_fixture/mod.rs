@@ -558,6 +558,7 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
         summary: format!("sign {count} paths ({}) with {OURS}", Bytes(bytes)),
         commands: vec!["nix store sign -k /root/nix-cache-key.sec …".to_owned()],
         warnings: vec![],
+        amounts: None,
         lines: vec![
             ("on", "prod (root@cache.example.org)".to_owned()),
             (
@@ -614,6 +615,7 @@ pub fn receipt(result: Outcome, done: usize) -> Receipt {
         done,
         failed: vec![],
         seconds: 1.5,
+        freed: None,
         conflict: None,
     }
 }

@@ -86,6 +86,7 @@ impl About {
             items: Vec::new(),
             commands: Vec::new(),
             warnings: Vec::new(),
+            amounts: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,
             deed: Deed::Access(Box::new(deed)),

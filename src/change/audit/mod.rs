@@ -18,6 +18,9 @@ pub use verify::{Broken, Flaw, Missing, Verification, compare, verify};
 /// How many items, and how many failures, one record names. The counts beside them are never cut.
 pub const MOST_NAMED: usize = 1000;
 
+/// The result of a change that did not come to its end; whoever came next has written its record.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// One change, as the log keeps it. The field `prev` is not here: it is put in front by whoever holds the lock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -40,7 +43,7 @@ pub struct Record {
     pub items_total: usize,
     /// Why, in the administrator's words.
     pub reason: Option<String>,
-    /// `done`, `partial`, `failed` or `cancelled`.
+    /// `done`, `partial`, `failed` or `cancelled`; [`INTERRUPTED`] for one that was killed.
     pub result: String,
     /// How many items were done.
     pub done: usize,
@@ -50,6 +53,12 @@ pub struct Record {
     pub failed_total: usize,
     /// How long it took.
     pub seconds: f64,
+    /// Of a collection: NAR sizes of the plan, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned: Option<u64>,
+    /// Of a collection: what came free, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed: Option<u64>,
 }
 
 impl Default for Record {
@@ -69,6 +78,8 @@ impl Default for Record {
             failed: Vec::new(),
             failed_total: 0,
             seconds: 0.0,
+            planned: None,
+            freed: None,
         }
     }
 }
@@ -102,6 +113,8 @@ impl Record {
                 .collect(),
             failed_total: receipt.failed.len(),
             seconds: receipt.seconds,
+            planned: plan.amounts.as_ref().map(|amounts| amounts.bytes.nar),
+            freed: receipt.freed,
         }
     }
 

@@ -3,6 +3,7 @@
 //! In: the typed functions of `server`. Out: the same, with every error sorted into the three kinds that a job tells
 //! apart. Tests put a server with faults of their own in its place.
 
+use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
@@ -11,7 +12,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
-use crate::server::{InfoReply, Removed, Server, ServerError};
+use crate::server::{Collected, InfoReply, OnCollect, Removed, Server, ServerError};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -78,6 +79,19 @@ pub(super) trait Cache: Sized + Send + Sync {
         token: &Token,
         step: Step<'_>,
     ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
+    /// One step of a collection.
+    fn space(
+        &self,
+        token: &Token,
+        step: SpaceStep<'_>,
+    ) -> impl Future<Output = Result<SpaceStepped, Trouble>> + Send;
+    /// Deletes exactly these paths.
+    fn collect(
+        &self,
+        token: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> impl Future<Output = Result<Collected, Trouble>> + Send;
     /// One step of a change of what the store keeps. Each may be done twice.
     fn keep(
         &self,
@@ -182,6 +196,25 @@ impl Cache for Server {
         };
         match answer {
             Ok(stepped) => Ok(stepped),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn space(&self, token: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        match space::ask(self, token, step).await {
+            Ok(stepped) => Ok(stepped),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn collect(
+        &self,
+        token: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> Result<Collected, Trouble> {
+        match Self::collect(self, token, paths, on).await {
+            Ok(collected) => Ok(collected),
             Err(error) => Err(sort(self, error).await),
         }
     }

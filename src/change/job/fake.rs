@@ -3,6 +3,8 @@
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
 use super::cache::{Cache, Step, Stepped, Trouble};
+use super::fake_space;
+use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
 use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
@@ -11,7 +13,7 @@ use crate::change::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::{PathInfo, StorePath};
 use crate::server::facts::Facts;
-use crate::server::{InfoReply, Removed};
+use crate::server::{Collected, InfoReply, OnCollect, Removed};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,6 +40,10 @@ pub(super) struct World {
     pub(super) lies: bool,
     /// The log cannot be written.
     pub(super) full: bool,
+    /// In these words, if not in the usual ones.
+    pub(super) full_says: &'static str,
+    /// Roots, uses, collections.
+    pub(super) space: super::fake_space::Space,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -49,7 +55,7 @@ pub(super) struct Fake {
     facts: Arc<Facts>,
 }
 
-fn lost() -> Trouble {
+pub(super) fn lost() -> Trouble {
     Trouble::Lost("the server closed the connection".into())
 }
 
@@ -63,7 +69,7 @@ impl Fake {
     }
 
     /// Makes one call: how many of its items are still done, and whether an answer arrives.
-    fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
+    pub(super) fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
         if self.down.load(Ordering::SeqCst) {
             return Err(lost());
         }
@@ -168,13 +174,29 @@ impl Cache for Fake {
         cut.map_or(Ok(Removed::Done), |_| Err(lost()))
     }
 
+    async fn space(&self, _: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        fake_space::step(self, step)
+    }
+
+    async fn collect(
+        &self,
+        _: &Token,
+        paths: &[StorePath],
+        on: OnCollect<'_>,
+    ) -> Result<Collected, Trouble> {
+        fake_space::collect(self, paths, on).await
+    }
+
     async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
         }
         if world.full {
-            return Err(Trouble::Refused("no space is left on the device".into()));
+            return Err(Trouble::Refused(format!(
+                "no space is left on the device {}",
+                world.full_says
+            )));
         }
         Ok(())
     }

@@ -6,23 +6,31 @@
 
 mod access;
 mod cache;
+mod collect;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fake_space;
 mod keep;
 mod make;
 mod sign;
+mod space;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_space;
+mod unfinished;
 
 use super::audit::{self, Record};
-use super::plan::{Confirmed, Deed, Plan};
+use super::plan::{Confirmed, Deed};
 use super::receipt::{Failure, Outcome, Receipt};
 use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
 use crate::domain::path_info::hex;
+use crate::domain::space::Unfinished;
 use crate::domain::text::visible;
-use crate::server::Server;
+use crate::server::{NO_ROOM, Server};
 use cache::{Cache, Trouble};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -102,6 +110,8 @@ struct Tally {
     unconfirmed: bool,
     /// What somebody else has changed meanwhile, line by line.
     conflict: Option<String>,
+    /// Bytes that came free, of a collection.
+    freed: Option<u64>,
 }
 
 impl Tally {
@@ -142,6 +152,12 @@ struct Job<C> {
     chunk: usize,
     /// Why the server can't be asked any more: the link is gone and no other could be opened, or it is silent.
     cut_off: Option<String>,
+    /// What it is, for whoever comes after it.
+    about: Unfinished,
+    /// Collections that have no record yet.
+    others: Vec<Unfinished>,
+    /// The audit log has no room, and this job makes some.
+    no_room: bool,
 }
 
 impl<C: Cache> Job<C> {
@@ -151,8 +167,12 @@ impl<C: Cache> Job<C> {
     }
 
     fn progress(&self, note: &str) {
+        self.progress_at(self.tally.settled(), note);
+    }
+
+    fn progress_at(&self, done: usize, note: &str) {
         let _ = self.events.send(JobEvent::Progress {
-            done: self.tally.settled(),
+            done,
             total: self.total,
             note: visible(note).into_owned(),
         });
@@ -211,7 +231,18 @@ async fn run_on<C: Cache>(
 ) -> Receipt {
     let started = Instant::now();
     let (plan, token) = confirmed.into_parts();
+    let by = audit::who::by(&cache.facts().user);
     let mut job = Job {
+        about: Unfinished {
+            id: new_id(),
+            at: When::now(),
+            by: by.clone(),
+            summary: visible(&plan.summary).into_owned(),
+            total: plan.items.len(),
+            running: Some(true),
+        },
+        others: Vec::new(),
+        no_room: false,
         cache,
         token,
         events,
@@ -221,38 +252,56 @@ async fn run_on<C: Cache>(
         chunk,
         cut_off: None,
     };
-    let by = audit::who::by(&job.cache.facts().user);
+    let job_id = job.about.id.clone();
     let log = job.cache.audit_log();
     let receipt = |tally: &Tally| Receipt {
-        id: String::new(),
+        id: job_id.clone(),
         by: by.clone(),
         at: When::now(),
         result: tally.outcome(),
         done: tally.done,
         failed: tally.failed.clone(),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        freed: tally.freed,
         conflict: tally.conflict.clone(),
     };
-    if let Err(trouble) = job.patiently(job.cache.probe_audit(&job.token)).await {
-        job.tally.fail(
-            format!("audit log {log}"),
-            format!("nothing was changed, because the audit log can't be written: {trouble}"),
-        );
-        return Receipt {
-            id: new_id(),
-            ..receipt(&job.tally)
-        };
+    match job.patiently(job.cache.probe_audit(&job.token)).await {
+        Ok(()) => {}
+        // What fills the disk may be what this would take away.
+        Err(Trouble::Refused(why))
+            if why.contains(NO_ROOM) && matches!(plan.deed, Deed::Collect(_)) =>
+        {
+            job.no_room = true;
+            job.log(&format!(
+                "{why}; this collection makes some, and its record is written afterwards"
+            ));
+        }
+        Err(trouble) => {
+            job.tally.fail(
+                format!("audit log {log}"),
+                format!("nothing was changed, because the audit log can't be written: {trouble}"),
+            );
+            return receipt(&job.tally);
+        }
     }
+    let mut held = None;
     match &plan.deed {
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
+        Deed::Collect(deed) => {
+            Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
+            held = Box::pin(collect::run(&mut job, &plan.items, deed)).await;
+        }
         Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
-    let mut receipt = Receipt {
-        id: new_id(),
-        ..receipt(&job.tally)
-    };
-    if let Err(missing) = keep(&mut job, &plan, &receipt, state.as_deref()).await {
+    let mut receipt = receipt(&job.tally);
+    let record = Record::new(&plan, &receipt);
+    let kept = keep(&mut job, &record, &plan.server, state.as_deref()).await;
+    if kept.is_ok() && held.is_some() {
+        unfinished::end(&mut job).await;
+    }
+    drop(held);
+    if let Err(missing) = kept {
         job.log(&missing);
         job.tally.fail(format!("audit log {log}"), missing);
         receipt.failed.clone_from(&job.tally.failed);
@@ -267,11 +316,11 @@ async fn run_on<C: Cache>(
 /// failure is one of the change.
 async fn keep<C: Cache>(
     job: &mut Job<C>,
-    plan: &Plan,
-    receipt: &Receipt,
+    record: &Record,
+    server: &str,
     state: Option<&Path>,
 ) -> Result<(), String> {
-    let line = Record::new(plan, receipt).to_line();
+    let line = record.to_line();
     let mut written = append(job, &line).await;
     if let Err(Trouble::Lost(why)) = &written
         && job.cut_off.is_none()
@@ -288,7 +337,7 @@ async fn keep<C: Cache>(
     };
     let kept = match state {
         None => Err(audit::copy::CopyError::NoFolder),
-        Some(state) => audit::copy::append(state, &plan.server, &copied),
+        Some(state) => audit::copy::append(state, server, &copied),
     };
     if let Err(error) = &kept {
         job.log(&error.to_string());
@@ -297,7 +346,7 @@ async fn keep<C: Cache>(
         let here = match (kept, state) {
             (Ok(()), Some(state)) => format!(
                 "; the record is kept in {} here",
-                audit::copy::file(state, &plan.server).display()
+                audit::copy::file(state, server).display()
             ),
             _ => String::new(),
         };

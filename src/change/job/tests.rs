@@ -47,6 +47,7 @@ fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         items: paths.iter().map(item).collect(),
         commands: vec![],
         warnings: vec![],
+        amounts: None,
         lines: vec![],
         danger: Danger::Adds,
         deed: Deed::Sign { paths, with },
@@ -55,13 +56,13 @@ fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
 }
 
 /// A job that has come to its end.
-struct Ended {
-    receipt: Receipt,
+pub(super) struct Ended {
+    pub(super) receipt: Receipt,
     events: UnboundedReceiver<JobEvent>,
     state: tempfile::TempDir,
 }
 
-fn job(server: &Fake, plan: Plan, cancel: CancellationToken) -> Ended {
+pub(super) fn job(server: &Fake, plan: Plan, cancel: CancellationToken) -> Ended {
     job_in_chunks(CHUNK, server, plan, cancel)
 }
 

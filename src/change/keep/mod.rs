@@ -373,6 +373,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         items: Vec::new(),
         commands: Vec::new(),
         warnings: Vec::new(),
+        amounts: None,
         lines: vec![("on", about.address.clone())],
         danger,
         deed: Deed::Keep(Vec::new()),

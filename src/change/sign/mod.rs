@@ -11,6 +11,7 @@ mod words;
 
 pub(crate) use key::in_agent;
 pub use key::{Key, KeyChoice, choose, read_local};
+pub(super) use words::paths;
 
 use super::{Danger, Deed, Item, Plan};
 use crate::domain::signature::{KeyError, decode, split};
@@ -325,6 +326,7 @@ fn draw(
         summary: about.summary(),
         commands: about.commands(),
         warnings: about.warnings(),
+        amounts: None,
         lines: about.lines(),
         danger: Danger::Adds,
         deed: Deed::Sign {

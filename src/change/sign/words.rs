@@ -31,7 +31,7 @@ pub(super) struct About<'a> {
 }
 
 /// `1 path`, `9,688 paths`.
-pub(super) fn paths(count: usize) -> String {
+pub(in crate::change) fn paths(count: usize) -> String {
     format!(
         "{} {}",
         grouped(count),

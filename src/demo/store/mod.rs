@@ -6,7 +6,10 @@
 
 mod add;
 mod build;
+mod garbage;
 mod names;
+
+pub(super) use garbage::TempRoot;
 
 use super::DemoError;
 use super::keys::{Keys, Mark};
@@ -47,6 +50,8 @@ enum Content {
 #[derive(Debug)]
 pub struct Store {
     seed: u64,
+    /// The moment after the last upload.
+    epoch: i64,
     keys: Keys,
     digests: Vec<[u8; 20]>,
     names: String,
@@ -62,6 +67,7 @@ pub struct Store {
     order: Vec<u32>,
     referrers: OnceLock<Referrers>,
     added: RwLock<HashMap<u32, BTreeSet<String>>>,
+    garbage: garbage::Garbage,
 }
 
 /// The references, turned round.
@@ -88,6 +94,7 @@ impl Store {
         let paths = options.paths;
         Self {
             seed: options.seed,
+            epoch: options.epoch.unix(),
             keys,
             digests: Vec::with_capacity(paths),
             names: String::with_capacity(paths * 24),
@@ -102,6 +109,7 @@ impl Store {
             order: Vec::new(),
             referrers: OnceLock::new(),
             added: RwLock::default(),
+            garbage: garbage::Garbage::new(paths),
         }
     }
 
@@ -166,7 +174,7 @@ impl Store {
         StorePath::from_parts(digest, self.name(at)).ok()
     }
 
-    /// The number of a path.
+    /// The number of a path that is there.
     pub fn find(&self, path: &StorePath) -> Option<u32> {
         let at = self.find_digest(&path.digest())?;
         (self.name(at) == path.name()).then_some(at)
@@ -182,7 +190,8 @@ impl Store {
         let found = self
             .order
             .binary_search_by_key(&wanted, |at| rank(&self.digests[*at as usize]));
-        self.order.get(found.ok()?).copied()
+        let found = self.order.get(found.ok()?).copied()?;
+        self.is_valid(found).then_some(found)
     }
 
     /// The numbers of what a path refers to, sorted by path.
@@ -242,14 +251,6 @@ impl Store {
         }
         let digest = Random::new(self.seed, Purpose::Deriver, u64::from(at)).bytes();
         StorePath::from_parts(&digest, &format!("{}.drv", self.name(at))).ok()
-    }
-
-    /// The numbers of what was made by the derivation of a number.
-    pub fn outputs(&self, derivation: u32) -> impl Iterator<Item = u32> + '_ {
-        let derivers = (0_u32..).zip(&self.derivers);
-        derivers
-            .filter(move |(_, deriver)| **deriver == derivation)
-            .map(|(at, _)| at)
     }
 
     /// Everything about the path of a number; `None` beyond the last.

@@ -67,6 +67,38 @@ impl Daemon {
         Ok(outputs)
     }
 
+    /// What refers to each of these, in order; nothing to one that is not valid.
+    pub(crate) async fn referrers(
+        &mut self,
+        paths: &[StorePath],
+    ) -> Result<Vec<Vec<StorePath>>, WireError> {
+        let mut referrers = Vec::with_capacity(paths.len());
+        for some in paths.chunks(AT_A_TIME) {
+            let mut out = Encoder::new();
+            for path in some {
+                Request::QueryReferrers(path.clone()).encode(&mut out);
+            }
+            let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+            let write = async {
+                writer.write_all(out.bytes()).await?;
+                writer.flush().await
+            };
+            let read = async {
+                for _ in some {
+                    referrers.push(match incoming.answer().await? {
+                        Ok(()) => incoming.reader.paths().await?,
+                        Err(_) => Vec::new(),
+                    });
+                }
+                Ok::<(), WireError>(())
+            };
+            let (written, read) = tokio::join!(write, read);
+            read?;
+            written?;
+        }
+        Ok(referrers)
+    }
+
     /// Deletes exactly these paths. `line` gets each line that the daemon says, as it came. After an error, or the end,
     /// some of them may be gone.
     pub(crate) async fn delete(

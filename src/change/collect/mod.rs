@@ -1,0 +1,229 @@
+//! Planning a collection: what `judge` has chosen, as a plan that can be shown, confirmed and run.
+//!
+//! In: a situation, rules, a collection. Out: a [`Plan`] whose items are the paths in the order of deletion, and a
+//! [`CollectDeed`] with what the job has to know of them: how they were used when it was planned, and what has to stay
+//! where one of them stays.
+
+#[cfg(test)]
+mod tests;
+mod words;
+
+use super::{Danger, Deed, Item, Plan};
+use crate::domain::space::UseSource;
+use crate::domain::{Bytes, Floor, When};
+use crate::inventory::{Edges, Keeps};
+use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
+use serde::Serialize;
+use std::ops::Range;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The word that confirms a collection.
+pub const WORD: &str = "collect";
+
+/// What the job of a collection has to know beside the paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectDeed {
+    /// Access times of the paths as they were planned, by place; empty where none are kept, so that a use in between is
+    /// not seen.
+    pub used: Vec<Option<When>>,
+    /// Where the needs of each place begin in `needs`, and one more.
+    starts: Vec<u32>,
+    needs: Vec<u32>,
+    /// Places that go in one call each.
+    pub batches: Vec<Range<usize>>,
+    /// It may end early when the store's file system has so much available.
+    pub until_free: Option<Bytes>,
+    /// NAR sizes of all paths together.
+    pub planned: Bytes,
+}
+
+impl CollectDeed {
+    /// The places that have to stay where this one stays.
+    pub fn needs(&self, at: usize) -> &[u32] {
+        let start = self.starts.get(at).copied().unwrap_or(0) as usize;
+        let end = self.starts.get(at + 1).copied().unwrap_or(0) as usize;
+        self.needs.get(start..end).unwrap_or_default()
+    }
+
+    /// For tests of the job: each place with what it needs.
+    #[cfg(test)]
+    pub(super) fn new(needs: &[&[u32]], batches: Vec<Range<usize>>) -> Self {
+        let mut starts = vec![0];
+        let mut all = Vec::new();
+        for some in needs {
+            all.extend_from_slice(some);
+            starts.push(all.len() as u32);
+        }
+        Self {
+            used: vec![None; needs.len()],
+            starts,
+            needs: all,
+            batches,
+            until_free: None,
+            planned: Bytes(needs.len() as u64 * 1000),
+        }
+    }
+}
+
+/// What the JSON of a collection's plan has beside its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Amounts {
+    /// How many bytes.
+    pub bytes: AmountOfBytes,
+    /// How many paths stay, and why.
+    pub kept: AmountKept,
+}
+
+/// How many bytes come free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AmountOfBytes {
+    /// NAR sizes together.
+    pub nar: u64,
+    /// The least that comes free; `None` where it is not known what hard links share.
+    pub on_disk_low: Option<u64>,
+    /// The most.
+    pub on_disk_high: u64,
+}
+
+/// How many paths stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AmountKept {
+    /// By a root.
+    pub live: usize,
+    /// By a pin.
+    pub pinned: usize,
+    /// By a rule.
+    pub policy: usize,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CollectError {
+    /// Nothing may go.
+    #[error("there is nothing to collect: {0}")]
+    Nothing(String),
+    /// Whether the goal is reached cannot be known.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// Everything that a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The server's name, and how it is reached.
+    pub server: &'a str,
+    /// How it is reached, such as `root@cache.example.org`.
+    pub reached: &'a str,
+    /// What it was chosen from.
+    pub situation: &'a Situation<'a>,
+    /// What was asked for.
+    pub rules: &'a Rules,
+    /// What was chosen.
+    pub collection: &'a Collection,
+    /// Files in the store's `.links`, if that is known: each call looks at all of them.
+    pub links: Option<u64>,
+    /// What else should be known, such as what was not found out.
+    pub notes: &'a [String],
+}
+
+/// Makes the plan.
+pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectError> {
+    let collection = about.collection;
+    if let Goal::Unknown(why) = &collection.goal {
+        return Err(CollectError::Unknown(why.clone()));
+    }
+    if collection.order.is_empty() {
+        return Err(CollectError::Nothing(words::nothing(about)));
+    }
+    let deed = deed(about);
+    let Situation {
+        inventory, usage, ..
+    } = *about.situation;
+    let items = collection
+        .order
+        .iter()
+        .zip(&collection.reasons)
+        .map(|(row, reason)| Item::Collect {
+            path: inventory.path(*row),
+            nar_size: inventory.nar_size(*row).unwrap_or(0),
+            last_used: usage.used(*row),
+            reason: reason.words(),
+        })
+        .collect();
+    Ok(Plan {
+        change: "gc",
+        server: about.server.to_owned(),
+        summary: words::summary(about),
+        items,
+        commands: words::commands(about, deed.batches.len()),
+        warnings: words::warnings(about),
+        amounts: Some(amounts(collection)),
+        lines: words::lines(about),
+        danger: Danger::Destroys { word: WORD },
+        deed: Deed::Collect(Arc::new(deed)),
+        reason,
+    })
+}
+
+/// What the JSON of a plan has beside its items.
+pub fn amounts(collection: &Collection) -> Amounts {
+    let (bytes, kept) = (&collection.bytes, &collection.kept);
+    Amounts {
+        bytes: AmountOfBytes {
+            nar: bytes.nar,
+            on_disk_low: bytes.low,
+            on_disk_high: bytes.high,
+        },
+        kept: AmountKept {
+            live: kept.live,
+            pinned: kept.pinned,
+            policy: kept.policy(),
+        },
+    }
+}
+
+fn deed(about: &About<'_>) -> CollectDeed {
+    let Situation {
+        inventory,
+        usage,
+        keep,
+        ..
+    } = about.situation;
+    let order = &about.collection.order;
+    let mut place = vec![u32::MAX; inventory.len()];
+    for (at, row) in (0..).zip(order) {
+        place[*row as usize] = at;
+    }
+    let keeps = Keeps::new(inventory, keep);
+    let edges = Edges::of(&keeps, |row| place[row as usize] != u32::MAX);
+    let mut starts = Vec::with_capacity(order.len() + 1);
+    let mut needs = Vec::with_capacity(edges.len());
+    starts.push(0);
+    for row in order {
+        needs.extend(edges.from(*row).iter().map(|to| place[*to as usize]));
+        starts.push(needs.len() as u32);
+    }
+    let watched = usage.source != UseSource::Registration;
+    let until_free = match (about.rules.until_free, about.situation.disk) {
+        (Some(Floor::Size(bytes)), _) => Some(bytes),
+        (Some(Floor::Percent(percent)), Some((size, _))) => {
+            Some(Bytes((size.0 as f64 * percent / 100.0).ceil() as u64))
+        }
+        _ => None,
+    };
+    CollectDeed {
+        used: if watched {
+            order.iter().map(|row| usage.own(*row)).collect()
+        } else {
+            Vec::new()
+        },
+        starts,
+        needs,
+        batches: batches(about.collection, about.links),
+        // With a second target, both have to be reached.
+        until_free: until_free.filter(|_| about.rules.reclaim.is_none()),
+        planned: Bytes(about.collection.bytes.nar),
+    }
+}

@@ -1,0 +1,159 @@
+//! The words of a collection's plan.
+//!
+//! In: what was chosen from what, by which rules. Out: summary, lines of the dialog, equivalent commands, warnings.
+
+use super::About;
+use crate::change::sign::paths;
+use crate::domain::Bytes;
+use crate::domain::space::UseSource;
+use crate::domain::text::visible;
+use crate::judge::collect::{Estimate, Goal};
+
+/// Packages that are named one by one.
+const NAMED: usize = 8;
+
+/// `between 20.1 and 35.2 GiB`.
+fn on_disk(bytes: &Estimate) -> String {
+    match bytes.low {
+        Some(low) if low == bytes.high => format!("about {} on disk", Bytes(bytes.high)),
+        Some(low) => format!(
+            "{} to {} on disk, since files that are hard-linked to what stays free nothing",
+            Bytes(low),
+            Bytes(bytes.high)
+        ),
+        None => format!("at most {} on disk", Bytes(bytes.high)),
+    }
+}
+
+pub(super) fn summary(about: &About<'_>) -> String {
+    let collection = about.collection;
+    format!(
+        "collect {} ({}) that no root keeps, least recently used first",
+        paths(collection.order.len()),
+        Bytes(collection.bytes.nar)
+    )
+}
+
+pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
+    let collection = about.collection;
+    let inventory = about.situation.inventory;
+    let usage = about.situation.usage;
+    let mut lines = vec![
+        (
+            "on",
+            format!("{} ({})", visible(about.server), visible(about.reached)),
+        ),
+        (
+            "what",
+            format!(
+                "{}, {} of NARs, {}",
+                paths(collection.order.len()),
+                Bytes(collection.bytes.nar),
+                on_disk(&collection.bytes)
+            ),
+        ),
+        ("goal", collection.goal_sentence()),
+    ];
+    if let Some(until) = collection.used_until {
+        let known = match usage.source {
+            UseSource::AccessTime | UseSource::AccessTimeDaily => {
+                format!("nothing that was used after {until} goes")
+            }
+            UseSource::Registration => format!("nothing that was uploaded after {until} goes"),
+        };
+        lines.push(("order", known));
+    }
+    let mut label = "goes";
+    for group in collection.groups.iter().take(NAMED) {
+        let words = visible(&group.words(inventory)).into_owned();
+        lines.push((
+            label,
+            format!(
+                "{:>9}  {words}, last used {}",
+                Bytes(group.bytes).to_string(),
+                group.used
+            ),
+        ));
+        label = "";
+    }
+    let more = collection.groups.len().saturating_sub(NAMED);
+    if more > 0 {
+        let rest = collection.groups.iter().skip(NAMED);
+        let bytes: u64 = rest.map(|group| group.bytes).sum();
+        let packages = if more == 1 { "package" } else { "packages" };
+        lines.push((
+            label,
+            format!(
+                "{:>9}  {more} more {packages}; --json has the whole list",
+                Bytes(bytes).to_string()
+            ),
+        ));
+    }
+    let mut label = "keeps";
+    for sentence in collection.kept.sentences(about.rules) {
+        lines.push((label, sentence));
+        label = "";
+    }
+    lines.push((
+        "effect",
+        "whoever asks this cache for one of them gets it from elsewhere or builds it anew; deleted paths do not come back"
+            .to_owned(),
+    ));
+    lines
+}
+
+pub(super) fn commands(about: &About<'_>, calls: usize) -> Vec<String> {
+    let count = about.collection.order.len();
+    let Some(first) = about.collection.order.first() else {
+        return Vec::new();
+    };
+    let path = about.situation.inventory.path(*first);
+    let many = if count > 1 {
+        format!("  # and {} more, in {calls} calls", count - 1)
+    } else {
+        String::new()
+    };
+    vec![format!("nix-store --delete {path}{many}")]
+}
+
+pub(super) fn warnings(about: &About<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let usage = about.situation.usage;
+    if usage.source == UseSource::Registration {
+        let why = usage.why.as_deref().map_or_else(String::new, |why| {
+            format!(" ({})", why.trim_end_matches('.'))
+        });
+        warnings.push(format!(
+            "when paths were last used is not known{why}, so the time of their upload counts: an old path that is used every day would go before a new one; pin what must stay"
+        ));
+    }
+    if let Goal::Short { by } = &about.collection.goal {
+        warnings.push(format!(
+            "this does not reach the goal, {} are missing; loosen the rules, remove roots, or enlarge the disk",
+            Bytes(by.0)
+        ));
+    }
+    if about.collection.bytes.low.is_none() {
+        warnings
+            .push("what hard links share is not known, so less than this may come free".to_owned());
+    }
+    warnings.extend(about.notes.iter().map(|note| visible(note).into_owned()));
+    warnings
+}
+
+/// Why nothing goes.
+pub(super) fn nothing(about: &About<'_>) -> String {
+    let collection = about.collection;
+    if collection.capped {
+        return "the least recently used paths that must go together are more than the maximum; raise --max".to_owned();
+    }
+    if matches!(collection.goal, Goal::Reached(_)) {
+        return "the goal is reached already".to_owned();
+    }
+    let sentences = collection.kept.sentences(about.rules);
+    if sentences.is_empty() {
+        "the store is empty".to_owned()
+    } else {
+        sentences.join("; ")
+    }
+}

@@ -1,0 +1,162 @@
+//! The garbage collector of the server in memory.
+//!
+//! In: a step, or paths to delete. Out: what Nix would answer, and the store as it is then.
+
+use super::cache::Trouble;
+use super::fake::{Fake, World, lost};
+use super::space::{SpaceStep, SpaceStepped};
+use crate::domain::space::Unfinished;
+use crate::domain::{Bytes, StorePath, When};
+use crate::server::{CollectEvent, Collected, OnCollect};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tokio_util::sync::CancellationToken;
+
+/// What is different from a store that nobody collects.
+#[derive(Default)]
+pub(super) struct Space {
+    pub(super) roots: HashSet<StorePath>,
+    pub(super) used: HashMap<StorePath, When>,
+    /// What is available grows with each path that goes.
+    pub(super) available: u64,
+    /// Lists beside the audit log.
+    pub(super) lists: BTreeMap<String, (Unfinished, Vec<StorePath>)>,
+    /// Deleting calls, each with how many paths it was given.
+    pub(super) collections: Vec<usize>,
+    /// The daemon ends after so many deletions.
+    pub(super) crash_after: Option<usize>,
+    /// Cancels after so many deletions, and answers no more.
+    pub(super) hang_after: Option<(usize, CancellationToken)>,
+    /// Nix refuses everything so.
+    pub(super) refuses: Option<&'static str>,
+    pub(super) deleted: Vec<StorePath>,
+}
+
+impl World {
+    fn holder(&self, path: &StorePath, listed: &HashSet<StorePath>) -> Option<StorePath> {
+        if self.space.roots.contains(path) {
+            return Some(path.clone());
+        }
+        let referrers = self
+            .infos
+            .values()
+            .filter(|info| info.path != *path && info.references.contains(path));
+        for info in referrers {
+            if !listed.contains(&info.path) {
+                return Some(info.path.clone());
+            }
+            if let Some(holder) = self.holder(&info.path, listed) {
+                return Some(holder);
+            }
+        }
+        None
+    }
+}
+
+pub(super) fn step(fake: &Fake, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+    let mut world = fake.world.lock().unwrap();
+    if fake.call(&mut world)?.is_some() {
+        return Err(lost());
+    }
+    Ok(match step {
+        SpaceStep::Unfinished => {
+            let lists = world.space.lists.values();
+            SpaceStepped::Unfinished(lists.map(|(what, _)| what.clone()).collect())
+        }
+        SpaceStep::Planned(id) => SpaceStepped::Paths(world.space.lists[id].1.clone()),
+        SpaceStep::Begin(what, paths) => {
+            if world.full {
+                return Err(Trouble::Refused("no space is left on the device".into()));
+            }
+            let list = (what.clone(), paths.to_vec());
+            world.space.lists.insert(what.id.clone(), list);
+            SpaceStepped::Begun(Box::new(()))
+        }
+        SpaceStep::End(id) => {
+            world.space.lists.remove(id);
+            SpaceStepped::Ended
+        }
+        SpaceStep::Roots => SpaceStepped::Paths(world.space.roots.iter().cloned().collect()),
+        SpaceStep::Used(paths) => SpaceStepped::Times(
+            paths
+                .iter()
+                .filter_map(|path| Some((path.digest(), *world.space.used.get(path)?)))
+                .collect(),
+        ),
+        SpaceStep::Referrers(paths) => SpaceStepped::Referrers(
+            paths
+                .iter()
+                .map(|path| {
+                    let infos = world.infos.values();
+                    let referrers = infos.filter(|info| info.references.contains(path));
+                    referrers.map(|info| info.path.clone()).collect()
+                })
+                .collect(),
+        ),
+        SpaceStep::Valid(paths) => SpaceStepped::Paths(
+            paths
+                .iter()
+                .filter(|path| world.infos.contains_key(*path))
+                .cloned()
+                .collect(),
+        ),
+        SpaceStep::Available => SpaceStepped::Available(Some(Bytes(world.space.available))),
+        SpaceStep::Holders => SpaceStepped::Holders(vec!["eve collects".into()]),
+    })
+}
+
+pub(super) async fn collect(
+    fake: &Fake,
+    paths: &[StorePath],
+    on: OnCollect<'_>,
+) -> Result<Collected, Trouble> {
+    let mut hangs = false;
+    let mut answer = Collected::default();
+    {
+        let mut world = fake.world.lock().unwrap();
+        let cut = fake.call(&mut world)?;
+        world.space.collections.push(paths.len());
+        let listed: HashSet<StorePath> = paths.iter().cloned().collect();
+        let mut sorted = paths.to_vec();
+        sorted.sort_unstable();
+        for path in sorted {
+            let why = world.space.refuses.map(str::to_owned).or_else(|| {
+                let holder = world.holder(&path, &listed)?;
+                Some(format!(
+                    "Cannot delete path '{path}' since it is still alive ({holder})"
+                ))
+            });
+            if why.is_some() {
+                answer.refused = why;
+                return Ok(answer);
+            }
+            let done = answer.deleted.len();
+            if cut.is_some_and(|most| done >= most) {
+                return Err(lost());
+            }
+            if world.space.crash_after.is_some_and(|most| done >= most) {
+                world.space.crash_after = None;
+                return Err(Trouble::Refused("the daemon broke off".into()));
+            }
+            if let Some((most, cancel)) = &world.space.hang_after
+                && done >= *most
+            {
+                cancel.cancel();
+                hangs = true;
+                break;
+            }
+            on(CollectEvent::Deleting(path.clone()));
+            world.infos.remove(&path);
+            world.space.available += 1000;
+            world.space.deleted.push(path.clone());
+            answer.deleted.push(path);
+        }
+        if cut.is_some() {
+            return Err(lost());
+        }
+    }
+    if hangs {
+        std::future::pending::<()>().await;
+    }
+    answer.freed = Some(Bytes(answer.deleted.len() as u64 * 900));
+    Ok(answer)
+}

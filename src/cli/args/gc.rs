@@ -1,0 +1,40 @@
+//! Arguments of `gc`.
+//!
+//! In: arguments. Out: [`Gc`].
+
+use super::Change;
+use crate::domain::{Age, Bytes, Floor};
+use clap::Args as ClapArgs;
+
+/// Reads `50G` or `10%`.
+fn floor(text: &str) -> Result<Floor, String> {
+    Floor::parse(text).ok_or_else(|| "write a size such as 50G or a share such as 10%".to_owned())
+}
+
+/// Arguments of `gc`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Gc {
+    /// A configured name, an address, or local.
+    pub(crate) server: String,
+    /// Stop when the store's file system has so much available.
+    #[arg(long, value_name = "SIZE|%", value_parser = floor)]
+    pub(crate) until_free: Option<Floor>,
+    /// Stop when so much is taken.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) reclaim: Option<Bytes>,
+    /// Never take more than this.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max: Option<Bytes>,
+    /// Only what was not used for so long.
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Option<Age>,
+    /// Never the newest N of a name.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) keep_newest: usize,
+    /// Nothing that was registered within this time; 0s for no such rule.
+    #[arg(long, value_name = "AGE", default_value = "24h")]
+    pub(crate) grace: Age,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
