@@ -12,11 +12,12 @@ use console_fixture::{
 };
 use proptest::prelude::*;
 use std::sync::Arc;
-use storekeeper::change::Outcome;
+use storekeeper::change::{Item, Outcome, Receipt};
 use storekeeper::console::model::{Layer, Model, Trouble};
 use storekeeper::console::msg::Msg;
 use storekeeper::console::space::{Known, View};
 use storekeeper::console::view::draw;
+use storekeeper::domain::When;
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -263,11 +264,14 @@ fn collecting_takes_the_word() {
     assert!(console.runs.is_empty(), "a pasted word confirms nothing");
     console.keys("t<enter>");
     let (job, plan) = console.runs[0].clone();
-    assert_eq!(plan.change, "collect");
+    assert_eq!(plan.change, "gc");
     let names: Vec<String> = plan
         .items
         .iter()
-        .map(|item| item.path().unwrap().name().to_owned())
+        .map(|item| match item {
+            Item::Collect { path, .. } => path.name().to_owned(),
+            other => panic!("{other:?}"),
+        })
         .collect();
     assert_eq!(
         names,
@@ -281,8 +285,16 @@ fn collecting_takes_the_word() {
     console.asked.clear();
     console.send(Msg::Ended {
         job,
-        receipt: receipt(Outcome::Done, 4),
+        receipt: Receipt {
+            freed: Some(55 << 20),
+            ..receipt(Outcome::Done, 4)
+        },
     });
+    let shown = text(&console);
+    assert!(
+        shown.contains("freed     55.0 MiB, planned 40.2 MiB to 64.2 MiB"),
+        "{shown}"
+    );
     assert!(
         console
             .asked
@@ -303,15 +315,18 @@ fn a_path_is_pinned() {
     console.keys("rfor the audit<enter>n-x<enter><enter>");
     let plan = &console.runs[0].1;
     assert_eq!(plan.change, "pin");
-    assert_eq!(plan.items[0].path(), Some(&path("storefront-1.0")));
     assert_eq!(plan.reason.as_deref(), Some("for the audit"));
-    let said = |label: &str| {
-        let line = plan.lines.iter().find(|(own, _)| *own == label);
-        line.unwrap().1.clone()
-    };
-    assert_eq!(said("as"), "storefront-1.0-x");
     // 30 days from the 21st of September.
-    assert!(said("until").starts_with("2026-10-21"), "{}", said("until"));
+    let end = now().unix() + 30 * 86_400;
+    assert_eq!(
+        plan.items,
+        [Item::Pin {
+            pin: "storefront-1.0-x".parse().unwrap(),
+            path: path("storefront-1.0"),
+            note: Some("for the audit".to_owned()),
+            expires: Some(When::from_unix(end)),
+        }]
+    );
 }
 
 #[test]
@@ -322,7 +337,10 @@ fn marked_paths_are_pinned_together_from_the_planner() {
         .1
         .items
         .iter()
-        .map(|item| item.path().unwrap().name())
+        .map(|item| match item {
+            Item::Pin { path, .. } => path.name(),
+            other => panic!("{other:?}"),
+        })
         .collect();
     assert_eq!(names.len(), 2);
     assert!(names.contains(&"storefront-1.0") && names.contains(&"ledger-cli-4.1"));
@@ -544,7 +562,7 @@ proptest! {
         }
         for (_, plan) in &console.runs {
             prop_assert!(!plan.items.is_empty());
-            prop_assert!(plan.change != "collect", "nobody typed the word");
+            prop_assert!(plan.change != "gc", "nobody typed the word");
         }
     }
 }

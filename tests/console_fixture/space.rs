@@ -10,7 +10,7 @@ use storekeeper::console::space::{Known, Order};
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::space::{
-    Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, UseSource,
+    Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, Unfinished, UseSource,
 };
 use storekeeper::domain::{Bytes, Unknown, When};
 use storekeeper::server::Generation;
@@ -121,6 +121,8 @@ pub fn known() -> Known {
             files: 81_222,
             saved: Bytes(24 << 20),
         })),
+        unfinished: Ok(vec![]),
+        skew: 0,
     }
 }
 
@@ -150,6 +152,7 @@ pub fn blind() -> Known {
     known.facts.store = Err(unknown("df failed: Permission denied"));
     known.facts.database = Err(unknown("/nix/var/nix/db can't be read"));
     known.facts.collecting = Err(unknown("/proc/locks can't be read"));
+    known.unfinished = Err(unknown("the folder of the audit log can't be read"));
     known
 }
 
@@ -168,6 +171,15 @@ pub fn full() -> Known {
         command: "nix-collect-garbage -d".to_owned(),
         holds: true,
     }]);
+    let unfinished = Unfinished {
+        id: "c0ffee01".to_owned(),
+        at: ago(7_200),
+        by: "root via bob@desk".to_owned(),
+        summary: "collect 40 paths (1.0 GiB)".to_owned(),
+        total: 40,
+        running: Some(false),
+    };
+    known.unfinished = Ok(vec![(unfinished, Some(12))]);
     known
 }
 

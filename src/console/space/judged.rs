@@ -131,6 +131,7 @@ impl Judged {
         now: When,
     ) -> Result<Self, Unknown> {
         let roots = known.roots.as_ref().map_err(Clone::clone)?;
+        let now = there(&known, now);
         let unread = || Unknown("when paths were last used is still being read".to_owned());
         let last_use = known.last_use.clone().ok_or_else(unread)?;
         let found: Vec<(&Root, Row)> = roots
@@ -231,7 +232,7 @@ impl Judged {
             pinned: &self.pin_rows,
             usage: &self.usage,
             keep: self.keep(),
-            now,
+            now: there(&self.known, now),
             disk: disk(&self.known),
             saved,
         }
@@ -307,6 +308,11 @@ impl Judged {
         let places = self.direct.get(&row).map_or(&[][..], Vec::as_slice);
         places.iter().filter_map(|at| self.roots.get(*at))
     }
+}
+
+/// The server's time.
+fn there(known: &Known, now: When) -> When {
+    When::from_unix(now.unix().saturating_add(known.skew))
 }
 
 fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -> RootLine {

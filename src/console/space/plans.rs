@@ -6,6 +6,7 @@
 use super::dialog::{Order, Wanted};
 use crate::change::Plan;
 use crate::change::access::About;
+use crate::change::collect;
 use crate::change::keep::{self, KeepError};
 use crate::console::model::Trouble;
 use crate::domain::pin::{Pin, PinName};
@@ -65,7 +66,27 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
             let (folder, known) = (&asked.folder, &asked.generations);
             keep::remove(about, kept, pins()?, folder, known, &root.link)
         }
-        Wanted::Collect(_) | Wanted::Verify(_) => {
+        Wanted::Collect(planned) => {
+            let judged = &planned.judged;
+            let links = judged.known.links.as_ref();
+            let links = links.and_then(|links| links.as_ref().ok());
+            let notes = judged.known.notes.iter();
+            let notes: Vec<String> = notes.map(|note| format!("Nix says: {note}")).collect();
+            return collect::plan(
+                &collect::About {
+                    server: &asked.about.server,
+                    reached: &asked.about.address,
+                    situation: &judged.situation(planned.saved, asked.now),
+                    rules: &planned.rules,
+                    collection: &planned.collection,
+                    links: links.map(|links| links.files),
+                    notes: &notes,
+                },
+                order.note.clone(),
+            )
+            .map_err(|error| Trouble::new(&error));
+        }
+        Wanted::Verify(_) => {
             return Err(Trouble::say("this cannot be planned yet"));
         }
     }

@@ -64,6 +64,8 @@ pub(super) fn columns<'a>(said: impl Iterator<Item = (&'static str, &'a str)>) -
 /// Confirms the plan and starts the job.
 pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
     let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
+    let amounts = plan.amounts.as_ref().map(|amounts| &amounts.bytes);
+    let estimate = amounts.map(|bytes| (bytes.on_disk_low, bytes.on_disk_high));
     match plan.confirm(answer, model.policy) {
         Ok(confirmed) => {
             let job = model.next_number();
@@ -80,6 +82,7 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
                         total,
                         note: "starting".to_owned(),
                     },
+                    estimate,
                     log: vec![],
                 },
             );

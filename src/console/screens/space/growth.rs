@@ -90,6 +90,18 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         Some(Err(why)) => down.unknown("links", &why.0),
     }
     collectors(&mut down, &known.facts.collecting, model);
+    if let Ok(all) = &known.unfinished {
+        let warning = down.pen.theme.warning;
+        for (one, gone) in all {
+            let (_, text) = super::overview::unfinished(one, *gone);
+            let age = one.at.age(model.now);
+            let text = format!(
+                "{text} (begun {age} ago, {}); the next collection closes it",
+                one.id
+            );
+            down.said("", &text, warning);
+        }
+    }
     used(&mut down, model);
     let rest = Rect::new(
         area.x,

@@ -7,6 +7,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
 use crate::domain::Bytes;
+use crate::domain::space::Unfinished;
 use crate::judge::health::State;
 use ratatui::layout::Rect;
 
@@ -61,6 +62,24 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
             String::new(),
         ),
     }
+    match &known.unfinished {
+        Ok(all) if all.is_empty() => fine += 1,
+        Ok(all) => {
+            for (one, gone) in all {
+                let age = format!("{} ago", one.at.age(model.now));
+                let (level, text) = unfinished(one, *gone);
+                add(level, text, age);
+            }
+        }
+        Err(why) => add(
+            State::Unknown,
+            format!(
+                "whether a collection was interrupted is not known: {}",
+                why.0
+            ),
+            String::new(),
+        ),
+    }
     if let Err(why) = &known.roots {
         let text = format!("the roots are not known: {}", why.0);
         add(State::Unknown, text, String::new());
@@ -93,6 +112,25 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
         ),
     }
     (checks, fine)
+}
+
+/// A collection of ours that has no record yet.
+pub(super) fn unfinished(one: &Unfinished, gone: Option<usize>) -> (State, String) {
+    if one.running == Some(true) {
+        return (State::Warning, format!("{} runs: {}", one.by, one.summary));
+    }
+    let how_far = match gone {
+        Some(gone) => format!("{} of {} paths are gone", number(gone), number(one.total)),
+        None => "how far it got is not known".to_owned(),
+    };
+    let word = match one.running {
+        Some(_) => "was interrupted",
+        None => "has no end on record",
+    };
+    (
+        State::Warning,
+        format!("a collection of {} {word}: {how_far}", one.by),
+    )
 }
 
 /// Growth and what is dead; returns the row below.
