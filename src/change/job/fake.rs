@@ -193,10 +193,11 @@ impl Cache for Fake {
             return Err(lost());
         }
         if world.full {
-            return Err(Trouble::Refused(format!(
-                "no space is left on the device {}",
-                world.full_says
-            )));
+            let why = match world.full_says {
+                "" => "no space is left on the device",
+                words => words,
+            };
+            return Err(Trouble::Refused(why.into()));
         }
         Ok(())
     }

@@ -32,6 +32,21 @@ pub(super) struct Space {
 }
 
 impl World {
+    /// What refers to a path goes before it.
+    fn before(&self, path: &StorePath, order: &mut Vec<StorePath>) {
+        if order.contains(path) {
+            return;
+        }
+        let referrers = self
+            .infos
+            .values()
+            .filter(|info| info.path != *path && info.references.contains(path));
+        for info in referrers {
+            self.before(&info.path, order);
+        }
+        order.push(path.clone());
+    }
+
     fn holder(&self, path: &StorePath, listed: &HashSet<StorePath>) -> Option<StorePath> {
         if self.space.roots.contains(path) {
             return Some(path.clone());
@@ -116,9 +131,11 @@ pub(super) async fn collect(
         let cut = fake.call(&mut world)?;
         world.space.collections.push(paths.len());
         let listed: HashSet<StorePath> = paths.iter().cloned().collect();
-        let mut sorted = paths.to_vec();
-        sorted.sort_unstable();
-        for path in sorted {
+        let mut order = Vec::new();
+        for path in &listed {
+            world.before(path, &mut order);
+        }
+        for path in order {
             let why = world.space.refuses.map(str::to_owned).or_else(|| {
                 let holder = world.holder(&path, &listed)?;
                 Some(format!(

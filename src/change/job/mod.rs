@@ -269,7 +269,8 @@ async fn run_on<C: Cache>(
         Ok(()) => {}
         // What fills the disk may be what this would take away.
         Err(Trouble::Refused(why))
-            if why.contains(NO_ROOM) && matches!(plan.deed, Deed::Collect(_)) =>
+            if (why.contains(NO_ROOM) || why.contains("No space left"))
+                && matches!(plan.deed, Deed::Collect(_)) =>
         {
             job.no_room = true;
             job.log(&format!(

@@ -4,7 +4,7 @@
 
 use super::fake::{Fake, World};
 use super::*;
-use crate::change::plan::{Answer, Danger, Item, KeySource, Policy};
+use crate::change::plan::{Answer, Danger, Item, KeySource, Plan, Policy};
 use crate::change::testing::{KEY_FILE, info, key, ours, path, ring, signed};
 use crate::domain::{SigningKey, StorePath, Verdict};
 use crate::judge::trust::assess;
