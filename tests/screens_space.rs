@@ -210,7 +210,7 @@ fn the_rules_change_the_plan_at_once() {
     assert_eq!(goes(&console), ["storefront-1.0"]);
     console.keys("<esc>");
     assert_eq!(goes(&console).len(), 3, "esc takes the change back");
-    console.keys("e3<enter>");
+    console.keys("e3d<enter>");
     assert!(console.model.space.form.focus.is_none());
     assert_eq!(console.runs.len(), 0);
 }

@@ -82,7 +82,7 @@ pub fn areas(size: (u16, u16), space: &Space) -> Areas {
         0
     };
     let takes = u16::from(plan);
-    let foot = u16::from(plan);
+    let foot = u16::from(plan).min(body.height);
     let first = 2 + form + takes + 1;
     let pane_rows = if below { PANE + 1 } else { 0 };
     let rows = body
@@ -97,7 +97,7 @@ pub fn areas(size: (u16, u16), space: &Space) -> Areas {
         takes: at(2 + form, body.width, takes),
         columns: at(2 + form + takes, width, 1),
         list,
-        foot: Rect::new(body.x, bottom - foot.min(body.height), body.width, foot),
+        foot: Rect::new(body.x, bottom - foot, body.width, foot),
         rule: below.then(|| Rect::new(body.x, list.bottom(), body.width, 1)),
         pane: if beside {
             let y = (body.y + 2 + form + takes).min(bottom);
