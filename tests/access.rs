@@ -14,9 +14,10 @@ use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
 use storekeeper::change::{Answer, Danger, Outcome, Plan, Policy, Receipt, Refusal, run_in};
 use storekeeper::domain::When;
-use storekeeper::domain::access::{AccessFacts, LogKind};
+use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
+use storekeeper::domain::sshd_log::by_key;
 use storekeeper::link::{NoPrompter, Options, resolve};
 use storekeeper::server::{Server, Spec};
 use tokio::runtime::Runtime;
@@ -288,6 +289,48 @@ fn files_that_sshd_would_not_read() {
             fs::remove_dir(&file).unwrap();
         }
     }
+}
+
+#[test]
+fn the_journal_is_read_where_there_is_one() {
+    // Recorded from an sshd of OpenSSH 10.6, with one line of somebody who only calls himself sshd.
+    let rig = Rig::new();
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    fs::copy("tests/journal/journalctl.sh", first.join("journalctl")).unwrap();
+    fs::copy("tests/journal/openssh-10.6.export", first.join("entries")).unwrap();
+    let twist = Twist {
+        first: Some(first.clone()),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("journal", Access::Root, twist);
+    let server = wait(connect(&rig, "root", sshd.port, None));
+    let found = facts(&server);
+    let reach = found.reach.unwrap();
+    assert_eq!(reach.source, LogSource::Journal);
+    assert_eq!(reach.since.unix(), 1_795_648_676);
+    let events = found.events.unwrap();
+    assert!(
+        events.iter().all(|event| event.address != "9.9.9.9"),
+        "{events:?}"
+    );
+    let uses = by_key(&events, "nobody");
+    let of = |print: &str| &uses[&Fingerprint::parse(print).unwrap()];
+    let ada = of("SHA256:qADiIglUi4O/qgiYyQU3mpby9E9do+IE70A96zix+94");
+    let bob = of("SHA256:2TUfa87fiddLx9WLzLjm49QvoqsSVQ4wVD+tKnxXsOY");
+    let ended = of("SHA256:1XPe9r9qKTzec/smDiGQmxn3epvDJA9S5K8PtSrj8xg");
+    assert_eq!((ada.accepted, ada.refused), (2, 0));
+    assert_eq!((bob.accepted, bob.refused, bob.passed_over), (0, 1, 1));
+    assert_eq!((ended.refused, ended.refused_by_options), (1, 1));
+    assert_eq!(ada.last_accepted.as_ref().unwrap().from, "127.0.0.1");
+    // An empty journal is none: the usual files are looked at instead.
+    fs::write(first.join("entries"), "").unwrap();
+    let found = facts(&server);
+    assert!(
+        found
+            .reach
+            .is_none_or(|reach| reach.source != LogSource::Journal)
+    );
 }
 
 #[test]

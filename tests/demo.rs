@@ -583,13 +583,11 @@ async fn connect(demo: &Demo) -> Result<Server, ServerError> {
     .await
     .unwrap();
     let key_file = demo.signing_key_file();
-    let spec = Spec {
-        signing_key: Some(key_file.to_string_lossy().into_owned()),
-        retired_keys: vec![demo.store().retired_key()],
-        upstream_keys: vec![demo.store().upstream_key()],
-        audit_log: demo.audit_file().to_string_lossy().into_owned(),
-        ..Spec::new("demo", place)
-    };
+    let mut spec = Spec::new("demo", place);
+    spec.signing_key = Some(key_file.to_string_lossy().into_owned());
+    spec.retired_keys = vec![demo.store().retired_key()];
+    spec.upstream_keys = vec![demo.store().upstream_key()];
+    spec.audit_log = demo.audit_file().to_string_lossy().into_owned();
     Server::connect(spec, Arc::new(link::NoPrompter)).await
 }
 

@@ -4,6 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod rig;
+mod terminal;
+
+#[path = "real_access/console.rs"]
+mod console;
+#[path = "real_access/posture.rs"]
+mod posture;
+#[path = "real_access/proof.rs"]
+mod proof;
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rig::{Access, OURS, Rig, Sshd, Twist, key_pair, wait_until};
@@ -274,6 +282,55 @@ fn a_key_is_let_in_listed_and_revoked() {
         "{shown}"
     );
     house.says("audit prod --verify", 0);
+}
+
+#[test]
+fn a_comment_of_ten_thousand_characters_is_inert_everywhere() {
+    let house = House::new();
+    // Clears the screen, names a window, turns the direction, and goes on for longer than any screen.
+    let hostile = format!(
+        "eve\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\u{2066}\u{9b}31m{}end",
+        "x".repeat(10_000)
+    );
+    let public = house.new_key("eve", &hostile);
+    let print = fingerprint(&public);
+    let before = fs::read(house.key_file()).unwrap();
+    let inert = |shown: &str| {
+        let raw = ['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}', '\u{9b}'];
+        assert!(!shown.contains(raw), "{}", &shown[..200]);
+    };
+    let mut shown = house.says(&format!("requests prod add {public} --yes"), 0);
+    for line in ["requests prod list", "requests prod list --json"] {
+        shown += &house.says(line, 0);
+    }
+    shown += &house.says(&format!("requests prod show {print}"), 0);
+    shown += &house.says(&format!("requests prod prove {print}"), 0);
+    shown += &house.says(&format!("keys prod authorize {public} --dry-run"), 0);
+    shown += &house.says(&format!("keys prod authorize {public} --yes"), 0);
+    // Byte for byte.
+    let after = fs::read(house.key_file()).unwrap();
+    let added = after.strip_prefix(before.as_slice()).unwrap();
+    let line = fs::read(&public).unwrap();
+    assert_eq!(added, [b"restrict ".as_slice(), &line].concat());
+    assert!(house.lets_in("eve"));
+    for line in [
+        "keys prod list",
+        "keys prod list --json",
+        "status prod --json",
+    ] {
+        let output = house.run(line);
+        shown += &(text(&output.stdout) + &text(&output.stderr));
+    }
+    shown += &house.says(
+        &format!("keys prod revoke {print} --yes --reason {}", "a\u{202e}b"),
+        0,
+    );
+    for line in ["audit prod", "audit prod --json", "audit prod --verify"] {
+        shown += &house.says(line, 0);
+    }
+    inert(&shown);
+    inert(&fs::read_to_string(house.rig.file("var/audit.jsonl")).unwrap());
+    assert_eq!(fs::read(house.key_file()).unwrap(), before);
 }
 
 /// The list is as the contract says, and the key stands in it: used a moment ago, and able to read.

@@ -101,6 +101,19 @@ fn approve_dialog() {
 }
 
 #[test]
+fn proof_dialog() {
+    snap("access-proof", after(facts, "o"));
+}
+
+#[test]
+fn approve_dialog_with_addresses() {
+    snap(
+        "access-approve-from",
+        after(facts, "af10.2.0.0/16<enter>cme"),
+    );
+}
+
+#[test]
 fn revoke_dialog() {
     snap("access-revoke", after(facts, "jjr<enter>rev"));
 }
@@ -187,6 +200,144 @@ fn a_request_is_approved() {
     console.send(Msg::Onboarding(Ok("# For Linux\ntrue\n".to_owned())));
     console.keys("y");
     assert_eq!(console.copied, ["# For Linux\ntrue\n"]);
+}
+
+/// A console with one request whose private key is known, and what that key signs.
+fn provable(read_only: bool) -> (Console, String, impl Fn(&str) -> String) {
+    use ssh_key::{HashAlg, LineEnding, PrivateKey, private::Ed25519Keypair};
+    let private = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+    let mut facts = facts();
+    let mut request = facts.requests.as_ref().unwrap()[0].clone();
+    request.key = public(&private.public_key().to_openssh().unwrap());
+    let challenge = request.challenge(&facts.host);
+    facts.requests = Ok(vec![request]);
+    let sign = move |text: &str| {
+        let signature = private.sign("storekeeper", HashAlg::Sha512, text.as_bytes());
+        signature.unwrap().to_pem(LineEnding::LF).unwrap()
+    };
+    (on(SMALL, "dark", read_only, facts), challenge, sign)
+}
+
+#[test]
+fn a_requester_proves() {
+    for typed in [false, true] {
+        let (mut console, challenge, sign) = provable(false);
+        console.keys("oy");
+        let sent = console.copied.last().unwrap();
+        assert!(
+            sent.contains(&format!("echo '{challenge}' | ssh-keygen -Y sign")),
+            "{sent}"
+        );
+        let answer = sign(&format!("{challenge}\n"));
+        if typed {
+            // A terminal without bracketed paste types it.
+            console.keys("<enter>");
+            console.keys(&answer.replace('\n', "<enter>"));
+        } else {
+            console.send(Msg::Paste(answer));
+        }
+        assert!(console.runs.is_empty());
+        let shown = text(&console);
+        assert!(shown.contains("take down that the requester"), "{shown}");
+        console.keys("<enter>");
+        assert_eq!(console.runs[0].1.change, "prove", "typed: {typed}");
+    }
+}
+
+#[test]
+fn what_is_no_proof_changes_nothing() {
+    let (mut console, _, sign) = provable(false);
+    console.keys("o");
+    console.send(Msg::Paste(sign("something else\n")));
+    assert!(
+        text(&console).contains("has not signed this text"),
+        "{}",
+        text(&console)
+    );
+    console.keys("<enter><enter><esc>o");
+    console.send(Msg::Paste(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n".to_owned(),
+    ));
+    assert!(
+        console
+            .model
+            .toast
+            .as_deref()
+            .unwrap()
+            .contains("private key")
+    );
+    assert!(!text(&console).contains("b3Blbn"));
+    console.keys("<enter>nonsense<enter>");
+    assert!(
+        text(&console).contains("there is no line"),
+        "{}",
+        text(&console)
+    );
+    console.keys("<enter><esc>");
+    assert!(console.runs.is_empty());
+    // Who may only look sees what to send, and takes nothing down.
+    let (mut console, challenge, sign) = provable(true);
+    console.keys("oy");
+    assert!(console.copied[0].contains(&challenge));
+    console.send(Msg::Paste(sign(&format!("{challenge}\n"))));
+    console.keys("<enter>");
+    assert!(console.runs.is_empty());
+    console.keys("<esc>");
+    go(&mut console, "ada@ci-3");
+    console.keys("o");
+    assert!(
+        console
+            .model
+            .toast
+            .as_deref()
+            .unwrap()
+            .contains("no request")
+    );
+}
+
+#[test]
+fn the_line_follows_what_is_typed() {
+    let line = |console: &Console| match console.model.layers.last() {
+        Some(Layer::Access(dialog)) => match &dialog.plan {
+            Some(Ok(plan)) => plan
+                .lines
+                .iter()
+                .find(|(label, _)| *label == "+")
+                .map(|(_, line)| line.clone())
+                .unwrap_or_default(),
+            other => format!("{other:?}"),
+        },
+        _ => String::new(),
+    };
+    let mut console = ready();
+    console.keys("af10.0.0.");
+    assert!(
+        line(&console).starts_with("restrict,from=\"10.0.0.\",expiry-time="),
+        "{}",
+        line(&console)
+    );
+    console.keys("0/8<enter>cmei<tab>");
+    let shown = line(&console);
+    assert!(
+        shown.contains("from=\"10.0.0.0/8\"") && shown.ends_with(" mei"),
+        "{shown}"
+    );
+    console.send(Msg::Paste("not taken in".to_owned()));
+    assert_eq!(line(&console), shown);
+    // What sshd would not take makes no plan.
+    console.keys("f\"");
+    console.keys("<enter><enter>");
+    assert!(console.runs.is_empty(), "{}", line(&console));
+    console.keys("f<backspace><enter><enter>");
+    let plan = &console.runs[0].1;
+    assert!(plan.lines.contains(&("+", shown)), "{:?}", plan.lines);
+    // An empty field is the key's own comment, and anywhere.
+    let mut console = ready();
+    console.keys("a");
+    let before = line(&console);
+    console.keys("fx<backspace><enter>cy<backspace><enter>");
+    assert_eq!(line(&console), before);
+    assert!(before.ends_with(" root@mei-laptop"), "{before}");
 }
 
 #[test]
@@ -342,6 +493,32 @@ fn hostile_comments_are_inert() {
         let shown = text(&console);
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{keys}");
         assert!(shown.contains("zoe\\e"), "{keys}\n{shown}");
+    }
+}
+
+#[test]
+fn a_comment_of_ten_thousand_characters_is_drawn_like_any_other() {
+    let mut long = facts();
+    let comment = format!("eve\u{1b}[2J\u{202e}{}", "\u{5e9}\u{1b}x".repeat(3_400));
+    let line = format!("restrict {}\n", ed25519(77, &comment));
+    long.files[0].content = Ok(line.into_bytes());
+    for keys in [
+        "",
+        "j",
+        "j<enter>",
+        "j<enter><pgdn><pgdn>",
+        "jr",
+        "jrl",
+        "je",
+        "jy",
+    ] {
+        let mut console = on(SMALL, "dark", false, long.clone());
+        console.keys("j");
+        console.keys(keys);
+        let shown = text(&console);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{keys}");
+        let copied = console.copied.concat();
+        assert!(!copied.contains(['\u{1b}', '\u{202e}']), "{keys}");
     }
 }
 

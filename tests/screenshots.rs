@@ -19,10 +19,12 @@ use std::time::Duration;
 use storekeeper::change::sign::{self, Selection};
 use storekeeper::change::{KeySource, Outcome, Plan, Receipt};
 use storekeeper::config::{Config, Overrides};
+use storekeeper::console::access::Known;
 use storekeeper::console::model::{Layer, What};
 use storekeeper::console::msg::Msg;
 use storekeeper::console::view::draw;
 use storekeeper::demo::{self, Demo};
+use storekeeper::domain::access::AccessFacts;
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::NoPrompter;
@@ -57,6 +59,20 @@ impl Fixed {
             key.file = self.text(&key.file);
         }
         fixed
+    }
+
+    /// Who may log in, as the screen shows it once it is read.
+    fn access(&self, facts: AccessFacts) -> Arc<Known> {
+        let mut fixed = AccessFacts {
+            at: now(),
+            host: example().host,
+            ..facts
+        };
+        for file in fixed.files.iter_mut().chain(&mut fixed.other_files) {
+            file.path = self.text(&file.path);
+            file.resolved = self.text(&file.resolved);
+        }
+        Arc::new(Known::new(fixed))
     }
 
     fn plan(&self, mut plan: Plan) -> Plan {
@@ -108,12 +124,13 @@ async fn read(server: &Server) -> Inventory {
 }
 
 /// A console on the demo, at a size.
-fn open(size: (u16, u16), facts: &Facts, inventory: &Inventory) -> Console {
+fn open(size: (u16, u16), facts: &Facts, access: &Arc<Known>, inventory: &Inventory) -> Console {
     let mut console = Console::new(model(size, "dark", false));
     console.send(Msg::Up(Arc::new(facts.clone())));
     console.send(Msg::RoundTrip(Duration::from_millis(12)));
     console.send(Msg::Audit(Ok(vec![past()])));
     console.load(inventory.clone());
+    console.send(Msg::Access(Ok(Arc::clone(access))));
     console
 }
 
@@ -194,6 +211,7 @@ async fn the_screenshots_show_what_the_program_shows() {
     };
     let inventory = read(&server).await;
     let facts = fixed.facts(&server.facts());
+    let access = fixed.access(server.access().await.unwrap());
     let mut stale = Vec::new();
 
     let screens = [
@@ -204,17 +222,21 @@ async fn the_screenshots_show_what_the_program_shows() {
         ("unsigned", SIZE, "3j<enter>"),
         ("activity", SIZE, "6"),
         ("access", SIZE, "4"),
+        ("request", SIZE, "4<enter>"),
         ("space", SIZE, "5"),
         ("palette", SIZE, "2:sor"),
         ("help", SIZE, "3?"),
     ];
     for (name, size, keys) in screens {
-        let mut console = open(size, &facts, &inventory);
+        let mut console = open(size, &facts, &access, &inventory);
         console.keys(keys);
+        let shown = text(&draw(&console.model));
+        // A picture of a screen that still waits for something says nothing.
+        assert!(!shown.contains("Looking who may log in"), "{name}: {shown}");
         keep(name, &console, &mut stale);
     }
 
-    let mut console = open(SIZE, &facts, &inventory);
+    let mut console = open(SIZE, &facts, &access, &inventory);
     console.keys("3A");
     let plan = planned(&mut console, &server, &inventory, &fixed).await;
     keep("sign", &console, &mut stale);

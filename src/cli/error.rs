@@ -167,9 +167,10 @@ impl From<AccessError> for CliError {
     fn from(error: AccessError) -> Self {
         let kind = match &error {
             AccessError::There { .. } => Kind::Conflict,
-            AccessError::Weak(_) | AccessError::Generated { .. } | AccessError::Knock(_) => {
-                Kind::Policy
-            }
+            AccessError::Weak(_)
+            | AccessError::Generated { .. }
+            | AccessError::Knock(_)
+            | AccessError::Proof(_) => Kind::Policy,
             AccessError::NotThere(_) | AccessError::OtherFile(_) | AccessError::Line(_) => {
                 Kind::Usage
             }

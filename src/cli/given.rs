@@ -1,6 +1,6 @@
-//! A public key that somebody gives: a file or standard input.
+//! A public key or a signature that somebody gives: a file or standard input.
 //!
-//! In: `FILE` or `-`. Out: the key, or why it is none. What was read is wiped: a private key may be in it by mistake.
+//! In: `FILE` or `-`. Out: the key or the text, or why it is none. What was read is wiped: a private key may be in it by mistake.
 
 use super::error::{CliError, Kind};
 use crate::domain::key_request::Source;
@@ -24,16 +24,27 @@ pub(super) fn key(
     Ok((key, source))
 }
 
-fn read(argument: &str) -> Result<(PublicSshKey, Source), CliError> {
-    let failed = |name: &str, error: &std::io::Error| {
+/// The answer to a challenge. What it is worth is looked at where the challenge is known.
+pub(super) fn answer(argument: &str) -> Result<Zeroizing<String>, CliError> {
+    let bytes = bytes(argument, "the file with the signature")?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let name = name(argument);
         CliError::usage(format!(
-            "cannot read {name}: {error}; name the .pub file, or - for standard input"
+            "{name} is no text; give the answer of ssh-keygen -Y sign as it was printed"
         ))
-    };
-    let (name, source) = match argument {
-        "-" => ("standard input".to_owned(), Source::Paste),
-        path => (visible(path).into_owned(), Source::File),
-    };
+    })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn name(argument: &str) -> String {
+    match argument {
+        "-" => "standard input".to_owned(),
+        path => visible(path).into_owned(),
+    }
+}
+
+/// At most [`MOST`] and one more; `what` is what should be named.
+fn bytes(argument: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
     let mut bytes = Zeroizing::new(Vec::new());
     match argument {
         "-" => std::io::stdin()
@@ -44,7 +55,22 @@ fn read(argument: &str) -> Result<(PublicSshKey, Source), CliError> {
             std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
         }
     }
-    .map_err(|error| failed(&name, &error))?;
+    .map_err(|error| {
+        CliError::usage(format!(
+            "cannot read {}: {error}; name {what}, or - for standard input",
+            name(argument)
+        ))
+    })?;
+    Ok(bytes)
+}
+
+fn read(argument: &str) -> Result<(PublicSshKey, Source), CliError> {
+    let source = match argument {
+        "-" => Source::Paste,
+        _ => Source::File,
+    };
+    let bytes = bytes(argument, "the .pub file")?;
+    let name = name(argument);
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         CliError::usage(format!(
             "{name} is no text; give the one line of the .pub file"

@@ -2,6 +2,8 @@
 //!
 //! In: a server and a request. Out: the list, the card of one, or a plan that is carried out; after an approval, what its owner does next.
 
+mod proof;
+
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
 use super::keys::{admit, refuse, settle, tell};
@@ -42,6 +44,12 @@ pub(super) async fn run(
         }
         _ => None,
     };
+    let answer = match &args.what {
+        RequestsCommand::Prove(prove) => {
+            prove.signature.as_deref().map(given::answer).transpose()?
+        }
+        _ => None,
+    };
     let read = async {
         let server = session.connect().await?;
         let facts = server.access().await?;
@@ -52,6 +60,9 @@ pub(super) async fn run(
         (RequestsCommand::List, _) => list(&facts, out),
         (RequestsCommand::Show(show), _) => card(&facts, &show.id, out),
         (RequestsCommand::Approve(args), _) => let_in(session, &server, &facts, args, out).await,
+        (RequestsCommand::Prove(args), _) => {
+            proof::prove(session, &server, &facts, args, answer, out).await
+        }
         (RequestsCommand::Deny(args), _) => turn_away(session, &server, &facts, args, out).await,
         (RequestsCommand::Add(args), Some((key, source))) => {
             let user = &session.target.settings.cache_user;
@@ -128,7 +139,10 @@ fn seen(row: &RequestRow, now: When) -> String {
             addresses => format!("from {}", addresses.join(" ")),
         });
     }
-    parts.push(if row.proven { "proven" } else { "not proven" }.to_owned());
+    parts.push(match &row.proof {
+        Some(proof) => format!("proven {} ago by {}", proof.at.age(now), proof.by),
+        None => "not proven".to_owned(),
+    });
     parts.join(", ")
 }
 

@@ -12,9 +12,9 @@ mod target;
 pub use nearest::nearest;
 pub use target::{Overrides, Target};
 
-use crate::domain::{Floor, PublicKey};
-use crate::server::Sudo;
-use crate::server::spec::{AUDIT_LOG, CACHE_USER, PINS_DIR, REQUESTS_DIR, UPSTREAM_KEY};
+use crate::domain::Floor;
+use crate::server::spec::Settings;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -95,7 +95,7 @@ impl Default for Thresholds {
     }
 }
 
-/// One cache server. What later versions use is checked when the file is read, and not kept before.
+/// One cache server; what belongs to the server itself reads as its own fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerConfig {
     /// The user's name for it.
@@ -110,38 +110,28 @@ pub struct ServerConfig {
     pub identity_files: Vec<PathBuf>,
     /// Jump host.
     pub jump: Option<String>,
-    /// Rights of root.
-    pub sudo: Sudo,
     /// Nothing may be changed on it.
     pub read_only: bool,
     /// What clients write in `substituters`.
     pub cache_address: Option<String>,
-    /// The secret key on the server that signs.
-    pub signing_key: Option<String>,
-    /// The cache's own keys; empty: derived on the server.
-    pub public_keys: Vec<PublicKey>,
-    /// Its older keys.
-    pub retired_keys: Vec<PublicKey>,
-    /// Keys of others that its clients trust.
-    pub upstream_keys: Vec<PublicKey>,
-    /// The audit log on the server.
-    pub audit_log: String,
-    /// The user that clients of the cache log in as.
-    pub cache_user: String,
-    /// Key files of the cache user on the server; empty: what sshd says.
-    pub key_files: Vec<String>,
-    /// The folder of requests on the server.
-    pub requests_dir: String,
-    /// The folder of pins on the server.
-    pub pins_dir: String,
-    /// sshd's log file on the server.
-    pub sshd_log: Option<String>,
-    /// What speaks the worker protocol there.
-    pub daemon_command: Vec<String>,
-    /// The `nix` there.
-    pub nix_command: String,
+    /// What belongs to the server itself.
+    pub settings: Settings,
     /// Limits of the health checks.
     pub thresholds: Thresholds,
+}
+
+impl Deref for ServerConfig {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl DerefMut for ServerConfig {
+    fn deref_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
 }
 
 impl ServerConfig {
@@ -154,21 +144,9 @@ impl ServerConfig {
             port: None,
             identity_files: Vec::new(),
             jump: None,
-            sudo: Sudo::Auto,
             read_only: false,
             cache_address: None,
-            signing_key: None,
-            public_keys: Vec::new(),
-            retired_keys: Vec::new(),
-            upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
-            audit_log: AUDIT_LOG.to_owned(),
-            cache_user: CACHE_USER.to_owned(),
-            key_files: Vec::new(),
-            requests_dir: REQUESTS_DIR.to_owned(),
-            pins_dir: PINS_DIR.to_owned(),
-            sshd_log: None,
-            daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
-            nix_command: "nix".to_owned(),
+            settings: Settings::default(),
             thresholds: Thresholds::default(),
         }
     }

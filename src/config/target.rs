@@ -50,19 +50,7 @@ impl Target {
         Ok(Spec {
             name: settings.name.clone(),
             place,
-            sudo: settings.sudo,
-            daemon_command: settings.daemon_command.clone(),
-            nix_command: settings.nix_command.clone(),
-            signing_key: settings.signing_key.clone(),
-            public_keys: settings.public_keys.clone(),
-            retired_keys: settings.retired_keys.clone(),
-            upstream_keys: settings.upstream_keys.clone(),
-            audit_log: settings.audit_log.clone(),
-            cache_user: settings.cache_user.clone(),
-            key_files: settings.key_files.clone(),
-            requests_dir: settings.requests_dir.clone(),
-            pins_dir: settings.pins_dir.clone(),
-            sshd_log: settings.sshd_log.clone(),
+            settings: settings.settings.clone(),
         })
     }
 }

@@ -377,7 +377,7 @@ fn typing_hint(model: &Model) -> &'static str {
         Some(Layer::Palette(_)) => "run",
         Some(Layer::Ask { .. }) => "answer",
         Some(Layer::Access(dialog)) => match dialog.typing {
-            super::access::Typing::Key => "plan",
+            super::access::Typing::Key | super::access::Typing::Answer => "plan",
             super::access::Typing::Word => "confirm",
             _ => "keep",
         },

@@ -12,6 +12,8 @@ pub use super::fact::{Fact, Unknown};
 /// Everything about access that one look at the server finds out.
 #[derive(Debug, Clone)]
 pub struct AccessFacts {
+    /// The server's own name, the same for every administrator.
+    pub host: String,
     /// When it was looked at, by the server's clock.
     pub at: When,
     /// The server's time zone now, in seconds east of UTC: what a time without a zone in a key file or a log means there.

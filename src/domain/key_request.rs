@@ -7,10 +7,11 @@
 //!
 //! ```json
 //! {"schema":1,"type":"ssh-ed25519","key":"AAAA…","comment":"","source":"knock","user":"nix-ssh","firstSeen":"2026-01-02T03:04:05Z",
-//!  "lastSeen":"2026-01-02T03:04:05Z","tries":1,"proven":false,"decision":null}
+//!  "lastSeen":"2026-01-02T03:04:05Z","tries":1,"nonce":"00112233445566778899aabbccddeeff","proof":null,"decision":null}
 //! ```
 
 use super::When;
+use super::proof::challenge;
 use super::ssh_key::{Fingerprint, KeyError, PublicSshKey};
 use super::text::visible;
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,33 @@ pub struct Decision {
     pub note: String,
 }
 
+/// That the requester has shown to hold the private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// When it was checked.
+    pub at: When,
+    /// By whom.
+    pub by: String,
+}
+
+/// Thirty-two hexadecimal digits that nobody could know before the request was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// Of random bytes.
+    pub fn new(bytes: [u8; 16]) -> Self {
+        Self(crate::domain::path_info::hex(&bytes))
+    }
+
+    /// Reads one; `None` for whatever else stands there.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 32 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+}
+
 /// A key that asks to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -87,8 +115,10 @@ pub struct Request {
     pub last_seen: Option<When>,
     /// How often it was tried, as far as was counted.
     pub tries: u64,
-    /// Whether the requester has shown to hold the private key.
-    pub proven: bool,
+    /// What makes its challenge unlike any other's; `None` where the file has none.
+    pub nonce: Option<Nonce>,
+    /// That the requester has shown to hold the private key.
+    pub proof: Option<Proof>,
     /// What was decided; `None` while it waits.
     pub decision: Option<Decision>,
 }
@@ -128,7 +158,9 @@ struct OnDisk {
     #[serde(default)]
     tries: u64,
     #[serde(default)]
-    proven: bool,
+    nonce: Option<String>,
+    #[serde(default)]
+    proof: Option<Proof>,
     #[serde(default)]
     decision: Option<Decision>,
 }
@@ -143,7 +175,8 @@ impl Request {
             first_seen: Some(now),
             last_seen: Some(now),
             tries: u64::from(source == Source::Knock),
-            proven: false,
+            nonce: None,
+            proof: None,
             decision: None,
         }
     }
@@ -167,7 +200,11 @@ impl Request {
             first_seen: disk.first_seen,
             last_seen: disk.last_seen,
             tries: disk.tries,
-            proven: disk.proven,
+            nonce: disk.nonce.as_deref().and_then(Nonce::parse),
+            proof: disk.proof.map(|proof| Proof {
+                by: short(&proof.by),
+                ..proof
+            }),
             decision: disk.decision.map(|decision| Decision {
                 by: short(&decision.by),
                 note: short(&decision.note),
@@ -188,7 +225,8 @@ impl Request {
             first_seen: self.first_seen,
             last_seen: self.last_seen,
             tries: self.tries,
-            proven: self.proven,
+            nonce: self.nonce.as_ref().map(|nonce| nonce.0.clone()),
+            proof: self.proof.clone(),
             decision: self.decision.clone(),
         };
         let mut bytes = serde_json::to_vec(&disk).map_err(|e| RequestError::Form(e.to_string()))?;
@@ -207,6 +245,17 @@ impl Request {
     /// The name of its file: the fingerprint with `+` and `/` replaced, which is what the knock script writes too.
     pub fn file_name(&self) -> String {
         file_name(&self.key.fingerprint())
+    }
+
+    /// The line that the requester signs with the private key, to be let in on this host, by the host's own name. A request without a
+    /// nonce is told from others by the time it was first seen.
+    pub fn challenge(&self, host: &str) -> String {
+        let own = match (&self.nonce, self.first_seen) {
+            (Some(nonce), _) => nonce.0.clone(),
+            (None, Some(seen)) => seen.unix().to_string(),
+            (None, None) => self.id(),
+        };
+        challenge(&self.key.fingerprint(), &self.user, host, &own)
     }
 
     /// Whether it still waits for somebody.
@@ -257,7 +306,11 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes() {
         let mut written = request();
-        written.proven = true;
+        written.nonce = Some(Nonce::new([0xab; 16]));
+        written.proof = Some(Proof {
+            at: When::from_unix(1_795_000_000),
+            by: "ada".to_owned(),
+        });
         written.decision = Some(Decision {
             approved: true,
             at: When::from_unix(1_795_000_001),
@@ -271,6 +324,24 @@ mod tests {
         );
         assert_eq!(Request::from_json(&bytes).unwrap(), written);
         assert!(!written.waits());
+    }
+
+    #[test]
+    fn each_request_has_its_own_challenge() {
+        let mut one = request();
+        let by_time = one.challenge("cache");
+        assert!(
+            by_time.ends_with(" in as nix-ssh@cache, request 1795000000"),
+            "{by_time}"
+        );
+        one.nonce = Some(Nonce::new([0xab; 16]));
+        let by_nonce = one.challenge("cache");
+        assert!(by_nonce.ends_with(&"ab".repeat(16)), "{by_nonce}");
+        assert_ne!(by_nonce, one.challenge("other"));
+        assert!(by_nonce.contains(&one.key.fingerprint().to_string()));
+        for text in ["", "AB", &"AB".repeat(16), &"g".repeat(32), &"a".repeat(33)] {
+            assert_eq!(Nonce::parse(text), None, "{text}");
+        }
     }
 
     #[test]

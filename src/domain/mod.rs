@@ -13,6 +13,7 @@ pub mod key_request;
 pub mod nix32;
 pub mod path_info;
 pub mod pin;
+pub mod proof;
 pub mod randomart;
 pub mod roots;
 pub mod server_facts;

@@ -4,6 +4,7 @@
 
 use crate::domain::PublicKey;
 use crate::link::Place;
+use std::ops::{Deref, DerefMut};
 
 /// Whether commands on the server go through `sudo -n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,13 +18,9 @@ pub enum Sudo {
     Never,
 }
 
-/// One cache server.
-#[derive(Debug, Clone)]
-pub struct Spec {
-    /// As the administrator calls it.
-    pub name: String,
-    /// Where it is.
-    pub place: Place,
+/// What belongs to a server whatever its name and place are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
     /// How to get the rights to change it.
     pub sudo: Sudo,
     /// Program and arguments of the daemon on stdin and stdout.
@@ -52,6 +49,31 @@ pub struct Spec {
     pub sshd_log: Option<String>,
 }
 
+/// One cache server. Its settings read as its own fields.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// As the administrator calls it.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// All else.
+    pub settings: Settings,
+}
+
+impl Deref for Spec {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl DerefMut for Spec {
+    fn deref_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
 /// The key of the public cache that nearly every client trusts.
 pub const UPSTREAM_KEY: &str = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
 
@@ -67,12 +89,9 @@ pub const PINS_DIR: &str = "/nix/var/nix/gcroots/storekeeper";
 /// Where the audit log is unless the configuration says otherwise.
 pub const AUDIT_LOG: &str = "/var/lib/storekeeper/audit.jsonl";
 
-impl Spec {
-    /// A server of which only the place is known.
-    pub fn new(name: impl Into<String>, place: Place) -> Self {
+impl Default for Settings {
+    fn default() -> Self {
         Self {
-            name: name.into(),
-            place,
             sudo: Sudo::Auto,
             daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
             nix_command: "nix".to_owned(),
@@ -86,6 +105,17 @@ impl Spec {
             requests_dir: REQUESTS_DIR.to_owned(),
             pins_dir: PINS_DIR.to_owned(),
             sshd_log: None,
+        }
+    }
+}
+
+impl Spec {
+    /// A server of which only the place is known.
+    pub fn new(name: impl Into<String>, place: Place) -> Self {
+        Self {
+            name: name.into(),
+            place,
+            settings: Settings::default(),
         }
     }
 }

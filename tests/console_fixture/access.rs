@@ -110,6 +110,7 @@ pub fn facts() -> AccessFacts {
         "# the team\nrestrict {ada}\nrestrict,expiry-time=\"20260923Z\" {bob}\nexpiry-time=\"20250923Z\" {eve}\n{own}\n"
     );
     AccessFacts {
+        host: "cache".into(),
         at: now(),
         utc_offset: 0,
         cache_user: Ok(CacheUser {

@@ -175,6 +175,17 @@ impl Rig {
         sshd
     }
 
+    /// More lines for the server's `nix.conf`, and its daemon started anew.
+    pub(crate) fn reconfigure(&mut self, lines: &str) {
+        let file = self.scratch.join("conf/nix.conf");
+        let text = fs::read_to_string(&file).expect("the rig wrote it");
+        fs::write(&file, text + lines).expect("the scratch folder can't be written");
+        let socket = self.scratch.join("daemon.socket");
+        let _ = fs::remove_file(&socket);
+        self.daemon = start_daemon(&self.nix, &self.scratch);
+        wait_until("the daemon's socket", || socket.exists());
+    }
+
     /// The scratch folder; everything of the rig is below it.
     pub(crate) fn scratch(&self) -> &Path {
         &self.scratch

@@ -12,12 +12,13 @@ mod tests;
 
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
-pub use requests::{approve, deny, end_session, submit};
+pub use requests::{approve, deny, end_session, prove, submit};
 
 use super::{Danger, Deed, Item, Plan};
 use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};
 use crate::domain::authorized_keys::EditError;
 use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::proof::ProofError;
 use crate::domain::ssh_key::Fingerprint;
 use crate::server::Server;
 use crate::server::access::{Edit, Folder, KnockInstall};
@@ -152,6 +153,9 @@ pub enum AccessError {
     /// A weak key.
     #[error("the key is refused: {0}")]
     Weak(String),
+    /// The answer to a challenge proves nothing.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// The knock cannot be installed so.
     #[error("{0}")]
     Knock(String),
@@ -160,7 +164,10 @@ pub enum AccessError {
 impl AccessError {
     /// Whether it is a matter of policy (exit code 4), and not of what is there.
     pub const fn is_policy(&self) -> bool {
-        matches!(self, Self::Weak(_) | Self::Generated { .. })
+        matches!(
+            self,
+            Self::Weak(_) | Self::Generated { .. } | Self::Proof(_)
+        )
     }
 }
 

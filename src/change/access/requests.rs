@@ -7,7 +7,8 @@ use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
 use crate::domain::access::{AccessFacts, Session};
 use crate::domain::authorized_keys::NewKey;
-use crate::domain::key_request::{Decision, Request};
+use crate::domain::key_request::{Decision, Nonce, Proof, Request};
+use crate::domain::proof;
 use crate::domain::text::visible;
 use crate::judge::access::of_candidate;
 use crate::server::access::Folder;
@@ -44,7 +45,11 @@ pub fn approve(
     plan.change = "approve";
     plan.summary = plan.summary.replacen("authorize", "approve", 1);
     plan.items.push(item(request));
-    if !request.proven {
+    if let Some(proof) = &request.proof {
+        let by = visible(&proof.by);
+        plan.lines
+            .push(("proven", format!("at {} by {by}", proof.at)));
+    } else {
         plan.warnings.push(
             "that the requester holds the private key was not proven; the key came with a connection, and anybody can offer a public key"
                 .to_owned(),
@@ -82,25 +87,79 @@ pub fn deny(about: &About, facts: &AccessFacts, request: &Request, note: &str) -
     plan
 }
 
-/// Keeps a request that somebody has pasted or sent as a file.
+/// Keeps a request that somebody has pasted or sent as a file. One that waits already keeps its age, its challenge and its proof.
 pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<Plan, AccessError> {
     let key = request.key.fingerprint();
-    if let Ok(requests) = &facts.requests
-        && requests
-            .iter()
-            .any(|other| other.key.fingerprint() == key && other.waits() && other == request)
-    {
-        return Err(AccessError::Nothing(format!(
-            "the request of {key} waits already"
-        )));
+    let waiting = facts.requests.iter().flatten();
+    let earlier = waiting
+        .filter(|other| other.waits())
+        .find(|other| other.key.fingerprint() == key);
+    let mut request = request.clone();
+    if let Some(earlier) = earlier {
+        if earlier.key == request.key {
+            return Err(AccessError::Nothing(format!(
+                "the request of {key} waits already"
+            )));
+        }
+        request.first_seen = earlier.first_seen.or(request.first_seen);
+        request.tries = earlier.tries;
+        request.nonce.clone_from(&earlier.nonce);
+        request.proof.clone_from(&earlier.proof);
+    } else {
+        let mut bytes = [0; 16];
+        // Without one its age tells it from others.
+        let random = getrandom::fill(&mut bytes).is_ok();
+        request.nonce = random.then(|| Nonce::new(bytes));
     }
     let deed = AccessDeed {
         requests: vec![(Folder::Waiting, request.clone())],
         ..AccessDeed::default()
     };
     let mut plan = about.plan("request", format!("keep the request of {key}"), deed);
-    plan.items.push(item(request));
+    plan.items.push(item(&request));
     keys::warn(&mut plan, of_candidate(facts, &request.key));
+    Ok(plan)
+}
+
+/// Takes down that the requester holds the private key, if `answer` shows it.
+pub fn prove(
+    about: &About,
+    facts: &AccessFacts,
+    request: &Request,
+    answer: &str,
+) -> Result<Plan, AccessError> {
+    let id = request.id();
+    if !request.waits() {
+        let why = format!("the request {id} is decided already");
+        return Err(AccessError::Nothing(why));
+    }
+    if let Some(proof) = &request.proof {
+        let by = visible(&proof.by);
+        let why = format!("the request {id} was proven at {} by {by}", proof.at);
+        return Err(AccessError::Nothing(why));
+    }
+    let challenge = request.challenge(&facts.host);
+    proof::check(&request.key, &challenge, answer)?;
+    let proven = Request {
+        proof: Some(Proof {
+            at: When::now(),
+            by: about.by.clone(),
+        }),
+        ..request.clone()
+    };
+    let deed = AccessDeed {
+        requests: vec![(Folder::Waiting, proven)],
+        ..AccessDeed::default()
+    };
+    let key = request.key.fingerprint();
+    let summary = format!("take down that the requester holds the private key of {key}");
+    let mut plan = about.plan("prove", summary, deed);
+    plan.items.push(item(request));
+    plan.lines.push(("signed", challenge));
+    plan.lines.push((
+        "effect",
+        "the request is shown as proven; it still waits for a decision".to_owned(),
+    ));
     Ok(plan)
 }
 

@@ -45,6 +45,7 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
 
 fn facts(files: Vec<KeyFile>) -> AccessFacts {
     AccessFacts {
+        host: "cache".into(),
         at: When::from_unix(1_800_000_000),
         utc_offset: 0,
         cache_user: Ok(CacheUser {
@@ -264,4 +265,62 @@ fn requests_are_decided() {
         submit(&about(), &facts, &request),
         Err(AccessError::Nothing(_))
     ));
+}
+
+#[test]
+fn a_proof_is_checked_before_it_is_planned() {
+    use crate::domain::proof::ProofError;
+    use ssh_key::{HashAlg, LineEnding, PrivateKey, private::Ed25519Keypair};
+    let facts = facts(vec![file("/k", "nix-ssh", "")]);
+    let private = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+    let public = private.public_key().to_openssh().unwrap();
+    let mut request = Request::new(key(&public), Source::Knock, "nix-ssh", facts.at);
+    let sign = |text: &str| {
+        let signature = private.sign("storekeeper", HashAlg::Sha512, text.as_bytes());
+        signature.unwrap().to_pem(LineEnding::LF).unwrap()
+    };
+    let answer = sign(&format!("{}\n", request.challenge("cache")));
+    let plan = prove(&about(), &facts, &request, &answer).unwrap();
+    assert_eq!((plan.change, plan.items.len()), ("prove", 1));
+    assert_eq!(plan.danger, Danger::Adds);
+    let (folder, kept) = deed(&plan).requests[0].clone();
+    assert_eq!((folder, kept.waits()), (Folder::Waiting, true));
+    assert_eq!(kept.proof.as_ref().unwrap().by, about().by);
+    // It is said at the approval, and cannot be done twice.
+    let approved = approve(&about(), &facts, &kept, &new(&public), None, "").unwrap();
+    assert!(approved.lines.iter().any(|(label, _)| *label == "proven"));
+    assert!(!approved.warnings.iter().any(|text| text.contains("proven")));
+    let again = prove(&about(), &facts, &kept, &answer).unwrap_err();
+    assert!(matches!(again, AccessError::Nothing(_)), "{again}");
+    // On another server, and with another nonce, the same answer is none.
+    let mut other = facts.clone();
+    other.host = "other".into();
+    let wrong = AccessError::Proof(ProofError::Wrong);
+    assert!(wrong.is_policy());
+    assert_eq!(
+        prove(&about(), &other, &request, &answer).unwrap_err(),
+        wrong
+    );
+    request.nonce = Some(crate::domain::key_request::Nonce::new([1; 16]));
+    assert_eq!(
+        prove(&about(), &facts, &request, &answer).unwrap_err(),
+        wrong
+    );
+}
+
+#[test]
+fn a_request_that_comes_again_keeps_its_challenge() {
+    let mut facts = facts(vec![file("/k", "nix-ssh", "")]);
+    let first = Request::new(key(BOB), Source::Knock, "nix-ssh", When::from_unix(5));
+    let plan = submit(&about(), &facts, &first).unwrap();
+    let kept = deed(&plan).requests[0].1.clone();
+    assert!(kept.nonce.is_some());
+    facts.requests = Ok(vec![kept.clone()]);
+    let named = BOB.replace(" bob", " bob of the lab");
+    let again = Request::new(key(&named), Source::Paste, "nix-ssh", facts.at);
+    let plan = submit(&about(), &facts, &again).unwrap();
+    let now = &deed(&plan).requests[0].1;
+    assert_eq!(now.key.comment(), "bob of the lab");
+    assert_eq!(now.challenge("h"), kept.challenge("h"));
+    assert_eq!(now.first_seen, kept.first_seen);
 }

@@ -115,6 +115,8 @@ pub(in crate::cli) enum RequestsCommand {
     List,
     /// Show one with all that is known of its key.
     Show(Show),
+    /// Have the requester show that the private key is there: prints what to send, or checks the answer.
+    Prove(Prove),
     /// Let its key in, and print what its owner does next.
     Approve(Approve),
     /// Turn it away; the same key is not asked about again.
@@ -128,6 +130,19 @@ pub(in crate::cli) enum RequestsCommand {
 pub(in crate::cli) struct Show {
     /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
     pub(in crate::cli) id: String,
+}
+
+/// Arguments of `requests prove`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Prove {
+    /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
+    pub(in crate::cli) id: String,
+    /// The file with the answer of ssh-keygen -Y sign, - for standard input; it is checked, and noted with the request.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) signature: Option<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
 }
 
 /// Arguments of `requests approve`.

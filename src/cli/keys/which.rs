@@ -112,6 +112,7 @@ pub(in crate::cli) mod tests {
     pub(in crate::cli) fn facts(content: &str) -> AccessFacts {
         let unknown = || Unknown("not asked".into());
         AccessFacts {
+            host: "cache".into(),
             at: When::from_unix(1_800_000_000),
             utc_offset: 0,
             cache_user: Err(unknown()),

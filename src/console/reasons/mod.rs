@@ -66,6 +66,18 @@ pub(super) fn can_deny(model: &Model) -> Reason {
     }
 }
 
+/// A request is under the cursor that nobody has proven yet. What to send can be shown by whoever may only look.
+pub(super) fn can_prove(model: &Model) -> Reason {
+    if model.screen != Screen::Access {
+        return no("this is done on screen 4");
+    }
+    match model.access.current() {
+        Some(Line::Request(entry)) if entry.row.proven => no("this request is proven already"),
+        Some(Line::Request(_)) => Ok(()),
+        _ => no("no request is under the cursor"),
+    }
+}
+
 /// A key is under the cursor whose file can be edited.
 pub(super) fn can_revoke(model: &Model) -> Reason {
     on_access(model)?;
@@ -92,7 +104,19 @@ pub(super) fn change_ready(model: &Model) -> Reason {
     let Some(Layer::Access(dialog)) = model.layers.last() else {
         return no("there is no plan");
     };
+    if matches!(dialog.wanted, Wanted::Prove(_, None)) {
+        // What follows is the answer, and then a plan.
+        return can_change(model);
+    }
     ready(model, dialog.plan.as_ref())
+}
+
+/// The change in the dialog writes a line.
+pub(super) fn change_adds(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if dialog.wanted.adds() => Ok(()),
+        _ => no("this change writes no new line"),
+    }
 }
 
 /// A lifetime belongs to the change in the dialog.

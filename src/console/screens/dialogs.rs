@@ -247,7 +247,7 @@ pub(super) fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Sco
     let own = ACTIONS
         .iter()
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
-        .filter(|action| !matches!(action.act, Act::Help | Act::Quit))
+        .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Copy))
         // One dialog serves several changes; what belongs to another one is no key of this one.
         .filter(|action| {
             let some = matches!(

@@ -2,7 +2,7 @@
 
 use super::{access, activity, data, keep, nav, sign, space};
 use crate::change::sign::KeyChoice;
-use crate::console::access::LIFETIMES;
+use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{
@@ -10,8 +10,7 @@ use crate::console::model::{
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
-use crate::console::space::View;
-use crate::console::space::dialog::Typing;
+use crate::console::space::{View, dialog::Typing as Part};
 use crate::console::theme::Theme;
 use crate::console::widgets::list::{List, Move};
 use crate::inventory::{Row, SortKey};
@@ -109,9 +108,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Revoke => access::revoke(model),
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
+        Act::Proof => access::proof(model),
         Act::ConfirmChange => access::confirm(model),
         Act::ChangeItems => access::list(model),
-        Act::ChangeReason => access::reason(model),
+        Act::ChangeReason => access::write(model, Typing::Reason),
+        Act::ChangeFrom => access::write(model, Typing::From),
+        Act::ChangeComment => access::write(model, Typing::Comment),
         Act::ChangeLifetime => access::change(model, |dialog| {
             dialog.lifetime = (dialog.lifetime + 1) % LIFETIMES.len();
         }),
@@ -146,8 +148,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::PreviousView => space::turn(model, View::ALL.len() - 1),
         Act::ConfirmKeep => keep::confirm(model),
         Act::KeepItems => keep::list(model),
-        Act::KeepName => keep::typing(model, Typing::Name),
-        Act::KeepExpiry => keep::typing(model, Typing::Expires),
+        Act::KeepName => keep::typing(model, Part::Name),
+        Act::KeepExpiry => keep::typing(model, Part::Expires),
         Act::KeepNote => keep::note(model),
     }
 }
@@ -309,6 +311,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     if let Some(layer) = model.layers.last() {
         return match layer {
             Layer::Text(text) => vec![Effect::Copy(text.copy.clone())],
+            Layer::Access(dialog) => access::copy(model, dialog),
             _ => vec![],
         };
     }

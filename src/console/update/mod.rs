@@ -174,7 +174,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             palette.cursor = 0;
         }
         Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
-        Some(Layer::Access(_)) => access::paste(model, text),
+        Some(Layer::Access(_)) => return access::paste(model, text),
         Some(Layer::Space(_)) => keep::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.

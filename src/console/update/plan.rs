@@ -50,6 +50,20 @@ pub(super) fn said(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
         .chain(warnings)
 }
 
+/// The same, and the commands that do it by hand.
+pub(super) fn all(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
+    let commands = plan.commands.iter();
+    said(plan).chain(commands.map(|command| ("same as", command.as_str())))
+}
+
+/// All of it as a text to copy.
+pub(super) fn text(plan: &Plan) -> String {
+    let lines: Vec<String> = all(plan)
+        .map(|(label, value)| format!("{label} {value}"))
+        .collect();
+    lines.join("\n")
+}
+
 /// Labels and values in two columns.
 pub(super) fn columns<'a>(said: impl Iterator<Item = (&'static str, &'a str)>) -> Vec<String> {
     let mut lines = Vec::new();

@@ -235,6 +235,11 @@ impl PublicSshKey {
         self.certificate.as_ref()
     }
 
+    /// The key itself, in the form of RFC 4253.
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
     /// The key itself, as base64.
     pub fn base64(&self) -> String {
         STANDARD.encode(&self.blob)

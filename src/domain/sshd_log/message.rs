@@ -50,7 +50,10 @@ pub(super) fn parse(text: &str) -> Option<Message> {
     if let Some(rest) = text.strip_prefix("Starting session: ") {
         return session(rest);
     }
-    if text == "Refused by key options" || text == "Refused by certificate options" {
+    // Newer ones say at which line of which file.
+    let refused = ["Refused by key options", "Refused by certificate options"];
+    let after = refused.iter().find_map(|words| text.strip_prefix(words));
+    if after.is_some_and(|rest| rest.is_empty() || rest.starts_with(" at ")) {
         return Some(of(LogKind::RefusedByOptions));
     }
     not_from_there(text).or_else(|| connection(text))

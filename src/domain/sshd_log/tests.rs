@@ -329,6 +329,49 @@ fn sums_up_by_key() {
     assert_eq!(b.addresses, ["10.0.0.3", "10.0.0.2", "10.0.0.1"]);
 }
 
+/// What `sshd` and `sshd-session` of OpenSSH 10.6 wrote for `ada` (in a file, twice, the second time after `bob`), `bob` (in none), a key
+/// that has ended, one that may come from elsewhere, and a user that there is not.
+#[test]
+fn reads_what_openssh_10_writes() {
+    let text = include_str!("openssh-10.6.log");
+    let now = When::from_unix(1_795_648_700);
+    let events = read_text(text.as_bytes(), now, 0).events;
+    let uses = by_key(&events, "nobody");
+    let of = |print: &str| {
+        let usage = &uses[&fingerprint(&format!("SHA256:{print}"))];
+        (
+            usage.accepted,
+            usage.refused,
+            usage.passed_over,
+            usage.refused_by_options,
+        )
+    };
+    assert_eq!(
+        of("qADiIglUi4O/qgiYyQU3mpby9E9do+IE70A96zix+94"),
+        (2, 0, 0, 0)
+    );
+    assert_eq!(
+        of("2TUfa87fiddLx9WLzLjm49QvoqsSVQ4wVD+tKnxXsOY"),
+        (0, 1, 1, 0)
+    );
+    assert_eq!(
+        of("1XPe9r9qKTzec/smDiGQmxn3epvDJA9S5K8PtSrj8xg"),
+        (0, 1, 0, 1)
+    );
+    assert_eq!(of("L3uYaXu3gYYxaSYr2pvICjA3fKn2YSEir7lfH8+EujQ").1, 1);
+    let sessions: Vec<&LogEvent> = events
+        .iter()
+        .filter(|event| matches!(event.kind, LogKind::Session { .. }))
+        .collect();
+    assert_eq!(sessions.len(), 2);
+    let command = "echo served".to_owned();
+    let forced = LogKind::Session {
+        command,
+        forced: true,
+    };
+    assert!(sessions.iter().all(|event| event.kind == forced));
+}
+
 proptest! {
     #[test]
     fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), message in any::<String>(), offset: i32) {

@@ -5,7 +5,7 @@
 use super::{Reading, because};
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::{KeyOptions, NewKey};
-use crate::domain::key_request::Request;
+use crate::domain::key_request::{Proof, Request};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::sshd_log::KeyUse;
 use crate::domain::text::{visible, visible_bytes};
@@ -136,9 +136,14 @@ fn request_row(reading: &Reading<'_>, request: &Request) -> RequestRow {
                 .map(|address| visible(address).into_owned())
                 .collect()
         }),
-        proven: request.proven,
+        proven: request.proof.is_some(),
         line: line.ok().map(|line| visible_bytes(&line)),
         findings: candidate(reading, key),
         words: posture::of_key(reading.facts, &restricted).words,
+        proof: request.proof.as_ref().map(|proof| Proof {
+            at: proof.at,
+            by: visible(&proof.by).into_owned(),
+        }),
+        challenge: request.challenge(&reading.facts.host),
     }
 }

@@ -3,7 +3,7 @@
 //! In: nothing. Out: what is printed as JSON and shown on screens. What is not known is null.
 
 use crate::domain::When;
-use crate::domain::key_request::Source;
+use crate::domain::key_request::{Proof, Source};
 use crate::domain::ssh_key::Fingerprint;
 use crate::judge::finding::Finding;
 use crate::judge::posture::{Ability, Posture};
@@ -128,4 +128,8 @@ pub struct RequestRow {
     pub findings: Vec<Finding>,
     /// What it could do then, in words.
     pub words: String,
+    /// When and by whom the proof was checked.
+    pub proof: Option<Proof>,
+    /// What the requester signs to prove it.
+    pub challenge: String,
 }

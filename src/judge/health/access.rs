@@ -154,6 +154,7 @@ mod tests {
     fn facts(content: &str) -> AccessFacts {
         let unknown = || Unknown("not asked".into());
         AccessFacts {
+            host: "cache".into(),
             at: When::from_unix(1_803_081_600), // 2027-02-20
             utc_offset: 0,
             cache_user: Ok(CacheUser {

@@ -23,6 +23,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         ..SshdSettings::default()
     };
     AccessFacts {
+        host: "cache".into(),
         at: When::from_unix(1_795_000_000),
         utc_offset: 0,
         cache_user: Ok(CacheUser {

@@ -34,6 +34,7 @@ impl Server {
         )?;
         let own_key = self.link().used_key();
         Ok(AccessFacts {
+            host: self.facts().host.clone(),
             at: found.at,
             utc_offset: found.utc_offset,
             cache_user: found.cache_user,

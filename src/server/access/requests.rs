@@ -147,7 +147,9 @@ fn sort(answers: &Answers) -> Found {
             // A decision stands in another folder, and a proof counts that an administrator has written down.
             let (time, by_root) = times.get(path).copied().unzip();
             request.decision = None;
-            request.proven &= by_root == Some(true);
+            if by_root != Some(true) {
+                request.proof = None;
+            }
             if request.source == Source::Knock {
                 request.tries = request.tries.max(lines.get(path).copied().unwrap_or(0));
             }
@@ -229,6 +231,7 @@ async fn mark(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::key_request::Proof;
     use proptest::prelude::*;
 
     const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIGHg0yAYWxZPxtHKrVw/QA4iV1jAdLvLT4eFVhVmVJUK";
@@ -253,7 +256,10 @@ mod tests {
     fn what_waits_is_counted_and_not_believed() {
         let mut request = request();
         let file = request.file_name();
-        request.proven = true;
+        request.proof = Some(Proof {
+            at: When::from_unix(7),
+            by: "root".into(),
+        });
         request.decision = Some(crate::domain::key_request::Decision {
             approved: true,
             at: When::from_unix(5),
@@ -266,15 +272,15 @@ mod tests {
         );
         let requests = found(&waiting).requests.unwrap();
         assert_eq!(requests.len(), 1);
-        assert!(requests[0].waits() && !requests[0].proven);
+        assert!(requests[0].waits() && requests[0].proof.is_none());
         assert_eq!(requests[0].tries, 4);
         assert_eq!(requests[0].last_seen, Some(When::from_unix(1_800_000_000)));
         let by_root = found(&waiting.replace(" 61004", " 0")).requests.unwrap();
-        assert!(by_root[0].waits() && by_root[0].proven);
+        assert!(by_root[0].waits() && by_root[0].proof.is_some());
         // Decided, and then asked again.
         let approved = format!("json=approved/{file}:{}", text(&request));
         let requests = found(&approved).requests.unwrap();
-        assert!(!requests[0].waits() && requests[0].proven);
+        assert!(!requests[0].waits() && requests[0].proof.is_some());
         let both = found(&format!("{approved}\n{waiting}")).requests.unwrap();
         assert!(both.len() == 1 && both[0].waits());
         // Another key's name, or none.

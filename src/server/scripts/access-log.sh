@@ -63,7 +63,7 @@ fi
 if have journalctl && [ -n "$(slowly journalctl -q -n 1 -o cat -t sshd -t sshd-session -t sshd-auth 2>/dev/null)" ]; then
     say source journal
     echo end=
-    slowly journalctl -q -r -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_PID \
+    slowly journalctl -q -r -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID \
         -t sshd -t sshd-session -t sshd-auth 2>/dev/null | head -c $most | tac
     exit 0
 fi

@@ -45,6 +45,8 @@ set -- "$1" "$2" "$3" *
 if [ $# -ge 259 ]; then exit 0; fi
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 case $now in ????-??-??T??:??:??Z) now="\"$now\"" ;; *) now=null ;; esac
-printf '{"schema":1,"type":"%s","key":"%s","source":"knock","user":"%s","firstSeen":%s,"tries":1}\n' \
-    "$2" "$3" "$1" "$now" >"new-$print" && mv -f "new-$print" "$file" || rm -f "new-$print"
+# What makes this request's challenge its own; it can do without one.
+nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+printf '{"schema":1,"type":"%s","key":"%s","source":"knock","user":"%s","firstSeen":%s,"tries":1,"nonce":"%s"}\n' \
+    "$2" "$3" "$1" "$now" "$nonce" >"new-$print" && mv -f "new-$print" "$file" || rm -f "new-$print"
 exit 0

@@ -2,6 +2,7 @@
 
 use super::{kind, sign, tries};
 use crate::console::access::{KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence};
+use crate::console::actions::Act;
 use crate::console::model::Model;
 use crate::console::text::{age, count};
 use crate::console::widgets::Pen;
@@ -108,7 +109,6 @@ pub(super) fn card(
     top: usize,
 ) {
     let theme = pen.theme;
-    pen.line(row(area, 0), &title(model, known, line), theme.title);
     pen.rule(row(area, 1));
     let picture = match line {
         Line::Request(entry) => randomart(&entry.request.key),
@@ -148,10 +148,14 @@ pub(super) fn card(
             );
         }
     }
+    let mut head = row(area, 0);
     if most > height {
         let note = format!("{}-{} of {most} ", top + 1, (top + height).min(most));
-        pen.right(row(area, 0), &note, theme.dim);
+        let start = pen.right(head, &note, theme.dim);
+        // The title ends before it.
+        head.width = start.saturating_sub(head.x + 1);
     }
+    pen.line(head, &title(model, known, line), theme.title);
 }
 
 fn title(model: &Model, known: &Known, line: Line<'_>) -> String {
@@ -288,11 +292,16 @@ fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestE
     if row.from.len() > 1 {
         out.add("from", row.from.join(" "));
     }
-    if row.proven {
-        let text = "the requester has shown to hold the private key";
+    if let Some(proof) = &row.proof {
+        let text = format!(
+            "the requester has shown to hold the private key, {} ago, to {}",
+            proof.at.age(model.now),
+            proof.by
+        );
         out.styled("proof", text, out.pen.theme.fine);
     } else {
-        let text = "none: anybody can offer a public key";
+        let key = model.keymap.names(Act::Proof);
+        let text = format!("none: anybody can offer a public key; {key} asks for it");
         out.styled("proof", text, out.pen.theme.warning);
     }
     let none = match &known.facts.revoked {

@@ -9,8 +9,13 @@ use crate::console::screens::dialogs::{draw_keys, labelled};
 use crate::console::widgets::Pen;
 use crate::console::widgets::input;
 use crate::console::widgets::pen::{row, wrap};
+use crate::domain::key_request::Request;
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::visible;
+use crate::onboard::proof::command;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use tui_input::Input;
 
 /// Rows that a long line of the plan may take; all of it is read with `l`.
 const MOST: usize = 3;
@@ -19,18 +24,22 @@ type Lines = Vec<(String, String, Style)>;
 
 /// Draws it.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
-    if dialog.typing == Typing::Key {
-        return draw_paste(model, pen, dialog);
+    match (&dialog.wanted, dialog.typing) {
+        (_, Typing::Key) => return draw_paste(model, pen, dialog),
+        (Wanted::Prove(request, None), _) => return draw_proof(model, pen, dialog, request),
+        _ => {}
     }
     let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
     let mut lines = plan_lines(pen, dialog, wide);
     let choices = choices(pen, dialog);
+    let fields = fields(model, dialog);
     let word = dialog.typing == Typing::Word;
-    let height = (lines.len() + choices.len() + 5 + usize::from(word)) as u16;
+    let below = choices.len() + fields.len() + usize::from(word);
+    let height = (lines.len() + below + 4) as u16;
     let area = layout::dialog(model.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
     // What can be chosen and the keys stay in view, whatever the plan has to say.
-    let most = usize::from(inside.height).saturating_sub(choices.len() + 2 + usize::from(word));
+    let most = usize::from(inside.height).saturating_sub(below + 1);
     if lines.len() > most {
         lines.truncate(most.saturating_sub(1));
         lines.push((
@@ -44,25 +53,127 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
         labelled(pen, row(inside, y), label, value, *style);
         y += 1;
     }
-    let line = row(inside, y);
-    let what = match dialog.wanted {
-        Wanted::Approve(_) | Wanted::Deny(_) => "note",
-        _ => "reason",
-    };
-    let x = pen.text(line, line.x, line.y, &format!("{what:<9} "), pen.theme.dim);
-    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
-    if dialog.reason.value().is_empty() && dialog.typing != Typing::Reason {
-        let key = model.keymap.names(Act::ChangeReason);
-        let text = format!("{key} writes one for the audit log");
-        pen.line(rest, &text, pen.theme.dim);
-    } else {
-        input::draw(pen, rest, &dialog.reason, dialog.typing == Typing::Reason);
+    for field in &fields {
+        draw_field(pen, row(inside, y), field, dialog.typing);
+        y += 1;
     }
     if let (true, Some(Ok(plan))) = (word, &dialog.plan) {
-        draw_word(pen, row(inside, y + 1), dialog, plan);
+        draw_word(pen, row(inside, y), dialog, plan);
     }
     let keys = row(inside, inside.height.saturating_sub(1));
     draw_keys(model, pen, keys, Scope::Change);
+}
+
+/// A line that can be written.
+struct Field<'a> {
+    label: &'static str,
+    input: &'a Input,
+    typing: Typing,
+    /// What stands there while it is empty.
+    empty: String,
+}
+
+fn fields<'a>(model: &Model, dialog: &'a AccessDialog) -> Vec<Field<'a>> {
+    let key = |act| model.keymap.names(act);
+    let mut fields = Vec::new();
+    if dialog.wanted.adds() {
+        let own = dialog.wanted.key().map(PublicSshKey::comment);
+        let own = own.filter(|own| !own.is_empty());
+        fields.push(Field {
+            label: "from",
+            input: &dialog.from,
+            typing: Typing::From,
+            empty: format!("anywhere; {} limits it", key(Act::ChangeFrom)),
+        });
+        fields.push(Field {
+            label: "comment",
+            input: &dialog.comment,
+            typing: Typing::Comment,
+            empty: match own {
+                Some(own) => format!(
+                    "{}; {} writes another",
+                    visible(&own),
+                    key(Act::ChangeComment)
+                ),
+                None => format!("none; {} writes one", key(Act::ChangeComment)),
+            },
+        });
+    }
+    fields.push(Field {
+        label: match dialog.wanted {
+            Wanted::Approve(_) | Wanted::Deny(_) => "note",
+            _ => "reason",
+        },
+        input: &dialog.reason,
+        typing: Typing::Reason,
+        empty: format!("{} writes one for the audit log", key(Act::ChangeReason)),
+    });
+    fields
+}
+
+fn draw_field(pen: &mut Pen<'_>, line: Rect, field: &Field<'_>, typing: Typing) {
+    let label = format!("{:<9} ", field.label);
+    let x = pen.text(line, line.x, line.y, &label, pen.theme.dim);
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    if field.input.value().is_empty() && typing != field.typing {
+        pen.line(rest, &field.empty, pen.theme.dim);
+    } else {
+        input::draw(pen, rest, field.input, typing == field.typing);
+    }
+}
+
+/// What to send to a requester, and where the answer is pasted.
+fn draw_proof(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog, request: &Request) {
+    let Some(known) = &model.access.known else {
+        return;
+    };
+    let room = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(4);
+    let copy = model.keymap.names(Act::Copy);
+    let enter = model.keymap.names(Act::ConfirmChange);
+    let theme = pen.theme;
+    let command = command(&request.key, &request.challenge(&known.facts.host));
+    let mut lines: Vec<(String, Style)> = Vec::new();
+    let mut add = |text: &str, style| {
+        lines.extend(wrap(text, room).into_iter().map(|line| (line, style)));
+    };
+    add(
+        "Send this to the requester, who runs it where the private key is and sends back what it prints:",
+        theme.text,
+    );
+    add("", theme.text);
+    add(&command, theme.accent);
+    add("", theme.text);
+    let last = format!(
+        "{copy} copies it with a word of explanation. The answer is all lines from BEGIN to END SSH SIGNATURE. A proof is noted with the request; it lets nobody in."
+    );
+    add(&last, theme.dim);
+    let answering = dialog.typing == Typing::Answer;
+    let height = lines.len() as u16 + 4 + 2 * u16::from(answering);
+    let area = layout::dialog(model.size, 79, height);
+    let inside = pen.frame(area, dialog.wanted.title());
+    for (y, (line, style)) in lines.iter().enumerate() {
+        pen.line(row(inside, y as u16), line, *style);
+    }
+    if answering {
+        let line = row(inside, lines.len() as u16 + 1);
+        let x = pen.text(line, line.x, line.y, "answer ", theme.accent);
+        let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+        let text = dialog.pasted.reveal().replace('\n', " ");
+        input::draw_text(pen, rest, &text, dialog.pasted.len(), true);
+    } else {
+        let keys = row(inside, inside.height.saturating_sub(1));
+        let close = model.keymap.names(Act::Close);
+        let text = [
+            (copy, "copy"),
+            (enter, "paste the answer"),
+            (close, "cancel"),
+        ];
+        let mut x = keys.x;
+        for (key, what) in text {
+            x = pen.text(keys, x, keys.y, &key, theme.key);
+            x = pen.text(keys, x + 1, keys.y, what, theme.dim) + 3;
+        }
+    }
 }
 
 fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &AccessDialog, plan: &Plan) {
@@ -89,7 +200,7 @@ fn draw_paste(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
     let line = row(inside, lines.len() as u16 + 1);
     let x = pen.text(line, line.x, line.y, "key ", pen.theme.accent);
     let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
-    input::draw_text(pen, rest, dialog.key.reveal(), dialog.key.len(), true);
+    input::draw_text(pen, rest, dialog.pasted.reveal(), dialog.pasted.len(), true);
 }
 
 /// What the plan says: the difference line by line, and what to know first.

@@ -1,19 +1,21 @@
 //! Screen 4: what comes in about access, and the way from a key to a confirmed change of who may log in.
 
+mod typing;
+
+pub(super) use typing::{paste, typed};
+
 use super::plan;
 use crate::change::{Answer, Danger, Outcome};
 use crate::console::access::{
     AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
 };
 use crate::console::actions::Act;
-use crate::console::keys::{Code, Key};
 use crate::console::model::{Layer, Link, Model, Text, Trouble};
 use crate::console::msg::Effect;
 use crate::console::secret::Secret;
-use crate::console::widgets::input;
 use crate::console::widgets::pen::wrap;
 use crate::domain::When;
-use crate::domain::ssh_key::{KeyError, PublicSshKey, holds_private};
+use crate::onboard::proof::letter;
 use std::sync::Arc;
 use tui_input::Input;
 
@@ -54,6 +56,29 @@ pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
             open(model, wanted)
         }
         _ => vec![],
+    }
+}
+
+/// `o`: what to send to the requester under the cursor.
+pub(super) fn proof(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Request(entry)) => {
+            let wanted = Wanted::Prove(Box::new(entry.request.clone()), None);
+            open(model, wanted)
+        }
+        _ => vec![],
+    }
+}
+
+/// `y` in the dialog: what to send, else all that the plan says.
+pub(super) fn copy(model: &Model, dialog: &AccessDialog) -> Vec<Effect> {
+    if let (Wanted::Prove(request, None), Some(known)) = (&dialog.wanted, &model.access.known) {
+        let challenge = request.challenge(&known.facts.host);
+        return vec![Effect::Copy(letter(&request.key, &challenge))];
+    }
+    match plan::made(dialog.plan.as_ref()) {
+        Ok(plan) => vec![Effect::Copy(plan::text(plan))],
+        Err(_) => vec![],
     }
 }
 
@@ -104,7 +129,9 @@ fn open(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
         lifetime,
         end_sessions: true,
         plan: None,
-        key: Secret::new(),
+        pasted: Secret::new(),
+        from: Input::default(),
+        comment: Input::default(),
         reason: Input::default(),
         word: Input::default(),
         typing,
@@ -113,8 +140,17 @@ fn open(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
     ask_plan(model)
 }
 
-/// Asks for the plan that the dialog describes.
+/// Asks for the plan that the dialog describes. Until it comes there is none, so that no older one is confirmed.
 fn ask_plan(model: &mut Model) -> Vec<Effect> {
+    if let Some(Layer::Access(dialog)) = model.layers.last_mut() {
+        dialog.plan = None;
+        dialog.word = Input::default();
+    }
+    ask_again(model)
+}
+
+/// Asks for the plan while something is typed: the older one is seen until the newer one comes.
+fn ask_again(model: &mut Model) -> Vec<Effect> {
     let asked = model.next_number();
     let now = model.now;
     let (Some(known), Some(Layer::Access(dialog))) =
@@ -123,13 +159,15 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     dialog.asked = asked;
-    dialog.plan = None;
-    dialog.word = Input::default();
-    if dialog.wanted == Wanted::Authorize(None) {
+    if matches!(
+        dialog.wanted,
+        Wanted::Authorize(None) | Wanted::Prove(_, None)
+    ) {
         return vec![];
     }
     let (_, seconds) = LIFETIMES[dialog.lifetime % LIFETIMES.len()];
     let expires = seconds.map(|seconds| When::from_unix(now.unix() + seconds));
+    let typed = |input: &Input| input.value().trim().to_owned();
     vec![Effect::PlanAccess {
         asked,
         order: Box::new(Order {
@@ -137,7 +175,9 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
             wanted: dialog.wanted.clone(),
             expires: expires.filter(|_| dialog.wanted.lasts()),
             end_sessions: dialog.end_sessions,
-            reason: dialog.reason.value().trim().to_owned(),
+            from: typed(&dialog.from),
+            comment: typed(&dialog.comment),
+            reason: typed(&dialog.reason),
         }),
     }]
 }
@@ -150,10 +190,10 @@ pub(super) fn change(model: &mut Model, change: impl FnOnce(&mut AccessDialog)) 
     ask_plan(model)
 }
 
-/// Begins to write a reason.
-pub(super) fn reason(model: &mut Model) -> Vec<Effect> {
+/// Begins to write into one of the dialog's fields.
+pub(super) fn write(model: &mut Model, field: Typing) -> Vec<Effect> {
     if let Some(Layer::Access(dialog)) = model.layers.last_mut() {
-        dialog.typing = Typing::Reason;
+        dialog.typing = field;
     }
     vec![]
 }
@@ -170,20 +210,12 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
             return vec![];
         }
     };
-    let commands = plan
-        .commands
-        .iter()
-        .map(|command| ("same as", command.as_str()));
-    let said: Vec<_> = plan::said(plan).chain(commands).collect();
-    let copy: Vec<String> = said
-        .iter()
-        .map(|(label, value)| format!("{label} {value}"))
-        .collect();
-    let lines = plan::columns(said.into_iter());
+    let lines = plan::columns(plan::all(plan));
+    let copy = plan::text(plan);
     let text = Text {
         title: plan.summary.clone(),
         lines,
-        copy: copy.join("\n"),
+        copy,
         top: 0,
     };
     model.layers.push(Layer::Text(text));
@@ -195,6 +227,10 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
         return vec![];
     };
+    if matches!(dialog.wanted, Wanted::Prove(_, None)) {
+        dialog.typing = Typing::Answer;
+        return vec![];
+    }
     if let Some(Ok(plan)) = &dialog.plan
         && plan.danger != Danger::Adds
     {
@@ -213,116 +249,6 @@ fn run(model: &mut Model, answer: &Answer) -> Vec<Effect> {
         return vec![];
     };
     plan::start(model, *plan, answer)
-}
-
-/// A key while something is typed into the dialog.
-pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
-    let interrupt = key.ctrl && key.code == Code::Char('c');
-    let leave = key.is("esc") || interrupt;
-    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
-        return vec![];
-    };
-    match dialog.typing {
-        Typing::Nothing => vec![],
-        Typing::Key if leave => {
-            model.layers.pop();
-            vec![]
-        }
-        Typing::Key if key.is("enter") => take_key(model),
-        Typing::Key => {
-            if key.is("backspace") {
-                dialog.key.pop();
-            } else if key.ctrl && key.code == Code::Char('u') {
-                dialog.key = Secret::new();
-            } else if let Some(c) = key.typed() {
-                dialog.key.push(c);
-            }
-            vec![]
-        }
-        // The key that ends the text does not confirm the plan.
-        Typing::Reason if leave || key.is("enter") || key.is("tab") => {
-            dialog.typing = Typing::Nothing;
-            ask_plan(model)
-        }
-        Typing::Reason => {
-            input::edit(&mut dialog.reason, key);
-            vec![]
-        }
-        Typing::Word if leave => {
-            dialog.typing = Typing::Nothing;
-            dialog.word = Input::default();
-            vec![]
-        }
-        Typing::Word if key.is("enter") => say_word(model),
-        Typing::Word => {
-            input::edit(&mut dialog.word, key);
-            vec![]
-        }
-    }
-}
-
-/// The key that was typed or pasted becomes what is wanted, or is refused.
-fn take_key(model: &mut Model) -> Vec<Effect> {
-    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
-        return vec![];
-    };
-    match PublicSshKey::parse(dialog.key.reveal()) {
-        Ok(key) => {
-            dialog.key = Secret::new();
-            dialog.wanted = Wanted::Authorize(Some(key));
-            dialog.typing = Typing::Nothing;
-            ask_plan(model)
-        }
-        Err(error) => {
-            if error == KeyError::Private {
-                dialog.key = Secret::new();
-            }
-            model.toast = Some(error.to_string());
-            vec![]
-        }
-    }
-}
-
-/// The word, and with it the change, if it is the right one and the change can be made now.
-fn say_word(model: &mut Model) -> Vec<Effect> {
-    if let Err(reason) = crate::console::reasons::change_ready(model) {
-        model.toast = Some(reason.into_owned());
-        return vec![];
-    }
-    let Some(Layer::Access(dialog)) = model.layers.last() else {
-        return vec![];
-    };
-    let typed = dialog.word.value().to_owned();
-    match &dialog.plan {
-        Some(Ok(plan)) if matches!(plan.danger, Danger::Destroys { word } if word != typed) => {
-            if let Danger::Destroys { word } = plan.danger {
-                model.toast = Some(format!("type {word}, all of it, or press esc"));
-            }
-            vec![]
-        }
-        _ => run(model, &Answer::Word(typed)),
-    }
-}
-
-/// Text was pasted into the dialog.
-pub(super) fn paste(model: &mut Model, text: &str) {
-    let Some(Layer::Access(dialog)) = model.layers.last_mut() else {
-        return;
-    };
-    match dialog.typing {
-        Typing::Nothing => {}
-        Typing::Key if holds_private(text) => {
-            // Nothing of it is taken in.
-            dialog.key = Secret::new();
-            model.toast = Some(KeyError::Private.to_string());
-        }
-        Typing::Key => text.trim().chars().for_each(|c| dialog.key.push(c)),
-        Typing::Reason => input::paste(&mut dialog.reason, text),
-        // A word that confirms is typed by hand.
-        Typing::Word => {
-            model.toast = Some("type the word by hand".to_owned());
-        }
-    }
 }
 
 /// A change of access has ended: what is shown is read anew, and whoever was let in is told what to do.

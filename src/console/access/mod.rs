@@ -3,21 +3,21 @@
 //! In: the facts of one look at the server. Out: [`Known`], judged once so that drawing only picks the rows in view; the dialog
 //! before a change; and [`plan`], from what is wanted to what will be done.
 
+mod order;
+
+pub use order::{AccessDialog, Order, Typing, Wanted, plan};
+
 use super::model::Trouble;
-use super::secret::Secret;
 use super::widgets::list::List;
-use crate::change::Plan;
-use crate::change::access::{self, About, AccessError};
+use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile};
-use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
+use crate::domain::authorized_keys::AuthorizedKeys;
 use crate::domain::key_request::Request;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::{visible, visible_bytes};
-use crate::domain::{Age, When};
 use crate::judge::access::{KeyRow, RequestRow};
 use crate::judge::finding::{Finding, Level};
 use std::sync::Arc;
-use tui_input::Input;
 
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
@@ -292,147 +292,6 @@ impl Access {
         self.list.cursor = self.list.cursor.min(rows.saturating_sub(1));
         self.anchor = self.current().map(|line| line.anchor());
     }
-}
-
-/// What shall be changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// Let a key in; `None` before it was given.
-    Authorize(Option<PublicSshKey>),
-    /// Let a request in.
-    Approve(Box<Request>),
-    /// Turn a request away.
-    Deny(Box<Request>),
-    /// Take a key out.
-    Revoke(Fingerprint),
-    /// Set when a key ends.
-    Expire(Fingerprint),
-}
-
-impl Wanted {
-    /// Whether a lifetime belongs to it.
-    pub const fn lasts(&self) -> bool {
-        matches!(
-            self,
-            Self::Authorize(_) | Self::Approve(_) | Self::Expire(_)
-        )
-    }
-
-    /// Over the dialog.
-    pub const fn title(&self) -> &'static str {
-        match self {
-            Self::Authorize(_) => "Authorize a key",
-            Self::Approve(_) => "Approve a request",
-            Self::Deny(_) => "Deny a request",
-            Self::Revoke(_) => "Revoke a key",
-            Self::Expire(_) => "Set when a key expires",
-        }
-    }
-}
-
-/// What is typed in the dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typing {
-    /// Nothing.
-    Nothing,
-    /// The key that shall be let in.
-    Key,
-    /// Why.
-    Reason,
-    /// The word that confirms.
-    Word,
-}
-
-/// The dialog before a change of who may log in.
-#[derive(Debug)]
-pub struct AccessDialog {
-    /// What shall be changed.
-    pub wanted: Wanted,
-    /// How long, by its place in [`LIFETIMES`].
-    pub lifetime: usize,
-    /// Whether open sessions of a revoked key are ended.
-    pub end_sessions: bool,
-    /// The plan, once it is made.
-    pub plan: Option<Result<Box<Plan>, Trouble>>,
-    /// The key as it is typed or pasted. It may be a private one by mistake, so it is wiped.
-    pub key: Secret,
-    /// Why.
-    pub reason: Input,
-    /// The word that confirms.
-    pub word: Input,
-    /// What keys type into.
-    pub typing: Typing,
-    /// The number of the newest request for a plan.
-    pub asked: u64,
-}
-
-/// All that a plan is made of.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// The facts that were shown.
-    pub known: Arc<Known>,
-    /// What shall be changed.
-    pub wanted: Wanted,
-    /// Until when, where that belongs to it.
-    pub expires: Option<When>,
-    /// Whether open sessions are ended.
-    pub end_sessions: bool,
-    /// Why.
-    pub reason: String,
-}
-
-/// Makes the plan. `login` is the user of this connection on the server.
-pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> {
-    let facts = &order.known.facts;
-    let reason = (!order.reason.is_empty()).then(|| order.reason.clone());
-    let new = |key: &PublicSshKey| NewKey {
-        key: key.clone(),
-        restrict: true,
-        from: None,
-        expires: order.expires,
-    };
-    let mut said = Vec::new();
-    let plan = match &order.wanted {
-        Wanted::Authorize(None) => return Err(Trouble::say("no key was given")),
-        Wanted::Authorize(Some(key)) => {
-            said = admit(facts, key)?;
-            access::authorize(about, facts, &new(key), None, reason)
-        }
-        Wanted::Approve(request) => {
-            said = admit(facts, &request.key)?;
-            let new = new(&request.key);
-            access::approve(about, facts, request, &new, None, &order.reason)
-        }
-        Wanted::Deny(request) => Ok(access::deny(about, facts, request, &order.reason)),
-        Wanted::Revoke(key) => {
-            access::revoke(about, facts, login, *key, order.end_sessions, reason)
-        }
-        Wanted::Expire(key) => access::expire(about, facts, login, *key, order.expires, reason),
-    };
-    let mut plan = plan.map_err(|error: AccessError| Trouble::new(&error))?;
-    plan.warnings.extend(said);
-    Ok(plan)
-}
-
-/// Weak keys are not let in, however they come. Gives back what else there is to say.
-fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<Vec<String>, Trouble> {
-    let mut said = Vec::new();
-    for finding in crate::judge::access::of_candidate(facts, key) {
-        match finding.level {
-            Level::Refuse => {
-                return Err(Trouble::say(format!(
-                    "this key is not let in: {}",
-                    sentence(&finding)
-                )));
-            }
-            // The plan itself tells what is there already and what was revoked.
-            Level::Warning if !matches!(finding.code, "duplicate" | "revoked-before") => {
-                said.push(sentence(&finding));
-            }
-            Level::Warning | Level::Note => {}
-        }
-    }
-    Ok(said)
 }
 
 /// A finding and what mends it.
