@@ -154,8 +154,6 @@ fn journeys() {
         ),
         ("5<tab>", place, "Activity"),
         ("2p", layer, "space"),
-        ("2V", layer, "space"),
-        ("2V<esc>", layer, "none"),
         // A toast goes with the next key.
         ("aj", toast, ""),
         // Signing.

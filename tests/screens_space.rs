@@ -382,6 +382,29 @@ fn the_chain_from_a_root() {
 }
 
 #[test]
+fn filters_and_order_by_use() {
+    let mut console = on(SMALL, "dark", false, known());
+    console.keys(":filter dead<enter>");
+    assert_eq!(
+        console.listed(),
+        [
+            "ledger-4.0",
+            "ledger-4.2-doc",
+            "ledger-cli-4.1",
+            "orphan-tool-0.1",
+            "storefront-1.0"
+        ]
+    );
+    console.keys(":filter dead used:>30d<enter>");
+    assert_eq!(console.listed(), ["ledger-4.0", "storefront-1.0"]);
+    console.keys(":filter dead<enter>:sort used<enter>O");
+    assert_eq!(console.listed()[2], "ledger-cli-4.1");
+    console.keys(":filter pinned<enter>");
+    assert!(console.listed().contains(&"ledger-4.1".to_owned()));
+    assert!(!console.listed().contains(&"storefront-1.0".to_owned()));
+}
+
+#[test]
 fn the_cursor_stays_on_its_path_and_root() {
     let mut console = ready();
     console.keys("jj");
@@ -429,6 +452,8 @@ fn what_cannot_be_done_says_why() {
     assert!(said(&mut console, "x").contains("nothing goes by these rules"));
     assert!(said(&mut console, "d").contains("view of roots"));
     assert!(said(&mut console, "<right>e").contains("plan view"));
+    console.keys("x");
+    assert_eq!(console.model.space.view, View::Plan, "x leads to the plan");
     let mut console = on(SMALL, "dark", false, blind());
     assert!(said(&mut console, "x").contains("the roots are not known"));
     assert!(said(&mut console, "2w").contains("the roots are not known"));
@@ -527,7 +552,7 @@ fn views_turn_round() {
 }
 
 fn keys() -> impl Strategy<Value = Vec<storekeeper::console::keys::Key>> {
-    let own = "[xpdewlVn5jkr ]".prop_map(|text| {
+    let own = "[xpdewln5jkr ]".prop_map(|text| {
         text.parse::<storekeeper::console::keys::Key>()
             .unwrap_or_else(|_| "space".parse().unwrap())
     });

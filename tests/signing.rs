@@ -5,7 +5,7 @@
 
 mod rig;
 
-use rig::{Access, Nix, OURS, RETIRED, Rig, UPSTREAM};
+use rig::{Access, Nix, OURS, RETIRED, Rig, UNMENDABLE, UPSTREAM};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,9 +137,6 @@ fn refused(inventory: &Inventory) -> BTreeSet<String> {
         .map(|row| inventory.name(row).to_owned())
         .collect()
 }
-
-/// What can't be mended: a signature by a trusted key that is not 64 bytes.
-const UNMENDABLE: [&str; 3] = ["false-address-1.0", "truncated-1.0", "truncated-beside-1.0"];
 
 fn signs_all(rig: &Rig, access: Access, with: impl Fn(&Rig) -> KeyChoice) {
     runtime().block_on(async {

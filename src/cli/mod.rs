@@ -120,15 +120,21 @@ fn check(args: &Args) -> Result<(), CliError> {
 }
 
 fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CliError::new(
-                Kind::Server,
-                format!("this system gives no threads: {error}; check the limits of processes"),
-            )
-        })?;
+    // One thread: a subcommand has one connection, whose packets would wake a second thread for each of them. Arithmetic
+    // and waiting for files are done on threads of their own. The console draws while it reads, so it has two.
+    let mut builder = match &args.command {
+        None | Some(Command::Demo(_)) => tokio::runtime::Builder::new_multi_thread(),
+        Some(_) => tokio::runtime::Builder::new_current_thread(),
+    };
+    if args.command.is_none() {
+        builder.worker_threads(1);
+    }
+    let runtime = builder.enable_all().build().map_err(|error| {
+        CliError::new(
+            Kind::Server,
+            format!("this system gives no threads: {error}; check the limits of processes"),
+        )
+    })?;
     let result = runtime.block_on(dispatch(args, out));
     // A thread that waits for a key on the terminal must not hold the end up.
     runtime.shutdown_background();

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
-use crate::inventory::{Builder, Inventory, Query, Row, Sort, SortKey, view};
+use crate::inventory::{Builder, Inventory, Known, Query, Row, Sort, SortKey, view};
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
 
@@ -28,6 +28,11 @@ struct Wanted {
 impl Wanted {
     fn new(args: &args::Paths) -> Result<Self, CliError> {
         let query = Query::parse(&args.query.join(" ")).map_err(CliError::usage)?;
+        if query.asks_roots() || query.asks_use() {
+            return Err(CliError::usage(
+                "paths reads neither roots nor the last use; see `storekeeper gc SERVER --dry-run` and `storekeeper roots SERVER`, or put ' before a word to look for it in names",
+            ));
+        }
         let key = match args.sort {
             None | Some(SortBy::Name) => SortKey::Name,
             Some(SortBy::Size) => SortKey::Size,
@@ -50,7 +55,15 @@ impl Wanted {
     /// The rows in order. Derivations are paths like others here: a list that leaves some out is no basis for scripts.
     fn rows(&self, inventory: &Inventory, now: When) -> Vec<Row> {
         let never = AtomicBool::new(false);
-        let Some(view) = view(inventory, &self.query, self.sort, false, now, &never) else {
+        let Some(view) = view(
+            inventory,
+            &self.query,
+            self.sort,
+            false,
+            now,
+            Known::default(),
+            &never,
+        ) else {
             return Vec::new();
         };
         let rows = view.rows.iter().copied();

@@ -137,7 +137,6 @@ pub enum Act {
     Collect,
     Pin,
     Unroot,
-    Verify,
     Rules,
     EveryPath,
     NextView,
@@ -281,7 +280,6 @@ const ROWS: Scopes = &[
 ];
 const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
 const MARKS: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Space];
-const VERIFIES: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Path];
 const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
 const HELPED: Scopes = &[
@@ -329,7 +327,6 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").when(when::can_pin).danger(Danger::Plans),
     action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").when(when::can_unroot).danger(Danger::Plans),
     action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Why alive; or why depends, with a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").when(when::can_ask_why),
-    action(Act::Verify, "store.verify", &["V"], VERIFIES, "", "Verify the marked paths, else this one", "Plans to compare the contents of paths with their hashes.").when(when::can_verify).danger(Danger::Plans),
     action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
     action(Act::MarkRange, "list.mark-range", &["v"], PATHS, "", "Mark a range", "Starts a range; pressed again, marks all from there to the cursor.").when(when::has_rows),
     action(Act::MarkAll, "list.mark-all", &["*"], PATHS, "", "Mark all shown", "Marks every path that the list shows now.").when(when::has_rows),

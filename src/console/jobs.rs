@@ -64,7 +64,7 @@ impl Job {
 
     /// How much of it was done, in words.
     pub fn done(&self, receipt: &Receipt) -> String {
-        let thing = if matches!(self.change, "sign" | "gc" | "verify") {
+        let thing = if matches!(self.change, "sign" | "gc") {
             "path"
         } else {
             "step"

@@ -137,8 +137,8 @@ impl Page {
         if let Some(address) = inventory.content_address(row) {
             lines.push(Line::Info("content", address.to_owned()));
         }
-        if let Some(class) = inventory.trust(row) {
-            lines.push(Line::Info("trust", meaning(class).to_owned()));
+        if let Some(meaning) = meaning(inventory, row) {
+            lines.push(Line::Info("trust", meaning.to_owned()));
         }
         let signatures: Vec<Line> = inventory
             .signatures(row)
@@ -327,9 +327,12 @@ fn children(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> + '_ {
         .filter(move |reference| *reference != row)
 }
 
-/// What a class means, in a clause.
-pub const fn meaning(class: TrustClass) -> &'static str {
-    match class {
+/// What clients make of a path, in a clause; nothing for one that has not been read.
+pub fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
+    if inventory.refused_for_its_address(row) {
+        return Some("refused: its content address is another path's, whatever signs it");
+    }
+    Some(match inventory.trust(row)? {
         TrustClass::Bad => "refused: a signature names a key known here and does not verify",
         TrustClass::UnknownKey => "refused: signed, but by no key known here",
         TrustClass::Unsigned => "refused: it has no signature",
@@ -339,5 +342,5 @@ pub const fn meaning(class: TrustClass) -> &'static str {
             "accepted: its content is its address, it needs no signature"
         }
         TrustClass::Ours => "accepted: signed by this cache's key",
-    }
+    })
 }

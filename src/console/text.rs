@@ -1,6 +1,7 @@
 //! Words and numbers as the screens write them.
 
 use crate::domain::{TrustClass, When};
+use crate::inventory::{Inventory, Row};
 
 /// `38,225`.
 pub fn number(n: usize) -> String {
@@ -37,8 +38,8 @@ pub fn age(when: Option<When>, now: When) -> String {
     when.map_or_else(|| "?".to_owned(), |when| when.age(now).to_string())
 }
 
-/// What the trust column says.
-pub const fn trust(class: TrustClass) -> &'static str {
+/// The word for a class in the trust column.
+const fn trust(class: TrustClass) -> &'static str {
     match class {
         TrustClass::Bad => "refused bad sig",
         TrustClass::UnknownKey => "refused unknown key",
@@ -48,6 +49,14 @@ pub const fn trust(class: TrustClass) -> &'static str {
         TrustClass::ContentAddressed => "content-addressed",
         TrustClass::Ours => "ours",
     }
+}
+
+/// What the trust column says of a row; nothing for one that has not been read.
+pub fn trust_of(inventory: &Inventory, row: Row) -> Option<&'static str> {
+    if inventory.refused_for_its_address(row) {
+        return Some("refused bad address");
+    }
+    inventory.trust(row).map(trust)
 }
 
 #[cfg(test)]

@@ -321,6 +321,7 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             let of_row = matches!(action.act, Act::Open | Act::Why | Act::Mark);
             match scope {
                 Scope::Space if of_row => model.current_row().is_some(),
+                Scope::Space if action.act == Act::Collect => super::reasons::on_plan(model),
                 Scope::Space => !own || (action.enabled)(model).is_ok(),
                 _ => !own,
             }

@@ -283,7 +283,10 @@ impl Demo {
                 "requests_dir",
                 file(self.scratch.path("state").join("requests")),
             ),
-            ("pins_dir", file(self.scratch.path("state").join("pins"))),
+            (
+                "pins_dir",
+                file(self.scratch.path("state").join("gcroots/storekeeper")),
+            ),
         ];
         let mut config = format!("[servers.{NAME}]\n");
         for (name, value) in settings {

@@ -119,7 +119,8 @@ impl PathInfo {
     }
 
     /// Whether it claims a content address that belongs to another path. Whatever signs it, clients give up on such a
-    /// path: Nix from 2.24 on when it computes the path, and before that when the contents do not have that hash.
+    /// path: Nix from 2.24 on when it computes the path; before that when the contents do not have that hash, or when the
+    /// path that follows from it is another one.
     pub fn has_false_address(&self) -> bool {
         let claims = self
             .content_address

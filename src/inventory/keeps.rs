@@ -37,9 +37,11 @@ pub struct Keeps<'a> {
 }
 
 impl<'a> Keeps<'a> {
-    /// Makes ready. Pairs of rows that this inventory does not have are left out.
+    /// Makes ready. Pairs with a row that is no path of the store are left out.
     pub fn new(inventory: &'a Inventory, keep: &Keep<'_>) -> Self {
-        let known = |pair: &&(Row, Row)| (pair.0.max(pair.1) as usize) < inventory.len();
+        let present =
+            |row: Row| (row as usize) < inventory.len() && inventory.state(row).is_present();
+        let known = |pair: &&(Row, Row)| present(pair.0) && present(pair.1);
         let mut pairs: Vec<(Row, Row)> = if keep.outputs {
             keep.output_pairs.iter().filter(known).copied().collect()
         } else {
@@ -64,7 +66,6 @@ impl<'a> Keeps<'a> {
         if !self.derivations && self.pairs.is_empty() {
             return;
         }
-        let present = |other: Row| other != row && self.inventory.state(other).is_present();
         if self.derivations
             && let Some(deriver) = self.inventory.deriver_row(row).filter(|d| *d != row)
         {
@@ -72,7 +73,7 @@ impl<'a> Keeps<'a> {
         }
         let start = self.pairs.partition_point(|pair| pair.0 < row);
         let outputs = self.pairs[start..].iter().take_while(|pair| pair.0 == row);
-        for (_, output) in outputs.filter(|pair| present(pair.1)) {
+        for (_, output) in outputs.filter(|pair| pair.1 != row) {
             found(*output);
         }
     }

@@ -38,27 +38,18 @@ pub struct Liveness {
 impl Liveness {
     /// Marks what the roots keep. Roots of rows that are no paths of the store keep nothing. A job: it looks at every row.
     pub fn of(inventory: &Inventory, roots: &[Row], keep: &Keep<'_>) -> Self {
-        let keeps = Keeps::new(inventory, keep);
         let rows = inventory.len();
-        let mut live = RowSet::new(rows);
-        let mut open: Vec<Row> = Vec::new();
         let present = |row: &Row| inventory.state(*row).is_present();
         let unsure = unsure(inventory);
-        for row in roots.iter().filter(|row| present(row)).chain(&unsure) {
-            if live.insert(*row) {
-                open.push(*row);
-            }
-        }
-        while let Some(row) = open.pop() {
-            keeps.each(row, |other| {
-                if live.insert(other) {
-                    open.push(other);
-                }
-            });
-        }
+        let (mut live, _) = flood(inventory, roots.iter().chain(&unsure), keep);
         let mut rest = Vec::new();
         let mut sums = [(0, 0_u64); 2];
-        for row in (0..rows as Row).filter(present) {
+        for row in 0..rows as Row {
+            if !present(&row) {
+                // Something alive refers to it, but it is not there.
+                live.remove(row);
+                continue;
+            }
             let alive = live.contains(row);
             if !alive {
                 rest.push(row);
@@ -145,7 +136,38 @@ pub(super) fn unsure(inventory: &Inventory) -> Vec<Row> {
     (0..inventory.len() as Row).filter(unsure).collect()
 }
 
+/// Marks paths and all that lives because of them; also as a list, the given ones first.
+fn flood<'a>(
+    inventory: &Inventory,
+    starts: impl Iterator<Item = &'a Row>,
+    keep: &Keep<'_>,
+) -> (RowSet, Vec<Row>) {
+    let keeps = Keeps::new(inventory, keep);
+    let mut marked = RowSet::new(inventory.len());
+    let mut found: Vec<Row> = starts
+        .copied()
+        .filter(|row| inventory.state(*row).is_present() && marked.insert(*row))
+        .collect();
+    let mut next = 0;
+    while let Some(row) = found.get(next).copied() {
+        next += 1;
+        keeps.each(row, |other| {
+            if marked.insert(other) {
+                found.push(other);
+            }
+        });
+    }
+    (marked, found)
+}
+
 impl Inventory {
+    /// The paths and all that lives because of them, each once, nearest first. When they stay, this stays. A walk, for a job.
+    pub fn kept_by(&self, rows: &[Row], keep: &Keep<'_>) -> Vec<Row> {
+        let (_, mut found) = flood(self, rows.iter(), keep);
+        found.retain(|row| self.state(*row).is_present());
+        found
+    }
+
     /// The shortest chain that keeps a path alive: from a root's target to the path, both included, each keeping the next.
     /// Of several the one of the root that comes first. `None` if no root keeps it. A walk of all that is alive, for a job.
     pub fn why_alive(&self, roots: &[Row], row: Row, keep: &Keep<'_>) -> Option<Vec<Row>> {

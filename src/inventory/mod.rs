@@ -18,6 +18,7 @@ mod columns;
 mod dominators;
 mod graph;
 mod groups;
+mod heavy;
 mod keeps;
 mod liveness;
 mod names;
@@ -25,6 +26,8 @@ mod order;
 mod query;
 mod search;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -37,7 +40,7 @@ pub use groups::{Group, GroupKind, coverage, unsigned_groups};
 pub use keeps::{Edges, Keep, Keeps};
 pub use liveness::{Life, Liveness};
 pub use query::Query;
-pub use search::{Sort, SortKey, View, view};
+pub use search::{Known, Sort, SortKey, View, view};
 pub use snapshot::{Counts, Inventory};
 pub use units::Units;
 pub use usage::Usage;

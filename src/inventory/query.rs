@@ -22,7 +22,9 @@ const SHORTEST_HASH: usize = 4;
 /// - `unsigned`, `unknown-key`, `bad`, `ours`, `retired`, `upstream`, `content-addressed`, also as `trust:bad` or
 ///   `:bad`, several as `trust:ours,upstream`; `refused` is the three that clients refuse, `accepted` the others.
 ///   Several such terms add up.
-/// - `older:30d`, `newer:2h`: the time since the registration. `size:>1G`, `size:<=1M`: the NAR size.
+/// - `older:30d`, `newer:2h`: the time since the registration. `used:>30d`, `used:<2h`: the time since the last use.
+///   `size:>1G`, `size:<=1M`: the NAR size.
+/// - `dead`: no root keeps it; `rooted`: one does; `pinned`: a pin does.
 /// - `key:NAME`: has a valid signature under that key name.
 /// - `drv` or `drv:yes` shows derivations too, `drv:only` nothing else, `drv:no` never.
 /// - `!` before a word or term inverts it; an inverted word must not be contained in the name.
@@ -55,6 +57,12 @@ pub(super) enum Test {
     Age(Bound),
     /// NAR bytes.
     Size(Bound),
+    /// Seconds since the last use.
+    Used(Bound),
+    /// A root keeps it, or none does.
+    Rooted(bool),
+    /// A pin keeps it, or none does.
+    Pinned(bool),
     /// A valid signature under this name, or none.
     Key { name: String, wanted: bool },
 }
@@ -159,8 +167,13 @@ impl Query {
                         .push(Test::Age(Bound::Less(age.0).wanted(wanted)));
                     Ok(())
                 }
+                "used" => {
+                    let bound = bound(typed, value, |Age(seconds)| seconds)?.wanted(wanted);
+                    self.tests.push(Test::Used(bound));
+                    Ok(())
+                }
                 "size" => {
-                    let bound = size(typed, value)?.wanted(wanted);
+                    let bound = bound(typed, value, |Bytes(bytes)| bytes)?.wanted(wanted);
                     self.tests.push(Test::Size(bound));
                     Ok(())
                 }
@@ -177,7 +190,9 @@ impl Query {
                 _ => Err(unknown(
                     typed,
                     name,
-                    &["trust:", "older:", "newer:", "size:", "key:", "drv:"],
+                    &[
+                        "trust:", "older:", "newer:", "used:", "size:", "key:", "drv:",
+                    ],
                 )),
             };
         }
@@ -187,8 +202,24 @@ impl Query {
         if word == "drv" {
             return self.derivations(typed, "yes", wanted);
         }
-        self.words.push(name_word(word, wanted));
+        match word {
+            "rooted" => self.tests.push(Test::Rooted(wanted)),
+            "dead" => self.tests.push(Test::Rooted(!wanted)),
+            "pinned" => self.tests.push(Test::Pinned(wanted)),
+            _ => self.words.push(name_word(word, wanted)),
+        }
         Ok(())
+    }
+
+    /// Whether it asks what is alive or pinned, so that only [`super::Known`] can answer it.
+    pub fn asks_roots(&self) -> bool {
+        let asks = |test: &Test| matches!(test, Test::Rooted(_) | Test::Pinned(_));
+        self.tests.iter().any(asks)
+    }
+
+    /// Whether it asks when paths were used.
+    pub fn asks_use(&self) -> bool {
+        self.tests.iter().any(|test| matches!(test, Test::Used(_)))
     }
 
     fn trust(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), String> {
@@ -288,6 +319,10 @@ fn argument<T: std::str::FromStr<Err = String>>(typed: &str, value: &str) -> Res
                 "{} has no size; write a comparison and a size, such as size:>1G or size:<=500M",
                 visible(typed)
             ),
+            Some(("used", _)) => format!(
+                "{} has no age; write a comparison and an age, such as used:>30d or used:<2h",
+                visible(typed)
+            ),
             _ => format!(
                 "{} has no age; write a number and one of s m h d w y, such as older:30d",
                 visible(typed)
@@ -296,18 +331,27 @@ fn argument<T: std::str::FromStr<Err = String>>(typed: &str, value: &str) -> Res
     )
 }
 
-fn size(typed: &str, value: &str) -> Result<Bound, String> {
+/// Reads a comparison with a size or an age, whose number `of` takes out.
+fn bound<T: std::str::FromStr<Err = String>>(
+    typed: &str,
+    value: &str,
+    of: impl FnOnce(T) -> u64,
+) -> Result<Bound, String> {
     let digits = value.trim_start_matches(['<', '>', '=']);
-    let Bytes(bytes) = argument(typed, digits)?;
+    let number = of(argument(typed, digits)?);
     match &value[..value.len() - digits.len()] {
-        ">" => Ok(Bound::More(bytes)),
-        ">=" => Ok(Bound::AtLeast(bytes)),
-        "<" => Ok(Bound::Less(bytes)),
-        "<=" => Ok(Bound::AtMost(bytes)),
-        _ => Err(format!(
-            "{} compares with nothing; write size:>{digits} or size:<{digits}",
-            visible(typed)
-        )),
+        ">" => Ok(Bound::More(number)),
+        ">=" => Ok(Bound::AtLeast(number)),
+        "<" => Ok(Bound::Less(number)),
+        "<=" => Ok(Bound::AtMost(number)),
+        _ => {
+            let term = typed.trim_start_matches('!');
+            let term = term.split_once(':').map_or(term, |(term, _)| term);
+            Err(format!(
+                "{} compares with nothing; write {term}:>{digits} or {term}:<{digits}",
+                visible(typed)
+            ))
+        }
     }
 }
 

@@ -6,9 +6,10 @@
 //! Words go by a mask of the name's characters first, which turns most names away at the cost of one comparison; only
 //! the rest is scored by the fuzzy matcher.
 
+use super::graph::RowSet;
 use super::names::{CHUNK, mask};
 use super::query::{Derivations, Query, Test, Word};
-use super::{Inventory, Row, State};
+use super::{Inventory, Life, Liveness, Row, State, Usage};
 use crate::domain::{Verdict, When};
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
@@ -50,6 +51,26 @@ pub struct Sort {
     pub reverse: bool,
 }
 
+/// What is known of the store beyond its paths, for one inventory. A query that asks for what is not given matches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What is alive.
+    pub liveness: Option<&'a Liveness>,
+    /// What pins keep: [`Inventory::kept_by`] of their targets.
+    pub pinned: Option<&'a [Row]>,
+    /// When paths were used, with all that needs them. Without, what the inventory has of single paths.
+    pub usage: Option<&'a Usage>,
+}
+
+impl Known<'_> {
+    fn last_used(&self, inventory: &Inventory, row: Row) -> Option<When> {
+        match self.usage {
+            Some(usage) => Some(usage.used(row)),
+            None => inventory.last_used(row),
+        }
+    }
+}
+
 /// The rows of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -67,13 +88,14 @@ pub fn view(
     sort: Sort,
     hide_drv: bool,
     now: When,
+    known: Known<'_>,
     cancel: &AtomicBool,
 ) -> Option<View> {
     let derivations = match query.derivations {
         Derivations::Unsaid if hide_drv => Derivations::Hidden,
         said => said,
     };
-    let filter = Filter::new(inventory, query, derivations, now);
+    let filter = Filter::new(inventory, query, derivations, now, known);
     let found: Vec<Vec<(Row, i64)>> = (0..inventory.len())
         .into_par_iter()
         .step_by(CHUNK)
@@ -91,7 +113,7 @@ pub fn view(
         Derivations::Hidden => inventory.counts().derivations,
         _ => 0,
     };
-    let rows = arrange(inventory, &found, query.ranks(), sort, cancel)?;
+    let rows = arrange(inventory, &found, query.ranks(), sort, known, cancel)?;
     Some(View { rows, hidden_drv })
 }
 
@@ -101,6 +123,9 @@ struct Filter<'a> {
     query: &'a Query,
     derivations: Derivations,
     now: When,
+    known: Known<'a>,
+    /// The paths that pins keep; empty unless the query asks for them and they are known.
+    pinned: RowSet,
     matcher: SkimMatcherV2,
     /// The mask of each word that a name must have; `None` for a word that no name can match.
     masks: Vec<Option<u64>>,
@@ -114,6 +139,7 @@ impl<'a> Filter<'a> {
         query: &'a Query,
         derivations: Derivations,
         now: When,
+        known: Known<'a>,
     ) -> Self {
         let masks = query.words.iter().map(|word| match word {
             Word::Fuzzy { text, .. } | Word::Contains { text, .. } => mask(text),
@@ -121,13 +147,23 @@ impl<'a> Filter<'a> {
         });
         let keys = query.tests.iter().map(|test| match test {
             Test::Key { name, .. } => inventory.keys.number(name),
-            Test::Age(_) | Test::Size(_) => None,
+            _ => None,
         });
+        let mut pinned = RowSet::new(inventory.len());
+        for row in known
+            .pinned
+            .filter(|_| query.asks_roots())
+            .unwrap_or_default()
+        {
+            pinned.insert(*row);
+        }
         Self {
             inventory,
             query,
             derivations,
             now,
+            known,
+            pinned,
             matcher: SkimMatcherV2::default().ignore_case(),
             masks: masks.collect(),
             keys: keys.collect(),
@@ -165,6 +201,18 @@ impl<'a> Filter<'a> {
             Test::Size(bound) => inventory
                 .nar_size(row)
                 .is_some_and(|size| bound.holds(size)),
+            Test::Used(bound) => self
+                .known
+                .last_used(inventory, row)
+                .is_some_and(|used| bound.holds(used.age(self.now).0)),
+            Test::Rooted(wanted) => match self.known.liveness.map(|live| live.life(row)) {
+                Some(Life::Live) => *wanted,
+                Some(Life::Dead) => !wanted,
+                Some(Life::Unknown) | None => false,
+            },
+            Test::Pinned(wanted) => {
+                self.known.pinned.is_some() && self.pinned.contains(row) == *wanted
+            }
             Test::Key { wanted, .. } => {
                 let (chunk, at) = inventory.columns.at(row);
                 let has = chunk
@@ -218,6 +266,7 @@ fn arrange(
     found: &[(Row, i64)],
     ranked: bool,
     sort: Sort,
+    known: Known<'_>,
     cancel: &AtomicBool,
 ) -> Option<Arc<[Row]>> {
     let by_name = sort.key == SortKey::Name && !ranked;
@@ -232,7 +281,7 @@ fn arrange(
     let keys = if by_name {
         vec![0; found.len()]
     } else {
-        keys(inventory, found, sort, cancel)?
+        keys(inventory, found, sort, known, cancel)?
     };
     let items: Vec<(u64, u32, Row)> = found
         .iter()
@@ -265,6 +314,7 @@ fn keys(
     inventory: &Inventory,
     found: &[(Row, i64)],
     sort: Sort,
+    known: Known<'_>,
     cancel: &AtomicBool,
 ) -> Option<Vec<u64>> {
     let seconds = |when: Option<When>| when.and_then(|when| u64::try_from(when.unix()).ok());
@@ -285,7 +335,7 @@ fn keys(
                     None => inventory.closure_size(*row).1,
                 }),
                 SortKey::Added => seconds(inventory.registered(*row)),
-                SortKey::Used => seconds(inventory.last_used(*row)),
+                SortKey::Used => seconds(known.last_used(inventory, *row)),
                 SortKey::Trust => inventory.trust(*row).map(|class| 7 - class as u64),
             };
             // The last number is kept for what is not known.

@@ -207,6 +207,12 @@ impl Inventory {
         self.graph.referrers(row)
     }
 
+    /// Whether the path is refused although its signatures are in order: its content address is another path's.
+    pub fn refused_for_its_address(&self, row: Row) -> bool {
+        let wrong = |(_, verdict)| verdict == Verdict::Bad;
+        self.trust(row) == Some(TrustClass::Bad) && !self.signatures(row).any(wrong)
+    }
+
     /// Sums over the store.
     pub fn counts(&self) -> Counts {
         self.columns.tally.counts()
@@ -234,8 +240,8 @@ impl Inventory {
         }
     }
 
-    /// Measures the closures of a few rows and keeps the result, like [`Inventory::measure_closures`]. A walk of each,
-    /// for a job. False when cancelled.
+    /// Measures the closures of a few rows and keeps the result, also for later snapshots until references change. A walk
+    /// of each, for a job. False when cancelled.
     pub fn measure_closures_of(&self, rows: &[Row], cancel: &AtomicBool) -> bool {
         for row in rows {
             if cancel.load(Ordering::Relaxed) {
@@ -247,13 +253,8 @@ impl Inventory {
         true
     }
 
-    /// Measures the closures of all rows and keeps the result, also for later snapshots until references change. A job
-    /// of seconds on a large store. False when cancelled.
-    pub fn measure_closures(&self, cancel: &AtomicBool) -> bool {
-        self.closures(cancel).is_some()
-    }
-
-    /// The closures of all rows, measured on first use.
+    /// The closures of all rows, measured on first use and kept for later snapshots until references change. A job of
+    /// seconds on a large store. `None` when cancelled.
     pub(super) fn closures(&self, cancel: &AtomicBool) -> Option<&Closures> {
         if let Some(closures) = self.graph.closures.get() {
             return Some(closures);

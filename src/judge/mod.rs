@@ -3,6 +3,7 @@
 pub mod access;
 pub mod collect;
 pub mod finding;
+pub mod growth;
 pub mod health;
 pub mod hygiene;
 pub mod posture;

@@ -338,7 +338,7 @@ impl Console {
                 query,
                 sort,
                 hide_drv,
-                ..
+                judged,
             } => Some(Msg::View {
                 asked,
                 generation,
@@ -348,6 +348,9 @@ impl Console {
                     sort,
                     hide_drv,
                     now(),
+                    judged
+                        .as_ref()
+                        .map_or_else(inventory::Known::default, |judged| judged.for_search()),
                     &AtomicBool::new(false),
                 )
                 .unwrap(),

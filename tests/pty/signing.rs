@@ -1,11 +1,8 @@
 //! Signing by keys, with each of the three kinds of key, judged by a real client; and that read-only holds.
 
-use super::rig::{Access, OURS, Rig};
+use super::rig::{Access, OURS, Rig, UNMENDABLE};
 use super::terminal::Terminal;
 use super::{console, signatures};
-
-/// A malformed signature of a trusted key is beyond mending, and so is a false content address.
-const UNMENDABLE: [&str; 3] = ["truncated-1.0", "truncated-beside-1.0", "false-address-1.0"];
 
 /// Marks everything that is refused and goes to the dialog with the plan.
 pub(super) fn plan_all(terminal: &mut Terminal) {

@@ -10,11 +10,13 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a client says when it refuses a path for want of trust; any other failure is the rig's own.
-const REFUSALS: [&str; 4] = [
+const REFUSALS: [&str; 6] = [
     "lacks a valid signature",
     "lacks a signature by a trusted key",
     "signature is not valid",
-    // From 2.24 on the client aborts on a content address that is false.
+    // 2.8 looks at a false content address after the signature; from 2.24 on the client aborts on it.
+    "ca hash mismatch importing path",
+    "claims to be content-addressed but isn't",
     "storePathForDst == storePathForSrc",
 ];
 

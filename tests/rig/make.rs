@@ -128,6 +128,8 @@ impl<'a> Maker<'a> {
             (OURS, "truncated-1.0"),
             (UPSTREAM, "truncated-beside-1.0"),
             (UPSTREAM, "wrong-beside-1.0"),
+            (OURS, "false-address-signed-1.0"),
+            (OURS, "misplaced-1.0"),
         ];
         for (key, name) in signed {
             let file = self.file(&format!("keys/{key}.sec"));
@@ -165,8 +167,9 @@ impl<'a> Maker<'a> {
         );
         self.sql(
             "update ValidPaths set ca = 'fixed:r:sha256:1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s' \
-             where path like '%-false-address-1.0'",
+             where path like '%-false-address-1.0' or path like '%-false-address-signed-1.0'",
         );
+        self.sql("update ValidPaths set ca = 'fixed:r:' || hash where path like '%-misplaced-1.0'");
     }
 
     fn signatures(&self, name: &str) -> String {

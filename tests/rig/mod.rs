@@ -34,7 +34,7 @@ pub(crate) use guard::wait_until;
 pub(crate) use nix::Nix;
 pub(crate) use proxy::DelayProxy;
 pub(crate) use sshd::{Sshd, Twist, free_port, key_pair};
-pub(crate) use store::{Entry, OURS, RETIRED, UPSTREAM};
+pub(crate) use store::{Entry, OURS, RETIRED, UNMENDABLE, UPSTREAM};
 
 use client::Client;
 use guard::{Guard, Reaper};

@@ -31,5 +31,7 @@ in rec {
   truncatedBeside = package "truncated-beside-1.0" [ ];
   wrongBeside = package "wrong-beside-1.0" [ ];
   falseAddress = package "false-address-1.0" [ ];
+  falseAddressSigned = package "false-address-signed-1.0" [ ];
+  misplaced = package "misplaced-1.0" [ ];
   builtHere = package "built-here-1.0" [ ];
 }

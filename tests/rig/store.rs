@@ -25,7 +25,7 @@ pub(super) const STRANGER: &str = "stranger-1";
 pub(super) const IMPOSTER: &str = "imposter";
 
 /// Attribute in `packages.nix`, name, its class, and whether something refused is in its closure.
-pub(super) const EXPECTED: [(&str, &str, TrustClass, bool); 24] = [
+pub(super) const EXPECTED: [(&str, &str, TrustClass, bool); 26] = [
     ("leaf", "leaf-1.0", TrustClass::Ours, false),
     ("left", "left-1.0", TrustClass::Ours, false),
     ("right", "right-1.0", TrustClass::Ours, false),
@@ -59,6 +59,14 @@ pub(super) const EXPECTED: [(&str, &str, TrustClass, bool); 24] = [
         TrustClass::Unsigned,
         true,
     ),
+    (
+        "falseAddressSigned",
+        "false-address-signed-1.0",
+        TrustClass::Bad,
+        true,
+    ),
+    // Its content address is that of its contents, and belongs to another path.
+    ("misplaced", "misplaced-1.0", TrustClass::Bad, true),
     ("builtHere", "built-here-1.0", TrustClass::Unsigned, true),
     (
         "",
@@ -70,6 +78,15 @@ pub(super) const EXPECTED: [(&str, &str, TrustClass, bool); 24] = [
     ("", "flat.txt", TrustClass::ContentAddressed, false),
     ("", "base.txt", TrustClass::ContentAddressed, false),
     ("", "text.txt", TrustClass::ContentAddressed, false),
+];
+
+/// What no signature mends: a signature by a trusted key that is not 64 bytes, and a content address that is not the path's.
+pub(crate) const UNMENDABLE: [&str; 5] = [
+    "false-address-1.0",
+    "false-address-signed-1.0",
+    "misplaced-1.0",
+    "truncated-1.0",
+    "truncated-beside-1.0",
 ];
 
 /// One path of the scratch store and what must be said of it.

@@ -17,7 +17,7 @@ pub(super) use connect::Targets;
 use super::jobs::JobId;
 use super::msg::{Effect, Msg};
 use super::space::Judged;
-use crate::inventory::{Inventory, Query, Sort};
+use crate::inventory::{Inventory, Known, Query, Sort};
 use crate::server::Server;
 use connect::Session;
 use latest::Latest;
@@ -200,10 +200,11 @@ impl Backend {
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
-            // Use and roots are told with the next version of the filters.
-            drop(judged);
+            let known = judged
+                .as_ref()
+                .map_or_else(Known::default, |judged| judged.for_search());
             if let Some(view) =
-                crate::inventory::view(&inventory, &query, sort, hide_drv, now, &off)
+                crate::inventory::view(&inventory, &query, sort, hide_drv, now, known, &off)
             {
                 let _ = send.send(Msg::View {
                     asked,

@@ -215,7 +215,7 @@ async fn make(server: Server, send: Sender, asked: u64, order: Order) {
 async fn ask(server: &Server, order: &Order) -> Result<Asked, ServerError> {
     let pins = match &order.wanted {
         Wanted::Pin(_) | Wanted::Unpin(_) | Wanted::RemoveRoot(_) => server.pins().await?,
-        Wanted::Collect(_) | Wanted::Verify(_) => Ok(vec![]),
+        Wanted::Collect(_) => Ok(vec![]),
     };
     let generations = match &order.wanted {
         Wanted::RemoveRoot(root) => server.generations(std::slice::from_ref(root)).await?,

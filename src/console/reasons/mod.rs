@@ -5,8 +5,8 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_edit_rules, can_pin, can_unroot, can_verify, keep_pins,
-    keep_pins_one, keep_ready, on_planner,
+    can_ask_why, can_collect, can_edit_rules, can_pin, can_unroot, keep_pins, keep_pins_one,
+    keep_ready, on_plan, on_planner,
 };
 
 use super::access::{Line, Wanted};

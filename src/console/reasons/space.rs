@@ -31,6 +31,11 @@ fn judged(model: &Model) -> Reason {
     }
 }
 
+/// Whether the plan is what one looks at.
+pub(in crate::console) fn on_plan(model: &Model) -> bool {
+    model.screen == Screen::Space && model.page().is_none() && model.space.view == View::Plan
+}
+
 /// The planner is in front.
 pub(in crate::console) fn on_planner(model: &Model) -> Reason {
     if model.space.view != View::Plan {
@@ -49,7 +54,7 @@ pub(in crate::console) fn can_edit_rules(model: &Model) -> Reason {
 
 /// There is a plan that could run. From other screens one only goes to the planner.
 pub(in crate::console) fn can_collect(model: &Model) -> Reason {
-    if model.screen != Screen::Space || model.page().is_some() {
+    if !on_plan(model) {
         return Ok(());
     }
     can_change(model)?;
@@ -72,15 +77,6 @@ pub(in crate::console) fn can_collect(model: &Model) -> Reason {
 pub(in crate::console) fn can_pin(model: &Model) -> Reason {
     can_change(model)?;
     if model.marks.count() == 0 && model.current_row().is_none() {
-        return no("no path is marked or under the cursor");
-    }
-    Ok(())
-}
-
-/// There is a path to look at.
-pub(in crate::console) fn can_verify(model: &Model) -> Reason {
-    can_change(model)?;
-    if model.marks.count() == 0 && model.current_rows().is_empty() {
         return no("no path is marked or under the cursor");
     }
     Ok(())

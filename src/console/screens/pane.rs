@@ -216,10 +216,10 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     let mut add = |label: &str, value: String, style: Style| {
         lines.push((format!("{label:<12}"), value, style));
     };
-    if let Some(class) = inventory.trust(path) {
+    if let Some(meaning) = super::super::page::meaning(inventory, path) {
         add(
             "trust",
-            super::super::page::meaning(class).to_owned(),
+            meaning.to_owned(),
             verdict_style(pen, inventory, path),
         );
     }

@@ -6,7 +6,7 @@ use crate::console::page::{Line, Part};
 use crate::console::text::{self, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
-use crate::domain::Verdict;
+use crate::domain::{TrustClass, Verdict};
 use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -116,14 +116,15 @@ fn draw_path(
         Some(false) => "▸ ",
         None => "  ",
     };
-    let refused = inventory.trust(path).filter(|class| class.refused());
+    let refused = text::trust_of(inventory, path)
+        .filter(|_| inventory.trust(path).is_some_and(TrustClass::refused));
     let note = refused.map_or_else(
         || {
             inventory
                 .nar_size(path)
                 .map_or_else(String::new, text::size)
         },
-        |class| text::trust(class).to_owned(),
+        str::to_owned,
     );
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let style = if refused.is_some() {

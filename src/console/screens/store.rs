@@ -8,6 +8,7 @@ use crate::console::text::{self, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::{input, pen::row};
+use crate::domain::TrustClass;
 use crate::inventory::{Inventory, Row, SortKey};
 use ratatui::layout::Rect;
 
@@ -236,9 +237,10 @@ fn draw_row(
         Some(Mark::Dead) | None => theme.dim,
     };
     let x = pen.text(area, x, area.y, &cell(kept, room, Align::Left), style);
-    let (word, style) = match inventory.trust(path) {
-        Some(class) if class.refused() => (text::trust(class), theme.critical),
-        Some(class) => (text::trust(class), theme.text),
+    let refused = inventory.trust(path).is_some_and(TrustClass::refused);
+    let (word, style) = match text::trust_of(inventory, path) {
+        Some(word) if refused => (word, theme.critical),
+        Some(word) => (word, theme.text),
         None if inventory.problem(path).is_some() => ("unreadable", theme.warning),
         None => ("…", theme.dim),
     };

@@ -133,14 +133,23 @@ fn draw_line(
     let groups = &model.unsigned.groups;
     let range = model.unsigned.range == Some(index);
     let width = name_width(area.width);
-    let (name, paths, size, added, class, marked) = match line {
+    let (name, paths, size, added, row, marked) = match line {
         UnsignedLine::Group(at) => {
             let Some(group) = groups.get(at) else { return };
             let open = model.unsigned.open.contains(&group.top);
             let fold = if open { "▾" } else { "▸" };
             let others = group.rows.len().saturating_sub(1);
             let name = match (group.kind, others) {
-                (GroupKind::Bad, _) => format!("{fold} signatures that do not verify"),
+                (GroupKind::Bad, _) => {
+                    let address = |row: &u32| inventory.refused_for_its_address(*row);
+                    let addresses = group.rows.iter().take(64).any(address);
+                    let what = if addresses {
+                        "bad signatures and addresses"
+                    } else {
+                        "signatures that do not verify"
+                    };
+                    format!("{fold} {what}")
+                }
                 (GroupKind::Closure, 0) => format!("  {}", inventory.name(group.top)),
                 (GroupKind::Closure, _) => {
                     format!(
@@ -157,7 +166,7 @@ fn draw_line(
                 number(group.rows.len()),
                 group.size,
                 Some(group.registered),
-                inventory.trust(group.top),
+                group.top,
                 marked,
             )
         }
@@ -174,7 +183,7 @@ fn draw_line(
                 String::new(),
                 inventory.nar_size(path).unwrap_or(0),
                 inventory.registered(path),
-                inventory.trust(path),
+                path,
                 model.marks.has(path),
             )
         }
@@ -200,7 +209,10 @@ fn draw_line(
         &numbers,
         theme.text,
     );
-    let (word, style) = match class {
+    let (word, style) = match inventory.trust(row) {
+        Some(TrustClass::Bad) if inventory.refused_for_its_address(row) => {
+            ("bad address", theme.critical)
+        }
         Some(TrustClass::Bad) => ("bad signature", theme.critical),
         Some(TrustClass::UnknownKey) => ("unknown key", theme.warning),
         Some(TrustClass::Unsigned) => ("unsigned", theme.text),

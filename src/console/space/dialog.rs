@@ -23,8 +23,6 @@ pub enum Wanted {
     Unpin(PinName),
     /// Take another root away.
     RemoveRoot(Root),
-    /// Compare contents with their hashes.
-    Verify(Vec<StorePath>),
 }
 
 impl Wanted {
@@ -35,7 +33,6 @@ impl Wanted {
             Self::Pin(_) => "Pin",
             Self::Unpin(_) => "Unpin",
             Self::RemoveRoot(_) => "Remove a root",
-            Self::Verify(_) => "Verify",
         }
     }
 }

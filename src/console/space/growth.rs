@@ -85,7 +85,7 @@ impl Growth {
         let mount = &disk?.mount;
         Some(match disk?.available.0 {
             0 => format!("{mount} is {full}."),
-            _ => format!("At that rate, and if nothing is deleted: {mount} {full}."),
+            _ => format!("At that rate, and if nothing is deleted, {mount}: {full}."),
         })
     }
 }

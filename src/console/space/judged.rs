@@ -10,7 +10,7 @@ use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::space::{LastUse, UseSource};
 use crate::domain::{Bytes, Unknown, When};
-use crate::inventory::{Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
+use crate::inventory::{self, Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
 use crate::judge::collect::{Collection, Prepared, Rules, Situation};
 use std::collections::HashMap;
 use std::fmt;
@@ -97,6 +97,7 @@ pub struct Judged {
     pub elsewhere: usize,
     root_rows: Vec<Row>,
     pin_rows: Vec<Row>,
+    pinned_rows: Vec<Row>,
     pairs: Vec<(Row, Row)>,
     prepared: Prepared,
     direct: HashMap<Row, Vec<usize>>,
@@ -147,6 +148,7 @@ impl Judged {
         let keeps = keep(&known, &pairs);
         let liveness = Liveness::of(&inventory, &root_rows, &keeps);
         let pinned = Liveness::of(&inventory, &pin_rows, &keeps);
+        let pinned_rows = inventory.kept_by(&pin_rows, &keeps);
         let retained = Retained::of(&inventory, &root_rows, &keeps);
         let usage = match last_use.as_ref() {
             Ok(last_use) => Usage::new(&inventory, last_use),
@@ -204,6 +206,7 @@ impl Judged {
             elsewhere,
             root_rows,
             pin_rows,
+            pinned_rows,
             pairs,
             prepared,
             direct,
@@ -278,6 +281,16 @@ impl Judged {
         let told = self.usage.source != UseSource::Registration;
         let used = told.then(|| self.usage.used(row))?;
         Some(used).filter(|used| *used != When::default())
+    }
+
+    /// For searches, filters and orders.
+    pub fn for_search(&self) -> inventory::Known<'_> {
+        let told = self.usage.source != UseSource::Registration;
+        inventory::Known {
+            liveness: Some(&self.liveness),
+            pinned: Some(&self.pinned_rows),
+            usage: told.then_some(&self.usage),
+        }
     }
 
     /// What keeps a path, in a few words; the chain to it is a question of its own.

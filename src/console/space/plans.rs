@@ -86,9 +86,6 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
             )
             .map_err(|error| Trouble::new(&error));
         }
-        Wanted::Verify(_) => {
-            return Err(Trouble::say("this cannot be planned yet"));
-        }
     }
     .map_err(trouble)?;
     plan.reason.clone_from(&order.note);

@@ -141,7 +141,6 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Collect => keep::collect(model),
         Act::Pin => keep::pin(model),
         Act::Unroot => keep::unroot(model),
-        Act::Verify => keep::verify(model),
         Act::Rules => space::rules(model),
         Act::EveryPath => space::every_path(model),
         Act::NextView => space::turn(model, 1),

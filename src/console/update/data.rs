@@ -348,7 +348,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     let mut effects = vec![Effect::ReadAudit];
     match change {
         "sign" => model.marks.clear(),
-        "gc" | "pin" | "unpin" | "remove-root" | "verify" => {
+        "gc" | "pin" | "unpin" | "remove-root" => {
             effects.extend(super::keep::ended(model));
         }
         _ => effects.extend(super::access::ended(model, change, outcome)),

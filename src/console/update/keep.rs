@@ -1,4 +1,4 @@
-//! The way from a key to a confirmed change of what the store keeps: a collection, a pin, a root that goes, a look at contents.
+//! The way from a key to a confirmed change of what the store keeps: a collection, a pin, a root that goes.
 
 use super::plan;
 use crate::change::{Answer, Danger};
@@ -16,7 +16,7 @@ use tui_input::Input;
 
 /// `x`: the dialog before the collection that is planned; elsewhere, the way there.
 pub(super) fn collect(model: &mut Model) -> Vec<Effect> {
-    if model.screen != Screen::Space || model.page().is_some() {
+    if !crate::console::reasons::on_plan(model) {
         let effects = super::nav::go(model, Screen::Space);
         model.space.view = View::Plan;
         model.space.settled();
@@ -45,18 +45,6 @@ fn paths(model: &Model) -> Vec<StorePath> {
 pub(super) fn pin(model: &mut Model) -> Vec<Effect> {
     let paths = paths(model);
     show(model, Wanted::Pin(paths))
-}
-
-/// `V`.
-pub(super) fn verify(model: &mut Model) -> Vec<Effect> {
-    let mut paths = paths(model);
-    if model.marks.count() == 0
-        && let Some(inventory) = &model.data.inventory
-    {
-        let rows = model.current_rows();
-        paths = rows.into_iter().map(|row| inventory.path(row)).collect();
-    }
-    show(model, Wanted::Verify(paths))
 }
 
 /// `d` in the view of roots.

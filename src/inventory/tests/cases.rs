@@ -134,11 +134,19 @@ fn cancelling_ends_every_job() {
             reverse: false,
         };
         assert_eq!(
-            view(&inventory, &Query::default(), sort, true, now(), &stop),
+            view(
+                &inventory,
+                &Query::default(),
+                sort,
+                true,
+                now(),
+                Known::default(),
+                &stop
+            ),
             None
         );
     }
-    assert!(!inventory.measure_closures(&stop));
+    assert!(inventory.closures(&stop).is_none());
     assert_eq!(inventory.closure_size_known(0), None);
 }
 
@@ -148,7 +156,7 @@ fn signing_keeps_what_was_worked_out() {
         .map(|i| entry(i, "n", 1, TrustClass::Unsigned, &[i / 2]))
         .collect();
     let before = full(&entries);
-    assert!(before.measure_closures(&go()));
+    assert!(before.closures(&go()).is_some());
     let mut builder = Builder::resume(&before);
     let (info, mut assessment) = info(&entries, 7);
     assessment.class = TrustClass::Ours;

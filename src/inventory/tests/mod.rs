@@ -3,6 +3,7 @@
 mod cases;
 mod model;
 mod query;
+mod space;
 
 use super::*;
 use crate::domain::{Assessment, NarHash, PathInfo, StorePath, TrustClass, Verdict, When, nix32};
@@ -119,10 +120,18 @@ fn now() -> When {
 
 fn rows(inventory: &Inventory, query: &str, sort: Sort, hide: bool) -> Vec<Row> {
     let query = Query::parse(query).unwrap();
-    view(inventory, &query, sort, hide, now(), &go())
-        .unwrap()
-        .rows
-        .to_vec()
+    view(
+        inventory,
+        &query,
+        sort,
+        hide,
+        now(),
+        Known::default(),
+        &go(),
+    )
+    .unwrap()
+    .rows
+    .to_vec()
 }
 
 const KEYS: [SortKey; 6] = [

@@ -108,7 +108,7 @@ proptest! {
         let inventory = full(&entries);
         let walked: Vec<(usize, u64)> = (0..entries.len()).map(|i| inventory.closure_size(i as Row)).collect();
         prop_assert_eq!(inventory.closure_size_known(0), None);
-        prop_assert!(inventory.measure_closures(&go()));
+        prop_assert!(inventory.closures(&go()).is_some());
         for (i, walked) in walked.into_iter().enumerate() {
             let model = closure_model(&entries, i);
             let closure = inventory.closure(i as Row);
@@ -178,7 +178,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(found, model, "{}", query);
         }
-        let view = view(&inventory, &Query::default(), Sort::default(), hide, now(), &go()).unwrap();
+        let view = view(&inventory, &Query::default(), Sort::default(), hide, now(), Known::default(), &go()).unwrap();
         prop_assert_eq!(view.rows.len() + view.hidden_drv, entries.len());
         for (i, entry) in entries.iter().enumerate() {
             let row = i as Row;
@@ -273,7 +273,7 @@ proptest! {
             };
         }
         let before = full(&entries);
-        before.measure_closures(&go());
+        before.closures(&go());
         rows(&before, "", Sort { key: SortKey::Closure, reverse: false }, false);
         let mut builder = Builder::resume(&before);
         for i in 0..n {

@@ -141,3 +141,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn use_and_roots() {
+    let query = parse("used:>30d !used:<=2h dead !rooted pinned !pinned");
+    assert_eq!(
+        query.tests,
+        [
+            Test::Used(Bound::More(30 * 86_400)),
+            Test::Used(Bound::More(7200)),
+            Test::Rooted(false),
+            Test::Rooted(false),
+            Test::Pinned(true),
+            Test::Pinned(false),
+        ]
+    );
+    assert!(query.asks_roots() && query.asks_use());
+    assert!(!parse("older:1d dea").asks_roots() && !parse("older:1d").asks_use());
+    assert_eq!(parse("'dead").words.len(), 1);
+    for (text, part) in [
+        ("used:30d", "write used:>30d or used:<30d"),
+        ("!used:30d", "write used:>30d or used:<30d"),
+        ("size:1G", "write size:>1G or size:<1G"),
+        ("used:>x", "such as used:>30d"),
+        ("usd:>1d", "did you mean used:?"),
+    ] {
+        let error = Query::parse(text).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -128,7 +128,7 @@ pub struct Kept {
     pub recent: usize,
     /// Could go, but the targets are reached without them, or the maximum came first.
     pub left: usize,
-    /// Of `live`: the server cannot read them, so they stay.
+    /// Of `pinned` and `live`: the server cannot read them, so they stay.
     pub unreadable: usize,
 }
 

@@ -6,7 +6,7 @@
 use super::names::package;
 use super::{Reason, Situation};
 use crate::domain::{StorePath, Unknown, When};
-use crate::inventory::{Dominators, Edges, Keeps, Liveness, Row, State, Units};
+use crate::inventory::{Dominators, Edges, Keeps, Row, State, Units};
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -68,24 +68,22 @@ impl Prepared {
                 inventory.counts().paths
             )));
         }
-        let pinned = Liveness::of(inventory, situation.pinned, &situation.keep);
+        let pinned = inventory.kept_by(situation.pinned, &situation.keep);
         let count = inventory.len();
-        let pinned_live = match situation.pinned {
-            [] => 0,
-            _ => pinned.live().0.saturating_sub(pinned.unreadable()),
-        };
-        let dead: Vec<Row> = liveness
-            .dead_rows()
-            .filter(|row| (*row as usize) < count && inventory.state(*row) == State::Valid)
-            .filter(|row| situation.pinned.is_empty() || !pinned.is_live(*row))
-            .collect();
         let mut is_dead = vec![false; count];
-        for row in &dead {
-            is_dead[*row as usize] = true;
+        for row in liveness.dead_rows() {
+            if let Some(dead) = is_dead.get_mut(row as usize) {
+                *dead = inventory.state(row) == State::Valid;
+            }
         }
+        for row in &pinned {
+            is_dead[*row as usize] = false;
+        }
+        let dead: Vec<Row> = (0..count as Row)
+            .filter(|row| is_dead[*row as usize])
+            .collect();
         let keeps = Keeps::new(inventory, &situation.keep);
         let edges = Edges::of(&keeps, |row| is_dead[row as usize]);
-        drop(is_dead);
         let units = Units::of(&edges, dead.iter().copied());
         let seconds = |when: When| u32::try_from(when.unix()).unwrap_or(u32::MAX);
         let (order, used) = by_use(&units, &edges, |row| seconds(usage.used(row)));
@@ -120,8 +118,8 @@ impl Prepared {
             edges: Vec::with_capacity(made.len() + 1),
             kept: Vec::with_capacity(edges.len()),
             groups: Vec::new(),
-            pinned: pinned_live,
-            live: inventory.counts().paths - dead.len() - pinned_live,
+            pinned: pinned.len(),
+            live: inventory.counts().paths - dead.len() - pinned.len(),
             unreadable: liveness.unreadable(),
             rows,
             units: made,

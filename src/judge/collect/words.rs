@@ -28,7 +28,8 @@ impl Gone {
         };
         let stay = match self.of - self.paths {
             0 => String::new(),
-            stay => format!("; {stay} more of them stay"),
+            1 => "; 1 it alone needs stays".to_owned(),
+            stay => format!("; {stay} it alone needs stay"),
         };
         match self.paths - 1 {
             0 => format!("{name}{shared}{stay}"),
@@ -51,7 +52,7 @@ impl Kept {
                 found.push(format!("{} {}: {why}", paths(count), stays(count)));
             }
         };
-        note(self.live, "a GC root keeps them alive".to_owned());
+        note(self.live, "kept alive by a GC root".to_owned());
         note(self.pinned, "pinned".to_owned());
         let needs = "or needed by what was";
         note(
@@ -61,7 +62,7 @@ impl Kept {
         let newest = rules.keep_newest;
         note(
             self.newest,
-            format!("among the newest {newest} of their name, or needed by what is"),
+            format!("among the newest {newest} of a name, or needed by what is"),
         );
         if let Some(age) = rules.older_than {
             note(self.recent, format!("used within {age}, {needs}"));
@@ -72,7 +73,7 @@ impl Kept {
         );
         if self.unreadable > 0 {
             found.push(format!(
-                "{} cannot be read on the server, so they stay, and what they need is not known: the daemon will refuse to delete that",
+                "{} cannot be read on the server: nothing of that goes, and what it needs is not known; the daemon refuses to delete that",
                 paths(self.unreadable)
             ));
         }

@@ -90,6 +90,20 @@ fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &SpaceDialog, plan: &Plan) {
     input::draw(pen, rest, &dialog.word, true);
 }
 
+/// What a plan says, in the order in which it matters where not all of it has room: what happens, what to beware of, what
+/// follows; then the lists. A note that is typed below is not said twice.
+fn told(plan: &Plan) -> Vec<(&'static str, &String)> {
+    const FIRST: [&str; 5] = ["on", "what", "goal", "order", "effect"];
+    let of = |first: bool| {
+        plan.lines
+            .iter()
+            .filter(move |(label, _)| FIRST.contains(label) == first && *label != "note")
+            .map(|(label, value)| (*label, value))
+    };
+    let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
+    of(true).chain(warnings).chain(of(false)).collect()
+}
+
 fn plan_lines(pen: &Pen<'_>, dialog: &SpaceDialog, wide: usize) -> Lines {
     let theme = pen.theme;
     let mut lines: Lines = Vec::new();
@@ -101,10 +115,8 @@ fn plan_lines(pen: &Pen<'_>, dialog: &SpaceDialog, wide: usize) -> Lines {
             }
         }
         Some(Ok(plan)) => {
-            let said = plan.lines.iter().map(|(label, value)| (*label, value));
-            let warnings = plan.warnings.iter().map(|warning| ("warning", warning));
             let mut last = "";
-            for (label, value) in said.chain(warnings) {
+            for (label, value) in told(plan) {
                 let style = if label == "warning" {
                     theme.warning
                 } else {

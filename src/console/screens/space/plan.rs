@@ -138,7 +138,7 @@ fn draw_takes(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
             room.right().saturating_sub(x + 2),
             room.height,
         );
-        pen.line(room, &format!("{by} short of the target"), theme.warning);
+        pen.line(room, &format!("{by} short"), theme.warning);
     }
 }
 
