@@ -598,7 +598,9 @@ fn a_killed_daemon_or_link_is_told_in_the_receipt() {
         );
         let receipt: Value = serde_json::from_slice(&output.stdout).unwrap();
         let receipt = &receipt["receipt"];
-        let gone = check_prefix(rig, &planned, 64);
+        // Through the socket, how many hard links there are is not known, and batches are larger.
+        let batch = if access == Access::Root { 64 } else { 1024 };
+        let gone = check_prefix(rig, &planned, batch);
         assert_eq!(receipt["result"], "partial");
         assert_eq!(
             receipt["done"], gone,
@@ -698,7 +700,8 @@ impl Drop for Mount {
     }
 }
 
-fn on_tmpfs(rig: &Rig, options: &str) -> Mount {
+/// Puts the store on a file system of its own, as root's sessions see it.
+fn on_tmpfs(rig: &mut Rig, options: &str) -> Mount {
     let server = rig.scratch().join("server");
     let aside = rig.scratch().join("aside");
     fs::rename(&server, &aside).unwrap();
@@ -715,6 +718,10 @@ fn on_tmpfs(rig: &Rig, options: &str) -> Mount {
             .arg(aside.join("."))
             .arg(&server),
     );
+    // Its sessions have their own view of what is mounted, made when it starts.
+    rig.sshd(Access::Root).kill();
+    rig.sshd(Access::Root).restart();
+    rig.sshd(Access::Root).wait();
     mount
 }
 
@@ -743,6 +750,7 @@ fn a_full_disk_is_made_room_on() {
     age(rig, 100);
     let _mount = on_tmpfs(rig, "size=48m,mode=755");
     let log = rig.file("server/var/audit.jsonl");
+    fs::create_dir(rig.file("server/var")).unwrap();
     let user = Access::Root.user();
     let section = rig
         .server_section("full", user, rig.port(Access::Root), "")
@@ -759,10 +767,41 @@ fn a_full_disk_is_made_room_on() {
         .status()
         .unwrap();
     assert!(!filled.success(), "the disk is full");
+    // SQLite can't even open its database; what Nix keeps for this helps.
+    let refused = cli(rig, "gc full --grace 0s --reclaim 1 --yes");
+    let words = text(&refused.stderr);
+    assert!(words.contains("remove the file db/reserved"), "{words}");
+    fs::remove_file(rig.file("server/nix/var/nix/db/reserved")).unwrap();
     let done = json(rig, "gc full --grace 0s --reclaim 1 --yes", 0);
     assert_eq!(done["receipt"]["result"], "done", "{done}");
-    assert_eq!(items(&done), [large.clone()]);
+    assert_eq!(items(&done), std::slice::from_ref(&large));
     assert!(!valid(rig).contains(&large));
     let records = audit::read(&fs::read(&log).unwrap());
-    assert_eq!(records.len(), 1, "there is room for the record now");
+    assert_eq!(records.len(), 1, "there is room for the record");
+}
+
+#[test]
+fn a_log_without_room_does_not_stop_a_collection() {
+    let rig = &mut Rig::new();
+    age(rig, 100);
+    let var = rig.scratch().join("var");
+    fs::create_dir_all(&var).unwrap();
+    succeed(
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"])
+            .arg(&var),
+    );
+    let _mount = Mount(var);
+    rig.sshd(Access::Root).kill();
+    rig.sshd(Access::Root).restart();
+    rig.sshd(Access::Root).wait();
+    let before = count(rig);
+    // Every other change needs room for its record first, and for more than this one.
+    let sign = cli(rig, "sign root --all --yes");
+    assert_eq!(sign.status.code(), Some(1));
+    assert!(text(&sign.stderr).contains("nothing was changed"));
+    let done = json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
+    assert_eq!(done["receipt"]["done"], items(&done).len());
+    assert_eq!(count(rig), before - items(&done).len());
+    assert_eq!(records(rig).len(), 1);
 }

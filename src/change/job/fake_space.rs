@@ -33,7 +33,7 @@ pub(super) struct Space {
 
 impl World {
     /// What refers to a path goes before it.
-    fn before(&self, path: &StorePath, order: &mut Vec<StorePath>) {
+    fn before(&self, path: &StorePath, listed: &HashSet<StorePath>, order: &mut Vec<StorePath>) {
         if order.contains(path) {
             return;
         }
@@ -41,8 +41,8 @@ impl World {
             .infos
             .values()
             .filter(|info| info.path != *path && info.references.contains(path));
-        for info in referrers {
-            self.before(&info.path, order);
+        for info in referrers.filter(|info| listed.contains(&info.path)) {
+            self.before(&info.path, listed, order);
         }
         order.push(path.clone());
     }
@@ -133,7 +133,7 @@ pub(super) async fn collect(
         let listed: HashSet<StorePath> = paths.iter().cloned().collect();
         let mut order = Vec::new();
         for path in &listed {
-            world.before(path, &mut order);
+            world.before(path, &listed, &mut order);
         }
         for path in order {
             let why = world.space.refuses.map(str::to_owned).or_else(|| {

@@ -314,11 +314,18 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
             command: start.command.first().cloned().unwrap_or_default(),
         };
     }
-    let why = match (error, last_words(&hold.stderr_tail())) {
+    let mut why = match (error, last_words(&hold.stderr_tail())) {
         (WireError::Closed, Some(words)) => words,
         (error, Some(words)) => format!("{error} ({words})"),
         (error, None) => error.to_string(),
     };
+    // SQLite needs some room to open a database; Nix has a file of 8 MiB to remove then, and removes it itself too late.
+    if ["disk I/O error", "disk is full", "No space left"]
+        .iter()
+        .any(|words| why.contains(words))
+    {
+        why.push_str("; if the disk is full, remove the file db/reserved in Nix's state folder, which is kept for this, and collect garbage");
+    }
     ServerError::Handshake {
         place: start.place.clone(),
         why,

@@ -1,0 +1,267 @@
+//! Collecting, batch by batch: look what has come alive or was used, delete the rest, look what is gone.
+//!
+//! In: the items of a plan and what has to stay with each. Out: a tally in which a path counts as done when the server was
+//! seen not to have it any more. A path that is kept after all keeps what it needs. Before the first deletion the list of
+//! paths lies on the server, under a lock; it goes when the record is in the audit log.
+
+mod call;
+mod stay;
+
+use super::Job;
+use super::cache::{Cache, Trouble};
+use super::space::{SpaceStep, SpaceStepped};
+use crate::change::collect::CollectDeed;
+use crate::change::plan::Item;
+use crate::domain::{Bytes, StorePath};
+use call::Called;
+use std::any::Any;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// How often one batch is tried anew after something of it had to be left out.
+const TRIES: usize = 12;
+
+/// How long a daemon that was cut off may go on deleting: it looks once for each file.
+const SETTLING: Duration = if cfg!(test) {
+    Duration::from_millis(1)
+} else {
+    Duration::from_millis(250)
+};
+
+/// Looks that must agree before it counts as settled, at most.
+const LOOKS: usize = 12;
+
+/// Why it ended before the last batch.
+enum End {
+    /// The link was lost, or the server can't be asked any more.
+    Lost(String),
+    /// Cancelled.
+    Cancelled,
+    /// The server does not go along.
+    Refused(String),
+    /// As much is available as was asked for.
+    Enough(Bytes),
+}
+
+/// A collection under way.
+struct Collecting<'a, 'j, C> {
+    job: &'j mut Job<C>,
+    paths: Vec<&'a StorePath>,
+    sizes: Vec<u64>,
+    deed: &'a CollectDeed,
+    places: HashMap<&'a StorePath, usize>,
+    /// Why a place stays.
+    stays: Vec<bool>,
+    settled: usize,
+    bytes: u64,
+    freed: u64,
+    started: Instant,
+}
+
+/// Carries it out. What it holds on the server lives as long as what is given back.
+pub(super) async fn run<C: Cache>(
+    job: &mut Job<C>,
+    items: &[Item],
+    deed: &CollectDeed,
+) -> Option<Box<dyn Any + Send>> {
+    let paths: Vec<&StorePath> = items.iter().filter_map(Item::path).collect();
+    let list: Vec<StorePath> = paths.iter().map(|path| (*path).clone()).collect();
+    let guard = match begin(job, &list).await {
+        Ok(guard) => guard,
+        Err(why) => {
+            rest(job, &paths, &why);
+            return None;
+        }
+    };
+    let places = (0..).zip(&paths).map(|(at, path)| (*path, at)).collect();
+    let mut work = Collecting {
+        stays: vec![false; paths.len()],
+        sizes: items.iter().map(Item::nar_size).collect(),
+        paths,
+        deed,
+        places,
+        settled: 0,
+        bytes: 0,
+        freed: 0,
+        started: Instant::now(),
+        job,
+    };
+    let end = work.all().await;
+    let Collecting {
+        paths,
+        stays,
+        settled,
+        freed,
+        bytes,
+        ..
+    } = work;
+    job.tally.freed = Some(freed);
+    job.log(&format!(
+        "{} of NARs are gone, {} of {} planned; Nix counts {} freed",
+        Bytes(bytes),
+        job.tally.done,
+        paths.len(),
+        Bytes(freed)
+    ));
+    let left: Vec<&StorePath> = (settled..paths.len())
+        .filter(|at| !stays[*at])
+        .map(|at| paths[at])
+        .collect();
+    match end {
+        Ok(()) => {}
+        Err(End::Enough(available)) => job.log(&format!(
+            "{} are available on the store's file system, so the last {} paths of the plan stay",
+            available,
+            left.len()
+        )),
+        Err(End::Cancelled) => {
+            job.tally.cancelled = true;
+            rest(job, &left, "not collected: cancelled before their turn");
+        }
+        Err(End::Lost(why)) => rest(
+            job,
+            &left,
+            &format!("not collected: {why}; plan again to go on"),
+        ),
+        Err(End::Refused(why)) => rest(job, &left, &format!("not collected: {why}")),
+    }
+    job.progress("");
+    guard
+}
+
+/// One entry for all whose turn did not come: a plan may have a million.
+fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
+    match left {
+        [] => {}
+        [one] => job.tally.fail(one, why),
+        [first, ..] => job
+            .tally
+            .fail(format!("{} paths, from {first} on", left.len()), why),
+    }
+}
+
+/// Writes the list, unless another collection of ours runs. Without room for it, the collection that makes room goes on.
+async fn begin<C: Cache>(
+    job: &mut Job<C>,
+    list: &[StorePath],
+) -> Result<Option<Box<dyn Any + Send>>, String> {
+    if let Some(running) = job.others.iter().find(|other| other.running == Some(true)) {
+        return Err(format!(
+            "nothing was changed: {} runs a collection here since {} (id {}); wait for it, or stop it there",
+            running.by, running.at, running.id
+        ));
+    }
+    let what = job.about.clone();
+    let step = SpaceStep::Begin(&what, list);
+    match job.patiently(job.cache.space(&job.token, step)).await {
+        Ok(SpaceStepped::Begun(guard)) => Ok(Some(guard)),
+        Ok(_) => Err("nothing was changed: the server answered something else".to_owned()),
+        Err(Trouble::Refused(why)) if job.no_room => {
+            job.log(&format!(
+                "the list of paths can't be kept on the server, so nobody will see there how far this got if it is killed: {why}"
+            ));
+            Ok(None)
+        }
+        Err(trouble) => Err(format!("nothing was changed: {trouble}")),
+    }
+}
+
+impl<C: Cache> Collecting<'_, '_, C> {
+    async fn all(&mut self) -> Result<(), End> {
+        for range in &self.deed.batches {
+            if self.job.cancel.is_cancelled() {
+                return Err(End::Cancelled);
+            }
+            if let Some(wanted) = self.deed.until_free
+                && self.settled > 0
+                && let Some(available) = self.available().await
+                && available >= wanted
+            {
+                return Err(End::Enough(available));
+            }
+            self.batch(range).await?;
+            self.settled = range.end;
+            self.tell(0, 0);
+        }
+        Ok(())
+    }
+
+    /// What is available; not known is no reason to stop.
+    async fn available(&self) -> Option<Bytes> {
+        let asked = self.job.cache.space(&self.job.token, SpaceStep::Available);
+        match self.job.patiently(asked).await {
+            Ok(SpaceStepped::Available(available)) => available,
+            _ => None,
+        }
+    }
+
+    /// One batch. After an error it is settled all the same: what is gone, what stays, what is not known.
+    async fn batch(&mut self, range: &Range<usize>) -> Result<(), End> {
+        self.look(range).await?;
+        let mut left: Vec<usize> = range.clone().filter(|at| !self.stays[*at]).collect();
+        for _ in 0..TRIES {
+            if left.is_empty() {
+                return Ok(());
+            }
+            let called = self.delete(&left).await;
+            let mut end = match &called {
+                Called::Answered(_) => None,
+                Called::Cancelled | Called::Failed(Trouble::Stopped) => Some(End::Cancelled),
+                Called::Failed(Trouble::Lost(why)) => {
+                    let why = why.clone();
+                    self.job.reopen(&why).await;
+                    Some(End::Lost("the link was lost".to_owned()))
+                }
+                Called::Failed(Trouble::Refused(why)) => Some(End::Refused(why.clone())),
+            };
+            let still = match self.settle(&left, end.is_some()).await {
+                Ok(still) => still,
+                Err(why) => {
+                    for at in &left {
+                        self.job
+                            .tally
+                            .fail(self.paths[*at], format!("not confirmed: {why}"));
+                    }
+                    self.job.tally.unconfirmed = true;
+                    self.settled = range.end;
+                    return Err(end.unwrap_or(End::Lost(why)));
+                }
+            };
+            if let Some(end) = end.take() {
+                let why = match &end {
+                    End::Cancelled => "not collected: cancelled before its turn".to_owned(),
+                    End::Lost(why) | End::Refused(why) => format!("not collected: {why}"),
+                    End::Enough(_) => String::new(),
+                };
+                for at in &still {
+                    self.job.tally.fail(self.paths[*at], why.clone());
+                }
+                self.settled = range.end;
+                return Err(end);
+            }
+            let Called::Answered(answer) = called else {
+                return Ok(());
+            };
+            self.freed += answer.freed.map_or(0, |freed| freed.0);
+            let Some(why) = answer.refused else {
+                for at in still {
+                    self.job.tally.fail(
+                        self.paths[at],
+                        "not collected: the server reported success and still has it",
+                    );
+                }
+                return Ok(());
+            };
+            self.leave_out(range, &still, &why).await?;
+            left = still.into_iter().filter(|at| !self.stays[*at]).collect();
+        }
+        for at in left {
+            self.job.tally.fail(
+                self.paths[at],
+                "not collected: Nix refused again and again; plan again",
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! What stays after all: paths that came alive or were used since the plan, and all that they need.
+//!
+//! In: a batch, or a refusal. Out: marks on the places that stay, each told once with its reason.
+
+use super::{Collecting, End};
+use crate::change::job::Job;
+use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::space::{SpaceStep, SpaceStepped};
+use crate::domain::StorePath;
+use crate::domain::text::visible;
+use std::collections::HashMap;
+use std::ops::Range;
+
+impl<C: Cache> Collecting<'_, '_, C> {
+    /// Roots and uses since the plan: what they touch stays, with what it needs.
+    pub(super) async fn look(&mut self, range: &Range<usize>) -> Result<(), End> {
+        let asked = self.job.cache.space(&self.job.token, SpaceStep::Roots);
+        let targets = match self.job.patiently(asked).await {
+            Ok(SpaceStepped::Paths(targets)) => targets,
+            other => return Err(ended(self.job, other).await),
+        };
+        for target in targets {
+            if let Some(at) = self.places.get(&target).copied() {
+                self.stay(at, "it became a GC root since the plan was made");
+            }
+        }
+        if self.deed.used.is_empty() {
+            return Ok(());
+        }
+        let some: Vec<StorePath> = range.clone().map(|at| self.paths[at].clone()).collect();
+        let asked = self
+            .job
+            .cache
+            .space(&self.job.token, SpaceStep::Used(&some));
+        let times = match self.job.patiently(asked).await {
+            Ok(SpaceStepped::Times(times)) => times,
+            other => return Err(ended(self.job, other).await),
+        };
+        let now: HashMap<[u8; 20], _> = times.into_iter().collect();
+        for (at, path) in range.clone().zip(&some) {
+            let before = self.deed.used.get(at).copied().flatten();
+            if let (Some(before), Some(now)) = (before, now.get(&path.digest()))
+                && *now > before
+            {
+                self.stay(at, "it was used since the plan was made");
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a path and what it needs, each told once.
+    fn stay(&mut self, at: usize, why: &str) {
+        let mut todo = vec![(at, format!("kept: {why}"))];
+        while let Some((at, why)) = todo.pop() {
+            if self.stays.get(at).copied().unwrap_or(true) {
+                continue;
+            }
+            self.stays[at] = true;
+            self.job.log(&format!("{}: {why}", self.paths[at].name()));
+            self.job.tally.fail(self.paths[at], why);
+            let needed = format!("kept: {} needs it, which stays", self.paths[at].name());
+            for needs in self.deed.needs(at) {
+                todo.push((*needs as usize, needed.clone()));
+            }
+        }
+    }
+
+    /// After a refusal: what has become alive, or has got a referrer that is not in the plan, stays.
+    pub(super) async fn leave_out(
+        &mut self,
+        range: &Range<usize>,
+        still: &[usize],
+        why: &str,
+    ) -> Result<(), End> {
+        let kept = |work: &Self| work.stays.iter().filter(|stays| **stays).count();
+        let before = kept(self);
+        self.look(range).await?;
+        let some: Vec<StorePath> = still.iter().map(|at| self.paths[*at].clone()).collect();
+        let asked = self
+            .job
+            .cache
+            .space(&self.job.token, SpaceStep::Referrers(&some));
+        let referrers = match self.job.patiently(asked).await {
+            Ok(SpaceStepped::Referrers(referrers)) => referrers,
+            other => return Err(ended(self.job, other).await),
+        };
+        for (at, referrers) in still.iter().zip(referrers) {
+            let stranger = referrers.into_iter().find(|referrer| {
+                let place = self.places.get(referrer);
+                place.is_none_or(|place| self.stays[*place] || *place >= range.end)
+            });
+            if let Some(stranger) = stranger {
+                let why = format!(
+                    "{} refers to it, which came since the plan was made or stays",
+                    stranger.name()
+                );
+                self.stay(*at, &why);
+            }
+        }
+        if kept(self) > before {
+            return Ok(());
+        }
+        // Nix names the path that it stopped at.
+        let named = still
+            .iter()
+            .find(|at| why.contains(self.paths[**at].base_name()));
+        if let Some(at) = named {
+            self.stay(*at, &format!("Nix refuses to delete it: {}", visible(why)));
+            return Ok(());
+        }
+        for at in still {
+            self.job
+                .tally
+                .fail(self.paths[*at], format!("not collected: {why}"));
+        }
+        self.settled = range.end;
+        Err(End::Refused(why.to_owned()))
+    }
+}
+
+/// Why a question had no answer, as the end of the job.
+async fn ended<C: Cache>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
+    match answer {
+        Err(Trouble::Lost(why)) => {
+            job.reopen(&why).await;
+            End::Lost("the link was lost".to_owned())
+        }
+        Err(Trouble::Stopped) => End::Cancelled,
+        Err(Trouble::Refused(why)) => End::Refused(why),
+        Ok(_) => End::Refused("the server answered something else".to_owned()),
+    }
+}
