@@ -292,6 +292,37 @@ fn files_that_sshd_would_not_read() {
 }
 
 #[test]
+fn keywords_are_read_in_either_form() {
+    // OpenSSH 10.6 prints `ForceCommand`, older ones `forcecommand`; what follows keeps its case.
+    let folder = tempfile::tempdir().unwrap();
+    let sshd = folder.path().join("sshd");
+    let told = "LogLevel VERBOSE\nAuthorizedKeysFile .ssh/Keys /etc/%u\nstrictmodes yes\nAlone\n";
+    fs::write(
+        &sshd,
+        format!("#!/bin/sh\nprintf '%s' '{told}'\nexit ${{STATUS:-0}}\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&sshd, fs::Permissions::from_mode(0o755)).unwrap();
+    let script = include_str!("../src/server/scripts/sshd.sh");
+    let ask = |status: &str| {
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("{script}\nsshd=$1\nsettings_for nix-ssh"))
+            .args(["sh", sshd.to_str().unwrap()])
+            .env("STATUS", status)
+            .output()
+            .unwrap()
+    };
+    let output = ask("0");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "loglevel VERBOSE\nauthorizedkeysfile .ssh/Keys /etc/%u\nstrictmodes yes\nalone\n"
+    );
+    assert!(output.status.success());
+    assert_eq!(ask("7").status.code(), Some(7));
+}
+
+#[test]
 fn the_journal_is_read_where_there_is_one() {
     // Recorded from an sshd of OpenSSH 10.6, with one line of somebody who only calls himself sshd.
     let rig = Rig::new();

@@ -444,6 +444,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         }],
         commands: vec![],
         warnings: vec![],
+        amounts: None,
         lines: vec![],
         danger: Danger::Adds,
         deed: Deed::Keep(vec![step]),

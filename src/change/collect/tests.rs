@@ -142,7 +142,7 @@ fn words_say_what_is_not_known() {
         "on: prod\\e",
         "3 paths, 2.9 KiB of NARs",
         "uploaded after",
-        "2 paths stay: a GC root",
+        "2 paths stay: kept alive by a GC root",
         "1 path stays: registered within",
     ] {
         assert!(text.contains(word), "{word}: {text}");

@@ -7,10 +7,11 @@ use crate::change::sign::paths;
 use crate::domain::Bytes;
 use crate::domain::space::UseSource;
 use crate::domain::text::visible;
-use crate::judge::collect::{Estimate, Goal};
+use crate::judge::collect::{Estimate, Goal, Gone};
+use std::cmp::Reverse;
 
-/// Packages that are named one by one.
-const NAMED: usize = 8;
+/// Packages that are named one by one: so many that go first, and so many of the largest.
+const NAMED: usize = 4;
 
 /// `between 20.1 and 35.2 GiB`.
 fn on_disk(bytes: &Estimate) -> String {
@@ -63,30 +64,36 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
         };
         lines.push(("order", known));
     }
-    let mut label = "goes";
-    for group in collection.groups.iter().take(NAMED) {
-        let words = visible(&group.words(inventory)).into_owned();
-        lines.push((
-            label,
-            format!(
-                "{:>9}  {words}, last used {}",
-                Bytes(group.bytes).to_string(),
-                group.used
-            ),
-        ));
-        label = "";
+    let groups = &collection.groups;
+    let mut named: Vec<&Gone> = Vec::with_capacity(2 * NAMED);
+    let mut largest: Vec<&Gone> = groups.iter().collect();
+    largest.sort_by_key(|group| Reverse(group.bytes));
+    for (mut label, some) in [
+        ("first", groups.iter().take(NAMED).collect::<Vec<_>>()),
+        ("largest", largest),
+    ] {
+        let new = |group: &&Gone| !named.iter().any(|other| std::ptr::eq(*other, *group));
+        let some: Vec<&Gone> = some.into_iter().filter(new).take(NAMED).collect();
+        for group in &some {
+            let words = visible(&group.words(inventory)).into_owned();
+            let size = Bytes(group.bytes).to_string();
+            lines.push((
+                label,
+                format!("{size:>9}  {words}, last used {}", group.used),
+            ));
+            label = "";
+        }
+        named.extend(some);
     }
-    let more = collection.groups.len().saturating_sub(NAMED);
+    let more = groups.len() - named.len();
     if more > 0 {
-        let rest = collection.groups.iter().skip(NAMED);
-        let bytes: u64 = rest.map(|group| group.bytes).sum();
+        let all: u64 = groups.iter().map(|group| group.bytes).sum();
+        let told: u64 = named.iter().map(|group| group.bytes).sum();
         let packages = if more == 1 { "package" } else { "packages" };
+        let size = Bytes(all.saturating_sub(told)).to_string();
         lines.push((
-            label,
-            format!(
-                "{:>9}  {more} more {packages}; --json has the whole list",
-                Bytes(bytes).to_string()
-            ),
+            "also",
+            format!("{size:>9}  {more} more {packages}; --json has the whole list"),
         ));
     }
     let mut label = "keeps";

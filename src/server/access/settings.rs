@@ -1,6 +1,6 @@
 //! What `sshd -T -C user=…` prints, as values.
 //!
-//! In: lines `keyword value`, lower-case keywords, some of them repeated. Out: [`SshdSettings`]. A keyword that is not
+//! In: lines `keyword value`, lower-case keywords as the script makes them, some of them repeated. Out: [`SshdSettings`]. A keyword that is not
 //! printed stays unknown. Source: `dump_config` in OpenSSH's servconf.c.
 
 use crate::domain::access::{Forwarding, LogLevel, SshdSettings};

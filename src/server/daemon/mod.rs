@@ -319,12 +319,12 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
         (error, Some(words)) => format!("{error} ({words})"),
         (error, None) => error.to_string(),
     };
-    // SQLite needs some room to open a database; Nix has a file of 8 MiB to remove then, and removes it itself too late.
+    // SQLite needs some room to open a database, and what Nix reserves for collections comes free only after that.
     if ["disk I/O error", "disk is full", "No space left"]
         .iter()
         .any(|words| why.contains(words))
     {
-        why.push_str("; if the disk is full, remove the file db/reserved in Nix's state folder, which is kept for this, and collect garbage");
+        why.push_str("; if its disk is full, take some MiB away by hand first, such as old logs, and then collect garbage");
     }
     ServerError::Handshake {
         place: start.place.clone(),

@@ -36,7 +36,7 @@ program=${program%' (deleted)'}
 case ${program##*/} in sshd | sshd-session) ;; *) fail 65 "the process $pid is not a session of sshd" ;; esac
 title=$(tr '\0' ' ' <"/proc/$pid/cmdline" | sed 's/^[^:]*: //; s/ *$//')
 case $title in
-"$user [priv]" | "$user" | "$user@"*) ;;
+"$user [postauth]" | "$user [priv]" | "$user" | "$user@"*) ;;
 *) fail 65 "the process $pid does not serve a session of $user" ;;
 esac
 # Everything below it: what the session runs must not go on without it.

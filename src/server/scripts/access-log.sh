@@ -26,7 +26,8 @@ for folder in /proc/[0-9]*; do
         case $key in PPid:) above=$value ;; Uid:) uid=$value ;; esac
     done <"$folder/status"; } 2>/dev/null
     case $title in
-    "$user [priv]") kind=monitor ;;
+    # As OpenSSH 10.6 calls it, and as older ones do.
+    "$user [postauth]" | "$user [priv]") kind=monitor ;;
     "$user" | "$user@"*) kind=child ;;
     *) continue ;;
     esac

@@ -73,13 +73,23 @@ else
     sshd_why="this connection does not come through an sshd, so the usual one was asked"
 fi
 if ! [ -x "$sshd" ]; then sshd=$(command -v sshd); fi
-# $1: a user. Its settings, as for a connection such as this one.
+# $1: a user. Its settings, as for a connection such as this one; keywords in small letters, which OpenSSH 10.6 does not use any more.
 settings_for() {
     who=$1
     # shellcheck disable=SC2086
     set -- $connection
     from=${1:-127.0.0.1}
     # shellcheck disable=SC2086
-    "$sshd" -T ${config:+-f "$config"} $options \
-        -C "user=$who,host=$from,addr=$from,laddr=${3:-127.0.0.1},lport=${4:-22}" 2>&1
+    told=$("$sshd" -T ${config:+-f "$config"} $options \
+        -C "user=$who,host=$from,addr=$from,laddr=${3:-127.0.0.1},lport=${4:-22}" 2>&1)
+    told_status=$?
+    printf '%s\n' "$told" | sed 'h
+s/ .*//
+y/ABCDEFGHIJKLMNOPQRSTUVWXYZ/abcdefghijklmnopqrstuvwxyz/
+x
+s/^[^ ]*//
+x
+G
+s/\n//'
+    return $told_status
 }
