@@ -718,3 +718,34 @@ fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
     assert_eq!(each(&keys["files"], "path").len(), 1);
     server.stop();
 }
+
+/// The scripts about space work on the demo's folder, with its pins, and touch nothing of this machine.
+#[test]
+fn pins_of_the_demo_come_and_go() {
+    let server = Server::new(300);
+    let status = server.json("status demo", 2);
+    let checks = status["checks"].as_array().unwrap();
+    let of = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap();
+    assert_eq!(of("pins")["fix"], "storekeeper unpin demo --expired");
+    assert_eq!(of("database")["state"], "fine");
+    let plan = server.json("unpin demo --expired --yes", 0);
+    assert_eq!(plan["plan"]["items"][0]["pin"], "bisect-4711");
+    assert_eq!(plan["receipt"]["result"], "done");
+    let path = server.demo.store().info(299).unwrap().path.to_string();
+    let pinned = server.json(&format!("pin demo {path} --name mine --note x --yes"), 0);
+    assert_eq!(pinned["receipt"]["done"], 1, "{pinned}");
+    let link = server.demo.folder().join("state/gcroots/storekeeper/mine");
+    assert_eq!(std::fs::read_link(link).unwrap(), Path::new(&path));
+    let verified = server.json(&format!("verify demo {path}"), 0);
+    assert_eq!(verified["checked"], 1);
+    // This machine's systemd is not the demo's.
+    let refused = server.json("setup demo --lease --yes", 4);
+    assert!(
+        refused["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("no systemd"),
+        "{refused}"
+    );
+    server.stop();
+}

@@ -5,10 +5,11 @@
 
 mod rig;
 
-use rig::{Access, Rig, wait_until};
+use rig::{Access, Rig, Twist, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::About;
@@ -193,7 +194,9 @@ fn hard_links_are_counted() {
     let links = wait(server.links()).unwrap().unwrap();
     assert_eq!(links, counted(&folder));
     assert_eq!(links.saved, Bytes(10_000));
+    assert_eq!(wait(server.space()).unwrap().optimised, Ok(true));
     fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(wait(server.space()).unwrap().optimised, Ok(false));
     assert_eq!(wait(server.links()).unwrap(), Ok(Links::default()));
 }
 
@@ -466,10 +469,19 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
     );
 }
 
+/// An hour later.
+fn expire(rig: &Rig, name: &str) {
+    let note = rig.scratch().join(format!("var/pins/{name}.json"));
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    assert!(json["expires"].is_string());
+    json["expires"] = "2020-01-01T00:00:00Z".into();
+    fs::write(note, json.to_string()).unwrap();
+}
+
 #[test]
 fn expired_pins_keep_until_they_are_taken_away() {
     let rig = Rig::new();
-    for (name, end) in [("old", "2s"), ("new", "1h"), ("for-ever", "never")] {
+    for (name, end) in [("old", "1h"), ("new", "1h"), ("for-ever", "never")] {
         let (_, code, said) = told(
             &rig,
             &[
@@ -485,7 +497,7 @@ fn expired_pins_keep_until_they_are_taken_away() {
         );
         assert_eq!(code, 0, "{said}");
     }
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    expire(&rig, "old");
     assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
     let (json, code, said) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
     assert_eq!(
@@ -579,6 +591,354 @@ fn roots_of_others_are_removed_on_every_nix() {
             "the user's own link stays"
         );
     });
+}
+
+/// Damages a file of a path; gives back its top folder or file.
+fn damage(rig: &Rig, name: &str) -> PathBuf {
+    fn first_file(at: &Path) -> PathBuf {
+        if at.is_dir() {
+            let mut entries: Vec<PathBuf> = fs::read_dir(at)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect();
+            entries.sort();
+            return first_file(&entries[0]);
+        }
+        at.to_owned()
+    }
+    let top = PathBuf::from(format!("{}{}", rig.file("server"), rig.path(name)));
+    let file = first_file(&top);
+    // Not in place: the file may be linked to others.
+    let folder = file.parent().unwrap();
+    let writable =
+        |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    writable(folder);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "damaged").unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
+    top
+}
+
+#[test]
+fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        let (json, code, said) = told(rig, &["verify", "root"]);
+        assert_eq!(
+            (code, json["checked"].as_u64()),
+            (0, Some(rig.entries.len() as u64)),
+            "{said}"
+        );
+        let top = damage(rig, "leaf-1.0");
+        let sound = PathBuf::from(format!("{}{}", rig.file("server"), rig.path("fresh-3.1")));
+        for path in [&top, &sound] {
+            // Old enough for relatime to move it at the next reading.
+            succeed(
+                Command::new("touch")
+                    .args(["-a", "-d", "@1000000000"])
+                    .arg(path),
+            );
+        }
+        let (json, code, said) = told(rig, &["verify", "root"]);
+        assert_eq!(code, 1, "{said}");
+        assert_eq!(json["corrupt"].as_array().map(Vec::len), Some(1), "{json}");
+        assert_eq!(json["corrupt"][0]["path"], rig.path("leaf-1.0"));
+        assert_eq!(json["failed"].as_array().map(Vec::len), Some(0), "{json}");
+        assert_eq!(json["accessTimes"], "kept");
+        for path in [&top, &sound] {
+            assert_eq!(
+                fs::metadata(path).unwrap().atime(),
+                1_000_000_000,
+                "{}",
+                path.display()
+            );
+        }
+        // Only what is asked for.
+        let (json, code, _) = told(rig, &["verify", "root", "fresh-3.1"]);
+        assert_eq!((code, json["checked"].as_u64()), (0, Some(1)));
+
+        // It can't go before what needs it: all of that is listed, and goes.
+        let needed = succeed(there(rig, "nix-store").args([
+            "--query",
+            "--referrers-closure",
+            rig.path("leaf-1.0"),
+        ]));
+        assert!(needed.lines().count() > 3, "{needed}");
+        let (json, code, said) = told(rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
+        assert_eq!(
+            (code, json["receipt"]["result"].as_str()),
+            (0, Some("done")),
+            "{json} {said}"
+        );
+        let listed: BTreeSet<&str> = json["plan"]["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["path"].as_str().unwrap())
+            .collect();
+        assert_eq!(listed, needed.lines().collect());
+        for path in listed {
+            assert!(!Path::new(&format!("{}{path}", rig.file("server"))).exists());
+        }
+        succeed(there(rig, "nix-store").args(["--verify", "--check-contents"]));
+    });
+}
+
+#[test]
+fn damage_that_a_root_keeps_is_repaired() {
+    let rig = Rig::new();
+    damage(&rig, "leaf-1.0");
+    let (_, code, said) = told(&rig, &["pin", "root", "top-1.0", "--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
+    assert_eq!(
+        (code, json["error"]["kind"].as_str()),
+        (4, Some("policy")),
+        "{json}"
+    );
+    // Nowhere to get it from.
+    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["result"].as_str()),
+        (1, Some("failed")),
+        "{json}"
+    );
+    // From another store.
+    let conf = rig.scratch().join("conf/nix.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    let text = text
+        .replace(
+            "substitute = false\n",
+            "substitute = true\nrequire-sigs = false\n",
+        )
+        .replace(
+            "substituters =\n",
+            &format!("substituters = local?root={}\n", rig.file("builder")),
+        );
+    fs::write(&conf, text).unwrap();
+    let (json, code, said) = told(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["done"].as_u64()),
+        (0, Some(1)),
+        "{json} {said}"
+    );
+    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0"]);
+    assert_eq!(code, 0, "{json}");
+}
+
+#[test]
+fn what_is_missing_could_not_be_compared() {
+    let rig = Rig::new();
+    let gone = format!("{}{}", rig.file("server"), rig.path("fresh-3.1"));
+    succeed(Command::new("chmod").args(["-R", "u+w", &gone]));
+    succeed(Command::new("rm").args(["-rf", &gone]));
+    let (json, code, said) = told(&rig, &["verify", "root"]);
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(json["corrupt"].as_array().map(Vec::len), Some(0), "{json}");
+    assert_eq!(json["failed"][0]["path"], rig.path("fresh-3.1"), "{json}");
+    // Nothing was unregistered, as Nix's own `--verify` does.
+    assert_eq!(
+        rig.sql("select count(*) from ValidPaths").trim(),
+        rig.entries.len().to_string()
+    );
+    // Through the daemon's socket times move, and it is said.
+    let (json, _, said) = told(&rig, &["verify", "via-socket", "leaf-1.0"]);
+    assert_eq!(json["accessTimes"], "moved");
+    assert!(said.contains("moved access times"), "{said}");
+}
+
+/// A file system of this size at a folder, as long as it lives; what is started meanwhile sees it.
+struct Small(PathBuf);
+
+impl Small {
+    fn at(folder: &Path, options: &str) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        succeed(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+                .arg(folder),
+        );
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    let rig = Rig::new();
+    let leaf = rig.path("leaf-1.0").to_owned();
+    // No inode is left for a link.
+    let links = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
+    let full = Small::at(&links, "size=64k,nr_inodes=1");
+    let sshd = rig.twisted("full-links", Access::Root, Twist::default());
+    let (json, code, said) = told(&rig, &["pin", "full-links", "leaf-1.0", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["result"].as_str()),
+        (1, Some("failed")),
+        "{json} {said}"
+    );
+    let why = json["receipt"]["failed"][0]["message"].as_str().unwrap();
+    assert!(why.contains("can't be made; nothing was pinned"), "{why}");
+    assert_eq!(
+        fs::read_dir(rig.scratch().join("var/pins"))
+            .unwrap()
+            .count(),
+        0
+    );
+    // What is read is read all the same.
+    let (json, code, said) = told(&rig, &["roots", "full-links"]);
+    assert_eq!((code, json["roots"].is_array()), (0, true), "{said}");
+    drop(sshd);
+    drop(full);
+    assert!(dead(&rig).contains(&leaf));
+
+    // No room for the audit log and the notes: nothing is changed without a record.
+    let _full = Small::at(&rig.scratch().join("var"), "size=4k,nr_inodes=2");
+    let _sshd = rig.twisted("full-log", Access::Root, Twist::default());
+    let (json, code, _) = told(&rig, &["pin", "full-log", "leaf-1.0", "--yes"]);
+    assert_eq!(
+        (code, json["receipt"]["result"].as_str()),
+        (1, Some("failed")),
+        "{json}"
+    );
+    let why = json["receipt"]["failed"][0]["message"].as_str().unwrap();
+    assert!(
+        why.starts_with("nothing was changed, because the audit log can't be written"),
+        "{why}"
+    );
+    assert!(dead(&rig).contains(&leaf));
+}
+
+/// What `status` says of a check.
+fn status_of<'a>(json: &'a serde_json::Value, id: &str) -> &'a serde_json::Value {
+    let checks = json["checks"].as_array().unwrap();
+    checks
+        .iter()
+        .find(|check| check["id"] == id)
+        .unwrap_or_else(|| panic!("{id}: {json}"))
+}
+
+#[test]
+fn status_tells_of_space() {
+    let rig = Rig::new();
+    let (json, _, said) = told(&rig, &["status", "root"]);
+    assert_eq!(status_of(&json, "database")["state"], "fine", "{said}");
+    // What it says depends on how long the rig's store has been kept.
+    assert!(status_of(&json, "forecast")["summary"].is_string());
+    assert!(json["disk"]["store"]["size"].as_u64().unwrap() > 0);
+    assert!(json["disk"]["database"]["size"].as_u64().unwrap() > 0);
+    let (_, code, said) = told(
+        &rig,
+        &[
+            "pin",
+            "root",
+            "leaf-1.0",
+            "--name",
+            "old",
+            "--expires",
+            "1h",
+            "--yes",
+        ],
+    );
+    assert_eq!(code, 0, "{said}");
+    expire(&rig, "old");
+    let mut holder = Command::new("flock");
+    holder.args(["-x", &rig.file("server/nix/var/nix/gc.lock"), "sleep", "60"]);
+    let holder = run(holder);
+    let server = connect(&rig, Access::Root);
+    wait_until("the lock", || {
+        wait(server.space()).unwrap().collecting != Ok(Vec::new())
+    });
+    let (json, _, _) = told(&rig, &["status", "root"]);
+    let pins = status_of(&json, "pins");
+    assert_eq!(pins["state"], "warning");
+    assert_eq!(pins["fix"], "storekeeper unpin root --expired");
+    let collecting = status_of(&json, "collecting")["summary"].as_str().unwrap();
+    assert!(
+        collecting.contains(&format!("process {} of root", holder.0.id())),
+        "{collecting}"
+    );
+    // Each look leaves a sample here, for its owner alone.
+    let file = rig
+        .scratch()
+        .join("home-here/.local/state/storekeeper/space/root.json");
+    let samples: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert!(samples[0]["used"].as_u64().unwrap() > 0);
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+    // Without rights: what is not known is said.
+    let (json, _, _) = told(&rig, &["status", "no-sudo"]);
+    assert_eq!(status_of(&json, "collecting")["state"], "unknown");
+}
+
+#[test]
+fn generations_go_as_nix_collect_garbage_lets_them() {
+    let age = |rig: &Rig, number: u32, days: u32| {
+        let link = rig.file(&format!("server/nix/var/nix/profiles/app-{number}-link"));
+        succeed(Command::new("touch").args(["-h", "-d", &format!("{days} days ago"), &link]));
+    };
+    let left = |rig: &Rig| {
+        let folder = rig.scratch().join("server/nix/var/nix/profiles");
+        let names = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.starts_with("app"))
+            .collect::<BTreeSet<_>>()
+    };
+    let prepared = || {
+        let rig = Rig::new();
+        let profile = rig.file("server/nix/var/nix/profiles/app");
+        for name in ["leaf-1.0", "left-1.0", "right-1.0", "top-1.0", "fresh-3.1"] {
+            succeed(there(&rig, "nix-env").args(["-p", &profile, "--set", rig.path(name)]));
+        }
+        for (number, days) in [(1, 90), (2, 60), (3, 40), (4, 10)] {
+            age(&rig, number, days);
+        }
+        rig
+    };
+    let (ours, theirs) = (prepared(), prepared());
+    let (json, code, said) = told(
+        &ours,
+        &[
+            "roots",
+            "root",
+            "remove",
+            "--generations-older-than",
+            "30d",
+            "--yes",
+        ],
+    );
+    assert_eq!(
+        (code, json["receipt"]["done"].as_u64()),
+        (0, Some(2)),
+        "{json} {said}"
+    );
+    succeed(
+        there(&theirs, "nix-collect-garbage")
+            .args(["--delete-older-than", "30d"])
+            .env("NIX_STATE_DIR", theirs.file("server/nix/var/nix")),
+    );
+    assert_eq!(left(&ours), left(&theirs));
+    assert!(!left(&ours).contains("app-2-link") && left(&ours).contains("app-3-link"));
+    let (json, code, _) = told(
+        &ours,
+        &[
+            "roots",
+            "root",
+            "remove",
+            "--generations-older-than",
+            "30d",
+            "--yes",
+        ],
+    );
+    assert_eq!(
+        (code, json["plan"]["items"].as_array().map(Vec::len)),
+        (0, Some(0))
+    );
 }
 
 /// The same answers from the shells and tools of small systems: busybox has none of GNU's extensions.

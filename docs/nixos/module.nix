@@ -51,6 +51,13 @@ in
     };
   };
 
+  options.services.storekeeper.leaseDays = mkOption {
+    type = types.nullOr types.ints.positive;
+    default = null;
+    example = 14;
+    description = "How many days an upload is kept from being collected, whoever collects; null for not at all.";
+  };
+
   config = mkIf cfg.enable (mkMerge [
     {
       nix.sshServe.enable = mkIf cfg.serve true;
@@ -98,6 +105,25 @@ in
       environment.etc."storekeeper/knock" = {
         source = ../../src/server/scripts/knock.sh;
         mode = "0555";
+      };
+    })
+
+    (mkIf (cfg.leaseDays != null) {
+      environment.etc."storekeeper/lease" = {
+        source = ../../src/server/scripts/lease.sh;
+        mode = "0555";
+      };
+      systemd.services.storekeeper-lease = {
+        description = "Keep new uploads from being collected";
+        serviceConfig.Type = "oneshot";
+        script = "exec /bin/sh /etc/storekeeper/lease ${toString cfg.leaseDays} /nix/store /nix/var/nix/gcroots";
+      };
+      systemd.timers.storekeeper-lease = {
+        wantedBy = [ "timers.target" ];
+        timerConfig = {
+          OnBootSec = "1min";
+          OnUnitInactiveSec = "5min";
+        };
       };
     })
   ]);

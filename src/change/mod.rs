@@ -11,6 +11,7 @@ pub mod job;
 pub mod keep;
 pub mod plan;
 pub mod receipt;
+pub mod samples;
 pub mod sign;
 #[cfg(test)]
 mod testing;

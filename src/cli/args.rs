@@ -115,9 +115,11 @@ pub(super) enum Command {
     Pin(roots::Pin),
     /// Keep store paths no longer: take pins away by name, or all that have expired.
     Unpin(roots::Unpin),
+    /// Compare the contents of store paths with their hashes; exit 1 if one is damaged.
+    Verify(roots::Verify),
     /// Write out what a new client of a cache has to do.
     Onboard(access::Onboard),
-    /// Write out what a new cache server has to do; with SERVER and --knock, install the knock there.
+    /// Write out what a new cache server has to do; with SERVER and --knock or --lease, install that there.
     Setup(access::Setup),
     /// Show the audit log, or check that it is whole.
     Audit(Audit),
@@ -311,9 +313,17 @@ mod tests {
             "storekeeper onboard prod --platform macos",
             "storekeeper setup --nixos --knock",
             "storekeeper setup prod --knock --yes",
+            "storekeeper setup prod --lease 30 --dry-run",
+            "storekeeper setup prod --lease",
+            "storekeeper setup --nixos --lease",
+            "storekeeper roots prod remove --generations-older-than 30d --yes",
+            "storekeeper verify prod",
+            "storekeeper verify prod a b --repair --dry-run",
             "storekeeper gc prod",
             "storekeeper gc prod --until-free 50G --reclaim 1G --max 2T --older-than 30d --keep-newest 3 --grace 0s --dry-run",
             "storekeeper gc prod --until-free 15% --yes --reason full",
+            "storekeeper gc prod --whole --dry-run",
+            "storekeeper gc prod --delete-generations-older-than 30d --yes",
             "storekeeper roots prod",
             "storekeeper roots prod list --json",
             "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
@@ -343,10 +353,16 @@ mod tests {
             "storekeeper keys prod list --yes",
             "storekeeper requests prod approve",
             "storekeeper onboard prod --platform windows",
+            "storekeeper setup prod --lease 0",
+            "storekeeper verify prod --repair --delete",
+            "storekeeper roots prod remove /x --generations-older-than 30d",
             "storekeeper gc",
             "storekeeper gc prod --until-free much",
             "storekeeper gc prod --max -1",
             "storekeeper gc prod --keep-newest x",
+            "storekeeper gc prod --whole --reclaim 1G",
+            "storekeeper gc prod --whole --grace 1d",
+            "storekeeper gc prod --whole --delete-generations-older-than 30d",
             "storekeeper roots",
             "storekeeper roots prod remove",
             "storekeeper pin prod",

@@ -9,16 +9,20 @@ use super::error::{CliError, Kind};
 use super::load::load;
 use super::out::{Out, say};
 use super::progress::Progress;
+use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::collect::{About, Amounts, CollectError, amounts, plan};
 use crate::domain::space::{SpaceFacts, Unfinished};
-use crate::domain::{StorePath, When};
+use crate::domain::{Age, StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::{Prepared, Rules, Situation};
 use crate::server::Server;
 use std::sync::atomic::AtomicBool;
+
+/// What follows from `--whole`.
+const WHOLE: &str = "this is what nix-collect-garbage does: nothing that no root keeps is spared, neither what clients used an hour ago nor what was just uploaded; from this list only, and oldest use first";
 
 /// A plan, or why there is none.
 enum Planned {
@@ -28,6 +32,9 @@ enum Planned {
 
 /// Runs it.
 pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u8, CliError> {
+    if let Some(age) = args.delete_generations_older_than {
+        return roots::take(session, roots::Goes::Generations(age), &args.change, out).await;
+    }
     let (server, planned) = unless_stopped(Box::pin(prepare(session, args))).await?;
     let code = match planned {
         Planned::Plan(plan) => carry_out(session, &server, *plan, &args.change, out).await,
@@ -40,6 +47,12 @@ pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u
 }
 
 fn rules(args: &Gc) -> Rules {
+    if args.whole {
+        return Rules {
+            grace: Age(0),
+            ..Rules::default()
+        };
+    }
     Rules {
         until_free: args.until_free,
         reclaim: args.reclaim,
@@ -67,6 +80,9 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     );
     let (roots, last_use, space) = (roots?, last_use?, space?);
     notes.extend(roots.notes.iter().map(|note| format!("Nix says: {note}")));
+    if args.whole {
+        notes.push(WHOLE.to_owned());
+    }
     let unreadable = inventory.counts().unreadable;
     if unreadable > 0 {
         notes.push(format!(

@@ -91,10 +91,12 @@ async fn pairs(server: &Server, inventory: &Inventory) -> Result<Vec<(Row, Row)>
         .collect();
     let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
     let outputs = server.outputs(&paths).await?;
-    let found = rows.iter().zip(outputs).flat_map(|(derivation, outputs)| {
-        outputs
-            .into_iter()
-            .filter_map(|output| Some((*derivation, inventory.find(&output)?)))
-    });
-    Ok(found.collect())
+    let mut pairs = Vec::new();
+    for (derivation, outputs) in rows.into_iter().zip(outputs) {
+        let rows = outputs.iter().filter_map(|output| inventory.find(output));
+        // As Nix has it: an output that another derivation has made as well is kept by the one that it names.
+        let own = rows.filter(|row| inventory.deriver_row(*row) == Some(derivation));
+        pairs.extend(own.map(|output| (derivation, output)));
+    }
+    Ok(pairs)
 }

@@ -31,6 +31,7 @@ mod sign;
 mod signals;
 mod status;
 mod terminal;
+mod verify;
 mod when;
 mod why;
 
@@ -178,6 +179,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Unpin(unpin)) => {
             Box::pin(roots::pins::remove(&session(&unpin.server)?, unpin, out)).await
+        }
+        Some(Command::Verify(verify)) => {
+            Box::pin(verify::run(&session(&verify.server)?, verify, out)).await
         }
         Some(Command::Onboard(onboard)) => {
             let session = session(&onboard.server)?;

@@ -5,18 +5,20 @@
 
 use super::args::{Common, access as args};
 use super::change::{carry_out, nothing};
-use super::error::CliError;
+use super::error::{CliError, Kind};
 use super::out::Out;
+use super::roots::settle;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::{About, install_knock, knock_to_install};
+use crate::change::keep::install_lease;
 use crate::domain::KeyName;
 use crate::domain::text::visible;
 use crate::onboard::server::{HEAD, NewServer, debian, nixos};
 use crate::onboard::{Step, text};
 use crate::server::access::KnockInstall;
-use crate::server::{Server, spec};
+use crate::server::{LeaseInstall, Server, spec};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,7 +41,16 @@ pub(super) async fn run(
         None => None,
     };
     match session {
+        Some(_) if args.knock && args.lease.is_some() && !args.nixos => Err(CliError::usage(
+            "--knock and --lease are installed one by one; give one of them",
+        )),
         Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
+        Some(session)
+            if !args.nixos
+                && let Some(days) = args.lease =>
+        {
+            lease(&session, days, args, out).await
+        }
         session => {
             print(session.as_ref(), args, out)?;
             Ok(0)
@@ -65,10 +76,15 @@ fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result
         requests_dir: name(settings.map(|s| &s.requests_dir), spec::REQUESTS_DIR),
         audit_log: name(settings.map(|s| &s.audit_log), spec::AUDIT_LOG),
         knock: args.knock.then(KnockInstall::script_text),
+        lease: args.lease.map(|days| (days, LeaseInstall::script_text())),
     };
     plain(&new)?;
     let (platform, module, steps) = if args.nixos {
-        let module = nixos(&new, KnockInstall::script_text());
+        let module = nixos(
+            &new,
+            KnockInstall::script_text(),
+            LeaseInstall::script_text(),
+        );
         ("nixos", Some(module), Vec::new())
     } else {
         ("debian", None, debian(&new))
@@ -119,6 +135,29 @@ async fn install(session: &Session, args: &args::Setup, out: &mut Out) -> Result
     };
     server.link().close().await;
     code
+}
+
+/// Installs the lease.
+async fn lease(
+    session: &Session,
+    days: u32,
+    args: &args::Setup,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let prepare = async {
+        let server = session.connect().await?;
+        let install = LeaseInstall::of(&server, days).ok_or_else(|| {
+            CliError::new(
+                Kind::Server,
+                "it is not known in which folder the store there is; log in as root",
+            )
+        })?;
+        let found = server.lease_facts(&install).await?;
+        let planned = install_lease(&About::of(&server), &found, install);
+        Ok((server, planned))
+    };
+    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
+    settle(session, server, planned, &args.change, "install-lease", out).await
 }
 
 /// Connects and makes the plan; none where it is installed already.

@@ -7,8 +7,12 @@ use super::load::load;
 use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;
+use crate::change::audit::copy::state_folder;
+use crate::change::samples;
+use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
-use crate::inventory::Counts;
+use crate::inventory::{Counts, Inventory};
+use crate::judge::growth::{self, Forecast, Growth, Sample};
 use crate::judge::health::{self, Check, State, Vitals, checks, worst};
 use crate::server::facts::Facts;
 use serde::Serialize;
@@ -87,12 +91,18 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     };
     let round_trip = server.link().round_trip().await.ok();
     let progress = Progress::new(session.quiet);
-    let (inventory, access) = tokio::join!(load(&server, &progress, |_| Ok(())), server.access());
+    let (inventory, access, space, pins) = tokio::join!(
+        load(&server, &progress, |_| Ok(())),
+        server.access(),
+        server.space(),
+        server.pins()
+    );
     let inventory = inventory?;
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
     let thresholds = session.target.settings.thresholds;
+    let limits = (thresholds.disk_warning, thresholds.disk_critical);
     let counts = inventory.counts();
     let vitals = Vitals::of(
         session.name(),
@@ -100,7 +110,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         round_trip,
         &facts,
         Some(&counts),
-        (thresholds.disk_warning, thresholds.disk_critical),
+        limits,
     );
     let mut checks = checks(&vitals);
     match access {
@@ -110,6 +120,21 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
             id: "access",
             state: State::Unknown,
             summary: format!("who may log in is not known: {error}"),
+            fix: None,
+        }),
+    }
+    match space.and_then(|space| Ok((space, pins?))) {
+        Ok((space, pins)) => checks.extend(health::space::checks(&health::space::Looked {
+            server: session.name(),
+            facts: &space,
+            pins: &pins,
+            forecast: Some(&forecast(session.name(), &space, &inventory)),
+            limits,
+        })),
+        Err(error) => checks.push(Check {
+            id: "space",
+            state: State::Unknown,
+            summary: format!("what fills the disk is not known: {error}"),
             fix: None,
         }),
     }
@@ -131,6 +156,29 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         }),
     };
     tell(&document, out)
+}
+
+/// The days of uploads that a forecast stands on where there are no samples.
+const DAYS: u32 = 30;
+
+/// When the store's disk is full. Each look is remembered here for the next ones.
+fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast {
+    let store = space.store.as_ref().ok();
+    let samples = match (state_folder(), store) {
+        (Some(state), Some(store)) => {
+            let used = store.used.0;
+            let now = Sample { at: space.at, used };
+            samples::keep(&state, server, now)
+        }
+        _ => Vec::new(),
+    };
+    let growth = Growth::by_registration(inventory, space.at, DAYS, 1);
+    growth::forecast(
+        &samples,
+        &growth,
+        store.map(|store| store.available),
+        space.at,
+    )
 }
 
 /// The server is there and its Nix is not: that is an answer, not an error of ours.

@@ -11,6 +11,7 @@ mod daemon;
 mod exec;
 mod faults;
 mod keys;
+mod pins;
 mod pipe;
 mod random;
 mod release;
@@ -283,10 +284,7 @@ impl Demo {
                 "requests_dir",
                 file(self.scratch.path("state").join("requests")),
             ),
-            (
-                "pins_dir",
-                file(self.scratch.path("state").join("gcroots/storekeeper")),
-            ),
+            ("pins_dir", file(pins::folder(&self.scratch.path("state")))),
         ];
         let mut config = format!("[servers.{NAME}]\n");
         for (name, value) in settings {

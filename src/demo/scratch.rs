@@ -14,7 +14,7 @@ use russh::keys::{PrivateKey, PublicKey};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -146,10 +146,22 @@ impl Scratch {
             |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
         size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
         size("db.sqlite-wal", 4 << 20)?;
+        self.write_header(store.len())?;
         access::fill(&self.path("state"), epoch)?;
+        super::pins::make(&self.path("state"), store, epoch)?;
         fs::write(self.path("state/mounts"), MOUNTS)?;
         super::roots::make(&self.path("state"), &self.path("home"), store)?;
         self.write_stand_ins(program)
+    }
+
+    /// The header of the database, as far as it tells of its pages (the file format of SQLite, 1.3): a twentieth is free.
+    fn write_header(&self, paths: usize) -> std::io::Result<()> {
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(self.path("state/db/db.sqlite"))?;
+        file.write_all_at(b"SQLite format 3\0\x10\0", 0)?;
+        let free = u32::try_from(paths / 16).unwrap_or(u32::MAX);
+        file.write_all_at(&free.to_be_bytes(), 36)
     }
 
     fn write_stand_ins(&self, program: &Path) -> std::io::Result<()> {
@@ -171,6 +183,9 @@ impl Scratch {
         let key_file = self.key_file();
         self.stand_in("bin", "sshd", &access::sshd(&key_file.to_string_lossy()))?;
         self.stand_in("bin", "sudo", SUDO)?;
+        // This machine's own is not the demo's.
+        let no_systemd = "echo 'the demo has no systemd' >&2\nexit 1\n";
+        self.stand_in("bin", "systemctl", no_systemd)?;
         let logger = format!("{LOGGER}{}\n", quote(&self.journal_file()));
         self.stand_in("bin", "logger", &logger)
     }

@@ -96,6 +96,7 @@ impl Tools<'_> {
                 Err(_) => Outcome::error("secret key is not valid"),
             },
             ["store", "sign", rest @ ..] => self.sign(rest, call),
+            ["store", "verify", rest @ ..] => self.verify(rest),
             ["store", "info" | "ping", rest @ ..] if rest.contains(&"--json") => {
                 let version = self.release.version();
                 Outcome::done(format!(
@@ -245,6 +246,19 @@ impl Tools<'_> {
         }
     }
 
+    /// Nothing of the demo is damaged: it has no contents.
+    fn verify(&self, arguments: &[&str]) -> Outcome {
+        let paths: Vec<&str> = arguments
+            .iter()
+            .filter(|argument| !argument.starts_with('-'))
+            .copied()
+            .collect();
+        match self.resolve(&paths, false) {
+            Ok(_) => Outcome::default(),
+            Err(message) => Outcome::error(&message),
+        }
+    }
+
     /// All paths are looked up before any is signed, as the real one does.
     fn resolve(&self, paths: &[&str], closure: bool) -> Result<Vec<u32>, String> {
         let mut numbers = Vec::with_capacity(paths.len());
@@ -390,6 +404,10 @@ mod tests {
         assert_eq!(store.info(399).unwrap().signatures.len(), 1);
         let line = format!("nix store sign -r -k {key} {path}");
         assert_eq!(run(&store, file.path(), &line, "").status, 0);
+        let line = format!("nix store verify --no-trust {path}");
+        assert_eq!(run(&store, file.path(), &line, ""), Outcome::default());
+        let line = format!("nix store verify --no-trust {path} {missing}");
+        assert_eq!(run(&store, file.path(), &line, "").status, 1);
         let line = format!("nix store sign -k /nowhere {path}");
         assert!(
             run(&store, file.path(), &line, "")

@@ -3,6 +3,7 @@
 //! In: text such as `15%` or `20G`. Out: a limit, and whether what is left lies below it.
 
 use super::Bytes;
+use std::fmt;
 
 /// How much of a file system must be left.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,6 +12,19 @@ pub enum Floor {
     Percent(f64),
     /// Bytes.
     Size(Bytes),
+}
+
+impl fmt::Display for Floor {
+    /// As it is typed: `15%`, `20G`, or bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Size(Bytes(bytes)) if bytes > 0 && bytes % (1 << 30) == 0 => {
+                write!(f, "{}G", bytes >> 30)
+            }
+            Self::Size(Bytes(bytes)) => write!(f, "{bytes}"),
+        }
+    }
 }
 
 impl Floor {
@@ -41,6 +55,13 @@ impl Floor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["15%", "2.5%", "20G", "1500"] {
+            assert_eq!(Floor::parse(text).unwrap().to_string(), text);
+        }
+    }
 
     #[test]
     fn floors() {

@@ -16,6 +16,8 @@ pub struct SpaceFacts {
     pub root: Fact<Option<FileSystem>>,
     /// Nix's database.
     pub database: Fact<DatabaseFacts>,
+    /// Whether equal files have ever been linked to each other.
+    pub optimised: Fact<bool>,
     /// Collections that run now, or wait for the lock.
     pub collecting: Fact<Vec<Collector>>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).

@@ -5,6 +5,7 @@
 //! `unknown` check, never a fine one.
 
 pub mod access;
+pub mod space;
 mod vitals;
 
 use crate::domain::{Bytes, Floor};
@@ -308,8 +309,12 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
     };
     let disk = state(space.available.0, space.size.0);
     let fix = |state| {
-        (state != State::Fine)
-            .then(|| "nix-collect-garbage on the server, or a larger disk".to_owned())
+        (state != State::Fine).then(|| {
+            format!(
+                "storekeeper gc {} --until-free {}",
+                vitals.server, vitals.disk_warning
+            )
+        })
     };
     let summary = format!("{} of {} left on {mount}", space.available, space.size);
     let mut checks = vec![check(id, disk, summary, fix(disk))];

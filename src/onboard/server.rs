@@ -8,8 +8,9 @@ use super::{Step, add_line, word};
 /// The module for NixOS as it is kept in the repository; it takes the knock from a file beside it.
 const MODULE: &str = include_str!("../../docs/nixos/module.nix");
 
-/// How the module names that file.
+/// How the module names that file, and the script of the lease.
 const SOURCE: &str = "source = ../../src/server/scripts/knock.sh;";
+const LEASE_SOURCE: &str = "source = ../../src/server/scripts/lease.sh;";
 
 /// sshd's lines for the cache user. Of several files that say the same thing the first counts, by their names.
 const LINES_FILE: &str = "/etc/ssh/sshd_config.d/50-storekeeper.conf";
@@ -31,6 +32,8 @@ pub struct NewServer {
     pub audit_log: String,
     /// The text of the script that notes unknown keys, if they shall be.
     pub knock: Option<&'static str>,
+    /// How many days uploads are kept, and the text of the script that does it, if it shall be.
+    pub lease: Option<(u32, &'static str)>,
 }
 
 /// The line above the steps.
@@ -41,6 +44,9 @@ pub fn debian(new: &NewServer) -> Vec<Step> {
     let mut steps = vec![signing_key(new), cache_user(new), folders(new), sshd(new)];
     if let Some(script) = new.knock {
         steps.push(knock(new, script));
+    }
+    if let Some((days, script)) = new.lease {
+        steps.push(lease(days, script));
     }
     steps.push(Step::new(
         "Have sshd and Nix's daemon read that; a wrong configuration is not loaded",
@@ -172,16 +178,45 @@ fn knock(new: &NewServer, script: &str) -> Step {
     )
 }
 
+fn lease(days: u32, script: &str) -> Step {
+    let mut lines = vec![
+        "install -d -m 755 /etc/storekeeper".to_owned(),
+        "cat > /etc/storekeeper/lease <<'END-OF-LEASE'".to_owned(),
+    ];
+    lines.extend(script.lines().map(str::to_owned));
+    lines.extend([
+        "END-OF-LEASE".to_owned(),
+        "chmod 755 /etc/storekeeper/lease".to_owned(),
+        "cat > /etc/systemd/system/storekeeper-lease.service <<'END'".to_owned(),
+        "[Service]".to_owned(),
+        "Type=oneshot".to_owned(),
+        format!("ExecStart=/etc/storekeeper/lease {days} /nix/store /nix/var/nix/gcroots"),
+        "END".to_owned(),
+        "cat > /etc/systemd/system/storekeeper-lease.timer <<'END'".to_owned(),
+        "[Timer]".to_owned(),
+        "OnBootSec=1min".to_owned(),
+        "OnUnitInactiveSec=5min".to_owned(),
+        "[Install]".to_owned(),
+        "WantedBy=timers.target".to_owned(),
+        "END".to_owned(),
+        "systemctl daemon-reload && systemctl enable --now storekeeper-lease.timer".to_owned(),
+    ]);
+    Step::new(
+        "The lease: what was uploaded in these days is kept, whoever collects garbage",
+        lines,
+    )
+}
+
 /// The module for NixOS as one file, and how it is used. Without a knock it is the same with the option off.
-pub fn nixos(new: &NewServer, knock: &str) -> String {
-    let module = MODULE.replace(
-        SOURCE,
-        &format!("text = {};", indented(knock, "          ")),
-    );
+pub fn nixos(new: &NewServer, knock: &str, lease: &str) -> String {
+    let text = |script: &str| format!("text = {};", indented(script, "          "));
+    let module = MODULE
+        .replace(SOURCE, &text(knock))
+        .replace(LEASE_SOURCE, &text(lease));
     format!(
         "# Keep this file as storekeeper.nix beside the server's configuration.nix, and there:\n#\n\
          #   imports = [ ./storekeeper.nix ];\n\
-         #   services.storekeeper = {{ enable = true; user = {user}; knock = {knock}; signingKey = {key}; }};\n#\n\
+         #   services.storekeeper = {{ enable = true; user = {user}; knock = {knock}; {lease}signingKey = {key}; }};\n#\n\
          # The key is made once, on the server:\n\
          #   install -d -m 700 /var/keys\n\
          #   nix-store --generate-binary-cache-key {name} /var/keys/{name}.sec /var/keys/{name}.pub\n\
@@ -189,6 +224,9 @@ pub fn nixos(new: &NewServer, knock: &str) -> String {
          # In the configuration of storekeeper: nothing; sshd says where the key files are.\n\n{module}",
         user = crate::domain::text::nix_string(&new.cache_user),
         knock = new.knock.is_some(),
+        lease = new
+            .lease
+            .map_or_else(String::new, |(days, _)| format!("leaseDays = {days}; ")),
         key = crate::domain::text::nix_string(&format!("/var/keys/{}.sec", new.key_name)),
         name = new.key_name,
     )
@@ -224,6 +262,7 @@ mod tests {
             requests_dir: "/var/lib/storekeeper/requests".into(),
             audit_log: "/var/lib/storekeeper/audit.jsonl".into(),
             knock,
+            lease: knock.map(|script| (9, script)),
         }
     }
 
@@ -245,6 +284,10 @@ mod tests {
                 assert!(text.contains(part), "{part} in {text}");
             }
             assert_eq!(
+                text.contains("ExecStart=/etc/storekeeper/lease 9 /nix/store /nix/var/nix/gcroots"),
+                knock.is_some()
+            );
+            assert_eq!(
                 text.contains("AuthorizedKeysCommand /etc/storekeeper/knock %u %t %k %f /var/lib/storekeeper/requests"),
                 knock.is_some()
             );
@@ -261,13 +304,14 @@ mod tests {
     #[test]
     fn the_module_in_one_file() {
         assert_eq!(MODULE.matches(SOURCE).count(), 1);
-        let module = nixos(&new(Some(SCRIPT)), SCRIPT);
+        assert_eq!(MODULE.matches(LEASE_SOURCE).count(), 1);
+        let module = nixos(&new(Some(SCRIPT)), SCRIPT, SCRIPT);
         assert!(!module.contains("../.."), "{module}");
         assert!(module.contains("          rest=''${1#x}\n\n"), "{module}");
         assert!(module.contains("case ''' in ''')"), "{module}");
-        assert!(
-            module.contains("knock = true; signingKey = \"/var/keys/cache.example.org-1.sec\"")
-        );
+        assert!(module.contains(
+            "knock = true; leaseDays = 9; signingKey = \"/var/keys/cache.example.org-1.sec\""
+        ));
     }
 
     #[test]

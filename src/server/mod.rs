@@ -9,6 +9,7 @@ mod daemon;
 pub mod error;
 mod host_keys;
 mod last_use;
+mod lease;
 mod pins;
 mod planned;
 mod probe;
@@ -18,16 +19,19 @@ mod sign;
 mod space;
 pub mod spec;
 pub mod store;
+mod verify;
 
 pub use audit::NO_ROOM;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
+pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, Removed};
 pub use planned::Begun;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};
+pub use verify::Verified;
 
 pub use crate::domain::server_facts as facts;
 pub use facts::Facts;

@@ -42,6 +42,8 @@ pub(super) const WHOAMI: &str = script!("whoami.sh");
 pub(super) const PROBE: &str = store_script!("probe.sh");
 pub(super) const SPACE: &str = store_script!("space.sh");
 pub(super) const LINKS: &str = store_script!("links.sh");
+pub(super) const VERIFY: &str = store_script!("verify.sh");
+pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
 pub(super) const PIN_ADD: &str = script!("pin-add.sh");
 pub(super) const PIN_REMOVE: &str = script!("pin-remove.sh");
@@ -66,6 +68,12 @@ pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
 pub(super) const ACCESS_MARK: &str = script!("access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
 pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
+
+pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
+pub(super) const LEASE_INSTALL: &str = script!("lease-install.sh");
+
+/// What the timer of the upload lease runs. It is put on the server, not run by us.
+pub(super) const LEASE: &str = include_str!("scripts/lease.sh");
 
 /// What sshd runs for a key that it does not know. It is put on the server, not run by us.
 pub(super) const KNOCK: &str = include_str!("scripts/knock.sh");

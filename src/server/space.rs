@@ -91,6 +91,14 @@ fn facts(answers: &Answers) -> SpaceFacts {
             Some(unknown) => Err(unknown.clone()),
             None => database(answers),
         },
+        optimised: match (&elsewhere, answers.get("linked")) {
+            (Some(unknown), _) => Err(unknown.clone()),
+            (None, Some("yes")) => Ok(true),
+            (None, Some("no")) => Ok(false),
+            (None, _) => unknown(
+                "whether equal files are linked to each other is hidden from this login; log in as root, or allow `sudo -n`",
+            ),
+        },
         collecting: match &elsewhere {
             Some(unknown) => Err(unknown.clone()),
             None => collecting(answers),
@@ -293,7 +301,7 @@ mod tests {
         root-mount=27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard\nroot-device=1\nfolder=/nix/store\n\
         store-blocks=/dev/vdb 2000 1000 900 53% /nix store\nstore-inodes=/dev/vdb 0 0 0 - /nix store\n\
         store-mount=28 27 254:1 / /nix\\040store ro,noatime shared:1 - btrfs /dev/vdb rw,ssd\nstore-device=2\n\
-        database-file=/nix/var/nix/db/db.sqlite\ndatabase=40960\nwal=7\npage=1000\nfree=00000003\nlocks=none";
+        database-file=/nix/var/nix/db/db.sqlite\nlinked=yes\ndatabase=40960\nwal=7\npage=1000\nfree=00000003\nlocks=none";
 
     #[test]
     fn a_whole_server() {
@@ -320,6 +328,7 @@ mod tests {
             }
         );
         assert_eq!(facts.collecting, Ok(Vec::new()));
+        assert_eq!(facts.optimised, Ok(true));
         assert_eq!(
             (facts.keep_derivations, facts.keep_outputs),
             (Ok(true), Ok(false))
@@ -337,6 +346,7 @@ mod tests {
         let facts = facts(&answers(
             "user=eve\nstore=unix:///s\nconfig-from=/etc/nix/nix.conf",
         ));
+        assert!(facts.optimised.is_err());
         for why in [
             facts.store.unwrap_err(),
             facts.database.unwrap_err(),

@@ -45,8 +45,15 @@ pub fn state_folder() -> Option<PathBuf> {
     )
 }
 
-/// The file for a server. Names that differ never share a file: what is not plain in a name is spelled by its byte.
+/// The file for a server.
 pub fn file(state: &Path, server: &str) -> PathBuf {
+    state
+        .join("audit")
+        .join(format!("{}.jsonl", plain_name(server)))
+}
+
+/// A server's name as a part of file names. Names that differ never share one: what is not plain is spelled by its byte.
+pub fn plain_name(server: &str) -> String {
     let mut name = String::with_capacity(server.len());
     for byte in server.bytes() {
         let leading = name.is_empty() && byte == b'.';
@@ -57,7 +64,7 @@ pub fn file(state: &Path, server: &str) -> PathBuf {
             let _ = write!(name, "%{byte:02x}");
         }
     }
-    state.join("audit").join(format!("{name}.jsonl"))
+    name
 }
 
 /// Adds one line, in one write, to a file of mode 0600 in folders of mode 0700.

@@ -224,6 +224,12 @@ impl Cache for Server {
             KeepStep::Pin(pin) => self.pin(token, pin).await.map(|()| Removed::Done),
             KeepStep::Unpin { name, target } => self.unpin(token, name, target).await,
             KeepStep::Root(root) => self.remove_root(token, root).await,
+            KeepStep::Repair(path) => self.repair(token, path).await.map(|()| Removed::Done),
+            KeepStep::Delete(path) => self.delete(token, path).await.map(|()| Removed::Done),
+            KeepStep::Lease(install) => self
+                .install_lease(token, install)
+                .await
+                .map(|()| Removed::Done),
         };
         match answer {
             Ok(removed) => Ok(removed),

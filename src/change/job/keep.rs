@@ -53,3 +53,130 @@ async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<Removed, Str
         trouble.to_string()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Fake, World};
+    use super::super::{CHUNK, run_on};
+    use super::*;
+    use crate::change::plan::{Answer, Danger, Deed, Plan, Policy};
+    use crate::change::testing::{info, path};
+    use crate::change::{Outcome, Receipt};
+    use crate::domain::When;
+    use crate::domain::pin::Pin;
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio_util::sync::CancellationToken;
+
+    /// A store with `a`, `b`, `c`.
+    fn world() -> World {
+        World {
+            infos: ["a", "b", "c"]
+                .map(|name| (path(name), info(name, &[], 60)))
+                .into(),
+            reopens: true,
+            ..World::default()
+        }
+    }
+
+    fn pin(server: &Fake, names: &[&str], cancel: CancellationToken) -> Receipt {
+        let pins = names.iter().map(|name| Pin {
+            name: name.parse().unwrap(),
+            target: path(name),
+            by: None,
+            note: None,
+            at: When::from_unix(1),
+            expires: None,
+        });
+        let plan = Plan {
+            change: "pin",
+            server: "prod".into(),
+            summary: "pin".into(),
+            items: names
+                .iter()
+                .map(|name| Item::Path {
+                    path: path(name),
+                    nar_size: 1,
+                })
+                .collect(),
+            commands: vec![],
+            warnings: vec![],
+            lines: vec![],
+            danger: Danger::Adds,
+            deed: Deed::Keep(pins.map(KeepStep::Pin).collect()),
+            amounts: None,
+            reason: None,
+        };
+        let confirmed = plan
+            .confirm(&Answer::Flag, Policy { read_only: false })
+            .unwrap();
+        let (events, _told) = unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(run_on(
+            confirmed,
+            server.clone(),
+            CHUNK,
+            None,
+            events,
+            cancel,
+        ))
+    }
+
+    fn pinned(server: &Fake) -> usize {
+        server.world.lock().unwrap().pins.len()
+    }
+
+    #[test]
+    fn one_that_fails_stops_no_other() {
+        let server = Fake::new(world());
+        let receipt = pin(&server, &["a", "gone", "c"], CancellationToken::new());
+        assert_eq!((receipt.result, receipt.done), (Outcome::Partial, 2));
+        assert!(receipt.failed[0].item.ends_with("-gone"), "{receipt:?}");
+        assert_eq!(pinned(&server), 2);
+    }
+
+    /// Whatever call is cut, with or without having been done, and whether there is a new link or not: what counts as done
+    /// is done, and what may have been done is not called failed.
+    #[test]
+    fn a_lost_link_is_followed_by_another_try() {
+        for cut in 1..8 {
+            for done_before_cut in [0, 1] {
+                for reopens in [true, false] {
+                    let server = Fake::new(World {
+                        cut_at: Some(cut),
+                        done_before_cut,
+                        reopens,
+                        ..world()
+                    });
+                    let receipt = pin(&server, &["a", "b", "c"], CancellationToken::new());
+                    let at = format!("{cut} {done_before_cut} {reopens}: {receipt:?}");
+                    assert!(receipt.done <= pinned(&server), "{at}");
+                    if reopens && cut > 1 {
+                        assert_eq!(receipt.done, 3, "{at}");
+                        assert_eq!(pinned(&server), 3, "{at}");
+                    }
+                    if (2..5).contains(&cut) && !reopens {
+                        assert_eq!(receipt.done, cut - 2, "{at}");
+                        let said = &receipt.failed[0].message;
+                        assert!(said.contains("not confirmed"), "{at}");
+                        assert_eq!(receipt.result, Outcome::Partial, "{at}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cancel_leaves_the_rest() {
+        let cancel = CancellationToken::new();
+        let server = Fake::new(World {
+            cancel_at: Some((3, cancel.clone())),
+            ..world()
+        });
+        let receipt = pin(&server, &["a", "b", "c"], cancel);
+        assert_eq!((receipt.result, receipt.done), (Outcome::Cancelled, 2));
+        assert_eq!(pinned(&server), 2);
+    }
+}

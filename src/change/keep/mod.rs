@@ -3,11 +3,15 @@
 //! In: the pins and roots of a server, the store, and what the administrator wants. Out: a [`Plan`] that says what is kept, or
 //! what nothing keeps afterwards; or why there is none. Nothing here asks the server.
 
+mod damaged;
 mod generations;
+mod lease;
 #[cfg(test)]
 mod tests;
 
+pub use damaged::{delete, repair};
 pub use generations::older_than;
+pub use lease::install_lease;
 
 use super::access::About;
 use super::{Danger, Deed, Item, Plan};
@@ -17,7 +21,7 @@ use crate::domain::text::visible;
 use crate::domain::{Age, Bytes, StorePath, Unknown, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, State};
 use crate::link::quote;
-use crate::server::Generation;
+use crate::server::{Generation, LeaseInstall};
 use std::collections::HashSet;
 use thiserror::Error;
 
@@ -41,6 +45,12 @@ pub enum KeepStep {
     },
     /// A generation of a profile or an automatic link goes.
     Root(Root),
+    /// A damaged path is fetched or built anew.
+    Repair(StorePath),
+    /// A path goes that nothing keeps and nothing refers to.
+    Delete(StorePath),
+    /// The timer that keeps new uploads.
+    Lease(LeaseInstall),
 }
 
 /// Why there is no plan.

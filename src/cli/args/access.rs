@@ -235,7 +235,7 @@ pub(in crate::cli) struct Onboard {
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Setup {
-    /// A configured name or an address, for its names and folders; with --knock, the knock is installed there.
+    /// A configured name or an address, for its names and folders; with --knock or --lease, that is installed there.
     pub(in crate::cli) server: Option<String>,
     /// A NixOS module in place of commands for Debian.
     #[arg(long)]
@@ -243,6 +243,9 @@ pub(in crate::cli) struct Setup {
     /// With the script that turns unknown keys into requests.
     #[arg(long)]
     pub(in crate::cli) knock: bool,
+    /// With a timer that keeps what was uploaded within so many days (14 by default) from being collected, whoever collects.
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(in crate::cli) lease: Option<u32>,
     /// Name of the signing key that is made.
     #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]
     pub(in crate::cli) key_name: String,

@@ -34,6 +34,13 @@ pub(crate) struct Gc {
     /// Nothing that was registered within this time; 0s for no such rule.
     #[arg(long, value_name = "AGE", default_value = "24h")]
     pub(crate) grace: Age,
+    /// All that nothing keeps, at once, as nix-collect-garbage does: what was used or uploaded just now as well.
+    #[arg(long, conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace"])]
+    pub(crate) whole: bool,
+    /// Collect nothing, and remove the generations of all profiles that are older than this, as nix-collect-garbage
+    /// --delete-older-than chooses them; what they alone kept is dead then.
+    #[arg(long, value_name = "AGE", conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace", "whole"])]
+    pub(crate) delete_generations_older_than: Option<Age>,
     /// What every change takes.
     #[command(flatten)]
     pub(crate) change: Change,

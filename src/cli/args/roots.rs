@@ -4,6 +4,7 @@
 
 use super::super::when::{End, end};
 use super::Change;
+use crate::domain::Age;
 use crate::domain::pin::PinName;
 use clap::{Args, Subcommand};
 
@@ -31,8 +32,16 @@ pub(in crate::cli) enum RootsCommand {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Remove {
     /// The link, as the list shows it.
-    #[arg(value_name = "ROOT")]
-    pub(in crate::cli) root: String,
+    #[arg(
+        value_name = "ROOT",
+        required_unless_present = "generations_older_than",
+        conflicts_with = "generations_older_than"
+    )]
+    pub(in crate::cli) root: Option<String>,
+    /// In place of one root: the generations of all profiles that are older than this, as nix-collect-garbage
+    /// --delete-older-than chooses them.
+    #[arg(long, value_name = "AGE")]
+    pub(in crate::cli) generations_older_than: Option<Age>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
@@ -75,6 +84,25 @@ pub(in crate::cli) struct Unpin {
     /// All pins whose time is over.
     #[arg(long)]
     pub(in crate::cli) expired: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Verify {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// Store paths, base names, hash parts, or names that only one path has; by default, all paths.
+    #[arg(value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<String>,
+    /// Have Nix fetch or build anew what is damaged.
+    #[arg(long, conflicts_with = "delete")]
+    pub(in crate::cli) repair: bool,
+    /// Delete what is damaged, with all that refers to it.
+    #[arg(long)]
+    pub(in crate::cli) delete: bool,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

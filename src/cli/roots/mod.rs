@@ -5,8 +5,8 @@
 mod list;
 pub(super) mod pins;
 
-use super::args::roots::{Remove, Roots, RootsCommand};
-use super::args::{self};
+use super::args;
+use super::args::roots::{Roots, RootsCommand};
 use super::change::{carry_out, nothing};
 use super::error::{CliError, Kind};
 use super::looked::Looked;
@@ -16,7 +16,8 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::About;
-use crate::change::keep::{KeepError, remove};
+use crate::change::keep::{KeepError, older_than, remove};
+use crate::domain::Age;
 use crate::server::Server;
 
 /// What a subcommand plans: the plan, or why there is nothing to do.
@@ -26,32 +27,58 @@ type Planned = Result<Plan, KeepError>;
 pub(super) async fn run(session: &Session, args: &Roots, out: &mut Out) -> Result<u8, CliError> {
     match &args.what {
         None | Some(RootsCommand::List) => unless_stopped(Box::pin(list::run(session, out))).await,
-        Some(RootsCommand::Remove(remove)) => one(session, remove, out).await,
+        Some(RootsCommand::Remove(args)) => match (&args.root, args.generations_older_than) {
+            (_, Some(age)) => take(session, Goes::Generations(age), &args.change, out).await,
+            (root, None) => {
+                let root = root.as_deref().unwrap_or_default();
+                take(session, Goes::One(root), &args.change, out).await
+            }
+        },
     }
 }
 
-async fn one(session: &Session, args: &Remove, out: &mut Out) -> Result<u8, CliError> {
+/// What goes.
+#[derive(Clone, Copy)]
+pub(super) enum Goes<'a> {
+    /// The root of this link.
+    One(&'a str),
+    /// Generations that are older.
+    Generations(Age),
+}
+
+/// Plans that roots go, and carries it out.
+pub(super) async fn take(
+    session: &Session,
+    goes: Goes<'_>,
+    change: &args::Change,
+    out: &mut Out,
+) -> Result<u8, CliError> {
     let prepare = async {
         let server = session.connect().await?;
         let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
         let generations = server.generations(&looked.roots).await?;
         let keep = looked.keep();
-        let planned = remove(
-            &About::of(&server),
-            looked.kept(&keep),
-            looked.pins()?,
-            &server.pins_dir(),
-            &generations,
-            &args.root,
-        );
+        let about = About::of(&server);
+        let kept = looked.kept(&keep);
+        let planned = match goes {
+            Goes::Generations(age) => older_than(&about, kept, &generations, age, looked.space.at),
+            Goes::One(root) => remove(
+                &about,
+                kept,
+                looked.pins()?,
+                &server.pins_dir(),
+                &generations,
+                root,
+            ),
+        };
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "remove-root", out).await
+    settle(session, server, planned, change, "remove-root", out).await
 }
 
 /// Carries a plan out, or says that there is nothing to do; then closes the connection.
-async fn settle(
+pub(super) async fn settle(
     session: &Session,
     server: Server,
     planned: Planned,

@@ -31,6 +31,12 @@ fi
 say folder "$directory"
 file_system store "$directory"
 
+if [ -r "$directory/.links" ]; then
+    if [ -n "$(find "$directory/.links" -mindepth 1 -maxdepth 1 2>/dev/null | head -n 1)" ]; then say linked yes; else say linked no; fi
+elif [ -x "$directory" ] && ! [ -e "$directory/.links" ]; then
+    say linked no
+fi
+
 database=$state/db/db.sqlite
 say database-file "$database"
 if size=$(stat -L -c %s "$database" 2>/dev/null); then

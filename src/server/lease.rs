@@ -1,0 +1,152 @@
+//! The upload lease: a timer there that keeps what was uploaded within some days from any collection.
+//!
+//! In: days, and where things are. Out: the texts that are installed, to be shown before; and with a token, script and units in
+//! place and the timer running, or all as it was.
+
+use super::error::ServerError;
+use super::script::{self, why};
+use super::space::LOOK;
+use super::{Inner, Server};
+use crate::change::token::Token;
+use crate::domain::path_info::hex;
+use crate::link::{Command, Limits};
+use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+/// The first run is part of it, and looks at every entry of the store.
+const INSTALL: Limits = Limits {
+    output: 16 << 10,
+    time: Duration::from_secs(600),
+};
+
+/// Where the script goes.
+pub const LEASE_SCRIPT: &str = "/etc/storekeeper/lease";
+
+/// systemd's folder for units of the administrator.
+const UNITS: &str = "/etc/systemd/system";
+
+/// What an installation would find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseFacts {
+    /// The server is NixOS: its module installs the lease.
+    pub nixos: bool,
+    /// It has systemd.
+    pub systemd: bool,
+    /// The same script and the same service are there already.
+    pub there: bool,
+}
+
+/// What is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseInstall {
+    /// How long an upload is kept.
+    pub days: u32,
+    /// Where the script goes.
+    pub script: String,
+    /// The folder for the units.
+    pub units: String,
+    /// The store's real folder.
+    pub store: String,
+    /// Nix's real state folder.
+    pub state: String,
+}
+
+impl LeaseInstall {
+    /// In the usual places of a server; `None` where it is not known where its store is.
+    pub fn of(server: &Server, days: u32) -> Option<Self> {
+        let facts = server.facts();
+        Some(Self {
+            days,
+            script: LEASE_SCRIPT.to_owned(),
+            units: UNITS.to_owned(),
+            store: facts.store_dir.clone()?,
+            state: facts.state_dir.clone()?,
+        })
+    }
+
+    /// The script's text.
+    pub fn script_text() -> &'static str {
+        script::LEASE
+    }
+
+    /// The folder of its roots.
+    pub fn folder(&self) -> String {
+        format!("{}/gcroots/storekeeper-lease", self.state)
+    }
+
+    /// Whether systemd would read these words as they are: it splits at blanks, and knows specifiers and quotes.
+    pub fn is_plain(&self) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
+        [&self.script, &self.units, &self.store, &self.state]
+            .iter()
+            .all(|word| !word.is_empty() && word.chars().all(plain))
+    }
+
+    /// The service that runs once.
+    pub fn service(&self) -> String {
+        // A store elsewhere has to be named, as root's login shell does.
+        let top = self.store.strip_suffix("/nix/store").unwrap_or_default();
+        let remote = if top.is_empty() {
+            String::new()
+        } else {
+            format!("Environment=NIX_REMOTE=local?root={top}\n")
+        };
+        format!(
+            "[Unit]\nDescription=Keep uploads of the last {days} days from being collected\n\n[Service]\nType=oneshot\n\
+             {remote}ExecStart={script} {days} {store} {state}/gcroots\nNice=10\nIOSchedulingClass=idle\n",
+            days = self.days,
+            script = self.script,
+            store = self.store,
+            state = self.state,
+        )
+    }
+
+    /// The timer that starts it.
+    pub fn timer() -> &'static str {
+        "[Unit]\nDescription=Keep new uploads from being collected\n\n[Timer]\nOnBootSec=1min\nOnUnitInactiveSec=5min\n\n\
+         [Install]\nWantedBy=timers.target\n"
+    }
+}
+
+impl Server {
+    /// What an installation of the lease would find.
+    pub async fn lease_facts(&self, install: &LeaseInstall) -> Result<LeaseFacts, ServerError> {
+        let command = Command::script(script::LEASE_LOOK)
+            .arg(&install.script)
+            .arg(&install.units);
+        let answers = super::space::look(&self.inner, command, LOOK).await?;
+        let is =
+            |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
+        Ok(LeaseFacts {
+            nixos: answers.get("nixos").is_some(),
+            systemd: answers.get("systemd").is_some(),
+            there: is("script", script::LEASE) && is("service", &install.service()),
+        })
+    }
+
+    /// Installs the lease, starts its timer, and runs it once.
+    pub async fn install_lease(
+        &self,
+        _: &Token,
+        install: &LeaseInstall,
+    ) -> Result<(), ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let command = Command::script(script::LEASE_INSTALL)
+            .arg(script::LEASE)
+            .arg(&install.script)
+            .arg(&install.units)
+            .arg(install.service())
+            .arg(LeaseInstall::timer())
+            .sudo(start.sudo);
+        let output = link.run(&command, b"", INSTALL).await?;
+        if output.exit.success() {
+            return Ok(());
+        }
+        Err(ServerError::Script {
+            place: start.place.clone(),
+            what: "install the lease",
+            why: why(&output),
+            next: "mend that and try again",
+        })
+    }
+}

@@ -1,0 +1,42 @@
+# $1: the script's text. $2: where it goes. $3: the folder of systemd's units. $4: text of the service. $5: text of the timer.
+# Undone if systemd does not take it.
+set -u
+umask 022
+text=$1
+script=$2
+units=$3
+service=$4
+timer=$5
+name=storekeeper-lease
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+[ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
+command -v systemctl >/dev/null 2>&1 || fail 69 "systemctl is not installed, so there are no timers; run $script by cron instead"
+[ -d "$units" ] || fail 66 "there is no folder $units for systemd's units"
+mkdir -p "${script%/*}" || fail 73 "the folder ${script%/*} can't be made"
+put() {
+    printf '%s' "$1" >"$2.new" && chmod "$3" "$2.new" && { sync "$2.new" 2>/dev/null || sync; } && mv -f "$2.new" "$2" && return 0
+    rm -f "$2.new"
+    return 1
+}
+back() {
+    rm -f "$units/$name.service" "$units/$name.timer"
+    systemctl daemon-reload >/dev/null 2>&1
+}
+put "$text" "$script" 755 || fail 74 "the script can't be written to $script"
+put "$service" "$units/$name.service" 644 && put "$timer" "$units/$name.timer" 644 || {
+    back
+    fail 74 "the units can't be written to $units"
+}
+said=$(systemctl daemon-reload 2>&1 && systemctl enable --now "$name.timer" 2>&1) || {
+    back
+    fail 75 "systemd does not start the timer, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
+}
+# The first time now, so that what it would fail of is seen.
+said=$(systemctl start "$name.service" 2>&1) || {
+    systemctl disable --now "$name.timer" >/dev/null 2>&1
+    back
+    fail 75 "the script does not run, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
+}

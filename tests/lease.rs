@@ -1,0 +1,296 @@
+//! The upload lease on a real store: someone's own `nix-collect-garbage` does not take what has just arrived.
+
+// Helpers of tests, outside of functions that clippy knows to be tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod rig;
+
+use rig::{Access, Rig, Twist};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use storekeeper::change::access::About;
+use storekeeper::change::keep::{KeepError, install_lease};
+use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::domain::When;
+use storekeeper::link::{NoPrompter, Options, resolve};
+use storekeeper::server::{LeaseInstall, Server, Spec};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+const DAY: i64 = 86_400;
+
+/// One runtime for all of a test: a connection ends with that which it was opened in.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
+    runtime.block_on(future)
+}
+
+/// The script as a timer runs it, by the shell that is asked for.
+fn lease(rig: &Rig, shell: &[&str], days: u32) {
+    let file = rig.scratch().join("lease.sh");
+    fs::write(&file, LeaseInstall::script_text()).unwrap();
+    let nix = rig.nix.command("nix");
+    let mut command = Command::new(shell[0]);
+    command
+        .args(&shell[1..])
+        .arg(file)
+        .arg(days.to_string())
+        .arg(rig.file("server/nix/store"))
+        .arg(rig.file("server/nix/var/nix/gcroots"))
+        .arg(nix.get_program())
+        .env("NIX_REMOTE", format!("local?root={}", rig.file("server")))
+        .env("NIX_CONF_DIR", rig.file("conf"))
+        .env("HOME", rig.file("home-daemon"))
+        .stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// Where the links are, and the base names that they lead to.
+fn leased(rig: &Rig) -> BTreeSet<(PathBuf, String)> {
+    let folder = rig
+        .scratch()
+        .join("server/nix/var/nix/gcroots/storekeeper-lease");
+    let mut found = BTreeSet::new();
+    for day in fs::read_dir(folder).unwrap() {
+        for link in fs::read_dir(day.unwrap().path()).unwrap() {
+            let link = link.unwrap().path();
+            let target = fs::read_link(&link).unwrap().display().to_string();
+            found.insert((link, target));
+        }
+    }
+    found
+}
+
+fn targets(rig: &Rig) -> BTreeSet<String> {
+    leased(rig).into_iter().map(|(_, target)| target).collect()
+}
+
+fn register(rig: &Rig, paths: &str, ago: i64) {
+    let at = When::now().unix() - ago;
+    rig.sql(&format!(
+        "update ValidPaths set registrationTime = {at} where {paths}"
+    ));
+}
+
+#[test]
+fn a_fresh_upload_outlives_a_collection_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        register(rig, "1", 30 * DAY);
+        register(rig, "path like '%-top-1.0'", DAY);
+        register(rig, "path like '%-right-1.0'", 3 * DAY);
+        lease(rig, &["sh"], 14);
+        let expected: BTreeSet<String> = ["top-1.0", "right-1.0"]
+            .map(|name| rig.path(name).to_owned())
+            .into();
+        assert_eq!(targets(rig), expected);
+        let before = leased(rig);
+        lease(rig, &["sh"], 14);
+        assert_eq!(leased(rig), before);
+
+        let output = rig.nix_here("nix-collect-garbage").output().unwrap();
+        assert!(output.status.success());
+        let there =
+            |name: &str| Path::new(&format!("{}{}", rig.file("server"), rig.path(name))).exists();
+        for name in ["top-1.0", "left-1.0", "leaf-1.0", "right-1.0"] {
+            assert!(there(name), "{name}");
+        }
+        assert!(!there("fresh-3.1"));
+
+        // Afterwards it goes: the folder of its day, and with it the path.
+        lease(rig, &["sh"], 1);
+        assert_eq!(targets(rig), [rig.path("top-1.0").to_owned()].into());
+        register(rig, "1", 30 * DAY);
+        fs::remove_dir_all(
+            rig.scratch()
+                .join("server/nix/var/nix/gcroots/storekeeper-lease"),
+        )
+        .unwrap();
+        lease(rig, &["sh"], 14);
+        assert_eq!(leased(rig), BTreeSet::new());
+        assert!(
+            rig.nix_here("nix-collect-garbage")
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
+        assert!(!there("top-1.0"));
+    });
+}
+
+#[test]
+fn busybox_and_dash_do_the_same() {
+    let rig = Rig::new();
+    register(&rig, "1", 30 * DAY);
+    register(&rig, "path like '%-top-1.0'", DAY);
+    lease(&rig, &["dash"], 14);
+    let by_dash = leased(&rig);
+    assert_eq!(by_dash.len(), 1);
+    fs::remove_dir_all(
+        rig.scratch()
+            .join("server/nix/var/nix/gcroots/storekeeper-lease"),
+    )
+    .unwrap();
+    // The shell's own applets come first.
+    let tools = rig.scratch().join("busybox");
+    fs::create_dir(&tools).unwrap();
+    let mut install = Command::new("busybox");
+    assert!(
+        install
+            .arg("--install")
+            .arg("-s")
+            .arg(&tools)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let path = format!("PATH={}", tools.display());
+    lease(&rig, &["env", &path, "busybox", "sh"], 14);
+    assert_eq!(leased(&rig), by_dash);
+}
+
+/// In place of systemd: does what the unit says, in the order in which it is asked.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+echo "$*" >>"$0.log"
+[ -e "$0.broken" ] && { echo "Failed to connect to bus"; exit 1; }
+case $1 in start)
+    unit=$(dirname "$0")/../units/storekeeper-lease.service
+    export "$(sed -n 's/^Environment=//p' "$unit")"
+    exec $(sed -n 's/^ExecStart=//p' "$unit") ;;
+esac
+"#;
+
+struct House {
+    rig: Rig,
+    server: Server,
+    _sshd: rig::Sshd,
+}
+
+impl House {
+    fn new() -> Self {
+        let rig = Rig::new();
+        let first = rig.scratch().join("first");
+        fs::create_dir(&first).unwrap();
+        fs::create_dir(rig.scratch().join("units")).unwrap();
+        let file = first.join("systemctl");
+        fs::write(&file, SYSTEMCTL).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let twist = Twist {
+            first: Some(first),
+            ..Twist::default()
+        };
+        let sshd = rig.twisted("timed", Access::Root, twist);
+        let place = wait(resolve(&Options {
+            name: "127.0.0.1".into(),
+            user: Some("root".into()),
+            port: Some(sshd.port),
+            identity_files: vec![rig.scratch().join("id")],
+            known_hosts: Some(rig.scratch().join("known_hosts")),
+            ssh_config: Some(rig.scratch().join("ssh_config")),
+            ..Options::default()
+        }))
+        .unwrap();
+        let mut spec = Spec::new("prod", place);
+        spec.audit_log = rig.file("var/audit.jsonl");
+        let server = wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap();
+        Self {
+            rig,
+            server,
+            _sshd: sshd,
+        }
+    }
+
+    fn install(&self, days: u32) -> LeaseInstall {
+        LeaseInstall {
+            script: self.rig.file("etc/lease"),
+            units: self.rig.file("units"),
+            ..LeaseInstall::of(&self.server, days).unwrap()
+        }
+    }
+
+    fn plan(&self, days: u32) -> Result<Plan, KeepError> {
+        let install = self.install(days);
+        let facts = wait(self.server.lease_facts(&install)).unwrap();
+        install_lease(&About::of(&self.server), &facts, install)
+    }
+
+    fn carry_out(&self, days: u32) -> Receipt {
+        self.carry(self.plan(days).unwrap())
+    }
+
+    fn carry(&self, plan: Plan) -> Receipt {
+        let confirmed = plan
+            .confirm(&Answer::Flag, Policy { read_only: false })
+            .unwrap();
+        let (events, _told) = unbounded_channel();
+        wait(run_in(
+            None,
+            confirmed,
+            &self.server,
+            events,
+            CancellationToken::new(),
+        ))
+    }
+
+    fn units(&self) -> usize {
+        fs::read_dir(self.rig.scratch().join("units"))
+            .unwrap()
+            .count()
+    }
+}
+
+#[test]
+fn installed_by_a_plan() {
+    let house = House::new();
+    register(&house.rig, "1", 30 * DAY);
+    register(&house.rig, "path like '%-top-1.0'", DAY);
+    let receipt = house.carry_out(14);
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    let log = fs::read_to_string(house.rig.file("first/systemctl.log")).unwrap();
+    assert_eq!(
+        log.replace("show-environment\n", ""),
+        "daemon-reload\nenable --now storekeeper-lease.timer\nstart storekeeper-lease.service\n"
+    );
+    // It has run, on this store.
+    assert_eq!(
+        targets(&house.rig),
+        [house.rig.path("top-1.0").to_owned()].into()
+    );
+    // The lease is a root like any other.
+    let roots = wait(house.server.roots()).unwrap().roots;
+    assert!(
+        roots
+            .iter()
+            .any(|root| root.link.contains("/storekeeper-lease/"))
+    );
+    // Again: nothing to do. With other days: something.
+    assert!(matches!(house.plan(14), Err(KeepError::Nothing(_))));
+    assert!(house.plan(7).is_ok());
+}
+
+#[test]
+fn taken_back_where_systemd_does_not_run() {
+    let house = House::new();
+    let plan = house.plan(14).unwrap();
+    fs::write(house.rig.file("first/systemctl.broken"), "").unwrap();
+    let receipt = house.carry(plan);
+    assert_eq!(receipt.result, Outcome::Failed);
+    let why = &receipt.failed[0].message;
+    assert!(
+        why.contains("Failed to connect to bus") && why.contains("taken back"),
+        "{why}"
+    );
+    assert_eq!(house.units(), 0);
+    // Planned then, it is refused.
+    let refused = house.plan(14).unwrap_err();
+    assert!(refused.to_string().contains("no systemd"), "{refused}");
+}
