@@ -46,6 +46,7 @@ pub fn facts() -> SpaceFacts {
             wal: Bytes(4 << 20),
             free: Some(Bytes(96 << 20)),
         }),
+        optimised: Ok(true),
         collecting: Ok(vec![]),
         keep_derivations: Ok(true),
         keep_outputs: Ok(false),

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod activity;
 pub mod dialogs;
+pub mod logins;
 pub mod overview;
 pub mod pane;
 pub mod path;

@@ -15,6 +15,7 @@ mod sign;
 mod space;
 
 pub use act::COLUMNS;
+pub(super) use activity::{current_session, rows};
 
 use super::keys::Key;
 use super::layout;
@@ -139,6 +140,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     if model.toast.is_some() && (pressed || model.toast != before) {
         model.toasts += 1;
     }
+    // Whoever closes the question stays.
+    model.leaving &= model
+        .layers
+        .iter()
+        .any(|layer| matches!(layer, Layer::Quit));
     settle(model);
     effects.extend(data::measure(model));
     if model.quit {
@@ -219,7 +225,7 @@ fn settle(model: &mut Model) {
     let rows = model.access.known.as_ref().map_or(0, |known| known.len());
     let height_below = usize::from(layout::lists(model.size, true).list.height);
     model.access.list.settle(rows, height_below);
-    let rows = model.jobs.len() + model.past().len();
+    let rows = activity::rows(model);
     model.activity.list.settle(rows, plain);
     let rows = model.space.rows();
     let list = super::space::layout::areas(model.size, &model.space).list;
