@@ -85,7 +85,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
                 vec![Effect::Reconnect]
             }
         },
-        Act::CancelJob => cancel(model),
+        Act::CancelJob => activity::cancel(model),
         Act::Part => activity::next_part(model),
         Act::EndSession => access::end_session(model),
         Act::Servers => push(model, Layer::Servers(List::default())),
@@ -350,16 +350,6 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     }
     model.toast = Some("there is nothing to copy here".to_owned());
     vec![]
-}
-
-fn cancel(model: &mut Model) -> Vec<Effect> {
-    let id = model.current_job().map(|job| job.id);
-    let Some(job) = model.jobs.iter_mut().find(|job| Some(job.id) == id) else {
-        return vec![];
-    };
-    job.cancelling = true;
-    model.toast = Some("cancelling; what is done stays done".to_owned());
-    vec![Effect::Cancel(job.id)]
 }
 
 fn choose(model: &mut Model) -> Vec<Effect> {
