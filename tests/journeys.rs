@@ -154,7 +154,8 @@ fn journeys() {
         ("srsq<enter>", layer, "sign"),
         ("s<enter>q", layer, "quit"),
         ("s<enter>q<esc>", layer, "none"),
-        ("s<enter>qy", quits, "true"),
+        ("s<enter>qy", quits, "false"),
+        ("s<enter>qyy", quits, "true"),
         ("q", quits, "true"),
         ("2q", quits, "true"),
     ];
@@ -163,6 +164,26 @@ fn journeys() {
         console.keys(keys);
         assert_eq!(see(&console), *expected, "after {keys:?}");
     }
+}
+
+#[test]
+fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
+    let mut console = ready();
+    console.keys("3As<enter>qy");
+    let job = console.runs[0].0;
+    assert!(!console.model.quit && console.model.jobs[0].cancelling);
+    let receipt = receipt(Outcome::Cancelled, 1);
+    console.send(Msg::Ended { job, receipt });
+    assert!(console.model.quit);
+    // Whoever closes the question stays, whatever becomes of the job.
+    let mut console = ready();
+    console.keys("3As<enter>qy<esc>");
+    let job = console.runs[0].0;
+    console.send(Msg::Ended {
+        job,
+        receipt: self::receipt(Outcome::Cancelled, 1),
+    });
+    assert!(!console.model.quit);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use storekeeper::console::access::Line;
 use storekeeper::console::model::{Layer, Model, Trouble};
 use storekeeper::console::msg::Msg;
 use storekeeper::console::view::draw;
-use storekeeper::domain::access::AccessFacts;
+use storekeeper::domain::access::{AccessFacts, LogKind};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
 
 const SMALL: (u16, u16) = (80, 24);
@@ -577,4 +577,86 @@ proptest! {
             prop_assert!(!plan.items.is_empty());
         }
     }
+}
+
+/// Screen 6 with these facts and keys.
+fn activity(facts: fn() -> AccessFacts, keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
+    move |size, theme| {
+        let mut console = on(size, theme, false, facts());
+        console.keys("6");
+        console.keys(keys);
+        console.model
+    }
+}
+
+#[test]
+fn sessions_and_the_log_on_the_activity_screen() {
+    snap("activity-sessions", activity(facts, "o"));
+    snap("activity-session-end", activity(facts, "oK<enter>"));
+    snap("activity-log", activity(facts, "ooj"));
+    snap("activity-log-entry", activity(facts, "oo<enter>"));
+    snap("activity-log-unknown", activity(blind, "oo"));
+    snap("overview-on-now", |size, theme| {
+        let mut console = on(size, theme, false, facts());
+        console.keys("1");
+        console.model
+    });
+}
+
+#[test]
+fn a_session_is_ended_by_its_word_and_nothing_else() {
+    let mut console = ready();
+    // Elsewhere the key has nothing to act on.
+    console.keys("6K");
+    assert!(console.model.layers.is_empty());
+    assert!(console.model.toast.as_deref().unwrap().contains("o shows"));
+    console.keys("oK");
+    assert!(matches!(
+        console.model.layers.last(),
+        Some(Layer::Access(_))
+    ));
+    console.keys("<enter>ende<enter>");
+    assert!(console.runs.is_empty());
+    console.keys("<esc><esc><esc>K<enter>end<enter>");
+    assert_eq!(console.runs.len(), 1);
+    let mut console = on(SMALL, "dark", true, facts());
+    console.keys("6oK");
+    assert!(console.model.layers.is_empty());
+    assert!(
+        console
+            .model
+            .toast
+            .as_deref()
+            .unwrap()
+            .contains("read-only")
+    );
+}
+
+#[test]
+fn hostile_logs_are_inert() {
+    let mut facts = facts();
+    let evil = "\u{1b}[2Jroot\u{202e}\u{7}\n";
+    let events = facts.events.as_mut().unwrap();
+    for event in events.iter_mut() {
+        event.user = evil.to_owned();
+        event.address = evil.to_owned();
+        event.kind = LogKind::Session {
+            command: evil.to_owned(),
+            forced: false,
+        };
+    }
+    let sessions = facts.sessions.as_mut().unwrap();
+    sessions[0].from = Some(evil.to_owned());
+    sessions[0].user = evil.to_owned();
+    sessions[0].fingerprint = None;
+    let mut console = on((120, 40), "dark", false, facts);
+    for keys in ["1", "6", "o", "<enter>", "<esc>K", "<esc>o", "<enter>"] {
+        console.keys(keys);
+        let frame = draw(&console.model);
+        for cell in &frame.content {
+            let harmless = |c: char| !c.is_control() && c != '\u{202e}';
+            assert!(cell.symbol().chars().all(harmless), "{keys}");
+        }
+    }
+    assert!(text(&console).contains("root"));
 }

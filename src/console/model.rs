@@ -10,7 +10,7 @@ use super::marks::Marks;
 use super::msg::{PastChange, Source};
 use super::page::Page;
 pub use super::state::{
-    Activity, Layer, Palette, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
+    Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
 };
 use super::theme::{Abilities, Theme};
 use super::widgets::list::List;
@@ -209,6 +209,8 @@ pub struct Model {
     pub history: Vec<String>,
     /// The last number given to a request.
     pub sequence: u64,
+    /// Whether the loop is to end when the jobs that run have been cancelled and have left their receipts.
+    pub leaving: bool,
     /// Whether the loop is to end.
     pub quit: bool,
 }
@@ -278,6 +280,7 @@ impl Model {
             jobs: Vec::new(),
             history: Vec::new(),
             sequence: 0,
+            leaving: false,
             quit: false,
         }
     }
@@ -367,13 +370,15 @@ impl Model {
 
     /// The job under the cursor of the activity screen.
     pub fn current_job(&self) -> Option<&Job> {
-        self.jobs.get(self.activity.list.cursor)
+        let changes = self.activity.part == Part::Changes;
+        self.jobs.get(self.activity.list.cursor).filter(|_| changes)
     }
 
     /// The record of the audit log under the cursor of the activity screen.
     pub fn current_past(&self) -> Option<&PastChange> {
         let at = self.activity.list.cursor.checked_sub(self.jobs.len())?;
-        self.past().get(at)
+        let changes = self.activity.part == Part::Changes;
+        self.past().get(at).filter(|_| changes)
     }
 
     /// The audit log as far as it was read.

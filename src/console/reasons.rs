@@ -3,7 +3,7 @@
 //! In: the model. Out: `Ok`, or the reason as a short clause, which help, palette and toasts show.
 
 use super::access::{Line, Wanted};
-use super::model::{Layer, Link, Model, Screen, Trouble};
+use super::model::{Layer, Link, Model, Part, Screen, Trouble};
 use crate::change::{Plan, Refusal};
 use std::borrow::Cow;
 
@@ -80,6 +80,17 @@ pub(super) fn can_revoke(model: &Model) -> Reason {
             None => Ok(()),
         },
         _ => no("no key is under the cursor"),
+    }
+}
+
+/// An open session is under the cursor of the activity screen.
+pub(super) fn can_end_session(model: &Model) -> Reason {
+    can_change(model)?;
+    match super::update::current_session(model) {
+        Some(session) if session.since.is_none() => no("when the session began is not known"),
+        Some(_) => Ok(()),
+        None if model.activity.part == Part::Sessions => no("no session is under the cursor"),
+        None => no("o shows the open sessions"),
     }
 }
 

@@ -39,6 +39,9 @@ const CLIPBOARD: usize = 74_000;
 /// How long a short message stays, and how much longer for each of its characters.
 const TOAST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(50));
 
+/// How long leaving waits for the receipts of jobs that it has cancelled.
+const LEAVE: Duration = Duration::from_secs(15);
+
 /// What the console is opened with.
 #[derive(Debug)]
 pub struct Start {
@@ -221,12 +224,16 @@ impl Console {
         let mut drawn = Instant::now();
         let mut second = Instant::now();
         let mut toast = (0, Instant::now());
+        let mut leave = None;
         self.take(Msg::Start)?;
         self.draw()?;
         let mut dirty = false;
         loop {
             let frame = drawn + FRAME;
             let counts = self.model.counts_seconds();
+            leave = leave
+                .or_else(|| Some(Instant::now() + LEAVE))
+                .filter(|_| self.model.leaving);
             if let Some(text) = &self.model.toast
                 && toast.0 != self.model.toasts
             {
@@ -245,6 +252,9 @@ impl Console {
                 () = sleep_until(second + Duration::from_secs(1)), if counts => {
                     second = Instant::now();
                     Woken::Message(Msg::Tick)
+                }
+                () = sleep_until(leave.unwrap_or(frame)), if leave.is_some() => {
+                    Woken::Message(Msg::Terminate)
                 }
                 () = sleep_until(toast.1), if self.model.toast.is_some() => {
                     Woken::Message(Msg::ToastOver(toast.0))

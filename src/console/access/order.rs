@@ -8,7 +8,7 @@ use crate::change::access::{self, About, AccessError};
 use crate::console::model::Trouble;
 use crate::console::secret::Secret;
 use crate::domain::When;
-use crate::domain::access::AccessFacts;
+use crate::domain::access::{AccessFacts, Session};
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
@@ -31,6 +31,8 @@ pub enum Wanted {
     Revoke(Fingerprint),
     /// Set when a key ends.
     Expire(Fingerprint),
+    /// End an open session.
+    End(Box<Session>),
 }
 
 impl Wanted {
@@ -65,6 +67,7 @@ impl Wanted {
             Self::Deny(_) => "Deny a request",
             Self::Revoke(_) => "Revoke a key",
             Self::Expire(_) => "Set when a key expires",
+            Self::End(_) => "End a session",
         }
     }
 }
@@ -171,6 +174,7 @@ pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> 
         Wanted::Revoke(key) => {
             access::revoke(about, facts, login, *key, order.end_sessions, reason)
         }
+        Wanted::End(session) => Ok(access::end_session(about, session, reason)),
         Wanted::Expire(key) => access::expire(about, facts, login, *key, order.expires, reason),
     };
     let mut plan = plan.map_err(|error: AccessError| Trouble::new(&error))?;

@@ -1,9 +1,10 @@
 //! Screen 6: jobs, and what the audit log of the server holds.
 
-use super::paragraph;
+use super::{logins, paragraph};
+use crate::console::actions::Act;
 use crate::console::jobs::{Job, State};
 use crate::console::layout;
-use crate::console::model::Model;
+use crate::console::model::{Model, Part};
 use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -16,10 +17,45 @@ const AGE: usize = 5;
 const RESULT: usize = 10;
 const ID: usize = 8;
 
+/// The running job, else the last change, in words; and where there is more of it.
+pub fn last(model: &Model) -> Option<(String, String)> {
+    model
+        .jobs
+        .iter()
+        .find(|job| job.is_running())
+        .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
+        .or_else(|| {
+            let job = model.jobs.first()?;
+            let receipt = job.receipt()?;
+            let age = receipt.at.age(model.now);
+            let text = format!(
+                "{}, {}, {age} ago, {}",
+                job.title,
+                receipt.result.word(),
+                receipt.by
+            );
+            Some((text, format!("receipt {}", receipt.id)))
+        })
+        .or_else(|| {
+            let past = model.past().first()?;
+            let text = format!(
+                "{}, {}, {} ago, {}",
+                past.what,
+                past.result,
+                past.at.age(model.now),
+                past.by
+            );
+            Some((text, format!("receipt {}", past.id)))
+        })
+}
+
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     let areas = layout::lists(model.size, false);
     let theme = pen.theme;
+    if model.activity.part != Part::Changes {
+        return logins::draw(model, pen);
+    }
     let running = model.jobs.iter().filter(|job| job.is_running()).count();
     let past = model.past().len();
     let text = format!(
@@ -28,7 +64,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         model.jobs.len() - running,
         number(past)
     );
-    pen.line(areas.find, &text, theme.dim);
+    draw_find(model, pen, areas.find, &text);
     if let Some(Err(trouble)) = &model.activity.past {
         let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
         paragraph(pen, room, &trouble.summary, theme.warning);
@@ -45,13 +81,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         return paragraph(pen, areas.list, text, theme.dim);
     }
     if !matches!(model.activity.past, Some(Err(_))) {
-        let head = format!(
-            "   {}  {}  {}WHAT",
-            cell("AGO", AGE, Align::Right),
-            cell("RESULT", RESULT, Align::Left),
-            cell("RECEIPT", ID + 2, Align::Left)
-        );
-        pen.line(areas.head, &head, theme.heading);
+        draw_head(pen, areas.head, ["AGO", "RESULT", "RECEIPT", "WHAT"]);
     }
     let list = model.activity.list;
     for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
@@ -64,16 +94,47 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     }
 }
 
+pub(super) fn draw_head(pen: &mut Pen<'_>, area: Rect, [age, result, id, what]: [&str; 4]) {
+    let head = format!(
+        "   {}  {}  {}{what}",
+        cell(age, AGE, Align::Right),
+        cell(result, RESULT, Align::Left),
+        cell(id, ID + 2, Align::Left)
+    );
+    pen.line(area, &head, pen.theme.heading);
+}
+
+/// What this part has, and at the right edge what the other parts have.
+pub(super) fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect, text: &str) {
+    let theme = pen.theme;
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
+    let key = model.keymap.names(Act::Part);
+    let right = match logins::others(model) {
+        Some(others) => pen.right(inner, &format!("{key}: {others}"), theme.dim),
+        None => inner.right(),
+    };
+    let rest = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
+    pen.line(rest, text, theme.dim);
+}
+
 fn result_style(pen: &Pen<'_>, word: &str) -> Style {
     match word {
-        "done" => pen.theme.fine,
+        "done" | "let in" | "open" => pen.theme.fine,
         "failed" => pen.theme.critical,
-        "partial" | "cancelled" | "cancelling" => pen.theme.warning,
+        "partial" | "cancelled" | "cancelling" | "refused" | "revoked" | "not read" => {
+            pen.theme.warning
+        }
+        "key found" | "session" | "left" | "no login" => pen.theme.text,
         _ => pen.theme.accent,
     }
 }
 
-fn draw_row(
+pub(super) fn draw_row(
     pen: &mut Pen<'_>,
     area: Rect,
     current: bool,

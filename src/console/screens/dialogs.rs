@@ -325,14 +325,19 @@ fn draw_quit(model: &Model, pen: &mut Pen<'_>) {
     let running = model.jobs.iter().filter(|job| job.is_running()).count();
     let area = layout::dialog(model.size, 62, 5);
     let inside = pen.frame(area, "Quit?");
-    let text = format!(
-        "{} still running. Quitting cuts it off; what it has done stays done.",
-        if running == 1 {
-            "A job is".to_owned()
-        } else {
-            format!("{running} jobs are")
-        }
-    );
+    let text = if model.leaving {
+        "Cancelling; it ends with the receipt, within seconds. The same key again leaves at once."
+            .to_owned()
+    } else {
+        format!(
+            "{} still running. Quitting cancels it; what it has done stays done.",
+            if running == 1 {
+                "A job is".to_owned()
+            } else {
+                format!("{running} jobs are")
+            }
+        )
+    };
     for (y, line) in wrap(&text, usize::from(inside.width)).iter().enumerate() {
         pen.line(row(inside, y as u16), line, pen.theme.warning);
     }

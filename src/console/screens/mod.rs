@@ -3,6 +3,7 @@
 pub mod access;
 pub mod activity;
 pub mod dialogs;
+pub mod logins;
 pub mod not_yet;
 pub mod overview;
 pub mod pane;

@@ -1,6 +1,6 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
-use super::{no_store, paragraph};
+use super::{activity, logins, no_store, paragraph};
 use crate::console::model::{Link, Model, Screen, Trouble};
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
@@ -373,35 +373,14 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         );
         y += 1;
     }
-    let last: Option<(String, String)> = model
-        .jobs
-        .iter()
-        .find(|job| job.is_running())
-        .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
-        .or_else(|| {
-            let job = model.jobs.first()?;
-            let receipt = job.receipt()?;
-            let age = receipt.at.age(model.now);
-            let text = format!(
-                "{}, {}, {age} ago, {}",
-                job.title,
-                receipt.result.word(),
-                receipt.by
-            );
-            Some((text, format!("receipt {}", receipt.id)))
-        })
-        .or_else(|| {
-            let past = model.past().first()?;
-            let text = format!(
-                "{}, {}, {} ago, {}",
-                past.what,
-                past.result,
-                past.at.age(model.now),
-                past.by
-            );
-            Some((text, format!("receipt {}", past.id)))
-        });
-    if let Some((text, note)) = last {
+    if let Some(text) = logins::on_now(model) {
+        let line = row(area, y);
+        let end = pen.text(line, line.x, line.y, &label("On now"), theme.dim);
+        let rest = Rect::new(end, line.y, line.right().saturating_sub(end), line.height);
+        pen.line(rest, &text, theme.text);
+        y += 1;
+    }
+    if let Some((text, note)) = activity::last(model) {
         let line = row(area, y);
         let inner = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
         let x = pen.right(inner, &note, theme.dim);

@@ -84,6 +84,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             }
         },
         Act::CancelJob => cancel(model),
+        Act::Part => activity::next_part(model),
+        Act::EndSession => access::end_session(model),
         Act::Servers => push(model, Layer::Servers(List::default())),
         Act::Theme => {
             model.theme = (model.theme + 1) % model.themes.len().max(1);
@@ -97,10 +99,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Redraw => vec![Effect::Redraw],
         Act::Suspend => vec![Effect::Suspend],
         Act::Quit => quit(model),
-        Act::QuitNow => {
-            model.quit = true;
-            vec![]
-        }
+        Act::QuitNow => leave(model),
         Act::Authorize => access::authorize(model),
         Act::Deny => access::deny(model),
         Act::Revoke => access::revoke(model),
@@ -166,6 +165,18 @@ fn quit(model: &mut Model) -> Vec<Effect> {
     }
     model.quit = true;
     vec![]
+}
+
+/// Cancels what runs and leaves with its receipts; said again, leaves at once.
+fn leave(model: &mut Model) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for job in model.jobs.iter_mut().filter(|job| job.is_running()) {
+        job.cancelling = true;
+        effects.push(Effect::Cancel(job.id));
+    }
+    model.quit = model.leaving || effects.is_empty();
+    model.leaving = true;
+    effects
 }
 
 /// Keys while the terminal is too small to show what they would do.
@@ -330,8 +341,8 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 }
 
 fn cancel(model: &mut Model) -> Vec<Effect> {
-    let at = model.activity.list.cursor;
-    let Some(job) = model.jobs.get_mut(at) else {
+    let id = model.current_job().map(|job| job.id);
+    let Some(job) = model.jobs.iter_mut().find(|job| Some(job.id) == id) else {
         return vec![];
     };
     job.cancelling = true;

@@ -1,8 +1,89 @@
-//! Opening a job or a record of the audit log.
+//! The lists of screen 6: choosing one, and opening a job, a record of the audit log, a session, an entry of a log.
 
 use crate::console::jobs::{State, receipt_lines};
-use crate::console::model::{Layer, Model, Text};
+use crate::console::model::{Layer, Model, Part, Screen, Text};
 use crate::console::msg::Effect;
+use crate::console::screens::logins;
+use crate::console::widgets::list::List;
+use crate::console::widgets::pen::wrap;
+use crate::domain::access::Session;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+
+/// Lines of the list that is shown.
+pub(in crate::console) fn rows(model: &Model) -> usize {
+    let facts = model.access.known.as_ref().map(|known| &known.facts);
+    match model.activity.part {
+        Part::Changes => model.jobs.len() + model.past().len(),
+        Part::Sessions => facts.map_or(0, |facts| facts.sessions.as_ref().map_or(0, Vec::len)),
+        Part::Log => facts.map_or(0, |facts| facts.events.as_ref().map_or(0, Vec::len)),
+    }
+}
+
+/// `o`: the next list of the screen.
+pub(super) fn next_part(model: &mut Model) -> Vec<Effect> {
+    model.activity.part = model.activity.part.next();
+    model.activity.list = List::default();
+    vec![]
+}
+
+/// The session under the cursor.
+pub(in crate::console) fn current_session(model: &Model) -> Option<&Session> {
+    let shown = model.screen == Screen::Activity && model.activity.part == Part::Sessions;
+    let known = model.access.known.as_ref().filter(|_| shown)?;
+    let sessions = known.facts.sessions.as_ref().ok()?;
+    sessions.get(model.activity.list.cursor)
+}
+
+/// What is known of the session or the event under the cursor.
+fn login(model: &Model) -> Option<Text> {
+    let known = model.access.known.as_ref()?;
+    let key = |key: Option<Fingerprint>| {
+        key.map_or_else(|| "not known".to_owned(), |key| key.to_string())
+    };
+    let or = |text: &str| match text {
+        "" => "not known".to_owned(),
+        text => visible(text).into_owned(),
+    };
+    let (title, lines) = if let Some(session) = current_session(model) {
+        let since = session
+            .since
+            .map_or_else(|| "not known".to_owned(), |at| at.to_string());
+        let from = session.from.as_deref().unwrap_or_default();
+        (
+            format!("Session {}", session.pid),
+            vec![
+                format!("user      {}", visible(&session.user)),
+                format!("since     {since}"),
+                format!("from      {}", or(from)),
+                format!("key       {}", key(session.fingerprint)),
+                format!("process   {}", session.pid),
+            ],
+        )
+    } else if model.activity.part == Part::Log {
+        let event = logins::event(known, model.activity.list.cursor)?;
+        (
+            "An entry of sshd's log".to_owned(),
+            vec![
+                format!("what      {}", logins::word(&event.kind)),
+                format!("at        {}", event.at),
+                format!("user      {}", or(&event.user)),
+                format!("from      {} port {}", or(&event.address), event.port),
+                format!("key       {}", key(event.fingerprint)),
+                format!("said      {}", logins::said(known, event)),
+            ],
+        )
+    } else {
+        return None;
+    };
+    let lines: Vec<String> = lines.iter().flat_map(|line| wrap(line, 90)).collect();
+    Some(Text {
+        title,
+        copy: lines.join("\n"),
+        lines,
+        top: 0,
+    })
+}
 
 /// Opens a job or a record of the audit log.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
@@ -36,6 +117,9 @@ pub(super) fn text(model: &Model) -> Option<Text> {
             lines,
             top: 0,
         });
+    }
+    if model.activity.part != Part::Changes {
+        return login(model);
     }
     let past = model.current_past()?;
     Some(Text {

@@ -327,6 +327,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     job.state = State::Ended(receipt);
     // The question whether to quit although a job runs has answered itself.
     let running = model.jobs.iter().any(super::super::jobs::Job::is_running);
+    model.quit |= model.leaving && !running;
     model
         .layers
         .retain(|layer| running || !matches!(layer, Layer::Quit));

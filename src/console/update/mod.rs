@@ -13,6 +13,7 @@ mod plan;
 mod sign;
 
 pub use act::COLUMNS;
+pub(super) use activity::{current_session, rows};
 
 use super::keys::Key;
 use super::layout;
@@ -133,6 +134,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     if model.toast.is_some() && (pressed || model.toast != before) {
         model.toasts += 1;
     }
+    // Whoever closes the question stays.
+    model.leaving &= model
+        .layers
+        .iter()
+        .any(|layer| matches!(layer, Layer::Quit));
     settle(model);
     effects.extend(data::measure(model));
     if model.quit {
@@ -210,7 +216,7 @@ fn settle(model: &mut Model) {
     let rows = model.access.known.as_ref().map_or(0, |known| known.len());
     let height_below = usize::from(layout::lists(model.size, true).list.height);
     model.access.list.settle(rows, height_below);
-    let rows = model.jobs.len() + model.past().len();
+    let rows = activity::rows(model);
     model.activity.list.settle(rows, plain);
     if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
         page.list.settle(page.len(inventory), height);

@@ -64,7 +64,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             model.unsigned.anchor = model.current_row();
         }
         Screen::Activity => {
-            let rows = model.jobs.len() + model.past().len();
+            let rows = super::activity::rows(model);
             model.activity.list.step(step, rows, height);
         }
         Screen::Access => step_access(model, step, height),

@@ -59,6 +59,17 @@ pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// `K` on the activity screen.
+pub(super) fn end_session(model: &mut Model) -> Vec<Effect> {
+    match super::current_session(model) {
+        Some(session) => {
+            let wanted = Wanted::End(Box::new(session.clone()));
+            open(model, wanted)
+        }
+        None => vec![],
+    }
+}
+
 /// `o`: what to send to the requester under the cursor.
 pub(super) fn proof(model: &mut Model) -> Vec<Effect> {
     match model.access.current() {
