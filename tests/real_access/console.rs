@@ -97,3 +97,33 @@ fn a_knock_is_proven_approved_used_and_revoked() {
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }
+
+#[test]
+fn a_comment_of_ten_thousand_characters_is_inert_on_the_terminal() {
+    let house = House::new();
+    let comment = format!(
+        "eve\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\u{2066}\u{9b}31m{}end",
+        "x".repeat(10_000)
+    );
+    let public = house.new_key("eve", &comment);
+    house.says(&format!("keys prod authorize {public} --yes"), 0);
+    let mut terminal = Terminal::start(&house.command("prod"), 80, 24);
+    terminal.wait("the first screen", |text| text.contains(" Trust "));
+    terminal.keys("4");
+    // The first screen has the name too, in its last changes.
+    terminal.wait("both keys", |text| {
+        text.contains(" 2 keys in ") && text.contains("eve\\e[2J")
+    });
+    terminal.keys("j");
+    terminal.wait_for(">! eve");
+    terminal.keys("\r");
+    terminal.wait_for(" Key 2 of 2 ");
+    terminal.keys("r");
+    terminal.wait_for("Revoke a key");
+    terminal.keys("l");
+    terminal.wait_for("┌ revoke eve");
+    let raw = String::from_utf8_lossy(&terminal.raw_from(0)).into_owned();
+    for hostile in ["\u{1b}[2J\u{1b}]0;owned", "\u{202e}", "\u{2066}", "\u{9b}"] {
+        assert!(!raw.contains(hostile), "{hostile:?}");
+    }
+}
