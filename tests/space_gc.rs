@@ -438,6 +438,8 @@ fn what_happens_between_the_plan_and_its_run_is_seen() {
         );
         let plan = wait(planned(&server, &everything()));
         let count = plan.items.len();
+        let available = wait(server.available()).unwrap().unwrap();
+        assert!(available.0 > 0 && available < server.facts().disk.unwrap().size);
         let _temporary = temporary_root(rig, rig.path("top-1.0"));
         used(rig, rig.path("application-2.0"), 0);
         // An upload that refers to a planned path.

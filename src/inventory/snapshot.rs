@@ -147,6 +147,15 @@ impl Inventory {
         }
     }
 
+    /// The name of the deriver, such as `hello-2.12.drv`.
+    pub fn deriver_name(&self, row: Row) -> Option<&str> {
+        let (chunk, at) = self.columns.at(row);
+        match chunk.deriver[at] {
+            NO_ROW => text(chunk.deriver_name.get(at)).and_then(|base| base.get(HASH_CHARS + 1..)),
+            deriver => Some(self.name(deriver)),
+        }
+    }
+
     /// The row of the deriver, where that is a path of this store.
     pub fn deriver_row(&self, row: Row) -> Option<Row> {
         let (chunk, at) = self.columns.at(row);

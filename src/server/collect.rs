@@ -7,10 +7,13 @@
 
 use super::daemon::Daemon;
 use super::error::ServerError;
+use super::probe;
+use super::script;
 use super::{Inner, Server};
 use crate::change::token::Token;
 use crate::domain::text::plain;
 use crate::domain::{Bytes, StorePath};
+use crate::link::Command;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -89,6 +92,21 @@ impl Server {
             }
             Err(error) => Err(daemon.fail(error).await),
         }
+    }
+
+    /// What is available on the store's file system now, for the user who asks; `None` where that is not known.
+    pub async fn available(&self) -> Result<Option<Bytes>, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let facts = self.facts();
+        let Some(folder) = &facts.store_dir else {
+            return Ok(None);
+        };
+        let command = Command::script(script::AVAILABLE)
+            .arg(folder)
+            .sudo(start.sudo);
+        let answers = script::ask(link, &command, &start.place).await?;
+        let (_, disk) = probe::disk(&answers);
+        Ok(disk.map(|disk| disk.available))
     }
 
     /// What refers to each of these paths now, in order.

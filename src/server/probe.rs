@@ -236,7 +236,7 @@ fn no_key(keys: &[ServerKey]) -> String {
 }
 
 /// The last line of `df -Pk` and of `df -Pi`: device, three numbers, a percentage, the mount point.
-fn disk(answers: &Answers) -> (String, Option<Disk>) {
+pub(super) fn disk(answers: &Answers) -> (String, Option<Disk>) {
     let Some((blocks, mount)) = answers.get("disk").and_then(df) else {
         return (String::new(), None);
     };

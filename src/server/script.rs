@@ -55,6 +55,7 @@ pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
 pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
+pub(super) const AVAILABLE: &str = script!("available.sh");
 pub(super) const COLLECT_BEGIN: &str = script!("collect-begin.sh");
 pub(super) const COLLECT_LOOK: &str = script!("collect-look.sh");
 pub(super) const COLLECT_PATHS: &str = script!("collect-paths.sh");

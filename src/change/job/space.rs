@@ -70,10 +70,7 @@ pub(super) async fn ask(
         SpaceStep::Used(paths) => SpaceStepped::Times(server.last_use_of(paths).await?.times),
         SpaceStep::Referrers(paths) => SpaceStepped::Referrers(server.referrers(paths).await?),
         SpaceStep::Valid(paths) => SpaceStepped::Paths(server.valid_paths(paths).await?),
-        SpaceStep::Available => {
-            let facts = server.reprobe().await?;
-            SpaceStepped::Available(facts.disk.map(|disk| disk.available))
-        }
+        SpaceStep::Available => SpaceStepped::Available(server.available().await?),
         SpaceStep::Holders => SpaceStepped::Holders(holders(server).await?),
     })
 }

@@ -5,7 +5,7 @@
 
 use super::names::package;
 use super::{Reason, Situation};
-use crate::domain::{StorePath, Unknown, When};
+use crate::domain::{Unknown, When};
 use crate::inventory::{Dominators, Edges, Keeps, Row, State, Units};
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
@@ -246,8 +246,7 @@ fn newer_of_name(situation: &Situation<'_>) -> Vec<u32> {
             if inventory.is_derivation(row) {
                 return None;
             }
-            let deriver = inventory.deriver(row);
-            let name = package(inventory.name(row), deriver.as_ref().map(StorePath::name));
+            let name = package(inventory.name(row), inventory.deriver_name(row));
             Some((seed.hash_one(name), Reverse(registered), row))
         })
         .collect();
