@@ -22,9 +22,11 @@ use storekeeper::config::{Config, Overrides};
 use storekeeper::console::access::Known;
 use storekeeper::console::model::{Layer, What};
 use storekeeper::console::msg::Msg;
+use storekeeper::console::space::Known as Space;
 use storekeeper::console::view::draw;
 use storekeeper::demo::{self, Demo};
 use storekeeper::domain::access::AccessFacts;
+use storekeeper::domain::space::SpaceFacts;
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::NoPrompter;
@@ -123,9 +125,46 @@ async fn read(server: &Server) -> Inventory {
     inventory
 }
 
+/// What fills the demo's disk, all of it.
+async fn look(server: &Server, fixed: &Fixed) -> Space {
+    let mut roots = server.roots().await.unwrap().roots;
+    for root in &mut roots {
+        root.link = fixed.text(&root.link);
+    }
+    Space {
+        look: 0,
+        facts: SpaceFacts {
+            at: now(),
+            ..server.space().await.unwrap()
+        },
+        roots: Ok(roots),
+        notes: vec![],
+        pins: server.pins().await.unwrap(),
+        last_use: Some(Arc::new(Ok(server.last_use().await.unwrap()))),
+        links: Some(server.links().await.unwrap()),
+        unfinished: Ok(vec![]),
+        skew: 0,
+    }
+}
+
+/// What was found out of the demo.
+struct Found {
+    facts: Facts,
+    access: Arc<Known>,
+    inventory: Inventory,
+    space: Space,
+}
+
 /// A console on the demo, at a size.
-fn open(size: (u16, u16), facts: &Facts, access: &Arc<Known>, inventory: &Inventory) -> Console {
+fn open(size: (u16, u16), found: &Found) -> Console {
+    let Found {
+        facts,
+        access,
+        inventory,
+        space,
+    } = found;
     let mut console = Console::new(model(size, "dark", false));
+    console.space = Some(space.clone());
     console.send(Msg::Up(Arc::new(facts.clone())));
     console.send(Msg::RoundTrip(Duration::from_millis(12)));
     console.send(Msg::Audit(Ok(vec![past()])));
@@ -211,7 +250,12 @@ async fn the_screenshots_show_what_the_program_shows() {
     };
     let inventory = read(&server).await;
     let facts = fixed.facts(&server.facts());
-    let access = fixed.access(server.access().await.unwrap());
+    let found = Found {
+        access: fixed.access(server.access().await.unwrap()),
+        space: look(&server, &fixed).await,
+        inventory: inventory.clone(),
+        facts,
+    };
     let mut stale = Vec::new();
 
     let screens = [
@@ -224,19 +268,23 @@ async fn the_screenshots_show_what_the_program_shows() {
         ("access", SIZE, "4"),
         ("request", SIZE, "4<enter>"),
         ("space", SIZE, "5"),
+        ("space-roots", SIZE, "5<right>"),
+        ("space-growth", SIZE, "5<left>"),
         ("palette", SIZE, "2:sor"),
         ("help", SIZE, "3?"),
     ];
     for (name, size, keys) in screens {
-        let mut console = open(size, &facts, &access, &inventory);
+        let mut console = open(size, &found);
         console.keys(keys);
         let shown = text(&draw(&console.model));
         // A picture of a screen that still waits for something says nothing.
         assert!(!shown.contains("Looking who may log in"), "{name}: {shown}");
+        assert!(!shown.contains("Asking the server"), "{name}: {shown}");
+        assert!(!shown.contains("Making the plan"), "{name}: {shown}");
         keep(name, &console, &mut stale);
     }
 
-    let mut console = open(SIZE, &facts, &access, &inventory);
+    let mut console = open(SIZE, &found);
     console.keys("3A");
     let plan = planned(&mut console, &server, &inventory, &fixed).await;
     keep("sign", &console, &mut stale);
