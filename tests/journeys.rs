@@ -36,6 +36,7 @@ fn journeys() {
         Some(Layer::Palette(_)) => "palette".to_owned(),
         Some(Layer::Sign(_)) => "sign".to_owned(),
         Some(Layer::Access(_)) => "access".to_owned(),
+        Some(Layer::Space(_)) => "space".to_owned(),
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
@@ -104,7 +105,7 @@ fn journeys() {
         (
             "2w",
             toast,
-            "Why depends: marked path and this one: mark one path first, then go to another",
+            "Why alive; or why depends, with a marked path: the server has not been asked for its roots yet",
         ),
         (
             "2/storefront-2<enter><space><esc>/zlib<enter>w",
@@ -132,16 +133,27 @@ fn journeys() {
             toast,
             "no action is called \"nothing of the kind\"; ? lists them",
         ),
-        (":pin<enter>", toast, "Pin a path: not yet built"),
+        (
+            ":pin<enter>",
+            toast,
+            "Pin the marked paths, else this one: no path is marked or under the cursor",
+        ),
         ("S", layer, "servers"),
         ("S<esc>", layer, "none"),
-        // Not built.
+        // Elsewhere.
         (
             "a",
             toast,
             "Approve the request, or authorize a key: this is done on screen 4",
         ),
-        ("x", toast, "Plan a collection: not yet built"),
+        ("x", place, "Space"),
+        (
+            "xx",
+            toast,
+            "Plan a collection: the server has not been asked for its roots yet",
+        ),
+        ("5<tab>", place, "Activity"),
+        ("2p", layer, "space"),
         // A toast goes with the next key.
         ("aj", toast, ""),
         // Signing.

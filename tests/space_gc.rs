@@ -560,6 +560,12 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
         planned.len()
     );
     assert!(warnings.contains(&words), "{warnings}");
+    let status: Value =
+        serde_json::from_str(&text(&cli(rig, "status root --json").stdout)).unwrap();
+    let checks = status["checks"].as_array().unwrap();
+    let check = |id: &str| checks.iter().find(|check| check["id"] == id);
+    let summary = check("collection-interrupted").unwrap()["summary"].to_string();
+    assert!(summary.contains(&words), "{summary}");
     assert_eq!(records(rig).len(), 0);
     json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
     let records = records(rig);

@@ -941,6 +941,48 @@ fn generations_go_as_nix_collect_garbage_lets_them() {
     );
 }
 
+#[test]
+fn whole_garbage_is_what_nix_calls_dead() {
+    let rig = Rig::new();
+    let (_, code, said) = told(&rig, &["pin", "root", "top-1.0", "--yes"]);
+    assert_eq!(code, 0, "{said}");
+    let wanted = dead(&rig);
+    let (json, code, said) = told(&rig, &["gc", "root", "--whole", "--dry-run"]);
+    assert_eq!(code, 0, "{json} {said}");
+    let listed: BTreeSet<String> = json["plan"]["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, wanted);
+    let warnings = json["plan"]["warnings"].to_string();
+    assert!(
+        warnings.contains("what nix-collect-garbage does"),
+        "{warnings}"
+    );
+    let (json, code, said) = told(&rig, &["gc", "root", "--whole", "--yes"]);
+    assert_eq!(code, 0, "{json} {said}");
+    assert_eq!(dead(&rig), BTreeSet::new());
+    succeed(there(&rig, "nix-store").args(["--verify", "--check-contents"]));
+    assert!(Path::new(&format!("{}{}", rig.file("server"), rig.path("top-1.0"))).exists());
+    // No profile has old generations here.
+    let (json, code, _) = told(
+        &rig,
+        &[
+            "gc",
+            "root",
+            "--delete-generations-older-than",
+            "30d",
+            "--yes",
+        ],
+    );
+    assert_eq!(
+        (code, json["plan"]["items"].as_array().map(Vec::len)),
+        (0, Some(0))
+    );
+}
+
 /// The same answers from the shells and tools of small systems: busybox has none of GNU's extensions.
 #[test]
 fn the_scripts_run_under_busybox_and_dash() {

@@ -13,6 +13,7 @@ use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
+use crate::change::collect::left;
 use crate::change::collect::{About, Amounts, CollectError, amounts, plan};
 use crate::domain::space::{SpaceFacts, Unfinished};
 use crate::domain::{Age, StorePath, When};
@@ -208,19 +209,25 @@ async fn unfinished(
     args: &Gc,
 ) -> Result<Vec<String>, CliError> {
     let mut notes = Vec::new();
-    let Ok(found) = server.unfinished().await else {
+    let Ok(found) = left(server, inventory).await else {
         return Ok(notes);
     };
     for other in found {
-        match other.running {
+        match other.what.running {
             Some(true) if !args.change.dry_run => {
                 return Err(CliError::new(
                     Kind::Conflict,
-                    format!("{}; wait until it has ended", runs(&other)),
+                    format!("{}; wait until it has ended", runs(&other.what)),
                 ));
             }
-            Some(true) => notes.push(runs(&other)),
-            Some(false) => notes.push(interrupted(server, inventory, &other).await),
+            Some(true) => notes.push(runs(&other.what)),
+            Some(false) => notes.push(format!(
+                "the collection {} that {} began at {} was interrupted: {}; the next collection writes that into the audit log",
+                other.what.id,
+                other.what.by,
+                other.what.at,
+                other.progress()
+            )),
             None => {}
         }
     }
@@ -232,24 +239,4 @@ fn runs(other: &Unfinished) -> String {
         "{} runs a collection here since {} ({}, id {})",
         other.by, other.at, other.summary, other.id
     )
-}
-
-async fn interrupted(server: &Server, inventory: &Inventory, other: &Unfinished) -> String {
-    let began = format!(
-        "the collection {} that {} began at {} was interrupted",
-        other.id, other.by, other.at
-    );
-    match server.planned_paths(&other.id).await {
-        Ok(planned) => {
-            let gone = planned
-                .iter()
-                .filter(|path| inventory.find(path).is_none())
-                .count();
-            format!(
-                "{began}: {gone} of its {} paths are gone; the next collection writes that into the audit log",
-                other.total
-            )
-        }
-        Err(error) => format!("{began}; how far it got is not known: {error}"),
-    }
 }

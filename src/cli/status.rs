@@ -8,6 +8,7 @@ use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;
 use crate::change::audit::copy::state_folder;
+use crate::change::collect::left;
 use crate::change::samples;
 use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
@@ -98,6 +99,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         server.pins()
     );
     let inventory = inventory?;
+    let left = left(&server, &inventory).await;
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
@@ -137,6 +139,10 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
             summary: format!("what fills the disk is not known: {error}"),
             fix: None,
         }),
+    }
+    // Without rights to look, there is nothing to say; what collects is among the checks of space.
+    if let Ok(left) = left {
+        checks.extend(health::collection::checks(session.name(), &left));
     }
     let document = Document {
         schema: 1,

@@ -30,6 +30,8 @@ pub enum Scope {
     Sign,
     /// The dialog before a change of who may log in.
     Change,
+    /// The dialog before a change of what the store keeps.
+    Keep,
     /// A text to scroll: help, a list, a receipt, an error.
     Text,
     /// A choice from a short list.
@@ -40,7 +42,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, as help and docs list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Overview,
         Self::Store,
         Self::Unsigned,
@@ -51,6 +53,7 @@ impl Scope {
         Self::Card,
         Self::Sign,
         Self::Change,
+        Self::Keep,
         Self::Text,
         Self::Menu,
         Self::Quit,
@@ -68,6 +71,7 @@ impl Scope {
             Self::Path => "A path's page",
             Self::Card => "The card of a key or a request",
             Self::Change => "Dialog of a change of access",
+            Self::Keep => "Dialog of a collection, a pin or a root",
             Self::Sign => "Sign dialog",
             Self::Text => "Help, lists, receipts",
             Self::Menu => "Menus",
@@ -134,6 +138,11 @@ pub enum Act {
     Expiry,
     Collect,
     Pin,
+    Unroot,
+    Rules,
+    EveryPath,
+    NextView,
+    PreviousView,
     Help,
     Redraw,
     Suspend,
@@ -153,6 +162,11 @@ pub enum Act {
     ChangeFrom,
     ChangeComment,
     ChangeReason,
+    ConfirmKeep,
+    KeepItems,
+    KeepName,
+    KeepExpiry,
+    KeepNote,
     Close,
     Dismiss,
     Choose,
@@ -235,6 +249,16 @@ const SCREENS: Scopes = &[
     Scope::Path,
     Scope::Card,
 ];
+/// Where `d` and `e` are about keys; on screen 5 they are about roots and rules.
+const NOT_SPACE: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Access,
+    Scope::Activity,
+    Scope::Path,
+    Scope::Card,
+];
 const MOVES: Scopes = &[
     Scope::Overview,
     Scope::Store,
@@ -254,8 +278,10 @@ const ROWS: Scopes = &[
     Scope::Activity,
     Scope::Path,
     Scope::Access,
+    Scope::Space,
 ];
 const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
+const MARKS: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Space];
 const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
 const HELPED: Scopes = &[
@@ -272,6 +298,7 @@ const HELPED: Scopes = &[
     Scope::Quit,
     Scope::Card,
     Scope::Change,
+    Scope::Keep,
 ];
 const DIALOGS: Scopes = &[
     Scope::Sign,
@@ -279,9 +306,10 @@ const DIALOGS: Scopes = &[
     Scope::Menu,
     Scope::Quit,
     Scope::Change,
+    Scope::Keep,
 ];
 
-use Scope::{Activity, Change, Menu, Path, Quit, Sign, Store, Text};
+use Scope::{Activity, Change, Keep, Menu, Path, Quit, Sign, Space, Store, Text};
 
 /// All actions. Hints appear on the last line in this order.
 #[rustfmt::skip]
@@ -290,19 +318,25 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").when(when::can_sign).danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").when(when::can_sign_all).danger(Danger::Plans),
     action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to let the request under the cursor in; elsewhere on the screen asks for a public key to let in.").when(when::can_authorize).danger(Danger::Plans),
-    action(Act::Deny, "access.deny", &["d"], SCREENS, "deny", "Deny a request", "Plans to turn the request under the cursor away; the same key is not asked about again.").when(when::can_deny).danger(Danger::Plans),
+    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to turn the request under the cursor away; the same key is not asked about again.").when(when::can_deny).danger(Danger::Plans),
     action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to take the key under the cursor out, and to end its sessions.").when(when::can_revoke).danger(Danger::Plans),
-    action(Act::Expiry, "access.expiry", &["e"], SCREENS, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").when(when::can_expire).danger(Danger::Plans),
+    action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").when(when::can_expire).danger(Danger::Plans),
     action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Proof of possession", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").when(when::can_prove).danger(Danger::Plans),
     action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "The next card", "Goes to the card of the next request or key."),
-    action(Act::Pin, "space.pin", &["p"], SCREENS, "", "Pin a path", "Keeps a path from being collected.").when(when::not_yet_built).danger(Danger::Plans),
-    action(Act::Why, "store.why", &["w"], &[Store, Path], "why", "Why depends: marked path and this one", "Shows the chain of references between the marked path and the one under the cursor.").when(when::two_paths),
-    action(Act::Mark, "list.mark", &["space"], PATHS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
+    action(Act::Collect, "space.collect", &["x"], SCREENS, "collect", "Plan a collection", "On screen 5, plans to delete what the planner lists; it is confirmed by a word. Elsewhere, goes to the planner.").when(when::can_collect).danger(Danger::Plans),
+    action(Act::Rules, "space.rules", &["e"], &[Space], "rules", "Edit the planner's rules", "Edits the rules in place: tab goes to the next one, enter keeps them, esc takes them back; each change gives a new plan at once.").when(when::can_edit_rules),
+    action(Act::EveryPath, "space.list", &["l"], &[Space], "list", "List packages or every path", "Lists every path that goes in the order of deletion, or packages again.").when(when::on_planner),
+    action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").when(when::can_pin).danger(Danger::Plans),
+    action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").when(when::can_unroot).danger(Danger::Plans),
+    action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Why alive; or why depends, with a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").when(when::can_ask_why),
+    action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
     action(Act::MarkRange, "list.mark-range", &["v"], PATHS, "", "Mark a range", "Starts a range; pressed again, marks all from there to the cursor.").when(when::has_rows),
     action(Act::MarkAll, "list.mark-all", &["*"], PATHS, "", "Mark all shown", "Marks every path that the list shows now.").when(when::has_rows),
-    action(Act::UnmarkAll, "list.unmark-all", &["u"], PATHS, "", "Unmark all", "Takes all marks away.").when(when::has_marks),
+    action(Act::UnmarkAll, "list.unmark-all", &["u"], MARKS, "", "Unmark all", "Takes all marks away.").when(when::has_marks),
     action(Act::Expand, "tree.expand", &["right"], TREES, "", "Expand", "Shows what is below."),
     action(Act::Collapse, "tree.collapse", &["left"], TREES, "", "Collapse", "Hides what is below, or goes to what is above."),
+    action(Act::NextView, "space.next-view", &["right"], &[Space], "", "Next view", "Goes to the view on the right: plan, roots, heaviest, growth."),
+    action(Act::PreviousView, "space.previous-view", &["left"], &[Space], "", "Previous view", "Goes to the view on the left."),
     action(Act::Sort, "store.sort", &["o"], &[Store], "sort", "Sort by the next column", "Sorts by the next column: name, size, closure, added, used, trust."),
     action(Act::Reverse, "store.reverse", &["O"], &[Store], "", "Reverse the order", "Turns the order of the list round."),
     action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
@@ -311,7 +345,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end", "End a session", "Plans to end the session under the cursor.").when(when::can_end_session).danger(Danger::Plans),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
-    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Scope::Access, Scope::Card, Activity, Path, Text, Change], "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),
+    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Scope::Access, Scope::Card, Space, Activity, Path, Text, Change], "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),
     action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
     action(Act::Overview, "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
     action(Act::Store, "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
@@ -328,7 +362,6 @@ pub static ACTIONS: &[Action] = &[
     action(Act::First, "move.first", &["g", "home"], MOVES, "", "First", "To the first row."),
     action(Act::Last, "move.last", &["G", "end"], MOVES, "", "Last", "To the last row."),
     action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter."),
-    action(Act::Collect, "space.collect", &["x"], SCREENS, "", "Plan a collection", "Plans what to delete from the store.").when(when::not_yet_built).danger(Danger::Plans),
     action(Act::Servers, "app.servers", &["S"], SCREENS, "", "Switch server", "Connects to another server of the configuration.").when(when::other_servers),
     action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Next theme", "Goes to the next theme."),
     action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),
@@ -346,6 +379,11 @@ pub static ACTIONS: &[Action] = &[
     action(Act::ChangeComment, "change.comment", &["c"], &[Change], "", "Another comment", "Edits the comment of the line; empty keeps the key's own.").when(when::change_adds),
     action(Act::ChangeSessions, "change.sessions", &["o"], &[Change], "sessions", "End open sessions or not", "Ends the open sessions of a revoked key, or leaves them.").when(when::change_revokes),
     action(Act::ChangeReason, "change.reason", &["r"], &[Change], "reason", "Write why", "Edits the reason or note that goes into the audit log."),
+    action(Act::ConfirmKeep, "keep.confirm", &["enter"], &[Keep], "confirm", "Confirm the change", "Confirms the plan that is shown and runs it as a job; one that deletes or takes away asks for a word first.").when(when::keep_ready).danger(Danger::Confirms),
+    action(Act::KeepItems, "keep.list", &["l"], &[Keep], "list all", "Everything of the plan", "Shows every line of the plan in full, and its paths."),
+    action(Act::KeepName, "keep.name", &["n"], &[Keep], "name", "Name the pin", "Edits the name of the pin.").when(when::keep_pins_one),
+    action(Act::KeepExpiry, "keep.expiry", &["e"], &[Keep], "expiry", "When the pin ends", "Edits until when the pin keeps: 30d, 2026-12-31, or nothing for no end.").when(when::keep_pins),
+    action(Act::KeepNote, "keep.note", &["r"], &[Keep], "note", "Write a note or reason", "Edits the note of the pin, or the reason that goes into the audit log."),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "cancel and quit", "Quit although a job runs", "Cancels the job, waits for its receipt and quits; pressed again, quits at once."),
     action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),

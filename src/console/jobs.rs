@@ -3,7 +3,7 @@
 //! In: progress and receipts from the backend. Out: what Activity and the header show.
 
 use crate::change::{Outcome, Receipt};
-use crate::domain::When;
+use crate::domain::{Bytes, When};
 
 /// Names a job within this run of the console.
 pub type JobId = u64;
@@ -42,6 +42,8 @@ pub struct Job {
     pub cancelling: bool,
     /// How far it is.
     pub state: State,
+    /// Of a collection: the least, where that is known, and the most that was to come free, in bytes.
+    pub estimate: Option<(Option<u64>, u64)>,
     /// What it said, the newest last.
     pub log: Vec<String>,
 }
@@ -62,7 +64,7 @@ impl Job {
 
     /// How much of it was done, in words.
     pub fn done(&self, receipt: &Receipt) -> String {
-        let thing = if self.change == "sign" {
+        let thing = if matches!(self.change, "sign" | "gc") {
             "path"
         } else {
             "step"
@@ -93,6 +95,18 @@ impl Job {
     }
 }
 
+/// What was to come free, after what did.
+fn planned(job: &Job) -> String {
+    match job.estimate {
+        None => String::new(),
+        Some((None, most)) => format!(", planned at most {}", Bytes(most)),
+        Some((Some(least), most)) if least == most => format!(", planned {}", Bytes(most)),
+        Some((Some(least), most)) => {
+            format!(", planned {} to {}", Bytes(least), Bytes(most))
+        }
+    }
+}
+
 /// A receipt as lines of text.
 pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
     let signs = job.change == "sign";
@@ -103,6 +117,9 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
     ];
     if !receipt.failed.is_empty() {
         lines.push(format!("not done  {}", receipt.failed.len()));
+    }
+    if let Some(freed) = receipt.freed {
+        lines.push(format!("freed     {}{}", Bytes(freed), planned(job)));
     }
     lines.push(format!("by        {}", receipt.by));
     lines.push(format!("at        {}", receipt.at));

@@ -102,8 +102,13 @@ pub fn list_height(model: &Model) -> usize {
         match model.screen {
             Screen::Access if model.access.card.is_some() => areas(model.size).body.height,
             Screen::Store | Screen::Access => lists(model.size, true).list.height,
+            Screen::Space => {
+                super::space::layout::areas(model.size, &model.space)
+                    .list
+                    .height
+            }
             Screen::Unsigned | Screen::Activity => lists(model.size, false).list.height,
-            _ => areas(model.size).body.height,
+            Screen::Overview => areas(model.size).body.height,
         }
     };
     usize::from(height)

@@ -21,6 +21,7 @@ mod reasons;
 mod run;
 pub mod screens;
 pub mod secret;
+pub mod space;
 pub mod state;
 pub mod terminal;
 pub mod text;

@@ -9,6 +9,7 @@ use super::keymap::Keymap;
 use super::marks::Marks;
 use super::msg::{PastChange, Source};
 use super::page::Page;
+use super::space::Space;
 pub use super::state::{
     Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
 };
@@ -191,11 +192,13 @@ pub struct Model {
     pub unsigned: Unsigned,
     /// Screen 4.
     pub access: Access,
+    /// Screen 5.
+    pub space: Space,
     /// Screen 6.
     pub activity: Activity,
-    /// Pages of single paths, opened over screen 2 or 3, the last one on top.
+    /// Pages of single paths, opened over screen 2, 3 or 5, the last one on top.
     pub pages: Vec<Page>,
-    /// The marks of screens 2 and 3.
+    /// The marks of screens 2, 3 and 5.
     pub marks: Marks,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
@@ -271,6 +274,7 @@ impl Model {
                 lifetime: USUAL,
                 ..Access::default()
             },
+            space: Space::default(),
             activity: Activity::default(),
             pages: Vec::new(),
             marks: Marks::default(),
@@ -303,12 +307,20 @@ impl Model {
             Some(Layer::Sign(_)) => Some(Scope::Sign),
             Some(Layer::Access(dialog)) if dialog.typing != Typing::Nothing => None,
             Some(Layer::Access(_)) => Some(Scope::Change),
+            Some(Layer::Space(dialog)) if dialog.typing.is_some() => None,
+            Some(Layer::Space(_)) => Some(Scope::Keep),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
             Some(Layer::Servers(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
+            None if self.edits_rules() => None,
             None => Some(self.screen_scope()),
         }
+    }
+
+    /// Whether keys type into the planner's form, unless a layer has them.
+    pub fn edits_rules(&self) -> bool {
+        self.screen == Screen::Space && self.page().is_none() && self.space.form.focus.is_some()
     }
 
     /// The scope below all layers.
@@ -324,9 +336,12 @@ impl Model {
 
     /// The page on top, where pages are shown.
     pub fn page(&self) -> Option<&Page> {
-        self.pages
-            .last()
-            .filter(|_| matches!(self.screen, Screen::Store | Screen::Unsigned))
+        self.pages.last().filter(|_| {
+            matches!(
+                self.screen,
+                Screen::Store | Screen::Unsigned | Screen::Space
+            )
+        })
     }
 
     /// The path under the cursor.
@@ -342,6 +357,7 @@ impl Model {
                     self.unsigned.groups.get(*group)?.rows.get(*row).copied()
                 }
             },
+            Screen::Space => self.space.current_row(),
             _ => None,
         }
     }
@@ -364,6 +380,7 @@ impl Model {
         match self.screen {
             Screen::Store => self.store.rows.len(),
             Screen::Unsigned => self.unsigned.lines.len(),
+            Screen::Space => self.space.rows(),
             _ => 0,
         }
     }

@@ -7,10 +7,12 @@ use super::jobs::JobId;
 use super::keys::Key;
 use super::model::{Trouble, What};
 use super::secret::Secret;
+use super::space::{Judged, Known as SpaceKnown, Order as SpaceOrder, Planned};
 use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, KeySource, Plan, Receipt};
-use crate::domain::When;
+use crate::domain::{Bytes, When};
 use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
+use crate::judge::collect::Rules;
 use crate::server::facts::Facts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +104,36 @@ pub enum Msg {
     },
     /// Who may log in was looked at.
     Access(Result<Arc<Known>, Trouble>),
+    /// A look at what fills the disk, or a part of it.
+    Space {
+        /// Of this request.
+        look: u64,
+        /// What is known now.
+        known: Result<Arc<SpaceKnown>, Trouble>,
+    },
+    /// What is live was worked out, or cannot be.
+    SpaceJudged {
+        /// Of this request.
+        asked: u64,
+        /// What follows.
+        judged: Result<Arc<Judged>, Trouble>,
+    },
+    /// The planner has planned.
+    SpacePlanned {
+        /// Of this request.
+        asked: u64,
+        /// What goes.
+        planned: Box<Planned>,
+    },
+    /// What keeps a path was looked for.
+    Alive {
+        /// Of this.
+        judged: Arc<Judged>,
+        /// The path.
+        row: Row,
+        /// From a root's path to it.
+        chain: Option<Vec<Row>>,
+    },
     /// What whoever was let in has to do, or why that can't be told.
     Onboarding(Result<String, Trouble>),
     /// A job goes on.
@@ -225,6 +257,8 @@ pub enum Effect {
         sort: Sort,
         /// Without derivations.
         hide_drv: bool,
+        /// What is known of use and roots.
+        judged: Option<Arc<Judged>>,
     },
     /// Group what is refused; a newer request replaces an older one.
     Group {
@@ -281,6 +315,47 @@ pub enum Effect {
         asked: u64,
         /// What it is made of.
         order: Box<Order>,
+    },
+    /// Look at what fills the disk.
+    ReadSpace {
+        /// The number of the request.
+        look: u64,
+    },
+    /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
+    JudgeSpace {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// By this look.
+        known: Arc<SpaceKnown>,
+    },
+    /// Plan what goes; a newer request calls an older one off.
+    PlanCollection {
+        /// The number of the request.
+        asked: u64,
+        /// In this.
+        judged: Arc<Judged>,
+        /// By these rules.
+        rules: Rules,
+        /// When hard links save so much.
+        saved: Option<Bytes>,
+    },
+    /// Look for what keeps a path.
+    WhyAlive {
+        /// In this.
+        judged: Arc<Judged>,
+        /// The path.
+        row: Row,
+    },
+    /// Make a plan for a change of what the store keeps.
+    PlanSpace {
+        /// The number of the request.
+        asked: u64,
+        /// What it is made of.
+        order: Box<SpaceOrder>,
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),

@@ -118,10 +118,9 @@ impl Page {
                 format!("{at}  {} ago, {how}", at.age(now)),
             ));
         }
-        lines.push(Line::Info(
-            "last used",
-            text::age(inventory.last_used(row), now),
-        ));
+        // What the store does not say by itself is filled in where it is drawn.
+        lines.push(Line::Info("last used", String::new()));
+        lines.push(Line::Info("kept by", String::new()));
         let deriver = inventory.deriver(row);
         lines.push(Line::Info(
             "deriver",

@@ -5,13 +5,14 @@
 
 use super::actions::{ACTIONS, Act, Action};
 use super::model::Model;
+use super::space::Field;
 use super::update::COLUMNS;
 use crate::inventory::SortKey;
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 6] = [
+pub const COMMANDS: [(&str, &str); 12] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G",
@@ -21,6 +22,21 @@ pub const COMMANDS: [(&str, &str); 6] = [
     (
         "agent",
         "agent SHA256:FINGERPRINT KEY-NAME: an ed25519 key of ssh-agent",
+    ),
+    (
+        "until",
+        "until 20% | 50G: the planner stops when so much is free",
+    ),
+    ("take", "take 100G: the planner takes at least so much"),
+    ("at-most", "at-most 100G: the planner never takes more"),
+    (
+        "older",
+        "older 30d: the planner takes only what was not used for so long",
+    ),
+    ("newest", "newest 3: the planner keeps so many of each name"),
+    (
+        "grace",
+        "grace 24h: the planner keeps what came in so recently",
     ),
     ("theme", "theme NAME"),
     ("server", "server NAME"),
@@ -33,6 +49,8 @@ pub enum Command {
     Filter(String),
     /// Sorts the store.
     Sort(SortKey),
+    /// Sets a rule of the planner; an empty one takes it away.
+    Rule(Field, String),
     /// Takes a theme.
     Theme(String),
     /// Makes a key file of this machine a choice for signing.
@@ -93,6 +111,9 @@ pub fn command_hint(typed: &str) -> Option<&'static str> {
 pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
     let (word, argument) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let argument = argument.trim();
+    if let Some(field) = Field::ALL.into_iter().find(|field| field.command() == word) {
+        return Chosen::Command(Command::Rule(field, argument.to_owned()));
+    }
     match (word, argument) {
         ("filter", _) => return Chosen::Command(Command::Filter(argument.to_owned())),
         ("sort", column) if !column.is_empty() => {

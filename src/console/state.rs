@@ -7,6 +7,7 @@ use super::actions::Scope;
 use super::model::Trouble;
 use super::msg::{Ask, PastChange};
 use super::secret::Secret;
+use super::space::dialog::SpaceDialog;
 use super::widgets::list::List;
 use crate::change::Plan;
 use crate::domain::When;
@@ -173,6 +174,8 @@ pub enum Layer {
     Sign(Box<SignDialog>),
     /// Before a change of who may log in.
     Access(Box<AccessDialog>),
+    /// Before a change of what the store keeps.
+    Space(Box<SpaceDialog>),
     /// A text.
     Text(Text),
     /// A question of the connection.

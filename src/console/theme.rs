@@ -290,10 +290,11 @@ pub fn degrade(buffer: &mut Buffer, abilities: Abilities) {
 fn plain_glyph(symbol: &str) -> &'static str {
     match symbol {
         "─" => "-",
-        "│" => "|",
+        "│" | "▅" | "▆" => "|",
         "┌" | "┐" | "└" | "┘" | "▸" => "+",
-        "█" => "#",
-        "░" | "·" => ".",
+        "█" | "▇" => "#",
+        "▃" | "▄" => ":",
+        "░" | "·" | "▁" | "▂" => ".",
         "…" => "~",
         "•" => "*",
         "▾" => "v",

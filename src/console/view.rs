@@ -6,6 +6,7 @@ use super::actions::{ACTIONS, Act, Scope};
 use super::layout::{self, Areas};
 use super::model::{Layer, Link, Model, SMALLEST, Screen};
 use super::screens;
+use super::space::dialog::Typing;
 use super::text::number;
 use super::theme;
 use super::widgets::Pen;
@@ -76,7 +77,7 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
             Screen::Unsigned => screens::unsigned::draw(model, pen),
             Screen::Activity => screens::activity::draw(model, pen),
             Screen::Access => screens::access::draw(model, pen),
-            Screen::Space => screens::not_yet::draw(pen, body),
+            Screen::Space => screens::space::draw(model, pen),
         }
     }
     for layer in &model.layers {
@@ -178,12 +179,8 @@ fn tab_note(model: &Model, screen: Screen) -> String {
             Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
             _ => String::new(),
         },
-        Screen::Space => model
-            .facts
-            .as_ref()
-            .and_then(|facts| facts.disk)
-            .and_then(|disk| screens::overview::used_percent(&disk))
-            .map_or_else(String::new, |percent| format!(" {percent}%")),
+        Screen::Space => screens::space::disk(model)
+            .map_or_else(String::new, |(_, percent, _)| format!(" {percent}%")),
         Screen::Activity => model
             .jobs
             .iter()
@@ -239,7 +236,10 @@ fn status(model: &Model) -> Option<String> {
         return Some(toast.clone());
     }
     let marked = model.marks.count();
-    let lists = matches!(model.screen, Screen::Store | Screen::Unsigned);
+    let lists = matches!(
+        model.screen,
+        Screen::Store | Screen::Unsigned | Screen::Space
+    );
     (marked > 0 && lists && model.layers.is_empty()).then(|| {
         format!(
             "{} marked, {}",
@@ -311,7 +311,21 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
         // The dialog has its own keys inside of it.
-        .filter(|_| !matches!(scope, Scope::Sign | Scope::Change))
+        .filter(|_| !matches!(scope, Scope::Sign | Scope::Change | Scope::Keep))
+        // Keys of one view of screen 5 are no keys of another.
+        .filter(|action| {
+            let own = matches!(
+                action.act,
+                Act::Collect | Act::Rules | Act::EveryPath | Act::Unroot | Act::Pin
+            );
+            let of_row = matches!(action.act, Act::Open | Act::Why | Act::Mark);
+            match scope {
+                Scope::Space if of_row => model.current_row().is_some(),
+                Scope::Space if action.act == Act::Collect => super::reasons::on_plan(model),
+                Scope::Space => !own || (action.enabled)(model).is_ok(),
+                _ => !own,
+            }
+        })
         // Keys of screen 4 act nowhere else; help says so.
         .filter(|action| {
             let access = matches!(
@@ -368,6 +382,7 @@ fn typing_hint(model: &Model) -> &'static str {
             super::access::Typing::Word => "confirm",
             _ => "keep",
         },
+        Some(Layer::Space(dialog)) if dialog.typing == Some(Typing::Word) => "confirm",
         _ => "keep",
     }
 }

@@ -5,6 +5,7 @@
 //! `unknown` check, never a fine one.
 
 pub mod access;
+pub mod collection;
 pub mod space;
 mod vitals;
 

@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod snapshot;
+pub mod space;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -21,8 +22,9 @@ use storekeeper::change::{Danger, Deed, Item, KeySource, Outcome, Plan, Policy, 
 use storekeeper::console::jobs::JobId;
 use storekeeper::console::keymap::Keymap;
 use storekeeper::console::keys::Key;
-use storekeeper::console::model::{Beginning, Model, ServerChoice, What};
+use storekeeper::console::model::{Beginning, Model, ServerChoice, Trouble, What};
 use storekeeper::console::msg::{Effect, Msg, PastChange};
+use storekeeper::console::space::{Judged, Known, Planned};
 use storekeeper::console::theme::{Abilities, Theme};
 use storekeeper::console::update::update;
 use storekeeper::domain::{
@@ -264,6 +266,8 @@ pub struct Console {
     /// The jobs that were started, with what they would do.
     pub runs: Vec<(JobId, Plan)>,
     pub copied: Vec<String>,
+    /// What a look at what fills the disk finds; nothing answers without it.
+    pub space: Option<Known>,
     pub answers: Vec<(u64, Option<String>)>,
 }
 
@@ -274,6 +278,7 @@ impl Console {
             asked: vec![],
             runs: vec![],
             copied: vec![],
+            space: None,
             answers: vec![],
         };
         console.send(Msg::Start);
@@ -283,6 +288,15 @@ impl Console {
     /// Connected, and the small store read.
     pub fn ready(size: (u16, u16), theme: &str, read_only: bool) -> Self {
         let mut console = Self::new(model(size, theme, read_only));
+        console.connect();
+        console.load(store(usize::MAX));
+        console
+    }
+
+    /// The same, and what fills the disk looked at.
+    pub fn with_space(size: (u16, u16), theme: &str, read_only: bool, space: Known) -> Self {
+        let mut console = Self::new(model(size, theme, read_only));
+        console.space = Some(space);
         console.connect();
         console.load(store(usize::MAX));
         console
@@ -314,6 +328,7 @@ impl Console {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     fn answer(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::View {
@@ -323,6 +338,7 @@ impl Console {
                 query,
                 sort,
                 hide_drv,
+                judged,
             } => Some(Msg::View {
                 asked,
                 generation,
@@ -332,7 +348,9 @@ impl Console {
                     sort,
                     hide_drv,
                     now(),
-                    inventory::Known::default(),
+                    judged
+                        .as_ref()
+                        .map_or_else(inventory::Known::default, |judged| judged.for_search()),
                     &AtomicBool::new(false),
                 )
                 .unwrap(),
@@ -372,6 +390,50 @@ impl Console {
             } => Some(Msg::Planned {
                 asked,
                 plan: Ok(Box::new(plan(&inventory, &what, closure, key))),
+            }),
+            Effect::ReadSpace { look } => {
+                let known = self.space.clone()?;
+                Some(Msg::Space {
+                    look,
+                    known: Ok(Arc::new(Known { look, ..known })),
+                })
+            }
+            Effect::JudgeSpace {
+                asked,
+                generation,
+                inventory,
+                known,
+            } => Some(Msg::SpaceJudged {
+                asked,
+                judged: Judged::new(generation, inventory, known, vec![], now())
+                    .map(Arc::new)
+                    .map_err(|why| Trouble::new(&why)),
+            }),
+            Effect::PlanCollection {
+                asked,
+                judged,
+                rules,
+                saved,
+            } => {
+                let plan = judged.plan(&rules, saved, now(), &AtomicBool::new(false));
+                let collection = Arc::new(plan.unwrap());
+                Some(Msg::SpacePlanned {
+                    asked,
+                    planned: Box::new(Planned {
+                        judged,
+                        rules,
+                        saved,
+                        collection,
+                    }),
+                })
+            }
+            Effect::WhyAlive { judged, row } => {
+                let chain = judged.why_alive(row);
+                Some(Msg::Alive { judged, row, chain })
+            }
+            Effect::PlanSpace { asked, order } => Some(Msg::Planned {
+                asked,
+                plan: space::plan(&order).map(Box::new),
             }),
             Effect::PlanAccess { asked, order } => Some(Msg::Planned {
                 asked,

@@ -119,7 +119,7 @@ fn a_comment_of_ten_thousand_characters_is_inert_on_the_terminal() {
     terminal.keys("\r");
     terminal.wait_for(" Key 2 of 2 ");
     terminal.keys("r");
-    terminal.wait_for("Revoke a key");
+    terminal.wait_for("what      revoke eve");
     terminal.keys("l");
     terminal.wait_for("┌ revoke eve");
     let raw = String::from_utf8_lossy(&terminal.raw_from(0)).into_owned();

@@ -4,9 +4,12 @@
 //! [`CollectDeed`] with what the job has to know of them: how they were used when it was planned, and what has to stay
 //! where one of them stays.
 
+mod left;
 #[cfg(test)]
 mod tests;
 mod words;
+
+pub use left::left;
 
 use super::{Danger, Deed, Item, Plan};
 use crate::domain::space::UseSource;

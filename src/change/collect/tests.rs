@@ -79,7 +79,7 @@ fn oldest_use_first_and_what_is_needed_after_it() {
     assert_eq!(deed.needs(2), [0_u32; 0]);
     assert_eq!(deed.used.len(), 3);
     assert_eq!(deed.used[1], Some(When::from_unix(NOW - 5 * DAY)));
-    assert_eq!(deed.batches, [0..3]);
+    assert_eq!(deed.batches.as_slice(), std::slice::from_ref(&(0..3)));
     assert_eq!(plan.danger, Danger::Destroys { word: WORD });
     let write = Policy { read_only: false };
     assert_eq!(

@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod latest;
 mod load;
+mod space;
 mod work;
 
 pub(super) use answer::Prompt;
@@ -15,6 +16,7 @@ pub(super) use connect::Targets;
 
 use super::jobs::JobId;
 use super::msg::{Effect, Msg};
+use super::space::Judged;
 use crate::inventory::{Inventory, Known, Query, Sort};
 use crate::server::Server;
 use connect::Session;
@@ -39,6 +41,9 @@ pub(super) struct Backend {
     calls_off: Arc<AtomicBool>,
     group: Latest,
     measure: Latest,
+    judge: Latest,
+    collect: Latest,
+    collect_off: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -54,10 +59,14 @@ impl Backend {
             calls_off: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
+            judge: Latest::default(),
+            collect: Latest::default(),
+            collect_off: Arc::default(),
         }
     }
 
     /// Does what is wanted, or begins it.
+    #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     pub(super) fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Connect { server } => {
@@ -86,6 +95,11 @@ impl Backend {
                     access::plan(&server, &self.send, asked, &order);
                 }
             }
+            effect @ (Effect::ReadSpace { .. }
+            | Effect::JudgeSpace { .. }
+            | Effect::PlanCollection { .. }
+            | Effect::WhyAlive { .. }
+            | Effect::PlanSpace { .. }) => self.space(effect),
             Effect::Ping => self.with_server(work::ping),
             Effect::View {
                 asked,
@@ -94,7 +108,15 @@ impl Backend {
                 query,
                 sort,
                 hide_drv,
-            } => self.view(asked, generation, inventory, query, (sort, hide_drv)),
+                judged,
+            } => self.view(
+                asked,
+                generation,
+                inventory,
+                query,
+                (sort, hide_drv),
+                judged,
+            ),
             Effect::Group {
                 asked,
                 generation,
@@ -169,6 +191,7 @@ impl Backend {
         inventory: Arc<Inventory>,
         query: Query,
         (sort, hide_drv): (Sort, bool),
+        judged: Option<Arc<Judged>>,
     ) {
         // The one that runs is called off, the one that waits is replaced.
         self.calls_off.store(true, Ordering::Relaxed);
@@ -177,15 +200,12 @@ impl Backend {
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
-            if let Some(view) = crate::inventory::view(
-                &inventory,
-                &query,
-                sort,
-                hide_drv,
-                now,
-                Known::default(),
-                &off,
-            ) {
+            let known = judged
+                .as_ref()
+                .map_or_else(Known::default, |judged| judged.for_search());
+            if let Some(view) =
+                crate::inventory::view(&inventory, &query, sort, hide_drv, now, known, &off)
+            {
                 let _ = send.send(Msg::View {
                     asked,
                     generation,

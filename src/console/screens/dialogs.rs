@@ -24,6 +24,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Palette(palette) => draw_palette(model, pen, palette),
         Layer::Sign(dialog) => draw_sign(model, pen, dialog),
         Layer::Access(dialog) => super::access::dialog::draw(model, pen, dialog),
+        Layer::Space(dialog) => super::space::dialog::draw(model, pen, dialog),
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Servers(list) => draw_servers(model, pen, *list),
@@ -249,7 +250,10 @@ pub(super) fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Sco
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Copy))
         // One dialog serves several changes; what belongs to another one is no key of this one.
         .filter(|action| {
-            let some = matches!(action.act, Act::ChangeLifetime | Act::ChangeSessions);
+            let some = matches!(
+                action.act,
+                Act::ChangeLifetime | Act::ChangeSessions | Act::KeepName | Act::KeepExpiry
+            );
             !some || (action.enabled)(model).is_ok()
         });
     for action in own {

@@ -4,10 +4,10 @@ pub mod access;
 pub mod activity;
 pub mod dialogs;
 pub mod logins;
-pub mod not_yet;
 pub mod overview;
 pub mod pane;
 pub mod path;
+pub mod space;
 pub mod store;
 pub mod unsigned;
 

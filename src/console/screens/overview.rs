@@ -5,13 +5,16 @@ use crate::console::model::{Link, Model, Screen, Trouble};
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
-use crate::console::widgets::gauge::{bar, percent};
+use crate::console::widgets::gauge::{self, percent};
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+
+/// Columns of the labels before bars.
+const LABEL: usize = 8;
 
 /// One line of what needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub fn lines(model: &Model) -> Vec<Check> {
     }
     let (access, good) = super::access::checks::checks(model);
     checks.extend(access);
+    fine += good;
+    let (space, good) = super::space::overview::checks(model);
+    checks.extend(space);
     fine += good;
     // Stable: of one state the judge's order decides. What is not known comes after what is.
     let rank = |state| match state {
@@ -179,7 +185,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let most = usize::from(area.height.saturating_sub(below)).max(4);
     let mut y = draw_checks(model, pen, area, &checks, most) + 1;
     if let Some(facts) = &model.facts {
-        y = draw_disk(facts, pen, area, y);
+        y = draw_disk(model, facts, pen, area, y);
     }
     draw_sums(model, pen, area, y);
 }
@@ -235,17 +241,17 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
     y
 }
 
-fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
+fn draw_disk(model: &Model, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
     let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
-    if let Some(disk) = facts.disk {
+    if let Some(disk) = super::space::newest(model, facts) {
         let whole = disk.used.0.saturating_add(disk.available.0);
         let percent = used_percent(&disk).unwrap_or(0);
         let note = format!("{} of {}", disk.used, Bytes(whole));
-        draw_gauge(
+        gauge::draw(
             pen,
             row(area, y),
-            &facts.mount,
+            (&facts.mount, LABEL),
             (disk.used.0, whole),
             &format!("{percent:>3}%  {note}"),
             width,
@@ -254,12 +260,12 @@ fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         if disk.inodes > 0 {
             let note = format!(
                 "{:>3}%",
-                crate::console::widgets::gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0)
+                gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0)
             );
-            draw_gauge(
+            gauge::draw(
                 pen,
                 row(area, y),
-                "inodes",
+                ("inodes", LABEL),
                 (disk.inodes_used, disk.inodes),
                 &note,
                 width,
@@ -282,31 +288,6 @@ fn draw_disk(facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         y += 1;
     }
     y + 1
-}
-
-fn draw_gauge(
-    pen: &mut Pen<'_>,
-    line: Rect,
-    label: &str,
-    (part, whole): (u64, u64),
-    note: &str,
-    width: usize,
-) {
-    let theme = pen.theme;
-    let label = cell(label, 8, Align::Left);
-    let (filled, empty) = bar(part, whole, width);
-    pen.pieces(
-        line,
-        &[
-            (" ", theme.text),
-            (&label, theme.dim),
-            (" ", theme.text),
-            (&filled, theme.gauge),
-            (&empty, theme.dim),
-            (" ", theme.text),
-            (note, theme.text),
-        ],
-    );
 }
 
 /// `96.1%`, never rounded to what it is not.
@@ -373,6 +354,7 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         );
         y += 1;
     }
+    y = super::space::overview::draw(model, pen, area, y);
     if let Some(text) = logins::on_now(model) {
         let line = row(area, y);
         let end = pen.text(line, line.x, line.y, &label("On now"), theme.dim);

@@ -24,7 +24,7 @@ pub fn draw(
     let lines = if beside {
         tall(model, inventory, pen, path, usize::from(area.width))
     } else {
-        short(inventory, pen, path)
+        short(model, inventory, pen, path)
     };
     for (y, (label, value, style)) in lines.iter().enumerate() {
         let Ok(y) = u16::try_from(y) else { break };
@@ -133,6 +133,21 @@ fn deriver(inventory: &Inventory, path: Row) -> String {
     )
 }
 
+/// What keeps a path, or why that is not known.
+pub(super) fn kept_by(model: &Model, path: Row) -> String {
+    match &model.space.judged {
+        Some(judged) => judged.kept_by(path),
+        None => "not known yet".to_owned(),
+    }
+}
+
+/// When a path was last used, by itself or by what needs it.
+pub(super) fn used(model: &Model, inventory: &Inventory, path: Row) -> String {
+    let judged = model.space.judged.as_ref();
+    let used = judged.and_then(|judged| judged.used(path));
+    text::age(used.or_else(|| inventory.last_used(path)), model.now)
+}
+
 fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
     match inventory.trust(path) {
         Some(class) if class.refused() => pen.theme.critical,
@@ -142,7 +157,7 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
 
 /// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes all of this
 /// anew, so that it says nothing twice.
-fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
+fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
     let how = if inventory.ultimate(path) {
@@ -178,7 +193,15 @@ fn short(inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
             ),
             plain,
         ),
-        line("deriver", deriver(inventory, path), plain),
+        line(
+            "kept by",
+            format!(
+                "{}   deriver {}",
+                fit(&kept_by(model, path), 34),
+                deriver(inventory, path)
+            ),
+            plain,
+        ),
     ]
 }
 
@@ -217,11 +240,8 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     );
     add("closure", closure, plain);
     add("added", added(inventory, path), plain);
-    add(
-        "last used",
-        text::age(inventory.last_used(path), model.now),
-        plain,
-    );
+    add("last used", used(model, inventory, path), plain);
+    add("kept by", kept_by(model, path), plain);
     add("deriver", deriver(inventory, path), plain);
     add(
         "signatures",

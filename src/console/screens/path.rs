@@ -1,5 +1,6 @@
 //! The page of one path.
 
+use super::pane;
 use crate::console::model::Model;
 use crate::console::page::{Line, Part};
 use crate::console::text::{self, number};
@@ -55,6 +56,14 @@ fn draw_line(
                 text,
                 if refused { theme.critical } else { theme.text },
             );
+        }
+        Line::Info(label @ "last used", _) => {
+            let page = model.page().map_or(0, |page| page.row);
+            value(pen, label, &pane::used(model, inventory, page), theme.text);
+        }
+        Line::Info(label @ "kept by", _) => {
+            let page = model.page().map_or(0, |page| page.row);
+            value(pen, label, &pane::kept_by(model, page), theme.text);
         }
         Line::Info(label @ "path", text) => value(pen, label, text, theme.title),
         Line::Info(label, text) => value(pen, label, text, theme.text),

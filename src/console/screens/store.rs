@@ -3,6 +3,7 @@
 use super::{no_store, pane, paragraph};
 use crate::console::layout;
 use crate::console::model::Model;
+use crate::console::space::Mark;
 use crate::console::text::{self, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -16,6 +17,8 @@ const SIZE: usize = 8;
 const CLOSURE: usize = 9;
 const AGE: usize = 6;
 const TRUST: usize = 19;
+/// From this width on, what keeps a path is said in a word.
+const ROOMY: u16 = 96;
 
 /// Draws the screen.
 pub fn draw(model: &Model, pen: &mut Pen<'_>) {
@@ -132,7 +135,13 @@ fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 }
 
 fn name_width(width: u16) -> usize {
-    usize::from(width).saturating_sub(3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 2 + TRUST)
+    let fixed = 3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 1 + kept_width(width) + 2 + TRUST;
+    usize::from(width).saturating_sub(fixed)
+}
+
+/// The column that says whether something keeps a path: a word where there is room, else a sign.
+fn kept_width(width: u16) -> usize {
+    if width >= ROOMY { 4 } else { 1 }
 }
 
 fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
@@ -146,7 +155,7 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         }
     };
     let text = format!(
-        "   {}{} {} {} {}  {}",
+        "   {}{} {} {} {} {}  {}",
         cell(
             &head(SortKey::Name, "NAME"),
             name_width(area.width),
@@ -156,6 +165,11 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         cell(&head(SortKey::Closure, "CLOSURE"), CLOSURE, Align::Right),
         cell(&head(SortKey::Added, "ADDED"), AGE, Align::Right),
         cell(&head(SortKey::Used, "USED"), AGE, Align::Right),
+        if kept_width(area.width) == 1 {
+            "K"
+        } else {
+            "KEPT"
+        },
         cell(&head(SortKey::Trust, "TRUST"), TRUST, Align::Left),
     );
     pen.line(area, &text, pen.theme.heading);
@@ -188,8 +202,12 @@ fn draw_row(
     let closure = inventory
         .closure_size_known(path)
         .map_or_else(|| "?".to_owned(), |(_, bytes)| text::size(bytes));
+    let judged = model.space.judged.as_ref();
+    let used = judged
+        .and_then(|judged| judged.used(path))
+        .or_else(|| inventory.last_used(path));
     let numbers = format!(
-        "{} {} {} {}",
+        "{} {} {} {} ",
         cell(&size, SIZE, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
         cell(
@@ -197,11 +215,7 @@ fn draw_row(
             AGE,
             Align::Right
         ),
-        cell(
-            &text::age(inventory.last_used(path), model.now),
-            AGE,
-            Align::Right
-        ),
+        cell(&text::age(used, model.now), AGE, Align::Right),
     );
     let x = pen.text(
         area,
@@ -210,6 +224,19 @@ fn draw_row(
         &numbers,
         theme.text,
     );
+    let room = kept_width(area.width);
+    let mark = judged.and_then(|judged| judged.mark(path));
+    let kept = match (mark, room) {
+        (None, _) => "?",
+        (Some(mark), 1) => mark.sign(),
+        (Some(mark), _) => mark.word(),
+    };
+    let style = match mark {
+        Some(Mark::Pinned) => theme.accent,
+        Some(Mark::Live) => theme.text,
+        Some(Mark::Dead) | None => theme.dim,
+    };
+    let x = pen.text(area, x, area.y, &cell(kept, room, Align::Left), style);
     let refused = inventory.trust(path).is_some_and(TrustClass::refused);
     let (word, style) = match text::trust_of(inventory, path) {
         Some(word) if refused => (word, theme.critical),

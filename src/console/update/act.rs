@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{access, activity, data, nav, sign};
+use super::{access, activity, data, keep, nav, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
@@ -10,6 +10,7 @@ use crate::console::model::{
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
+use crate::console::space::{View, dialog::Typing as Part};
 use crate::console::theme::Theme;
 use crate::console::widgets::list::{List, Move};
 use crate::inventory::{Row, SortKey};
@@ -72,7 +73,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
-        Act::Why => why(model),
+        Act::Why if crate::console::reasons::two_paths(model).is_ok() => why(model),
+        Act::Why => space::why(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.link {
             Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
@@ -83,7 +85,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
                 vec![Effect::Reconnect]
             }
         },
-        Act::CancelJob => cancel(model),
+        Act::CancelJob => activity::cancel(model),
         Act::Part => activity::next_part(model),
         Act::EndSession => access::end_session(model),
         Act::Servers => push(model, Layer::Servers(List::default())),
@@ -135,8 +137,18 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             vec![]
         }
         Act::Choose => choose(model),
-        // Their `enabled` always has a reason.
-        Act::Collect | Act::Pin => vec![],
+        Act::Collect => keep::collect(model),
+        Act::Pin => keep::pin(model),
+        Act::Unroot => keep::unroot(model),
+        Act::Rules => space::rules(model),
+        Act::EveryPath => space::every_path(model),
+        Act::NextView => space::turn(model, 1),
+        Act::PreviousView => space::turn(model, View::ALL.len() - 1),
+        Act::ConfirmKeep => keep::confirm(model),
+        Act::KeepItems => keep::list(model),
+        Act::KeepName => keep::typing(model, Part::Name),
+        Act::KeepExpiry => keep::typing(model, Part::Expires),
+        Act::KeepNote => keep::note(model),
     }
 }
 
@@ -340,16 +352,6 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-fn cancel(model: &mut Model) -> Vec<Effect> {
-    let id = model.current_job().map(|job| job.id);
-    let Some(job) = model.jobs.iter_mut().find(|job| Some(job.id) == id) else {
-        return vec![];
-    };
-    job.cancelling = true;
-    model.toast = Some("cancelling; what is done stays done".to_owned());
-    vec![Effect::Cancel(job.id)]
-}
-
 fn choose(model: &mut Model) -> Vec<Effect> {
     let Some(Layer::Servers(list)) = model.layers.pop() else {
         return vec![];
@@ -385,6 +387,11 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
         lifetime: model.access.lifetime,
         ..crate::console::access::Access::default()
     };
+    model.space = crate::console::space::Space {
+        form: std::mem::take(&mut model.space.form),
+        look: model.space.look,
+        ..crate::console::space::Space::default()
+    };
     model.pages.clear();
     model.marks.clear();
     model.screen = Screen::Overview;
@@ -417,6 +424,7 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
             }
             vec![]
         }
+        Command::Rule(field, text) => space::rule(model, field, &text),
         Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
         Command::Agent { fingerprint, name } => {
             vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]

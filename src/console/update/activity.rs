@@ -129,3 +129,14 @@ pub(super) fn text(model: &Model) -> Option<Text> {
         top: 0,
     })
 }
+
+/// Asks the job under the cursor to stop.
+pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    let id = model.current_job().map(|job| job.id);
+    let Some(job) = model.jobs.iter_mut().find(|job| Some(job.id) == id) else {
+        return vec![];
+    };
+    job.cancelling = true;
+    model.toast = Some("cancelling; what is done stays done".to_owned());
+    vec![Effect::Cancel(job.id)]
+}

@@ -22,7 +22,8 @@ pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
         .retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
     let own = super::sign::server_sources(model);
     model.sources.splice(0..0, own);
-    vec![Effect::ReadAudit, Effect::ReadAccess, Effect::Ping]
+    let space = super::space::read(model);
+    vec![Effect::ReadAudit, Effect::ReadAccess, space, Effect::Ping]
 }
 
 /// More of the store, or a newer state of it. Marks, cursors and pages go with their paths.
@@ -52,6 +53,7 @@ pub(super) fn inventory(
                 .copied()
                 .filter_map(carry)
                 .collect();
+            model.space.carry(carry);
             // Rows of another numbering must not be drawn, not even for a moment.
             model.store.rows = Arc::default();
             model.store.answered = false;
@@ -75,6 +77,7 @@ pub(super) fn inventory(
         generation,
         inventory,
     });
+    effects.extend(super::space::judge(model));
     effects
 }
 
@@ -90,13 +93,13 @@ pub(super) fn measure(model: &mut Model) -> Option<Effect> {
         Screen::Store => {
             let height = usize::from(layout::lists(model.size, true).list.height);
             let view = model.store.list.view(model.store.rows.len(), height);
-            model.store.rows.get(view).unwrap_or_default()
+            model.store.rows.get(view).unwrap_or_default().to_vec()
         }
-        _ => &[],
+        Screen::Space => model.space.in_view(model.size),
+        _ => vec![],
     };
     let rows: Vec<Row> = in_view
-        .iter()
-        .copied()
+        .into_iter()
         .chain(model.current_row())
         .chain(model.page().map(|page| page.row))
         .filter(|row| inventory.closure_size_known(*row).is_none())
@@ -114,9 +117,9 @@ fn close_plans(model: &mut Model) {
     let before = model.layers.len();
     model
         .layers
-        .retain(|layer| !matches!(layer, Layer::Sign(_)));
+        .retain(|layer| !matches!(layer, Layer::Sign(_) | Layer::Space(_)));
     if model.layers.len() < before {
-        model.toast = Some("the store was read anew; choose again what to sign".to_owned());
+        model.toast = Some("the store was read anew; choose again what to change".to_owned());
     }
 }
 
@@ -143,6 +146,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
         query,
         sort: model.store.sort,
         hide_drv: !model.store.derivations,
+        judged: model.space.judged.clone(),
     }]
 }
 
@@ -343,10 +347,12 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         model.toast = Some(short);
     }
     let mut effects = vec![Effect::ReadAudit];
-    if change == "sign" {
-        model.marks.clear();
-    } else {
-        effects.extend(super::access::ended(model, change, outcome));
+    match change {
+        "sign" => model.marks.clear(),
+        "gc" | "pin" | "unpin" | "remove-root" => {
+            effects.extend(super::keep::ended(model));
+        }
+        _ => effects.extend(super::access::ended(model, change, outcome)),
     }
     effects
 }

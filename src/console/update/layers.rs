@@ -14,7 +14,9 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Layer::Palette(_)) => palette_key(model, key),
         Some(Layer::Sign(_)) => reason_key(model, key),
         Some(Layer::Access(_)) => super::access::typed(model, key),
+        Some(Layer::Space(_)) => super::keep::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
+        None if model.edits_rules() => super::space::form_key(model, key),
         _ => search_key(model, key),
     }
 }

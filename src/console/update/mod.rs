@@ -7,10 +7,12 @@ mod access;
 mod act;
 mod activity;
 mod data;
+mod keep;
 mod layers;
 mod nav;
 mod plan;
 mod sign;
+mod space;
 
 pub use act::COLUMNS;
 pub(super) use activity::{current_session, rows};
@@ -100,6 +102,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { asked, plan } => plan::planned(model, asked, plan),
         Msg::Access(known) => access::known(model, known),
+        Msg::Space { look, known } => space::known(model, look, known),
+        Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
+        Msg::SpacePlanned { asked, planned } => space::planned(model, asked, *planned),
+        Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Progress {
             job,
@@ -167,6 +173,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         return vec![];
     }
     let typing = model.scope().is_none();
+    let rules = model.edits_rules();
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
             input::paste(&mut palette.input, text);
@@ -174,6 +181,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
         Some(Layer::Access(_)) => return access::paste(model, text),
+        Some(Layer::Space(_)) => keep::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.
             text.trim_end_matches(['\r', '\n'])
@@ -181,6 +189,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 .filter(|c| !c.is_control())
                 .for_each(|c| answer.push(c));
         }
+        None if rules => return space::form(model, |form| form.paste(text)),
         None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);
@@ -218,6 +227,12 @@ fn settle(model: &mut Model) {
     model.access.list.settle(rows, height_below);
     let rows = activity::rows(model);
     model.activity.list.settle(rows, plain);
+    let rows = model.space.rows();
+    let list = super::space::layout::areas(model.size, &model.space).list;
+    model
+        .space
+        .list_mut()
+        .settle(rows, usize::from(list.height));
     if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
         page.list.settle(page.len(inventory), height);
     }

@@ -13,6 +13,7 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.store.searching = false;
     model.pages.clear();
     model.access.card = None;
+    model.space.form.leave(true);
     if screen == Screen::Activity && model.activity.past.is_none() && model.facts.is_some() {
         return vec![Effect::ReadAudit];
     }
@@ -68,7 +69,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             model.activity.list.step(step, rows, height);
         }
         Screen::Access => step_access(model, step, height),
-        Screen::Space => {}
+        Screen::Space => super::space::step(model, step, height),
     }
 }
 
@@ -153,7 +154,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         }
         Screen::Activity => super::activity::open(model),
         Screen::Access => open_card(model),
-        Screen::Space => vec![],
+        Screen::Space => super::space::open(model),
     }
 }
 
@@ -218,6 +219,9 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
         model.pages.pop();
     } else if model.screen == Screen::Access {
         model.access.card = None;
+    } else if model.screen == Screen::Space {
+        model.space.paths = false;
+        model.space.settled();
     } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
     } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
         model.store.search.reset();

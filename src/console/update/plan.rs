@@ -22,6 +22,7 @@ pub(super) fn planned(
         let (number, slot) = match layer {
             Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
             Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
+            Layer::Space(dialog) => (dialog.asked, &mut dialog.plan),
             _ => continue,
         };
         if number == asked {
@@ -77,6 +78,8 @@ pub(super) fn columns<'a>(said: impl Iterator<Item = (&'static str, &'a str)>) -
 /// Confirms the plan and starts the job.
 pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
     let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
+    let amounts = plan.amounts.as_ref().map(|amounts| &amounts.bytes);
+    let estimate = amounts.map(|bytes| (bytes.on_disk_low, bytes.on_disk_high));
     match plan.confirm(answer, model.policy) {
         Ok(confirmed) => {
             let job = model.next_number();
@@ -93,6 +96,7 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
                         total,
                         note: "starting".to_owned(),
                     },
+                    estimate,
                     log: vec![],
                 },
             );

@@ -1,5 +1,35 @@
 //! A bar that says how full something is; the number stands beside it, so the bar is never the only word.
 
+use super::Pen;
+use super::columns::{Align, cell};
+use ratatui::layout::Rect;
+
+/// A label of a number of columns, the bar, and the number.
+pub fn draw(
+    pen: &mut Pen<'_>,
+    line: Rect,
+    (label, columns): (&str, usize),
+    (part, whole): (u64, u64),
+    note: &str,
+    width: usize,
+) {
+    let theme = pen.theme;
+    let label = cell(label, columns, Align::Left);
+    let (filled, empty) = bar(part, whole, width);
+    pen.pieces(
+        line,
+        &[
+            (" ", theme.text),
+            (&label, theme.dim),
+            (" ", theme.text),
+            (&filled, theme.gauge),
+            (&empty, theme.dim),
+            (" ", theme.text),
+            (note, theme.text),
+        ],
+    );
+}
+
 /// `██████░░░░`: `part` of `whole` in `width` columns, filled and empty.
 pub fn bar(part: u64, whole: u64, width: usize) -> (String, String) {
     let filled = if whole == 0 {

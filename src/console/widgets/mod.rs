@@ -5,5 +5,6 @@ pub mod gauge;
 pub mod input;
 pub mod list;
 pub mod pen;
+pub mod plot;
 
 pub use pen::Pen;

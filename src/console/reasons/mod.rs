@@ -2,14 +2,21 @@
 //!
 //! In: the model. Out: `Ok`, or the reason as a short clause, which help, palette and toasts show.
 
+mod space;
+
+pub(super) use space::{
+    can_ask_why, can_collect, can_edit_rules, can_pin, can_unroot, keep_pins, keep_pins_one,
+    keep_ready, on_plan, on_planner,
+};
+
 use super::access::{Line, Wanted};
 use super::model::{Layer, Link, Model, Part, Screen, Trouble};
 use crate::change::{Plan, Refusal};
 use std::borrow::Cow;
 
-type Reason = Result<(), Cow<'static, str>>;
+pub(super) type Reason = Result<(), Cow<'static, str>>;
 
-fn no(reason: &'static str) -> Reason {
+pub(super) fn no(reason: &'static str) -> Reason {
     Err(Cow::Borrowed(reason))
 }
 
@@ -139,11 +146,6 @@ pub(super) fn change_revokes(model: &Model) -> Reason {
     }
 }
 
-/// Comes with a later version.
-pub(super) fn not_yet_built(_: &Model) -> Reason {
-    no("not yet built")
-}
-
 /// What every change needs: permission and a connection.
 pub(super) fn can_change(model: &Model) -> Reason {
     if model.policy.read_only {
@@ -242,7 +244,7 @@ pub(super) fn plan_ready(model: &Model) -> Reason {
     ready(model, dialog.plan.as_ref())
 }
 
-fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Trouble>>) -> Reason {
+pub(super) fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Trouble>>) -> Reason {
     can_change(model)?;
     match plan {
         None => no("the plan is still being made"),

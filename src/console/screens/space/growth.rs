@@ -1,0 +1,200 @@
+//! File systems, the database, hard links, and how the store came to be so large.
+
+use crate::console::model::Model;
+use crate::console::screens::space::used_percent;
+use crate::console::space::layout::Areas;
+use crate::console::text::number;
+use crate::console::widgets::Pen;
+use crate::console::widgets::gauge;
+use crate::console::widgets::pen::{row, wrap};
+use crate::domain::space::{Collector, FileSystem};
+use crate::domain::{Bytes, Fact};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Columns of labels.
+const LABEL: usize = 9;
+
+/// Lines that are written one below the other.
+struct Down<'a, 'b> {
+    pen: &'a mut Pen<'b>,
+    area: Rect,
+    y: u16,
+}
+
+impl Down<'_, '_> {
+    fn next(&mut self) -> Rect {
+        self.y += 1;
+        row(self.area, self.y - 1)
+    }
+
+    fn said(&mut self, label: &str, text: &str, style: Style) {
+        let width = usize::from(self.area.width).saturating_sub(LABEL + 3);
+        for (at, part) in wrap(text, width).iter().enumerate() {
+            let line = self.next();
+            let label = if at == 0 { label } else { "" };
+            let dim = self.pen.theme.dim;
+            let label = format!(" {label:<LABEL$} ");
+            let x = self.pen.text(line, line.x, line.y, &label, dim);
+            self.pen.text(line, x, line.y, part, style);
+        }
+    }
+
+    fn unknown(&mut self, label: &str, why: &str) {
+        let style = self.pen.theme.unknown;
+        self.said(label, &format!("not known: {why}"), style);
+    }
+}
+
+/// Draws it.
+pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
+    let Some(known) = &model.space.known else {
+        return;
+    };
+    let body = crate::console::layout::areas(model.size).body;
+    let top = areas.views.bottom();
+    let area = Rect::new(body.x, top, body.width, body.bottom().saturating_sub(top));
+    let text = pen.theme.text;
+    let mut down = Down { pen, area, y: 0 };
+    match &known.facts.store {
+        Ok(disk) => file_system(&mut down, disk),
+        Err(why) => down.unknown("store", &why.0),
+    }
+    match &known.facts.root {
+        Ok(Some(disk)) => file_system(&mut down, disk),
+        Ok(None) => {}
+        Err(why) => down.unknown("/", &why.0),
+    }
+    match &known.facts.database {
+        Ok(database) => {
+            let free = match database.free {
+                Some(Bytes(0)) | None => String::new(),
+                Some(free) => format!(", {free} of it free pages"),
+            };
+            let words = format!("{}{free}, log {}", database.size, database.wal);
+            down.said("database", &words, text);
+        }
+        Err(why) => down.unknown("database", &why.0),
+    }
+    match &known.links {
+        None => down.said("links", "hard links are being counted", text),
+        Some(Ok(links)) if links.files == 0 => {
+            let words = "none: the store was never optimised (nix-store --optimise)";
+            down.said("links", words, text);
+        }
+        Some(Ok(links)) => {
+            let files = usize::try_from(links.files).unwrap_or(usize::MAX);
+            let words = format!("{} saved by {} shared files", links.saved, number(files));
+            down.said("links", &words, text);
+        }
+        Some(Err(why)) => down.unknown("links", &why.0),
+    }
+    collectors(&mut down, &known.facts.collecting, model);
+    if let Ok(all) = &known.unfinished {
+        let warning = down.pen.theme.warning;
+        for (one, gone) in all {
+            let (_, text) = super::overview::unfinished(one, *gone);
+            let age = one.at.age(model.now);
+            let text = format!(
+                "{text} (begun {age} ago, {}); the next collection closes it",
+                one.id
+            );
+            down.said("", &text, warning);
+        }
+    }
+    used(&mut down, model);
+    let rest = Rect::new(
+        area.x,
+        area.y + down.y,
+        area.width,
+        area.height.saturating_sub(down.y),
+    );
+    super::curve::draw(model, pen, rest);
+}
+
+fn file_system(down: &mut Down<'_, '_>, disk: &FileSystem) {
+    let width = usize::from(down.area.width.saturating_sub(42)).clamp(10, 60);
+    let whole = disk.used.0.saturating_add(disk.available.0);
+    let note = format!(
+        "{:>3}%  {} of {}",
+        used_percent(disk).unwrap_or(0),
+        disk.used,
+        Bytes(whole)
+    );
+    let line = down.next();
+    gauge::draw(
+        down.pen,
+        line,
+        (&disk.mount, LABEL),
+        (disk.used.0, whole),
+        &note,
+        width,
+    );
+    if disk.inodes > 0 {
+        let percent = gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0);
+        let used = usize::try_from(disk.inodes_used).unwrap_or(usize::MAX);
+        let note = format!("{percent:>3}%  {} used", number(used));
+        let line = down.next();
+        let part = (disk.inodes_used, disk.inodes);
+        gauge::draw(down.pen, line, ("inodes", LABEL), part, &note, width);
+    }
+}
+
+/// Who collects now, since when, and who waits.
+fn collectors(down: &mut Down<'_, '_>, collecting: &Fact<Vec<Collector>>, model: &Model) {
+    let warning = down.pen.theme.warning;
+    match collecting {
+        Err(why) => down.unknown("collects", &why.0),
+        Ok(running) => {
+            for collector in running {
+                let verb = if collector.holds { "" } else { "waits: " };
+                let since = collector.since.map_or_else(String::new, |since| {
+                    format!(" since {}", since.age(model.now))
+                });
+                let words = format!(
+                    "{verb}process {} of {}{since}: {}",
+                    collector.process, collector.user, collector.command
+                );
+                down.said("collects", &words, warning);
+            }
+        }
+    }
+}
+
+/// Where last use comes from.
+fn used(down: &mut Down<'_, '_>, model: &Model) {
+    use crate::domain::space::UseSource;
+    let (text, warning, unknown) = (
+        down.pen.theme.text,
+        down.pen.theme.warning,
+        down.pen.theme.unknown,
+    );
+    let Some(last_use) = model
+        .space
+        .known
+        .as_ref()
+        .and_then(|known| known.last_use.clone())
+    else {
+        return down.said("last use", "access times are being read", text);
+    };
+    match last_use.as_ref() {
+        Err(why) => {
+            let words = format!("{}; collections go by the time of upload instead", why.0);
+            down.said("last use", &words, unknown);
+        }
+        Ok(last_use) => match (last_use.source, &last_use.why) {
+            (UseSource::AccessTime, _) => {
+                down.said("last use", "by access times of the store's folders", text);
+            }
+            (UseSource::AccessTimeDaily, _) => {
+                let words = "by access times of the store's folders, good to a day (relatime)";
+                down.said("last use", words, text);
+            }
+            (UseSource::Registration, why) => {
+                let why = why.as_deref().unwrap_or("no access times are kept");
+                let words = format!("{why}; collections go by the time of upload instead");
+                down.said("last use", &words, warning);
+            }
+        },
+    }
+}

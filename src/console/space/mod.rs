@@ -1,0 +1,300 @@
+//! What screen 5 knows, and where one is on it.
+//!
+//! In: one look at the server ([`Known`]), what was worked out from it and the store ([`Judged`]), plans. Out: plain data for
+//! the screens; drawing only picks the rows in view.
+
+pub mod dialog;
+pub mod form;
+pub mod growth;
+pub mod judged;
+pub mod layout;
+pub mod plans;
+
+pub use dialog::{Order, Wanted};
+pub use form::{Field, Form};
+pub use judged::{Judged, Mark, RootLine};
+
+use super::model::Trouble;
+use super::widgets::list::List;
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::roots::Root;
+use crate::domain::space::{LastUse, Links, SpaceFacts, Unfinished};
+use crate::domain::{Bytes, Fact, StorePath};
+use crate::inventory::Row;
+use crate::judge::collect::{Collection, Rules};
+use std::sync::Arc;
+
+/// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The number of the request; parts of one look have the same.
+    pub look: u64,
+    /// File systems, database, who collects.
+    pub facts: SpaceFacts,
+    /// The roots.
+    pub roots: Fact<Vec<Root>>,
+    /// What the daemon said while it looked for them.
+    pub notes: Vec<String>,
+    /// The pins.
+    pub pins: Fact<Vec<Pin>>,
+    /// When paths were last used; `None` while that is being read.
+    pub last_use: Option<Arc<Fact<LastUse>>>,
+    /// What hard links save; `None` while they are being counted.
+    pub links: Option<Fact<Links>>,
+    /// Collections that have no record yet, and how many of their paths are gone, where that is known.
+    pub unfinished: Fact<Vec<(Unfinished, Option<usize>)>>,
+    /// Server clock minus this machine's, in seconds.
+    pub skew: i64,
+}
+
+impl Known {
+    /// Bytes that hard links save, where that is known.
+    pub fn saved(&self) -> Option<Bytes> {
+        let links = self.links.as_ref()?.as_ref().ok()?;
+        Some(links.saved)
+    }
+
+    /// A pin by its name.
+    pub fn pin(&self, name: &str) -> Option<&Pin> {
+        let pins = self.pins.as_ref().ok()?;
+        pins.iter().find(|pin| pin.name.as_str() == name)
+    }
+}
+
+/// What part of the screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The planner.
+    #[default]
+    Plan,
+    /// What keeps paths.
+    Roots,
+    /// What would free most.
+    Heaviest,
+    /// File systems, and how they came to be so full.
+    Growth,
+}
+
+impl View {
+    /// From left to right.
+    pub const ALL: [Self; 4] = [Self::Plan, Self::Roots, Self::Heaviest, Self::Growth];
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Plan => "Plan",
+            Self::Roots => "Roots",
+            Self::Heaviest => "Heaviest",
+            Self::Growth => "Growth",
+        }
+    }
+
+    /// The view so many places on.
+    pub fn turn(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % Self::ALL.len()]
+    }
+}
+
+/// A plan as the planner made it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What it was made of.
+    pub judged: Arc<Judged>,
+    /// By which rules.
+    pub rules: Rules,
+    /// What hard links save, where that was known.
+    pub saved: Option<Bytes>,
+    /// What goes.
+    pub collection: Arc<Collection>,
+}
+
+/// Screen 5.
+#[derive(Debug, Default)]
+pub struct Space {
+    /// What is shown.
+    pub view: View,
+    /// What was found out last.
+    pub known: Option<Arc<Known>>,
+    /// The number of the newest request for a look; parts of older ones are dropped.
+    pub look: u64,
+    /// Why the last look failed.
+    pub trouble: Option<Trouble>,
+    /// What follows from it for the store as it was read.
+    pub judged: Option<Arc<Judged>>,
+    /// The number of the newest request for that.
+    pub judging: u64,
+    /// Whether that has not been answered.
+    pub working: bool,
+    /// The rules.
+    pub form: Form,
+    /// The newest plan.
+    pub planned: Option<Planned>,
+    /// The number of the newest request for a plan.
+    pub asked: u64,
+    /// Whether a newer plan is being made.
+    pub stale: bool,
+    /// Whether the plan lists single paths instead of packages.
+    pub paths: bool,
+    /// Where the plan's list is.
+    pub plan: List,
+    /// The path under its cursor.
+    pub plan_anchor: Option<Row>,
+    /// Where the list of roots is.
+    pub roots: List,
+    /// The root under its cursor, by its link.
+    pub root_anchor: Option<String>,
+    /// Where the list of the heaviest is.
+    pub heaviest: List,
+    /// The path under its cursor.
+    pub heavy_anchor: Option<Row>,
+}
+
+impl Space {
+    /// Rows of the list in view.
+    pub fn rows(&self) -> usize {
+        match self.view {
+            View::Plan => self.planned.as_ref().map_or(0, |planned| {
+                if self.paths {
+                    planned.collection.order.len()
+                } else {
+                    planned.collection.groups.len()
+                }
+            }),
+            View::Roots => self.judged.as_ref().map_or(0, |judged| judged.roots.len()),
+            View::Heaviest => self
+                .judged
+                .as_ref()
+                .map_or(0, |judged| judged.heaviest.len()),
+            View::Growth => 0,
+        }
+    }
+
+    /// The list in view.
+    pub const fn list(&self) -> &List {
+        match self.view {
+            View::Plan | View::Growth => &self.plan,
+            View::Roots => &self.roots,
+            View::Heaviest => &self.heaviest,
+        }
+    }
+
+    /// The same, to be moved in.
+    pub const fn list_mut(&mut self) -> &mut List {
+        match self.view {
+            View::Plan | View::Growth => &mut self.plan,
+            View::Roots => &mut self.roots,
+            View::Heaviest => &mut self.heaviest,
+        }
+    }
+
+    /// The root under the cursor.
+    pub fn current_root(&self) -> Option<&RootLine> {
+        let judged = self.judged.as_ref().filter(|_| self.view == View::Roots)?;
+        judged.roots.get(self.roots.cursor)
+    }
+
+    /// The path at a place of the plan's list.
+    pub fn plan_row(&self, at: usize) -> Option<Row> {
+        let collection = &self.planned.as_ref()?.collection;
+        if self.paths {
+            collection.order.get(at).copied()
+        } else {
+            collection.groups.get(at).map(|group| group.top)
+        }
+    }
+
+    /// The path under the cursor.
+    pub fn current_row(&self) -> Option<Row> {
+        match self.view {
+            View::Plan => self.plan_row(self.plan.cursor),
+            View::Roots => self.current_root()?.row,
+            View::Heaviest => {
+                let judged = self.judged.as_ref()?;
+                Some(judged.heaviest.get(self.heaviest.cursor)?.row)
+            }
+            View::Growth => None,
+        }
+    }
+
+    /// The rows in view whose closures have a column.
+    pub fn in_view(&self, size: (u16, u16)) -> Vec<Row> {
+        let Some(judged) = &self.judged else {
+            return vec![];
+        };
+        let height = usize::from(layout::areas(size, self).list.height);
+        let view = self.list().view(self.rows(), height);
+        match self.view {
+            View::Roots => {
+                let lines = judged.roots.get(view).unwrap_or_default();
+                lines.iter().filter_map(|line| line.row).collect()
+            }
+            View::Heaviest => {
+                let lines = judged.heaviest.get(view).unwrap_or_default();
+                lines.iter().map(|heavy| heavy.row).collect()
+            }
+            View::Plan | View::Growth => vec![],
+        }
+    }
+
+    /// Remembers what is under the cursors.
+    pub fn settled(&mut self) {
+        match self.view {
+            View::Plan => self.plan_anchor = self.current_row(),
+            View::Roots => {
+                self.root_anchor = self.current_root().map(|line| line.root.link.clone());
+            }
+            View::Heaviest => self.heavy_anchor = self.current_row(),
+            View::Growth => {}
+        }
+    }
+
+    /// What follows from a newer look; cursors stay on what they were on. Rows of another numbering are carried over
+    /// before, with [`Space::carry`].
+    pub fn take(&mut self, judged: Arc<Judged>) {
+        let place = |anchor: &String| {
+            judged
+                .roots
+                .iter()
+                .position(|line| line.root.link == *anchor)
+        };
+        if let Some(at) = self.root_anchor.as_ref().and_then(place) {
+            self.roots.cursor = at;
+        }
+        let heavy = |anchor: Row| judged.heaviest.iter().position(|heavy| heavy.row == anchor);
+        if let Some(at) = self.heavy_anchor.and_then(heavy) {
+            self.heaviest.cursor = at;
+        }
+        self.judged = Some(judged);
+        self.working = false;
+    }
+
+    /// A newer plan; the cursor stays on its path.
+    pub fn replan(&mut self, planned: Planned) {
+        self.planned = Some(planned);
+        self.stale = false;
+        let Some(anchor) = self.plan_anchor else {
+            return;
+        };
+        if self.plan_row(self.plan.cursor) == Some(anchor) {
+            return;
+        }
+        let place = (0..self.rows()).find(|at| self.plan_row(*at) == Some(anchor));
+        if let (Some(at), View::Plan) = (place, self.view) {
+            self.plan.cursor = at;
+        }
+    }
+
+    /// Rows have other numbers now: what names them by number goes, but for the cursors.
+    pub fn carry(&mut self, carry: impl Fn(Row) -> Option<Row>) {
+        self.judged = None;
+        self.planned = None;
+        self.plan_anchor = self.plan_anchor.and_then(&carry);
+        self.heavy_anchor = self.heavy_anchor.and_then(&carry);
+    }
+}
+
+/// A name for a pin of this path that no pin has.
+pub fn pin_name(known: Option<&Known>, path: &StorePath) -> String {
+    let taken = |name: &PinName| known.is_some_and(|known| known.pin(name.as_str()).is_some());
+    PinName::for_path(path, taken).to_string()
+}

@@ -1,0 +1,93 @@
+//! From what is wanted to a plan.
+//!
+//! In: an order, and what the server says of pins and generations now. Out: a plan, or why there is none. Walks closures and all
+//! that is alive: for a job.
+
+use super::dialog::{Order, Wanted};
+use crate::change::Plan;
+use crate::change::access::About;
+use crate::change::collect;
+use crate::change::keep::{self, KeepError};
+use crate::console::model::Trouble;
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::{Fact, When};
+use crate::server::Generation;
+
+/// What is asked of the server for a plan.
+#[derive(Debug)]
+pub struct Asked {
+    /// The server.
+    pub about: About,
+    /// Its pins.
+    pub pins: Fact<Vec<Pin>>,
+    /// Where they are.
+    pub folder: String,
+    /// The generations among the roots that are to go.
+    pub generations: Vec<Generation>,
+    /// The time.
+    pub now: When,
+}
+
+/// Makes it.
+pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
+    let trouble = |error: KeepError| Trouble::new(&error);
+    let pins = || asked.pins.as_deref().map_err(|why| Trouble::new(why));
+    let mut plan = match &order.wanted {
+        Wanted::Pin(paths) => {
+            let inventory = order
+                .inventory
+                .as_ref()
+                .ok_or_else(|| Trouble::say("the store has not been read yet"))?;
+            let name = match (paths.len(), order.name.as_str()) {
+                (1, name) if !name.is_empty() => {
+                    Some(name.parse::<PinName>().map_err(Trouble::say)?)
+                }
+                _ => None,
+            };
+            let wanted = keep::Wanted {
+                name,
+                note: order.note.clone(),
+                expires: order.expires,
+            };
+            let (about, folder) = (&asked.about, &asked.folder);
+            keep::pin(about, inventory, pins()?, folder, paths, &wanted, asked.now)
+        }
+        Wanted::Unpin(name) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let kept = judged.kept(&keeps);
+            let names = std::slice::from_ref(name);
+            keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
+        }
+        Wanted::RemoveRoot(root) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            let (folder, known) = (&asked.folder, &asked.generations);
+            keep::remove(about, kept, pins()?, folder, known, &root.link)
+        }
+        Wanted::Collect(planned) => {
+            let judged = &planned.judged;
+            let links = judged.known.links.as_ref();
+            let links = links.and_then(|links| links.as_ref().ok());
+            let notes = judged.known.notes.iter();
+            let notes: Vec<String> = notes.map(|note| format!("Nix says: {note}")).collect();
+            return collect::plan(
+                &collect::About {
+                    server: &asked.about.server,
+                    reached: &asked.about.address,
+                    situation: &judged.situation(planned.saved, asked.now),
+                    rules: &planned.rules,
+                    collection: &planned.collection,
+                    links: links.map(|links| links.files),
+                    notes: &notes,
+                },
+                order.note.clone(),
+            )
+            .map_err(|error| Trouble::new(&error));
+        }
+    }
+    .map_err(trouble)?;
+    plan.reason.clone_from(&order.note);
+    Ok(plan)
+}
