@@ -96,7 +96,7 @@ pub enum Typing {
 pub struct AccessDialog {
     /// What shall be changed.
     pub wanted: Wanted,
-    /// How long, by its place in [`LIFETIMES`].
+    /// How long, by its place in [`LIFETIMES`](super::LIFETIMES).
     pub lifetime: usize,
     /// Whether open sessions of a revoked key are ended.
     pub end_sessions: bool,
