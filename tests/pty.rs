@@ -22,6 +22,8 @@ mod link;
 mod served;
 #[path = "pty/signing.rs"]
 mod signing;
+#[path = "pty/space.rs"]
+mod space;
 
 use rig::Rig;
 use std::collections::BTreeSet;

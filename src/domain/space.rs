@@ -107,7 +107,7 @@ pub struct Links {
 pub struct Collector {
     /// Its id.
     pub process: u32,
-    /// Whose it is.
+    /// Whose it is; empty if that can't be seen, as for one that ended while it was looked at.
     pub user: String,
     /// Since when it runs, by the server's clock.
     pub since: Option<When>,
@@ -115,6 +115,17 @@ pub struct Collector {
     pub command: String,
     /// Whether it holds the lock, as far as is known; others wait for it.
     pub holds: bool,
+}
+
+impl Collector {
+    /// Whose it is, as it is shown.
+    pub fn owner(&self) -> &str {
+        if self.user.is_empty() {
+            "?"
+        } else {
+            &self.user
+        }
+    }
 }
 
 /// Where the time of last use comes from.

@@ -88,7 +88,9 @@ async fn holders(server: &Server) -> Result<Vec<String>, ServerError> {
                 .map_or_else(String::new, |since| format!(", since {since}"));
             format!(
                 "the lock is held by process {} of {}{since}: {}",
-                other.process, other.user, other.command
+                other.process,
+                other.owner(),
+                other.command
             )
         })
         .collect())

@@ -158,7 +158,7 @@ pub fn collector(one: &Collector, now: When) -> String {
     } else {
         format!(": {}", one.command)
     };
-    let user = if one.user.is_empty() { "?" } else { &one.user };
+    let user = one.owner();
     format!("process {} of {user}{since}{command}", one.process)
 }
 

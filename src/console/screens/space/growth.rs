@@ -153,7 +153,9 @@ fn collectors(down: &mut Down<'_, '_>, collecting: &Fact<Vec<Collector>>, model:
                 });
                 let words = format!(
                     "{verb}process {} of {}{since}: {}",
-                    collector.process, collector.user, collector.command
+                    collector.process,
+                    collector.owner(),
+                    collector.command
                 );
                 down.said("collects", &words, warning);
             }

@@ -238,7 +238,8 @@ fn state(model: &Model) -> Option<(String, Style)> {
     {
         let text = format!(
             "process {} of {} collects",
-            collector.process, collector.user
+            collector.process,
+            collector.owner()
         );
         return Some((text, theme.warning));
     }

@@ -49,7 +49,9 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                     };
                     let text = format!(
                         "process {} of {} {verb}: {}",
-                        collector.process, collector.user, collector.command
+                        collector.process,
+                        collector.owner(),
+                        collector.command
                     );
                     add(State::Warning, text, since);
                 }
