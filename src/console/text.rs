@@ -1,6 +1,6 @@
 //! Words and numbers as the screens write them.
 
-use crate::domain::{TrustClass, When};
+use crate::domain::{Age, TrustClass, When};
 use crate::inventory::{Inventory, Row};
 
 /// `38,225`.
@@ -33,9 +33,14 @@ pub fn size(bytes: u64) -> String {
         .replace(" EiB", "E")
 }
 
-/// An age for a column: `4m`; `?` for what is not known.
+/// An age for a column: `4m`; `?` for what is not known. Seconds are not counted: each step of the cursor would have to
+/// write them anew in every row.
 pub fn age(when: Option<When>, now: When) -> String {
-    when.map_or_else(|| "?".to_owned(), |when| when.age(now).to_string())
+    match when.map(|when| when.age(now)) {
+        None => "?".to_owned(),
+        Some(Age(..60)) => "<1m".to_owned(),
+        Some(age) => age.to_string(),
+    }
 }
 
 /// The word for a class in the trust column.
