@@ -13,8 +13,7 @@ use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
-use crate::change::collect::left;
-use crate::change::collect::{About, Amounts, CollectError, amounts, plan};
+use crate::change::collect::{About, Amounts, CollectError, amounts, left, output_pairs, plan};
 use crate::domain::space::{SpaceFacts, Unfinished};
 use crate::domain::{Age, StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
@@ -106,7 +105,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         // Each of them is a root all the same.
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
-    let pairs = output_pairs(&server, &inventory, &space, &mut notes).await?;
+    let pairs = kept_outputs(&server, &inventory, &space, &mut notes).await?;
     let keep = Keep {
         derivations: space.keep_derivations.clone().unwrap_or(true),
         outputs: space.keep_outputs.clone().unwrap_or(false),
@@ -164,7 +163,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
 }
 
 /// Which outputs live derivations keep, where Nix is set so.
-async fn output_pairs(
+async fn kept_outputs(
     server: &Server,
     inventory: &Inventory,
     space: &SpaceFacts,
@@ -183,23 +182,7 @@ async fn output_pairs(
     if !matches!(space.keep_outputs, Ok(true)) {
         return Ok(Vec::new());
     }
-    let rows: Vec<Row> = (0..inventory.len() as Row)
-        .filter(|row| inventory.is_derivation(*row) && inventory.state(*row).is_present())
-        .collect();
-    let derivations: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
-    let outputs = server.outputs(&derivations).await?;
-    Ok(rows
-        .into_iter()
-        .zip(outputs)
-        .flat_map(|(row, outputs)| {
-            outputs
-                .into_iter()
-                .filter_map(|output| inventory.find(&output))
-                .filter(|output| inventory.deriver_row(*output) == Some(row))
-                .map(move |output| (row, output))
-                .collect::<Vec<_>>()
-        })
-        .collect())
+    Ok(output_pairs(server, inventory).await?)
 }
 
 /// What collections were interrupted, as notes; an error if one runs and this is to be another.

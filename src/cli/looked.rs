@@ -7,11 +7,12 @@ use super::error::CliError;
 use super::load::load;
 use super::out::say;
 use super::progress::Progress;
+use crate::change::collect::output_pairs;
 use crate::change::keep::Kept;
+use crate::domain::Fact;
 use crate::domain::pin::Pin;
 use crate::domain::roots::Root;
 use crate::domain::space::SpaceFacts;
-use crate::domain::{Fact, StorePath};
 use crate::inventory::{Inventory, Keep, Row};
 use crate::server::Server;
 
@@ -38,7 +39,7 @@ impl Looked {
             progress.log(note);
         }
         let pairs = if space.keep_outputs == Ok(true) {
-            pairs(server, &inventory).await?
+            output_pairs(server, &inventory).await?
         } else {
             Vec::new()
         };
@@ -81,22 +82,4 @@ impl Looked {
             Err(unknown) => Err(CliError::new(super::error::Kind::Server, unknown)),
         }
     }
-}
-
-/// The derivations of a store and their outputs.
-async fn pairs(server: &Server, inventory: &Inventory) -> Result<Vec<(Row, Row)>, CliError> {
-    let rows: Vec<Row> = (0..inventory.len() as Row)
-        .filter(|row| inventory.state(*row).is_present())
-        .filter(|row| inventory.base_name(*row).strip_suffix(".drv").is_some())
-        .collect();
-    let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
-    let outputs = server.outputs(&paths).await?;
-    let mut pairs = Vec::new();
-    for (derivation, outputs) in rows.into_iter().zip(outputs) {
-        let rows = outputs.iter().filter_map(|output| inventory.find(output));
-        // As Nix has it: an output that another derivation has made as well is kept by the one that it names.
-        let own = rows.filter(|row| inventory.deriver_row(*row) == Some(derivation));
-        pairs.extend(own.map(|output| (derivation, output)));
-    }
-    Ok(pairs)
 }

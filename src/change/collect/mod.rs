@@ -5,11 +5,13 @@
 //! where one of them stays.
 
 mod left;
+mod outputs;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use left::left;
+pub use outputs::output_pairs;
 
 use super::{Danger, Deed, Item, Plan};
 use crate::domain::space::UseSource;

@@ -6,13 +6,14 @@ use super::connect::Session;
 use super::latest::Latest;
 use super::{Backend, Sender};
 use crate::change::access::About;
+use crate::change::collect::output_pairs;
 use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
 use crate::console::space::plans::{self, Asked};
 use crate::console::space::{Judged, Known, Order, Planned, Wanted};
 use crate::domain::space::Unfinished;
-use crate::domain::{Bytes, StorePath, Unknown, When};
-use crate::inventory::{Inventory, Row};
+use crate::domain::{Bytes, Unknown, When};
+use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
 use crate::server::{Server, ServerError};
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Backend {
 async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
     let mut pairs = Vec::new();
     if let (Some(server), Ok(true)) = (server, &of.known.facts.keep_outputs) {
-        match outputs(&server, &of.inventory).await {
+        match output_pairs(&server, &of.inventory).await {
             Ok(found) => pairs = found,
             Err(error) => {
                 let judged = Err(Trouble::new(&error));
@@ -104,23 +105,6 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
             .map_err(|why| Trouble::new(&why));
         let _ = send.send(Msg::SpaceJudged { asked, judged });
     });
-}
-
-/// The derivations of a store and their outputs.
-async fn outputs(server: &Server, inventory: &Inventory) -> Result<Vec<(Row, Row)>, ServerError> {
-    let present = |row: &Row| inventory.state(*row).is_present();
-    let rows: Vec<Row> = (0..inventory.len() as Row)
-        .filter(|row| present(row) && inventory.is_derivation(*row))
-        .collect();
-    let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
-    let outputs = server.outputs(&paths).await?;
-    let found = rows.iter().zip(outputs).flat_map(|(derivation, outputs)| {
-        let rows = outputs
-            .into_iter()
-            .filter_map(|output| inventory.find(&output));
-        rows.map(|output| (*derivation, output))
-    });
-    Ok(found.collect())
 }
 
 /// Plans what goes; a plan that was called off is not told.
