@@ -149,6 +149,17 @@ fn too_small_says_so_and_comes_back() {
 }
 
 #[test]
+fn a_size_that_comes_with_keys_is_taken() {
+    let (mut terminal, _home) = console(80, 24, &[]);
+    for width in (20..40).chain((20..40).rev()) {
+        terminal.keys("jk");
+        terminal.resize(width, 5);
+        terminal.keys("jk");
+        terminal.wait_for(&format!("{width}x5"));
+    }
+}
+
+#[test]
 fn no_colour_is_sent_when_none_is_wanted() {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));

@@ -180,6 +180,7 @@ struct Signals {
     interrupt: Signal,
     stop: Signal,
     go_on: Signal,
+    resize: Signal,
 }
 
 impl Signals {
@@ -190,6 +191,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
             go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 }
@@ -202,6 +204,7 @@ enum Woken {
     Ended,
     Stopped,
     Continued,
+    Resized,
 }
 
 impl Console {
@@ -248,6 +251,8 @@ impl Console {
                 _ = self.signals.interrupt.recv() => Woken::Ended,
                 _ = self.signals.stop.recv() => Woken::Stopped,
                 _ = self.signals.go_on.recv() => Woken::Continued,
+                // Crossterm tells of it too, but forgets it when keys come in the same moment.
+                _ = self.signals.resize.recv() => Woken::Resized,
                 () = sleep_until(frame), if dirty => Woken::Draw,
                 () = sleep_until(second + Duration::from_secs(1)), if counts => {
                     second = Instant::now();
@@ -274,6 +279,7 @@ impl Console {
                     self.resized()?;
                     self.take(Msg::Continued)?;
                 }
+                Woken::Resized => self.resized()?,
                 Woken::Draw => {}
             }
             self.drain().await?;
@@ -314,13 +320,13 @@ impl Console {
                 None => return Ok(()),
             },
             Event::Paste(text) => Msg::Paste(text),
-            Event::Resize(width, height) => Msg::Resize(width, height),
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollDown => Msg::Wheel(3),
                 MouseEventKind::ScrollUp => Msg::Wheel(-3),
                 _ => return Ok(()),
             },
-            Event::FocusGained | Event::FocusLost => return Ok(()),
+            // The signal is what counts.
+            Event::Resize(..) | Event::FocusGained | Event::FocusLost => return Ok(()),
         };
         self.take(message)
     }
