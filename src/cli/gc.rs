@@ -65,7 +65,7 @@ fn rules(args: &Gc) -> Rules {
 
 /// Connects, reads everything that a plan is made from, and makes it.
 async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliError> {
-    let server = session.connect().await?;
+    let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
     let inventory = load(&server, &progress, |_| Ok(())).await?;
     let mut notes = unfinished(&server, &inventory, args).await?;

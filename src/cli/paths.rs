@@ -13,8 +13,13 @@ use super::session::Session;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Known, Query, Row, Sort, SortKey, view};
+use rayon::prelude::*;
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
+
+/// Rows of a document that are written in one go, and how many such pieces are made at a time.
+const PIECE: usize = 1024;
+const PIECES: usize = 16;
 
 /// What is asked for, read.
 struct Wanted {
@@ -114,7 +119,7 @@ pub(super) async fn run(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let wanted = Wanted::new(args)?;
-    let server = session.connect().await?;
+    let server = session.connect_to_read().await?;
     let now = When::now();
     let progress = Progress::new(session.quiet);
     let inventory = if args.jsonl {
@@ -173,7 +178,7 @@ fn stream(
     Ok(())
 }
 
-/// Writes the document row by row: as one value it would be in memory twice.
+/// Writes the document in pieces, made on all cores: as one value it would be in memory twice.
 fn document(
     server: &str,
     at: When,
@@ -187,14 +192,30 @@ fn document(
         raw,
         "{{\"schema\":1,\"server\":{server},\"at\":\"{at}\",\"source\":\"daemon\",\"paths\":["
     )?;
-    for (number, row) in rows.iter().enumerate() {
-        if number > 0 {
-            raw.write_all(b",")?;
+    let mut first = true;
+    for some in rows.chunks(PIECE * PIECES) {
+        let pieces: Vec<Vec<u8>> = some
+            .par_chunks(PIECE)
+            .map(|rows| piece(inventory, rows))
+            .collect::<Result<_, _>>()?;
+        for piece in pieces {
+            let piece = if first { &piece[1..] } else { &piece };
+            raw.write_all(piece)?;
+            first = false;
         }
-        serde_json::to_writer(&mut *raw, &Element::of_row(inventory, *row))?;
     }
     raw.write_all(b"]}")?;
     out.line("")
+}
+
+/// Elements, each with a comma before it.
+fn piece(inventory: &Inventory, rows: &[Row]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = Vec::new();
+    for row in rows {
+        text.push(b',');
+        serde_json::to_writer(&mut text, &Element::of_row(inventory, *row))?;
+    }
+    Ok(text)
 }
 
 fn table(inventory: &Inventory, rows: &[Row], out: &mut Out) -> Result<(), CliError> {

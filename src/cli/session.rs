@@ -40,6 +40,13 @@ impl Session {
         Ok(Server::connect(spec, prompter).await?)
     }
 
+    /// Connects, to read the whole store next.
+    pub(super) async fn connect_to_read(&self) -> Result<Server, CliError> {
+        let spec = self.target.spec().await?;
+        let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
+        Ok(Server::connect_to_read(spec, prompter).await?)
+    }
+
     /// Connects if that takes no answer from anybody.
     pub(super) async fn connect_unasked(&self) -> Result<Server, CliError> {
         let spec = self.target.spec().await?;

@@ -46,7 +46,7 @@ async fn prepare(
     session: &Session,
     args: &args::Sign,
 ) -> Result<(Server, Result<Plan, String>), CliError> {
-    let server = session.connect().await?;
+    let server = session.connect_to_read().await?;
     let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(())).await?;
     let selection = if args.all {
         Selection::all()

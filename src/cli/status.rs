@@ -82,7 +82,7 @@ struct Nix<'a> {
 
 /// Runs it; the exit code is 0 fine, 1 warning, 2 critical. A server that cannot be reached is an error with code 3.
 pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
-    let server = match session.connect().await {
+    let server = match session.connect_to_read().await {
         Ok(server) => server,
         Err(CliError::Told {
             kind: Kind::Server,

@@ -40,12 +40,25 @@ impl NameChunk {
     }
 }
 
+/// A place in the index: a row, and bits of its hash that are not in the place, so that a name is fetched for hardly
+/// any row but the wanted one.
+#[derive(Clone, Copy)]
+struct Slot {
+    tag: u32,
+    row: Row,
+}
+
+const EMPTY: Slot = Slot {
+    tag: 0,
+    row: NO_ROW,
+};
+
 /// Base names by row, rows by base name.
 #[derive(Clone)]
 pub(super) struct Names {
     chunks: Vec<Arc<NameChunk>>,
     len: Row,
-    slots: Arc<Vec<Row>>,
+    slots: Arc<Vec<Slot>>,
     seed: RandomState,
 }
 
@@ -55,7 +68,7 @@ impl Names {
         Self {
             chunks: Vec::with_capacity(rows.div_ceil(CHUNK)),
             len: 0,
-            slots: Arc::new(vec![NO_ROW; (rows * 2).next_power_of_two().max(16)]),
+            slots: Arc::new(vec![EMPTY; (rows * 2).next_power_of_two().max(16)]),
             seed: RandomState::new(),
         }
     }
@@ -99,9 +112,9 @@ impl Names {
         if (self.len() + 1) * 3 > self.slots.len() * 2 {
             self.grow();
         }
-        let slot = match self.probe(&base[..HASH_CHARS], |row| self.base(row) == base) {
+        let (at, tag) = match self.probe(&base[..HASH_CHARS], |row| self.base(row) == base) {
             Ok(row) => return (row, false),
-            Err(slot) => slot,
+            Err(free) => free,
         };
         let row = self.len;
         let (chunk, _) = place(row);
@@ -114,28 +127,30 @@ impl Names {
         last.ends.push(last.text.len() as u32);
         last.masks.push(mask(&base[HASH_CHARS + 1..]).unwrap_or(0));
         self.len += 1;
-        Arc::make_mut(&mut self.slots)[slot] = row;
+        Arc::make_mut(&mut self.slots)[at] = Slot { tag, row };
         (row, true)
     }
 
-    /// The row under this key that is the wanted one, else the empty slot where it would go.
-    fn probe(&self, hash_part: &str, wanted: impl Fn(Row) -> bool) -> Result<Row, usize> {
+    /// The row under this key that is the wanted one, else the empty place where it would go, and its tag.
+    fn probe(&self, hash_part: &str, wanted: impl Fn(Row) -> bool) -> Result<Row, (usize, u32)> {
         let last = self.slots.len() - 1;
-        let mut slot = self.seed.hash_one(hash_part) as usize & last;
+        let hash = self.seed.hash_one(hash_part);
+        let tag = (hash >> 32) as u32;
+        let mut at = hash as usize & last;
         loop {
-            match self.slots[slot] {
-                NO_ROW => return Err(slot),
-                row if wanted(row) => return Ok(row),
-                _ => slot = (slot + 1) & last,
+            match self.slots[at] {
+                Slot { row: NO_ROW, .. } => return Err((at, tag)),
+                slot if slot.tag == tag && wanted(slot.row) => return Ok(slot.row),
+                _ => at = (at + 1) & last,
             }
         }
     }
 
     fn grow(&mut self) {
-        self.slots = Arc::new(vec![NO_ROW; self.slots.len() * 2]);
+        self.slots = Arc::new(vec![EMPTY; self.slots.len() * 2]);
         for row in 0..self.len {
-            if let Err(slot) = self.probe(&self.base(row)[..HASH_CHARS], |_| false) {
-                Arc::make_mut(&mut self.slots)[slot] = row;
+            if let Err((at, tag)) = self.probe(&self.base(row)[..HASH_CHARS], |_| false) {
+                Arc::make_mut(&mut self.slots)[at] = Slot { tag, row };
             }
         }
     }

@@ -40,8 +40,10 @@ use crate::domain::StorePath;
 use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use std::sync::{Arc, PoisonError, RwLock};
+use store::Listing;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A cache server that is connected. Cheap to clone; all clones are the same connection.
 #[derive(Clone)]
@@ -56,22 +58,52 @@ struct Inner {
     link: Link,
     /// For whole stores: one undrained channel stops all others of its link.
     bulk: Mutex<Option<Link>>,
+    /// A listing that was begun while connecting.
+    ahead: Mutex<Option<Ahead>>,
     facts: RwLock<Arc<Facts>>,
     start: Start,
     /// A daemon that is kept for small questions.
     idle: Mutex<Option<Daemon>>,
 }
 
+type Ahead = AbortOnDropHandle<Result<Listing, ServerError>>;
+
 impl Server {
     /// Connects, and finds out what the server is.
     pub async fn connect(spec: Spec, prompter: Arc<dyn Prompter>) -> Result<Self, ServerError> {
+        Self::open(spec, prompter, false).await
+    }
+
+    /// The same for somebody who then reads the whole store: it is listed while the rest is found out.
+    pub async fn connect_to_read(
+        spec: Spec,
+        prompter: Arc<dyn Prompter>,
+    ) -> Result<Self, ServerError> {
+        Self::open(spec, prompter, true).await
+    }
+
+    async fn open(
+        spec: Spec,
+        prompter: Arc<dyn Prompter>,
+        to_read: bool,
+    ) -> Result<Self, ServerError> {
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
-        let found = probe::probe(&link, &spec).await?;
+        let (login, start) = probe::login(&link, &spec).await?;
+        let ahead = to_read.then(|| {
+            let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
+            let start = start.clone();
+            Ahead::new(tokio::spawn(async move {
+                let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
+                store::list(bulk, start).await
+            }))
+        });
+        let found = probe::probe(&link, &spec, login, &start).await?;
         let inner = Inner {
-            start: found.start,
+            start,
             facts: RwLock::new(Arc::new(found.facts)),
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),
+            ahead: Mutex::new(ahead),
             spec,
             prompter,
             link,
@@ -112,7 +144,9 @@ impl Server {
 
     /// Finds out again, over the same connection.
     pub async fn reprobe(&self) -> Result<Arc<Facts>, ServerError> {
-        let found = probe::probe(&self.inner.link, &self.inner.spec).await?;
+        let Inner { link, spec, .. } = &*self.inner;
+        let (login, start) = probe::login(link, spec).await?;
+        let found = probe::probe(link, spec, login, &start).await?;
         let facts = Arc::new(found.facts);
         *self.inner.idle.lock().await = Some(found.daemon);
         let mut slot = self
@@ -126,13 +160,27 @@ impl Server {
 
     /// Reads the whole store over a connection of its own. Dropping the future or the receiver stops it.
     pub async fn read_store(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
-        let link = self.bulk_link().await?;
-        let result = store::read_all(&link, &self.inner.start, sink).await;
+        let result = match self.listing().await {
+            Ok(listing) => store::read_all(listing, sink).await,
+            Err(error) => Err(error),
+        };
         if matches!(result, Err(ServerError::Link(_))) {
             // The next reading connects anew.
             *self.inner.bulk.lock().await = None;
         }
         result
+    }
+
+    async fn listing(&self) -> Result<Listing, ServerError> {
+        let ahead = self.inner.ahead.lock().await.take();
+        if let Some(ahead) = ahead
+            && let Ok(Ok(listing)) = ahead.await
+        {
+            *self.inner.bulk.lock().await = Some(listing.link.clone());
+            return Ok(listing);
+        }
+        let link = self.bulk_link().await?;
+        store::list(link, self.inner.start.clone()).await
     }
 
     async fn bulk_link(&self) -> Result<Link, ServerError> {

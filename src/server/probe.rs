@@ -15,19 +15,18 @@ use crate::wire::Hello;
 pub(super) struct Found {
     pub(super) facts: Facts,
     pub(super) daemon: Daemon,
-    pub(super) start: Start,
 }
 
 /// Who is logged in.
-struct Login {
+pub(super) struct Login {
     user: String,
     host: String,
     rights: Rights,
     clock_skew: i64,
 }
 
-/// Asks everything.
-pub(super) async fn probe(link: &Link, spec: &Spec) -> Result<Found, ServerError> {
+/// Asks who is logged in, and so how a daemon is started.
+pub(super) async fn login(link: &Link, spec: &Spec) -> Result<(Login, Start), ServerError> {
     let place = spec.place.describe();
     let allowed = if spec.sudo == Sudo::Never {
         "never"
@@ -44,24 +43,30 @@ pub(super) async fn probe(link: &Link, spec: &Spec) -> Result<Found, ServerError
     let start = Start {
         command: spec.daemon_command.clone(),
         sudo: login.rights == Rights::Sudo,
-        place: place.clone(),
+        place,
     };
+    Ok((login, start))
+}
+
+/// Asks the rest.
+pub(super) async fn probe(
+    link: &Link,
+    spec: &Spec,
+    login: Login,
+    start: &Start,
+) -> Result<Found, ServerError> {
     let questions = Command::script(script::PROBE)
         .arg(&spec.nix_command)
         .arg(spec.signing_key.as_deref().unwrap_or_default())
         .sudo(start.sudo);
     let (answers, daemon) = tokio::join!(
-        script::ask(link, &questions, &place),
-        Daemon::open(link, &start)
+        script::ask(link, &questions, &start.place),
+        Daemon::open(link, start)
     );
     // Without a daemon there is nothing to administer, so its error is the one to show.
     let daemon = daemon?;
     let facts = facts(spec, login, &answers?, daemon.hello());
-    Ok(Found {
-        facts,
-        daemon,
-        start,
-    })
+    Ok(Found { facts, daemon })
 }
 
 impl Login {

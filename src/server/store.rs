@@ -1,6 +1,6 @@
 //! Reads a whole store, or some of it, through the daemon.
 //!
-//! In: links. Out: the listing at once, then path infos in handfuls as they come. A path that the daemon cannot read
+//! In: links. Out: the listing first, then path infos in handfuls as they come. A path that the daemon cannot read
 //! costs that path and no other: where it takes the daemon down with it, a new one goes on with the rest.
 
 use super::daemon::{Asker, Batch, Broken, Daemon, Queue, Start, has_gone};
@@ -10,6 +10,7 @@ use crate::link::Link;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Below this number of paths nobody waits for a second daemon.
 const WORTH_TWO: usize = 1000;
@@ -60,44 +61,62 @@ pub struct ReadSummary {
     pub took: Duration,
 }
 
-/// Reads all of it over one link, with two daemons where that pays.
+/// A store that was listed, with the daemons that tell the rest.
+pub(super) struct Listing {
+    pub(super) link: Link,
+    start: Start,
+    paths: Vec<StorePath>,
+    first: Daemon,
+    /// Starts while the first one lists.
+    second: AbortOnDropHandle<Result<Daemon, ServerError>>,
+}
+
+/// Lists it over a link of its own.
+pub(super) async fn list(link: Link, start: Start) -> Result<Listing, ServerError> {
+    let mut first = Daemon::open(&link, &start).await?;
+    let second = {
+        let (link, start) = (link.clone(), start.clone());
+        AbortOnDropHandle::new(tokio::spawn(
+            async move { Daemon::open(&link, &start).await },
+        ))
+    };
+    let paths = first.all_valid_paths().await?;
+    Ok(Listing {
+        link,
+        start,
+        paths,
+        first,
+        second,
+    })
+}
+
+/// Reads all of it, with two daemons where that pays.
 pub(super) async fn read_all(
-    link: &Link,
-    start: &Start,
+    listing: Listing,
     sink: Sender<StoreEvent>,
 ) -> Result<ReadSummary, ServerError> {
     let began = Instant::now();
-    let mut first = Daemon::open(link, start).await?;
-    let opening = Daemon::open(link, start);
-    tokio::pin!(opening);
-    let mut second = None;
-    let paths = {
-        let listing = first.all_valid_paths();
-        tokio::pin!(listing);
-        // The second daemon starts while the first one lists.
-        loop {
-            tokio::select! {
-                listed = &mut listing => break listed?,
-                opened = &mut opening, if second.is_none() => second = Some(opened),
-            }
-        }
-    };
+    let Listing {
+        link,
+        start,
+        paths,
+        first,
+        second,
+    } = listing;
     let listed = paths.len();
     let queue = Queue::new(paths.clone());
     sink.send(StoreEvent::Listed(paths))
         .await
         .map_err(|_| ServerError::Stopped)?;
-    let one = ask_all(link, start, first, &queue, Some(sink.clone()));
+    let one = ask_all(&link, &start, first, &queue, Some(sink.clone()));
     let two = async {
-        let opened = match second {
-            Some(opened) => opened,
-            None if listed < WORTH_TWO => return Ok(Asked::default()),
-            None => opening.await,
-        };
-        match opened {
-            Ok(daemon) => ask_all(link, start, daemon, &queue, Some(sink)).await,
+        if listed < WORTH_TWO && !second.is_finished() {
+            return Ok(Asked::default());
+        }
+        match second.await {
+            Ok(Ok(daemon)) => ask_all(&link, &start, daemon, &queue, Some(sink)).await,
             // A server that allows only one session at a time is read with one.
-            Err(_) => Ok(Asked::default()),
+            Ok(Err(_)) | Err(_) => Ok(Asked::default()),
         }
     };
     let (mut one, two) = tokio::try_join!(one, two)?;

@@ -192,7 +192,7 @@ impl Keeper {
         let spec = target.spec().await?;
         self.tell(Msg::Place(spec.place.describe()));
         let prompter: Arc<dyn Prompter> = Arc::clone(&self.prompt) as Arc<dyn Prompter>;
-        Server::connect(spec, prompter).await
+        Server::connect_to_read(spec, prompter).await
     }
 
     /// Tells that it is down, and waits for the next attempt.
