@@ -139,6 +139,7 @@ fn too_small_says_so_and_comes_back() {
     assert!(terminal.text().contains("20x5"));
     // No key acts on what cannot be seen.
     terminal.keys("3s\r");
+    terminal.settle(REST);
     terminal.resize(100, 30);
     terminal.wait_for("? help");
     let text = terminal.settle(REST);

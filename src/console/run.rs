@@ -279,7 +279,11 @@ impl Console {
                     self.resized()?;
                     self.take(Msg::Continued)?;
                 }
-                Woken::Resized => self.resized()?,
+                Woken::Resized => {
+                    // Keys that came before it were meant for the old size.
+                    self.drain().await?;
+                    self.resized()?;
+                }
                 Woken::Draw => {}
             }
             self.drain().await?;

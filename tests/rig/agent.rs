@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +28,7 @@ impl Agent {
         let mut command = Command::new(need::program("ssh-agent"));
         command.arg("-D").arg("-a").arg(&socket);
         let guard = Guard::spawn(&command, &scratch.join("agent.log"));
-        wait_until("the agent's socket", || socket.exists());
+        wait_until("the agent's socket", || UnixStream::connect(&socket).is_ok());
         Self {
             socket,
             scratch: scratch.to_path_buf(),

@@ -40,6 +40,7 @@ use client::Client;
 use guard::{Guard, Reaper};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -161,7 +162,7 @@ impl Rig {
         rig.trust_port(rig.direct.port);
         rig.trust_port(rig.socket.port);
         wait_until("the daemon's socket", || {
-            rig.scratch.join("daemon.socket").exists()
+            UnixStream::connect(rig.scratch.join("daemon.socket")).is_ok()
         });
         rig
     }
@@ -183,7 +184,7 @@ impl Rig {
         let socket = self.scratch.join("daemon.socket");
         let _ = fs::remove_file(&socket);
         self.daemon = start_daemon(&self.nix, &self.scratch);
-        wait_until("the daemon's socket", || socket.exists());
+        wait_until("the daemon's socket", || UnixStream::connect(&socket).is_ok());
     }
 
     /// The scratch folder; everything of the rig is below it.

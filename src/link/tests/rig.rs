@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Arc, Mutex};
@@ -318,7 +319,7 @@ impl RealAgent {
             .unwrap();
         let agent = Self { child, dir };
         let start = Instant::now();
-        while !agent.socket().exists() {
+        while UnixStream::connect(agent.socket()).is_err() {
             assert!(start.elapsed() < Duration::from_secs(10));
             std::thread::sleep(Duration::from_millis(5));
         }
