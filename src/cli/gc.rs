@@ -67,8 +67,8 @@ fn rules(args: &Gc) -> Rules {
 async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliError> {
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
+    let mut notes = unfinished(&server, args).await?;
     let inventory = load(&server, &progress, |_| Ok(())).await?;
-    let mut notes = unfinished(&server, &inventory, args).await?;
     progress.log("reading roots, last use and what fills the disk");
     // After the listing: what was rooted since then is seen.
     let (roots, last_use, space, links, pins) = tokio::join!(
@@ -186,13 +186,9 @@ async fn kept_outputs(
 }
 
 /// What collections were interrupted, as notes; an error if one runs and this is to be another.
-async fn unfinished(
-    server: &Server,
-    inventory: &Inventory,
-    args: &Gc,
-) -> Result<Vec<String>, CliError> {
+async fn unfinished(server: &Server, args: &Gc) -> Result<Vec<String>, CliError> {
     let mut notes = Vec::new();
-    let Ok(found) = left(server, inventory).await else {
+    let Ok(found) = left(server).await else {
         return Ok(notes);
     };
     for other in found {

@@ -12,6 +12,7 @@ use crate::change::collect::left;
 use crate::change::samples;
 use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
+use crate::domain::{Unknown, When};
 use crate::inventory::{Counts, Inventory};
 use crate::judge::growth::{self, Forecast, Growth, Sample};
 use crate::judge::health::{self, Check, State, Vitals, checks, worst};
@@ -92,14 +93,14 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     };
     let round_trip = server.link().round_trip().await.ok();
     let progress = Progress::new(session.quiet);
-    let (inventory, access, space, pins) = tokio::join!(
+    let (inventory, access, space, pins, left) = tokio::join!(
         load(&server, &progress, |_| Ok(())),
         server.access(),
         server.space(),
-        server.pins()
+        server.pins(),
+        left(&server)
     );
     let inventory = inventory?;
-    let left = left(&server, &inventory).await;
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
@@ -126,13 +127,16 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         }),
     }
     match space.and_then(|space| Ok((space, pins?))) {
-        Ok((space, pins)) => checks.extend(health::space::checks(&health::space::Looked {
-            server: session.name(),
-            facts: &space,
-            pins: &pins,
-            forecast: Some(&forecast(session.name(), &space, &inventory)),
-            limits,
-        })),
+        Ok((space, pins)) => {
+            checks.extend(health::space::checks(&health::space::Looked {
+                server: session.name(),
+                facts: &space,
+                pins: &pins,
+                forecast: Some(&forecast(session.name(), &space, &inventory)),
+                limits,
+                now: space.at,
+            }));
+        }
         Err(error) => checks.push(Check {
             id: "space",
             state: State::Unknown,
@@ -140,10 +144,9 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
             fix: None,
         }),
     }
-    // Without rights to look, there is nothing to say; what collects is among the checks of space.
-    if let Ok(left) = left {
-        checks.extend(health::collection::checks(session.name(), &left));
-    }
+    let left = left.map_err(|error| Unknown(error.to_string()));
+    let now = When::from_unix(When::now().unix().saturating_add(facts.clock_skew));
+    checks.extend(health::collection::checks(session.name(), &left, now));
     let document = Document {
         schema: 1,
         server: session.name(),
@@ -164,9 +167,6 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     tell(&document, out)
 }
 
-/// The days of uploads that a forecast stands on where there are no samples.
-const DAYS: u32 = 30;
-
 /// When the store's disk is full. Each look is remembered here for the next ones.
 fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast {
     let store = space.store.as_ref().ok();
@@ -178,7 +178,7 @@ fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast
         }
         _ => Vec::new(),
     };
-    let growth = Growth::by_registration(inventory, space.at, DAYS, 1);
+    let growth = Growth::by_registration(inventory, space.at, growth::DAYS);
     growth::forecast(
         &samples,
         &growth,

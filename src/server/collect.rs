@@ -21,6 +21,9 @@ use std::time::Duration;
 /// that is dead is noticed by the link.
 const SILENCE: Duration = Duration::from_secs(3600);
 
+/// Paths that the daemon is asked about at a time.
+const AT_A_TIME: usize = 20_000;
+
 /// What is told while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CollectEvent {
@@ -121,18 +124,27 @@ impl Server {
 
     /// Which of these paths are valid now.
     pub async fn valid_paths(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, ServerError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
         let Inner { link, start, .. } = &*self.inner;
         let mut daemon = Daemon::open(link, start).await?;
-        match daemon.valid_paths(paths.to_vec()).await {
-            Ok(Ok(valid)) => Ok(valid),
-            Ok(Err(error)) => Err(ServerError::nix(
-                &start.place,
-                "say what is still in its store",
-                &error,
-                "run `nix-store --verify` there",
-            )),
-            Err(error) => Err(daemon.fail(error).await),
+        let mut valid = Vec::new();
+        for some in paths.chunks(AT_A_TIME) {
+            match daemon.valid_paths(some.to_vec()).await {
+                Ok(Ok(found)) => valid.extend(found),
+                Ok(Err(error)) => {
+                    return Err(ServerError::nix(
+                        &start.place,
+                        "say what is still in its store",
+                        &error,
+                        "run `nix-store --verify` there",
+                    ));
+                }
+                Err(error) => return Err(daemon.fail(error).await),
+            }
         }
+        Ok(valid)
     }
 }
 

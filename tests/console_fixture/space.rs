@@ -13,6 +13,7 @@ use storekeeper::domain::space::{
     Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, Unfinished, UseSource,
 };
 use storekeeper::domain::{Bytes, Unknown, When};
+use storekeeper::judge::health::collection::Left;
 use storekeeper::server::Generation;
 
 const DAY: i64 = 86_400;
@@ -180,7 +181,10 @@ pub fn full() -> Known {
         total: 40,
         running: Some(false),
     };
-    known.unfinished = Ok(vec![(unfinished, Some(12))]);
+    known.unfinished = Ok(vec![Left {
+        what: unfinished,
+        gone: Some(12),
+    }]);
     known
 }
 

@@ -1,28 +1,23 @@
 //! Collections of ours that have not ended, and how far they got.
 //!
-//! In: the lists beside the server's audit log, and the store as it is now. Out: [`Left`], for the judge.
+//! In: the lists beside the server's audit log; the daemon is asked which of their paths are still there. Out: [`Left`], for the
+//! judge.
 
-use crate::domain::StorePath;
-use crate::inventory::Inventory;
 use crate::judge::health::collection::Left;
 use crate::server::{Server, ServerError};
 
-/// Looks for them. A list that cannot be read costs the number of paths that are gone.
-pub async fn left(server: &Server, inventory: &Inventory) -> Result<Vec<Left>, ServerError> {
+/// Looks for them. A list that cannot be read, or not be asked about, costs the number of paths that are gone.
+pub async fn left(server: &Server) -> Result<Vec<Left>, ServerError> {
     let mut found = Vec::new();
     for what in server.unfinished().await? {
-        let planned = server.planned_paths(&what.id).await;
-        let there = |path: &StorePath| {
-            inventory
-                .find(path)
-                .is_some_and(|row| inventory.state(row).is_present())
-        };
-        found.push(Left {
-            gone: planned
-                .ok()
-                .map(|paths| paths.iter().filter(|path| !there(path)).count()),
-            what,
-        });
+        let gone = gone(server, &what.id).await.ok();
+        found.push(Left { what, gone });
     }
     Ok(found)
+}
+
+async fn gone(server: &Server, id: &str) -> Result<usize, ServerError> {
+    let planned = server.planned_paths(id).await?;
+    let valid = server.valid_paths(&planned).await?;
+    Ok(planned.len().saturating_sub(valid.len()))
 }

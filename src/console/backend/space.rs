@@ -6,12 +6,11 @@ use super::connect::Session;
 use super::latest::Latest;
 use super::{Backend, Sender};
 use crate::change::access::About;
-use crate::change::collect::output_pairs;
+use crate::change::collect::{left, output_pairs};
 use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
 use crate::console::space::plans::{self, Asked};
 use crate::console::space::{Judged, Known, Order, Planned, Wanted};
-use crate::domain::space::Unfinished;
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
@@ -133,12 +132,8 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
-    let (facts, roots, pins, unfinished) = tokio::join!(
-        server.space(),
-        server.roots(),
-        server.pins(),
-        unfinished(&server)
-    );
+    let (facts, roots, pins, unfinished) =
+        tokio::join!(server.space(), server.roots(), server.pins(), left(&server));
     let facts = match facts {
         Ok(facts) => facts,
         Err(error) => return tell(Err(Trouble::new(&error))),
@@ -166,22 +161,6 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
     let links = server.links().await;
     known.links = Some(links.unwrap_or_else(|error| Err(Unknown(error.to_string()))));
     tell(Ok(known));
-}
-
-/// Collections without a record; of those that do not run, how many of their paths are gone.
-async fn unfinished(server: &Server) -> Result<Vec<(Unfinished, Option<usize>)>, ServerError> {
-    let mut all = Vec::new();
-    for one in server.unfinished().await? {
-        let mut gone = None;
-        if one.running == Some(false)
-            && let Ok(paths) = server.planned_paths(&one.id).await
-            && let Ok(valid) = server.valid_paths(&paths).await
-        {
-            gone = Some(paths.len().saturating_sub(valid.len()));
-        }
-        all.push((one, gone));
-    }
-    Ok(all)
 }
 
 /// Makes a plan, by what the server says of pins and generations now.

@@ -60,7 +60,9 @@ pub fn lines(model: &Model) -> Vec<Check> {
     }
     let mut fine = 0;
     for check in judged(model) {
-        if check.state == State::Fine {
+        // What is going on is worth a line, however fine it is.
+        let goes_on = matches!(check.id, "collecting" | "collection-running");
+        if check.state == State::Fine && !goes_on {
             fine += 1;
         } else {
             checks.push(shown(model, check));
@@ -68,9 +70,6 @@ pub fn lines(model: &Model) -> Vec<Check> {
     }
     let (access, good) = super::access::checks::checks(model);
     checks.extend(access);
-    fine += good;
-    let (space, good) = super::space::overview::checks(model);
-    checks.extend(space);
     fine += good;
     // Stable: of one state the judge's order decides. What is not known comes after what is.
     let rank = |state| match state {
@@ -99,6 +98,12 @@ pub fn lines(model: &Model) -> Vec<Check> {
 
 /// The same checks as `storekeeper status`, as far as what they look at has come in.
 fn judged(model: &Model) -> Vec<health::Check> {
+    let mut checks = of_store(model);
+    checks.extend(super::space::overview::checks(model));
+    checks
+}
+
+fn of_store(model: &Model) -> Vec<health::Check> {
     let Some(facts) = &model.facts else {
         return vec![];
     };
@@ -128,9 +133,19 @@ fn shown(model: &Model, check: health::Check) -> Check {
     let screen = match check.id {
         "unsigned-paths" | "bad-signatures" => Some(Screen::Unsigned),
         "unreadable-paths" => Some(Screen::Store),
-        "store-disk" | "store-inodes" => Some(Screen::Space),
+        "store-disk"
+        | "store-inodes"
+        | "forecast"
+        | "collecting"
+        | "collection-running"
+        | "collection-interrupted"
+        | "pins"
+        | "roots"
+        | "space" => Some(Screen::Space),
         _ => None,
     };
+    // What cannot be found out is not mended on a screen, where it is known how it is.
+    let screen = screen.filter(|_| check.state != State::Unknown || check.fix.is_none());
     let trouble = screen.is_none().then(|| {
         let fix = check.fix.as_deref().map(|fix| format!("; {fix}"));
         Trouble::say(format!("{}{}", check.summary, fix.unwrap_or_default()))

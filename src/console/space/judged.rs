@@ -4,7 +4,6 @@
 //! planner, ready for any rules.
 
 use super::Known;
-use super::growth::Growth;
 use crate::change::keep::Kept;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
@@ -12,6 +11,7 @@ use crate::domain::space::{LastUse, UseSource};
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::{self, Inventory, Keep, Life, Liveness, Retained, Row, State, Usage};
 use crate::judge::collect::{Collection, Prepared, Rules, Situation};
+use crate::judge::growth::{self, Growth};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Judged {
         now: When,
     ) -> Result<Self, Unknown> {
         let roots = known.roots.as_ref().map_err(Clone::clone)?;
-        let now = there(&known, now);
+        let now = known.there(now);
         let unread = || Unknown("when paths were last used is still being read".to_owned());
         let last_use = known.last_use.clone().ok_or_else(unread)?;
         let found: Vec<(&Root, Row)> = roots
@@ -194,7 +194,7 @@ impl Judged {
             saved: known.saved(),
         };
         let prepared = Prepared::new(&situation)?;
-        let growth = Growth::of(&inventory, now);
+        let growth = Growth::by_registration(&inventory, now, growth::DAYS);
         Ok(Self {
             generation,
             liveness,
@@ -235,7 +235,7 @@ impl Judged {
             pinned: &self.pin_rows,
             usage: &self.usage,
             keep: self.keep(),
-            now: there(&self.known, now),
+            now: self.known.there(now),
             disk: disk(&self.known),
             saved,
         }
@@ -321,11 +321,6 @@ impl Judged {
         let places = self.direct.get(&row).map_or(&[][..], Vec::as_slice);
         places.iter().filter_map(|at| self.roots.get(*at))
     }
-}
-
-/// The server's time.
-fn there(known: &Known, now: When) -> When {
-    When::from_unix(now.unix().saturating_add(known.skew))
 }
 
 fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -> RootLine {

@@ -5,7 +5,6 @@
 
 pub mod dialog;
 pub mod form;
-pub mod growth;
 pub mod judged;
 pub mod layout;
 pub mod plans;
@@ -18,10 +17,12 @@ use super::model::Trouble;
 use super::widgets::list::List;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
-use crate::domain::space::{LastUse, Links, SpaceFacts, Unfinished};
-use crate::domain::{Bytes, Fact, StorePath};
+use crate::domain::space::{LastUse, Links, SpaceFacts};
+use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::Row;
 use crate::judge::collect::{Collection, Rules};
+use crate::judge::growth::{Forecast, forecast};
+use crate::judge::health::collection::Left;
 use std::sync::Arc;
 
 /// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
@@ -41,8 +42,8 @@ pub struct Known {
     pub last_use: Option<Arc<Fact<LastUse>>>,
     /// What hard links save; `None` while they are being counted.
     pub links: Option<Fact<Links>>,
-    /// Collections that have no record yet, and how many of their paths are gone, where that is known.
-    pub unfinished: Fact<Vec<(Unfinished, Option<usize>)>>,
+    /// Collections that have no record yet.
+    pub unfinished: Fact<Vec<Left>>,
     /// Server clock minus this machine's, in seconds.
     pub skew: i64,
 }
@@ -52,6 +53,11 @@ impl Known {
     pub fn saved(&self) -> Option<Bytes> {
         let links = self.links.as_ref()?.as_ref().ok()?;
         Some(links.saved)
+    }
+
+    /// The time there.
+    pub fn there(&self, now: When) -> When {
+        When::from_unix(now.unix().saturating_add(self.skew))
     }
 
     /// A pin by its name.
@@ -185,6 +191,14 @@ impl Space {
             View::Roots => &mut self.roots,
             View::Heaviest => &mut self.heaviest,
         }
+    }
+
+    /// When the store's disk is full; `None` until the store was read to its end.
+    pub fn forecast(&self) -> Option<Forecast> {
+        let (known, judged) = (self.known.as_ref()?, self.judged.as_ref()?);
+        let store = known.facts.store.as_ref().ok();
+        let available = store.map(|store| store.available);
+        Some(forecast(&[], &judged.growth, available, known.facts.at))
     }
 
     /// The root under the cursor.

@@ -4,6 +4,7 @@
 
 use super::{Check, State, check};
 use crate::domain::space::Unfinished;
+use crate::domain::{Fact, When};
 
 /// A collection that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,48 +26,45 @@ impl Left {
     }
 }
 
-/// One for each.
-pub fn checks(server: &str, left: &[Left]) -> Vec<Check> {
-    left.iter()
-        .map(|left| {
-            let Unfinished {
-                id,
-                at,
-                by,
-                running,
-                ..
-            } = &left.what;
-            let progress = left.progress();
-            match running {
-                Some(true) => check(
-                    "collection-running",
-                    State::Fine,
-                    format!("{by} collects garbage since {at}: {progress}"),
-                    None,
-                ),
-                Some(false) => check(
-                    "collection-interrupted",
-                    State::Warning,
-                    format!("the collection {id} of {by} from {at} was interrupted: {progress}"),
-                    Some(format!("storekeeper gc {server}")),
-                ),
-                None => check(
-                    "collection-running",
-                    State::Unknown,
-                    format!(
-                        "whether the collection {id} of {by} from {at} still runs is not known"
-                    ),
-                    None,
-                ),
+/// One for each; `now` is by the server's clock.
+pub fn checks(server: &str, left: &Fact<Vec<Left>>, now: When) -> Vec<Check> {
+    let left = match left {
+        Ok(left) => left,
+        Err(why) => {
+            let summary = format!("whether a collection was interrupted is not known: {why}");
+            return vec![check(
+                "collection-interrupted",
+                State::Unknown,
+                summary,
+                None,
+            )];
+        }
+    };
+    let of = |left: &Left| {
+        let what = &left.what;
+        let (id, state, how, fix) = match what.running {
+            Some(true) => ("collection-running", State::Fine, "a collection runs", None),
+            Some(false) => {
+                let fix = format!("storekeeper gc {server}");
+                let how = "a collection was interrupted";
+                ("collection-interrupted", State::Warning, how, Some(fix))
             }
-        })
-        .collect()
+            None => {
+                let how = "whether a collection still runs is not known";
+                ("collection-running", State::Unknown, how, None)
+            }
+        };
+        let (progress, age) = (left.progress(), what.at.age(now));
+        let who = format!("begun {age} ago by {} ({})", what.by, what.id);
+        check(id, state, format!("{how}: {progress}; {who}"), fix)
+    };
+    left.iter().map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::When;
+    use crate::domain::Unknown;
 
     #[test]
     fn one_that_runs_is_fine_and_one_that_does_not_is_a_warning() {
@@ -81,13 +79,14 @@ mod tests {
             },
             gone,
         };
-        let all = [
+        let now = When::from_unix(7_200);
+        let all = Ok(vec![
             left(Some(true), Some(2)),
             left(Some(false), Some(3)),
             left(Some(false), None),
             left(None, None),
-        ];
-        let found = checks("prod", &all);
+        ]);
+        let found = checks("prod", &all, now);
         let states: Vec<State> = found.iter().map(|check| check.state).collect();
         assert_eq!(
             states,
@@ -95,9 +94,11 @@ mod tests {
         );
         assert_eq!(
             found[1].summary,
-            "the collection 7f3a0011 of root via ada@laptop from 1970-01-01T00:00:00Z was interrupted: 3 of its 9 paths are gone"
+            "a collection was interrupted: 3 of its 9 paths are gone; begun 2h ago by root via ada@laptop (7f3a0011)"
         );
         assert_eq!(found[1].fix.as_deref(), Some("storekeeper gc prod"));
-        assert!(checks("prod", &[]).is_empty());
+        assert!(checks("prod", &Ok(vec![]), now).is_empty());
+        let found = checks("prod", &Err(Unknown("it is hidden".into())), now);
+        assert_eq!(found[0].state, State::Unknown);
     }
 }

@@ -6,6 +6,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::plot::{columns, squeeze};
 use crate::domain::Bytes;
+use crate::judge::growth::Forecast;
 use ratatui::layout::Rect;
 
 /// Fewer rows than this are no plot.
@@ -23,24 +24,22 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         pen.line(row(area, 1), text, theme.dim);
         return;
     };
-    let growth = &judged.growth;
+    let sizes = judged.growth.sizes();
     let width = usize::from(area.width.saturating_sub(2));
-    let mut words = wrap(&growth.sentence(), width);
-    if let Some(forecast) = growth.forecast(judged.known.facts.store.as_ref().ok()) {
-        words.extend(wrap(&forecast, width));
-    }
+    let forecast = model.space.forecast();
+    let words = forecast.map_or_else(Vec::new, |forecast| wrap(&sentence(&forecast), width));
     let rows = area.height.saturating_sub(words.len() as u16 + 3).min(MOST);
     let mut y = 1;
     if rows >= LEAST {
         let title = format!(
             " Size by registration of what is still here, {}",
-            count(growth.sizes.len(), "day")
+            count(sizes.len(), "day")
         );
         pen.line(row(area, y), &title, theme.heading);
         y += 1;
         let room = usize::from(area.width.saturating_sub(SCALE + 2));
-        let wide = room.min(growth.sizes.len().max(1) * 2).min(120);
-        let sizes = squeeze(&growth.sizes, wide);
+        let wide = room.min(sizes.len().max(1) * 2).min(120);
+        let sizes = squeeze(&sizes, wide);
         let least = sizes.iter().copied().min().unwrap_or(0);
         let most = sizes.iter().copied().max().unwrap_or(0);
         // From the smallest on: what grows by a tenth in three months shows.
@@ -66,4 +65,12 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         pen.text(area, area.x + 1, area.y, &line, theme.text);
         y += 1;
     }
+}
+
+/// The forecast as a sentence of its own.
+fn sentence(forecast: &Forecast) -> String {
+    let text = forecast.sentence();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }

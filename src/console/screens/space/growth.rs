@@ -2,13 +2,15 @@
 
 use crate::console::model::Model;
 use crate::console::screens::space::used_percent;
+use crate::console::space::Known;
 use crate::console::space::layout::Areas;
 use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::gauge;
 use crate::console::widgets::pen::{row, wrap};
-use crate::domain::space::{Collector, FileSystem};
-use crate::domain::{Bytes, Fact};
+use crate::domain::Bytes;
+use crate::domain::space::FileSystem;
+use crate::judge::health::{self, State};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -89,19 +91,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         }
         Some(Err(why)) => down.unknown("links", &why.0),
     }
-    collectors(&mut down, &known.facts.collecting, model);
-    if let Ok(all) = &known.unfinished {
-        let warning = down.pen.theme.warning;
-        for (one, gone) in all {
-            let (_, text) = super::overview::unfinished(one, *gone);
-            let age = one.at.age(model.now);
-            let text = format!(
-                "{text} (begun {age} ago, {}); the next collection closes it",
-                one.id
-            );
-            down.said("", &text, warning);
-        }
-    }
+    collections(&mut down, model, known);
     used(&mut down, model);
     let rest = Rect::new(
         area.x,
@@ -140,26 +130,27 @@ fn file_system(down: &mut Down<'_, '_>, disk: &FileSystem) {
     }
 }
 
-/// Who collects now, since when, and who waits.
-fn collectors(down: &mut Down<'_, '_>, collecting: &Fact<Vec<Collector>>, model: &Model) {
-    let warning = down.pen.theme.warning;
-    match collecting {
-        Err(why) => down.unknown("collects", &why.0),
-        Ok(running) => {
-            for collector in running {
-                let verb = if collector.holds { "" } else { "waits: " };
-                let since = collector.since.map_or_else(String::new, |since| {
-                    format!(" since {}", since.age(model.now))
-                });
-                let words = format!(
-                    "{verb}process {} of {}{since}: {}",
-                    collector.process,
-                    collector.owner(),
-                    collector.command
-                );
-                down.said("collects", &words, warning);
-            }
+/// Who collects now, since when, who waits, and what was never brought to its end.
+fn collections(down: &mut Down<'_, '_>, model: &Model, known: &Known) {
+    let now = known.there(model.now);
+    let (warning, unknown) = (down.pen.theme.warning, down.pen.theme.unknown);
+    let mut label = "collects";
+    let checks = match &known.facts.collecting {
+        Err(why) => {
+            down.unknown(label, &why.0);
+            label = "";
+            Vec::new()
         }
+        Ok(running) => health::space::collectors(running, now),
+    };
+    let left = health::collection::checks(&model.server, &known.unfinished, now);
+    for check in checks.iter().chain(&left) {
+        let style = match check.state {
+            State::Unknown => unknown,
+            _ => warning,
+        };
+        down.said(label, &check.summary, style);
+        label = "";
     }
 }
 

@@ -1,0 +1,224 @@
+//! The checks of space: what is said of what, and how bad it is.
+
+use super::*;
+use crate::domain::{Bytes, StorePath, Unknown};
+use crate::judge::growth::Rate;
+
+const GIB: u64 = 1 << 30;
+
+fn disk(mount: &str, available: u64) -> FileSystem {
+    FileSystem {
+        mount: mount.into(),
+        kind: "ext4".into(),
+        options: vec!["rw".into(), "relatime".into()],
+        size: Bytes(100 * GIB),
+        used: Bytes(100 * GIB - available),
+        available: Bytes(available),
+        inodes: 0,
+        inodes_used: 0,
+    }
+}
+
+fn facts() -> SpaceFacts {
+    SpaceFacts {
+        at: When::from_unix(100_000),
+        store: Ok(disk("/nix", 50 * GIB)),
+        root: Ok(None),
+        database: Ok(DatabaseFacts {
+            size: Bytes(GIB),
+            wal: Bytes(0),
+            free: Some(Bytes(0)),
+        }),
+        optimised: Ok(true),
+        collecting: Ok(vec![]),
+        keep_derivations: Ok(true),
+        keep_outputs: Ok(false),
+    }
+}
+
+fn of(facts: &SpaceFacts, pins: &Fact<Vec<Pin>>, forecast: Option<&Forecast>) -> Vec<Check> {
+    checks(&Looked {
+        server: "prod",
+        facts,
+        pins,
+        forecast,
+        limits: (Floor::Percent(15.0), Floor::Percent(5.0)),
+        now: When::from_unix(100_000),
+    })
+}
+
+fn one<'a>(checks: &'a [Check], id: &str) -> &'a Check {
+    checks.iter().find(|check| check.id == id).unwrap()
+}
+
+#[test]
+fn all_is_well() {
+    let found = of(&facts(), &Ok(vec![]), None);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].summary, "Nix's database is 1.0 GiB");
+    assert_eq!(found[0].state, State::Fine);
+}
+
+#[test]
+fn what_is_not_known_is_said_with_its_next_step() {
+    let why = || Unknown("it is hidden from eve; log in as root".into());
+    let facts = SpaceFacts {
+        root: Err(why()),
+        database: Err(why()),
+        collecting: Err(why()),
+        store: Err(why()),
+        ..facts()
+    };
+    let found = of(
+        &facts,
+        &Err(why()),
+        Some(&Forecast::Unknown("no forecast: x".into())),
+    );
+    assert_eq!(found.len(), 5);
+    for check in &found {
+        assert_eq!(check.state, State::Unknown);
+        if check.id != "forecast" {
+            assert_eq!(check.fix.as_deref(), Some("log in as root"));
+        }
+    }
+    assert_eq!(super::super::worst(&found), State::Fine);
+}
+
+#[test]
+fn the_disk_of_the_system() {
+    for (left, state) in [
+        (50, State::Fine),
+        (10, State::Warning),
+        (1, State::Critical),
+    ] {
+        let facts = SpaceFacts {
+            root: Ok(Some(disk("/", left * GIB))),
+            ..facts()
+        };
+        let found = of(&facts, &Ok(vec![]), None);
+        let check = one(&found, "root-disk");
+        assert_eq!(check.state, state);
+        assert_eq!(check.fix.is_some(), state != State::Fine);
+    }
+}
+
+#[test]
+fn a_database_with_much_air() {
+    let with = |free, wal| SpaceFacts {
+        database: Ok(DatabaseFacts {
+            size: Bytes(GIB),
+            wal: Bytes(wal),
+            free,
+        }),
+        ..facts()
+    };
+    let found = of(&with(Some(Bytes(GIB / 2)), 0), &Ok(vec![]), None);
+    assert!(
+        one(&found, "database")
+            .summary
+            .starts_with("512 MiB of the 1.0 GiB")
+    );
+    let found = of(&with(None, GIB), &Ok(vec![]), None);
+    assert_eq!(one(&found, "database-log").state, State::Warning);
+    let found = of(&with(Some(Bytes(GIB / 8)), GIB / 8), &Ok(vec![]), None);
+    assert_eq!(one(&found, "database").state, State::Fine);
+}
+
+#[test]
+fn who_collects_and_who_waits() {
+    let who = |process, holds, since: i64| Collector {
+        process,
+        user: "root".into(),
+        since: Some(When::from_unix(100_000 - since)),
+        command: "nix-store --gc".into(),
+        holds,
+    };
+    let facts = SpaceFacts {
+        collecting: Ok(vec![
+            who(7, true, 7200),
+            who(8, false, 60),
+            who(9, false, 7200),
+        ]),
+        ..facts()
+    };
+    let found = of(&facts, &Ok(vec![]), None);
+    let lines: Vec<(&str, State)> = found
+        .iter()
+        .filter(|check| check.id == "collecting")
+        .map(|check| (check.summary.as_str(), check.state))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (
+                "a collection holds Nix's lock, process 7 of root for 2h: nix-store --gc",
+                State::Fine
+            ),
+            (
+                "a collection waits behind process 7, process 8 of root for 1m: nix-store --gc",
+                State::Fine
+            ),
+            (
+                "a collection waits behind process 7, process 9 of root for 2h: nix-store --gc",
+                State::Warning
+            ),
+        ]
+    );
+}
+
+#[test]
+fn pins_that_have_expired() {
+    let pin = |end: Option<i64>| Pin {
+        name: "x".parse().unwrap(),
+        target: StorePath::from_parts(&[1; 20], "x").unwrap(),
+        by: None,
+        note: None,
+        at: When::from_unix(1),
+        expires: end.map(When::from_unix),
+    };
+    let found = of(&facts(), &Ok(vec![pin(None), pin(Some(100_001))]), None);
+    assert_eq!(one(&found, "pins").state, State::Fine);
+    let found = of(&facts(), &Ok(vec![pin(Some(100_000)), pin(None)]), None);
+    assert_eq!(
+        one(&found, "pins").summary,
+        "the pin x has expired and keeps its path"
+    );
+    let found = of(&facts(), &Ok(vec![pin(Some(100_000)), pin(Some(1))]), None);
+    let check = one(&found, "pins");
+    assert_eq!(check.summary, "2 pins have expired and keep 2 paths");
+    assert_eq!(
+        check.fix.as_deref(),
+        Some("storekeeper unpin prod --expired")
+    );
+}
+
+#[test]
+fn times_links_and_forecasts() {
+    let mut store = disk("/nix", GIB);
+    store.options = vec!["noatime".into()];
+    let facts = SpaceFacts {
+        store: Ok(store),
+        optimised: Ok(false),
+        ..facts()
+    };
+    let by = Rate {
+        a_day: GIB,
+        days: 9,
+        sampled: true,
+    };
+    let soon = Forecast::Full { days: 3, by };
+    let found = of(&facts, &Ok(vec![]), Some(&soon));
+    assert_eq!(one(&found, "access-times").state, State::Unknown);
+    assert!(one(&found, "hard-links").fix.is_some());
+    let check = one(&found, "forecast");
+    assert_eq!(check.state, State::Warning);
+    assert_eq!(
+        check.fix.as_deref(),
+        Some("storekeeper gc prod --until-free 15%")
+    );
+    let found = of(&facts, &Ok(vec![]), Some(&Forecast::Now));
+    assert_eq!(one(&found, "forecast").state, State::Warning);
+    let late = Forecast::Full { days: 300, by };
+    let found = of(&facts, &Ok(vec![]), Some(&late));
+    assert_eq!(one(&found, "forecast").state, State::Fine);
+}
