@@ -6,7 +6,7 @@
 mod console_fixture;
 
 use console_fixture::snapshot::{dump, snap};
-use console_fixture::space::{blind, full, known, no_times};
+use console_fixture::space::{blind, full, known, no_times, sampled};
 use console_fixture::{
     Console, any_key, large_store, model, now, path, receipt, store, store_shuffled,
 };
@@ -110,6 +110,33 @@ fn heaviest() {
 #[test]
 fn growth() {
     snap("space-growth", after(known, "<left>"));
+}
+
+#[test]
+fn growth_by_samples() {
+    snap("space-growth-sampled", after(sampled, "<left>"));
+    snap("space-overview-sampled", after(sampled, "1"));
+}
+
+#[test]
+fn samples_tell_of_growth_before_the_store_is_read() {
+    for (known, told) in [(sampled as fn() -> Known, true), (known, false)] {
+        let mut console = Console::new(model(SMALL, "dark", false));
+        console.space = Some(known());
+        console.connect();
+        console.keys("5<left>");
+        let shown = text(&console);
+        assert_eq!(
+            shown.contains("as seen from here, 42 days"),
+            told,
+            "{shown}"
+        );
+        assert_eq!(shown.contains("worked out when"), !told, "{shown}");
+        console.keys("1");
+        assert_eq!(text(&console).contains("a day in use; full in about"), told);
+        console.load(store(usize::MAX));
+        assert!(text(&console).contains(if told { "in use" } else { "uploaded" }));
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use storekeeper::change::sign::{self, Selection};
-use storekeeper::change::{KeySource, Outcome, Plan, Receipt};
+use storekeeper::change::{KeySource, Outcome, Plan, Receipt, samples};
 use storekeeper::config::{Config, Overrides};
 use storekeeper::console::access::Known;
 use storekeeper::console::model::{Layer, What};
@@ -126,17 +126,19 @@ async fn read(server: &Server) -> Inventory {
 }
 
 /// What fills the demo's disk, all of it.
-async fn look(server: &Server, fixed: &Fixed) -> Space {
+async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> Space {
     let mut roots = server.roots().await.unwrap().roots;
     for root in &mut roots {
         root.link = fixed.text(&root.link);
     }
+    let facts = SpaceFacts {
+        at: now(),
+        ..server.space().await.unwrap()
+    };
     Space {
         look: 0,
-        facts: SpaceFacts {
-            at: now(),
-            ..server.space().await.unwrap()
-        },
+        samples: samples::look(Some(&demo.kept_here()), demo::NAME, &facts).into(),
+        facts,
         roots: Ok(roots),
         notes: vec![],
         pins: server.pins().await.unwrap(),
@@ -252,7 +254,7 @@ async fn the_screenshots_show_what_the_program_shows() {
     let facts = fixed.facts(&server.facts());
     let found = Found {
         access: fixed.access(server.access().await.unwrap()),
-        space: look(&server, &fixed).await,
+        space: look(&server, &demo, &fixed).await,
         inventory: inventory.clone(),
         facts,
     };

@@ -5,6 +5,7 @@
 //! forecast then stands on what still exists.
 
 use super::audit::copy;
+use crate::domain::space::SpaceFacts;
 use crate::judge::growth::{Sample, remember};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
@@ -18,15 +19,29 @@ fn file(state: &Path, server: &str) -> PathBuf {
 }
 
 /// The samples that are kept of a server, oldest first; none where nothing can be read.
-pub fn read(state: &Path, server: &str) -> Vec<Sample> {
+fn read(state: &Path, server: &str) -> Vec<Sample> {
     std::fs::read(file(state, server))
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
 }
 
+/// What is kept of a server, with what is seen of it now; without a state folder, nothing.
+pub fn look(state: Option<&Path>, server: &str, seen: &SpaceFacts) -> Vec<Sample> {
+    let Some(state) = state else {
+        return Vec::new();
+    };
+    match &seen.store {
+        Ok(store) => {
+            let (at, used) = (seen.at, store.used.0);
+            keep(state, server, Sample { at, used })
+        }
+        Err(_) => read(state, server),
+    }
+}
+
 /// Adds a sample to those of a server and gives back all of them, also where they can't be kept.
-pub fn keep(state: &Path, server: &str, sample: Sample) -> Vec<Sample> {
+fn keep(state: &Path, server: &str, sample: Sample) -> Vec<Sample> {
     let mut samples = read(state, server);
     let before = samples.len();
     let last = samples.last().copied();

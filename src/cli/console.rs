@@ -78,7 +78,9 @@ fn target(demo: &Demo, common: &Common) -> Result<Target, CliError> {
         ssh_config: Some(PathBuf::from("none")),
         read_only: common.read_only,
     };
-    Ok(config.target(demo::NAME, &overrides)?)
+    let mut target = config.target(demo::NAME, &overrides)?;
+    target.state = Some(demo.kept_here());
+    Ok(target)
 }
 
 fn needs_terminal(next: &str) -> Result<(), CliError> {

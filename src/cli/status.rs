@@ -14,7 +14,7 @@ use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
 use crate::domain::{Unknown, When};
 use crate::inventory::{Counts, Inventory};
-use crate::judge::growth::{self, Forecast, Growth, Sample};
+use crate::judge::growth::{self, Forecast, Growth};
 use crate::judge::health::{self, Check, State, Vitals, checks, worst};
 use crate::server::facts::Facts;
 use serde::Serialize;
@@ -169,22 +169,11 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
 
 /// When the store's disk is full. Each look is remembered here for the next ones.
 fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast {
-    let store = space.store.as_ref().ok();
-    let samples = match (state_folder(), store) {
-        (Some(state), Some(store)) => {
-            let used = store.used.0;
-            let now = Sample { at: space.at, used };
-            samples::keep(&state, server, now)
-        }
-        _ => Vec::new(),
-    };
+    let samples = samples::look(state_folder().as_deref(), server, space);
     let growth = Growth::by_registration(inventory, space.at, growth::DAYS);
-    growth::forecast(
-        &samples,
-        &growth,
-        store.map(|store| store.available),
-        space.at,
-    )
+    let store = space.store.as_ref().ok();
+    let available = store.map(|store| store.available);
+    growth::forecast(&samples, Some(&growth), available, space.at)
 }
 
 /// The server is there and its Nix is not: that is an answer, not an error of ours.

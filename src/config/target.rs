@@ -31,6 +31,8 @@ pub struct Target {
     pub known_hosts: Option<PathBuf>,
     /// The configuration of ssh, where not the user's own.
     pub ssh_config: Option<PathBuf>,
+    /// The folder of what is kept of it on this machine, where not the user's own: for a server that is not for real.
+    pub state: Option<PathBuf>,
 }
 
 impl Target {
@@ -71,6 +73,7 @@ impl Config {
             settings,
             known_hosts: overrides.known_hosts.as_deref().map(expand),
             ssh_config: overrides.ssh_config.as_deref().map(expand),
+            state: None,
         })
     }
 

@@ -11,6 +11,7 @@ mod daemon;
 mod exec;
 mod faults;
 mod keys;
+mod looks;
 mod pins;
 mod pipe;
 mod random;
@@ -245,6 +246,11 @@ impl Demo {
     /// The scratch folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder for what a console keeps of it on this machine: nothing of a demo stays behind.
+    pub fn kept_here(&self) -> PathBuf {
+        self.scratch.path("here")
     }
 
     /// The cache's own public key.

@@ -13,6 +13,7 @@ use storekeeper::domain::space::{
     Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, Unfinished, UseSource,
 };
 use storekeeper::domain::{Bytes, Unknown, When};
+use storekeeper::judge::growth::Sample;
 use storekeeper::judge::health::collection::Left;
 use storekeeper::server::Generation;
 
@@ -124,6 +125,7 @@ pub fn known() -> Known {
             saved: Bytes(24 << 20),
         })),
         unfinished: Ok(vec![]),
+        samples: Arc::new([]),
         skew: 0,
     }
 }
@@ -185,6 +187,19 @@ pub fn full() -> Known {
         what: unfinished,
         gone: Some(12),
     }]);
+    known
+}
+
+/// The disk was looked at once a day, and space was collected in between.
+pub fn sampled() -> Known {
+    let mut known = known();
+    let used =
+        |day: u64| ((760 + day * 2 - if day > 20 { 40 } else { 0 }) << 30) + ((day % 3) << 28);
+    let samples = (0..42).map(|day| Sample {
+        at: ago((41 - day as i64) * DAY),
+        used: used(day),
+    });
+    known.samples = samples.collect();
     known
 }
 

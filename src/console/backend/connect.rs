@@ -6,6 +6,7 @@
 use super::answer::Prompt;
 use super::load;
 use super::{Sender, lock, work};
+use crate::change::audit::copy::state_folder;
 use crate::config::{Config, ConfigError, Overrides, Target};
 use crate::console::model::Trouble;
 use crate::console::msg::Msg;
@@ -13,6 +14,7 @@ use crate::domain::When;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
 use crate::server::{ErrorKind, Server, ServerError};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +46,8 @@ impl Targets {
 /// What a session's tasks share.
 #[derive(Default)]
 pub(super) struct State {
+    /// Where it is kept on this machine what was seen and changed there.
+    pub(super) folder: Option<PathBuf>,
     server: Mutex<Option<Server>>,
     /// The newest inventory, and what its rows are numbered by.
     newest: Mutex<Option<(u64, Arc<Inventory>)>>,
@@ -98,7 +102,11 @@ impl Session {
         send: Sender,
         prompt: Arc<Prompt>,
     ) -> Self {
-        let state = Arc::new(State::default());
+        let own = target.as_ref().ok().and_then(|target| target.state.clone());
+        let state = Arc::new(State {
+            folder: own.or_else(state_folder),
+            ..State::default()
+        });
         let wake = Arc::new(Notify::new());
         let again = Arc::new(Notify::new());
         let keeper = Keeper {

@@ -7,6 +7,7 @@ use super::latest::Latest;
 use super::{Backend, Sender};
 use crate::change::access::About;
 use crate::change::collect::{left, output_pairs};
+use crate::change::samples;
 use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
 use crate::console::space::plans::{self, Asked};
@@ -15,6 +16,7 @@ use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
 use crate::server::{Server, ServerError};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +33,9 @@ impl Backend {
     pub(super) fn space(&mut self, effect: Effect) {
         match effect {
             Effect::ReadSpace { look } => {
-                self.with_server(|server, send| read(server, send, look));
+                let state = self.session.as_ref().map(Session::state);
+                let folder = state.and_then(|state| state.folder.clone());
+                self.with_server(|server, send| read(server, send, look, folder));
             }
             Effect::JudgeSpace {
                 asked,
@@ -127,7 +131,7 @@ pub(super) fn plan(
 }
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links.
-pub(super) async fn read(server: Server, send: Sender, look: u64) {
+pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option<PathBuf>) {
     let tell = |known: Result<Known, Trouble>| {
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
@@ -142,6 +146,9 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
         Ok(found) => (Ok(found.roots), found.notes),
         Err(error) => (Err(Unknown(error.to_string())), vec![]),
     };
+    let (seen, name) = (facts.clone(), server.spec().name.clone());
+    let samples = move || samples::look(folder.as_deref(), &name, &seen);
+    let samples = tokio::task::spawn_blocking(samples).await;
     let mut known = Known {
         look,
         facts,
@@ -151,6 +158,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
         last_use: None,
         links: None,
         unfinished: unfinished.map_err(|error| Unknown(error.to_string())),
+        samples: samples.unwrap_or_default().into(),
         skew: server.facts().clock_skew,
     };
     tell(Ok(known.clone()));

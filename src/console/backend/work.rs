@@ -180,7 +180,8 @@ pub(super) async fn run(
         .collect();
     let (tell, events) = mpsc::unbounded_channel();
     let forward = tokio::spawn(forward(events, send.clone(), job));
-    let receipt = crate::change::run(confirmed, &server, tell, cancel).await;
+    let receipt =
+        crate::change::run_in(state.folder.clone(), confirmed, &server, tell, cancel).await;
     let _ = forward.await;
     if !paths.is_empty() {
         load::renew(&server, &state, &send, &paths).await;

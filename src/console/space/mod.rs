@@ -21,7 +21,7 @@ use crate::domain::space::{LastUse, Links, SpaceFacts};
 use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::Row;
 use crate::judge::collect::{Collection, Rules};
-use crate::judge::growth::{Forecast, forecast};
+use crate::judge::growth::{Curve, Forecast, Sample, curve, forecast};
 use crate::judge::health::collection::Left;
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ pub struct Known {
     pub links: Option<Fact<Links>>,
     /// Collections that have no record yet.
     pub unfinished: Fact<Vec<Left>>,
+    /// What was in use at earlier looks from this machine, oldest first, and at this one.
+    pub samples: Arc<[Sample]>,
     /// Server clock minus this machine's, in seconds.
     pub skew: i64,
 }
@@ -193,12 +195,22 @@ impl Space {
         }
     }
 
-    /// When the store's disk is full; `None` until the store was read to its end.
+    /// When the store's disk is full. Where samples do not tell that, there is no saying before the store was read to its end.
     pub fn forecast(&self) -> Option<Forecast> {
-        let (known, judged) = (self.known.as_ref()?, self.judged.as_ref()?);
+        let known = self.known.as_ref()?;
+        let growth = self.judged.as_ref().map(|judged| &judged.growth);
         let store = known.facts.store.as_ref().ok();
         let available = store.map(|store| store.available);
-        Some(forecast(&[], &judged.growth, available, known.facts.at))
+        let forecast = forecast(&known.samples, growth, available, known.facts.at);
+        let early = growth.is_none() && matches!(forecast, Forecast::Unknown(_));
+        (!early).then_some(forecast)
+    }
+
+    /// How it has grown; `None` as above.
+    pub fn curve(&self) -> Option<Curve> {
+        let known = self.known.as_ref()?;
+        let growth = self.judged.as_ref().map(|judged| &judged.growth);
+        curve(&known.samples, growth, known.facts.at)
     }
 
     /// The root under the cursor.

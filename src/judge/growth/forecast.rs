@@ -104,10 +104,10 @@ pub(super) const FEWEST_DAYS: u32 = 3;
 pub(super) const RECENT: u32 = 30;
 
 /// Foretells when nothing is available any more: by the samples of the last 30 days if they span at least 3, since they
-/// are what the disk really took, else by what came in and still exists. `available` is `None` where that is not known.
+/// are what the disk really took, else by what came in and still exists. `None` stands for what is not known.
 pub fn forecast(
     samples: &[Sample],
-    growth: &Growth,
+    growth: Option<&Growth>,
     available: Option<Bytes>,
     now: When,
 ) -> Forecast {
@@ -119,7 +119,8 @@ pub fn forecast(
     if available.0 == 0 {
         return Forecast::Now;
     }
-    let Some(by) = rate(samples, now).or_else(|| growth.rate()) else {
+    let by_growth = || growth.and_then(Growth::rate);
+    let Some(by) = rate(samples, now).or_else(by_growth) else {
         return Forecast::Unknown(format!(
             "no forecast: fewer than {FEWEST_DAYS} days of uploads or samples to go by"
         ));

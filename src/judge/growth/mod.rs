@@ -3,11 +3,13 @@
 //! In: when what still exists was registered, and samples of the used bytes. Out: a curve for a plot, and a [`Forecast`]
 //! with what it stands on, the same for the console and for `status`. Where there is too little to go by, that is said.
 
+mod curve;
 mod forecast;
 mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use curve::{Curve, curve};
 pub use forecast::{Forecast, Rate, forecast};
 pub use samples::{MOST_SAMPLES, Sample, remember};
 

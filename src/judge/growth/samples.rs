@@ -45,19 +45,28 @@ pub fn remember(samples: &mut Vec<Sample>, new: Sample) {
     *samples = kept;
 }
 
-/// What more was in use a day; `None` where the samples are too few, or lie too close together.
+/// Those of so many days up to now; `None` where they are too few, or lie too close together, to say anything.
+pub(super) fn recent(samples: &[Sample], now: When, days: usize) -> Option<Vec<Sample>> {
+    let begin = now.unix().saturating_sub(days as i64 * DAY);
+    let within = |sample: &&Sample| sample.at <= now && sample.at.unix() > begin;
+    let recent: Vec<Sample> = samples.iter().filter(within).copied().collect();
+    (recent.len() >= FEWEST && span(&recent) >= FEWEST_DAYS).then_some(recent)
+}
+
+/// Whole days between the first and the last.
+fn span(samples: &[Sample]) -> u32 {
+    match samples {
+        [first, .., last] => (last.at.unix().saturating_sub(first.at.unix()) / DAY) as u32,
+        _ => 0,
+    }
+}
+
+/// What more was in use a day; `None` where there is too little to go by.
 pub(super) fn rate(samples: &[Sample], now: When) -> Option<Rate> {
-    let begin = now.unix().saturating_sub(i64::from(RECENT) * DAY);
-    let recent: Vec<Sample> = samples
-        .iter()
-        .filter(|s| s.at <= now && s.at.unix() > begin)
-        .copied()
-        .collect();
-    let (first, last) = (recent.first()?, recent.last()?);
-    let days = (last.at.unix().saturating_sub(first.at.unix()) / DAY) as u32;
-    (recent.len() >= FEWEST && days >= FEWEST_DAYS).then(|| Rate {
+    let recent = recent(samples, now, RECENT as usize)?;
+    Some(Rate {
         a_day: (slope(&recent) * DAY as f64) as u64,
-        days,
+        days: span(&recent),
         sampled: true,
     })
 }

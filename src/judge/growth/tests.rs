@@ -32,7 +32,7 @@ fn samples(used: impl Fn(i64) -> u64, days: i64) -> Vec<Sample> {
 fn of(samples: &[Sample], growth: &Growth, available: u64) -> String {
     forecast(
         samples,
-        growth,
+        Some(growth),
         Some(Bytes(available)),
         When::from_unix(NOW),
     )
@@ -76,8 +76,28 @@ fn says_what_it_stands_on() {
         of(&[], &old, GIB),
         "not full within ten years (no growth, by what came in over the last 30 days and is still there)"
     );
-    let blind = forecast(&steady, &growth(GIB, 30), None, When::from_unix(NOW));
+    let blind = forecast(&steady, Some(&growth(GIB, 30)), None, When::from_unix(NOW));
     assert!(matches!(blind, Forecast::Unknown(why) if why.contains("not known")));
+}
+
+#[test]
+fn the_curve_is_by_samples_where_they_are_enough() {
+    let now = When::from_unix(NOW);
+    let by_uploads = growth(60 * GIB, 30);
+    let drawn = |samples: &[Sample]| curve(samples, Some(&by_uploads), now).unwrap();
+    let some = samples(|day| 100 + day as u64, 12);
+    let by_samples = drawn(&some);
+    assert!(by_samples.sampled);
+    assert_eq!(by_samples.sizes, (100..=112).collect::<Vec<u64>>());
+    // A day without a look is as the day before it.
+    let gap: Vec<Sample> = [&some[..4], &some[6..]].concat();
+    assert_eq!(drawn(&gap).sizes[3..7], [103, 103, 103, 106]);
+    let few = drawn(&some[..3]);
+    assert_eq!((few.sampled, few.sizes), (false, by_uploads.sizes()));
+    assert_eq!(curve(&some[..3], None, now), None);
+    assert!(curve(&some, None, now).is_some());
+    let unknown = forecast(&some[..3], None, Some(Bytes(1)), now);
+    assert!(matches!(unknown, Forecast::Unknown(_)));
 }
 
 #[test]
@@ -168,7 +188,7 @@ proptest! {
     fn a_forecast_holds(bytes in prop::collection::vec(0..1_000_u64, 90), spans in 0..90_u32, available: u32) {
         let growth = Growth { days: bytes.clone(), before: 0, spans };
         let days = spans.min(30) as usize;
-        match forecast(&[], &growth, Some(Bytes(u64::from(available))), When::from_unix(NOW)) {
+        match forecast(&[], Some(&growth), Some(Bytes(u64::from(available))), When::from_unix(NOW)) {
             Forecast::Now => prop_assert_eq!(available, 0),
             Forecast::Unknown(_) => prop_assert!(days < 3),
             Forecast::Full { days: until, by } => {
@@ -178,6 +198,26 @@ proptest! {
             }
             Forecast::NotSoon(by) => {
                 prop_assert!(by.a_day.saturating_mul(3651) <= u64::from(available) || by.a_day == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_curve_shows_what_was_sampled(steps in prop::collection::vec((1..200_000_i64, 0..1_000_u64), 0..40), late in 0..9_000_000_i64) {
+        let mut at = NOW - 4_000_000;
+        let samples: Vec<Sample> = steps.iter().map(|(step, used)| {
+            at += step;
+            Sample { at: When::from_unix(at), used: *used }
+        }).collect();
+        let now = When::from_unix(at.max(NOW - 4_000_000) + late);
+        if let Some(curve) = curve(&samples, None, now) {
+            prop_assert!(curve.sampled);
+            prop_assert!((4..=DAYS).contains(&curve.sizes.len()));
+            prop_assert_eq!(curve.sizes.last().copied(), samples.last().map(|sample| sample.used));
+            for (back, size) in curve.sizes.iter().rev().enumerate() {
+                let end = now.unix() - back as i64 * DAY;
+                let last = samples.iter().rfind(|sample| sample.at.unix() <= end);
+                prop_assert_eq!(Some(*size), last.map(|sample| sample.used));
             }
         }
     }

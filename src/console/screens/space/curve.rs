@@ -6,7 +6,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::plot::{columns, squeeze};
 use crate::domain::Bytes;
-use crate::judge::growth::Forecast;
+use crate::judge::growth::{Curve, Forecast};
 use ratatui::layout::Rect;
 
 /// Fewer rows than this are no plot.
@@ -19,22 +19,23 @@ const SCALE: u16 = 11;
 /// Draws it into what is left below the facts.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let Some(judged) = &model.space.judged else {
+    let Some(Curve { sizes, sampled }) = model.space.curve() else {
         let text = " Growth is worked out when the store is read to its end.";
         pen.line(row(area, 1), text, theme.dim);
         return;
     };
-    let sizes = judged.growth.sizes();
     let width = usize::from(area.width.saturating_sub(2));
     let forecast = model.space.forecast();
     let words = forecast.map_or_else(Vec::new, |forecast| wrap(&sentence(&forecast), width));
     let rows = area.height.saturating_sub(words.len() as u16 + 3).min(MOST);
     let mut y = 1;
     if rows >= LEAST {
-        let title = format!(
-            " Size by registration of what is still here, {}",
-            count(sizes.len(), "day")
-        );
+        let of = if sampled {
+            "In use on the store's disk, as seen from here"
+        } else {
+            "Size by registration of what is still here"
+        };
+        let title = format!(" {of}, {}", count(sizes.len(), "day"));
         pen.line(row(area, y), &title, theme.heading);
         y += 1;
         let room = usize::from(area.width.saturating_sub(SCALE + 2));

@@ -6,6 +6,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
 use crate::domain::Bytes;
+use crate::judge::growth::Curve;
 use crate::judge::health::space::Looked;
 use crate::judge::health::{self, Check, State};
 use ratatui::layout::Rect;
@@ -50,30 +51,13 @@ pub fn checks(model: &Model) -> Vec<Check> {
 /// Growth and what is dead; returns the row below.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
+    if let Some(curve) = model.space.curve() {
+        draw_growth(model, pen, row(area, y), &curve);
+        y += 1;
+    }
     let Some(judged) = &model.space.judged else {
         return y;
     };
-    let sizes = squeeze(&judged.growth.sizes(), SPARK);
-    let least = sizes.iter().copied().min().unwrap_or(0);
-    let most = sizes.iter().copied().max().unwrap_or(0);
-    let over: Vec<u64> = sizes
-        .iter()
-        .map(|size| size.saturating_sub(least).saturating_add(most / 64))
-        .collect();
-    let forecast = model.space.forecast();
-    let words = forecast.map_or_else(String::new, |forecast| forecast.brief());
-    let line = row(area, y);
-    let room = usize::from(line.width).saturating_sub(SPARK + 13);
-    pen.pieces(
-        line,
-        &[
-            (" Growth   ", theme.dim),
-            (&spark(&over), theme.gauge),
-            ("  ", theme.text),
-            (&fit(&words, room), theme.text),
-        ],
-    );
-    y += 1;
     let (dead, dead_bytes) = judged.liveness.dead();
     let (_, alive) = judged.liveness.live();
     let (_, pinned) = judged.pinned.live();
@@ -87,4 +71,28 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let line = row(area, y);
     pen.pieces(line, &[(" Dead     ", theme.dim), (&words, theme.text)]);
     y + 1
+}
+
+/// The curve in one row, and what follows from it.
+fn draw_growth(model: &Model, pen: &mut Pen<'_>, line: Rect, curve: &Curve) {
+    let theme = pen.theme;
+    let sizes = squeeze(&curve.sizes, SPARK);
+    let least = sizes.iter().copied().min().unwrap_or(0);
+    let most = sizes.iter().copied().max().unwrap_or(0);
+    let over: Vec<u64> = sizes
+        .iter()
+        .map(|size| size.saturating_sub(least).saturating_add(most / 64))
+        .collect();
+    let forecast = model.space.forecast();
+    let words = forecast.map_or_else(String::new, |forecast| forecast.brief());
+    let room = usize::from(line.width).saturating_sub(SPARK + 13);
+    pen.pieces(
+        line,
+        &[
+            (" Growth   ", theme.dim),
+            (&spark(&over), theme.gauge),
+            ("  ", theme.text),
+            (&fit(&words, room), theme.text),
+        ],
+    );
 }

@@ -1,0 +1,61 @@
+//! What a console has seen of the demo's disk at earlier looks, since a demo is too young to have seen anything.
+//!
+//! In: when the demo takes place. Out: the file of samples that a console reads.
+
+use super::tools::USED;
+use crate::domain::When;
+use std::fs;
+use std::path::Path;
+
+/// One look a day.
+const DAYS: u64 = 42;
+
+/// What the disk takes up a day, and less on some days than on others.
+const A_DAY: u64 = 3_900 << 20;
+
+/// The day on which somebody collected, and what that freed.
+const COLLECTED: (u64, u64) = (19, 71 << 30);
+
+/// Writes it into the folder of what is kept on this side.
+pub(super) fn write(here: &Path, epoch: When) -> std::io::Result<()> {
+    let samples: Vec<String> = (1..=DAYS)
+        .rev()
+        .map(|back| {
+            let at = When::from_unix(epoch.unix() - back as i64 * 86_400);
+            let more = if back > COLLECTED.0 { COLLECTED.1 } else { 0 };
+            let used = USED * 1024 + more - back * A_DAY + (back * 7 % 5) * (A_DAY / 8);
+            format!("{{\"at\":\"{at}\",\"used\":{used}}}")
+        })
+        .collect();
+    let folder = here.join("space");
+    fs::create_dir_all(&folder)?;
+    fs::write(
+        folder.join(format!("{}.json", super::NAME)),
+        format!("[{}]", samples.join(",")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_weeks_that_lead_to_what_is_in_use_now() {
+        let here = tempfile::tempdir().unwrap();
+        write(here.path(), When::from_unix(super::super::EPOCH)).unwrap();
+        let text = fs::read_to_string(here.path().join("space/demo.json")).unwrap();
+        let samples: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(samples.len(), DAYS as usize);
+        let used: Vec<u64> = samples
+            .iter()
+            .map(|s| s["used"].as_u64().unwrap())
+            .collect();
+        let falls = used
+            .windows(2)
+            .filter(|pair| pair[0] > pair[1] + (1 << 30))
+            .count();
+        assert_eq!(falls, 1, "one collection");
+        assert!(used[41] < USED * 1024 && used[41] > (USED - (8 << 20)) * 1024);
+        assert_eq!(samples[41]["at"], "2026-01-01T03:04:05Z");
+    }
+}
