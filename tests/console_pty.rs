@@ -161,6 +161,19 @@ fn a_size_that_comes_with_keys_is_taken() {
 }
 
 #[test]
+fn a_demo_leaves_nothing_behind() {
+    let (mut terminal, home) = console(80, 24, &[]);
+    terminal.keys("5\x1b[D");
+    terminal.wait_for("as seen from here, 43 days");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+    let state = home.path().join(".local/state/storekeeper");
+    for kept in ["space", "audit"] {
+        assert!(!state.join(kept).exists(), "{kept}");
+    }
+}
+
+#[test]
 fn no_colour_is_sent_when_none_is_wanted() {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));

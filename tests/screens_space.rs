@@ -6,7 +6,7 @@
 mod console_fixture;
 
 use console_fixture::snapshot::{dump, snap};
-use console_fixture::space::{blind, full, known, no_times, sampled};
+use console_fixture::space::{blind, compared, full, known, no_times, sampled};
 use console_fixture::{
     Console, any_key, large_store, model, now, path, receipt, store, store_shuffled,
 };
@@ -223,6 +223,156 @@ fn pin_dialog() {
 #[test]
 fn unpin_dialog() {
     snap("space-unpin", after(known, "<right>Gd"));
+}
+
+/// All paths are compared, and this is found.
+fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
+    console.keys("C");
+    let (job, rows) = console.comparisons.last().cloned().unwrap();
+    assert_eq!(rows, None);
+    console.send(Msg::Compared {
+        job,
+        paths: None,
+        comparison: Box::new(compared(corrupt, failed)),
+    });
+}
+
+#[test]
+fn contents() {
+    let show = |keys: &'static str| {
+        move |size: (u16, u16), theme: &str| {
+            let mut console = on(size, theme, false, known());
+            verified(&mut console, &["storefront-1.0"], &["curl-8.7.1"]);
+            console.keys(keys);
+            console.model
+        }
+    };
+    snap("contents-found", show(""));
+    snap("contents-activity", show("<esc>6"));
+    snap("contents-repair", show("M"));
+    snap("contents-delete", show("X<enter>dele"));
+}
+
+#[test]
+fn contents_being_compared() {
+    snap("contents-running", |size, theme| {
+        let mut console = on(size, theme, true, known());
+        console.keys("C");
+        let (job, _) = console.comparisons[0];
+        console.send(Msg::Progress {
+            job,
+            done: 5,
+            total: 14,
+            note: "60.0 MiB of 152 MiB, 20.0 MiB a second, 4s left".to_owned(),
+        });
+        console.keys("6");
+        console.model
+    });
+}
+
+#[test]
+fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_be_changed() {
+    let mut console = on(SMALL, "dark", true, known());
+    console.keys("2/curl<enter>V");
+    let curl = console.row("curl-8.7.1");
+    assert_eq!(console.comparisons[0].1, Some(vec![curl]));
+    assert_eq!(console.model.jobs[0].title, "verify curl-8.7.1 (1.0 MiB)");
+    console.keys("V");
+    let said = console.model.toast.clone().unwrap();
+    assert!(said.contains("being verified already"), "{said}");
+    let (job, _) = console.comparisons[0];
+    console.keys("6c");
+    assert!(
+        console
+            .asked
+            .iter()
+            .any(|asked| *asked == format!("Cancel({job})"))
+    );
+    console.send(Msg::Compared {
+        job,
+        paths: Some(vec![path("curl-8.7.1")]),
+        comparison: Box::new(storekeeper::console::contents::Comparison {
+            cancelled: true,
+            ..compared(&["curl-8.7.1"], &[])
+        }),
+    });
+    let shown = text(&console);
+    assert!(
+        shown.contains("result    damaged") && shown.contains("Stopped on request"),
+        "{shown}"
+    );
+    // What is found may be looked at, and not be mended.
+    for key in ["M", "X"] {
+        console.keys(key);
+        let said = console.model.toast.clone().unwrap_or_default();
+        assert!(said.contains("read-only"), "{said}");
+    }
+    console.keys("<esc>2<esc><esc>  V");
+    assert_eq!(
+        console.comparisons.last().unwrap().1.as_ref().map(Vec::len),
+        Some(2)
+    );
+    console.keys("<enter>");
+    assert!(console.runs.is_empty());
+}
+
+#[test]
+fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
+    let mut console = on(SMALL, "dark", false, known());
+    console.keys("M");
+    assert!(
+        console
+            .model
+            .toast
+            .clone()
+            .unwrap()
+            .contains("known to be damaged")
+    );
+    verified(
+        &mut console,
+        &["storefront-1.0", "ledger-4.0", "glibc-2.39"],
+        &[],
+    );
+    // What a root keeps is not deleted.
+    console.keys("X");
+    let shown = text(&console);
+    assert!(shown.contains("repaired instead"), "{shown}");
+    console.keys("<enter><esc>M<enter>");
+    let (job, plan) = console.runs[0].clone();
+    assert_eq!((plan.change, plan.items.len()), ("repair", 3));
+    let mut some = receipt(Outcome::Partial, 1);
+    some.failed = ["storefront-1.0", "ledger-4.0"]
+        .map(|name| storekeeper::change::Failure {
+            item: path(name).to_string(),
+            message: "no substituter has it".to_owned(),
+        })
+        .to_vec();
+    console.send(Msg::Ended { job, receipt: some });
+    // What could not be repaired is deleted, by its word, with what refers to it.
+    console.keys("<esc>:verify.delete<enter><enter>delete<enter>");
+    let (job, plan) = console.runs[1].clone();
+    let names: Vec<&str> = plan
+        .items
+        .iter()
+        .filter_map(Item::path)
+        .map(storekeeper::domain::StorePath::name)
+        .collect();
+    assert_eq!(names, ["storefront-1.0", "ledger-4.0"]);
+    assert_eq!(plan.change, "delete");
+    console.send(Msg::Ended {
+        job,
+        receipt: receipt(Outcome::Done, 2),
+    });
+    assert!(console.model.space.damaged.is_empty());
+    console.keys("<esc>X");
+    assert!(
+        console
+            .model
+            .toast
+            .clone()
+            .unwrap()
+            .contains("known to be damaged")
+    );
 }
 
 #[test]
@@ -579,7 +729,7 @@ fn views_turn_round() {
 }
 
 fn keys() -> impl Strategy<Value = Vec<storekeeper::console::keys::Key>> {
-    let own = "[xpdewln5jkr ]".prop_map(|text| {
+    let own = "[xpdewln5jkr VCMX]".prop_map(|text| {
         text.parse::<storekeeper::console::keys::Key>()
             .unwrap_or_else(|_| "space".parse().unwrap())
     });

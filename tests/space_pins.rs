@@ -8,7 +8,7 @@ mod rig;
 use rig::{Access, Rig, Twist, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -593,32 +593,6 @@ fn roots_of_others_are_removed_on_every_nix() {
     });
 }
 
-/// Damages a file of a path; gives back its top folder or file.
-fn damage(rig: &Rig, name: &str) -> PathBuf {
-    fn first_file(at: &Path) -> PathBuf {
-        if at.is_dir() {
-            let mut entries: Vec<PathBuf> = fs::read_dir(at)
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .collect();
-            entries.sort();
-            return first_file(&entries[0]);
-        }
-        at.to_owned()
-    }
-    let top = PathBuf::from(format!("{}{}", rig.file("server"), rig.path(name)));
-    let file = first_file(&top);
-    // Not in place: the file may be linked to others.
-    let folder = file.parent().unwrap();
-    let writable =
-        |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    writable(folder);
-    fs::remove_file(&file).unwrap();
-    fs::write(&file, "damaged").unwrap();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
-    top
-}
-
 #[test]
 fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
     Rig::on_every_nix(|rig| {
@@ -628,7 +602,7 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
             (0, Some(rig.entries.len() as u64)),
             "{said}"
         );
-        let top = damage(rig, "leaf-1.0");
+        let top = rig.damage("leaf-1.0");
         let sound = PathBuf::from(format!("{}{}", rig.file("server"), rig.path("fresh-3.1")));
         for path in [&top, &sound] {
             // Old enough for relatime to move it at the next reading.
@@ -686,7 +660,7 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
 #[test]
 fn damage_that_a_root_keeps_is_repaired() {
     let rig = Rig::new();
-    damage(&rig, "leaf-1.0");
+    rig.damage("leaf-1.0");
     let (_, code, said) = told(&rig, &["pin", "root", "top-1.0", "--yes"]);
     assert_eq!(code, 0, "{said}");
     let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);

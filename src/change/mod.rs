@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 pub mod collect;
+pub mod contents;
 pub mod job;
 pub mod keep;
 pub mod plan;

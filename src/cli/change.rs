@@ -11,7 +11,7 @@ use super::session::Session;
 use super::signals::{interrupted, stop};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
-use crate::change::{Answer, Confirmed, Danger, JobEvent, Outcome, Plan, Receipt};
+use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt};
 use crate::domain::Bytes;
 use crate::domain::text::visible;
 use crate::server::Server;
@@ -115,8 +115,7 @@ async fn run(confirmed: Confirmed, server: &Server, quiet: bool) -> Result<Recei
         tokio::select! {
             receipt = &mut job => break receipt,
             event = events.recv(), if open => match event {
-                Some(JobEvent::Progress { done, note, .. }) => progress.done(done, &note),
-                Some(JobEvent::Log(line)) => progress.log(&line),
+                Some(event) => progress.follow(event),
                 None => open = false,
             },
             () = &mut signals, if !cancel.is_cancelled() => {

@@ -2,6 +2,7 @@
 //!
 //! In: how much is done of how much. Out: a bar that is gone when the work is.
 
+use crate::change::JobEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 
@@ -37,6 +38,14 @@ impl Progress {
     /// A line above the bar; without a terminal, nothing.
     pub(super) fn log(&self, line: &str) {
         self.0.println(line);
+    }
+
+    /// What a job says.
+    pub(super) fn follow(&self, event: JobEvent) {
+        match event {
+            JobEvent::Progress { done, note, .. } => self.done(done, &note),
+            JobEvent::Log(line) => self.log(&line),
+        }
     }
 
     /// Takes the bar away.

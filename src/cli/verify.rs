@@ -12,17 +12,14 @@ use super::roots::settle;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
+use crate::change::contents::{self, Compared, Damage, End, TIMES_MOVED};
 use crate::change::keep::{delete, repair};
 use crate::domain::text::visible;
-use crate::domain::{Age, Bytes, StorePath};
-use crate::inventory::{Inventory, Row};
-use crate::server::{Server, Verified};
+use crate::domain::{Bytes, StorePath};
+use crate::server::Server;
 use serde::Serialize;
-use std::time::Instant;
-
-/// Paths of one call, and their bytes: a call ends within a minute on a slow disk, so that progress is seen and it can stop.
-const PATHS: usize = 200;
-const BYTES: u64 = 1 << 30;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,20 +32,10 @@ struct Document<'a> {
     access_times: &'static str,
 }
 
-#[derive(Serialize)]
-struct Damage {
-    path: StorePath,
-    message: String,
-}
-
-/// What was found.
+/// The store, and what was found in it.
 struct Found {
     looked: Looked,
-    checked: usize,
-    bytes: u64,
-    corrupt: Vec<Damage>,
-    failed: Vec<Damage>,
-    times_kept: bool,
+    compared: Compared,
 }
 
 /// Runs it; exit 1 if a path is damaged or could not be read.
@@ -59,12 +46,15 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
         Ok((server, found))
     };
     let (server, found) = unless_stopped(Box::pin(look)).await?;
-    if !found.times_kept {
-        say(
-            "storekeeper: reading has moved access times there, by which collections go; as root, with unshare and mount, it does not",
-        );
+    let compared = &found.compared;
+    if compared.times_moved {
+        say(&format!("storekeeper: {TIMES_MOVED}"));
     }
-    let damaged: Vec<StorePath> = found.corrupt.iter().map(|one| one.path.clone()).collect();
+    let damaged: Vec<StorePath> = compared
+        .corrupt
+        .iter()
+        .map(|one| one.path.clone())
+        .collect();
     let about = About::of(&server);
     let planned = if args.repair {
         repair(&about, &found.looked.inventory, &damaged)
@@ -73,10 +63,10 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
         delete(&about, found.looked.kept(&keep), &damaged)
     } else {
         server.link().close().await;
-        return tell(&found, out);
+        return tell(compared, out);
     };
     let word = if args.repair { "repair" } else { "delete" };
-    for one in &found.failed {
+    for one in &compared.failed {
         say(&format!(
             "storekeeper: {}: {}",
             one.path,
@@ -84,7 +74,7 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
         ));
     }
     let code = settle(session, server, planned, &args.change, word, out).await?;
-    Ok(if found.failed.is_empty() {
+    Ok(if compared.failed.is_empty() {
         code
     } else {
         code.max(1)
@@ -96,81 +86,28 @@ async fn verify(server: &Server, session: &Session, args: &Verify) -> Result<Fou
     let looked = Looked::at(server, &progress).await?;
     let inventory = &looked.inventory;
     let rows = if args.paths.is_empty() {
-        (0..inventory.len() as Row)
-            .filter(|row| inventory.state(*row).is_present())
-            .collect()
+        contents::all(inventory)
     } else {
         find::rows(inventory, &args.paths)?
     };
-    let all: u64 = rows.iter().map(|row| size(inventory, *row)).sum();
     progress.total(rows.len());
-    let started = Instant::now();
-    let (mut checked, mut bytes) = (0, 0);
-    let (mut corrupt, mut failed) = (Vec::new(), Vec::new());
-    let mut times_kept = true;
-    for some in chunks(inventory, &rows) {
-        progress.done(checked, &note(bytes, all, started));
-        let paths: Vec<StorePath> = some.iter().map(|row| inventory.path(*row)).collect();
-        let found: Verified = server.verify(&paths).await?;
-        let damage = |(path, message)| Damage { path, message };
-        for one in &found.corrupt {
-            progress.log(&one.1);
+    let (tell, mut events) = mpsc::unbounded_channel();
+    let never = CancellationToken::new();
+    let follow = async {
+        while let Some(event) = events.recv().await {
+            progress.follow(event);
         }
-        corrupt.extend(found.corrupt.into_iter().map(damage));
-        failed.extend(found.failed.into_iter().map(damage));
-        times_kept &= found.times_kept;
-        checked += some.len();
-        bytes += some.iter().map(|row| size(inventory, *row)).sum::<u64>();
-    }
+    };
+    let compare = contents::compare(server, inventory, &rows, tell, &never);
+    let ((compared, end), ()) = tokio::join!(compare, follow);
     progress.finish();
-    Ok(Found {
-        looked,
-        checked,
-        bytes,
-        corrupt,
-        failed,
-        times_kept,
-    })
-}
-
-fn size(inventory: &Inventory, row: Row) -> u64 {
-    inventory.nar_size(row).unwrap_or_default()
-}
-
-/// Bytes, rate and time left.
-fn note(done: u64, all: u64, started: Instant) -> String {
-    let seconds = started.elapsed().as_secs_f64();
-    if done == 0 || seconds < 1.0 {
-        return format!("of {}", Bytes(all));
+    match end {
+        End::Whole | End::Cancelled => Ok(Found { looked, compared }),
+        End::Broken(error) => Err(error.into()),
     }
-    let rate = done as f64 / seconds;
-    let left = all.saturating_sub(done) as f64 / rate;
-    format!(
-        "{} of {}, {} a second, {} left",
-        Bytes(done),
-        Bytes(all),
-        Bytes(rate as u64),
-        Age(left as u64)
-    )
 }
 
-/// Rows that are asked about together.
-fn chunks<'a>(inventory: &Inventory, mut rows: &'a [Row]) -> Vec<&'a [Row]> {
-    let mut chunks = Vec::new();
-    while !rows.is_empty() {
-        let mut bytes = 0;
-        let fits = rows.iter().take(PATHS).take_while(|row| {
-            bytes += size(inventory, **row);
-            bytes <= BYTES
-        });
-        let (chunk, rest) = rows.split_at(fits.count().max(1));
-        chunks.push(chunk);
-        rows = rest;
-    }
-    chunks
-}
-
-fn tell(found: &Found, out: &mut Out) -> Result<u8, CliError> {
+fn tell(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
     let fine = found.corrupt.is_empty() && found.failed.is_empty();
     if out.json() {
         out.document(&Document {
@@ -179,7 +116,7 @@ fn tell(found: &Found, out: &mut Out) -> Result<u8, CliError> {
             nar_size: found.bytes,
             corrupt: &found.corrupt,
             failed: &found.failed,
-            access_times: if found.times_kept { "kept" } else { "moved" },
+            access_times: if found.times_moved { "moved" } else { "kept" },
         })?;
         return Ok(u8::from(!fine));
     }

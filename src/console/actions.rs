@@ -139,6 +139,10 @@ pub enum Act {
     Collect,
     Pin,
     Unroot,
+    Verify,
+    VerifyAll,
+    Repair,
+    DeleteDamaged,
     Rules,
     EveryPath,
     NextView,
@@ -283,6 +287,9 @@ const ROWS: Scopes = &[
 const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
 const MARKS: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Space];
 const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
+const VERIFIED: Scopes = &[Store, Path, Space];
+/// Where one reads what was found, and where it was asked for.
+const MENDED: Scopes = &[Store, Path, Space, Activity, Text];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
 const HELPED: Scopes = &[
     Scope::Overview,
@@ -328,6 +335,10 @@ pub static ACTIONS: &[Action] = &[
     action(Act::EveryPath, "space.list", &["l"], &[Space], "list", "List packages or every path", "Lists every path that goes in the order of deletion, or packages again.").when(when::on_planner),
     action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").when(when::can_pin).danger(Danger::Plans),
     action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").when(when::can_unroot).danger(Danger::Plans),
+    action(Act::Verify, "verify.some", &["V"], VERIFIED, "", "Verify the marked paths, else this one", "Compares the contents of the marked paths, else of the one under the cursor, with their hashes, as a job; changes nothing.").when(when::can_verify),
+    action(Act::VerifyAll, "verify.all", &["C"], &[Store, Space], "", "Verify all paths", "Compares the contents of all paths with their hashes, as a job that can be cancelled; changes nothing.").when(when::can_verify_all),
+    action(Act::Repair, "verify.repair", &["M"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").when(when::can_mend).danger(Danger::Plans),
+    action(Act::DeleteDamaged, "verify.delete", &["X"], MENDED, "", "Delete what is damaged", "Plans to delete what was found damaged, with all that refers to it.").when(when::can_mend).danger(Danger::Plans),
     action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Why alive; or why depends, with a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").when(when::can_ask_why),
     action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").when(when::has_rows),
     action(Act::MarkRange, "list.mark-range", &["v"], PATHS, "", "Mark a range", "Starts a range; pressed again, marks all from there to the cursor.").when(when::has_rows),

@@ -2,8 +2,9 @@
 //!
 //! In: progress and receipts from the backend. Out: what Activity and the header show.
 
+use super::contents::Comparison;
 use crate::change::{Outcome, Receipt};
-use crate::domain::{Bytes, When};
+use crate::domain::{Bytes, StorePath, When};
 
 /// Names a job within this run of the console.
 pub type JobId = u64;
@@ -25,18 +26,20 @@ pub enum State {
     },
     /// It has ended, one way or another.
     Ended(Receipt),
+    /// It has compared contents with their hashes, and changed nothing.
+    Compared(Box<Comparison>),
 }
 
-/// One change that was confirmed.
+/// One change that was confirmed, or something that takes as long.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// The stable word for its kind of change, such as `sign`.
+    /// The stable word for its kind, such as `sign`.
     pub change: &'static str,
-    /// The plan's summary.
+    /// The plan's summary, or what it does.
     pub title: String,
-    /// When it was confirmed.
+    /// When it began.
     pub started: When,
     /// Whether it was asked to stop.
     pub cancelling: bool,
@@ -44,11 +47,32 @@ pub struct Job {
     pub state: State,
     /// Of a collection: the least, where that is known, and the most that was to come free, in bytes.
     pub estimate: Option<(Option<u64>, u64)>,
+    /// The damaged paths that it repairs or deletes.
+    pub mends: Vec<StorePath>,
     /// What it said, the newest last.
     pub log: Vec<String>,
 }
 
 impl Job {
+    /// One that begins now.
+    pub fn new(id: JobId, change: &'static str, title: String, now: When, total: usize) -> Self {
+        Self {
+            id,
+            change,
+            title,
+            started: now,
+            cancelling: false,
+            state: State::Running {
+                done: 0,
+                total,
+                note: "starting".to_owned(),
+            },
+            estimate: None,
+            mends: vec![],
+            log: vec![],
+        }
+    }
+
     /// Whether it has not ended.
     pub const fn is_running(&self) -> bool {
         matches!(self.state, State::Running { .. })
@@ -58,7 +82,7 @@ impl Job {
     pub const fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
             State::Ended(receipt) => Some(receipt),
-            State::Running { .. } => None,
+            State::Running { .. } | State::Compared(_) => None,
         }
     }
 
@@ -91,6 +115,7 @@ impl Job {
                 }
             }
             State::Ended(receipt) => receipt.result.word().to_owned(),
+            State::Compared(comparison) => comparison.word().to_owned(),
         }
     }
 }

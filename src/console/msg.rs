@@ -3,6 +3,7 @@
 //! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
 
 use super::access::{Known, Order};
+use super::contents::Comparison;
 use super::jobs::JobId;
 use super::keys::Key;
 use super::model::{Trouble, What};
@@ -10,7 +11,7 @@ use super::secret::Secret;
 use super::space::{Judged, Known as SpaceKnown, Order as SpaceOrder, Planned};
 use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, KeySource, Plan, Receipt};
-use crate::domain::{Bytes, When};
+use crate::domain::{Bytes, StorePath, When};
 use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
 use crate::judge::collect::Rules;
 use crate::server::facts::Facts;
@@ -153,6 +154,15 @@ pub enum Msg {
         job: JobId,
         /// What.
         line: String,
+    },
+    /// Contents were compared, as far as it got.
+    Compared {
+        /// The job.
+        job: JobId,
+        /// What was to be compared; `None` for all.
+        paths: Option<Vec<StorePath>>,
+        /// What was found.
+        comparison: Box<Comparison>,
     },
     /// A job has ended.
     Ended {
@@ -359,6 +369,15 @@ pub enum Effect {
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),
+    /// Compare contents with their hashes.
+    Compare {
+        /// The job's number.
+        job: JobId,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// The paths; `None` for all.
+        rows: Option<Vec<Row>>,
+    },
     /// Do it.
     Run {
         /// The job's number.

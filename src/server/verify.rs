@@ -102,7 +102,7 @@ impl Server {
             place: start.place.clone(),
             what: "repair the path",
             why,
-            next: "upload it again, or delete it with --delete",
+            next: "upload it again, or delete it",
         })
     }
 

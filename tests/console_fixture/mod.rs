@@ -265,6 +265,8 @@ pub struct Console {
     pub asked: Vec<String>,
     /// The jobs that were started, with what they would do.
     pub runs: Vec<(JobId, Plan)>,
+    /// The comparisons that were started, with the rows that they are of.
+    pub comparisons: Vec<(JobId, Option<Vec<Row>>)>,
     pub copied: Vec<String>,
     /// What a look at what fills the disk finds; nothing answers without it.
     pub space: Option<Known>,
@@ -277,6 +279,7 @@ impl Console {
             model,
             asked: vec![],
             runs: vec![],
+            comparisons: vec![],
             copied: vec![],
             space: None,
             answers: vec![],
@@ -442,6 +445,10 @@ impl Console {
             }),
             Effect::Run { job, confirmed } => {
                 self.runs.push((job, confirmed.plan().clone()));
+                None
+            }
+            Effect::Compare { job, rows, .. } => {
+                self.comparisons.push((job, rows));
                 None
             }
             Effect::Copy(text) => {

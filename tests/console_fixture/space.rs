@@ -4,6 +4,8 @@ use super::access::about;
 use super::{NOW, now, path};
 use std::sync::Arc;
 use storekeeper::change::Plan;
+use storekeeper::change::contents::{Compared, Damage};
+use storekeeper::console::contents::Comparison;
 use storekeeper::console::model::Trouble;
 use storekeeper::console::space::plans::{self, Asked};
 use storekeeper::console::space::{Known, Order};
@@ -201,6 +203,30 @@ pub fn sampled() -> Known {
     });
     known.samples = samples.collect();
     known
+}
+
+/// What a comparison of all paths has found.
+pub fn compared(corrupt: &[&str], failed: &[&str]) -> Comparison {
+    let damage = |name: &&str, said: &str| Damage {
+        path: path(name),
+        message: format!("path '{}' {said}", path(name)),
+    };
+    let modified = "was modified! expected hash 'sha256:0sjp', got 'sha256:1abc'";
+    Comparison {
+        at: now(),
+        found: Compared {
+            checked: 14,
+            bytes: 152 << 20,
+            corrupt: corrupt.iter().map(|name| damage(name, modified)).collect(),
+            failed: failed
+                .iter()
+                .map(|name| damage(name, "is not valid"))
+                .collect(),
+            times_moved: !failed.is_empty(),
+        },
+        cancelled: false,
+        trouble: None,
+    }
 }
 
 /// A plan, made by the real planners.

@@ -3,6 +3,7 @@
 
 use super::console;
 use super::rig::{Access, Rig};
+use super::served::Served;
 use super::terminal::Terminal;
 use std::collections::BTreeSet;
 use std::fs;
@@ -195,4 +196,86 @@ fn space_is_kept_by_a_pin_until_it_is_removed() {
         terminal.keys("q");
         assert_eq!(terminal.exit(), 0);
     });
+}
+
+#[test]
+fn damage_is_found_by_keys_and_deleted_by_its_word() {
+    Rig::on_every_nix(|rig| {
+        rig.damage("leaf-1.0");
+        let before = valid(rig);
+        let referrers = nix_store(
+            rig,
+            &["--query", "--referrers-closure", rig.path("leaf-1.0")],
+        );
+        let goes: BTreeSet<String> = referrers.lines().map(str::to_owned).collect();
+        // One path, where nothing may be changed.
+        let mut terminal = console(rig, &[Access::Root.server(), "--read-only"]);
+        terminal.keys("2");
+        terminal.wait_for("find / searches");
+        terminal.keys("/leaf-1.0\r");
+        terminal.wait("one path", |text| {
+            text.contains("find leaf-1.0") && text.contains(" 1 of ")
+        });
+        terminal.keys("V");
+        let found = terminal.wait_for("┌ Contents");
+        assert!(found.contains("result    damaged"), "{found}");
+        assert!(found.contains("compared  1 path,"), "{found}");
+        assert!(found.contains("modified! expected hash"), "{found}");
+        terminal.keys("X");
+        terminal.wait_for("read-only");
+        terminal.keys("\u{1b}");
+        terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
+        terminal.keys("q");
+        assert_eq!(terminal.exit(), 0);
+        assert!(!Path::new(&rig.file("var/audit.jsonl")).exists());
+        // All of them.
+        let mut terminal = console(rig, &[Access::Root.server()]);
+        terminal.keys("5");
+        terminal.wait_for("until free [");
+        terminal.keys("C");
+        let found = terminal.wait_for("┌ Contents");
+        assert!(found.contains("damaged   1 path"), "{found}");
+        let all = format!("compared  {} paths,", before.len());
+        assert!(found.contains(&all), "{found}");
+        terminal.keys("X");
+        let plan = terminal.wait("a plan in a dialog", |text| {
+            text.contains("┌ Delete ") && text.contains("│ what ")
+        });
+        assert!(
+            plan.contains(&format!("what      {} paths", goes.len())),
+            "{plan}"
+        );
+        assert!(plan.contains("-leaf-1.0"), "{plan}");
+        assert_eq!(valid(rig), before, "a plan takes nothing");
+        confirm(&mut terminal, "delete");
+        receipt(&mut terminal);
+        assert_eq!(valid(rig), before.difference(&goes).cloned().collect());
+        nix_store(rig, &["--verify", "--check-contents"]);
+        terminal.keys("X");
+        terminal.wait_for("no path is known to be damaged");
+        let log = log(rig);
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("\"delete\""), "{log}");
+        terminal.keys("q");
+        assert_eq!(terminal.exit(), 0);
+    });
+}
+
+#[test]
+fn each_look_at_the_disk_keeps_a_sample() {
+    let served = Served::new(1_000);
+    let mut terminal = served.console();
+    terminal.keys("5");
+    terminal.wait_for("by last use");
+    let file = served
+        .home
+        .path()
+        .join(".local/state/storekeeper/space/cache.json");
+    let text = fs::read_to_string(file).unwrap();
+    let samples: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(samples.as_array().map(Vec::len), Some(1), "{text}");
+    // What the demo's `df` says.
+    assert_eq!(samples[0]["used"], 843_055_104_u64 * 1024);
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
 }

@@ -4,10 +4,38 @@ use super::client::Client;
 use super::{Access, Agent, RETIRED, Rig, UPSTREAM, need, nix, sshd, store};
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Rig {
+    /// Damages a file of a path; gives back its top folder or file.
+    pub(crate) fn damage(&self, name: &str) -> PathBuf {
+        fn first_file(at: &Path) -> PathBuf {
+            if at.is_dir() {
+                let mut entries: Vec<PathBuf> = fs::read_dir(at)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path())
+                    .collect();
+                entries.sort();
+                return first_file(&entries[0]);
+            }
+            at.to_owned()
+        }
+        let top = PathBuf::from(format!("{}{}", self.file("server"), self.path(name)));
+        let file = first_file(&top);
+        // Not in place: the file may be linked to others.
+        let folder = file.parent().unwrap();
+        let writable =
+            |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        writable(folder);
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, "damaged").unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
+        top
+    }
+
     /// A real client's verdict on a path and its closure, trusting ours, retired and upstream.
     pub(crate) fn client_accepts(&self, path: &str) -> Result<(), String> {
         self.client_accepts_with(path, &self.trusted_keys())

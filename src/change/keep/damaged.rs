@@ -8,6 +8,9 @@ use crate::domain::{Bytes, StorePath};
 use crate::inventory::{Inventory, Liveness, Row};
 use std::collections::HashSet;
 
+/// Damaged paths that are named one by one.
+const NAMED: usize = 5;
+
 /// Has Nix fetch or build the damaged paths anew.
 pub fn repair(
     about: &About,
@@ -28,6 +31,7 @@ pub fn repair(
         "Nix fetches each from a substituter of the server, or builds it anew where it can"
             .to_owned(),
     ));
+    plan.lines.extend(named(damaged.iter()));
     for path in damaged {
         let row = inventory.find(path);
         plan.items.push(Item::Path {
@@ -66,7 +70,7 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
             .and_then(|chain| chain.first().copied())
             .unwrap_or(*row);
         return Err(KeepError::Refused(format!(
-            "{} is damaged and kept by a root of {}; repair it with --repair, or remove that root first",
+            "{} is damaged and kept by a root of {}; have it repaired instead, or remove that root first",
             inventory.path(*row),
             inventory.path(top)
         )));
@@ -86,6 +90,8 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
         "what",
         format!("{}, {}", paths_of(order.len()), Bytes(bytes)),
     ));
+    let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
+    plan.lines.extend(named(paths.iter()));
     if order.len() > rows.len() {
         plan.warnings.push(format!(
             "{} refer to what is damaged, directly or not, and go with it; clients that need them have to get them elsewhere",
@@ -105,6 +111,19 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
         .map(|row| KeepStep::Delete(inventory.path(*row)));
     plan.deed = Deed::Keep(steps.collect());
     Ok(plan)
+}
+
+/// The first of them, for the dialog.
+fn named<'a>(paths: impl ExactSizeIterator<Item = &'a StorePath>) -> Vec<(&'static str, String)> {
+    let more = paths.len().saturating_sub(NAMED);
+    let mut lines: Vec<_> = paths
+        .take(NAMED)
+        .map(|path| ("damaged", path.base_name().to_owned()))
+        .collect();
+    if more > 0 {
+        lines.push(("damaged", format!("and {more} more")));
+    }
+    lines
 }
 
 /// These and all that refer to them, directly or not: what refers comes before what it refers to, but within circles.
@@ -195,7 +214,7 @@ mod tests {
             panic!()
         };
         assert!(
-            why.contains(&path("app").to_string()) && why.contains("--repair"),
+            why.contains(&path("app").to_string()) && why.contains("repaired instead"),
             "{why}"
         );
         assert!(matches!(delete_with(&[], &[]), Err(KeepError::Nothing(_))));
@@ -213,6 +232,18 @@ mod tests {
             [format!("nix-store --repair-path {}", path("lib"))]
         );
         assert_eq!(plan.danger, Danger::Adds);
+        let told = |paths: &[StorePath]| -> Vec<String> {
+            let plan = repair(&about(), &store(), paths).unwrap();
+            let lines = plan.lines.into_iter();
+            lines
+                .filter(|(label, _)| *label == "damaged")
+                .map(|(_, text)| text)
+                .collect()
+        };
+        assert_eq!(told(&[path("lib")]), [path("lib").base_name()]);
+        let many: Vec<StorePath> = (0..7).map(|at| path(&format!("p{at}"))).collect();
+        assert_eq!(told(&many).len(), 6);
+        assert_eq!(told(&many)[5], "and 2 more");
         assert!(matches!(
             repair(&about(), &store(), &[]),
             Err(KeepError::Nothing(_))

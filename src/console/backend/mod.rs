@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod connect;
+mod contents;
 mod latest;
 mod load;
 mod space;
@@ -172,6 +173,11 @@ impl Backend {
             Effect::FindKey(choice) => {
                 self.with_server(|server, send| work::find_key(server, send, choice));
             }
+            Effect::Compare {
+                job,
+                inventory,
+                rows,
+            } => self.compare(job, inventory, rows),
             Effect::Run { job, confirmed } => self.start(job, *confirmed),
             Effect::Cancel(job) => {
                 if let Some(cancel) = self.jobs.get(&job) {

@@ -186,7 +186,7 @@ async fn make(server: Server, send: Sender, asked: u64, order: Order) {
 async fn ask(server: &Server, order: &Order) -> Result<Asked, ServerError> {
     let pins = match &order.wanted {
         Wanted::Pin(_) | Wanted::Unpin(_) | Wanted::RemoveRoot(_) => server.pins().await?,
-        Wanted::Collect(_) => Ok(vec![]),
+        Wanted::Collect(_) | Wanted::Repair(_) | Wanted::DeleteDamaged(_) => Ok(vec![]),
     };
     let generations = match &order.wanted {
         Wanted::RemoveRoot(root) => server.generations(std::slice::from_ref(root)).await?,

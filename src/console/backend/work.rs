@@ -190,7 +190,11 @@ pub(super) async fn run(
 }
 
 /// Passes progress on, at most once a second; what is said, at once.
-async fn forward(mut events: mpsc::UnboundedReceiver<JobEvent>, send: Sender, job: JobId) {
+pub(super) async fn forward(
+    mut events: mpsc::UnboundedReceiver<JobEvent>,
+    send: Sender,
+    job: JobId,
+) {
     let mut newest = None;
     let mut next = tokio::time::Instant::now();
     loop {

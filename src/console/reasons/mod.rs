@@ -5,8 +5,8 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_edit_rules, can_pin, can_unroot, keep_pins, keep_pins_one,
-    keep_ready, on_plan, on_planner,
+    can_ask_why, can_collect, can_edit_rules, can_mend, can_pin, can_unroot, can_verify,
+    can_verify_all, keep_pins, keep_pins_one, keep_ready, on_plan, on_planner,
 };
 
 use super::access::{Line, Wanted};
@@ -151,6 +151,11 @@ pub(super) fn can_change(model: &Model) -> Reason {
     if model.policy.read_only {
         return Err(Cow::Owned(Refusal::ReadOnly.to_string()));
     }
+    connected(model)
+}
+
+/// There is a server to ask.
+fn connected(model: &Model) -> Reason {
     match model.link {
         Link::Up { .. } => {}
         Link::Connecting => return no("not connected yet"),

@@ -1,6 +1,7 @@
 //! Why an action about what the store keeps cannot be done now.
 
-use super::{Reason, can_change, no, ready, two_paths};
+use super::{Reason, can_change, connected, no, ready, two_paths};
+use crate::console::jobs::Job;
 use crate::console::model::{Layer, Model, Screen};
 use crate::console::space::{View, Wanted};
 use crate::domain::roots::RootKind;
@@ -78,6 +79,37 @@ pub(in crate::console) fn can_pin(model: &Model) -> Reason {
     can_change(model)?;
     if model.marks.count() == 0 && model.current_row().is_none() {
         return no("no path is marked or under the cursor");
+    }
+    Ok(())
+}
+
+/// Contents can be compared with their hashes. Whoever may only look may do that.
+pub(in crate::console) fn can_verify(model: &Model) -> Reason {
+    can_verify_all(model)?;
+    if model.marks.count() == 0 && model.current_row().is_none() {
+        return no("no path is marked or under the cursor");
+    }
+    Ok(())
+}
+
+/// The same for all paths.
+pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
+    connected(model)?;
+    if model.data.inventory.is_none() || model.data.loading {
+        return no("the store is still being read");
+    }
+    let verifies = |job: &Job| job.change == "verify" && job.is_running();
+    if model.jobs.iter().any(verifies) {
+        return no("paths are being verified already; 6 shows how far that is");
+    }
+    Ok(())
+}
+
+/// Something is known to be damaged.
+pub(in crate::console) fn can_mend(model: &Model) -> Reason {
+    can_change(model)?;
+    if model.space.damaged.is_empty() {
+        return no("no path is known to be damaged; V verifies paths");
     }
     Ok(())
 }

@@ -26,6 +26,11 @@ pub fn last(model: &Model) -> Option<(String, String)> {
         .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
         .or_else(|| {
             let job = model.jobs.first()?;
+            if let State::Compared(comparison) = &job.state {
+                let age = comparison.at.age(model.now);
+                let text = format!("{}, {}, {age} ago", job.title, comparison.word());
+                return Some((text, "6".to_owned()));
+            }
             let receipt = job.receipt()?;
             let age = receipt.at.age(model.now);
             let text = format!(
@@ -125,7 +130,7 @@ pub(super) fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect, text: &str
 fn result_style(pen: &Pen<'_>, word: &str) -> Style {
     match word {
         "done" | "let in" | "open" => pen.theme.fine,
-        "failed" => pen.theme.critical,
+        "failed" | "damaged" => pen.theme.critical,
         "partial" | "cancelled" | "cancelling" | "refused" | "revoked" | "not read" => {
             pen.theme.warning
         }
@@ -187,6 +192,11 @@ fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bo
             );
             let age = job.started.age(model.now).to_string();
             draw_row(pen, area, current, (&age, &job.word(), "", &what));
+        }
+        State::Compared(comparison) => {
+            let age = comparison.at.age(model.now).to_string();
+            let what = format!("verified, {}", comparison.brief());
+            draw_row(pen, area, current, (&age, comparison.word(), "", &what));
         }
         State::Ended(receipt) => {
             let age = receipt.at.age(model.now).to_string();

@@ -23,6 +23,10 @@ pub enum Wanted {
     Unpin(PinName),
     /// Take another root away.
     RemoveRoot(Root),
+    /// Have Nix fetch or build these anew, which are damaged.
+    Repair(Vec<StorePath>),
+    /// Delete these, which are damaged.
+    DeleteDamaged(Vec<StorePath>),
 }
 
 impl Wanted {
@@ -33,6 +37,8 @@ impl Wanted {
             Self::Pin(_) => "Pin",
             Self::Unpin(_) => "Unpin",
             Self::RemoveRoot(_) => "Remove a root",
+            Self::Repair(_) => "Repair",
+            Self::DeleteDamaged(_) => "Delete",
         }
     }
 }
@@ -91,6 +97,12 @@ pub struct Order {
 }
 
 impl Order {
+    /// The store, where it was read.
+    pub fn inventory(&self) -> Result<&Inventory, Trouble> {
+        let inventory = self.inventory.as_deref();
+        inventory.ok_or_else(|| Trouble::say("the store has not been read yet"))
+    }
+
     /// What was shown of roots, where anything was.
     pub fn judged(&self) -> Result<&Judged, Trouble> {
         let judged = self.judged.as_deref();

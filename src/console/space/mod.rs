@@ -15,6 +15,7 @@ pub use judged::{Judged, Mark, RootLine};
 
 use super::model::Trouble;
 use super::widgets::list::List;
+use crate::change::contents::Damage;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
 use crate::domain::space::{LastUse, Links, SpaceFacts};
@@ -123,6 +124,8 @@ pub struct Space {
     pub view: View,
     /// What was found out last.
     pub known: Option<Arc<Known>>,
+    /// What was found damaged, and was neither mended nor compared again since.
+    pub damaged: Vec<Damage>,
     /// The number of the newest request for a look; parts of older ones are dropped.
     pub look: u64,
     /// Why the last look failed.

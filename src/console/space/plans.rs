@@ -34,10 +34,7 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
     let pins = || asked.pins.as_deref().map_err(|why| Trouble::new(why));
     let mut plan = match &order.wanted {
         Wanted::Pin(paths) => {
-            let inventory = order
-                .inventory
-                .as_ref()
-                .ok_or_else(|| Trouble::say("the store has not been read yet"))?;
+            let inventory = order.inventory()?;
             let name = match (paths.len(), order.name.as_str()) {
                 (1, name) if !name.is_empty() => {
                     Some(name.parse::<PinName>().map_err(Trouble::say)?)
@@ -65,6 +62,12 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
             let (about, kept) = (&asked.about, judged.kept(&keeps));
             let (folder, known) = (&asked.folder, &asked.generations);
             keep::remove(about, kept, pins()?, folder, known, &root.link)
+        }
+        Wanted::Repair(paths) => keep::repair(&asked.about, order.inventory()?, paths),
+        Wanted::DeleteDamaged(paths) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            keep::delete(&asked.about, judged.kept(&keeps), paths)
         }
         Wanted::Collect(planned) => {
             let judged = &planned.judged;

@@ -1,19 +1,19 @@
 //! What each action does.
 
-use super::{access, activity, data, keep, nav, sign, space};
+use super::{access, activity, contents, data, keep, marks, nav, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{
-    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Unsigned, UnsignedLine,
+    Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Unsigned,
 };
 use crate::console::msg::Effect;
 use crate::console::palette::Command;
-use crate::console::space::{View, dialog::Typing as Part};
+use crate::console::space::{View, Wanted, dialog::Typing as Part};
 use crate::console::theme::Theme;
 use crate::console::widgets::list::{List, Move};
-use crate::inventory::{Row, SortKey};
+use crate::inventory::SortKey;
 
 /// The columns in the order of `o`.
 pub const COLUMNS: [(SortKey, &str); 6] = [
@@ -55,9 +55,9 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Collapse => fold(model, false),
         Act::Search => nav::search(model),
         Act::Palette => push(model, Layer::Palette(Palette::default())),
-        Act::Mark => mark(model),
-        Act::MarkRange => mark_range(model),
-        Act::MarkAll => mark_all(model),
+        Act::Mark => marks::mark(model),
+        Act::MarkRange => marks::mark_range(model),
+        Act::MarkAll => marks::mark_all(model),
         Act::UnmarkAll => {
             model.marks.clear();
             vec![]
@@ -140,6 +140,10 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Collect => keep::collect(model),
         Act::Pin => keep::pin(model),
         Act::Unroot => keep::unroot(model),
+        Act::Verify => contents::some(model),
+        Act::VerifyAll => contents::all(model),
+        Act::Repair => contents::mend(model, Wanted::Repair),
+        Act::DeleteDamaged => contents::mend(model, Wanted::DeleteDamaged),
         Act::Rules => space::rules(model),
         Act::EveryPath => space::every_path(model),
         Act::NextView => space::turn(model, 1),
@@ -201,95 +205,6 @@ pub(super) fn quit_only(model: &mut Model, key: Key) -> Vec<Effect> {
             return vec![];
         }
         model.quit = true;
-    }
-    vec![]
-}
-
-/// The rows that a mark on the cursor's line means.
-fn toggle(model: &mut Model, rows: &[Row]) {
-    let Some(inventory) = &model.data.inventory else {
-        return;
-    };
-    let all = rows.iter().all(|row| model.marks.has(*row));
-    for row in rows {
-        if all {
-            model.marks.remove(inventory, *row);
-        } else {
-            model.marks.add(inventory, *row);
-        }
-    }
-}
-
-fn mark(model: &mut Model) -> Vec<Effect> {
-    let rows = model.current_rows();
-    toggle(model, &rows);
-    step(model, Move::Down)
-}
-
-fn add(model: &mut Model, rows: &[Row]) {
-    if let Some(inventory) = &model.data.inventory {
-        for row in rows {
-            model.marks.add(inventory, *row);
-        }
-    }
-}
-
-fn mark_range(model: &mut Model) -> Vec<Effect> {
-    match model.screen {
-        Screen::Store => {
-            let cursor = model.store.list.cursor;
-            let begun = model.store.range.take();
-            let from = begun.and_then(|row| model.store.rows.iter().position(|own| *own == row));
-            let Some(from) = from else {
-                model.store.range = model.current_row();
-                model.toast = Some("range begun; v again marks up to the cursor".to_owned());
-                return vec![];
-            };
-            let rows = std::sync::Arc::clone(&model.store.rows);
-            let (first, last) = (from.min(cursor), from.max(cursor));
-            add(model, rows.get(first..=last).unwrap_or(&[]));
-        }
-        Screen::Unsigned => {
-            let cursor = model.unsigned.list.cursor;
-            let Some(from) = model.unsigned.range.take() else {
-                model.unsigned.range = Some(cursor);
-                model.toast = Some("range begun; v again marks up to the cursor".to_owned());
-                return vec![];
-            };
-            let (first, last) = (from.min(cursor), from.max(cursor));
-            let groups = std::sync::Arc::clone(&model.unsigned.groups);
-            let lines: Vec<UnsignedLine> = model
-                .unsigned
-                .lines
-                .get(first..=last)
-                .unwrap_or(&[])
-                .to_vec();
-            for line in lines {
-                match line {
-                    UnsignedLine::Group(group) => {
-                        add(model, groups.get(group).map_or(&[], |group| &group.rows));
-                    }
-                    UnsignedLine::Row(group, row) => {
-                        let row = groups.get(group).and_then(|group| group.rows.get(row));
-                        add(model, row.map_or(&[], std::slice::from_ref));
-                    }
-                }
-            }
-        }
-        _ => {}
-    }
-    vec![]
-}
-
-fn mark_all(model: &mut Model) -> Vec<Effect> {
-    if model.screen == Screen::Store {
-        let rows = std::sync::Arc::clone(&model.store.rows);
-        add(model, &rows);
-    } else {
-        let groups = std::sync::Arc::clone(&model.unsigned.groups);
-        for group in groups.iter() {
-            add(model, &group.rows);
-        }
     }
     vec![]
 }

@@ -98,6 +98,7 @@ pub(super) fn text(model: &Model) -> Option<Text> {
     if let Some(job) = model.current_job() {
         let (title, mut lines) = match &job.state {
             State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
+            State::Compared(comparison) => ("Contents", comparison.lines(job, &model.keymap)),
             State::Running { done, total, note } => (
                 "Running job",
                 vec![

@@ -329,6 +329,24 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         receipt.id
     );
     job.state = State::Ended(receipt);
+    show_end(model, "Receipt", lines, short);
+    let mut effects = vec![Effect::ReadAudit];
+    match change {
+        "sign" => model.marks.clear(),
+        "gc" | "pin" | "unpin" | "remove-root" => {
+            effects.extend(super::keep::ended(model));
+        }
+        "repair" | "delete" => {
+            super::contents::mended(model, id);
+            effects.extend(super::keep::ended(model));
+        }
+        _ => effects.extend(super::access::ended(model, change, outcome)),
+    }
+    effects
+}
+
+/// Shows what a job has left, at once if nothing else has the keys; else says it in short.
+pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short: String) {
     // The question whether to quit although a job runs has answered itself.
     let running = model.jobs.iter().any(super::super::jobs::Job::is_running);
     model.quit |= model.leaving && !running;
@@ -337,7 +355,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         .retain(|layer| running || !matches!(layer, Layer::Quit));
     if model.layers.is_empty() && !(model.store.searching && model.screen == Screen::Store) {
         model.layers.push(Layer::Text(Text {
-            title: "Receipt".to_owned(),
+            title: title.to_owned(),
             copy: lines.join("\n"),
             lines,
             top: 0,
@@ -346,13 +364,4 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     } else {
         model.toast = Some(short);
     }
-    let mut effects = vec![Effect::ReadAudit];
-    match change {
-        "sign" => model.marks.clear(),
-        "gc" | "pin" | "unpin" | "remove-root" => {
-            effects.extend(super::keep::ended(model));
-        }
-        _ => effects.extend(super::access::ended(model, change, outcome)),
-    }
-    effects
 }

@@ -63,7 +63,7 @@ pub(super) fn unroot(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Opens the dialog.
-fn show(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
+pub(super) fn show(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
     let name = match &wanted {
         Wanted::Pin(paths) if paths.len() == 1 => pin_name(model.space.known.as_deref(), &paths[0]),
         _ => String::new(),

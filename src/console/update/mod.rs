@@ -6,9 +6,11 @@
 mod access;
 mod act;
 mod activity;
+mod contents;
 mod data;
 mod keep;
 mod layers;
+mod marks;
 mod nav;
 mod plan;
 mod sign;
@@ -114,6 +116,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             note,
         } => data::progress(model, job, done, total, note),
         Msg::Log { job, line } => data::log(model, job, line),
+        Msg::Compared {
+            job,
+            paths,
+            comparison,
+        } => contents::compared(model, job, paths.as_deref(), *comparison),
         Msg::Ended { job, receipt } => data::ended(model, job, receipt),
         Msg::Source(source) => sign::found(model, source),
         Msg::Place(place) => {

@@ -3,8 +3,8 @@
 //! In: a plan that was made, and how it was confirmed. Out: lines of text, or the job's beginning. Whether it may be done is decided
 //! by `change::Plan::confirm` alone; [`start`] is the only place of the console where a change begins.
 
-use crate::change::{Answer, Plan};
-use crate::console::jobs::{Job, State};
+use crate::change::{Answer, Item, Plan};
+use crate::console::jobs::Job;
 use crate::console::model::{Layer, Model, Trouble};
 use crate::console::msg::Effect;
 use crate::console::widgets::pen::wrap;
@@ -80,24 +80,19 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
     let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
     let amounts = plan.amounts.as_ref().map(|amounts| &amounts.bytes);
     let estimate = amounts.map(|bytes| (bytes.on_disk_low, bytes.on_disk_high));
+    let mends = match change {
+        "repair" | "delete" => plan.items.iter().filter_map(Item::path).cloned().collect(),
+        _ => vec![],
+    };
     match plan.confirm(answer, model.policy) {
         Ok(confirmed) => {
             let job = model.next_number();
             model.jobs.insert(
                 0,
                 Job {
-                    id: job,
-                    change,
-                    title: title.clone(),
-                    started: model.now,
-                    cancelling: false,
-                    state: State::Running {
-                        done: 0,
-                        total,
-                        note: "starting".to_owned(),
-                    },
                     estimate,
-                    log: vec![],
+                    mends,
+                    ..Job::new(job, change, title.clone(), model.now, total)
                 },
             );
             model.toast = Some(format!("{title}: running, 6 shows how far"));
