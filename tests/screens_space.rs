@@ -216,6 +216,21 @@ fn collect_dialog() {
 }
 
 #[test]
+fn whole_dialog() {
+    snap("space-whole", after(known, "W"));
+}
+
+#[test]
+fn generations_dialog() {
+    snap("space-generations", after(known, "O"));
+    snap("space-generations-age", after(known, "Oe<backspace>x"));
+    snap(
+        "space-generations-wrong",
+        after(known, "Oe<backspace>x<enter>"),
+    );
+}
+
+#[test]
 fn pin_dialog() {
     snap("space-pin", after(known, "2/storefront-1<enter>p"));
 }
@@ -223,6 +238,69 @@ fn pin_dialog() {
 #[test]
 fn unpin_dialog() {
     snap("space-unpin", after(known, "<right>Gd"));
+}
+
+#[test]
+fn all_that_is_dead_goes_whatever_the_rules_say() {
+    let mut console = on(SMALL, "dark", false, known());
+    assert!(goes(&console).is_empty(), "the rules keep all of it");
+    console.keys("W");
+    let shown = text(&console);
+    assert!(
+        shown.contains("this is what nix-collect-garbage does"),
+        "{shown}"
+    );
+    console.keys("<enter><enter>");
+    assert!(console.runs.is_empty(), "it takes the word");
+    console.keys("collect<enter>");
+    let (_, plan) = &console.runs[0];
+    let judged = console.model.space.judged.as_ref().unwrap();
+    assert_eq!(plan.items.len(), judged.liveness.dead().0);
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|text| text == storekeeper::change::collect::WHOLE)
+    );
+    // It is planned anew each time, by the same rules.
+    assert!(goes(&console).is_empty());
+}
+
+#[test]
+fn generations_go_by_an_age_and_a_word() {
+    let mut console = on(SMALL, "dark", false, known());
+    // The one that was in use 30 days ago stays.
+    console.keys("O<enter>remove<enter>");
+    let links = |console: &Console| -> Vec<String> {
+        let (_, plan) = console.runs.last().unwrap();
+        assert_eq!(plan.change, "remove-root");
+        plan.items.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(links(&console).len(), 1);
+    assert!(links(&console)[0].contains("system-10-link"));
+    console.keys(":generations 10d<enter><enter>remove<enter>");
+    assert_eq!(console.runs.len(), 2);
+    assert_eq!(links(&console).len(), 2);
+    // From any screen, and the age is edited in place.
+    console.keys("2:generations 365d<enter>");
+    let shown = text(&console);
+    assert!(
+        shown.contains("no generation of a profile is older"),
+        "{shown}"
+    );
+    console
+        .keys("<enter>e<backspace><backspace><backspace><backspace>70d<enter><enter>remove<enter>");
+    assert_eq!(console.runs.len(), 2, "nothing but the one in use is older");
+    console.keys("<esc>");
+    console.keys("O");
+    for _ in 0..9 {
+        console.keys("e<backspace><enter>");
+    }
+    assert!(
+        !text(&console).contains("Making the plan"),
+        "an empty age is told"
+    );
+    console.keys("<enter><esc>");
+    assert_eq!(console.runs.len(), 2);
 }
 
 /// All paths are compared, and this is found.
@@ -633,11 +711,18 @@ fn what_cannot_be_done_says_why() {
     assert_eq!(console.model.space.view, View::Plan, "x leads to the plan");
     let mut console = on(SMALL, "dark", false, blind());
     assert!(said(&mut console, "x").contains("the roots are not known"));
-    assert!(said(&mut console, "2w").contains("the roots are not known"));
+    for keys in ["2w", "5W", "O"] {
+        assert!(
+            said(&mut console, keys).contains("the roots are not known"),
+            "{keys}"
+        );
+    }
     let mut console = on(SMALL, "dark", true, known());
     console.keys(RULES);
     assert!(said(&mut console, "x").contains("read-only"));
-    assert!(said(&mut console, "2p").contains("read-only"));
+    for keys in ["2p", "5W", "O", ":generations 30d<enter>"] {
+        assert!(said(&mut console, keys).contains("read-only"), "{keys}");
+    }
     let mut console = Console::ready(SMALL, "dark", false);
     assert!(said(&mut console, "5x").contains("has not been asked"));
     let mut reading = known();
@@ -729,7 +814,7 @@ fn views_turn_round() {
 }
 
 fn keys() -> impl Strategy<Value = Vec<storekeeper::console::keys::Key>> {
-    let own = "[xpdewln5jkr VCMX]".prop_map(|text| {
+    let own = "[xpdewln5jkr VCMXWO]".prop_map(|text| {
         text.parse::<storekeeper::console::keys::Key>()
             .unwrap_or_else(|_| "space".parse().unwrap())
     });

@@ -13,16 +13,15 @@ use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
-use crate::change::collect::{About, Amounts, CollectError, amounts, left, output_pairs, plan};
+use crate::change::collect::{
+    About, Amounts, CollectError, WHOLE, amounts, left, output_pairs, plan,
+};
 use crate::domain::space::{SpaceFacts, Unfinished};
-use crate::domain::{Age, StorePath, When};
+use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::{Prepared, Rules, Situation};
 use crate::server::Server;
 use std::sync::atomic::AtomicBool;
-
-/// What follows from `--whole`.
-const WHOLE: &str = "this is what nix-collect-garbage does: nothing that no root keeps is spared, neither what clients used an hour ago nor what was just uploaded; from this list only, and oldest use first";
 
 /// A plan, or why there is none.
 enum Planned {
@@ -48,10 +47,7 @@ pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u
 
 fn rules(args: &Gc) -> Rules {
     if args.whole {
-        return Rules {
-            grace: Age(0),
-            ..Rules::default()
-        };
+        return Rules::whole();
     }
     Rules {
         until_free: args.until_free,

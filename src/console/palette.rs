@@ -12,7 +12,7 @@ use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 12] = [
+pub const COMMANDS: [(&str, &str); 13] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G",
@@ -38,6 +38,10 @@ pub const COMMANDS: [(&str, &str); 12] = [
         "grace",
         "grace 24h: the planner keeps what came in so recently",
     ),
+    (
+        "generations",
+        "generations 30d: plans to remove older generations of profiles",
+    ),
     ("theme", "theme NAME"),
     ("server", "server NAME"),
 ];
@@ -51,6 +55,8 @@ pub enum Command {
     Sort(SortKey),
     /// Sets a rule of the planner; an empty one takes it away.
     Rule(Field, String),
+    /// Plans to remove the generations that are older than this; an empty one is as usual.
+    Generations(String),
     /// Takes a theme.
     Theme(String),
     /// Makes a key file of this machine a choice for signing.
@@ -115,6 +121,9 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
         return Chosen::Command(Command::Rule(field, argument.to_owned()));
     }
     match (word, argument) {
+        ("generations", age) => {
+            return Chosen::Command(Command::Generations(age.to_owned()));
+        }
         ("filter", _) => return Chosen::Command(Command::Filter(argument.to_owned())),
         ("sort", column) if !column.is_empty() => {
             return COLUMNS

@@ -233,6 +233,14 @@ pub fn compared(corrupt: &[&str], failed: &[&str]) -> Comparison {
 pub fn plan(order: &Order) -> Result<Plan, Trouble> {
     let pins = known().pins;
     let roots = roots();
+    let past = [(11, 60), (10, 90)].map(|(number, days)| Generation {
+        root: root(
+            &format!("/nix/var/nix/profiles/system-{number}-link"),
+            "storefront-1.0",
+        ),
+        at: ago(days * DAY),
+        current: false,
+    });
     let generations = roots
         .iter()
         .filter(|root| matches!(root.kind, RootKind::Generation { .. }))
@@ -241,6 +249,7 @@ pub fn plan(order: &Order) -> Result<Plan, Trouble> {
             at: ago(20 * DAY),
             current: false,
         })
+        .chain(past)
         .collect();
     let asked = Asked {
         about: about(),

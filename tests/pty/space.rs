@@ -140,6 +140,80 @@ fn space_is_collected_by_rules_and_a_word() {
 }
 
 #[test]
+fn all_that_is_dead_goes_whatever_the_rules_say() {
+    Rig::on_every_nix(|rig| {
+        let roots = rig.scratch().join("server/nix/var/nix/gcroots");
+        fs::create_dir_all(&roots).unwrap();
+        symlink(rig.path("top-1.0"), roots.join("keep")).unwrap();
+        let (before, dead_before) = (valid(rig), dead(rig));
+        let goes = format!("{} paths", dead_before.len());
+        let mut terminal = console(rig, &[Access::Root.server()]);
+        terminal.keys("5");
+        terminal.wait_for("by last use");
+        // All of it has just come in.
+        command(&mut terminal, "until -");
+        terminal.wait_for("W takes all of it");
+        terminal.keys("W");
+        let plan = terminal.wait("a plan in a dialog", |text| {
+            text.contains("┌ Collect all that is dead ") && text.contains("│ what ")
+        });
+        assert!(plan.contains(&format!("what      {goes}")), "{plan}");
+        assert!(
+            plan.contains("this is what nix-collect-garbage does"),
+            "{plan}"
+        );
+        confirm(&mut terminal, "collect");
+        let receipt = receipt(&mut terminal);
+        assert!(receipt.contains(&format!("done      {goes}")), "{receipt}");
+        assert_eq!(
+            valid(rig),
+            before.difference(&dead_before).cloned().collect()
+        );
+        assert_eq!(dead(rig), BTreeSet::new());
+        nix_store(rig, &["--verify", "--check-contents"]);
+        terminal.keys("q");
+        assert_eq!(terminal.exit(), 0);
+    });
+}
+
+#[test]
+fn old_generations_go_by_an_age_and_a_word() {
+    let rig = &mut Rig::new();
+    let profiles = rig.scratch().join("server/nix/var/nix/profiles");
+    fs::create_dir_all(&profiles).unwrap();
+    let link = |number: u8| profiles.join(format!("app-{number}-link"));
+    for (number, name) in [(1, "leaf-1.0"), (2, "left-1.0"), (3, "top-1.0")] {
+        symlink(rig.path(name), link(number)).unwrap();
+    }
+    symlink("app-3-link", profiles.join("app")).unwrap();
+    let mut terminal = console(rig, &[Access::Root.server()]);
+    terminal.keys("5");
+    terminal.wait_for("by last use");
+    terminal.keys("O");
+    terminal.wait_for("no generation of a profile is older");
+    terminal.keys("e");
+    // Three characters away, and another age.
+    terminal.keys("\u{7f}\u{7f}\u{7f}0s\r");
+    let plan = terminal.wait("a plan in a dialog", |text| {
+        text.contains("│ effect ") && text.contains("? help")
+    });
+    assert!(
+        plan.contains("-leaf-1.0") && plan.contains("-left-1.0"),
+        "{plan}"
+    );
+    assert!(plan.contains("can't be rolled back"), "{plan}");
+    assert!(link(1).is_symlink(), "a plan changes nothing");
+    confirm(&mut terminal, "remove");
+    receipt(&mut terminal);
+    assert_eq!(
+        [1, 2, 3].map(|number| link(number).is_symlink()),
+        [false, false, true]
+    );
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
 fn space_is_kept_by_a_pin_until_it_is_removed() {
     Rig::on_every_nix(|rig| {
         let path = rig.path("top-1.0");

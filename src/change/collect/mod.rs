@@ -26,6 +26,9 @@ use thiserror::Error;
 /// The word that confirms a collection.
 pub const WORD: &str = "collect";
 
+/// What follows from a collection of the whole garbage.
+pub const WHOLE: &str = "this is what nix-collect-garbage does: nothing that no root keeps is spared, neither what clients used an hour ago nor what was just uploaded; from this list only, and oldest use first";
+
 /// What the job of a collection has to know beside the paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectDeed {

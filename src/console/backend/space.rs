@@ -186,11 +186,16 @@ async fn make(server: Server, send: Sender, asked: u64, order: Order) {
 async fn ask(server: &Server, order: &Order) -> Result<Asked, ServerError> {
     let pins = match &order.wanted {
         Wanted::Pin(_) | Wanted::Unpin(_) | Wanted::RemoveRoot(_) => server.pins().await?,
-        Wanted::Collect(_) | Wanted::Repair(_) | Wanted::DeleteDamaged(_) => Ok(vec![]),
+        _ => Ok(vec![]),
     };
-    let generations = match &order.wanted {
-        Wanted::RemoveRoot(root) => server.generations(std::slice::from_ref(root)).await?,
-        _ => vec![],
+    let roots = match (&order.wanted, &order.judged) {
+        (Wanted::RemoveRoot(root), _) => std::slice::from_ref(root),
+        (Wanted::Generations, Some(judged)) => judged.known.roots.as_deref().unwrap_or_default(),
+        _ => &[],
+    };
+    let generations = match roots {
+        [] => vec![],
+        roots => server.generations(roots).await?,
     };
     Ok(Asked {
         about: About::of(server),

@@ -5,8 +5,9 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_edit_rules, can_mend, can_pin, can_unroot, can_verify,
-    can_verify_all, keep_pins, keep_pins_one, keep_ready, on_plan, on_planner,
+    can_ask_why, can_collect, can_collect_whole, can_edit_rules, can_mend, can_pin,
+    can_remove_generations, can_unroot, can_verify, can_verify_all, keep_has_age, keep_pins_one,
+    keep_ready, on_plan, on_planner,
 };
 
 use super::access::{Line, Wanted};

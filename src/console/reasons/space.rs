@@ -74,6 +74,21 @@ pub(in crate::console) fn can_collect(model: &Model) -> Reason {
     }
 }
 
+/// There is something dead.
+pub(in crate::console) fn can_collect_whole(model: &Model) -> Reason {
+    can_remove_generations(model)?;
+    match &model.space.judged {
+        Some(judged) if judged.liveness.dead().0 == 0 => no("nothing in the store is dead"),
+        _ => Ok(()),
+    }
+}
+
+/// What goes with old generations can be told.
+pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
+    can_change(model)?;
+    judged(model)
+}
+
 /// There is a path to pin.
 pub(in crate::console) fn can_pin(model: &Model) -> Reason {
     can_change(model)?;
@@ -158,10 +173,13 @@ pub(in crate::console) fn keep_ready(model: &Model) -> Reason {
     }
 }
 
-/// The dialog makes a pin.
-pub(in crate::console) fn keep_pins(model: &Model) -> Reason {
+/// The dialog makes a pin, or removes what is older than an age.
+pub(in crate::console) fn keep_has_age(model: &Model) -> Reason {
     match model.layers.last() {
-        Some(Layer::Space(dialog)) if matches!(dialog.wanted, Wanted::Pin(_)) => Ok(()),
+        Some(Layer::Space(dialog)) => match dialog.wanted {
+            Wanted::Pin(_) | Wanted::Generations => Ok(()),
+            _ => no("this makes no pin"),
+        },
         _ => no("this makes no pin"),
     }
 }

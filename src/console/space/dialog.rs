@@ -7,7 +7,7 @@ use crate::change::Plan;
 use crate::console::model::Trouble;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
-use crate::domain::{Age, StorePath, When};
+use crate::domain::{Age, Bytes, StorePath, When};
 use crate::inventory::Inventory;
 use std::sync::Arc;
 use tui_input::Input;
@@ -17,6 +17,13 @@ use tui_input::Input;
 pub enum Wanted {
     /// Delete what the planner chose.
     Collect(Box<Planned>),
+    /// Delete all that is dead, whatever the rules say.
+    Whole {
+        /// Bytes that hard links save, where that is known.
+        saved: Option<Bytes>,
+    },
+    /// Remove the generations of profiles that are older than an age.
+    Generations,
     /// Keep these paths, each under a pin of its own.
     Pin(Vec<StorePath>),
     /// Take a pin away.
@@ -34,6 +41,8 @@ impl Wanted {
     pub const fn title(&self) -> &'static str {
         match self {
             Self::Collect(_) => "Collect",
+            Self::Whole { .. } => "Collect all that is dead",
+            Self::Generations => "Remove old generations",
             Self::Pin(_) => "Pin",
             Self::Unpin(_) => "Unpin",
             Self::RemoveRoot(_) => "Remove a root",
@@ -50,6 +59,8 @@ pub enum Typing {
     Name,
     /// Until when it keeps.
     Expires,
+    /// How old the generations are that go.
+    Age,
     /// What it is for.
     Note,
     /// Why.
@@ -67,6 +78,8 @@ pub struct SpaceDialog {
     pub name: Input,
     /// Until when: an age from now, or empty for no end.
     pub expires: Input,
+    /// How old the generations are that go.
+    pub age: Input,
     /// The note of a pin, or the reason of another change.
     pub note: Input,
     /// The word that confirms.
@@ -78,6 +91,9 @@ pub struct SpaceDialog {
     /// The number of the newest request for a plan.
     pub asked: u64,
 }
+
+/// Why there is no plan before all is read.
+pub(super) const NOT_KNOWN: &str = "what is dead is not known yet";
 
 /// All that a plan is made of.
 #[derive(Debug, Clone)]
@@ -92,6 +108,8 @@ pub struct Order {
     pub name: String,
     /// Until when a pin keeps.
     pub expires: Option<When>,
+    /// How old the generations are that go.
+    pub age: Age,
     /// The note, or the reason for the audit log.
     pub note: Option<String>,
 }
@@ -106,7 +124,7 @@ impl Order {
     /// What was shown of roots, where anything was.
     pub fn judged(&self) -> Result<&Judged, Trouble> {
         let judged = self.judged.as_deref();
-        judged.ok_or_else(|| Trouble::say("what is dead is not known yet"))
+        judged.ok_or_else(|| Trouble::say(NOT_KNOWN))
     }
 }
 

@@ -3,15 +3,19 @@
 //! In: an order, and what the server says of pins and generations now. Out: a plan, or why there is none. Walks closures and all
 //! that is alive: for a job.
 
-use super::dialog::{Order, Wanted};
+use super::Planned;
+use super::dialog::{self, Order, Wanted};
 use crate::change::Plan;
 use crate::change::access::About;
-use crate::change::collect;
+use crate::change::collect::{self, WHOLE};
 use crate::change::keep::{self, KeepError};
 use crate::console::model::Trouble;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::{Fact, When};
+use crate::judge::collect::Rules;
 use crate::server::Generation;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What is asked of the server for a plan.
 #[derive(Debug)]
@@ -69,28 +73,57 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Trouble> {
             let keeps = judged.keep();
             keep::delete(&asked.about, judged.kept(&keeps), paths)
         }
-        Wanted::Collect(planned) => {
-            let judged = &planned.judged;
-            let links = judged.known.links.as_ref();
-            let links = links.and_then(|links| links.as_ref().ok());
-            let notes = judged.known.notes.iter();
-            let notes: Vec<String> = notes.map(|note| format!("Nix says: {note}")).collect();
-            return collect::plan(
-                &collect::About {
-                    server: &asked.about.server,
-                    reached: &asked.about.address,
-                    situation: &judged.situation(planned.saved, asked.now),
-                    rules: &planned.rules,
-                    collection: &planned.collection,
-                    links: links.map(|links| links.files),
-                    notes: &notes,
-                },
-                order.note.clone(),
-            )
-            .map_err(|error| Trouble::new(&error));
+        Wanted::Generations => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let now = judged.known.there(asked.now);
+            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            keep::older_than(about, kept, &asked.generations, order.age, now)
+        }
+        Wanted::Collect(planned) => return collection(order, asked, planned, None),
+        Wanted::Whole { saved } => {
+            let judged = order.judged.clone();
+            let judged = judged.ok_or_else(|| Trouble::say(dialog::NOT_KNOWN))?;
+            let rules = Rules::whole();
+            let never = AtomicBool::new(false);
+            let collection_of = judged.plan(&rules, *saved, asked.now, &never);
+            let planned = Planned {
+                rules,
+                saved: *saved,
+                collection: Arc::new(
+                    collection_of.ok_or_else(|| Trouble::say("planning was called off"))?,
+                ),
+                judged,
+            };
+            return collection(order, asked, &planned, Some(WHOLE));
         }
     }
     .map_err(trouble)?;
     plan.reason.clone_from(&order.note);
     Ok(plan)
+}
+
+/// The plan of a collection.
+fn collection(
+    order: &Order,
+    asked: &Asked,
+    planned: &Planned,
+    note: Option<&str>,
+) -> Result<Plan, Trouble> {
+    let judged = &planned.judged;
+    let links = judged.known.links.as_ref();
+    let links = links.and_then(|links| links.as_ref().ok());
+    let said = judged.known.notes.iter();
+    let said = said.map(|said| format!("Nix says: {said}"));
+    let notes: Vec<String> = said.chain(note.map(str::to_owned)).collect();
+    let about = collect::About {
+        server: &asked.about.server,
+        reached: &asked.about.address,
+        situation: &judged.situation(planned.saved, asked.now),
+        rules: &planned.rules,
+        collection: &planned.collection,
+        links: links.map(|links| links.files),
+        notes: &notes,
+    };
+    collect::plan(&about, order.note.clone()).map_err(|error| Trouble::new(&error))
 }

@@ -140,6 +140,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Collect => keep::collect(model),
         Act::Pin => keep::pin(model),
         Act::Unroot => keep::unroot(model),
+        Act::CollectWhole => keep::whole(model),
+        Act::OldGenerations => keep::generations(model, ""),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, Wanted::Repair),
@@ -151,7 +153,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::ConfirmKeep => keep::confirm(model),
         Act::KeepItems => keep::list(model),
         Act::KeepName => keep::typing(model, Part::Name),
-        Act::KeepExpiry => keep::typing(model, Part::Expires),
+        Act::KeepExpiry => keep::age(model),
         Act::KeepNote => keep::note(model),
     }
 }
@@ -339,6 +341,7 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
             }
             vec![]
         }
+        Command::Generations(age) => keep::generations(model, &age),
         Command::Rule(field, text) => space::rule(model, field, &text),
         Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
         Command::Agent { fingerprint, name } => {

@@ -9,10 +9,13 @@ use crate::console::space::dialog::{SpaceDialog, Typing, expiry};
 use crate::console::space::{Order, View, Wanted, pin_name};
 use crate::console::text::count;
 use crate::console::widgets::input;
-use crate::domain::StorePath;
 use crate::domain::roots::RootKind;
+use crate::domain::{Age, StorePath};
 use crate::inventory::Row;
 use tui_input::Input;
+
+/// How old generations are that go, before anyone has said.
+const OLD: &str = "30d";
 
 /// `x`: the dialog before the collection that is planned; elsewhere, the way there.
 pub(super) fn collect(model: &mut Model) -> Vec<Effect> {
@@ -26,6 +29,25 @@ pub(super) fn collect(model: &mut Model) -> Vec<Effect> {
         Some(planned) => show(model, Wanted::Collect(Box::new(planned))),
         None => vec![],
     }
+}
+
+/// `W`: the dialog before all that is dead is collected.
+pub(super) fn whole(model: &mut Model) -> Vec<Effect> {
+    let saved = model.space.known.as_ref().and_then(|known| known.saved());
+    show(model, Wanted::Whole { saved })
+}
+
+/// `O`, or the palette with an age: the dialog before old generations are removed.
+pub(super) fn generations(model: &mut Model, age: &str) -> Vec<Effect> {
+    if let Err(reason) = crate::console::reasons::can_remove_generations(model) {
+        model.toast = Some(reason.into_owned());
+        return vec![];
+    }
+    open(
+        model,
+        Wanted::Generations,
+        if age.is_empty() { OLD } else { age },
+    )
 }
 
 /// The paths that a change means: the marked ones, else those under the cursor.
@@ -64,6 +86,10 @@ pub(super) fn unroot(model: &mut Model) -> Vec<Effect> {
 
 /// Opens the dialog.
 pub(super) fn show(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
+    open(model, wanted, OLD)
+}
+
+fn open(model: &mut Model, wanted: Wanted, age: &str) -> Vec<Effect> {
     let name = match &wanted {
         Wanted::Pin(paths) if paths.len() == 1 => pin_name(model.space.known.as_deref(), &paths[0]),
         _ => String::new(),
@@ -72,6 +98,7 @@ pub(super) fn show(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
         wanted,
         name: Input::new(name),
         expires: Input::default(),
+        age: Input::new(age.to_owned()),
         note: Input::default(),
         word: Input::default(),
         typing: None,
@@ -99,6 +126,13 @@ fn ask(model: &mut Model) -> Vec<Effect> {
             return vec![];
         }
     };
+    let age = match dialog.age.value().trim().parse::<Age>() {
+        Ok(age) => age,
+        Err(why) => {
+            dialog.plan = Some(Err(Trouble::say(why)));
+            return vec![];
+        }
+    };
     let note = dialog.note.value().trim();
     vec![Effect::PlanSpace {
         asked,
@@ -108,9 +142,16 @@ fn ask(model: &mut Model) -> Vec<Effect> {
             inventory,
             name: dialog.name.value().trim().to_owned(),
             expires,
+            age,
             note: (!note.is_empty()).then(|| note.to_owned()),
         }),
     }]
+}
+
+/// `e` in the dialog: until when a pin keeps, or how old generations are that go.
+pub(super) fn age(model: &mut Model) -> Vec<Effect> {
+    let old = matches!(model.layers.last(), Some(Layer::Space(dialog)) if matches!(dialog.wanted, Wanted::Generations));
+    typing(model, if old { Typing::Age } else { Typing::Expires })
 }
 
 /// Begins to type into a part of the dialog.
@@ -156,6 +197,10 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
             input::edit(&mut dialog.expires, key);
             vec![]
         }
+        Some(Typing::Age) => {
+            input::edit(&mut dialog.age, key);
+            vec![]
+        }
         Some(Typing::Note | Typing::Reason) => {
             input::edit(&mut dialog.note, key);
             vec![]
@@ -172,6 +217,7 @@ pub(super) fn paste(model: &mut Model, text: &str) {
         None => {}
         Some(Typing::Name) => input::paste(&mut dialog.name, text.trim()),
         Some(Typing::Expires) => input::paste(&mut dialog.expires, text.trim()),
+        Some(Typing::Age) => input::paste(&mut dialog.age, text.trim()),
         Some(Typing::Note | Typing::Reason) => input::paste(&mut dialog.note, text),
         Some(Typing::Word) => model.toast = Some("type the word by hand".to_owned()),
     }

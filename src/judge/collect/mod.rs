@@ -43,6 +43,16 @@ pub struct Rules {
     pub grace: Age,
 }
 
+impl Rules {
+    /// All that nothing keeps, as `nix-collect-garbage` takes it.
+    pub fn whole() -> Self {
+        Self {
+            grace: Age(0),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

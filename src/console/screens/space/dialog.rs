@@ -64,11 +64,16 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
 
 fn parts<'a>(model: &Model, dialog: &'a SpaceDialog) -> Vec<Part<'a>> {
     let key = |act: Act| model.keymap.names(act);
-    let Wanted::Pin(paths) = &dialog.wanted else {
-        let empty = format!("{} writes one for the audit log", key(Act::KeepNote));
-        return vec![("reason", &dialog.note, empty, Typing::Reason)];
-    };
     let mut parts = Vec::new();
+    let Wanted::Pin(paths) = &dialog.wanted else {
+        if matches!(dialog.wanted, Wanted::Generations) {
+            let empty = format!("{} says how old they are", key(Act::KeepExpiry));
+            parts.push(("older", &dialog.age, empty, Typing::Age));
+        }
+        let empty = format!("{} writes one for the audit log", key(Act::KeepNote));
+        parts.push(("reason", &dialog.note, empty, Typing::Reason));
+        return parts;
+    };
     if paths.len() == 1 {
         let empty = "the path's own name".to_owned();
         parts.push(("name", &dialog.name, empty, Typing::Name));

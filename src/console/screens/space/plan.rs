@@ -166,7 +166,7 @@ fn empty(planned: &Planned) -> String {
             "The first that would go is larger than the rules allow at most; e changes them."
                 .to_owned()
         }
-        _ => "The rules keep all that is dead; e changes them.".to_owned(),
+        _ => "The rules keep all that is dead; e changes them, W takes all of it.".to_owned(),
     }
 }
 
