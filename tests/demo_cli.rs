@@ -684,6 +684,40 @@ fn read_only_holds_whatever_else_is_said() {
 }
 
 #[test]
+fn pinning_a_path_reads_what_it_needs_and_unpinning_nothing_that_is_not_there() {
+    let server = Server::new(4_000);
+    let store = server.demo.store();
+    let info = (0..store.len() as u32)
+        .filter_map(|at| store.info(at))
+        .find(|info| info.references.is_empty())
+        .unwrap();
+    let pins = server.json("roots demo", 0).to_string();
+    // Enough for a path and the pins; a list of all paths alone is twice as long.
+    let short = || server.break_it(|plan| plan.cut_after = Some(120_000));
+    short();
+    let plan = server.json(&format!("pin demo {} --dry-run", info.path), 0);
+    assert_eq!(plan["plan"]["items"][0]["path"], info.path.to_string());
+    server.break_it(|plan| plan.cut_after = None);
+    short();
+    let wrong = server.run("unpin demo no-such-pin --yes --json");
+    assert_eq!(error(&wrong, 2, "usage").matches("no-such-pin").count(), 1);
+    server.break_it(|plan| plan.cut_after = None);
+    short();
+    let by_name = server.run(&format!("pin demo {} --dry-run --json", info.path.name()));
+    assert_eq!(by_name.status.code(), Some(3), "{}", text(&by_name.stdout));
+    server.break_it(|plan| plan.cut_after = None);
+    // What is not there is told, however it was named.
+    let gone = info.path.to_string().replace(info.path.name(), "gone");
+    for named in [gone.as_str(), "no-such-name"] {
+        let output = server.run(&format!("pin demo {named} --yes --json"));
+        let why = error(&output, 2, "usage");
+        assert!(why.contains("is not in the store"), "{why}");
+    }
+    assert_eq!(server.json("roots demo", 0).to_string(), pins);
+    server.stop();
+}
+
+#[test]
 fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
     let server = Server::new(50);
     let keys = server.json("keys demo list", 0);

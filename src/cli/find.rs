@@ -3,10 +3,13 @@
 //! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
 
 use super::error::CliError;
+use super::load::load_closure;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, nix32};
 use crate::inventory::{Inventory, Row};
+use crate::server::{Server, StoreEvent};
+use tokio::sync::mpsc;
 
 /// How many of several candidates are told.
 const TOLD: usize = 3;
@@ -63,6 +66,14 @@ impl Wanted {
         }
     }
 
+    /// It is not there.
+    fn missing(&self) -> CliError {
+        CliError::usage(format!(
+            "{} is not in the store; storekeeper paths lists what is",
+            self.shown()
+        ))
+    }
+
     /// The argument for a message.
     pub(super) fn shown(&self) -> String {
         match self {
@@ -100,6 +111,70 @@ pub(super) fn among(
     Ok(found.pop())
 }
 
+/// The paths that are meant. The store is listed where one of them is not told by its full path, and nothing more of it is
+/// read; a full path need not be in it, and `None` is in it by no name.
+pub(super) async fn paths(
+    server: &Server,
+    wanted: &[Wanted],
+) -> Result<Vec<Option<StorePath>>, CliError> {
+    let exact = |wanted: &Wanted| matches!(wanted, Wanted::Exact(_));
+    let listed = if wanted.iter().all(exact) {
+        Vec::new()
+    } else {
+        listed(server).await?
+    };
+    let find = |wanted: &Wanted| match wanted {
+        Wanted::Exact(path) => Ok(Some(path.clone())),
+        Wanted::Hash(_) | Wanted::Name(_) => {
+            let named = listed.iter().filter(|path| wanted.is(path.base_name()));
+            among(wanted, named.cloned())
+        }
+    };
+    wanted.iter().map(find).collect()
+}
+
+/// The part of the store that the paths of these arguments need, and the paths; each must be in the store.
+pub(super) async fn closure(
+    server: &Server,
+    arguments: &[String],
+) -> Result<(Inventory, Vec<StorePath>), CliError> {
+    let wanted: Result<Vec<Wanted>, CliError> =
+        arguments.iter().map(|text| Wanted::parse(text)).collect();
+    let wanted = wanted?;
+    let found = paths(server, &wanted).await?.into_iter().zip(&wanted);
+    let found: Result<Vec<StorePath>, CliError> = found
+        .map(|(path, wanted)| path.ok_or_else(|| wanted.missing()))
+        .collect();
+    let found = found?;
+    let inventory = load_closure(server, &found).await?;
+    for (path, wanted) in found.iter().zip(&wanted) {
+        let row = inventory.find(path);
+        if !row.is_some_and(|row| inventory.state(row).is_present()) {
+            return Err(wanted.missing());
+        }
+    }
+    Ok((inventory, found))
+}
+
+/// Every path of the store, and nothing else of it.
+async fn listed(server: &Server) -> Result<Vec<StorePath>, CliError> {
+    let (sink, mut events) = mpsc::channel(1);
+    let find = async {
+        let listed = match events.recv().await {
+            Some(StoreEvent::Listed(paths)) => Some(paths),
+            _ => None,
+        };
+        // Nobody takes more: the reading ends.
+        drop(events);
+        listed
+    };
+    let (read, listed) = tokio::join!(server.read_store(sink), find);
+    if listed.is_none() {
+        read?;
+    }
+    Ok(listed.unwrap_or_default())
+}
+
 /// The rows of arguments; each must be in the store.
 pub(super) fn rows(inventory: &Inventory, arguments: &[String]) -> Result<Vec<Row>, CliError> {
     let present = |row: &Row| inventory.state(*row).is_present();
@@ -118,12 +193,7 @@ pub(super) fn rows(inventory: &Inventory, arguments: &[String]) -> Result<Vec<Ro
                         .and_then(|path| inventory.find(&path))
                 }
             };
-            found.ok_or_else(|| {
-                CliError::usage(format!(
-                    "{} is not in the store; storekeeper paths lists what is",
-                    wanted.shown()
-                ))
-            })
+            found.ok_or_else(|| wanted.missing())
         })
         .collect()
 }

@@ -119,7 +119,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         pinned: &pinned,
         usage: &Usage::new(&inventory, &last_use),
         keep,
-        now: When::from_unix(When::now().unix().saturating_add(facts.clock_skew)),
+        now: facts.there(When::now()),
         disk: space
             .store
             .as_ref()

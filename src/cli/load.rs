@@ -10,11 +10,15 @@ use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess_each;
 use crate::server::{InfoReply, Server, StoreEvent};
 use futures_util::StreamExt as _;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Batches that are judged at one time, and that may wait to be.
 const AHEAD: usize = 4;
+
+/// Paths of a closure that are asked for at one time.
+const CHUNK: usize = 1000;
 
 /// One answer, judged.
 #[derive(Debug, Clone)]
@@ -107,6 +111,49 @@ fn judged(
         }
     });
     Box::pin(steps.buffered(AHEAD))
+}
+
+/// These paths and all that they need, judged; each path once, nearest first.
+pub(super) async fn closure(
+    server: &Server,
+    keys: &KeyRing,
+    paths: &[StorePath],
+) -> Result<Vec<Judged>, CliError> {
+    let mut seen: HashSet<StorePath> = HashSet::new();
+    let new = |path: &&StorePath| seen.insert((*path).clone());
+    let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
+    let mut all = Vec::new();
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for chunk in level.chunks(CHUNK) {
+            let judged = judge(keys, server.path_infos(chunk).await?);
+            for answer in &judged {
+                if let Judged::Valid(info, _) = answer {
+                    for reference in &info.references {
+                        if seen.insert(reference.clone()) {
+                            next.push(reference.clone());
+                        }
+                    }
+                }
+            }
+            all.extend(judged);
+        }
+        level = next;
+    }
+    Ok(all)
+}
+
+/// The part of the store that these paths need, themselves included.
+pub(super) async fn load_closure(
+    server: &Server,
+    paths: &[StorePath],
+) -> Result<Inventory, CliError> {
+    let judged = closure(server, &server.facts().keys, paths).await?;
+    let mut builder = Builder::new(judged.iter().map(|one| one.path().clone()).collect());
+    for one in judged {
+        enter(&mut builder, one);
+    }
+    Ok(builder.finish())
 }
 
 /// Judges a batch on all cores.

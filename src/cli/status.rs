@@ -145,7 +145,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         }),
     }
     let left = left.map_err(|error| Unknown(error.to_string()));
-    let now = When::from_unix(When::now().unix().saturating_add(facts.clock_skew));
+    let now = facts.there(When::now());
     checks.extend(health::collection::checks(session.name(), &left, now));
     let document = Document {
         schema: 1,

@@ -5,20 +5,14 @@
 
 use super::args;
 use super::error::{CliError, Kind};
-use super::find::{Wanted, among};
-use super::load::{Judged, judge};
+use super::find::{Wanted, paths};
+use super::load::{Judged, closure};
 use super::out::Out;
 use super::session::Session;
 use crate::change::sign::is_unmendable;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
-use crate::server::{Server, StoreEvent};
 use serde::Serialize;
-use std::collections::HashSet;
-use tokio::sync::mpsc;
-
-/// Paths that are asked for at one time.
-const CHUNK: usize = 1000;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,16 +46,14 @@ pub(super) async fn run(
     args: &args::Why,
     out: &mut Out,
 ) -> Result<(), CliError> {
-    let wanted = Wanted::parse(&args.path)?;
+    let wanted = [Wanted::parse(&args.path)?];
     let server = session.connect().await?;
-    let path = match &wanted {
-        Wanted::Exact(path) => Some(path.clone()),
-        Wanted::Hash(_) | Wanted::Name(_) => listed(&server, &wanted).await?,
-    };
+    let path = paths(&server, &wanted).await?.into_iter().flatten().next();
     let facts = server.facts();
+    let [wanted] = &wanted;
     let document = match path {
         Some(path) => {
-            let judged = closure(&server, &facts.keys, &path).await?;
+            let judged = closure(&server, &facts.keys, std::slice::from_ref(&path)).await?;
             answer(session.name(), &facts.keys, &path, &judged)?
         }
         None => absent(wanted.shown()),
@@ -72,58 +64,6 @@ pub(super) async fn run(
     } else {
         text(&document, out)
     }
-}
-
-/// Finds the path in the listing; the rest of the store is not read.
-async fn listed(server: &Server, wanted: &Wanted) -> Result<Option<StorePath>, CliError> {
-    let (sink, mut events) = mpsc::channel(1);
-    let find = async {
-        let listed = match events.recv().await {
-            Some(StoreEvent::Listed(paths)) => Some(paths),
-            _ => None,
-        };
-        // Nobody takes more: the reading ends.
-        drop(events);
-        listed
-    };
-    let (read, listed) = tokio::join!(server.read_store(sink), find);
-    let Some(paths) = listed else {
-        read?;
-        return Ok(None);
-    };
-    among(
-        wanted,
-        paths.into_iter().filter(|path| wanted.is(path.base_name())),
-    )
-}
-
-/// The path and all that it needs, judged; each path once, nearest first.
-async fn closure(
-    server: &Server,
-    keys: &KeyRing,
-    path: &StorePath,
-) -> Result<Vec<Judged>, CliError> {
-    let mut seen = HashSet::from([path.clone()]);
-    let mut level = vec![path.clone()];
-    let mut all = Vec::new();
-    while !level.is_empty() {
-        let mut next = Vec::new();
-        for chunk in level.chunks(CHUNK) {
-            let judged = judge(keys, server.path_infos(chunk).await?);
-            for answer in &judged {
-                if let Judged::Valid(info, _) = answer {
-                    for reference in &info.references {
-                        if seen.insert(reference.clone()) {
-                            next.push(reference.clone());
-                        }
-                    }
-                }
-            }
-            all.extend(judged);
-        }
-        level = next;
-    }
-    Ok(all)
 }
 
 fn absent(path: String) -> Document {

@@ -104,3 +104,10 @@ pub struct Facts {
     /// Whether `logger` exists for the journal copy of the audit log.
     pub logger: bool,
 }
+
+impl Facts {
+    /// The time there.
+    pub fn there(&self, now: When) -> When {
+        When::from_unix(now.unix().saturating_add(self.clock_skew))
+    }
+}

@@ -229,6 +229,18 @@ impl Kept<'_> {
     }
 }
 
+/// The pins of these names, at least one.
+pub fn named<'a>(pins: &'a [Pin], names: &[PinName]) -> Result<Vec<&'a Pin>, KeepError> {
+    if names.is_empty() {
+        return Err(KeepError::Nothing("no pin has expired".to_owned()));
+    }
+    let of = |name: &PinName| {
+        let pin = pins.iter().find(|pin| pin.name == *name);
+        pin.ok_or_else(|| KeepError::NoPin(name.to_string()))
+    };
+    names.iter().map(of).collect()
+}
+
 /// Takes pins away.
 pub fn unpin(
     about: &About,
@@ -237,13 +249,8 @@ pub fn unpin(
     folder: &str,
     names: &[PinName],
 ) -> Result<Plan, KeepError> {
-    let mut going = Vec::new();
-    for name in names {
-        let pin = pins.iter().find(|pin| pin.name == *name);
-        going.push(pin.ok_or_else(|| KeepError::NoPin(name.to_string()))?);
-    }
+    let going = named(pins, names)?;
     let summary = match going.as_slice() {
-        [] => return Err(KeepError::Nothing("no pin has expired".to_owned())),
         [pin] => format!("unpin {}, which keeps {}", pin.name, pin.target.base_name()),
         several => format!("take {} pins away", several.len()),
     };

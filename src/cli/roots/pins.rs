@@ -12,9 +12,10 @@ use super::super::session::Session;
 use super::super::signals::unless_stopped;
 use super::settle;
 use crate::change::access::About;
-use crate::change::keep::{Wanted, pin, unpin};
+use crate::change::keep::{Wanted, named, pin, unpin};
 use crate::domain::When;
-use crate::domain::pin::PinName;
+use crate::domain::pin::{Pin as Known, PinName};
+use crate::server::Server;
 
 /// Runs `pin`.
 pub(in crate::cli) async fn add(
@@ -29,12 +30,9 @@ pub(in crate::cli) async fn add(
     }
     let prepare = async {
         let server = session.connect().await?;
-        let progress = Progress::new(session.quiet);
-        let inventory = super::super::load::load(&server, &progress, |_| Ok(())).await?;
-        let pins = server.pins().await?;
-        let pins = pins.map_err(|unknown| CliError::new(super::Kind::Server, unknown))?;
-        let rows = find::rows(&inventory, &args.paths)?;
-        let paths: Vec<_> = rows.into_iter().map(|row| inventory.path(row)).collect();
+        // Only what is kept is read of the store.
+        let (inventory, paths) = find::closure(&server, &args.paths).await?;
+        let pins = pins_of(&server).await?;
         let wanted = Wanted {
             name: args.name.clone(),
             note: args.note.clone(),
@@ -63,25 +61,29 @@ pub(in crate::cli) async fn remove(
 ) -> Result<u8, CliError> {
     let prepare = async {
         let server = session.connect().await?;
-        let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
-        let pins = looked.pins()?;
+        let pins = pins_of(&server).await?;
         let names: Vec<PinName> = if args.expired {
-            let now = looked.space.at;
+            let now = server.facts().there(When::now());
             let expired = pins.iter().filter(|pin| pin.expired(now));
             expired.map(|pin| pin.name.clone()).collect()
         } else {
             args.names.clone()
         };
+        // The store is read for what becomes dead, so not before there is something to take away.
+        if let Err(error) = named(&pins, &names) {
+            return Ok((server, Err(error)));
+        }
+        let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
+        let (about, folder) = (About::of(&server), server.pins_dir());
         let keep = looked.keep();
-        let planned = unpin(
-            &About::of(&server),
-            looked.kept(&keep),
-            pins,
-            &server.pins_dir(),
-            &names,
-        );
+        let planned = unpin(&about, looked.kept(&keep), looked.pins()?, &folder, &names);
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     settle(session, server, planned, &args.change, "unpin", out).await
+}
+
+async fn pins_of(server: &Server) -> Result<Vec<Known>, CliError> {
+    let pins = server.pins().await?;
+    pins.map_err(|unknown| CliError::new(super::Kind::Server, unknown))
 }
