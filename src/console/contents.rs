@@ -42,6 +42,9 @@ impl Comparison {
     /// In a few words.
     pub fn brief(&self) -> String {
         let found = &self.found;
+        if found.checked == 0 {
+            return "no path was compared".to_owned();
+        }
         let damaged = match found.corrupt.len() {
             0 => "none".to_owned(),
             several => number(several),

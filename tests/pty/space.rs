@@ -76,13 +76,18 @@ fn log(rig: &Rig) -> String {
     fs::read_to_string(rig.file("var/audit.jsonl")).unwrap()
 }
 
+/// Makes one root; gives back what the store has, and what of it is dead.
+fn one_root(rig: &Rig) -> (BTreeSet<String>, BTreeSet<String>) {
+    let roots = rig.scratch().join("server/nix/var/nix/gcroots");
+    fs::create_dir_all(&roots).unwrap();
+    symlink(rig.path("top-1.0"), roots.join("keep")).unwrap();
+    (valid(rig), dead(rig))
+}
+
 #[test]
 fn space_is_collected_by_rules_and_a_word() {
     Rig::on_every_nix(|rig| {
-        let roots = rig.scratch().join("server/nix/var/nix/gcroots");
-        fs::create_dir_all(&roots).unwrap();
-        symlink(rig.path("top-1.0"), roots.join("keep")).unwrap();
-        let (before, dead_before) = (valid(rig), dead(rig));
+        let (before, dead_before) = one_root(rig);
         let goes = format!("{} paths", dead_before.len());
         let mut terminal = console(rig, &[Access::Root.server()]);
         terminal.keys("5");
@@ -142,10 +147,7 @@ fn space_is_collected_by_rules_and_a_word() {
 #[test]
 fn all_that_is_dead_goes_whatever_the_rules_say() {
     Rig::on_every_nix(|rig| {
-        let roots = rig.scratch().join("server/nix/var/nix/gcroots");
-        fs::create_dir_all(&roots).unwrap();
-        symlink(rig.path("top-1.0"), roots.join("keep")).unwrap();
-        let (before, dead_before) = (valid(rig), dead(rig));
+        let (before, dead_before) = one_root(rig);
         let goes = format!("{} paths", dead_before.len());
         let mut terminal = console(rig, &[Access::Root.server()]);
         terminal.keys("5");
@@ -350,6 +352,36 @@ fn each_look_at_the_disk_keeps_a_sample() {
     assert_eq!(samples.as_array().map(Vec::len), Some(1), "{text}");
     // What the demo's `df` says.
     assert_eq!(samples[0]["used"], 843_055_104_u64 * 1024);
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn verifying_is_called_off_at_once() {
+    let served = Served::new(1_000);
+    let mut terminal = served.console();
+    terminal.keys("5");
+    terminal.wait_for("by last use");
+    // The names of the paths of one call alone take longer now than a test waits.
+    let faults = served.demo.as_ref().unwrap().faults();
+    faults.set(|plan| plan.bandwidth = Some(200));
+    terminal.keys("C6");
+    let running = terminal.wait_for(" 1 running");
+    assert!(running.contains("0 of 1,000"), "{running}");
+    terminal.keys("c");
+    let text = terminal.wait_for("┌ Contents");
+    assert!(text.contains("result    cancelled"), "{text}");
+    assert!(text.contains("Stopped on request"), "{text}");
+    faults.clear();
+    // The connection is as good as before.
+    terminal.keys("\u{1b}");
+    terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
+    terminal.keys("5C");
+    terminal.wait("all of it", |text| {
+        text.contains("result    done") && text.contains("compared  1,000 paths")
+    });
+    terminal.keys("q");
+    terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }

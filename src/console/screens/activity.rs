@@ -195,7 +195,7 @@ fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bo
         }
         State::Compared(comparison) => {
             let age = comparison.at.age(model.now).to_string();
-            let what = format!("verified, {}", comparison.brief());
+            let what = format!("verify: {}", comparison.brief());
             draw_row(pen, area, current, (&age, comparison.word(), "", &what));
         }
         State::Ended(receipt) => {
