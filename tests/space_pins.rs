@@ -5,7 +5,7 @@
 
 mod rig;
 
-use rig::{Access, Rig, Twist, wait_until};
+use rig::{Access, Rig, Twist, need, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -962,18 +962,7 @@ fn whole_garbage_is_what_nix_calls_dead() {
 fn the_scripts_run_under_busybox_and_dash() {
     let rig = Rig::new();
     let tools = rig.scratch().join("busybox");
-    fs::create_dir(&tools).unwrap();
-    assert!(
-        Command::new("busybox")
-            .arg("--install")
-            .arg("-s")
-            .arg(&tools)
-            .output()
-            .unwrap()
-            .status
-            .success(),
-        "busybox can't be installed"
-    );
+    let busybox = need::busybox(&tools);
     let answers = |shell: &[&str], path: &str, script: &str| {
         let text = [include_str!("../src/server/scripts/store.sh"), script].concat();
         let nix = rig.nix.command("nix");
@@ -1004,7 +993,11 @@ fn the_scripts_run_under_busybox_and_dash() {
         include_str!("../src/server/scripts/space.sh"),
         include_str!("../src/server/scripts/links.sh"),
     ] {
-        let small = answers(&["busybox", "sh"], tools.to_str().unwrap(), script);
+        let small = answers(
+            &[busybox.to_str().unwrap(), "sh"],
+            tools.to_str().unwrap(),
+            script,
+        );
         let usual = answers(&["dash"], "/usr/sbin:/usr/bin:/sbin:/bin", script);
         let settled = |text: &str| {
             text.lines()

@@ -28,7 +28,9 @@ impl Agent {
         let mut command = Command::new(need::program("ssh-agent"));
         command.arg("-D").arg("-a").arg(&socket);
         let guard = Guard::spawn(&command, &scratch.join("agent.log"));
-        wait_until("the agent's socket", || UnixStream::connect(&socket).is_ok());
+        wait_until("the agent's socket", || {
+            UnixStream::connect(&socket).is_ok()
+        });
         Self {
             socket,
             scratch: scratch.to_path_buf(),

@@ -22,7 +22,7 @@ mod bulk;
 mod client;
 mod guard;
 mod make;
-mod need;
+pub(crate) mod need;
 pub(crate) mod nix;
 mod proxy;
 mod sshd;
@@ -184,7 +184,9 @@ impl Rig {
         let socket = self.scratch.join("daemon.socket");
         let _ = fs::remove_file(&socket);
         self.daemon = start_daemon(&self.nix, &self.scratch);
-        wait_until("the daemon's socket", || UnixStream::connect(&socket).is_ok());
+        wait_until("the daemon's socket", || {
+            UnixStream::connect(&socket).is_ok()
+        });
     }
 
     /// The scratch folder; everything of the rig is below it.

@@ -3,9 +3,10 @@
 //! In: names of programs. Out: their full paths, or a panic whose one sentence names the package to install.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 11] = [
+const PACKAGES: [(&str, &str, &str); 12] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
@@ -17,6 +18,7 @@ const PACKAGES: [(&str, &str, &str); 11] = [
     ("unshare", "util-linux", "util-linux"),
     ("mount", "mount", "util-linux"),
     ("cp", "coreutils", "coreutils"),
+    ("busybox", "busybox", "busybox"),
 ];
 
 /// Where `sshd` and `unshare` are when `PATH` of the caller leaves the system directories out.
@@ -48,6 +50,19 @@ pub(crate) fn program(program: &str) -> PathBuf {
             "`{program}` is not on this machine: install it with `apt-get install {debian}` (or `nix-shell -p {nix}`)"
         )
     })
+}
+
+/// Makes a folder of links to busybox's applets, and returns where busybox itself is: it need not be among them.
+pub(crate) fn busybox(folder: &Path) -> PathBuf {
+    let busybox = program("busybox");
+    std::fs::create_dir(folder).expect("the scratch folder can't be written");
+    let installed = Command::new(&busybox)
+        .args(["--install", "-s"])
+        .arg(folder)
+        .output()
+        .expect("busybox runs");
+    assert!(installed.status.success(), "busybox can't be installed");
+    busybox
 }
 
 /// sshd, private `/etc` files and chroot stores all need root; says so before anything half works.
