@@ -14,7 +14,8 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::collect::{About, Amounts, CollectError, amounts, left, output_pairs, plan};
-use crate::domain::space::{SpaceFacts, Unfinished};
+use crate::domain::space::SpaceFacts;
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{Age, StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::{Prepared, Rules, Situation};
@@ -195,7 +196,7 @@ async fn unfinished(
     let Ok(found) = left(server, inventory).await else {
         return Ok(notes);
     };
-    for other in found {
+    for other in found.into_iter().filter(|other| other.what.collects()) {
         match other.what.running {
             Some(true) if !args.change.dry_run => {
                 return Err(CliError::new(
@@ -205,7 +206,7 @@ async fn unfinished(
             }
             Some(true) => notes.push(runs(&other.what)),
             Some(false) => notes.push(format!(
-                "the collection {} that {} began at {} was interrupted: {}; the next collection writes that into the audit log",
+                "the collection {} that {} began at {} was interrupted: {}; the next change here writes that into the audit log",
                 other.what.id,
                 other.what.by,
                 other.what.at,

@@ -142,7 +142,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     }
     // Without rights to look, there is nothing to say; what collects is among the checks of space.
     if let Ok(left) = left {
-        checks.extend(health::collection::checks(session.name(), &left));
+        checks.extend(health::unfinished::checks(session.name(), &left));
     }
     let document = Document {
         schema: 1,

@@ -11,7 +11,6 @@ mod host_keys;
 mod last_use;
 mod lease;
 mod pins;
-mod planned;
 mod probe;
 mod roots;
 mod script;
@@ -19,18 +18,19 @@ mod sign;
 mod space;
 pub mod spec;
 pub mod store;
+mod unfinished;
 mod verify;
 
-pub use audit::NO_ROOM;
+pub use audit::Whose;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, Removed};
-pub use planned::Begun;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};
+pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
 
 pub use crate::domain::server_facts as facts;
@@ -40,8 +40,8 @@ use crate::domain::StorePath;
 use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Mutex, Semaphore};
 
 /// A cache server that is connected. Cheap to clone; all clones are the same connection.
 #[derive(Clone)]
@@ -60,6 +60,8 @@ struct Inner {
     start: Start,
     /// A daemon that is kept for small questions.
     idle: Mutex<Option<Daemon>>,
+    /// Turns of jobs.
+    jobs: Arc<Semaphore>,
 }
 
 impl Server {
@@ -72,6 +74,7 @@ impl Server {
             facts: RwLock::new(Arc::new(found.facts)),
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),
+            jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
             link,

@@ -1,8 +1,10 @@
 //! Running a confirmed plan.
 //!
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
-//! The order is fixed: the audit log must take a record before anything is changed; then the deed; then the record, on
-//! the server and here. A lost link ends the job: one new link is opened to read back what was done.
+//! The order is fixed: the audit log must take a record before anything is changed, and word of the job is left beside it,
+//! under a lock; then the deed; then the record, on the server and here, which takes that word away. So a job that is
+//! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
+//! back what was done.
 
 mod access;
 mod cache;
@@ -19,6 +21,8 @@ mod space;
 mod tests;
 #[cfg(test)]
 mod tests_space;
+#[cfg(test)]
+mod tests_unfinished;
 mod unfinished;
 
 use super::audit::{self, Record};
@@ -28,10 +32,11 @@ use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
 use crate::domain::path_info::hex;
-use crate::domain::space::Unfinished;
 use crate::domain::text::visible;
-use crate::server::{NO_ROOM, Server};
+use crate::domain::unfinished::Unfinished;
+use crate::server::{Beginning, Server, Whose};
 use cache::{Cache, Trouble};
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -154,7 +159,9 @@ struct Job<C> {
     cut_off: Option<String>,
     /// What it is, for whoever comes after it.
     about: Unfinished,
-    /// Collections that have no record yet.
+    /// What holds its lock on the server.
+    held: Option<Box<dyn Any + Send + Sync>>,
+    /// Others that have no record yet.
     others: Vec<Unfinished>,
     /// The audit log has no room, and this job makes some.
     no_room: bool,
@@ -213,11 +220,29 @@ impl<C: Cache> Job<C> {
             if let Ok(Ok(cache)) = tokio::time::timeout(self.limit(), self.cache.reopen()).await {
                 self.cache = cache;
                 self.cut_off = None;
+                self.hold_again().await;
                 return;
             }
         }
         self.cut_off = Some("the link was lost".to_owned());
         self.log("no new link could be opened");
+    }
+
+    /// The lock went with the old link.
+    async fn hold_again(&mut self) {
+        if self.held.take().is_none() {
+            return;
+        }
+        let asked = self
+            .cache
+            .begin(&self.token, &self.about, &[], Beginning::Again);
+        match tokio::time::timeout(self.limit(), asked).await {
+            Ok(Ok(held)) => self.held = Some(held.lock),
+            Ok(Err(trouble)) => self.log(&format!(
+                "others may take this change for one that was killed: {trouble}"
+            )),
+            Err(_) => {}
+        }
     }
 }
 
@@ -235,12 +260,14 @@ async fn run_on<C: Cache>(
     let mut job = Job {
         about: Unfinished {
             id: new_id(),
+            change: plan.change.to_owned(),
             at: When::now(),
             by: by.clone(),
             summary: visible(&plan.summary).into_owned(),
             total: plan.items.len(),
             running: Some(true),
         },
+        held: None,
         others: Vec::new(),
         no_room: false,
         cache,
@@ -265,43 +292,30 @@ async fn run_on<C: Cache>(
         freed: tally.freed,
         conflict: tally.conflict.clone(),
     };
-    match job.patiently(job.cache.probe_audit(&job.token)).await {
-        Ok(()) => {}
-        // What fills the disk may be what this would take away.
-        Err(Trouble::Refused(why))
-            if (why.contains(NO_ROOM) || why.contains("No space left"))
-                && matches!(plan.deed, Deed::Collect(_)) =>
-        {
-            job.no_room = true;
-            job.log(&format!(
-                "{why}; this collection makes some, and its record is written afterwards"
-            ));
-        }
-        Err(trouble) => {
-            job.tally.fail(
-                format!("audit log {log}"),
-                format!("nothing was changed, because the audit log can't be written: {trouble}"),
-            );
-            return receipt(&job.tally);
-        }
+    if let Err(trouble) = unfinished::begin(&mut job, &plan).await {
+        job.tally.fail(
+            format!("audit log {log}"),
+            format!("nothing was changed, because the audit log can't be written: {trouble}"),
+        );
+        return receipt(&job.tally);
     }
-    let mut held = None;
+    Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     match &plan.deed {
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
-        Deed::Collect(deed) => {
-            Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
-            held = Box::pin(collect::run(&mut job, &plan.items, deed)).await;
-        }
+        Deed::Collect(deed) => Box::pin(collect::run(&mut job, &plan.items, deed)).await,
         Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
-    let kept = keep(&mut job, &record, &plan.server, state.as_deref()).await;
-    if kept.is_ok() && held.is_some() {
-        unfinished::end(&mut job).await;
-    }
-    drop(held);
+    let kept = keep(
+        &mut job,
+        &record,
+        Whose::Own,
+        &plan.server,
+        state.as_deref(),
+    )
+    .await;
     if let Err(missing) = kept {
         job.log(&missing);
         job.tally.fail(format!("audit log {log}"), missing);
@@ -318,22 +332,26 @@ async fn run_on<C: Cache>(
 async fn keep<C: Cache>(
     job: &mut Job<C>,
     record: &Record,
+    whose: Whose,
     server: &str,
     state: Option<&Path>,
 ) -> Result<(), String> {
     let line = record.to_line();
-    let mut written = append(job, &line).await;
+    let mut written = append(job, &line, &record.id, whose).await;
     if let Err(Trouble::Lost(why)) = &written
         && job.cut_off.is_none()
     {
         let why = why.clone();
         job.reopen(&why).await;
         // Whether the first try arrived is not known; a record twice is better than none.
-        written = append(job, &line).await;
+        written = append(job, &line, &record.id, whose).await;
+    }
+    if let (Whose::Left, Err(trouble)) = (whose, &written) {
+        return Err(trouble.to_string());
     }
     // Without `prev` the copy says by itself that the line never reached the server.
     let (copied, outcome) = match written {
-        Ok(whole) => (whole, Ok(())),
+        Ok(line) => (line, Ok(())),
         Err(trouble) => (format!("{{\"prev\":null,{}", &line[1..]), Err(trouble)),
     };
     let kept = match state {
@@ -355,11 +373,17 @@ async fn keep<C: Cache>(
     })
 }
 
-async fn append<C: Cache>(job: &Job<C>, line: &str) -> Result<String, Trouble> {
+async fn append<C: Cache>(
+    job: &Job<C>,
+    line: &str,
+    id: &str,
+    whose: Whose,
+) -> Result<String, Trouble> {
     if let Some(why) = &job.cut_off {
         return Err(Trouble::Lost(why.clone()));
     }
-    tokio::time::timeout(job.limit(), job.cache.append_audit(&job.token, line))
+    let asked = job.cache.append_audit(&job.token, line, id, whose);
+    tokio::time::timeout(job.limit(), asked)
         .await
         .unwrap_or_else(|_| Err(Trouble::Refused(SILENT.to_owned())))
 }

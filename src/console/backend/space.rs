@@ -11,7 +11,7 @@ use crate::console::model::Trouble;
 use crate::console::msg::{Effect, Msg};
 use crate::console::space::plans::{self, Asked};
 use crate::console::space::{Judged, Known, Order, Planned, Wanted};
-use crate::domain::space::Unfinished;
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
@@ -168,12 +168,13 @@ pub(super) async fn read(server: Server, send: Sender, look: u64) {
     tell(Ok(known));
 }
 
-/// Collections without a record; of those that do not run, how many of their paths are gone.
+/// Changes without a record; of collections that do not run, how many of their paths are gone.
 async fn unfinished(server: &Server) -> Result<Vec<(Unfinished, Option<usize>)>, ServerError> {
     let mut all = Vec::new();
     for one in server.unfinished().await? {
         let mut gone = None;
-        if one.running == Some(false)
+        if one.collects()
+            && one.running == Some(false)
             && let Ok(paths) = server.planned_paths(&one.id).await
             && let Ok(valid) = server.valid_paths(&paths).await
         {

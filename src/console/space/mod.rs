@@ -18,7 +18,8 @@ use super::model::Trouble;
 use super::widgets::list::List;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
-use crate::domain::space::{LastUse, Links, SpaceFacts, Unfinished};
+use crate::domain::space::{LastUse, Links, SpaceFacts};
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{Bytes, Fact, StorePath};
 use crate::inventory::Row;
 use crate::judge::collect::{Collection, Rules};
@@ -41,7 +42,7 @@ pub struct Known {
     pub last_use: Option<Arc<Fact<LastUse>>>,
     /// What hard links save; `None` while they are being counted.
     pub links: Option<Fact<Links>>,
-    /// Collections that have no record yet, and how many of their paths are gone, where that is known.
+    /// Changes that have no record yet, and of collections how many of their paths are gone, where that is known.
     pub unfinished: Fact<Vec<(Unfinished, Option<usize>)>>,
     /// Server clock minus this machine's, in seconds.
     pub skew: i64,

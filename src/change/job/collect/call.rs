@@ -57,7 +57,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
                     Some(CollectEvent::Waiting) if !asking => {
                         asking = true;
                         self.job.log("another process holds the lock of Nix's garbage collector; waiting for it");
-                        let asked = self.job.cache.space(&self.job.token, SpaceStep::Holders);
+                        let asked = self.job.cache.space(SpaceStep::Holders);
                         holder.set(Some(asked).into());
                     }
                     Some(CollectEvent::Note(line)) => self.job.log(&line),
@@ -88,10 +88,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
             if cut {
                 tokio::time::sleep(SETTLING).await;
             }
-            let asked = self
-                .job
-                .cache
-                .space(&self.job.token, SpaceStep::Valid(&list));
+            let asked = self.job.cache.space(SpaceStep::Valid(&list));
             let valid: HashSet<StorePath> =
                 match tokio::time::timeout(self.job.limit(), asked).await {
                     Ok(Ok(SpaceStepped::Paths(valid))) => valid.into_iter().collect(),

@@ -92,11 +92,11 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     collectors(&mut down, &known.facts.collecting, model);
     if let Ok(all) = &known.unfinished {
         let warning = down.pen.theme.warning;
-        for (one, gone) in all {
+        for (one, gone) in all.iter().filter(|(one, _)| one.collects()) {
             let (_, text) = super::overview::unfinished(one, *gone);
             let age = one.at.age(model.now);
             let text = format!(
-                "{text} (begun {age} ago, {}); the next collection closes it",
+                "{text} (begun {age} ago, {}); the next change closes it",
                 one.id
             );
             down.said("", &text, warning);

@@ -1,13 +1,13 @@
 //! What the overview says of space: what needs attention, what is dead, how it grows.
 
-use crate::console::model::{Model, Screen};
+use crate::console::model::{Model, Screen, Trouble};
 use crate::console::screens::overview::Check;
 use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
 use crate::domain::Bytes;
-use crate::domain::space::Unfinished;
+use crate::domain::unfinished::Unfinished;
 use crate::judge::health::State;
 use ratatui::layout::Rect;
 
@@ -27,6 +27,7 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
             trouble: None,
         });
     };
+    let mut interrupted = Vec::new();
     let Some(known) = &model.space.known else {
         if let Some(trouble) = &model.space.trouble {
             let text = format!("what fills the disk is not known: {}", trouble.summary);
@@ -65,20 +66,20 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
         ),
     }
     match &known.unfinished {
-        Ok(all) if all.is_empty() => fine += 1,
         Ok(all) => {
-            for (one, gone) in all {
+            for (one, gone) in all.iter().filter(|(one, _)| one.collects()) {
                 let age = format!("{} ago", one.at.age(model.now));
                 let (level, text) = unfinished(one, *gone);
                 add(level, text, age);
             }
+            let others = || all.iter().filter(|(one, _)| killed(one));
+            interrupted.extend(others().map(|(one, _)| change(model, one)));
+            let told = |one: &Unfinished| one.collects() || killed(one);
+            fine += usize::from(!all.iter().any(|(one, _)| told(one)));
         }
         Err(why) => add(
             State::Unknown,
-            format!(
-                "whether a collection was interrupted is not known: {}",
-                why.0
-            ),
+            format!("whether a change was interrupted is not known: {}", why.0),
             String::new(),
         ),
     }
@@ -113,17 +114,43 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
             String::new(),
         ),
     }
+    checks.extend(interrupted);
     (checks, fine)
 }
 
-/// A collection of ours that has no record yet.
+/// Whether it is to be told of: only collections keep others from something while they run.
+fn killed(one: &Unfinished) -> bool {
+    !one.collects() && one.running != Some(true)
+}
+
+/// A change of ours that has no record yet, and is no collection; `enter` says the rest.
+fn change(model: &Model, one: &Unfinished) -> Check {
+    let (level, text) = unfinished(one, None);
+    let trouble = Trouble::say(format!(
+        "{text} (id {}, begun {}): {}; {}. The next change of this server writes that into its audit log.",
+        one.id,
+        one.at,
+        one.summary,
+        one.next()
+    ));
+    Check {
+        level,
+        note: format!("{} ago", one.at.age(model.now)),
+        text,
+        screen: None,
+        trouble: Some(trouble),
+    }
+}
+
+/// A change of ours that has no record yet.
 pub(super) fn unfinished(one: &Unfinished, gone: Option<usize>) -> (State, String) {
     if one.running == Some(true) {
         return (State::Warning, format!("{} runs: {}", one.by, one.summary));
     }
     let how_far = match gone {
-        Some(gone) => format!("{} of {} paths are gone", number(gone), number(one.total)),
-        None => "how far it got is not known".to_owned(),
+        _ if !one.collects() => String::new(),
+        Some(gone) => format!(": {} of {} paths are gone", number(gone), number(one.total)),
+        None => ": how far it got is not known".to_owned(),
     };
     let word = match one.running {
         Some(_) => "was interrupted",
@@ -131,7 +158,7 @@ pub(super) fn unfinished(one: &Unfinished, gone: Option<usize>) -> (State, Strin
     };
     (
         State::Warning,
-        format!("a collection of {} {word}: {how_far}", one.by),
+        format!("a {} of {} {word}{how_far}", one.kind(), one.by),
     )
 }
 
