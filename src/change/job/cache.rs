@@ -68,7 +68,7 @@ pub(super) struct Held {
 }
 
 /// A cache server.
-pub(super) trait Cache: Sized + Send + Sync {
+pub(super) trait Cache: Clone + Send + Sync {
     fn facts(&self) -> Arc<Facts>;
     /// Path of the audit log on the server.
     fn audit_log(&self) -> String;

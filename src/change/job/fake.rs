@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) space: super::fake_space::Space,
     /// From this call on nothing is answered.
     pub(super) hangs_at: Option<usize>,
+    /// This call is not answered.
+    pub(super) stuck_at: Option<usize>,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -96,7 +98,7 @@ impl Fake {
         let hangs = {
             let mut world = self.world.lock().unwrap();
             let next = world.calls + 1;
-            let hangs = world.hangs_at.is_some_and(|at| next >= at);
+            let hangs = world.hangs_at.is_some_and(|at| next >= at) || world.stuck_at == Some(next);
             if hangs {
                 world.calls = next;
                 if let Some((at, cancel)) = &world.cancel_at

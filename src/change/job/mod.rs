@@ -15,6 +15,7 @@ mod fake;
 mod fake_space;
 mod keep;
 mod make;
+mod patience;
 mod sign;
 mod space;
 #[cfg(test)]
@@ -34,11 +35,13 @@ use crate::domain::When;
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::domain::unfinished::Unfinished;
-use crate::server::{Beginning, Server, Whose};
+use crate::server::{Server, Whose};
 use cache::{Cache, Trouble};
+use patience::{REOPEN, SILENT};
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -57,22 +60,6 @@ pub enum JobEvent {
     /// Something that happened, one sentence, fit to be shown.
     Log(String),
 }
-
-/// How long a running call may go on after a cancel before it is cut, and each that follows may take.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// What is said of a server that is there and does not answer.
-const SILENT: &str = "the server stopped answering";
-
-/// How long a new link, or a read over it, may take when the old one was lost.
-const REOPEN: Duration = Duration::from_secs(30);
-
-/// How long a server that restarts is given before the second try of a new link.
-const RESTART: Duration = if cfg!(test) {
-    Duration::from_millis(1)
-} else {
-    Duration::from_secs(2)
-};
 
 /// Runs a plan to its end, whatever that is.
 pub async fn run(
@@ -99,7 +86,8 @@ pub async fn run_in(
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
 ) -> Receipt {
-    run_on(confirmed, server.clone(), CHUNK, state, events, cancel).await
+    let job = run_on(confirmed, server.clone(), CHUNK, state, events, cancel);
+    Box::pin(job).await
 }
 
 /// What became of the items of a plan.
@@ -148,9 +136,11 @@ impl Tally {
 struct Job<C> {
     /// Replaced by a new one when the link was lost and another could be opened.
     cache: C,
-    token: Token,
+    token: Arc<Token>,
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
+    /// When a cancel was noticed.
+    cancelled_at: OnceLock<tokio::time::Instant>,
     tally: Tally,
     total: usize,
     /// Paths that are settled together.
@@ -184,66 +174,6 @@ impl<C: Cache> Job<C> {
             note: visible(note).into_owned(),
         });
     }
-
-    /// How long the calls that end a job may take.
-    fn limit(&self) -> Duration {
-        if self.cancel.is_cancelled() {
-            GRACE
-        } else {
-            REOPEN
-        }
-    }
-
-    /// Waits for an answer, and after a cancel no longer than the grace.
-    async fn patiently<T>(
-        &self,
-        answer: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
-        let out_of_patience = async {
-            self.cancel.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            answer = answer => answer,
-            () = out_of_patience => Err(Trouble::Stopped),
-        }
-    }
-
-    /// Opens a new link in the place of a lost one. Two tries: a server that restarts is back after a moment.
-    async fn reopen(&mut self, why: &str) {
-        self.log(&format!(
-            "the link was lost ({why}); opening another to see what was done"
-        ));
-        for wait in [Duration::ZERO, RESTART] {
-            tokio::time::sleep(wait).await;
-            if let Ok(Ok(cache)) = tokio::time::timeout(self.limit(), self.cache.reopen()).await {
-                self.cache = cache;
-                self.cut_off = None;
-                self.hold_again().await;
-                return;
-            }
-        }
-        self.cut_off = Some("the link was lost".to_owned());
-        self.log("no new link could be opened");
-    }
-
-    /// The lock went with the old link.
-    async fn hold_again(&mut self) {
-        if self.held.take().is_none() {
-            return;
-        }
-        let asked = self
-            .cache
-            .begin(&self.token, &self.about, &[], Beginning::Again);
-        match tokio::time::timeout(self.limit(), asked).await {
-            Ok(Ok(held)) => self.held = Some(held.lock),
-            Ok(Err(trouble)) => self.log(&format!(
-                "others may take this change for one that was killed: {trouble}"
-            )),
-            Err(_) => {}
-        }
-    }
 }
 
 async fn run_on<C: Cache>(
@@ -271,9 +201,10 @@ async fn run_on<C: Cache>(
         others: Vec::new(),
         no_room: false,
         cache,
-        token,
+        token: Arc::new(token),
         events,
         cancel,
+        cancelled_at: OnceLock::new(),
         tally: Tally::default(),
         total: plan.items.len(),
         chunk,
@@ -337,22 +268,28 @@ async fn keep<C: Cache>(
     state: Option<&Path>,
 ) -> Result<(), String> {
     let line = record.to_line();
-    let mut written = append(job, &line, &record.id, whose).await;
-    if let Err(Trouble::Lost(why)) = &written
-        && job.cut_off.is_none()
-    {
-        let why = why.clone();
-        job.reopen(&why).await;
-        // Whether the first try arrived is not known; a record twice is better than none.
-        written = append(job, &line, &record.id, whose).await;
-    }
-    if let (Whose::Left, Err(trouble)) = (whose, &written) {
-        return Err(trouble.to_string());
+    // Whether a first try arrived is not known where the link was lost; a record twice is better than none.
+    let written = job
+        .twice(|cache, token| {
+            let (line, id) = (line.clone(), record.id.clone());
+            async move {
+                let asked = cache.append_audit(&token, &line, &id, whose);
+                let answer = tokio::time::timeout(REOPEN, asked).await;
+                answer.unwrap_or(Err(Trouble::Stopped))
+            }
+        })
+        .await;
+    let written = written.map_err(|trouble| match trouble {
+        Trouble::Stopped => SILENT.to_owned(),
+        trouble => trouble.to_string(),
+    });
+    if let (Whose::Left, Err(why)) = (whose, &written) {
+        return Err(why.clone());
     }
     // Without `prev` the copy says by itself that the line never reached the server.
     let (copied, outcome) = match written {
         Ok(line) => (line, Ok(())),
-        Err(trouble) => (format!("{{\"prev\":null,{}", &line[1..]), Err(trouble)),
+        Err(why) => (format!("{{\"prev\":null,{}", &line[1..]), Err(why)),
     };
     let kept = match state {
         None => Err(audit::copy::CopyError::NoFolder),
@@ -361,7 +298,7 @@ async fn keep<C: Cache>(
     if let Err(error) = &kept {
         job.log(&error.to_string());
     }
-    outcome.map_err(|trouble| {
+    outcome.map_err(|why| {
         let here = match (kept, state) {
             (Ok(()), Some(state)) => format!(
                 "; the record is kept in {} here",
@@ -369,23 +306,8 @@ async fn keep<C: Cache>(
             ),
             _ => String::new(),
         };
-        format!("this change is not in the server's audit log: {trouble}{here}")
+        format!("this change is not in the server's audit log: {why}{here}")
     })
-}
-
-async fn append<C: Cache>(
-    job: &Job<C>,
-    line: &str,
-    id: &str,
-    whose: Whose,
-) -> Result<String, Trouble> {
-    if let Some(why) = &job.cut_off {
-        return Err(Trouble::Lost(why.clone()));
-    }
-    let asked = job.cache.append_audit(&job.token, line, id, whose);
-    tokio::time::timeout(job.limit(), asked)
-        .await
-        .unwrap_or_else(|_| Err(Trouble::Refused(SILENT.to_owned())))
 }
 
 /// Eight hexadecimal digits.

@@ -3,9 +3,10 @@
 //! In: the paths of a plan and its key. Out: a tally in which a path counts as done when the server was seen to store a
 //! valid signature by that key for it, and for no other reason.
 
+use super::Job;
 use super::cache::{Cache, Trouble};
 use super::make::{Signer, signer};
-use super::{Job, SILENT};
+use super::patience::{SETTLING, SILENT};
 use crate::change::KeySource;
 use crate::change::sign::is_unmendable;
 use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
@@ -136,6 +137,10 @@ impl<C: Cache> Signing<'_, C> {
             .collect();
         let mut reasons = HashMap::new();
         let mut end = self.make(&lacking, &mut reasons).await.err();
+        if matches!(end, Some(End::Cancelled)) {
+            // What was cut off there ends now.
+            tokio::time::sleep(SETTLING).await;
+        }
         let touched: Vec<StorePath> = lacking.iter().map(|info| info.path.clone()).collect();
         let after = self.look_again(&touched, &mut end).await;
         for path in chunk {
@@ -239,20 +244,22 @@ impl<C: Cache> Signing<'_, C> {
     ) -> Result<HashMap<StorePath, Seen>, String> {
         let mut lost = self.lost.take();
         if lost.is_none() {
-            match tokio::time::timeout(self.job.limit(), self.look(paths)).await {
-                Ok(Ok(seen)) => return Ok(seen),
-                Ok(Err(Trouble::Lost(why))) => lost = Some(why),
-                Ok(Err(trouble)) => return Err(unseen(end, &trouble.to_string())),
-                Err(_) => {
+            match self.job.briefly(self.look(paths)).await {
+                Ok(seen) => return Ok(seen),
+                Err(Trouble::Lost(why)) => lost = Some(why),
+                Err(Trouble::Stopped) => {
                     self.job.cut_off = Some(SILENT.to_owned());
                     return Err(unseen(end, SILENT));
+                }
+                Err(trouble @ Trouble::Refused(_)) => {
+                    return Err(unseen(end, &trouble.to_string()));
                 }
             }
         }
         *end = Some(End::Lost);
         self.job.reopen(&lost.unwrap_or_default()).await;
         if self.job.cut_off.is_none()
-            && let Ok(Ok(seen)) = tokio::time::timeout(self.job.limit(), self.look(paths)).await
+            && let Ok(seen) = self.job.briefly(self.look(paths)).await
         {
             return Ok(seen);
         }

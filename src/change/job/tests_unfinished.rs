@@ -4,10 +4,12 @@
 //! word of itself there.
 
 use super::fake::{Fake, World};
+use super::patience::{GRACE, RESTART};
 use super::tests::{Ended, job, paths, plan, server_key, store};
 use super::*;
 use crate::change::audit::{INTERRUPTED, read};
 use crate::change::plan::{Answer, Policy};
+use crate::server::Beginning;
 
 fn run(server: &Fake) -> Ended {
     job(
@@ -135,5 +137,48 @@ fn over_a_new_link_it_is_held_again() {
     assert_eq!(run(&server).receipt.done, 2);
     let world = server.world.lock().unwrap();
     assert_eq!(world.begun, [Beginning::First, Beginning::Again]);
+    assert!(world.left.is_empty());
+}
+
+/// Whatever call a silent server is in when it is cancelled: one grace in all, and then a receipt.
+#[test]
+fn a_cancel_on_a_silent_server_takes_one_grace() {
+    for at in 1..=5 {
+        let cancel = CancellationToken::new();
+        let server = Fake::new(World {
+            hangs_at: Some(at),
+            cancel_at: Some((at, cancel.clone())),
+            ..store(2)
+        });
+        let started = Instant::now();
+        let ended = job(&server, plan(paths(2), server_key()), cancel);
+        let took = started.elapsed();
+        assert!(took >= GRACE / 2, "{at}: {took:?}");
+        assert!(took < GRACE + GRACE / 2, "{at}: {took:?}");
+        assert_ne!(ended.receipt.result, Outcome::Done, "{at}");
+        assert_eq!(
+            ended.receipt.failed.last().unwrap().item,
+            "audit log /var/lib/storekeeper/audit.jsonl"
+        );
+    }
+}
+
+/// A call that is cut off leaves time for what comes after it.
+#[test]
+fn a_cancel_of_a_slow_call_still_reads_back_and_writes_its_record() {
+    let cancel = CancellationToken::new();
+    // The calls: begin, look, sign, look, record.
+    let server = Fake::new(World {
+        stuck_at: Some(3),
+        cancel_at: Some((3, cancel.clone())),
+        ..store(2)
+    });
+    let ended = job(&server, plan(paths(2), server_key()), cancel);
+    assert_eq!(
+        (ended.receipt.result, ended.receipt.done),
+        (Outcome::Cancelled, 0)
+    );
+    let world = server.world.lock().unwrap();
+    assert_eq!(read(&world.log)[0].result, "cancelled");
     assert!(world.left.is_empty());
 }

@@ -16,17 +16,10 @@ use crate::domain::{Bytes, StorePath};
 use call::Called;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How often one batch is tried anew after something of it had to be left out.
 const TRIES: usize = 12;
-
-/// How long a daemon that was cut off may go on deleting: it looks once for each file.
-const SETTLING: Duration = if cfg!(test) {
-    Duration::from_millis(1)
-} else {
-    Duration::from_millis(250)
-};
 
 /// Looks that must agree before it counts as settled, at most.
 const LOOKS: usize = 12;
