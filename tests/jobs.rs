@@ -5,12 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod rig;
+mod terminal;
 
-use rig::{Nix, Rig, wait_until};
+use rig::{Access, Nix, OURS, Rig, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
 use storekeeper::change::audit::{self, Record};
+use terminal::Terminal;
 
 /// Enough to be stopped in the middle of: a tenth is not signed.
 const PATHS: u32 = 10_000;
@@ -18,6 +22,10 @@ const PATHS: u32 = 10_000;
 /// Makes the database take some milliseconds for each signature, so that there is a middle.
 const SLOW: &str = "create trigger slow before update on ValidPaths begin \
                     select length(hex(randomblob(1000000))); end;";
+
+/// The same, so slow that no call comes to its end before it is cut off.
+const SLOWER: &str = "create trigger slow before update on ValidPaths begin \
+                      select length(hex(randomblob(6000000))); end;";
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -72,9 +80,25 @@ fn checks(rig: &Rig, id: &str) -> Vec<String> {
 
 /// Starts to sign everything, and comes back in the middle of it.
 fn signing(rig: &Rig) -> Child {
+    signing_by(rig, "sign root --all --yes --json")
+}
+
+fn signing_by(rig: &Rig, line: &str) -> Child {
     let before = signed(rig).len();
-    let child = spawn(rig, "sign root --all --yes --json");
-    wait_until("some signatures", || signed(rig).len() > before + 20);
+    let mut child = spawn(rig, line);
+    wait_until("some signatures", || {
+        if child.try_wait().unwrap().is_some() {
+            let mut said = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut said)
+                .unwrap();
+            panic!("{line} has ended: {said}");
+        }
+        signed(rig).len() > before + 20
+    });
     child
 }
 
@@ -141,10 +165,169 @@ fn several_change_something_at_once() {
     assert!(pinned.status.success(), "{}", text(&pinned.stderr));
     let second = spawn(&rig, "sign root --all --yes --json");
     wait_until("both", || left(&rig) == 2);
-    rig.sql("drop trigger slow;");
     for child in [first, second] {
         let output = child.wait_with_output().unwrap();
         assert_eq!(json(&output)["receipt"]["result"], "done");
     }
     assert_eq!((records(&rig).len(), left(&rig)), (3, 0));
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// The last record is of a job that was cancelled, and exactly what it says was signed since then is signed, also a moment
+/// later.
+fn is_cancelled(rig: &Rig, before: usize) -> usize {
+    let now = signed(rig).len() - before;
+    let record = records(rig).pop().unwrap();
+    assert_eq!((record.result.as_str(), record.done), ("cancelled", now));
+    assert!(now < record.items_total, "{now}");
+    assert_eq!(left(rig), 0);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(signed(rig).len() - before, now, "it went on");
+    now
+}
+
+#[test]
+fn a_signal_stops_a_command_in_good_order() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOWER);
+    let local = format!(
+        "sign root --all --yes --json --key-file {}",
+        rig.secret_key_file(OURS).display()
+    );
+    for (name, line) in [
+        ("TERM", "sign root --all --yes --json"),
+        ("HUP", &local),
+        ("INT", "sign sudo --all --yes --json"),
+    ] {
+        let before = signed(&rig).len();
+        let child = signing_by(&rig, line);
+        let told = Instant::now();
+        signal(child.id(), name);
+        let output = child.wait_with_output().unwrap();
+        assert!(told.elapsed() < Duration::from_secs(12), "{name}");
+        let receipt = &json(&output)["receipt"];
+        assert_eq!(output.status.code(), Some(130), "{name}: {receipt}");
+        assert_eq!(receipt["result"], "cancelled", "{name}: {receipt}");
+        let done = is_cancelled(&rig, before);
+        assert_eq!(receipt["done"], done, "{name}");
+    }
+}
+
+#[test]
+fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    let target = format!("127.0.0.1:{}", rig.port(Access::Root));
+    let proxy = rig::DelayProxy::start(target.parse().unwrap(), Duration::ZERO);
+    rig.trust_port(proxy.port());
+    rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    for signals in [1, 2] {
+        let child = signing_by(&rig, "sign slow --all --yes --json");
+        proxy.stall();
+        let told = Instant::now();
+        signal(child.id(), "TERM");
+        if signals == 2 {
+            std::thread::sleep(Duration::from_millis(500));
+            signal(child.id(), "TERM");
+        }
+        let output = child.wait_with_output().unwrap();
+        let took = told.elapsed();
+        assert_eq!(output.status.code(), Some(130), "{}", text(&output.stdout));
+        let most = if signals == 1 { 8 } else { 3 };
+        assert!(took < Duration::from_secs(most), "{signals}: {took:?}");
+        let answer = json(&output);
+        if signals == 1 {
+            assert!(
+                answer["receipt"]["failed"]
+                    .to_string()
+                    .contains("audit log")
+            );
+        } else {
+            assert!(
+                answer["error"]["message"]
+                    .to_string()
+                    .contains("second signal")
+            );
+        }
+        proxy.cut();
+        proxy.resume();
+        // Its record is written by the next one.
+        wait_until("the end of the lock", || {
+            !checks(&rig, "change-interrupted").is_empty()
+        });
+        let paths = rig.sql("select path from ValidPaths order by id limit 1;");
+        let pin = format!("pin root {} --name kept-{signals} --yes", paths.trim());
+        assert!(cli(&rig, &pin).status.success());
+        let found = records(&rig);
+        assert_eq!(found[found.len() - 2].result, audit::INTERRUPTED);
+    }
+}
+
+/// Opens the console, and comes back while it signs.
+fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
+    let before = signed(rig).len();
+    let mut terminal = Terminal::start(command, 80, 24);
+    terminal.wait("a store that is read", |text| {
+        text.contains(" up ") && text.contains(" Trust ") && !text.contains("loading")
+    });
+    terminal.keys("3");
+    terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
+    terminal.keys("*");
+    terminal.wait_for(" marked, ");
+    terminal.keys("s");
+    terminal.wait_for("┌ Sign ");
+    terminal.wait("a plan", |text| !text.contains("Making the plan"));
+    terminal.keys("\r");
+    wait_until("some signatures", || signed(rig).len() > before + 20);
+    terminal
+}
+
+#[test]
+fn a_signal_stops_a_console_in_good_order() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    for name in ["TERM", "HUP"] {
+        let before = signed(&rig).len();
+        let command = rig.storekeeper_command(["root"]);
+        let mut terminal = console_that_signs(&rig, &command);
+        terminal.signal(name);
+        assert_eq!(terminal.exit(), 130, "{name}");
+        terminal.until("a terminal that is given back", || terminal.given_back());
+        is_cancelled(&rig, before);
+    }
+}
+
+#[test]
+fn a_terminal_that_is_gone_stops_a_console_in_good_order() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    let before = signed(&rig).len();
+    let console = rig.storekeeper_command(["root"]);
+    let mut shell = std::process::Command::new("/bin/sh");
+    // Two commands, so that the shell stays.
+    shell.args(["-c", "\"$@\"; true", "sh"]);
+    shell.arg(console.get_program()).args(console.get_args());
+    for (name, value) in console.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let terminal = console_that_signs(&rig, &shell);
+    let pid = terminal.pid();
+    let child = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let console: u32 = child.trim().parse().unwrap();
+    // With its leader the session loses its terminal.
+    signal(pid, "KILL");
+    wait_until("the end of the console", || {
+        let stat = std::fs::read_to_string(format!("/proc/{console}/stat"));
+        stat.is_err() || stat.unwrap().contains(") Z ")
+    });
+    is_cancelled(&rig, before);
 }

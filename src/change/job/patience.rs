@@ -40,6 +40,9 @@ pub(super) const SETTLING: Duration = if cfg!(test) {
     Duration::from_millis(250)
 };
 
+/// Looks until it counts as settled, at most.
+pub(super) const LOOKS: usize = 12;
+
 impl<C: Cache> Job<C> {
     /// When it was cancelled, from the first time on that somebody asks.
     fn cancelled_at(&self) -> Option<Instant> {

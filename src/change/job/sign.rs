@@ -6,7 +6,7 @@
 use super::Job;
 use super::cache::{Cache, Trouble};
 use super::make::{Signer, signer};
-use super::patience::{SETTLING, SILENT};
+use super::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::KeySource;
 use crate::change::sign::is_unmendable;
 use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
@@ -137,12 +137,11 @@ impl<C: Cache> Signing<'_, C> {
             .collect();
         let mut reasons = HashMap::new();
         let mut end = self.make(&lacking, &mut reasons).await.err();
-        if matches!(end, Some(End::Cancelled)) {
-            // What was cut off there ends now.
-            tokio::time::sleep(SETTLING).await;
-        }
         let touched: Vec<StorePath> = lacking.iter().map(|info| info.path.clone()).collect();
-        let after = self.look_again(&touched, &mut end).await;
+        let mut after = self.look_again(&touched, &mut end).await;
+        if matches!(end, Some(End::Cancelled)) {
+            self.settled(&touched, &mut after).await;
+        }
         for path in chunk {
             match (before.get(path), &after) {
                 (Some(Seen::Lacking(_)), Ok(after)) => {
@@ -156,6 +155,30 @@ impl<C: Cache> Signing<'_, C> {
             }
         }
         end.map_or(Ok(()), Err)
+    }
+
+    /// Looks until two looks agree: what was cut off there may go on for a moment.
+    async fn settled(
+        &self,
+        paths: &[StorePath],
+        seen: &mut Result<HashMap<StorePath, Seen>, String>,
+    ) {
+        for _ in 0..LOOKS {
+            let Ok(before) = seen else { return };
+            tokio::time::sleep(SETTLING).await;
+            let Ok(now) = self.job.briefly(self.look(paths)).await else {
+                return;
+            };
+            let signed = |seen: &HashMap<StorePath, Seen>| {
+                let signed = seen.values().filter(|seen| matches!(seen, Seen::Signed));
+                signed.count()
+            };
+            let agreed = signed(before) == signed(&now);
+            *seen = Ok(now);
+            if agreed {
+                return;
+            }
+        }
     }
 
     /// Writes down what was seen of a path.

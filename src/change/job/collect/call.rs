@@ -3,10 +3,10 @@
 //! In: the places that are to go. Out: how the call ended, and which of them are still there; on the way, progress, and who
 //! holds the lock if it has to be waited for.
 
-use super::{Collecting, LOOKS};
+use super::Collecting;
 
 use crate::change::job::cache::{Cache, Trouble};
-use crate::change::job::patience::{SETTLING, SILENT};
+use crate::change::job::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::{Age, Bytes, StorePath};
 use crate::server::{CollectEvent, Collected};

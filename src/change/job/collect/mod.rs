@@ -21,9 +21,6 @@ use std::time::Instant;
 /// How often one batch is tried anew after something of it had to be left out.
 const TRIES: usize = 12;
 
-/// Looks that must agree before it counts as settled, at most.
-const LOOKS: usize = 12;
-
 /// Why it ended before the last batch.
 enum End {
     /// The link was lost, or the server can't be asked any more.
