@@ -54,7 +54,10 @@ async fn steps<C: Cache>(
     }
     for (folder, request) in &deed.requests {
         stop(job)?;
-        ask(job, Step::Request(*folder, request)).await?;
+        if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
+            job.tally.conflict = Some(format!("request {}: {why}", request.id()));
+            return Err(format!("nothing was taken down: {why}"));
+        }
         job.tally.done += 1;
     }
     for key in &deed.revoked {

@@ -53,6 +53,8 @@ pub(super) enum Stepped {
     /// Whether the session was still there.
     Ended(bool),
     Kept,
+    /// Why a request was left as it is: somebody else has decided it.
+    Decided(String),
 }
 
 /// A job that has begun.
@@ -211,7 +213,7 @@ impl Cache for Server {
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await
-                .map(|()| Stepped::Kept),
+                .map(|decided| decided.map_or(Stepped::Kept, Stepped::Decided)),
             Step::Revoked(key) => self.put_revoked(token, key).await.map(|()| Stepped::Kept),
             Step::Knock(install) => self
                 .install_knock(token, install)
