@@ -269,6 +269,35 @@ fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
     }
 }
 
+#[test]
+fn a_console_on_a_server_that_stalls_says_what_it_waits_for_and_a_second_signal_ends_it() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    let target = format!("127.0.0.1:{}", rig.port(Access::Root));
+    let proxy = rig::DelayProxy::start(target.parse().unwrap(), Duration::ZERO);
+    rig.trust_port(proxy.port());
+    rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    for signals in [1, 2] {
+        let command = rig.storekeeper_command(["slow"]);
+        let mut terminal = console_that_signs(&rig, &command);
+        proxy.stall();
+        terminal.signal("TERM");
+        terminal.wait_for("Cancelling;");
+        // No key keeps it.
+        terminal.keys("\u{1b}");
+        terminal.wait("no dialog", |text| !text.contains("Cancelling;"));
+        let told = Instant::now();
+        if signals == 2 {
+            terminal.signal("TERM");
+        }
+        assert_eq!(terminal.exit(), 130);
+        let most = if signals == 1 { 9 } else { 3 };
+        assert!(told.elapsed() < Duration::from_secs(most), "{signals}");
+        proxy.cut();
+        proxy.resume();
+    }
+}
+
 /// Opens the console, and comes back while it signs.
 fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
     let before = signed(rig).len();
@@ -303,31 +332,45 @@ fn a_signal_stops_a_console_in_good_order() {
     }
 }
 
-#[test]
-fn a_terminal_that_is_gone_stops_a_console_in_good_order() {
-    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
-    let before = signed(&rig).len();
-    let console = rig.storekeeper_command(["root"]);
+/// The same command below a shell that stays.
+fn below_a_shell(command: &std::process::Command) -> std::process::Command {
     let mut shell = std::process::Command::new("/bin/sh");
-    // Two commands, so that the shell stays.
     shell.args(["-c", "\"$@\"; true", "sh"]);
-    shell.arg(console.get_program()).args(console.get_args());
-    for (name, value) in console.get_envs() {
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
             None => shell.env_remove(name),
         };
     }
-    let terminal = console_that_signs(&rig, &shell);
-    let pid = terminal.pid();
-    let child = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    let console: u32 = child.trim().parse().unwrap();
-    // With its leader the session loses its terminal.
-    signal(pid, "KILL");
-    wait_until("the end of the console", || {
-        let stat = std::fs::read_to_string(format!("/proc/{console}/stat"));
-        stat.is_err() || stat.unwrap().contains(") Z ")
-    });
-    is_cancelled(&rig, before);
+    shell
+}
+
+#[test]
+fn a_terminal_that_is_gone_stops_what_runs_in_good_order() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    for console in [true, false] {
+        let before = signed(&rig).len();
+        let terminal = if console {
+            let command = rig.storekeeper_command(["root"]);
+            console_that_signs(&rig, &below_a_shell(&command))
+        } else {
+            let command = rig.storekeeper_command(["sign", "root", "--all", "--yes"]);
+            let terminal = Terminal::start(&below_a_shell(&command), 80, 24);
+            wait_until("some signatures", || signed(&rig).len() > before + 20);
+            terminal
+        };
+        let pid = terminal.pid();
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let child = std::fs::read_to_string(children).unwrap();
+        let child: u32 = child.trim().parse().unwrap();
+        // With its leader the session loses its terminal.
+        signal(pid, "KILL");
+        wait_until("the end", || {
+            let stat = std::fs::read_to_string(format!("/proc/{child}/stat"));
+            stat.map_or(true, |stat| stat.contains(") Z "))
+        });
+        is_cancelled(&rig, before);
+    }
 }
