@@ -198,6 +198,30 @@ fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
     assert!(!console.model.quit);
 }
 
+/// A signal, or a terminal that is gone: what runs is cancelled and waited for, whatever lies over the screen.
+#[test]
+fn whoever_ends_it_waits_for_the_receipt_too() {
+    let mut console = ready();
+    console.keys("3As<enter>?");
+    let job = console.runs[0].0;
+    let effects = update(&mut console.model, now(), Msg::Terminate);
+    assert!(matches!(effects[..], [Effect::Cancel(cancelled)] if cancelled == job));
+    assert!(console.model.leaving && !console.model.quit);
+    // The terminal goes a moment after the signal.
+    update(&mut console.model, now(), Msg::Terminate);
+    assert!(!console.model.quit);
+    console.send(Msg::Ended {
+        job,
+        receipt: receipt(Outcome::Cancelled, 1),
+    });
+    assert!(console.model.quit);
+    let mut console = ready();
+    console.keys("3As<enter>");
+    update(&mut console.model, now(), Msg::Terminate);
+    update(&mut console.model, now(), Msg::EndNow);
+    assert!(console.model.quit);
+}
+
 #[test]
 fn a_notice_that_comes_by_itself_gives_the_last_line_back() {
     let mut console = ready();

@@ -14,13 +14,14 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storekeeper::change::access::{
-    About, approve, deny, install_knock, knock_to_install, revoke, submit,
+    About, approve, deny, install_knock, knock_to_install, prove, revoke, submit,
 };
 use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
 use storekeeper::domain::When;
 use storekeeper::domain::access::AccessFacts;
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::key_request::{Request, Source};
+use storekeeper::domain::proof::NAMESPACE;
 use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::domain::sshd_log::by_key;
 use storekeeper::link::{NoPrompter, Options, resolve};
@@ -270,6 +271,76 @@ fn who_only_tries_becomes_a_request() {
             .iter()
             .any(|request| request.decision.as_ref().is_some_and(|it| !it.approved))
     );
+}
+
+/// What the requester sends back.
+fn signed_challenge(house: &House, key: &str, challenge: &str) -> String {
+    let mut signing = Command::new("ssh-keygen")
+        .args(["-Y", "sign", "-n", NAMESPACE, "-f", &house.rig.file(key)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = signing.stdin.take().unwrap();
+    writeln!(input, "{challenge}").unwrap();
+    drop(input);
+    String::from_utf8(signing.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// A proof that is taken down while somebody else decides: the decision stands, and who took it down is told.
+#[test]
+fn a_decided_request_stays_decided() {
+    let house = House::installed();
+    let about = About::of(&house.server);
+    for (name, approves) in [("ada", false), ("bob", true)] {
+        house.new_key(name);
+        assert!(!house.lets_in(name));
+        let facts = house.facts();
+        let [request] = house.waiting().try_into().unwrap();
+        let answer = signed_challenge(&house, name, &request.challenge(&facts.host));
+        let proof = || prove(&about, &facts, &request, &answer).unwrap();
+        let (first, late) = (proof(), proof());
+        assert_eq!(house.carry_out(first).result, Outcome::Done);
+        let [waits] = house.waiting().try_into().unwrap();
+        assert!(waits.proof.is_some());
+        // Both plans are on somebody's screen; the decision comes first.
+        let decision = if approves {
+            approve(&about, &facts, &request, &line(&request.key), None, "").unwrap()
+        } else {
+            deny(&about, &facts, &request, "no")
+        };
+        assert_eq!(house.carry_out(decision).result, Outcome::Done);
+        let receipt = house.carry_out(late);
+        assert_eq!(
+            (receipt.result, receipt.done),
+            (Outcome::Failed, 0),
+            "{receipt:?}"
+        );
+        let word = if approves { "approved" } else { "denied" };
+        let told = receipt.conflict.unwrap();
+        assert!(told.contains(&format!("it was {word} meanwhile")), "{told}");
+        assert!(house.waiting().is_empty(), "it is back in the queue");
+        let all = house.facts().requests.unwrap();
+        let print = request.key.fingerprint();
+        let one = all.iter().find(|one| one.key.fingerprint() == print);
+        let decision = one.unwrap().decision.as_ref().unwrap();
+        assert_eq!(decision.approved, approves);
+    }
+    // The same key asks anew: a proof of the request before is none of this one.
+    let about = About::of(&house.server);
+    let key = house.new_key("cyd");
+    assert!(!house.lets_in("cyd"));
+    let facts = house.facts();
+    let [request] = house.waiting().try_into().unwrap();
+    let answer = signed_challenge(&house, "cyd", &request.challenge(&facts.host));
+    let late = prove(&about, &facts, &request, &answer).unwrap();
+    fs::remove_file(house.queue().join("waiting").join(request.file_name())).unwrap();
+    assert!(!house.lets_in("cyd"));
+    let receipt = house.carry_out(late);
+    assert!(receipt.conflict.unwrap().contains("another one"));
+    let [again] = house.waiting().try_into().unwrap();
+    assert!(again.proof.is_none() && again.key.fingerprint() == key.fingerprint());
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod hosts;
 mod link;
 #[path = "pty/served.rs"]
 mod served;
+#[path = "pty/sessions.rs"]
+mod sessions;
 #[path = "pty/signing.rs"]
 mod signing;
 #[path = "pty/space.rs"]

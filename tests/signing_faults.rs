@@ -181,17 +181,17 @@ fn said<'a>(ended: &'a Ended, start: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_at_any_byte_leaves_a_true_receipt() {
-    // Everything from the first question to the record. The paths are asked for in about 95 kB; then the server is
-    // told to sign in 10 kB, or is sent signatures in 30 kB; then the paths are asked for again.
+    // Everything from the first question to the record. Word of the job and the paths that are asked for are about 105 kB;
+    // then the server is told to sign in 10 kB, or is sent signatures in 30 kB; then the paths are asked for again.
     let few = [
         (200, 0),
         (20_000, 0),
-        (95_000, 0),
-        (103_000, 0),
+        (104_000, 0),
+        (112_000, 0),
         (150_000, 0),
-        (104_000, 1),
-        (112_000, 1),
-        (122_000, 1),
+        (113_000, 1),
+        (121_000, 1),
+        (131_000, 1),
         (160_000, 1),
     ]
     .map(|(cut_after, key)| (800, cut_after, key));
@@ -228,7 +228,7 @@ async fn cut_off_for_good() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         // The first answer has gone by; the signatures are on their way.
         demo.faults().set(|plan| {
-            plan.cut_after = Some(if at == 0 { 103_000 } else { 112_000 });
+            plan.cut_after = Some(if at == 0 { 112_000 } else { 121_000 });
             plan.latency = Duration::from_millis(2);
         });
         let faults = demo.faults().clone();

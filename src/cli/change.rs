@@ -8,7 +8,7 @@ use super::error::{CliError, Kind};
 use super::out::{Out, say, someone_is_there};
 use super::progress::Progress;
 use super::session::Session;
-use super::signals::{interrupted, stop};
+use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt};
@@ -58,19 +58,25 @@ pub(super) async fn carry_out(
     let confirmed = plan
         .confirm(&answer, session.policy())
         .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
-    let receipt = Box::pin(run(confirmed, server, session.quiet)).await?;
-    if out.json() {
+    let (receipt, stopped) = Box::pin(run(confirmed, server, session.quiet)).await?;
+    let told = if out.json() {
         out.document(&Document {
             schema: 1,
             plan: &shown,
             receipt: Some(&receipt),
-        })?;
+        })
     } else {
-        tell(&receipt, shown.items.len(), out)?;
+        tell(&receipt, shown.items.len(), out)
+    };
+    let told = told.and_then(|()| out.flush());
+    // Who hangs up takes the terminal away; the record is written all the same.
+    if !stopped {
+        told?;
     }
     Ok(match receipt.result {
         _ if receipt.conflict.is_some() => Kind::Conflict.code(),
         Outcome::Done => 0,
+        _ if stopped => Kind::Interrupted.code(),
         Outcome::Partial | Outcome::Failed => 1,
         Outcome::Cancelled => Kind::Interrupted.code(),
     })
@@ -101,15 +107,19 @@ fn answer(plan: &Plan, session: &Session, options: &args::Change) -> Result<Answ
     }
 }
 
-/// Runs the job; the first signal asks it to stop, which it answers with its receipt.
-async fn run(confirmed: Confirmed, server: &Server, quiet: bool) -> Result<Receipt, CliError> {
+/// Runs the job; the first signal asks it to stop, which it answers with its receipt. Says whether there was one.
+async fn run(
+    confirmed: Confirmed,
+    server: &Server,
+    quiet: bool,
+) -> Result<(Receipt, bool), CliError> {
     let progress = Progress::new(quiet);
     progress.total(confirmed.plan().items.len());
     let (sender, mut events) = mpsc::unbounded_channel();
     let cancel = CancellationToken::new();
     let job = crate::change::run(confirmed, server, sender, cancel.clone());
     tokio::pin!(job);
-    let mut signals = Box::pin(stop());
+    let mut signals = Stops::new();
     let mut open = true;
     let receipt = loop {
         tokio::select! {
@@ -118,14 +128,18 @@ async fn run(confirmed: Confirmed, server: &Server, quiet: bool) -> Result<Recei
                 Some(event) => progress.follow(event),
                 None => open = false,
             },
-            () = &mut signals, if !cancel.is_cancelled() => {
+            () = signals.next() => {
+                if cancel.is_cancelled() {
+                    progress.finish();
+                    return Err(cut_off());
+                }
                 cancel.cancel();
-                progress.log("stopping; what is done stays done");
+                progress.log("stopping; what is done stays done, and a second signal ends this at once");
             }
         }
     };
     progress.finish();
-    Ok(receipt)
+    Ok((receipt, cancel.is_cancelled()))
 }
 
 fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {

@@ -16,7 +16,8 @@ use crate::change::Plan;
 use crate::change::collect::{
     About, Amounts, CollectError, WHOLE, amounts, left, output_pairs, plan,
 };
-use crate::domain::space::{SpaceFacts, Unfinished};
+use crate::domain::space::SpaceFacts;
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::{Prepared, Rules, Situation};
@@ -187,7 +188,7 @@ async fn unfinished(server: &Server, args: &Gc) -> Result<Vec<String>, CliError>
     let Ok(found) = left(server).await else {
         return Ok(notes);
     };
-    for other in found {
+    for other in found.into_iter().filter(|other| other.what.collects()) {
         match other.what.running {
             Some(true) if !args.change.dry_run => {
                 return Err(CliError::new(
@@ -197,7 +198,7 @@ async fn unfinished(server: &Server, args: &Gc) -> Result<Vec<String>, CliError>
             }
             Some(true) => notes.push(runs(&other.what)),
             Some(false) => notes.push(format!(
-                "the collection {} that {} began at {} was interrupted: {}; the next collection writes that into the audit log",
+                "the collection {} that {} began at {} was interrupted: {}; the next change here writes that into the audit log",
                 other.what.id,
                 other.what.by,
                 other.what.at,

@@ -93,7 +93,11 @@ fn run(args: &Args) -> Result<u8, CliError> {
             code
         }
     }?;
-    out.flush()?;
+    let flushed = out.flush();
+    // Without a terminal there is nobody to be told, and the code says how it was.
+    if code != Kind::Interrupted.code() {
+        flushed?;
+    }
     Ok(code)
 }
 

@@ -146,7 +146,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     }
     let left = left.map_err(|error| Unknown(error.to_string()));
     let now = facts.there(When::now());
-    checks.extend(health::collection::checks(session.name(), &left, now));
+    checks.extend(health::unfinished::checks(session.name(), &left, now));
     let document = Document {
         schema: 1,
         server: session.name(),

@@ -214,6 +214,8 @@ pub struct Model {
     pub sequence: u64,
     /// Whether the loop is to end when the jobs that run have been cancelled and have left their receipts.
     pub leaving: bool,
+    /// The same, and nobody is asked whether to stay: a signal has come, or the terminal is gone.
+    pub stopped: bool,
     /// Whether the loop is to end.
     pub quit: bool,
 }
@@ -285,6 +287,7 @@ impl Model {
             history: Vec::new(),
             sequence: 0,
             leaving: false,
+            stopped: false,
             quit: false,
         }
     }

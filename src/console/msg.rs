@@ -33,8 +33,10 @@ pub enum Msg {
     Resize(u16, u16),
     /// A second has passed while something counts seconds.
     Tick,
-    /// Someone wants the program to end.
+    /// Someone wants the program to end: what runs is cancelled, and its receipts are waited for.
     Terminate,
+    /// They were waited for long enough.
+    EndNow,
     /// The process was continued after a stop.
     Continued,
     /// The connection is open.

@@ -171,6 +171,8 @@ struct Console {
     messages: mpsc::UnboundedReceiver<Msg>,
     send: mpsc::UnboundedSender<Msg>,
     input: EventStream,
+    /// The terminal is gone: nothing is read from it, and nothing can be drawn.
+    gone: bool,
     signals: Signals,
 }
 
@@ -218,12 +220,14 @@ impl Console {
             messages,
             send,
             input: EventStream::new(),
+            gone: false,
             signals: Signals::new()?,
         })
     }
 
     async fn run(mut self) -> Result<End, ConsoleError> {
-        let mut end = End::Quit;
+        // Whether a signal has asked for the end.
+        let mut stopped = false;
         let mut drawn = Instant::now();
         let mut second = Instant::now();
         let mut toast = (0, Instant::now());
@@ -232,6 +236,13 @@ impl Console {
         self.draw()?;
         let mut dirty = false;
         loop {
+            if self.model.quit {
+                return Ok(if stopped || self.gone {
+                    End::Interrupted
+                } else {
+                    End::Quit
+                });
+            }
             let frame = drawn + FRAME;
             let counts = self.model.counts_seconds();
             leave = leave
@@ -244,7 +255,7 @@ impl Console {
                 toast = (self.model.toasts, Instant::now() + TOAST.0 + longer);
             }
             let woken = tokio::select! {
-                input = self.input.next() => Woken::Input(input),
+                input = self.input.next(), if !self.gone => Woken::Input(input),
                 Some(message) = self.messages.recv() => Woken::Message(message),
                 _ = self.signals.terminate.recv() => Woken::Ended,
                 _ = self.signals.hang_up.recv() => Woken::Ended,
@@ -253,49 +264,61 @@ impl Console {
                 _ = self.signals.go_on.recv() => Woken::Continued,
                 // Crossterm tells of it too, but forgets it when keys come in the same moment.
                 _ = self.signals.resize.recv() => Woken::Resized,
-                () = sleep_until(frame), if dirty => Woken::Draw,
+                () = sleep_until(frame), if dirty && !self.gone => Woken::Draw,
                 () = sleep_until(second + Duration::from_secs(1)), if counts => {
                     second = Instant::now();
                     Woken::Message(Msg::Tick)
                 }
                 () = sleep_until(leave.unwrap_or(frame)), if leave.is_some() => {
-                    Woken::Message(Msg::Terminate)
+                    Woken::Message(Msg::EndNow)
                 }
                 () = sleep_until(toast.1), if self.model.toast.is_some() => {
                     Woken::Message(Msg::ToastOver(toast.0))
                 }
             };
             dirty |= !matches!(woken, Woken::Draw);
-            match woken {
-                Woken::Message(message) => self.take(message)?,
-                Woken::Input(Some(Ok(event))) => self.event(event)?,
-                Woken::Input(_) | Woken::Ended => {
-                    end = End::Interrupted;
-                    self.take(Msg::Terminate)?;
+            let done = match woken {
+                Woken::Message(message) => self.take(message),
+                Woken::Input(Some(Ok(event))) => self.event(event),
+                Woken::Input(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+                // Said again: nothing is waited for.
+                Woken::Ended if stopped => return Ok(End::Interrupted),
+                Woken::Ended => {
+                    stopped = true;
+                    self.take(Msg::Terminate)
                 }
-                Woken::Stopped => self.suspend()?,
-                Woken::Continued => {
-                    self.guard.take_again()?;
-                    self.resized()?;
-                    self.take(Msg::Continued)?;
-                }
-                Woken::Resized => {
-                    // Keys that came before it were meant for the old size.
-                    self.drain().await?;
-                    self.resized()?;
-                }
-                Woken::Draw => {}
-            }
-            self.drain().await?;
-            if self.model.quit {
-                return Ok(end);
-            }
-            if dirty && Instant::now() >= drawn + FRAME {
-                self.draw()?;
+                Woken::Stopped => self.suspend(),
+                Woken::Continued => self.go_on(),
+                // Keys that came before it were meant for the old size.
+                Woken::Resized => match self.drain().await {
+                    Ok(()) => self.resized(),
+                    failed => failed,
+                },
+                Woken::Draw => Ok(()),
+            };
+            let done = match done {
+                Ok(()) => self.drain().await,
+                failed => failed,
+            };
+            let mut there = done.is_ok();
+            if there && dirty && !self.gone && Instant::now() >= drawn + FRAME {
+                there = self.draw().is_ok();
                 drawn = Instant::now();
                 dirty = false;
             }
+            if !there && !self.gone {
+                // Nobody sees it any more; what runs is stopped in good order, as after a signal.
+                self.gone = true;
+                self.take(Msg::Terminate)?;
+            }
         }
+    }
+
+    /// After a stop and a continue that others have made.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.guard.take_again()?;
+        self.resized()?;
+        self.take(Msg::Continued)
     }
 
     /// Takes in what has already come, so that a burst costs one frame.
@@ -305,7 +328,11 @@ impl Console {
                 break;
             }
             // Asked with this task's own waker: the stream keeps the first one that it is asked with.
-            let input = poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await;
+            let input = if self.gone {
+                Poll::Pending
+            } else {
+                poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await
+            };
             if let Poll::Ready(Some(Ok(event))) = input {
                 self.event(event)?;
             } else if let Ok(message) = self.messages.try_recv() {

@@ -98,6 +98,11 @@ impl Nonce {
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 32 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
     }
+
+    /// Its hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A key that asks to be let in.

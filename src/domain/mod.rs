@@ -24,6 +24,7 @@ pub mod sshd_log;
 pub mod store_path;
 pub mod text;
 pub mod trust;
+pub mod unfinished;
 pub mod verify;
 pub mod when;
 

@@ -150,20 +150,3 @@ pub struct LastUse {
     /// Access times; empty where the source is registration.
     pub times: Vec<([u8; 20], When)>,
 }
-
-/// A collection of ours that has no record in the audit log yet: it runs, or was killed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
-    /// Its id, as in its receipt to be.
-    pub id: String,
-    /// When it began, by the clock of the machine that started it.
-    pub at: When,
-    /// Who started it.
-    pub by: String,
-    /// Its plan in one line.
-    pub summary: String,
-    /// How many paths it planned.
-    pub total: usize,
-    /// Whether it still runs; `None` where that could not be found out.
-    pub running: Option<bool>,
-}

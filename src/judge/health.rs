@@ -5,8 +5,8 @@
 //! `unknown` check, never a fine one.
 
 pub mod access;
-pub mod collection;
 pub mod space;
+pub mod unfinished;
 mod vitals;
 
 use crate::domain::{Bytes, Floor};

@@ -11,6 +11,7 @@ pub struct Command {
     script: &'static str,
     args: Vec<String>,
     sudo: bool,
+    watching: bool,
 }
 
 impl Command {
@@ -24,6 +25,7 @@ impl Command {
             script,
             args: Vec::new(),
             sudo: false,
+            watching: false,
         }
     }
 
@@ -43,6 +45,18 @@ impl Command {
     pub fn sudo(mut self, sudo: bool) -> Self {
         self.sudo = sudo;
         self
+    }
+
+    /// Its input stays open until it has ended, so that the script can notice when nobody waits for it any more: sshd passes
+    /// no signal on to a command of root's.
+    pub fn watching(mut self) -> Self {
+        self.watching = true;
+        self
+    }
+
+    /// Whether its input stays open.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watching
     }
 
     /// The words, for a start without a login shell.

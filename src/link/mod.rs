@@ -136,6 +136,10 @@ impl Link {
                 if let Some(mut input) = input {
                     // A command need not read what it is given.
                     let _ = input.write_all(stdin).await;
+                    let _ = input.flush().await;
+                    if command.is_watching() {
+                        std::future::pending::<()>().await;
+                    }
                     let _ = input.shutdown().await;
                 }
             };

@@ -5,13 +5,14 @@
 
 use super::error::ServerError;
 use super::script::{self, why};
+use super::unfinished::checked;
 use super::{Inner, Server};
 use crate::change::token::Token;
 use crate::link::{Command, Limits};
 use std::time::Duration;
 
 /// Room and time to append one record; the lock alone may take 30 s.
-const APPEND: Limits = Limits {
+pub(super) const APPEND: Limits = Limits {
     output: 16 << 20,
     time: Duration::from_secs(90),
 };
@@ -22,22 +23,38 @@ const READ: Limits = Limits {
     time: Duration::from_secs(300),
 };
 
-/// What is said where the disk is full, as in `scripts/audit-probe.sh`.
-pub const NO_ROOM: &str = "there is no room for a record";
-
 /// The longest record, in bytes.
 const MAX_RECORD: usize = 8 << 20;
 
-impl Server {
-    /// Whether a record could be appended now: makes the log's folder and file, takes the lock, leaves the log as it is.
-    pub async fn probe_audit(&self, _: &Token) -> Result<(), ServerError> {
-        probe(&self.inner).await
-    }
+/// Whose job a record is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Of the job that writes it.
+    Own,
+    /// Of one that was killed: it is written once, whoever comes first.
+    Left,
+}
 
-    /// Appends a record, given as the text of a JSON object on one line without its opening brace. Gives back the line
-    /// as it was written, without its newline.
-    pub async fn append_audit(&self, _: &Token, rest: &str) -> Result<String, ServerError> {
-        append(&self.inner, rest).await
+impl Whose {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl Server {
+    /// Appends a record, given as the text of a JSON object on one line without its opening brace, and removes what its
+    /// job has left beside the log. Gives back the line as it was written, without its newline.
+    pub async fn append_audit(
+        &self,
+        _: &Token,
+        rest: &str,
+        id: &str,
+        whose: Whose,
+    ) -> Result<String, ServerError> {
+        append(&self.inner, rest, id, whose).await
     }
 
     /// The whole log as it lies on the server; empty where there is none yet.
@@ -62,7 +79,7 @@ impl Server {
 }
 
 /// The log's path. A relative one would be somewhere else for each login.
-fn file(inner: &Inner) -> Result<&str, ServerError> {
+pub(super) fn file(inner: &Inner) -> Result<&str, ServerError> {
     let file = inner.spec.audit_log.as_str();
     if file.starts_with('/') {
         Ok(file)
@@ -72,7 +89,7 @@ fn file(inner: &Inner) -> Result<&str, ServerError> {
     }
 }
 
-fn not_appended(inner: &Inner, why: String) -> ServerError {
+pub(super) fn not_appended(inner: &Inner, why: String) -> ServerError {
     ServerError::Script {
         place: inner.start.place.clone(),
         what: "append to the audit log",
@@ -81,21 +98,13 @@ fn not_appended(inner: &Inner, why: String) -> ServerError {
     }
 }
 
-/// What [`Server::probe_audit`] does.
-pub(super) async fn probe(inner: &Inner) -> Result<(), ServerError> {
-    let command = Command::script(script::AUDIT_PROBE)
-        .arg(file(inner)?)
-        .sudo(inner.start.sudo);
-    let output = inner.link.run(&command, b"", APPEND).await?;
-    if output.exit.success() {
-        Ok(())
-    } else {
-        Err(not_appended(inner, why(&output)))
-    }
-}
-
 /// What [`Server::append_audit`] does.
-pub(super) async fn append(inner: &Inner, rest: &str) -> Result<String, ServerError> {
+pub(super) async fn append(
+    inner: &Inner,
+    rest: &str,
+    id: &str,
+    whose: Whose,
+) -> Result<String, ServerError> {
     let Inner { link, start, .. } = inner;
     let failed = |why| not_appended(inner, why);
     if rest.contains(['\n', '\0']) || !rest.ends_with('}') || rest.len() > MAX_RECORD {
@@ -105,6 +114,8 @@ pub(super) async fn append(inner: &Inner, rest: &str) -> Result<String, ServerEr
     }
     let command = Command::script(script::AUDIT_APPEND)
         .arg(file(inner)?)
+        .arg(checked(inner, id)?)
+        .arg(whose.word())
         .sudo(start.sudo);
     let output = link.run(&command, rest.as_bytes(), APPEND).await?;
     if !output.exit.success() {

@@ -11,7 +11,6 @@ mod host_keys;
 mod last_use;
 mod lease;
 mod pins;
-mod planned;
 mod probe;
 mod roots;
 mod script;
@@ -19,18 +18,19 @@ mod sign;
 mod space;
 pub mod spec;
 pub mod store;
+mod unfinished;
 mod verify;
 
-pub use audit::NO_ROOM;
+pub use audit::Whose;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, Removed};
-pub use planned::Begun;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, StoreEvent};
+pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
 
 pub use crate::domain::server_facts as facts;
@@ -41,8 +41,8 @@ use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::Listing;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A cache server that is connected. Cheap to clone; all clones are the same connection.
@@ -64,6 +64,8 @@ struct Inner {
     start: Start,
     /// A daemon that is kept for small questions.
     idle: Mutex<Option<Daemon>>,
+    /// Turns of jobs.
+    jobs: Arc<Semaphore>,
 }
 
 type Ahead = AbortOnDropHandle<Result<Listing, ServerError>>;
@@ -104,6 +106,7 @@ impl Server {
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),
             ahead: Mutex::new(ahead),
+            jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
             link,

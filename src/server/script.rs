@@ -38,6 +38,17 @@ macro_rules! sshd_script {
     };
 }
 
+/// With the part before it that looks for jobs without a record.
+macro_rules! jobs_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/jobs.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 pub(super) const WHOAMI: &str = script!("whoami.sh");
 pub(super) const PROBE: &str = store_script!("probe.sh");
 pub(super) const SPACE: &str = store_script!("space.sh");
@@ -52,14 +63,12 @@ pub(super) const ROOT_REMOVE: &str = script!("root-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
-pub(super) const AUDIT_PROBE: &str = script!("audit-probe.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const AVAILABLE: &str = script!("available.sh");
-pub(super) const COLLECT_BEGIN: &str = script!("collect-begin.sh");
-pub(super) const COLLECT_LOOK: &str = script!("collect-look.sh");
-pub(super) const COLLECT_PATHS: &str = script!("collect-paths.sh");
-pub(super) const COLLECT_END: &str = script!("collect-end.sh");
+pub(super) const JOB_BEGIN: &str = jobs_script!("job-begin.sh");
+pub(super) const JOB_LOOK: &str = jobs_script!("job-look.sh");
+pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
 pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");
 pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");

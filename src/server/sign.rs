@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Lets Nix on the server sign with a key file there. `progress` gets the paths of one call and how it went; what it
-    /// was not told of was not tried. Dropping the future stops it after the running call.
+    /// was not told of was not tried. Dropping the future stops it at the next path.
     pub async fn sign_on_server(
         &self,
         _: &Token,
@@ -117,6 +117,7 @@ pub(super) async fn on_server(
                 .arg(&inner.spec.nix_command)
                 .arg(key_file)
                 .args(left.iter().map(ToString::to_string))
+                .watching()
                 .sudo(inner.start.sudo);
             let output = inner.link.run(&command, b"", SIGNING).await?;
             if output.exit.success() {

@@ -12,11 +12,12 @@ use storekeeper::console::space::{Known, Order};
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::space::{
-    Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, Unfinished, UseSource,
+    Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, UseSource,
 };
+use storekeeper::domain::unfinished::Unfinished;
 use storekeeper::domain::{Bytes, Unknown, When};
 use storekeeper::judge::growth::Sample;
-use storekeeper::judge::health::collection::Left;
+use storekeeper::judge::health::unfinished::Left;
 use storekeeper::server::Generation;
 
 const DAY: i64 = 86_400;
@@ -179,16 +180,21 @@ pub fn full() -> Known {
     }]);
     let unfinished = Unfinished {
         id: "c0ffee01".to_owned(),
+        change: "gc".to_owned(),
         at: ago(7_200),
         by: "root via bob@desk".to_owned(),
         summary: "collect 40 paths (1.0 GiB)".to_owned(),
         total: 40,
         running: Some(false),
     };
-    known.unfinished = Ok(vec![Left {
-        what: unfinished,
-        gone: Some(12),
-    }]);
+    let signing = Unfinished {
+        id: "c0ffee02".to_owned(),
+        change: "sign".to_owned(),
+        summary: "sign 9 paths (1.2 MiB) with cache-1".to_owned(),
+        ..unfinished.clone()
+    };
+    let left = |what, gone| Left { what, gone };
+    known.unfinished = Ok(vec![left(unfinished, Some(12)), left(signing, None)]);
     known
 }
 

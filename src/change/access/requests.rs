@@ -148,7 +148,7 @@ pub fn prove(
         ..request.clone()
     };
     let deed = AccessDeed {
-        requests: vec![(Folder::Waiting, proven)],
+        requests: vec![(Folder::Proven, proven)],
         ..AccessDeed::default()
     };
     let key = request.key.fingerprint();

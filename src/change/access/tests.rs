@@ -284,7 +284,7 @@ fn a_proof_is_checked_before_it_is_planned() {
     assert_eq!((plan.change, plan.items.len()), ("prove", 1));
     assert_eq!(plan.danger, Danger::Adds);
     let (folder, kept) = deed(&plan).requests[0].clone();
-    assert_eq!((folder, kept.waits()), (Folder::Waiting, true));
+    assert_eq!((folder, kept.waits()), (Folder::Proven, true));
     assert_eq!(kept.proof.as_ref().unwrap().by, about().by);
     // It is said at the approval, and cannot be done twice.
     let approved = approve(&about(), &facts, &kept, &new(&public), None, "").unwrap();

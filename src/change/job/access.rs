@@ -3,8 +3,8 @@
 //! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be. A conflict
 //! ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
+use super::Job;
 use super::cache::{Cache, Step, Stepped, Trouble};
-use super::{Job, REOPEN};
 use crate::change::access::{AccessDeed, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
@@ -54,7 +54,10 @@ async fn steps<C: Cache>(
     }
     for (folder, request) in &deed.requests {
         stop(job)?;
-        ask(job, Step::Request(*folder, request)).await?;
+        if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
+            job.tally.conflict = Some(format!("request {}: {why}", request.id()));
+            return Err(format!("nothing was taken down: {why}"));
+        }
         job.tally.done += 1;
     }
     for key in &deed.revoked {
@@ -79,22 +82,10 @@ fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
 
 /// One step; after a lost link, once more over a new one: each of them may be done twice.
 async fn ask<C: Cache>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
-    let mut answer = job.patiently(job.cache.access(&job.token, step)).await;
-    if let Err(Trouble::Lost(why)) = &answer {
-        let why = why.clone();
-        job.reopen(&why).await;
-        if let Some(why) = &job.cut_off {
-            job.tally.unconfirmed = true;
-            return Err(format!("not confirmed: {why}"));
-        }
-        answer = job.patiently(job.cache.access(&job.token, step)).await;
-    }
-    answer.map_err(|trouble| {
-        if !matches!(trouble, Trouble::Refused(_)) {
-            job.tally.unconfirmed = true;
-        }
-        trouble.to_string()
-    })
+    let answer = job
+        .twice(|cache, token| async move { cache.access(&token, step).await })
+        .await;
+    job.confirmed(answer)
 }
 
 async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
@@ -158,10 +149,10 @@ fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
 }
 
 async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
-    match tokio::time::timeout(REOPEN, job.cache.reopen()).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(trouble)) => Err(trouble.to_string()),
-        Err(_) => Err("the server did not answer".to_owned()),
+    match job.briefly(job.cache.reopen()).await {
+        Ok(_) => Ok(()),
+        Err(Trouble::Stopped) => Err("the server did not answer".to_owned()),
+        Err(trouble) => Err(trouble.to_string()),
     }
 }
 

@@ -10,10 +10,14 @@ use crate::change::token::Token;
 use crate::domain::StorePath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::unfinished::Unfinished;
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
-use crate::server::{Collected, InfoReply, OnCollect, Removed, Server, ServerError};
-use std::sync::Arc;
+use crate::server::{
+    Beginning, Collected, InfoReply, OnCollect, Removed, Server, ServerError, Whose,
+};
+use std::any::Any;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -49,10 +53,24 @@ pub(super) enum Stepped {
     /// Whether the session was still there.
     Ended(bool),
     Kept,
+    /// Why a request was left as it is: somebody else has decided it.
+    Decided(String),
+}
+
+/// A job that has begun.
+pub(super) struct Held {
+    /// Jobs that have no record: others that run, and those that were killed.
+    pub(super) others: Vec<Unfinished>,
+    /// Whether there was room for a record.
+    pub(super) room: bool,
+    /// Whether its items lie on the server.
+    pub(super) kept: bool,
+    /// What holds its lock there, until it is dropped.
+    pub(super) lock: Box<dyn Any + Send + Sync>,
 }
 
 /// A cache server.
-pub(super) trait Cache: Sized + Send + Sync {
+pub(super) trait Cache: Clone + Send + Sync {
     fn facts(&self) -> Arc<Facts>;
     /// Path of the audit log on the server.
     fn audit_log(&self) -> String;
@@ -79,10 +97,9 @@ pub(super) trait Cache: Sized + Send + Sync {
         token: &Token,
         step: Step<'_>,
     ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
-    /// One step of a collection.
+    /// One question of a collection.
     fn space(
         &self,
-        token: &Token,
         step: SpaceStep<'_>,
     ) -> impl Future<Output = Result<SpaceStepped, Trouble>> + Send;
     /// Deletes exactly these paths.
@@ -98,12 +115,21 @@ pub(super) trait Cache: Sized + Send + Sync {
         token: &Token,
         step: &KeepStep,
     ) -> impl Future<Output = Result<Removed, Trouble>> + Send;
-    fn probe_audit(&self, token: &Token) -> impl Future<Output = Result<(), Trouble>> + Send;
-    /// Returns the line as it was written.
+    /// Looks whether a record could be appended, leaves word of the job and holds its lock. The lines are its items.
+    fn begin(
+        &self,
+        token: &Token,
+        what: &Unfinished,
+        lines: &[String],
+        how: Beginning,
+    ) -> impl Future<Output = Result<Held, Trouble>> + Send;
+    /// Removes what the job of this id has left, too, and returns the line as it was written.
     fn append_audit(
         &self,
         token: &Token,
         line: &str,
+        id: &str,
+        whose: Whose,
     ) -> impl Future<Output = Result<String, Trouble>> + Send;
     /// The same server over a new link.
     fn reopen(&self) -> impl Future<Output = Result<Self, Trouble>> + Send;
@@ -187,7 +213,7 @@ impl Cache for Server {
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await
-                .map(|()| Stepped::Kept),
+                .map(|decided| decided.map_or(Stepped::Kept, Stepped::Decided)),
             Step::Revoked(key) => self.put_revoked(token, key).await.map(|()| Stepped::Kept),
             Step::Knock(install) => self
                 .install_knock(token, install)
@@ -200,8 +226,8 @@ impl Cache for Server {
         }
     }
 
-    async fn space(&self, token: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
-        match space::ask(self, token, step).await {
+    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        match space::ask(self, step).await {
             Ok(stepped) => Ok(stepped),
             Err(error) => Err(sort(self, error).await),
         }
@@ -237,16 +263,33 @@ impl Cache for Server {
         }
     }
 
-    async fn probe_audit(&self, token: &Token) -> Result<(), Trouble> {
-        match Self::probe_audit(self, token).await {
-            Ok(()) => Ok(()),
+    async fn begin(
+        &self,
+        token: &Token,
+        what: &Unfinished,
+        lines: &[String],
+        how: Beginning,
+    ) -> Result<Held, Trouble> {
+        match self.begin_job(token, what, lines, how).await {
+            Ok(mut begun) => Ok(Held {
+                others: std::mem::take(&mut begun.others),
+                room: begun.room,
+                kept: begun.kept,
+                lock: Box::new(Mutex::new(begun)),
+            }),
             Err(error) => Err(sort(self, error).await),
         }
     }
 
-    async fn append_audit(&self, token: &Token, line: &str) -> Result<String, Trouble> {
+    async fn append_audit(
+        &self,
+        token: &Token,
+        line: &str,
+        id: &str,
+        whose: Whose,
+    ) -> Result<String, Trouble> {
         let rest = line.strip_prefix('{').unwrap_or(line);
-        match Self::append_audit(self, token, rest).await {
+        match Self::append_audit(self, token, rest, id, whose).await {
             Ok(written) => Ok(written),
             Err(error) => Err(sort(self, error).await),
         }

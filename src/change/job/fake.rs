@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{Cache, Step, Stepped, Trouble};
+use super::cache::{Cache, Held, Step, Stepped, Trouble};
 use super::fake_space;
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
@@ -11,9 +11,10 @@ use crate::change::plan::SignedPath;
 use crate::change::testing::{KEY_FILE, facts, ours};
 use crate::change::token::Token;
 use crate::domain::pin::PinName;
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{PathInfo, StorePath};
 use crate::server::facts::Facts;
-use crate::server::{Collected, InfoReply, OnCollect, Removed};
+use crate::server::{Beginning, Collected, InfoReply, OnCollect, Removed, Whose};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,10 +41,16 @@ pub(super) struct World {
     pub(super) lies: bool,
     /// The log cannot be written.
     pub(super) full: bool,
-    /// In these words, if not in the usual ones.
-    pub(super) full_says: &'static str,
+    /// What jobs have left beside the log.
+    pub(super) left: BTreeMap<String, (Unfinished, Vec<String>)>,
+    /// Calls that told of a job, each with how.
+    pub(super) begun: Vec<Beginning>,
     /// Roots, uses, collections.
     pub(super) space: super::fake_space::Space,
+    /// From this call on nothing is answered.
+    pub(super) hangs_at: Option<usize>,
+    /// This call is not answered.
+    pub(super) stuck_at: Option<usize>,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -86,6 +93,27 @@ impl Fake {
         Ok(None)
     }
 
+    /// Waits as long as the server does before it takes a call.
+    async fn wait(&self) {
+        let hangs = {
+            let mut world = self.world.lock().unwrap();
+            let next = world.calls + 1;
+            let hangs = world.hangs_at.is_some_and(|at| next >= at) || world.stuck_at == Some(next);
+            if hangs {
+                world.calls = next;
+                if let Some((at, cancel)) = &world.cancel_at
+                    && *at == next
+                {
+                    cancel.cancel();
+                }
+            }
+            hangs
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn change(&self, items: &[SignedPath]) -> Result<(), Trouble> {
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
@@ -109,6 +137,7 @@ impl Cache for Fake {
     }
 
     async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, Trouble> {
+        self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
@@ -125,6 +154,7 @@ impl Cache for Fake {
         _: &Token,
         items: &[SignedPath],
     ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        self.wait().await;
         self.change(items).map(|()| Vec::new())
     }
 
@@ -134,6 +164,7 @@ impl Cache for Fake {
         file: &str,
         paths: &[StorePath],
     ) -> Result<Vec<(StorePath, String)>, Trouble> {
+        self.wait().await;
         assert_eq!(file, KEY_FILE);
         let items: Vec<SignedPath> = {
             let world = self.world.lock().unwrap();
@@ -160,6 +191,7 @@ impl Cache for Fake {
     }
 
     async fn keep(&self, _: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+        self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
         let KeepStep::Pin(pin) = step else {
@@ -174,7 +206,8 @@ impl Cache for Fake {
         cut.map_or(Ok(Removed::Done), |_| Err(lost()))
     }
 
-    async fn space(&self, _: &Token, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+        self.wait().await;
         fake_space::step(self, step)
     }
 
@@ -184,28 +217,54 @@ impl Cache for Fake {
         paths: &[StorePath],
         on: OnCollect<'_>,
     ) -> Result<Collected, Trouble> {
+        self.wait().await;
         fake_space::collect(self, paths, on).await
     }
 
-    async fn probe_audit(&self, _: &Token) -> Result<(), Trouble> {
+    async fn begin(
+        &self,
+        _: &Token,
+        what: &Unfinished,
+        lines: &[String],
+        how: Beginning,
+    ) -> Result<Held, Trouble> {
+        self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
         }
-        if world.full {
-            let why = match world.full_says {
-                "" => "no space is left on the device",
-                words => words,
-            };
-            return Err(Trouble::Refused(why.into()));
+        let makes_room = how == Beginning::MakesRoom;
+        if world.full && !makes_room {
+            return Err(Trouble::Refused("no space is left on the device".into()));
         }
-        Ok(())
+        world.begun.push(how);
+        let others = world.left.values().map(|(what, _)| what.clone()).collect();
+        if how != Beginning::Again && !world.full {
+            let one = (what.clone(), lines.to_vec());
+            world.left.insert(what.id.clone(), one);
+        }
+        Ok(Held {
+            others,
+            room: !world.full,
+            kept: !world.full,
+            lock: Box::new(()),
+        })
     }
 
-    async fn append_audit(&self, _: &Token, line: &str) -> Result<String, Trouble> {
+    async fn append_audit(
+        &self,
+        _: &Token,
+        line: &str,
+        id: &str,
+        whose: Whose,
+    ) -> Result<String, Trouble> {
+        self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
+        }
+        if world.left.remove(id).is_none() && whose == Whose::Left {
+            return Err(Trouble::Refused("somebody else has written it".into()));
         }
         let line = format!("{{\"prev\":\"{}\",{}", audit::verify::FIRST, &line[1..]);
         world.log.extend(line.bytes().chain([b'\n']));

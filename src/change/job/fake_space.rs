@@ -5,10 +5,9 @@
 use super::cache::Trouble;
 use super::fake::{Fake, World, lost};
 use super::space::{SpaceStep, SpaceStepped};
-use crate::domain::space::Unfinished;
 use crate::domain::{Bytes, StorePath, When};
 use crate::server::{CollectEvent, Collected, OnCollect};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
 /// What is different from a store that nobody collects.
@@ -18,8 +17,6 @@ pub(super) struct Space {
     pub(super) used: HashMap<StorePath, When>,
     /// What is available grows with each path that goes.
     pub(super) available: u64,
-    /// Lists beside the audit log.
-    pub(super) lists: BTreeMap<String, (Unfinished, Vec<StorePath>)>,
     /// Deleting calls, each with how many paths it was given.
     pub(super) collections: Vec<usize>,
     /// The daemon ends after so many deletions.
@@ -73,23 +70,7 @@ pub(super) fn step(fake: &Fake, step: SpaceStep<'_>) -> Result<SpaceStepped, Tro
         return Err(lost());
     }
     Ok(match step {
-        SpaceStep::Unfinished => {
-            let lists = world.space.lists.values();
-            SpaceStepped::Unfinished(lists.map(|(what, _)| what.clone()).collect())
-        }
-        SpaceStep::Planned(id) => SpaceStepped::Paths(world.space.lists[id].1.clone()),
-        SpaceStep::Begin(what, paths) => {
-            if world.full {
-                return Err(Trouble::Refused("no space is left on the device".into()));
-            }
-            let list = (what.clone(), paths.to_vec());
-            world.space.lists.insert(what.id.clone(), list);
-            SpaceStepped::Begun(Box::new(()))
-        }
-        SpaceStep::End(id) => {
-            world.space.lists.remove(id);
-            SpaceStepped::Ended
-        }
+        SpaceStep::Planned(id) => SpaceStepped::Lines(world.left[id].1.clone()),
         SpaceStep::Roots => SpaceStepped::Paths(world.space.roots.iter().cloned().collect()),
         SpaceStep::Used(paths) => SpaceStepped::Times(
             paths

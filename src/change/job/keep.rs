@@ -4,7 +4,7 @@
 //! of the others; each may be done twice, so a lost link is followed by another try over a new one.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::Cache;
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
 use crate::server::Removed;
@@ -36,22 +36,10 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[Kee
 }
 
 async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<Removed, String> {
-    let mut answer = job.patiently(job.cache.keep(&job.token, step)).await;
-    if let Err(Trouble::Lost(why)) = &answer {
-        let why = why.clone();
-        job.reopen(&why).await;
-        if let Some(why) = &job.cut_off {
-            job.tally.unconfirmed = true;
-            return Err(format!("not confirmed: {why}"));
-        }
-        answer = job.patiently(job.cache.keep(&job.token, step)).await;
-    }
-    answer.map_err(|trouble| {
-        if !matches!(trouble, Trouble::Refused(_)) {
-            job.tally.unconfirmed = true;
-        }
-        trouble.to_string()
-    })
+    let answer = job
+        .twice(|cache, token| async move { cache.keep(&token, step).await })
+        .await;
+    job.confirmed(answer)
 }
 
 #[cfg(test)]

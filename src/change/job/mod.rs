@@ -1,8 +1,10 @@
 //! Running a confirmed plan.
 //!
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
-//! The order is fixed: the audit log must take a record before anything is changed; then the deed; then the record, on
-//! the server and here. A lost link ends the job: one new link is opened to read back what was done.
+//! The order is fixed: the audit log must take a record before anything is changed, and word of the job is left beside it,
+//! under a lock; then the deed; then the record, on the server and here, which takes that word away. So a job that is
+//! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
+//! back what was done.
 
 mod access;
 mod cache;
@@ -13,12 +15,15 @@ mod fake;
 mod fake_space;
 mod keep;
 mod make;
+mod patience;
 mod sign;
 mod space;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_space;
+#[cfg(test)]
+mod tests_unfinished;
 mod unfinished;
 
 use super::audit::{self, Record};
@@ -28,12 +33,15 @@ use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
 use crate::domain::path_info::hex;
-use crate::domain::space::Unfinished;
 use crate::domain::text::visible;
-use crate::server::{NO_ROOM, Server};
+use crate::domain::unfinished::Unfinished;
+use crate::server::{Server, Whose};
 use cache::{Cache, Trouble};
+use patience::{REOPEN, SILENT};
+use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -52,22 +60,6 @@ pub enum JobEvent {
     /// Something that happened, one sentence, fit to be shown.
     Log(String),
 }
-
-/// How long a running call may go on after a cancel before it is cut, and each that follows may take.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// What is said of a server that is there and does not answer.
-const SILENT: &str = "the server stopped answering";
-
-/// How long a new link, or a read over it, may take when the old one was lost.
-const REOPEN: Duration = Duration::from_secs(30);
-
-/// How long a server that restarts is given before the second try of a new link.
-const RESTART: Duration = if cfg!(test) {
-    Duration::from_millis(1)
-} else {
-    Duration::from_secs(2)
-};
 
 /// Runs a plan to its end, whatever that is.
 pub async fn run(
@@ -94,7 +86,8 @@ pub async fn run_in(
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
 ) -> Receipt {
-    run_on(confirmed, server.clone(), CHUNK, state, events, cancel).await
+    let job = run_on(confirmed, server.clone(), CHUNK, state, events, cancel);
+    Box::pin(job).await
 }
 
 /// What became of the items of a plan.
@@ -143,9 +136,11 @@ impl Tally {
 struct Job<C> {
     /// Replaced by a new one when the link was lost and another could be opened.
     cache: C,
-    token: Token,
+    token: Arc<Token>,
     events: UnboundedSender<JobEvent>,
     cancel: CancellationToken,
+    /// When a cancel was noticed.
+    cancelled_at: OnceLock<tokio::time::Instant>,
     tally: Tally,
     total: usize,
     /// Paths that are settled together.
@@ -154,7 +149,9 @@ struct Job<C> {
     cut_off: Option<String>,
     /// What it is, for whoever comes after it.
     about: Unfinished,
-    /// Collections that have no record yet.
+    /// What holds its lock on the server.
+    held: Option<Box<dyn Any + Send + Sync>>,
+    /// Others that have no record yet.
     others: Vec<Unfinished>,
     /// The audit log has no room, and this job makes some.
     no_room: bool,
@@ -177,48 +174,6 @@ impl<C: Cache> Job<C> {
             note: visible(note).into_owned(),
         });
     }
-
-    /// How long the calls that end a job may take.
-    fn limit(&self) -> Duration {
-        if self.cancel.is_cancelled() {
-            GRACE
-        } else {
-            REOPEN
-        }
-    }
-
-    /// Waits for an answer, and after a cancel no longer than the grace.
-    async fn patiently<T>(
-        &self,
-        answer: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
-        let out_of_patience = async {
-            self.cancel.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            answer = answer => answer,
-            () = out_of_patience => Err(Trouble::Stopped),
-        }
-    }
-
-    /// Opens a new link in the place of a lost one. Two tries: a server that restarts is back after a moment.
-    async fn reopen(&mut self, why: &str) {
-        self.log(&format!(
-            "the link was lost ({why}); opening another to see what was done"
-        ));
-        for wait in [Duration::ZERO, RESTART] {
-            tokio::time::sleep(wait).await;
-            if let Ok(Ok(cache)) = tokio::time::timeout(self.limit(), self.cache.reopen()).await {
-                self.cache = cache;
-                self.cut_off = None;
-                return;
-            }
-        }
-        self.cut_off = Some("the link was lost".to_owned());
-        self.log("no new link could be opened");
-    }
 }
 
 async fn run_on<C: Cache>(
@@ -235,18 +190,21 @@ async fn run_on<C: Cache>(
     let mut job = Job {
         about: Unfinished {
             id: new_id(),
+            change: plan.change.to_owned(),
             at: When::now(),
             by: by.clone(),
             summary: visible(&plan.summary).into_owned(),
             total: plan.items.len(),
             running: Some(true),
         },
+        held: None,
         others: Vec::new(),
         no_room: false,
         cache,
-        token,
+        token: Arc::new(token),
         events,
         cancel,
+        cancelled_at: OnceLock::new(),
         tally: Tally::default(),
         total: plan.items.len(),
         chunk,
@@ -265,43 +223,30 @@ async fn run_on<C: Cache>(
         freed: tally.freed,
         conflict: tally.conflict.clone(),
     };
-    match job.patiently(job.cache.probe_audit(&job.token)).await {
-        Ok(()) => {}
-        // What fills the disk may be what this would take away.
-        Err(Trouble::Refused(why))
-            if (why.contains(NO_ROOM) || why.contains("No space left"))
-                && matches!(plan.deed, Deed::Collect(_)) =>
-        {
-            job.no_room = true;
-            job.log(&format!(
-                "{why}; this collection makes some, and its record is written afterwards"
-            ));
-        }
-        Err(trouble) => {
-            job.tally.fail(
-                format!("audit log {log}"),
-                format!("nothing was changed, because the audit log can't be written: {trouble}"),
-            );
-            return receipt(&job.tally);
-        }
+    if let Err(trouble) = unfinished::begin(&mut job, &plan).await {
+        job.tally.fail(
+            format!("audit log {log}"),
+            format!("nothing was changed, because the audit log can't be written: {trouble}"),
+        );
+        return receipt(&job.tally);
     }
-    let mut held = None;
+    Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     match &plan.deed {
         Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
-        Deed::Collect(deed) => {
-            Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
-            held = Box::pin(collect::run(&mut job, &plan.items, deed)).await;
-        }
+        Deed::Collect(deed) => Box::pin(collect::run(&mut job, &plan.items, deed)).await,
         Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
-    let kept = keep(&mut job, &record, &plan.server, state.as_deref()).await;
-    if kept.is_ok() && held.is_some() {
-        unfinished::end(&mut job).await;
-    }
-    drop(held);
+    let kept = keep(
+        &mut job,
+        &record,
+        Whose::Own,
+        &plan.server,
+        state.as_deref(),
+    )
+    .await;
     if let Err(missing) = kept {
         job.log(&missing);
         job.tally.fail(format!("audit log {log}"), missing);
@@ -318,23 +263,33 @@ async fn run_on<C: Cache>(
 async fn keep<C: Cache>(
     job: &mut Job<C>,
     record: &Record,
+    whose: Whose,
     server: &str,
     state: Option<&Path>,
 ) -> Result<(), String> {
     let line = record.to_line();
-    let mut written = append(job, &line).await;
-    if let Err(Trouble::Lost(why)) = &written
-        && job.cut_off.is_none()
-    {
-        let why = why.clone();
-        job.reopen(&why).await;
-        // Whether the first try arrived is not known; a record twice is better than none.
-        written = append(job, &line).await;
+    // Whether a first try arrived is not known where the link was lost; a record twice is better than none.
+    let written = job
+        .twice(|cache, token| {
+            let (line, id) = (line.clone(), record.id.clone());
+            async move {
+                let asked = cache.append_audit(&token, &line, &id, whose);
+                let answer = tokio::time::timeout(REOPEN, asked).await;
+                answer.unwrap_or(Err(Trouble::Stopped))
+            }
+        })
+        .await;
+    let written = written.map_err(|trouble| match trouble {
+        Trouble::Stopped => SILENT.to_owned(),
+        trouble => trouble.to_string(),
+    });
+    if let (Whose::Left, Err(why)) = (whose, &written) {
+        return Err(why.clone());
     }
     // Without `prev` the copy says by itself that the line never reached the server.
     let (copied, outcome) = match written {
-        Ok(whole) => (whole, Ok(())),
-        Err(trouble) => (format!("{{\"prev\":null,{}", &line[1..]), Err(trouble)),
+        Ok(line) => (line, Ok(())),
+        Err(why) => (format!("{{\"prev\":null,{}", &line[1..]), Err(why)),
     };
     let kept = match state {
         None => Err(audit::copy::CopyError::NoFolder),
@@ -343,7 +298,7 @@ async fn keep<C: Cache>(
     if let Err(error) = &kept {
         job.log(&error.to_string());
     }
-    outcome.map_err(|trouble| {
+    outcome.map_err(|why| {
         let here = match (kept, state) {
             (Ok(()), Some(state)) => format!(
                 "; the record is kept in {} here",
@@ -351,17 +306,8 @@ async fn keep<C: Cache>(
             ),
             _ => String::new(),
         };
-        format!("this change is not in the server's audit log: {trouble}{here}")
+        format!("this change is not in the server's audit log: {why}{here}")
     })
-}
-
-async fn append<C: Cache>(job: &Job<C>, line: &str) -> Result<String, Trouble> {
-    if let Some(why) = &job.cut_off {
-        return Err(Trouble::Lost(why.clone()));
-    }
-    tokio::time::timeout(job.limit(), job.cache.append_audit(&job.token, line))
-        .await
-        .unwrap_or_else(|_| Err(Trouble::Refused(SILENT.to_owned())))
 }
 
 /// Eight hexadecimal digits.

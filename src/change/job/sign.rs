@@ -3,9 +3,10 @@
 //! In: the paths of a plan and its key. Out: a tally in which a path counts as done when the server was seen to store a
 //! valid signature by that key for it, and for no other reason.
 
+use super::Job;
 use super::cache::{Cache, Trouble};
 use super::make::{Signer, signer};
-use super::{Job, SILENT};
+use super::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::KeySource;
 use crate::change::sign::is_unmendable;
 use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
@@ -137,7 +138,10 @@ impl<C: Cache> Signing<'_, C> {
         let mut reasons = HashMap::new();
         let mut end = self.make(&lacking, &mut reasons).await.err();
         let touched: Vec<StorePath> = lacking.iter().map(|info| info.path.clone()).collect();
-        let after = self.look_again(&touched, &mut end).await;
+        let mut after = self.look_again(&touched, &mut end).await;
+        if matches!(end, Some(End::Cancelled)) {
+            self.settled(&touched, &mut after).await;
+        }
         for path in chunk {
             match (before.get(path), &after) {
                 (Some(Seen::Lacking(_)), Ok(after)) => {
@@ -151,6 +155,30 @@ impl<C: Cache> Signing<'_, C> {
             }
         }
         end.map_or(Ok(()), Err)
+    }
+
+    /// Looks until two looks agree: what was cut off there may go on for a moment.
+    async fn settled(
+        &self,
+        paths: &[StorePath],
+        seen: &mut Result<HashMap<StorePath, Seen>, String>,
+    ) {
+        for _ in 0..LOOKS {
+            let Ok(before) = seen else { return };
+            tokio::time::sleep(SETTLING).await;
+            let Ok(now) = self.job.briefly(self.look(paths)).await else {
+                return;
+            };
+            let signed = |seen: &HashMap<StorePath, Seen>| {
+                let signed = seen.values().filter(|seen| matches!(seen, Seen::Signed));
+                signed.count()
+            };
+            let agreed = signed(before) == signed(&now);
+            *seen = Ok(now);
+            if agreed {
+                return;
+            }
+        }
     }
 
     /// Writes down what was seen of a path.
@@ -239,20 +267,22 @@ impl<C: Cache> Signing<'_, C> {
     ) -> Result<HashMap<StorePath, Seen>, String> {
         let mut lost = self.lost.take();
         if lost.is_none() {
-            match tokio::time::timeout(self.job.limit(), self.look(paths)).await {
-                Ok(Ok(seen)) => return Ok(seen),
-                Ok(Err(Trouble::Lost(why))) => lost = Some(why),
-                Ok(Err(trouble)) => return Err(unseen(end, &trouble.to_string())),
-                Err(_) => {
+            match self.job.briefly(self.look(paths)).await {
+                Ok(seen) => return Ok(seen),
+                Err(Trouble::Lost(why)) => lost = Some(why),
+                Err(Trouble::Stopped) => {
                     self.job.cut_off = Some(SILENT.to_owned());
                     return Err(unseen(end, SILENT));
+                }
+                Err(trouble @ Trouble::Refused(_)) => {
+                    return Err(unseen(end, &trouble.to_string()));
                 }
             }
         }
         *end = Some(End::Lost);
         self.job.reopen(&lost.unwrap_or_default()).await;
         if self.job.cut_off.is_none()
-            && let Ok(Ok(seen)) = tokio::time::timeout(self.job.limit(), self.look(paths)).await
+            && let Ok(seen) = self.job.briefly(self.look(paths)).await
         {
             return Ok(seen);
         }

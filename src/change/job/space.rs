@@ -2,23 +2,14 @@
 //!
 //! In: a step. Out: its answer, from the typed functions of `server`.
 
-use crate::change::token::Token;
-use crate::domain::space::Unfinished;
 use crate::domain::{Bytes, StorePath, When};
 use crate::server::{Server, ServerError};
-use std::any::Any;
 
 /// One step.
 #[derive(Clone, Copy)]
 pub(in crate::change) enum SpaceStep<'a> {
-    /// Which collections have no record yet.
-    Unfinished,
-    /// What one of them had planned.
+    /// What a job without a record had planned, as it was written down.
     Planned(&'a str),
-    /// Writes the list of this one, and holds its lock.
-    Begin(&'a Unfinished, &'a [StorePath]),
-    /// Removes the list of one whose record is written.
-    End(&'a str),
     /// The targets of all GC roots.
     Roots,
     /// Access times of these.
@@ -35,10 +26,8 @@ pub(in crate::change) enum SpaceStep<'a> {
 
 /// The answer to it.
 pub(in crate::change) enum SpaceStepped {
-    Unfinished(Vec<Unfinished>),
+    Lines(Vec<String>),
     Paths(Vec<StorePath>),
-    Begun(Box<dyn Any + Send>),
-    Ended,
     Times(Vec<([u8; 20], When)>),
     Referrers(Vec<Vec<StorePath>>),
     Available(Option<Bytes>),
@@ -46,22 +35,9 @@ pub(in crate::change) enum SpaceStepped {
 }
 
 /// Asks a server.
-pub(super) async fn ask(
-    server: &Server,
-    token: &Token,
-    step: SpaceStep<'_>,
-) -> Result<SpaceStepped, ServerError> {
+pub(super) async fn ask(server: &Server, step: SpaceStep<'_>) -> Result<SpaceStepped, ServerError> {
     Ok(match step {
-        SpaceStep::Unfinished => SpaceStepped::Unfinished(server.unfinished().await?),
-        SpaceStep::Planned(id) => SpaceStepped::Paths(server.planned_paths(id).await?),
-        SpaceStep::Begin(what, paths) => {
-            let begun = server.begin_collection(token, what, paths).await?;
-            SpaceStepped::Begun(Box::new(begun))
-        }
-        SpaceStep::End(id) => {
-            server.end_collection(token, id).await?;
-            SpaceStepped::Ended
-        }
+        SpaceStep::Planned(id) => SpaceStepped::Lines(server.planned(id).await?),
         SpaceStep::Roots => {
             let found = server.roots().await?;
             let targets = found.roots.into_iter().map(|root| root.target);

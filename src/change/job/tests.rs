@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-fn store(count: usize) -> World {
+pub(super) fn store(count: usize) -> World {
     World {
         infos: (0..count)
             .map(|at| info(&format!("p-{at:05}"), &[], 60))
@@ -24,18 +24,18 @@ fn store(count: usize) -> World {
     }
 }
 
-fn paths(count: usize) -> Vec<StorePath> {
+pub(super) fn paths(count: usize) -> Vec<StorePath> {
     (0..count).map(|at| path(&format!("p-{at:05}"))).collect()
 }
 
-fn server_key() -> KeySource {
+pub(super) fn server_key() -> KeySource {
     KeySource::Server {
         file: KEY_FILE.into(),
         name: ours().name().to_string(),
     }
 }
 
-fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
+pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
     let item = |path: &StorePath| Item::Path {
         path: path.clone(),
         nar_size: 1000,
@@ -58,7 +58,7 @@ fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
 /// A job that has come to its end.
 pub(super) struct Ended {
     pub(super) receipt: Receipt,
-    events: UnboundedReceiver<JobEvent>,
+    pub(super) events: UnboundedReceiver<JobEvent>,
     state: tempfile::TempDir,
 }
 

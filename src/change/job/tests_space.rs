@@ -117,7 +117,7 @@ fn all_of_a_plan_goes_in_its_batches() {
     check(&server, 12, &ended.receipt);
     let world = server.world.lock().unwrap();
     assert_eq!(world.space.collections, [6, 6]);
-    assert!(world.space.lists.is_empty(), "the list is removed");
+    assert!(world.left.is_empty(), "the list is removed");
     let record = read(&world.log).remove(0);
     assert_eq!(record.freed, Some(12 * 900));
 }
@@ -210,16 +210,14 @@ fn another_collection_of_ours_is_not_disturbed() {
     let mut world = world(3);
     let running = Unfinished {
         id: "00000001".into(),
+        change: "gc".into(),
         at: When::from_unix(9),
         by: "root via eve@desk".into(),
         summary: "collect".into(),
         total: 3,
         running: Some(true),
     };
-    world
-        .space
-        .lists
-        .insert("00000001".into(), (running, vec![]));
+    world.left.insert("00000001".into(), (running, vec![]));
     let server = Fake::new(world);
     let ended = run(&server, plan(3, deed(3, 3)));
     assert_eq!(ended.receipt.result, Outcome::Failed);
@@ -229,7 +227,7 @@ fn another_collection_of_ours_is_not_disturbed() {
             .contains("eve@desk runs a collection")
     );
     check(&server, 3, &ended.receipt);
-    assert_eq!(server.world.lock().unwrap().space.lists.len(), 1);
+    assert_eq!(server.world.lock().unwrap().left.len(), 1);
 }
 
 #[test]
@@ -237,19 +235,21 @@ fn one_that_was_killed_gets_its_record() {
     let mut world = world(3);
     let left = Unfinished {
         id: "00000001".into(),
+        change: "gc".into(),
         at: When::from_unix(9),
         by: "root via eve@desk".into(),
         summary: "collect 4 paths".into(),
         total: 4,
         running: Some(false),
     };
-    let planned = vec![path("x"), path("y"), path(&name(0)), path(&name(1))];
-    world.space.lists.insert("00000001".into(), (left, planned));
+    let planned = [path("x"), path("y"), path(&name(0)), path(&name(1))];
+    let planned = planned.map(|path| path.base_name().to_owned()).into();
+    world.left.insert("00000001".into(), (left, planned));
     let server = Fake::new(world);
     let ended = run(&server, plan(3, deed(3, 3)));
     assert_eq!(ended.receipt.result, Outcome::Done);
     let world = server.world.lock().unwrap();
-    assert!(world.space.lists.is_empty());
+    assert!(world.left.is_empty());
     let records = read(&world.log);
     assert_eq!(records.len(), 2);
     let first = &records[0];
@@ -264,7 +264,6 @@ fn one_that_was_killed_gets_its_record() {
 fn a_full_disk_is_made_room_on() {
     let mut world = world(3);
     world.full = true;
-    world.full_says = crate::server::NO_ROOM;
     let server = Fake::new(world);
     let ended = run(&server, plan(3, deed(3, 3)));
     check(&server, 3, &ended.receipt);

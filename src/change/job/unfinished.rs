@@ -1,82 +1,132 @@
-//! Collections that were killed before they could write their record: whoever comes next writes it.
+//! Word of a job, left on the server while it has no record; and the records of those that were killed.
 //!
-//! In: the lists beside the audit log that nobody holds. Out: a record of each, `interrupted`, with how many of its paths
-//! are gone; and no list any more.
+//! In: the plan, and what others have left beside the audit log. Out: a lock that lives as long as the job; and of each job
+//! that nobody holds, a record, `interrupted`. A collection's says how many of its paths are gone.
 
-use super::cache::Cache;
+use super::cache::{Cache, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use super::{Job, keep};
 use crate::change::audit::{INTERRUPTED, MOST_NAMED, Record};
+use crate::change::plan::{Deed, Item, Plan};
+use crate::change::receipt::Failure;
 use crate::domain::StorePath;
-use crate::domain::space::Unfinished;
+use crate::domain::text::visible;
+use crate::domain::unfinished::Unfinished;
+use crate::server::{Beginning, Whose};
 use std::path::Path;
 
 /// Paths that are asked about at a time.
 const AT_A_TIME: usize = 20_000;
 
-/// Looks for collections without a record, and closes those that do not run. Whatever of it can't be done is left for the
-/// next one: it hinders nothing.
-pub(super) async fn close<C: Cache>(job: &mut Job<C>, server: &str, state: Option<&Path>) {
-    let asked = job.cache.space(&job.token, SpaceStep::Unfinished);
-    let Ok(SpaceStepped::Unfinished(others)) = job.patiently(asked).await else {
-        return;
+/// Leaves word. Of a collection all paths, so that it can be told how far it got; of others as many items as a record names.
+pub(super) async fn begin<C: Cache>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
+    let makes_room = matches!(plan.deed, Deed::Collect(_));
+    let (lines, how): (Vec<String>, _) = if makes_room {
+        let paths = plan.items.iter().filter_map(Item::path);
+        let names = paths.map(|path| path.base_name().to_owned());
+        (names.collect(), Beginning::MakesRoom)
+    } else {
+        let named = plan.items.iter().take(MOST_NAMED);
+        let lines = named.map(|item| visible(&item.to_string()).into_owned());
+        (lines.collect(), Beginning::First)
     };
-    for other in others.iter().filter(|other| other.running == Some(false)) {
-        let Some(record) = record(job, other, server).await else {
+    let asked = job.cache.begin(&job.token, &job.about, &lines, how);
+    let held = job.patiently(asked).await?;
+    // What fills the disk may be what this would take away.
+    if !held.room {
+        job.no_room = true;
+        job.log("there is no room for a record; this collection makes some, and its record is written afterwards");
+    }
+    if !held.kept {
+        job.log("the list of paths can't be kept on the server, so nobody will see there how far this got if it is killed");
+    }
+    job.others = held.others;
+    job.held = Some(held.lock);
+    Ok(())
+}
+
+/// Writes the records of those that do not run. Whatever of it can't be done is left for the next one: it hinders nothing.
+pub(super) async fn close<C: Cache>(job: &mut Job<C>, server: &str, state: Option<&Path>) {
+    for other in job.others.clone() {
+        if other.running != Some(false) {
+            continue;
+        }
+        let Some(record) = record(job, &other, server).await else {
             continue;
         };
+        let how_far = if other.collects() {
+            format!("{} of its {} paths are gone", record.done, other.total)
+        } else {
+            other.next().to_owned()
+        };
         job.log(&format!(
-            "the collection {} that {} began at {} was interrupted: {} of its {} paths are gone",
-            other.id, other.by, other.at, record.done, other.total
+            "the {} {} that {} began at {} was interrupted: {how_far}",
+            other.kind(),
+            other.id,
+            other.by,
+            other.at
         ));
-        if !job.no_room && keep(job, &record, server, state).await.is_ok() {
-            let asked = job.cache.space(&job.token, SpaceStep::End(&other.id));
-            let _ = job.patiently(asked).await;
+        if !job.no_room
+            && let Err(why) = keep(job, &record, Whose::Left, server, state).await
+        {
+            job.log(&format!("its record is left to whoever comes next: {why}"));
         }
     }
-    job.others = others;
 }
 
-/// Removes the list of this job, whose record is written.
-pub(super) async fn end<C: Cache>(job: &mut Job<C>) {
-    let id = job.about.id.clone();
-    let asked = job.cache.space(&job.token, SpaceStep::End(&id));
-    let ended = tokio::time::timeout(job.limit(), asked).await;
-    if !matches!(ended, Ok(Ok(_))) {
-        job.log("the list of paths could not be removed from the server; the next collection removes it");
-    }
-}
-
-/// How far it got.
 async fn record<C: Cache>(job: &Job<C>, other: &Unfinished, server: &str) -> Option<Record> {
-    let asked = job.cache.space(&job.token, SpaceStep::Planned(&other.id));
-    let Ok(SpaceStepped::Paths(planned)) = job.patiently(asked).await else {
+    let asked = job.cache.space(SpaceStep::Planned(&other.id));
+    let Ok(SpaceStepped::Lines(lines)) = job.patiently(asked).await else {
         return None;
     };
+    let record = Record {
+        id: other.id.clone(),
+        at: other.at.to_string(),
+        by: other.by.clone(),
+        server: server.to_owned(),
+        change: other.change.clone(),
+        summary: other.summary.clone(),
+        items_total: other.total,
+        reason: Some(format!("found by {}", job.about.by)),
+        result: INTERRUPTED.to_owned(),
+        ..Record::default()
+    };
+    if other.collects() {
+        return gone(job, record, &lines).await;
+    }
+    let what = Failure {
+        item: other.summary.clone(),
+        message: format!(
+            "what of it was done is not known, and none of it is counted: {}",
+            other.next()
+        ),
+    };
+    Some(Record {
+        items: lines.into_iter().take(MOST_NAMED).collect(),
+        failed: vec![what],
+        failed_total: 1,
+        ..record
+    })
+}
+
+/// How far a collection got.
+async fn gone<C: Cache>(job: &Job<C>, record: Record, lines: &[String]) -> Option<Record> {
+    let planned: Vec<StorePath> = lines
+        .iter()
+        .filter_map(|name| StorePath::from_base_name(name).ok())
+        .collect();
     let mut still = 0;
     for some in planned.chunks(AT_A_TIME) {
-        let asked = job.cache.space(&job.token, SpaceStep::Valid(some));
+        let asked = job.cache.space(SpaceStep::Valid(some));
         let Ok(SpaceStepped::Paths(valid)) = job.patiently(asked).await else {
             return None;
         };
         still += valid.len();
     }
+    let named = planned.iter().take(MOST_NAMED);
     Some(Record {
-        id: other.id.clone(),
-        at: other.at.to_string(),
-        by: other.by.clone(),
-        server: server.to_owned(),
-        change: "gc".to_owned(),
-        summary: other.summary.clone(),
-        items: planned
-            .iter()
-            .take(MOST_NAMED)
-            .map(StorePath::to_string)
-            .collect(),
-        items_total: other.total,
-        reason: Some(format!("found by {}", job.about.by)),
-        result: INTERRUPTED.to_owned(),
-        done: planned.len() - still,
-        ..Record::default()
+        items: named.map(StorePath::to_string).collect(),
+        done: planned.len().saturating_sub(still),
+        ..record
     })
 }

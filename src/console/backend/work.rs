@@ -180,13 +180,23 @@ pub(super) async fn run(
         .collect();
     let (tell, events) = mpsc::unbounded_channel();
     let forward = tokio::spawn(forward(events, send.clone(), job));
-    let receipt =
-        crate::change::run_in(state.folder.clone(), confirmed, &server, tell, cancel).await;
+    let folder = state.folder.clone();
+    let receipt = crate::change::run_in(folder, confirmed, &server, tell, cancel.clone()).await;
     let _ = forward.await;
-    if !paths.is_empty() {
-        load::renew(&server, &state, &send, &paths).await;
+    let ended = Msg::Ended { job, receipt };
+    let renew = async {
+        if !paths.is_empty() {
+            load::renew(&server, &state, &send, &paths).await;
+        }
+    };
+    if cancel.is_cancelled() {
+        // Whoever leaves waits for it, and for nothing else.
+        let _ = send.send(ended);
+        renew.await;
+    } else {
+        renew.await;
+        let _ = send.send(ended);
     }
-    let _ = send.send(Msg::Ended { job, receipt });
 }
 
 /// Passes progress on, at most once a second; what is said, at once.

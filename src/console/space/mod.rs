@@ -23,7 +23,7 @@ use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::Row;
 use crate::judge::collect::{Collection, Rules};
 use crate::judge::growth::{Curve, Forecast, Sample, curve, forecast};
-use crate::judge::health::collection::Left;
+use crate::judge::health::unfinished::Left;
 use std::sync::Arc;
 
 /// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
@@ -43,7 +43,7 @@ pub struct Known {
     pub last_use: Option<Arc<Fact<LastUse>>>,
     /// What hard links save; `None` while they are being counted.
     pub links: Option<Fact<Links>>,
-    /// Collections that have no record yet.
+    /// Changes that have no record yet.
     pub unfinished: Fact<Vec<Left>>,
     /// What was in use at earlier looks from this machine, oldest first, and at this one.
     pub samples: Arc<[Sample]>,

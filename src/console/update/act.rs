@@ -1,10 +1,9 @@
 //! What each action does.
 
-use super::{access, activity, contents, data, keep, marks, nav, sign, space};
+use super::{access, activity, contents, data, keep, leave, marks, nav, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
-use crate::console::keys::{Code, Key};
 use crate::console::model::{
     Data, Layer, Link, Model, Palette, Screen, ServerChoice, Store, Unsigned,
 };
@@ -100,8 +99,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Redraw => vec![Effect::Redraw],
         Act::Suspend => vec![Effect::Suspend],
-        Act::Quit => quit(model),
-        Act::QuitNow => leave(model),
+        Act::Quit => leave::quit(model),
+        Act::QuitNow => leave::leave(model),
         Act::Authorize => access::authorize(model),
         Act::Deny => access::deny(model),
         Act::Revoke => access::revoke(model),
@@ -170,44 +169,6 @@ fn fold(model: &mut Model, open: bool) -> Vec<Effect> {
 
 pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
     model.layers.push(layer);
-    vec![]
-}
-
-/// `q`: closes a dialog, else leaves; asks only while a job runs.
-fn quit(model: &mut Model) -> Vec<Effect> {
-    if model.layers.pop().is_some() {
-        return vec![];
-    }
-    if model.jobs.iter().any(crate::console::jobs::Job::is_running) {
-        return push(model, Layer::Quit);
-    }
-    model.quit = true;
-    vec![]
-}
-
-/// Cancels what runs and leaves with its receipts; said again, leaves at once.
-fn leave(model: &mut Model) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    for job in model.jobs.iter_mut().filter(|job| job.is_running()) {
-        job.cancelling = true;
-        effects.push(Effect::Cancel(job.id));
-    }
-    model.quit = model.leaving || effects.is_empty();
-    model.leaving = true;
-    effects
-}
-
-/// Keys while the terminal is too small to show what they would do.
-pub(super) fn quit_only(model: &mut Model, key: Key) -> Vec<Effect> {
-    let typing = model.scope().is_none();
-    let interrupt = key.ctrl && key.code == Code::Char('c');
-    if interrupt || (!typing && model.keymap.keys(Act::Quit).contains(&key)) {
-        if model.jobs.iter().any(crate::console::jobs::Job::is_running) {
-            // The small message says so.
-            return vec![];
-        }
-        model.quit = true;
-    }
     vec![]
 }
 

@@ -10,6 +10,7 @@ mod contents;
 mod data;
 mod keep;
 mod layers;
+mod leave;
 mod marks;
 mod nav;
 mod plan;
@@ -45,7 +46,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             vec![]
         }
         Msg::Continued => vec![Effect::Redraw],
-        Msg::Terminate => {
+        Msg::Terminate => leave::terminate(model),
+        Msg::EndNow => {
             model.quit = true;
             vec![]
         }
@@ -148,10 +150,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         model.toasts += 1;
     }
     // Whoever closes the question stays.
-    model.leaving &= model
-        .layers
-        .iter()
-        .any(|layer| matches!(layer, Layer::Quit));
+    let asked = |layer: &Layer| matches!(layer, Layer::Quit);
+    model.leaving &= model.stopped || model.layers.iter().any(asked);
     settle(model);
     effects.extend(data::measure(model));
     if model.quit {
@@ -164,7 +164,7 @@ fn key_pressed(model: &mut Model, key: Key) -> Vec<Effect> {
     model.toast = None;
     if model.too_small() {
         // What cannot be seen must not act; only leaving is possible, on the question that leaving may ask too.
-        return act::quit_only(model, key);
+        return leave::quit_only(model, key);
     }
     let Some(scope) = model.scope() else {
         return layers::typed(model, key);

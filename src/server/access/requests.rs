@@ -8,10 +8,10 @@
 use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
-use crate::domain::key_request::{MOST_REQUESTS, Request, RevokedKey, Source, file_name};
+use crate::domain::key_request::{MOST_REQUESTS, Nonce, Request, RevokedKey, Source, file_name};
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
-use crate::link::{Command, Limits};
+use crate::link::{Command, Exit, Limits};
 use crate::server::error::ServerError;
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
@@ -31,11 +31,16 @@ const MARK: Limits = Limits {
     time: Duration::from_secs(60),
 };
 
+/// How `scripts/access-mark.sh` ends where a request does not wait any more.
+const DECIDED: u32 = 65;
+
 /// Where a request is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
     /// Nobody has decided yet.
     Waiting,
+    /// The same, with the proof of its key: only where it still waits.
+    Proven,
     /// Let in.
     Approved,
     /// Not let in, and not asked about again.
@@ -45,10 +50,11 @@ pub enum Folder {
 }
 
 impl Folder {
-    /// Its name on the server.
+    /// Its name on the server; of what is proven, that is the script's word for a condition.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Proven => "proven",
             Self::Approved => "approved",
             Self::Denied => "denied",
             Self::Revoked => "revoked",
@@ -175,17 +181,20 @@ fn sort(answers: &Answers) -> Found {
 }
 
 impl Server {
-    /// Keeps a request: one that waits, or one with its decision, which takes it out of those that wait.
+    /// Keeps a request: one that waits, or one with its decision, which takes it out of those that wait. Gives back why a
+    /// proof was not taken down, where the request does not wait any more.
     pub async fn put_request(
         &self,
         token: &Token,
         folder: Folder,
         request: &Request,
-    ) -> Result<(), ServerError> {
+    ) -> Result<Option<String>, ServerError> {
         let json = request
             .to_json()
             .map_err(|error| not_kept(&self.inner, error.to_string()))?;
-        mark(&self.inner, token, folder, &request.file_name(), &json).await
+        let nonce = request.nonce.as_ref().map_or("", Nonce::as_str);
+        let name = request.file_name();
+        mark(&self.inner, token, folder, &name, &json, nonce).await
     }
 
     /// Keeps a key in the list of revoked ones. Later requests for it are asked about again, and flagged.
@@ -194,7 +203,8 @@ impl Server {
             serde_json::to_vec(key).map_err(|error| not_kept(&self.inner, error.to_string()))?;
         json.push(b'\n');
         let name = file_name(&key.fingerprint);
-        mark(&self.inner, token, Folder::Revoked, &name, &json).await
+        let kept = mark(&self.inner, token, Folder::Revoked, &name, &json, "").await;
+        kept.map(|_| ())
     }
 }
 
@@ -213,18 +223,20 @@ async fn mark(
     folder: Folder,
     name: &str,
     json: &[u8],
-) -> Result<(), ServerError> {
+    nonce: &str,
+) -> Result<Option<String>, ServerError> {
     let command = Command::script(script::ACCESS_MARK)
         .arg(&inner.spec.requests_dir)
         .arg(folder.word())
         .arg(name)
         .arg(hex(&Sha256::digest(json)))
+        .arg(nonce)
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, json, MARK).await?;
-    if output.exit.success() {
-        Ok(())
-    } else {
-        Err(not_kept(inner, why(&output)))
+    match output.exit {
+        Exit::Code(0) => Ok(None),
+        Exit::Code(DECIDED) => Ok(Some(why(&output))),
+        _ => Err(not_kept(inner, why(&output))),
     }
 }
 

@@ -177,7 +177,7 @@ impl Daemon {
 
     /// Every valid path.
     pub(super) async fn all_valid_paths(&mut self) -> Result<Vec<StorePath>, ServerError> {
-        let listed = match self.ask(&Request::QueryAllValidPaths).await {
+        let listed = match self.ask(Request::QueryAllValidPaths).await {
             Ok(Ok(())) => self.incoming.reader.paths().await,
             Ok(Err(error)) => {
                 return Err(ServerError::nix(
@@ -204,7 +204,7 @@ impl Daemon {
             paths,
             substitute: false,
         };
-        match self.ask(&request).await? {
+        match self.ask(request).await? {
             Ok(()) => Ok(Ok(self.incoming.reader.paths().await?)),
             Err(error) => Ok(Err(error)),
         }
@@ -217,20 +217,13 @@ impl Daemon {
         items: &[(&StorePath, &Signature)],
         answers: &mut Vec<Soft<()>>,
     ) -> Result<(), WireError> {
-        let mut out = Encoder::new();
-        for (path, signature) in items {
-            Request::AddSignatures {
+        let requests = items
+            .iter()
+            .map(|(path, signature)| Request::AddSignatures {
                 path: (*path).clone(),
                 signatures: vec![signature.to_string()],
-            }
-            .encode(&mut out);
-        }
-        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
-        let write = async {
-            writer.write_all(out.bytes()).await?;
-            writer.flush().await
-        };
-        let read = async {
+            });
+        self.exchange(requests, |incoming| async move {
             for _ in items {
                 let answer = timeout(CHANGE, async {
                     let answer = incoming.answer().await?;
@@ -241,25 +234,37 @@ impl Daemon {
                 });
                 answers.push(answer.await.map_err(|_| too_long())??);
             }
-            Ok::<(), WireError>(())
-        };
-        // What was answered counts even where the rest could not be sent.
-        let (written, read) = tokio::join!(write, read);
-        read?;
-        Ok(written?)
+            Ok(())
+        })
+        .await
     }
 
-    async fn ask(&mut self, request: &Request) -> Result<Soft<()>, WireError> {
+    async fn ask(&mut self, request: Request) -> Result<Soft<()>, WireError> {
+        self.exchange([request], Incoming::answer).await
+    }
+
+    /// Sends requests and reads their replies meanwhile: a daemon may want to be read from before it reads on. They must be
+    /// few enough to fit its window. A daemon that has gone may have said why: what can be read is read, whatever became
+    /// of writing.
+    async fn exchange<'d, T, R>(
+        &'d mut self,
+        requests: impl IntoIterator<Item = Request>,
+        read: impl FnOnce(&'d mut Incoming) -> R,
+    ) -> Result<T, WireError>
+    where
+        R: Future<Output = Result<T, WireError>>,
+    {
         let mut out = Encoder::new();
-        request.encode(&mut out);
-        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
+        for request in requests {
+            request.encode(&mut out);
+        }
+        let writer = &mut self.writer;
         let write = async {
             writer.write_all(out.bytes()).await?;
             writer.flush().await
         };
-        // A daemon that has gone may have said why: what can be read is read, whatever became of writing.
-        let (_, answer) = tokio::join!(write, incoming.answer());
-        answer
+        let (_, replies) = tokio::join!(write, read(&mut self.incoming));
+        replies
     }
 
     /// Gives a broken conversation up and finds out what happened.

@@ -5,9 +5,8 @@
 use super::{Daemon, Incoming, MAX_MESSAGES, Soft};
 use crate::domain::StorePath;
 use crate::wire::{
-    Encoder, Garbage, GcAction, Message, Request, WireError, read_garbage, read_outputs, read_roots,
+    Garbage, GcAction, Message, Request, WireError, read_garbage, read_outputs, read_roots,
 };
-use tokio::io::AsyncWriteExt as _;
 
 /// Requests sent at a time: they stay below 32 KiB, which a daemon takes without being read from.
 const AT_A_TIME: usize = 80;
@@ -19,11 +18,11 @@ impl Daemon {
     /// Keeps a path, valid or not, for as long as this daemon runs; a collection that runs honours it. Says whether the path
     /// is valid.
     pub(crate) async fn hold(&mut self, path: &StorePath) -> Result<Soft<bool>, WireError> {
-        if let Err(error) = self.ask(&Request::AddTempRoot(path.clone())).await? {
+        if let Err(error) = self.ask(Request::AddTempRoot(path.clone())).await? {
             return Ok(Err(error));
         }
         self.incoming.reader.integer().await?;
-        match self.ask(&Request::IsValidPath(path.clone())).await? {
+        match self.ask(Request::IsValidPath(path.clone())).await? {
             Ok(()) => Ok(Ok(self.incoming.reader.boolean().await?)),
             Err(error) => Ok(Err(error)),
         }
@@ -31,7 +30,7 @@ impl Daemon {
 
     /// Every GC root.
     pub(crate) async fn find_roots(&mut self) -> Result<Soft<Links>, WireError> {
-        match self.ask(&Request::FindRoots).await? {
+        match self.ask(Request::FindRoots).await? {
             Ok(()) => Ok(Ok(read_roots(&mut self.incoming.reader).await?)),
             Err(error) => Ok(Err(error)),
         }
@@ -45,24 +44,15 @@ impl Daemon {
     ) -> Result<Vec<Vec<StorePath>>, WireError> {
         let mut outputs = Vec::with_capacity(derivations.len());
         for some in derivations.chunks(AT_A_TIME) {
-            let mut out = Encoder::new();
-            for path in some {
-                Request::QueryDerivationOutputMap(path.clone()).encode(&mut out);
-            }
-            let (writer, incoming) = (&mut self.writer, &mut self.incoming);
-            let write = async {
-                writer.write_all(out.bytes()).await?;
-                writer.flush().await
-            };
-            let read = async {
+            let requests = some.iter().cloned().map(Request::QueryDerivationOutputMap);
+            let outputs = &mut outputs;
+            self.exchange(requests, |incoming| async move {
                 for _ in some {
                     outputs.push(one(incoming).await?);
                 }
-                Ok::<(), WireError>(())
-            };
-            let (written, read) = tokio::join!(write, read);
-            read?;
-            written?;
+                Ok(())
+            })
+            .await?;
         }
         Ok(outputs)
     }
@@ -74,27 +64,18 @@ impl Daemon {
     ) -> Result<Vec<Vec<StorePath>>, WireError> {
         let mut referrers = Vec::with_capacity(paths.len());
         for some in paths.chunks(AT_A_TIME) {
-            let mut out = Encoder::new();
-            for path in some {
-                Request::QueryReferrers(path.clone()).encode(&mut out);
-            }
-            let (writer, incoming) = (&mut self.writer, &mut self.incoming);
-            let write = async {
-                writer.write_all(out.bytes()).await?;
-                writer.flush().await
-            };
-            let read = async {
+            let requests = some.iter().cloned().map(Request::QueryReferrers);
+            let referrers = &mut referrers;
+            self.exchange(requests, |incoming| async move {
                 for _ in some {
                     referrers.push(match incoming.answer().await? {
                         Ok(()) => incoming.reader.paths().await?,
                         Err(_) => Vec::new(),
                     });
                 }
-                Ok::<(), WireError>(())
-            };
-            let (written, read) = tokio::join!(write, read);
-            read?;
-            written?;
+                Ok(())
+            })
+            .await?;
         }
         Ok(referrers)
     }
@@ -106,37 +87,37 @@ impl Daemon {
         paths: Vec<StorePath>,
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Soft<Garbage>, WireError> {
-        let mut out = Encoder::new();
-        Request::CollectGarbage(GcAction::DeleteSpecific(paths)).encode(&mut out);
-        let (writer, incoming) = (&mut self.writer, &mut self.incoming);
-        let write = async {
-            writer.write_all(out.bytes()).await?;
-            writer.flush().await
-        };
-        let read = async {
-            if incoming.owes_options {
-                incoming.owes_options = false;
-                let _ = incoming.messages().await?;
-            }
-            for _ in 0..MAX_MESSAGES {
-                match Message::read(&mut incoming.reader).await? {
-                    Message::Last => {
-                        return Ok(Ok(read_garbage(&mut incoming.reader).await?));
-                    }
-                    Message::Error(error) => return Ok(Err(error)),
-                    Message::Log(text) => line(&text),
-                    _ => {}
+        let request = Request::CollectGarbage(GcAction::DeleteSpecific(paths));
+        self.exchange([request], |incoming| incoming.deleted(line))
+            .await
+    }
+}
+
+impl Incoming {
+    /// The answer to a deletion, and what is said before it.
+    async fn deleted(
+        &mut self,
+        line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Soft<Garbage>, WireError> {
+        if self.owes_options {
+            self.owes_options = false;
+            let _ = self.messages().await?;
+        }
+        for _ in 0..MAX_MESSAGES {
+            match Message::read(&mut self.reader).await? {
+                Message::Last => {
+                    return Ok(Ok(read_garbage(&mut self.reader).await?));
                 }
+                Message::Error(error) => return Ok(Err(error)),
+                Message::Log(text) => line(&text),
+                _ => {}
             }
-            Err(WireError::TooLarge {
-                what: "a number of messages",
-                got: MAX_MESSAGES as u64 + 1,
-                cap: MAX_MESSAGES as u64,
-            })
-        };
-        // A daemon that has gone may have said why: what can be read is read, whatever became of writing.
-        let (_, answer) = tokio::join!(write, read);
-        answer
+        }
+        Err(WireError::TooLarge {
+            what: "a number of messages",
+            got: MAX_MESSAGES as u64 + 1,
+            cap: MAX_MESSAGES as u64,
+        })
     }
 }
 

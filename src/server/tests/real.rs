@@ -7,7 +7,7 @@ use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey, StorePath};
 use crate::link::{NoPrompter, Place};
 use crate::server::spec::Spec;
-use crate::server::{Facts, InfoReply, Server, ServerError, StoreEvent, audit, sign};
+use crate::server::{Facts, InfoReply, Server, ServerError, StoreEvent, Whose, audit, sign};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -19,13 +19,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// A store that one release of Nix works on, and nothing else does.
-struct Scratch {
+pub(super) struct Scratch {
     dir: tempfile::TempDir,
     program: Vec<String>,
 }
 
 /// One for each release that is here.
-fn scratches() -> Vec<Scratch> {
+pub(super) fn scratches() -> Vec<Scratch> {
     let mut programs = vec![vec!["nix".to_owned()]];
     let roots = std::env::var("STOREKEEPER_TEST_NIX_ROOTS").unwrap_or_default();
     for root in roots.split(':').filter(|root| !root.is_empty()) {
@@ -63,7 +63,7 @@ impl Scratch {
         scratch
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -114,7 +114,7 @@ impl Scratch {
         spec
     }
 
-    async fn connect(&self) -> Server {
+    pub(super) async fn connect(&self) -> Server {
         connect(self.spec()).await.unwrap()
     }
 }
@@ -333,6 +333,10 @@ async fn the_server_signs_with_its_key() {
     }
 }
 
+async fn own(server: &Server, rest: &str) -> Result<String, ServerError> {
+    audit::append(&server.inner, rest, "0a", Whose::Own).await
+}
+
 #[tokio::test]
 async fn the_audit_log_is_one_chain_whoever_writes() {
     let scratch = &scratches()[0];
@@ -341,7 +345,7 @@ async fn the_audit_log_is_one_chain_whoever_writes() {
     let append = async |server: &Server, name: &str| {
         for i in 0..6 {
             let rest = format!("\"id\":\"{name}{i} $(id) 'x' \\\\ %s é\"}}");
-            let line = audit::append(&server.inner, &rest).await.unwrap();
+            let line = own(server, &rest).await.unwrap();
             assert!(line.ends_with(&rest), "{line}");
         }
     };
@@ -350,9 +354,7 @@ async fn the_audit_log_is_one_chain_whoever_writes() {
     let file = scratch.file("log/audit.jsonl");
     let mut log = fs::OpenOptions::new().append(true).open(&file).unwrap();
     log.write_all(b"{\"prev\":\"cut").unwrap();
-    audit::append(&servers.0.inner, "\"id\":\"last\"}")
-        .await
-        .unwrap();
+    own(&servers.0, "\"id\":\"last\"}").await.unwrap();
     let log = servers.1.read_audit().await.unwrap();
     let mut previous = "0".repeat(64);
     let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
@@ -367,7 +369,7 @@ async fn the_audit_log_is_one_chain_whoever_writes() {
     assert_eq!(mode(file), 0o600);
     assert_eq!(mode(scratch.file("log")), 0o700);
     for rest in ["\"a\":1", "\"a\":1}\n", "\0}"] {
-        assert!(audit::append(&servers.0.inner, rest).await.is_err());
+        assert!(own(&servers.0, rest).await.is_err());
     }
 }
 
@@ -388,6 +390,6 @@ async fn what_is_no_server_says_so() {
     let mut spec = scratch.spec();
     spec.audit_log = "/dev/null/audit.jsonl".into();
     let server = connect(spec).await.unwrap();
-    let error = audit::append(&server.inner, "\"a\":1}").await.unwrap_err();
+    let error = own(&server, "\"a\":1}").await.unwrap_err();
     assert!(error.to_string().contains("/dev/null"), "{error}");
 }

@@ -3,9 +3,10 @@
 //! In: the places that are to go. Out: how the call ended, and which of them are still there; on the way, progress, and who
 //! holds the lock if it has to be waited for.
 
-use super::{Collecting, LOOKS, SETTLING};
-use crate::change::job::SILENT;
+use super::Collecting;
+
 use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::{Age, Bytes, StorePath};
 use crate::server::{CollectEvent, Collected};
@@ -57,7 +58,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
                     Some(CollectEvent::Waiting) if !asking => {
                         asking = true;
                         self.job.log("another process holds the lock of Nix's garbage collector; waiting for it");
-                        let asked = self.job.cache.space(&self.job.token, SpaceStep::Holders);
+                        let asked = self.job.cache.space(SpaceStep::Holders);
                         holder.set(Some(asked).into());
                     }
                     Some(CollectEvent::Note(line)) => self.job.log(&line),
@@ -88,25 +89,21 @@ impl<C: Cache> Collecting<'_, '_, C> {
             if cut {
                 tokio::time::sleep(SETTLING).await;
             }
-            let asked = self
-                .job
-                .cache
-                .space(&self.job.token, SpaceStep::Valid(&list));
-            let valid: HashSet<StorePath> =
-                match tokio::time::timeout(self.job.limit(), asked).await {
-                    Ok(Ok(SpaceStepped::Paths(valid))) => valid.into_iter().collect(),
-                    Ok(Ok(_)) => return Err("the server answered something else".to_owned()),
-                    Ok(Err(Trouble::Lost(why))) if !reopened => {
-                        reopened = true;
-                        self.job.reopen(&why).await;
-                        continue;
-                    }
-                    Ok(Err(trouble)) => return Err(trouble.to_string()),
-                    Err(_) => {
-                        self.job.cut_off = Some(SILENT.to_owned());
-                        return Err(SILENT.to_owned());
-                    }
-                };
+            let asked = self.job.cache.space(SpaceStep::Valid(&list));
+            let valid: HashSet<StorePath> = match self.job.briefly(asked).await {
+                Ok(SpaceStepped::Paths(valid)) => valid.into_iter().collect(),
+                Ok(_) => return Err("the server answered something else".to_owned()),
+                Err(Trouble::Lost(why)) if !reopened => {
+                    reopened = true;
+                    self.job.reopen(&why).await;
+                    continue;
+                }
+                Err(Trouble::Stopped) => {
+                    self.job.cut_off = Some(SILENT.to_owned());
+                    return Err(SILENT.to_owned());
+                }
+                Err(trouble) => return Err(trouble.to_string()),
+            };
             let agreed = !cut || before.as_ref() == Some(&valid);
             before = Some(valid);
             if agreed {

@@ -1,8 +1,7 @@
 //! Collecting, batch by batch: look what has come alive or was used, delete the rest, look what is gone.
 //!
 //! In: the items of a plan and what has to stay with each. Out: a tally in which a path counts as done when the server was
-//! seen not to have it any more. A path that is kept after all keeps what it needs. Before the first deletion the list of
-//! paths lies on the server, under a lock; it goes when the record is in the audit log.
+//! seen not to have it any more. A path that is kept after all keeps what it needs.
 
 mod call;
 mod stay;
@@ -12,25 +11,15 @@ use super::cache::{Cache, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::collect::CollectDeed;
 use crate::change::plan::Item;
+use crate::domain::unfinished::Unfinished;
 use crate::domain::{Bytes, StorePath};
 use call::Called;
-use std::any::Any;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How often one batch is tried anew after something of it had to be left out.
 const TRIES: usize = 12;
-
-/// How long a daemon that was cut off may go on deleting: it looks once for each file.
-const SETTLING: Duration = if cfg!(test) {
-    Duration::from_millis(1)
-} else {
-    Duration::from_millis(250)
-};
-
-/// Looks that must agree before it counts as settled, at most.
-const LOOKS: usize = 12;
 
 /// Why it ended before the last batch.
 enum End {
@@ -59,21 +48,17 @@ struct Collecting<'a, 'j, C> {
     started: Instant,
 }
 
-/// Carries it out. What it holds on the server lives as long as what is given back.
-pub(super) async fn run<C: Cache>(
-    job: &mut Job<C>,
-    items: &[Item],
-    deed: &CollectDeed,
-) -> Option<Box<dyn Any + Send>> {
+/// Carries it out, unless another collection of ours runs.
+pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &CollectDeed) {
     let paths: Vec<&StorePath> = items.iter().filter_map(Item::path).collect();
-    let list: Vec<StorePath> = paths.iter().map(|path| (*path).clone()).collect();
-    let guard = match begin(job, &list).await {
-        Ok(guard) => guard,
-        Err(why) => {
-            rest(job, &paths, &why);
-            return None;
-        }
-    };
+    let runs = |other: &&Unfinished| other.collects() && other.running == Some(true);
+    if let Some(other) = job.others.iter().find(runs) {
+        let why = format!(
+            "nothing was changed: {} runs a collection here since {} (id {}); wait for it, or stop it there",
+            other.by, other.at, other.id
+        );
+        return rest(job, &paths, &why);
+    }
     let places = (0..).zip(&paths).map(|(at, path)| (*path, at)).collect();
     let mut work = Collecting {
         stays: vec![false; paths.len()],
@@ -127,7 +112,6 @@ pub(super) async fn run<C: Cache>(
         Err(End::Refused(why)) => rest(job, &left, &format!("not collected: {why}")),
     }
     job.progress("");
-    guard
 }
 
 /// One entry for all whose turn did not come: a plan may have a million.
@@ -138,32 +122,6 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
         [first, ..] => job
             .tally
             .fail(format!("{} paths, from {first} on", left.len()), why),
-    }
-}
-
-/// Writes the list, unless another collection of ours runs. Without room for it, the collection that makes room goes on.
-async fn begin<C: Cache>(
-    job: &mut Job<C>,
-    list: &[StorePath],
-) -> Result<Option<Box<dyn Any + Send>>, String> {
-    if let Some(running) = job.others.iter().find(|other| other.running == Some(true)) {
-        return Err(format!(
-            "nothing was changed: {} runs a collection here since {} (id {}); wait for it, or stop it there",
-            running.by, running.at, running.id
-        ));
-    }
-    let what = job.about.clone();
-    let step = SpaceStep::Begin(&what, list);
-    match job.patiently(job.cache.space(&job.token, step)).await {
-        Ok(SpaceStepped::Begun(guard)) => Ok(Some(guard)),
-        Ok(_) => Err("nothing was changed: the server answered something else".to_owned()),
-        Err(Trouble::Refused(why)) if job.no_room => {
-            job.log(&format!(
-                "the list of paths can't be kept on the server, so nobody will see there how far this got if it is killed: {why}"
-            ));
-            Ok(None)
-        }
-        Err(trouble) => Err(format!("nothing was changed: {trouble}")),
     }
 }
 
@@ -189,7 +147,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
 
     /// What is available; not known is no reason to stop.
     async fn available(&self) -> Option<Bytes> {
-        let asked = self.job.cache.space(&self.job.token, SpaceStep::Available);
+        let asked = self.job.cache.space(SpaceStep::Available);
         match self.job.patiently(asked).await {
             Ok(SpaceStepped::Available(available)) => available,
             _ => None,

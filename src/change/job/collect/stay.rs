@@ -14,7 +14,7 @@ use std::ops::Range;
 impl<C: Cache> Collecting<'_, '_, C> {
     /// Roots and uses since the plan: what they touch stays, with what it needs.
     pub(super) async fn look(&mut self, range: &Range<usize>) -> Result<(), End> {
-        let asked = self.job.cache.space(&self.job.token, SpaceStep::Roots);
+        let asked = self.job.cache.space(SpaceStep::Roots);
         let targets = match self.job.patiently(asked).await {
             Ok(SpaceStepped::Paths(targets)) => targets,
             other => return Err(ended(self.job, other).await),
@@ -28,10 +28,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
             return Ok(());
         }
         let some: Vec<StorePath> = range.clone().map(|at| self.paths[at].clone()).collect();
-        let asked = self
-            .job
-            .cache
-            .space(&self.job.token, SpaceStep::Used(&some));
+        let asked = self.job.cache.space(SpaceStep::Used(&some));
         let times = match self.job.patiently(asked).await {
             Ok(SpaceStepped::Times(times)) => times,
             other => return Err(ended(self.job, other).await),
@@ -76,10 +73,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
         let before = kept(self);
         self.look(range).await?;
         let some: Vec<StorePath> = still.iter().map(|at| self.paths[*at].clone()).collect();
-        let asked = self
-            .job
-            .cache
-            .space(&self.job.token, SpaceStep::Referrers(&some));
+        let asked = self.job.cache.space(SpaceStep::Referrers(&some));
         let referrers = match self.job.patiently(asked).await {
             Ok(SpaceStepped::Referrers(referrers)) => referrers,
             other => return Err(ended(self.job, other).await),

@@ -143,7 +143,8 @@ fn collections(down: &mut Down<'_, '_>, model: &Model, known: &Known) {
         }
         Ok(running) => health::space::collectors(running, now),
     };
-    let left = health::collection::checks(&model.server, &known.unfinished, now);
+    let mut left = health::unfinished::checks(&model.server, &known.unfinished, now);
+    left.retain(|check| check.id.starts_with("collection-") || known.unfinished.is_err());
     for check in checks.iter().chain(&left) {
         let style = match check.state {
             State::Unknown => unknown,

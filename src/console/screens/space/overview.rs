@@ -40,7 +40,7 @@ pub fn checks(model: &Model) -> Vec<Check> {
         limits: model.limits,
         now,
     });
-    let left = health::collection::checks(&model.server, &known.unfinished, now);
+    let left = health::unfinished::checks(&model.server, &known.unfinished, now);
     checks.extend(left);
     if let Err(why) = &known.roots {
         checks.push(unknown("roots", format!("the roots are not known: {why}")));
