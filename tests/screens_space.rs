@@ -167,6 +167,20 @@ fn loading() {
 }
 
 #[test]
+fn an_empty_store_says_so() {
+    let mut console = Console::new(model((80, 24), "dark", false));
+    console.space = Some(known());
+    console.connect();
+    console.send(Msg::Inventory {
+        generation: 1,
+        inventory: Arc::new(store(0)),
+        loading: false,
+    });
+    console.keys("5");
+    assert!(text(&console).contains("The store is empty."));
+}
+
+#[test]
 fn not_asked_yet() {
     snap("space-asking", |size, theme| {
         let mut console = Console::ready(size, theme, false);

@@ -156,7 +156,11 @@ fn on_disk(planned: &Planned) -> String {
 /// Why nothing goes.
 fn empty(planned: &Planned) -> String {
     let plan = &planned.collection;
-    if planned.judged.liveness.dead().0 == 0 {
+    let alive = &planned.judged.liveness;
+    if (alive.dead().0, alive.live().0) == (0, 0) {
+        return "The store is empty.".to_owned();
+    }
+    if alive.dead().0 == 0 {
         return "Nothing in the store is dead: roots keep every path. The roots are one view to the right.".to_owned();
     }
     match &plan.goal {
