@@ -43,7 +43,13 @@ fn lease(rig: &Rig, shell: &[&str], days: u32) {
         .arg(days.to_string())
         .arg(rig.file("server/nix/store"))
         .arg(rig.file("server/nix/var/nix/gcroots"))
-        .arg(nix.get_program())
+        .arg(nix.get_program());
+    succeeds(rig, &mut command);
+}
+
+/// Runs something as root there does, with nothing to complain of.
+fn succeeds(rig: &Rig, command: &mut Command) {
+    command
         .env("NIX_REMOTE", format!("local?root={}", rig.file("server")))
         .env("NIX_CONF_DIR", rig.file("conf"))
         .env("HOME", rig.file("home-daemon"))
@@ -78,6 +84,61 @@ fn register(rig: &Rig, paths: &str, ago: i64) {
     rig.sql(&format!(
         "update ValidPaths set registrationTime = {at} where {paths}"
     ));
+}
+
+/// What the NixOS module makes of `leaseDays`, by the real Nix, with as much of nixpkgs' `lib` as the module uses.
+#[test]
+fn the_nixos_module_runs_the_same_script() {
+    let rig = Rig::new();
+    register(&rig, "1", 30 * DAY);
+    register(&rig, "path like '%-top-1.0'", DAY);
+    let module = fs::canonicalize("docs/nixos/module.nix").unwrap();
+    let expression = format!(
+        "let lib = {{ mkEnableOption = _: {{ }}; mkOption = option: option; mkIf = on: value: if on then value else {{ }};
+           mkMerge = parts: parts; optionalString = on: text: if on then text else \"\";
+           types = {{ str = 1; bool = 1; nullOr = _: 1; ints.positive = 1; }}; }};
+         of = leaseDays: builtins.elemAt (import {} {{ inherit lib; config.services.storekeeper = {{
+           enable = true; user = \"nix-ssh\"; serve = true; signingKey = null; stateDir = \"/var/lib/storekeeper\";
+           knock = false; inherit leaseDays; }}; }}).config 2;
+         file = (of 14).environment.etc.\"storekeeper/lease\";
+         in {{ none = of null; text = builtins.readFile file.source; inherit (file) mode;
+           run = (of 14).systemd.services.storekeeper-lease.script;
+           timer = (of 14).systemd.timers.storekeeper-lease; }}",
+        module.display()
+    );
+    let output = rig
+        .nix_here("nix-instantiate")
+        .args(["--eval", "--strict", "--json", "--read-write-mode", "-E"])
+        .arg(expression)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["none"], serde_json::json!({}));
+    assert_eq!(value["text"], LeaseInstall::script_text());
+    assert_eq!(value["mode"], "0555");
+    for line in ["OnBootSec=1min", "OnUnitInactiveSec=5min"] {
+        let (name, time) = line.split_once('=').unwrap();
+        assert_eq!(value["timer"]["timerConfig"][name], time);
+        assert!(LeaseInstall::timer().contains(line));
+    }
+    // As the service runs it, but for the places.
+    let file = rig.scratch().join("lease.sh");
+    fs::write(&file, value["text"].as_str().unwrap()).unwrap();
+    let run = value["run"]
+        .as_str()
+        .unwrap()
+        .replace("/etc/storekeeper/lease", &file.display().to_string())
+        .replace("/nix/var/nix", &rig.file("server/nix/var/nix"))
+        .replace(
+            " /nix/store ",
+            &format!(" {} ", rig.file("server/nix/store")),
+        );
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(run);
+    succeeds(&rig, &mut command);
+    assert_eq!(targets(&rig), [rig.path("top-1.0").to_owned()].into());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use storekeeper::console::msg::Msg;
 use storekeeper::console::space::{Known, View};
 use storekeeper::console::view::draw;
 use storekeeper::domain::When;
+use storekeeper::inventory::Builder;
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -168,14 +169,10 @@ fn loading() {
 
 #[test]
 fn an_empty_store_says_so() {
-    let mut console = Console::new(model((80, 24), "dark", false));
+    let mut console = Console::new(model(SMALL, "dark", false));
     console.space = Some(known());
     console.connect();
-    console.send(Msg::Inventory {
-        generation: 1,
-        inventory: Arc::new(store(0)),
-        loading: false,
-    });
+    console.load(Builder::new(Vec::new()).finish());
     console.keys("5");
     assert!(text(&console).contains("The store is empty."));
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Runs a command of the palette.
 fn command(terminal: &mut Terminal, line: &str) {
@@ -186,6 +187,9 @@ fn old_generations_go_by_an_age_and_a_word() {
     let link = |number: u8| profiles.join(format!("app-{number}-link"));
     for (number, name) in [(1, "leaf-1.0"), (2, "left-1.0"), (3, "top-1.0")] {
         symlink(rig.path(name), link(number)).unwrap();
+        let mut touch = Command::new("touch");
+        touch.args(["-h", "-d", "2 days ago"]).arg(link(number));
+        assert!(touch.status().unwrap().success());
     }
     symlink("app-3-link", profiles.join("app")).unwrap();
     let mut terminal = console(rig, &[Access::Root.server()]);
@@ -195,7 +199,7 @@ fn old_generations_go_by_an_age_and_a_word() {
     terminal.wait_for("no generation of a profile is older");
     terminal.keys("e");
     // Three characters away, and another age.
-    terminal.keys("\u{7f}\u{7f}\u{7f}0s\r");
+    terminal.keys("\u{7f}\u{7f}\u{7f}1d\r");
     let plan = terminal.wait("a plan in a dialog", |text| {
         text.contains("│ effect ") && text.contains("? help")
     });
