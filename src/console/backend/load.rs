@@ -72,7 +72,10 @@ fn take(
         }
         None => (State::new_generation(), Builder::new(paths)),
     };
-    state.publish(send, generation, builder.snapshot(), listed > 0);
+    let first = builder.snapshot();
+    // Before the answers are judged, which keeps all cores busy: the first rows are to be seen at once.
+    first.order_by_name();
+    state.publish(send, generation, first, listed > 0);
     let mut answered = 0;
     let mut told = std::time::Instant::now();
     while let Some(event) = events.blocking_recv() {
