@@ -76,7 +76,7 @@ fn a_step_is_one_small_frame() {
     terminal.settle(REST);
     let header = |terminal: &Terminal| terminal.text().lines().next().unwrap().to_owned();
     let mut steps = 0;
-    while steps < 5 {
+    while steps < 9 {
         let (before, above) = (terminal.bytes(), header(&terminal));
         terminal.keys("j");
         terminal.settle(REST);

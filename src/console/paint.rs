@@ -164,13 +164,16 @@ impl Pen<'_> {
         if next == self.look {
             return;
         }
-        self.look = next;
+        let before = std::mem::replace(&mut self.look, next);
         let (fg, bg, modifier) = next;
         if next == PLAIN {
             self.out.push_str("\x1b[m");
             return;
         }
-        self.out.push_str("\x1b[0");
+        let mut codes = String::new();
+        if before != PLAIN {
+            codes.push('0');
+        }
         for (flag, code) in [
             (Modifier::BOLD, 1),
             (Modifier::DIM, 2),
@@ -179,12 +182,12 @@ impl Pen<'_> {
             (Modifier::REVERSED, 7),
         ] {
             if modifier.contains(flag) {
-                let _ = write!(self.out, ";{code}");
+                let _ = write!(codes, ";{code}");
             }
         }
-        colour(self.out, fg, 30);
-        colour(self.out, bg, 40);
-        self.out.push('m');
+        colour(&mut codes, fg, 30);
+        colour(&mut codes, bg, 40);
+        let _ = write!(self.out, "\x1b[{}m", codes.trim_start_matches(';'));
     }
 }
 
@@ -294,7 +297,7 @@ mod tests {
         let mut frame = Buffer::empty(Rect::new(0, 0, 4, 1));
         frame.set_string(0, 0, "ab", Style::new().add_modifier(Modifier::REVERSED));
         let out = painter.frame(frame);
-        assert!(out.contains("\x1b[0;7mab\x1b[m"), "{out:?}");
+        assert!(out.contains("\x1b[7mab\x1b[m"), "{out:?}");
     }
 
     #[test]

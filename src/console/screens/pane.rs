@@ -103,7 +103,7 @@ fn needs(inventory: &Inventory, own: Row) -> String {
         .iter()
         .filter(|row| **row != own)
         .take(2)
-        .map(|row| fit(inventory.name(*row), 14))
+        .map(|row| fit(inventory.name(*row), 12))
         .collect();
     match total.saturating_sub(shown.len()) {
         _ if total == 0 => "nothing".to_owned(),
@@ -155,8 +155,8 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
     }
 }
 
-/// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes all of this
-/// anew, so that it says nothing twice.
+/// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes anew what differs
+/// here, so that nothing is said twice and what often stays the same has a place of its own.
 fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
@@ -187,7 +187,7 @@ fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Line
         line(
             "needs",
             format!(
-                "{}   needed by {}",
+                "{:<31}needed by {}",
                 needs(inventory, path),
                 number(others(inventory, inventory.referrers(path), path))
             ),
@@ -196,8 +196,8 @@ fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Line
         line(
             "kept by",
             format!(
-                "{}   deriver {}",
-                fit(&kept_by(model, path), 34),
+                "{:<24}deriver {}",
+                fit(&kept_by(model, path), 22),
                 deriver(inventory, path)
             ),
             plain,

@@ -309,8 +309,8 @@ impl Judged {
                     more => format!("{name} and {more} more"),
                 }
             }
-            (None, Some(Mark::Pinned)) => "needed by what is pinned".to_owned(),
-            (None, Some(Mark::Live)) => "needed by what a root keeps".to_owned(),
+            (None, Some(Mark::Pinned)) => "the closure of a pin".to_owned(),
+            (None, Some(Mark::Live)) => "the closure of a root".to_owned(),
             (None, Some(Mark::Dead)) => "nothing: it is dead".to_owned(),
             (None, None) => "not known".to_owned(),
         }
