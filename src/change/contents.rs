@@ -6,7 +6,7 @@
 use super::JobEvent;
 use crate::domain::{Age, Bytes, StorePath};
 use crate::inventory::{Inventory, Row};
-use crate::server::{Server, ServerError, Verified};
+use crate::server::{Server, ServerError, Verified, chunks};
 use serde::Serialize;
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
@@ -94,7 +94,7 @@ where
             note: note(found.bytes, all, started),
         });
     };
-    for some in chunks(inventory, rows) {
+    for some in chunks(rows, PATHS, BYTES, |row| size(inventory, *row)) {
         progress(&found);
         let paths = some.iter().map(|row| inventory.path(*row)).collect();
         let said = tokio::select! {
@@ -145,27 +145,10 @@ fn note(done: u64, all: u64, started: Instant) -> String {
     )
 }
 
-/// Rows that are asked about together.
-fn chunks<'a>(inventory: &Inventory, mut rows: &'a [Row]) -> Vec<&'a [Row]> {
-    let mut chunks = Vec::new();
-    while !rows.is_empty() {
-        let mut bytes = 0_u64;
-        let fits = rows.iter().take(PATHS).take_while(|row| {
-            bytes = bytes.saturating_add(size(inventory, **row));
-            bytes <= BYTES
-        });
-        let (chunk, rest) = rows.split_at(fits.count().max(1));
-        chunks.push(chunk);
-        rows = rest;
-    }
-    chunks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::change::testing::{info, inventory, path};
-    use proptest::prelude::*;
     use tokio::sync::mpsc;
 
     fn store(sizes: &[u64]) -> Inventory {
@@ -236,21 +219,5 @@ mod tests {
         let (found, end) = compare_by(ask, &inventory, &all(&inventory), tell, &cancel).await;
         assert!(matches!(end, End::Cancelled));
         assert_eq!(found.checked, 1);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
-
-        #[test]
-        fn each_path_is_in_one_call(sizes in prop::collection::vec(prop_oneof![0..9_u64, BYTES / 3..BYTES * 2, Just(u64::MAX)], 0..300)) {
-            let inventory = store(&sizes);
-            let rows = all(&inventory);
-            let chunks = chunks(&inventory, &rows);
-            prop_assert_eq!(&chunks.concat(), &rows);
-            for chunk in chunks {
-                prop_assert!(!chunk.is_empty() && chunk.len() <= PATHS);
-                prop_assert!(chunk.len() == 1 || bytes(&inventory, chunk) <= BYTES);
-            }
-        }
     }
 }

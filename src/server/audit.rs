@@ -59,22 +59,11 @@ impl Server {
 
     /// The whole log as it lies on the server; empty where there is none yet.
     pub async fn read_audit(&self) -> Result<Vec<u8>, ServerError> {
-        let Inner {
-            spec, link, start, ..
-        } = &*self.inner;
         let command = Command::script(script::AUDIT_READ)
-            .arg(&spec.audit_log)
-            .sudo(start.sudo);
-        let output = link.run(&command, b"", READ).await?;
-        if !output.exit.success() {
-            return Err(ServerError::Script {
-                place: start.place.clone(),
-                what: "read the audit log",
-                why: why(&output),
-                next: "check audit_log for this server, and that this login may read it",
-            });
-        }
-        Ok(output.stdout)
+            .arg(&self.inner.spec.audit_log)
+            .sudo(self.inner.start.sudo);
+        let next = "check audit_log for this server, and that this login may read it";
+        script::fetch(&self.inner, &command, READ, "read the audit log", next).await
     }
 }
 

@@ -3,10 +3,10 @@
 //! In: days, and where things are. Out: the texts that are installed, to be shown before; and with a token, script and units in
 //! place and the timer running, or all as it was.
 
+use super::Server;
 use super::error::ServerError;
-use super::script::{self, why};
+use super::script;
 use super::space::LOOK;
-use super::{Inner, Server};
 use crate::change::token::Token;
 use crate::domain::path_info::hex;
 use crate::link::{Command, Limits};
@@ -130,23 +130,15 @@ impl Server {
         _: &Token,
         install: &LeaseInstall,
     ) -> Result<(), ServerError> {
-        let Inner { link, start, .. } = &*self.inner;
         let command = Command::script(script::LEASE_INSTALL)
             .arg(script::LEASE)
             .arg(&install.script)
             .arg(&install.units)
             .arg(install.service())
             .arg(LeaseInstall::timer())
-            .sudo(start.sudo);
-        let output = link.run(&command, b"", INSTALL).await?;
-        if output.exit.success() {
-            return Ok(());
-        }
-        Err(ServerError::Script {
-            place: start.place.clone(),
-            what: "install the lease",
-            why: why(&output),
-            next: "mend that and try again",
-        })
+            .sudo(self.inner.start.sudo);
+        let (what, next) = ("install the lease", "mend that and try again");
+        script::fetch(&self.inner, &command, INSTALL, what, next).await?;
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod access;
 mod audit;
+mod chunks;
 mod collect;
 mod daemon;
 pub mod error;
@@ -22,6 +23,7 @@ mod unfinished;
 mod verify;
 
 pub use audit::Whose;
+pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};

@@ -2,6 +2,7 @@
 //!
 //! In: arguments. Out: the output of the script, or an error that says what failed.
 
+use super::Inner;
 use super::error::{ServerError, last_words};
 use crate::domain::text;
 use crate::link::{Command, Exit, Limits, Link, Output};
@@ -155,6 +156,26 @@ pub(super) async fn ask(
     Answers::parse(&output.stdout).ok_or_else(|| ServerError::NoShell {
         place: place.to_owned(),
         why: why(&output),
+    })
+}
+
+/// Runs a script that must end well. Out: what it wrote; otherwise that the server cannot do `what`, and what to do `next`.
+pub(super) async fn fetch(
+    inner: &Inner,
+    command: &Command,
+    limits: Limits,
+    what: &'static str,
+    next: &'static str,
+) -> Result<Vec<u8>, ServerError> {
+    let output = inner.link.run(command, b"", limits).await?;
+    if output.exit.success() {
+        return Ok(output.stdout);
+    }
+    Err(ServerError::Script {
+        place: inner.start.place.clone(),
+        what,
+        why: why(&output),
+        next,
     })
 }
 

@@ -6,7 +6,7 @@
 use super::daemon::{Daemon, has_gone};
 use super::error::ServerError;
 use super::script::{self, why};
-use super::{Inner, Server};
+use super::{Inner, Server, chunks};
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
 use crate::domain::{StorePath, text};
@@ -19,7 +19,7 @@ use std::time::Duration;
 const AT_A_TIME: usize = 80;
 
 /// Bytes of store paths in one command, far below what a kernel or a login shell takes.
-const ARGUMENTS: usize = 64 << 10;
+const ARGUMENTS: u64 = 64 << 10;
 
 /// Room and time for one `nix store sign`.
 const SIGNING: Limits = Limits {
@@ -110,7 +110,7 @@ pub(super) async fn on_server(
     paths: &[StorePath],
     progress: OnCall<'_>,
 ) -> Result<(), ServerError> {
-    for chunk in chunks(paths) {
+    for chunk in chunks(paths, usize::MAX, ARGUMENTS, argument) {
         let mut left = chunk.to_vec();
         while !left.is_empty() {
             let command = Command::script(script::SIGN)
@@ -207,41 +207,7 @@ async fn add_some(
     }
 }
 
-/// Splits paths so that the arguments of one command fit.
-fn chunks(mut paths: &[StorePath]) -> Vec<&[StorePath]> {
-    let mut chunks = Vec::new();
-    while !paths.is_empty() {
-        let mut bytes = 0;
-        let fits = paths.iter().take_while(|path| {
-            // The directory, a blank, and quotes where the shell needs them.
-            bytes += path.base_name().len() + 16;
-            bytes <= ARGUMENTS
-        });
-        let (chunk, rest) = paths.split_at(fits.count().max(1));
-        chunks.push(chunk);
-        paths = rest;
-    }
-    chunks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::path_info::tests::vector;
-
-    #[test]
-    fn chunks_hold_all_in_order() {
-        let path =
-            |i: usize| StorePath::from_parts(&[i as u8; 20], &"x".repeat(i % 200 + 1)).unwrap();
-        let paths: Vec<StorePath> = (0..2000).map(path).collect();
-        let chunks = chunks(&paths);
-        assert_eq!(chunks.concat(), paths);
-        assert!(chunks.len() > 3);
-        for chunk in chunks {
-            let bytes: usize = chunk.iter().map(|path| path.to_string().len() + 3).sum();
-            assert!(bytes <= ARGUMENTS, "{bytes}");
-        }
-        assert_eq!(super::chunks(&[]).len(), 0);
-        assert_eq!(super::chunks(&[vector().path]).len(), 1);
-    }
+/// What a path takes of a command: the folder, a blank, and quotes where the shell needs them.
+fn argument(path: &StorePath) -> u64 {
+    path.base_name().len() as u64 + 16
 }

@@ -144,23 +144,16 @@ impl Server {
 
     /// The items of a job, in order; empty where nothing is left of it.
     pub async fn planned(&self, id: &str) -> Result<Vec<String>, ServerError> {
-        let Inner {
-            spec, link, start, ..
-        } = &*self.inner;
         let command = Command::script(script::JOB_ITEMS)
-            .arg(&spec.audit_log)
+            .arg(&self.inner.spec.audit_log)
             .arg(checked(&self.inner, id)?)
-            .sudo(start.sudo);
-        let output = link.run(&command, b"", LIST).await?;
-        if !output.exit.success() {
-            return Err(ServerError::Script {
-                place: start.place.clone(),
-                what: "read what a job had planned",
-                why: why(&output),
-                next: "check that this login may read the folder of the audit log",
-            });
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
+            .sudo(self.inner.start.sudo);
+        let (what, next) = (
+            "read what a job had planned",
+            "check that this login may read the folder of the audit log",
+        );
+        let output = script::fetch(&self.inner, &command, LIST, what, next).await?;
+        let text = String::from_utf8_lossy(&output);
         let lines = text.lines().skip(1).filter(|line| *line != WHOLE);
         Ok(lines.map(|line| visible(line).into_owned()).collect())
     }
