@@ -17,6 +17,7 @@ pub mod sign;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub mod unfinished;
 
 pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};

@@ -13,9 +13,8 @@ use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
-use crate::change::collect::{
-    About, Amounts, CollectError, WHOLE, amounts, left, output_pairs, plan,
-};
+use crate::change::collect::{About, Amounts, CollectError, WHOLE, amounts, output_pairs, plan};
+use crate::change::unfinished::left;
 use crate::domain::space::SpaceFacts;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{StorePath, When};

@@ -41,7 +41,7 @@ struct Found {
 /// Runs it; exit 1 if a path is damaged or could not be read.
 pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Result<u8, CliError> {
     let look = async {
-        let server = session.connect().await?;
+        let server = session.connect_to_read().await?;
         let found = verify(&server, session, args).await?;
         Ok((server, found))
     };

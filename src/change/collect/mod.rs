@@ -4,13 +4,11 @@
 //! [`CollectDeed`] with what the job has to know of them: how they were used when it was planned, and what has to stay
 //! where one of them stays.
 
-mod left;
 mod outputs;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use left::left;
 pub use outputs::output_pairs;
 
 use super::{Danger, Deed, Item, Plan};

@@ -43,7 +43,7 @@ struct OfPin<'a> {
 
 /// Runs it.
 pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
-    let server = session.connect().await?;
+    let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
     let looked = Looked::at(&server, &progress).await;
     server.link().close().await;

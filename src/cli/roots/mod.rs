@@ -54,7 +54,7 @@ pub(super) async fn take(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let prepare = async {
-        let server = session.connect().await?;
+        let server = session.connect_to_read().await?;
         let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
         let generations = server.generations(&looked.roots).await?;
         let keep = looked.keep();
