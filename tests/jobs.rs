@@ -219,14 +219,20 @@ fn a_signal_stops_a_command_in_good_order() {
     }
 }
 
-#[test]
-fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
-    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
+/// The server `slow`: root's, behind a proxy.
+fn proxied(rig: &Rig) -> rig::DelayProxy {
     let target = format!("127.0.0.1:{}", rig.port(Access::Root));
     let proxy = rig::DelayProxy::start(target.parse().unwrap(), Duration::ZERO);
     rig.trust_port(proxy.port());
     rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    proxy
+}
+
+#[test]
+fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
+    rig.sql(SLOW);
+    let proxy = proxied(&rig);
     for signals in [1, 2] {
         let child = signing_by(&rig, "sign slow --all --yes --json");
         proxy.stall();
@@ -273,10 +279,7 @@ fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
 fn a_console_on_a_server_that_stalls_says_what_it_waits_for_and_a_second_signal_ends_it() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
     rig.sql(SLOW);
-    let target = format!("127.0.0.1:{}", rig.port(Access::Root));
-    let proxy = rig::DelayProxy::start(target.parse().unwrap(), Duration::ZERO);
-    rig.trust_port(proxy.port());
-    rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    let proxy = proxied(&rig);
     for signals in [1, 2] {
         let command = rig.storekeeper_command(["slow"]);
         let mut terminal = console_that_signs(&rig, &command);

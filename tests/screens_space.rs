@@ -31,6 +31,14 @@ fn on(size: (u16, u16), theme: &str, read_only: bool, known: Known) -> Console {
     console
 }
 
+/// Connected, with nothing read of the store.
+fn unread(size: (u16, u16), theme: &str, known: Known) -> Console {
+    let mut console = Console::new(model(size, theme, false));
+    console.space = Some(known);
+    console.connect();
+    console
+}
+
 fn ready() -> Console {
     let mut console = on(SMALL, "dark", false, known());
     console.keys(RULES);
@@ -122,9 +130,7 @@ fn growth_by_samples() {
 #[test]
 fn samples_tell_of_growth_before_the_store_is_read() {
     for (known, told) in [(sampled as fn() -> Known, true), (known, false)] {
-        let mut console = Console::new(model(SMALL, "dark", false));
-        console.space = Some(known());
-        console.connect();
+        let mut console = unread(SMALL, "dark", known());
         console.keys("5<left>");
         let shown = text(&console);
         assert_eq!(
@@ -154,9 +160,7 @@ fn hardly_anything_known() {
 #[test]
 fn loading() {
     snap("space-loading", |size, theme| {
-        let mut console = Console::new(model(size, theme, false));
-        console.space = Some(known());
-        console.connect();
+        let mut console = unread(size, theme, known());
         console.send(Msg::Inventory {
             generation: 1,
             inventory: Arc::new(store(5)),
@@ -169,9 +173,7 @@ fn loading() {
 
 #[test]
 fn an_empty_store_says_so() {
-    let mut console = Console::new(model(SMALL, "dark", false));
-    console.space = Some(known());
-    console.connect();
+    let mut console = unread(SMALL, "dark", known());
     console.load(Builder::new(Vec::new()).finish());
     console.keys("5");
     assert!(text(&console).contains("The store is empty."));
@@ -744,9 +746,7 @@ fn what_cannot_be_done_says_why() {
 
 #[test]
 fn nothing_is_dead_while_anything_is_unread() {
-    let mut console = Console::new(model(SMALL, "dark", false));
-    console.space = Some(known());
-    console.connect();
+    let mut console = unread(SMALL, "dark", known());
     for loading in [true, false] {
         console.send(Msg::Inventory {
             generation: 1,
@@ -782,9 +782,7 @@ fn hostile_names_are_inert() {
 
 #[test]
 fn only_what_is_in_view_is_drawn_and_moved() {
-    let mut console = Console::new(model(SMALL, "dark", false));
-    console.space = Some(known());
-    console.connect();
+    let mut console = unread(SMALL, "dark", known());
     console.load(large_store(20_000));
     console.keys("5:newest<enter>:until<enter>l");
     assert!(console.model.space.rows() > 15_000);
