@@ -60,6 +60,8 @@ impl Scratch {
             );
             scratch.write(name, &text, 0o755);
         }
+        // Two that find no store fail at making it both at once.
+        scratch.run("nix-store", &["--load-db"], "");
         scratch
     }
 
