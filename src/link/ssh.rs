@@ -136,14 +136,16 @@ async fn tcp(target: &SshTarget) -> std::io::Result<(TcpStream, Duration)> {
 
 /// How many bytes may be under way to us. A small window slows a long way down (2 MiB over 50 ms: a tenth of what the line gives). A
 /// large one makes sshd pile up what a fast command writes, and that costs it more than it gains: on loopback 64 MiB take
-/// four times as long as 4 MiB. So a bulk connection gets what 400 MB/s need for its round trip.
+/// four times as long as 4 MiB. So a bulk connection gets what 400 MB/s need for its round trip. On a short way the least
+/// leaves sshd asleep while the window is used up, so that it then sends many small answers as one packet.
 fn window(lane: Lane, trip: Option<Duration>) -> u32 {
-    const LEAST: u32 = 4 << 20;
+    const INTERACTIVE: u32 = 4 << 20;
+    const LEAST: u32 = 64 << 10;
     const UNKNOWN: u32 = 16 << 20;
     const MOST: u32 = 64 << 20;
     const BYTES_PER_MICROSECOND: u128 = 400;
     match (lane, trip) {
-        (Lane::Interactive, _) => LEAST,
+        (Lane::Interactive, _) => INTERACTIVE,
         (Lane::Bulk, None) => UNKNOWN,
         (Lane::Bulk, Some(trip)) => u32::try_from(trip.as_micros() * BYTES_PER_MICROSECOND)
             .unwrap_or(MOST)
@@ -261,7 +263,7 @@ mod tests {
         let bulk = |millis| window(Lane::Bulk, Some(Duration::from_millis(millis)));
         assert_eq!(
             (bulk(0), bulk(50), bulk(100_000)),
-            (4 << 20, 20_000_000, 64 << 20)
+            (64 << 10, 20_000_000, 64 << 20)
         );
         assert_eq!(window(Lane::Bulk, None), 16 << 20);
         assert_eq!(
