@@ -4,7 +4,7 @@
 //! the output contract. Nothing is copied that can be written from where it lies: there may be a million of them.
 
 use super::load::Judged;
-use crate::domain::store_path::STORE_DIR;
+use crate::domain::store_path::full;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row};
 use serde::{Serialize, Serializer};
@@ -15,7 +15,7 @@ struct Full<'a>(&'a str);
 
 impl Serialize for Full<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{STORE_DIR}/{}", self.0))
+        serializer.serialize_str(&full(self.0))
     }
 }
 
@@ -24,7 +24,7 @@ struct Hash(NarHash);
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("sha256:{}", self.0.to_hex()))
+        serializer.serialize_str(&["sha256:", &self.0.to_hex()].concat())
     }
 }
 

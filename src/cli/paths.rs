@@ -21,6 +21,9 @@ use std::sync::atomic::AtomicBool;
 const PIECE: usize = 1024;
 const PIECES: usize = 16;
 
+/// Bytes that an element has room for before a piece has to grow.
+const ELEMENT: usize = 1024;
+
 /// What is asked for, read.
 struct Wanted {
     query: Query,
@@ -210,7 +213,7 @@ fn document(
 
 /// Elements, each with a comma before it.
 fn piece(inventory: &Inventory, rows: &[Row]) -> Result<Vec<u8>, serde_json::Error> {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(rows.len() * ELEMENT);
     for row in rows {
         text.push(b',');
         serde_json::to_writer(&mut text, &Element::of_row(inventory, *row))?;

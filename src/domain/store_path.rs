@@ -132,9 +132,14 @@ impl fmt::Debug for StorePath {
     }
 }
 
+/// The full path of a base name.
+pub(crate) fn full(base: &str) -> String {
+    [STORE_DIR, "/", base].concat()
+}
+
 impl serde::Serialize for StorePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&full(&self.base))
     }
 }
 

@@ -131,10 +131,13 @@ impl Builder {
     /// get a row of their own, in the state [`State::Unlisted`].
     pub fn add(&mut self, info: &PathInfo, assessment: &Assessment) {
         let row = self.row_of(&info.path);
+        let bases: Vec<&str> = info.references.iter().map(StorePath::base_name).collect();
+        let found = self.names.find_all(&bases);
         let references: Vec<Row> = info
             .references
             .iter()
-            .map(|path| self.row_of(path))
+            .zip(found)
+            .map(|(path, row)| row.unwrap_or_else(|| self.row_of(path)))
             .collect();
         let signatures: Vec<Signed> = assessment
             .signatures

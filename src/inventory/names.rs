@@ -101,6 +101,43 @@ impl Names {
         self.probe(hash_part, |row| self.base(row) == base).ok()
     }
 
+    /// The rows of many base names. What takes time is to fetch from memory, so this asks for all of it before it waits for any.
+    pub(super) fn find_all(&self, bases: &[&str]) -> Vec<Option<Row>> {
+        const AT_ONCE: usize = 16;
+        let last = self.slots.len() - 1;
+        let mut rows = Vec::with_capacity(bases.len());
+        for some in bases.chunks(AT_ONCE) {
+            let mut places = [(0, 0); AT_ONCE];
+            for (place, base) in places.iter_mut().zip(some) {
+                let hash = self
+                    .seed
+                    .hash_one(base.get(..HASH_CHARS).unwrap_or_default());
+                *place = (hash as usize & last, (hash >> 32) as u32);
+            }
+            let mut first = [NO_ROW; AT_ONCE];
+            for (row, (at, tag)) in first.iter_mut().zip(places).take(some.len()) {
+                let slot = self.slots[at];
+                if slot.tag == tag {
+                    *row = slot.row;
+                }
+            }
+            let mut found = [""; AT_ONCE];
+            for (found, row) in found
+                .iter_mut()
+                .zip(first)
+                .filter(|(_, row)| *row != NO_ROW)
+            {
+                *found = self.base(row);
+            }
+            for ((base, found), row) in some.iter().zip(found).zip(first) {
+                // Hardly any name is not where its hash says.
+                let right = !found.is_empty() && found == *base;
+                rows.push(if right { Some(row) } else { self.find(base) });
+            }
+        }
+        rows
+    }
+
     /// The first row with these 32 digits.
     pub(super) fn find_hash_part(&self, digits: &str) -> Option<Row> {
         self.probe(digits, |row| &self.base(row)[..HASH_CHARS] == digits)
@@ -206,6 +243,11 @@ mod tests {
             assert_eq!(names.name(i as Row), format!("n{i}"));
             assert_eq!(names.find_hash_part(&base(i)[..HASH_CHARS]), Some(i as Row));
         }
+        let many: Vec<String> = (0..2 * CHUNK).map(|i| base(i * 2)).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).chain(["", "x"]).collect();
+        let each: Vec<Option<Row>> = many.iter().map(|base| names.find(base)).collect();
+        assert_eq!(names.find_all(&many), each);
+        assert!(each.contains(&Some(0)) && each.contains(&None));
         assert_eq!(names.insert(&base(5)), (5, false));
         assert_eq!(names.find("x"), None);
     }
