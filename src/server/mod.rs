@@ -44,7 +44,7 @@ use daemon::{Daemon, Queue, Start};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::Listing;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 /// A cache server that is connected. Cheap to clone; all clones are the same connection.
@@ -92,15 +92,18 @@ impl Server {
         to_read: bool,
     ) -> Result<Self, ServerError> {
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
-        let (login, start) = probe::login(&link, &spec).await?;
+        let (tell, told) = oneshot::channel();
         let ahead = to_read.then(|| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
-            let start = start.clone();
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
+                let start = told.await.map_err(|_| ServerError::Stopped)?;
                 store::list(bulk, start).await
             }))
         });
+        let (login, start) = probe::login(&link, &spec).await?;
+        // Where nobody reads, nobody wants to know.
+        let _ = tell.send(start.clone());
         let found = probe::probe(&link, &spec, login, &start).await?;
         let inner = Inner {
             start,
