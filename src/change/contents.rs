@@ -94,7 +94,7 @@ where
             note: note(found.bytes, all, started),
         });
     };
-    for some in chunks(rows, PATHS, BYTES, |row| size(inventory, *row)) {
+    for some in calls(inventory, rows) {
         progress(&found);
         let paths = some.iter().map(|row| inventory.path(*row)).collect();
         let said = tokio::select! {
@@ -145,10 +145,16 @@ fn note(done: u64, all: u64, started: Instant) -> String {
     )
 }
 
+/// Rows that are asked about together.
+fn calls<'a>(inventory: &Inventory, rows: &'a [Row]) -> Vec<&'a [Row]> {
+    chunks(rows, PATHS, BYTES, |row| size(inventory, *row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::change::testing::{info, inventory, path};
+    use proptest::prelude::*;
     use tokio::sync::mpsc;
 
     fn store(sizes: &[u64]) -> Inventory {
@@ -219,5 +225,21 @@ mod tests {
         let (found, end) = compare_by(ask, &inventory, &all(&inventory), tell, &cancel).await;
         assert!(matches!(end, End::Cancelled));
         assert_eq!(found.checked, 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        #[test]
+        fn each_path_is_in_one_call(sizes in prop::collection::vec(prop_oneof![0..9_u64, BYTES / 3..BYTES * 2, Just(u64::MAX)], 0..300)) {
+            let inventory = store(&sizes);
+            let rows = all(&inventory);
+            let some = calls(&inventory, &rows);
+            prop_assert_eq!(&some.concat(), &rows);
+            for call in some {
+                prop_assert!(!call.is_empty() && call.len() <= PATHS);
+                prop_assert!(call.len() == 1 || bytes(&inventory, call) <= BYTES);
+            }
+        }
     }
 }

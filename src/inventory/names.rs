@@ -104,15 +104,11 @@ impl Names {
     /// The rows of many base names. What takes time is to fetch from memory, so this asks for all of it before it waits for any.
     pub(super) fn find_all(&self, bases: &[&str]) -> Vec<Option<Row>> {
         const AT_ONCE: usize = 16;
-        let last = self.slots.len() - 1;
         let mut rows = Vec::with_capacity(bases.len());
         for some in bases.chunks(AT_ONCE) {
             let mut places = [(0, 0); AT_ONCE];
             for (place, base) in places.iter_mut().zip(some) {
-                let hash = self
-                    .seed
-                    .hash_one(base.get(..HASH_CHARS).unwrap_or_default());
-                *place = (hash as usize & last, (hash >> 32) as u32);
+                *place = self.start(base.get(..HASH_CHARS).unwrap_or_default());
             }
             let mut first = [NO_ROW; AT_ONCE];
             for (row, (at, tag)) in first.iter_mut().zip(places).take(some.len()) {
@@ -121,17 +117,13 @@ impl Names {
                     *row = slot.row;
                 }
             }
-            let mut found = [""; AT_ONCE];
-            for (found, row) in found
-                .iter_mut()
-                .zip(first)
-                .filter(|(_, row)| *row != NO_ROW)
-            {
-                *found = self.base(row);
-            }
+            let found = first.map(|row| match row {
+                NO_ROW => "",
+                row => self.base(row),
+            });
             for ((base, found), row) in some.iter().zip(found).zip(first) {
                 // Hardly any name is not where its hash says.
-                let right = !found.is_empty() && found == *base;
+                let right = row != NO_ROW && found == *base;
                 rows.push(if right { Some(row) } else { self.find(base) });
             }
         }
@@ -168,12 +160,17 @@ impl Names {
         (row, true)
     }
 
+    /// The first place where this key may be, and its tag.
+    fn start(&self, hash_part: &str) -> (usize, u32) {
+        let hash = self.seed.hash_one(hash_part);
+        let last = self.slots.len() - 1;
+        (hash as usize & last, (hash >> 32) as u32)
+    }
+
     /// The row under this key that is the wanted one, else the empty place where it would go, and its tag.
     fn probe(&self, hash_part: &str, wanted: impl Fn(Row) -> bool) -> Result<Row, (usize, u32)> {
         let last = self.slots.len() - 1;
-        let hash = self.seed.hash_one(hash_part);
-        let tag = (hash >> 32) as u32;
-        let mut at = hash as usize & last;
+        let (mut at, tag) = self.start(hash_part);
         loop {
             match self.slots[at] {
                 Slot { row: NO_ROW, .. } => return Err((at, tag)),

@@ -152,7 +152,17 @@ pub(super) async fn ask(
     command: &Command,
     place: &str,
 ) -> Result<Answers, ServerError> {
-    let output = link.run(command, b"", QUESTION).await?;
+    ask_within(link, command, QUESTION, place).await
+}
+
+/// The same with other room and time.
+pub(super) async fn ask_within(
+    link: &Link,
+    command: &Command,
+    limits: Limits,
+    place: &str,
+) -> Result<Answers, ServerError> {
+    let output = link.run(command, b"", limits).await?;
     Answers::parse(&output.stdout).ok_or_else(|| ServerError::NoShell {
         place: place.to_owned(),
         why: why(&output),

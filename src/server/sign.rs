@@ -110,7 +110,7 @@ pub(super) async fn on_server(
     paths: &[StorePath],
     progress: OnCall<'_>,
 ) -> Result<(), ServerError> {
-    for chunk in chunks(paths, usize::MAX, ARGUMENTS, argument) {
+    for chunk in calls(paths) {
         let mut left = chunk.to_vec();
         while !left.is_empty() {
             let command = Command::script(script::SIGN)
@@ -207,7 +207,32 @@ async fn add_some(
     }
 }
 
-/// What a path takes of a command: the folder, a blank, and quotes where the shell needs them.
-fn argument(path: &StorePath) -> u64 {
-    path.base_name().len() as u64 + 16
+/// Splits paths so that the arguments of one command fit.
+fn calls(paths: &[StorePath]) -> Vec<&[StorePath]> {
+    // The directory, a blank, and quotes where the shell needs them.
+    chunks(paths, usize::MAX, ARGUMENTS, |path| {
+        path.base_name().len() as u64 + 16
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::path_info::tests::vector;
+
+    #[test]
+    fn calls_hold_all_in_order() {
+        let path =
+            |i: usize| StorePath::from_parts(&[i as u8; 20], &"x".repeat(i % 200 + 1)).unwrap();
+        let paths: Vec<StorePath> = (0..2000).map(path).collect();
+        let some = calls(&paths);
+        assert_eq!(some.concat(), paths);
+        assert!(some.len() > 3);
+        for call in some {
+            let bytes: usize = call.iter().map(|path| path.to_string().len() + 3).sum();
+            assert!(bytes as u64 <= ARGUMENTS, "{bytes}");
+        }
+        assert_eq!(calls(&[]).len(), 0);
+        assert_eq!(calls(&[vector().path]).len(), 1);
+    }
 }

@@ -3,7 +3,7 @@
 //! In: the answers of two scripts. Out: values of `domain::space`. What could not be found out says why, and what to do.
 
 use super::error::ServerError;
-use super::script::{self, Answers, why};
+use super::script::{self, Answers};
 use super::{Inner, Server};
 use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Links, SpaceFacts};
 use crate::domain::text::visible;
@@ -49,11 +49,7 @@ pub(super) async fn look(
     limits: Limits,
 ) -> Result<Answers, ServerError> {
     let command = command.sudo(inner.start.sudo);
-    let output = inner.link.run(&command, b"", limits).await?;
-    Answers::parse(&output.stdout).ok_or_else(|| ServerError::NoShell {
-        place: inner.start.place.clone(),
-        why: why(&output),
-    })
+    script::ask_within(&inner.link, &command, limits, &inner.start.place).await
 }
 
 fn unknown<T>(why: impl Into<String>) -> Fact<T> {

@@ -5,7 +5,7 @@
 //! planned. So one that was killed is seen, and how far a collection got can be told.
 
 use super::error::{ServerError, last_words};
-use super::script::{self, Answers, END, why};
+use super::script::{self, Answers, END};
 use super::{Inner, Server, audit};
 use crate::change::token::Token;
 use crate::domain::text::visible;
@@ -126,11 +126,7 @@ impl Server {
         let command = Command::script(script::JOB_LOOK)
             .arg(&spec.audit_log)
             .sudo(start.sudo);
-        let output = link.run(&command, b"", LOOK).await?;
-        let answers = Answers::parse(&output.stdout).ok_or_else(|| ServerError::NoShell {
-            place: start.place.clone(),
-            why: why(&output),
-        })?;
+        let answers = script::ask_within(link, &command, LOOK, &start.place).await?;
         if answers.get("problem").is_some() {
             return Err(ServerError::Script {
                 place: start.place.clone(),
