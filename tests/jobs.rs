@@ -7,7 +7,7 @@
 mod rig;
 mod terminal;
 
-use rig::{Access, Nix, OURS, Rig, wait_until};
+use rig::{Nix, OURS, Rig, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -221,9 +221,7 @@ fn a_signal_stops_a_command_in_good_order() {
 
 /// The server `slow`: root's, behind a proxy.
 fn proxied(rig: &Rig) -> rig::DelayProxy {
-    let target = format!("127.0.0.1:{}", rig.port(Access::Root));
-    let proxy = rig::DelayProxy::start(target.parse().unwrap(), Duration::ZERO);
-    rig.trust_port(proxy.port());
+    let proxy = rig.proxied(Duration::ZERO);
     rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
     proxy
 }

@@ -289,9 +289,7 @@ fn an_agent_can_hold_the_key_of_the_cache() {
 #[test]
 fn the_peers_command_runs_through_a_proxy() {
     let rig = Rig::new();
-    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port(Access::Root)));
-    let proxy = DelayProxy::start(target, Duration::from_millis(5));
-    rig.trust_port(proxy.port());
+    let proxy = rig.proxied(Duration::from_millis(5));
     let listed = rig
         .nix_there(proxy.port(), ["path-info", "--all"])
         .output()

@@ -5,9 +5,8 @@
 
 mod rig;
 
-use rig::{Access, DelayProxy, Nix, OURS, RETIRED, Rig, Twist, UPSTREAM};
+use rig::{Access, Nix, OURS, RETIRED, Rig, Twist, UPSTREAM};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storekeeper::domain::{PublicKey, StorePath, TrustClass};
@@ -150,9 +149,7 @@ fn every_way_in_sees_the_same_store() {
 #[test]
 fn a_cut_connection_is_said_and_the_next_reading_connects_anew() {
     let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
-    let target = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port(Access::Root)));
-    let proxy = DelayProxy::start(target, Duration::from_millis(1));
-    rig.trust_port(proxy.port());
+    let proxy = rig.proxied(Duration::from_millis(1));
     run(async {
         let server = connect(spec(&rig, "root", proxy.port()).await)
             .await

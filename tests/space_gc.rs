@@ -6,7 +6,7 @@
 
 mod rig;
 
-use rig::{Access, Nix, Rig, wait_until};
+use rig::{Access, Holder, Nix, Rig, wait_until};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -618,7 +618,7 @@ fn killed_is_told(access: Access, sessions: bool) -> bool {
     let needs = references(rig);
     let mut later = planned.iter().skip(1100);
     let held = later.find(|path| !needs.contains_key(*path)).unwrap();
-    let _holder = hold(held);
+    let _holder = Holder::of(held);
     wait_until("what comes after it", || count(rig) + 1200 < before);
     if sessions {
         rig.sshd(access).kill_sessions();
@@ -647,23 +647,6 @@ fn killed_is_told(access: Access, sessions: bool) -> bool {
     );
     assert_eq!(records(rig).pop().unwrap().done, gone);
     true
-}
-
-/// Ends at the end of a test.
-struct Holder(Child);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A process that names a path in its environment, which Nix takes as a root.
-fn hold(path: &str) -> Holder {
-    let mut command = Command::new("sleep");
-    command.arg("600").env("HELD", path);
-    Holder(command.spawn().unwrap())
 }
 
 #[test]

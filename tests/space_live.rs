@@ -5,11 +5,11 @@
 
 mod rig;
 
-use rig::{Access, Rig, wait_until};
+use rig::{Access, Holder, Rig, wait_until};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use storekeeper::domain::roots::{Root, RootKind};
@@ -116,18 +116,6 @@ fn alone() -> File {
     file
 }
 
-/// A process that ends with the test.
-struct Holder(Child);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        // The build's own process takes its builder with it, if it is asked to end and not killed.
-        let id = self.0.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &id]).status();
-        let _ = self.0.wait();
-    }
-}
-
 /// A store with derivations, and a root of every kind; the processes that hold some of them.
 fn furnish(rig: &Rig) -> Vec<Holder> {
     let packages = rig.file("packages-live.nix");
@@ -161,10 +149,7 @@ fn furnish(rig: &Rig) -> Vec<Holder> {
     fs::create_dir_all(format!("{state}/gcroots/auto")).unwrap();
     symlink(&indirect, format!("{state}/gcroots/auto/0000")).unwrap();
 
-    let running = Command::new("sleep")
-        .arg("600")
-        .env("HELD", rig.path("stranger-1.0"))
-        .spawn();
+    let running = Holder::of(rig.path("stranger-1.0"));
     // A build that runs: its derivation and what that needs are temporary roots.
     let expression = format!(
         "derivation {{ name = \"slow-1.0\"; system = builtins.currentSystem; builder = \"/bin/sh\"; \
@@ -176,7 +161,7 @@ fn furnish(rig: &Rig) -> Vec<Holder> {
         .args(["--no-out-link", "-E", &expression])
         .args(rig.nix.build_options());
     let build = build.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let holders = vec![Holder(running.unwrap()), Holder(build.unwrap())];
+    let holders = vec![running, Holder(build.unwrap())];
     wait_until("the build", || {
         rig.sql("select path from ValidPaths where path like '%-slow-1.0.drv'")
             .contains("slow")

@@ -9,8 +9,7 @@
 mod rig;
 mod terminal;
 
-use rig::{Access, DelayProxy, Nix, Rig};
-use std::net::{Ipv4Addr, SocketAddr};
+use rig::{Access, Nix, Rig};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use terminal::Terminal;
@@ -55,12 +54,7 @@ fn over_a_slow_link_a_twentieth_of_the_time_of_nix() {
     let nix = Nix::of_this_machine();
     let many = Rig::bulk(&nix, PATHS);
     let small = [40, 40 + STEP].map(|paths| Rig::bulk(&nix, paths));
-    let slow = |rig: &Rig| {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port(Access::Root)));
-        let proxy = DelayProxy::start(address, ONE_WAY);
-        rig.trust_port(proxy.port());
-        proxy
-    };
+    let slow = |rig: &Rig| rig.proxied(ONE_WAY);
     let to_many = slow(&many);
     let to_small = small.each_ref().map(slow);
     many.add_server(&many.server_section("slow", "root", to_many.port(), ""));

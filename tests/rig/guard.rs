@@ -103,6 +103,27 @@ impl Drop for Guard {
     }
 }
 
+/// A process that ends with the test.
+pub(crate) struct Holder(pub(crate) Child);
+
+impl Holder {
+    /// One that names a path in its environment, which Nix takes as a root.
+    pub(crate) fn of(path: &str) -> Self {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("600").env("HELD", path);
+        Self(sleep.spawn().expect("sleep can't be started"))
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // A build's own process takes its builder with it, if it is asked to end and not killed.
+        let id = self.0.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let _ = self.0.wait();
+    }
+}
+
 /// Removes the scratch folder when the test process is gone.
 pub(crate) struct Reaper(Child);
 

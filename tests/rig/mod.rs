@@ -30,7 +30,7 @@ mod store;
 mod ways;
 
 pub(crate) use agent::Agent;
-pub(crate) use guard::wait_until;
+pub(crate) use guard::{Holder, wait_until};
 pub(crate) use nix::Nix;
 pub(crate) use proxy::DelayProxy;
 pub(crate) use sshd::{Sshd, Twist, free_port, key_pair};
@@ -39,11 +39,13 @@ pub(crate) use store::{Entry, OURS, RETIRED, UNMENDABLE, UPSTREAM};
 use client::Client;
 use guard::{Guard, Reaper};
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// How the administrator comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +167,14 @@ impl Rig {
             UnixStream::connect(rig.scratch.join("daemon.socket")).is_ok()
         });
         rig
+    }
+
+    /// A proxy before root's sshd, known to the client like that one.
+    pub(crate) fn proxied(&self, one_way: Duration) -> DelayProxy {
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, self.direct.port));
+        let proxy = DelayProxy::start(target, one_way);
+        self.trust_port(proxy.port());
+        proxy
     }
 
     /// One more sshd for this store, with something out of the ordinary; `name` is its server name for `storekeeper`.
