@@ -11,8 +11,8 @@ use crate::domain::verify::{Claim, hold};
 use crate::domain::{Assessment, KeyRing, PathInfo, Role, TrustClass, Verdict};
 use rayon::prelude::*;
 
-/// Paths whose signatures share an inversion.
-const HANDFUL: usize = 64;
+/// Paths whose signatures are checked together.
+const HANDFUL: usize = 1024;
 
 /// Judges one path.
 pub fn assess(ring: &KeyRing, info: &PathInfo) -> Assessment {
@@ -48,7 +48,7 @@ pub fn assess_each<T: Sync>(
         .collect()
 }
 
-/// A path whose signatures wait for their last comparison.
+/// A path whose signatures wait to be checked.
 struct Draft {
     /// Name as stored, the role of the key of that name, and whether the signature may still hold.
     signatures: Vec<(String, Option<Role>, bool)>,
@@ -56,7 +56,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(ring: &KeyRing, info: &PathInfo) -> (Self, Vec<Claim>) {
+    fn new<'a>(ring: &'a KeyRing, info: &PathInfo) -> (Self, Vec<Claim<'a>>) {
         let mut draft = Self {
             signatures: Vec::with_capacity(info.signatures.len()),
             malformed: false,
