@@ -41,6 +41,13 @@ pub struct Disk {
     pub inodes_used: u64,
 }
 
+impl Disk {
+    /// What of it can be used, as `df` counts: less than its size where some is kept for root, or for others.
+    pub const fn usable(&self) -> Bytes {
+        Bytes(self.used.0.saturating_add(self.available.0))
+    }
+}
+
 /// Nix's SQLite database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Database {

@@ -3,6 +3,7 @@
 //! In: the server room fills these in. Out: plain data for `judge` and the screens. What could not be found out is
 //! [`Unknown`](super::Unknown) with the reason, never a guess.
 
+use super::server_facts::Disk;
 use super::{Bytes, Fact, When};
 
 /// Everything about space that one look at the server finds out, but for roots, last use and hard links.
@@ -74,6 +75,17 @@ impl AccessTimes {
 }
 
 impl FileSystem {
+    /// Its size and what is used of it.
+    pub const fn disk(&self) -> Disk {
+        Disk {
+            size: self.size,
+            used: self.used,
+            available: self.available,
+            inodes: self.inodes,
+            inodes_used: self.inodes_used,
+        }
+    }
+
     /// What it keeps of access times.
     pub fn access_times(&self) -> AccessTimes {
         AccessTimes::of(&self.options)

@@ -33,7 +33,8 @@ fn disk() -> FileSystem {
         mount: "/nix".to_owned(),
         kind: "ext4".to_owned(),
         options: vec!["rw".to_owned(), "relatime".to_owned()],
-        size: Bytes(980 << 30),
+        // A twentieth is kept for root.
+        size: Bytes(1_032 << 30),
         used: Bytes(804 << 30),
         available: Bytes(176 << 30),
         inodes: 1_000_000,

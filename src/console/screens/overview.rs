@@ -45,7 +45,7 @@ impl Check {
 
 /// Used space as clients of `df` know it: of what can be used, rounded up.
 pub fn used_percent(disk: &Disk) -> Option<u64> {
-    percent(disk.used.0, disk.used.0.saturating_add(disk.available.0))
+    percent(disk.used.0, disk.usable().0)
 }
 
 /// What needs attention, worst first, and one line for what is fine.
@@ -260,14 +260,13 @@ fn draw_disk(model: &Model, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y:
     let theme = pen.theme;
     let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
     if let Some(disk) = super::space::newest(model, facts) {
-        let whole = disk.used.0.saturating_add(disk.available.0);
         let percent = used_percent(&disk).unwrap_or(0);
-        let note = format!("{} of {}", disk.used, Bytes(whole));
+        let note = format!("{} of {}", disk.used, disk.usable());
         gauge::draw(
             pen,
             row(area, y),
             (&facts.mount, LABEL),
-            (disk.used.0, whole),
+            (disk.used.0, disk.usable().0),
             &format!("{percent:>3}%  {note}"),
             width,
         );

@@ -1,7 +1,7 @@
 //! File systems, the database, hard links, and how the store came to be so large.
 
 use crate::console::model::Model;
-use crate::console::screens::space::used_percent;
+use crate::console::screens::overview::used_percent;
 use crate::console::space::Known;
 use crate::console::space::layout::Areas;
 use crate::console::text::number;
@@ -9,8 +9,8 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::gauge;
 use crate::console::widgets::pen::{row, wrap};
 use crate::domain::Bytes;
-use crate::domain::space::FileSystem;
 use crate::judge::health::{self, State};
+use crate::server::facts::Disk;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -59,11 +59,11 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     let text = pen.theme.text;
     let mut down = Down { pen, area, y: 0 };
     match &known.facts.store {
-        Ok(disk) => file_system(&mut down, disk),
+        Ok(disk) => file_system(&mut down, &disk.mount, &disk.disk()),
         Err(why) => down.unknown("store", &why.0),
     }
     match &known.facts.root {
-        Ok(Some(disk)) => file_system(&mut down, disk),
+        Ok(Some(disk)) => file_system(&mut down, &disk.mount, &disk.disk()),
         Ok(None) => {}
         Err(why) => down.unknown("/", &why.0),
     }
@@ -102,21 +102,20 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     super::curve::draw(model, pen, rest);
 }
 
-fn file_system(down: &mut Down<'_, '_>, disk: &FileSystem) {
+fn file_system(down: &mut Down<'_, '_>, mount: &str, disk: &Disk) {
     let width = usize::from(down.area.width.saturating_sub(42)).clamp(10, 60);
-    let whole = disk.used.0.saturating_add(disk.available.0);
     let note = format!(
         "{:>3}%  {} of {}",
         used_percent(disk).unwrap_or(0),
         disk.used,
-        Bytes(whole)
+        disk.usable()
     );
     let line = down.next();
     gauge::draw(
         down.pen,
         line,
-        (&disk.mount, LABEL),
-        (disk.used.0, whole),
+        (mount, LABEL),
+        (disk.used.0, disk.usable().0),
         &note,
         width,
     );

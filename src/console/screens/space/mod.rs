@@ -8,6 +8,7 @@ pub mod overview;
 mod plan;
 mod roots;
 
+use super::overview::used_percent;
 use super::{no_store, paragraph};
 use crate::console::actions::Act;
 use crate::console::model::Model;
@@ -15,7 +16,6 @@ use crate::console::space::View;
 use crate::console::space::layout::areas;
 use crate::console::text::number;
 use crate::console::widgets::Pen;
-use crate::console::widgets::gauge::percent;
 use crate::console::widgets::pen::fit;
 use crate::domain::Bytes;
 use crate::domain::space::{FileSystem, UseSource};
@@ -46,11 +46,6 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         View::Heaviest => heaviest::draw(model, pen, &areas),
         View::Growth => growth::draw(model, pen, &areas),
     }
-}
-
-/// Used space as `df` counts it: of what can be used, rounded up.
-pub fn used_percent(disk: &FileSystem) -> Option<u64> {
-    percent(disk.used.0, disk.used.0.saturating_add(disk.available.0))
 }
 
 /// Why this view has nothing to show, and whether that is bad. What is known is shown all the same.
@@ -132,13 +127,13 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let right = pen.right(inner, source, if poor { theme.warning } else { theme.dim });
     let mut parts: Vec<(String, String, Style)> = Vec::new();
-    if let Some((mount, used, size)) = disk(model) {
+    if let Some((mount, used, whole)) = disk(model) {
         let style = if used >= 100 {
             theme.critical
         } else {
             theme.text
         };
-        parts.push((fit(&mount, 16), format!("{used}% of {size}"), style));
+        parts.push((fit(&mount, 16), format!("{used}% of {whole}"), style));
     }
     if let Some(judged) = &model.space.judged {
         let sums = [
@@ -170,28 +165,26 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 
 /// The store's file system by the look, else by the facts of the connection.
 pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
-    let known = model.space.known.as_ref();
-    match known.map(|known| &known.facts.store) {
-        Some(Ok(disk)) => Some(Disk {
-            size: disk.size,
-            used: disk.used,
-            available: disk.available,
-            inodes: disk.inodes,
-            inodes_used: disk.inodes_used,
-        }),
-        _ => facts.disk,
+    match looked(model) {
+        Some(system) => Some(system.disk()),
+        None => facts.disk,
     }
 }
 
-/// Where the store is mounted, percent in use, size: by the look, else by the facts of the connection.
+/// The store's file system, if a look has found out.
+fn looked(model: &Model) -> Option<&FileSystem> {
+    model.space.known.as_ref()?.facts.store.as_ref().ok()
+}
+
+/// Where the store is mounted, percent in use, and of what: by the look, else by the facts of the connection.
 pub fn disk(model: &Model) -> Option<(String, u64, Bytes)> {
-    if let Some(Ok(disk)) = model.space.known.as_ref().map(|known| &known.facts.store) {
-        return Some((disk.mount.clone(), used_percent(disk)?, disk.size));
-    }
-    let facts = model.facts.as_ref()?;
-    let disk = facts.disk?;
-    let used = super::overview::used_percent(&disk)?;
-    Some((facts.mount.clone(), used, disk.size))
+    let (mount, disk) = if let Some(system) = looked(model) {
+        (&system.mount, system.disk())
+    } else {
+        let facts = model.facts.as_ref()?;
+        (&facts.mount, facts.disk?)
+    };
+    Some((mount.clone(), used_percent(&disk)?, disk.usable()))
 }
 
 /// The names of the views, the one in front told by more than its colour.
