@@ -96,7 +96,7 @@ fn what_fills_the_disk_on_every_nix() {
         assert!(
             store.mount.starts_with('/') && !store.options.is_empty() && !store.kind.is_empty()
         );
-        assert!(store.size.0 > store.available.0 && store.used.0 > 0);
+        assert!(store.disk.size.0 > store.disk.available.0 && store.disk.used.0 > 0);
         let database = facts.database.unwrap();
         let file = rig.scratch().join("server/nix/var/nix/db/db.sqlite");
         assert_eq!(database.size, Bytes(fs::metadata(&file).unwrap().len()));

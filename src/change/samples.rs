@@ -33,7 +33,7 @@ pub fn look(state: Option<&Path>, server: &str, seen: &SpaceFacts) -> Vec<Sample
     };
     match &seen.store {
         Ok(store) => {
-            let (at, used) = (seen.at, store.used.0);
+            let (at, used) = (seen.at, store.disk.used.0);
             keep(state, server, Sample { at, used })
         }
         Err(_) => read(state, server),

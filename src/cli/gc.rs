@@ -124,8 +124,9 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
             .store
             .as_ref()
             .ok()
-            .map(|store| (store.size, store.available))
-            .or_else(|| facts.disk.map(|disk| (disk.size, disk.available))),
+            .map(|store| store.disk)
+            .or(facts.disk)
+            .map(|disk| (disk.size, disk.available)),
         saved: links.map(|links| links.saved),
     };
     let rules = rules(args);

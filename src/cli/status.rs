@@ -172,7 +172,7 @@ fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast
     let samples = samples::look(state_folder().as_deref(), server, space);
     let growth = Growth::by_registration(inventory, space.at, growth::DAYS);
     let store = space.store.as_ref().ok();
-    let available = store.map(|store| store.available);
+    let available = store.map(|store| store.disk.available);
     growth::forecast(&samples, Some(&growth), available, space.at)
 }
 

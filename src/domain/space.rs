@@ -36,16 +36,8 @@ pub struct FileSystem {
     pub kind: String,
     /// Mount options, such as `relatime`.
     pub options: Vec<String>,
-    /// Size.
-    pub size: Bytes,
-    /// In use.
-    pub used: Bytes,
-    /// Left for the user who asked.
-    pub available: Bytes,
-    /// Inodes in all; 0 on file systems that have no fixed number.
-    pub inodes: u64,
-    /// Inodes in use.
-    pub inodes_used: u64,
+    /// Its size and what is used of it.
+    pub disk: Disk,
 }
 
 /// What a file system keeps of access times.
@@ -75,17 +67,6 @@ impl AccessTimes {
 }
 
 impl FileSystem {
-    /// Its size and what is used of it.
-    pub const fn disk(&self) -> Disk {
-        Disk {
-            size: self.size,
-            used: self.used,
-            available: self.available,
-            inodes: self.inodes,
-            inodes_used: self.inodes_used,
-        }
-    }
-
     /// What it keeps of access times.
     pub fn access_times(&self) -> AccessTimes {
         AccessTimes::of(&self.options)

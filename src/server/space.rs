@@ -5,6 +5,7 @@
 use super::error::ServerError;
 use super::script::{self, Answers};
 use super::{Inner, Server};
+use crate::domain::server_facts::Disk;
 use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Links, SpaceFacts};
 use crate::domain::text::visible;
 use crate::domain::{Bytes, Fact, Unknown, When};
@@ -121,11 +122,13 @@ fn file_system(answers: &Answers, name: &str) -> Fact<FileSystem> {
         mount: visible(&mount).into_owned(),
         kind,
         options,
-        size: Bytes(size.saturating_mul(1024)),
-        used: Bytes(used.saturating_mul(1024)),
-        available: Bytes(available.saturating_mul(1024)),
-        inodes,
-        inodes_used,
+        disk: Disk {
+            size: Bytes(size.saturating_mul(1024)),
+            used: Bytes(used.saturating_mul(1024)),
+            available: Bytes(available.saturating_mul(1024)),
+            inodes,
+            inodes_used,
+        },
     })
 }
 
@@ -309,11 +312,16 @@ mod tests {
         assert_eq!(store.options, ["ro", "noatime", "ssd"]);
         assert_eq!(store.access_times(), AccessTimes::Never);
         assert_eq!(
-            (store.size, store.used, store.available, store.inodes),
+            (
+                store.disk.size,
+                store.disk.used,
+                store.disk.available,
+                store.disk.inodes
+            ),
             (Bytes(2_048_000), Bytes(1_024_000), Bytes(921_600), 0)
         );
         let root = facts.root.unwrap().unwrap();
-        assert_eq!((root.mount.as_str(), root.inodes_used), ("/", 50));
+        assert_eq!((root.mount.as_str(), root.disk.inodes_used), ("/", 50));
         assert_eq!(root.access_times(), AccessTimes::Daily);
         assert_eq!(
             facts.database.unwrap(),

@@ -11,6 +11,7 @@ use storekeeper::console::space::plans::{self, Asked};
 use storekeeper::console::space::{Known, Order};
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
+use storekeeper::domain::server_facts::Disk;
 use storekeeper::domain::space::{
     Collector, DatabaseFacts, FileSystem, LastUse, Links, SpaceFacts, UseSource,
 };
@@ -34,11 +35,13 @@ fn disk() -> FileSystem {
         kind: "ext4".to_owned(),
         options: vec!["rw".to_owned(), "relatime".to_owned()],
         // A twentieth is kept for root.
-        size: Bytes(1_032 << 30),
-        used: Bytes(804 << 30),
-        available: Bytes(176 << 30),
-        inodes: 1_000_000,
-        inodes_used: 610_000,
+        disk: Disk {
+            size: Bytes(1_032 << 30),
+            used: Bytes(804 << 30),
+            available: Bytes(176 << 30),
+            inodes: 1_000_000,
+            inodes_used: 610_000,
+        },
     }
 }
 
@@ -167,11 +170,10 @@ pub fn blind() -> Known {
 /// Nothing is left of the disk, and somebody collects.
 pub fn full() -> Known {
     let mut known = known();
-    known.facts.store = Ok(FileSystem {
-        used: Bytes(980 << 30),
-        available: Bytes(0),
-        ..disk()
-    });
+    let mut full = disk();
+    full.disk.used = Bytes(980 << 30);
+    full.disk.available = Bytes(0);
+    known.facts.store = Ok(full);
     known.facts.collecting = Ok(vec![Collector {
         process: 4_711,
         user: "root".to_owned(),

@@ -339,7 +339,7 @@ fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -
 /// Size and what is left of the store's file system.
 fn disk(known: &Known) -> Option<(Bytes, Bytes)> {
     let store = known.facts.store.as_ref().ok()?;
-    Some((store.size, store.available))
+    Some((store.disk.size, store.disk.available))
 }
 
 fn unknown_use(why: &str) -> LastUse {

@@ -203,7 +203,7 @@ impl Space {
         let known = self.known.as_ref()?;
         let growth = self.judged.as_ref().map(|judged| &judged.growth);
         let store = known.facts.store.as_ref().ok();
-        let available = store.map(|store| store.available);
+        let available = store.map(|store| store.disk.available);
         let forecast = forecast(&known.samples, growth, available, known.facts.at);
         let early = growth.is_none() && matches!(forecast, Forecast::Unknown(_));
         (!early).then_some(forecast)

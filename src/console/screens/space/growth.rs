@@ -59,11 +59,11 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     let text = pen.theme.text;
     let mut down = Down { pen, area, y: 0 };
     match &known.facts.store {
-        Ok(disk) => file_system(&mut down, &disk.mount, &disk.disk()),
+        Ok(disk) => file_system(&mut down, &disk.mount, &disk.disk),
         Err(why) => down.unknown("store", &why.0),
     }
     match &known.facts.root {
-        Ok(Some(disk)) => file_system(&mut down, &disk.mount, &disk.disk()),
+        Ok(Some(disk)) => file_system(&mut down, &disk.mount, &disk.disk),
         Ok(None) => {}
         Err(why) => down.unknown("/", &why.0),
     }

@@ -166,7 +166,7 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 /// The store's file system by the look, else by the facts of the connection.
 pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
     match looked(model) {
-        Some(system) => Some(system.disk()),
+        Some(system) => Some(system.disk),
         None => facts.disk,
     }
 }
@@ -179,7 +179,7 @@ fn looked(model: &Model) -> Option<&FileSystem> {
 /// Where the store is mounted, percent in use, and of what: by the look, else by the facts of the connection.
 pub fn disk(model: &Model) -> Option<(String, u64, Bytes)> {
     let (mount, disk) = if let Some(system) = looked(model) {
-        (&system.mount, system.disk())
+        (&system.mount, system.disk)
     } else {
         let facts = model.facts.as_ref()?;
         (&facts.mount, facts.disk?)

@@ -1,6 +1,7 @@
 //! The checks of space: what is said of what, and how bad it is.
 
 use super::*;
+use crate::domain::server_facts::Disk;
 use crate::domain::{Bytes, StorePath, Unknown};
 use crate::judge::growth::Rate;
 
@@ -11,11 +12,13 @@ fn disk(mount: &str, available: u64) -> FileSystem {
         mount: mount.into(),
         kind: "ext4".into(),
         options: vec!["rw".into(), "relatime".into()],
-        size: Bytes(100 * GIB),
-        used: Bytes(100 * GIB - available),
-        available: Bytes(available),
-        inodes: 0,
-        inodes_used: 0,
+        disk: Disk {
+            size: Bytes(100 * GIB),
+            used: Bytes(100 * GIB - available),
+            available: Bytes(available),
+            inodes: 0,
+            inodes_used: 0,
+        },
     }
 }
 
