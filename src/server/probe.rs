@@ -240,14 +240,18 @@ fn no_key(keys: &[ServerKey]) -> String {
     format!("the cache's own public key is not known: {why}")
 }
 
-/// The last line of `df -Pk` and of `df -Pi`: device, three numbers, a percentage, the mount point.
+/// Where the store's file system is mounted, fit to be shown, and what is used of it.
 pub(super) fn disk(answers: &Answers) -> (String, Option<Disk>) {
-    let Some((blocks, mount)) = answers.get("disk").and_then(df) else {
-        return (String::new(), None);
-    };
+    df(answers.get("disk"), answers.get("inodes"))
+        .map(|(mount, disk)| (mount, Some(disk)))
+        .unwrap_or_default()
+}
+
+/// The last lines of `df -Pk` and of `df -Pi`: the mount point, fit to be shown, and what is used there.
+pub(super) fn df(blocks: Option<&str>, inodes: Option<&str>) -> Option<(String, Disk)> {
+    let (blocks, mount) = blocks.and_then(df_line)?;
     let [size, used, available] = blocks.map(|kib| Bytes(kib.saturating_mul(1024)));
-    let inodes = answers.get("inodes").and_then(df);
-    let ([inodes, inodes_used, _], _) = inodes.unwrap_or_default();
+    let ([inodes, inodes_used, _], _) = inodes.and_then(df_line).unwrap_or_default();
     let disk = Disk {
         size,
         used,
@@ -255,10 +259,11 @@ pub(super) fn disk(answers: &Answers) -> (String, Option<Disk>) {
         inodes,
         inodes_used,
     };
-    (text::visible(&mount).into_owned(), Some(disk))
+    Some((text::visible(&mount).into_owned(), disk))
 }
 
-pub(super) fn df(line: &str) -> Option<([u64; 3], String)> {
+/// Device, three numbers, a percentage, the mount point.
+fn df_line(line: &str) -> Option<([u64; 3], String)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     // The device's name may have blanks, so it is counted from the percentage, which is `-` where there is no number.
     let percent = words
@@ -397,16 +402,16 @@ mod tests {
 
     #[test]
     fn strange_disks() {
-        assert_eq!(df("tmpfs 0 0 0 - /nix").unwrap().0, [0, 0, 0]);
+        assert_eq!(df_line("tmpfs 0 0 0 - /nix").unwrap().0, [0, 0, 0]);
         for line in ["", "x 1 2 3", "x 1 2 3 4%", "1 2 3 4% /", "x a b c 4% /"] {
-            assert_eq!(df(line), None, "{line}");
+            assert_eq!(df_line(line), None, "{line}");
         }
     }
 
     proptest! {
         #[test]
         fn never_panics(line in ".{0,60}", lines in "(key|key-state|key-public|disk|wal)=.{0,20}") {
-            let _ = df(&line);
+            let _ = df_line(&line);
             let _ = size(&line);
             let _ = read(ROOT, &lines.replace('\n', " "), &Spec::new("x", Place::Local));
         }

@@ -5,7 +5,6 @@
 use super::error::ServerError;
 use super::script::{self, Answers};
 use super::{Inner, Server};
-use crate::domain::server_facts::Disk;
 use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Links, SpaceFacts};
 use crate::domain::text::visible;
 use crate::domain::{Bytes, Fact, Unknown, When};
@@ -108,27 +107,19 @@ fn facts(answers: &Answers) -> SpaceFacts {
 /// What `df` says, in blocks and in inodes, and the line of the mount table (proc(5), `/proc/PID/mountinfo`).
 fn file_system(answers: &Answers, name: &str) -> Fact<FileSystem> {
     let of = |what: &str| answers.get(&format!("{name}-{what}"));
-    let Some(([size, used, available], mount)) = of("blocks").and_then(super::probe::df) else {
+    let Some((mount, disk)) = super::probe::df(of("blocks"), of("inodes")) else {
         let folder = answers.shown("folder").filter(|_| name == "store");
         return unknown(format!(
             "`df` does not tell of {} there; check that the folder exists",
             folder.as_deref().unwrap_or("/")
         ));
     };
-    let inodes = of("inodes").and_then(super::probe::df);
-    let ([inodes, inodes_used, _], _) = inodes.unwrap_or_default();
     let (options, kind) = of("mount").map(mounted).unwrap_or_default();
     Ok(FileSystem {
-        mount: visible(&mount).into_owned(),
+        mount,
         kind,
         options,
-        disk: Disk {
-            size: Bytes(size.saturating_mul(1024)),
-            used: Bytes(used.saturating_mul(1024)),
-            available: Bytes(available.saturating_mul(1024)),
-            inodes,
-            inodes_used,
-        },
+        disk,
     })
 }
 
@@ -288,6 +279,7 @@ fn links(answers: &Answers) -> Fact<Links> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::server_facts::Disk;
     use crate::domain::space::AccessTimes;
     use proptest::prelude::*;
 
@@ -312,13 +304,14 @@ mod tests {
         assert_eq!(store.options, ["ro", "noatime", "ssd"]);
         assert_eq!(store.access_times(), AccessTimes::Never);
         assert_eq!(
-            (
-                store.disk.size,
-                store.disk.used,
-                store.disk.available,
-                store.disk.inodes
-            ),
-            (Bytes(2_048_000), Bytes(1_024_000), Bytes(921_600), 0)
+            store.disk,
+            Disk {
+                size: Bytes(2_048_000),
+                used: Bytes(1_024_000),
+                available: Bytes(921_600),
+                inodes: 0,
+                inodes_used: 0,
+            }
         );
         let root = facts.root.unwrap().unwrap();
         assert_eq!((root.mount.as_str(), root.disk.inodes_used), ("/", 50));

@@ -97,7 +97,8 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
 }
 
 fn of_root(root: &FileSystem, (warning, critical): (Floor, Floor)) -> Check {
-    let undercut = |limit: Floor| limit.undercut(root.disk.available, root.disk.size);
+    let disk = &root.disk;
+    let undercut = |limit: Floor| limit.undercut(disk.available, disk.size);
     let state = if undercut(critical) {
         State::Critical
     } else if undercut(warning) {
@@ -107,10 +108,7 @@ fn of_root(root: &FileSystem, (warning, critical): (Floor, Floor)) -> Check {
     };
     let fix = (state != State::Fine)
         .then(|| "free space there: logs in /var/log, builds in /tmp".to_owned());
-    let summary = format!(
-        "{} of {} left on {}",
-        root.disk.available, root.disk.size, root.mount
-    );
+    let summary = format!("{} of {} left on {}", disk.available, disk.size, root.mount);
     check("root-disk", state, summary, fix)
 }
 

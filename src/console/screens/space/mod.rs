@@ -165,10 +165,7 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 
 /// The store's file system by the look, else by the facts of the connection.
 pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
-    match looked(model) {
-        Some(system) => Some(system.disk),
-        None => facts.disk,
-    }
+    looked(model).map(|system| system.disk).or(facts.disk)
 }
 
 /// The store's file system, if a look has found out.
