@@ -4,27 +4,17 @@
 //! the output contract. Nothing is copied that can be written from where it lies: there may be a million of them.
 
 use super::load::Judged;
-use crate::domain::store_path::full;
+use crate::domain::store_path::Full;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row};
 use serde::{Serialize, Serializer};
-
-/// A base name that is written as a full path.
-#[derive(Debug, Clone, Copy)]
-struct Full<'a>(&'a str);
-
-impl Serialize for Full<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&full(self.0))
-    }
-}
 
 #[derive(Debug)]
 struct Hash(NarHash);
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&["sha256:", &self.0.to_hex()].concat())
+        serializer.collect_str(&format_args!("sha256:{}", self.0.to_hex()))
     }
 }
 

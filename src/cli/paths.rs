@@ -21,9 +21,6 @@ use std::sync::atomic::AtomicBool;
 const PIECE: usize = 1024;
 const PIECES: usize = 16;
 
-/// Bytes that an element has room for before a piece has to grow.
-const ELEMENT: usize = 1024;
-
 /// What is asked for, read.
 struct Wanted {
     query: Query,
@@ -196,13 +193,14 @@ fn document(
         "{{\"schema\":1,\"server\":{server},\"at\":\"{at}\",\"source\":\"daemon\",\"paths\":["
     )?;
     let mut first = true;
+    let mut pieces = vec![Vec::new(); PIECES];
     for some in rows.chunks(PIECE * PIECES) {
-        let pieces: Vec<Vec<u8>> = some
-            .par_chunks(PIECE)
-            .map(|rows| piece(inventory, rows))
-            .collect::<Result<_, _>>()?;
-        for piece in pieces {
-            let piece = if first { &piece[1..] } else { &piece };
+        pieces
+            .par_iter_mut()
+            .zip(some.par_chunks(PIECE))
+            .try_for_each(|(piece, rows)| write_piece(inventory, rows, piece))?;
+        for piece in pieces.iter().take(some.len().div_ceil(PIECE)) {
+            let piece = if first { &piece[1..] } else { piece };
             raw.write_all(piece)?;
             first = false;
         }
@@ -211,14 +209,18 @@ fn document(
     out.line("")
 }
 
-/// Elements, each with a comma before it.
-fn piece(inventory: &Inventory, rows: &[Row]) -> Result<Vec<u8>, serde_json::Error> {
-    let mut text = Vec::with_capacity(rows.len() * ELEMENT);
+/// Elements, each with a comma before it, in the place of what the piece had before.
+fn write_piece(
+    inventory: &Inventory,
+    rows: &[Row],
+    piece: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
+    piece.clear();
     for row in rows {
-        text.push(b',');
-        serde_json::to_writer(&mut text, &Element::of_row(inventory, *row))?;
+        piece.push(b',');
+        serde_json::to_writer(&mut *piece, &Element::of_row(inventory, *row))?;
     }
-    Ok(text)
+    Ok(())
 }
 
 fn table(inventory: &Inventory, rows: &[Row], out: &mut Out) -> Result<(), CliError> {

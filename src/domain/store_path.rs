@@ -122,7 +122,7 @@ pub fn check_base_name(base: &str) -> Result<(), StorePathError> {
 
 impl fmt::Display for StorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{STORE_DIR}/{}", self.base)
+        fmt::Display::fmt(&Full(&self.base), f)
     }
 }
 
@@ -132,14 +132,25 @@ impl fmt::Debug for StorePath {
     }
 }
 
-/// The full path of a base name.
-pub(crate) fn full(base: &str) -> String {
-    [STORE_DIR, "/", base].concat()
-}
-
 impl serde::Serialize for StorePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&full(&self.base))
+        Full(&self.base).serialize(serializer)
+    }
+}
+
+/// A base name that is written as a full path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Full<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Full<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{STORE_DIR}/{}", self.0)
+    }
+}
+
+impl serde::Serialize for Full<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use russh::client::{self, Config, Handle};
 use russh::{Preferred, cipher, compression};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -32,6 +32,8 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(30);
 /// A silent network is found out after a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVES_LOST: usize = 3;
+/// Bytes that are taken from a stream at once: the largest packet of OpenSSH, twice.
+const READ_AHEAD: usize = 64 << 10;
 
 /// An open connection.
 pub(super) struct Connection {
@@ -176,6 +178,8 @@ where
         state: state.clone(),
         accepted: None,
     };
+    // russh reads a packet's length and its body one by one; a busy server's packets are small and many.
+    let stream = BufReader::with_capacity(READ_AHEAD, stream);
     let connecting = client::connect_stream(config, stream, guard);
     let handle = patiently(connecting, &asking)
         .await

@@ -2,27 +2,25 @@
 //!
 //! In: an [`Asker`]. Out: an [`InfoReply`] for each path, in a [`Batch`]. At most 256 requests and 32 KiB of them are
 //! unanswered at a time: more can stop both a daemon and a forwarding one for ever (each waits for the other to read).
+//! More is sent when half of that is answered: the daemon never runs dry, and a packet carries many requests.
 
 use super::{Asker, Daemon, Incoming};
 use crate::domain::StorePath;
 use crate::link::BoxedWriter;
 use crate::server::store::{InfoReply, StoreEvent};
 use crate::wire::{Encoder, InfoBody, Request, WireError, read_path_info};
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Notify, mpsc};
 
 /// Requests without an answer.
 const WINDOW_REQUESTS: usize = 256;
 
 /// Bytes of requests without an answer.
 const WINDOW_BYTES: usize = 32 << 10;
-
-/// Requests are sent in pieces of about this size, so that the daemon starts while more are written.
-const PIECE: usize = 8 << 10;
 
 /// Answers in one event.
 const BATCH: usize = 2000;
@@ -86,19 +84,14 @@ impl Daemon {
     /// Asks about every path that the asker has.
     pub(crate) async fn infos(&mut self, asker: &mut Asker, out: &mut Batch) -> Result<(), Broken> {
         let queue = Arc::clone(&asker.queue);
-        let window = Window {
-            requests: Semaphore::new(WINDOW_REQUESTS),
-            bytes: Semaphore::new(WINDOW_BYTES),
-        };
-        let (sent, mut pending) = mpsc::unbounded_channel();
+        let window = Window::default();
         let mut unanswered = Vec::new();
         let result = {
-            let write = write_requests(&mut self.writer, asker, &window, sent);
+            let write = write_requests(&mut self.writer, asker, &window);
             let read = read_replies(
                 &mut self.incoming,
                 &queue.paths,
                 &window,
-                &mut pending,
                 out,
                 &mut unanswered,
             );
@@ -112,6 +105,7 @@ impl Daemon {
                     // A daemon that takes no more may still have said why: reading goes on.
                     done = &mut write, if writing => {
                         writing = false;
+                        window.close();
                         trouble = done.err();
                     }
                 }
@@ -121,18 +115,92 @@ impl Daemon {
                 (read, _) => read,
             }
         };
-        while let Ok((at, _)) = pending.try_recv() {
-            unanswered.push(at);
-        }
+        unanswered.extend(window.lock().places.iter().map(|(at, _)| *at));
         asker.give_back(unanswered.into_iter());
         result
     }
 }
 
-/// How much may be unanswered.
+/// What was sent and is not answered yet, between the side that writes and the side that reads.
+#[derive(Default)]
 struct Window {
-    requests: Semaphore,
-    bytes: Semaphore,
+    flight: Mutex<Flight>,
+    /// Something was sent, or nothing more will be.
+    sent: Notify,
+    /// Half of the window is free.
+    room: Notify,
+}
+
+#[derive(Default)]
+struct Flight {
+    /// Places in the queue, oldest first, with the bytes of their requests.
+    places: VecDeque<(usize, usize)>,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Flight {
+    fn half_free(&self) -> bool {
+        self.places.len() <= WINDOW_REQUESTS / 2 && self.bytes <= WINDOW_BYTES / 2
+    }
+}
+
+impl Window {
+    fn lock(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for half of the window to be free.
+    async fn half_free(&self) {
+        while !self.lock().half_free() {
+            self.room.notified().await;
+        }
+    }
+
+    /// Takes a request in, if there is room for it.
+    fn enter(&self, at: usize, size: usize) -> bool {
+        let mut flight = self.lock();
+        let fits = flight.places.len() < WINDOW_REQUESTS && flight.bytes + size <= WINDOW_BYTES;
+        if fits {
+            flight.places.push_back((at, size));
+            flight.bytes += size;
+            self.sent.notify_one();
+        }
+        fits
+    }
+
+    /// Nothing more will be sent.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.sent.notify_one();
+    }
+
+    /// The place whose answer comes next, which stays the next one until it is answered; none where all is answered
+    /// and nothing more will be sent.
+    async fn next(&self) -> Option<usize> {
+        loop {
+            {
+                let flight = self.lock();
+                match flight.places.front() {
+                    Some((at, _)) => return Some(*at),
+                    None if flight.closed => return None,
+                    None => {}
+                }
+            }
+            self.sent.notified().await;
+        }
+    }
+
+    /// The next place has its answer.
+    fn answered(&self) {
+        let mut flight = self.lock();
+        if let Some((_, size)) = flight.places.pop_front() {
+            flight.bytes -= size;
+        }
+        if flight.half_free() {
+            self.room.notify_one();
+        }
+    }
 }
 
 /// Sends requests as the window allows; each place is announced before its request can be answered.
@@ -140,49 +208,35 @@ async fn write_requests(
     writer: &mut BoxedWriter,
     asker: &mut Asker,
     window: &Window,
-    sent: UnboundedSender<(usize, usize)>,
 ) -> io::Result<()> {
     let mut piece = Encoder::new();
     let mut one = Encoder::new();
     let queue = Arc::clone(&asker.queue);
-    while let Some(at) = asker.peek() {
-        one.clear();
+    loop {
+        window.half_free().await;
+        piece.clear();
         // A place from the queue is always inside of it.
-        let Some(path) = queue.paths.get(at) else {
-            break;
-        };
-        Request::QueryPathInfo(path.clone()).encode(&mut one);
-        let size = one.len();
-        let full =
-            window.requests.available_permits() == 0 || window.bytes.available_permits() < size;
-        if full || piece.len() >= PIECE {
-            writer.write_all(piece.bytes()).await?;
-            writer.flush().await?;
-            piece.clear();
+        while let Some((at, path)) = asker.peek().and_then(|at| Some((at, queue.paths.get(at)?))) {
+            one.clear();
+            Request::QueryPathInfo(path.clone()).encode(&mut one);
+            if !window.enter(at, one.len()) {
+                break;
+            }
+            asker.take();
+            piece.append(&one);
         }
-        let (Ok(request), Ok(bytes)) = (
-            window.requests.acquire().await,
-            window.bytes.acquire_many(size as u32).await,
-        ) else {
-            break;
-        };
-        request.forget();
-        bytes.forget();
-        asker.take();
-        if sent.send((at, size)).is_err() {
-            break;
+        if piece.bytes().is_empty() {
+            return Ok(());
         }
-        piece.append(&one);
+        writer.write_all(piece.bytes()).await?;
+        writer.flush().await?;
     }
-    writer.write_all(piece.bytes()).await?;
-    writer.flush().await
 }
 
 async fn read_replies(
     incoming: &mut Incoming,
     paths: &[StorePath],
     window: &Window,
-    asked: &mut UnboundedReceiver<(usize, usize)>,
     out: &mut Batch,
     unanswered: &mut Vec<usize>,
 ) -> Result<(), Broken> {
@@ -190,7 +244,7 @@ async fn read_replies(
     // before it waits until something else shows that the conversation goes on.
     let mut last = None;
     let mut held: Option<(usize, InfoReply)> = None;
-    while let Some((at, size)) = asked.recv().await {
+    while let Some(at) = window.next().await {
         let Some(path) = paths.get(at) else {
             continue;
         };
@@ -198,12 +252,10 @@ async fn read_replies(
             Ok(read) => read,
             Err(error) => {
                 unanswered.extend(held.map(|(at, _)| at));
-                unanswered.push(at);
                 return Err(Broken::Wire(error));
             }
         };
-        window.requests.add_permits(1);
-        window.bytes.add_permits(size);
+        window.answered();
         if let Some((_, reply)) = held.take() {
             out.push(reply).await?;
         }
