@@ -9,14 +9,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::Notify;
 
 #[derive(Default)]
 struct State {
-    chunks: VecDeque<Vec<u8>>,
-    /// How much of the first chunk is read already.
-    offset: usize,
+    chunks: VecDeque<Bytes>,
     bytes: usize,
     /// Set once: no more bytes come. With an error where the end is not the sender's own.
     end: Option<Result<(), String>>,
@@ -49,7 +48,7 @@ pub(super) fn queue() -> (Filler, Reader) {
 
 impl Filler {
     /// Adds bytes; says how many wait now.
-    pub(super) fn push(&self, chunk: Vec<u8>) -> usize {
+    pub(super) fn push(&self, chunk: Bytes) -> usize {
         let mut state = self.0.lock();
         if state.reader_gone || chunk.is_empty() {
             return 0;
@@ -110,20 +109,15 @@ impl AsyncRead for Reader {
             return Poll::Ready(Ok(()));
         }
         let mut taken = 0;
-        while buf.remaining() > 0 {
-            let offset = state.offset;
-            let Some(chunk) = state.chunks.front() else {
-                break;
-            };
-            let part = chunk.get(offset..).unwrap_or_default();
-            let now = part.len().min(buf.remaining());
-            buf.put_slice(&part[..now]);
+        while buf.remaining() > 0
+            && let Some(chunk) = state.chunks.front_mut()
+        {
+            let now = chunk.len().min(buf.remaining());
+            buf.put_slice(&chunk[..now]);
+            chunk.advance(now);
             taken += now;
-            if offset + now == chunk.len() {
+            if chunk.is_empty() {
                 state.chunks.pop_front();
-                state.offset = 0;
-            } else {
-                state.offset = offset + now;
             }
         }
         if taken > 0 {
@@ -168,7 +162,7 @@ mod tests {
         let (filler, mut reader) = queue();
         let writing = tokio::spawn(async move {
             for index in 0..1000_u32 {
-                filler.push(index.to_be_bytes().repeat(7));
+                filler.push(index.to_be_bytes().repeat(7).into());
                 filler.room(256).await;
             }
             filler.end(Ok(()));
@@ -192,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_by_accident_is_an_error_after_the_bytes() {
         let (filler, mut reader) = queue();
-        filler.push(b"abc".to_vec());
+        filler.push(Bytes::from_static(b"abc"));
         drop(filler);
         let mut all = Vec::new();
         assert!(reader.read_to_end(&mut all).await.is_err());
@@ -202,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_is_gone_makes_room() {
         let (filler, reader) = queue();
-        filler.push(vec![0; 100]);
+        filler.push(vec![0; 100].into());
         let room = filler.room(10);
         let gone = async {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -211,6 +205,6 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(room, gone) })
             .await
             .unwrap();
-        assert_eq!(filler.push(vec![0; 100]), 0);
+        assert_eq!(filler.push(vec![0; 100].into()), 0);
     }
 }

@@ -160,7 +160,7 @@ async fn drain(
     while let Some(message) = read.wait().await {
         match message {
             ChannelMsg::Data { data } => {
-                let waiting = filler.push(data.to_vec());
+                let waiting = filler.push(data);
                 match lane {
                     Lane::Bulk => filler.room(BULK_AHEAD).await,
                     Lane::Interactive if waiting > SHARED_AHEAD => {
