@@ -1,7 +1,8 @@
 //! Reads a store and judges it while it is read.
 //!
 //! In: a connected server. Out: the inventory, and on the way each batch of infos with its verdicts. Reading is waiting
-//! for the network and judging is arithmetic, so batches are judged on all cores while the next ones arrive.
+//! for the network and judging is arithmetic, so batches are judged on all cores while the next ones arrive; and the
+//! first requests go out while the listing is entered.
 
 use super::error::{CliError, Kind};
 use super::progress::Progress;
@@ -42,7 +43,8 @@ impl Judged {
 }
 
 enum Step {
-    Listed(Vec<StorePath>),
+    /// So many paths, entered.
+    Listed(usize, Box<Builder>),
     Judged(Vec<Judged>),
 }
 
@@ -60,9 +62,9 @@ pub(super) async fn load(
         let mut done = 0;
         while let Some(step) = steps.next().await {
             match step? {
-                Step::Listed(paths) => {
-                    progress.total(paths.len());
-                    builder = Builder::new(paths);
+                Step::Listed(count, listed) => {
+                    progress.total(count);
+                    builder = *listed;
                 }
                 Step::Judged(batch) => {
                     each(&batch)?;
@@ -95,19 +97,16 @@ fn judged(
     let steps = events.map(move |event| {
         let ring = Arc::clone(&ring);
         async move {
-            match event {
-                StoreEvent::Listed(paths) => Ok(Step::Listed(paths)),
-                StoreEvent::Infos(replies) => {
-                    tokio::task::spawn_blocking(move || Step::Judged(judge(&ring, replies)))
-                        .await
-                        .map_err(|error| {
-                            CliError::new(
-                                Kind::Server,
-                                format!("a signature check broke off: {error}; please report it"),
-                            )
-                        })
-                }
-            }
+            let step = tokio::task::spawn_blocking(move || match event {
+                StoreEvent::Listed(paths) => Step::Listed(paths.len(), Box::new(Builder::new(paths))),
+                StoreEvent::Infos(replies) => Step::Judged(judge(&ring, replies)),
+            });
+            step.await.map_err(|error| {
+                CliError::new(
+                    Kind::Server,
+                    format!("what the server answered could not be worked through: {error}; please report it"),
+                )
+            })
         }
     });
     Box::pin(steps.buffered(AHEAD))
