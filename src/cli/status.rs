@@ -10,6 +10,7 @@ use super::session::Session;
 use crate::change::audit::copy::state_folder;
 use crate::change::samples;
 use crate::change::unfinished::left;
+use crate::domain::count::number;
 use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
 use crate::domain::{Unknown, When};
@@ -253,11 +254,11 @@ fn text(document: &Document<'_>, out: &mut Out) -> Result<(), CliError> {
         return Ok(());
     };
     out.line("")?;
-    out.line(&format!("{:>12}  paths", counts.paths))?;
+    out.line(&format!("{:>12}  paths", number(counts.paths)))?;
     for (class, paths, bytes) in counts.by_trust.0.by_trust.iter().rev() {
         if *paths > 0 {
             let bytes = crate::domain::Bytes(*bytes);
-            out.line(&format!("{paths:>12}  {class}, {bytes}"))?;
+            out.line(&format!("{:>12}  {class}, {bytes}", number(*paths)))?;
         }
     }
     Ok(())

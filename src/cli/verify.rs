@@ -14,6 +14,7 @@ use super::signals::unless_stopped;
 use crate::change::access::About;
 use crate::change::contents::{self, Compared, Damage, End, TIMES_MOVED};
 use crate::change::keep::{delete, repair};
+use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, StorePath};
 use crate::server::Server;
@@ -129,8 +130,8 @@ fn tell(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
         out.line(&format!("    {}", visible(&one.message)))?;
     }
     out.line(&format!(
-        "{} paths, {}: {} damaged, {} could not be compared",
-        found.checked,
+        "{}, {}: {} damaged, {} could not be compared",
+        count(found.checked, "path"),
         Bytes(found.bytes),
         found.corrupt.len(),
         found.failed.len()

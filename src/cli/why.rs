@@ -10,6 +10,7 @@ use super::load::{Judged, closure};
 use super::out::Out;
 use super::session::Session;
 use crate::change::sign::is_unmendable;
+use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
 use serde::Serialize;
@@ -208,8 +209,8 @@ fn text(document: &Document, out: &mut Out) -> Result<(), CliError> {
             .try_for_each(|obstacle| out.line(&format!("  not here: {}", obstacle.message)));
     };
     out.line(&format!(
-        "  closure     {} paths, {}",
-        closure.paths,
+        "  closure     {}, {}",
+        count(closure.paths, "path"),
         Bytes(closure.nar_size)
     ))?;
     if document.would_copy {
@@ -304,7 +305,7 @@ mod tests {
         text(&document, &mut out).unwrap();
         out.flush().unwrap();
         let shown = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
-        assert!(shown.contains("closure     1 paths, 221 KiB"), "{shown}");
+        assert!(shown.contains("closure     1 path, 221 KiB"), "{shown}");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use super::actions::Act;
 use super::jobs::Job;
 use super::keymap::Keymap;
 use super::model::Trouble;
-use super::text::{count, number};
 use super::widgets::pen::wrap;
 use crate::change::contents::{Compared, Damage, TIMES_MOVED};
+use crate::domain::count::{count, number};
 use crate::domain::{Bytes, When};
 
 /// Paths that are named one by one.

@@ -4,6 +4,7 @@
 
 use super::contents::Comparison;
 use crate::change::{Outcome, Receipt};
+use crate::domain::count::{count, number};
 use crate::domain::{Bytes, StorePath, When};
 
 /// Names a job within this run of the console.
@@ -93,7 +94,7 @@ impl Job {
         } else {
             "step"
         };
-        super::text::count(receipt.done, thing)
+        count(receipt.done, thing)
     }
 
     /// Keeps a line of its log.
@@ -141,7 +142,7 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
         format!("done      {}", job.done(receipt)),
     ];
     if !receipt.failed.is_empty() {
-        lines.push(format!("not done  {}", receipt.failed.len()));
+        lines.push(format!("not done  {}", number(receipt.failed.len())));
     }
     if let Some(freed) = receipt.freed {
         lines.push(format!("freed     {}{}", Bytes(freed), planned(job)));

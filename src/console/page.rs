@@ -3,8 +3,8 @@
 //! In: a row, moves. Out: lines, each made when it is drawn; a page with a hundred thousand referrers costs what is in
 //! view. The closure is a tree that grows where it is opened.
 
-use super::text;
 use super::widgets::list::List;
+use crate::domain::count::{count, number};
 use crate::domain::{Bytes, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row, State};
 
@@ -97,14 +97,14 @@ impl Page {
             lines.push(Line::Info("hash", format!("sha256:{}", hash.to_nix32())));
         }
         if let Some(size) = inventory.nar_size(row) {
-            let exact = text::number(usize::try_from(size).unwrap_or(usize::MAX));
+            let exact = number(usize::try_from(size).unwrap_or(usize::MAX));
             lines.push(Line::Info("size", format!("{exact} B  ({})", Bytes(size))));
         }
         lines.push(Line::Info(
             "closure",
             inventory.closure_size_known(row).map_or_else(
                 || "not measured yet".to_owned(),
-                |(paths, bytes)| format!("{}, {}", text::count(paths, "path"), Bytes(bytes)),
+                |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
             ),
         ));
         if let Some(at) = inventory.registered(row) {

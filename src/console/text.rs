@@ -3,24 +3,6 @@
 use crate::domain::{Age, TrustClass, When};
 use crate::inventory::{Inventory, Row};
 
-/// `38,225`.
-pub fn number(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 path`, `38,225 paths`.
-pub fn count(n: usize, thing: &str) -> String {
-    format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
-}
-
 /// A size in a narrow column: `200 B`, `2.1M`, `14.2G`.
 pub fn size(bytes: u64) -> String {
     crate::domain::Bytes(bytes)
@@ -70,10 +52,6 @@ mod tests {
 
     #[test]
     fn forms() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(254_969), "254,969");
-        assert_eq!(count(1, "path"), "1 path");
         assert_eq!(size(204_800), "200K");
         assert_eq!(size(12), "12 B");
         assert_eq!(age(None, When::from_unix(9)), "?");

@@ -7,6 +7,7 @@ pub mod access;
 pub mod authorized_keys;
 pub mod bytes;
 pub mod content_address;
+pub mod count;
 pub mod fact;
 pub mod floor;
 pub mod key_request;

@@ -9,6 +9,7 @@ pub mod space;
 pub mod unfinished;
 mod vitals;
 
+use crate::domain::count::{count, number};
 use crate::domain::{Bytes, Floor};
 use serde::Serialize;
 use std::time::Duration;
@@ -269,7 +270,7 @@ fn unsigned(vitals: &Vitals<'_>) -> Check {
         refused => check(
             id,
             State::Warning,
-            format!("{} would be refused", paths(refused)),
+            format!("{} would be refused", count(refused, "path")),
             Some(format!("storekeeper sign {} --all", vitals.server)),
         ),
     }
@@ -281,7 +282,7 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
     }
     let summary = format!(
         "Nix could not tell anything of {}",
-        paths(vitals.unreadable)
+        count(vitals.unreadable, "path")
     );
     let fix = "nix-store --verify on the server";
     Some(check(
@@ -325,23 +326,20 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
     if space.inodes > 0 && percent {
         let left = space.inodes.saturating_sub(space.inodes_used);
         let inodes = state(left, space.inodes);
-        let summary = format!("{left} of {} inodes left on {mount}", space.inodes);
+        let summary = format!(
+            "{} of {} inodes left on {mount}",
+            number(left as usize),
+            number(space.inodes as usize)
+        );
         checks.push(check("store-inodes", inodes, summary, fix(inodes)));
     }
     checks
 }
 
-fn paths(count: usize) -> String {
-    match count {
-        1 => "1 path".to_owned(),
-        count => format!("{count} paths"),
-    }
-}
-
-fn carry(count: usize) -> String {
-    match count {
+fn carry(n: usize) -> String {
+    match n {
         1 => "1 path carries".to_owned(),
-        count => format!("{count} paths carry"),
+        n => format!("{} carry", count(n, "path")),
     }
 }
 

@@ -83,7 +83,7 @@ fn what_stands_in_the_audit_log_is_only_text() {
     let mut terminal = super::console(&rig, &["root"]);
     terminal.wait_for("hostile ");
     terminal.keys("6");
-    terminal.wait_for("1 in the audit log");
+    terminal.wait_for("1 more in the audit log");
     terminal.wait_for("hostile ");
     terminal.keys("\r");
     terminal.wait_for("┌ Record");

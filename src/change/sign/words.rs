@@ -5,6 +5,7 @@
 use super::select::{Picked, Told};
 use super::{CHUNK, Key};
 use crate::change::KeySource;
+use crate::domain::count::{count, number};
 use crate::domain::text::visible;
 use crate::domain::{Bytes, Role, StorePath, When};
 use crate::inventory::{Inventory, Row};
@@ -31,25 +32,8 @@ pub(super) struct About<'a> {
 }
 
 /// `1 path`, `9,688 paths`.
-pub(in crate::change) fn paths(count: usize) -> String {
-    format!(
-        "{} {}",
-        grouped(count),
-        if count == 1 { "path" } else { "paths" }
-    )
-}
-
-/// `9,688`.
-fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(in crate::change) fn paths(n: usize) -> String {
+    count(n, "path")
 }
 
 /// `a, b, c …`
@@ -153,7 +137,7 @@ impl About<'_> {
             return None;
         }
         let names = some(tops.iter().map(|row| self.inventory.name(*row)));
-        Some(format!("{} top-level: {names}", grouped(tops.len())))
+        Some(format!("{} top-level: {names}", number(tops.len())))
     }
 
     fn left_alone(&self) -> Vec<String> {
@@ -167,7 +151,7 @@ impl About<'_> {
             };
             lines.push(format!(
                 "{} upstream {noun}{}",
-                grouped(picked.upstream),
+                number(picked.upstream),
                 by(&picked.upstream_keys)
             ));
         }
@@ -186,7 +170,7 @@ impl About<'_> {
             };
             lines.push(format!(
                 "{} content-addressed {noun} (no signature needed)",
-                grouped(picked.addressed)
+                number(picked.addressed)
             ));
         }
         if !self.unmendable.is_empty() {
@@ -245,7 +229,7 @@ impl About<'_> {
         }
         let calls = self.count().div_ceil(CHUNK);
         if calls > 1 {
-            let _ = write!(text, " ({} calls)", grouped(calls));
+            let _ = write!(text, " ({} calls)", number(calls));
         }
         Some(text)
     }
@@ -310,7 +294,7 @@ fn were(some: usize, all: usize) -> String {
         (1, 1) => "this path was".to_owned(),
         (some, all) if some == all => "these paths were".to_owned(),
         (1, _) => "1 of these paths was".to_owned(),
-        (some, _) => format!("{} of these paths were", grouped(some)),
+        (some, _) => format!("{} of these paths were", number(some)),
     }
 }
 
@@ -327,17 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(count), text);
-        }
-        assert_eq!(paths(1), "1 path");
-        assert_eq!(paths(9688), "9,688 paths");
+    fn words_for_names_and_numbers() {
         assert_eq!(some(["a", "b", "c", "d"].into_iter()), "a, b, c …");
         assert_eq!(some(["a", "b"].into_iter()), "a, b");
         assert_eq!(were(1, 1), "this path was");

@@ -8,7 +8,7 @@ use super::answer::Prompt;
 use super::connect::State;
 use crate::console::model::Trouble;
 use crate::console::msg::Msg;
-use crate::console::text::count;
+use crate::domain::count::count;
 use crate::domain::{KeyRing, StorePath};
 use crate::inventory::Builder;
 use crate::judge::trust::assess_each;

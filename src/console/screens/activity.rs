@@ -5,11 +5,11 @@ use crate::console::actions::Act;
 use crate::console::jobs::{Job, State};
 use crate::console::layout;
 use crate::console::model::{Model, Part};
-use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::bar;
 use crate::console::widgets::pen::row;
+use crate::domain::count::number;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -64,7 +64,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     let running = model.jobs.iter().filter(|job| job.is_running()).count();
     let past = model.past().len();
     let text = format!(
-        " {} running, {} ended here, {} in the audit log",
+        " {} running, {} ended here, {} more in the audit log",
         running,
         model.jobs.len() - running,
         number(past)

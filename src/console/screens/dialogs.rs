@@ -7,12 +7,12 @@ use crate::console::model::{Layer, Model, Palette, SignDialog, Text};
 use crate::console::msg::{Ask, AskKind};
 use crate::console::palette;
 use crate::console::secret::Secret;
-use crate::console::text::count;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::{row, wrap};
+use crate::domain::count::{count, number};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
@@ -71,7 +71,12 @@ fn position(top: usize, height: usize, lines: usize) -> String {
     if lines <= height {
         return String::new();
     }
-    format!("  {}-{} of {lines}", top + 1, (top + height).min(lines))
+    format!(
+        "  {}-{} of {}",
+        number(top + 1),
+        number((top + height).min(lines)),
+        number(lines)
+    )
 }
 
 fn draw_text(model: &Model, pen: &mut Pen<'_>, text: &Text) {

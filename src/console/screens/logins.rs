@@ -5,10 +5,10 @@ use super::paragraph;
 use crate::console::access::Known;
 use crate::console::layout;
 use crate::console::model::{Model, Part};
-use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
 use crate::domain::access::{Fact, LogEvent, LogKind, LogSource, Session};
+use crate::domain::count::{count, number};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 

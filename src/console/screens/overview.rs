@@ -2,12 +2,12 @@
 
 use super::{activity, logins, no_store, paragraph};
 use crate::console::model::{Link, Model, Screen, Trouble};
-use crate::console::text::{count, number};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::{self, percent};
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
+use crate::domain::count::{count, number};
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;

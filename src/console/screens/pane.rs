@@ -1,9 +1,10 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
 use crate::console::model::Model;
-use crate::console::text::{self, number};
+use crate::console::text;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row, wrap};
+use crate::domain::count::{count, number};
 use crate::domain::{TrustClass, Verdict};
 use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;
@@ -230,13 +231,7 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     add("NAR", bytes(inventory, path), plain);
     let closure = inventory.closure_size_known(path).map_or_else(
         || "not measured yet".to_owned(),
-        |(paths, bytes)| {
-            format!(
-                "{}, {}",
-                text::count(paths, "path"),
-                crate::domain::Bytes(bytes)
-            )
-        },
+        |(paths, bytes)| format!("{}, {}", count(paths, "path"), crate::domain::Bytes(bytes)),
     );
     add("closure", closure, plain);
     add("added", added(inventory, path), plain);

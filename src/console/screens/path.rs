@@ -3,9 +3,10 @@
 use super::pane;
 use crate::console::model::Model;
 use crate::console::page::{Line, Part};
-use crate::console::text::{self, number};
+use crate::console::text;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
+use crate::domain::count::number;
 use crate::domain::{TrustClass, Verdict};
 use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;

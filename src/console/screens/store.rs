@@ -4,11 +4,12 @@ use super::{no_store, pane, paragraph};
 use crate::console::layout;
 use crate::console::model::Model;
 use crate::console::space::Mark;
-use crate::console::text::{self, number};
+use crate::console::text;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::{input, pen::row};
 use crate::domain::TrustClass;
+use crate::domain::count::number;
 use crate::inventory::{Inventory, Row, SortKey};
 use ratatui::layout::Rect;
 

@@ -10,7 +10,7 @@ use crate::console::jobs::{Job, JobId, State};
 use crate::console::model::{Layer, Model};
 use crate::console::msg::Effect;
 use crate::console::space::Wanted;
-use crate::console::text::count;
+use crate::domain::count::count;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::collections::HashSet;

@@ -6,6 +6,7 @@ use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, Wha
 use crate::console::msg::{Effect, Source};
 use crate::console::text;
 use crate::domain::Bytes;
+use crate::domain::count::count;
 
 /// The keys that the server holds, as sources.
 pub(super) fn server_sources(model: &Model) -> Vec<Source> {
@@ -150,11 +151,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         .map(crate::change::Item::nar_size)
         .fold(0, u64::saturating_add);
     let text = Text {
-        title: format!(
-            "{}, {}",
-            text::count(plan.items.len(), "path"),
-            Bytes(total)
-        ),
+        title: format!("{}, {}", count(plan.items.len(), "path"), Bytes(total)),
         lines,
         copy: paths.join("\n"),
         top: 0,

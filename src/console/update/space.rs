@@ -5,9 +5,9 @@ use crate::console::model::{Layer, Model, Screen, Text, Trouble};
 use crate::console::msg::Effect;
 use crate::console::page::Page;
 use crate::console::space::{Field, Form, Judged, Known, Planned, View};
-use crate::console::text::count;
 use crate::console::widgets::list::{List, Move};
 use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::inventory::Row;
 use std::sync::Arc;
 

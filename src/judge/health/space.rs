@@ -3,7 +3,8 @@
 //! In: what one look found out about its disks, database and pins, and a forecast. Out: [`Check`]s, as for everything else. The
 //! store's own file system is among the checks of [`super::checks`], since every connection finds that out.
 
-use super::{Check, State, check, paths};
+use super::{Check, State, check};
+use crate::domain::count::count;
 use crate::domain::pin::Pin;
 use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, SpaceFacts};
 use crate::domain::{Age, Fact, Floor, When};
@@ -199,15 +200,16 @@ fn of_pins(looked: &Looked<'_>) -> Option<Check> {
         [] => {
             let pinned = match pins.len() {
                 1 => "1 pin, and it has not expired".to_owned(),
-                count => format!("{count} pins, none of which has expired"),
+                pins => format!("{pins} pins, none of which has expired"),
             };
             return Some(check("pins", State::Fine, pinned, None));
         }
         [pin] => format!("the pin {} has expired and keeps its path", pin.name),
-        several => {
-            let count = several.len();
-            format!("{count} pins have expired and keep {}", paths(count))
-        }
+        several => format!(
+            "{} have expired and keep {}",
+            count(several.len(), "pin"),
+            count(several.len(), "path")
+        ),
     };
     let fix = format!("storekeeper unpin {} --expired", looked.server);
     Some(check("pins", State::Warning, summary, Some(fix)))

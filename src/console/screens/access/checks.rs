@@ -5,7 +5,7 @@
 use crate::console::access::{SOON, sentence};
 use crate::console::model::{Model, Screen, Trouble};
 use crate::console::screens::overview::Check;
-use crate::console::text::count;
+use crate::domain::count::count;
 use crate::judge::finding::{Finding, Level};
 use crate::judge::health::State;
 

@@ -1,11 +1,11 @@
 //! How the store came to be so large: what came in when, and what follows for the disk.
 
 use crate::console::model::Model;
-use crate::console::text::count;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::plot::{columns, squeeze};
 use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::judge::growth::{Curve, Forecast};
 use ratatui::layout::Rect;
 

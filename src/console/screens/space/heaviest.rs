@@ -4,11 +4,12 @@ use crate::console::model::Model;
 use crate::console::screens::{pane, paragraph};
 use crate::console::space::layout::Areas;
 use crate::console::space::{Judged, Mark};
-use crate::console::text::{self, number};
+use crate::console::text;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
+use crate::domain::count::number;
 use ratatui::layout::Rect;
 
 const SIZE: usize = 10;

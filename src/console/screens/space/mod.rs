@@ -14,10 +14,10 @@ use crate::console::actions::Act;
 use crate::console::model::Model;
 use crate::console::space::View;
 use crate::console::space::layout::areas;
-use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::fit;
 use crate::domain::Bytes;
+use crate::domain::count::number;
 use crate::domain::space::{FileSystem, UseSource};
 use crate::server::facts::{Disk, Facts};
 use ratatui::layout::Rect;
@@ -240,7 +240,7 @@ fn state(model: &Model) -> Option<(String, Style)> {
     if elsewhere > 0 {
         let text = format!(
             "{} came later; R reads again",
-            crate::console::text::count(elsewhere, "root")
+            crate::domain::count::count(elsewhere, "root")
         );
         return Some((text, theme.dim));
     }

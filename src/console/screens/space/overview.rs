@@ -1,11 +1,11 @@
 //! What the overview says of space: what needs attention, what is dead, how it grows.
 
 use crate::console::model::Model;
-use crate::console::text::number;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
 use crate::domain::Bytes;
+use crate::domain::count::number;
 use crate::judge::growth::Curve;
 use crate::judge::health::space::Looked;
 use crate::judge::health::{self, Check, State};
