@@ -8,6 +8,7 @@ pub mod authorized_keys;
 pub mod bytes;
 pub mod content_address;
 pub mod count;
+mod edwards;
 pub mod fact;
 pub mod floor;
 pub mod key_request;
