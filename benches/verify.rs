@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 const SIGNATURES: u32 = 8192;
 /// As many as are checked together while a store is read.
-const HANDFUL: usize = 64;
+const HANDFUL: usize = 1024;
 const PAIRS: usize = 7;
 /// What our time may be of the peer's.
 const BAR: f64 = 0.35;

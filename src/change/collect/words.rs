@@ -3,8 +3,8 @@
 //! In: what was chosen from what, by which rules. Out: summary, lines of the dialog, equivalent commands, warnings.
 
 use super::About;
-use crate::change::sign::paths;
 use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::domain::space::UseSource;
 use crate::domain::text::visible;
 use crate::judge::collect::{Estimate, Goal, Gone};
@@ -30,7 +30,7 @@ pub(super) fn summary(about: &About<'_>) -> String {
     let collection = about.collection;
     format!(
         "collect {} ({}) that no root keeps, least recently used first",
-        paths(collection.order.len()),
+        count(collection.order.len(), "path"),
         Bytes(collection.bytes.nar)
     )
 }
@@ -48,7 +48,7 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
             "what",
             format!(
                 "{}, {} of NARs, {}",
-                paths(collection.order.len()),
+                count(collection.order.len(), "path"),
                 Bytes(collection.bytes.nar),
                 on_disk(&collection.bytes)
             ),

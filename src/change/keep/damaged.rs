@@ -3,7 +3,8 @@
 //! In: paths whose contents are not what their hash says, the store and its roots. Out: a plan. A damaged path can't go before what
 //! refers to it, so all of that goes, too, and is listed; what a root keeps is refused.
 
-use super::{About, Danger, Deed, Item, KeepError, KeepStep, Kept, Plan, empty, paths_of};
+use super::{About, Danger, Deed, Item, KeepError, KeepStep, Kept, Plan, empty};
+use crate::domain::count::count;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::{Inventory, Liveness, Row};
 use std::collections::HashSet;
@@ -23,7 +24,7 @@ pub fn repair(
     let mut plan = empty(
         about,
         "repair",
-        format!("repair {}", damaged_paths(damaged.len())),
+        format!("repair {}", count(damaged.len(), "damaged path")),
         Danger::Adds,
     );
     plan.lines.push((
@@ -83,19 +84,19 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
     let mut plan = empty(
         about,
         "delete",
-        format!("delete {}", damaged_paths(rows.len())),
+        format!("delete {}", count(rows.len(), "damaged path")),
         Danger::Destroys { word: "delete" },
     );
     plan.lines.push((
         "what",
-        format!("{}, {}", paths_of(order.len()), Bytes(bytes)),
+        format!("{}, {}", count(order.len(), "path"), Bytes(bytes)),
     ));
     let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
     plan.lines.extend(named(paths.iter()));
     if order.len() > rows.len() {
         plan.warnings.push(format!(
             "{} refer to what is damaged, directly or not, and go with it; clients that need them have to get them elsewhere",
-            paths_of(order.len() - rows.len())
+            count(order.len() - rows.len(), "path")
         ));
     }
     for row in &order {
@@ -145,13 +146,6 @@ fn with_referrers(inventory: &Inventory, rows: &[Row]) -> Vec<Row> {
         stack.extend(referrers.iter().map(|referrer| (*referrer, false)));
     }
     order
-}
-
-fn damaged_paths(count: usize) -> String {
-    match count {
-        1 => "1 damaged path".to_owned(),
-        count => format!("{count} damaged paths"),
-    }
 }
 
 #[cfg(test)]

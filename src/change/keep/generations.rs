@@ -6,6 +6,7 @@
 
 use super::{About, Age, KeepError, Kept, Plan, roots};
 use crate::domain::When;
+use crate::domain::count::count;
 use crate::domain::roots::{Root, RootKind};
 use crate::server::Generation;
 use std::collections::BTreeMap;
@@ -29,10 +30,7 @@ pub fn older_than(
     let mut plan = roots(about, kept, &going)?;
     plan.summary = format!(
         "remove {} of profiles that are older than {age}",
-        match going.len() {
-            1 => "1 generation".to_owned(),
-            count => format!("{count} generations"),
-        }
+        count(going.len(), "generation")
     );
     plan.warnings.push(
         "a profile can't be rolled back to a generation that is gone; the current ones, and those in use at that time, stay"

@@ -15,6 +15,7 @@ pub use lease::install_lease;
 
 use super::access::About;
 use super::{Danger, Deed, Item, Plan};
+use crate::domain::count::count;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
@@ -171,7 +172,7 @@ pub fn pin(
         "keeps",
         format!(
             "{}, {}, with all that they need",
-            paths_of(kept),
+            count(kept, "path"),
             Bytes(bytes)
         ),
     ));
@@ -398,13 +399,6 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
     }
 }
 
-fn paths_of(count: usize) -> String {
-    match count {
-        1 => "1 path".to_owned(),
-        count => format!("{count} paths"),
-    }
-}
-
 /// What follows for the next collection, whoever runs it.
 fn effect((paths, bytes): (usize, u64)) -> String {
     if paths == 0 {
@@ -412,7 +406,7 @@ fn effect((paths, bytes): (usize, u64)) -> String {
     }
     format!(
         "{}, {} become{} dead: the next collection may take them",
-        paths_of(paths),
+        count(paths, "path"),
         Bytes(bytes),
         if paths == 1 { "s" } else { "" }
     )

@@ -11,9 +11,9 @@ mod words;
 
 pub(crate) use key::in_agent;
 pub use key::{Key, KeyChoice, choose, read_local};
-pub(super) use words::paths;
 
 use super::{Danger, Deed, Item, Plan};
+use crate::domain::count::count;
 use crate::domain::signature::{KeyError, decode, split};
 use crate::domain::text::visible;
 use crate::domain::{KeyRing, PathInfo, StorePath, When};
@@ -343,7 +343,7 @@ fn nothing(picked: &select::Picked, key: &Key, unmendable: &[StorePath]) -> Plan
     if let [path, rest @ ..] = unmendable {
         let more = match rest.len() {
             0 => String::new(),
-            more => format!(" and {} more", words::paths(more)),
+            more => format!(" and {} more", count(more, "path")),
         };
         return PlanError::Unmendable(format!("{path}{more}"));
     }
@@ -351,12 +351,12 @@ fn nothing(picked: &select::Picked, key: &Key, unmendable: &[StorePath]) -> Plan
     PlanError::Nothing(if picked.unread > 0 {
         format!(
             "{} could not be judged yet; refresh and try again",
-            words::paths(picked.unread)
+            count(picked.unread, "path")
         )
     } else if picked.upstream + picked.addressed > 0 && picked.already == 0 {
         format!(
             "clients take {} as it is, upstream's by their own key, content-addressed ones without any; ask for upstream's too to add {name}",
-            words::paths(picked.upstream + picked.addressed)
+            count(picked.upstream + picked.addressed, "path")
         )
     } else {
         format!("no path lacks a valid signature by {name} that clients would refuse without it")

@@ -31,11 +31,6 @@ pub(super) struct About<'a> {
     pub now: When,
 }
 
-/// `1 path`, `9,688 paths`.
-pub(in crate::change) fn paths(n: usize) -> String {
-    count(n, "path")
-}
-
 /// `a, b, c …`
 fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
@@ -83,7 +78,7 @@ impl About<'_> {
     pub(super) fn summary(&self) -> String {
         format!(
             "sign {} ({}) with {}",
-            paths(self.count()),
+            count(self.count(), "path"),
             Bytes(self.told.bytes),
             self.key.public.name()
         )
@@ -114,7 +109,11 @@ impl About<'_> {
     }
 
     fn what(&self) -> String {
-        let mut text = format!("{}, {}", paths(self.count()), Bytes(self.told.bytes));
+        let mut text = format!(
+            "{}, {}",
+            count(self.count(), "path"),
+            Bytes(self.told.bytes)
+        );
         if let (Some(oldest), Some(newest)) = (self.told.oldest, self.told.newest) {
             let (oldest, newest) = (
                 oldest.age(self.now).to_string(),
@@ -158,7 +157,7 @@ impl About<'_> {
         if picked.other_own > 0 {
             lines.push(format!(
                 "{} of another key of this cache{}",
-                paths(picked.other_own),
+                count(picked.other_own, "path"),
                 by(&picked.other_own_keys)
             ));
         }
@@ -176,7 +175,7 @@ impl About<'_> {
         if !self.unmendable.is_empty() {
             lines.push(format!(
                 "{} that signing can't mend: {}",
-                paths(self.unmendable.len()),
+                count(self.unmendable.len(), "path"),
                 some(self.unmendable.iter().map(StorePath::name))
             ));
         }
@@ -276,13 +275,13 @@ impl About<'_> {
         if self.picked.needed > 0 {
             warnings.push(format!(
                 "{} that these need would still be refused, and these with them: sign the whole closure",
-                paths(self.picked.needed)
+                count(self.picked.needed, "path")
             ));
         }
         if self.picked.unread > 0 {
             warnings.push(format!(
                 "{} could not be judged, being unreadable or not read yet: refresh and sign again",
-                paths(self.picked.unread)
+                count(self.picked.unread, "path")
             ));
         }
         warnings
@@ -298,11 +297,11 @@ fn were(some: usize, all: usize) -> String {
     }
 }
 
-fn carry(count: usize) -> String {
+fn carry(n: usize) -> String {
     format!(
         "{} {}",
-        paths(count),
-        if count == 1 { "carries" } else { "carry" }
+        count(n, "path"),
+        if n == 1 { "carries" } else { "carry" }
     )
 }
 

@@ -4,6 +4,7 @@
 
 use super::{Collection, Goal, Gone, Kept, Reason, Rules, Target};
 use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::inventory::Inventory;
 
 impl Reason {
@@ -41,15 +42,11 @@ impl Gone {
 impl Kept {
     /// A sentence for each reason to stay that holds for something.
     pub fn sentences(&self, rules: &Rules) -> Vec<String> {
-        let paths = |count: usize| match count {
-            1 => "1 path".to_owned(),
-            count => format!("{count} paths"),
-        };
-        let stays = |count: usize| if count == 1 { "stays" } else { "stay" };
+        let stays = |n: usize| if n == 1 { "stays" } else { "stay" };
         let mut found = Vec::new();
-        let mut note = |count: usize, why: String| {
-            if count > 0 {
-                found.push(format!("{} {}: {why}", paths(count), stays(count)));
+        let mut note = |n: usize, why: String| {
+            if n > 0 {
+                found.push(format!("{} {}: {why}", count(n, "path"), stays(n)));
             }
         };
         note(self.live, "kept alive by a GC root".to_owned());
@@ -74,7 +71,7 @@ impl Kept {
         if self.unreadable > 0 {
             found.push(format!(
                 "{} cannot be read on the server: nothing of that goes, and what it needs is not known; the daemon refuses to delete that",
-                paths(self.unreadable)
+                count(self.unreadable, "path")
             ));
         }
         found

@@ -11,6 +11,7 @@ use super::cache::{Cache, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::collect::CollectDeed;
 use crate::change::plan::Item;
+use crate::domain::count::count;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{Bytes, StorePath};
 use call::Called;
@@ -119,9 +120,10 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     match left {
         [] => {}
         [one] => job.tally.fail(one, why),
-        [first, ..] => job
-            .tally
-            .fail(format!("{} paths, from {first} on", left.len()), why),
+        [first, ..] => job.tally.fail(
+            format!("{}, from {first} on", count(left.len(), "path")),
+            why,
+        ),
     }
 }
 
