@@ -255,8 +255,13 @@ async fn a_full_disk_leaves_the_old_file() {
 /// The script of the edit, as it is sent.
 const EDIT: &str = concat!(
     include_str!("../src/server/scripts/path.sh"),
+    include_str!("../src/server/scripts/folder.sh"),
+    include_str!("../src/server/scripts/account.sh"),
     include_str!("../src/server/scripts/access-edit.sh")
 );
+
+/// What it runs at the file.
+const EDIT_FILE: &str = include_str!("../src/server/scripts/access-edit-file.sh");
 
 /// Programs before all others, each of which counts its calls and kills the shell that calls at one of them.
 fn traps(folder: &Path) -> PathBuf {
@@ -264,11 +269,13 @@ fn traps(folder: &Path) -> PathBuf {
     fs::create_dir(&bin).unwrap();
     let programs = [
         "cat",
-        "chcon",
+        "awk",
         "chmod",
         "chown",
         "cmp",
-        "comm",
+        "cp",
+        "dd",
+        "ln",
         "cut",
         "flock",
         "head",
@@ -277,7 +284,6 @@ fn traps(folder: &Path) -> PathBuf {
         "readlink",
         "rm",
         "sha256sum",
-        "sort",
         "ssh-keygen",
         "stat",
         "sync",
@@ -332,7 +338,7 @@ fn edit(file: &Path, new: &NewKey, trap: Option<(&Path, u32, bool)>) -> Output {
             "-c",
             &format!("[ -z \"${{TRAP:-}}\" ] || echo $$ >\"$TRAP/shell\"\n{EDIT}"),
         ])
-        .arg("storekeeper")
+        .args(["storekeeper", EDIT_FILE, "root"])
         .arg(file)
         .args([
             &planned,
@@ -340,10 +346,9 @@ fn edit(file: &Path, new: &NewKey, trap: Option<(&Path, u32, bool)>) -> Output {
             "append",
             &sum(&line),
             "",
-            "root:root",
             "644",
         ])
-        .args([&new.key.fingerprint().to_string(), ""])
+        .args([&new.key.fingerprint().to_string(), "", "", ""])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -428,17 +433,21 @@ fn a_file_that_is_not_there_is_made_and_a_link_is_kept() {
         ..new.clone()
     };
     let mut output = Command::new("sh");
-    output.args(["-c", EDIT, "storekeeper"]).arg(&file).args([
-        &sum(b""),
-        "0",
-        "append",
-        &sum(&line),
-        "",
-        "root:root",
-        "644",
-        &wrong.key.fingerprint().to_string(),
-        "",
-    ]);
+    output
+        .args(["-c", EDIT, "storekeeper", EDIT_FILE, "root"])
+        .arg(&file)
+        .args([
+            &sum(b""),
+            "0",
+            "append",
+            &sum(&line),
+            "",
+            "644",
+            &wrong.key.fingerprint().to_string(),
+            "",
+            "",
+            "",
+        ]);
     let mut child = output
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

@@ -169,6 +169,7 @@ impl From<AccessError> for CliError {
             AccessError::There { .. } => Kind::Conflict,
             AccessError::Weak(_)
             | AccessError::Generated { .. }
+            | AccessError::Shared { .. }
             | AccessError::Knock(_)
             | AccessError::Proof(_) => Kind::Policy,
             AccessError::NotThere(_) | AccessError::OtherFile(_) | AccessError::Line(_) => {

@@ -174,8 +174,12 @@ impl Scratch {
             let script = format!("echo 'sh: {name}: not found' >&2\nexit 127\n");
             self.stand_in("gone", name, &script)?;
         }
+        let user = rustix::process::getuid().as_raw();
         for (name, script) in IDENTITY {
-            self.stand_in("bin", name, script)?;
+            let cache_user = format!(
+                "case \"$*\" in '-u {CACHE_USER}' | '-g {CACHE_USER}') echo {user}; exit ;; esac\n"
+            );
+            self.stand_in("bin", name, &format!("{cache_user}{script}"))?;
         }
         self.stand_in("bin", "getent", &self.getent())?;
         let shim = format!("exec {program} demo-shim {socket}");

@@ -4,6 +4,7 @@
 //! Out: plain data for `judge`. What could not be found out is [`Unknown`] with the reason, never a guess.
 
 use super::When;
+use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{Request, RevokedKey};
 use super::ssh_key::Fingerprint;
 
@@ -209,9 +210,13 @@ pub struct KeyFile {
     pub user: String,
     /// Whether it exists. One that does not has no content, and an owner and a mode that a new file would get.
     pub exists: bool,
-    /// All of it, every byte.
+    /// All of it, every byte; of a large file the lines that can hold a key, as [`Self::numbers`] counts them.
     pub content: Fact<Vec<u8>>,
-    /// SHA-256 of `content`, to compare before it is replaced.
+    /// Of a file that is too large to be read whole: the numbers of the lines in `content`, from 1.
+    pub numbers: Option<Vec<usize>>,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// SHA-256 of the whole file, to compare before it is changed.
     pub sha256: [u8; 32],
     /// Owner, `name:group`.
     pub owner: String,
@@ -223,6 +228,17 @@ pub struct KeyFile {
     pub strict_modes_problem: Option<String>,
     /// What writes it anew, such as NixOS's `users.users.nix-ssh.openssh.authorizedKeys`.
     pub generated_by: Option<String>,
+}
+
+impl KeyFile {
+    /// Its lines.
+    pub fn document(&self) -> Fact<AuthorizedKeys> {
+        let content = self.content.as_deref().map_err(Clone::clone)?;
+        Ok(match &self.numbers {
+            None => AuthorizedKeys::parse(content),
+            Some(numbers) => AuthorizedKeys::parse_numbered(content, numbers.clone()),
+        })
+    }
 }
 
 /// What a line of sshd's log says.

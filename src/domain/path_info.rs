@@ -14,20 +14,7 @@ pub struct NarHash(pub [u8; 32]);
 impl NarHash {
     /// Reads 64 lower-case hexadecimal digits, the form on the wire.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return None;
-        }
-        let value = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        let mut out = [0; 32];
-        for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-            *slot = value(pair[0])? << 4 | value(pair[1])?;
-        }
-        Some(Self(out))
+        from_hex(text).map(Self)
     }
 
     /// 64 lower-case hexadecimal digits.
@@ -45,6 +32,24 @@ impl fmt::Debug for NarHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{}", self.to_nix32())
     }
+}
+
+/// The bytes of a SHA-256 from 64 lower-case hexadecimal digits.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 64 {
+        return None;
+    }
+    let value = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut out = [0; 32];
+    for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+        *slot = value(pair[0])? << 4 | value(pair[1])?;
+    }
+    Some(out)
 }
 
 /// Lower-case hexadecimal digits of bytes.

@@ -39,6 +39,18 @@ macro_rules! sshd_script {
     };
 }
 
+/// With the parts before it that go to a folder, and that act with the rights of whoever owns it.
+macro_rules! account_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/folder.sh"),
+            include_str!("scripts/account.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// With the part before it that looks for jobs without a record.
 macro_rules! jobs_script {
     ($name:literal) => {
@@ -74,11 +86,17 @@ pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");
 pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");
-pub(super) const ACCESS_EDIT: &str = script!("access-edit.sh");
+pub(super) const ACCESS_EDIT: &str = account_script!("access-edit.sh");
 pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
 pub(super) const ACCESS_MARK: &str = script!("access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
 pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
+
+/// What [`ACCESS_FACTS`] runs for each key file.
+pub(super) const ACCESS_READ_FILE: &str = include_str!("scripts/access-read-file.sh");
+
+/// What [`ACCESS_EDIT`] runs at the file.
+pub(super) const ACCESS_EDIT_FILE: &str = include_str!("scripts/access-edit-file.sh");
 
 pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
 pub(super) const LEASE_INSTALL: &str = script!("lease-install.sh");

@@ -66,6 +66,8 @@ fn file(content: &str) -> KeyFile {
         user: "nix-ssh".to_owned(),
         exists: true,
         content: Ok(content.as_bytes().to_vec()),
+        numbers: None,
+        size: content.len() as u64,
         sha256: Sha256::digest(content).into(),
         owner: "root:root".to_owned(),
         mode: 0o644,

@@ -56,7 +56,27 @@ pub(super) fn target<'a>(
         file,
         &format!("add {} to nix.sshServe.keys", nix_string(line)),
     )?;
+    let other = facts
+        .other_files
+        .iter()
+        .find(|other| other.user != file.user && other.resolved == file.resolved);
+    if let Some(other) = other {
+        return Err(AccessError::Shared {
+            file: place(file),
+            user: visible(&other.user).into_owned(),
+        });
+    }
     Ok(file)
+}
+
+/// A file as sshd names it, and where its links lead.
+pub(super) fn place(file: &KeyFile) -> String {
+    let path = visible(&file.path);
+    if file.resolved == file.path {
+        path.into_owned()
+    } else {
+        format!("{path} -> {}", visible(&file.resolved))
+    }
 }
 
 pub(super) fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> {
@@ -72,7 +92,5 @@ pub(super) fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> 
 }
 
 pub(super) fn document(file: &KeyFile) -> Result<AuthorizedKeys, AccessError> {
-    Ok(AuthorizedKeys::parse(
-        file.content.as_deref().map_err(Clone::clone)?,
-    ))
+    Ok(file.document()?)
 }

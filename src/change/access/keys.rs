@@ -2,7 +2,7 @@
 //!
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
-use super::files::{document, editable, files, target};
+use super::files::{document, editable, files, place, target};
 use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
@@ -69,9 +69,11 @@ pub fn authorize(
     let mut lines = line.clone();
     lines.push(b'\n');
     // What the server puts behind the file is a line end where one is missing, and the line.
-    let simple = after.strip_prefix(before).is_some_and(|added| {
-        added == lines || (added.strip_prefix(b"\n") == Some(&lines) && !before.ends_with(b"\n"))
-    });
+    let simple = file.numbers.is_some()
+        || after.strip_prefix(before).is_some_and(|added| {
+            added == lines
+                || (added.strip_prefix(b"\n") == Some(&lines) && !before.ends_with(b"\n"))
+        });
     let edit = if simple {
         Edit::append(file, lines.clone(), vec![key])
     } else {
@@ -89,7 +91,7 @@ pub fn authorize(
     };
     let summary = format!("authorize {}", name(&new.key.comment(), key));
     let mut plan = about.plan("authorize", summary, deed);
-    plan.lines.push(("file", file.path.clone()));
+    plan.lines.push(("file", place(file)));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
     if let Some(options) = options {
         let posture = posture::of_key(facts, &options);
@@ -188,7 +190,7 @@ pub fn revoke(
             file,
             &format!("take the key {key} out of nix.sshServe.keys"),
         )?;
-        plan.lines.push(("file", file.path.clone()));
+        plan.lines.push(("file", place(file)));
         let mut edited = document.clone();
         // From the end, so that the numbers before it stay.
         for number in numbers.iter().rev() {
@@ -212,9 +214,18 @@ pub fn revoke(
                 .push(format!("sed -i {number}d {}", quote(&file.path)));
         }
         let after = edited.to_bytes();
-        deed.own_way |= is_own_way(facts, login, file, key);
+        if is_own_way(facts, login, file, key) {
+            undoable(file)?;
+            deed.own_way = true;
+        }
         deed.edits.push(FileEdit {
-            edit: Edit::replace(file, after.clone(), Vec::new(), vec![key; numbers.len()]),
+            edit: Edit::change(
+                file,
+                &document,
+                &edited,
+                Vec::new(),
+                vec![key; numbers.len()],
+            ),
             file: file.clone(),
             after,
             lines: Vec::new(),
@@ -240,6 +251,17 @@ pub fn revoke(
     plan.deed = Deed::Access(Box::new(deed));
     plan.reason = reason;
     Ok(plan)
+}
+
+/// A change of one's own way in is taken back if it shuts that, so the file as it was has to be known.
+fn undoable(file: &KeyFile) -> Result<(), AccessError> {
+    if file.numbers.is_none() {
+        return Ok(());
+    }
+    Err(AccessError::NotEditable(format!(
+        "{} is too large to be put back as it was, and this is the key that you are logged in with; log in with another one, or take the padding out of the file first",
+        visible(&file.path)
+    )))
 }
 
 /// The same key in a file of root or of the login.
@@ -340,7 +362,7 @@ pub fn expire(
             file,
             &format!("change the line of {key} in nix.sshServe.keys"),
         )?;
-        plan.lines.push(("file", file.path.clone()));
+        plan.lines.push(("file", place(file)));
         let mut items = 0;
         for number in numbers {
             let (Some(old), Some(new)) = (document.line(number), edited.line(number)) else {
@@ -355,9 +377,12 @@ pub fn expire(
                 line_item(&mut plan, file, Some(number), key, change);
             }
         }
-        deed.own_way |= is_own_way(facts, login, file, key);
+        if is_own_way(facts, login, file, key) {
+            undoable(file)?;
+            deed.own_way = true;
+        }
         deed.edits.push(FileEdit {
-            edit: Edit::replace(file, after.clone(), Vec::new(), Vec::new()),
+            edit: Edit::change(file, &document, &edited, Vec::new(), Vec::new()),
             file: file.clone(),
             after,
             lines: Vec::new(),

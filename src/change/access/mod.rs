@@ -141,6 +141,16 @@ pub enum AccessError {
         /// What to change there.
         change: String,
     },
+    /// Its keys would log in as somebody else, too.
+    #[error(
+        "{file} is read for {user} too, so the key could log in as {user}; give the cache user a file of its own"
+    )]
+    Shared {
+        /// The file, with where its links lead.
+        file: String,
+        /// The other account.
+        user: String,
+    },
     /// Not readable.
     #[error(transparent)]
     Unknown(#[from] Unknown),
@@ -166,7 +176,7 @@ impl AccessError {
     pub const fn is_policy(&self) -> bool {
         matches!(
             self,
-            Self::Weak(_) | Self::Generated { .. } | Self::Proof(_)
+            Self::Weak(_) | Self::Generated { .. } | Self::Shared { .. } | Self::Proof(_)
         )
     }
 }

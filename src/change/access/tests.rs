@@ -34,6 +34,8 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
         user: user.into(),
         exists: true,
         content: Ok(content.into()),
+        numbers: None,
+        size: content.len() as u64,
         sha256: Sha256::digest(content).into(),
         owner: "root:root".into(),
         mode: 0o644,

@@ -99,7 +99,9 @@ async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), St
         Stepped::Edited(Edited::Conflict { content, already }) => (content, already),
         _ => return Err("the server answered something else".to_owned()),
     };
-    let now = content.unwrap_or_default();
+    let Some(now) = content else {
+        return Err("somebody else has changed the file since it was shown, and it is too large to show the difference; nothing was changed, plan again".to_owned());
+    };
     // Done by this very job, over a link that was lost before it could say so.
     let whole = !edit.lines.is_empty() && already && holds(&now, &edit.lines);
     if now == edit.after || whole {
@@ -165,6 +167,7 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
     let now = KeyFile {
         exists: true,
         sha256: Sha256::digest(&edit.after).into(),
+        size: edit.after.len() as u64,
         content: Ok(edit.after.clone()),
         ..edit.file.clone()
     };

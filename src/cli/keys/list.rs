@@ -1,13 +1,16 @@
 //! `keys SERVER list`.
 //!
-//! In: a server. Out: the key files, what holds for every key, and each key with what it can do, when it ends and when it was used.
+//! In: a server. Out: the key files, what holds for every key, and each key with what it can do, when it ends and when it was used;
+//! exit code 1 where a key file could not be read, since keys that are not shown may be there.
 
-use super::super::error::CliError;
+use super::super::error::{CliError, Kind};
 use super::super::out::Out;
 use super::super::session::Session;
 use super::tell;
 use crate::domain::When;
-use crate::domain::access::AccessFacts;
+use crate::domain::access::{AccessFacts, Unknown};
+use crate::domain::count::count;
+use crate::domain::text::visible;
 use crate::judge::access::{Access, KeyRow, keys};
 use crate::judge::health::access::SOON;
 use std::fmt::Write as _;
@@ -24,7 +27,21 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     } else {
         text(&facts, &access, out)?;
     }
-    Ok(0)
+    Ok(match unknown(&facts) {
+        Some(_) => Kind::Server.code(),
+        None => 0,
+    })
+}
+
+/// Why some keys of the cache user may not be known.
+fn unknown(facts: &AccessFacts) -> Option<&Unknown> {
+    let settings = facts.sshd.settings.as_ref().err();
+    facts
+        .files
+        .iter()
+        .find_map(|file| file.content.as_ref().err())
+        .or(settings.filter(|_| facts.files.is_empty()))
+        .or(facts.cache_user.as_ref().err())
 }
 
 fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliError> {
@@ -56,7 +73,14 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         access.keys.iter().filter(|key| key.active).count(),
     );
     out.line("")?;
-    out.line(&format!("{keys} keys, {active} of them let in"))?;
+    out.line(&match unknown(facts) {
+        None => format!("{}, {active} of them authorized", count(keys, "key")),
+        Some(why) => format!(
+            "{} known, {active} of them authorized; there may be more: {}",
+            count(keys, "key"),
+            visible(&why.0)
+        ),
+    })?;
     Ok(())
 }
 

@@ -29,11 +29,10 @@ pub(super) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliErr
     let shown = visible(text);
     let mut found = Vec::new();
     for file in &facts.files {
-        let content = file
-            .content
-            .as_deref()
-            .map_err(|unknown| CliError::new(super::super::error::Kind::Server, unknown))?;
-        collect(file, &AuthorizedKeys::parse(content), text, &mut found);
+        let document = file
+            .document()
+            .map_err(|unknown| CliError::new(super::super::error::Kind::Server, &unknown))?;
+        collect(file, &document, text, &mut found);
     }
     let mut keys: Vec<Fingerprint> = found.iter().map(|one| one.fingerprint).collect();
     keys.sort_unstable();
@@ -128,6 +127,8 @@ pub(in crate::cli) mod tests {
                 user: "nix-ssh".into(),
                 exists: true,
                 content: Ok(content.as_bytes().to_vec()),
+                numbers: None,
+                size: 0,
                 sha256: [0; 32],
                 owner: "root:root".into(),
                 mode: 0o644,

@@ -82,7 +82,7 @@ impl Known {
             .files
             .iter()
             .filter_map(|file| {
-                let document = AuthorizedKeys::parse(file.content.as_deref().ok()?);
+                let document = file.document().ok()?;
                 Some((visible(&file.path).into_owned(), file, document))
             })
             .collect();

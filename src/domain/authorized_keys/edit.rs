@@ -100,13 +100,22 @@ impl AuthorizedKeys {
         }
         line.extend(end);
         self.lines.push(Line::parse(&line));
-        Ok(self.lines.len())
+        if let Some(numbers) = &mut self.numbers {
+            let next = numbers.last().map_or(1, |last| last + 1);
+            numbers.push(next);
+        }
+        self.number(self.lines.len() - 1)
+            .ok_or(EditError::NoKey(self.lines.len()))
     }
 
     /// Takes a key's line out, with its end.
     pub fn remove(&mut self, number: usize) -> Result<(), EditError> {
         self.key_line(number)?;
-        self.lines.remove(number - 1);
+        let at = self.index(number).ok_or(EditError::NoKey(number))?;
+        self.lines.remove(at);
+        if let Some(numbers) = &mut self.numbers {
+            numbers.remove(at);
+        }
         Ok(())
     }
 
@@ -176,8 +185,8 @@ impl AuthorizedKeys {
         until: usize,
         new: &(impl AsRef<[u8]> + ?Sized),
     ) -> Result<(), EditError> {
-        let slot = number
-            .checked_sub(1)
+        let slot = self
+            .index(number)
             .and_then(|at| self.lines.get_mut(at))
             .ok_or(EditError::NoKey(number))?;
         let mut raw = slot.raw().to_vec();

@@ -23,6 +23,8 @@ use crate::domain::ssh_key::Fingerprint;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuthorizedKeys {
     lines: Vec<Line>,
+    /// The number of each line, from 1, where some of the file's lines are not here.
+    numbers: Option<Vec<usize>>,
 }
 
 impl AuthorizedKeys {
@@ -31,10 +33,19 @@ impl AuthorizedKeys {
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         Self {
             lines: lines.map(Line::parse).collect(),
+            numbers: None,
         }
     }
 
-    /// The file's bytes.
+    /// Reads some lines of a file, each with its number there, in order.
+    pub fn parse_numbered(bytes: &[u8], numbers: Vec<usize>) -> Self {
+        Self {
+            numbers: Some(numbers),
+            ..Self::parse(bytes)
+        }
+    }
+
+    /// The bytes of all lines that are here.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.lines.iter().flat_map(Line::raw).copied().collect()
     }
@@ -44,12 +55,27 @@ impl AuthorizedKeys {
         self.lines
             .iter()
             .enumerate()
-            .map(|(at, line)| (at + 1, line))
+            .filter_map(|(at, line)| Some((self.number(at)?, line)))
+    }
+
+    fn number(&self, at: usize) -> Option<usize> {
+        match &self.numbers {
+            None => Some(at + 1),
+            Some(numbers) => numbers.get(at).copied(),
+        }
+    }
+
+    /// Where a line is in `lines`.
+    fn index(&self, number: usize) -> Option<usize> {
+        match &self.numbers {
+            None => number.checked_sub(1),
+            Some(numbers) => numbers.binary_search(&number).ok(),
+        }
     }
 
     /// A line by its number, from 1.
     pub fn line(&self, number: usize) -> Option<&Line> {
-        self.lines.get(number.checked_sub(1)?)
+        self.lines.get(self.index(number)?)
     }
 
     /// The lines with keys, with their numbers.

@@ -17,6 +17,7 @@ use super::posture::{self, KeyPosture};
 use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile, SshdSettings};
 use crate::domain::authorized_keys::{AuthorizedKeys, KeyLine, LineKind};
+use crate::domain::count::count;
 use crate::domain::ssh_key::{Fingerprint, Material, PublicSshKey};
 use crate::domain::sshd_log::{KeyUse, by_key};
 use crate::domain::text::visible;
@@ -27,6 +28,9 @@ struct Place<'a> {
     file: &'a KeyFile,
     line: usize,
 }
+
+/// Lines that are no keys are named up to this number in a file.
+const MOST_FINDINGS: usize = 20;
 
 /// What is read once for all rows.
 struct Reading<'a> {
@@ -39,10 +43,7 @@ impl<'a> Reading<'a> {
     fn new(facts: &'a AccessFacts) -> Self {
         let files = facts.files.iter().chain(&facts.other_files);
         let documents = files
-            .filter_map(|file| {
-                let content = file.content.as_ref().ok()?;
-                Some((file, AuthorizedKeys::parse(content)))
-            })
+            .filter_map(|file| Some((file, file.document().ok()?)))
             .collect();
         let uses = match (&facts.events, &facts.cache_user) {
             (Ok(events), Ok(user)) => by_key(events, &user.name),
@@ -287,8 +288,13 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
         .documents
         .iter()
         .find(|(own, _)| std::ptr::eq(*own, file));
+    let mut more = 0;
     for (number, line) in document.iter().flat_map(|(_, document)| document.lines()) {
         if let LineKind::Invalid(why) = line.kind() {
+            if findings.len() >= MOST_FINDINGS {
+                more += 1;
+                continue;
+            }
             let message = format!(
                 "line {number} is no key to sshd: {}",
                 visible(&why.to_string())
@@ -298,6 +304,10 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
                     .fix("mend it or take it out by hand"),
             );
         }
+    }
+    if more > 0 {
+        let message = format!("so are {}", count(more, "other line"));
+        findings.push(Finding::new(Level::Warning, "invalid-line", message));
     }
     FileRow {
         path: visible(&file.path).into_owned(),

@@ -23,6 +23,8 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
         user: user.to_owned(),
         exists: true,
         content: Ok(content.as_bytes().to_vec()),
+        numbers: None,
+        size: content.len() as u64,
         sha256: [0; 32],
         owner: "root:root".to_owned(),
         mode: 0o644,

@@ -181,6 +181,8 @@ mod tests {
                 user: "nix-ssh".into(),
                 exists: true,
                 content: Ok(content.as_bytes().to_vec()),
+                numbers: None,
+                size: content.len() as u64,
                 sha256: [0; 32],
                 owner: "root:root".into(),
                 mode: 0o644,

@@ -1,10 +1,12 @@
 //! The safe edit of a key file.
 //!
-//! In: a token, the file as it was shown, and its new content or lines to put behind it. Out: what was written, or what is
-//! there now where somebody else was faster. The script makes it so that at every moment the old file or the new one is there.
+//! In: a token, the file as it was shown, and its new content, or lines that come, go or change. Out: what was written, or what
+//! is there now where somebody else was faster. At every moment the old file or the new one is there, and nothing is written
+//! with other rights than those of whoever owns the folder.
 
 use crate::change::token::Token;
 use crate::domain::access::KeyFile;
+use crate::domain::authorized_keys::{AuthorizedKeys, Line};
 use crate::domain::path_info::hex;
 use crate::domain::ssh_key::Fingerprint;
 use crate::link::{Command, Limits};
@@ -23,12 +25,19 @@ const EDIT: Limits = Limits {
 };
 
 /// How the content is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// It is the whole file.
     Replace,
     /// It comes behind what is there, also behind lines that others have added since.
     Append,
+    /// It holds new texts of single lines, one behind the other.
+    Lines {
+        /// Each line's number, from 1, and the bytes of its new text; 0 where the line goes.
+        changes: Vec<(usize, usize)>,
+        /// Bytes of the file afterwards.
+        size: u64,
+    },
 }
 
 /// One edit of one file.
@@ -36,13 +45,15 @@ pub enum Kind {
 pub struct Edit {
     /// As sshd names it.
     path: String,
+    /// The account whose logins it opens: its folder is that account's or root's.
+    account: String,
     /// After its links, as it was seen.
     resolved: String,
     /// Digest and size of what it held; `None` where it did not exist.
-    before: Option<([u8; 32], usize)>,
+    before: Option<([u8; 32], u64)>,
     kind: Kind,
     content: Vec<u8>,
-    owner: String,
+    /// Of a new file.
     mode: u32,
     /// Keys that come, and keys that go. Nothing else may, as the server's `ssh-keygen -l` reads the file.
     come: Vec<Fingerprint>,
@@ -59,16 +70,43 @@ impl Edit {
     ) -> Self {
         Self {
             path: file.path.clone(),
+            account: file.user.clone(),
             resolved: file.resolved.clone(),
-            before: file
-                .exists
-                .then(|| (file.sha256, file.content.as_ref().map_or(0, Vec::len))),
+            before: file.exists.then_some((file.sha256, file.size)),
             kind: Kind::Replace,
             content,
-            owner: file.owner.clone(),
             mode: file.mode,
             come,
             go,
+        }
+    }
+
+    /// Lines of `before` that go or read otherwise in `after`, where all others stay as they are. Of a file that was not read
+    /// whole, nothing else can be said.
+    pub fn change(
+        file: &KeyFile,
+        before: &AuthorizedKeys,
+        after: &AuthorizedKeys,
+        come: Vec<Fingerprint>,
+        go: Vec<Fingerprint>,
+    ) -> Self {
+        if file.numbers.is_none() {
+            return Self::replace(file, after.to_bytes(), come, go);
+        }
+        let mut changes = Vec::new();
+        let mut content = Vec::new();
+        let mut size = file.size;
+        for (number, line) in before.lines() {
+            let new = after.line(number).map_or(&[][..], Line::raw);
+            if new != line.raw() {
+                size = size.saturating_sub(line.raw().len() as u64) + new.len() as u64;
+                changes.push((number, new.len()));
+                content.extend_from_slice(new);
+            }
+        }
+        Self {
+            kind: Kind::Lines { changes, size },
+            ..Self::replace(file, content, come, go)
         }
     }
 
@@ -103,7 +141,7 @@ pub enum Edited {
     },
     /// The file is not the one that was shown. Nothing was changed.
     Conflict {
-        /// What it holds now; `None` where it does not exist any more.
+        /// What it holds now; nothing where it does not exist any more, `None` where that is too large to be shown.
         content: Option<Vec<u8>>,
         /// Somebody else has added the same key.
         already: bool,
@@ -133,20 +171,31 @@ pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edite
     let (planned, size) = edit
         .before
         .map_or(("none".to_owned(), 0), |(sum, size)| (hex(&sum), size));
+    let (kind, changes, after) = match &edit.kind {
+        Kind::Replace => ("replace", String::new(), String::new()),
+        Kind::Append => ("append", String::new(), String::new()),
+        Kind::Lines { changes, size } => {
+            let changes: Vec<String> = changes
+                .iter()
+                .map(|(number, bytes)| format!("{number}:{bytes}"))
+                .collect();
+            ("lines", changes.join(" "), size.to_string())
+        }
+    };
     let command = Command::script(script::ACCESS_EDIT)
+        .arg(script::ACCESS_EDIT_FILE)
+        .arg(&edit.account)
         .arg(&edit.path)
         .arg(planned)
         .arg(size.to_string())
-        .arg(match edit.kind {
-            Kind::Replace => "replace",
-            Kind::Append => "append",
-        })
+        .arg(kind)
         .arg(hex(&Sha256::digest(&edit.content)))
         .arg(&edit.resolved)
-        .arg(&edit.owner)
         .arg(format!("{:o}", edit.mode))
         .arg(list(&edit.come))
         .arg(list(&edit.go))
+        .arg(changes)
+        .arg(after)
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, &edit.content, EDIT).await?;
     if !output.exit.success() {
@@ -159,18 +208,18 @@ pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edite
             sha256: answers.get("sha256").unwrap_or_default().to_owned(),
             merged: answers.get("merged").is_some(),
         }),
-        Some("conflict") => Ok(Edited::Conflict {
-            content: if answers.get("sha256") == Some("none") {
-                None
-            } else {
-                Some(
-                    STANDARD
-                        .decode(answers.get("content").unwrap_or_default())
-                        .map_err(|_| failed("what is there now did not arrive whole".to_owned()))?,
-                )
-            },
-            already: answers.get("already").is_some(),
-        }),
+        Some("conflict") => {
+            Ok(Edited::Conflict {
+                content: match (answers.get("content"), answers.get("gone")) {
+                    (Some(text), _) => Some(STANDARD.decode(text).map_err(|_| {
+                        failed("what is there now did not arrive whole".to_owned())
+                    })?),
+                    (None, Some(_)) => Some(Vec::new()),
+                    (None, None) => None,
+                },
+                already: answers.get("already").is_some(),
+            })
+        }
         _ => Err(failed("it did not say how that went".to_owned())),
     }
 }

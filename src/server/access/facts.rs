@@ -14,9 +14,9 @@ use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, access};
 use std::time::Duration;
 
-/// Room for some key files of 2 MiB, and time for `sshd -T` and `nix show-config`.
+/// Room for some key files, and time for `sshd -T` and `nix show-config`.
 const LOOK: Limits = Limits {
-    output: 24 << 20,
+    output: 96 << 20,
     time: Duration::from_secs(60),
 };
 
@@ -66,6 +66,7 @@ pub(super) fn unknown(why: impl Into<String>) -> Unknown {
 pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError> {
     let spec = &inner.spec;
     let command = Command::script(script::ACCESS_FACTS)
+        .arg(script::ACCESS_READ_FILE)
         .arg(&spec.nix_command)
         .arg(&spec.cache_user)
         .arg(login)

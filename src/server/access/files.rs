@@ -4,7 +4,8 @@
 
 use super::facts;
 use super::strict::{self, Stat, User};
-use crate::domain::access::{CacheUser, Fact, KeyFile};
+use crate::domain::access::{CacheUser, KeyFile};
+use crate::domain::path_info::from_hex;
 use crate::domain::text::visible;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,15 +25,18 @@ pub(super) fn file(
     let stat = facts::get(answers, "stat").and_then(Stat::parse);
     let content_why = facts::get(answers, "content-why");
     let exists = stat.is_some() || content_why.is_some();
-    let content: Fact<Vec<u8>> = match (content_why, facts::get(answers, "content")) {
-        (Some(why), _) => Err(facts::unknown(format!(
-            "{} can't be read: {why}",
-            visible(path)
-        ))),
-        (None, Some(text)) => STANDARD
-            .decode(text)
-            .map_err(|_| facts::unknown(format!("{} did not arrive whole", visible(path)))),
-        (None, None) => Ok(Vec::new()),
+    let read = read(answers)
+        .map_err(|why| facts::unknown(format!("{} can't be read: {why}", visible(path))));
+    let (
+        content,
+        Read {
+            numbers,
+            size,
+            sha256,
+        },
+    ) = match read {
+        Ok((content, read)) => (Ok(content), read),
+        Err(unknown) => (Err(unknown), Read::default()),
     };
     let folders: Vec<(Stat, &str)> = answers
         .iter()
@@ -74,14 +78,89 @@ pub(super) fn file(
         resolved: resolved.to_owned(),
         user: who.name.to_owned(),
         exists,
-        sha256: Sha256::digest(content.as_deref().unwrap_or_default()).into(),
         content,
+        numbers,
+        size,
+        sha256,
         owner,
         mode,
         editable,
         strict_modes_problem,
         generated_by,
     }
+}
+
+/// What else is known of a file's content.
+#[derive(Default)]
+struct Read {
+    numbers: Option<Vec<usize>>,
+    size: u64,
+    sha256: [u8; 32],
+}
+
+/// Bytes of the lines of a large file that are read; a script cuts them off one byte later.
+const MOST_LINES: usize = 16 << 20;
+
+/// The content, or why there is none. What is not there is empty.
+fn read(answers: &[(&str, &str)]) -> Result<(Vec<u8>, Read), String> {
+    let whole = |text: &str| {
+        STANDARD
+            .decode(text)
+            .map_err(|_| "it did not arrive whole".to_owned())
+    };
+    if let Some(why) = facts::get(answers, "content-why") {
+        return Err(why.to_owned());
+    }
+    let Some(lines) = facts::get(answers, "lines") else {
+        let content = whole(facts::get(answers, "content").unwrap_or_default())?;
+        let read = Read {
+            numbers: None,
+            size: content.len() as u64,
+            sha256: Sha256::digest(&content).into(),
+        };
+        return Ok((content, read));
+    };
+    let lines = whole(lines)?;
+    if lines.len() > MOST_LINES {
+        return Err(format!(
+            "the lines in it that can hold a key have more than {} MiB; take out by hand what is no key",
+            MOST_LINES >> 20
+        ));
+    }
+    // grep(1): 0 where it found something, 1 where not, anything else is an error.
+    let lines = [b"end:0\n", b"end:1\n"]
+        .iter()
+        .find_map(|end| lines.strip_suffix(end.as_slice()))
+        .ok_or("its lines did not arrive whole")?;
+    let mut content = Vec::with_capacity(lines.len());
+    let mut numbers: Vec<usize> = Vec::new();
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        // `grep -n` puts the number and a colon before each.
+        let colon = line.iter().position(|byte| *byte == b':');
+        let number = colon
+            .and_then(|at| std::str::from_utf8(&line[..at]).ok()?.parse().ok())
+            .filter(|number| numbers.last().is_none_or(|last| number > last));
+        let (Some(number), Some(colon)) = (number, colon) else {
+            return Err("its lines did not arrive whole".to_owned());
+        };
+        numbers.push(number);
+        content.extend_from_slice(&line[colon + 1..]);
+    }
+    let unended = facts::get(answers, "unended").and_then(|text| text.parse().ok());
+    if unended.is_some() && numbers.last().copied() == unended {
+        content.pop();
+    }
+    let digest = facts::get(answers, "sha256").and_then(from_hex);
+    let size = facts::get(answers, "size").and_then(|text| text.parse().ok());
+    let (Some(sha256), Some(size)) = (digest, size) else {
+        return Err("its digest did not arrive".to_owned());
+    };
+    let read = Read {
+        numbers: Some(numbers),
+        size,
+        sha256,
+    };
+    Ok((content, read))
 }
 
 /// What writes the file anew. On NixOS each activation copies `users.users.*.openssh.authorizedKeys` to
