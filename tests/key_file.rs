@@ -5,7 +5,8 @@
 
 mod rig;
 
-use rig::{Access, Rig, key_pair};
+use rig::edits::{carry_out, connect, new_key, plan_for};
+use rig::{Access, Rig};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -14,65 +15,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use storekeeper::change::access::{About, authorize, expire, revoke};
-use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::change::Outcome;
+use storekeeper::change::access::{About, expire, revoke};
 use storekeeper::domain::When;
 use storekeeper::domain::authorized_keys::NewKey;
-use storekeeper::domain::ssh_key::PublicSshKey;
-use storekeeper::link::{NoPrompter, Options, Place, resolve};
-use storekeeper::server::{Server, Spec};
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
+use storekeeper::link::{NoPrompter, Place};
+use storekeeper::server::Server;
 
 /// Lines of every kind, none of which may change: CRLF, tabs, bytes that are no text, no end.
 const ODD: &[u8] = b"# team\t\xff\xfe\r\n\r\n\t  \ngarbage \xe2\x80\xae here\nno-such-option ssh-ed25519 AAAA x\n# the end\n";
-
-async fn connect(rig: &Rig, key_file: Option<&Path>) -> Server {
-    let place = resolve(&Options {
-        name: "127.0.0.1".into(),
-        user: Some("root".into()),
-        port: Some(rig.port(Access::Root)),
-        identity_files: vec![rig.scratch().join("id")],
-        known_hosts: Some(rig.scratch().join("known_hosts")),
-        ssh_config: Some(rig.scratch().join("ssh_config")),
-        ..Options::default()
-    })
-    .await
-    .unwrap();
-    let mut spec = Spec::new("prod", place);
-    spec.audit_log = rig.file("var/audit.jsonl");
-    spec.requests_dir = rig.file("var/requests");
-    spec.key_files = key_file
-        .map(|file| file.display().to_string())
-        .into_iter()
-        .collect();
-    Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
-}
-
-fn new_key(folder: &Path, name: &str) -> NewKey {
-    let file = folder.join(name);
-    key_pair(&file, name);
-    let text = fs::read_to_string(file.with_extension("pub")).unwrap();
-    NewKey {
-        key: PublicSshKey::parse(&text).unwrap(),
-        restrict: true,
-        from: None,
-        expires: None,
-    }
-}
-
-async fn plan_for(server: &Server, new: &NewKey) -> Plan {
-    let facts = server.access().await.unwrap();
-    authorize(&About::of(server), &facts, new, None, None).unwrap()
-}
-
-async fn carry_out(server: &Server, plan: Plan) -> Receipt {
-    let confirmed = plan
-        .confirm(&Answer::Flag, Policy { read_only: false })
-        .unwrap();
-    let (events, _told) = unbounded_channel();
-    run_in(None, confirmed, server, events, CancellationToken::new()).await
-}
 
 fn cache_keys(rig: &Rig) -> PathBuf {
     rig.scratch().join("home-nix-ssh/.ssh/authorized_keys")

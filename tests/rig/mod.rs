@@ -20,6 +20,7 @@
 mod agent;
 mod bulk;
 mod client;
+pub(crate) mod edits;
 mod guard;
 mod make;
 pub(crate) mod need;

@@ -37,7 +37,7 @@ sum() {
     digest=$(sha256sum <"$1") && digest=${digest%% *} && [ ${#digest} = 64 ] || full "sha256sum does not work on the server"
 }
 # $1: a file. $2: a number of bytes. The same of the file's start.
-sum_of_start() { digest=$(head -c "$2" "$1" | sha256sum) && digest=${digest%% *} && [ ${#digest} = 64 ]; }
+sum_of_start() { digest=$(copy "$1" | head -c "$2" | sha256sum) && digest=${digest%% *} && [ ${#digest} = 64 ]; }
 for program in flock sha256sum ssh-keygen stat readlink awk; do
     command -v $program >/dev/null 2>&1 || fail 69 "$program is not installed"
 done
@@ -170,22 +170,24 @@ if [ "$found" = none ]; then
     fi
 else
     # As before: owner, group, mode, access control list, extended attributes, label.
+    like=../$base
+    if [ "$linked" = yes ]; then like=displaced; fi
     kept=mode,ownership,xattr
-    label=$(stat -c %C "../$base" 2>/dev/null)
+    label=$(stat -c %C "$like" 2>/dev/null)
     case $label in '' | '?') ;; *) kept=$kept,context ;; esac
-    if ! why=$(cp --attributes-only --no-dereference "--preserve=$kept" "../$base" new 2>&1); then
+    if ! why=$(cp --attributes-only --no-dereference "--preserve=$kept" "$like" new 2>&1); then
         case $why in
         *'attributes-only'* | *'unrecognized option'* | *usage:* | *Usage:*)
             # Another cp: only where it is known that there is nothing that it would lose.
-            extended=$(getfattr -d -m - "../$base" 2>/dev/null) && [ -z "$extended" ] ||
+            extended=$(getfattr -d -m - "$like" 2>/dev/null) && [ -z "$extended" ] ||
                 full "cp on the server can't keep access control lists and extended attributes; install coreutils there"
             rm -f new
-            cp -p "../$base" new || full "the new file can't be made like the old one"
+            cp -p "$like" new || full "the new file can't be made like the old one"
             ;;
         *) full "the new file can't be made like the old one: $why" ;;
         esac
     fi
-    [ "$(stat -c '%u %g %a' new)" = "$(stat -c '%u %g %a' "../$base")" ] ||
+    [ "$(stat -c '%u %g %a' new)" = "$(stat -c '%u %g %a' "$like")" ] ||
         full "the new file can't get the owner, group and mode of the old one"
 fi
 room() { full "there is no room for the new content"; }
@@ -283,7 +285,7 @@ else
     chmod 600 old && { ln old backup 2>/dev/null || cp old backup; } && settle backup &&
         mv -fT backup "../$base.storekeeper-backup" || full "no backup can be kept beside it"
     # Nothing between the last look and the change but the start of `mv`.
-    cmp -s old "../$base" && [ "$(identity)" = "$was" ] && mv -fT new "../$base" || {
+    copy "../$base" | cmp -s - old && [ "$(identity)" = "$was" ] && mv -fT new "../$base" || {
         [ -e new ] || fail 74 "the new file can't take its place"
         conflict
     }
