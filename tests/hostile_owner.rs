@@ -28,7 +28,10 @@ const EDIT: &str = concat!(
     include_str!("../src/server/scripts/account.sh"),
     include_str!("../src/server/scripts/access-edit.sh")
 );
-const EDIT_FILE: &str = include_str!("../src/server/scripts/access-edit-file.sh");
+const EDIT_FILE: &str = concat!(
+    include_str!("../src/server/scripts/folder.sh"),
+    include_str!("../src/server/scripts/access-edit-file.sh")
+);
 
 /// An account that every machine has.
 const ACCOUNT: &str = "nobody";

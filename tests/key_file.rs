@@ -212,7 +212,10 @@ const EDIT: &str = concat!(
 );
 
 /// What it runs at the file.
-const EDIT_FILE: &str = include_str!("../src/server/scripts/access-edit-file.sh");
+const EDIT_FILE: &str = concat!(
+    include_str!("../src/server/scripts/folder.sh"),
+    include_str!("../src/server/scripts/access-edit-file.sh")
+);
 
 /// Programs before all others, each of which counts its calls and kills the shell that calls at one of them.
 fn traps(folder: &Path) -> PathBuf {

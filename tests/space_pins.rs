@@ -747,7 +747,7 @@ fn a_full_disk_leaves_nothing_half_done() {
     let leaf = rig.path("leaf-1.0").to_owned();
     // No inode is left for a link.
     let links = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
-    let full = Small::at(&links, "size=64k,nr_inodes=1");
+    let full = Small::at(&links, "mode=755,size=64k,nr_inodes=1");
     let sshd = rig.twisted("full-links", Access::Root, Twist::default());
     let (json, code, said) = told(&rig, &["pin", "full-links", "leaf-1.0", "--yes"]);
     assert_eq!(
@@ -771,7 +771,7 @@ fn a_full_disk_leaves_nothing_half_done() {
     assert!(dead(&rig).contains(&leaf));
 
     // No room for the audit log and the notes: nothing is changed without a record.
-    let _full = Small::at(&rig.scratch().join("var"), "size=4k,nr_inodes=2");
+    let _full = Small::at(&rig.scratch().join("var"), "mode=755,size=4k,nr_inodes=2");
     let _sshd = rig.twisted("full-log", Access::Root, Twist::default());
     let (json, code, _) = told(&rig, &["pin", "full-log", "leaf-1.0", "--yes"]);
     assert_eq!(

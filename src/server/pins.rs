@@ -186,6 +186,7 @@ impl Server {
             }
         };
         let command = Command::script(script::ROOT_REMOVE)
+            .arg(script::GENERATION_REMOVE)
             .arg(kind)
             .arg(&root.link)
             .arg(root.target.to_string())

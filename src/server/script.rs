@@ -39,6 +39,17 @@ macro_rules! sshd_script {
     };
 }
 
+/// With the part before it that goes to a folder which only root and this login can change.
+macro_rules! folder_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/folder.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// With the parts before it that go to a folder, and that act with the rights of whoever owns it.
 macro_rules! account_script {
     ($name:literal) => {
@@ -69,10 +80,12 @@ pub(super) const LINKS: &str = store_script!("links.sh");
 pub(super) const VERIFY: &str = store_script!("verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
-pub(super) const PIN_ADD: &str = script!("pin-add.sh");
-pub(super) const PIN_REMOVE: &str = script!("pin-remove.sh");
+pub(super) const PIN_ADD: &str = folder_script!("pin-add.sh");
+pub(super) const PIN_REMOVE: &str = folder_script!("pin-remove.sh");
 pub(super) const GENERATIONS: &str = script!("generations.sh");
-pub(super) const ROOT_REMOVE: &str = script!("root-remove.sh");
+pub(super) const ROOT_REMOVE: &str = account_script!("root-remove.sh");
+/// What [`ROOT_REMOVE`] runs beside a profile.
+pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
@@ -88,7 +101,7 @@ pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");
 pub(super) const ACCESS_EDIT: &str = account_script!("access-edit.sh");
 pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
-pub(super) const ACCESS_MARK: &str = script!("access-mark.sh");
+pub(super) const ACCESS_MARK: &str = folder_script!("access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
 pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
 
@@ -96,10 +109,13 @@ pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
 pub(super) const ACCESS_READ_FILE: &str = include_str!("scripts/access-read-file.sh");
 
 /// What [`ACCESS_EDIT`] runs at the file.
-pub(super) const ACCESS_EDIT_FILE: &str = include_str!("scripts/access-edit-file.sh");
+pub(super) const ACCESS_EDIT_FILE: &str = concat!(
+    include_str!("scripts/folder.sh"),
+    include_str!("scripts/access-edit-file.sh")
+);
 
 pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
-pub(super) const LEASE_INSTALL: &str = script!("lease-install.sh");
+pub(super) const LEASE_INSTALL: &str = folder_script!("lease-install.sh");
 
 /// What the timer of the upload lease runs. It is put on the server, not run by us.
 pub(super) const LEASE: &str = include_str!("scripts/lease.sh");

@@ -1,4 +1,4 @@
-# Run by access-edit.sh, with the rights of whoever owns the folder, on the way to the file.
+# Put after folder.sh and run by access-edit.sh, with the rights of whoever owns the folder, on the way to the file.
 # $1: the file from here. $2: the id of the account that it lets log in. $3: SHA-256 of what it held when the change was
 # planned, or `none`. $4: its size then, in bytes. $5: `replace`, with all of the new content on stdin; `append`, with the new
 # lines on stdin; `lines`, with new texts of single lines on stdin. $6: SHA-256 of stdin. $7: the file as it must be found after
@@ -26,11 +26,6 @@ expected_size=$3
 newline='
 '
 say() { printf '%s=%s\n' "$1" "$2"; }
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
-me=$(stat -L -c %u /proc/self) || fail 69 "stat does not work there"
 full() { fail 74 "$1; nothing was changed"; }
 # $1: a file. Sets `digest`.
 sum() {
@@ -84,12 +79,6 @@ sum given
 
 # Which file it is, and all that changes when somebody touches it.
 identity() { stat -c '%d %i %u %g %a %h %s %y %z' "../$base"; }
-# Not through a link, and not from a pipe that nobody writes into, where `dd` can say so.
-if dd if=/dev/null iflag=nofollow,nonblock 2>/dev/null; then
-    copy() { dd if="$1" iflag=nofollow,nonblock bs=65536 2>/dev/null; }
-else
-    copy() { cat "$1"; }
-fi
 there() { [ -e "../$base" ] || [ -L "../$base" ]; }
 # Copies what is there to `old`; sets `was` and `found`.
 take() {
@@ -272,6 +261,13 @@ case $verdict in
 *' same') ! cmp -s old new || fail 65 "the file holds exactly that already" ;;
 esac
 
+# Whether others have only added lines behind since it was copied; then they are put behind the new file, too.
+grown() {
+    same=$(stat -c '%d %i %u %g %a %h' "../$base") && was=$(identity) && case $was in "$same "*) ;; *) return 1 ;; esac
+    known=$(stat -c %s old) && copy "../$base" >now && ends_whole old || return 1
+    head -c "$known" now | cmp -s - old && tail -c "+$((known + 1))" now >>new && mv -f now old
+}
+
 # --- in its place ------------------------------------------------------------------------------------------------------
 settle() { sync "$1" 2>/dev/null || sync; }
 sum new
@@ -285,11 +281,18 @@ else
     chmod 600 old && { ln old backup 2>/dev/null || cp old backup; } && settle backup &&
         mv -fT backup "../$base.storekeeper-backup" || full "no backup can be kept beside it"
     # Nothing between the last look and the change but the start of `mv`.
-    copy "../$base" | cmp -s - old && [ "$(identity)" = "$was" ] && mv -fT new "../$base" || {
+    tries=0
+    until copy "../$base" | cmp -s - old && [ "$(identity)" = "$was" ] && mv -fT new "../$base"; do
         [ -e new ] || fail 74 "the new file can't take its place"
-        conflict
-    }
+        tries=$((tries + 1))
+        [ "$kind" = append ] && [ $tries -lt 50 ] && grown || conflict
+        say merged yes
+        sum new
+        result=$digest
+        length=$(stat -c %s new) || full "the new file can't be looked at"
+    done
 fi
+sync "../$base" 2>/dev/null || sync
 sync .. 2>/dev/null || sync
 if [ "$linked" = yes ] && ! cmp -s displaced old; then
     # Written into at that very moment, by somebody who had it open. What was added behind goes on; all else goes back.

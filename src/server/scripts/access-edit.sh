@@ -9,10 +9,10 @@ shift 3
 id=$(id -u "$user") || fail 67 "there is no account $user"
 case $file in /*) ;; *) fail 65 "$file does not begin with a slash" ;; esac
 walk "$file" "$id" || fail 77 "$refusal"
-case $name in '') fail 65 "$file is a folder" ;; esac
+case $behind in '') fail 65 "$file is a folder" ;; esac
 if [ "$holder" = "$id" ] && [ "$id" != "$me" ]; then
     [ "$me" = 0 ] || fail 77 "the folder $PWD belongs to $user; log in as root or allow sudo -n"
-    as_account "$user" "$id" "$edit" "$name" "$id" "$@"
+    as_account "$user" "$id" "$edit" "$behind" "$id" "$@"
 fi
 [ "$shared" = no ] || fail 77 "others may make files in $PWD; a key file is not kept there"
-exec sh -c "$edit" storekeeper "$name" "$id" "$@"
+exec sh -c "$edit" storekeeper "$behind" "$id" "$@"

@@ -8,14 +8,9 @@ folder=$2
 if [ "$folder" = proven ]; then folder=waiting; fi
 name=$3
 given=$4
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
 command -v sha256sum >/dev/null 2>&1 || fail 69 "sha256sum is not installed"
 command -v flock >/dev/null 2>&1 || fail 69 "flock is not installed"
-mkdir -p "$queue" || fail 73 "the folder $queue can't be made"
-cd -P "$queue" || fail 73 "the folder $queue can't be entered"
+enter "$queue" 755
 [ -d "$folder" ] || mkdir "$folder" || fail 73 "the folder $queue/$folder can't be made"
 # Made beside the folders, which are of this file system too: what waits belongs to another user.
 umask 077
@@ -30,7 +25,7 @@ if [ "$2" = proven ]; then
         if [ -e "$other/$name" ] && ! [ -e "waiting/$name" ]; then fail 65 "it was $other meanwhile, and stays so"; fi
     done
     [ -f "waiting/$name" ] && ! [ -L "waiting/$name" ] || fail 65 "it does not wait any more"
-    grep -qF -- "$5" "waiting/$name" || fail 65 "another one of the same key has taken its place"
+    copy "waiting/$name" | grep -qF -- "$5" || fail 65 "another one of the same key has taken its place"
 fi
 { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$folder/$name" || fail 74 "$queue/$folder can't be written"
 sync "$folder" 2>/dev/null || sync

@@ -8,17 +8,15 @@ units=$3
 service=$4
 timer=$5
 name=storekeeper-lease
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
 [ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
 command -v systemctl >/dev/null 2>&1 || fail 69 "systemctl is not installed, so there are no timers; run $script by cron instead"
 [ -d "$units" ] || fail 66 "there is no folder $units for systemd's units"
-mkdir -p "${script%/*}" || fail 73 "the folder ${script%/*} can't be made"
+# $1: text. $2: the file. $3: its mode.
 put() {
-    printf '%s' "$1" >"$2.new" && chmod "$3" "$2.new" && { sync "$2.new" 2>/dev/null || sync; } && mv -f "$2.new" "$2" && return 0
-    rm -f "$2.new"
+    enter "${2%/*}" 755
+    file=./${2##*/}
+    printf '%s' "$1" >"$file.new" && chmod "$3" "$file.new" && { sync "$file.new" 2>/dev/null || sync; } && mv -f "$file.new" "$file" && return 0
+    rm -f "$file.new"
     return 1
 }
 back() {

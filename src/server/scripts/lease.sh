@@ -15,6 +15,14 @@ case $days in '' | *[!0-9]*) echo "$days is no number of days" >&2; exit 64 ;; e
 [ -d "$roots" ] || { echo "there is no folder $roots" >&2; exit 66; }
 lease=$roots/storekeeper-lease
 mkdir -p "$lease" || exit 73
+# Where others may write, a link of theirs could lead anywhere.
+me=$(stat -L -c %u /proc/self)
+for folder in "$roots" "$lease"; do
+    case $(stat -c '%u %A' "$folder") in
+    "$me drwx"?-??-?) ;;
+    *) echo "$folder has to be a folder that only this user may write" >&2; exit 77 ;;
+    esac
+done
 now=$(date +%s)
 since=$((now - days * 86400))
 

@@ -6,31 +6,26 @@ folder=$1
 name=$2
 target=$3
 notes=$4
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
 if [ -L "$folder" ]; then fail 65 "$folder is a symbolic link, and Nix does not look for roots behind one"; fi
-if ! [ -d "$folder" ]; then
-    [ -d "${folder%/*}" ] || fail 66 "there is no folder ${folder%/*}, so nothing in it would be a root"
-    mkdir -m 755 "$folder" || fail 73 "the folder $folder can't be made"
-fi
-link=$folder/$name
-note=$notes/$name.json
-there() { [ -L "$link" ] && [ "$(readlink "$link")" = "$target" ]; }
-if [ -e "$link" ] || [ -L "$link" ]; then
-    there || fail 65 "something else is at $link"
+[ -d "${folder%/*}" ] || fail 66 "there is no folder ${folder%/*}, so nothing in it would be a root"
+there() { [ -L "./$name" ] && [ "$(readlink "./$name")" = "$target" ]; }
+enter "$folder" 755
+if [ -e "./$name" ] || [ -L "./$name" ]; then
+    there || fail 65 "something else is at $folder/$name"
 fi
 # The note first: a link without one is a pin of nobody.
-(umask 077 && mkdir -p "$notes") || fail 73 "the folder $notes can't be made"
-rm -f "$note.new"
-(umask 077 && cat >"$note.new") && { sync "$note.new" 2>/dev/null || sync; } ||
-    { rm -f "$note.new"; fail 74 "there is no room for the note in $notes; nothing was pinned"; }
-mv -f "$note.new" "$note" || fail 74 "the note can't be put into $notes; nothing was pinned"
+note=$name.json
+enter "$notes" 700
+rm -f "./$note.new"
+(umask 077 && cat >"./$note.new") && { sync "./$note.new" 2>/dev/null || sync; } ||
+    { rm -f "./$note.new"; fail 74 "there is no room for the note in $notes; nothing was pinned"; }
+mv -f "./$note.new" "./$note" || fail 74 "the note can't be put into $notes; nothing was pinned"
+enter "$folder"
 # Making a link fails where anything is; `-n` so that it is not made inside of a folder that a link leads to.
-if ! there && ! ln -s -n "$target" "$link"; then
-    rm -f "$note"
-    fail 74 "the link $link can't be made; nothing was pinned"
+if ! there && ! ln -s -n "$target" "./$name"; then
+    enter "$notes"
+    rm -f "./$note"
+    fail 74 "the link $folder/$name can't be made; nothing was pinned"
 fi
-{ sync "$folder" 2>/dev/null || sync; }
-there || fail 74 "the link $link is not what was made"
+{ sync . 2>/dev/null || sync; }
+there || fail 74 "the link $folder/$name is not what was made"

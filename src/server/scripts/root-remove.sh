@@ -1,54 +1,36 @@
-# $1: `generation` or `indirect`. $2: the link. $3: the store path that it leads to. $4: the profile of a generation.
-# $5: Nix's state folder. Says `gone` on the last line where it was gone already, else `done`.
+# $1: the script that removes a generation. $2: `generation` or `indirect`. $3: the link. $4: the store path that it leads to.
+# $5: the profile of a generation. $6: Nix's state folder. Says `gone` on the last line where it was gone already, else `done`.
 set -u
-kind=$1
-link=$2
-target=$3
-profile=$4
-state=$5
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
+remove=$1
+kind=$2
+link=$3
+target=$4
+profile=$5
+state=$6
 case $kind in
 generation)
-    # As nix-env does it: under the lock of the profile, and never the generation that the profile leads to.
-    lock=$profile.lock
-    tries=0
-    while :; do
-        exec 9>>"$lock" || fail 73 "the lock $lock can't be made"
-        flock -w 30 9 || fail 75 "somebody else changes the profile for more than 30 s"
-        # Who had the lock removes its file: then this one is nobody's any more.
-        if [ "$(stat -L -c %i /dev/fd/9)" = "$(stat -c %i "$lock" 2>/dev/null)" ]; then break; fi
-        tries=$((tries + 1))
-        [ "$tries" -lt 5 ] || fail 75 "the lock $lock is taken again and again"
-    done
-    free() {
-        rm -f "$lock"
-        # Nix takes a lock file with something in it for one that was removed.
-        printf d >&9
-    }
-    trap free EXIT
-    if ! [ -L "$link" ]; then
-        echo gone
-        exit 0
+    # Profiles belong to their users: what is done there is done with the rights of whoever owns the folder.
+    folder=${link%/*}
+    [ "$folder" = "${profile%/*}" ] || fail 65 "the generation is not beside its profile"
+    owner=$(stat -L -c %u "$folder") || fail 66 "there is no folder $folder"
+    walk "$folder/." "$owner" || fail 77 "$refusal"
+    if [ "$holder" = "$owner" ] && [ "$owner" != "$me" ]; then
+        [ "$me" = 0 ] || fail 77 "the profile belongs to $(id -un "$owner"); log in as root or allow sudo -n"
+        as_account "$(id -un "$owner")" "$owner" "$remove" "$behind" "$link" "$target" "$profile"
     fi
-    current=$(readlink "$profile") || fail 66 "it is not known which generation $profile leads to"
-    case $current in
-    "$link" | "${link##*/}") fail 65 "it is the current generation of the profile" ;;
-    esac
-    [ "$(readlink "$link")" = "$target" ] || fail 65 "it leads to another path by now: $(readlink "$link")"
-    rm -f "$link" || fail 74 "$link can't be removed"
-    echo "done"
+    [ "$shared" = no ] || fail 77 "others may make files in $folder"
+    [ -z "$behind" ] || fail 66 "there is no folder $folder"
+    exec sh -c "$remove" storekeeper . "$link" "$target" "$profile"
     ;;
 indirect)
     if [ -L "$link" ] && [ "$(readlink "$link")" != "$target" ]; then
         fail 65 "it leads to another path by now: $(readlink "$link")"
     fi
     found=no
-    for auto in "$state"/gcroots/auto/*; do
-        if [ -L "$auto" ] && [ "$(readlink "$auto")" = "$link" ]; then
-            rm -f "$auto" || fail 74 "$auto can't be removed"
+    enter "$state/gcroots/auto"
+    for auto in *; do
+        if [ -L "./$auto" ] && [ "$(readlink "./$auto")" = "$link" ]; then
+            rm -f "./$auto" || fail 74 "$state/gcroots/auto/$auto can't be removed"
             found=yes
         fi
     done

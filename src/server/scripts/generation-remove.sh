@@ -1,0 +1,41 @@
+# Run by root-remove.sh, with the rights of whoever owns the folder of the profile. $1: that folder from here. $2: the link of a
+# generation. $3: the store path that it leads to. $4: the profile.
+# As nix-env does it: under the lock of the profile, and never the generation that the profile leads to.
+set -u
+LC_ALL=C
+export LC_ALL
+link=${2##*/}
+target=$3
+profile=${4##*/}
+lock=./$profile.lock
+fail() {
+    echo "$2" >&2
+    exit "$1"
+}
+cd -P "./$1" || fail 66 "there is no folder of $4"
+tries=0
+while :; do
+    exec 9>>"$lock" || fail 73 "the lock $4.lock can't be made"
+    flock -w 30 9 || fail 75 "somebody else changes the profile for more than 30 s"
+    # Who had the lock removes its file: then this one is nobody's any more.
+    if [ "$(stat -L -c %i /dev/fd/9)" = "$(stat -c %i "$lock" 2>/dev/null)" ]; then break; fi
+    tries=$((tries + 1))
+    [ "$tries" -lt 5 ] || fail 75 "the lock $4.lock is taken again and again"
+done
+free() {
+    rm -f "$lock"
+    # Nix takes a lock file with something in it for one that was removed.
+    printf d >&9
+}
+trap free EXIT
+if ! [ -L "./$link" ]; then
+    echo gone
+    exit 0
+fi
+current=$(readlink "./$profile") || fail 66 "it is not known which generation $4 leads to"
+case $current in
+"$2" | "$link") fail 65 "it is the current generation of the profile" ;;
+esac
+[ "$(readlink "./$link")" = "$target" ] || fail 65 "it leads to another path by now: $(readlink "./$link")"
+rm -f "./$link" || fail 74 "$2 can't be removed"
+echo "done"
