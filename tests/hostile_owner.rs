@@ -1,8 +1,8 @@
-//! A hostile owner of a key file's folder, who swaps what lies there again and again while root edits the file.
+//! A hostile owner of a folder, who swaps what lies there again and again while root works in it.
 //!
-//! In: the script of the edit as it is sent, run as root, and a thread with the account's rights that attacks each of its
-//! steps. Out: each edit is done, a conflict, or refused with its reason; nothing outside of the account's folder changes.
-//! `STOREKEEPER_TEST_EDITS` is the number of edits for each kind of attack.
+//! In: the scripts that change something, as they are sent, run as root, and a thread with the account's rights that attacks
+//! each of their steps. Out: each change is done, a conflict, or refused with its reason; nothing outside of the account's folder
+//! changes. `STOREKEEPER_TEST_EDITS` is the number of changes for each kind of attack.
 
 // Helpers of tests, outside of functions that clippy knows to be tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -10,6 +10,7 @@
 #[allow(dead_code, unused_imports)]
 mod rig;
 
+use rig::edits::{ScriptEdit, sha256};
 use rustix::fs::{Mode, mknodat};
 use rustix::process::{Gid, Uid};
 use std::collections::BTreeMap;
@@ -18,20 +19,9 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-const EDIT: &str = concat!(
-    include_str!("../src/server/scripts/path.sh"),
-    include_str!("../src/server/scripts/folder.sh"),
-    include_str!("../src/server/scripts/account.sh"),
-    include_str!("../src/server/scripts/access-edit.sh")
-);
-const EDIT_FILE: &str = concat!(
-    include_str!("../src/server/scripts/folder.sh"),
-    include_str!("../src/server/scripts/access-edit-file.sh")
-);
 
 /// An account that every machine has.
 const ACCOUNT: &str = "nobody";
@@ -142,18 +132,16 @@ fn edit(file: &Path, number: u64) -> (End, String) {
         after = OLD.into();
     }
     after.extend(comment.bytes());
-    let mut child = Command::new("sh")
-        .args(["-c", EDIT, "storekeeper", EDIT_FILE, ACCOUNT])
-        .arg(file)
-        .args([&sum(&before), &before.len().to_string(), "replace"])
-        .args([&sum(&after), "", "600", "", "", "", ""])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(&after);
-    let output = child.wait_with_output().unwrap();
+    let edit = ScriptEdit {
+        account: ACCOUNT,
+        file,
+        before: Some(&before),
+        kind: "replace",
+        content: &after,
+        come: "",
+        go: "",
+    };
+    let output = edit.run(&mut edit.command(""));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
     let end = if said.contains("result=done") {
@@ -169,14 +157,6 @@ fn edit(file: &Path, number: u64) -> (End, String) {
         End::Refused
     };
     (end, why)
-}
-
-fn sum(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Becomes the account, in this thread only.
@@ -296,43 +276,274 @@ const ATTACKS: [(&str, Attack); 12] = [
     }),
 ];
 
-#[test]
-fn whoever_owns_the_folder_gains_nothing() {
-    let edits = std::env::var("STOREKEEPER_TEST_EDITS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(8);
-    let mut ends: BTreeMap<End, u64> = BTreeMap::new();
-    for (title, attack) in ATTACKS {
-        let ground = Ground::new();
-        let before = ground.of_root();
+impl Ground {
+    /// Calls `act` again and again while the account attacks; how many of them were done.
+    fn under(&self, attack: Attack, act: impl Fn(u64) -> bool) -> u64 {
+        let edits = std::env::var("STOREKEEPER_TEST_EDITS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(8);
         let stop = Arc::new(AtomicBool::new(false));
         let rounds = Arc::new(AtomicU64::new(0));
         let attacker = std::thread::spawn({
             let (stop, rounds) = (Arc::clone(&stop), Arc::clone(&rounds));
-            let (home, victim) = (ground.home.clone(), ground.victim.clone());
+            let (home, victim) = (self.home.clone(), self.victim.clone());
             move || {
                 become_account();
                 while !stop.load(Ordering::Relaxed) {
                     let round = rounds.fetch_add(1, Ordering::Relaxed);
                     attack(&home, &victim, round);
-                    // Now at once, now after a while: so some edits come to their last steps before the next round.
+                    // Now at once, now after a while: so some come to their last steps before the next round.
                     std::thread::sleep(Duration::from_micros(round * 7919 % 20_000));
                 }
             }
         });
-        for number in 0..edits {
-            let (end, _) = edit(&ground.file(), number);
-            *ends.entry(end).or_default() += 1;
-        }
+        let done = (0..edits).filter(|number| act(*number)).count() as u64;
         stop.store(true, Ordering::Relaxed);
         attacker.join().unwrap();
-        assert!(rounds.load(Ordering::Relaxed) > 10, "{title}");
+        assert!(
+            rounds.load(Ordering::Relaxed) > 1,
+            "the account did not get its turn"
+        );
+        done
+    }
+}
+
+#[test]
+fn whoever_owns_the_folder_gains_nothing() {
+    let ends = Mutex::new(BTreeMap::<End, u64>::new());
+    for (title, attack) in ATTACKS {
+        let ground = Ground::new();
+        let before = ground.of_root();
+        ground.under(attack, |number| {
+            let (end, _) = edit(&ground.file(), number);
+            *ends.lock().unwrap().entry(end).or_default() += 1;
+            end == End::Done
+        });
         assert_eq!(ground.of_root(), before, "{title}");
         assert_eq!(ground.odd_things_at_home(), Vec::<String>::new(), "{title}");
     }
+    let ends = ends.into_inner().unwrap();
     // Otherwise nothing was tried, or nothing works.
     assert!(ends.contains_key(&End::Done), "{ends:?}");
     assert!(ends.len() > 1, "{ends:?}");
     println!("{ends:?}");
+}
+
+/// The script that removes a root of somebody's profile, and what it runs there.
+const REMOVE: &str = concat!(
+    include_str!("../src/server/scripts/path.sh"),
+    include_str!("../src/server/scripts/folder.sh"),
+    include_str!("../src/server/scripts/account.sh"),
+    include_str!("../src/server/scripts/root-remove.sh")
+);
+const REMOVE_GENERATION: &str = include_str!("../src/server/scripts/generation-remove.sh");
+
+/// Runs a script on this machine; it has to say why where it does not do it.
+fn run(script: &str, args: &[&str], input: &[u8]) -> bool {
+    let mut child = Command::new("sh")
+        .args(["-c", script, "storekeeper"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() || !output.stderr.is_empty(),
+        "no reason: {output:?}"
+    );
+    output.status.success()
+}
+
+/// Old generations of a profile are removed below a folder of its owner, who swaps lock and profile meanwhile.
+#[test]
+fn whoever_owns_a_profile_gains_nothing() {
+    const TARGET: &str = "/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0";
+    let attacks: [(&str, Attack); 3] = [
+        ("the lock is a link to root's", |home, victim, round| {
+            let lock = home.join(".ssh/profile.lock");
+            let _ = fs::remove_file(&lock);
+            let _ = symlink(
+                victim.join(["keys", "made-by-root"][round as usize % 2]),
+                &lock,
+            );
+        }),
+        ("the folder is a link to root's", |home, victim, _| {
+            swap(&home.join(".ssh"), |path| {
+                let _ = symlink(victim, path);
+            });
+        }),
+        ("the lock is a pipe", |home, _, _| {
+            let lock = home.join(".ssh/profile.lock");
+            let _ = fs::remove_file(&lock);
+            fifo(&lock);
+            std::thread::sleep(Duration::from_millis(2));
+            let _ = fs::remove_file(&lock);
+        }),
+    ];
+    let mut removed = 0;
+    for (title, attack) in attacks {
+        let ground = Ground::new();
+        let before = ground.of_root();
+        // What the attacker would like to have removed.
+        symlink(TARGET, ground.victim.join("profile-1-link")).unwrap();
+        removed += ground.under(attack, |_| {
+            let folder = ground.home.join(".ssh");
+            let (profile, link) = (folder.join("profile"), folder.join("profile-1-link"));
+            let _ = symlink("profile-2-link", &profile);
+            let _ = symlink(TARGET, &link);
+            let (profile, link) = (profile.display().to_string(), link.display().to_string());
+            let args = [
+                REMOVE_GENERATION,
+                "generation",
+                &link,
+                TARGET,
+                &profile,
+                "/nix/var/nix",
+            ];
+            run(REMOVE, &args, b"")
+        });
+        let kept = ground.victim.join("profile-1-link");
+        assert!(fs::symlink_metadata(&kept).is_ok(), "{title}");
+        fs::remove_file(&kept).unwrap();
+        assert_eq!(
+            without_times(ground.of_root()),
+            without_times(before),
+            "{title}"
+        );
+    }
+    assert!(removed > 0);
+}
+
+/// Requests that wait lie in a folder of the knock's user, who swaps them while root decides.
+#[test]
+fn whoever_owns_what_waits_gains_nothing() {
+    const MARK: &str = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/access-mark.sh")
+    );
+    const NAME: &str = "key-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.json";
+    let attacks: [(&str, Attack); 4] = [
+        ("a request is a link to root's", |home, victim, _| {
+            let file = home.join("waiting").join(NAME);
+            let _ = fs::remove_file(&file);
+            let _ = symlink(victim.join("keys"), &file);
+        }),
+        ("a request is a folder", |home, _, _| {
+            let file = home.join("waiting").join(NAME);
+            let _ = fs::remove_file(&file);
+            let _ = fs::create_dir(&file);
+            let _ = fs::remove_dir(&file);
+        }),
+        ("a request is a pipe", |home, _, _| {
+            let file = home.join("waiting").join(NAME);
+            let _ = fs::remove_file(&file);
+            fifo(&file);
+        }),
+        ("a request comes and goes", |home, _, _| {
+            let file = home.join("waiting").join(NAME);
+            let _ = fs::write(&file, "{\"nonce\":\"n\"}\n");
+            std::thread::sleep(Duration::from_millis(5));
+            let _ = fs::remove_file(&file);
+        }),
+    ];
+    let mut decided = 0;
+    for (title, attack) in attacks {
+        let ground = Ground::new();
+        chown(&ground.home, Some(0), Some(0)).unwrap();
+        let waiting = ground.home.join("waiting");
+        fs::create_dir(&waiting).unwrap();
+        chown(&waiting, Some(ID), Some(ID)).unwrap();
+        let before = ground.of_root();
+        let queue = ground.home.display().to_string();
+        let json = b"{\"schema\":1}\n";
+        decided += ground.under(attack, |number| {
+            let folder = ["approved", "denied", "proven", "revoked"][number as usize % 4];
+            run(MARK, &[&queue, folder, NAME, &sha256(json), "n"], json)
+        });
+        assert_eq!(ground.of_root(), before, "{title}");
+        for folder in ["approved", "denied", "revoked"] {
+            let meta = fs::symlink_metadata(ground.home.join(folder)).unwrap();
+            assert!(meta.is_dir() && meta.uid() == 0, "{title}");
+        }
+    }
+    assert!(decided > 0);
+}
+
+/// Where others may write on the way, root writes nothing, and says whose folder it is.
+#[test]
+fn a_folder_of_others_gets_no_file_of_roots() {
+    let ground = Ground::new();
+    let pin = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/pin-add.sh")
+    );
+    let notes = ground.victim.join("notes").display().to_string();
+    let pins = |folder: &Path| {
+        let folder = folder.join("pins").display().to_string();
+        run(pin, &[&folder, "name", "/nix/store/x", &notes], b"{}\n")
+    };
+    assert!(pins(&ground.victim));
+    assert!(!pins(&ground.home), "the folder is the account's");
+    let shared = ground.victim.join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, Permissions::from_mode(0o777)).unwrap();
+    assert!(!pins(&shared), "anybody may write there");
+    let linked = ground.victim.join("linked");
+    symlink(&ground.home, &linked).unwrap();
+    assert!(!pins(&linked), "the link leads to the account");
+    assert_eq!(fs::read_dir(&ground.home).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&shared).unwrap().count(), 0);
+}
+
+/// Without setpriv it is su that takes root's rights away; without either, nothing is done.
+#[test]
+fn su_does_where_there_is_no_setpriv() {
+    let ground = Ground::new();
+    let tools = ground.victim.join("tools");
+    fs::create_dir(&tools).unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    for (missing, works) in [(&["setpriv"][..], true), (&["setpriv", "su"], false)] {
+        for program in missing {
+            let file = tools.join(program);
+            fs::write(&file, "#!/bin/sh\nexit 127\n").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+        }
+        let file = ground.file();
+        let before = fs::read(&file).unwrap();
+        let after = [before.as_slice(), b"# it's \"quoted\" $HOME \\\\n\n"].concat();
+        let edit = ScriptEdit {
+            account: ACCOUNT,
+            file: &file,
+            before: Some(&before),
+            kind: "replace",
+            content: &after,
+            come: "",
+            go: "",
+        };
+        let output = edit.run(edit.command("").env("PATH", &path));
+        assert_eq!(output.status.success(), works, "{output:?}");
+        let expected = if works { &after } else { &before };
+        assert_eq!(&fs::read(&file).unwrap(), expected, "{output:?}");
+        assert_eq!(fs::metadata(&file).unwrap().uid(), ID);
+        if !works {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(why.contains("neither setpriv nor su"), "{why}");
+        }
+    }
+}
+
+/// What changes by links that the test itself makes beside root's files.
+fn without_times(
+    state: BTreeMap<PathBuf, (u32, u32, i64, i64, Vec<u8>)>,
+) -> Vec<(PathBuf, u32, u32, Vec<u8>)> {
+    state
+        .into_iter()
+        .map(|(path, (uid, mode, _, _, content))| (path, uid, mode, content))
+        .collect()
 }

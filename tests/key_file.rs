@@ -5,15 +5,15 @@
 
 mod rig;
 
-use rig::edits::{carry_out, connect, new_key, plan_for};
+use rig::edits::{ScriptEdit, carry_out, connect, new_key, plan_for};
 use rig::{Access, Rig};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::Arc;
 use storekeeper::change::Outcome;
 use storekeeper::change::access::{About, expire, revoke};
@@ -159,14 +159,7 @@ async fn a_full_disk_leaves_the_old_file() {
     let rig = Rig::new();
     // A new sshd sees a mount that was there before it.
     let folder = rig.scratch().join("small");
-    fs::create_dir(&folder).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64k,mode=755", "small"])
-        .arg(&folder)
-        .status()
-        .unwrap();
-    assert!(mounted.success());
-    let _mount = Mount(folder.clone());
+    let _mount = small_disk(&folder, "64k");
     let sshd = rig.twisted("later", Access::Root, rig::Twist::default());
     let file = folder.join("keys");
     fs::write(&file, ODD).unwrap();
@@ -202,20 +195,6 @@ async fn a_full_disk_leaves_the_old_file() {
     }
     panic!("seven pages are room enough");
 }
-
-/// The script of the edit, as it is sent.
-const EDIT: &str = concat!(
-    include_str!("../src/server/scripts/path.sh"),
-    include_str!("../src/server/scripts/folder.sh"),
-    include_str!("../src/server/scripts/account.sh"),
-    include_str!("../src/server/scripts/access-edit.sh")
-);
-
-/// What it runs at the file.
-const EDIT_FILE: &str = concat!(
-    include_str!("../src/server/scripts/folder.sh"),
-    include_str!("../src/server/scripts/access-edit-file.sh")
-);
 
 /// Programs before all others, each of which counts its calls and kills the shell that calls at one of them.
 fn traps(folder: &Path) -> PathBuf {
@@ -260,24 +239,21 @@ fn traps(folder: &Path) -> PathBuf {
     bin
 }
 
-fn sum(bytes: &[u8]) -> String {
-    let mut child = Command::new("sha256sum")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
-    let output = child.wait_with_output().unwrap();
-    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
-}
-
 /// Runs the script as it would be run there, with its own process number in a file.
 fn edit(file: &Path, new: &NewKey, trap: Option<(&Path, u32, bool)>) -> Output {
-    let planned = fs::read(file).map_or("none".to_owned(), |bytes| sum(&bytes));
-    let size = fs::metadata(file).map_or(0, |meta| meta.len());
+    let before = fs::read(file).ok();
     let mut line = new.line().unwrap();
     line.push(b'\n');
-    let mut command = Command::new("sh");
+    let edit = ScriptEdit {
+        account: "root",
+        file,
+        before: before.as_deref(),
+        kind: "append",
+        content: &line,
+        come: &new.key.fingerprint().to_string(),
+        go: "",
+    };
+    let mut command = edit.command("[ -z \"${TRAP:-}\" ] || echo $$ >\"$TRAP/shell\"\n");
     if let Some((folder, at, after)) = trap {
         fs::write(folder.join("count"), "").unwrap();
         let path = std::env::var("PATH").unwrap();
@@ -287,29 +263,161 @@ fn edit(file: &Path, new: &NewKey, trap: Option<(&Path, u32, bool)>) -> Output {
             .env("TRAP_AT", at.to_string())
             .env("TRAP_AFTER", if after { "yes" } else { "" });
     }
-    let mut child = command
+    edit.run(&mut command)
+}
+
+/// A file system of so many bytes at a folder that is made, as long as the value lives.
+fn small_disk(folder: &Path, size: &str) -> Mount {
+    fs::create_dir(folder).unwrap();
+    let mounted = Command::new("mount")
         .args([
-            "-c",
-            &format!("[ -z \"${{TRAP:-}}\" ] || echo $$ >\"$TRAP/shell\"\n{EDIT}"),
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={size},mode=755"),
+            "small",
         ])
-        .args(["storekeeper", EDIT_FILE, "root"])
-        .arg(file)
-        .args([
-            &planned,
-            &size.to_string(),
-            "append",
-            &sum(&line),
-            "",
-            "644",
-        ])
-        .args([&new.key.fingerprint().to_string(), "", "", ""])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+        .arg(folder)
+        .status()
         .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(&line);
-    child.wait_with_output().unwrap()
+    assert!(mounted.success());
+    Mount(folder.to_owned())
+}
+
+/// On a disk that is full at any step, the file is the old one or the new one, and keys that were not planned never come in.
+#[test]
+fn a_full_disk_blinds_no_guard() {
+    rig::need::root();
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("small");
+    let _mount = small_disk(&folder, "600k");
+    let file = folder.join("keys");
+    let (planned, other) = (
+        new_key(scratch.path(), "planned"),
+        new_key(scratch.path(), "other"),
+    );
+    // Large enough that its copies fill pages of their own, with many keys in it.
+    let line = [planned.line().unwrap(), b"\n".to_vec()].concat();
+    let mut old = ODD.to_vec();
+    for number in 0..400 {
+        old.extend(format!("# {number} is a line of a file that is not small\n").bytes());
+    }
+    let new = [old.as_slice(), &line].concat();
+    let (mut done, mut refused) = (0, 0);
+    for free in 0..65 {
+        for honest in [true, false] {
+            let _ = fs::remove_dir_all(&folder.join(".storekeeper-edit"));
+            for entry in fs::read_dir(&folder).unwrap() {
+                fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+            fs::write(&file, &old).unwrap();
+            let ballast = folder.join("ballast");
+            let mut filler = fs::File::create(&ballast).unwrap();
+            let mut pages: u64 = 0;
+            while filler.write_all(&[7; 4096]).is_ok() {
+                pages += 1;
+            }
+            filler.set_len(pages.saturating_sub(free) * 4096).unwrap();
+            drop(filler);
+            // The keys that come are another one than the plan says.
+            let key = if honest { &planned } else { &other };
+            let edit = ScriptEdit {
+                account: "root",
+                file: &file,
+                before: Some(&old),
+                kind: "replace",
+                content: &new,
+                come: &key.key.fingerprint().to_string(),
+                go: "",
+            };
+            let output = edit.run(&mut edit.command(""));
+            let now = fs::read(&file).unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            if said.contains("result=done") {
+                assert!(honest && now == new, "{free} pages: {output:?}");
+                done += 1;
+            } else {
+                assert!(now == old, "{free} pages: {output:?}");
+                assert!(
+                    !output.status.success() && !output.stderr.is_empty(),
+                    "{output:?}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(done > 20 && refused > 65, "{done} done, {refused} refused");
+}
+
+/// Killed with all that it has started at any moment, as root or with the account's rights: the old file or the new one.
+#[test]
+fn a_kill_at_any_moment_leaves_the_old_file_or_the_new() {
+    rig::need::root();
+    let kills = std::env::var("STOREKEEPER_TEST_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(40);
+    let scratch = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let new = new_key(scratch.path(), "new");
+    let whole = [ODD, &new.line().unwrap(), b"\n"].concat();
+    let mut ends = [0, 0];
+    for (account, id) in [("root", 0), ("nobody", 65_534)] {
+        let folder = scratch.path().join(account);
+        fs::create_dir(&folder).unwrap();
+        chown(&folder, Some(id), Some(id)).unwrap();
+        let file = folder.join("keys");
+        let prepare = || {
+            fs::write(&file, ODD).unwrap();
+            chown(&file, Some(id), Some(id)).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        };
+        let mut line = new.line().unwrap();
+        line.push(b'\n');
+        let edit = ScriptEdit {
+            account,
+            file: &file,
+            before: Some(ODD),
+            kind: "append",
+            content: &line,
+            come: &new.key.fingerprint().to_string(),
+            go: "",
+        };
+        prepare();
+        let start = std::time::Instant::now();
+        let output = edit.run(&mut edit.command(""));
+        assert!(output.status.success(), "{output:?}");
+        let lasts = start.elapsed();
+        for number in 0..kills {
+            prepare();
+            let mut child = edit.command("").process_group(0).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(&line).unwrap();
+            std::thread::sleep(lasts * number / kills);
+            let group = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+            child.wait().unwrap();
+            let now = fs::read(&file).unwrap();
+            assert!(now == ODD || now == whole, "{account}, kill {number}");
+            ends[usize::from(now == whole)] += 1;
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+            // What is left of it is in nobody's way.
+            prepare();
+            let output = edit.run(&mut edit.command(""));
+            assert!(
+                output.status.success(),
+                "{account}, after kill {number}: {output:?}"
+            );
+            assert_eq!(
+                fs::read(&file).unwrap(),
+                whole,
+                "{account}, after kill {number}"
+            );
+        }
+    }
+    assert!(ends[0] > 0, "{ends:?}");
+    println!("old {}, new {}", ends[0], ends[1]);
 }
 
 #[test]
@@ -386,30 +494,16 @@ fn a_file_that_is_not_there_is_made_and_a_link_is_kept() {
         key: other.key,
         ..new.clone()
     };
-    let mut output = Command::new("sh");
-    output
-        .args(["-c", EDIT, "storekeeper", EDIT_FILE, "root"])
-        .arg(&file)
-        .args([
-            &sum(b""),
-            "0",
-            "append",
-            &sum(&line),
-            "",
-            "644",
-            &wrong.key.fingerprint().to_string(),
-            "",
-            "",
-            "",
-        ]);
-    let mut child = output
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(&line).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let planned = ScriptEdit {
+        account: "root",
+        file: &file,
+        before: Some(b""),
+        kind: "append",
+        content: &line,
+        come: &wrong.key.fingerprint().to_string(),
+        go: "",
+    };
+    let output = planned.run(&mut planned.command(""));
     assert_eq!(output.status.code(), Some(65));
     assert_eq!(fs::read(&file).unwrap(), b"");
     // A link into the store is generated.

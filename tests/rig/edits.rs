@@ -1,8 +1,10 @@
-//! Edits of key files through the library: connect, plan, carry out.
+//! Edits of key files: through the library (connect, plan, carry out), or the script alone as it is sent.
 
 use super::{Access, Rig, key_pair};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use storekeeper::change::access::{About, authorize};
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
@@ -62,4 +64,69 @@ pub(crate) async fn carry_out(server: &Server, plan: Plan) -> Receipt {
         .unwrap();
     let (events, _told) = unbounded_channel();
     run_in(None, confirmed, server, events, CancellationToken::new()).await
+}
+
+/// The script of an edit, as it is sent.
+const EDIT: &str = concat!(
+    include_str!("../../src/server/scripts/path.sh"),
+    include_str!("../../src/server/scripts/folder.sh"),
+    include_str!("../../src/server/scripts/account.sh"),
+    include_str!("../../src/server/scripts/access-edit.sh")
+);
+
+/// What it runs at the file.
+const EDIT_FILE: &str = concat!(
+    include_str!("../../src/server/scripts/folder.sh"),
+    include_str!("../../src/server/scripts/access-edit-file.sh")
+);
+
+/// An edit that is made by the script alone, on this machine.
+pub(crate) struct ScriptEdit<'a> {
+    /// Whose logins the file opens.
+    pub(crate) account: &'a str,
+    pub(crate) file: &'a Path,
+    /// What it held when the change was planned; `None` where it was not there.
+    pub(crate) before: Option<&'a [u8]>,
+    /// `replace` or `append`.
+    pub(crate) kind: &'a str,
+    pub(crate) content: &'a [u8],
+    /// Fingerprints that come and that go, separated by blanks.
+    pub(crate) come: &'a str,
+    pub(crate) go: &'a str,
+}
+
+impl ScriptEdit<'_> {
+    /// The command, with `first` before the script.
+    pub(crate) fn command(&self, first: &str) -> Command {
+        let planned = self.before.map_or_else(|| "none".to_owned(), sha256);
+        let size = self.before.map_or(0, <[u8]>::len).to_string();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{first}{EDIT}"), "storekeeper", EDIT_FILE])
+            .arg(self.account)
+            .arg(self.file)
+            .args([&planned, &size, self.kind, &sha256(self.content)])
+            .args(["", "644", self.come, self.go, "", ""])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, command: &mut Command) -> Output {
+        let mut child = command.spawn().expect("the shell starts");
+        // It may end without having read its input.
+        let _ = child
+            .stdin
+            .take()
+            .map(|mut input| input.write_all(self.content));
+        child.wait_with_output().expect("the shell ends")
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    storekeeper::domain::path_info::hex(&sha2::Sha256::digest(bytes))
 }

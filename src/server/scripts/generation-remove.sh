@@ -15,7 +15,8 @@ fail() {
 cd -P "./$1" || fail 66 "there is no folder of $4"
 tries=0
 while :; do
-    exec 9>>"$lock" || fail 73 "the lock $4.lock can't be made"
+    # Neither for writing nor for reading alone: of a pipe, that would wait for somebody else.
+    exec 9<>"$lock" || fail 73 "the lock $4.lock can't be made"
     flock -w 30 9 || fail 75 "somebody else changes the profile for more than 30 s"
     # Who had the lock removes its file: then this one is nobody's any more.
     if [ "$(stat -L -c %i /dev/fd/9)" = "$(stat -c %i "$lock" 2>/dev/null)" ]; then break; fi
