@@ -7,6 +7,7 @@ use super::When;
 use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{Request, RevokedKey};
 use super::ssh_key::Fingerprint;
+use super::text::visible;
 
 pub use super::fact::{Fact, Unknown};
 
@@ -231,6 +232,20 @@ pub struct KeyFile {
 }
 
 impl KeyFile {
+    /// Where its symbolic links lead, fit to be shown, if there are any.
+    pub fn leads_to(&self) -> Option<String> {
+        (self.resolved != self.path).then(|| visible(&self.resolved).into_owned())
+    }
+
+    /// As sshd names it, with where its links lead, fit to be shown.
+    pub fn place(&self) -> String {
+        let path = visible(&self.path);
+        match self.leads_to() {
+            None => path.into_owned(),
+            Some(resolved) => format!("{path} -> {resolved}"),
+        }
+    }
+
     /// Its lines.
     pub fn document(&self) -> Fact<AuthorizedKeys> {
         let content = self.content.as_deref().map_err(Clone::clone)?;

@@ -62,21 +62,11 @@ pub(super) fn target<'a>(
         .find(|other| other.user != file.user && other.resolved == file.resolved);
     if let Some(other) = other {
         return Err(AccessError::Shared {
-            file: place(file),
+            file: file.place(),
             user: visible(&other.user).into_owned(),
         });
     }
     Ok(file)
-}
-
-/// A file as sshd names it, and where its links lead.
-pub(super) fn place(file: &KeyFile) -> String {
-    let path = visible(&file.path);
-    if file.resolved == file.path {
-        path.into_owned()
-    } else {
-        format!("{path} -> {}", visible(&file.resolved))
-    }
 }
 
 pub(super) fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> {

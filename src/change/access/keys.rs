@@ -2,7 +2,7 @@
 //!
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
-use super::files::{document, editable, files, place, target};
+use super::files::{document, editable, files, target};
 use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
@@ -91,7 +91,7 @@ pub fn authorize(
     };
     let summary = format!("authorize {}", name(&new.key.comment(), key));
     let mut plan = about.plan("authorize", summary, deed);
-    plan.lines.push(("file", place(file)));
+    plan.lines.push(("file", file.place()));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
     if let Some(options) = options {
         let posture = posture::of_key(facts, &options);
@@ -190,7 +190,7 @@ pub fn revoke(
             file,
             &format!("take the key {key} out of nix.sshServe.keys"),
         )?;
-        plan.lines.push(("file", place(file)));
+        plan.lines.push(("file", file.place()));
         let mut edited = document.clone();
         // From the end, so that the numbers before it stay.
         for number in numbers.iter().rev() {
@@ -362,7 +362,7 @@ pub fn expire(
             file,
             &format!("change the line of {key} in nix.sshServe.keys"),
         )?;
-        plan.lines.push(("file", place(file)));
+        plan.lines.push(("file", file.place()));
         let mut items = 0;
         for number in numbers {
             let (Some(old), Some(new)) = (document.line(number), edited.line(number)) else {

@@ -213,7 +213,7 @@ fn line_item(
     }
     plan.items.push(Item::Key {
         fingerprint: key,
-        file: file.path.clone(),
+        file: file.place(),
         line: number,
         before,
         after,

@@ -58,7 +58,9 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
             Some(why) => format!("not edited here: {why}"),
             None => "can be edited".to_owned(),
         };
-        out.line(&format!("file {}; {why}", file.path))?;
+        let resolved = file.resolved.as_ref();
+        let leads = resolved.map_or(String::new(), |resolved| format!(" -> {resolved}"));
+        out.line(&format!("file {}{leads}; {why}", file.path))?;
         tell(&file.findings, "  ", out)?;
     }
     for key in &access.keys {

@@ -163,6 +163,7 @@ fn key_row(
         }),
         expires: hygiene::expiry(line, facts.utc_offset),
         file: visible(&file.path).into_owned(),
+        resolved: file.leads_to(),
         line: number,
         active,
         can,
@@ -284,6 +285,19 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
             format!("sshd does not read it: {}", visible(problem)),
         ));
     }
+    let other = reading
+        .facts
+        .other_files
+        .iter()
+        .find(|other| other.user != file.user && other.resolved == file.resolved);
+    if let Some(other) = other {
+        let user = visible(&other.user);
+        let message = format!("each key in it logs in as {user}, too: the file is read for {user}");
+        findings.push(
+            Finding::new(Level::Warning, "read-for-others", message)
+                .fix("give the cache user a key file of its own"),
+        );
+    }
     let document = reading
         .documents
         .iter()
@@ -311,6 +325,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
     }
     FileRow {
         path: visible(&file.path).into_owned(),
+        resolved: file.leads_to(),
         editable: file.editable.is_ok(),
         why: file
             .editable

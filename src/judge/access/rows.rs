@@ -30,6 +30,9 @@ pub struct Access {
 pub struct FileRow {
     /// As sshd names it.
     pub path: String,
+    /// Where its symbolic links lead, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
     /// Whether it may be changed here.
     pub editable: bool,
     /// Why not.
@@ -54,8 +57,11 @@ pub struct KeyRow {
     pub options: Option<Vec<String>>,
     /// When it ends.
     pub expires: Option<When>,
-    /// The file.
+    /// The file, as sshd names it.
     pub file: String,
+    /// Where its symbolic links lead, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
     /// The line, from 1.
     pub line: usize,
     /// Whether sshd lets it in today, as far as line, file and settings tell.

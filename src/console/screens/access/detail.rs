@@ -401,6 +401,9 @@ fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {
     out.add("key", kind(&entry.key));
     out.add("SHA256", row.fingerprint.base64());
     out.add("where", format!("{}, line {}", row.file, row.line));
+    if let Some(resolved) = &row.resolved {
+        out.add("", format!("-> {resolved}"));
+    }
     if let Some(why) = &entry.fixed {
         out.styled(
             "",
