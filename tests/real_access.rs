@@ -720,13 +720,14 @@ fn what_setup_writes_is_what_sshd_takes() {
     let house = House::new();
     let knock = fs::read_to_string("src/server/scripts/knock.sh").unwrap();
     // The module, in one file and from the repository, in a system that is made of its own words only.
-    let system = |file: &str| {
+    let with = |file: &str, openssh: &str| {
         format!(
             "let lib = {{ mkEnableOption = _: {{ }}; mkOption = option: option; mkIf = on: value: if on then value else {{ }};
                mkMerge = parts: parts; optionalString = on: text: if on then text else \"\";
                types = {{ str = 1; bool = 1; path = 1; nullOr = _: 1; }}; }};
              config.services.storekeeper = {{ enable = true; user = \"nix-ssh\"; serve = true; signingKey = null;
                stateDir = \"/var/lib/storekeeper\"; knock = true; }};
+             config.services.openssh = {openssh};
              parts = (import {file} {{ inherit lib config; }}).config;
              script = (builtins.elemAt parts 1).environment.etc.\"storekeeper/knock\";
              in {{ lines = (builtins.elemAt parts 0).services.openssh.extraConfig;
@@ -737,7 +738,16 @@ fn what_setup_writes_is_what_sshd_takes() {
     fs::write(&alone, house.says("setup --nixos --knock", 0)).unwrap();
     let kept = fs::canonicalize("docs/nixos/module.nix").unwrap();
     for file in [alone.as_str(), kept.to_str().unwrap()] {
-        let value = evaluate(&house.rig, &system(file));
+        for (openssh, told) in [
+            ("{ package.version = \"9.3p2\"; }", false),
+            ("{ package.version = \"9.9p2\"; }", true),
+            ("{ package.version = \"10.0p2\"; }", true),
+        ] {
+            let value = evaluate(&house.rig, &with(file, openssh));
+            let lines = value["lines"].as_str().unwrap();
+            assert_eq!(lines.contains("/requests %C\n"), told, "{openssh}: {lines}");
+        }
+        let value = evaluate(&house.rig, &with(file, "{ }"));
         assert_eq!(value["knock"], knock, "{file}");
         assert_eq!(value["mode"], "0555");
         let settings = effective(&house, value["lines"].as_str().unwrap());
@@ -761,14 +771,17 @@ fn what_setup_writes_is_what_sshd_takes() {
         })
         .collect();
     assert_eq!(written.len(), 2, "{script}");
-    let lines = written.join("\n").replace("$serve", "/usr/bin/nix-store");
+    let lines = written
+        .join("\n")
+        .replace("$serve", "/usr/bin/nix-store")
+        .replace("$connection", " %C");
     let settings = effective(&house, &format!("{lines}\n"));
     for line in [
         "forcecommand /usr/bin/nix-store --serve",
         "disableforwarding yes",
         "permittty no",
         "loglevel VERBOSE",
-        "authorizedkeyscommand /etc/storekeeper/knock %u %t %k %f /var/lib/storekeeper/requests",
+        "authorizedkeyscommand /etc/storekeeper/knock %u %t %k %f /var/lib/storekeeper/requests %C\n",
     ] {
         assert!(settings.contains(line), "{line} in {settings}");
     }

@@ -5,6 +5,7 @@
 
 use super::When;
 use super::key_request::{Request, RevokedKey};
+use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
 
 pub use super::fact::{Fact, Unknown};
@@ -40,6 +41,8 @@ pub struct AccessFacts {
     pub sessions: Fact<Vec<Session>>,
     /// The requests that wait, and those that were decided on.
     pub requests: Fact<Vec<Request>>,
+    /// What the queue of requests did not take.
+    pub overflow: Fact<Overflow>,
     /// Keys that were revoked here.
     pub revoked: Fact<Vec<RevokedKey>>,
 }

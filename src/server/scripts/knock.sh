@@ -112,10 +112,15 @@ dropped() {
     printf '%s %s %s\n' "$count" "$since" "$seconds" >new-dropped && mv -f new-dropped dropped || rm -f new-dropped
 }
 
-# One at a time, and nothing is dropped while an administrator decides: access-mark.sh has the same lock.
+# One at a time, and nothing is dropped while an administrator decides: access-mark.sh has the same lock. It does not run
+# where there is no flock.
 locked=
-if [ -r . ]; then exec 9<.; fi
-if [ -r . ] && { flock -w 1 9 || flock -n 9; }; then locked=yes; fi
+if ! command -v flock; then
+    locked=yes
+elif [ -r . ]; then
+    exec 9<.
+    if flock -w 1 9 || flock -n 9; then locked=yes; fi
+fi
 if_known
 
 # What is root's an administrator has written, such as a request with a proof: it takes no room here and is never dropped.
