@@ -174,17 +174,23 @@ to_drop() {
             line = ""
             if ((getline line < ARGV[a]) < 0) continue
             close(ARGV[a])
-            when = value(line, "firstSeen")
-            for (i = left; i > 0 && times[i] > when; i--) {
-                times[i + 1] = times[i]; names[i + 1] = names[i]; sources[i + 1] = sources[i]
-            }
-            times[i + 1] = when; names[i + 1] = ARGV[a]; sources[i + 1] = source(value(line, "origin"))
-            if (sources[i + 1] == "") sources[i + 1] = ARGV[a]
             left++
+            sorted[left] = value(line, "firstSeen") " " ARGV[a]
+            origins[ARGV[a]] = value(line, "origin")
         }
+        # The oldest first; a Shell sort.
         all = left
+        for (gap = int(all / 2); gap > 0; gap = int(gap / 2.2))
+            for (a = gap + 1; a <= all; a++) {
+                moved = sorted[a]
+                for (i = a - gap; i > 0 && sorted[i] > moved; i -= gap) sorted[i + gap] = sorted[i]
+                sorted[i + gap] = moved
+            }
         for (i = 1; i <= all; i++) {
-            hour[i] = substr(times[i], 1, 13); minute[i] = substr(times[i], 1, 16)
+            hour[i] = substr(sorted[i], 1, 13); minute[i] = substr(sorted[i], 1, 16)
+            names[i] = substr(sorted[i], index(sorted[i], " ") + 1)
+            sources[i] = source(origins[names[i]])
+            if (sources[i] == "") sources[i] = names[i]
             by[sources[i]]++; hours[hour[i]]++; minutes[minute[i]]++
         }
         mine = source(origin)
@@ -226,7 +232,10 @@ fi
 if [ $gone -gt 0 ]; then dropped $gone; fi
 
 # What makes this request's challenge its own; it can do without one.
-nonce=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+# shellcheck disable=SC2046
+set -- $(od -An -N16 -tx1 /dev/urandom)
+IFS=
+nonce="$*"
 printf '{"schema":1,"type":"%s","key":"%s","source":"knock","user":"%s","firstSeen":%s,"tries":1,"nonce":"%s","origin":"%s"}\n' \
     "$type" "$key" "$user" "$now" "$nonce" "$origin" >"new-$print" && mv -f "new-$print" "$file" || rm -f "new-$print"
 exit 0
