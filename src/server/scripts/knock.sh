@@ -180,7 +180,7 @@ to_drop() {
         }
         # The oldest first; a Shell sort.
         all = left
-        for (gap = int(all / 2); gap > 0; gap = int(gap / 2.2))
+        for (gap = int(all / 2); gap > 0; gap = gap == 2 ? 1 : int(gap / 2.2))
             for (a = gap + 1; a <= all; a++) {
                 moved = sorted[a]
                 for (i = a - gap; i > 0 && sorted[i] > moved; i -= gap) sorted[i + gap] = sorted[i]
