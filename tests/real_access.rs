@@ -509,6 +509,40 @@ fn an_edit_in_between_is_a_conflict_with_its_difference() {
     assert!(house.lets_in("ada"));
 }
 
+/// `status`, `requests list` and the JSON say what the knock dropped.
+#[test]
+fn dropped_requests_are_reported() {
+    let house = House::new();
+    house.new_key("mei", "root@mei-laptop");
+    assert!(!house.lets_in("mei"));
+    let list = house.json("requests prod list", 0);
+    let requests = house.rig.scratch().join("var/requests");
+    let now = When::now().unix();
+    fs::write(
+        requests.join("waiting/dropped"),
+        format!("37 {} {}\n", now - 7200, now - 60),
+    )
+    .unwrap();
+    let told = house.says("requests prod list", 0);
+    assert!(told.contains("37 requests dropped since"), "{told}");
+    assert!(told.contains("connect again"), "{told}");
+    let after = house.json("requests prod list", 0);
+    assert_eq!(after["requests"].as_array().unwrap().len(), 1);
+    assert_eq!(after["requests"][0]["id"], list["requests"][0]["id"]);
+    assert_eq!(after["dropped"]["count"], 37);
+    assert_eq!(
+        after["dropped"]["since"],
+        When::from_unix(now - 7200).to_string()
+    );
+    let status = house.command("status prod").arg("--json").output().unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let checks = status["checks"].as_array().unwrap();
+    let check = checks
+        .iter()
+        .find(|check| check["id"] == "requests-dropped");
+    assert_eq!(check.unwrap()["state"], "warning", "{status}");
+}
+
 #[test]
 fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
     let house = House::new();
@@ -519,7 +553,11 @@ fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
         assert!(!house.lets_in("mei"));
     }
     let list = house.json("requests prod list", 0);
-    assert_eq!(fields(&list), ["schema", "requests"]);
+    assert_eq!(fields(&list), ["schema", "requests", "dropped", "unread"]);
+    assert_eq!(
+        (&list["dropped"], &list["unread"]),
+        (&Value::Null, &serde_json::json!(0))
+    );
     let [request] = list["requests"].as_array().unwrap().as_slice() else {
         panic!("{list}");
     };

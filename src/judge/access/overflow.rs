@@ -4,7 +4,7 @@
 
 use crate::domain::Age;
 use crate::domain::access::AccessFacts;
-use crate::domain::count::count;
+use crate::domain::count::{count, number};
 use crate::domain::key_request::Source;
 use crate::domain::overflow::KNOCK_CAPACITY;
 use crate::judge::finding::{Finding, Level};
@@ -22,17 +22,14 @@ pub fn overflow(facts: &AccessFacts) -> Vec<Finding> {
     if let Some(dropped) = dropped.filter(|dropped| dropped.last.age(facts.at) <= SAID_FOR) {
         let knocks = |request: &&_| is_waiting_knock(request);
         let waiting = facts.requests.iter().flatten().filter(knocks).count();
-        let number = count(
-            usize::try_from(dropped.count).unwrap_or(usize::MAX),
-            "request",
-        );
+        let dropped_count = usize::try_from(dropped.count).unwrap_or(usize::MAX);
         let (lost, why) = if waiting >= KNOCK_CAPACITY {
-            (format!("request queue full: {number} dropped"), "")
+            (format!("request queue full: {}", number(dropped_count)), "")
         } else {
-            (format!("{number} dropped"), ", too many at once")
+            (count(dropped_count, "request"), ", too many at once")
         };
         let message = format!(
-            "{lost} since {}{why}, the last {} ago",
+            "{lost} dropped since {}{why}, the last {} ago",
             minute(&dropped.since.to_string()),
             dropped.last.age(facts.at)
         );

@@ -272,7 +272,7 @@ mod tests {
         let found = &checks("prod", &facts)[1];
         assert_eq!(
             found.summary,
-            "request queue full: 37 requests dropped since 2027-02-19 22:00 UTC, the last 5m ago"
+            "request queue full: 37 dropped since 2027-02-19 22:00 UTC, the last 5m ago"
         );
         dropped.last = before(8 * 86_400);
         facts.overflow = Ok(Overflow {
