@@ -263,5 +263,5 @@ fn the_token_for_addresses_is_not_given_to_an_sshd_that_does_not_know_it() {
 fn storekeeper_facts(house: &House) -> bool {
     super::wait(house.server.knock_facts())
         .unwrap()
-        .tells_addresses
+        .tells_addresses()
 }

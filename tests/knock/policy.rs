@@ -20,7 +20,7 @@ const SHELLS: [(&str, &[&str]); 3] = [
 struct Queue {
     _folder: tempfile::TempDir,
     script: PathBuf,
-    queue: PathBuf,
+    requests: PathBuf,
     shell: &'static [&'static str],
     path: String,
 }
@@ -46,14 +46,14 @@ impl Queue {
         Self {
             _folder: folder,
             script,
-            queue,
+            requests: queue,
             shell,
             path,
         }
     }
 
     fn waiting(&self) -> PathBuf {
-        self.queue.join("waiting")
+        self.requests.join("waiting")
     }
 
     /// One process above offers each of these keys, as an sshd does for one connection.
@@ -80,7 +80,7 @@ impl Queue {
             .arg(&self.script)
             .env_clear()
             .env("PATH", &self.path)
-            .env("queue", &self.queue)
+            .env("queue", &self.requests)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -21,7 +21,7 @@ pub fn knock_to_install(facts: &KnockFacts, cache_user: &str, requests_dir: &str
         lines_file: format!("{folder}/{LINES_FILE}"),
         requests_dir: requests_dir.to_owned(),
         cache_user: cache_user.to_owned(),
-        addresses: facts.tells_addresses,
+        addresses: facts.tells_addresses(),
     }
 }
 

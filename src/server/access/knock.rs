@@ -38,9 +38,16 @@ pub struct KnockFacts {
     pub script_there: bool,
     /// The user exists.
     pub user_there: bool,
-    /// sshd can tell the script the addresses of a connection (`%C`, OpenSSH 9.4). An older one refuses each connection that
-    /// gets as far as a script with this token.
-    pub tells_addresses: bool,
+    /// sshd's version, such as `OpenSSH_9.2p1`; `None` where it does not say it.
+    pub sshd_version: Option<String>,
+}
+
+impl KnockFacts {
+    /// Whether sshd can tell the script the addresses of a connection (`%C`, OpenSSH 9.4). An older one ends each connection
+    /// for which it would run a script with this token.
+    pub fn tells_addresses(&self) -> bool {
+        self.sshd_version.as_deref().is_some_and(tells_addresses)
+    }
 }
 
 /// What is installed.
@@ -140,7 +147,7 @@ impl Server {
             folder,
             script_there: answers.get("script") == Some(ours.as_str()),
             user_there: answers.get("user").is_some(),
-            tells_addresses: answers.get("version").is_some_and(tells_addresses),
+            sshd_version: answers.shown("version"),
         })
     }
 
