@@ -509,6 +509,40 @@ fn an_edit_in_between_is_a_conflict_with_its_difference() {
     assert!(house.lets_in("ada"));
 }
 
+/// `status`, `requests list` and the JSON say what the knock dropped.
+#[test]
+fn dropped_requests_are_reported() {
+    let house = House::new();
+    house.new_key("mei", "root@mei-laptop");
+    assert!(!house.lets_in("mei"));
+    let list = house.json("requests prod list", 0);
+    let requests = house.rig.scratch().join("var/requests");
+    let now = When::now().unix();
+    fs::write(
+        requests.join("waiting/dropped"),
+        format!("37 {} {}\n", now - 7200, now - 60),
+    )
+    .unwrap();
+    let told = house.says("requests prod list", 0);
+    assert!(told.contains("37 requests dropped since"), "{told}");
+    assert!(told.contains("connect again"), "{told}");
+    let after = house.json("requests prod list", 0);
+    assert_eq!(after["requests"].as_array().unwrap().len(), 1);
+    assert_eq!(after["requests"][0]["id"], list["requests"][0]["id"]);
+    assert_eq!(after["dropped"]["count"], 37);
+    assert_eq!(
+        after["dropped"]["since"],
+        When::from_unix(now - 7200).to_string()
+    );
+    let status = house.command("status prod").arg("--json").output().unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let checks = status["checks"].as_array().unwrap();
+    let check = checks
+        .iter()
+        .find(|check| check["id"] == "requests-dropped");
+    assert_eq!(check.unwrap()["state"], "warning", "{status}");
+}
+
 #[test]
 fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
     let house = House::new();
@@ -519,7 +553,11 @@ fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
         assert!(!house.lets_in("mei"));
     }
     let list = house.json("requests prod list", 0);
-    assert_eq!(fields(&list), ["schema", "requests"]);
+    assert_eq!(fields(&list), ["schema", "requests", "dropped", "unread"]);
+    assert_eq!(
+        (&list["dropped"], &list["unread"]),
+        (&Value::Null, &serde_json::json!(0))
+    );
     let [request] = list["requests"].as_array().unwrap().as_slice() else {
         panic!("{list}");
     };
@@ -720,13 +758,14 @@ fn what_setup_writes_is_what_sshd_takes() {
     let house = House::new();
     let knock = fs::read_to_string("src/server/scripts/knock.sh").unwrap();
     // The module, in one file and from the repository, in a system that is made of its own words only.
-    let system = |file: &str| {
+    let with = |file: &str, openssh: &str| {
         format!(
             "let lib = {{ mkEnableOption = _: {{ }}; mkOption = option: option; mkIf = on: value: if on then value else {{ }};
                mkMerge = parts: parts; optionalString = on: text: if on then text else \"\";
                types = {{ str = 1; bool = 1; path = 1; nullOr = _: 1; }}; }};
              config.services.storekeeper = {{ enable = true; user = \"nix-ssh\"; serve = true; signingKey = null;
                stateDir = \"/var/lib/storekeeper\"; knock = true; }};
+             config.services.openssh = {openssh};
              parts = (import {file} {{ inherit lib config; }}).config;
              script = (builtins.elemAt parts 1).environment.etc.\"storekeeper/knock\";
              in {{ lines = (builtins.elemAt parts 0).services.openssh.extraConfig;
@@ -737,7 +776,16 @@ fn what_setup_writes_is_what_sshd_takes() {
     fs::write(&alone, house.says("setup --nixos --knock", 0)).unwrap();
     let kept = fs::canonicalize("docs/nixos/module.nix").unwrap();
     for file in [alone.as_str(), kept.to_str().unwrap()] {
-        let value = evaluate(&house.rig, &system(file));
+        for (openssh, told) in [
+            ("{ package.version = \"9.3p2\"; }", false),
+            ("{ package.version = \"9.9p2\"; }", true),
+            ("{ package.version = \"10.0p2\"; }", true),
+        ] {
+            let value = evaluate(&house.rig, &with(file, openssh));
+            let lines = value["lines"].as_str().unwrap();
+            assert_eq!(lines.contains("/requests %C\n"), told, "{openssh}: {lines}");
+        }
+        let value = evaluate(&house.rig, &with(file, "{ }"));
         assert_eq!(value["knock"], knock, "{file}");
         assert_eq!(value["mode"], "0555");
         let settings = effective(&house, value["lines"].as_str().unwrap());
@@ -761,14 +809,17 @@ fn what_setup_writes_is_what_sshd_takes() {
         })
         .collect();
     assert_eq!(written.len(), 2, "{script}");
-    let lines = written.join("\n").replace("$serve", "/usr/bin/nix-store");
+    let lines = written
+        .join("\n")
+        .replace("$serve", "/usr/bin/nix-store")
+        .replace("$connection", " %C");
     let settings = effective(&house, &format!("{lines}\n"));
     for line in [
         "forcecommand /usr/bin/nix-store --serve",
         "disableforwarding yes",
         "permittty no",
         "loglevel VERBOSE",
-        "authorizedkeyscommand /etc/storekeeper/knock %u %t %k %f /var/lib/storekeeper/requests",
+        "authorizedkeyscommand /etc/storekeeper/knock %u %t %k %f /var/lib/storekeeper/requests %C\n",
     ] {
         assert!(settings.contains(line), "{line} in {settings}");
     }

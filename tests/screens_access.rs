@@ -14,8 +14,10 @@ use storekeeper::console::access::Line;
 use storekeeper::console::model::{Layer, Model, Trouble};
 use storekeeper::console::msg::Msg;
 use storekeeper::console::view::draw;
+use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
+use storekeeper::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -146,6 +148,43 @@ fn generated_file() {
 #[test]
 fn hardly_anything_known() {
     snap("access-blind", after(blind, ""));
+}
+
+/// What the knock dropped leads from the Overview to screen 4, where it says what to do.
+#[test]
+fn dropped_requests_are_on_the_overview() {
+    let mut facts = facts();
+    let before = |seconds| When::from_unix(facts.at.unix() - seconds);
+    facts.overflow = Ok(Overflow {
+        dropped: Some(Dropped {
+            count: 1234,
+            since: before(7200),
+            last: before(60),
+        }),
+        unread: 0,
+    });
+    let request = facts.requests.as_ref().unwrap()[0].clone();
+    let few = Ok(vec![request.clone(); 2]);
+    for (requests, expected) in [
+        (few, "1,234 requests dropped since 20"),
+        (
+            Ok(vec![request; KNOCK_CAPACITY]),
+            "request queue full: 1,234 dropped since 20",
+        ),
+    ] {
+        let facts = AccessFacts {
+            requests,
+            ..facts.clone()
+        };
+        let mut console = on(SMALL, "dark", false, facts);
+        console.keys("1");
+        let shown = text(&console);
+        let line = shown.lines().find(|line| line.contains(expected));
+        assert!(
+            line.is_some_and(|line| line.trim_end().ends_with('4')),
+            "{shown}"
+        );
+    }
 }
 
 #[test]

@@ -14,6 +14,10 @@ let
   # sshd takes a script only if nobody but root may write it or a folder above it. /nix/store is group-writable, so the
   # script is copied into /etc.
   knock = "/etc/storekeeper/knock";
+
+  # From OpenSSH 9.4 on sshd can tell the script the addresses of a connection; an older one does not know the token.
+  openssh = config.services.openssh.package or config.programs.ssh.package or { };
+  connection = optionalString (builtins.compareVersions (openssh.version or "0") "9.4" >= 0) " %C";
 in
 {
   options.services.storekeeper = {
@@ -78,7 +82,7 @@ in
           # Without it sshd does not log which key was refused.
           LogLevel VERBOSE
       '' + optionalString cfg.knock ''
-          AuthorizedKeysCommand ${knock} %u %t %k %f ${cfg.stateDir}/requests
+          AuthorizedKeysCommand ${knock} %u %t %k %f ${cfg.stateDir}/requests${connection}
           AuthorizedKeysCommandUser storekeeper
       '' + ''
         Match all

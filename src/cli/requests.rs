@@ -19,7 +19,7 @@ use crate::domain::key_request::Request;
 use crate::domain::randomart::randomart;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-use crate::judge::access::{RequestRow, requests};
+use crate::judge::access::{RequestRow, overflow, requests};
 use crate::judge::hygiene;
 use crate::server::Server;
 
@@ -115,6 +115,7 @@ fn list(facts: &AccessFacts, out: &mut Out) -> Result<u8, CliError> {
         out.line(&format!("    {}", seen(row, facts.at)))?;
         tell(&row.findings, "    ", out)?;
     }
+    tell(&overflow(facts), "", out)?;
     Ok(0)
 }
 

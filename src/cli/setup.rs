@@ -112,6 +112,7 @@ fn plain(new: &NewServer) -> Result<(), CliError> {
         lines_file: String::new(),
         requests_dir: new.requests_dir.clone(),
         cache_user: new.cache_user.clone(),
+        addresses: false,
     };
     if words.is_plain() {
         return Ok(());
@@ -172,9 +173,9 @@ async fn prepare(
     let reads = server.access().await?.sshd.settings.ok();
     let command = reads.and_then(|settings| settings.authorized_keys_command);
     let in_use = command.is_some_and(|command| {
-        let mut words = command.split_ascii_whitespace();
-        words.next() == Some(install.script.as_str())
-            && words.next_back() == Some(install.requests_dir.as_str())
+        command
+            .split_ascii_whitespace()
+            .eq(install.command().split(' '))
     });
     if found.script_there && in_use {
         return Ok((server, None));

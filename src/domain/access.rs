@@ -6,6 +6,7 @@
 use super::When;
 use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{Request, RevokedKey};
+use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
 use super::text::visible;
 
@@ -42,6 +43,8 @@ pub struct AccessFacts {
     pub sessions: Fact<Vec<Session>>,
     /// The requests that wait, and those that were decided on.
     pub requests: Fact<Vec<Request>>,
+    /// What the queue of requests did not take.
+    pub overflow: Fact<Overflow>,
     /// Keys that were revoked here.
     pub revoked: Fact<Vec<RevokedKey>>,
 }

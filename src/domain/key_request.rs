@@ -20,7 +20,7 @@ use thiserror::Error;
 /// Bytes of a request's file at most: an RSA key of 16384 bits has 2,800 characters.
 pub const MOST_BYTES: usize = 8 * 1024;
 
-/// Requests that the queue holds at most; the knock script stops there.
+/// Waiting requests that are read at most.
 pub const MOST_REQUESTS: usize = 500;
 
 /// Characters of a comment, a name or a note that are kept.

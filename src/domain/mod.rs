@@ -13,6 +13,7 @@ pub mod fact;
 pub mod floor;
 pub mod key_request;
 pub mod nix32;
+pub mod overflow;
 pub mod path_info;
 pub mod pin;
 pub mod proof;

@@ -165,9 +165,12 @@ fn knock(new: &NewServer, script: &str) -> Step {
     lines.extend([
         "END-OF-KNOCK".to_owned(),
         format!("chmod 755 {KNOCK}"),
-        "cat > /etc/ssh/sshd_config.d/10-storekeeper-knock.conf <<'END'".to_owned(),
+        "# Only from OpenSSH 9.4 on sshd can tell the addresses of a connection.".to_owned(),
+        "case $(sshd -V 2>&1) in *OpenSSH_9.[4-9]* | *OpenSSH_[1-9][0-9].*) connection=' %C' ;; *) connection= ;; esac"
+            .to_owned(),
+        "cat > /etc/ssh/sshd_config.d/10-storekeeper-knock.conf <<END".to_owned(),
         format!("Match User {}", new.cache_user),
-        format!("    AuthorizedKeysCommand {KNOCK} %u %t %k %f {queue}"),
+        format!("    AuthorizedKeysCommand {KNOCK} %u %t %k %f {queue}$connection"),
         format!("    AuthorizedKeysCommandUser {KNOCK_USER}"),
         "Match all".to_owned(),
         "END".to_owned(),

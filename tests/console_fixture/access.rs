@@ -13,6 +13,7 @@ use storekeeper::domain::access::{
     Session, SshdFacts, SshdSettings, Unknown,
 };
 use storekeeper::domain::key_request::{Request, RevokedKey, Source};
+use storekeeper::domain::overflow::Overflow;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
 
 const DAY: i64 = 86_400;
@@ -173,6 +174,7 @@ pub fn facts() -> AccessFacts {
             request(&mei, 6 * 3_600, 720, 4),
             request(&zoe, 2 * 3_600, 3_600, 1),
         ]),
+        overflow: Ok(Overflow::default()),
         revoked: Ok(vec![RevokedKey {
             fingerprint: print(&zoe),
             comment: "zoe".to_owned(),

@@ -21,6 +21,7 @@ pub fn knock_to_install(facts: &KnockFacts, cache_user: &str, requests_dir: &str
         lines_file: format!("{folder}/{LINES_FILE}"),
         requests_dir: requests_dir.to_owned(),
         cache_user: cache_user.to_owned(),
+        addresses: facts.tells_addresses(),
     }
 }
 
@@ -102,6 +103,12 @@ pub fn install_knock(
             quote(&facts.config)
         ),
     ]);
+    if !install.addresses {
+        plan.warnings.push(
+            "this sshd does not tell the script from which address a key comes (OpenSSH 9.4 does), so a flood is told apart by connection and time only"
+                .to_owned(),
+        );
+    }
     plan.warnings.push(
         "sshd runs the script for each login that no key file answers; a key that is in a file is not slowed"
             .to_owned(),

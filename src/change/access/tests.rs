@@ -76,6 +76,7 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         reach: None,
         sessions: Ok(vec![]),
         requests: Ok(vec![]),
+        overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
     }
 }

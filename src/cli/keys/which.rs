@@ -144,6 +144,7 @@ pub(in crate::cli) mod tests {
             reach: None,
             sessions: Err(unknown()),
             requests: Err(unknown()),
+            overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Err(unknown()),
         }
     }

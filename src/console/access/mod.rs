@@ -110,6 +110,7 @@ impl Known {
                 ..finding
             }));
         }
+        notices.extend(crate::judge::access::overflow(&facts));
         notices.extend(unknowns(&facts));
         notices.sort_by_key(|finding| std::cmp::Reverse(finding.level));
         let files = match facts.files.as_slice() {
@@ -191,6 +192,9 @@ fn unknowns(facts: &AccessFacts) -> Vec<Finding> {
     let mut notices = Vec::new();
     if let Err(why) = &facts.requests {
         notices.push(of("which requests wait is not known", &why.0));
+    }
+    if let (Ok(_), Err(why)) = (&facts.requests, &facts.overflow) {
+        notices.push(of("how many requests were dropped is not known", &why.0));
     }
     if let Err(why) = &facts.events {
         notices.push(of("when keys were used is not known", &why.0));

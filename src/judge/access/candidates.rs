@@ -93,9 +93,12 @@ pub fn requests(facts: &AccessFacts) -> Requests {
         .map(|request| request_row(&reading, request))
         .collect();
     requests.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
+    let overflow = facts.overflow.as_ref().ok();
     Requests {
         schema: 1,
         requests,
+        dropped: overflow.and_then(|overflow| overflow.dropped),
+        unread: overflow.map(|overflow| overflow.unread),
     }
 }
 

@@ -4,11 +4,13 @@
 //! output contract; screens show the same rows. Comments, options and names are made visible here.
 
 mod candidates;
+mod overflow;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use self::candidates::{of_candidate, requests};
+pub use self::overflow::overflow;
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
 
 use super::finding::{Finding, Level};

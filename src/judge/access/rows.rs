@@ -4,6 +4,7 @@
 
 use crate::domain::When;
 use crate::domain::key_request::{Proof, Source};
+use crate::domain::overflow::Dropped;
 use crate::domain::ssh_key::Fingerprint;
 use crate::judge::finding::Finding;
 use crate::judge::posture::{Ability, Posture};
@@ -100,6 +101,10 @@ pub struct Requests {
     pub schema: u32,
     /// Those that wait, the oldest first.
     pub requests: Vec<RequestRow>,
+    /// Requests that the knock dropped; null if none was in the last week before the last of them, or if that is not known.
+    pub dropped: Option<Dropped>,
+    /// Files among the waiting requests that were not read; null if that is not known.
+    pub unread: Option<u64>,
 }
 
 /// A request.

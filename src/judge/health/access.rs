@@ -6,7 +6,7 @@
 use super::{Check, State, check};
 use crate::domain::Age;
 use crate::domain::access::AccessFacts;
-use crate::judge::access::{Access, KeyRow, keys};
+use crate::judge::access::{Access, KeyRow, keys, overflow};
 use crate::judge::finding::{Finding, Level};
 
 /// Keys that end within this time are pointed out.
@@ -16,6 +16,7 @@ pub const SOON: Age = Age(7 * 86_400);
 pub fn checks(server: &str, facts: &AccessFacts) -> Vec<Check> {
     let access = keys(facts, SOON);
     let mut checks = vec![requests(server, facts)];
+    checks.extend(lost_requests(facts));
     checks.extend(access.posture.findings.iter().filter_map(of_posture));
     for file in &access.files {
         checks.extend(file.findings.iter().map(|finding| {
@@ -51,6 +52,19 @@ fn requests(server: &str, facts: &AccessFacts) -> Check {
     };
     let fix = format!("storekeeper requests {server} list");
     check(id, State::Warning, summary, Some(fix))
+}
+
+fn lost_requests(facts: &AccessFacts) -> Vec<Check> {
+    let mut checks: Vec<Check> = overflow(facts)
+        .into_iter()
+        .map(|finding| check(finding.code, State::Warning, finding.message, finding.fix))
+        .collect();
+    // Where nothing of the queue can be read, that is said already.
+    if let (Ok(_), Err(unknown)) = (&facts.requests, &facts.overflow) {
+        let summary = format!("how many key requests were dropped is not known: {unknown}");
+        checks.push(check("requests-dropped", State::Unknown, summary, None));
+    }
+    checks
 }
 
 /// What holds for every key. A note about what can't be seen is something that is not known; other notes are not told here.
@@ -145,6 +159,7 @@ mod tests {
     use crate::domain::When;
     use crate::domain::access::{CacheUser, KeyFile, SshdFacts, SshdSettings, Unknown};
     use crate::domain::key_request::{Request, Source};
+    use crate::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
     use crate::domain::ssh_key::PublicSshKey;
 
     const KEY: &str =
@@ -198,6 +213,7 @@ mod tests {
             reach: None,
             sessions: Err(unknown()),
             requests: Ok(vec![]),
+            overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Ok(vec![]),
         }
     }
@@ -228,6 +244,48 @@ mod tests {
         assert_eq!(found.fix.as_deref(), Some("storekeeper requests prod list"));
         facts.requests = Err(Unknown("no rights".into()));
         assert_eq!(ids(&facts)[0], ("key-requests", State::Unknown));
+    }
+
+    #[test]
+    fn lost_requests_are_said_for_a_week() {
+        let mut facts = facts("");
+        let before = |seconds| When::from_unix(facts.at.unix() - seconds);
+        let mut dropped = Dropped {
+            count: 37,
+            since: before(7200),
+            last: before(300),
+        };
+        facts.overflow = Ok(Overflow {
+            dropped: Some(dropped),
+            unread: 0,
+        });
+        let found = &checks("prod", &facts)[1];
+        assert_eq!(
+            (found.id, found.state),
+            ("requests-dropped", State::Warning)
+        );
+        assert_eq!(
+            found.summary,
+            "37 requests dropped since 2027-02-19 22:00 UTC, too many at once, the last 5m ago"
+        );
+        let key = PublicSshKey::parse(KEY).unwrap();
+        let request = Request::new(key, Source::Knock, "nix-ssh", before(7200));
+        facts.requests = Ok(vec![request; KNOCK_CAPACITY]);
+        let found = &checks("prod", &facts)[1];
+        assert_eq!(
+            found.summary,
+            "request queue full: 37 dropped since 2027-02-19 22:00 UTC, the last 5m ago"
+        );
+        dropped.last = before(8 * 86_400);
+        facts.overflow = Ok(Overflow {
+            dropped: Some(dropped),
+            unread: 3,
+        });
+        assert_eq!(ids(&facts)[1..], [("requests-unread", State::Warning)]);
+        facts.overflow = Err(Unknown("no count".into()));
+        assert_eq!(ids(&facts)[1..], [("requests-dropped", State::Unknown)]);
+        facts.requests = Err(Unknown("no rights".into()));
+        assert_eq!(ids(&facts), [("key-requests", State::Unknown)]);
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         reach: None,
         sessions: Ok(Vec::new()),
         requests: Ok(Vec::new()),
+        overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(Vec::new()),
     }
 }

@@ -38,6 +38,16 @@ pub struct KnockFacts {
     pub script_there: bool,
     /// The user exists.
     pub user_there: bool,
+    /// sshd's version, such as `OpenSSH_9.2p1`; `None` where it does not say it.
+    pub sshd_version: Option<String>,
+}
+
+impl KnockFacts {
+    /// Whether sshd can tell the script the addresses of a connection (`%C`, OpenSSH 9.4). An older one ends each connection
+    /// for which it would run a script with this token.
+    pub fn tells_addresses(&self) -> bool {
+        self.sshd_version.as_deref().is_some_and(tells_addresses)
+    }
 }
 
 /// What is installed.
@@ -53,25 +63,32 @@ pub struct KnockInstall {
     pub requests_dir: String,
     /// The user that clients log in as.
     pub cache_user: String,
+    /// sshd tells the script the addresses of a connection.
+    pub addresses: bool,
 }
 
 impl KnockInstall {
+    /// What sshd runs.
+    pub fn command(&self) -> String {
+        let connection = if self.addresses { " %C" } else { "" };
+        format!(
+            "{} %u %t %k %f {}{connection}",
+            self.script, self.requests_dir
+        )
+    }
+
     /// The lines for sshd. Refused keys are logged only at VERBOSE.
     pub fn lines(&self) -> String {
-        let Self {
-            script,
-            user,
-            requests_dir,
-            cache_user,
-            ..
-        } = self;
         format!(
             "# Written by storekeeper: a key that no file has is noted as a request for access, and refused as before.\n\
-             Match User {cache_user}\n    \
-             AuthorizedKeysCommand {script} %u %t %k %f {requests_dir}\n    \
-             AuthorizedKeysCommandUser {user}\n    \
+             Match User {}\n    \
+             AuthorizedKeysCommand {}\n    \
+             AuthorizedKeysCommandUser {}\n    \
              LogLevel VERBOSE\n\
-             Match all\n"
+             Match all\n",
+            self.cache_user,
+            self.command(),
+            self.user
         )
     }
 
@@ -92,6 +109,14 @@ impl KnockInstall {
         .iter()
         .all(|word| !word.is_empty() && word.chars().all(plain))
     }
+}
+
+/// Whether an sshd of this version, such as `OpenSSH_9.2p1`, knows the token `%C`.
+fn tells_addresses(version: &str) -> bool {
+    let numbers = version.strip_prefix("OpenSSH_").unwrap_or_default();
+    let mut numbers = numbers.split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|digits| digits.parse::<u32>().ok());
+    matches!((number(), number()), (Some(major), Some(minor)) if (major, minor) >= (9, 4))
 }
 
 impl Server {
@@ -122,6 +147,7 @@ impl Server {
             folder,
             script_there: answers.get("script") == Some(ours.as_str()),
             user_there: answers.get("user").is_some(),
+            sshd_version: answers.shown("version"),
         })
     }
 
@@ -167,5 +193,34 @@ pub(in crate::server) async fn apply(
         Ok(())
     } else {
         Err(failed(why(&output)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_sshd_that_knows_it_gets_the_token() {
+        for version in [
+            "OpenSSH_9.4p1",
+            "OpenSSH_9.9p2",
+            "OpenSSH_10.0p2",
+            "OpenSSH_10.6",
+        ] {
+            assert!(tells_addresses(version), "{version}");
+        }
+        for version in [
+            "OpenSSH_9.3p2",
+            "OpenSSH_9.2p1",
+            "OpenSSH_8.9",
+            "9.4",
+            "OpenSSH_9",
+            "OpenSSH_",
+            "",
+            "dropbear_9.4",
+        ] {
+            assert!(!tells_addresses(version), "{version}");
+        }
     }
 }

@@ -48,6 +48,7 @@ impl Server {
             reach: log.reach,
             sessions: log.sessions,
             requests: requests.requests,
+            overflow: requests.overflow,
             revoked: requests.revoked,
         })
     }

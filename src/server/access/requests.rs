@@ -9,6 +9,7 @@ use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
 use crate::domain::key_request::{MOST_REQUESTS, Nonce, Request, RevokedKey, Source, file_name};
+use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::link::{Command, Exit, Limits};
@@ -65,6 +66,7 @@ impl Folder {
 /// What lies in the queue.
 pub(super) struct Found {
     pub(super) requests: Fact<Vec<Request>>,
+    pub(super) overflow: Fact<Overflow>,
     pub(super) revoked: Fact<Vec<RevokedKey>>,
 }
 
@@ -72,6 +74,7 @@ pub(super) struct Found {
 pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
     let command = Command::script(script::ACCESS_REQUESTS)
         .arg(&inner.spec.requests_dir)
+        .arg(MOST_REQUESTS.to_string())
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", READ).await?;
     Ok(match Answers::parse(&output.stdout) {
@@ -84,8 +87,27 @@ fn failed(why: &str) -> Found {
     let unknown = Unknown(visible(why).into_owned());
     Found {
         requests: Err(unknown.clone()),
+        overflow: Err(unknown.clone()),
         revoked: Err(unknown),
     }
+}
+
+fn overflow(answers: &Answers) -> Fact<Overflow> {
+    let dropped = match answers.get("dropped") {
+        None => None,
+        Some(text) => Some(Dropped::parse(text).ok_or_else(|| {
+            Unknown(
+                "the file `dropped` beside the waiting requests is not what the knock writes"
+                    .to_owned(),
+            )
+        })?),
+    };
+    let unread = answers.get("unread").map_or(Ok(0), str::parse);
+    Ok(Overflow {
+        dropped,
+        unread: unread
+            .map_err(|_| Unknown("the waiting requests could not be counted".to_owned()))?,
+    })
 }
 
 /// A file's folder and name, if a program of ours has named it.
@@ -176,6 +198,7 @@ fn sort(answers: &Answers) -> Found {
     revoked.sort_by_key(|key| key.at);
     Found {
         requests: Ok(requests),
+        overflow: overflow(answers),
         revoked: Ok(revoked),
     }
 }
@@ -306,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_dropped_and_what_was_not_read() {
+        assert_eq!(found("").overflow, Ok(Overflow::default()));
+        let told = found("dropped=37 1795000000 1795000007\nunread=4").overflow;
+        let told = told.unwrap();
+        assert_eq!(told.dropped.unwrap().count, 37);
+        assert_eq!(told.unread, 4);
+        for lines in ["dropped=root:x:0:0", "unread=many"] {
+            let why = found(lines).overflow.unwrap_err().0;
+            assert!(!why.contains("root:x"), "{why}");
+        }
+    }
+
+    #[test]
     fn revoked_keys() {
         let key = RevokedKey {
             fingerprint: request().key.fingerprint(),
@@ -321,7 +357,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(lines in prop::collection::vec("(json|time|lines)=[ -~]{0,60}", 0..9)) {
+        fn never_panics(lines in prop::collection::vec("(json|time|lines|dropped|unread)=[ -~]{0,60}", 0..9)) {
             let _ = found(&lines.join("\n"));
         }
     }

@@ -48,11 +48,21 @@ done
 # The lines for sshd.
 mkdir -p "${lines%/*}" || fail 73 "the folder ${lines%/*} can't be made"
 backup=
+wanted=$(cat) || fail 74 "the lines for sshd did not arrive"
+# sshd -t does not look at tokens, and an sshd before 9.4 ends each connection that comes to one that it does not know.
+case $wanted in
+*%C*)
+    case $("$sshd" -V 2>&1) in
+    *OpenSSH_9.[4-9]* | *OpenSSH_[1-9][0-9].*) ;;
+    *) fail 65 "this sshd does not know the token %C of the lines, so nothing was changed; try again" ;;
+    esac
+    ;;
+esac
 if [ -e "$lines" ]; then
     backup=$lines.storekeeper-old
     cp -p "$lines" "$backup" || fail 74 "$lines can't be kept beside itself"
 fi
-cat >"$lines.storekeeper-new" || fail 74 "$lines can't be written"
+printf '%s\n' "$wanted" >"$lines.storekeeper-new" || fail 74 "$lines can't be written"
 back() {
     rm -f "$lines.storekeeper-new"
     if [ -n "$backup" ]; then mv -f "$backup" "$lines"; else rm -f "$lines"; fi

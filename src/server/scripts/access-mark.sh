@@ -20,6 +20,8 @@ trap 'exit 75' HUP INT TERM
 cat >"$new" && [ "$(sha256sum <"$new" | cut -d ' ' -f 1)" = "$given" ] || fail 74 "the content did not arrive whole"
 # Between the look and the change nobody else decides.
 exec 9<. && flock -w 30 9 || fail 69 "somebody else decides requests for more than 30 s"
+# The knock drops no request meanwhile. It is not waited for longer: its user could hold this for good.
+if [ -d waiting ] && ! [ -L waiting ]; then exec 8<waiting && { flock -w 5 8 || :; }; fi
 if [ "$2" = proven ]; then
     for other in approved denied; do
         if [ -e "$other/$name" ] && ! [ -e "waiting/$name" ]; then fail 65 "it was $other meanwhile, and stays so"; fi

@@ -1,5 +1,7 @@
-# $1: the folder of requests. What lies there: for each file its folder, name, time, owner, number of lines, and its first line.
+# $1: the folder of requests. $2: how many waiting ones are read at most. What lies there: for each file its folder, name, time,
+# owner, number of lines, and its first line; how many requests the knock dropped, and how many files were not read.
 queue=$1
+most=$2
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
 if ! [ -d "$queue" ]; then
@@ -12,13 +14,32 @@ if ! cd "$queue" || ! [ -r . ]; then
     echo end=
     exit 0
 fi
+# The folder of what waits belongs to another user, who can put anything there: no links are followed, nothing large is read,
+# not many are read, and those that an administrator has written come first.
+waiting() {
+    find waiting -maxdepth 1 -type f -name 'key-*.json' ! -name '*[!A-Za-z0-9._-]*' -size -17 "$@" 2>/dev/null
+}
 for folder in waiting approved denied revoked; do
     [ -d "$folder" ] || continue
     if ! [ -r "$folder" ] || ! [ -x "$folder" ]; then
         say why "the folder $queue/$folder can't be read without root's rights"
         continue
     fi
-    # The folder of what waits belongs to another user: no links are followed there, and nothing large is read.
+    if [ "$folder" = waiting ]; then
+        # Their names have no blanks.
+        files=$({ waiting -user 0 && waiting ! -user 0; } | head -n "$most")
+        # shellcheck disable=SC2086
+        set -- $files
+        all=$(waiting | wc -l)
+        if [ "$all" -gt "$most" ]; then say unread $((all - most)); fi
+        find waiting -maxdepth 1 -type f -name dropped -size -2 -exec head -c 80 {} \; 2>/dev/null | sed -n '1s/^/dropped=/p'
+        if [ $# -gt 0 ]; then
+            stat -c 'time=%n %Y %u' -- "$@" 2>/dev/null
+            grep -c -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/lines=/'
+            grep -m 1 -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/json=/'
+        fi
+        continue
+    fi
     find "$folder" -maxdepth 1 -type f -name 'key-*.json' -size -17 \
         -exec stat -c 'time=%n %Y %u' -- {} + 2>/dev/null
     find "$folder" -maxdepth 1 -type f -name 'key-*.json' -size -17 \
