@@ -28,6 +28,19 @@ macro_rules! store_script {
     };
 }
 
+/// With the parts before it that find the sshd of this connection, and that go to a folder which only root and this login can
+/// change.
+macro_rules! sshd_folder_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("scripts/path.sh"),
+            include_str!("scripts/sshd.sh"),
+            include_str!("scripts/folder.sh"),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// With the part before it that finds the sshd of this connection.
 macro_rules! sshd_script {
     ($name:literal) => {
@@ -103,7 +116,7 @@ pub(super) const ACCESS_EDIT: &str = account_script!("access-edit.sh");
 pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
 pub(super) const ACCESS_MARK: &str = folder_script!("access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
-pub(super) const ACCESS_KNOCK: &str = sshd_script!("access-knock.sh");
+pub(super) const ACCESS_KNOCK: &str = sshd_folder_script!("access-knock.sh");
 
 /// What [`ACCESS_FACTS`] runs for each key file.
 pub(super) const ACCESS_READ_FILE: &str = include_str!("scripts/access-read-file.sh");

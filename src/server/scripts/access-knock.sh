@@ -9,10 +9,6 @@ user=$4
 lines=$5
 cache=$6
 config=${config:-/etc/ssh/sshd_config}
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
 [ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
 [ -n "$sshd" ] || fail 69 "no sshd was found"
 if ! id "$user" >/dev/null 2>&1; then
@@ -21,19 +17,21 @@ if ! id "$user" >/dev/null 2>&1; then
 fi
 
 # The folders: only what waits may be written by the script.
-for folder in "$queue" "$queue/approved" "$queue/denied" "$queue/revoked"; do
-    mkdir -p "$folder" || fail 73 "the folder $folder can't be made"
+enter "$queue" 755
+for folder in approved denied revoked; do
+    mkdir -p "./$folder" || fail 73 "the folder $queue/$folder can't be made"
 done
-chmod 755 "$queue" "$queue/denied" && chmod 700 "$queue/approved" "$queue/revoked" || fail 73 "the modes in $queue can't be set"
+chmod 755 . ./denied && chmod 700 ./approved ./revoked || fail 73 "the modes in $queue can't be set"
+[ -d ./waiting ] || mkdir -m 700 ./waiting || fail 73 "the folder $queue/waiting can't be made"
+chown -h "$user" ./waiting || fail 73 "the folder $queue/waiting can't be given to $user"
 # The audit log made the folder above for root alone; the log itself stays root's alone.
-chmod a+x "${queue%/*}" || fail 73 "the folder ${queue%/*} can't be opened for $user"
-[ -d "$queue/waiting" ] || mkdir -m 700 "$queue/waiting" || fail 73 "the folder $queue/waiting can't be made"
-chown -h "$user" "$queue/waiting" || fail 73 "the folder $queue/waiting can't be given to $user"
+enter "${queue%/*}"
+chmod a+x . || fail 73 "the folder ${queue%/*} can't be opened for $user"
 
 # The script; sshd takes none whose path others could change.
-mkdir -p "${script%/*}" || fail 73 "the folder ${script%/*} can't be made"
-new=$script.new
-printf '%s' "$text" >"$new" && chmod 755 "$new" && { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$script" ||
+enter "${script%/*}" 755
+file=./${script##*/}
+printf '%s' "$text" >"$file.new" && chmod 755 "$file.new" && { sync "$file.new" 2>/dev/null || sync; } && mv -fT "$file.new" "$file" ||
     fail 74 "the script can't be written to $script"
 path=$(readlink -f "$script")
 while [ -n "$path" ]; do
@@ -46,7 +44,8 @@ while [ -n "$path" ]; do
 done
 
 # The lines for sshd.
-mkdir -p "${lines%/*}" || fail 73 "the folder ${lines%/*} can't be made"
+enter "${lines%/*}" 755
+file=./${lines##*/}
 backup=
 wanted=$(cat) || fail 74 "the lines for sshd did not arrive"
 # sshd -t does not look at tokens, and an sshd before 9.4 ends each connection that comes to one that it does not know.
@@ -58,17 +57,17 @@ case $wanted in
     esac
     ;;
 esac
-if [ -e "$lines" ]; then
-    backup=$lines.storekeeper-old
-    cp -p "$lines" "$backup" || fail 74 "$lines can't be kept beside itself"
+if [ -e "$file" ]; then
+    backup=$file.storekeeper-old
+    cp -p "$file" "$backup" || fail 74 "$lines can't be kept beside itself"
 fi
-printf '%s\n' "$wanted" >"$lines.storekeeper-new" || fail 74 "$lines can't be written"
+printf '%s\n' "$wanted" >"$file.storekeeper-new" || fail 74 "$lines can't be written"
 back() {
-    rm -f "$lines.storekeeper-new"
-    if [ -n "$backup" ]; then mv -f "$backup" "$lines"; else rm -f "$lines"; fi
+    rm -f "$file.storekeeper-new"
+    if [ -n "$backup" ]; then mv -f "$backup" "$file"; else rm -f "$file"; fi
 }
-sync "$lines.storekeeper-new" 2>/dev/null || sync
-mv -fT "$lines.storekeeper-new" "$lines" || {
+sync "$file.storekeeper-new" 2>/dev/null || sync
+mv -fT "$file.storekeeper-new" "$file" || {
     back
     fail 74 "$lines can't be written"
 }

@@ -4,6 +4,9 @@ queue=$1
 most=$2
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
+# Of a pipe that is put there at this moment nobody would see the end.
+briefly=
+if timeout 9 true 2>/dev/null; then briefly='timeout 20'; fi
 if ! [ -d "$queue" ]; then
     say state missing
     echo end=
@@ -32,11 +35,13 @@ for folder in waiting approved denied revoked; do
         set -- $files
         all=$(waiting | wc -l)
         if [ "$all" -gt "$most" ]; then say unread $((all - most)); fi
-        find waiting -maxdepth 1 -type f -name dropped -size -2 -exec head -c 80 {} \; 2>/dev/null | sed -n '1s/^/dropped=/p'
+        find waiting -maxdepth 1 -type f -name dropped -size -2 -exec $briefly head -c 80 {} \; 2>/dev/null | sed -n '1s/^/dropped=/p'
         if [ $# -gt 0 ]; then
             stat -c 'time=%n %Y %u' -- "$@" 2>/dev/null
-            grep -c -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/lines=/'
-            grep -m 1 -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/json=/'
+            # shellcheck disable=SC2086
+            $briefly grep -c -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/lines=/'
+            # shellcheck disable=SC2086
+            $briefly grep -m 1 -a '' -- /dev/null "$@" 2>/dev/null | sed 's/^/json=/'
         fi
         continue
     fi
