@@ -6,10 +6,11 @@
 
 use super::error::{CliError, Kind};
 use super::progress::Progress;
-use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
+use crate::domain::budget::{Budget, entry, most};
+use crate::domain::{Assessment, KeyRing, PathInfo, StorePath, TooLarge};
 use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess_each;
-use crate::server::{InfoReply, Server, StoreEvent};
+use crate::server::{InfoReply, Server, ServerError, StoreEvent};
 use futures_util::StreamExt as _;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ const AHEAD: usize = 4;
 
 /// Paths of a closure that are asked for at one time.
 const CHUNK: usize = 1000;
+
+/// References in a row that are followed. Chains in real stores have some hundreds, those of derivations a few thousand.
+const DEEPEST: usize = 10_000;
 
 /// One answer, judged.
 #[derive(Debug, Clone)]
@@ -73,6 +77,7 @@ pub(super) async fn load(
                     for judged in batch {
                         enter(&mut builder, judged);
                     }
+                    builder.check().map_err(|what| too_large(server, what))?;
                 }
             }
         }
@@ -112,6 +117,10 @@ fn judged(
     Box::pin(steps.buffered(AHEAD))
 }
 
+fn too_large(server: &Server, what: TooLarge) -> CliError {
+    ServerError::too_large(&server.spec().place.describe(), what).into()
+}
+
 /// These paths and all that they need, judged; each path once, nearest first.
 pub(super) async fn closure(
     server: &Server,
@@ -122,12 +131,29 @@ pub(super) async fn closure(
     let new = |path: &&StorePath| seen.insert((*path).clone());
     let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
     let mut all = Vec::new();
+    let mut room = Budget::new(
+        "what is known of these paths and all that they need",
+        most::CLOSURE,
+    );
+    let mut depth = 0;
     while !level.is_empty() {
+        if depth > DEEPEST {
+            let deep = format!(
+                "the references of {} go deeper than {DEEPEST} paths, as in no real store; check that this is the server that you mean",
+                paths.first().map_or("this path", StorePath::base_name)
+            );
+            return Err(CliError::new(Kind::Server, deep));
+        }
+        depth += 1;
         let mut next = Vec::new();
         for chunk in level.chunks(CHUNK) {
             let judged = judge(keys, server.path_infos(chunk).await?);
             for answer in &judged {
                 if let Judged::Valid(info, _) = answer {
+                    // And what is noted of each reference: that it was seen, and that it is to be asked for.
+                    let noted = 2 * entry::<StorePath>() * info.references.len() as u64;
+                    room.charge(info.memory() + noted)
+                        .map_err(|what| too_large(server, what))?;
                     for reference in &info.references {
                         if seen.insert(reference.clone()) {
                             next.push(reference.clone());

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod authorized_keys;
+pub mod budget;
 pub mod bytes;
 pub mod content_address;
 pub mod count;
@@ -31,6 +32,7 @@ pub mod unfinished;
 pub mod verify;
 pub mod when;
 
+pub use budget::{Budget, TooLarge};
 pub use bytes::Bytes;
 pub use content_address::ContentAddress;
 pub use fact::{Fact, Unknown};

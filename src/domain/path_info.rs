@@ -3,6 +3,7 @@
 //! In: the fields of a `QueryPathInfo` reply. Out: [`PathInfo`], its fingerprint bytes.
 //! Source: `ValidPathInfo::fingerprint` in `src/libstore/path-info.cc` of Nix.
 
+use super::budget::{entry, heap};
 use super::store_path::STORE_DIR;
 use super::{ContentAddress, StorePath, When, nix32};
 use std::fmt;
@@ -87,6 +88,24 @@ pub struct PathInfo {
 }
 
 impl PathInfo {
+    /// Bytes of memory that it takes; texts that it shares with others count in full.
+    pub fn memory(&self) -> u64 {
+        let path = |path: &StorePath| heap(16 + path.base_name().len());
+        let text = |text: &String| heap(text.len());
+        let references = self.references.iter();
+        let signatures = self.signatures.iter();
+        size_of::<Self>() as u64
+            + path(&self.path)
+            + self.deriver.as_ref().map_or(0, path)
+            + references
+                .map(|one| entry::<StorePath>() + path(one))
+                .sum::<u64>()
+            + signatures
+                .map(|one| entry::<String>() + text(one))
+                .sum::<u64>()
+            + self.content_address.as_ref().map_or(0, text)
+    }
+
     /// The bytes that a signature of this path signs, or `None` where Nix defines none (unknown NAR size).
     pub fn fingerprint(&self) -> Option<Vec<u8>> {
         if self.nar_size == 0 {

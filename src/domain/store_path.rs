@@ -6,6 +6,7 @@
 
 use super::nix32;
 use std::fmt;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The logical store directory. A chroot store has the same one.
@@ -37,10 +38,11 @@ pub enum StorePathError {
     NameCharacter,
 }
 
-/// A valid store path. Orders as Nix orders: bytewise by the base name.
+/// A valid store path. Orders as Nix orders: bytewise by the base name. Clones share the text: a listing of a million paths
+/// is held by whoever asks about them and by whoever enters them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StorePath {
-    base: Box<str>,
+    base: Arc<str>,
 }
 
 impl StorePath {

@@ -12,6 +12,7 @@ use super::graph::Graph;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::{Inventory, Row};
+use crate::domain::budget::{Budget, TooLarge, heap, most};
 use crate::domain::{Assessment, PathInfo, StorePath, When};
 use std::collections::HashMap;
 use std::fmt;
@@ -49,6 +50,11 @@ impl KeyNames {
         self.numbers.get(name).copied()
     }
 
+    /// Bytes of memory that one more takes: its text, two pointers to it, its number.
+    fn room(name: &str) -> u64 {
+        heap(16 + name.len()) + 4 * size_of::<(Arc<str>, u16)>() as u64
+    }
+
     fn insert(&mut self, name: &str) -> u16 {
         let number = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
         if number < u16::MAX {
@@ -69,6 +75,27 @@ pub struct Builder {
     order: Arc<NameOrder>,
     late_derivers: bool,
     published: AtomicUsize,
+    room: Budget,
+}
+
+/// What all of it may take where so many paths are listed.
+fn room(listed: usize) -> Budget {
+    Budget::for_paths(
+        "what is known of all paths",
+        most::INVENTORY,
+        most::INVENTORY_PER_PATH,
+        listed,
+    )
+}
+
+/// Bytes of memory that a row takes whatever is known of it: its name with mask and place, its slots in the index, its part
+/// of each column, its part of the graph.
+fn room_of_row(base: &str) -> u64 {
+    const COLUMNS: u64 = 55 + 4 * 8;
+    const NAME: u64 = 12;
+    const INDEX: u64 = 32;
+    const GRAPH: u64 = 8;
+    base.len() as u64 + NAME + INDEX + COLUMNS + GRAPH
 }
 
 impl Builder {
@@ -82,6 +109,7 @@ impl Builder {
             order: Arc::default(),
             late_derivers: false,
             published: AtomicUsize::new(0),
+            room: room(listed.len()),
         };
         builder.columns.reserve(listed.len());
         for path in listed {
@@ -100,12 +128,20 @@ impl Builder {
             order: Arc::clone(&inventory.order),
             late_derivers: inventory.late_derivers,
             published: AtomicUsize::new(inventory.loaded()),
+            room: inventory.room.clone(),
         }
+    }
+
+    /// Whether all that was entered fits into the memory that it may have. What did not is not in it: its path stays as it
+    /// was, and so does every later one.
+    pub fn check(&self) -> Result<(), TooLarge> {
+        self.room.check()
     }
 
     /// Takes a newer listing: what it lacks is gone, what it has more is to be read. Returns the paths to read, which
     /// are all those without an info.
     pub fn relist(&mut self, listed: &[StorePath]) -> Vec<StorePath> {
+        self.room.widen(&room(listed.len()));
         let mut seen = vec![false; self.names.len()];
         let mut unread = Vec::new();
         for path in listed {
@@ -128,8 +164,11 @@ impl Builder {
     }
 
     /// Enters what the store knows of a path, or replaces it. References may name paths that were never listed: they
-    /// get a row of their own, in the state [`State::Unlisted`].
+    /// get a row of their own, in the state [`State::Unlisted`]. Does nothing where [`Builder::check`] has an error.
     pub fn add(&mut self, info: &PathInfo, assessment: &Assessment) {
+        if self.check().is_err() {
+            return;
+        }
         let row = self.row_of(&info.path);
         let bases: Vec<&str> = info.references.iter().map(StorePath::base_name).collect();
         let found = self.names.find_all(&bases);
@@ -155,7 +194,9 @@ impl Builder {
             .filter(|_| deriver_row == NO_ROW)
             .map_or("", StorePath::base_name);
         let derivation = info.path.is_derivation();
+        let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {
+            lists.0 = chunk.lists(at);
             let other_size = chunk.nar_size[at] != info.nar_size;
             chunk.state[at] = State::Valid;
             chunk.trust[at] = Some(assessment.class);
@@ -169,15 +210,27 @@ impl Builder {
             let address = info.content_address.as_deref().unwrap_or_default();
             chunk.note.set(at, address.as_bytes());
             let other_references = chunk.references.set(at, &references);
+            lists.1 = chunk.lists(at);
             other_references || other_size
         });
+        self.exchange(lists);
         if other_graph {
             self.graph.take();
         }
     }
 
+    /// What lists took before, and take now.
+    fn exchange(&mut self, (before, now): (u64, u64)) {
+        self.room.release(before);
+        // An error stays, for `check`.
+        let _ = self.room.charge(now);
+    }
+
     /// Enters that the server could not say anything about a listed path, with its words.
     pub fn unreadable(&mut self, path: &StorePath, mut problem: String) {
+        if self.check().is_err() {
+            return;
+        }
         let row = self.row_of(path);
         let end = (0..=problem.len().min(LONGEST_PROBLEM))
             .rev()
@@ -226,6 +279,7 @@ impl Builder {
             graph: Arc::clone(graph),
             order: Arc::clone(&self.order),
             late_derivers: self.late_derivers,
+            room: self.room.clone(),
         }
     }
 
@@ -250,6 +304,8 @@ impl Builder {
     fn row_of(&mut self, path: &StorePath) -> Row {
         let (row, new) = self.names.insert(path.base_name());
         if new {
+            // An error stays, for `check`.
+            let _ = self.room.charge(room_of_row(path.base_name()));
             self.columns.reserve(self.names.len());
             // The order by name and the referrers are columns of a fixed number of rows; a snapshot may fill its own later.
             match Arc::get_mut(&mut self.order) {
@@ -266,14 +322,18 @@ impl Builder {
     /// Empties a row of all but its name.
     fn clear(&mut self, row: Row, state: State, note: &str) {
         let derivation = super::is_derivation(self.names.base(row));
+        let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {
+            lists.0 = chunk.lists(at);
             let other_size = chunk.nar_size[at] != 0;
             reset(chunk, at);
             chunk.state[at] = state;
             chunk.note.set(at, note.as_bytes());
             let other_references = chunk.references.set(at, &[]);
+            lists.1 = chunk.lists(at);
             other_references || other_size
         });
+        self.exchange(lists);
         if other_graph {
             self.graph.take();
         }
@@ -283,7 +343,11 @@ impl Builder {
         match self.keys.number(name) {
             Some(number) => number,
             None if self.keys.len() >= usize::from(u16::MAX) => u16::MAX,
-            None => Arc::make_mut(&mut self.keys).insert(name),
+            None => {
+                // An error stays, for `check`.
+                let _ = self.room.charge(KeyNames::room(name));
+                Arc::make_mut(&mut self.keys).insert(name)
+            }
         }
     }
 }

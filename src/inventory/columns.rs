@@ -117,6 +117,14 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    /// Bytes of memory that the lists of a row take, which may be half dead; each reference is in the graph as well.
+    pub(super) fn lists(&self, at: usize) -> u64 {
+        let references = self.references.get(at).len() * 3 * size_of::<Row>();
+        let signatures = self.signatures.get(at).len() * 2 * size_of::<Signed>();
+        let texts = 2 * (self.deriver_name.get(at).len() + self.note.get(at).len());
+        (references + signatures + texts) as u64
+    }
+
     fn new() -> Self {
         Self {
             state: vec![State::Unlisted; CHUNK],

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const HASH_SCORE: i64 = 1 << 20;
 
 /// Up to so many rows, closures are measured one by one instead of all of the store.
-const FEW: usize = 512;
+pub(super) const FEW: usize = 512;
 
 /// What a list is sorted by. The natural direction is that of most interest first; ties go by name and then row, and
 /// rows whose value is not known come last in both directions.

@@ -10,6 +10,8 @@ use super::columns::{Columns, State};
 use super::graph::{self, Graph};
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
+use super::search::FEW;
+use crate::domain::Budget;
 use crate::domain::store_path::HASH_CHARS;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When, nix32};
 use std::fmt;
@@ -26,6 +28,8 @@ pub struct Inventory {
     pub(super) order: Arc<NameOrder>,
     /// Derivations came in after paths had been read, whose derivers they may be.
     pub(super) late_derivers: bool,
+    /// What it takes of the memory that it may have.
+    pub(super) room: Budget,
 }
 
 /// Sums over the paths of the store.
@@ -255,9 +259,13 @@ impl Inventory {
         }
     }
 
-    /// Measures the closures of a few rows and keeps the result, also for later snapshots until references change. A walk
-    /// of each, for a job. False when cancelled.
+    /// Measures the closures of these rows and keeps the result, also for later snapshots until references change. A walk of
+    /// each where they are few, else all of the store at once: a walk for each of many roots of one long chain takes
+    /// minutes. For a job. False when cancelled.
     pub fn measure_closures_of(&self, rows: &[Row], cancel: &AtomicBool) -> bool {
+        if rows.len() > FEW {
+            return self.closures(cancel).is_some();
+        }
         for row in rows {
             if cancel.load(Ordering::Relaxed) {
                 return false;

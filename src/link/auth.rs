@@ -9,9 +9,9 @@ use std::time::Duration;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{Algorithm, HashAlg};
 use russh::{MethodKind, MethodSet};
-use tokio::time::timeout;
 
 use super::agent::{Agent, AgentKey};
+use super::clock::Clock;
 use super::error::{LinkError, appended, sentence};
 use super::guard::Guard;
 use super::keys::{self, Candidate};
@@ -19,21 +19,26 @@ use super::prompt::{Prompter, Question};
 use super::signing::Signing;
 use super::target::{AgentAt, SshTarget};
 
-/// sshd itself hangs up after two minutes (`LoginGraceTime`).
+/// How long the server may take over a whole login, without the time in which a person is asked: sshd itself hangs up after
+/// two minutes (`LoginGraceTime`), and counts that time.
 const PATIENCE: Duration = Duration::from_secs(150);
 const TRIES: usize = 3;
 /// A server asks a handful of questions, not without end.
 const MOST_PROMPTS: usize = 20;
+/// Rounds of keyboard-interactive in one login. One may have no question at all: PAM tells something in this way.
+const MOST_ROUNDS: usize = 20;
 
 struct Login<'a> {
     handle: &'a mut Handle<Guard>,
     target: &'a SshTarget,
-    prompter: &'a dyn Prompter,
+    prompter: &'a Clock<'a>,
     agent: Option<Agent>,
     tried: Vec<String>,
     hints: Vec<String>,
     /// What the server would still accept; `None` before it said so.
     methods: Option<MethodSet>,
+    /// What is left of [`PATIENCE`].
+    left: Duration,
 }
 
 pub(super) async fn authenticate(
@@ -41,14 +46,16 @@ pub(super) async fn authenticate(
     target: &SshTarget,
     prompter: &dyn Prompter,
 ) -> Result<Option<String>, LinkError> {
+    let clock = Clock::new(prompter);
     let mut login = Login {
         handle,
         target,
-        prompter,
+        prompter: &clock,
         agent: None,
         tried: Vec::new(),
         hints: Vec::new(),
         methods: None,
+        left: PATIENCE,
     };
     login.run().await
 }
@@ -71,7 +78,7 @@ impl Login<'_> {
         if self.methods.is_none() && !self.handle.is_closed() {
             let user = self.target.user.clone();
             let asked = self.handle.authenticate_none(user);
-            let result = within(self.target, asked)
+            let result = within(self.target, self.prompter, &mut self.left, asked)
                 .await?
                 .map_err(|error| self.broken(&error))?;
             if self.took(&result) {
@@ -164,7 +171,14 @@ impl Login<'_> {
         };
         let hash = match public.algorithm() {
             Algorithm::Rsa { .. } => {
-                match within(self.target, self.handle.best_supported_rsa_hash()).await? {
+                match within(
+                    self.target,
+                    self.prompter,
+                    &mut self.left,
+                    self.handle.best_supported_rsa_hash(),
+                )
+                .await?
+                {
                     Ok(Some(None)) => {
                         self.hints.push(format!(
                             "{}: the server takes RSA keys only with SHA-1, which is not safe",
@@ -187,11 +201,13 @@ impl Login<'_> {
                     hash,
                     &mut signer,
                 );
-                within(self.target, asked).await?
+                within(self.target, self.prompter, &mut self.left, asked).await?
             }
             None => {
                 within(
                     self.target,
+                    self.prompter,
+                    &mut self.left,
                     self.handle.authenticate_publickey_with(
                         user,
                         public.clone(),
@@ -226,13 +242,13 @@ impl Login<'_> {
 
     /// The server's own questions. True when that let us in.
     async fn keyboard_interactive(&mut self) -> Result<bool, LinkError> {
-        let mut prompts_left = MOST_PROMPTS;
+        let (mut prompts_left, mut rounds_left) = (MOST_PROMPTS, MOST_ROUNDS);
         for _ in 0..TRIES {
             let user = self.target.user.clone();
             let started = self
                 .handle
                 .authenticate_keyboard_interactive_start(user, None);
-            let mut response = within(self.target, started)
+            let mut response = within(self.target, self.prompter, &mut self.left, started)
                 .await?
                 .map_err(|error| self.broken(&error))?;
             loop {
@@ -250,12 +266,15 @@ impl Login<'_> {
                         prompts,
                     } => (name, instructions, prompts),
                 };
+                if rounds_left == 0 || prompts.len() > prompts_left {
+                    self.hints
+                        .push("the server asked questions without end".into());
+                    return Ok(false);
+                }
+                rounds_left -= 1;
+                prompts_left -= prompts.len();
                 let mut answers = Vec::new();
                 for prompt in prompts {
-                    if prompts_left == 0 {
-                        return Ok(false);
-                    }
-                    prompts_left -= 1;
                     let question = Question::Interactive {
                         name: sentence(&name),
                         instructions: sentence(&instructions),
@@ -272,7 +291,7 @@ impl Login<'_> {
                 let answered = self
                     .handle
                     .authenticate_keyboard_interactive_respond(answers);
-                response = within(self.target, answered)
+                response = within(self.target, self.prompter, &mut self.left, answered)
                     .await?
                     .map_err(|error| self.broken(&error))?;
             }
@@ -303,7 +322,7 @@ impl Login<'_> {
             self.tried.push("password".into());
             let user = self.target.user.clone();
             let asked = self.handle.authenticate_password(user, password.as_str());
-            let result = within(self.target, asked)
+            let result = within(self.target, self.prompter, &mut self.left, asked)
                 .await?
                 .map_err(|error| self.broken(&error))?;
             if self.took(&result) {
@@ -354,12 +373,17 @@ impl Login<'_> {
     }
 }
 
-async fn within<F: Future>(target: &SshTarget, future: F) -> Result<F::Output, LinkError> {
-    timeout(PATIENCE, future)
-        .await
-        .map_err(|_| LinkError::Timeout {
-            place: target.describe(),
-            what: "answer the login",
-            seconds: PATIENCE.as_secs(),
-        })
+/// Waits for the server, as long as its time for this login lasts.
+async fn within<F: Future>(
+    target: &SshTarget,
+    clock: &Clock<'_>,
+    left: &mut Duration,
+    future: F,
+) -> Result<F::Output, LinkError> {
+    let done = clock.within(left, future).await;
+    done.ok_or_else(|| LinkError::Timeout {
+        place: target.describe(),
+        what: "finish the login",
+        seconds: PATIENCE.as_secs(),
+    })
 }

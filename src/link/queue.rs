@@ -2,10 +2,13 @@
 //!
 //! In: chunks as they arrive. Out: an [`AsyncRead`]. The draining side decides what a full queue means: waiting for room (a
 //! connection that is for this channel alone), or giving up (a connection that others share, which waiting would freeze).
+//! What waits is summed up over all channels of a connection, and each chunk counts more than its bytes: a server may send
+//! them one by one.
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -13,9 +16,16 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::Notify;
 
+/// Bytes of memory that a chunk takes beside its own: its place in the queue, and the rest of the packet that it came in.
+const CHUNK: usize = 128;
+
+/// Bytes of memory that wait to be read, over all channels of a connection.
+pub(super) type Waiting = Arc<AtomicUsize>;
+
 #[derive(Default)]
 struct State {
     chunks: VecDeque<Bytes>,
+    /// What the chunks take.
     bytes: usize,
     /// Set once: no more bytes come. With an error where the end is not the sender's own.
     end: Option<Result<(), String>>,
@@ -23,10 +33,10 @@ struct State {
     reader_gone: bool,
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     room: Notify,
+    waiting: Waiting,
 }
 
 impl Shared {
@@ -41,21 +51,26 @@ pub(super) struct Filler(Arc<Shared>);
 /// The reading side. Dropping it lets everything that still comes be thrown away.
 pub(super) struct Reader(Arc<Shared>);
 
-pub(super) fn queue() -> (Filler, Reader) {
-    let shared = Arc::new(Shared::default());
+pub(super) fn queue(waiting: &Waiting) -> (Filler, Reader) {
+    let shared = Arc::new(Shared {
+        state: Mutex::default(),
+        room: Notify::new(),
+        waiting: Arc::clone(waiting),
+    });
     (Filler(shared.clone()), Reader(shared))
 }
 
 impl Filler {
-    /// Adds bytes; says how many wait now.
+    /// Adds bytes; says how much waits now in the whole connection.
     pub(super) fn push(&self, chunk: Bytes) -> usize {
         let mut state = self.0.lock();
         if state.reader_gone || chunk.is_empty() {
             return 0;
         }
-        state.bytes += chunk.len();
+        let took = chunk.len() + CHUNK;
+        state.bytes += took;
         state.chunks.push_back(chunk);
-        let waiting = state.bytes;
+        let waiting = self.0.waiting.fetch_add(took, Ordering::Relaxed) + took;
         let waker = state.reader.take();
         drop(state);
         if let Some(waker) = waker {
@@ -64,7 +79,7 @@ impl Filler {
         waiting
     }
 
-    /// Waits until fewer than `limit` bytes wait.
+    /// Waits until fewer than `limit` bytes wait in this queue.
     pub(super) async fn room(&self, limit: usize) {
         loop {
             let notified = self.0.room.notified();
@@ -108,7 +123,7 @@ impl AsyncRead for Reader {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let mut taken = 0;
+        let (mut taken, mut freed) = (0, 0);
         while buf.remaining() > 0
             && let Some(chunk) = state.chunks.front_mut()
         {
@@ -116,13 +131,16 @@ impl AsyncRead for Reader {
             buf.put_slice(&chunk[..now]);
             chunk.advance(now);
             taken += now;
+            freed += now;
             if chunk.is_empty() {
                 state.chunks.pop_front();
+                freed += CHUNK;
             }
         }
         if taken > 0 {
-            state.bytes -= taken;
+            state.bytes -= freed;
             drop(state);
+            self.0.waiting.fetch_sub(freed, Ordering::Relaxed);
             self.0.room.notify_one();
             return Poll::Ready(Ok(()));
         }
@@ -145,8 +163,9 @@ impl Drop for Reader {
         let mut state = self.0.lock();
         state.reader_gone = true;
         state.chunks.clear();
-        state.bytes = 0;
+        let freed = std::mem::take(&mut state.bytes);
         drop(state);
+        self.0.waiting.fetch_sub(freed, Ordering::Relaxed);
         self.0.room.notify_one();
     }
 }
@@ -159,11 +178,11 @@ mod tests {
 
     #[tokio::test]
     async fn carries_bytes_and_waits_for_room() {
-        let (filler, mut reader) = queue();
+        let (filler, mut reader) = queue(&Waiting::default());
         let writing = tokio::spawn(async move {
             for index in 0..1000_u32 {
                 filler.push(index.to_be_bytes().repeat(7).into());
-                filler.room(256).await;
+                filler.room(1024).await;
             }
             filler.end(Ok(()));
         });
@@ -185,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_by_accident_is_an_error_after_the_bytes() {
-        let (filler, mut reader) = queue();
+        let (filler, mut reader) = queue(&Waiting::default());
         filler.push(Bytes::from_static(b"abc"));
         drop(filler);
         let mut all = Vec::new();
@@ -195,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_is_gone_makes_room() {
-        let (filler, reader) = queue();
+        let (filler, reader) = queue(&Waiting::default());
         filler.push(vec![0; 100].into());
         let room = filler.room(10);
         let gone = async {
@@ -206,5 +225,23 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(filler.push(vec![0; 100].into()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_counts_all_of_its_queues_and_small_chunks_in_full() {
+        let waiting = Waiting::default();
+        let (one, mut reader) = queue(&waiting);
+        let (two, other) = queue(&waiting);
+        for _ in 0..1000 {
+            one.push(Bytes::from_static(b"x"));
+        }
+        let all = two.push(Bytes::from_static(b"x"));
+        assert_eq!(all, 1001 * (1 + CHUNK));
+        drop(other);
+        let mut bytes = [0; 1000];
+        reader.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+        drop((one, two, reader));
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
     }
 }

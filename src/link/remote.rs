@@ -21,12 +21,11 @@ use super::error::{LinkError, sentence};
 use super::process::{Exit, Life, Process, life};
 use super::queue::{Filler, queue};
 use super::ssh::Connection;
+use crate::domain::budget::most;
 
 /// How long the server has to open a channel and start the command in it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// On a shared connection a command may be this far ahead of its reader; then it is ended, since waiting would freeze the others.
-const SHARED_AHEAD: usize = 64 << 20;
 /// On a bulk connection it waits for its reader from here on, and TCP makes the server wait.
 const BULK_AHEAD: usize = 8 << 20;
 
@@ -114,7 +113,7 @@ pub(super) async fn start(
     started.map_err(|_| slow())??;
 
     let (lived, hold) = life(Some(permit));
-    let (filler, reader) = queue();
+    let (filler, reader) = queue(&connection.waiting);
     let ended = CancellationToken::new();
     let stdin = Writer {
         inner: Box::pin(closer.write.make_writer()),
@@ -163,7 +162,9 @@ async fn drain(
                 let waiting = filler.push(data);
                 match lane {
                     Lane::Bulk => filler.room(BULK_AHEAD).await,
-                    Lane::Interactive if waiting > SHARED_AHEAD => {
+                    // On a shared connection the commands may be this far ahead of their readers together; then this one
+                    // is ended, since waiting would freeze the others.
+                    Lane::Interactive if waiting > most::UNREAD => {
                         filler.end(Err(
                             "nobody read what the command wrote, so it was ended".into()
                         ));

@@ -24,6 +24,7 @@ use super::guard::{Guard, State, Stop};
 use super::host_key;
 use super::prompt::Prompter;
 use super::proxy::{self, Complaints};
+use super::queue::Waiting;
 use super::remote::SLOTS;
 use super::target::{SshTarget, Via};
 
@@ -41,6 +42,7 @@ pub(super) struct Connection {
     pub(super) place: String,
     pub(super) state: Arc<State>,
     pub(super) slots: Arc<Semaphore>,
+    pub(super) waiting: Waiting,
     pub(super) used_key: Option<String>,
     /// The connection that carries this one, where there is a jump.
     _via: Option<Box<Connection>>,
@@ -210,6 +212,7 @@ where
         place,
         state,
         slots: Arc::new(Semaphore::new(SLOTS)),
+        waiting: Waiting::default(),
         used_key,
         _via: via,
     })

@@ -5,7 +5,7 @@
 //! gone has then to be read again. Dropping the future drops both directions of the daemon's connection, which ends it
 //! at the next file; half-closing would not be noticed everywhere.
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, beginning};
 use super::error::ServerError;
 use super::probe;
 use super::script;
@@ -150,7 +150,7 @@ impl Server {
 
 /// What a line of the daemon means. The texts are those of `LocalStore::collectGarbage`, the same in Nix 2.8 to 2.34.
 fn event(line: &str) -> CollectEvent {
-    let line = plain(line);
+    let line = plain(beginning(line));
     if line.starts_with("waiting for the big garbage collector lock") {
         return CollectEvent::Waiting;
     }

@@ -2,7 +2,7 @@
 //!
 //! In: the link's errors, the daemon's, and what scripts there say. Out: one sentence with the next step, and its kind.
 
-use crate::domain::text;
+use crate::domain::{Bytes, TooLarge, text};
 use crate::link::{self, LinkError};
 use crate::wire::RemoteError;
 use thiserror::Error;
@@ -94,6 +94,17 @@ pub enum ServerError {
         /// How.
         why: String,
     },
+    /// What comes needs more memory than it may have.
+    #[error(
+        "{} from the Nix daemon on {place} needs more than {} of memory, so reading it was stopped; check that this is the server that you mean, and look at its daemon's log there",
+        what.what, Bytes(what.limit)
+    )]
+    TooLarge {
+        /// Where.
+        place: String,
+        /// What was too large.
+        what: TooLarge,
+    },
     /// The daemon answered with an error.
     #[error("Nix on {place} refuses to {what}: {why}; {next}")]
     Nix {
@@ -140,8 +151,16 @@ impl ServerError {
             | Self::NoNix { .. }
             | Self::Handshake { .. }
             | Self::Daemon { .. }
+            | Self::TooLarge { .. }
             | Self::Nix { .. }
             | Self::Script { .. } => ErrorKind::Server,
+        }
+    }
+
+    pub(crate) fn too_large(place: &str, what: TooLarge) -> Self {
+        Self::TooLarge {
+            place: place.to_owned(),
+            what,
         }
     }
 

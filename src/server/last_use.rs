@@ -6,6 +6,7 @@
 use super::error::{ServerError, last_words};
 use super::script::{self, BEGIN, END};
 use super::{Inner, Server};
+use crate::domain::budget::{Budget, entry as room_of, most};
 use crate::domain::space::{AccessTimes, LastUse, UseSource};
 use crate::domain::{StorePath, When, nix32};
 use crate::link::{Command, Link};
@@ -17,6 +18,9 @@ use tokio::time::timeout;
 
 /// Bytes of output that are accepted: more than five million entries.
 const MOST_BYTES: u64 = 512 << 20;
+
+/// Bytes of one line that are looked at: a folder, a name and a time.
+const LINE: u64 = 8 << 10;
 
 /// How long the pass may take: a million entries that are not in the server's cache are minutes of seeking.
 const TIME: Duration = Duration::from_secs(900);
@@ -115,13 +119,20 @@ async fn read(stdout: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<L
     let mut line = Vec::new();
     let mut found = unknown("the server did not say how its file system keeps access times");
     let (mut begun, mut listing) = (false, false);
+    let mut room = Budget::new("the list of times of last use", most::TIMES);
     loop {
         line.clear();
-        if input.read_until(b'\n', &mut line).await? == 0 {
+        let got = (&mut input).take(LINE).read_until(b'\n', &mut line).await?;
+        if got == 0 {
             return Ok(None);
+        }
+        if got as u64 == LINE && !line.ends_with(b"\n") {
+            return Err(std::io::Error::other("one line of its answer does not end"));
         }
         let text = line.trim_ascii();
         if listing && let Some(entry) = entry(text) {
+            room.charge(room_of::<([u8; 20], When)>())
+                .map_err(std::io::Error::other)?;
             found.times.push(entry);
             continue;
         }

@@ -8,11 +8,15 @@ use super::daemon::Daemon;
 use super::error::ServerError;
 use super::{Inner, Server};
 use crate::domain::StorePath;
+use crate::domain::count::count;
 use crate::domain::roots::Root;
 use crate::domain::text::visible;
 
 /// Nix's state folder where the store is not told to be elsewhere.
 const STATE: &str = "/nix/var/nix";
+
+/// Links that lead nowhere of which it is told.
+const MAX_STRAY: usize = 50;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,21 +48,33 @@ impl Server {
             Err(error) => return Err(daemon.fail(error).await),
         };
         let mut found = RootsFound {
-            roots: Vec::with_capacity(links.len()),
+            roots: Vec::new(),
             notes: daemon.take_notes(),
         };
+        let mut stray = 0;
         for (link, target) in links {
             match target {
                 Ok(target) => {
                     let root = Root::new(link, target, state, &pins);
                     found.roots.push(root);
                 }
-                Err(why) => found.notes.push(format!(
-                    "the root {} does not lead to a store path: {}",
-                    visible(&link),
-                    visible(&why)
-                )),
+                Err(why) => {
+                    stray += 1;
+                    if stray <= MAX_STRAY {
+                        found.notes.push(format!(
+                            "the root {} does not lead to a store path: {}",
+                            visible(&link),
+                            visible(&why)
+                        ));
+                    }
+                }
             }
+        }
+        if stray > MAX_STRAY {
+            let more = count(stray - MAX_STRAY, "more root");
+            found
+                .notes
+                .push(format!("{more} that do not lead to a store path"));
         }
         Ok(found)
     }

@@ -148,35 +148,65 @@ const QUESTION: Limits = Limits {
     time: Duration::from_secs(60),
 };
 
-/// What a script has said, as names and values in order. The values are as they came.
+/// What a script has said, as names and values in order. The values are as they came. One text with places in it: a list of
+/// pairs would take thirty times the output where each line is short.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answers(Vec<(String, String)>);
+pub(super) struct Answers {
+    text: String,
+    lines: Vec<Line>,
+}
+
+/// Where a line's name begins and ends, and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    name: u32,
+    equals: u32,
+    end: u32,
+}
 
 impl Answers {
     /// Reads `name=value` lines between the first and the last line of a script; `None` if they are not both there.
     pub(super) fn parse(output: &[u8]) -> Option<Self> {
-        let output = String::from_utf8_lossy(output);
-        let mut lines = output.lines().skip_while(|line| *line != BEGIN);
-        lines.next()?;
-        let mut answers = Vec::new();
-        for line in lines {
-            let Some((name, value)) = line.split_once('=') else {
+        let text = String::from_utf8_lossy(output).into_owned();
+        let mut lines = Vec::new();
+        let mut begun = false;
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let (name, next) = (start, start + line.len());
+            start = next;
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            if !begun {
+                begun = line.strip_suffix('\r').unwrap_or(line) == BEGIN;
+                continue;
+            }
+            let Some(equals) = line.find('=') else {
                 continue;
             };
-            if name == END {
-                return Some(Self(answers));
+            if line.get(..equals) == Some(END) {
+                return Some(Self { text, lines });
             }
-            answers.push((name.to_owned(), value.trim().to_owned()));
+            // No output is allowed to be 4 GiB long.
+            lines.push(Line {
+                name: u32::try_from(name).ok()?,
+                equals: u32::try_from(name + equals).ok()?,
+                end: u32::try_from(name + line.len()).ok()?,
+            });
         }
         None
     }
 
+    fn pair(&self, line: Line) -> (&str, &str) {
+        let [name, equals, end] = [line.name, line.equals, line.end].map(|at| at as usize);
+        let part = |from, to| self.text.get(from..to).unwrap_or_default();
+        (part(name, equals), part(equals + 1, end).trim())
+    }
+
     /// The last value of this name that is not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter().rev().filter(|(found, _)| found == name);
-        values
-            .find(|(_, value)| !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        let mut lines = self.lines.iter().rev().map(|line| self.pair(*line));
+        lines
+            .find(|(found, value)| *found == name && !value.is_empty())
+            .map(|(_, value)| value)
     }
 
     /// The last value of this name that is not empty, fit to be shown.
@@ -187,9 +217,7 @@ impl Answers {
 
     /// All of it in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.lines.iter().map(|line| self.pair(*line))
     }
 }
 

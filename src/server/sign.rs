@@ -6,6 +6,7 @@
 use super::daemon::{Daemon, has_gone};
 use super::error::ServerError;
 use super::script::{self, why};
+use super::store::MAX_ENDED;
 use super::{Inner, Server, chunks};
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
@@ -68,6 +69,7 @@ pub(super) async fn add(
     let mut daemon = open().await?;
     let mut todo: Vec<usize> = (0..items.len()).rev().collect();
     let mut suspect = None;
+    let mut ended = 0;
     while !todo.is_empty() {
         // Taken from the end, so that what is not answered can be put back.
         let mut some = todo.split_off(todo.len().saturating_sub(AT_A_TIME));
@@ -82,7 +84,8 @@ pub(super) async fn add(
             }
             Err(ended) => ended,
         };
-        if !has_gone(&error) {
+        ended += 1;
+        if !has_gone(&error) || ended > MAX_ENDED {
             return Err(daemon.fail(error).await);
         }
         // The path may have been collected between the question and the addition, which ends the daemon.

@@ -18,6 +18,12 @@ const WORTH_TWO: usize = 1000;
 /// Daemons in a row that end before they have told anything, until the server is given up.
 const MAX_BARREN: usize = 10;
 
+/// Daemons that may end in one reading: two for each path that one cannot read, and nobody has hundreds of these.
+pub(super) const MAX_ENDED: usize = 500;
+
+/// Lines of the daemon that are kept of one reading.
+const MAX_NOTES: usize = 50;
+
 /// A piece of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
@@ -158,10 +164,10 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
     sink: Option<Sender<StoreEvent>>,
 ) -> Result<Asked, ServerError> {
     let mut asker = Asker::new(queue);
-    let mut out = Batch::new(sink);
+    let mut out = Batch::new(queue.paths.len(), sink);
     let mut notes = Vec::new();
     let mut suspect = None;
-    let mut barren = 0;
+    let (mut barren, mut ended) = (0, 0);
     loop {
         let before = out.answered;
         let error = match daemon.infos(&mut asker, &mut out).await {
@@ -170,7 +176,8 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
             Err(Broken::Wire(error)) => error,
         };
         barren = if out.answered > before { 0 } else { barren + 1 };
-        if !has_gone(&error) || barren > MAX_BARREN {
+        ended += 1;
+        if !has_gone(&error) || barren > MAX_BARREN || ended > MAX_ENDED {
             return Err(daemon.fail(error).await);
         }
         // The oldest request without an answer is the one that it was busy with.
@@ -180,19 +187,23 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
             suspect = None;
             if let Some(path) = queue.paths.get(at) {
                 let why = "the daemon ended twice when it was asked about this path".to_owned();
-                out.push(InfoReply::Failed(path.clone(), why))
-                    .await
-                    .map_err(|_| ServerError::Stopped)?;
+                let bytes = why.len() as u64;
+                match out.push(InfoReply::Failed(path.clone(), why), bytes).await {
+                    Ok(()) => {}
+                    Err(Broken::Stopped) => return Err(ServerError::Stopped),
+                    Err(Broken::Wire(error)) => return Err(daemon.fail(error).await),
+                }
             }
         } else {
             suspect = oldest;
         }
         notes.append(&mut daemon.take_notes());
+        notes.truncate(MAX_NOTES);
         daemon = again().await?;
     }
     out.send().await.map_err(|_| ServerError::Stopped)?;
     notes.append(&mut daemon.take_notes());
-    notes.truncate(50);
+    notes.truncate(MAX_NOTES);
     Ok(Asked {
         answered: out.answered,
         replies: out.replies,

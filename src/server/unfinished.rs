@@ -8,6 +8,7 @@ use super::error::{ServerError, last_words};
 use super::script::{self, Answers, END};
 use super::{Inner, Server, audit};
 use crate::change::token::Token;
+use crate::domain::budget::{Budget, entry, heap, most};
 use crate::domain::text::visible;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{StorePath, When};
@@ -18,9 +19,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-/// Room and time for the items of a job: five million names.
+/// Room and time for the items of a job: about four million names.
 const LIST: Limits = Limits {
-    output: 512 << 20,
+    output: 256 << 20,
     time: Duration::from_secs(600),
 };
 
@@ -140,6 +141,29 @@ impl Server {
 
     /// The items of a job, in order; empty where nothing is left of it.
     pub async fn planned(&self, id: &str) -> Result<Vec<String>, ServerError> {
+        self.items(id, |line| {
+            let item = visible(&String::from_utf8_lossy(line)).into_owned();
+            let took = entry::<String>() + heap(item.len());
+            Some((item, took))
+        })
+        .await
+    }
+
+    /// The paths of a collection, in order; empty where nothing is left of it.
+    pub async fn planned_paths(&self, id: &str) -> Result<Vec<StorePath>, ServerError> {
+        self.items(id, |line| {
+            let path = StorePath::from_base_name(std::str::from_utf8(line).ok()?).ok()?;
+            Some((path, entry::<StorePath>() + heap(16 + line.len())))
+        })
+        .await
+    }
+
+    /// What is made of each line but the first and the last, with the bytes of memory that it takes.
+    async fn items<T>(
+        &self,
+        id: &str,
+        item: impl Fn(&[u8]) -> Option<(T, u64)>,
+    ) -> Result<Vec<T>, ServerError> {
         let command = Command::script(script::JOB_ITEMS)
             .arg(&self.inner.spec.audit_log)
             .arg(checked(&self.inner, id)?)
@@ -149,18 +173,23 @@ impl Server {
             "check that this login may read the folder of the audit log",
         );
         let output = script::fetch(&self.inner, &command, LIST, what, next).await?;
-        let text = String::from_utf8_lossy(&output);
-        let lines = text.lines().skip(1).filter(|line| *line != WHOLE);
-        Ok(lines.map(|line| visible(line).into_owned()).collect())
-    }
-
-    /// The paths of a collection, in order; empty where nothing is left of it.
-    pub async fn planned_paths(&self, id: &str) -> Result<Vec<StorePath>, ServerError> {
-        let lines = self.planned(id).await?;
-        let paths = lines.iter();
-        Ok(paths
-            .filter_map(|name| StorePath::from_base_name(name).ok())
-            .collect())
+        let mut room = Budget::new("the list of what a job had planned", most::LISTING);
+        let mut items = Vec::new();
+        for line in output.split(|byte| *byte == b'\n').skip(1) {
+            if line.is_empty() || line == WHOLE.as_bytes() {
+                continue;
+            }
+            if let Some((item, took)) = item(line) {
+                room.charge(took).map_err(|error| ServerError::Script {
+                    place: self.inner.start.place.clone(),
+                    what,
+                    why: error.to_string(),
+                    next,
+                })?;
+                items.push(item);
+            }
+        }
+        Ok(items)
     }
 }
 

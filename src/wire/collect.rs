@@ -8,6 +8,7 @@
 
 use super::{Encoder, Reader, WireError, limits};
 use crate::domain::StorePath;
+use crate::domain::budget::{Budget, heap, most};
 use tokio::io::AsyncRead;
 
 const RETURN_LIVE: u64 = 0;
@@ -82,7 +83,7 @@ pub struct Garbage {
     pub bytes: u64,
 }
 
-/// Reads the reply to a `CollectGarbage`.
+/// Reads the reply to a `CollectGarbage`, within what the reader allows.
 pub async fn read_garbage<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
 ) -> Result<Garbage, WireError> {
@@ -102,12 +103,17 @@ pub fn encode_garbage(garbage: &Garbage, out: &mut Encoder) {
 pub async fn read_roots<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
 ) -> Result<Vec<(String, Result<StorePath, String>)>, WireError> {
+    reader.allow(Budget::new("the list of GC roots", most::ROOTS));
     let count = reader.capped("a number of roots", limits::PATHS).await?;
     let mut roots = Vec::with_capacity(count.min(1024) as usize);
     for _ in 0..count {
+        reader.charge_entries::<(String, Result<StorePath, String>)>(1)?;
         let link = reader.text("a root", limits::PATH).await?;
         let target = match reader.path().await {
-            Err(WireError::Path(why)) => Err(why),
+            Err(WireError::Path(why)) => {
+                reader.budget().charge(heap(why.len()))?;
+                Err(why)
+            }
             other => Ok(other?),
         };
         roots.push((link, target));
@@ -123,13 +129,15 @@ pub fn encode_roots(roots: &[(String, StorePath)], out: &mut Encoder) {
     }
 }
 
-/// Reads the reply to a `QueryDerivationOutputMap`: names of outputs, each with its path where that is known.
+/// Reads the reply to a `QueryDerivationOutputMap`, within what the reader allows: names of outputs, each with its path
+/// where that is known.
 pub async fn read_outputs<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
 ) -> Result<Vec<(String, Option<StorePath>)>, WireError> {
     let count = reader.capped("a number of outputs", limits::FIELDS).await?;
     let mut outputs = Vec::with_capacity(count.min(16) as usize);
     for _ in 0..count {
+        reader.charge_entries::<(String, Option<StorePath>)>(1)?;
         let name = reader.text("an output's name", limits::PATH).await?;
         outputs.push((name, reader.optional_path().await?));
     }

@@ -4,15 +4,13 @@
 //! No optional feature is ever offered: one of them changes how a collection is asked for.
 
 use super::{Encoder, Message, Reader, WireError, limits};
+use crate::domain::budget::{Budget, most};
 use crate::domain::text;
 use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 const CLIENT_MAGIC: u64 = 0x6e69_7863;
 const SERVER_MAGIC: u64 = 0x6478_696f;
-
-/// Log messages that a daemon may send before the first request.
-const MAX_GREETINGS: usize = 1000;
 
 /// A version of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +131,8 @@ where
     } else {
         None
     };
-    for _ in 0..MAX_GREETINGS {
+    let mut said = Budget::new("the greeting", most::GREETING);
+    loop {
         match Message::read(reader).await? {
             Message::Last => {
                 return Ok(Hello {
@@ -143,14 +142,9 @@ where
                 });
             }
             Message::Error(error) => return Err(WireError::Refused(error)),
-            _ => {}
+            _ => said.charge(Message::COST + reader.budget().spent())?,
         }
     }
-    Err(WireError::TooLarge {
-        what: "a greeting",
-        got: MAX_GREETINGS as u64 + 1,
-        cap: MAX_GREETINGS as u64,
-    })
 }
 
 /// The daemon's side. Gives back what both sides speak.

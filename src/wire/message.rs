@@ -3,6 +3,7 @@
 //! In: bytes. Out: [`Message`]; and back. Source: `worker-protocol.hh` (`STDERR_*`), `daemon.cc` (`TunnelLogger`).
 
 use super::{Encoder, Reader, WireError, limits};
+use crate::domain::budget::{Budget, most};
 use crate::domain::text;
 use std::fmt;
 use tokio::io::AsyncRead;
@@ -77,9 +78,9 @@ pub enum Field {
 pub struct RemoteError {
     /// 0 in every error seen.
     pub level: u64,
-    /// As sent, coloured for terminals.
+    /// As sent, coloured for terminals; its beginning, where it is long.
     pub message: String,
-    /// Context, outermost last.
+    /// Context, outermost last; the first ones, where there are many.
     pub traces: Vec<String>,
 }
 
@@ -107,8 +108,12 @@ impl fmt::Display for RemoteError {
 }
 
 impl Message {
-    /// Reads the next message.
+    /// What one counts beside its texts, where many are summed up.
+    pub const COST: u64 = 64;
+
+    /// Reads the next message. After the last one, the reader allows a usual answer.
     pub async fn read<R: AsyncRead + Unpin>(reader: &mut Reader<R>) -> Result<Self, WireError> {
+        reader.allow(Budget::new("a message", most::MESSAGE));
         Ok(match reader.integer().await? {
             NEXT => Self::Log(reader.text("a log text", limits::TEXT).await?),
             START_ACTIVITY => Self::Start(Activity {
@@ -126,7 +131,10 @@ impl Message {
                 fields: read_fields(reader).await?,
             },
             ERROR => Self::Error(read_error(reader).await?),
-            LAST => Self::Last,
+            LAST => {
+                reader.allow(Budget::new("the answer", most::ANSWER));
+                Self::Last
+            }
             got => {
                 return Err(WireError::Unexpected {
                     what: "message",
@@ -181,16 +189,22 @@ impl Message {
 async fn read_error<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
 ) -> Result<RemoteError, WireError> {
+    let kept = limits::ERROR_KEPT;
     reader.text("an error's type", limits::PATH).await?;
     let level = reader.integer().await?;
     reader.text("an error's name", limits::PATH).await?;
-    let message = reader.text("an error's message", limits::TEXT).await?;
+    let message = reader
+        .beginning("an error's message", limits::TEXT, kept)
+        .await?;
     no_position(reader).await?;
     let count = reader.capped("a number of traces", limits::FIELDS).await?;
     let mut traces = Vec::new();
     for _ in 0..count {
         no_position(reader).await?;
-        traces.push(reader.text("a trace", limits::TEXT).await?);
+        let trace = reader.beginning("a trace", limits::TEXT, kept).await?;
+        if traces.len() < limits::TRACES_KEPT {
+            traces.push(trace);
+        }
     }
     Ok(RemoteError {
         level,
@@ -216,6 +230,7 @@ async fn read_fields<R: AsyncRead + Unpin>(
     let count = reader.capped("a number of fields", limits::FIELDS).await?;
     let mut fields = Vec::new();
     for _ in 0..count {
+        reader.charge_entries::<Field>(1)?;
         fields.push(match reader.integer().await? {
             0 => Field::Integer(reader.integer().await?),
             1 => Field::Text(reader.text("a field", limits::TEXT).await?),

@@ -27,9 +27,11 @@ pub use read::Reader;
 pub use reply::{InfoBody, encode_path_info, read_path_info};
 pub use request::{Options, Request};
 
+use crate::domain::TooLarge;
 use thiserror::Error;
 
-/// What a peer may send at most. Beyond it the connection is given up: nothing tells where the next value begins.
+/// What a peer may send at most. Beyond it the connection is given up: nothing tells where the next value begins. What all
+/// of it together may take is in [`crate::domain::budget::most`].
 pub mod limits {
     /// Bytes of a store path, link or hash text.
     pub const PATH: usize = 4096;
@@ -37,12 +39,16 @@ pub mod limits {
     pub const TEXT: usize = 1 << 20;
     /// Bytes of one stored signature or content address.
     pub const SIGNATURE: usize = 16 << 10;
-    /// Signatures of one path.
-    pub const SIGNATURES: u64 = 4096;
+    /// Signatures of one path. Each is compared with all of its references, so many of both cost time.
+    pub const SIGNATURES: u64 = 256;
     /// Paths in one set: references, referrers, or a whole store.
     pub const PATHS: u64 = 20_000_000;
     /// Traces of an error, fields of an activity, features, overrides.
     pub const FIELDS: u64 = 4096;
+    /// Bytes of an error's message, and of each of its traces, that are kept.
+    pub const ERROR_KEPT: usize = 4096;
+    /// Traces of an error that are kept.
+    pub const TRACES_KEPT: usize = 16;
 }
 
 /// Why a conversation cannot go on.
@@ -70,6 +76,9 @@ pub enum WireError {
         /// As accepted.
         cap: u64,
     },
+    /// More than fits into the memory that it may have.
+    #[error(transparent)]
+    Memory(#[from] TooLarge),
     /// Padding bytes that are not zero: the two sides have lost step.
     #[error("the padding after a text is not zero; the two sides have lost step")]
     Padding,

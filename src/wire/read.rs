@@ -1,10 +1,12 @@
 //! Reads the protocol's primitives from a stream, each under a cap.
 //!
-//! In: any `AsyncRead`. Out: integers, texts, paths; memory grows with what has arrived, never with what was announced.
+//! In: any `AsyncRead`. Out: integers, texts, paths; memory grows with what has arrived, never with what was announced, and
+//! what is made of it is charged to a budget, which whoever knows what comes next sets with [`Reader::allow`].
 //! A read that is dropped half-way loses its place: the connection is then of no further use.
 
 use super::{WireError, limits};
 use crate::domain::StorePath;
+use crate::domain::budget::{Budget, TooLarge, entry, heap, most};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Room for one read from the stream, and the largest text that is looked at in place.
@@ -17,6 +19,7 @@ pub struct Reader<R> {
     room: Box<[u8]>,
     start: usize,
     end: usize,
+    budget: Budget,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -27,7 +30,28 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             room: vec![0; ROOM].into_boxed_slice(),
             start: 0,
             end: 0,
+            budget: Budget::new("the greeting", most::GREETING),
         }
+    }
+
+    /// From here on, values may take so much memory together.
+    pub fn allow(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
+    /// What has become of the last budget.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
+    /// The stream.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
+    /// Takes room for so many entries of a list.
+    pub(super) fn charge_entries<T>(&mut self, count: u64) -> Result<(), TooLarge> {
+        self.budget.charge(entry::<T>().saturating_mul(count))
     }
 
     /// Whether bytes are here that were not read yet, so that a next read may not have to wait.
@@ -93,6 +117,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, WireError> {
         let length = self.capped(what, cap as u64).await? as usize;
+        self.budget.charge(heap(length))?;
         let padded = length.next_multiple_of(8);
         if padded <= ROOM {
             self.ensure(padded).await?;
@@ -114,8 +139,27 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// A text; bytes that are not UTF-8 become U+FFFD.
     pub async fn text(&mut self, what: &'static str, cap: usize) -> Result<String, WireError> {
+        let (text, length) = self
+            .with_text(what, cap, |bytes| {
+                (String::from_utf8_lossy(bytes).into_owned(), bytes.len())
+            })
+            .await?;
+        // U+FFFD takes three bytes for one.
+        self.budget
+            .charge(text.len().saturating_sub(length) as u64)?;
+        Ok(text)
+    }
+
+    /// A text of which no more than `kept` bytes are wanted.
+    pub(super) async fn beginning(
+        &mut self,
+        what: &'static str,
+        cap: usize,
+        kept: usize,
+    ) -> Result<String, WireError> {
         self.with_text(what, cap, |bytes| {
-            String::from_utf8_lossy(bytes).into_owned()
+            let end = bytes.len().min(kept);
+            String::from_utf8_lossy(&bytes[..end]).into_owned()
         })
         .await
     }
@@ -142,6 +186,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let count = self.capped("a number of paths", limits::PATHS).await?;
         let mut paths = Vec::with_capacity(count.min(1024) as usize);
         for _ in 0..count {
+            self.charge_entries::<StorePath>(1)?;
             paths.push(self.path().await?);
         }
         Ok(paths)
@@ -157,6 +202,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let count = self.capped(what, count_cap).await?;
         let mut texts = Vec::with_capacity(count.min(16) as usize);
         for _ in 0..count {
+            self.charge_entries::<String>(1)?;
             texts.push(self.text(what, cap).await?);
         }
         Ok(texts)

@@ -4,6 +4,7 @@
 //! Source: `WorkerProto::Serialise<UnkeyedValidPathInfo>` in `worker-protocol.cc` of Nix.
 
 use super::{Encoder, Reader, WireError, limits};
+use crate::domain::budget::{Budget, most};
 use crate::domain::{NarHash, PathInfo, StorePath, When};
 use tokio::io::AsyncRead;
 
@@ -23,6 +24,7 @@ pub async fn read_path_info<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
     path: &StorePath,
 ) -> Result<InfoBody, WireError> {
+    reader.allow(Budget::new("the answer about one path", most::INFO));
     if !reader.boolean().await? {
         return Ok(InfoBody::Invalid);
     }
@@ -40,6 +42,7 @@ pub async fn read_path_info<R: AsyncRead + Unpin>(
         .await?;
     let mut references = Vec::with_capacity(count.min(64) as usize);
     for _ in 0..count {
+        reader.charge_entries::<StorePath>(1)?;
         match reader.path().await {
             Err(WireError::Path(why)) => {
                 wrong = Some(format!("one of its references is malformed ({why})"));

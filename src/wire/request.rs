@@ -5,6 +5,7 @@
 
 use super::{Encoder, GcAction, Reader, WireError, levels, limits};
 use crate::domain::StorePath;
+use crate::domain::budget::{Budget, most};
 use tokio::io::AsyncRead;
 
 const IS_VALID_PATH: u64 = 1;
@@ -133,6 +134,7 @@ impl Request {
         if !reader.wait().await? {
             return Ok(None);
         }
+        reader.allow(Budget::new("a request", most::REQUEST));
         Ok(Some(match reader.integer().await? {
             IS_VALID_PATH => Self::IsValidPath(reader.path().await?),
             QUERY_REFERRERS => Self::QueryReferrers(reader.path().await?),

@@ -14,6 +14,7 @@ use crate::domain::{Bytes, StorePath, When};
 use crate::inventory::{Inventory, Retained, Row};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -85,7 +86,7 @@ fn elements(looked: &Looked) -> Vec<Element<'_>> {
         .flatten()
         .map(|pin| (pin.name.as_str(), pin))
         .collect();
-    let mut closures: HashMap<Row, u64> = HashMap::new();
+    inventory.measure_closures_of(&rows, &AtomicBool::new(false));
     let mut at = 0;
     known
         .into_iter()
@@ -94,17 +95,12 @@ fn elements(looked: &Looked) -> Vec<Element<'_>> {
                 at += 1;
                 retained.of_root(at - 1).1
             });
-            let mut measure = |row| {
-                *closures
-                    .entry(row)
-                    .or_insert_with(|| inventory.closure_size(row).1)
-            };
             Element {
                 root: &root.link,
                 target: &root.target,
                 kind: root.kind.word(),
                 exclusive,
-                closure: row.map(&mut measure),
+                closure: row.map(|row| inventory.closure_size(row).1),
                 pin: of_pin(root, &pins),
             }
         })

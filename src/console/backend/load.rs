@@ -9,10 +9,10 @@ use super::connect::State;
 use crate::console::model::Trouble;
 use crate::console::msg::Msg;
 use crate::domain::count::count;
-use crate::domain::{KeyRing, StorePath};
+use crate::domain::{KeyRing, StorePath, TooLarge};
 use crate::inventory::Builder;
 use crate::judge::trust::assess_each;
-use crate::server::{InfoReply, Server, StoreEvent};
+use crate::server::{InfoReply, Server, ServerError, StoreEvent};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -38,7 +38,13 @@ pub(super) async fn load(
     let read = server.read_store(sink).await;
     let paths = taking.await.ok().flatten();
     match (read, paths) {
-        (Ok(_), Some(paths)) => {
+        // What was read stays on the screen.
+        (_, Some(Err(what))) => {
+            let place = server.spec().place.describe();
+            let error = ServerError::too_large(&place, what);
+            let _ = send.send(Msg::LoadFailed(Trouble::new(&error)));
+        }
+        (Ok(_), Some(Ok(paths))) => {
             prompt.worked();
             if asked_for {
                 let _ = send.send(Msg::Toast(format!("read {}", count(paths, "path"))));
@@ -51,13 +57,13 @@ pub(super) async fn load(
     }
 }
 
-/// Takes events in until there are no more. Gives back how many paths were listed.
+/// Takes events in until there are no more, or no more room. Gives back how many paths were listed.
 fn take(
     mut events: mpsc::Receiver<StoreEvent>,
     ring: &KeyRing,
     state: &State,
     send: &Sender,
-) -> Option<usize> {
+) -> Option<Result<usize, TooLarge>> {
     let Some(StoreEvent::Listed(paths)) = events.blocking_recv() else {
         return None;
     };
@@ -84,6 +90,9 @@ fn take(
         };
         answered += replies.len();
         enter(&mut builder, ring, replies);
+        if builder.check().is_err() {
+            break;
+        }
         // A store that is read again has nothing new to show until it is through; a first one grows before one's eyes.
         let waited = told.elapsed() >= std::time::Duration::from_secs(5);
         if answered < listed && (builder.due() || (!again && waited)) {
@@ -92,8 +101,9 @@ fn take(
         }
     }
     // Cut off in the middle is not done: what is missing stays to be read.
+    let room = builder.check();
     state.publish(send, generation, builder.finish(), false);
-    Some(listed)
+    Some(room.map(|()| listed))
 }
 
 /// Judges on all cores, then enters.
@@ -117,18 +127,24 @@ pub(super) async fn renew(server: &Server, state: &Arc<State>, send: &Sender, pa
     let Some((generation, inventory)) = state.newest() else {
         return;
     };
-    let ring = server.facts().keys.clone();
-    let mut replies = Vec::new();
+    let ring = Arc::new(server.facts().keys.clone());
+    let mut builder = Builder::resume(&inventory);
     for chunk in paths.chunks(CHUNK) {
-        match server.path_infos(chunk).await {
-            Ok(more) => replies.extend(more),
-            Err(_) => break,
+        let Ok(replies) = server.path_infos(chunk).await else {
+            break;
+        };
+        let ring = Arc::clone(&ring);
+        let work = tokio::task::spawn_blocking(move || {
+            enter(&mut builder, &ring, replies);
+            builder
+        });
+        match work.await {
+            Ok(entered) => builder = entered,
+            Err(_) => return,
         }
     }
     let (state, send) = (Arc::clone(state), send.clone());
     let work = tokio::task::spawn_blocking(move || {
-        let mut builder = Builder::resume(&inventory);
-        enter(&mut builder, &ring, replies);
         state.publish(&send, generation, builder.finish(), false);
     });
     let _ = work.await;

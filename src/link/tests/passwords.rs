@@ -16,6 +16,8 @@ struct Server {
     /// Set when a command runs: the way to talk back.
     running: Arc<Mutex<Option<Handle>>>,
     asked: Arc<Mutex<usize>>,
+    /// So many questions in each round of keyboard-interactive, and no end of rounds.
+    endless: Option<usize>,
 }
 
 impl Handler for Server {
@@ -44,6 +46,14 @@ impl Handler for Server {
             .flatten()
             .map(|answer| answer.to_vec())
             .collect();
+        if let Some(prompts) = self.endless {
+            *self.asked.lock().unwrap() += 1;
+            return Ok(Auth::Partial {
+                name: "x".repeat(10_000).into(),
+                instructions: "x".repeat(10_000).into(),
+                prompts: vec![("Again: ".into(), false); prompts].into(),
+            });
+        }
         Ok(match answers.as_slice() {
             [] => Auth::Partial {
                 name: "One\u{1b}[2Jtime".into(),
@@ -186,6 +196,31 @@ async fn questions_of_the_server_come_before_a_password() {
     .await
     .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Auth);
+}
+
+#[tokio::test]
+async fn questions_without_end_are_not_answered_without_end() {
+    for prompts in [0, 1, 1000] {
+        let server = Server {
+            methods: vec![MethodKind::KeyboardInteractive],
+            endless: Some(prompts),
+            ..Server::default()
+        };
+        let (options, _dir) = serve(server.clone()).await;
+        let person = Person::saying(&["x"; 100]);
+        let error = open(&options, &person).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Auth, "{error}");
+        assert!(
+            error.to_string().contains("asked questions without end"),
+            "{error}"
+        );
+        assert!(*server.asked.lock().unwrap() <= 21);
+        let asked = person.asked();
+        assert!(asked.len() <= 20);
+        for question in asked {
+            assert!(format!("{question:?}").len() < 1000);
+        }
+    }
 }
 
 #[tokio::test]

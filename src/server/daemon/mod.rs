@@ -9,30 +9,44 @@ mod pipeline;
 mod queue;
 mod space;
 
+pub(super) use patience::Waits;
 pub(super) use pipeline::{Batch, Broken};
 pub(super) use queue::{Asker, Queue};
 
 use super::error::{ServerError, last_words};
 use super::script;
+use crate::domain::budget::{Budget, most};
 use crate::domain::{Signature, StorePath, text};
 use crate::link::{BoxedReader, BoxedWriter, Command, Exit, Hold, Link, Process};
 use crate::wire::{
     Encoder, Hello, Message, Options, Reader, RemoteError, Request, WireError, client_handshake,
 };
-use patience::Patience;
+use patience::{Pace, Patience};
 use std::io;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 /// How long a daemon may say nothing.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// How long one change may take; a daemon that waits for its database reports so every 10 s and never gives up.
 const CHANGE: Duration = Duration::from_secs(120);
 
-/// Messages before one reply. A collection of a large store has one for each path.
-const MAX_MESSAGES: usize = 4_000_000;
+/// What reading has to bring: a slow disk gives more, and so does any line that is of use.
+const PACE: Pace = Pace {
+    window: SILENCE,
+    least: 16 << 10,
+};
+
+/// Waiting for what is only read.
+pub(super) const READING: Waits = Waits {
+    silence: SILENCE,
+    pace: Some(PACE),
+};
+
+/// Bytes of an error that are an answer like others.
+const LONG_ERROR: u64 = 8 << 10;
 
 /// Log lines that are kept of a conversation.
 const MAX_NOTES: usize = 50;
@@ -54,6 +68,9 @@ struct Incoming {
     /// The answer to `SetOptions` was not read yet.
     owes_options: bool,
     notes: Vec<String>,
+    /// How much it may say before the present request is answered.
+    said: Budget,
+    waits: Waits,
 }
 
 /// A daemon that has shaken hands.
@@ -69,6 +86,30 @@ pub(super) struct Daemon {
 type Soft<T> = Result<T, RemoteError>;
 
 impl Incoming {
+    /// A request is about to be sent. Of one that deletes, each path has a line or two.
+    fn begin(&mut self, deletes: usize) {
+        let (base, each) = (most::MESSAGES, most::MESSAGES_PER_PATH);
+        self.said = Budget::for_paths("the log of one request", base, each, deletes);
+        self.reader.get_mut().begin(self.waits.pace);
+    }
+
+    /// Reads the next message; `None` for the last one.
+    async fn message(&mut self) -> Result<Option<Message>, WireError> {
+        let message = Message::read(&mut self.reader).await?;
+        if message == Message::Last {
+            return Ok(None);
+        }
+        let took = Message::COST + self.reader.budget().spent();
+        if matches!(message, Message::Error(_)) {
+            // It is an answer; only what is beyond a long one counts.
+            self.said.charge(took.saturating_sub(LONG_ERROR))?;
+            return Ok(Some(message));
+        }
+        self.reader.get_mut().discount(took);
+        self.said.charge(took)?;
+        Ok(Some(message))
+    }
+
     /// Reads up to the end of the messages: the reply follows, or there was an error.
     async fn answer(&mut self) -> Result<Soft<()>, WireError> {
         if self.owes_options {
@@ -80,12 +121,11 @@ impl Incoming {
     }
 
     async fn messages(&mut self) -> Result<Soft<()>, WireError> {
-        for _ in 0..MAX_MESSAGES {
-            match Message::read(&mut self.reader).await? {
-                Message::Last => return Ok(Ok(())),
+        while let Some(message) = self.message().await? {
+            match message {
                 Message::Error(error) => return Ok(Err(error)),
                 Message::Log(log) if self.notes.len() < MAX_NOTES => {
-                    let line: String = text::plain(&log).chars().take(300).collect();
+                    let line: String = text::plain(beginning(&log)).chars().take(300).collect();
                     if !line.is_empty() {
                         self.notes.push(line);
                     }
@@ -93,26 +133,30 @@ impl Incoming {
                 _ => {}
             }
         }
-        Err(WireError::TooLarge {
-            what: "a number of messages",
-            got: MAX_MESSAGES as u64 + 1,
-            cap: MAX_MESSAGES as u64,
-        })
+        Ok(Ok(()))
     }
 }
 
 impl Daemon {
     /// Starts a daemon over a link and shakes hands.
     pub(super) async fn open(link: &Link, start: &Start) -> Result<Self, ServerError> {
-        Self::open_patient(link, start, SILENCE).await
+        Self::open_waiting(link, start, READING).await
     }
 
-    /// The same, with another limit of silence.
+    /// The same for work that may take its time: only silence ends it.
     pub(super) async fn open_patient(
         link: &Link,
         start: &Start,
         silence: Duration,
     ) -> Result<Self, ServerError> {
+        let waits = Waits {
+            silence,
+            pace: None,
+        };
+        Self::open_waiting(link, start, waits).await
+    }
+
+    async fn open_waiting(link: &Link, start: &Start, waits: Waits) -> Result<Self, ServerError> {
         let command = Command::script(script::DAEMON)
             .args(start.command.iter().cloned())
             .sudo(start.sudo);
@@ -122,11 +166,11 @@ impl Daemon {
             hold,
         } = link.start(&command).await?;
         let stdin = stdin.unwrap_or_else(|| Box::new(tokio::io::sink()));
-        let shaken = Self::over(stdout, stdin, &start.place, silence);
+        let shaken = Self::over(stdout, stdin, &start.place, waits);
         let shaken = timeout(SILENCE, shaken).await.unwrap_or_else(|_| {
             Err(WireError::Io(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("nothing came for {} s", SILENCE.as_secs()),
+                format!("it did not shake hands within {} s", SILENCE.as_secs()),
             )))
         });
         match shaken {
@@ -143,9 +187,9 @@ impl Daemon {
         reader: BoxedReader,
         mut writer: BoxedWriter,
         place: &str,
-        silence: Duration,
+        waits: Waits,
     ) -> Result<Self, WireError> {
-        let mut reader = Reader::new(Patience::new(reader, silence));
+        let mut reader = Reader::new(Patience::new(reader, waits));
         let hello = client_handshake(&mut reader, &mut writer).await?;
         let mut out = Encoder::new();
         Request::SetOptions(Options::default()).encode(&mut out);
@@ -157,6 +201,8 @@ impl Daemon {
                 reader,
                 owes_options: true,
                 notes: Vec::new(),
+                said: Budget::new("the log of one request", most::MESSAGES),
+                waits,
             },
             writer,
             process: None,
@@ -178,7 +224,11 @@ impl Daemon {
     /// Every valid path.
     pub(super) async fn all_valid_paths(&mut self) -> Result<Vec<StorePath>, ServerError> {
         let listed = match self.ask(Request::QueryAllValidPaths).await {
-            Ok(Ok(())) => self.incoming.reader.paths().await,
+            Ok(Ok(())) => {
+                let reader = &mut self.incoming.reader;
+                reader.allow(Budget::new("the list of store paths", most::LISTING));
+                reader.paths().await
+            }
             Ok(Err(error)) => {
                 return Err(ServerError::nix(
                     &self.place,
@@ -200,12 +250,16 @@ impl Daemon {
         &mut self,
         paths: Vec<StorePath>,
     ) -> Result<Soft<Vec<StorePath>>, WireError> {
+        let allowed = answer("the list of valid paths", paths.len());
         let request = Request::QueryValidPaths {
             paths,
             substitute: false,
         };
         match self.ask(request).await? {
-            Ok(()) => Ok(Ok(self.incoming.reader.paths().await?)),
+            Ok(()) => {
+                self.incoming.reader.allow(allowed);
+                Ok(Ok(self.incoming.reader.paths().await?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -224,6 +278,8 @@ impl Daemon {
                 signatures: vec![signature.to_string()],
             });
         self.exchange(requests, |incoming| async move {
+            // A database that is busy has its own time, below.
+            incoming.reader.get_mut().begin(None);
             for _ in items {
                 let answer = timeout(CHANGE, async {
                     let answer = incoming.answer().await?;
@@ -258,17 +314,32 @@ impl Daemon {
         for request in requests {
             request.encode(&mut out);
         }
+        self.incoming.begin(0);
         let writer = &mut self.writer;
         let write = async {
             writer.write_all(out.bytes()).await?;
             writer.flush().await
         };
-        let (_, replies) = tokio::join!(write, read(&mut self.incoming));
-        replies
+        let read = read(&mut self.incoming);
+        tokio::pin!(write, read);
+        tokio::select! {
+            biased;
+            replies = &mut read => {
+                // What answers before it has read need not read at all.
+                timeout(SILENCE, write).await.map_err(|_| not_taken())?.ok();
+                replies
+            }
+            _ = &mut write => read.await,
+        }
     }
 
     /// Gives a broken conversation up and finds out what happened.
     pub(super) async fn fail(&mut self, error: WireError) -> ServerError {
+        if let WireError::Memory(what) = error {
+            // It would go on sending for ever.
+            self.process = None;
+            return ServerError::too_large(&self.place, what);
+        }
         let mut why = error.to_string();
         if let Some((link, hold)) = self.process.take() {
             let exit = exit_of(&hold).await;
@@ -285,6 +356,28 @@ impl Daemon {
             why,
         }
     }
+}
+
+/// As much of a line of the daemon as is looked at; a path, in whatever colours, fits.
+pub(super) fn beginning(line: &str) -> &str {
+    const LOOKED_AT: usize = 4096;
+    let end = (0..=line.len().min(LOOKED_AT))
+        .rev()
+        .find(|end| line.is_char_boundary(*end));
+    line.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// What an answer about so many paths may take.
+fn answer(what: &'static str, paths: usize) -> Budget {
+    Budget::for_paths(what, most::ANSWER, most::ANSWER_PER_PATH, paths)
+}
+
+/// The daemon reads no requests.
+fn not_taken() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("it took no request for {} s", SILENCE.as_secs()),
+    )
 }
 
 fn too_long() -> WireError {
@@ -308,6 +401,9 @@ pub(super) fn has_gone(error: &WireError) -> bool {
 
 /// Why there was no handshake.
 async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -> ServerError {
+    if let WireError::Memory(what) = error {
+        return ServerError::too_large(&start.place, *what);
+    }
     let exit = exit_of(hold).await;
     if let Some(lost) = lost(link, exit.as_ref()).await {
         return lost;

@@ -4,8 +4,9 @@
 //! unanswered at a time: more can stop both a daemon and a forwarding one for ever (each waits for the other to read).
 //! More is sent when half of that is answered: the daemon never runs dry, and a packet carries many requests.
 
-use super::{Asker, Daemon, Incoming};
+use super::{Asker, Daemon, Incoming, SILENCE, not_taken};
 use crate::domain::StorePath;
+use crate::domain::budget::{Budget, entry, heap, most};
 use crate::link::BoxedWriter;
 use crate::server::store::{InfoReply, StoreEvent};
 use crate::wire::{Encoder, InfoBody, Request, WireError, read_path_info};
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 
 /// Requests without an answer.
 const WINDOW_REQUESTS: usize = 256;
@@ -22,8 +24,11 @@ const WINDOW_REQUESTS: usize = 256;
 /// Bytes of requests without an answer.
 const WINDOW_BYTES: usize = 32 << 10;
 
-/// Answers in one event.
+/// Answers in one event, if they do not pass [`most::HANDFUL`] before.
 const BATCH: usize = 2000;
+
+/// Characters of an error about one path that are kept.
+const WHY: usize = 1000;
 
 /// The longest that an answer waits for others, so that the first rows show at once.
 const DELAY: Duration = Duration::from_millis(50);
@@ -44,24 +49,33 @@ pub(crate) struct Batch {
     /// All that were ever put in.
     pub(crate) answered: usize,
     since: Instant,
+    /// What the answers that are here take. Where nobody takes them, that is all there ever were.
+    kept: Budget,
     to: Option<mpsc::Sender<StoreEvent>>,
 }
 
 impl Batch {
-    pub(crate) fn new(to: Option<mpsc::Sender<StoreEvent>>) -> Self {
+    /// For answers about so many paths.
+    pub(crate) fn new(paths: usize, to: Option<mpsc::Sender<StoreEvent>>) -> Self {
+        let (base, each) = (most::ANSWER, 4 * most::ANSWER_PER_PATH);
         Self {
             replies: Vec::new(),
             answered: 0,
             since: Instant::now(),
+            kept: Budget::for_paths("the information on the paths", base, each, paths),
             to,
         }
     }
 
-    /// Puts an answer in.
-    pub(crate) async fn push(&mut self, reply: InfoReply) -> Result<(), Broken> {
+    /// Puts an answer in, which takes so many bytes.
+    pub(crate) async fn push(&mut self, reply: InfoReply, bytes: u64) -> Result<(), Broken> {
         self.replies.push(reply);
         self.answered += 1;
-        if self.to.is_some() && (self.replies.len() >= BATCH || self.since.elapsed() >= DELAY) {
+        self.kept
+            .charge(entry::<InfoReply>() + bytes)
+            .map_err(|what| Broken::Wire(what.into()))?;
+        let full = self.replies.len() >= BATCH || self.kept.spent() >= most::HANDFUL;
+        if self.to.is_some() && (full || self.since.elapsed() >= DELAY) {
             self.send().await?;
         }
         Ok(())
@@ -74,6 +88,7 @@ impl Batch {
             to.send(StoreEvent::Infos(replies))
                 .await
                 .map_err(|_| Broken::Stopped)?;
+            self.kept.release(u64::MAX);
         }
         self.since = Instant::now();
         Ok(())
@@ -83,6 +98,7 @@ impl Batch {
 impl Daemon {
     /// Asks about every path that the asker has.
     pub(crate) async fn infos(&mut self, asker: &mut Asker, out: &mut Batch) -> Result<(), Broken> {
+        self.incoming.begin(0);
         let queue = Arc::clone(&asker.queue);
         let window = Window::default();
         let mut unanswered = Vec::new();
@@ -228,8 +244,11 @@ async fn write_requests(
         if piece.bytes().is_empty() {
             return Ok(());
         }
-        writer.write_all(piece.bytes()).await?;
-        writer.flush().await?;
+        let send = async {
+            writer.write_all(piece.bytes()).await?;
+            writer.flush().await
+        };
+        timeout(SILENCE, send).await.map_err(|_| not_taken())??;
     }
 }
 
@@ -243,7 +262,7 @@ async fn read_replies(
     // A fatal error comes twice, and the second one is no answer to anything. So an error in the same words as the one
     // before it waits until something else shows that the conversation goes on.
     let mut last = None;
-    let mut held: Option<(usize, InfoReply)> = None;
+    let mut held: Option<(usize, Reply)> = None;
     while let Some(at) = window.next().await {
         let Some(path) = paths.get(at) else {
             continue;
@@ -256,13 +275,13 @@ async fn read_replies(
             }
         };
         window.answered();
-        if let Some((_, reply)) = held.take() {
-            out.push(reply).await?;
+        if let Some((_, (reply, bytes))) = held.take() {
+            out.push(reply, bytes).await?;
         }
         if error.is_some() && error == last {
             held = Some((at, reply));
         } else {
-            out.push(reply).await?;
+            out.push(reply.0, reply.1).await?;
         }
         last = error;
     }
@@ -274,19 +293,25 @@ async fn read_replies(
     Ok(())
 }
 
+/// One answer, with the bytes of memory that it takes.
+type Reply = (InfoReply, u64);
+
 /// One answer, and the text of the error if it was one.
 async fn read_reply(
     incoming: &mut Incoming,
     path: &StorePath,
-) -> Result<(InfoReply, Option<String>), WireError> {
-    Ok(match incoming.answer().await? {
+) -> Result<(Reply, Option<String>), WireError> {
+    let (reply, error) = match incoming.answer().await? {
         Ok(()) => match read_path_info(&mut incoming.reader, path).await? {
-            InfoBody::Valid(info) => (InfoReply::Valid(info), None),
+            InfoBody::Valid(info) => {
+                let bytes = incoming.reader.budget().spent();
+                return Ok(((InfoReply::Valid(info), bytes), None));
+            }
             InfoBody::Invalid => (InfoReply::Invalid(path.clone()), None),
             InfoBody::Unreadable(why) => (InfoReply::Failed(path.clone(), why), None),
         },
         Err(error) => {
-            let text = error.to_string();
+            let text: String = error.to_string().chars().take(WHY).collect();
             // Some releases of 2.32 and 2.33 have an error where all others have a flag.
             let reply = if text.contains("is not valid") && text.contains(path.base_name()) {
                 InfoReply::Invalid(path.clone())
@@ -295,5 +320,10 @@ async fn read_reply(
             };
             (reply, Some(text))
         }
-    })
+    };
+    let bytes = match &reply {
+        InfoReply::Failed(_, why) => heap(why.len()),
+        InfoReply::Valid(_) | InfoReply::Invalid(_) => 0,
+    };
+    Ok(((reply, bytes), error))
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a daemon that has shaken hands. Out: the replies; while it deletes, each line that it says, as it says it.
 
-use super::{Daemon, Incoming, MAX_MESSAGES, Soft};
+use super::{Daemon, Incoming, Soft, answer};
 use crate::domain::StorePath;
 use crate::wire::{
     Garbage, GcAction, Message, Request, WireError, read_garbage, read_outputs, read_roots,
@@ -43,12 +43,14 @@ impl Daemon {
         derivations: &[StorePath],
     ) -> Result<Vec<Vec<StorePath>>, WireError> {
         let mut outputs = Vec::with_capacity(derivations.len());
+        let mut kept = answer("the list of outputs", derivations.len());
         for some in derivations.chunks(AT_A_TIME) {
             let requests = some.iter().cloned().map(Request::QueryDerivationOutputMap);
-            let outputs = &mut outputs;
+            let (outputs, kept) = (&mut outputs, &mut kept);
             self.exchange(requests, |incoming| async move {
                 for _ in some {
                     outputs.push(one(incoming).await?);
+                    kept.charge(incoming.reader.budget().spent())?;
                 }
                 Ok(())
             })
@@ -63,15 +65,17 @@ impl Daemon {
         paths: &[StorePath],
     ) -> Result<Vec<Vec<StorePath>>, WireError> {
         let mut referrers = Vec::with_capacity(paths.len());
+        let mut kept = answer("the list of referrers", paths.len());
         for some in paths.chunks(AT_A_TIME) {
             let requests = some.iter().cloned().map(Request::QueryReferrers);
-            let referrers = &mut referrers;
+            let (referrers, kept) = (&mut referrers, &mut kept);
             self.exchange(requests, |incoming| async move {
                 for _ in some {
                     referrers.push(match incoming.answer().await? {
                         Ok(()) => incoming.reader.paths().await?,
                         Err(_) => Vec::new(),
                     });
+                    kept.charge(incoming.reader.budget().spent())?;
                 }
                 Ok(())
             })
@@ -87,9 +91,13 @@ impl Daemon {
         paths: Vec<StorePath>,
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Soft<Garbage>, WireError> {
+        let count = paths.len();
         let request = Request::CollectGarbage(GcAction::DeleteSpecific(paths));
-        self.exchange([request], |incoming| incoming.deleted(line))
-            .await
+        self.exchange([request], |incoming| {
+            incoming.begin(count);
+            incoming.deleted(count, line)
+        })
+        .await
     }
 }
 
@@ -97,27 +105,23 @@ impl Incoming {
     /// The answer to a deletion, and what is said before it.
     async fn deleted(
         &mut self,
+        count: usize,
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Soft<Garbage>, WireError> {
         if self.owes_options {
             self.owes_options = false;
             let _ = self.messages().await?;
         }
-        for _ in 0..MAX_MESSAGES {
-            match Message::read(&mut self.reader).await? {
-                Message::Last => {
-                    return Ok(Ok(read_garbage(&mut self.reader).await?));
-                }
+        while let Some(message) = self.message().await? {
+            match message {
                 Message::Error(error) => return Ok(Err(error)),
                 Message::Log(text) => line(&text),
                 _ => {}
             }
         }
-        Err(WireError::TooLarge {
-            what: "a number of messages",
-            got: MAX_MESSAGES as u64 + 1,
-            cap: MAX_MESSAGES as u64,
-        })
+        self.reader
+            .allow(answer("the list of what was deleted", count));
+        Ok(Ok(read_garbage(&mut self.reader).await?))
     }
 }
 

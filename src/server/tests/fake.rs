@@ -5,7 +5,7 @@ use crate::domain::path_info::tests::vector;
 use crate::domain::{PathInfo, StorePath};
 use crate::link::{BoxedReader, BoxedWriter};
 use crate::server::ServerError;
-use crate::server::daemon::{Daemon, Queue};
+use crate::server::daemon::{Daemon, Queue, Waits};
 use crate::server::store::{InfoReply, StoreEvent, ask_with};
 use crate::wire::{
     Encoder, Identity, Message, Reader, RemoteError, Request, Version, encode_path_info,
@@ -18,7 +18,10 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 
-const SILENCE: Duration = Duration::from_millis(300);
+const WAITS: Waits = Waits {
+    silence: Duration::from_millis(300),
+    pace: None,
+};
 
 /// What the fake does when it is asked about a path.
 #[derive(Debug, Clone)]
@@ -123,7 +126,7 @@ impl Fakes {
         tokio::spawn(serve(Reader::new(read), write, Arc::clone(&self.script)));
         let (read, write) = tokio::io::split(near);
         let (read, write): (BoxedReader, BoxedWriter) = (Box::new(read), Box::new(write));
-        Ok(Daemon::over(read, write, "fake", SILENCE).await.unwrap())
+        Ok(Daemon::over(read, write, "fake", WAITS).await.unwrap())
     }
 
     async fn ask(&self, count: usize) -> Result<Vec<InfoReply>, ServerError> {
@@ -334,7 +337,7 @@ async fn the_window_is_kept_and_the_sending_side_stays_open() {
     };
     let client = async {
         let (read, write) = tokio::io::split(near);
-        let daemon = Daemon::over(Box::new(read), Box::new(write), "fake", SILENCE)
+        let daemon = Daemon::over(Box::new(read), Box::new(write), "fake", WAITS)
             .await
             .unwrap();
         let queue = Queue::new((0..1500).map(path).collect());

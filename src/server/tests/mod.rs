@@ -3,6 +3,7 @@
 mod fake;
 mod jobs;
 mod real;
+mod trickle;
 
 use crate::domain::StorePath;
 
