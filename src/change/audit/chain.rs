@@ -268,7 +268,7 @@ impl Chain {
             }
             Some(Pending::Mismatch(wanted, before, id)) => {
                 let restart = wanted == NONE;
-                let own_hash = next.is_some() && !fits;
+                let own_hash = next.is_some_and(|(prev, ..)| prev != Link::Absent) && !fits;
                 let flaw = match before {
                     _ if own_hash => self.flaw(last.at.clone(), id.clone(), Flaw::OwnHash),
                     Some(before) if !restart => self.flaw(before.at, None, Flaw::Changed),

@@ -83,13 +83,13 @@ before=
 if [ "$size" != 0 ]; then
     # A line that was cut off by a crash is closed, and stays what it is.
     case $(newlines "$file") in
-    *1) ;;
-    *0)
+    1) ;;
+    0)
         echo >&9 || fail 74 "there is no room for a record"
         size=$((size + 1))
         case $({ { tail -n 2 "$file" || echo failed >&3; } | { wc -l || echo failed; }; } 3>&1) in
-        *2) hash_before "$file" ;;
-        *1) if [ "$parts" != 0 ] && [ -z "$resumed" ]; then hash_last "$newest"; else hash=$zeros; fi ;;
+        2) hash_before "$file" ;;
+        1) if [ "$parts" != 0 ] && [ -z "$resumed" ]; then hash_last "$newest"; else hash=$zeros; fi ;;
         *) fail 74 "the end of the log can't be read" ;;
         esac
         before="\"before\":\"$hash\","
