@@ -6,7 +6,7 @@
 
 mod rig;
 
-use rig::{Access, Rig, Twist, wait_until};
+use rig::{Access, Rig, Twist, UPSTREAM, wait_until};
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
@@ -532,6 +532,88 @@ fn the_journal_vouches_where_there_is_no_copy() {
     fs::write(&log, &all).unwrap();
     fs::remove_file(bin.join("journal")).unwrap();
     verified(1, &["journal is empty or can't be read"]);
+}
+
+#[test]
+fn a_signed_log_that_was_written_anew_is_found() {
+    let rig = Rig::new();
+    let key = rig.file("audit-key.sec");
+    fs::copy(rig.secret_key_file(UPSTREAM), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let port = rig.port(Access::Root);
+    let signs = format!("audit_key = \"{key}\"\n");
+    let knows = format!("audit_public_keys = [\"{}\"]\n", rig.public_key(UPSTREAM));
+    rig.add_server(&rig.server_section("signs", "root", port, &signs));
+    rig.add_server(&rig.server_section("knows", "root", port, &knows));
+    let log = PathBuf::from(rig.file("var/audit.jsonl"));
+    for name in ["a", "b", "c"] {
+        let pin = format!("pin signs {} --name {name} --yes", rig.path("fresh-3.1"));
+        let output = cli(&rig, &pin);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(
+            !text(&output.stderr).contains("not signed"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    // Here there is a copy as well; where only the public key is, there is none, and the end is not known.
+    let verified = |server: &str, code: i32| {
+        let output = cli(&rig, &format!("audit {server} --verify --json"));
+        let object = json(&output);
+        assert_eq!(output.status.code(), Some(code), "{object}");
+        object
+    };
+    assert_eq!(
+        verified("signs", 0)["vouchedBy"],
+        serde_json::json!(["copy", "signature"])
+    );
+    let known = verified("knows", 1);
+    assert_eq!(known["vouchedBy"], serde_json::json!(["signature"]));
+    assert_eq!(
+        (
+            known["flawsTotal"].as_u64(),
+            known["unknown"].as_array().unwrap().len()
+        ),
+        (Some(0), 1)
+    );
+    let all = fs::read_to_string(&log).unwrap();
+    // A chain that fits, by somebody who has not the key.
+    let (mut anew, mut prev) = (String::new(), FIRST.to_owned());
+    for line in all.lines() {
+        let line = format!(
+            "{{\"prev\":\"{prev}\"{}",
+            line[73..].replacen("\"done\"", "\"none\"", 1)
+        );
+        prev = digest(line.as_bytes());
+        anew.push_str(&line);
+        anew.push('\n');
+    }
+    assert_eq!(audit::verify(anew.as_bytes()).flaws_total, 0);
+    fs::write(&log, &anew).unwrap();
+    let found = verified("knows", 1);
+    assert_eq!(found["flawsTotal"], 3, "{found}");
+    assert!(
+        found["missing"].to_string().contains("signed by"),
+        "{found}"
+    );
+    // Without the signatures nothing is called known.
+    let signatures = format!("{}.signed", log.display());
+    fs::write(&log, &all).unwrap();
+    fs::remove_file(&signatures).unwrap();
+    let found = verified("knows", 1);
+    assert!(
+        found["unknown"].to_string().contains("written anew"),
+        "{found}"
+    );
+    // A key that can't be used is told, and hinders no change.
+    fs::write(&key, "no key").unwrap();
+    let output = cli(&rig, "unpin signs a --yes");
+    assert!(output.status.success());
+    assert!(
+        text(&output.stderr).contains("not signed with audit_key"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]

@@ -209,7 +209,8 @@ async fn a_cut_at_any_byte_leaves_a_true_receipt() {
         assert_eq!(is_true(&demo, &ended), 0, "{}", short(&ended));
         outcomes.insert(ended.receipt.result.word());
         let server = connect(&demo).await;
-        let log = std::fs::read(demo.audit_file()).unwrap();
+        // Where the link was cut before the first record there is none.
+        let log = std::fs::read(demo.audit_file()).unwrap_or_default();
         assert_eq!(verify(&log).broken(), None);
         let copy = std::fs::read(audit::copy::file(&demo.folder().join("state-here"), "demo"));
         assert_eq!(compare(&log, &copy.unwrap_or_default()), None);

@@ -102,7 +102,7 @@ pub(super) async fn run(
             vouched_by: verification
                 .vouched_by
                 .iter()
-                .map(|witness| word(*witness))
+                .map(|witness| word(witness))
                 .collect(),
             compared: &verification.notes,
         })?;
@@ -132,10 +132,11 @@ pub(super) async fn run(
     Ok(if good { 0 } else { Kind::Server.code() })
 }
 
-const fn word(witness: Witness) -> &'static str {
+const fn word(witness: &Witness) -> &'static str {
     match witness {
         Witness::Copy => "copy",
         Witness::Journal => "journal",
+        Witness::Signature(_) => "signature",
     }
 }
 
@@ -206,10 +207,11 @@ fn verdict(file: &str, found: &Verification, out: &mut Out) -> Result<(), CliErr
     }
     for witness in &found.vouched_by {
         let who = match witness {
-            Witness::Copy => "the copy on this machine",
-            Witness::Journal => "the server's journal",
+            Witness::Copy => "the copy on this machine has the last record",
+            Witness::Journal => "the server's journal has the last record",
+            Witness::Signature(_) => continue,
         };
-        out.line(&format!("  checked  {who} has the last record"))?;
+        out.line(&format!("  checked  {who}"))?;
     }
     Ok(())
 }

@@ -68,6 +68,11 @@ pub(super) const AUDIT_APPEND: &str = concat!(
     include_str!("scripts/audit-log.sh"),
     include_str!("scripts/audit-append.sh")
 );
+pub(super) const AUDIT_SIGN: &str = concat!(
+    include_str!("scripts/path.sh"),
+    include_str!("scripts/audit-log.sh"),
+    include_str!("scripts/audit-sign.sh")
+);
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const AVAILABLE: &str = script!("available.sh");

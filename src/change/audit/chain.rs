@@ -382,7 +382,7 @@ pub(super) fn hash_of(text: &[u8]) -> Option<Hash> {
 }
 
 /// 64 small hexadecimal digits.
-fn unhex(text: &[u8]) -> Option<Hash> {
+pub(super) fn unhex(text: &[u8]) -> Option<Hash> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

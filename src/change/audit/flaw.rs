@@ -150,12 +150,14 @@ impl fmt::Display for Broken {
 }
 
 /// Who has a record that the log does not have as it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Witness {
     /// The copy on this machine.
     Copy,
     /// The server's journal.
     Journal,
+    /// A signature by the key of this name.
+    Signature(String),
 }
 
 /// A record that was written and that the server's log does not have as it was written.
@@ -173,11 +175,15 @@ pub struct Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let witness = match self.witness {
-            Witness::Copy => "written from here",
-            Witness::Journal => "which the server's journal has",
-        };
-        write!(f, "record {} of {}, {witness}, ", self.id, self.at)?;
+        match &self.witness {
+            Witness::Copy => write!(f, "record {} of {}, written from here, ", self.id, self.at)?,
+            Witness::Journal => write!(
+                f,
+                "record {} of {}, which the server's journal has, ",
+                self.id, self.at
+            )?,
+            Witness::Signature(key) => write!(f, "record {}, signed by {key}, ", self.id)?,
+        }
         match &self.changed_in {
             Some(place) => write!(f, "was changed on the server ({place} there)"),
             None => f.write_str("is not in the server's log any more"),

@@ -28,7 +28,7 @@ pub async fn look(
     copy: Result<Copied, String>,
     most: usize,
 ) -> Result<Look, ServerError> {
-    let mut check = Check::new(copy);
+    let mut check = Check::new(copy).with_keys(super::signed::keys(server.spec()));
     let mut newest = Newest::new(most);
     server
         .read_audit(&mut |event| check.take(&event, &mut |line| newest.line(line)))

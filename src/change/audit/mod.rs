@@ -13,6 +13,7 @@ mod chain;
 pub mod copy;
 mod flaw;
 mod look;
+pub mod signed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 use super::chain::Chain;
 use super::flaw::{Broken, Flaw, MOST_FLAWS, Missing, Verification, Witness};
+use super::signed::OfSignatures;
 use super::witness::{Copied, Last, OfCopy, OfJournal};
+use crate::domain::PublicKey;
 use crate::domain::count::count;
 use crate::domain::path_info::hex;
 use crate::server::{JournalState, LogEvent};
@@ -31,6 +33,7 @@ pub struct Check {
     /// Why there is no copy.
     no_copy: Option<String>,
     journal: OfJournal,
+    signatures: OfSignatures,
     journal_state: Option<JournalState>,
     others: Vec<String>,
     files: Vec<String>,
@@ -52,12 +55,21 @@ impl Check {
         }
     }
 
+    /// With keys whose signatures over the log count.
+    pub fn with_keys(self, keys: Vec<PublicKey>) -> Self {
+        Self {
+            signatures: OfSignatures::new(keys),
+            ..self
+        }
+    }
+
     /// Takes what lies on the server. Each line is handed on.
     pub fn take(&mut self, event: &LogEvent<'_>, each: &mut dyn FnMut(&[u8])) {
         let Self {
             chain,
             copy,
             journal,
+            signatures,
             ..
         } = self;
         let mut every = |line: &super::chain::Line<'_>| {
@@ -65,10 +77,12 @@ impl Check {
                 copy.line(line);
             }
             journal.line(line);
+            signatures.line(line);
             each(line.text);
         };
         match event {
             LogEvent::Entry(text) => journal.entry(text),
+            LogEvent::Signed(text) => signatures.signature(text),
             LogEvent::Journal(state) => self.journal_state = Some(*state),
             LogEvent::Other(name) => {
                 if self.others.len() < MOST_OTHERS {
@@ -99,6 +113,7 @@ impl Check {
             chain,
             copy,
             journal,
+            signatures,
             ..
         } = &mut self;
         let end = chain.end(&mut |line| {
@@ -106,6 +121,7 @@ impl Check {
                 copy.line(line);
             }
             journal.line(line);
+            signatures.line(line);
             each(line.text);
         });
         let mut found = Verification {
@@ -127,9 +143,15 @@ impl Check {
             Some(copy) => copy.missing().collect(),
             None => vec![],
         };
-        for missing in missing.into_iter().chain(self.journal.missing()) {
-            let known = |other: &Missing| other.id == missing.id;
-            if missing.witness == Witness::Journal && found.missing.iter().any(known) {
+        let others = self
+            .journal
+            .missing()
+            .into_iter()
+            .chain(self.signatures.missing());
+        for missing in missing.into_iter().chain(others) {
+            let known =
+                |other: &Missing| other.id == missing.id && other.witness != missing.witness;
+            if missing.witness != Witness::Copy && found.missing.iter().any(known) {
                 continue;
             }
             found.missing_total += 1;
@@ -166,6 +188,11 @@ impl Check {
             (None, None) => "no copy on this machine".to_owned(),
         });
         found.notes.push(self.of_journal());
+        let (note, unknown) = self.signatures.words();
+        found.notes.extend(note);
+        if any {
+            found.unknown.extend(unknown);
+        }
         if any && found.vouched_by.is_empty() {
             let copy = match &self.copy {
                 Some(copy) if copy.missing().next().is_none() => {
@@ -186,6 +213,10 @@ impl Check {
             found.unknown.push(format!(
                 "whether the log ends here: nothing beside it has its last record ({copy}; {journal})"
             ));
+        }
+        // Of what was removed behind it together with its signature, a signature says nothing.
+        if let Some(key) = self.signatures.vouches() {
+            found.vouched_by.push(Witness::Signature(key));
         }
         if !self.others.is_empty() {
             let names = self.others.join(", ");

@@ -298,6 +298,14 @@ async fn keep<C: Cache>(
     if let Err(error) = &kept {
         job.log(&error.to_string());
     }
+    if outcome.is_ok() {
+        let asked = job.cache.sign_audit(&job.token, &copied, &record.id);
+        if let Err(why) = job.briefly(asked).await {
+            job.log(&format!(
+                "the record is in the audit log, but not signed with audit_key: {why}"
+            ));
+        }
+    }
     outcome.map_err(|why| {
         let here = match (kept, state) {
             (Ok(()), Some(state)) => format!(

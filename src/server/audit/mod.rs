@@ -58,6 +58,19 @@ impl Server {
     ) -> Result<String, ServerError> {
         append(&self.inner, rest, id, whose).await
     }
+
+    /// Puts a signature over a line of the log beside it, given as a JSON object on one line.
+    pub async fn sign_audit(&self, _: &Token, signature: &str) -> Result<(), ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let command = Command::script(script::AUDIT_SIGN)
+            .arg(file(&self.inner)?)
+            .sudo(start.sudo);
+        let output = link.run(&command, signature.as_bytes(), APPEND).await?;
+        if output.exit.success() {
+            return Ok(());
+        }
+        Err(not_appended(&self.inner, why(&output)))
+    }
 }
 
 /// The log's path. A relative one would be somewhere else for each login.

@@ -40,6 +40,8 @@ pub enum LogEvent<'a> {
     Entry(&'a [u8]),
     /// What could be read of the journal.
     Journal(JournalState),
+    /// A signature over a line of the log, oldest first.
+    Signed(&'a [u8]),
 }
 
 /// What could be read of the journal.
@@ -198,6 +200,10 @@ impl Frames {
             }
             return Ok(());
         }
+        if let Some(signature) = line.strip_prefix(b"signed=") {
+            sink(LogEvent::Signed(signature));
+            return Ok(());
+        }
         let line = String::from_utf8_lossy(line);
         // Only a file that became shorter can bring anything else here.
         let (name, value) = line.split_once('=').ok_or(SHRUNK)?;
@@ -249,6 +255,7 @@ mod tests {
                     told.push(format!("entry {}", String::from_utf8_lossy(entry)));
                 }
                 LogEvent::File { name, live } => told.push(format!("file {name} {live}")),
+                LogEvent::Signed(line) => told.push(format!("signed {}", line.len())),
                 LogEvent::Other(name) => told.push(format!("other {name}")),
                 LogEvent::Journal(state) => told.push(format!("{state:?}")),
             })?;

@@ -32,6 +32,11 @@ else
     echo journal=read
 fi
 
+# The newest signatures over the log: what they stand for is in it by now.
+if [ -e "$file.signed" ]; then
+    { tail -n 200 "$file.signed" || echo unreadable; } | sed 's/^/signed=/'
+fi
+
 opened=
 tries=0
 while [ -e "$file" ]; do
@@ -49,7 +54,7 @@ size=0
 if [ -n "$opened" ]; then size=$(stat -L -c %s /proc/self/fd/9) || fail 74 "the size of $file can't be read"; fi
 set -- "$base"-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl
 for one in "$file".* "$file"-*; do
-    case $one in "$file.room" | "$file.new" | "$file.head") continue ;; esac
+    case $one in "$file.room" | "$file.new" | "$file.head" | "$file.signed") continue ;; esac
     if [ -e "$one" ]; then printf 'other=%s\n' "${one##*/}"; fi
 done
 if [ -n "$opened" ] && command -v flock >/dev/null 2>&1; then flock -u 9; fi
