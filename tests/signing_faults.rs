@@ -208,7 +208,6 @@ async fn a_cut_at_any_byte_leaves_a_true_receipt() {
         // A new link could always be opened, so nothing is left in the dark.
         assert_eq!(is_true(&demo, &ended), 0, "{}", short(&ended));
         outcomes.insert(ended.receipt.result.word());
-        let server = connect(&demo).await;
         // Where the link was cut before the first record there is none.
         let log = std::fs::read(demo.audit_file()).unwrap_or_default();
         assert_eq!(verify(&log).broken(), None);

@@ -23,7 +23,7 @@ const MOST_ID: usize = 32;
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct SignedLine {
     /// The hash of the log's line.
     head: String,
     /// The identifier of its record.
@@ -46,7 +46,7 @@ pub fn sign(spec: &Spec, line: &str, id: &str) -> Result<Option<String>, String>
     let key = read_local(file).map_err(|error| error.to_string())?;
     let head = hex(&Sha256::digest(line));
     let signature = key.sign(&message(&head)).to_string();
-    let line = Head {
+    let line = SignedLine {
         head,
         id: id.to_owned(),
         signature,
@@ -95,7 +95,7 @@ impl OfSignatures {
     }
 
     fn read(&self, text: &[u8]) -> Option<(Hash, String, String)> {
-        let line: Head = serde_json::from_slice(text).ok()?;
+        let line: SignedLine = serde_json::from_slice(text).ok()?;
         let hash = super::chain::unhex(line.head.as_bytes())?;
         let signature = Signature::parse(&line.signature).ok()?;
         let message = message(&line.head);
@@ -178,7 +178,7 @@ mod tests {
         let head = digest(line);
         let signature = key.sign(&message(&head)).to_string();
         let id = "x".to_owned();
-        serde_json::to_vec(&Head {
+        serde_json::to_vec(&SignedLine {
             head,
             id,
             signature,

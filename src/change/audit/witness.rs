@@ -10,6 +10,7 @@ use crate::domain::count::count;
 use crate::domain::text::visible;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Write as _;
 
 /// The newest records of the copy that are compared. Each takes some hundred bytes.
 const MOST_COPIED: usize = 200_000;
@@ -125,14 +126,13 @@ impl OfCopy {
             "compared with the copy on this machine: {}",
             count(self.copied.len(), "record")
         );
+        // Writing to a String cannot fail.
         if self.copied.older > 0 {
-            note.push_str(&format!("; {} older ones were not", self.copied.older));
+            let _ = write!(note, "; {} older ones were not", self.copied.older);
         }
         if self.copied.unreadable > 0 {
-            note.push_str(&format!(
-                "; {} of its lines can't be read",
-                self.copied.unreadable
-            ));
+            let unreadable = self.copied.unreadable;
+            let _ = write!(note, "; {unreadable} of its lines can't be read");
         }
         note
     }

@@ -301,9 +301,13 @@ async fn keep<C: Cache>(
     if outcome.is_ok() {
         let asked = job.cache.sign_audit(&job.token, &copied, &record.id);
         if let Err(why) = job.briefly(asked).await {
-            job.log(&format!(
-                "the record is in the audit log, but not signed with audit_key: {why}"
-            ));
+            let text = format!(
+                "the record is in the server's audit log, but not signed with audit_key: {why}"
+            );
+            match whose {
+                Whose::Own => return Err(text),
+                Whose::Left => job.log(&text),
+            }
         }
     }
     outcome.map_err(|why| {
