@@ -123,6 +123,17 @@ fn writers_at_once_make_one_chain_over_all_parts() {
     assert_eq!(found.records, shells.len() * 10);
     assert_eq!((found.flaws_total, found.flaws), (0, vec![]));
     assert!(files(&log).len() > 5);
+    // The newest file is removed: who writes next carries on with what was there, and not with the part before.
+    fs::remove_file(&log).unwrap();
+    assert!(append(&shells[0], None, &log, "99", LARGE).status.success());
+    let found = verify(&log);
+    assert_eq!(found.flaws_total, 1, "{found:?}");
+    assert!(
+        found.flaws[0]
+            .to_string()
+            .contains("records behind it were removed"),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Chain {
             }
         } else if let Some(why) = why {
             let flaw = self.flaw(at.clone(), id.clone(), why);
-            if let Some(id) = id {
+            if let Some(id) = id.filter(|_| flaw < MOST_FLAWS) {
                 self.torn.insert(id, flaw);
             }
             self.pending = Some(Pending::Unread(flaw, prev, self.before.clone()));

@@ -17,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 /// What the first record has in the place of a hash.
 pub const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// Files of the log that are named.
+const MOST_FILES: usize = 10_000;
+
 /// Files beside the log that are named.
 const MOST_OTHERS: usize = 20;
 
@@ -93,7 +96,9 @@ impl Check {
                 // The name is worth saying only where there are several.
                 let shown = (!live || !self.files.is_empty()).then_some(*name);
                 chain.file(shown, &mut every);
-                self.files.push((*name).to_owned());
+                if self.files.len() < MOST_FILES {
+                    self.files.push((*name).to_owned());
+                }
                 if *live {
                     self.live = Some(false);
                 }

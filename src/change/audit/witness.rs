@@ -15,6 +15,10 @@ use std::fmt::Write as _;
 /// The newest records of the copy that are compared. Each takes some hundred bytes.
 const MOST_COPIED: usize = 200_000;
 
+/// Records of the journal that are compared, and their bytes: more than an honest server sends.
+const MOST_ENTRIES: usize = 1000;
+const MOST_ENTRY_BYTES: usize = 32 << 20;
+
 /// Bytes of an identifier or a time that are kept.
 const MOST_SHORT: usize = 64;
 
@@ -158,6 +162,7 @@ pub(super) struct OfJournal {
     /// The records that the log has otherwise.
     pub(super) differing: Vec<(Place, String)>,
     last: Last,
+    bytes: usize,
 }
 
 /// What the journal has of the log's last line.
@@ -174,6 +179,10 @@ pub(super) enum Last {
 
 impl OfJournal {
     pub(super) fn entry(&mut self, text: &[u8]) {
+        self.bytes += text.len();
+        if self.entries.len() == MOST_ENTRIES || self.bytes > MOST_ENTRY_BYTES {
+            return;
+        }
         let (Some(prev), Some(id)) = (hash_of(text), id_of(text)) else {
             return;
         };
@@ -215,7 +224,7 @@ impl OfJournal {
             self.last = Last::Whole;
         } else if line.text.starts_with(&entry.text) {
             self.last = Last::Cut;
-        } else {
+        } else if self.differing.len() < MOST_ENTRIES {
             self.differing.push((line.at.clone(), entry.id.clone()));
         }
     }

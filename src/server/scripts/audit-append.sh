@@ -97,17 +97,18 @@ if [ "$size" != 0 ]; then
     *) fail 74 "the end of the log can't be read" ;;
     esac
     hash_last "$file"
-elif [ "$parts" != 0 ]; then
-    hash_last "$newest"
-    part="\"part\":$((parts + 1)),"
 else
-    hash=$zeros
-    # A log that was emptied goes on with the last hash that is known: so it shows.
-    if [ -r "$file.head" ]; then
-        IFS= read -r known <"$file.head" || known=
-        case $known in *[!0-9a-f]*) known= ;; esac
-        if [ ${#known} = 64 ]; then hash=$known; fi
+    # A log that was emptied or removed goes on with the last hash that is known: so it shows.
+    known=
+    if [ -r "$file.head" ]; then IFS= read -r known <"$file.head" || known=; fi
+    if is_hash "$known"; then
+        hash=$known
+    elif [ "$parts" != 0 ]; then
+        hash_last "$newest"
+    else
+        hash=$zeros
     fi
+    if [ "$parts" != 0 ]; then part="\"part\":$((parts + 1)),"; fi
 fi
 record="{\"prev\":\"$hash\",$part$before$rest"
 
