@@ -10,11 +10,13 @@ use rig::{Access, Rig, Twist, UPSTREAM, wait_until};
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use storekeeper::change::audit::verify::{FIRST, digest};
-use storekeeper::change::audit::{self, Verification};
+use storekeeper::change::audit::{self, Broken, Flaw, Verification};
 
 /// The scripts, as they are sent.
 const APPEND: &str = concat!(
@@ -72,12 +74,15 @@ fn append(shell: &[&str], first: Option<&Path>, log: &Path, id: &str, part: &str
     child.wait_with_output().unwrap()
 }
 
-/// All parts of a log in order, and the log.
+/// All parts of a log in order, and the log. One that is being made has two names for a moment.
 fn files(log: &Path) -> Vec<PathBuf> {
+    let inode = |path: &Path| fs::metadata(path).map(|facts| facts.ino()).ok();
     let folder = fs::read_dir(log.parent().unwrap()).unwrap();
     let mut parts: Vec<PathBuf> = folder
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path != log && path.extension().is_some_and(|end| end == "jsonl"))
+        .filter(|path| {
+            inode(path) != inode(log) && path.extension().is_some_and(|end| end == "jsonl")
+        })
         .collect();
     parts.sort();
     parts.push(log.to_owned());
@@ -134,6 +139,47 @@ fn writers_at_once_make_one_chain_over_all_parts() {
             .contains("records behind it were removed"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_kill_at_any_time_leaves_a_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log/audit.jsonl");
+    let shells = shells();
+    let mut done = 0;
+    // The last one is left alone.
+    for at in 0..91_u64 {
+        let shell = &shells[at as usize % shells.len()];
+        let mut child = Command::new(shell[0])
+            .args(&shell[1..])
+            .args(["-c", APPEND, "storekeeper"])
+            .arg(&log)
+            .args([&format!("{at:x}"), "own", "700"])
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let record = format!("\"id\":\"{at:x}\",\"summary\":\"{}\"}}", "x".repeat(100));
+        let _ = child.stdin.take().unwrap().write_all(record.as_bytes());
+        if at % 3 != 0 {
+            std::thread::sleep(Duration::from_millis(at * 7 % 60));
+            let group = format!("-{}", child.id());
+            let _ = Command::new("kill")
+                .args(["-KILL", "--", &group])
+                .stderr(Stdio::null())
+                .status();
+        }
+        done += usize::from(child.wait().unwrap().success());
+    }
+    let found = verify(&log);
+    assert!(found.records >= done && done >= 30, "{done}: {found:?}");
+    assert!(files(&log).len() > 3);
+    let vouched =
+        |flaw: &Broken| matches!(&flaw.why, Flaw::Torn(vouched) if vouched.here && vouched.before);
+    assert!(found.flaws.iter().all(vouched), "{found:?}");
 }
 
 #[test]
