@@ -208,10 +208,10 @@ async fn a_cut_at_any_byte_leaves_a_true_receipt() {
         // A new link could always be opened, so nothing is left in the dark.
         assert_eq!(is_true(&demo, &ended), 0, "{}", short(&ended));
         outcomes.insert(ended.receipt.result.word());
-        let server = connect(&demo).await;
-        let log = server.read_audit().await.unwrap();
-        assert_eq!(verify(&log).broken, None);
-        let copy = audit::copy::read(&demo.folder().join("state-here"), "demo");
+        // Where the link was cut before the first record there is none.
+        let log = std::fs::read(demo.audit_file()).unwrap_or_default();
+        assert_eq!(verify(&log).broken(), None);
+        let copy = std::fs::read(audit::copy::file(&demo.folder().join("state-here"), "demo"));
         assert_eq!(compare(&log, &copy.unwrap_or_default()), None);
     }
     assert_eq!(outcomes, HashSet::from(["done", "partial", "failed"]));
@@ -340,7 +340,7 @@ async fn cancelled_in_the_middle() {
     assert_eq!(ended.receipt.result, Outcome::Cancelled);
     assert!(ended.receipt.done > 0, "{}", short(&ended));
     assert!(said(&ended, "not signed: cancelled") > 0);
-    let log = server.read_audit().await.unwrap();
+    let log = std::fs::read(demo.audit_file()).unwrap();
     assert_eq!(audit::read(&log)[0].result, "cancelled");
 }
 

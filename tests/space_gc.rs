@@ -274,7 +274,7 @@ fn root(rig: &Rig, name: &str, path: &str) {
 
 fn records(rig: &Rig) -> Vec<Record> {
     let log = fs::read(rig.file("var/audit.jsonl")).unwrap_or_default();
-    assert_eq!(audit::verify(&log).broken, None);
+    assert_eq!(audit::verify(&log).broken(), None);
     audit::read(&log)
 }
 

@@ -251,9 +251,13 @@ pub(super) struct Sign {
 pub(super) struct Audit {
     /// A configured name, an address, or local.
     pub(super) server: String,
-    /// Only check the chain of records; exit 1 if it is broken.
+    /// Only check the log; exit 0 only if its chain is whole and the copy on this machine or the server's journal has its last
+    /// record, else 1.
     #[arg(long)]
     pub(super) verify: bool,
+    /// List the newest N records.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) last: u32,
 }
 
 /// Arguments of `keygen`.

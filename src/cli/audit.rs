@@ -1,17 +1,19 @@
 //! `audit`: what was changed on a server, and whether the log of it is whole.
 //!
-//! In: the log on the server and the copy on this machine. Out: its records, or with `--verify` the first one that is
-//! broken.
+//! In: the log on the server, what its journal has of it, and the copy on this machine. Out: its records, or with `--verify`
+//! all that is wrong with it and all that could not be found out.
 
 use super::args;
 use super::error::{CliError, Kind};
 use super::out::{Out, say};
 use super::session::Session;
 use crate::change::Failure;
-use crate::change::audit::{self, Record, Verification, copy};
+use crate::change::audit::{self, Look, Record, Verification, Witness, copy};
+use crate::domain::count::count;
 use serde::Serialize;
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Document<'a> {
     schema: u8,
     server: &'a str,
@@ -20,6 +22,24 @@ struct Document<'a> {
     whole: bool,
     broken: Option<Broken>,
     missing: Option<String>,
+    /// Records in the log that can be read, and how many of them are not listed for their age.
+    total: usize,
+    older: usize,
+    parts: &'a [String],
+    flaws: Vec<Flaw>,
+    flaws_total: usize,
+    unknown: &'a [String],
+    vouched_by: Vec<&'static str>,
+    compared: &'a [String],
+}
+
+/// A flaw of a line, or a record that is missing: that has no line.
+#[derive(Serialize)]
+struct Flaw {
+    file: Option<String>,
+    line: Option<usize>,
+    id: Option<String>,
+    message: String,
 }
 
 /// A record as it is printed: the log's own file format is not part of the output contract.
@@ -43,49 +63,97 @@ struct Broken {
     message: String,
 }
 
-/// Runs it; exit code 1 if the log is not whole.
+/// Runs it. Exit code 1 if something is wrong with the log; with `--verify` also if something is not known.
 pub(super) async fn run(
     session: &Session,
     args: &args::Audit,
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let server = session.connect().await?;
-    let log = server.read_audit().await?;
+    let copy = copy::read(copy::state_folder().as_deref(), session.name());
+    let most = if args.verify { 0 } else { args.last as usize };
+    let look = audit::look(&server, copy, most).await?;
     let file = server.spec().audit_log.clone();
     server.link().close().await;
-    let records = audit::read(&log);
-    let verification = audit::verify(&log);
-    let missing = copy::state_folder()
-        .and_then(|state| copy::read(&state, session.name()))
-        .and_then(|copy| audit::compare(&log, &copy))
-        .map(|missing| missing.to_string());
-    let whole = verification.broken.is_none() && missing.is_none();
+    let Look {
+        verification,
+        records,
+        older,
+    } = &look;
+    let whole = verification.whole();
     if out.json() {
-        let entries: Vec<Entry<'_>> = records.iter().map(entry).collect();
         out.document(&Document {
             schema: 1,
             server: session.name(),
             file: &file,
-            records: if args.verify { &[] } else { &entries },
+            records: &records.iter().map(entry).collect::<Vec<_>>(),
             whole,
-            broken: verification.broken.as_ref().map(|broken| Broken {
-                line: broken.line,
+            broken: verification.broken().map(|broken| Broken {
+                line: broken.at.line,
                 message: broken.why.to_string(),
             }),
-            missing: missing.clone(),
+            missing: verification.missing.first().map(ToString::to_string),
+            total: verification.records,
+            older: *older,
+            parts: &verification.files,
+            flaws: flaws(verification),
+            flaws_total: verification.flaws_total + verification.missing_total,
+            unknown: &verification.unknown,
+            vouched_by: verification
+                .vouched_by
+                .iter()
+                .map(|witness| word(witness))
+                .collect(),
+            compared: &verification.notes,
         })?;
     } else if args.verify {
-        verdict(&file, &verification, missing.as_deref(), out)?;
+        verdict(&file, verification, out)?;
     } else {
-        list(&records, out)?;
+        if *older > 0 {
+            out.line(&format!(
+                "{} not listed; --last N lists more",
+                count(*older, "older record")
+            ))?;
+        }
+        list(records, verification, out)?;
+        let with = if verification.is_broken() {
+            "the audit log is not whole"
+        } else {
+            "whether the audit log is whole is not known"
+        };
         if !whole {
             say(&format!(
-                "storekeeper: the audit log is not whole; storekeeper audit {} --verify says where",
+                "storekeeper: {with}; run storekeeper audit {} --verify",
                 super::why::shell(session.name())
             ));
         }
     }
-    Ok(if whole { 0 } else { Kind::Server.code() })
+    let good = whole || (!args.verify && !verification.is_broken());
+    Ok(if good { 0 } else { Kind::Server.code() })
+}
+
+const fn word(witness: &Witness) -> &'static str {
+    match witness {
+        Witness::Copy => "copy",
+        Witness::Journal => "journal",
+        Witness::Signature(_) => "signature",
+    }
+}
+
+fn flaws(verification: &Verification) -> Vec<Flaw> {
+    let lines = verification.flaws.iter().map(|flaw| Flaw {
+        file: flaw.at.file.clone(),
+        line: Some(flaw.at.line),
+        id: flaw.id.clone(),
+        message: flaw.why.to_string(),
+    });
+    let missing = verification.missing.iter().map(|missing| Flaw {
+        file: missing.changed_in.as_ref().and_then(|at| at.file.clone()),
+        line: missing.changed_in.as_ref().map(|at| at.line),
+        id: Some(missing.id.clone()),
+        message: missing.to_string(),
+    });
+    lines.chain(missing).collect()
 }
 
 fn entry(record: &Record) -> Entry<'_> {
@@ -103,32 +171,58 @@ fn entry(record: &Record) -> Entry<'_> {
     }
 }
 
-fn verdict(
-    file: &str,
-    verification: &Verification,
-    missing: Option<&str>,
-    out: &mut Out,
-) -> Result<(), CliError> {
+fn verdict(file: &str, found: &Verification, out: &mut Out) -> Result<(), CliError> {
     let file = crate::domain::text::visible(file);
-    match &verification.broken {
-        None => out.line(&format!(
-            "{file}: {} records, the chain is whole",
-            verification.records
-        ))?,
-        Some(broken) => out.line(&format!(
-            "{file}: {} records are in order, then {broken}",
-            verification.records
-        ))?,
+    let records = count(found.records, "record");
+    let files = match found.files.len() {
+        0 | 1 => String::new(),
+        files => format!(" in {files} files"),
+    };
+    let wrong = found.flaws_total + found.missing_total;
+    let verdict = match (found.is_broken(), found.whole()) {
+        (true, _) => format!("not whole, {}", count(wrong, "flaw")),
+        (false, true) => "the chain is whole".to_owned(),
+        (false, false) if found.records > 0 => {
+            "nothing wrong was found, but not all could be checked".to_owned()
+        }
+        (false, false) => "nothing could be checked".to_owned(),
+    };
+    out.line(&format!("{file}: {records}{files}, {verdict}"))?;
+    for flaw in &found.flaws {
+        let label = if flaw.counts() { "wrong" } else { "mended" };
+        out.line(&format!("  {label:<7}  {flaw}"))?;
     }
-    match missing {
-        Some(missing) => out.line(&format!("{file}: {missing}")),
-        None => Ok(()),
+    for missing in &found.missing {
+        out.line(&format!("  wrong    {missing}"))?;
     }
+    let named = found.flaws.len() + found.missing.len();
+    if wrong > named {
+        out.line(&format!("  wrong    {} more", count(wrong - named, "flaw")))?;
+    }
+    for unknown in &found.unknown {
+        out.line(&format!("  unknown  {unknown}"))?;
+    }
+    for note in &found.notes {
+        out.line(&format!("  checked  {note}"))?;
+    }
+    for witness in &found.vouched_by {
+        let who = match witness {
+            Witness::Copy => "the copy on this machine has the last record",
+            Witness::Journal => "the server's journal has the last record",
+            Witness::Signature(_) => continue,
+        };
+        out.line(&format!("  checked  {who}"))?;
+    }
+    Ok(())
 }
 
-fn list(records: &[Record], out: &mut Out) -> Result<(), CliError> {
+fn list(records: &[Record], found: &Verification, out: &mut Out) -> Result<(), CliError> {
     if records.is_empty() {
-        return out.line("no change was recorded yet");
+        return out.line(if found.is_broken() {
+            "no record can be read"
+        } else {
+            "no change is recorded"
+        });
     }
     for record in records {
         out.line(&format!(

@@ -68,6 +68,7 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
         .flatten()
         .map(|path| home::expand(&path, home.as_deref()))
         .collect::<Vec<PathBuf>>();
+    server.audit_key = string(table, "audit_key").map(|path| home::expand(&path, home.as_deref()));
     server.jump = string(table, "jump");
     server.sudo = match string(table, "sudo").as_deref() {
         Some("always") => Sudo::Always,
@@ -88,6 +89,7 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     keys(&mut server.public_keys, "public_keys");
     keys(&mut server.retired_keys, "retired_keys");
     keys(&mut server.upstream_keys, "upstream_keys");
+    keys(&mut server.audit_public_keys, "audit_public_keys");
     if let Some(words) =
         string(table, "daemon_command").and_then(|line| shell_words::split(&line).ok())
     {
@@ -192,6 +194,8 @@ retired_keys = []
 upstream_keys = ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="]
 requests_dir = "/var/lib/storekeeper/requests"
 audit_log = "/var/log/audit.jsonl"
+audit_key = "/etc/audit-key.sec"
+audit_public_keys = ["test-key-1:DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498="]
 pins_dir = "/nix/var/nix/gcroots/storekeeper"
 daemon_command = "nix-daemon --stdio --option 'x y' z"
 nix_command = "/opt/nix/bin/nix"

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     RemotePath,
     /// A list of those.
     RemotePaths,
+    /// A path on this machine.
+    LocalPath,
     /// A list of paths on this machine.
     LocalPaths,
     /// A list of public keys as `trusted-public-keys` has them.
@@ -80,6 +82,8 @@ const SERVER: &[Field] = &[
     field("upstream_keys", Kind::PublicKeys),
     field("requests_dir", Kind::RemotePath),
     field("audit_log", Kind::RemotePath),
+    field("audit_key", Kind::LocalPath),
+    field("audit_public_keys", Kind::PublicKeys),
     field("sshd_log", Kind::RemotePath),
     field("pins_dir", Kind::RemotePath),
     field("daemon_command", Kind::Command),
@@ -182,6 +186,7 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             }
         }),
         Kind::RemotePath => text(data, remote_path),
+        Kind::LocalPath => text(data, local_path),
         Kind::Command => text(data, |found| {
             line(found)?;
             match shell_words::split(found) {

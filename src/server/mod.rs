@@ -22,7 +22,7 @@ pub mod store;
 mod unfinished;
 mod verify;
 
-pub use audit::Whose;
+pub use audit::{JournalState, LogEvent, ReadLog, Whose};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};

@@ -101,11 +101,25 @@ pub(super) const ROOT_REMOVE: &str = account_script!("root-remove.sh");
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
-pub(super) const AUDIT_APPEND: &str = script!("audit-append.sh");
+pub(super) const AUDIT_APPEND: &str = concat!(
+    include_str!("scripts/path.sh"),
+    include_str!("scripts/audit-log.sh"),
+    include_str!("scripts/audit-append.sh")
+);
+pub(super) const AUDIT_SIGN: &str = concat!(
+    include_str!("scripts/path.sh"),
+    include_str!("scripts/audit-log.sh"),
+    include_str!("scripts/audit-sign.sh")
+);
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const AVAILABLE: &str = script!("available.sh");
-pub(super) const JOB_BEGIN: &str = jobs_script!("job-begin.sh");
+pub(super) const JOB_BEGIN: &str = concat!(
+    include_str!("scripts/path.sh"),
+    include_str!("scripts/audit-log.sh"),
+    include_str!("scripts/jobs.sh"),
+    include_str!("scripts/job-begin.sh")
+);
 pub(super) const JOB_LOOK: &str = jobs_script!("job-look.sh");
 pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
 pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");

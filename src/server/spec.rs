@@ -5,6 +5,7 @@
 use crate::domain::PublicKey;
 use crate::link::Place;
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 
 /// Whether commands on the server go through `sudo -n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,10 @@ pub struct Settings {
     pub upstream_keys: Vec<PublicKey>,
     /// The audit log there.
     pub audit_log: String,
+    /// File of a key on this machine that signs each record; by default none.
+    pub audit_key: Option<PathBuf>,
+    /// Keys whose signatures over the audit log count, beside that one.
+    pub audit_public_keys: Vec<PublicKey>,
     /// The user that clients of the cache log in as.
     pub cache_user: String,
     /// Key files of the cache user there; empty: what sshd says.
@@ -100,6 +105,8 @@ impl Default for Settings {
             retired_keys: Vec::new(),
             upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
             audit_log: AUDIT_LOG.to_owned(),
+            audit_key: None,
+            audit_public_keys: Vec::new(),
             cache_user: CACHE_USER.to_owned(),
             key_files: Vec::new(),
             requests_dir: REQUESTS_DIR.to_owned(),

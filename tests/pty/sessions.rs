@@ -25,7 +25,7 @@ fn session(rig: &Rig, port: u16) -> Child {
 
 fn records(rig: &Rig) -> Vec<Record> {
     let log = std::fs::read(rig.file("var/audit.jsonl")).unwrap_or_default();
-    assert!(audit::verify(&log).broken.is_none());
+    assert!(audit::verify(&log).broken().is_none());
     audit::read(&log)
 }
 

@@ -3,16 +3,17 @@
 //! In: a line. Out: a file `audit/SERVER.jsonl` in the state folder that only its owner can read. The copy is what
 //! the last record of a server's log can be compared with.
 
+use super::witness::Copied;
 use crate::domain::text::visible;
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// A copy larger than this is not read: 64 MiB are a hundred thousand records.
-const MOST_BYTES: u64 = 64 << 20;
+/// Bytes of a line that are read; a longer one is no record.
+const MOST_LINE: u64 = 16 << 20;
 
 /// Why there is no copy.
 #[derive(Debug, Error)]
@@ -94,12 +95,32 @@ fn add(file: &Path, line: &str) -> std::io::Result<()> {
     file.sync_data()
 }
 
-/// What was written from here to this server; `None` if nothing was, or it cannot be read.
-pub fn read(state: &Path, server: &str) -> Option<Vec<u8>> {
-    let file = File::open(file(state, server)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+/// What was written from here to this server, line by line; or why that is not known.
+pub fn read(state: Option<&Path>, server: &str) -> Result<Copied, String> {
+    let none = "no record was written from this machine, or its copy was removed";
+    let Some(state) = state else {
+        return Err("no copy on this machine: there is no state folder".to_owned());
+    };
+    let file = file(state, server);
+    let wrong = |cause: std::io::Error| {
+        let file = visible(&file.to_string_lossy()).into_owned();
+        format!("the copy {file} can't be read: {cause}")
+    };
+    let mut lines = match File::open(&file) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(none.to_owned()),
+        Err(error) => return Err(wrong(error)),
+    };
+    let mut copied = Copied::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut most = lines.by_ref().take(MOST_LINE);
+        if most.read_until(b'\n', &mut line).map_err(wrong)? == 0 {
+            return Ok(copied);
+        }
+        copied.line(line.strip_suffix(b"\n").unwrap_or(&line));
+    }
 }
 
 #[cfg(test)]
@@ -110,13 +131,15 @@ mod tests {
     #[test]
     fn kept_for_its_owner_alone() {
         let state = tempfile::tempdir().unwrap();
-        assert_eq!(read(state.path(), "prod"), None);
+        assert!(read(Some(state.path()), "prod").is_err());
         append(state.path(), "prod", "{\"id\":\"1\"}").unwrap();
         append(state.path(), "prod", "{\"id\":\"2\"}").unwrap();
         assert_eq!(
-            read(state.path(), "prod").unwrap(),
+            std::fs::read(file(state.path(), "prod")).unwrap(),
             b"{\"id\":\"1\"}\n{\"id\":\"2\"}\n"
         );
+        // Neither reached the server.
+        assert!(read(Some(state.path()), "prod").unwrap().is_empty());
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let file = file(state.path(), "prod");
         assert_eq!(mode(&file), 0o600);

@@ -3,17 +3,35 @@
 //! In: a plan and its receipt. Out: the line that is appended on the server, the copy that is kept on this machine, and
 //! the check of both. Each line as it lies on the server begins with `prev`, the SHA-256 of the line before it. That
 //! makes the log tamper-evident, not tamper-proof: whoever may write the file can write a whole new chain, and the last
-//! line has nothing behind it that vouches for it. Both are found where a local copy is there to compare with.
+//! line has nothing behind it that vouches for it. So a log counts as whole only where something beside it has its last
+//! record: the copy on this machine, or the server's journal.
+//!
+//! Behind `prev` a line may have `part`, the number of the file that it begins, and `before`, the hash of the line before
+//! one that was cut off.
 
+mod chain;
 pub mod copy;
+mod flaw;
+mod look;
+pub mod signed;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_record;
+#[cfg(test)]
+mod tests_witness;
 pub mod verify;
 pub mod who;
+mod witness;
 
 use super::{Failure, Plan, Receipt};
 use crate::domain::text::visible;
 use serde::{Deserialize, Serialize};
 
-pub use verify::{Broken, Flaw, Missing, Verification, compare, verify};
+pub use flaw::{Broken, Flaw, Missing, Place, Verification, Vouched, Witness};
+pub use look::{Look, look};
+pub use verify::{Check, check, compare, verify};
+pub use witness::Copied;
 
 /// How many items, and how many failures, one record names. The counts beside them are never cut.
 pub const MOST_NAMED: usize = 1000;
@@ -160,55 +178,4 @@ pub fn read(log: &[u8]) -> Vec<Record> {
         .filter(|line| !line.is_empty())
         .filter_map(Record::from_line)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn one_line_in_a_fixed_order() {
-        let record = Record {
-            id: "7f3a0011".into(),
-            by: "root via ada@laptop".into(),
-            reason: Some("nightly".into()),
-            failed: vec![Failure {
-                item: "x".into(),
-                message: "y".into(),
-            }],
-            ..Record::default()
-        };
-        let line = record.to_line();
-        assert!(line.starts_with("{\"id\":\"7f3a0011\",\"at\":\"\",\"by\":"));
-        assert!(!line.contains('\n'));
-        assert_eq!(Record::from_line(line.as_bytes()), Some(record));
-    }
-
-    #[test]
-    fn what_is_read_can_be_shown() {
-        let line = br#"{"prev":"x","id":"1","by":"a\u001b[2J","failed":[{"item":"\u202e","message":"m"}],"items":["\u0007"]}"#;
-        let record = Record::from_line(line).unwrap();
-        assert_eq!(record.by, "a\\e[2J");
-        assert_eq!(record.failed[0].item, "\\u{202e}");
-        assert_eq!(record.items[0], "\\u{7}");
-        assert_eq!(Record::from_line(b"[]x"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn reading_never_panics(log in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&log);
-        }
-
-        #[test]
-        fn any_text_stays_on_one_line(reason in any::<String>(), by in any::<String>()) {
-            let record = Record { reason: Some(reason), by, ..Record::default() };
-            let line = record.to_line();
-            let control = line.chars().any(char::is_control);
-            prop_assert!(!control);
-            let read = Record::from_line(line.as_bytes());
-            prop_assert!(read.is_some());
-        }
-    }
 }

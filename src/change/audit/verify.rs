@@ -1,315 +1,293 @@
 //! Whether an audit log is whole.
 //!
-//! In: the bytes of the log, and of the copy on this machine. Out: how many records are in order, the first one that is
-//! not and why, and the first one of the copy that the server does not have any more.
+//! In: the log as it streams in from the server, what the journal there has of it, and the copy on this machine. Out:
+//! all that is wrong, what could not be found out, and what vouches for the end. A chain alone says nothing of its end: a log
+//! that was emptied or shortened has a chain that fits.
 
-use super::Record;
+use super::chain::Chain;
+use super::flaw::{Broken, Flaw, MOST_FLAWS, Missing, Verification, Witness};
+use super::signed::OfSignatures;
+use super::witness::{Copied, Last, OfCopy, OfJournal};
+use crate::domain::PublicKey;
+use crate::domain::count::count;
 use crate::domain::path_info::hex;
+use crate::server::{JournalState, LogEvent};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::fmt;
 
 /// What the first record has in the place of a hash.
 pub const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Files of the log that are named.
+const MOST_FILES: usize = 10_000;
+
+/// Files beside the log that are named.
+const MOST_OTHERS: usize = 20;
 
 /// The SHA-256 of a line without its newline, as `prev` holds it.
 pub fn digest(line: &[u8]) -> String {
     hex(&Sha256::digest(line))
 }
 
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
-    /// Records before the first broken one; all of them where none is broken.
-    pub records: usize,
-    /// The first broken record.
-    pub broken: Option<Broken>,
+/// The check of one log.
+#[derive(Default)]
+pub struct Check {
+    chain: Chain,
+    copy: Option<OfCopy>,
+    /// Why there is no copy.
+    no_copy: Option<String>,
+    journal: OfJournal,
+    signatures: OfSignatures,
+    journal_state: Option<JournalState>,
+    others: Vec<String>,
+    files: Vec<String>,
+    /// Whether the file that is written to is there, and whether anything is in it.
+    live: Option<bool>,
 }
 
-/// A record that does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Broken {
-    /// Its line, counted from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub why: Flaw,
-}
-
-/// What can be wrong with a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flaw {
-    /// Not a JSON object.
-    NotJson,
-    /// A JSON object without a hash of the record before.
-    NoHash,
-    /// The first line, and it names one before it.
-    NotFirst,
-    /// The next line's hash is not this line's.
-    Changed,
-    /// The line's own hash of the one before was changed: the one behind it does not fit either.
-    OwnHash,
-    /// The file ends without a newline.
-    Truncated,
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotJson => "it is not a JSON record",
-            Self::NoHash => "it has no hash of the record before it",
-            Self::NotFirst => "records before it were removed, or its hash was changed",
-            Self::Changed => {
-                "it is not what the next record has the hash of: it was changed, or records behind it were removed"
-            }
-            Self::OwnHash => "it was changed: neither its own hash nor that of the record behind it fits",
-            Self::Truncated => "the file ends in the middle of it",
-        })
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record in line {}: {}", self.line, self.why)
-    }
-}
-
-/// Checks the chain from its first line on.
-pub fn verify(log: &[u8]) -> Verification {
-    let found = |line: usize, why: Flaw| Verification {
-        records: line - 1,
-        broken: Some(Broken { line, why }),
-    };
-    let whole = log.last().is_none_or(|byte| *byte == b'\n');
-    let lines: Vec<&[u8]> = match log {
-        [] => Vec::new(),
-        log => log
-            .strip_suffix(b"\n")
-            .unwrap_or(log)
-            .split(|byte| *byte == b'\n')
-            .collect(),
-    };
-    let mut expected = FIRST.to_owned();
-    for (at, line) in lines.iter().enumerate() {
-        let number = at + 1;
-        let last = number == lines.len();
-        let prev = match previous(line) {
-            Ok(prev) => prev,
-            Err(_) if last && !whole => return found(number, Flaw::Truncated),
-            Err(why) => return found(number, why),
+impl Check {
+    /// With the copy on this machine, or why there is none.
+    pub fn new(copy: Result<Copied, String>) -> Self {
+        let (copy, no_copy) = match copy {
+            Ok(copy) => (Some(OfCopy::new(copy)), None),
+            Err(why) => (None, Some(why)),
         };
-        if prev != expected {
-            if at == 0 {
-                return found(1, Flaw::NotFirst);
+        Self {
+            copy,
+            no_copy,
+            ..Self::default()
+        }
+    }
+
+    /// With keys whose signatures over the log count.
+    pub fn with_keys(self, keys: Vec<PublicKey>) -> Self {
+        Self {
+            signatures: OfSignatures::new(keys),
+            ..self
+        }
+    }
+
+    /// Takes what lies on the server. Each line is handed on.
+    pub fn take(&mut self, event: &LogEvent<'_>, each: &mut dyn FnMut(&[u8])) {
+        let Self {
+            chain,
+            copy,
+            journal,
+            signatures,
+            ..
+        } = self;
+        let mut every = |line: &super::chain::Line<'_>| {
+            if let Some(copy) = copy {
+                copy.line(line);
             }
-            // A change inside this line also breaks the next one; a change of the line before breaks this one only.
-            let own = lines
-                .get(at + 1)
-                .and_then(|next| previous(next).ok())
-                .is_some_and(|kept| kept != digest(line));
-            return if own {
-                found(number, Flaw::OwnHash)
-            } else {
-                found(number - 1, Flaw::Changed)
-            };
-        }
-        if last && !whole {
-            return found(number, Flaw::Truncated);
-        }
-        expected = digest(line);
-    }
-    Verification {
-        records: lines.len(),
-        broken: None,
-    }
-}
-
-/// The hash that a line has of the one before it.
-fn previous(line: &[u8]) -> Result<String, Flaw> {
-    let value: serde_json::Value = serde_json::from_slice(line).map_err(|_| Flaw::NotJson)?;
-    let record = value.as_object().ok_or(Flaw::NotJson)?;
-    match record.get("prev") {
-        Some(serde_json::Value::String(prev)) => Ok(prev.clone()),
-        _ => Err(Flaw::NoHash),
-    }
-}
-
-/// A record that this machine wrote and that the server's log does not have as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// Identifier of the record.
-    pub id: String,
-    /// When it was written.
-    pub at: String,
-    /// The line of the server's log that has its identifier but other content.
-    pub changed_in: Option<usize>,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {} of {}, written from here, ", self.id, self.at)?;
-        match self.changed_in {
-            Some(line) => write!(f, "was changed on the server (line {line} there)"),
-            None => f.write_str("is not in the server's log any more"),
-        }
-    }
-}
-
-/// Compares the server's log with the copy of what this machine wrote there; names the first record that differs.
-/// Records that never reached the server have no `prev` in the copy and are passed over.
-pub fn compare(log: &[u8], copy: &[u8]) -> Option<Missing> {
-    let there: HashMap<&[u8], usize> = log
-        .split(|byte| *byte == b'\n')
-        .enumerate()
-        .map(|(at, line)| (line, at + 1))
-        .collect();
-    let line = copy
-        .split(|byte| *byte == b'\n')
-        .filter(|line| previous(line).is_ok())
-        .find(|line| !there.contains_key(line))?;
-    let record = Record::from_line(line)?;
-    let changed_in = log
-        .split(|byte| *byte == b'\n')
-        .position(|line| Record::from_line(line).is_some_and(|other| other.id == record.id))
-        .map(|at| at + 1);
-    Some(Missing {
-        id: record.id,
-        at: record.at,
-        changed_in,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Appends as the server does, under its lock.
-    fn append(log: &mut Vec<u8>, line: &str) {
-        let prev = match log.strip_suffix(b"\n") {
-            None => FIRST.to_owned(),
-            Some(lines) => digest(lines.rsplit(|byte| *byte == b'\n').next().unwrap()),
+            journal.line(line);
+            signatures.line(line);
+            each(line.text);
         };
-        log.extend(format!("{{\"prev\":\"{prev}\",{}\n", &line[1..]).bytes());
+        match event {
+            LogEvent::Entry(text) => journal.entry(text),
+            LogEvent::Signed(text) => signatures.signature(text),
+            LogEvent::Journal(state) => self.journal_state = Some(*state),
+            LogEvent::Other(name) => {
+                if self.others.len() < MOST_OTHERS {
+                    self.others.push((*name).to_owned());
+                }
+            }
+            LogEvent::File { name, live } => {
+                // The name is worth saying only where there are several.
+                let shown = (!live || !self.files.is_empty()).then_some(*name);
+                chain.file(shown, &mut every);
+                if self.files.len() < MOST_FILES {
+                    self.files.push((*name).to_owned());
+                }
+                if *live {
+                    self.live = Some(false);
+                }
+            }
+            LogEvent::Bytes(bytes) => {
+                if let Some(live) = &mut self.live {
+                    *live |= !bytes.is_empty();
+                }
+                chain.bytes(bytes, &mut every);
+            }
+        }
     }
 
-    fn log(records: usize) -> Vec<u8> {
-        let mut log = Vec::new();
-        for at in 0..records {
-            let record = Record {
-                id: format!("{at:08x}"),
-                summary: "sign 5 paths".into(),
-                ..Record::default()
+    /// The log has ended.
+    pub fn finish(mut self, each: &mut dyn FnMut(&[u8])) -> Verification {
+        let Self {
+            chain,
+            copy,
+            journal,
+            signatures,
+            ..
+        } = &mut self;
+        let end = chain.end(&mut |line| {
+            if let Some(copy) = copy {
+                copy.line(line);
+            }
+            journal.line(line);
+            signatures.line(line);
+            each(line.text);
+        });
+        let mut found = Verification {
+            records: self.chain.records,
+            files: std::mem::take(&mut self.files),
+            flaws: std::mem::take(&mut self.chain.flaws),
+            flaws_total: self.chain.flaws_total,
+            ..Verification::default()
+        };
+        for (at, id) in std::mem::take(&mut self.journal.differing) {
+            found.flaws_total += 1;
+            if found.flaws.len() < MOST_FLAWS {
+                let id = Some(id);
+                let why = Flaw::Journal;
+                found.flaws.push(Broken { at, id, why });
+            }
+        }
+        let missing: Vec<Missing> = match &self.copy {
+            Some(copy) => copy.missing().collect(),
+            None => vec![],
+        };
+        let others = self
+            .journal
+            .missing()
+            .into_iter()
+            .chain(self.signatures.missing());
+        for missing in missing.into_iter().chain(others) {
+            let known =
+                |other: &Missing| other.id == missing.id && other.witness != missing.witness;
+            if missing.witness != Witness::Copy && found.missing.iter().any(known) {
+                continue;
+            }
+            found.missing_total += 1;
+            if found.missing.len() < MOST_FLAWS {
+                found.missing.push(missing);
+            }
+        }
+        self.judge_end(end.is_some(), &mut found);
+        found
+    }
+
+    /// What vouches for the end, and what is not known.
+    fn judge_end(&self, any: bool, found: &mut Verification) {
+        match self.live {
+            None => found.unknown.push(
+                "the log is not there: nothing was recorded yet, or it was removed".to_owned(),
+            ),
+            Some(false) => found
+                .unknown
+                .push("the log is empty: nothing was recorded yet, or it was emptied".to_owned()),
+            Some(true) => {}
+        }
+        let copied = self.copy.as_ref().is_some_and(OfCopy::vouches);
+        let journal = self.journal.last();
+        if copied {
+            found.vouched_by.push(Witness::Copy);
+        }
+        if journal == Last::Whole {
+            found.vouched_by.push(Witness::Journal);
+        }
+        found.notes.push(match (&self.copy, &self.no_copy) {
+            (Some(copy), _) => copy.note(),
+            (None, Some(why)) => why.clone(),
+            (None, None) => "no copy on this machine".to_owned(),
+        });
+        found.notes.push(self.of_journal());
+        let (note, unknown) = self.signatures.words();
+        found.notes.extend(note);
+        if any {
+            found.unknown.extend(unknown);
+        }
+        if any && found.vouched_by.is_empty() {
+            let copy = match &self.copy {
+                Some(copy) if copy.missing().next().is_none() => {
+                    "the last record was not written from this machine".to_owned()
+                }
+                Some(_) => "the copy on this machine has another end".to_owned(),
+                None => self
+                    .no_copy
+                    .clone()
+                    .unwrap_or_else(|| "no copy on this machine".to_owned()),
             };
-            append(&mut log, &record.to_line());
+            let journal = match journal {
+                Last::Cut => {
+                    "the server's journal has only the start of the last record".to_owned()
+                }
+                _ => self.of_journal(),
+            };
+            found.unknown.push(format!(
+                "whether the log ends here: nothing beside it has its last record ({copy}; {journal})"
+            ));
         }
-        log
-    }
-
-    fn broken(log: &[u8]) -> Option<(usize, Flaw)> {
-        verify(log).broken.map(|b| (b.line, b.why))
-    }
-
-    fn cut(log: &[u8], line: usize) -> Vec<u8> {
-        let mut lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
-        lines.remove(line - 1);
-        lines.concat()
-    }
-
-    #[test]
-    fn whole() {
-        for records in 0..4 {
-            let found = verify(&log(records));
-            assert_eq!((found.records, found.broken), (records, None));
+        // Of what was removed behind it together with its signature, a signature says nothing.
+        if let Some(key) = self.signatures.vouches() {
+            found.vouched_by.push(Witness::Signature(key));
         }
-    }
-
-    #[test]
-    fn names_the_first_broken_record() {
-        let text = String::from_utf8(log(4)).unwrap();
-        let swap = |from: &str, to: &str| text.replacen(from, to, 1).into_bytes();
-        assert_eq!(
-            broken(&swap("00000001", "0000000f")),
-            Some((2, Flaw::Changed))
-        );
-        assert_eq!(
-            broken(&swap("{\"prev\":\"0", "{\"prev\":\"1")),
-            Some((1, Flaw::NotFirst))
-        );
-        let second = digest(text.lines().next().unwrap().as_bytes());
-        assert_eq!(broken(&swap(&second, FIRST)), Some((2, Flaw::OwnHash)));
-        assert_eq!(
-            broken(&swap("\"prev\"", "\"prex\"")),
-            Some((1, Flaw::NoHash))
-        );
-        assert_eq!(broken(&swap("{", "[")), Some((1, Flaw::NotJson)));
-        assert_eq!(broken(&cut(&log(4), 1)), Some((1, Flaw::NotFirst)));
-        assert_eq!(broken(&cut(&log(4), 2)), Some((1, Flaw::Changed)));
-        for missing in [1, 5, 100] {
-            assert_eq!(
-                broken(&text.as_bytes()[..text.len() - missing]),
-                Some((4, Flaw::Truncated))
+        if !self.others.is_empty() {
+            let names = self.others.join(", ");
+            let text = format!(
+                "{names} beside the log was not read; if another program, such as logrotate, moves records away, take the log out of its configuration: it is rotated without that"
             );
-        }
-        let found = verify(&swap("00000002", "0000000f"));
-        assert_eq!(found.records, 2);
-        assert!(
-            found
-                .broken
-                .unwrap()
-                .to_string()
-                .starts_with("record in line 3: it is not")
-        );
-    }
-
-    #[test]
-    fn the_copy_finds_what_the_chain_cannot() {
-        let all = log(3);
-        assert_eq!(compare(&all, &all), None);
-        assert_eq!(compare(&all, b""), None);
-        // The last record has nothing behind it; the chain alone calls both of these whole.
-        let rewritten = String::from_utf8(all.clone()).unwrap().replacen(
-            "\"id\":\"00000002\",\"at\":\"\"",
-            "\"id\":\"00000002\",\"at\":\"x\"",
-            1,
-        );
-        assert_eq!(verify(rewritten.as_bytes()).broken, None);
-        assert_eq!(
-            compare(rewritten.as_bytes(), &all).unwrap().changed_in,
-            Some(3)
-        );
-        let shorter = cut(&all, 3);
-        assert_eq!(verify(&shorter).broken, None);
-        let missing = compare(&shorter, &all).unwrap();
-        assert_eq!(
-            (missing.id.as_str(), missing.changed_in),
-            ("00000002", None)
-        );
-        // Never written there.
-        let local_only = [all.as_slice(), b"{\"prev\":null,\"id\":\"9\"}\n"].concat();
-        assert_eq!(compare(&all, &local_only), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_changed_byte_is_found(records in 2_usize..6, at: prop::sample::Index, other: u8) {
-            let whole = log(records);
-            let last = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
-            let mut changed = whole.clone();
-            let at = at.index(whole.len());
-            prop_assume!(changed[at] != other);
-            changed[at] = other;
-            if at < last {
-                prop_assert!(verify(&changed).broken.is_some());
+            if self.others.iter().any(|name| rotated(name)) {
+                found.unknown.push(text);
             } else {
-                // In the last record the chain or the copy finds it.
-                prop_assert!(verify(&changed).broken.is_some() || compare(&changed, &whole).is_some());
+                found.notes.push(text);
             }
         }
+    }
 
-        #[test]
-        fn never_panics(log in prop::collection::vec(any::<u8>(), 0..300), copy in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = verify(&log);
-            let _ = compare(&log, &copy);
+    fn of_journal(&self) -> String {
+        let strange = self.journal.strange();
+        match self.journal_state {
+            None | Some(JournalState::None) => "the server has no journal".to_owned(),
+            Some(JournalState::Unreadable) => {
+                "the server's journal is empty or can't be read by this login".to_owned()
+            }
+            Some(JournalState::Failed) => "reading the server's journal failed".to_owned(),
+            Some(JournalState::Read) if self.journal.is_empty() => {
+                "the server's journal has no record of a log".to_owned()
+            }
+            Some(JournalState::Read) if strange > 0 => format!(
+                "the server's journal has {} that belong to another log, or to this one before it was emptied or written anew",
+                count(strange, "record")
+            ),
+            Some(JournalState::Read) => "compared with the server's journal".to_owned(),
         }
     }
+}
+
+/// Whether a name is one that a program which rotates logs gives: a number or a date behind the log's own.
+pub(super) fn rotated(name: &str) -> bool {
+    let name = name
+        .trim_end_matches(".gz")
+        .trim_end_matches(".xz")
+        .trim_end_matches(".zst")
+        .trim_end_matches(".bz2");
+    let end = name.rsplit(['.', '-']).next().unwrap_or_default();
+    !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Checks the chain of a log that lies in memory; nothing is compared with it.
+pub fn verify(log: &[u8]) -> Verification {
+    check(log, Err(String::new()))
+}
+
+/// The same, compared with a copy.
+pub fn check(log: &[u8], copy: Result<Copied, String>) -> Verification {
+    let mut check = Check::new(copy);
+    let none = &mut |_: &[u8]| ();
+    check.take(
+        &LogEvent::File {
+            name: "audit.jsonl",
+            live: true,
+        },
+        none,
+    );
+    check.take(&LogEvent::Bytes(log), none);
+    check.finish(none)
+}
+
+/// The first record of a copy that the log does not have as it was written.
+pub fn compare(log: &[u8], copy: &[u8]) -> Option<Missing> {
+    check(log, Ok(Copied::of(copy))).missing.into_iter().next()
 }

@@ -131,6 +131,13 @@ pub(super) trait Cache: Clone + Send + Sync {
         id: &str,
         whose: Whose,
     ) -> impl Future<Output = Result<String, Trouble>> + Send;
+    /// Signs a record that was appended, where a key is configured; why that failed.
+    fn sign_audit(
+        &self,
+        token: &Token,
+        line: &str,
+        id: &str,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// The same server over a new link.
     fn reopen(&self) -> impl Future<Output = Result<Self, Trouble>> + Send;
 }
@@ -292,6 +299,17 @@ impl Cache for Server {
         match Self::append_audit(self, token, rest, id, whose).await {
             Ok(written) => Ok(written),
             Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn sign_audit(&self, token: &Token, line: &str, id: &str) -> Result<(), Trouble> {
+        let signature = crate::change::audit::signed::sign(self.spec(), line, id);
+        match signature.map_err(Trouble::Refused)? {
+            Some(signature) => match Self::sign_audit(self, token, &signature).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(sort(self, error).await),
+            },
+            None => Ok(()),
         }
     }
 

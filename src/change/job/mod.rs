@@ -298,6 +298,18 @@ async fn keep<C: Cache>(
     if let Err(error) = &kept {
         job.log(&error.to_string());
     }
+    if outcome.is_ok() {
+        let asked = job.cache.sign_audit(&job.token, &copied, &record.id);
+        if let Err(why) = job.briefly(asked).await {
+            let text = format!(
+                "the record is in the server's audit log, but not signed with audit_key: {why}"
+            );
+            match whose {
+                Whose::Own => return Err(text),
+                Whose::Left => job.log(&text),
+            }
+        }
+    }
     outcome.map_err(|why| {
         let here = match (kept, state) {
             (Ok(()), Some(state)) => format!(

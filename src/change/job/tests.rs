@@ -136,7 +136,7 @@ fn signs_and_keeps_a_record() {
     );
     assert_eq!(records[0].reason.as_deref(), Some("test\\e"));
     assert_eq!(
-        audit::copy::read(ended.state.path(), "prod").unwrap(),
+        std::fs::read(audit::copy::file(ended.state.path(), "prod")).unwrap(),
         world.log
     );
     let mut shown = Vec::new();
@@ -316,7 +316,7 @@ fn a_record_that_does_not_arrive_is_said_and_kept_here() {
         "{message}"
     );
     assert!(message.contains("prod.jsonl here"), "{message}");
-    let copy = audit::copy::read(ended.state.path(), "prod").unwrap();
+    let copy = std::fs::read(audit::copy::file(ended.state.path(), "prod")).unwrap();
     assert!(copy.starts_with(b"{\"prev\":null,\"id\":"));
     assert_eq!(audit::compare(b"", &copy), None);
 }

@@ -82,7 +82,11 @@ impl Backend {
             }
             Effect::Reconnect => self.with(Session::reconnect),
             Effect::Refresh => self.with(Session::refresh),
-            Effect::ReadAudit => self.with_server(work::read_audit),
+            Effect::ReadAudit => {
+                let state = self.session.as_ref().map(Session::state);
+                let folder = state.and_then(|state| state.folder.clone());
+                self.with_server(|server, send| work::read_audit(server, folder, send));
+            }
             Effect::ReadAccess => self.with_server(access::read),
             Effect::Onboard { server, known } => {
                 if let Ok(target) = self.targets.find(&server) {

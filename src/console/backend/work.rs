@@ -16,6 +16,7 @@ use crate::inventory::Inventory;
 use crate::link::agent::Agent;
 use crate::server::Server;
 use crate::server::facts::Facts;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -31,21 +32,28 @@ pub(super) async fn ping(server: Server, send: Sender) {
     }
 }
 
+/// Records of the audit log that are shown.
+const MOST_PAST: usize = 10_000;
+
 /// Reads the audit log, newest first.
-pub(super) async fn read_audit(server: Server, send: Sender) {
-    let past = match server.read_audit().await {
-        Ok(log) => {
-            let verification = audit::verify(&log);
-            let mut past: Vec<PastChange> = audit::read(&log).into_iter().map(past).collect();
-            past.reverse();
-            if let Some(broken) = &verification.broken {
+pub(super) async fn read_audit(server: Server, folder: Option<PathBuf>, send: Sender) {
+    let name = &server.spec().name;
+    let copy = audit::copy::read(folder.as_deref(), name);
+    let past = match audit::look(&server, copy, MOST_PAST).await {
+        Ok(look) => {
+            if look.verification.is_broken() {
+                let broken = look.verification.broken();
+                let missing = look.verification.missing.first();
+                let what = match (broken, missing) {
+                    (Some(broken), _) => broken.at.to_string(),
+                    (None, Some(missing)) => missing.to_string(),
+                    (None, None) => "several lines".to_owned(),
+                };
                 let _ = send.send(Msg::Toast(format!(
-                    "the audit log is not whole: line {}; storekeeper audit {} --verify says more",
-                    broken.line,
-                    server.spec().name
+                    "the audit log is not whole: {what}; storekeeper audit {name} --verify says more"
                 )));
             }
-            Ok(past)
+            Ok(look.records.into_iter().rev().map(past).collect())
         }
         Err(error) => Err(Trouble::new(&error)),
     };

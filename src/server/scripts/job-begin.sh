@@ -7,10 +7,6 @@ umask 077
 log=$1
 folder=${1%/*}
 file=$folder/unfinished-$2
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
 hold() {
     # From here on others may write.
     exec 9>&-
@@ -18,16 +14,13 @@ hold() {
     exec cat >/dev/null
 }
 command -v flock >/dev/null 2>&1 || fail 69 "flock is not installed"
-command -v sha256sum >/dev/null 2>&1 || fail 69 "sha256sum is not installed"
 if [ "$3" = again ]; then
     exec 8<"$file" || exit 66
     flock -w 5 8 || fail 75 "the connection that was lost still holds the lock of $file"
     echo storekeeper-answer
     hold
 fi
-mkdir -p "$folder" || exit 73
-exec 9>>"$log" || exit 73
-flock -w 30 9 || fail 75 "another writer holds the lock for more than 30 s"
+open_log "$log"
 echo storekeeper-answer
 # A cache's disk fills up: room for one record beside it.
 head -c 65536 /dev/zero >"$log.room"

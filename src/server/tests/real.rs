@@ -7,7 +7,9 @@ use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey, StorePath};
 use crate::link::{NoPrompter, Place};
 use crate::server::spec::Spec;
-use crate::server::{Facts, InfoReply, Server, ServerError, StoreEvent, Whose, audit, sign};
+use crate::server::{
+    Facts, InfoReply, LogEvent, Server, ServerError, StoreEvent, Whose, audit, sign,
+};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -339,15 +341,31 @@ async fn own(server: &Server, rest: &str) -> Result<String, ServerError> {
     audit::append(&server.inner, rest, "0a", Whose::Own).await
 }
 
+/// All files of the log, one behind the other.
+async fn read_log(server: &Server) -> (usize, Vec<u8>) {
+    let (mut files, mut log) = (0, Vec::new());
+    server
+        .read_audit(&mut |event| match event {
+            LogEvent::File { .. } => files += 1,
+            LogEvent::Bytes(bytes) => log.extend_from_slice(bytes),
+            _ => {}
+        })
+        .await
+        .unwrap();
+    (files, log)
+}
+
 #[tokio::test]
 async fn the_audit_log_is_one_chain_whoever_writes() {
     let scratch = &scratches()[0];
     let servers = tokio::join!(scratch.connect(), scratch.connect());
-    assert_eq!(servers.0.read_audit().await.unwrap(), b"");
+    assert_eq!(read_log(&servers.0).await, (0, vec![]));
     let append = async |server: &Server, name: &str| {
         for i in 0..6 {
             let rest = format!("\"id\":\"{name}{i} $(id) 'x' \\\\ %s é\"}}");
-            let line = own(server, &rest).await.unwrap();
+            // A file has room for five of them, and then becomes a part.
+            let line = audit::append_within(&server.inner, &rest, "0a", Whose::Own, 500).await;
+            let line = line.unwrap();
             assert!(line.ends_with(&rest), "{line}");
         }
     };
@@ -357,7 +375,8 @@ async fn the_audit_log_is_one_chain_whoever_writes() {
     let mut log = fs::OpenOptions::new().append(true).open(&file).unwrap();
     log.write_all(b"{\"prev\":\"cut").unwrap();
     own(&servers.0, "\"id\":\"last\"}").await.unwrap();
-    let log = servers.1.read_audit().await.unwrap();
+    let (files, log) = read_log(&servers.1).await;
+    assert_eq!(files, 3);
     let mut previous = "0".repeat(64);
     let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 15);

@@ -1,7 +1,12 @@
 //! The audit log's file on the server.
 //!
 //! In: a record without its opening brace. Out: the line as it lies there, with the hash of the line before it, which is
-//! computed there under the lock: two administrators at once make one chain.
+//! computed there under the lock: two administrators at once make one chain. A log that has grown large becomes a part,
+//! `audit-000001.jsonl`, and a new one carries the chain on. `read` streams all parts.
+
+mod read;
+
+pub use read::{JournalState, LogEvent, ReadLog};
 
 use super::error::ServerError;
 use super::script::{self, why};
@@ -17,11 +22,8 @@ pub(super) const APPEND: Limits = Limits {
     time: Duration::from_secs(90),
 };
 
-/// Room and time to read the whole log: 64 MiB are more than a hundred thousand records.
-const READ: Limits = Limits {
-    output: 64 << 20,
-    time: Duration::from_secs(300),
-};
+/// Bytes from which on a log becomes a part: some ten thousand records.
+const PART: u64 = 32 << 20;
 
 /// The longest record, in bytes.
 const MAX_RECORD: usize = 8 << 20;
@@ -57,13 +59,17 @@ impl Server {
         append(&self.inner, rest, id, whose).await
     }
 
-    /// The whole log as it lies on the server; empty where there is none yet.
-    pub async fn read_audit(&self) -> Result<Vec<u8>, ServerError> {
-        let command = Command::script(script::AUDIT_READ)
-            .arg(&self.inner.spec.audit_log)
-            .sudo(self.inner.start.sudo);
-        let next = "check audit_log for this server, and that this login may read it";
-        script::fetch(&self.inner, &command, READ, "read the audit log", next).await
+    /// Puts a signature over a line of the log beside it, given as a JSON object on one line.
+    pub async fn sign_audit(&self, _: &Token, signature: &str) -> Result<(), ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let command = Command::script(script::AUDIT_SIGN)
+            .arg(file(&self.inner)?)
+            .sudo(start.sudo);
+        let output = link.run(&command, signature.as_bytes(), APPEND).await?;
+        if output.exit.success() {
+            return Ok(());
+        }
+        Err(not_appended(&self.inner, why(&output)))
     }
 }
 
@@ -94,6 +100,17 @@ pub(super) async fn append(
     id: &str,
     whose: Whose,
 ) -> Result<String, ServerError> {
+    append_within(inner, rest, id, whose, PART).await
+}
+
+/// The same with another size of parts, in bytes.
+pub(super) async fn append_within(
+    inner: &Inner,
+    rest: &str,
+    id: &str,
+    whose: Whose,
+    part: u64,
+) -> Result<String, ServerError> {
     let Inner { link, start, .. } = inner;
     let failed = |why| not_appended(inner, why);
     if rest.contains(['\n', '\0']) || !rest.ends_with('}') || rest.len() > MAX_RECORD {
@@ -105,13 +122,14 @@ pub(super) async fn append(
         .arg(file(inner)?)
         .arg(checked(inner, id)?)
         .arg(whose.word())
+        .arg(part.to_string())
         .sudo(start.sudo);
     let output = link.run(&command, rest.as_bytes(), APPEND).await?;
     if !output.exit.success() {
         return Err(failed(why(&output)));
     }
     let line = String::from_utf8_lossy(&output.stdout);
-    // A login shell may have said something first.
+    // A login shell may have printed something first.
     let line = line.lines().next_back().unwrap_or_default();
     if !line.starts_with("{\"prev\":\"") || !line.ends_with(rest) {
         return Err(failed("the line that was written is not there".to_owned()));
