@@ -21,6 +21,7 @@ use storekeeper::change::audit::{self, Broken, Flaw, Verification};
 /// The scripts, as they are sent.
 const APPEND: &str = concat!(
     include_str!("../src/server/scripts/path.sh"),
+    include_str!("../src/server/scripts/folder.sh"),
     include_str!("../src/server/scripts/audit-log.sh"),
     include_str!("../src/server/scripts/audit-append.sh")
 );

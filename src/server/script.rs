@@ -8,129 +8,49 @@ use crate::domain::text;
 use crate::link::{Command, Exit, Limits, Link, Output};
 use std::time::Duration;
 
+/// Scripts that are run as one, with Nix's usual places put behind the login's own search path. What the parts before the last
+/// one are for, their first lines say.
 macro_rules! script {
-    ($name:literal) => {
+    ($($name:literal),+) => {
         concat!(
             include_str!("scripts/path.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the part before it that reads Nix's settings and finds the store's folders; its first argument is the nix command.
-macro_rules! store_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/store.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the parts before it that find the sshd of this connection, and that go to a folder which only root and this login can
-/// change.
-macro_rules! sshd_folder_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/sshd.sh"),
-            include_str!("scripts/folder.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the part before it that finds the sshd of this connection.
-macro_rules! sshd_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/sshd.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the part before it that goes to a folder which only root and this login can change.
-macro_rules! folder_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/folder.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the parts before it that go to a folder, and that act with the rights of whoever owns it.
-macro_rules! account_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/folder.sh"),
-            include_str!("scripts/account.sh"),
-            include_str!(concat!("scripts/", $name))
-        )
-    };
-}
-
-/// With the part before it that looks for jobs without a record.
-macro_rules! jobs_script {
-    ($name:literal) => {
-        concat!(
-            include_str!("scripts/path.sh"),
-            include_str!("scripts/jobs.sh"),
-            include_str!(concat!("scripts/", $name))
+            $(include_str!(concat!("scripts/", $name))),+
         )
     };
 }
 
 pub(super) const WHOAMI: &str = script!("whoami.sh");
-pub(super) const PROBE: &str = store_script!("probe.sh");
-pub(super) const SPACE: &str = store_script!("space.sh");
-pub(super) const LINKS: &str = store_script!("links.sh");
-pub(super) const VERIFY: &str = store_script!("verify.sh");
+pub(super) const PROBE: &str = script!("store.sh", "probe.sh");
+pub(super) const SPACE: &str = script!("store.sh", "space.sh");
+pub(super) const LINKS: &str = script!("store.sh", "links.sh");
+pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
-pub(super) const PIN_ADD: &str = folder_script!("pin-add.sh");
-pub(super) const PIN_REMOVE: &str = folder_script!("pin-remove.sh");
+pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-add.sh");
+pub(super) const PIN_REMOVE: &str = script!("folder.sh", "pin-remove.sh");
 pub(super) const GENERATIONS: &str = script!("generations.sh");
-pub(super) const ROOT_REMOVE: &str = account_script!("root-remove.sh");
+pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-remove.sh");
 /// What [`ROOT_REMOVE`] runs beside a profile.
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
-pub(super) const AUDIT_APPEND: &str = concat!(
-    include_str!("scripts/path.sh"),
-    include_str!("scripts/audit-log.sh"),
-    include_str!("scripts/audit-append.sh")
-);
-pub(super) const AUDIT_SIGN: &str = concat!(
-    include_str!("scripts/path.sh"),
-    include_str!("scripts/audit-log.sh"),
-    include_str!("scripts/audit-sign.sh")
-);
+pub(super) const AUDIT_APPEND: &str = script!("folder.sh", "audit-log.sh", "audit-append.sh");
+pub(super) const AUDIT_SIGN: &str = script!("folder.sh", "audit-log.sh", "audit-sign.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const AVAILABLE: &str = script!("available.sh");
-pub(super) const JOB_BEGIN: &str = concat!(
-    include_str!("scripts/path.sh"),
-    include_str!("scripts/audit-log.sh"),
-    include_str!("scripts/jobs.sh"),
-    include_str!("scripts/job-begin.sh")
-);
-pub(super) const JOB_LOOK: &str = jobs_script!("job-look.sh");
+pub(super) const JOB_BEGIN: &str = script!("folder.sh", "audit-log.sh", "jobs.sh", "job-begin.sh");
+pub(super) const JOB_LOOK: &str = script!("jobs.sh", "job-look.sh");
 pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
-pub(super) const HOST_KEYS: &str = sshd_script!("host-keys.sh");
-pub(super) const ACCESS_FACTS: &str = sshd_script!("access-facts.sh");
+pub(super) const HOST_KEYS: &str = script!("sshd.sh", "host-keys.sh");
+pub(super) const ACCESS_FACTS: &str = script!("sshd.sh", "access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");
-pub(super) const ACCESS_EDIT: &str = account_script!("access-edit.sh");
+pub(super) const ACCESS_EDIT: &str = script!("folder.sh", "account.sh", "access-edit.sh");
 pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
-pub(super) const ACCESS_MARK: &str = folder_script!("access-mark.sh");
-pub(super) const ACCESS_KNOCK_LOOK: &str = sshd_script!("access-knock-look.sh");
-pub(super) const ACCESS_KNOCK: &str = sshd_folder_script!("access-knock.sh");
+pub(super) const ACCESS_MARK: &str = script!("folder.sh", "access-mark.sh");
+pub(super) const ACCESS_KNOCK_LOOK: &str = script!("sshd.sh", "access-knock-look.sh");
+pub(super) const ACCESS_KNOCK: &str = script!("sshd.sh", "folder.sh", "access-knock.sh");
 
 /// What [`ACCESS_FACTS`] runs for each key file.
 pub(super) const ACCESS_READ_FILE: &str = include_str!("scripts/access-read-file.sh");
@@ -142,7 +62,7 @@ pub(super) const ACCESS_EDIT_FILE: &str = concat!(
 );
 
 pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
-pub(super) const LEASE_INSTALL: &str = folder_script!("lease-install.sh");
+pub(super) const LEASE_INSTALL: &str = script!("folder.sh", "lease-install.sh");
 
 /// What the timer of the upload lease runs. It is put on the server, not run by us.
 pub(super) const LEASE: &str = include_str!("scripts/lease.sh");

@@ -1,21 +1,16 @@
-# Put before the scripts that write to the audit log. A log `audit.jsonl` that has grown large becomes `audit-000001.jsonl`, and
-# a new one goes on with the hash of its last line.
-
-# Ends with a status and a sentence.
-fail() {
-    echo "$2" >&2
-    exit "$1"
-}
+# Put after folder.sh, before the scripts that write to the audit log. A log `audit.jsonl` that has grown large becomes
+# `audit-000001.jsonl`, and a new one goes on with the hash of its last line.
 
 # Device and inode of a file that may be a link.
 inode() { stat -L -c %d:%i "$1"; }
 
-# $1: the log. Opens it as 9 and takes its lock. Whoever has waited may hold the lock of a file that became a part meanwhile.
+# $1: the log. Goes to its folder, where nobody else can put another file in its place, opens it as 9 and takes its lock.
+# Whoever has waited may hold the lock of a file that became a part meanwhile.
 open_log() {
     for needed in flock sha256sum stat; do
         command -v $needed >/dev/null 2>&1 || fail 69 "$needed is not installed"
     done
-    mkdir -p "${1%/*}" || exit 73
+    enter "${1%/*}" 700
     tries=0
     while [ $tries -lt 20 ]; do
         exec 9>>"$1" || exit 73
