@@ -107,6 +107,7 @@ pub struct SshTarget {
     pub(crate) known_hosts: Vec<PathBuf>,
     pub(crate) global_known_hosts: Vec<PathBuf>,
     pub(crate) hash_known_hosts: bool,
+    pub(crate) check_host_ip: bool,
     pub(crate) revoked_host_keys: Option<PathBuf>,
     pub(crate) strict: Strict,
     /// The ones that were named by the person, who wants to hear when they are of no use.
