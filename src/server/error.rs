@@ -118,6 +118,18 @@ pub enum ServerError {
         /// What to do.
         next: &'static str,
     },
+    /// A key file there holds another key than the one that was planned with.
+    #[error(
+        "the key file {file} on {place} was changed after the plan was made: {why}; nothing was signed with it: find out who changed it, then plan again"
+    )]
+    KeyChanged {
+        /// Where.
+        place: String,
+        /// Path there.
+        file: String,
+        /// Both public keys.
+        why: String,
+    },
     /// Nobody waits for the answer any more.
     #[error("reading was stopped; start it again to see the rest")]
     Stopped,
@@ -141,7 +153,8 @@ impl ServerError {
             | Self::Handshake { .. }
             | Self::Daemon { .. }
             | Self::Nix { .. }
-            | Self::Script { .. } => ErrorKind::Server,
+            | Self::Script { .. }
+            | Self::KeyChanged { .. } => ErrorKind::Server,
         }
     }
 
