@@ -25,7 +25,7 @@ pub enum Deed {
         /// What signs.
         with: KeySource,
         /// The public half that was shown. Another key, also one of the same name, signs nothing.
-        key: PublicKey,
+        key: Box<PublicKey>,
     },
     /// Change who may log in.
     Access(Box<AccessDeed>),
@@ -341,11 +341,13 @@ mod tests {
                     file: "/k".into(),
                     name: "k".into(),
                 },
-                key: crate::domain::PublicKey::from_bytes(
-                    crate::domain::KeyName::new("k").unwrap(),
-                    &[9; 32],
-                )
-                .unwrap(),
+                key: Box::new(
+                    crate::domain::PublicKey::from_bytes(
+                        crate::domain::KeyName::new("k").unwrap(),
+                        &[9; 32],
+                    )
+                    .unwrap(),
+                ),
             },
             reason: None,
         }

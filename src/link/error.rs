@@ -157,7 +157,7 @@ pub enum LinkError {
     },
     /// Another key than the known one.
     #[error(
-        "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but {at} has another key ({known_type}); somebody may be in between: ask the server's owner, and only then remove that line"
+        "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but it is known by another key, {known}; somebody may be in between: ask the server's owner, and only then remove that line"
     )]
     ChangedHost {
         /// The host, or its address where that is what is known by another key.
@@ -166,10 +166,8 @@ pub enum LinkError {
         key_type: String,
         /// `SHA256:…` of what was sent.
         fingerprint: String,
-        /// The known key's type.
-        known_type: String,
-        /// `file:line` of the known key.
-        at: String,
+        /// Type and `file:line` of the known key.
+        known: String,
     },
     /// A key that must not be accepted.
     #[error(

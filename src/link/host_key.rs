@@ -109,17 +109,16 @@ pub(super) async fn verify(
             }
         }
     }
-    let changed = |name: &HostName, kind: String, at: &At| LinkError::ChangedHost {
+    let changed = |name: &HostName, kind: &str, at: &At| LinkError::ChangedHost {
         host: name.to_string(),
         key_type: key.kind.clone(),
         fingerprint: fingerprint.clone(),
-        known_type: kind,
-        at: at.to_string(),
+        known: format!("{kind} in {at}"),
     };
     let unknown = match known.check(name, &key) {
         Verdict::Known(_) => None,
         Verdict::Revoked(at) => return Err(revoked(at.to_string())),
-        Verdict::Changed { kind, at } => return Err(changed(name, kind, &at)),
+        Verdict::Changed { kind, at } => return Err(changed(name, &kind, &at)),
         Verdict::Unknown(unknown) => Some(unknown),
     };
     let address = address(target, peer);
@@ -127,7 +126,7 @@ pub(super) async fn verify(
         match known.check(address, &key) {
             Verdict::Known(_) | Verdict::Unknown(_) => {}
             Verdict::Revoked(at) => return Err(revoked(at.to_string())),
-            Verdict::Changed { kind, at } => return Err(changed(address, kind, &at)),
+            Verdict::Changed { kind, at } => return Err(changed(address, &kind, &at)),
         }
     }
     let Some(unknown) = unknown else {

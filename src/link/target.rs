@@ -93,6 +93,8 @@ pub(crate) struct Methods {
 }
 
 /// A resolved SSH destination.
+// Each of its switches is one of ssh's own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshTarget {
     /// The name as it was given.

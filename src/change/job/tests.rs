@@ -53,7 +53,7 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         deed: Deed::Sign {
             paths,
             with,
-            key: ours().public(),
+            key: Box::new(ours().public()),
         },
         reason: Some("test\u{1b}".into()),
     }

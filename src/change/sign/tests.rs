@@ -118,7 +118,7 @@ fn all_that_clients_refuse() {
     };
     assert_eq!(paths.len(), 4);
     assert_eq!(*with, server_key().source);
-    assert_eq!(*key, server_key().public);
+    assert_eq!(**key, server_key().public);
 }
 
 #[test]

@@ -249,7 +249,7 @@ async fn ours(sshd: &Sshd, case: &Case, mode: &str) -> (Seen, String) {
 async fn compare(sshd: Arc<Sshd>, case: &'static Case) -> (Vec<Seen>, Option<String>) {
     let mut seen = Vec::new();
     let mut differs = false;
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     let mut modes = vec!["yes"];
     while let Some(mode) = modes.pop() {
         let (theirs, said) = real(&sshd, case, mode).await;
@@ -264,16 +264,16 @@ async fn compare(sshd: Arc<Sshd>, case: &'static Case) -> (Vec<Seen>, Option<Str
             Some(_) => mine >= theirs,
         };
         if !well {
-            wrong += &format!(
+            wrong.push(format!(
                 "{} ({mode}): ssh {theirs:?}, we {mine:?}\n  {said}\n  {why}\n",
                 case.name
-            );
+            ));
         }
     }
     if let (Some(reason), false) = (case.stricter, differs) {
-        wrong += &format!("{}: no exception any more ({reason})\n", case.name);
+        wrong.push(format!("{}: no exception any more ({reason})\n", case.name));
     }
-    (seen, (!wrong.is_empty()).then_some(wrong))
+    (seen, (!wrong.is_empty()).then(|| wrong.concat()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
