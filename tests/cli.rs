@@ -315,3 +315,42 @@ fn the_log_goes_to_a_file_and_nowhere_else() {
     );
     assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o077, 0);
 }
+
+/// The limit on core dumps is inherited, so a program that is started for a connection shows it, and works all the same.
+#[test]
+fn no_core_dump_holds_a_secret() {
+    let home = home();
+    let seen = home.path().join("limits");
+    let config = home.path().join("ssh_config");
+    let proxy = home.path().join("proxy.sh");
+    std::fs::write(
+        &proxy,
+        format!(
+            "ulimit -Sc >{0}.own\ncat /proc/$PPID/limits >{0}\n",
+            seen.display()
+        ),
+    )
+    .unwrap();
+    std::fs::write(&config, format!("ProxyCommand sh {}\n", proxy.display())).unwrap();
+    let output = storekeeper(
+        home.path(),
+        &[
+            "status",
+            "nobody@host.invalid",
+            "--ssh-config",
+            config.to_str().unwrap(),
+        ],
+    );
+    assert!(!output.status.success());
+    let limits = std::fs::read_to_string(&seen).unwrap();
+    let core = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        core.split_whitespace().take(2).collect::<Vec<_>>(),
+        ["0", "0"]
+    );
+    let own = std::fs::read_to_string(home.path().join("limits.own")).unwrap();
+    assert_eq!(own.trim(), "0");
+}

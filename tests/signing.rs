@@ -12,13 +12,14 @@ use std::sync::Arc;
 use storekeeper::change::audit::{self, verify};
 use storekeeper::change::sign::{KeyChoice, PlanError, Selection, plan};
 use storekeeper::change::{Answer, JobEvent, Outcome, Policy, Receipt, run_in};
-use storekeeper::domain::{PublicKey, StorePath, TrustClass, When};
+use storekeeper::domain::{KeyName, PublicKey, SigningKey, StorePath, TrustClass, When};
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::{NoPrompter, Options, resolve};
 use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
 use tokio::sync::mpsc::{UnboundedReceiver, channel, unbounded_channel};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 fn public(rig: &Rig, name: &str) -> PublicKey {
     PublicKey::parse(&rig.public_key(name)).unwrap()
@@ -412,6 +413,136 @@ fn cut_while_signing(death: Death, local: bool) {
     assert_eq!(again.failed, []);
     assert_eq!(again.result, Outcome::Done);
     assert_eq!(planned.difference(&signed_in_database(&rig)).count(), 0);
+}
+
+/// Puts another key of the same name into a key file, in one piece.
+fn swap(file: &Path) {
+    let name = KeyName::new(OURS).unwrap();
+    let other = SigningKey::from_seed(name, &Zeroizing::new([9; 32]));
+    let beside = file.with_extension("new");
+    std::fs::write(&beside, &*other.to_secret_text()).unwrap();
+    set_mode(&beside, 0o600);
+    std::fs::rename(&beside, file).unwrap();
+}
+
+/// All signatures of the store.
+fn signatures(rig: &Rig) -> String {
+    rig.sql("select path, sigs from ValidPaths order by path;")
+}
+
+#[test]
+fn a_key_that_was_swapped_after_the_plan_signs_nothing() {
+    Rig::on_every_nix(|rig| {
+        let before = signatures(rig);
+        let local = rig.scratch().join("local.sec");
+        let fresh =
+            SigningKey::from_seed(KeyName::new("fresh-1").unwrap(), &Zeroizing::new([7; 32]));
+        std::fs::write(&local, &*fresh.to_secret_text()).unwrap();
+        set_mode(&local, 0o600);
+        for (access, choice) in [
+            (Access::Root, KeyChoice::Local(local.clone())),
+            (Access::Root, KeyChoice::Server(None)),
+        ] {
+            let receipt = runtime().block_on(async {
+                let server = connect(rig, access.user(), rig.port(access)).await;
+                let inventory = read(&server).await;
+                let plan = plan(
+                    &server,
+                    &inventory,
+                    &Selection::all(),
+                    choice.clone(),
+                    None,
+                    When::now(),
+                )
+                .await
+                .unwrap();
+                match &choice {
+                    KeyChoice::Local(file) => {
+                        let other = SigningKey::from_seed(
+                            KeyName::new("fresh-1").unwrap(),
+                            &Zeroizing::new([8; 32]),
+                        );
+                        std::fs::write(file, &*other.to_secret_text()).unwrap();
+                    }
+                    _ => swap(Path::new(&server.facts().signing_keys[0].file)),
+                }
+                let confirmed = plan
+                    .confirm(&Answer::Flag, Policy { read_only: false })
+                    .unwrap();
+                let (sender, _events) = unbounded_channel();
+                let state = Some(state(rig));
+                run_in(state, confirmed, &server, sender, CancellationToken::new()).await
+            });
+            assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
+            assert!(!receipt.failed.is_empty());
+            for failure in &receipt.failed {
+                let told = ["changed after the plan was made", "not the one of the plan"];
+                assert!(
+                    told.iter().any(|told| failure.message.contains(told)),
+                    "{}",
+                    failure.message
+                );
+            }
+            assert_eq!(signatures(rig), before);
+        }
+    });
+}
+
+#[test]
+fn a_key_that_is_swapped_while_the_server_signs_signs_no_more() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), 3000);
+    rig.sql("update ValidPaths set sigs = null;");
+    let planned: BTreeSet<String> = rig
+        .sql("select path from ValidPaths where ca is null or ca = '';")
+        .lines()
+        .map(ToOwned::to_owned)
+        .collect();
+    let runtime = runtime();
+    let (server, confirmed) = runtime.block_on(async {
+        let server = connect(&rig, "root", rig.port(Access::Root)).await;
+        let inventory = read(&server).await;
+        let key = KeyChoice::Server(None);
+        let plan = plan(
+            &server,
+            &inventory,
+            &Selection::all(),
+            key,
+            None,
+            When::now(),
+        )
+        .await
+        .unwrap();
+        let confirmed = plan
+            .confirm(&Answer::Flag, Policy { read_only: false })
+            .unwrap();
+        (server, confirmed)
+    });
+    let file = server.facts().signing_keys[0].file.clone();
+    let (sender, mut events) = unbounded_channel();
+    let job = runtime.spawn({
+        let (server, state) = (server.clone(), Some(state(&rig)));
+        async move { run_in(state, confirmed, &server, sender, CancellationToken::new()).await }
+    });
+    while let Some(event) = events.blocking_recv() {
+        if matches!(event, JobEvent::Progress { done, .. } if done >= 500) {
+            break;
+        }
+    }
+    swap(Path::new(&file));
+    let receipt = runtime.block_on(job).unwrap();
+    assert_eq!(receipt.result, Outcome::Partial);
+    assert!(receipt.done >= 500 && receipt.done < planned.len());
+    // The other key has the same name, so its signatures would be seen here.
+    is_true(&rig, &planned, &receipt);
+    let told = "changed after the plan was made";
+    assert!(
+        receipt
+            .failed
+            .iter()
+            .all(|failure| failure.message.contains(told)),
+        "{:?}",
+        receipt.failed.last()
+    );
 }
 
 fn planned_count(plan: &storekeeper::change::Plan) -> usize {

@@ -9,7 +9,7 @@ use super::keep::KeepStep;
 use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::{Signature, StorePath, When};
+use crate::domain::{PublicKey, Signature, StorePath, When};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub enum Deed {
         paths: Vec<StorePath>,
         /// What signs.
         with: KeySource,
+        /// The public half that was shown. Another key, also one of the same name, signs nothing.
+        key: Box<PublicKey>,
     },
     /// Change who may log in.
     Access(Box<AccessDeed>),
@@ -339,6 +341,13 @@ mod tests {
                     file: "/k".into(),
                     name: "k".into(),
                 },
+                key: Box::new(
+                    crate::domain::PublicKey::from_bytes(
+                        crate::domain::KeyName::new("k").unwrap(),
+                        &[9; 32],
+                    )
+                    .unwrap(),
+                ),
             },
             reason: None,
         }

@@ -269,6 +269,13 @@ mod tests {
                     file: "/k".into(),
                     name: "k-1".into(),
                 },
+                key: Box::new(
+                    crate::domain::PublicKey::from_bytes(
+                        crate::domain::KeyName::new("k-1").unwrap(),
+                        &[9; 32],
+                    )
+                    .unwrap(),
+                ),
             },
             reason: None,
         }

@@ -46,8 +46,23 @@ use std::process::ExitCode;
 /// What the demo's stand-ins for Nix's commands call this program with. It is not for people.
 const SHIM: &str = "demo-shim";
 
+/// A core dump would hold whatever secret is in memory: passphrases, signing keys. Before any of them is read, so that there is no time
+/// to miss. A limit that can't be set is no reason not to work.
+fn no_core_dump() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = setrlimit(Resource::Core, none);
+    // The limit does not hold where dumps go to a program (a core_pattern with a pipe). Programs that are started are dumpable again.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
+    no_core_dump();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|argument| argument == SHIM) {
         // Before clap, which would take `--help` for itself: these are the arguments of another program.

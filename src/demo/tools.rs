@@ -57,11 +57,14 @@ pub(super) fn is_daemon(arguments: &[String]) -> bool {
         && arguments.iter().any(|argument| argument == "--stdio")
 }
 
+/// A key file that is the call's input.
+const INPUT: &str = "/dev/stdin";
+
 /// Whether a call reads its input.
 pub(super) fn reads_input(arguments: &[String]) -> bool {
     arguments
         .iter()
-        .any(|argument| argument == "--stdin" || argument == "convert-secret-to-public")
+        .any(|argument| ["--stdin", "convert-secret-to-public", INPUT].contains(&argument.as_str()))
 }
 
 /// What the commands work on.
@@ -222,7 +225,12 @@ impl Tools<'_> {
         let Some(key_file) = key_file else {
             return Outcome::error("you must specify a secret key file using '-k'");
         };
-        let key = match read_key(&call.folder.join(key_file)) {
+        let read = if *key_file == INPUT {
+            parse_key(&call.input)
+        } else {
+            read_key(&call.folder.join(key_file))
+        };
+        let key = match read {
             Ok(key) => key,
             Err(message) => return Outcome::error(&message),
         };
@@ -297,7 +305,11 @@ fn read_key(file: &Path) -> Result<SigningKey, String> {
         }
         _ => format!("opening file '{shown}': {error}"),
     })?;
-    SigningKey::parse(&Zeroizing::new(text)).map_err(|_| "secret key is not valid".to_owned())
+    parse_key(&Zeroizing::new(text))
+}
+
+fn parse_key(text: &str) -> Result<SigningKey, String> {
+    SigningKey::parse(text).map_err(|_| "secret key is not valid".to_owned())
 }
 
 /// The arguments without settings and without what only says where the store is.

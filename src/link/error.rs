@@ -157,17 +157,17 @@ pub enum LinkError {
     },
     /// Another key than the known one.
     #[error(
-        "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but {at} says otherwise; somebody may be in between: ask the server's owner, and only then remove that line"
+        "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but it is known by another key, {known}; somebody may be in between: ask the server's owner, and only then remove that line"
     )]
     ChangedHost {
-        /// The host.
+        /// The host, or its address where that is what is known by another key.
         host: String,
         /// The key's type.
         key_type: String,
         /// `SHA256:…` of what was sent.
         fingerprint: String,
-        /// `file:line` of the known key.
-        at: String,
+        /// Type and `file:line` of the known key.
+        known: String,
     },
     /// A key that must not be accepted.
     #[error(
@@ -180,6 +180,18 @@ pub enum LinkError {
         fingerprint: String,
         /// `file:line`, or the file of revoked keys.
         at: String,
+    },
+    /// A key may be revoked for the host, and which one cannot be read.
+    #[error(
+        "{at} revokes a key for {host} and can't be read: {why}; the server's key may be the revoked one, so there is no connection: repair that line, or remove it when you know that its key is not in use"
+    )]
+    UnreadableRevocation {
+        /// The host.
+        host: String,
+        /// `file:line`.
+        at: String,
+        /// What is wrong with the line.
+        why: &'static str,
     },
     /// The host key was accepted but could not be recorded, or known hosts could not be read.
     #[error("{file} cannot be {done}: {why}; repair it, or name another file with --known-hosts")]
@@ -215,6 +227,7 @@ impl LinkError {
             Self::UnknownHost { .. }
             | Self::ChangedHost { .. }
             | Self::RevokedHost { .. }
+            | Self::UnreadableRevocation { .. }
             | Self::KnownHosts { .. } => ErrorKind::HostKey,
             Self::Declined { .. } => ErrorKind::Interrupted,
         }

@@ -3,6 +3,7 @@
 //! In: russh's callbacks. Out: verdicts on host keys, and a [`State`] that says whether and why a connection is gone.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,6 +70,8 @@ impl State {
 /// open towards us is refused.
 pub(super) struct Guard {
     pub(super) target: SshTarget,
+    /// The address that was connected to; `None` behind a jump or a proxy.
+    pub(super) peer: Option<IpAddr>,
     pub(super) prompter: Arc<dyn Prompter>,
     pub(super) asking: Arc<AtomicBool>,
     pub(super) state: Arc<State>,
@@ -137,7 +140,7 @@ impl client::Handler for Guard {
             inner: &*self.prompter,
             asking: &self.asking,
         };
-        host_key::verify(&self.target, &prompter, offered)
+        host_key::verify(&self.target, self.peer, &prompter, offered)
             .await
             .map_err(Stop::Link)?;
         self.accepted = key;

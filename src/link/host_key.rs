@@ -1,8 +1,9 @@
 //! Is this the host that was meant? The policy around the pure check of `known_hosts`.
 //!
 //! In: the key or certificate that a server proved to hold. Out: yes, or the error that says why not. What a person accepts is written
-//! down first; a changed or revoked key cannot be accepted at all.
+//! down first; a changed or revoked key cannot be accepted at all, nor any key where a line that revokes one cannot be read.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +12,9 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg};
 
 use super::error::{LinkError, appended, homely, sentence, shown};
-use super::known_hosts::{self, At, HostKey, KnownHosts, Unknown, Verdict, principals_match};
+use super::known_hosts::{
+    self, At, HostKey, HostName, KnownHosts, Unknown, Verdict, principals_match,
+};
 use super::prompt::{Prompter, Question};
 use super::target::{SshTarget, Strict};
 
@@ -53,9 +56,10 @@ pub(super) fn algorithms(types: &[&str]) -> Vec<Algorithm> {
         .collect()
 }
 
-/// The whole check.
+/// The whole check. `peer` is the address that was connected to, where that is the host's own.
 pub(super) async fn verify(
     target: &SshTarget,
+    peer: Option<IpAddr>,
     prompter: &dyn Prompter,
     offered: Offered<'_>,
 ) -> Result<(), LinkError> {
@@ -87,6 +91,13 @@ pub(super) async fn verify(
             return Err(revoked(homely(file)));
         }
     }
+    if let Some(problem) = known.may_revoke(name) {
+        return Err(LinkError::UnreadableRevocation {
+            host: name.to_string(),
+            at: problem.at.to_string(),
+            why: problem.why,
+        });
+    }
     if let (Offered::Certificate(certificate), Some(authority)) = (&offered, authority) {
         let authority = HostKey::of(authority).ok_or_else(unreadable)?;
         if let Some(at) = known.trusts(name, &authority) {
@@ -98,21 +109,41 @@ pub(super) async fn verify(
             }
         }
     }
-    match known.check(name, &key) {
-        Verdict::Known(_) => Ok(()),
-        Verdict::Revoked(at) => Err(revoked(at.to_string())),
-        Verdict::Changed(at) => Err(LinkError::ChangedHost {
-            host: name.to_string(),
-            key_type: key.kind.clone(),
-            fingerprint,
-            at: at.to_string(),
-        }),
-        Verdict::Unknown(unknown) => {
-            let careful = !unknown.other_types.is_empty() || !notes.is_empty();
-            notes.extend(told(&unknown));
-            accept(target, prompter, &key, fingerprint, &notes, careful).await
+    let changed = |name: &HostName, kind: &str, at: &At| LinkError::ChangedHost {
+        host: name.to_string(),
+        key_type: key.kind.clone(),
+        fingerprint: fingerprint.clone(),
+        known: format!("{kind} in {at}"),
+    };
+    let unknown = match known.check(name, &key) {
+        Verdict::Known(_) => None,
+        Verdict::Revoked(at) => return Err(revoked(at.to_string())),
+        Verdict::Changed { kind, at } => return Err(changed(name, &kind, &at)),
+        Verdict::Unknown(unknown) => Some(unknown),
+    };
+    let address = address(target, peer);
+    if let Some(address) = &address {
+        match known.check(address, &key) {
+            Verdict::Known(_) | Verdict::Unknown(_) => {}
+            Verdict::Revoked(at) => return Err(revoked(at.to_string())),
+            Verdict::Changed { kind, at } => return Err(changed(address, &kind, &at)),
         }
     }
+    let Some(unknown) = unknown else {
+        return Ok(());
+    };
+    let careful =
+        !(unknown.other_keys.is_empty() && unknown.unreadable.is_empty() && notes.is_empty());
+    notes.extend(told(&unknown));
+    accept(target, prompter, &key, fingerprint, &notes, careful).await
+}
+
+/// The address to look up beside the name (`CheckHostIP`). As in ssh, none for this machine itself, for a host that was named by its
+/// address, and behind a proxy.
+fn address(target: &SshTarget, peer: Option<IpAddr>) -> Option<HostName> {
+    let peer = peer.filter(|peer| target.check_host_ip && !peer.is_loopback())?;
+    let text = peer.to_string();
+    (text != target.host).then(|| HostName::new(&text, target.port))
 }
 
 /// What else is known, as sentences.
@@ -124,10 +155,17 @@ fn told(unknown: &Unknown) -> Vec<String> {
             .join(", ")
     };
     let mut notes = Vec::new();
-    if !unknown.other_types.is_empty() {
+    if !unknown.other_keys.is_empty() {
         notes.push(format!(
             "this host IS known, with another key: {}; a stranger in between would look like this",
-            list(&unknown.other_types)
+            list(&unknown.other_keys)
+        ));
+    }
+    if !unknown.unreadable.is_empty() {
+        let lines: Vec<_> = unknown.unreadable.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "this host is named in lines that can't be read: {}",
+            lines.join(", ")
         ));
     }
     if !unknown.other_names.is_empty() {

@@ -116,6 +116,7 @@ pub(super) fn build(
         known_hosts,
         global_known_hosts,
         hash_known_hosts: read.is("hashknownhosts", false),
+        check_host_ip: read.is("checkhostip", false),
         revoked_host_keys: files.paths("revokedhostkeys")?.into_iter().next(),
         strict: read.strict(),
         explicit: options.identity_files.clone(),

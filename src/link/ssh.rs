@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -71,27 +72,19 @@ pub(super) fn connect<'a>(
                 stream
                     .set_nodelay(true)
                     .map_err(|error| LinkError::connect(&*place, error))?;
-                over(
-                    stream,
-                    target,
-                    prompter,
-                    window(lane, Some(trip)),
-                    None,
-                    None,
-                )
-                .await
+                let way = Way {
+                    peer: stream.peer_addr().ok().map(|peer| peer.ip()),
+                    ..Way::default()
+                };
+                over(stream, target, prompter, window(lane, Some(trip)), way).await
             }
             Via::Command(command) => {
                 let (stream, tail) = proxy::start(command, &place)?;
-                over(
-                    stream,
-                    target,
-                    prompter,
-                    window(lane, None),
-                    None,
-                    Some(tail),
-                )
-                .await
+                let way = Way {
+                    complaints: Some(tail),
+                    ..Way::default()
+                };
+                over(stream, target, prompter, window(lane, None), way).await
             }
             Via::Jump(hop) => {
                 let outer = connect(hop, prompter, lane).await?;
@@ -114,15 +107,12 @@ pub(super) fn connect<'a>(
                             format!("{} does not connect onwards ({error})", outer.place),
                         )
                     })?;
-                over(
-                    channel.into_stream(),
-                    target,
-                    prompter,
-                    window(lane, None),
-                    Some(Box::new(outer)),
-                    None,
-                )
-                .await
+                let way = Way {
+                    via: Some(Box::new(outer)),
+                    ..Way::default()
+                };
+                let stream = channel.into_stream();
+                over(stream, target, prompter, window(lane, None), way).await
             }
         }
     })
@@ -157,13 +147,21 @@ fn window(lane: Lane, trip: Option<Duration>) -> u32 {
     }
 }
 
+/// What carries the stream of a connection.
+#[derive(Default)]
+struct Way {
+    /// The address that was connected to, where nothing stands in between.
+    peer: Option<IpAddr>,
+    via: Option<Box<Connection>>,
+    complaints: Option<Complaints>,
+}
+
 async fn over<S>(
     stream: S,
     target: &SshTarget,
     prompter: &Arc<dyn Prompter>,
     window: u32,
-    via: Option<Box<Connection>>,
-    complaints: Option<Complaints>,
+    way: Way,
 ) -> Result<Connection, LinkError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -175,6 +173,7 @@ where
     let asking = Arc::new(AtomicBool::new(false));
     let guard = Guard {
         target: target.clone(),
+        peer: way.peer,
         prompter: prompter.clone(),
         asking: asking.clone(),
         state: state.clone(),
@@ -194,7 +193,7 @@ where
         Ok(handle) => handle,
         Err(Stop::Link(error)) => return Err(error),
         Err(stop) => {
-            let Some(complaints) = complaints else {
+            let Some(complaints) = way.complaints else {
                 return Err(LinkError::connect(&*place, stop));
             };
             let said = complaints.text().await;
@@ -214,7 +213,7 @@ where
         slots: Arc::new(Semaphore::new(SLOTS)),
         waiting: Waiting::default(),
         used_key,
-        _via: via,
+        _via: way.via,
     })
 }
 

@@ -93,6 +93,8 @@ pub(crate) struct Methods {
 }
 
 /// A resolved SSH destination.
+// Each of its switches is one of ssh's own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshTarget {
     /// The name as it was given.
@@ -107,6 +109,7 @@ pub struct SshTarget {
     pub(crate) known_hosts: Vec<PathBuf>,
     pub(crate) global_known_hosts: Vec<PathBuf>,
     pub(crate) hash_known_hosts: bool,
+    pub(crate) check_host_ip: bool,
     pub(crate) revoked_host_keys: Option<PathBuf>,
     pub(crate) strict: Strict,
     /// The ones that were named by the person, who wants to hear when they are of no use.

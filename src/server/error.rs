@@ -129,6 +129,18 @@ pub enum ServerError {
         /// What to do.
         next: &'static str,
     },
+    /// A key file there holds another key than the one that was planned with.
+    #[error(
+        "the key file {file} on {place} was changed after the plan was made: {why}; nothing was signed with it: find out who changed it, then plan again"
+    )]
+    KeyChanged {
+        /// Where.
+        place: String,
+        /// Path there.
+        file: String,
+        /// Both public keys.
+        why: String,
+    },
     /// Nobody waits for the answer any more.
     #[error("reading was stopped; start it again to see the rest")]
     Stopped,
@@ -153,7 +165,8 @@ impl ServerError {
             | Self::Daemon { .. }
             | Self::TooLarge { .. }
             | Self::Nix { .. }
-            | Self::Script { .. } => ErrorKind::Server,
+            | Self::Script { .. }
+            | Self::KeyChanged { .. } => ErrorKind::Server,
         }
     }
 

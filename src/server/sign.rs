@@ -10,7 +10,7 @@ use super::store::MAX_ENDED;
 use super::{Inner, Server, chunks};
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
-use crate::domain::{StorePath, text};
+use crate::domain::{PublicKey, StorePath, text};
 use crate::link::{Command, Exit, Limits};
 use crate::wire::WireError;
 use std::collections::HashSet;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// Signatures sent at a time: their requests stay below 32 KiB, which a daemon takes without being read from.
 const AT_A_TIME: usize = 80;
+
+/// What the script exits with when the key file does not hold the key of the plan.
+const KEY_CHANGED: u32 = 67;
 
 /// Bytes of store paths in one command, far below what a kernel or a login shell takes.
 const ARGUMENTS: u64 = 64 << 10;
@@ -46,16 +49,18 @@ impl Server {
         add(&self.inner, items, progress).await
     }
 
-    /// Lets Nix on the server sign with a key file there. `progress` gets the paths of one call and how it went; what it
+    /// Lets Nix on the server sign with a key file there, which must hold the secret of `key`: each call compares it before it signs, with
+    /// the same reading of the file, and [`ServerError::KeyChanged`] means that this call signed nothing. `progress` gets the paths of one call and how it went; what it
     /// was not told of was not tried. Dropping the future stops it at the next path.
     pub async fn sign_on_server(
         &self,
         _: &Token,
         key_file: &str,
+        key: &PublicKey,
         paths: &[StorePath],
         progress: OnCall<'_>,
     ) -> Result<(), ServerError> {
-        on_server(&self.inner, key_file, paths, progress).await
+        on_server(&self.inner, key_file, key, paths, progress).await
     }
 }
 
@@ -110,6 +115,7 @@ pub(super) async fn add(
 pub(super) async fn on_server(
     inner: &Inner,
     key_file: &str,
+    key: &PublicKey,
     paths: &[StorePath],
     progress: OnCall<'_>,
 ) -> Result<(), ServerError> {
@@ -119,6 +125,7 @@ pub(super) async fn on_server(
             let command = Command::script(script::SIGN)
                 .arg(&inner.spec.nix_command)
                 .arg(key_file)
+                .arg(key.to_string())
                 .args(left.iter().map(ToString::to_string))
                 .watching()
                 .sudo(inner.start.sudo);
@@ -128,6 +135,13 @@ pub(super) async fn on_server(
                 break;
             }
             let why = why(&output);
+            if output.exit == Exit::Code(KEY_CHANGED) {
+                return Err(ServerError::KeyChanged {
+                    place: inner.start.place.clone(),
+                    file: text::visible(key_file).into_owned(),
+                    why,
+                });
+            }
             if let Exit::Code(66 | 126 | 127) | Exit::Lost = output.exit {
                 return Err(ServerError::Script {
                     place: inner.start.place.clone(),

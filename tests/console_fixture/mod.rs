@@ -599,6 +599,7 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
                 .filter_map(|item| item.path().cloned())
                 .collect(),
             with: key,
+            key: Box::new(public(&self::key(OURS, 1))),
         },
         reason: None,
         items,

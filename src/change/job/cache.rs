@@ -7,10 +7,10 @@ use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
-use crate::domain::StorePath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::unfinished::Unfinished;
+use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
 use crate::server::{
@@ -30,6 +30,9 @@ pub(super) enum Trouble {
     /// The server says no.
     #[error("{0}")]
     Refused(String),
+    /// The server's key file holds another key than the plan showed; the call signed nothing.
+    #[error("{0}")]
+    KeyChanged(String),
     /// The call was cut off here, after a cancel.
     #[error("the server had not answered when it was cancelled")]
     Stopped,
@@ -89,6 +92,7 @@ pub(super) trait Cache: Clone + Send + Sync {
         &self,
         token: &Token,
         key_file: &str,
+        key: &PublicKey,
         paths: &[StorePath],
     ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
     /// One step of a change to who may log in.
@@ -147,6 +151,9 @@ const ALIVE: Duration = Duration::from_secs(10);
 
 /// Sorts an error. A command or a daemon that ends early may be the first sign of a link that is gone.
 async fn sort(server: &Server, error: ServerError) -> Trouble {
+    if let ServerError::KeyChanged { .. } = error {
+        return Trouble::KeyChanged(error.to_string());
+    }
     let answer = tokio::time::timeout(ALIVE, server.link().round_trip()).await;
     if answer.is_ok_and(|answer| answer.is_ok()) {
         Trouble::Refused(error.to_string())
@@ -192,6 +199,7 @@ impl Cache for Server {
         &self,
         token: &Token,
         key_file: &str,
+        key: &PublicKey,
         paths: &[StorePath],
     ) -> Result<Vec<(StorePath, String)>, Trouble> {
         let mut failed = Vec::new();
@@ -203,7 +211,7 @@ impl Cache for Server {
             (_, Err(why)) => all = Some(why),
         };
         match (
-            Self::sign_on_server(self, token, key_file, paths, &mut progress).await,
+            Self::sign_on_server(self, token, key_file, key, paths, &mut progress).await,
             all,
         ) {
             (Ok(()), None) => Ok(failed),

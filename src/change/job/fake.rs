@@ -12,7 +12,7 @@ use crate::change::testing::{KEY_FILE, facts, ours};
 use crate::change::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::unfinished::Unfinished;
-use crate::domain::{PathInfo, StorePath};
+use crate::domain::{PathInfo, PublicKey, StorePath};
 use crate::server::facts::Facts;
 use crate::server::{Beginning, Collected, InfoReply, OnCollect, Removed, Whose};
 use std::collections::{BTreeMap, HashSet};
@@ -162,10 +162,12 @@ impl Cache for Fake {
         &self,
         _: &Token,
         file: &str,
+        key: &PublicKey,
         paths: &[StorePath],
     ) -> Result<Vec<(StorePath, String)>, Trouble> {
         self.wait().await;
         assert_eq!(file, KEY_FILE);
+        assert_eq!(*key, ours().public());
         let items: Vec<SignedPath> = {
             let world = self.world.lock().unwrap();
             if let Some(message) = world.no_signing {

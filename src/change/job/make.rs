@@ -9,7 +9,7 @@ use super::sign::{End, Signing};
 use crate::change::KeySource;
 use crate::change::plan::SignedPath;
 use crate::change::sign::{Key, KeyChoice, choose, in_agent, read_local};
-use crate::domain::{PathInfo, Signature, SigningKey, StorePath};
+use crate::domain::{PathInfo, PublicKey, Signature, SigningKey, StorePath};
 use crate::link::agent::{Agent, AgentKey};
 use std::collections::HashMap;
 
@@ -31,13 +31,17 @@ pub(super) enum Signer {
 pub(super) async fn signer<C: Cache>(
     job: &Job<C>,
     with: &KeySource,
+    planned: &PublicKey,
 ) -> Result<(Key, Signer), String> {
     let facts = job.cache.facts();
     let key = choose(&KeyChoice::from(with.clone()), &facts)
         .await
         .map_err(|error| error.to_string())?;
-    if key.source != *with {
-        return Err("the key is not the one of the plan any more; plan again".to_owned());
+    if key.source != *with || key.public != *planned {
+        return Err(format!(
+            "the key is not the one of the plan any more: it is {} now, and the plan was made for {planned}; plan again",
+            key.public
+        ));
     }
     let signer = match with {
         KeySource::Server { file, .. } => Signer::Server(file.clone()),
@@ -86,7 +90,7 @@ impl<C: Cache> Signing<'_, C> {
                 End::Lost
             }
             Trouble::Stopped => End::Cancelled,
-            Trouble::Refused(why) => End::Refused(why),
+            Trouble::Refused(why) | Trouble::KeyChanged(why) => End::Refused(why),
         }
     }
 
@@ -102,7 +106,9 @@ impl<C: Cache> Signing<'_, C> {
         let mut failures = 0;
         while let Some(part) = stack.pop() {
             let job = &*self.job;
-            let call = job.cache.sign_on_server(&job.token, file, part);
+            let call = job
+                .cache
+                .sign_on_server(&job.token, file, &self.public, part);
             match job.patiently(call).await {
                 Ok(failed) => {
                     failures = 0;
@@ -110,6 +116,12 @@ impl<C: Cache> Signing<'_, C> {
                 }
                 Err(trouble @ (Trouble::Lost(_) | Trouble::Stopped)) => {
                     return Err(self.ended(trouble));
+                }
+                // No path is to blame, and the next call would meet the same key, or worse, a third one.
+                Err(Trouble::KeyChanged(why)) => {
+                    let rest = stack.into_iter().chain([part]).flatten();
+                    reasons.extend(rest.map(|path| (path.clone(), why.clone())));
+                    return Err(End::Refused(why));
                 }
                 Err(Trouble::Refused(why)) => {
                     failures += 1;

@@ -232,7 +232,7 @@ async fn run_on<C: Cache>(
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     match &plan.deed {
-        Deed::Sign { paths, with } => sign::sign(&mut job, paths, with).await,
+        Deed::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
         Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
         Deed::Collect(deed) => Box::pin(collect::run(&mut job, &plan.items, deed)).await,
         Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,

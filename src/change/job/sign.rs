@@ -56,8 +56,13 @@ impl End {
 }
 
 /// Signs the paths.
-pub(super) async fn sign<C: Cache>(job: &mut Job<C>, paths: &[StorePath], with: &KeySource) {
-    let end = match signer(job, with).await {
+pub(super) async fn sign<C: Cache>(
+    job: &mut Job<C>,
+    paths: &[StorePath],
+    with: &KeySource,
+    planned: &PublicKey,
+) {
+    let end = match signer(job, with, planned).await {
         Err(why) => Some(End::Refused(why)),
         Ok((key, signer)) => {
             let mut signing = Signing {
@@ -126,7 +131,9 @@ impl<C: Cache> Signing<'_, C> {
                 return Err(End::Lost);
             }
             Err(Trouble::Stopped) => return Err(End::Cancelled),
-            Err(Trouble::Refused(why)) => return Err(End::Refused(why)),
+            Err(Trouble::Refused(why) | Trouble::KeyChanged(why)) => {
+                return Err(End::Refused(why));
+            }
         };
         let lacking: Vec<&PathInfo> = chunk
             .iter()
@@ -274,7 +281,7 @@ impl<C: Cache> Signing<'_, C> {
                     self.job.cut_off = Some(SILENT.to_owned());
                     return Err(unseen(end, SILENT));
                 }
-                Err(trouble @ Trouble::Refused(_)) => {
+                Err(trouble @ (Trouble::Refused(_) | Trouble::KeyChanged(_))) => {
                     return Err(unseen(end, &trouble.to_string()));
                 }
             }

@@ -50,7 +50,11 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         amounts: None,
         lines: vec![],
         danger: Danger::Adds,
-        deed: Deed::Sign { paths, with },
+        deed: Deed::Sign {
+            paths,
+            with,
+            key: Box::new(ours().public()),
+        },
         reason: Some("test\u{1b}".into()),
     }
 }

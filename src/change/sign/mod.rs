@@ -332,6 +332,7 @@ fn draw(
         deed: Deed::Sign {
             paths: items.iter().filter_map(Item::path).cloned().collect(),
             with: key.source.clone(),
+            key: Box::new(key.public.clone()),
         },
         items,
         reason,

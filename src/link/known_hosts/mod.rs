@@ -1,21 +1,25 @@
 //! The `known_hosts` check: which host has which key, in all of the format of sshd(8), "`SSH_KNOWN_HOSTS` FILE FORMAT".
 //!
 //! In: the bytes of `known_hosts` files, a host's name, the key or certificate that it sent. Out: a [`Verdict`]. Pure: no files are
-//! read or written here (`file` beside it does both). One bad line never hides another: it is kept as a [`Problem`].
+//! read or written here (`file` beside it does both). One bad line never hides another: it is kept as a [`Problem`]. The verdicts are
+//! those of ssh (`check_host_key` in its sshconnect.c), or stricter; `link/tests/known_hosts.rs` compares them with the real one.
 
 mod file;
+mod line;
 mod pattern;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 pub(crate) use self::file::{append, read};
+pub use self::line::line;
+use self::line::{Line, Marker, blob_kind};
+use self::pattern::Hosts;
 pub(in crate::link) use self::pattern::glob;
-use self::pattern::{Hosts, hashed};
+
+/// Lines of one kind that a question names: enough to look at.
+const MOST_NOTES: usize = 3;
 
 /// A place in a file, for messages: `~/.ssh/known_hosts:12`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,16 @@ pub struct Problem {
     pub at: At,
     /// Why.
     pub why: &'static str,
+    /// Which hosts it names; `None` where that could not be read either.
+    hosts: Option<Hosts>,
+    /// It says `@revoked`: which key must not be accepted is not known then.
+    revokes: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.at, self.why)
+    }
 }
 
 /// A key as the wire has it: its type and its blob (RFC 4253, section 6.6).
@@ -80,17 +94,17 @@ impl HostName {
     }
 }
 
+impl HostName {
+    /// The name with the port, then the one without it, where they differ.
+    fn both(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.lookup.as_str()).chain(self.plain.as_deref())
+    }
+}
+
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lookup)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Marker {
-    None,
-    Authority,
-    Revoked,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,19 +129,26 @@ pub enum Verdict {
     Known(At),
     /// The key must never be accepted for the host.
     Revoked(At),
-    /// The host has another key of this type.
-    Changed(At),
-    /// Nothing is said of the host and a key of this type.
+    /// The host has another key, whatever its type.
+    Changed {
+        /// The type of the key that it has; of several, one of the type that was sent.
+        kind: String,
+        /// Where that stands.
+        at: At,
+    },
+    /// No key of the host is known.
     Unknown(Unknown),
 }
 
 /// What is worth knowing beside "unknown".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unknown {
-    /// The host is known with keys of other types, or by an authority (`@cert-authority`).
-    pub other_types: Vec<(String, At)>,
+    /// An authority (`@cert-authority`) vouches for the host, or its standard port is known by another key.
+    pub other_keys: Vec<(String, At)>,
     /// The same key is known under other names.
     pub other_names: Vec<(String, At)>,
+    /// Lines that name the host and could not be read.
+    pub unreadable: Vec<Problem>,
 }
 
 impl KnownHosts {
@@ -139,15 +160,24 @@ impl KnownHosts {
                 file: file.clone(),
                 line: index + 1,
             };
-            match parse_line(line) {
-                Ok(None) => {}
-                Ok(Some((marker, hosts, key))) => self.entries.push(Entry {
+            match line::parse(line) {
+                Line::Nothing => {}
+                Line::Good(marker, hosts, key) => self.entries.push(Entry {
                     at,
                     marker,
                     hosts,
                     key,
                 }),
-                Err(why) => self.problems.push(Problem { at, why }),
+                Line::Bad {
+                    why,
+                    hosts,
+                    revokes,
+                } => self.problems.push(Problem {
+                    at,
+                    why,
+                    hosts,
+                    revokes,
+                }),
             }
         }
     }
@@ -157,115 +187,134 @@ impl KnownHosts {
         &self.problems
     }
 
-    /// The verdict for a plain key.
+    /// The verdict for a plain key. As in ssh, lines for the host without its port count only where none names it with the port.
     pub fn check(&self, name: &HostName, key: &HostKey) -> Verdict {
-        match (self.check_as(&name.lookup, key), &name.plain) {
-            // As ssh does: a key known for the host without a port holds for its other ports too.
-            (Verdict::Unknown(unknown), Some(plain)) => match self.check_as(plain, key) {
-                Verdict::Unknown(more) => Verdict::Unknown(Unknown {
-                    other_types: [unknown.other_types, more.other_types].concat(),
-                    other_names: more.other_names,
-                }),
-                // Another port may well be another machine: that is no change, but worth a word.
-                Verdict::Changed(at) => Verdict::Unknown(Unknown {
-                    other_types: [unknown.other_types, vec![(key.kind.clone(), at)]].concat(),
-                    other_names: unknown.other_names,
-                }),
-                verdict => verdict,
-            },
-            (verdict, _) => verdict,
-        }
-    }
-
-    fn check_as(&self, name: &str, key: &HostKey) -> Verdict {
-        if let Some(at) = self.revoked(name, key) {
+        if let Some(at) = self.revokes(name, key) {
             return Verdict::Revoked(at);
         }
-        let mut changed = None;
-        let mut unknown = Unknown::default();
-        for entry in &self.entries {
-            let same = entry.key == *key;
-            if !entry.hosts.matches(name) {
-                if same && entry.marker == Marker::None && unknown.other_names.len() < 3 {
-                    unknown
-                        .other_names
-                        .push((entry.hosts.shown(), entry.at.clone()));
+        let mut other_keys = self.authorities(name);
+        match (self.find(&name.lookup, key), &name.plain) {
+            (Some(verdict), _) => return verdict,
+            (None, None) => {}
+            (None, Some(plain)) => match self.find(plain, key) {
+                // Another port may well be another machine: that is no change, but must not go by unseen.
+                Some(Verdict::Changed { kind, at }) => {
+                    other_keys.push((format!("another {kind} key on port 22"), at));
                 }
-                continue;
-            }
-            match entry.marker {
-                Marker::Revoked => {}
-                Marker::Authority => unknown
-                    .other_types
-                    .push(("an authority".into(), entry.at.clone())),
-                Marker::None if same => return Verdict::Known(entry.at.clone()),
-                Marker::None if entry.key.kind == key.kind => {
-                    changed = changed.or(Some(entry.at.clone()));
-                }
-                Marker::None => unknown
-                    .other_types
-                    .push((entry.key.kind.clone(), entry.at.clone())),
-            }
+                Some(verdict) => return verdict,
+                None => {}
+            },
         }
-        changed.map_or(Verdict::Unknown(unknown), Verdict::Changed)
-    }
-
-    fn revoked(&self, name: &str, key: &HostKey) -> Option<At> {
-        self.entries
-            .iter()
-            .find(|entry| {
-                entry.marker == Marker::Revoked && entry.key == *key && entry.hosts.matches(name)
-            })
-            .map(|entry| entry.at.clone())
-    }
-
-    /// The line that revokes a key or its authority for a host, if one does.
-    pub fn revokes(&self, name: &HostName, key: &HostKey) -> Option<At> {
-        self.revoked(&name.lookup, key).or_else(|| {
-            name.plain
-                .as_deref()
-                .and_then(|plain| self.revoked(plain, key))
+        Verdict::Unknown(Unknown {
+            other_keys,
+            other_names: self.other_names(key),
+            unreadable: self.unreadable(name),
         })
     }
 
-    /// The line that trusts `authority` to sign certificates of the host.
+    /// What the plain lines for exactly this name say of a key; `None` where there is no such line.
+    fn find(&self, name: &str, key: &HostKey) -> Option<Verdict> {
+        let mut changed: Option<&Entry> = None;
+        for entry in self.named(Marker::None, name) {
+            if entry.key == *key {
+                return Some(Verdict::Known(entry.at.clone()));
+            }
+            let closer = entry.key.kind == key.kind;
+            if changed.is_none_or(|found| closer && found.key.kind != key.kind) {
+                changed = Some(entry);
+            }
+        }
+        changed.map(|entry| Verdict::Changed {
+            kind: entry.key.kind.clone(),
+            at: entry.at.clone(),
+        })
+    }
+
+    fn named<'a>(&'a self, marker: Marker, name: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.marker == marker && entry.hosts.matches(name))
+    }
+
+    fn authorities(&self, name: &HostName) -> Vec<(String, At)> {
+        name.both()
+            .flat_map(|name| self.named(Marker::Authority, name))
+            .map(|entry| ("an authority".to_owned(), entry.at.clone()))
+            .collect()
+    }
+
+    fn other_names(&self, key: &HostKey) -> Vec<(String, At)> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.marker == Marker::None && entry.key == *key)
+            .take(MOST_NOTES)
+            .map(|entry| (entry.hosts.shown(), entry.at.clone()))
+            .collect()
+    }
+
+    fn unreadable(&self, name: &HostName) -> Vec<Problem> {
+        self.problems
+            .iter()
+            .filter(|problem| {
+                let hosts = problem.hosts.as_ref();
+                hosts.is_some_and(|hosts| name.both().any(|name| hosts.matches(name)))
+            })
+            .take(MOST_NOTES)
+            .cloned()
+            .collect()
+    }
+
+    /// The line that revokes a key or its authority for a host, if one does. Under both of its names: ssh looks at the one without
+    /// the port only where it needs it, and a revoked key is no better on another port.
+    pub fn revokes(&self, name: &HostName, key: &HostKey) -> Option<At> {
+        name.both()
+            .flat_map(|name| self.named(Marker::Revoked, name))
+            .find(|entry| entry.key == *key)
+            .map(|entry| entry.at.clone())
+    }
+
+    /// A line that revokes a key for the host, or may do so, and cannot be read: any key could be the one.
+    pub fn may_revoke(&self, name: &HostName) -> Option<&Problem> {
+        self.problems.iter().find(|problem| {
+            problem.revokes
+                && problem
+                    .hosts
+                    .as_ref()
+                    .is_none_or(|hosts| name.both().any(|name| hosts.matches(name)))
+        })
+    }
+
+    /// The line that trusts `authority` to sign certificates of the host. As with keys, lines for the host without its port count
+    /// only where none names it with the port.
     pub fn trusts(&self, name: &HostName, authority: &HostKey) -> Option<At> {
-        self.matching(name)
-            .find(|entry| entry.marker == Marker::Authority && entry.key == *authority)
+        let name = name
+            .both()
+            .find(|name| self.named(Marker::Authority, name).next().is_some())?;
+        self.named(Marker::Authority, name)
+            .find(|entry| entry.key == *authority)
             .map(|entry| entry.at.clone())
     }
 
     /// Whether certificates are to be asked for at all.
     pub fn has_authority(&self, name: &HostName) -> bool {
-        self.matching(name)
-            .any(|entry| entry.marker == Marker::Authority)
+        !self.authorities(name).is_empty()
     }
 
     /// The types of key that are known for the host: these are asked for first, so that a known host stays a known host.
-    pub fn key_types<'a>(&'a self, name: &HostName) -> Vec<&'a str> {
+    pub fn key_types<'a>(&'a self, name: &'a HostName) -> Vec<&'a str> {
         let mut types: Vec<&'a str> = Vec::new();
-        for entry in self
-            .matching(name)
-            .filter(|entry| entry.marker == Marker::None)
-        {
-            if !types.contains(&entry.key.kind.as_str()) {
-                types.push(&entry.key.kind);
+        for name in name.both() {
+            for entry in self.named(Marker::None, name) {
+                if !types.contains(&entry.key.kind.as_str()) {
+                    types.push(&entry.key.kind);
+                }
+            }
+            // What stands for the port is what counts, and a type of the other port would be a change.
+            if !types.is_empty() {
+                break;
             }
         }
         types
-    }
-
-    fn matching<'a, 'n>(
-        &'a self,
-        name: &'n HostName,
-    ) -> impl Iterator<Item = &'a Entry> + use<'a, 'n> {
-        self.entries.iter().filter(move |entry| {
-            entry.hosts.matches(&name.lookup)
-                || name
-                    .plain
-                    .as_deref()
-                    .is_some_and(|plain| entry.hosts.matches(plain))
-        })
     }
 }
 
@@ -276,63 +325,6 @@ pub fn principals_match(principals: &[String], name: &HostName) -> bool {
     principals
         .iter()
         .any(|principal| glob(principal.to_ascii_lowercase().as_bytes(), host.as_bytes()))
-}
-
-/// The line for a newly accepted key, with its line end. `salt` makes it a hashed one (`HashKnownHosts`).
-pub fn line(name: &HostName, key: &HostKey, salt: Option<[u8; 20]>) -> String {
-    let host = salt
-        .and_then(|salt| hashed(&salt, &name.lookup))
-        .unwrap_or_else(|| name.lookup.clone());
-    format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
-}
-
-type Parsed = (Marker, Hosts, HostKey);
-
-fn parse_line(line: &[u8]) -> Result<Option<Parsed>, &'static str> {
-    let mut fields = line
-        .split(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
-        .filter(|field| !field.is_empty());
-    let mut next = || match fields.next() {
-        Some(field) => std::str::from_utf8(field)
-            .map(Some)
-            .map_err(|_| "it is not text"),
-        None => Ok(None),
-    };
-    let Some(mut first) = next()? else {
-        return Ok(None);
-    };
-    if first.starts_with('#') {
-        return Ok(None);
-    }
-    let mut marker = Marker::None;
-    if first.starts_with('@') {
-        marker = match first {
-            "@cert-authority" => Marker::Authority,
-            "@revoked" => Marker::Revoked,
-            _ => return Err("its marker is neither @cert-authority nor @revoked"),
-        };
-        first = next()?.ok_or("no host is named")?;
-    }
-    let hosts = Hosts::parse(first)?;
-    let kind = next()?.ok_or("the key is missing")?;
-    let blob = STANDARD
-        .decode(next()?.ok_or("the key is missing")?)
-        .map_err(|_| "the key is not base64")?;
-    if blob_kind(&blob) != Some(kind) {
-        return Err("the key is not of the type that is named");
-    }
-    let key = HostKey {
-        kind: kind.to_owned(),
-        blob,
-    };
-    Ok(Some((marker, hosts, key)))
-}
-
-/// The type's name at the front of a blob.
-fn blob_kind(blob: &[u8]) -> Option<&str> {
-    let (length, rest) = blob.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    std::str::from_utf8(rest.get(..length)?).ok()
 }
 
 impl HostKey {
@@ -360,6 +352,7 @@ pub fn fuzz(bytes: &[u8]) {
         hosts.check(&name, &key),
         hosts.trusts(&name, &key),
         hosts.revokes(&name, &key),
+        hosts.may_revoke(&name),
         hosts.key_types(&name),
     );
 }

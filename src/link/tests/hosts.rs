@@ -165,24 +165,30 @@ async fn a_known_type_of_key_is_asked_for_first() {
     open(&sshd.options(), &person).await.unwrap();
     assert!(person.asked().is_empty());
 
-    // A server that has only another type is not silently new, not even with accept-new.
+    // A server that has only another type has changed, and nobody is asked whether that is well.
     let sshd = Sshd::with("HostKey DIR/host_ed25519");
     sshd.know_line(&format!(
         "{} {}",
         sshd.known_as(),
         sshd.public("host_rsa.pub")
     ));
-    let options = Options {
-        ssh_config: Some(sshd.config("IdentityAgent none\nStrictHostKeyChecking accept-new\n")),
-        ..sshd.options()
-    };
-    let person = Person::saying(&["yes"]);
-    open(&options, &person).await.unwrap();
-    let note = unknown(&person).2.unwrap();
-    assert!(
-        note.contains("ssh-rsa") && note.contains("known_hosts:1"),
-        "{note}"
-    );
+    for mode in ["ask", "accept-new", "no"] {
+        let options = Options {
+            ssh_config: Some(sshd.config(&format!(
+                "IdentityAgent none\nStrictHostKeyChecking {mode}\n"
+            ))),
+            ..sshd.options()
+        };
+        let person = Person::saying(&["yes"]);
+        let error = open(&options, &person).await.unwrap_err().to_string();
+        assert!(
+            error.contains("CHANGED")
+                && error.contains("ssh-rsa")
+                && error.contains("known_hosts:1"),
+            "{error}"
+        );
+        assert!(person.asked().is_empty());
+    }
 }
 
 #[tokio::test]

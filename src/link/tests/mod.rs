@@ -2,6 +2,8 @@
 
 mod commands;
 mod hosts;
+mod known_hosts;
+mod known_hosts_cases;
 mod logins;
 mod passwords;
 mod rig;

@@ -308,6 +308,7 @@ async fn the_server_signs_with_its_key() {
         sign::on_server(
             &server.inner,
             &file,
+            &key.public(),
             &paths,
             &mut |paths, result| match result {
                 Ok(()) => done += paths.len(),
@@ -331,9 +332,26 @@ async fn the_server_signs_with_its_key() {
 
         let missing = scratch.file("missing.sec").display().to_string();
         let tell: crate::server::OnCall<'_> = &mut |_, _| panic!("nothing was done");
-        let error = sign::on_server(&server.inner, &missing, &paths, tell).await;
+        let error = sign::on_server(&server.inner, &missing, &key.public(), &paths, tell).await;
         let error = error.unwrap_err().to_string();
         assert!(error.contains("missing or not readable"), "{error}");
+        // Another key by the same name is not the one that was planned with, and garbage is none.
+        let other = SigningKey::from_seed(key.name().clone(), &zeroize::Zeroizing::new([9; 32]));
+        std::fs::write(&file, &*other.to_secret_text()).unwrap();
+        let tell: crate::server::OnCall<'_> = &mut |_, _| panic!("something was done");
+        let error = sign::on_server(&server.inner, &file, &key.public(), &paths, tell).await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("was changed after the plan was made")
+                && error.contains(&other.public().to_string())
+                && error.contains(&key.public().to_string()),
+            "{error}"
+        );
+        std::fs::write(&file, "no key").unwrap();
+        let tell: crate::server::OnCall<'_> = &mut |_, _| panic!("something was done");
+        let error = sign::on_server(&server.inner, &file, &key.public(), &paths, tell).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("can't be derived"), "{error}");
     }
 }
 

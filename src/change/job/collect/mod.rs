@@ -173,7 +173,9 @@ impl<C: Cache> Collecting<'_, '_, C> {
                     self.job.reopen(&why).await;
                     Some(End::Lost("the link was lost".to_owned()))
                 }
-                Called::Failed(Trouble::Refused(why)) => Some(End::Refused(why.clone())),
+                Called::Failed(Trouble::Refused(why) | Trouble::KeyChanged(why)) => {
+                    Some(End::Refused(why.clone()))
+                }
             };
             let still = match self.settle(&left, end.is_some()).await {
                 Ok(still) => still,

@@ -120,7 +120,7 @@ async fn ended<C: Cache>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>
             End::Lost("the link was lost".to_owned())
         }
         Err(Trouble::Stopped) => End::Cancelled,
-        Err(Trouble::Refused(why)) => End::Refused(why),
+        Err(Trouble::Refused(why) | Trouble::KeyChanged(why)) => End::Refused(why),
         Ok(_) => End::Refused("the server answered something else".to_owned()),
     }
 }
