@@ -7,7 +7,6 @@
 // Helpers of tests, outside of functions that clippy knows to be tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[allow(dead_code, unused_imports)]
 mod rig;
 
 use rig::edits::{ScriptEdit, sha256};
