@@ -482,10 +482,31 @@ fn a_folder_of_others_gets_no_file_of_roots() {
         include_str!("../src/server/scripts/folder.sh"),
         include_str!("../src/server/scripts/pin-add.sh")
     );
+    let append = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/audit-log.sh"),
+        include_str!("../src/server/scripts/audit-append.sh")
+    );
+    let begin = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/audit-log.sh"),
+        include_str!("../src/server/scripts/jobs.sh"),
+        include_str!("../src/server/scripts/job-begin.sh")
+    );
     let notes = ground.victim.join("notes").display().to_string();
+    // A pin, the audit log, the file of a job: each is made, or none.
     let pins = |folder: &Path| {
-        let folder = folder.join("pins").display().to_string();
-        run(pin, &[&folder, "name", "/nix/store/x", &notes], b"{}\n")
+        let pins = folder.join("pins").display().to_string();
+        let log = folder.join("var/audit.jsonl").display().to_string();
+        let made = [
+            run(pin, &[&pins, "name", "/nix/store/x", &notes], b"{}\n"),
+            run(append, &[&log, "id", "own", "1000000"], b"\"id\":\"id\"}\n"),
+            run(begin, &[&log, "id", "first"], b"{}\nend\n"),
+        ];
+        assert!(made == [true; 3] || made == [false; 3], "{made:?}");
+        made[0]
     };
     assert!(pins(&ground.victim));
     assert!(!pins(&ground.home), "the folder is the account's");

@@ -224,7 +224,8 @@ case " $* " in
   *) echo 'OpenSSH_9.2p1, OpenSSL 3.0.17' >&2; exit 0 ;;
 esac
 force=none
-case " $* " in *' user={CACHE_USER},'*) force='nix-store --serve' ;; esac
+keys={key_file}-of-root
+case " $* " in *' user={CACHE_USER},'*) force='nix-store --serve' keys={key_file} ;; esac
 cat <<END
 pubkeyauthentication yes
 passwordauthentication no
@@ -232,7 +233,7 @@ kbdinteractiveauthentication no
 strictmodes yes
 loglevel VERBOSE
 forcecommand $force
-authorizedkeysfile {key_file}
+authorizedkeysfile $keys
 authorizedkeyscommand none
 authorizedkeyscommanduser none
 authorizedprincipalsfile none
