@@ -306,7 +306,7 @@ fn a_full_disk_blinds_no_guard() {
     let (mut done, mut refused) = (0, 0);
     for free in 0..65 {
         for honest in [true, false] {
-            let _ = fs::remove_dir_all(&folder.join(".storekeeper-edit"));
+            let _ = fs::remove_dir_all(folder.join(".storekeeper-edit"));
             for entry in fs::read_dir(&folder).unwrap() {
                 fs::remove_file(entry.unwrap().path()).unwrap();
             }
