@@ -347,7 +347,7 @@ end=
 
     proptest! {
         #[test]
-        fn never_panics(lines in prop::collection::vec("(user|file|stat|dir|passwd|content|resolved|T)=[ -~]{0,20}", 0..20)) {
+        fn never_panics(lines in prop::collection::vec("(user|file|stat|dir|passwd|content|content-why|lines|size|sha256|unended|resolved|T)=[ -~]{0,20}", 0..20)) {
             let text = format!("storekeeper-answer\n{}\nend=\n", lines.join("\n"));
             if let Some(answers) = Answers::parse(text.as_bytes()) {
                 let _ = read(&answers, "nix-ssh", true);

@@ -180,3 +180,67 @@ pub(super) fn generated(path: &str, resolved: &str, user: &str, nixos: bool) -> 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What the script says of a large file with these lines, as `grep -n` finds them.
+    fn read_lines(lines: &[u8], unended: &str) -> Result<(Vec<u8>, Read), String> {
+        let (lines, digest) = (STANDARD.encode(lines), "0".repeat(64));
+        let mut answers = vec![
+            ("lines", lines.as_str()),
+            ("size", "3000000"),
+            ("sha256", digest.as_str()),
+        ];
+        if !unended.is_empty() {
+            answers.push(("unended", unended));
+        }
+        read(&answers)
+    }
+
+    #[test]
+    fn lines_of_a_large_file_have_their_numbers() {
+        let (content, file) = read_lines(b"7:AAAA a\n40:x:AAAA\r\nend:0\n", "").unwrap();
+        assert_eq!(content, b"AAAA a\nx:AAAA\r\n");
+        assert_eq!((file.numbers, file.size), (Some(vec![7, 40]), 3_000_000));
+        // The last line has no end in the file; grep gave it one.
+        let (content, _) = read_lines(b"7:AAAA\nend:0\n", "7").unwrap();
+        assert_eq!(content, b"AAAA");
+        let (content, _) = read_lines(b"7:AAAA\nend:0\n", "9").unwrap();
+        assert_eq!(content, b"AAAA\n");
+        assert_eq!(read_lines(b"end:1\n", "").unwrap().0, b"");
+    }
+
+    #[test]
+    fn what_is_not_whole_is_not_known() {
+        let odd: [&[u8]; 5] = [
+            b"7:AAAA\n",
+            b"7:AAAA\nend:2\n",
+            b"AAAA\nend:0\n",
+            b"7:AAAA\n7:AAAA\nend:0\n",
+            b"",
+        ];
+        for lines in odd {
+            assert!(read_lines(lines, "").is_err(), "{lines:?}");
+        }
+        let many = b"1:AAAA\n".repeat(3 << 20);
+        let why = read_lines(&many, "").map(|_| ()).unwrap_err();
+        assert!(why.contains("more than 16 MiB"), "{why}");
+        assert!(read(&[("lines", "")]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_lines_are_read_or_refused(lines in prop::collection::vec(any::<u8>(), 0..60), unended in "[0-9]{0,3}") {
+            let mut lines = lines;
+            lines.extend(b"end:0\n");
+            if let Ok((content, file)) = read_lines(&lines, &unended) {
+                let numbers = file.numbers.unwrap();
+                let document = crate::domain::authorized_keys::AuthorizedKeys::parse_numbered(&content, numbers.clone());
+                prop_assert_eq!(document.lines().count(), numbers.len());
+            }
+        }
+    }
+}
