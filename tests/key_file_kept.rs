@@ -156,9 +156,16 @@ async fn what_can_not_be_kept_is_refused() {
     ];
     for (word, make) in cases {
         usual();
+        let plan = plan_for(&server, &new).await;
         make();
         let before = fs::metadata(&file).unwrap();
-        let plan = plan_for(&server, &new).await;
+        // Said before there is a plan, but for the second name, which nobody sees in the file itself.
+        let facts = server.access().await.unwrap();
+        assert_eq!(
+            facts.files[0].editable.is_ok(),
+            word == "hard links",
+            "{word}"
+        );
         let receipt = carry_out(&server, plan).await;
         assert_eq!(receipt.result, Outcome::Failed, "{word}");
         let said = &receipt.failed[0].message;

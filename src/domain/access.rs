@@ -212,7 +212,7 @@ pub struct KeyFile {
     pub resolved: String,
     /// Whose logins it opens.
     pub user: String,
-    /// Whether it exists. One that does not has no content, and an owner and a mode that a new file would get.
+    /// Whether it exists. One that does not has no content, and the mode that a new file would get.
     pub exists: bool,
     /// All of it, every byte; of a large file the lines that can hold a key, as [`Self::numbers`] counts them.
     pub content: Fact<Vec<u8>>,
@@ -222,8 +222,6 @@ pub struct KeyFile {
     pub size: u64,
     /// SHA-256 of the whole file, to compare before it is changed.
     pub sha256: [u8; 32],
-    /// Owner, `name:group`.
-    pub owner: String,
     /// Permission bits, such as `0o644`.
     pub mode: u32,
     /// Whether this program may write it, or why not.

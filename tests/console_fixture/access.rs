@@ -70,7 +70,6 @@ fn file(content: &str) -> KeyFile {
         numbers: None,
         size: content.len() as u64,
         sha256: Sha256::digest(content).into(),
-        owner: "root:root".to_owned(),
         mode: 0o644,
         editable: Ok(()),
         strict_modes_problem: None,

@@ -37,7 +37,6 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
         numbers: None,
         size: content.len() as u64,
         sha256: Sha256::digest(content).into(),
-        owner: "root:root".into(),
         mode: 0o644,
         editable: Ok(()),
         strict_modes_problem: None,

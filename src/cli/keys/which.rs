@@ -130,7 +130,6 @@ pub(in crate::cli) mod tests {
                 numbers: None,
                 size: 0,
                 sha256: [0; 32],
-                owner: "root:root".into(),
                 mode: 0o644,
                 editable: Ok(()),
                 strict_modes_problem: None,

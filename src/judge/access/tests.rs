@@ -26,7 +26,6 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
         numbers: None,
         size: content.len() as u64,
         sha256: [0; 32],
-        owner: "root:root".to_owned(),
         mode: 0o644,
         editable: Ok(()),
         strict_modes_problem: None,

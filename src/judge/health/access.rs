@@ -199,7 +199,6 @@ mod tests {
                 numbers: None,
                 size: content.len() as u64,
                 sha256: [0; 32],
-                owner: "root:root".into(),
                 mode: 0o644,
                 editable: Ok(()),
                 strict_modes_problem: None,

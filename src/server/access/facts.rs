@@ -240,7 +240,7 @@ fn files(
     };
     part.files
         .iter()
-        .map(|(path, answers)| files::file(path, answers, &who, &user, strict, root, nixos))
+        .map(|(path, answers)| files::file(path, answers, &who, strict, root, nixos))
         .collect()
 }
 
@@ -295,10 +295,7 @@ end=
             panic!("two files");
         };
         assert_eq!(first.content.as_deref().unwrap(), b"abc\n");
-        assert_eq!(
-            (first.mode, first.owner.as_str()),
-            (0o664, "nix-ssh:nix-ssh")
-        );
+        assert_eq!(first.mode, 0o664);
         assert!(
             first
                 .strict_modes_problem
@@ -306,9 +303,10 @@ end=
                 .unwrap()
                 .contains("group")
         );
-        assert_eq!(first.editable, Ok(()));
+        let why = first.editable.as_ref().unwrap_err();
+        assert!(why.contains("its mode is 664"), "{why}");
         assert!(!second.exists);
-        assert_eq!((second.mode, second.owner.as_str()), (0o644, "root:root"));
+        assert_eq!((second.mode, &second.editable), (0o644, &Ok(())));
         assert_eq!(found.trusted_users.unwrap(), ["root", "@wheel"]);
         assert!(found.nix_version.is_err());
     }

@@ -2,9 +2,10 @@
 //!
 //! In: the answers about it. Out: a [`KeyFile`], with why it can't be edited, and why sshd would not read it.
 
+use super::editable;
 use super::facts;
 use super::strict::{self, Stat, User};
-use crate::domain::access::{CacheUser, KeyFile};
+use crate::domain::access::KeyFile;
 use crate::domain::path_info::from_hex;
 use crate::domain::text::visible;
 use base64::Engine as _;
@@ -16,7 +17,6 @@ pub(super) fn file(
     path: &str,
     answers: &[(&str, &str)],
     who: &User<'_>,
-    user: &CacheUser,
     strict: bool,
     root: bool,
     nixos: bool,
@@ -47,11 +47,11 @@ pub(super) fn file(
     let in_home = resolved
         .strip_prefix(who.home)
         .is_some_and(|rest| rest.starts_with('/'));
-    let (mode, owner) = match stat {
-        Some((stat, rest)) => (stat.mode, rest.split(' ').nth(1).unwrap_or("").to_owned()),
+    let mode = match stat {
+        Some((stat, _)) => stat.mode,
         // sshd reads it as the user: one outside of the home has to be readable for all.
-        None if in_home => (0o600, format!("{}:{}", who.name, user.gid)),
-        None => (0o644, "root:root".to_owned()),
+        None if in_home => 0o600,
+        None => 0o644,
     };
     let editable = match (&generated_by, content_why) {
         (Some(by), _) => Err(format!(
@@ -63,7 +63,17 @@ pub(super) fn file(
             "this login may not write {}; log in as root or allow sudo -n",
             visible(path)
         )),
-        (None, None) => Ok(()),
+        (None, None) => {
+            let problem = editable::problem(who, resolved, stat.map(|(stat, _)| stat), &folders);
+            match problem.filter(|_| root) {
+                Some(problem) => Err(format!(
+                    "{} can't be edited: {}",
+                    visible(path),
+                    visible(&problem)
+                )),
+                None => Ok(()),
+            }
+        }
     };
     let strict_modes_problem = match (stat, content_why) {
         (_, Some("it is not a regular file")) => {
@@ -82,7 +92,6 @@ pub(super) fn file(
         numbers,
         size,
         sha256,
-        owner,
         mode,
         editable,
         strict_modes_problem,

@@ -4,6 +4,7 @@
 //! decided request, an installed knock.
 
 mod edit;
+mod editable;
 mod facts;
 mod files;
 mod knock;

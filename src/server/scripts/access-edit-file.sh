@@ -57,7 +57,7 @@ if ! [ -d "$folder" ]; then
 fi
 cd -P "$folder" && [ "$PWD" = "$folder" ] || fail 73 "its folder $folder can't be entered"
 [ "$(stat -c %u .)" = "$me" ] ||
-    fail 77 "its folder $folder belongs to $(stat -c %U .); a link must not lead out of the account's own files"
+    fail 77 "its folder $folder belongs to $(stat -c %U .), and lies in one of somebody else, who can replace it"
 
 # The folder itself is locked: a file for that would be one more thing that could be swapped.
 exec 9<. || fail 73 "its folder $folder can't be opened"

@@ -82,7 +82,7 @@ show_file() {
         done
         return
     fi
-    say stat "$(stat -L -c '%u %g %a %s %U:%G' -- "$resolved" 2>/dev/null)"
+    say stat "$(stat -L -c '%u %g %a' -- "$resolved" 2>/dev/null)"
     if ! [ -f "$resolved" ]; then
         say content-why "it is not a regular file"
         return
