@@ -149,6 +149,14 @@ pub fn worst(checks: &[Check]) -> State {
     }
 }
 
+/// Whether a check counts paths of the store, and so means nothing where the store was not read.
+pub fn about_paths(check: &Check) -> bool {
+    matches!(
+        check.id,
+        "unsigned-paths" | "bad-signatures" | "unreadable-paths"
+    )
+}
+
 fn check(id: &'static str, state: State, summary: String, fix: Option<String>) -> Check {
     Check {
         id,

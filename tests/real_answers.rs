@@ -1,0 +1,72 @@
+//! Answers about stores that are not as they should be, on a real server: rows that Nix can't read, keys and signatures of
+//! other kinds, refused closures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod rig;
+
+use rig::Rig;
+use serde_json::Value;
+use std::process::{Command, Output};
+
+/// Runs it to its end.
+fn run(rig: &Rig, line: &str) -> Output {
+    rig.storekeeper_command(line.split(' ')).output().unwrap()
+}
+
+/// Runs it; it must end with this code and print one document.
+fn ask(rig: &Rig, line: &str, code: i32) -> Value {
+    let output = run(rig, &format!("{line} --json"));
+    let (document, errors) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{document}{errors}");
+    serde_json::from_str(&document).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The check of this id.
+fn check(document: &Value, id: &str) -> Option<Value> {
+    let checks = document["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["id"] == id).cloned()
+}
+
+#[test]
+fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_rest() {
+    const HASH: &str = "08zjlj9al8nzfc6115i3421bz88ay34z";
+    Rig::on_every_nix(|rig| {
+        let rows = [
+            ("/tmp/x".to_owned(), "/tmp/x"),
+            ("/nix/store/short".to_owned(), "short"),
+            (format!("/nix/store/{HASH}-bad name"), "bad name"),
+            (format!("/nix/store/{HASH}-a/b"), "-a/b"),
+            ("relative".to_owned(), "relative"),
+        ];
+        for (row, named) in rows {
+            rig.sql(&format!(
+                "insert into ValidPaths(path,hash,registrationTime,narSize) values('{row}','sha256:00',1,1)"
+            ));
+            let ill = ask(rig, "status root", 2);
+            assert_eq!(ill["state"], "critical");
+            let listing = check(&ill, "store-listing").unwrap();
+            assert_eq!(listing["state"], "critical");
+            let summary = listing["summary"].as_str().unwrap();
+            assert!(summary.contains(named), "{summary}");
+            for id in ["connection", "nix", "signing-key", "store-disk", "database"] {
+                assert!(check(&ill, id).is_some(), "{row}: {id} is not in {ill}");
+            }
+            // Nothing is counted, so nothing is called fine.
+            assert_eq!(ill["counts"], Value::Null);
+            assert_eq!(check(&ill, "unsigned-paths"), None);
+            // The command that is told mends it.
+            let fix = listing["fix"].as_str().unwrap();
+            let (_, command) = fix.split_once("then run: ").unwrap();
+            let done = Command::new("sh").args(["-c", command]).output().unwrap();
+            assert!(done.status.success(), "{command}: {done:?}");
+            let well = ask(rig, "status root", 2);
+            assert_eq!(check(&well, "store-listing"), None, "{command}");
+            assert_eq!(well["counts"]["paths"], rig.entries.len());
+        }
+    });
+}
