@@ -70,3 +70,43 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
         }
     });
 }
+
+#[test]
+fn one_row_that_nix_cannot_read_keeps_no_other_path_from_being_compared() {
+    Rig::on_every_nix(|rig| {
+        let unreadable = [
+            (rig.path("leaf-1.0").to_owned(), "deriver='x'"),
+            (rig.path("left-1.0").to_owned(), "ca='x'"),
+            (rig.path("right-1.0").to_owned(), "hash='x'"),
+        ];
+        for (path, set) in &unreadable {
+            rig.sql(&format!("update ValidPaths set {set} where path='{path}'"));
+        }
+        // Contents that are not what they were.
+        let damaged = rig.path("upstream-3.0").to_owned();
+        let file = rig.file(&format!("server{damaged}"));
+        let change = format!(
+            "chmod -R u+w {file}; if [ -d {file} ]; then echo x >{file}/x; else echo x >{file}; fi"
+        );
+        assert!(
+            Command::new("sh")
+                .args(["-c", &change])
+                .status()
+                .unwrap()
+                .success()
+        );
+        for server in ["root", "sudo"] {
+            let found = ask(rig, &format!("verify {server}"), 1);
+            assert_eq!(found["checked"], rig.entries.len());
+            assert_eq!(found["corrupt"][0]["path"], damaged.as_str(), "{found}");
+            assert_eq!(found["corrupt"].as_array().unwrap().len(), 1, "{found}");
+            let failed = found["failed"].as_array().unwrap();
+            assert_eq!(failed.len(), unreadable.len(), "{found}");
+            for (path, _) in &unreadable {
+                let one = failed.iter().find(|one| one["path"] == path.as_str());
+                let message = one.unwrap()["message"].as_str().unwrap();
+                assert!(message.contains("can't read its row"), "{message}");
+            }
+        }
+    });
+}

@@ -13,6 +13,7 @@ use crate::change::sign::is_unmendable;
 use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
+use crate::judge::health::UNREADABLE;
 use serde::Serialize;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -119,7 +120,7 @@ fn answer(
                 return Err(CliError::new(
                     Kind::Server,
                     format!(
-                        "the server could not tell anything of {failed}: {}; run nix-store --verify there",
+                        "the server could not tell anything of {failed}: {}; {UNREADABLE}",
                         visible(why)
                     ),
                 ));

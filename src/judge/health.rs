@@ -17,6 +17,10 @@ use std::time::Duration;
 /// A clock that is further off makes ages and expiry times wrong enough to mislead, in seconds.
 const CLOCK: i64 = 120;
 
+/// What mends a path of which Nix can tell nothing. `nix-store --verify` and `--delete` end at such a row too.
+pub const UNREADABLE: &str =
+    "correct its row in Nix's database there, or delete the row and upload the path again";
+
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -292,12 +296,15 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
         "Nix could not tell anything of {}",
         count(vitals.unreadable, "path")
     );
-    let fix = "nix-store --verify on the server";
+    let fix = format!(
+        "storekeeper paths {} names them; {UNREADABLE}",
+        vitals.server
+    );
     Some(check(
         "unreadable-paths",
         State::Warning,
         summary,
-        Some(fix.to_owned()),
+        Some(fix),
     ))
 }
 
