@@ -5,8 +5,9 @@
 
 mod rig;
 
-use rig::Rig;
+use rig::{Access, Rig};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 /// Runs it to its end.
@@ -107,6 +108,70 @@ fn one_row_that_nix_cannot_read_keeps_no_other_path_from_being_compared() {
                 let message = one.unwrap()["message"].as_str().unwrap();
                 assert!(message.contains("can't read its row"), "{message}");
             }
+        }
+    });
+}
+
+/// A key pair of the real Nix: the secret key's file and the public key.
+fn nix_key(rig: &Rig, name: &str, file: &str) -> (String, String) {
+    let file = rig.file(file);
+    let made = rig
+        .nix
+        .command("nix")
+        .args(["--extra-experimental-features", "nix-command"])
+        .args(["key", "generate-secret", "--key-name", name])
+        .env("HOME", rig.scratch())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{name}: {}", text(&made.stderr));
+    std::fs::write(&file, &made.stdout).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let secret = std::fs::File::open(&file).unwrap();
+    let public = rig
+        .nix
+        .command("nix")
+        .args(["--extra-experimental-features", "nix-command"])
+        .args(["key", "convert-secret-to-public"])
+        .env("HOME", rig.scratch())
+        .stdin(secret)
+        .output()
+        .unwrap();
+    assert!(public.status.success(), "{name}: {}", text(&public.stderr));
+    (file, text(&public.stdout).trim().to_owned())
+}
+
+#[test]
+fn names_of_keys_that_nix_takes_sign_and_verify() {
+    const NAMES: [&str; 4] = [
+        "build.example.net/team@example.org-1",
+        "cache+é;&-1",
+        "a\"b'c\\d",
+        "-x",
+    ];
+    Rig::on_every_nix(|rig| {
+        for (at, name) in NAMES.into_iter().enumerate() {
+            let (file, public) = nix_key(rig, name, &format!("key-{at}"));
+            let server = format!("named-{at}");
+            // A literal string of TOML would end at a quote.
+            let quoted = serde_json::to_string(&public).unwrap();
+            let keys = format!("public_keys = [{quoted}]\nsigning_key = \"{file}\"");
+            let (user, port) = (Access::Root.user(), rig.port(Access::Root));
+            rig.add_server(&rig.server_section(&server, user, port, &keys));
+            let path = rig.path("leaf-1.0").to_owned();
+            rig.sql(&format!(
+                "update ValidPaths set sigs=null where path='{path}'"
+            ));
+            // Half of them with a key of this machine, half by Nix on the server.
+            let by = if at % 2 == 0 {
+                format!("--key-file {file}")
+            } else {
+                format!("--server-key {file}")
+            };
+            let signed = ask(rig, &format!("sign {server} {path} --yes {by}"), 0);
+            assert_eq!(signed["receipt"]["done"], 1, "{name}: {signed}");
+            let why = ask(rig, &format!("why {server} {path}"), 0);
+            assert_eq!(why["wouldCopy"], true, "{name}: {why}");
+            assert_eq!(rig.client_accepts_with(&path, &[public]), Ok(()), "{name}");
         }
     });
 }
