@@ -5,7 +5,7 @@
 
 mod rig;
 
-use rig::{Access, Rig};
+use rig::{Access, OURS, Rig};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
@@ -173,5 +173,65 @@ fn names_of_keys_that_nix_takes_sign_and_verify() {
             assert_eq!(why["wouldCopy"], true, "{name}: {why}");
             assert_eq!(rig.client_accepts_with(&path, &[public]), Ok(()), "{name}");
         }
+    });
+}
+
+#[test]
+fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
+    /// As long as one of ECDSA over P-384, and as long as one of ML-DSA-65.
+    fn long(name: &str, bytes: usize) -> String {
+        format!("{name}:{}", "AAAA".repeat(bytes / 3))
+    }
+    Rig::on_every_nix(|rig| {
+        let path = rig.path("leaf-1.0").to_owned();
+        let good = rig.sql(&format!("select sigs from ValidPaths where path='{path}'"));
+        let sigs = |sigs: &str| {
+            rig.sql(&format!(
+                "update ValidPaths set sigs='{sigs}' where path='{path}'"
+            ));
+        };
+        let bad = |document: &Value| {
+            let summary = check(document, "bad-signatures").unwrap()["summary"].clone();
+            summary.as_str().unwrap().to_owned()
+        };
+        let before = bad(&ask(rig, "status root", 2));
+        for bytes in [96, 3309] {
+            // Beside a good one the real client takes the path, and so does the verdict.
+            sigs(&format!("{} {}", long("cnsa-1", bytes), good.trim()));
+            assert_eq!(rig.client_accepts(&path), Ok(()));
+            assert_eq!(ask(rig, &format!("why root {path}"), 0)["wouldCopy"], true);
+            // Alone it is refused for want of a signature that is known, and signing mends it.
+            sigs(&long("cnsa-1", bytes));
+            assert!(rig.client_accepts(&path).is_err());
+            let why = text(&run(rig, &format!("why root {path} --json")).stdout);
+            assert!(why.contains("an algorithm that is not known here"), "{why}");
+            assert!(why.contains("storekeeper sign root"), "{why}");
+            let one = &ask(rig, "paths root leaf-1.0", 0)["paths"][0];
+            assert_eq!(one["trust"], "unknown-key");
+            assert_eq!(
+                one["signatures"][0]["verdict"], "unknown-algorithm",
+                "{one}"
+            );
+            assert_eq!(bad(&ask(rig, "status root", 2)), before);
+            // With the name of a trusted key the client stops at it; that is not mended by deleting either.
+            sigs(&format!("{} {}", long(OURS, bytes), good.trim()));
+            assert!(rig.client_accepts(&path).is_err());
+            let why = text(&run(rig, &format!("why root {path} --json")).stdout);
+            assert!(why.contains("\"wouldCopy\":false"), "{why}");
+            assert!(!why.contains("delete"), "{why}");
+        }
+        sigs(good.trim());
+        // A key of another algorithm in the configuration is reported, and the rest works.
+        let keys = format!(
+            "public_keys = [\"{}\", \"{}\"]",
+            long("cnsa-1", 120),
+            rig.public_key(OURS)
+        );
+        let (user, port) = (Access::Root.user(), rig.port(Access::Root));
+        rig.add_server(&rig.server_section("mixed", user, port, &keys));
+        let status = text(&run(rig, "status mixed").stdout);
+        let note = "the configured key cnsa-1 is of an algorithm that is not known here";
+        assert!(status.contains(note), "{status}");
+        assert_eq!(ask(rig, &format!("why mixed {path}"), 0)["wouldCopy"], true);
     });
 }

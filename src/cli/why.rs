@@ -159,10 +159,23 @@ fn obstacle(
                 .to_owned()
         }
         TrustClass::Unsigned => "it has no signature".to_owned(),
-        TrustClass::UnknownKey => format!(
-            "it is signed only by {}, which clients of this cache do not trust",
-            named(Verdict::UnknownKey)
+        TrustClass::UnknownKey if unmendable => format!(
+            "its signature by {} is of an algorithm that is not known here, and Nix stops at it, since the trusted key of that name is one of Ed25519",
+            named(Verdict::UnknownAlgorithm)
         ),
+        TrustClass::UnknownKey => {
+            match (named(Verdict::UnknownKey), named(Verdict::UnknownAlgorithm)) {
+                (keys, foreign) if foreign.is_empty() => {
+                    format!("it is signed only by {keys}, which clients of this cache do not trust")
+                }
+                (keys, foreign) if keys.is_empty() => format!(
+                    "it is signed only by {foreign}, with an algorithm that is not known here"
+                ),
+                (keys, foreign) => format!(
+                    "it is signed only by {keys}, which clients of this cache do not trust, and by {foreign}, with an algorithm that is not known here"
+                ),
+            }
+        }
         TrustClass::Bad if unmendable => format!(
             "its signature by {} is malformed, so clients refuse it whatever else is signed",
             named(Verdict::Bad)
@@ -175,7 +188,9 @@ fn obstacle(
             return None;
         }
     };
-    let fix = if unmendable {
+    let fix = if unmendable && assessment.class == TrustClass::UnknownKey {
+        "give the key of the other algorithm a name of its own, and remove this signature from the path's row in Nix's database there".to_owned()
+    } else if unmendable {
         format!(
             "nix store delete {} on the server, and upload it again",
             info.path

@@ -33,7 +33,10 @@ pub enum KeyError {
     /// Not base64.
     #[error("what follows its name is not base64")]
     Base64,
-    /// Decodes to another length.
+    /// Decodes to more bytes than Ed25519 has, as keys and signatures of other algorithms do.
+    #[error("it is of an algorithm that is not known here, as it decodes to {0} bytes")]
+    Algorithm(usize),
+    /// Decodes to too few bytes.
     #[error("it decodes to {got} bytes; {want} are needed")]
     Length {
         /// Bytes needed.
@@ -256,10 +259,17 @@ pub(crate) fn decode(data: &str) -> Result<Vec<u8>, KeyError> {
     LENIENT.decode(&*digits).map_err(|_| KeyError::Base64)
 }
 
+/// Whether what follows a signature's name is longer than any Ed25519 signature, and so of another algorithm: that of
+/// ECDSA over P-384 has 96 bytes or more, those of ML-DSA have thousands.
+pub(crate) fn is_other_algorithm(data: &str) -> bool {
+    // 64 bytes take 86 digits.
+    data.len() > 86 && decode(data).is_ok_and(|bytes| bytes.len() > 64)
+}
+
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], KeyError> {
-    bytes.try_into().map_err(|_| KeyError::Length {
-        want: N,
-        got: bytes.len(),
+    bytes.try_into().map_err(|_| match bytes.len() {
+        got if got > N => KeyError::Algorithm(got),
+        got => KeyError::Length { want: N, got },
     })
 }
 
@@ -327,6 +337,18 @@ pub(crate) mod tests {
             Signature::parse("a:AAAA").unwrap_err(),
             KeyError::Length { want: 64, got: 3 }
         );
+        // Keys and signatures of other algorithms are longer.
+        let long = |bytes: usize| format!("a:{}", general_purpose::STANDARD.encode(vec![7; bytes]));
+        assert_eq!(
+            PublicKey::parse(&long(97)).unwrap_err(),
+            KeyError::Algorithm(97)
+        );
+        assert_eq!(
+            Signature::parse(&long(3309)).unwrap_err(),
+            KeyError::Algorithm(3309)
+        );
+        assert!(is_other_algorithm(&long(96)[2..]) && !is_other_algorithm(&long(64)[2..]));
+        assert!(!is_other_algorithm(&"!".repeat(100)));
         let mut pair = SECRET.to_owned();
         pair.replace_range(pair.len() - 10..pair.len() - 4, "AAAAAA");
         assert_eq!(SigningKey::parse(&pair).unwrap_err(), KeyError::NotAKey);
