@@ -5,7 +5,7 @@
 
 use super::args;
 use super::error::{CliError, Kind};
-use super::find::{Wanted, paths};
+use super::find::{self, Wanted, paths};
 use super::load::{Judged, closure};
 use super::out::Out;
 use super::session::Session;
@@ -25,6 +25,9 @@ struct Document {
     would_copy: bool,
     closure: Option<Closure>,
     obstacles: Vec<Obstacle>,
+    /// Of a path that is not in the store: those with the most similar names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nearest: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -42,37 +45,43 @@ struct Obstacle {
     fix: Option<String>,
 }
 
-/// Runs it.
+/// Runs it; the exit code is 0 where a client would get the path, else 1.
 pub(super) async fn run(
     session: &Session,
     args: &args::Why,
     out: &mut Out,
-) -> Result<(), CliError> {
+) -> Result<u8, CliError> {
     let wanted = [Wanted::parse(&args.path)?];
     let server = session.connect().await?;
     let path = paths(&server, &wanted).await?.into_iter().flatten().next();
     let facts = server.facts();
     let [wanted] = &wanted;
-    let document = match path {
+    let mut document = match path {
         Some(path) => {
             let judged = closure(&server, &facts.keys, std::slice::from_ref(&path)).await?;
             answer(session.name(), &facts.keys, &path, &judged)?
         }
         None => absent(wanted.shown()),
     };
+    if !document.present {
+        // A hint; where the store can't be listed, there is none.
+        let alike = find::alike(&server, wanted).await.unwrap_or_default();
+        document.nearest = alike.iter().map(ToString::to_string).collect();
+    }
     server.link().close().await;
     if out.json() {
-        out.document(&document)
+        out.document(&document)?;
     } else {
-        text(&document, out)
+        text(&document, out)?;
     }
+    Ok(u8::from(!document.would_copy))
 }
 
 fn absent(path: String) -> Document {
     let obstacle = Obstacle {
         path: path.clone(),
         kind: "missing",
-        message: "it is not in the store of this server".to_owned(),
+        message: "it is not in the store".to_owned(),
         fix: Some(
             "nix copy --to the server from a machine that has it, or build it again".to_owned(),
         ),
@@ -84,6 +93,7 @@ fn absent(path: String) -> Document {
         would_copy: false,
         closure: None,
         obstacles: vec![obstacle],
+        nearest: Vec::new(),
     }
 }
 
@@ -134,6 +144,7 @@ fn answer(
         would_copy: obstacles.is_empty(),
         closure: Some(closure),
         obstacles,
+        nearest: Vec::new(),
     })
 }
 
@@ -219,10 +230,13 @@ pub(super) fn shell(name: &str) -> String {
 fn text(document: &Document, out: &mut Out) -> Result<(), CliError> {
     out.line(&document.path)?;
     let Some(closure) = &document.closure else {
+        for obstacle in &document.obstacles {
+            out.line(&format!("  {}", obstacle.message))?;
+        }
         return document
-            .obstacles
+            .nearest
             .iter()
-            .try_for_each(|obstacle| out.line(&format!("  not here: {}", obstacle.message)));
+            .try_for_each(|path| out.line(&format!("  nearest     {path}")));
     };
     out.line(&format!(
         "  closure     {}, {}",
