@@ -325,7 +325,7 @@ fn why_takes_every_form_of_a_path() {
     let path = refused.iter().next().unwrap();
     let base = &path["/nix/store/".len()..];
     for form in [path.as_str(), base, &base[..32]] {
-        let why = server.json(&format!("why demo {form}"), 0);
+        let why = server.json(&format!("why demo {form}"), 1);
         assert_eq!(
             keys(&why),
             [
@@ -346,7 +346,7 @@ fn why_takes_every_form_of_a_path() {
             assert!(refused.contains(obstacle["path"].as_str().unwrap()));
         }
     }
-    let absent = server.json("why demo no-such-name-1.0", 0);
+    let absent = server.json("why demo no-such-name-1.0", 1);
     assert_eq!(absent["present"], false);
     assert_eq!(absent["obstacles"][0]["kind"], "missing");
     error(

@@ -208,6 +208,133 @@ fn busybox_and_dash_do_the_same() {
     assert_eq!(leased(&rig), by_dash);
 }
 
+/// A `nix` that stands before the real one: `$real` is that one, `$*` what it is asked.
+fn in_place_of_nix(rig: &Rig, name: &str, script: &str) -> PathBuf {
+    let real = rig.nix.command("nix").get_program().to_owned();
+    let file = rig.scratch().join(name);
+    let text = format!("#!/bin/sh\nreal={}\n{script}\n", real.display());
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+/// The script with another `nix`; what it says.
+fn lease_with(rig: &Rig, shell: &[&str], nix: &Path) -> String {
+    let file = rig.scratch().join("lease.sh");
+    fs::write(&file, LeaseInstall::script_text()).unwrap();
+    let output = Command::new(shell[0])
+        .args(&shell[1..])
+        .arg(file)
+        .arg("14")
+        .arg(rig.file("server/nix/store"))
+        .arg(rig.file("server/nix/var/nix/gcroots"))
+        .arg(nix)
+        .env("NIX_REMOTE", format!("local?root={}", rig.file("server")))
+        .env("NIX_CONF_DIR", rig.file("conf"))
+        .env("HOME", rig.file("home-daemon"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn status(rig: &Rig) -> String {
+    let output = rig
+        .storekeeper_command(["status", "root"])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn newer_versions_of_nix_are_asked_in_their_way() {
+    let rig = Rig::new();
+    register(&rig, "1", 30 * DAY);
+    register(&rig, "path like '%-top-1.0'", DAY);
+    // It insists on the option, knows only some forms of JSON, and takes the option out for the real one.
+    let nix = in_place_of_nix(
+        &rig,
+        "newer-nix",
+        r#"found=
+for word; do
+    shift
+    if [ "$found" = next ]; then
+        case $word in 2 | 3) found=yes; continue ;; esac
+        echo "error: unknown --json-format $word" >&2; exit 1
+    fi
+    if [ "$word" = --json-format ]; then found=next; continue; fi
+    set -- "$@" "$word"
+done
+if [ "$found" != yes ]; then echo "error: --json needs --json-format" >&2; exit 1; fi
+exec "$real" "$@""#,
+    );
+    assert_eq!(lease_with(&rig, &["sh"], &nix), "");
+    assert_eq!(targets(&rig), [rig.path("top-1.0").to_owned()].into());
+    assert!(status(&rig).contains("the upload lease works"));
+}
+
+#[test]
+fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
+    let rig = Rig::new();
+    let busybox = need::busybox(&rig.scratch().join("busybox"));
+    let busybox = busybox.to_str().unwrap();
+    let broken = [
+        (
+            "it fails",
+            "echo 'error: the database is gone' >&2; exit 1",
+            "the database is gone",
+        ),
+        ("it says nothing", "exit 1", "path-info fails"),
+        (
+            "it leaves the times out",
+            r#""$real" "$@" | sed 's/"registrationTime":[0-9]*,\{0,1\}//g'"#,
+            "does not say when",
+        ),
+    ];
+    for (what, script, said) in broken {
+        for shell in [&["sh"][..], &["dash"], &[busybox, "sh"]] {
+            register(&rig, "1", 30 * DAY);
+            lease(&rig, &["sh"], 14);
+            // A folder of a day that is long over.
+            let lease_folder = rig.file("server/nix/var/nix/gcroots/storekeeper-lease");
+            let old = Path::new(&lease_folder).join("100");
+            fs::create_dir_all(&old).unwrap();
+            std::os::unix::fs::symlink(rig.path("leaf-1.0"), old.join("leaf")).unwrap();
+            let nix = in_place_of_nix(&rig, "broken-nix", script);
+            let told = lease_with(&rig, shell, &nix);
+            assert!(told.contains(said), "{what}: {told}");
+            // All that is in the store's folder is new there, as the rig has just copied it.
+            let kept = targets(&rig);
+            for entry in &rig.entries {
+                let there = Path::new(&format!("{}{}", rig.file("server"), entry.path)).exists();
+                assert!(
+                    !there || kept.contains(&entry.path),
+                    "{what}: {}",
+                    entry.path
+                );
+            }
+            assert!(old.exists(), "{what}");
+            let status = status(&rig);
+            assert!(
+                status.contains("can't tell what was uploaded, and keeps everything"),
+                "{what}: {status}"
+            );
+            fs::remove_dir_all(lease_folder).unwrap();
+        }
+    }
+    // One row that can't be read keeps its neighbours too.
+    register(&rig, "1", 30 * DAY);
+    let path = rig.path("leaf-1.0");
+    rig.sql(&format!(
+        "update ValidPaths set deriver='x' where path='{path}'"
+    ));
+    let real = rig.nix.command("nix").get_program().to_owned();
+    let told = lease_with(&rig, &["sh"], Path::new(&real));
+    assert!(told.contains("everything is kept"), "{told}");
+    assert!(targets(&rig).contains(rig.path("top-1.0")));
+}
+
 /// In place of systemd: does what the unit says, in the order in which it is asked.
 const SYSTEMCTL: &str = r#"#!/bin/sh
 echo "$*" >>"$0.log"

@@ -77,7 +77,8 @@ fn paths_are_those_of_the_store_and_refused_are_those_that_the_client_refuses() 
             if refused.contains(path) {
                 assert!(verdict.is_err(), "{path} is listed and the client takes it");
             }
-            let why = ask(rig, &format!("why root {path}"), 0);
+            let code = i32::from(verdict.is_err());
+            let why = ask(rig, &format!("why root {path}"), code);
             assert_eq!(
                 why["wouldCopy"],
                 verdict.is_ok(),
@@ -99,7 +100,7 @@ fn why_names_each_obstacle_and_what_mends_it() {
         hash,
         "application-2.0",
     ] {
-        let why = ask(&rig, &format!("why root {way}"), 0);
+        let why = ask(&rig, &format!("why root {way}"), 1);
         assert_eq!(why["path"], application);
         assert_eq!(why["present"], true);
         assert_eq!(why["wouldCopy"], false);
@@ -133,24 +134,39 @@ fn why_names_each_obstacle_and_what_mends_it() {
         ("false-address-signed-1.0", "bad"),
         ("misplaced-1.0", "bad"),
     ] {
-        let why = ask(&rig, &format!("why root {name}"), 0);
+        let why = ask(&rig, &format!("why root {name}"), 1);
         assert_eq!(why["obstacles"][0]["kind"], kind, "{name}");
     }
     // The signature is good, and clients refuse the path all the same.
-    let why = ask(&rig, "why root false-address-signed-1.0", 0);
+    let why = ask(&rig, "why root false-address-signed-1.0", 1);
     let message = why["obstacles"][0]["message"].as_str().unwrap();
     assert!(message.contains("content address"), "{message}");
     let listed = ask(&rig, "paths root false-address-signed", 0);
     assert_eq!(listed["paths"][0]["signatures"][0]["verdict"], "valid");
     assert_eq!(listed["paths"][0]["refused"], true);
     // A malformed signature is not mended by another one.
-    let why = ask(&rig, "why root truncated-beside-1.0", 0);
+    let why = ask(&rig, "why root truncated-beside-1.0", 1);
     let fix = why["obstacles"][0]["fix"].as_str().unwrap();
     assert!(fix.starts_with("nix store delete"), "{fix}");
 
     let absent = "/nix/store/00000000000000000000000000000000-absent";
-    let why = ask(&rig, &format!("why root {absent}"), 0);
+    let why = ask(&rig, &format!("why root {absent}"), 1);
     assert_eq!(why["present"], false);
+    assert_eq!(why.get("nearest"), None);
+    // One that is nearly there: the same name under another hash, a misspelled name, a name without its version.
+    let other = "/nix/store/00000000000000000000000000000000-leaf-1.0";
+    for near in [other, "laef-1.0", "leaf"] {
+        let why = ask(&rig, &format!("why root {near}"), 1);
+        assert_eq!(why["present"], false);
+        assert_eq!(why["nearest"][0], rig.path("leaf-1.0"), "{why}");
+    }
+    let shown = run(&rig, "why root laef-1.0");
+    assert_eq!(shown.status.code(), Some(1));
+    let shown = text(&shown.stdout);
+    assert!(
+        shown.contains("not in the store") && shown.contains(rig.path("leaf-1.0")),
+        "{shown}"
+    );
     assert_eq!(why["closure"], Value::Null);
     assert_eq!(why["obstacles"][0]["kind"], "missing");
 }

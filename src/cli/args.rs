@@ -99,7 +99,7 @@ pub(super) enum Command {
     Status(OnServer),
     /// List store paths and what clients make of them.
     Paths(Paths),
-    /// Say whether a client would get a path, and each obstacle, its closure included.
+    /// Say whether a client would get a path, and each obstacle, its closure included; exit 0 if it would, else 1.
     Why(Why),
     /// Sign store paths.
     Sign(Sign),

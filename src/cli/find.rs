@@ -4,6 +4,7 @@
 
 use super::error::CliError;
 use super::load::load_closure;
+use crate::config::edits;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, nix32};
@@ -156,6 +157,47 @@ pub(super) async fn closure(
     Ok((inventory, found))
 }
 
+/// Paths whose names are most like that of what was not found, at most [`TOLD`]; none where nothing is alike.
+pub(super) async fn alike(server: &Server, wanted: &Wanted) -> Result<Vec<StorePath>, CliError> {
+    let name = match wanted {
+        Wanted::Exact(path) => path.name(),
+        Wanted::Name(name) => name,
+        Wanted::Hash(_) => return Ok(Vec::new()),
+    };
+    Ok(nearest(name, listed(server).await?))
+}
+
+fn nearest(name: &str, listed: Vec<StorePath>) -> Vec<StorePath> {
+    let wanted = name.to_lowercase();
+    // More edits than that make another word.
+    let most = (wanted.chars().count() / 3).max(1);
+    let mut near: Vec<(usize, StorePath)> = listed
+        .into_iter()
+        .filter(|path| !path.is_derivation() || wanted.ends_with(".drv"))
+        .filter_map(|path| {
+            let other = path.name().to_lowercase();
+            let edits = if other.contains(&wanted) {
+                0
+            } else {
+                edits(&wanted, &other).min(edits(&wanted, without_version(&other)))
+            };
+            (edits <= most).then_some((edits, path))
+        })
+        .collect();
+    near.sort_by(|a, b| {
+        (a.0, a.1.name().len(), a.1.name()).cmp(&(b.0, b.1.name().len(), b.1.name()))
+    });
+    near.into_iter().take(TOLD).map(|(_, path)| path).collect()
+}
+
+/// What stands before the first dash that a digit follows.
+fn without_version(name: &str) -> &str {
+    let dashes = name.match_indices('-');
+    let mut versions =
+        dashes.filter(|(at, _)| name[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    versions.next().map_or(name, |(at, _)| &name[..at])
+}
+
 /// Every path of the store, and nothing else of it.
 async fn listed(server: &Server) -> Result<Vec<StorePath>, CliError> {
     let (sink, mut events) = mpsc::channel(1);
@@ -223,6 +265,36 @@ mod tests {
         for text in ["", "/etc/passwd", "/nix/store/x", "/nix/store"] {
             assert!(Wanted::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_nearest_names_and_no_others() {
+        let near = |name: &str| -> Vec<String> {
+            let names = [
+                "ledger-4.1",
+                "ledger-4.2",
+                "ledger-cli-1.0",
+                "curl-8.7.1",
+                "zlib-1.3",
+                "ledger-4.2.drv",
+            ];
+            let paths = names.iter().map(|name| {
+                StorePath::from_base_name(&format!("{}-{name}", "1".repeat(32))).unwrap()
+            });
+            nearest(name, paths.collect())
+                .iter()
+                .map(|path| path.name().to_owned())
+                .collect()
+        };
+        assert_eq!(
+            near("ledger"),
+            ["ledger-4.1", "ledger-4.2", "ledger-cli-1.0"]
+        );
+        assert_eq!(near("legder-4.2")[0], "ledger-4.2");
+        assert_eq!(near("CURL"), ["curl-8.7.1"]);
+        assert_eq!(near("crul"), ["curl-8.7.1"]);
+        assert_eq!(near("ledger-4.2.drv")[0], "ledger-4.2.drv");
+        assert_eq!(near("postgresql"), Vec::<String>::new());
     }
 
     #[test]

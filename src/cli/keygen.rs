@@ -42,8 +42,9 @@ pub(super) fn run(args: &args::Keygen, out: &mut Out) -> Result<(), CliError> {
         )
     })?;
     let key = SigningKey::from_seed(name, &seed);
-    let secret = args.out.join(format!("{}.sec", key.name()));
-    let public = args.out.join(format!("{}.pub", key.name()));
+    let file = file_name(key.name());
+    let secret = args.out.join(format!("{file}.sec"));
+    let public = args.out.join(format!("{file}.pub"));
     // Looked at before anything is made, so that a pair is made whole or not at all; `create_new` decides in the end.
     for file in [&secret, &public] {
         if file.symlink_metadata().is_ok() {
@@ -74,16 +75,33 @@ pub(super) fn run(args: &args::Keygen, out: &mut Out) -> Result<(), CliError> {
         document.public_key.clone(),
         String::new(),
         "On the server, put the secret key where only root reads it and name it in /etc/nix/nix.conf:".to_owned(),
-        format!("  secret-key-files = /root/{}.sec", key.name()),
+        format!("  secret-key-files = /root/{file}.sec"),
         "On each client, add the public key to trusted-public-keys in nix.conf:".to_owned(),
         format!("  extra-trusted-public-keys = {}", document.public_key),
         "Then sign what is there:".to_owned(),
-        format!("  storekeeper sign SERVER --all --server-key /root/{}.sec", key.name()),
+        format!("  storekeeper sign SERVER --all --server-key /root/{file}.sec"),
     ];
     for line in lines {
         out.line(&line)?;
     }
     Ok(())
+}
+
+/// The name as that of a file that a shell and `nix.conf` take as it is.
+fn file_name(name: &KeyName) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-@+".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let file: String = name.as_str().chars().map(plain).collect();
+    // A leading dash would be an option, and a leading dot hides it.
+    if file.starts_with(['-', '.']) {
+        return format!("key{file}");
+    }
+    file
 }
 
 fn exists(file: &Path) -> CliError {

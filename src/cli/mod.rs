@@ -177,9 +177,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Why(why)) => {
             let session = session(&why.server)?;
-            unless_stopped(Box::pin(why::run(&session, why, out)))
-                .await
-                .map(|()| 0)
+            unless_stopped(Box::pin(why::run(&session, why, out))).await
         }
         Some(Command::Sign(sign)) => {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await

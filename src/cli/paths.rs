@@ -13,6 +13,7 @@ use super::session::Session;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Known, Query, Row, Sort, SortKey, view};
+use crate::judge::health::UNREADABLE;
 use rayon::prelude::*;
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
@@ -149,7 +150,7 @@ pub(super) async fn run(
         0 => Ok(0),
         unreadable => {
             say(&format!(
-                "storekeeper: the server could not tell anything of {unreadable} paths; run nix-store --verify there"
+                "storekeeper: the server could not tell anything of {unreadable} paths; {UNREADABLE}"
             ));
             Ok(Kind::Server.code())
         }

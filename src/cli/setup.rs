@@ -59,12 +59,13 @@ pub(super) async fn run(
 }
 
 fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result<(), CliError> {
-    KeyName::new(&args.key_name).map_err(|error| {
-        CliError::usage(format!(
-            "\"{}\" cannot name a key: {error}; take one such as cache.example.org-1",
+    // The texts put it into commands and file names.
+    if !KeyName::new(&args.key_name).is_ok_and(|name| name.is_plain()) {
+        return Err(CliError::usage(format!(
+            "\"{}\" can't name the key of a new server: its texts take letters, digits, '.', '_' and '-'; take one such as cache.example.org-1",
             visible(&args.key_name)
-        ))
-    })?;
+        )));
+    }
     let settings = session.map(|session| &session.target.settings);
     let name = |named: Option<&String>, default: &str| match named {
         Some(named) => named.clone(),

@@ -101,22 +101,34 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         server.pins(),
         left(&server)
     );
-    let inventory = inventory?;
+    let inventory = match inventory {
+        Ok(inventory) => Ok(inventory),
+        // The rest is reported all the same.
+        Err(CliError::Told {
+            kind: Kind::Server,
+            sentence,
+        }) => Err(critical("store-listing", &sentence)),
+        Err(error) => return Err(error),
+    };
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
     let thresholds = session.target.settings.thresholds;
     let limits = (thresholds.disk_warning, thresholds.disk_critical);
-    let counts = inventory.counts();
+    let counts = inventory.as_ref().ok().map(Inventory::counts);
     let vitals = Vitals::of(
         session.name(),
         &place,
         round_trip,
         &facts,
-        Some(&counts),
+        counts.as_ref(),
         limits,
     );
     let mut checks = checks(&vitals);
+    if let Err(unlisted) = &inventory {
+        checks.retain(|check| !health::about_paths(check));
+        checks.insert(1, unlisted.clone());
+    }
     match access {
         Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
         // Without its sshd a cache is read all the same: by this very connection.
@@ -133,7 +145,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
                 server: session.name(),
                 facts: &space,
                 pins: &pins,
-                forecast: Some(&forecast(session.name(), &space, &inventory)),
+                forecast: Some(&forecast(session.name(), &space, inventory.as_ref().ok())),
                 limits,
                 now: space.at,
             }));
@@ -153,7 +165,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         server: session.name(),
         state: worst(&checks),
         checks: &checks,
-        counts: Some(CountsObject {
+        counts: counts.map(|counts| CountsObject {
             paths: counts.paths,
             refused: counts.refused,
             by_trust: ByTrust(counts),
@@ -169,26 +181,18 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
 }
 
 /// When the store's disk is full. Each look is remembered here for the next ones.
-fn forecast(server: &str, space: &SpaceFacts, inventory: &Inventory) -> Forecast {
+fn forecast(server: &str, space: &SpaceFacts, inventory: Option<&Inventory>) -> Forecast {
     let samples = samples::look(state_folder().as_deref(), server, space);
-    let growth = Growth::by_registration(inventory, space.at, growth::DAYS);
+    let growth =
+        inventory.map(|inventory| Growth::by_registration(inventory, space.at, growth::DAYS));
     let store = space.store.as_ref().ok();
     let available = store.map(|store| store.disk.available);
-    growth::forecast(&samples, Some(&growth), available, space.at)
+    growth::forecast(&samples, growth.as_ref(), available, space.at)
 }
 
 /// The server is there and its Nix is not: that is an answer, not an error of ours.
 fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
-    let (summary, fix) = match sentence.rsplit_once("; ") {
-        Some((summary, fix)) => (summary, Some(fix.to_owned())),
-        None => (sentence, None),
-    };
-    let checks = [Check {
-        id: "nix",
-        state: State::Critical,
-        summary: summary.to_owned(),
-        fix,
-    }];
+    let checks = [critical("nix", sentence)];
     let document = Document {
         schema: 1,
         server: name,
@@ -199,6 +203,20 @@ fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
         nix: None,
     };
     tell(&document, out)
+}
+
+/// An error that clients of the cache would meet too; what mends it stands behind its last semicolon.
+fn critical(id: &'static str, sentence: &str) -> Check {
+    let (summary, fix) = match sentence.rsplit_once("; ") {
+        Some((summary, fix)) => (summary, Some(fix.to_owned())),
+        None => (sentence, None),
+    };
+    Check {
+        id,
+        state: State::Critical,
+        summary: summary.to_owned(),
+        fix,
+    }
 }
 
 fn disk(facts: &Facts) -> Disk {

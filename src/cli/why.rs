@@ -5,7 +5,7 @@
 
 use super::args;
 use super::error::{CliError, Kind};
-use super::find::{Wanted, paths};
+use super::find::{self, Wanted, paths};
 use super::load::{Judged, closure};
 use super::out::Out;
 use super::session::Session;
@@ -13,6 +13,7 @@ use crate::change::sign::is_unmendable;
 use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
+use crate::judge::health::UNREADABLE;
 use serde::Serialize;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +25,9 @@ struct Document {
     would_copy: bool,
     closure: Option<Closure>,
     obstacles: Vec<Obstacle>,
+    /// Of a path that is not in the store: those with the most similar names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nearest: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -41,37 +45,43 @@ struct Obstacle {
     fix: Option<String>,
 }
 
-/// Runs it.
+/// Runs it; the exit code is 0 where a client would get the path, else 1.
 pub(super) async fn run(
     session: &Session,
     args: &args::Why,
     out: &mut Out,
-) -> Result<(), CliError> {
+) -> Result<u8, CliError> {
     let wanted = [Wanted::parse(&args.path)?];
     let server = session.connect().await?;
     let path = paths(&server, &wanted).await?.into_iter().flatten().next();
     let facts = server.facts();
     let [wanted] = &wanted;
-    let document = match path {
+    let mut document = match path {
         Some(path) => {
             let judged = closure(&server, &facts.keys, std::slice::from_ref(&path)).await?;
             answer(session.name(), &facts.keys, &path, &judged)?
         }
         None => absent(wanted.shown()),
     };
+    if !document.present {
+        // A hint; where the store can't be listed, there is none.
+        let alike = find::alike(&server, wanted).await.unwrap_or_default();
+        document.nearest = alike.iter().map(ToString::to_string).collect();
+    }
     server.link().close().await;
     if out.json() {
-        out.document(&document)
+        out.document(&document)?;
     } else {
-        text(&document, out)
+        text(&document, out)?;
     }
+    Ok(u8::from(!document.would_copy))
 }
 
 fn absent(path: String) -> Document {
     let obstacle = Obstacle {
         path: path.clone(),
         kind: "missing",
-        message: "it is not in the store of this server".to_owned(),
+        message: "it is not in the store".to_owned(),
         fix: Some(
             "nix copy --to the server from a machine that has it, or build it again".to_owned(),
         ),
@@ -83,6 +93,7 @@ fn absent(path: String) -> Document {
         would_copy: false,
         closure: None,
         obstacles: vec![obstacle],
+        nearest: Vec::new(),
     }
 }
 
@@ -119,7 +130,7 @@ fn answer(
                 return Err(CliError::new(
                     Kind::Server,
                     format!(
-                        "the server could not tell anything of {failed}: {}; run nix-store --verify there",
+                        "the server could not tell anything of {failed}: {}; {UNREADABLE}",
                         visible(why)
                     ),
                 ));
@@ -133,6 +144,7 @@ fn answer(
         would_copy: obstacles.is_empty(),
         closure: Some(closure),
         obstacles,
+        nearest: Vec::new(),
     })
 }
 
@@ -158,10 +170,23 @@ fn obstacle(
                 .to_owned()
         }
         TrustClass::Unsigned => "it has no signature".to_owned(),
-        TrustClass::UnknownKey => format!(
-            "it is signed only by {}, which clients of this cache do not trust",
-            named(Verdict::UnknownKey)
+        TrustClass::UnknownKey if unmendable => format!(
+            "its signature by {} is of an algorithm that is not known here, and Nix stops at it, since the trusted key of that name is one of Ed25519",
+            named(Verdict::UnknownAlgorithm)
         ),
+        TrustClass::UnknownKey => {
+            match (named(Verdict::UnknownKey), named(Verdict::UnknownAlgorithm)) {
+                (keys, foreign) if foreign.is_empty() => {
+                    format!("it is signed only by {keys}, which clients of this cache do not trust")
+                }
+                (keys, foreign) if keys.is_empty() => format!(
+                    "it is signed only by {foreign}, with an algorithm that is not known here"
+                ),
+                (keys, foreign) => format!(
+                    "it is signed only by {keys}, which clients of this cache do not trust, and by {foreign}, with an algorithm that is not known here"
+                ),
+            }
+        }
         TrustClass::Bad if unmendable => format!(
             "its signature by {} is malformed, so clients refuse it whatever else is signed",
             named(Verdict::Bad)
@@ -174,7 +199,9 @@ fn obstacle(
             return None;
         }
     };
-    let fix = if unmendable {
+    let fix = if unmendable && assessment.class == TrustClass::UnknownKey {
+        "give the key of the other algorithm a name of its own, and remove this signature from the path's row in Nix's database there".to_owned()
+    } else if unmendable {
         format!(
             "nix store delete {} on the server, and upload it again",
             info.path
@@ -203,10 +230,13 @@ pub(super) fn shell(name: &str) -> String {
 fn text(document: &Document, out: &mut Out) -> Result<(), CliError> {
     out.line(&document.path)?;
     let Some(closure) = &document.closure else {
+        for obstacle in &document.obstacles {
+            out.line(&format!("  {}", obstacle.message))?;
+        }
         return document
-            .obstacles
+            .nearest
             .iter()
-            .try_for_each(|obstacle| out.line(&format!("  not here: {}", obstacle.message)));
+            .try_for_each(|path| out.line(&format!("  nearest     {path}")));
     };
     out.line(&format!(
         "  closure     {}, {}",

@@ -9,7 +9,7 @@ mod read;
 mod schema;
 mod target;
 
-pub use nearest::nearest;
+pub use nearest::{edits, nearest};
 pub use target::{Overrides, Target};
 
 use crate::domain::Floor;

@@ -5,10 +5,15 @@
 /// The candidate with the smallest edit distance; the first of several. `None` only without candidates.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Names are short; a long word is compared by its head, which bounds the work on hostile input.
-    let word: Vec<char> = word.to_lowercase().chars().take(64).collect();
     candidates
         .into_iter()
-        .min_by_key(|candidate| distance(&word, &candidate.chars().take(64).collect::<Vec<_>>()))
+        .min_by_key(|candidate| edits(word, candidate))
+}
+
+/// Edits between a word and a candidate, the case of the word aside; only the first 64 characters of each count.
+pub fn edits(word: &str, candidate: &str) -> usize {
+    let word: Vec<char> = word.to_lowercase().chars().take(64).collect();
+    distance(&word, &candidate.chars().take(64).collect::<Vec<_>>())
 }
 
 /// Edits between two words: insert, delete, replace, and swap of neighbours (optimal string alignment).
@@ -34,7 +39,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn edits(a: &str, b: &str) -> usize {
+    fn between(a: &str, b: &str) -> usize {
         distance(
             &a.chars().collect::<Vec<_>>(),
             &b.chars().collect::<Vec<_>>(),
@@ -42,12 +47,12 @@ mod tests {
     }
 
     #[test]
-    fn counts_edits() {
-        assert_eq!(edits("", ""), 0);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("port", "prot"), 1);
-        assert_eq!(edits("user", "users"), 1);
-        assert_eq!(edits("kitten", "sitting"), 3);
+    fn counts_between() {
+        assert_eq!(between("", ""), 0);
+        assert_eq!(between("", "abc"), 3);
+        assert_eq!(between("port", "prot"), 1);
+        assert_eq!(between("user", "users"), 1);
+        assert_eq!(between("kitten", "sitting"), 3);
     }
 
     #[test]
@@ -61,9 +66,9 @@ mod tests {
     proptest! {
         #[test]
         fn is_symmetric_and_bounded(a in "\\PC{0,12}", b in "\\PC{0,12}") {
-            prop_assert_eq!(edits(&a, &b), edits(&b, &a));
-            prop_assert!(edits(&a, &b) <= a.chars().count().max(b.chars().count()));
-            prop_assert_eq!(edits(&a, &a), 0);
+            prop_assert_eq!(between(&a, &b), between(&b, &a));
+            prop_assert!(between(&a, &b) <= a.chars().count().max(b.chars().count()));
+            prop_assert_eq!(between(&a, &a), 0);
         }
     }
 }

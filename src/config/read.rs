@@ -78,18 +78,24 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     server.read_only = flag(table, "read_only");
     server.cache_address = string(table, "cache_address");
     server.signing_key = string(table, "signing_key");
-    let keys = |slot: &mut Vec<PublicKey>, key: &str| {
-        if let Some(texts) = strings(table, key) {
-            *slot = texts
-                .iter()
-                .filter_map(|text| PublicKey::parse(text).ok())
-                .collect();
+    let mut others = Vec::new();
+    let mut keys = |slot: &mut Vec<PublicKey>, key: &str| {
+        let Some(texts) = strings(table, key) else {
+            return;
+        };
+        slot.clear();
+        for text in texts {
+            match PublicKey::parse(&text) {
+                Ok(public) => slot.push(public),
+                Err(_) => others.extend(text.split(':').next().map(str::to_owned)),
+            }
         }
     };
     keys(&mut server.public_keys, "public_keys");
     keys(&mut server.retired_keys, "retired_keys");
     keys(&mut server.upstream_keys, "upstream_keys");
     keys(&mut server.audit_public_keys, "audit_public_keys");
+    server.other_algorithms = others;
     if let Some(words) =
         string(table, "daemon_command").and_then(|line| shell_words::split(&line).ok())
     {

@@ -4,6 +4,7 @@
 //! Source: `src/libutil/signature/local-keys.cc` of Nix (`crypto.cc` before 2.20). Ed25519 without pre-hash over the
 //! fingerprint of a path info. A secret key is 64 bytes, the seed and then the public key; it is wiped when dropped.
 
+use super::text::visible;
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
@@ -26,13 +27,16 @@ pub enum KeyError {
     /// No colon after a name.
     #[error("it is not of the form name:base64")]
     Form,
-    /// A name that would break stored signatures or key lists.
-    #[error("its name may only have letters, digits, '.', '_' and '-'")]
+    /// A name that would break stored signatures or key lists, or mislead a reader.
+    #[error("its name has a blank, a colon or an invisible character, or is empty")]
     Name,
     /// Not base64.
     #[error("what follows its name is not base64")]
     Base64,
-    /// Decodes to another length.
+    /// Decodes to more bytes than Ed25519 has, as keys and signatures of other algorithms do.
+    #[error("it is of an algorithm that is not known here, as it decodes to {0} bytes")]
+    Algorithm(usize),
+    /// Decodes to too few bytes.
     #[error("it decodes to {got} bytes; {want} are needed")]
     Length {
         /// Bytes needed.
@@ -50,13 +54,21 @@ pub enum KeyError {
 pub struct KeyName(Box<str>);
 
 impl KeyName {
-    /// Takes a name of `[A-Za-z0-9._-]+`. A colon would make the key unusable, a blank breaks signatures as stored.
+    /// Takes every name that Nix can sign and verify with, as far as it can be shown as it is: a colon makes a key unusable
+    /// there, and a blank breaks signatures as stored and lists of keys. Such a name may still mean something to a shell or
+    /// to a file system (see [`Self::is_plain`]).
     pub fn new(name: &str) -> Result<Self, KeyError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-        if name.is_empty() || !name.bytes().all(allowed) {
+        let breaks = |c: char| c == ':' || c.is_whitespace();
+        if name.is_empty() || name.contains(breaks) || visible(name) != name {
             return Err(KeyError::Name);
         }
         Ok(Self(name.into()))
+    }
+
+    /// Whether it is made of `[A-Za-z0-9._-]`, and so is the same to a shell, in a file name and in a configuration.
+    pub fn is_plain(&self) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        self.0.bytes().all(plain)
     }
 
     /// The text.
@@ -247,10 +259,17 @@ pub(crate) fn decode(data: &str) -> Result<Vec<u8>, KeyError> {
     LENIENT.decode(&*digits).map_err(|_| KeyError::Base64)
 }
 
+/// Whether what follows a signature's name is longer than any Ed25519 signature, and so of another algorithm: that of
+/// ECDSA over P-384 has 96 bytes or more, those of ML-DSA have thousands.
+pub(crate) fn is_other_algorithm(data: &str) -> bool {
+    // 64 bytes take 86 digits.
+    data.len() > 86 && decode(data).is_ok_and(|bytes| bytes.len() > 64)
+}
+
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], KeyError> {
-    bytes.try_into().map_err(|_| KeyError::Length {
-        want: N,
-        got: bytes.len(),
+    bytes.try_into().map_err(|_| match bytes.len() {
+        got if got > N => KeyError::Algorithm(got),
+        got => KeyError::Length { want: N, got },
     })
 }
 
@@ -301,15 +320,62 @@ pub(crate) mod tests {
             PublicKey::parse("a b:AAAA").unwrap_err(),
             KeyError::Length { want: 32, got: 3 }
         );
-        assert_eq!(KeyName::new("a b").unwrap_err(), KeyError::Name);
+        for name in [
+            "a b",
+            "a:b",
+            "",
+            "a\tb",
+            "a\nb",
+            "a\u{1b}[2J",
+            "a\u{202e}b",
+            " a",
+        ] {
+            assert_eq!(KeyName::new(name).unwrap_err(), KeyError::Name, "{name:?}");
+        }
         assert_eq!(PublicKey::parse("a:****").unwrap_err(), KeyError::Base64);
         assert_eq!(
             Signature::parse("a:AAAA").unwrap_err(),
             KeyError::Length { want: 64, got: 3 }
         );
+        // Keys and signatures of other algorithms are longer.
+        let long = |bytes: usize| format!("a:{}", general_purpose::STANDARD.encode(vec![7; bytes]));
+        assert_eq!(
+            PublicKey::parse(&long(97)).unwrap_err(),
+            KeyError::Algorithm(97)
+        );
+        assert_eq!(
+            Signature::parse(&long(3309)).unwrap_err(),
+            KeyError::Algorithm(3309)
+        );
+        assert!(is_other_algorithm(&long(96)[2..]) && !is_other_algorithm(&long(64)[2..]));
+        assert!(!is_other_algorithm(&"!".repeat(100)));
         let mut pair = SECRET.to_owned();
         pair.replace_range(pair.len() - 10..pair.len() - 4, "AAAAAA");
         assert_eq!(SigningKey::parse(&pair).unwrap_err(), KeyError::NotAKey);
+    }
+
+    #[test]
+    fn names_are_those_of_nix() {
+        for name in [
+            "build.example.net/team@example.org-1",
+            "ü",
+            "a\"b'c\\d",
+            "-a",
+            "!#$%&()*+,;<=>?[]^`{|}~",
+        ] {
+            let seed = Zeroizing::new([1; 32]);
+            let key = SigningKey::from_seed(KeyName::new(name).unwrap(), &seed);
+            let read = SigningKey::parse(&key.to_secret_text()).unwrap();
+            let public = PublicKey::parse(&read.public().to_string()).unwrap();
+            assert_eq!(public.name().as_str(), name);
+            assert_eq!(
+                Signature::parse(&key.sign(b"x").to_string())
+                    .unwrap()
+                    .name()
+                    .as_str(),
+                name
+            );
+        }
     }
 
     proptest! {

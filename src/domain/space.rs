@@ -21,10 +21,21 @@ pub struct SpaceFacts {
     pub optimised: Fact<bool>,
     /// Collections that run now, or wait for the lock.
     pub collecting: Fact<Vec<Collector>>,
+    /// How the upload lease works; `None` where there is none.
+    pub lease: Option<Lease>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
     pub keep_derivations: Fact<bool>,
     /// Whether Nix keeps the outputs of live derivations (`keep-outputs`, default false).
     pub keep_outputs: Fact<bool>,
+}
+
+/// How the last run of the upload lease went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// When it ran, by the server's clock; `None` where its script is one that does not say.
+    pub at: Option<When>,
+    /// Why it could not look at what was uploaded, fit to be shown. It keeps everything then.
+    pub problem: Option<String>,
 }
 
 /// A mounted file system.

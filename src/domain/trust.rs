@@ -92,6 +92,8 @@ pub enum Verdict {
     Bad,
     /// It names a key that is not known here.
     UnknownKey,
+    /// It is longer than a signature of Ed25519, so its algorithm is another one, which is not known here.
+    UnknownAlgorithm,
 }
 
 impl Verdict {
@@ -101,6 +103,7 @@ impl Verdict {
             Self::Valid => "valid",
             Self::Bad => "bad",
             Self::UnknownKey => "unknown-key",
+            Self::UnknownAlgorithm => "unknown-algorithm",
         }
     }
 }

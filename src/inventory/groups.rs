@@ -129,7 +129,7 @@ pub fn coverage(inventory: &Inventory) -> Vec<(String, usize, usize)> {
                     match signed.verdict {
                         Verdict::Valid => counts[slot].0 += 1,
                         Verdict::Bad => counts[slot].1 += 1,
-                        Verdict::UnknownKey => {}
+                        Verdict::UnknownKey | Verdict::UnknownAlgorithm => {}
                     }
                 }
                 counts

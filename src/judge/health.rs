@@ -17,6 +17,10 @@ use std::time::Duration;
 /// A clock that is further off makes ages and expiry times wrong enough to mislead, in seconds.
 const CLOCK: i64 = 120;
 
+/// What mends a path of which Nix can tell nothing. `nix-store --verify` and `--delete` end at such a row too.
+pub const UNREADABLE: &str =
+    "correct its row in Nix's database there, or delete the row and upload the path again";
+
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -147,6 +151,14 @@ pub fn worst(checks: &[Check]) -> State {
         Some(state @ (State::Warning | State::Critical)) => state,
         _ => State::Fine,
     }
+}
+
+/// Whether a check counts paths of the store, and so means nothing where the store was not read.
+pub fn about_paths(check: &Check) -> bool {
+    matches!(
+        check.id,
+        "unsigned-paths" | "bad-signatures" | "unreadable-paths"
+    )
 }
 
 fn check(id: &'static str, state: State, summary: String, fix: Option<String>) -> Check {
@@ -284,12 +296,15 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
         "Nix could not tell anything of {}",
         count(vitals.unreadable, "path")
     );
-    let fix = "nix-store --verify on the server";
+    let fix = format!(
+        "storekeeper paths {} names them; {UNREADABLE}",
+        vitals.server
+    );
     Some(check(
         "unreadable-paths",
         State::Warning,
         summary,
-        Some(fix.to_owned()),
+        Some(fix),
     ))
 }
 

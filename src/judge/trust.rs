@@ -5,8 +5,10 @@
 //! signature by a trusted key is enough. Two things spoil a path whatever else it carries, so it is `bad`: a signature
 //! that names a trusted key and is not 64 bytes of base64, where Nix gives up on the whole path; and a content address
 //! that is not the path's own beside a valid signature, which clients accept and then fail on when they add the path.
+//! A signature of another algorithm, which is longer, is never called bad: it is one that can't be checked here. Where it has
+//! the name of a trusted key of Ed25519, Nix gives up all the same.
 
-use crate::domain::signature::{decode, split};
+use crate::domain::signature::{decode, is_other_algorithm, split};
 use crate::domain::verify::{Claim, hold};
 use crate::domain::{Assessment, KeyRing, PathInfo, Role, TrustClass, Verdict};
 use rayon::prelude::*;
@@ -48,10 +50,20 @@ pub fn assess_each<T: Sync>(
         .collect()
 }
 
+/// What a signature is, before it was checked.
+enum Sort {
+    /// By no key that is known.
+    Stranger,
+    /// Of an algorithm that is not known.
+    Foreign,
+    /// By a key of this role, and whether it may still hold.
+    Known(Role, bool),
+}
+
 /// A path whose signatures wait to be checked.
 struct Draft {
-    /// Name as stored, the role of the key of that name, and whether the signature may still hold.
-    signatures: Vec<(String, Option<Role>, bool)>,
+    /// Name as stored, and what is known of the signature so far.
+    signatures: Vec<(String, Sort)>,
     malformed: bool,
 }
 
@@ -65,9 +77,19 @@ impl Draft {
         let mut fingerprint = None;
         for text in &info.signatures {
             let (name, data) = split(text).unwrap_or((text.as_str(), ""));
-            let Some((role, key)) = ring.verifier(name) else {
-                draft.signatures.push((name.to_owned(), None, false));
-                continue;
+            let foreign = is_other_algorithm(data);
+            let (role, key) = match ring.verifier(name) {
+                Some(known) if !foreign => known,
+                known => {
+                    draft.malformed |= known.is_some();
+                    let sort = if foreign {
+                        Sort::Foreign
+                    } else {
+                        Sort::Stranger
+                    };
+                    draft.signatures.push((name.to_owned(), sort));
+                    continue;
+                }
             };
             let bytes: Option<[u8; 64]> = decode(data).ok().and_then(|bytes| bytes.try_into().ok());
             draft.malformed |= bytes.is_none();
@@ -78,7 +100,9 @@ impl Draft {
             };
             let open = claim.is_some();
             claims.extend(claim);
-            draft.signatures.push((name.to_owned(), Some(role), open));
+            draft
+                .signatures
+                .push((name.to_owned(), Sort::Known(role, open)));
         }
         (draft, claims)
     }
@@ -88,14 +112,15 @@ impl Draft {
         let mut best: Option<Role> = None;
         let mut bad = false;
         let mut signatures = Vec::with_capacity(self.signatures.len());
-        for (name, role, open) in self.signatures {
-            let verdict = match role {
-                None => Verdict::UnknownKey,
-                Some(role) if open && held.next() == Some(true) => {
+        for (name, sort) in self.signatures {
+            let verdict = match sort {
+                Sort::Stranger => Verdict::UnknownKey,
+                Sort::Foreign => Verdict::UnknownAlgorithm,
+                Sort::Known(role, open) if open && held.next() == Some(true) => {
                     best = Some(best.map_or(role, |other| better(other, role)));
                     Verdict::Valid
                 }
-                Some(_) => {
+                Sort::Known(..) => {
                     bad = true;
                     Verdict::Bad
                 }
@@ -207,6 +232,25 @@ mod tests {
         assert_eq!(assessment.class, TrustClass::Bad);
         assert_eq!(assessment.signatures[0].1, Verdict::Valid);
         assert_eq!(assessment.signatures[1].1, Verdict::Bad);
+    }
+
+    #[test]
+    fn a_signature_of_another_algorithm_is_not_bad() {
+        let long = |name: &str, bytes: usize| format!("{name}:{}", "AAAA".repeat(bytes / 3));
+        for bytes in [96, 105, 2421, 3309, 4626] {
+            // Beside a valid one it changes nothing, and alone it is no reason to call the path bad.
+            let mut info = signed(&[key("ours-1", 1)]);
+            info.signatures.insert(0, long("cnsa-1", bytes));
+            let assessment = assess(&ring(), &info);
+            assert_eq!(assessment.class, TrustClass::Ours);
+            assert_eq!(assessment.signatures[0].1, Verdict::UnknownAlgorithm);
+            info.signatures.truncate(1);
+            assert_eq!(class(&info), TrustClass::UnknownKey);
+            // With the name of a key of Ed25519 clients stop at it.
+            let mut info = signed(&[key("up-1", 3)]);
+            info.signatures.push(long("ours-1", bytes));
+            assert_eq!(class(&info), TrustClass::UnknownKey);
+        }
     }
 
     #[test]

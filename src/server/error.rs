@@ -117,6 +117,16 @@ pub enum ServerError {
         /// What to do.
         next: &'static str,
     },
+    /// The daemon can't list the store: one row of its database is no store path.
+    #[error("Nix on {place} refuses to list its store: {why}; {next}")]
+    Listing {
+        /// Where.
+        place: String,
+        /// Its words, which name the row.
+        why: String,
+        /// What takes the row out.
+        next: String,
+    },
     /// A script of ours failed there.
     #[error("{place} could not {what}: {why}; {next}")]
     Script {
@@ -165,6 +175,7 @@ impl ServerError {
             | Self::Daemon { .. }
             | Self::TooLarge { .. }
             | Self::Nix { .. }
+            | Self::Listing { .. }
             | Self::Script { .. }
             | Self::KeyChanged { .. } => ErrorKind::Server,
         }

@@ -11,6 +11,7 @@ pub mod error;
 mod host_keys;
 mod last_use;
 mod lease;
+mod listing;
 mod pins;
 mod probe;
 mod roots;
@@ -188,7 +189,8 @@ impl Server {
             return Ok(listing);
         }
         let link = self.bulk_link().await?;
-        store::list(link, self.inner.start.clone()).await
+        let listing = store::list(link, self.inner.start.clone()).await;
+        listing.map_err(|error| listing::explain(error, self.facts().state_dir.as_deref()))
     }
 
     async fn bulk_link(&self) -> Result<Link, ServerError> {

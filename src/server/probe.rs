@@ -96,6 +96,12 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
     } else {
         spec.public_keys.clone()
     };
+    unknown.extend(spec.other_algorithms.iter().map(|name| {
+        format!(
+            "the configured key {} is of an algorithm that is not known here, so its signatures are not checked",
+            text::visible(name)
+        )
+    }));
     if ours.is_empty() {
         unknown.push(no_key(&signing_keys));
     }

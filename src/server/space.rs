@@ -5,7 +5,7 @@
 use super::error::ServerError;
 use super::script::{self, Answers};
 use super::{Inner, Server};
-use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Links, SpaceFacts};
+use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Lease, Links, SpaceFacts};
 use crate::domain::text::visible;
 use crate::domain::{Bytes, Fact, Unknown, When};
 use crate::link::{Command, Limits};
@@ -99,6 +99,15 @@ fn facts(answers: &Answers) -> SpaceFacts {
             Some(unknown) => Err(unknown.clone()),
             None => collecting(answers),
         },
+        lease: answers.get("lease").map(|_| Lease {
+            at: answers
+                .get("lease-at")
+                .and_then(|text| text.parse().ok())
+                .map(When::from_unix),
+            problem: answers
+                .shown("lease-problem")
+                .filter(|text| !text.is_empty()),
+        }),
         keep_derivations: flag(answers, "keep-derivations"),
         keep_outputs: flag(answers, "keep-outputs"),
     }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub retired_keys: Vec<PublicKey>,
     /// Other keys that clients trust.
     pub upstream_keys: Vec<PublicKey>,
+    /// Names of configured public keys whose algorithm is not known here; they are left out of all the lists of keys.
+    pub other_algorithms: Vec<String>,
     /// The audit log there.
     pub audit_log: String,
     /// File of a key on this machine that signs each record; by default none.
@@ -104,6 +106,7 @@ impl Default for Settings {
             public_keys: Vec::new(),
             retired_keys: Vec::new(),
             upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
+            other_algorithms: Vec::new(),
             audit_log: AUDIT_LOG.to_owned(),
             audit_key: None,
             audit_public_keys: Vec::new(),

@@ -5,7 +5,7 @@
 
 use super::error::ServerError;
 use super::script::{self, Answers, why};
-use super::{Inner, Server};
+use super::{InfoReply, Inner, Server};
 use crate::change::token::Token;
 use crate::domain::{StorePath, text};
 use crate::link::{Command, Limits};
@@ -62,20 +62,43 @@ impl Server {
             let answers = Answers::parse(&output.stdout).ok_or_else(|| failed(why(&output)))?;
             let said = read(&answers, &left);
             verified.times_kept &= said.times_kept;
-            verified.corrupt.extend(said.corrupt);
+            // Nix gives up at a path that is not valid or can't be read: the others are asked about again.
+            let mut passed = Vec::new();
             if said.ended {
-                // Nix gives up at a path that is not valid; the others are asked about again.
-                let Some((gone, _)) = said.failed.first() else {
+                passed.extend(said.failed.first().cloned());
+            }
+            if passed.is_empty() && (said.ended || said.unnamed) {
+                passed = self.not_told(&left).await?;
+            }
+            if passed.is_empty() {
+                if said.ended {
                     return Err(failed(said.last));
-                };
-                left.retain(|path| path != gone);
-                verified.failed.extend(said.failed.into_iter().take(1));
-            } else {
+                }
+                verified.corrupt.extend(said.corrupt);
                 verified.failed.extend(said.failed);
                 break;
             }
+            left.retain(|path| passed.iter().all(|(gone, _)| gone != path));
+            verified.failed.extend(passed);
         }
         Ok(verified)
+    }
+
+    /// Those of these paths of which the daemon can tell nothing, and why: where `nix` ends at a row that it can't read, its
+    /// message need not name the path.
+    async fn not_told(&self, paths: &[StorePath]) -> Result<Vec<(StorePath, String)>, ServerError> {
+        let replies = self.path_infos(paths).await?;
+        Ok(replies
+            .into_iter()
+            .filter_map(|reply| match reply {
+                InfoReply::Valid(_) => None,
+                InfoReply::Invalid(path) => Some((path, "it is not valid any more".to_owned())),
+                InfoReply::Failed(path, why) => Some((
+                    path,
+                    format!("Nix can't read its row in the database: {why}"),
+                )),
+            })
+            .collect())
     }
 
     /// Has Nix fetch a damaged path anew, or build it anew; what it is then is for the caller to see.
@@ -130,6 +153,8 @@ struct Said {
     times_kept: bool,
     /// It did not get to the end.
     ended: bool,
+    /// There is an error that names none of the paths.
+    unnamed: bool,
     last: String,
 }
 
@@ -146,6 +171,7 @@ fn read(answers: &Answers, asked: &[StorePath]) -> Said {
         failed: Vec::new(),
         times_kept: answers.get("times") == Some("kept"),
         ended: false,
+        unnamed: false,
         last: "it said nothing".to_owned(),
     };
     for (name, line) in answers.iter() {
@@ -170,6 +196,8 @@ fn read(answers: &Answers, asked: &[StorePath]) -> Said {
             } else if line.starts_with("error:") && !known(&said.failed) {
                 said.failed.push((path.clone(), shown.clone()));
             }
+        } else {
+            said.unnamed |= line.starts_with("error:");
         }
         said.last = shown;
     }
@@ -212,6 +240,9 @@ mod tests {
         let nothing = of("said=error: cannot open the database\nstatus=1");
         assert!(nothing.ended && nothing.failed.is_empty());
         assert_eq!(nothing.last, "cannot open the database");
+        let row = "said=error: not an absolute path: 'x'";
+        assert!(of(&format!("{row}\nstatus=4")).unnamed);
+        assert!(!missing.unnamed && !gone.unnamed);
         assert!(of("status=127").ended && of("").ended);
     }
 

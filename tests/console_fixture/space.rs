@@ -57,6 +57,7 @@ pub fn facts() -> SpaceFacts {
         }),
         optimised: Ok(true),
         collecting: Ok(vec![]),
+        lease: None,
         keep_derivations: Ok(true),
         keep_outputs: Ok(false),
     }

@@ -76,6 +76,7 @@ fn signatures(inventory: &Inventory, path: Row) -> String {
             Verdict::Valid => "valid",
             Verdict::Bad => "BAD",
             Verdict::UnknownKey => "key not known here",
+            Verdict::UnknownAlgorithm => "algorithm not known here",
         };
         all.push(format!("{name} {word}"));
     }
@@ -252,6 +253,7 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
             Verdict::Valid => ("valid", pen.theme.fine),
             Verdict::Bad => ("BAD", pen.theme.critical),
             Verdict::UnknownKey => ("key not known here", pen.theme.unknown),
+            Verdict::UnknownAlgorithm => ("algorithm not known here", pen.theme.unknown),
         };
         lines.push((
             "  ".to_owned(),

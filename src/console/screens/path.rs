@@ -73,6 +73,9 @@ fn draw_line(
                 Verdict::Valid => ("valid", theme.fine),
                 Verdict::Bad => ("BAD: it does not verify", theme.critical),
                 Verdict::UnknownKey => ("by a key that is not known here", theme.unknown),
+                Verdict::UnknownAlgorithm => {
+                    ("of an algorithm that is not known here", theme.unknown)
+                }
             };
             value(pen, "signature", &format!("{name}  {word}"), style);
         }

@@ -6,7 +6,7 @@
 use super::{Check, State, check};
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
-use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, SpaceFacts};
+use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
 use crate::domain::{Age, Fact, Floor, When};
 use crate::judge::growth::Forecast;
 
@@ -58,6 +58,12 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         Err(unknown) => checks.push(not_known("collecting", unknown)),
     }
     checks.extend(of_pins(looked));
+    checks.extend(
+        facts
+            .lease
+            .as_ref()
+            .map(|lease| of_lease(lease, looked.server, looked.now)),
+    );
     if let Ok(store) = &facts.store {
         checks.extend(of_access_times(store));
     }
@@ -70,6 +76,32 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Its timer starts it every five minutes.
+fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
+    let id = "lease";
+    let Some(at) = lease.at else {
+        let summary = "whether the upload lease works is not known: its script is an older one";
+        let fix = format!("storekeeper setup {server} --lease DAYS");
+        return check(id, State::Unknown, summary.to_owned(), Some(fix));
+    };
+    if let Some(problem) = &lease.problem {
+        let summary = format!(
+            "the upload lease can't tell what was uploaded, and keeps everything: {problem}"
+        );
+        let fix = "systemctl start storekeeper-lease on the server, once that is mended";
+        return check(id, State::Warning, summary, Some(fix.to_owned()));
+    }
+    let age = at.age(now);
+    if age > LONG {
+        let summary =
+            format!("the upload lease last ran {age} ago, and keeps nothing that came since");
+        let fix = "systemctl status storekeeper-lease.timer storekeeper-lease on the server";
+        return check(id, State::Warning, summary, Some(fix.to_owned()));
+    }
+    let summary = "the upload lease works".to_owned();
+    check(id, State::Fine, summary, None)
 }
 
 fn not_known(id: &'static str, unknown: &crate::domain::Unknown) -> Check {

@@ -230,12 +230,11 @@ impl Daemon {
                 reader.paths().await
             }
             Ok(Err(error)) => {
-                return Err(ServerError::nix(
-                    &self.place,
-                    "list its store",
-                    &error,
-                    "run `nix-store --verify` there",
-                ));
+                return Err(ServerError::Listing {
+                    place: self.place.clone(),
+                    why: error.to_string(),
+                    next: "look at its database there".to_owned(),
+                });
             }
             Err(error) => Err(error),
         };

@@ -47,6 +47,16 @@ if size=$(stat -L -c %s "$database" 2>/dev/null); then
     say free "$(od -An -v -tx1 -j36 -N4 "$database" 2>/dev/null | tr -d ' \n')"
 fi
 
+# How the last run of the upload lease went: the time, and what was wrong.
+lease=$state/gcroots/storekeeper-lease
+if [ -d "$lease" ]; then
+    say lease yes
+    if [ -r "$lease.state" ]; then
+        say lease-at "$(sed -n 1p "$lease.state")"
+        say lease-problem "$(sed -n 2p "$lease.state" | head -c 400)"
+    fi
+fi
+
 # Who holds Nix's lock for collections, or waits for it. /proc/locks names the file by device and inode, and file systems such
 # as btrfs have other device numbers there: so the process has to have the file open, where that can be seen.
 lock=$state/gc.lock

@@ -34,6 +34,7 @@ fn facts() -> SpaceFacts {
         }),
         optimised: Ok(true),
         collecting: Ok(vec![]),
+        lease: None,
         keep_derivations: Ok(true),
         keep_outputs: Ok(false),
     }
@@ -224,4 +225,30 @@ fn times_links_and_forecasts() {
     let late = Forecast::Full { days: 300, by };
     let found = of(&facts, &Ok(vec![]), Some(&late));
     assert_eq!(one(&found, "forecast").state, State::Fine);
+}
+
+#[test]
+fn a_lease_that_cannot_look_or_does_not_run_is_found() {
+    let of_lease = |at: Option<i64>, problem: Option<&str>| {
+        let facts = SpaceFacts {
+            lease: Some(Lease {
+                at: at.map(When::from_unix),
+                problem: problem.map(str::to_owned),
+            }),
+            ..facts()
+        };
+        let checks = of(&facts, &Ok(vec![]), None);
+        checks
+            .into_iter()
+            .find(|check| check.id == "lease")
+            .unwrap()
+    };
+    assert_eq!(of_lease(Some(99_900), None).state, State::Fine);
+    let blind = of_lease(Some(99_900), Some("error: no"));
+    assert_eq!(blind.state, State::Warning);
+    assert!(blind.summary.ends_with("keeps everything: error: no"));
+    assert_eq!(of_lease(Some(90_000), None).state, State::Warning);
+    assert_eq!(of_lease(None, None).state, State::Unknown);
+    let none = of(&facts(), &Ok(vec![]), None);
+    assert!(none.iter().all(|check| check.id != "lease"));
 }
