@@ -3,6 +3,7 @@
 //! In: an SSH channel and a command line. Out: the command's output and its exit status. When the client or the
 //! connection goes, so does everything that the command has started.
 
+use crate::domain::login_line;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
 use std::ffi::OsString;
@@ -67,6 +68,9 @@ pub(super) async fn run(
 }
 
 fn start(command: &[u8], environment: Environment) -> std::io::Result<Child> {
+    // Paths are put in where they can be read: in what this program's own lines say.
+    let text = login_line::decode(command);
+    let command = text.as_deref().unwrap_or(command);
     let command = OsString::from_vec(at_home(command, &environment.state));
     Command::new(environment.sshd)
         .env_clear()

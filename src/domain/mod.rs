@@ -13,6 +13,7 @@ mod edwards;
 pub mod fact;
 pub mod floor;
 pub mod key_request;
+pub mod login_line;
 pub mod nix32;
 pub mod overflow;
 pub mod path_info;

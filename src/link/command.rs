@@ -1,9 +1,10 @@
 //! A fixed script with arguments becomes the one line that a login shell gets.
 //!
-//! In: a script from this program (never put together from data) and arguments from anywhere. Out: a line that every POSIX shell, and
-//! fish, reads back as exactly those words. The script itself is always run by `sh`, whatever the login shell is.
+//! In: a script from this program (never put together from data) and arguments from anywhere. Out: a line that every login shell reads the
+//! same way (see `domain::login_line`), in which `sh` finds exactly those words. The script itself is always run by `sh`.
 
 use super::error::LinkError;
+use crate::domain::login_line;
 
 /// A command: script, arguments, and whether it runs through sudo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +77,19 @@ impl Command {
         Ok(words)
     }
 
+    /// The text for `sh`.
+    fn text(&self) -> Result<String, LinkError> {
+        let mut text = String::from("exec");
+        for word in self.words()? {
+            text.push(' ');
+            quote_into(&mut text, word);
+        }
+        Ok(text)
+    }
+
     /// The line for a login shell.
     pub fn line(&self) -> Result<String, LinkError> {
-        let mut line = String::from("exec");
-        for word in self.words()? {
-            line.push(' ');
-            quote_into(&mut line, word);
-        }
+        let line = login_line::encode(&self.text()?);
         if line.len() > Self::MAX_BYTES {
             return Err(LinkError::Command {
                 why: format!(
@@ -128,14 +135,12 @@ mod tests {
 
     #[test]
     fn lines() {
-        let line = Command::script("echo \"$1\"")
-            .arg("a b")
-            .arg("")
-            .sudo(true)
-            .line();
+        let command = Command::script("echo \"$1\"").arg("a b").arg("").sudo(true);
+        let text = "exec sudo -n -- env 'LC_ALL=C' sh -c 'echo \"$1\"' storekeeper 'a b' ''";
+        assert_eq!(command.text().unwrap(), text);
         assert_eq!(
-            line.unwrap(),
-            "exec sudo -n -- env 'LC_ALL=C' sh -c 'echo \"$1\"' storekeeper 'a b' ''"
+            login_line::decode(command.line().unwrap().as_bytes()).unwrap(),
+            text.as_bytes()
         );
         assert_eq!(quote("it's"), "'it'\\''s'");
         assert_eq!(quote("a\\b"), "'a'\\\\'b'");
@@ -143,7 +148,7 @@ mod tests {
         assert!(Command::script("x").arg("a\0").line().is_err());
         assert!(
             Command::script("x")
-                .arg("a".repeat(200_000))
+                .arg("a".repeat(100_000))
                 .line()
                 .is_err()
         );
@@ -185,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn every_shell_that_is_here_reads_the_same_words() {
-        let args: Vec<String> = [
+    fn every_login_shell_reads_the_same_words() {
+        let mut args: Vec<String> = [
             "a'b",
             "\\",
             "\\\\'",
@@ -194,6 +199,10 @@ mod tests {
             "`id`",
             "$(id)",
             "a\nb",
+            "a\n\n",
+            "!x !! !$",
+            "100%",
+            "%s",
             "é",
             "",
             "~",
@@ -201,19 +210,44 @@ mod tests {
             "#x",
             "\\n",
             "'",
+            "{a,b}",
+            "\u{1f5dd}",
+            "a;b&c|d",
         ]
         .map(String::from)
         .to_vec();
-        let line = Command::script(PRINT).args(args.clone()).line().unwrap();
-        for shell in ["sh", "bash", "dash", "zsh", "fish", "ksh", "busybox sh"] {
-            let here = std::process::Command::new(shell)
-                .arg("-c")
-                .arg("true")
-                .output()
-                .is_ok();
-            if here {
-                assert_eq!(through(shell, &line).unwrap(), expected(&args), "{shell}");
+        // Beyond what a word of an old csh takes, and nearly all that a line takes.
+        args.push("/nix/store/x ".repeat(6_000));
+        // The script has lines and quotes, as those of this program have.
+        let script = "# it's a script\nif :; then\n  printf '%s\\n%s\\0' \"$0\" $# \"$@\"; printf '[%s]\\0' \"$LC_ALL\"\nfi\n";
+        let line = Command::script(script).args(args.clone()).line().unwrap();
+        let required = ["sh", "bash", "dash", "zsh", "fish", "tcsh", "busybox sh"];
+        for shell in required.iter().chain(&["csh", "ksh", "rc", "nu", "xonsh"]) {
+            let mut words = shell.split(' ');
+            let mut program = std::process::Command::new(words.next().unwrap());
+            let home = tempfile::tempdir().unwrap();
+            let output = program
+                .args(words)
+                .args(["-c", &line])
+                .env("HOME", home.path())
+                .output();
+            match output {
+                Ok(output) => {
+                    assert!(output.status.success(), "{shell}: {output:?}");
+                    assert_eq!(output.stdout, expected(&args), "{shell}");
+                }
+                Err(error) => assert!(!required.contains(shell), "{shell}: {error}"),
             }
         }
+    }
+
+    #[test]
+    fn a_server_that_cannot_decode_it_does_not_look_like_one_that_ran_it() {
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", &Command::script("true").line().unwrap()])
+            .env("PATH", "/nonexistent")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(127), "{output:?}");
     }
 }

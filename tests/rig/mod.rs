@@ -34,7 +34,7 @@ pub(crate) use agent::Agent;
 pub(crate) use guard::{Holder, wait_until};
 pub(crate) use nix::Nix;
 pub(crate) use proxy::DelayProxy;
-pub(crate) use sshd::{Sshd, Twist, free_port, key_pair};
+pub(crate) use sshd::{Sshd, Twist, free_port, key_pair, login_shell};
 pub(crate) use store::{Entry, OURS, RETIRED, UNMENDABLE, UPSTREAM};
 
 use client::Client;

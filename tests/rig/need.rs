@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 16] = [
+const PACKAGES: [(&str, &str, &str); 20] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
@@ -19,6 +19,10 @@ const PACKAGES: [(&str, &str, &str); 16] = [
     ("mount", "mount", "util-linux"),
     ("cp", "coreutils", "coreutils"),
     ("busybox", "busybox", "busybox"),
+    ("dash", "dash", "dash"),
+    ("fish", "fish", "fish"),
+    ("tcsh", "tcsh", "tcsh"),
+    ("zsh", "zsh", "zsh"),
     ("setfacl", "acl", "acl"),
     ("getfacl", "acl", "acl"),
     ("setfattr", "attr", "attr"),

@@ -331,6 +331,19 @@ pub(crate) fn prepare(scratch: &Path, nix: &Nix, sudo_store: &str) {
     }
 }
 
+/// Gives an account another login shell, from its next session on.
+pub(crate) fn login_shell(scratch: &Path, user: &str, shell: &Path) {
+    let file = scratch.join("etc/passwd");
+    let text = fs::read_to_string(&file).expect("the rig wrote it");
+    let start = format!("{user}:");
+    let lines = text.lines().map(|line| match line.rsplit_once(':') {
+        Some((before, _)) if line.starts_with(&start) => format!("{before}:{}\n", shell.display()),
+        _ => format!("{line}\n"),
+    });
+    // In place: the file is mounted over the machine's own.
+    fs::write(&file, lines.collect::<String>()).expect("the scratch folder can't be written");
+}
+
 /// Makes an ed25519 key pair without a passphrase: `file` and `file.pub`.
 pub(crate) fn key_pair(file: &Path, comment: &str) {
     text_of(
