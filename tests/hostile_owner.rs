@@ -462,7 +462,11 @@ fn whoever_owns_what_waits_gains_nothing() {
         let json = b"{\"schema\":1}\n";
         decided += ground.under(attack, |number| {
             let folder = ["approved", "denied", "proven", "revoked"][number as usize % 4];
-            run(MARK, &[&queue, folder, NAME, &sha256(json), "n"], json)
+            run(
+                MARK,
+                &[&queue, folder, NAME, &sha256(json), "n", "any"],
+                json,
+            )
         });
         assert_eq!(ground.of_root(), before, "{title}");
         for folder in ["approved", "denied", "revoked"] {

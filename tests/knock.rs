@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storekeeper::change::access::{
-    About, approve, deny, install_knock, knock_to_install, prove, revoke, submit,
+    About, approve, authorize, deny, install_knock, knock_to_install, prove, revoke, submit,
 };
 use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
 use storekeeper::domain::When;
@@ -144,6 +144,10 @@ impl House {
         requests.into_iter().filter(Request::waits).collect()
     }
 
+    fn key_file(&self) -> PathBuf {
+        self.rig.scratch().join("home-nix-ssh/.ssh/authorized_keys")
+    }
+
     fn queue(&self) -> PathBuf {
         self.rig.scratch().join("var/requests")
     }
@@ -261,7 +265,7 @@ fn who_only_tries_becomes_a_request() {
     assert_eq!(house.carry_out(plan.unwrap()).result, Outcome::Done);
     assert!(!house.lets_in("ada"));
     let [request] = house.waiting().try_into().unwrap();
-    let plan = deny(&about, &house.facts(), &request, "no");
+    let plan = deny(&about, &house.facts(), &request, "no").unwrap();
     assert!(
         plan.warnings.iter().any(|warning| warning.contains("lost")),
         "{:?}",
@@ -314,7 +318,7 @@ fn a_decided_request_stays_decided() {
         let decision = if approves {
             approve(&about, &facts, &request, &line(&request.key), None, "").unwrap()
         } else {
-            deny(&about, &facts, &request, "no")
+            deny(&about, &facts, &request, "no").unwrap()
         };
         assert_eq!(house.carry_out(decision).result, Outcome::Done);
         let receipt = house.carry_out(late);
@@ -325,7 +329,10 @@ fn a_decided_request_stays_decided() {
         );
         let word = if approves { "approved" } else { "denied" };
         let told = receipt.conflict.unwrap();
-        assert!(told.contains(&format!("it was {word} meanwhile")), "{told}");
+        assert!(
+            told.contains(&format!("{} {word} it at 2", about.by)),
+            "{told}"
+        );
         assert!(house.waiting().is_empty(), "it is back in the queue");
         let all = house.facts().requests.unwrap();
         let print = request.key.fingerprint();
@@ -347,6 +354,95 @@ fn a_decided_request_stays_decided() {
     assert!(receipt.conflict.unwrap().contains("another one"));
     let [again] = house.waiting().try_into().unwrap();
     assert!(again.proof.is_none() && again.key.fingerprint() == key.fingerprint());
+}
+
+/// Two administrators decide on the same request: the first decision stands, for sshd too, and the second one reports whose it was.
+#[test]
+fn the_first_of_two_decisions_stands() {
+    let house = House::installed();
+    for (name, first, second) in [
+        ("ada", true, false),
+        ("bob", false, true),
+        ("cyd", true, true),
+        ("dan", false, false),
+    ] {
+        house.new_key(name);
+        assert!(!house.lets_in(name));
+        let facts = house.facts();
+        let [request] = house.waiting().try_into().unwrap();
+        let plan = |by: &str, approves: bool| {
+            let about = About {
+                by: by.to_owned(),
+                ..About::of(&house.server)
+            };
+            if approves {
+                approve(&about, &facts, &request, &line(&request.key), None, "").unwrap()
+            } else {
+                deny(&about, &facts, &request, "no").unwrap()
+            }
+        };
+        let (early, late) = (plan("root via eva", first), plan("root via max", second));
+        assert_eq!(house.carry_out(early).result, Outcome::Done);
+        let keys = fs::read(house.key_file()).unwrap_or_default();
+        let receipt = house.carry_out(late);
+        assert_eq!(
+            (receipt.result, receipt.done),
+            (Outcome::Failed, 0),
+            "{receipt:?}"
+        );
+        let word = if first { "approved" } else { "denied" };
+        let told = receipt.conflict.unwrap();
+        assert!(
+            told.contains(&format!("root via eva {word} it at 2")),
+            "{told}"
+        );
+        assert_eq!(fs::read(house.key_file()).unwrap_or_default(), keys);
+        assert_eq!(house.lets_in(name), first, "{name}");
+        let decided = house.facts().requests.unwrap();
+        let print = request.key.fingerprint();
+        let one = decided.iter().find(|one| one.key.fingerprint() == print);
+        assert_eq!(one.unwrap().decision.as_ref().unwrap().approved, first);
+    }
+    // A denied request may be approved by somebody who saw that it was denied.
+    let denied = house.facts().requests.unwrap();
+    let request = denied
+        .iter()
+        .find(|one| one.decision.as_ref().is_some_and(|it| !it.approved))
+        .unwrap();
+    let about = About::of(&house.server);
+    let plan = approve(
+        &about,
+        &house.facts(),
+        request,
+        &line(&request.key),
+        None,
+        "",
+    )
+    .unwrap();
+    assert_eq!(house.carry_out(plan).result, Outcome::Done);
+}
+
+/// Somebody authorizes the key of a request without looking at the request: it can't be denied as if the key stayed out.
+#[test]
+fn a_request_whose_key_is_authorized_is_not_denied() {
+    let house = House::installed();
+    house.new_key("ada");
+    assert!(!house.lets_in("ada"));
+    let facts = house.facts();
+    let about = About::of(&house.server);
+    let [request] = house.waiting().try_into().unwrap();
+    let late = deny(&about, &facts, &request, "no").unwrap();
+    let plan = authorize(&about, &facts, &line(&request.key), None, None).unwrap();
+    assert_eq!(house.carry_out(plan).result, Outcome::Done);
+    let receipt = house.carry_out(late);
+    assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
+    let told = receipt.conflict.unwrap();
+    assert!(
+        told.contains("its key is authorized by now, in /"),
+        "{told}"
+    );
+    assert!(house.lets_in("ada"));
+    assert!(deny(&about, &house.facts(), &request, "no").is_err());
 }
 
 #[test]

@@ -319,8 +319,8 @@ async fn turn_away(
         return settle(session, server, planned, &args.change, "deny", out).await;
     }
     let note = note(args.note.as_ref(), args.change.reason.as_ref());
-    let plan = deny(&About::of(server), facts, request, note);
-    settle(session, server, Ok(plan), &args.change, "deny", out).await
+    let planned = deny(&About::of(server), facts, request, note);
+    settle(session, server, planned, &args.change, "deny", out).await
 }
 
 /// The note of a decision is its reason in the audit log.

@@ -5,6 +5,7 @@
 use super::AccessError;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
+use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::{nix_string, visible};
 
 /// The cache user's key files, or why they are not known.
@@ -83,4 +84,12 @@ pub(super) fn editable(file: &KeyFile, change: &str) -> Result<(), AccessError> 
 
 pub(super) fn document(file: &KeyFile) -> Result<AuthorizedKeys, AccessError> {
     Ok(file.document()?)
+}
+
+/// The file and the line in which a key stands now, of the files that could be read.
+pub fn authorized_in(facts: &AccessFacts, key: Fingerprint) -> Option<(String, usize)> {
+    facts.files.iter().find_map(|file| {
+        let line = *document(file).ok()?.find(&key).first()?;
+        Some((visible(&file.path).into_owned(), line))
+    })
 }

@@ -10,6 +10,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
+pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, prove, submit};

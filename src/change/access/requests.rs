@@ -2,7 +2,7 @@
 //!
 //! In: a request, and for an approval the line that it gets. Out: a plan; an approval is an authorization and a decision.
 
-use super::{About, AccessDeed, AccessError, authorize, keys};
+use super::{About, AccessDeed, AccessError, authorize, authorized_in, keys};
 use crate::change::{Danger, Deed, Item, Plan};
 use crate::domain::When;
 use crate::domain::access::{AccessFacts, Session};
@@ -56,16 +56,31 @@ pub fn approve(
         );
     }
     if let Deed::Access(deed) = &mut plan.deed {
-        deed.requests
-            .push((Folder::Approved, decided(about, request, true, note)));
+        let denied = !request.waits();
+        deed.requests.push((
+            Folder::Approved { denied },
+            decided(about, request, true, note),
+        ));
     }
     plan.reason = (!note.is_empty()).then(|| note.to_owned());
     Ok(plan)
 }
 
-/// Turns a request away; the same key is not asked about again.
-pub fn deny(about: &About, facts: &AccessFacts, request: &Request, note: &str) -> Plan {
+/// Denies a request; the same key is not asked about again. One whose key is authorized already can't be denied.
+pub fn deny(
+    about: &About,
+    facts: &AccessFacts,
+    request: &Request,
+    note: &str,
+) -> Result<Plan, AccessError> {
     let key = request.key.fingerprint();
+    if let Some((file, line)) = authorized_in(facts, key) {
+        return Err(AccessError::There {
+            fingerprint: key,
+            file,
+            line,
+        });
+    }
     let comment = request.key.comment();
     let name = if comment.is_empty() {
         key.to_string()
@@ -84,7 +99,7 @@ pub fn deny(about: &About, facts: &AccessFacts, request: &Request, note: &str) -
     ));
     keys::warn(&mut plan, of_candidate(facts, &request.key));
     plan.reason = (!note.is_empty()).then(|| note.to_owned());
-    plan
+    Ok(plan)
 }
 
 /// Keeps a request that somebody has pasted or sent as a file. One that waits already keeps its age, its challenge and its proof.

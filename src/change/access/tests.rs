@@ -255,9 +255,9 @@ fn requests_are_decided() {
     let plan = approve(&about(), &facts, &request, &new(BOB), None, "fine").unwrap();
     assert_eq!((plan.change, plan.items.len()), ("approve", 2));
     let (folder, decided) = &deed(&plan).requests[0];
-    assert_eq!(*folder, Folder::Approved);
+    assert_eq!(*folder, Folder::Approved { denied: false });
     assert!(decided.decision.as_ref().unwrap().approved);
-    let plan = deny(&about(), &facts, &request, "who?");
+    let plan = deny(&about(), &facts, &request, "who?").unwrap();
     let (folder, decided) = &deed(&plan).requests[0];
     assert_eq!((*folder, decided.waits()), (Folder::Denied, false));
     assert_eq!(plan.reason.as_deref(), Some("who?"));

@@ -8,11 +8,15 @@ use super::cache::{Cache, Step, Stepped, Trouble};
 use crate::change::access::{AccessDeed, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
-use crate::server::access::{Edit, Edited};
+use crate::domain::key_request::Request;
+use crate::server::access::{Edit, Edited, Folder};
 use sha2::{Digest as _, Sha256};
 
 /// Lines of a difference that are shown.
 const SHOWN: usize = 40;
+
+/// How often an edit is undone that meets the edits of others.
+const TRIES: usize = 3;
 
 /// What is said of everything behind a step that failed.
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
@@ -35,6 +39,9 @@ async fn steps<C: Cache>(
     items: &[Item],
     deed: &AccessDeed,
 ) -> Result<(), String> {
+    for (folder, request) in &deed.requests {
+        unchanged(job, *folder, request).await?;
+    }
     for edit in &deed.edits {
         stop(job)?;
         job.progress(edit.edit.path());
@@ -55,8 +62,8 @@ async fn steps<C: Cache>(
     for (folder, request) in &deed.requests {
         stop(job)?;
         if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
-            job.tally.conflict = Some(format!("request {}: {why}", request.id()));
-            return Err(format!("nothing was taken down: {why}"));
+            let why = conflict(job, request, &why);
+            return Err(take_all_back(job, deed, why).await);
         }
         job.tally.done += 1;
     }
@@ -70,6 +77,95 @@ async fn steps<C: Cache>(
         }
     }
     end(job, items, deed).await
+}
+
+/// Looks again at what a decision is about, right before anything is changed.
+async fn unchanged<C: Cache>(
+    job: &mut Job<C>,
+    folder: Folder,
+    request: &Request,
+) -> Result<(), String> {
+    if let Stepped::Decided(why) = ask(job, Step::Look(folder, request)).await? {
+        return Err(conflict(job, request, &why));
+    }
+    if folder != Folder::Denied {
+        return Ok(());
+    }
+    // Somebody may have authorized the key without looking at its request.
+    let step = Step::Authorized(request.key.fingerprint());
+    if let Stepped::Authorized(Some((file, line))) = ask(job, step).await? {
+        let why = format!("its key is authorized by now, in {file}, line {line}");
+        return Err(format!(
+            "{}; revoke the key to keep it out",
+            conflict(job, request, &why)
+        ));
+    }
+    Ok(())
+}
+
+fn conflict<C: Cache>(job: &mut Job<C>, request: &Request, why: &str) -> String {
+    job.tally.conflict = Some(format!("request {}: {why}", request.id()));
+    format!("nothing was changed: {why}")
+}
+
+/// Undoes the edits that came with a decision which somebody else has taken first.
+async fn take_all_back<C: Cache>(job: &mut Job<C>, deed: &AccessDeed, why: String) -> String {
+    for edit in &deed.edits {
+        if !take_back(job, edit).await {
+            return format!(
+                "{why}; but {} was changed already and could not be changed back: look at it",
+                edit.edit.path()
+            );
+        }
+        job.tally.done -= edit.items;
+    }
+    why
+}
+
+/// Undoes one edit; lines that others have added meanwhile stay.
+async fn take_back<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> bool {
+    let mut now = edit.after.clone();
+    let mut before = edit.file.content.clone().unwrap_or_default();
+    for _ in 0..TRIES {
+        let file = KeyFile {
+            exists: true,
+            sha256: Sha256::digest(&now).into(),
+            size: now.len() as u64,
+            content: Ok(now.clone()),
+            ..edit.file.clone()
+        };
+        let back = Edit::undo(&edit.edit, &file, before.clone());
+        match ask(job, Step::Edit(&back)).await {
+            Ok(Stepped::Edited(Edited::Done { .. })) => return true,
+            Ok(Stepped::Edited(Edited::Conflict {
+                content: Some(content),
+                ..
+            })) if !edit.lines.is_empty() => {
+                let Some(without) = without(&content, &edit.lines) else {
+                    return !holds(&content, &edit.lines);
+                };
+                (now, before) = (content, without);
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// A file without the one line; nothing where the line does not stand in it once.
+fn without(file: &[u8], line: &[u8]) -> Option<Vec<u8>> {
+    let of = |line: &[u8]| line.strip_suffix(b"\n").map(<[u8]>::to_vec);
+    let wanted = of(line).unwrap_or_else(|| line.to_vec());
+    let lines: Vec<&[u8]> = file.split_inclusive(|byte| *byte == b'\n').collect();
+    let is = |other: &&&[u8]| other.strip_suffix(b"\n").unwrap_or(other) == wanted.as_slice();
+    (lines.iter().filter(is).count() == 1).then(|| {
+        lines
+            .iter()
+            .filter(|line| !is(line))
+            .copied()
+            .collect::<Vec<_>>()
+            .concat()
+    })
 }
 
 fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
@@ -164,17 +260,7 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
         job.log("another connection could be opened: there is a way in");
         return Ok(());
     };
-    let now = KeyFile {
-        exists: true,
-        sha256: Sha256::digest(&edit.after).into(),
-        size: edit.after.len() as u64,
-        content: Ok(edit.after.clone()),
-        ..edit.file.clone()
-    };
-    let before = edit.file.content.clone().unwrap_or_default();
-    let back = Edit::undo(&edit.edit, &now, before);
-    let undone = ask(job, Step::Edit(&back)).await;
-    if let Ok(Stepped::Edited(Edited::Done { .. })) = undone {
+    if take_back(job, edit).await {
         return Err(format!(
             "taken back: after it no other connection could be opened ({why}); add another way in first"
         ));
@@ -255,6 +341,15 @@ mod tests {
         assert_eq!(of("", "a"), "/k, from line 1:\n+a");
         let long = "x\n".repeat(100);
         assert!(of("", &long).ends_with("and 61 more lines"));
+    }
+
+    #[test]
+    fn a_line_is_taken_out_and_the_others_stay() {
+        let out = |file: &str| without(file.as_bytes(), b"mine\n");
+        assert_eq!(out("a\nmine\nb\n").unwrap(), b"a\nb\n");
+        assert_eq!(out("a\nmine").unwrap(), b"a\n");
+        assert_eq!(out("a\nmine b\n"), None);
+        assert_eq!(out("mine\nmine\n"), None);
     }
 
     #[test]

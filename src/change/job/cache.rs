@@ -4,11 +4,13 @@
 //! apart. Tests put a server with faults of their own in its place.
 
 use super::space::{self, SpaceStep, SpaceStepped};
+use crate::change::access::authorized_in;
 use crate::change::keep::KeepStep;
 use crate::change::plan::SignedPath;
 use crate::change::token::Token;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
@@ -44,6 +46,10 @@ pub(super) enum Step<'a> {
     Edit(&'a Edit),
     Sessions,
     End(&'a Session),
+    /// Whether a request is still what was shown; changes nothing.
+    Look(Folder, &'a Request),
+    /// Where a key is authorized now.
+    Authorized(Fingerprint),
     Request(Folder, &'a Request),
     Revoked(&'a RevokedKey),
     Knock(&'a KnockInstall),
@@ -56,6 +62,8 @@ pub(super) enum Stepped {
     /// Whether the session was still there.
     Ended(bool),
     Kept,
+    /// The key file and its line.
+    Authorized(Option<(String, usize)>),
     /// Why a request was left as it is: somebody else has decided it.
     Decided(String),
 }
@@ -225,6 +233,13 @@ impl Cache for Server {
             Step::Edit(edit) => self.edit_keys(token, edit).await.map(Stepped::Edited),
             Step::Sessions => self.sessions().await.map(Stepped::Sessions),
             Step::End(session) => self.end_session(token, session).await.map(Stepped::Ended),
+            Step::Look(folder, request) => self
+                .look_at_request(token, folder, request)
+                .await
+                .map(|decided| decided.map_or(Stepped::Kept, Stepped::Decided)),
+            Step::Authorized(key) => Self::access(self)
+                .await
+                .map(|facts| Stepped::Authorized(authorized_in(&facts, key))),
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await

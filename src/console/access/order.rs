@@ -170,7 +170,7 @@ pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> 
             let new = new(&request.key);
             access::approve(about, facts, request, &new, None, &order.reason)
         }
-        Wanted::Deny(request) => Ok(access::deny(about, facts, request, &order.reason)),
+        Wanted::Deny(request) => access::deny(about, facts, request, &order.reason),
         Wanted::Revoke(key) => {
             access::revoke(about, facts, login, *key, order.end_sessions, reason)
         }

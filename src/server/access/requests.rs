@@ -28,11 +28,11 @@ const READ: Limits = Limits {
 
 /// Room and time to write one.
 const MARK: Limits = Limits {
-    output: 4096,
+    output: 16 << 10,
     time: Duration::from_secs(60),
 };
 
-/// How `scripts/access-mark.sh` ends where a request does not wait any more.
+/// How `scripts/access-mark.sh` ends where a request is not any more what was shown.
 const DECIDED: u32 = 65;
 
 /// Where a request is kept.
@@ -42,9 +42,12 @@ pub enum Folder {
     Waiting,
     /// The same, with the proof of its key: only where it still waits.
     Proven,
-    /// Let in.
-    Approved,
-    /// Not let in, and not asked about again.
+    /// Authorized.
+    Approved {
+        /// It was shown as denied: the decision is changed.
+        denied: bool,
+    },
+    /// Refused, and not asked about again.
     Denied,
     /// Was let in once, and is not any more.
     Revoked,
@@ -56,9 +59,18 @@ impl Folder {
         match self {
             Self::Waiting => "waiting",
             Self::Proven => "proven",
-            Self::Approved => "approved",
+            Self::Approved { .. } => "approved",
             Self::Denied => "denied",
             Self::Revoked => "revoked",
+        }
+    }
+
+    /// What the request has to be for the decision to stand, as the script calls it.
+    const fn shown(self) -> &'static str {
+        match self {
+            Self::Approved { denied: true } => "denied",
+            Self::Approved { denied: false } | Self::Denied | Self::Proven => "waiting",
+            Self::Waiting | Self::Revoked => "any",
         }
     }
 }
@@ -204,20 +216,40 @@ fn sort(answers: &Answers) -> Found {
 }
 
 impl Server {
-    /// Keeps a request: one that waits, or one with its decision, which takes it out of those that wait. Gives back why a
-    /// proof was not taken down, where the request does not wait any more.
+    /// Keeps a request: one that waits, or one with its decision, which takes it out of those that wait. Gives back why
+    /// nothing was changed, where somebody else has decided it since it was shown.
     pub async fn put_request(
         &self,
         token: &Token,
         folder: Folder,
         request: &Request,
     ) -> Result<Option<String>, ServerError> {
+        self.mark_request(token, folder, request, "put").await
+    }
+
+    /// Looks whether a request is still what was shown, and changes nothing; gives back what happened to it.
+    pub async fn look_at_request(
+        &self,
+        token: &Token,
+        folder: Folder,
+        request: &Request,
+    ) -> Result<Option<String>, ServerError> {
+        self.mark_request(token, folder, request, "look").await
+    }
+
+    async fn mark_request(
+        &self,
+        token: &Token,
+        folder: Folder,
+        request: &Request,
+        how: &str,
+    ) -> Result<Option<String>, ServerError> {
         let json = request
             .to_json()
             .map_err(|error| not_kept(&self.inner, error.to_string()))?;
         let nonce = request.nonce.as_ref().map_or("", Nonce::as_str);
         let name = request.file_name();
-        mark(&self.inner, token, folder, &name, &json, nonce).await
+        mark(&self.inner, token, (folder, how), &name, &json, nonce).await
     }
 
     /// Keeps a key in the list of revoked ones. Later requests for it are asked about again, and flagged.
@@ -226,9 +258,22 @@ impl Server {
             serde_json::to_vec(key).map_err(|error| not_kept(&self.inner, error.to_string()))?;
         json.push(b'\n');
         let name = file_name(&key.fingerprint);
-        let kept = mark(&self.inner, token, Folder::Revoked, &name, &json, "").await;
+        let what = (Folder::Revoked, "put");
+        let kept = mark(&self.inner, token, what, &name, &json, "").await;
         kept.map(|_| ())
     }
+}
+
+/// The decision of somebody else, as the script sends it: who, what, when.
+fn decision(json: &[u8]) -> Option<String> {
+    let decision = Request::from_json(json).ok()?.decision?;
+    let by = visible(&decision.by);
+    let word = if decision.approved {
+        "approved"
+    } else {
+        "denied"
+    };
+    Some(format!("{by} {word} it at {}", decision.at))
 }
 
 fn not_kept(inner: &Inner, why: String) -> ServerError {
@@ -243,7 +288,7 @@ fn not_kept(inner: &Inner, why: String) -> ServerError {
 async fn mark(
     inner: &Inner,
     _: &Token,
-    folder: Folder,
+    (folder, how): (Folder, &str),
     name: &str,
     json: &[u8],
     nonce: &str,
@@ -254,11 +299,15 @@ async fn mark(
         .arg(name)
         .arg(hex(&Sha256::digest(json)))
         .arg(nonce)
+        .arg(folder.shown())
+        .arg(how)
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, json, MARK).await?;
     match output.exit {
         Exit::Code(0) => Ok(None),
-        Exit::Code(DECIDED) => Ok(Some(why(&output))),
+        Exit::Code(DECIDED) => Ok(Some(
+            decision(&output.stdout).unwrap_or_else(|| why(&output)),
+        )),
         _ => Err(not_kept(inner, why(&output))),
     }
 }
