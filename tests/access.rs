@@ -710,3 +710,21 @@ fn lines_are_judged_as_sshd_decides() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// What `sshd -E` writes: it is said that there are no dates, and not that there is no log or no login.
+#[test]
+fn a_log_without_dates_is_said_to_be_one() {
+    let rig = Rig::new();
+    let (sshd, _) = start(&rig, "");
+    let log = rig.file("undated.log");
+    let text = "Accepted publickey for nix-ssh from 127.0.0.1 port 4 ssh2: ED25519 SHA256:qADiIglUi4O/qgiYyQU3mpby9E9do+IE70A96zix+94\r\n";
+    fs::write(&log, text).unwrap();
+    let server = wait(connect(&rig, "root", sshd.port, Some(log)));
+    let found = facts(&server);
+    assert!(found.reach.is_none());
+    let why = found.events.unwrap_err().0;
+    assert_eq!(
+        why,
+        "the log has no dates, so logins can't be dated; log to syslog or the journal"
+    );
+}
