@@ -13,11 +13,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
 use storekeeper::change::{Answer, Danger, Outcome, Plan, Policy, Receipt, Refusal, run_in};
-use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
 use storekeeper::domain::sshd_log::by_key;
+use storekeeper::domain::{Age, When};
 use storekeeper::link::{NoPrompter, Options, resolve};
 use storekeeper::server::{Server, Spec};
 use tokio::runtime::Runtime;
@@ -589,4 +589,142 @@ fn the_own_way_in_is_not_shut() {
     );
     assert_eq!(fs::read(&shared).unwrap(), before);
     assert!(lets_in(&rig, sshd.port, "id"));
+}
+
+/// Each line alone in the file: it is said to authorize its key if and only if the real sshd takes a login by it.
+#[test]
+fn lines_are_judged_as_sshd_decides() {
+    let rig = Rig::new();
+    let (sshd, server) = start(&rig, "");
+    let keygen = |arguments: &[&str]| {
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.arg("-q").args(arguments).current_dir(rig.scratch());
+        assert!(keygen.status().unwrap().success(), "{arguments:?}");
+    };
+    for (name, kind) in [("l-ed", "ed25519"), ("l-rsa", "rsa"), ("l-ec", "ecdsa")] {
+        keygen(&["-t", kind, "-N", "", "-C", "c", "-f", name]);
+    }
+    keygen(&["-t", "ed25519", "-N", "", "-C", "c", "-f", "l-ca"]);
+    // ssh offers the certificate beside a key, so the plain key is a copy without one.
+    for name in ["l-ed", "l-rsa"] {
+        let signed = format!("{name}-signed");
+        fs::copy(rig.scratch().join(name), rig.scratch().join(&signed)).unwrap();
+        let public = format!("{signed}.pub");
+        fs::copy(
+            rig.scratch().join(format!("{name}.pub")),
+            rig.scratch().join(&public),
+        )
+        .unwrap();
+        keygen(&["-s", "l-ca", "-I", "x", "-n", CACHE.0, &public]);
+    }
+    let public = |name: &str| {
+        let text = fs::read_to_string(rig.scratch().join(format!("{name}.pub"))).unwrap();
+        text.trim_end().to_owned()
+    };
+    let (ed, rsa, ec, ca) = (
+        public("l-ed"),
+        public("l-rsa"),
+        public("l-ec"),
+        public("l-ca"),
+    );
+    let cert = public("l-ed-signed-cert");
+    let named = |line: &str, name: &str| format!("{name} {}", line.split_once(' ').unwrap().1);
+    let mut cases: Vec<(String, &str, bool)> = vec![
+        (named(&rsa, "rsa-sha2-256"), "l-rsa", true),
+        (named(&rsa, "rsa-sha2-512"), "l-rsa", true),
+        (
+            format!("restrict {}", named(&rsa, "rsa-sha2-512")),
+            "l-rsa",
+            true,
+        ),
+        (named(&rsa, "rsa-sha2-1024"), "l-rsa", false),
+        (
+            named(&rsa, "rsa-sha2-512-cert-v01@openssh.com"),
+            "l-rsa",
+            false,
+        ),
+        (named(&ed, "rsa-sha2-512"), "l-ed", false),
+        (
+            named(&ec, "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"),
+            "l-ec",
+            false,
+        ),
+        (ec.clone(), "l-ec", true),
+        // A certificate authorizes nothing, neither its key nor itself.
+        (cert.clone(), "l-ed", false),
+        (cert.clone(), "l-ed-signed", false),
+        (format!("cert-authority {cert}"), "l-ed-signed", false),
+        (format!("cert-authority {ca}"), "l-ed-signed", true),
+        (format!("cert-authority {ca}"), "l-rsa-signed", true),
+        (
+            format!("cert-authority,principals=\"nix-ssh\" {ca}"),
+            "l-ed-signed",
+            true,
+        ),
+        // A file with the byte order mark, a carriage return, tabs, and a line of 20 kB.
+        (format!("\u{feff}{ed}"), "l-ed", false),
+        (format!("{ed}\r"), "l-ed", true),
+        (
+            format!("\t restrict\t{}", ed.replace(' ', "\t")),
+            "l-ed",
+            true,
+        ),
+        (format!("{ed} {}", "x".repeat(20_000)), "l-ed", true),
+        (
+            format!("environment=\"A={}\" {ed}", "x".repeat(20_000)),
+            "l-ed",
+            true,
+        ),
+    ];
+    for (options, fine) in [
+        ("principals=\"a\"", false),
+        ("principals=\"nix-ssh\"", false),
+        ("principals=\"\"", false),
+        ("restrict,principals=\"a\"", false),
+        ("expiry-time=\"20000101Z\"", false),
+        ("expiry-time=\"29990101Z\"", true),
+        ("expiry-time=\"29990101Z\",expiry-time=\"20000101Z\"", false),
+        ("from=\"10.0.0.1/8,127.0.0.1\"", false),
+        ("from=\"!192.0.2.1\"", false),
+        ("from=\"127.0.0.0/8\"", true),
+        ("no-touch-required,verify-required", true),
+        ("command=\"a \\\"b\\\" c\"", true),
+        ("command=\"a", false),
+        ("restrict,", false),
+        ("nothing-known", false),
+    ] {
+        cases.push((format!("{options} {ed}"), "l-ed", fine));
+    }
+    let mut wrong = Vec::new();
+    for (text, key, fine) in cases {
+        fs::write(key_file(&rig), format!("{text}\n")).unwrap();
+        let judged = storekeeper::judge::access::keys(&facts(&server), Age(86_400));
+        let ours = judged.keys.iter().any(|row| row.active);
+        let theirs = lets_in(&rig, sshd.port, key);
+        if (ours, theirs) != (fine, fine) {
+            let shown: String = text.chars().take(120).collect();
+            wrong.push(format!(
+                "{key}: ours {ours}, sshd {theirs}, expected {fine}: {shown}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What `sshd -E` writes: it is said that there are no dates, and not that there is no log or no login.
+#[test]
+fn a_log_without_dates_is_said_to_be_one() {
+    let rig = Rig::new();
+    let (sshd, _) = start(&rig, "");
+    let log = rig.file("undated.log");
+    let text = "Accepted publickey for nix-ssh from 127.0.0.1 port 4 ssh2: ED25519 SHA256:qADiIglUi4O/qgiYyQU3mpby9E9do+IE70A96zix+94\r\n";
+    fs::write(&log, text).unwrap();
+    let server = wait(connect(&rig, "root", sshd.port, Some(log)));
+    let found = facts(&server);
+    assert!(found.reach.is_none());
+    let why = found.events.unwrap_err().0;
+    assert_eq!(
+        why,
+        "the log has no dates, so logins can't be dated; log to syslog or the journal"
+    );
 }

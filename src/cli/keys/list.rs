@@ -7,7 +7,6 @@ use super::super::error::{CliError, Kind};
 use super::super::out::Out;
 use super::super::session::Session;
 use super::tell;
-use crate::domain::When;
 use crate::domain::access::{AccessFacts, Unknown};
 use crate::domain::count::count;
 use crate::domain::text::visible;
@@ -65,7 +64,7 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
     }
     for key in &access.keys {
         out.line("")?;
-        for line in describe(key, facts.at) {
+        for line in describe(key, facts) {
             out.line(&line)?;
         }
         tell(&key.findings, "    ", out)?;
@@ -86,7 +85,7 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
     Ok(())
 }
 
-fn describe(key: &KeyRow, now: When) -> [String; 4] {
+fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
     let mut first = format!("{} {}", key.r#type, key.fingerprint);
     if let Some(bits) = key.bits {
         let _ = write!(first, " {bits}");
@@ -106,10 +105,13 @@ fn describe(key: &KeyRow, now: When) -> [String; 4] {
         Some(end) => format!("expires {end}"),
         None => "no expiry".to_owned(),
     };
-    let used = match (&key.last_used, key.logs_since) {
-        (Some(used), _) => format!("last used {} ago from {}", used.at.age(now), used.from),
-        (None, Some(since)) => format!("not seen since {since} (oldest log)"),
-        (None, None) => "use not known, there is no log".to_owned(),
+    let used = match (&key.last_used, key.logs_since, &facts.events) {
+        (Some(used), _, _) => {
+            format!("last used {} ago from {}", used.at.age(facts.at), used.from)
+        }
+        (None, Some(since), _) => format!("not seen since {since} (oldest log)"),
+        (None, None, Err(why)) => format!("use not known: {}", visible(&why.0)),
+        (None, None, Ok(_)) => "use not known, the log is empty".to_owned(),
     };
     let sessions = match key.sessions {
         Some(0) | None => String::new(),

@@ -37,8 +37,9 @@ impl KeyLine {
             add("unknown-type", false, message);
         }
         if self.key.certificate().is_some() {
-            let message = "this is a certificate and not a key; only this very certificate could log in, so put its key here, or its authority with cert-authority";
-            add("certificate", false, message.to_owned());
+            let message = "this is a certificate and not a key, and sshd authorizes nothing by it; put its key here, or its authority with cert-authority";
+            // sshd looks for plain keys, and for the authorities of certificates, which are plain keys too.
+            add("certificate", true, message.to_owned());
         }
         match &self.options {
             Err(error) => add(
@@ -68,9 +69,9 @@ fn of_options(options: &KeyOptions, material: &Material) -> Vec<(&'static str, b
     }
     if options.principals.is_some() && !options.cert_authority {
         add(
-            "principals-ignored",
-            false,
-            "principals= is ignored on a key that is no certificate authority; take it out, or add cert-authority",
+            "principals-on-key",
+            true,
+            "principals= stands on a key that is no certificate authority, so sshd refuses the key; take principals= out, or add cert-authority if the key is an authority",
         );
     }
     let token = matches!(material, Material::SkEcdsa | Material::SkEd25519);
@@ -162,7 +163,7 @@ mod tests {
             ("expiry-time=\"soon\"", vec![("bad-options", true)]),
             ("unheard-of", vec![("bad-options", true)]),
             ("command=\"a\",command=\"b\"", vec![("bad-options", true)]),
-            ("principals=\"a\"", vec![("principals-ignored", false)]),
+            ("principals=\"a\"", vec![("principals-on-key", true)]),
             ("cert-authority,principals=\"a\"", vec![]),
             ("no-touch-required", vec![("token-option", false)]),
             ("from=\"!10.0.0.1\"", vec![("from-nobody", true)]),

@@ -45,6 +45,10 @@ pub struct Certificate {
 
 /// A blob that was read.
 pub(super) struct Blob {
+    /// The name of the key's type, which is not always the one on the line.
+    pub(super) name: Box<str>,
+    /// The key as sshd would write it, with that name at its front.
+    pub(super) bytes: Box<[u8]>,
     pub(super) material: Material,
     pub(super) certificate: Option<Certificate>,
     /// Of the key without its certificate, as `ssh-keygen` shows it.
@@ -54,16 +58,35 @@ pub(super) struct Blob {
 /// Reads a blob whose line says that it is `algorithm`.
 pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
     let mut reader = Reader(blob);
-    if reader.string()? != algorithm.as_bytes() {
-        return Err(KeyError::TypeMismatch);
-    }
+    let named = reader.string()?;
     let Some((plain, certified)) = plain_type(algorithm) else {
+        if named != algorithm.as_bytes() {
+            return Err(KeyError::TypeMismatch);
+        }
         return Ok(Blob {
+            name: algorithm.into(),
+            bytes: blob.into(),
             material: Material::Unknown,
             certificate: None,
             fingerprint: Fingerprint::of(blob),
         });
     };
+    // The data may have another name of the same type than the line.
+    let inner = std::str::from_utf8(named).ok().and_then(plain_type);
+    if inner != Some((plain, certified)) {
+        return Err(KeyError::TypeMismatch);
+    }
+    let name = if certified {
+        certified_type(plain)
+    } else {
+        plain
+    };
+    let bytes = [
+        &(name.len() as u32).to_be_bytes(),
+        name.as_bytes(),
+        reader.0,
+    ]
+    .concat();
     if certified {
         reader.string()?; // the nonce
     }
@@ -79,39 +102,55 @@ pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
     whole.extend(plain.as_bytes());
     whole.extend(body);
     Ok(Blob {
+        name: name.into(),
+        bytes: bytes.into(),
         material,
         certificate,
         fingerprint: Fingerprint::of(&whole),
     })
 }
 
+/// Every type: its name, and the name of a certificate for it.
+const TYPES: [(&str, &str); 8] = [
+    ("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"),
+    ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com"),
+    (
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    ),
+    (
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+    ),
+    (
+        "ecdsa-sha2-nistp521",
+        "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+    ),
+    (
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ssh-ed25519-cert-v01@openssh.com",
+    ),
+    (
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    ),
+    ("ssh-dss", "ssh-dss-cert-v01@openssh.com"),
+];
+
 /// The type of the key in a type, and whether that is a certificate; `None` for types that are not known here.
+///
+/// OpenSSH has the names of signatures in the same table (`keyimpls` in sshkey.c), and `sshkey_read` takes them for the type of the key.
 pub(super) fn plain_type(algorithm: &str) -> Option<(&'static str, bool)> {
-    const TYPES: [(&str, &str); 8] = [
-        ("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"),
-        ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com"),
-        (
-            "ecdsa-sha2-nistp256",
-            "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-        ),
-        (
-            "ecdsa-sha2-nistp384",
-            "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-        ),
-        (
-            "ecdsa-sha2-nistp521",
-            "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-        ),
-        (
-            "sk-ssh-ed25519@openssh.com",
-            "sk-ssh-ed25519-cert-v01@openssh.com",
-        ),
-        (
-            "sk-ecdsa-sha2-nistp256@openssh.com",
-            "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-        ),
-        ("ssh-dss", "ssh-dss-cert-v01@openssh.com"),
-    ];
+    match algorithm {
+        "rsa-sha2-256" | "rsa-sha2-512" => return Some(("ssh-rsa", false)),
+        "rsa-sha2-256-cert-v01@openssh.com" | "rsa-sha2-512-cert-v01@openssh.com" => {
+            return Some(("ssh-rsa", true));
+        }
+        "webauthn-sk-ecdsa-sha2-nistp256@openssh.com" => {
+            return Some(("sk-ecdsa-sha2-nistp256@openssh.com", false));
+        }
+        _ => {}
+    }
     TYPES.iter().find_map(|(plain, certified)| {
         if algorithm == *plain {
             Some((*plain, false))
@@ -121,6 +160,12 @@ pub(super) fn plain_type(algorithm: &str) -> Option<(&'static str, bool)> {
             None
         }
     })
+}
+
+/// The name of a certificate for a plain type.
+fn certified_type(plain: &'static str) -> &'static str {
+    let found = TYPES.iter().find(|(name, _)| *name == plain);
+    found.map_or(plain, |(_, certified)| certified)
 }
 
 /// The fields of a key of a known type.

@@ -182,8 +182,8 @@ impl PublicSshKey {
         let read =
             blob::read(algorithm, &bytes).map_err(|e| if known { e } else { KeyError::Form })?;
         Ok(Self {
-            algorithm: algorithm.into(),
-            blob: bytes.into(),
+            algorithm: read.name,
+            blob: read.bytes,
             comment: rest.trim_ascii().into(),
             material: read.material,
             certificate: read.certificate,
@@ -191,7 +191,8 @@ impl PublicSshKey {
         })
     }
 
-    /// The type as it is written in key files, such as `ssh-ed25519`.
+    /// The type as `ssh-keygen` writes it in key files, such as `ssh-ed25519`; `ssh-rsa` too where the line has the name of a signature,
+    /// such as `rsa-sha2-512`.
     pub fn algorithm(&self) -> &str {
         &self.algorithm
     }

@@ -130,6 +130,68 @@ fn says_what_ssh_keygen_says() {
     }
 }
 
+/// Every name that ssh knows, and some that it does not, on every key and within it: what `ssh-keygen` reads is read, as the same key.
+#[test]
+fn takes_the_names_that_ssh_keygen_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut keys = token_keys();
+    for (name, kind) in [("ca", "ed25519"), ("rsa", "rsa"), ("ecdsa", "ecdsa")] {
+        assert!(keygen(folder, &["-q", "-t", kind, "-N", "", "-f", name]).is_some());
+        let file = format!("{name}.pub");
+        assert!(keygen(folder, &["-q", "-s", "ca", "-I", "x", &file]).is_some());
+        for file in [file, format!("{name}-cert.pub")] {
+            keys.push(std::fs::read_to_string(folder.join(file)).unwrap());
+        }
+    }
+    let mut names = vec!["rsa-sha2-1024".to_owned(), "RSA-SHA2-512".to_owned()];
+    for query in ["key", "key-sig"] {
+        let output = Command::new("ssh").args(["-Q", query]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        names.extend(text.lines().map(str::to_owned));
+    }
+    names.sort();
+    names.dedup();
+    assert!(names.contains(&"rsa-sha2-512".to_owned()), "{names:?}");
+    let mut read = 0;
+    for key in &keys {
+        let real = PublicSshKey::parse(key).unwrap();
+        let rest = &real.blob()[4 + real.algorithm().len()..];
+        for name in &names {
+            let within = [string(name.as_bytes()), rest.to_vec()].concat();
+            for (outer, blob) in [
+                (name.as_str(), real.blob()),
+                (real.algorithm(), &within),
+                (name, &within),
+            ] {
+                let line = format!("{outer} {} c", STANDARD.encode(blob));
+                std::fs::write(folder.join("one.pub"), &line).unwrap();
+                let theirs = keygen(folder, &["-l", "-f", "one.pub"]);
+                let ours = PublicSshKey::parse(&line).ok();
+                // The data of another type can be an RSA key of a few bits, which is named here and not read by OpenSSH.
+                let ours = ours.filter(|key| match key.material() {
+                    Material::Unknown => false,
+                    Material::Rsa { .. } => key.bits() >= Some(1024),
+                    _ => true,
+                });
+                let shown = ours.as_ref().map(|key| {
+                    let bits = key.bits().unwrap();
+                    format!("{bits} {} c ({})\n", key.fingerprint(), key.short_type())
+                });
+                assert_eq!(shown, theirs, "{line}");
+                if let Some(ours) = ours {
+                    read += 1;
+                    assert_eq!(
+                        (ours.blob(), ours.algorithm()),
+                        (real.blob(), real.algorithm())
+                    );
+                }
+            }
+        }
+    }
+    assert!(read > 3 * keys.len(), "{read}");
+}
+
 #[test]
 fn refuses_private_keys_without_repeating_them() {
     let folder = tempfile::tempdir().unwrap();

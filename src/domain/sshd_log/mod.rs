@@ -31,6 +31,8 @@ pub struct Log {
     pub events: Vec<LogEvent>,
     /// The time of the oldest line that was there, whoever wrote it.
     pub oldest: Option<When>,
+    /// There are lines, and none of them has a time, as in what `sshd -E` writes.
+    pub undated: bool,
 }
 
 impl Log {
@@ -133,6 +135,7 @@ pub fn read_text(bytes: &[u8], now: When, utc_offset: i32) -> Log {
         }
         let text = String::from_utf8_lossy(line);
         let Some((at, rest)) = stamp(&text, now, utc_offset) else {
+            log.undated |= !text.trim().is_empty();
             continue;
         };
         log.saw(at);
@@ -148,6 +151,7 @@ pub fn read_text(bytes: &[u8], now: When, utc_offset: i32) -> Log {
             log.add(at, Some(pid), message);
         }
     }
+    log.undated &= log.oldest.is_none();
     log.sorted()
 }
 

@@ -394,3 +394,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_without_dates_is_known_for_one() {
+    let line =
+        format!("Accepted publickey for nix-ssh from 10.0.0.7 port 48328 ssh2: ED25519 {A}\r\n");
+    let undated = read_text(line.as_bytes(), now(), 0);
+    // No time is made up, so there is nothing to show.
+    assert_eq!(
+        (undated.events.len(), undated.oldest, undated.undated),
+        (0, None, true)
+    );
+    for text in ["", "\n\r\n"] {
+        assert!(!read_text(text.as_bytes(), now(), 0).undated, "{text:?}");
+    }
+    let dated = format!("{line}2026-11-18T10:00:00Z cache sshd[7]: {line}");
+    let dated = read_text(dated.as_bytes(), now(), 0);
+    assert_eq!((dated.events.len(), dated.undated), (1, false));
+}

@@ -120,6 +120,10 @@ fn key(kind: &[u8], text: &[u8]) -> Result<HostKey, &'static str> {
     let kind = match kind {
         // Names of signatures, which ssh takes for the name of the key.
         b"rsa-sha2-256" | b"rsa-sha2-512" => "ssh-rsa",
+        b"rsa-sha2-256-cert-v01@openssh.com" | b"rsa-sha2-512-cert-v01@openssh.com" => {
+            "ssh-rsa-cert-v01@openssh.com"
+        }
+        b"webauthn-sk-ecdsa-sha2-nistp256@openssh.com" => "sk-ecdsa-sha2-nistp256@openssh.com",
         kind => std::str::from_utf8(kind).map_err(|_| "the type of its key is not text")?,
     };
     // The blanks that may stand within a field are nothing to ssh's base64.

@@ -88,6 +88,11 @@ fn events(source: &str, log: &[u8], answers: &Answers) -> (Fact<Vec<LogEvent>>, 
         ),
         None => (sshd_log::read_journal(log), LogSource::Journal),
     };
+    if read.undated {
+        let unknown =
+            "the log has no dates, so logins can't be dated; log to syslog or the journal";
+        return (Err(Unknown(unknown.to_owned())), None);
+    }
     let reach = read.oldest.map(|since| LogReach { since, source });
     (Ok(read.events), reach)
 }
