@@ -95,6 +95,16 @@ pub enum LinkError {
         /// The cause.
         why: String,
     },
+    /// The server opens no channel for a command.
+    #[error(
+        "{place} opens no session for a command: {why}; set MaxSessions of sshd there to 1 or more, and end commands that hang"
+    )]
+    NoSession {
+        /// The place.
+        place: String,
+        /// The cause.
+        why: String,
+    },
     /// A local program could not be started.
     #[error("cannot run `{program}` here: {why}; check that it is installed and on PATH")]
     Start {
@@ -221,6 +231,7 @@ impl LinkError {
             | Self::Lost { .. }
             | Self::Timeout { .. }
             | Self::Refused { .. }
+            | Self::NoSession { .. }
             | Self::Start { .. }
             | Self::TooMuch { .. } => ErrorKind::Connect,
             Self::Auth { .. } | Self::KeyFile { .. } | Self::Agent { .. } => ErrorKind::Auth,

@@ -39,6 +39,11 @@ impl State {
         self.lost.cancelled().await;
     }
 
+    /// Whether it is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.lost.is_cancelled()
+    }
+
     /// Why it is gone.
     pub(super) fn reason(&self) -> LinkError {
         let reason = self

@@ -3,7 +3,7 @@
 //! In: [`Options`] (a name and what was said about it) and a [`Prompter`] for what only a person can answer. Out: a [`Link`] on which
 //! [`Command`]s run. The way through the room: `target` asks `ssh -G` where a name leads; `ssh` connects (directly, through
 //! jumps, through a `ProxyCommand`); `host_key` and `known_hosts` decide whether it is the right host; `auth` logs in with what `keys` and
-//! [`agent`] have; `remote` and `local` run commands, `process` is one that runs.
+//! [`agent`] have; `pool` shares what channels the server allows, `remote` and `local` run commands, `process` is one that runs.
 //!
 //! Host keys are strict by default: an unknown host needs a typed yes, a changed or revoked one is refused. Of the ssh
 //! configuration's `StrictHostKeyChecking`, `yes` and `accept-new` are honoured and `no` means `ask`. Agent and ports are never forwarded.
@@ -19,6 +19,7 @@ mod host_key;
 mod keys;
 pub mod known_hosts;
 mod local;
+mod pool;
 mod process;
 mod prompt;
 mod proxy;
@@ -64,13 +65,8 @@ pub struct Limits {
 pub struct Link(Arc<Inner>);
 
 enum Inner {
-    Local {
-        closed: CancellationToken,
-    },
-    Ssh {
-        connection: ssh::Connection,
-        lane: Lane,
-    },
+    Local { closed: CancellationToken },
+    Ssh { pool: pool::Pool, lane: Lane },
 }
 
 impl std::fmt::Debug for Link {
@@ -91,7 +87,7 @@ impl Link {
                 closed: CancellationToken::new(),
             },
             Place::Ssh(target) => Inner::Ssh {
-                connection: ssh::connect(target, prompter, lane).await?,
+                pool: pool::Pool::connect(target, prompter, lane).await?,
                 lane,
             },
         };
@@ -101,7 +97,7 @@ impl Link {
     fn place(&self) -> &str {
         match &*self.0 {
             Inner::Local { .. } => "local",
-            Inner::Ssh { connection, .. } => &connection.place,
+            Inner::Ssh { pool, .. } => &pool.first().place,
         }
     }
 
@@ -112,14 +108,13 @@ impl Link {
         }
     }
 
-    /// Starts a command and leaves its streams to the caller. At most eight run at a time on one connection; the next one waits.
+    /// Starts a command and leaves its streams to the caller. At most eight run at a time, on as many connections as the server makes
+    /// necessary; the next one waits.
     pub async fn start(&self, command: &Command) -> Result<Process, LinkError> {
         match &*self.0 {
             Inner::Local { closed } if closed.is_cancelled() => Err(Self::closed_here()),
             Inner::Local { .. } => local::start(command),
-            Inner::Ssh { connection, lane } => {
-                remote::start(connection, command.line()?, *lane).await
-            }
+            Inner::Ssh { pool, lane } => remote::start(pool, command.line()?, *lane).await,
         }
     }
 
@@ -189,8 +184,8 @@ impl Link {
 
     fn broken(&self, why: &str) -> LinkError {
         match &*self.0 {
-            Inner::Ssh { connection, .. } if connection.handle.is_closed() => {
-                connection.state.reason()
+            Inner::Ssh { pool, .. } if pool.first().handle.is_closed() => {
+                pool.first().state.reason()
             }
             _ => LinkError::Lost {
                 place: self.place().to_owned(),
@@ -204,7 +199,8 @@ impl Link {
         const PATIENCE: Duration = Duration::from_secs(15);
         match &*self.0 {
             Inner::Local { .. } => Ok(Duration::ZERO),
-            Inner::Ssh { connection, .. } => {
+            Inner::Ssh { pool, .. } => {
+                let connection = pool.first();
                 let start = Instant::now();
                 let answered = tokio::select! {
                     answered = tokio::time::timeout(PATIENCE, connection.handle.send_ping()) => answered,
@@ -230,9 +226,9 @@ impl Link {
                 closed.cancelled().await;
                 Self::closed_here()
             }
-            Inner::Ssh { connection, .. } => {
-                connection.state.gone().await;
-                connection.state.reason()
+            Inner::Ssh { pool, .. } => {
+                pool.first().state.gone().await;
+                pool.first().state.reason()
             }
         }
     }
@@ -241,14 +237,7 @@ impl Link {
     pub async fn close(&self) {
         match &*self.0 {
             Inner::Local { closed } => closed.cancel(),
-            Inner::Ssh { connection, .. } => {
-                connection.state.end("it was closed");
-                let goodbye =
-                    connection
-                        .handle
-                        .disconnect(russh::Disconnect::ByApplication, "", "");
-                let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
-            }
+            Inner::Ssh { pool, .. } => pool.close().await,
         }
     }
 
@@ -256,7 +245,7 @@ impl Link {
     pub fn used_key(&self) -> Option<String> {
         match &*self.0 {
             Inner::Local { .. } => None,
-            Inner::Ssh { connection, .. } => connection.used_key.clone(),
+            Inner::Ssh { pool, .. } => pool.first().used_key.clone(),
         }
     }
 }

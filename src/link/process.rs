@@ -8,9 +8,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::pool::Slot;
 use crate::domain::text::plain;
 
 /// What commands write to.
@@ -62,7 +63,7 @@ pub struct Hold {
     pub(super) stderr: Tail,
     pub(super) exit: watch::Receiver<Option<Exit>>,
     pub(super) _end: DropGuard,
-    pub(super) _slot: Option<OwnedSemaphorePermit>,
+    pub(super) _slot: Option<Slot>,
 }
 
 impl Process {
@@ -137,7 +138,7 @@ pub(super) struct Life {
     pub(super) end: CancellationToken,
 }
 
-pub(super) fn life(slot: Option<OwnedSemaphorePermit>) -> (Life, Hold) {
+pub(super) fn life(slot: Option<Slot>) -> (Life, Hold) {
     let (sender, receiver) = watch::channel(None);
     let end = CancellationToken::new();
     let stderr = Tail::default();

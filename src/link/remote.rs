@@ -1,6 +1,6 @@
 //! A command in a channel of an SSH connection.
 //!
-//! In: an open connection and a line for the login shell. Out: a [`Process`] whose channel is drained by a task of its own, so that
+//! In: a link's connections and a line for the login shell. Out: a [`Process`] whose channel is drained by a task of its own, so that
 //! nobody who stops reading can stall the other channels of the connection (see `queue`).
 
 use std::io;
@@ -10,14 +10,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::io::AsyncWrite;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Lane;
 use super::error::{LinkError, sentence};
+use super::pool::{Pool, Refusal, Slot};
 use super::process::{Exit, Life, Process, life};
 use super::queue::{Filler, queue};
 use super::ssh::Connection;
@@ -28,9 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// On a bulk connection it waits for its reader from here on, and TCP makes the server wait.
 const BULK_AHEAD: usize = 8 << 20;
-
-/// Channels of one connection at a time: OpenSSH allows 10 (`MaxSessions`).
-pub(super) const SLOTS: usize = 8;
 
 /// The right to close a channel: dropping it closes the channel in both directions, if the server has not done so, after asking
 /// for a signal to the command. (sshd sends no signals for root: there a command ends when it next reads or writes.)
@@ -55,35 +52,62 @@ impl Drop for Closer {
     }
 }
 
-pub(super) async fn start(
-    connection: &Connection,
-    text: String,
-    lane: Lane,
-) -> Result<Process, LinkError> {
-    let permit = slot(connection).await?;
-    let slow = || LinkError::Timeout {
+pub(super) async fn start(pool: &Pool, text: String, lane: Lane) -> Result<Process, LinkError> {
+    loop {
+        let mut slot = pool.slot().await?;
+        if let Some(channel) = open(&mut slot).await? {
+            return run(slot, channel, text, lane).await;
+        }
+    }
+}
+
+/// Opens a channel; `None` if the server allows no more than what is open.
+async fn open(slot: &mut Slot) -> Result<Option<Channel<Msg>>, LinkError> {
+    let connection = Arc::clone(&slot.connection);
+    let mut pauses = [20, 100, 500].map(Duration::from_millis).into_iter();
+    loop {
+        let opened = tokio::select! {
+            opened = timeout(PATIENCE, connection.handle.channel_open_session()) => opened.map_err(|_| slow(&connection))?,
+            () = connection.state.gone() => return Err(connection.state.reason()),
+        };
+        let reason = match opened {
+            Ok(channel) => {
+                slot.opened();
+                return Ok(Some(channel));
+            }
+            Err(russh::Error::ChannelOpenFailure(reason)) => reason,
+            Err(_) => return Err(connection.state.reason()),
+        };
+        let pause = pauses.next();
+        match slot.refused(pause.is_some()) {
+            Refusal::Again => tokio::time::sleep(pause.unwrap_or_default()).await,
+            Refusal::Wait => return Ok(None),
+            Refusal::Never => {
+                return Err(LinkError::NoSession {
+                    place: connection.place.clone(),
+                    why: format!("it refuses even one channel, {reason:?}"),
+                });
+            }
+        }
+    }
+}
+
+fn slow(connection: &Connection) -> LinkError {
+    LinkError::Timeout {
         place: connection.place.clone(),
         what: "open a channel",
         seconds: PATIENCE.as_secs(),
-    };
-    let mut pauses = [20, 100, 500].map(Duration::from_millis).into_iter();
-    let channel = loop {
-        let opened = tokio::select! {
-            opened = timeout(PATIENCE, connection.handle.channel_open_session()) => opened.map_err(|_| slow())?,
-            () = connection.state.gone() => return Err(connection.state.reason()),
-        };
-        match (opened, pauses.next()) {
-            (Ok(channel), _) => break channel,
-            // "No more sessions": sshd counts a session that has just ended until its loop comes round.
-            (
-                Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed)),
-                Some(pause),
-            ) => {
-                tokio::time::sleep(pause).await;
-            }
-            (Err(error), _) => return Err(refused(connection, &error)),
-        }
-    };
+    }
+}
+
+/// Runs the command in its channel.
+async fn run(
+    slot: Slot,
+    channel: Channel<Msg>,
+    text: String,
+    lane: Lane,
+) -> Result<Process, LinkError> {
+    let connection = Arc::clone(&slot.connection);
     let (mut read, write) = channel.split();
     let mut closer = Closer {
         write: Arc::new(write),
@@ -94,7 +118,7 @@ pub(super) async fn start(
             .write
             .exec(true, text)
             .await
-            .map_err(|error| refused(connection, &error))?;
+            .map_err(|_| connection.state.reason())?;
         loop {
             match read.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
@@ -110,9 +134,9 @@ pub(super) async fn start(
         }
     };
     let started = timeout(PATIENCE, exec).await;
-    started.map_err(|_| slow())??;
+    started.map_err(|_| slow(&connection))??;
 
-    let (lived, hold) = life(Some(permit));
+    let (lived, hold) = life(Some(slot));
     let (filler, reader) = queue(&connection.waiting);
     let ended = CancellationToken::new();
     let stdin = Writer {
@@ -137,14 +161,6 @@ pub(super) async fn start(
         stdout: Box::new(reader),
         hold,
     })
-}
-
-async fn slot(connection: &Connection) -> Result<OwnedSemaphorePermit, LinkError> {
-    let slots: Arc<Semaphore> = connection.slots.clone();
-    slots
-        .acquire_owned()
-        .await
-        .map_err(|_| connection.state.reason())
 }
 
 /// Reads the channel until it is closed. `None` when the command is to be ended from here, or the connection is gone.
@@ -199,16 +215,6 @@ fn signal(signal: &Sig) -> String {
     match signal {
         Sig::Custom(name) => sentence(name),
         known => format!("{known:?}"),
-    }
-}
-
-fn refused(connection: &Connection, error: &russh::Error) -> LinkError {
-    match error {
-        russh::Error::ChannelOpenFailure(reason) => LinkError::Refused {
-            place: connection.place.clone(),
-            why: format!("it opens no channel ({reason:?})"),
-        },
-        _ => connection.state.reason(),
     }
 }
 

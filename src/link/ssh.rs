@@ -15,7 +15,6 @@ use russh::client::{self, Config, Handle};
 use russh::{Preferred, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::Lane;
@@ -26,7 +25,6 @@ use super::host_key;
 use super::prompt::Prompter;
 use super::proxy::{self, Complaints};
 use super::queue::Waiting;
-use super::remote::SLOTS;
 use super::target::{SshTarget, Via};
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
@@ -42,11 +40,26 @@ pub(super) struct Connection {
     pub(super) handle: Handle<Guard>,
     pub(super) place: String,
     pub(super) state: Arc<State>,
-    pub(super) slots: Arc<Semaphore>,
     pub(super) waiting: Waiting,
     pub(super) used_key: Option<String>,
     /// The connection that carries this one, where there is a jump.
     _via: Option<Box<Connection>>,
+}
+
+impl Connection {
+    /// Whether it has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.state.is_gone() || self.handle.is_closed()
+    }
+
+    /// Ends it and every command on it.
+    pub(super) async fn close(&self) {
+        self.state.end("it was closed");
+        let goodbye = self
+            .handle
+            .disconnect(russh::Disconnect::ByApplication, "", "");
+        let _ = timeout(Duration::from_secs(1), goodbye).await;
+    }
 }
 
 /// Connects and authenticates.
@@ -210,7 +223,6 @@ where
         handle,
         place,
         state,
-        slots: Arc::new(Semaphore::new(SLOTS)),
         waiting: Waiting::default(),
         used_key,
         _via: way.via,
