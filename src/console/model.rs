@@ -189,8 +189,8 @@ pub struct Model {
     pub overview: List,
     /// The check under its cursor, once it was moved.
     pub overview_anchor: Option<String>,
-    /// Whether the screen was opened from a line of the overview, where `esc` goes back to.
-    pub from_overview: bool,
+    /// The screen from whose line this one was opened, where `esc` goes back to.
+    pub opened_from: Option<Screen>,
     /// Screen 2.
     pub store: Store,
     /// Screen 3.
@@ -278,7 +278,7 @@ impl Model {
             screen: Screen::Overview,
             overview: List::default(),
             overview_anchor: None,
-            from_overview: false,
+            opened_from: None,
             store: Store::default(),
             unsigned: Unsigned::default(),
             access: Access {

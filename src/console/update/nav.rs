@@ -14,7 +14,7 @@ use crate::inventory::GroupKind;
 /// Goes to a screen.
 pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
-    model.from_overview = false;
+    model.opened_from = None;
     model.store.searching = false;
     model.pages.clear();
     model.access.card = None;
@@ -174,7 +174,7 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
         }
         if let Some(screen) = check.screen {
             let effects = go(model, screen);
-            model.from_overview = true;
+            model.opened_from = Some(Screen::Overview);
             if let Some(target) = &check.target {
                 go_to(model, target);
             }
@@ -272,8 +272,8 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     } else if model.screen == Screen::Store && !model.store.filter.is_empty() {
         model.store.filter.clear();
         return search_changed(model);
-    } else if model.from_overview {
-        return go(model, Screen::Overview);
+    } else if let Some(screen) = model.opened_from {
+        return go(model, screen);
     }
     vec![]
 }

@@ -110,14 +110,13 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
 fn activity_id(model: &Model, at: usize) -> Option<String> {
     let facts = model.access.known.as_ref().map(|known| &known.facts);
     match model.activity.part {
-        Part::Changes => match model.jobs.get(at) {
-            // A job that has ended is the record with its receipt's id in a later reading of the log.
-            Some(job) => Some(format!("job {}", job.id)),
-            None => {
-                let past = model.past().get(at.checked_sub(model.jobs.len())?)?;
-                Some(format!("record {}", past.id))
+        Part::Changes => {
+            if let Some(job) = model.jobs.get(at) {
+                return Some(format!("job {}", job.id));
             }
-        },
+            let past = model.past().get(at.checked_sub(model.jobs.len())?)?;
+            Some(format!("record {}", past.id))
+        }
         Part::Sessions => {
             let session = facts?.sessions.as_ref().ok()?.get(at)?;
             Some(format!("session {} of {}", session.pid, session.user))

@@ -10,6 +10,7 @@ use crate::judge::finding::{Finding, Level};
 use crate::judge::health::State;
 
 /// The lines, and how many checks were fine.
+#[allow(clippy::too_many_lines, reason = "one paragraph for each check")]
 pub fn checks(model: &Model) -> (Vec<Check>, usize) {
     let line = |id: &str, target: Option<Anchor>, level: State, text: String, note: String| Check {
         id: id.to_owned(),
