@@ -738,3 +738,101 @@ fn effects_of_an_ended_console_are_none() {
     let effects: Vec<Effect> = update(&mut console.model, now(), Msg::Tick);
     assert!(effects.is_empty());
 }
+
+fn with_access() -> Console {
+    let mut console = ready();
+    console.send(Msg::Access(Ok(console_fixture::access::known(
+        console_fixture::access::facts(),
+    ))));
+    console
+}
+
+fn approved() -> storekeeper::domain::access::AccessFacts {
+    let mut facts = console_fixture::access::facts();
+    let requests = facts.requests.as_mut().unwrap();
+    requests.remove(0);
+    facts
+}
+
+#[test]
+fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
+    let mut console = with_access();
+    console.keys("4gj");
+    let before = console.model.access.anchor.clone();
+    assert!(before.is_some());
+    // Somebody else decided on the first request: the cursor stays on the second line's subject.
+    console.send(Msg::Access(Ok(console_fixture::access::known(approved()))));
+    assert_eq!(console.model.access.anchor, before);
+    // What the cursor is on goes away: it goes to a neighbour, and the first key is refused.
+    let mut console = with_access();
+    console.keys("4gd<esc>");
+    console.send(Msg::Access(Ok(console_fixture::access::known(approved()))));
+    let act = match console.model.access.current().unwrap() {
+        storekeeper::console::access::Line::Request(_) => "d",
+        _ => "r",
+    };
+    console.keys(act);
+    assert!(console.model.layers.is_empty(), "acted on another subject");
+    let toast = console.model.toast.clone().unwrap_or_default();
+    assert!(toast.contains("the list has changed"), "{toast}");
+    console.keys(act);
+    assert!(matches!(
+        console.model.layers.last(),
+        Some(Layer::Access(_))
+    ));
+}
+
+#[test]
+fn a_renumbered_store_does_not_turn_a_key_on_a_neighbour() {
+    let mut console = ready();
+    console.keys("2jj");
+    let gone = console.current();
+    console.load(store_shuffled(&gone));
+    assert_ne!(console.current(), gone);
+    console.keys("s");
+    assert!(console.model.layers.is_empty());
+    console.keys("s");
+    assert!(matches!(console.model.layers.last(), Some(Layer::Sign(_))));
+    // Another order is asked for by a key, so nothing of the old one is expected.
+    let mut console = ready();
+    console.keys("2jos");
+    assert!(matches!(console.model.layers.last(), Some(Layer::Sign(_))));
+}
+
+#[test]
+fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
+    let console = with_access();
+    let lines = storekeeper::console::screens::overview::lines(&console.model);
+    let mut arrived = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let mut console = with_access();
+        console.keys(&format!("{}<enter>", "j".repeat(at)));
+        if let Some(storekeeper::console::screens::overview::Target::Access(anchor)) = &line.target
+        {
+            assert_eq!(console.model.access.anchor.as_ref(), Some(anchor));
+            arrived += 1;
+        }
+        if line.screen.is_some() {
+            assert_ne!(console.model.screen, Screen::Overview);
+            console.keys("<esc>");
+            assert_eq!(console.model.screen, Screen::Overview, "{line:?}");
+            assert_eq!(console.model.overview.cursor, at);
+        }
+    }
+    assert!(arrived > 1);
+}
+
+#[test]
+fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
+    let mut console = ready();
+    let record = |id: &str| storekeeper::console::msg::PastChange {
+        id: id.to_owned(),
+        ..console_fixture::past()
+    };
+    console.send(Msg::Audit(Ok(vec![record("b"), record("a")])));
+    console.keys("6");
+    let id = |console: &Console| console.model.current_past().map(|past| past.id.clone());
+    assert_eq!(id(&console).as_deref(), Some("b"));
+    console.send(Msg::Audit(Ok(vec![record("c"), record("b"), record("a")])));
+    assert_eq!(id(&console).as_deref(), Some("b"));
+}

@@ -14,6 +14,7 @@ pub use super::state::{
     Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
 };
 use super::theme::{Abilities, Theme};
+use super::update::Subject;
 use super::widgets::list::List;
 use crate::change::Policy;
 use crate::domain::{Floor, When};
@@ -186,6 +187,10 @@ pub struct Model {
     pub screen: Screen,
     /// Where the overview's list is.
     pub overview: List,
+    /// The check under its cursor, once it was moved.
+    pub overview_anchor: Option<String>,
+    /// The screen from whose line this one was opened, where `esc` goes back to.
+    pub opened_from: Option<Screen>,
     /// Screen 2.
     pub store: Store,
     /// Screen 3.
@@ -200,6 +205,8 @@ pub struct Model {
     pub pages: Vec<Page>,
     /// The marks of screens 2, 3 and 5.
     pub marks: Marks,
+    /// What was last seen under the cursor.
+    pub seen: Option<Subject>,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
@@ -270,6 +277,8 @@ impl Model {
             data: Data::default(),
             screen: Screen::Overview,
             overview: List::default(),
+            overview_anchor: None,
+            opened_from: None,
             store: Store::default(),
             unsigned: Unsigned::default(),
             access: Access {
@@ -280,6 +289,7 @@ impl Model {
             activity: Activity::default(),
             pages: Vec::new(),
             marks: Marks::default(),
+            seen: None,
             layers: Vec::new(),
             toast: None,
             toasts: 0,

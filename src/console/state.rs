@@ -8,7 +8,7 @@ use super::model::Trouble;
 use super::msg::{Ask, PastChange};
 use super::secret::Secret;
 use super::space::dialog::SpaceDialog;
-use super::widgets::list::List;
+use super::widgets::list::{List, near};
 use crate::change::Plan;
 use crate::domain::When;
 use crate::inventory::{Group, Row, Sort};
@@ -71,14 +71,33 @@ pub struct Unsigned {
     pub lines: Vec<UnsignedLine>,
     /// Where the list is.
     pub list: List,
-    /// The row under the cursor.
-    pub anchor: Option<Row>,
+    /// What is under the cursor, then its neighbours: a path, and whether as the head of its group.
+    pub anchors: Vec<(bool, Row)>,
     /// Where a range of marks was begun, a line.
     pub range: Option<usize>,
     /// The number of the newest request.
     pub asked: u64,
     /// Whether groups have come in at all.
     pub answered: bool,
+}
+
+impl Unsigned {
+    /// What a line is about: a path, and whether as the head of its group.
+    pub fn subject(&self, line: UnsignedLine) -> Option<(bool, Row)> {
+        match line {
+            UnsignedLine::Group(group) => Some((true, self.groups.get(group)?.top)),
+            UnsignedLine::Row(group, row) => {
+                Some((false, self.groups.get(group)?.rows.get(row).copied()?))
+            }
+        }
+    }
+
+    /// Remembers what is under the cursor and beside it.
+    pub fn settled(&mut self) {
+        self.anchors = near(self.list.cursor, self.lines.len())
+            .filter_map(|at| self.subject(*self.lines.get(at)?))
+            .collect();
+    }
 }
 
 /// The parts of the activity screen.

@@ -8,7 +8,7 @@ mod order;
 pub use order::{AccessDialog, Order, Typing, Wanted, plan};
 
 use super::model::Trouble;
-use super::widgets::list::List;
+use super::widgets::list::{List, near};
 use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
@@ -150,10 +150,12 @@ impl Known {
     }
 
     fn place(&self, anchor: &Anchor) -> Option<usize> {
-        (0..self.len()).find(|index| {
-            self.line(*index)
-                .is_some_and(|line| line.anchor() == *anchor)
-        })
+        let all = || (0..self.len()).filter_map(|index| Some((index, self.line(index)?.anchor())));
+        all()
+            .find(|(_, own)| own == anchor)
+            // A request that was approved is a key now, and an edited file has other line numbers.
+            .or_else(|| all().find(|(_, own)| anchor.key().is_some() && own.key() == anchor.key()))
+            .map(|(index, _)| index)
     }
 }
 
@@ -230,6 +232,16 @@ pub enum Anchor {
     Notice(String),
 }
 
+impl Anchor {
+    /// The key that it is about.
+    const fn key(&self) -> Option<&Fingerprint> {
+        match self {
+            Self::Request(key) | Self::Key(key, ..) => Some(key),
+            Self::Notice(_) => None,
+        }
+    }
+}
+
 impl Line<'_> {
     /// What `y` copies.
     pub fn copy(&self) -> String {
@@ -240,7 +252,8 @@ impl Line<'_> {
         }
     }
 
-    fn anchor(&self) -> Anchor {
+    /// What it is about.
+    pub fn anchor(&self) -> Anchor {
         match self {
             Self::Request(entry) => Anchor::Request(entry.row.fingerprint),
             Self::Key(entry) => Anchor::Key(
@@ -279,15 +292,33 @@ impl Access {
     /// Takes a newer look in; the cursor stays on what it was on.
     pub fn take(&mut self, known: Arc<Known>) {
         let place = self.anchor.as_ref().and_then(|anchor| known.place(anchor));
-        if let Some(place) = place {
+        let neighbour = || {
+            let old = self.known.as_ref()?;
+            near(self.list.cursor, old.len())
+                .filter_map(|at| old.line(at))
+                .find_map(|line| known.place(&line.anchor()))
+        };
+        if let Some(place) = place.or_else(neighbour) {
             self.list.cursor = place;
-        } else {
+        }
+        let same = known
+            .line(self.list.cursor)
+            .is_some_and(|line| self.anchor.as_ref() == Some(&line.anchor()));
+        if !same {
             // A card of something else under the same keys would mislead.
             self.card = None;
         }
         self.known = Some(known);
         self.trouble = None;
         self.settled();
+    }
+
+    /// Puts the cursor on this, where it is there.
+    pub fn go_to(&mut self, anchor: &Anchor) {
+        if let Some(place) = self.known.as_ref().and_then(|known| known.place(anchor)) {
+            self.list.cursor = place;
+            self.settled();
+        }
     }
 
     /// Remembers what is under the cursor.

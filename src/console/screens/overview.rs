@@ -1,7 +1,9 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
 use super::{activity, logins, no_store, paragraph};
+use crate::console::access::Anchor;
 use crate::console::model::{Link, Model, Screen, Trouble};
+use crate::console::space::View;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::{self, percent};
@@ -16,9 +18,27 @@ use ratatui::style::Style;
 /// Columns of the labels before bars.
 const LABEL: usize = 8;
 
+/// What a line names, where it names one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A request, a key, or a notice of screen 4.
+    Access(Anchor),
+    /// The refused paths, those with bad signatures or the others.
+    Refused {
+        /// Whether those with bad signatures are meant.
+        bad: bool,
+    },
+    /// A pin, by its name.
+    Pin(String),
+    /// A view of screen 5.
+    View(View),
+}
+
 /// One line of what needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
+    /// Which check it is, whatever its numbers are.
+    pub id: String,
     /// How bad.
     pub level: State,
     /// What.
@@ -27,6 +47,8 @@ pub struct Check {
     pub note: String,
     /// The screen that mends it.
     pub screen: Option<Screen>,
+    /// What on that screen.
+    pub target: Option<Target>,
     /// What `enter` shows instead.
     pub trouble: Option<Trouble>,
 }
@@ -34,10 +56,12 @@ pub struct Check {
 impl Check {
     fn trouble(trouble: &Trouble) -> Self {
         Self {
+            id: "trouble".to_owned(),
             level: State::Critical,
             text: trouble.summary.clone(),
             note: String::new(),
             screen: None,
+            target: None,
             trouble: Some(trouble.clone()),
         }
     }
@@ -86,10 +110,12 @@ pub fn lines(model: &Model) -> Vec<Check> {
             (false, _) => format!("{fine} more checks are fine"),
         };
         checks.push(Check {
+            id: "fine".to_owned(),
             level: State::Fine,
             text,
             note: String::new(),
             screen: None,
+            target: None,
             trouble: None,
         });
     }
@@ -150,7 +176,16 @@ fn shown(model: &Model, check: health::Check) -> Check {
         let fix = check.fix.as_deref().map(|fix| format!("; {fix}"));
         Trouble::say(format!("{}{}", check.summary, fix.unwrap_or_default()))
     });
+    let target = match check.id {
+        "unsigned-paths" => Some(Target::Refused { bad: false }),
+        "bad-signatures" => Some(Target::Refused { bad: true }),
+        "pins" => expired_pin(model).map(Target::Pin),
+        "roots" => Some(Target::View(View::Roots)),
+        "forecast" => Some(Target::View(View::Growth)),
+        _ => None,
+    };
     Check {
+        id: check.id.to_owned(),
         level: check.state,
         note: if check.id == "unsigned-paths" {
             refused_note(model)
@@ -159,8 +194,18 @@ fn shown(model: &Model, check: health::Check) -> Check {
         },
         text: check.summary,
         screen,
+        target,
         trouble,
     }
+}
+
+/// The first pin whose time is over.
+fn expired_pin(model: &Model) -> Option<String> {
+    let known = model.space.known.as_ref()?;
+    let now = known.there(model.now);
+    let pins = known.pins.as_ref().ok()?;
+    let pin = pins.iter().find(|pin| pin.expired(now))?;
+    Some(pin.name.to_string())
 }
 
 /// `newest 4m, oldest 2d`.

@@ -14,7 +14,7 @@ pub use form::{Field, Form};
 pub use judged::{Judged, Mark, RootLine};
 
 use super::model::Trouble;
-use super::widgets::list::List;
+use super::widgets::list::{List, first_of, near};
 use crate::change::contents::Damage;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
@@ -148,29 +148,23 @@ pub struct Space {
     pub paths: bool,
     /// Where the plan's list is.
     pub plan: List,
-    /// The path under its cursor.
-    pub plan_anchor: Option<Row>,
+    /// The path under its cursor, then its neighbours.
+    pub plan_anchors: Vec<Row>,
     /// Where the list of roots is.
     pub roots: List,
-    /// The root under its cursor, by its link.
-    pub root_anchor: Option<String>,
+    /// The root under its cursor, by its link, then its neighbours.
+    pub root_anchors: Vec<String>,
     /// Where the list of the heaviest is.
     pub heaviest: List,
-    /// The path under its cursor.
-    pub heavy_anchor: Option<Row>,
+    /// The path under its cursor, then its neighbours.
+    pub heavy_anchors: Vec<Row>,
 }
 
 impl Space {
     /// Rows of the list in view.
     pub fn rows(&self) -> usize {
         match self.view {
-            View::Plan => self.planned.as_ref().map_or(0, |planned| {
-                if self.paths {
-                    planned.collection.order.len()
-                } else {
-                    planned.collection.groups.len()
-                }
-            }),
+            View::Plan => self.plan_rows(),
             View::Roots => self.judged.as_ref().map_or(0, |judged| judged.roots.len()),
             View::Heaviest => self
                 .judged
@@ -178,6 +172,17 @@ impl Space {
                 .map_or(0, |judged| judged.heaviest.len()),
             View::Growth => 0,
         }
+    }
+
+    /// Rows of the plan's list.
+    fn plan_rows(&self) -> usize {
+        self.planned.as_ref().map_or(0, |planned| {
+            if self.paths {
+                planned.collection.order.len()
+            } else {
+                planned.collection.groups.len()
+            }
+        })
     }
 
     /// The list in view.
@@ -265,60 +270,57 @@ impl Space {
         }
     }
 
-    /// Remembers what is under the cursors.
+    /// Remembers what is under the cursors and beside it.
     pub fn settled(&mut self) {
-        match self.view {
-            View::Plan => self.plan_anchor = self.current_row(),
-            View::Roots => {
-                self.root_anchor = self.current_root().map(|line| line.root.link.clone());
-            }
-            View::Heaviest => self.heavy_anchor = self.current_row(),
-            View::Growth => {}
+        let cursor = self.plan.cursor;
+        let rows = self.plan_rows();
+        self.plan_anchors = near(cursor, rows)
+            .filter_map(|at| self.plan_row(at))
+            .collect();
+        if let Some(judged) = &self.judged {
+            self.root_anchors = near(self.roots.cursor, judged.roots.len())
+                .filter_map(|at| Some(judged.roots.get(at)?.root.link.clone()))
+                .collect();
+            self.heavy_anchors = near(self.heaviest.cursor, judged.heaviest.len())
+                .filter_map(|at| Some(judged.heaviest.get(at)?.row))
+                .collect();
         }
     }
 
-    /// What follows from a newer look; cursors stay on what they were on. Rows of another numbering are carried over
-    /// before, with [`Space::carry`].
+    /// What follows from a newer look; cursors stay on what they were on, or go to its neighbour. Rows of another
+    /// numbering are carried over before, with [`Space::carry`].
     pub fn take(&mut self, judged: Arc<Judged>) {
-        let place = |anchor: &String| {
-            judged
-                .roots
-                .iter()
-                .position(|line| line.root.link == *anchor)
-        };
-        if let Some(at) = self.root_anchor.as_ref().and_then(place) {
+        let links = judged.roots.iter().map(|line| line.root.link.clone());
+        if let Some(at) = first_of(&self.root_anchors, links) {
             self.roots.cursor = at;
         }
-        let heavy = |anchor: Row| judged.heaviest.iter().position(|heavy| heavy.row == anchor);
-        if let Some(at) = self.heavy_anchor.and_then(heavy) {
+        let heavy = judged.heaviest.iter().map(|heavy| heavy.row);
+        if let Some(at) = first_of(&self.heavy_anchors, heavy) {
             self.heaviest.cursor = at;
         }
         self.judged = Some(judged);
         self.working = false;
+        self.settled();
     }
 
-    /// A newer plan; the cursor stays on its path.
+    /// A newer plan; the cursor stays on its path, or goes to its neighbour.
     pub fn replan(&mut self, planned: Planned) {
         self.planned = Some(planned);
         self.stale = false;
-        let Some(anchor) = self.plan_anchor else {
-            return;
-        };
-        if self.plan_row(self.plan.cursor) == Some(anchor) {
-            return;
-        }
-        let place = (0..self.rows()).find(|at| self.plan_row(*at) == Some(anchor));
-        if let (Some(at), View::Plan) = (place, self.view) {
+        let rows = (0..self.plan_rows()).filter_map(|at| self.plan_row(at));
+        if let Some(at) = first_of(&self.plan_anchors, rows) {
             self.plan.cursor = at;
         }
+        self.settled();
     }
 
     /// Rows have other numbers now: what names them by number goes, but for the cursors.
     pub fn carry(&mut self, carry: impl Fn(Row) -> Option<Row>) {
         self.judged = None;
         self.planned = None;
-        self.plan_anchor = self.plan_anchor.and_then(&carry);
-        self.heavy_anchor = self.heavy_anchor.and_then(&carry);
+        for anchors in [&mut self.plan_anchors, &mut self.heavy_anchors] {
+            *anchors = anchors.iter().copied().filter_map(&carry).collect();
+        }
     }
 }
 

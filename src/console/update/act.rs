@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{access, activity, contents, data, keep, leave, marks, nav, sign, space};
+use super::{access, activity, contents, data, keep, leave, marks, nav, seen, sign, space};
 use crate::change::sign::KeyChoice;
 use crate::console::access::{LIFETIMES, Typing};
 use crate::console::actions::{self, Act};
@@ -31,6 +31,10 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         && let Err(reason) = (action.enabled)(model)
     {
         model.toast = Some(format!("{}: {reason}", action.title));
+        return vec![];
+    }
+    if let Err(moved) = seen::check(model, act) {
+        model.toast = Some(moved);
         return vec![];
     }
     match act {

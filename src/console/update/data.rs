@@ -5,6 +5,7 @@ use crate::console::jobs::{JobId, State, receipt_lines};
 use crate::console::layout;
 use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble, UnsignedLine};
 use crate::console::msg::{Effect, PastChange};
+use crate::console::widgets::list::{first_of, near};
 use crate::inventory::{Group, Inventory, Query, Row, View};
 use crate::server::facts::Facts;
 use std::sync::Arc;
@@ -43,9 +44,17 @@ pub(super) fn inventory(
             .collect();
         if !same_rows {
             let carry = |row: Row| inventory.find(&old.path(row));
-            model.store.anchor = model.store.anchor.and_then(carry);
+            let store = &mut model.store;
+            let beside = near(store.list.cursor, store.rows.len());
+            let beside = beside.filter_map(|at| store.rows.get(at).copied());
+            store.anchor = store
+                .anchor
+                .and_then(|row| std::iter::once(row).chain(beside).find_map(carry));
             model.store.range = model.store.range.and_then(carry);
-            model.unsigned.anchor = model.unsigned.anchor.and_then(carry);
+            let anchors = model.unsigned.anchors.iter();
+            model.unsigned.anchors = anchors
+                .filter_map(|(head, row)| Some((*head, carry(*row)?)))
+                .collect();
             model.unsigned.open = model
                 .unsigned
                 .open
@@ -156,15 +165,24 @@ pub(super) fn view(model: &mut Model, asked: u64, generation: u64, view: View) -
         return vec![];
     }
     let store = &mut model.store;
+    let fresh = store.anchor.is_none();
+    let beside = near(store.list.cursor, store.rows.len());
+    let wanted: Vec<Row> = store
+        .anchor
+        .into_iter()
+        .chain(
+            beside
+                .filter_map(|at| store.rows.get(at).copied())
+                .filter(|_| !fresh),
+        )
+        .collect();
     store.rows = view.rows;
     store.hidden = view.hidden_drv;
     store.answered = true;
     // The cursor stays on its path. Looking for it is no key press, so that it may cost a pass over the rows.
-    match store
-        .anchor
-        .and_then(|row| store.rows.iter().position(|own| *own == row))
-    {
+    match first_of(&wanted, store.rows.iter().copied()) {
         Some(at) => {
+            store.anchor = store.rows.get(at).copied();
             let above = store.list.cursor - store.list.top.min(store.list.cursor);
             store.list.cursor = at;
             store.list.top = at.saturating_sub(above);
@@ -174,6 +192,11 @@ pub(super) fn view(model: &mut Model, asked: u64, generation: u64, view: View) -
             store.anchor = store.rows.get(store.list.cursor).copied();
         }
         None => store.anchor = None,
+    }
+    if fresh {
+        // Another search or order was asked for: nothing of the old list is expected under the cursor.
+        model.seen = None;
+        model.store.anchor = model.store.rows.get(model.store.list.cursor).copied();
     }
     vec![]
 }
@@ -196,21 +219,13 @@ pub(super) fn groups(
     model.unsigned.answered = true;
     model.unsigned.range = None;
     unsigned_lines(model);
-    if let Some(anchor) = model.unsigned.anchor {
-        let groups = Arc::clone(&model.unsigned.groups);
-        let row = |line: &UnsignedLine| match line {
-            UnsignedLine::Group(group) => groups.get(*group).map(|group| group.top),
-            UnsignedLine::Row(group, row) => groups.get(*group)?.rows.get(*row).copied(),
-        };
-        if let Some(at) = model
-            .unsigned
-            .lines
-            .iter()
-            .position(|line| row(line) == Some(anchor))
-        {
-            model.unsigned.list.cursor = at;
-        }
+    let unsigned = &mut model.unsigned;
+    let subjects = unsigned.lines.iter().map(|line| unsigned.subject(*line));
+    let wanted: Vec<_> = unsigned.anchors.iter().copied().map(Some).collect();
+    if let Some(at) = first_of(&wanted, subjects) {
+        unsigned.list.cursor = at;
     }
+    unsigned.settled();
     vec![]
 }
 

@@ -14,11 +14,13 @@ mod leave;
 mod marks;
 mod nav;
 mod plan;
+mod seen;
 mod sign;
 mod space;
 
 pub use act::COLUMNS;
 pub(super) use activity::{current_session, rows};
+pub use seen::Subject;
 
 use super::keys::Key;
 use super::layout;
@@ -33,6 +35,9 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.now = now;
     let before = model.toast.clone();
     let pressed = matches!(message, Msg::Key(_));
+    let on_list = matches!(model.layers.last(), None | Some(Layer::Palette(_)));
+    let by_key = matches!(message, Msg::Key(_) | Msg::Wheel(_) | Msg::Paste(_)) && on_list;
+    let places = seen::Places::of(model);
     let mut effects = match message {
         Msg::Start => vec![Effect::Connect {
             server: model.server.clone(),
@@ -152,7 +157,9 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     // Whoever closes the question stays.
     let asked = |layer: &Layer| matches!(layer, Layer::Quit);
     model.leaving &= model.stopped || model.layers.iter().any(asked);
+    places.restore(model);
     settle(model);
+    seen::note(model, by_key);
     effects.extend(data::measure(model));
     if model.quit {
         effects.retain(|effect| matches!(effect, Effect::Answer { .. }));
@@ -219,8 +226,18 @@ fn wheel(model: &mut Model, rows: i32) -> Vec<Effect> {
 /// Brings cursors back into their lists, whatever happened.
 fn settle(model: &mut Model) {
     let height = layout::list_height(model);
-    let checks = super::screens::overview::lines(model).len();
-    model.overview.settle(checks, checks.max(1));
+    let checks = super::screens::overview::lines(model);
+    if let Some(anchor) = &model.overview_anchor {
+        match checks.iter().position(|check| check.id == *anchor) {
+            Some(at)
+                if checks.get(model.overview.cursor).map(|check| &check.id) != Some(anchor) =>
+            {
+                model.overview.cursor = at;
+            }
+            _ => {}
+        }
+    }
+    model.overview.settle(checks.len(), checks.len().max(1));
     let rows = model.store.rows.len();
     model.store.list.settle(
         rows,

@@ -4,12 +4,17 @@ use crate::console::layout;
 use crate::console::model::{Layer, Model, Screen, UnsignedLine};
 use crate::console::msg::Effect;
 use crate::console::page::{Line, Page};
+use crate::console::screens::overview::Target;
+use crate::console::space::View;
 use crate::console::update::data;
 use crate::console::widgets::list::Move;
+use crate::domain::roots::RootKind;
+use crate::inventory::GroupKind;
 
 /// Goes to a screen.
 pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
+    model.opened_from = None;
     model.store.searching = false;
     model.pages.clear();
     model.access.card = None;
@@ -52,8 +57,10 @@ pub(super) fn step(model: &mut Model, step: Move) {
     }
     match model.screen {
         Screen::Overview => {
-            let rows = crate::console::screens::overview::lines(model).len();
-            model.overview.step(step, rows, rows.max(1));
+            let lines = crate::console::screens::overview::lines(model);
+            model.overview.step(step, lines.len(), lines.len().max(1));
+            let check = lines.get(model.overview.cursor);
+            model.overview_anchor = check.map(|check| check.id.clone());
         }
         Screen::Store => {
             model.store.list.step(step, model.store.rows.len(), height);
@@ -62,7 +69,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
         Screen::Unsigned => {
             let rows = model.unsigned.lines.len();
             model.unsigned.list.step(step, rows, height);
-            model.unsigned.anchor = model.current_row();
+            model.unsigned.settled();
         }
         Screen::Activity => {
             let rows = super::activity::rows(model);
@@ -166,10 +173,48 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
             return vec![];
         }
         if let Some(screen) = check.screen {
-            return go(model, screen);
+            let effects = go(model, screen);
+            model.opened_from = Some(Screen::Overview);
+            if let Some(target) = &check.target {
+                go_to(model, target);
+            }
+            return effects;
         }
     }
     vec![]
+}
+
+/// Puts the cursor of the screen on what a line of the overview names.
+fn go_to(model: &mut Model, target: &Target) {
+    match target {
+        Target::Access(anchor) => model.access.go_to(anchor),
+        Target::Refused { bad } => {
+            let unsigned = &mut model.unsigned;
+            let wanted = |line: &UnsignedLine| match line {
+                UnsignedLine::Group(at) => unsigned
+                    .groups
+                    .get(*at)
+                    .is_some_and(|group| (group.kind == GroupKind::Bad) == *bad),
+                UnsignedLine::Row(..) => false,
+            };
+            if let Some(at) = unsigned.lines.iter().position(wanted) {
+                unsigned.list.cursor = at;
+                unsigned.settled();
+            }
+        }
+        Target::Pin(name) => {
+            model.space.view = View::Roots;
+            let place = model.space.judged.as_ref().and_then(|judged| {
+                let named = |kind: &RootKind| matches!(kind, RootKind::Pin(own) if own == name);
+                judged.roots.iter().position(|line| named(&line.root.kind))
+            });
+            if let Some(at) = place {
+                model.space.roots.cursor = at;
+                model.space.settled();
+            }
+        }
+        Target::View(view) => model.space.view = *view,
+    }
 }
 
 /// Opens or closes the group under the cursor.
@@ -197,7 +242,7 @@ pub(super) fn fold_group(model: &mut Model, wanted: bool) {
     if let Some(at) = model.unsigned.lines.iter().position(head) {
         model.unsigned.list.cursor = at;
     }
-    model.unsigned.anchor = model.current_row();
+    model.unsigned.settled();
 }
 
 /// `right` and `left`.
@@ -217,10 +262,8 @@ pub(super) fn fold(model: &mut Model, wanted: bool) {
 pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     if model.page().is_some() {
         model.pages.pop();
-    } else if model.screen == Screen::Access {
-        model.access.card = None;
-    } else if model.screen == Screen::Space {
-        model.space.paths = false;
+    } else if model.screen == Screen::Access && model.access.card.take().is_some() {
+    } else if model.screen == Screen::Space && std::mem::take(&mut model.space.paths) {
         model.space.settled();
     } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
     } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
@@ -229,6 +272,8 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     } else if model.screen == Screen::Store && !model.store.filter.is_empty() {
         model.store.filter.clear();
         return search_changed(model);
+    } else if let Some(screen) = model.opened_from {
+        return go(model, screen);
     }
     vec![]
 }

@@ -75,6 +75,31 @@ impl List {
     }
 }
 
+/// How many rows on either side of the cursor it may go to when its own has gone.
+const NEIGHBOURS: usize = 16;
+
+/// Where the cursor may go when the list changes: its own place, those after it, those before it, each nearest first.
+pub fn near(cursor: usize, rows: usize) -> impl Iterator<Item = usize> {
+    let after = cursor..rows.min(cursor.saturating_add(NEIGHBOURS + 1));
+    let before = cursor.saturating_sub(NEIGHBOURS)..cursor.min(rows);
+    after.chain(before.rev())
+}
+
+/// The place of the first of `wanted` that a list has; one pass over the list.
+pub fn first_of<T: PartialEq>(wanted: &[T], list: impl Iterator<Item = T>) -> Option<usize> {
+    let mut best: Option<(usize, usize)> = None;
+    for (place, item) in list.enumerate() {
+        let rank = wanted.iter().position(|own| *own == item);
+        if let Some(rank) = rank.filter(|rank| best.is_none_or(|(least, _)| *rank < least)) {
+            best = Some((rank, place));
+            if rank == 0 {
+                break;
+            }
+        }
+    }
+    best.map(|(_, place)| place)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +129,19 @@ mod tests {
         );
         list.step(Move::First, 100, 10);
         assert_eq!(list, List::default());
+    }
+
+    #[test]
+    fn the_nearest_that_is_still_there() {
+        let wanted: Vec<char> = near(2, 5)
+            .filter_map(|at| "abcde".chars().nth(at))
+            .collect();
+        assert_eq!(wanted, ['c', 'd', 'e', 'b', 'a']);
+        assert_eq!(first_of(&wanted, "xabc".chars()), Some(3));
+        assert_eq!(first_of(&wanted, "xbade".chars()), Some(3));
+        assert_eq!(first_of(&wanted, "ab".chars()), Some(1));
+        assert_eq!(first_of(&wanted, "xyz".chars()), None);
+        assert_eq!(near(0, 0).count(), 0);
     }
 
     proptest! {

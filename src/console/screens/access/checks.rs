@@ -2,27 +2,30 @@
 //!
 //! In: what is known of it. Out: lines that lead to screen 4.
 
-use crate::console::access::{SOON, sentence};
+use crate::console::access::{Anchor, KeyEntry, Line, SOON, sentence};
 use crate::console::model::{Model, Screen, Trouble};
-use crate::console::screens::overview::Check;
+use crate::console::screens::overview::{Check, Target};
 use crate::domain::count::count;
 use crate::judge::finding::{Finding, Level};
 use crate::judge::health::State;
 
 /// The lines, and how many checks were fine.
+#[allow(clippy::too_many_lines, reason = "one paragraph for each check")]
 pub fn checks(model: &Model) -> (Vec<Check>, usize) {
-    let line = |level: State, text: String, note: String| Check {
+    let line = |id: &str, target: Option<Anchor>, level: State, text: String, note: String| Check {
+        id: id.to_owned(),
         level,
         text,
         note,
         screen: Some(Screen::Access),
+        target: target.map(Target::Access),
         trouble: None,
     };
     let mut checks = Vec::new();
     let mut fine = 0;
     if let Some(Trouble { summary, .. }) = &model.access.trouble {
         let text = format!("who may log in could not be read: {summary}");
-        checks.push(line(State::Unknown, text, String::new()));
+        checks.push(line("access", None, State::Unknown, text, String::new()));
     }
     let Some(known) = &model.access.known else {
         return (checks, fine);
@@ -36,18 +39,28 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
             };
             let oldest = waiting
                 .iter()
-                .filter_map(|entry| entry.row.first_seen)
-                .min();
-            let note =
-                oldest.map_or_else(String::new, |at| format!("oldest {}", at.age(model.now)));
-            checks.push(line(State::Warning, text, note));
+                .filter_map(|entry| Some((entry.row.first_seen?, entry)))
+                .min_by_key(|(at, _)| *at);
+            let named = oldest.map_or(waiting.first(), |(_, entry)| Some(entry));
+            let target = named.map(|entry| Line::Request(entry).anchor());
+            let note = oldest.map_or_else(String::new, |(at, _)| {
+                format!("oldest {}", at.age(model.now))
+            });
+            checks.push(line("requests", target, State::Warning, text, note));
         }
     }
     let mut dangers = 0;
     for finding in &known.notices {
         if let Some(level) = level(finding) {
             dangers += 1;
-            checks.push(line(level, sentence(finding), String::new()));
+            let target = Some(Line::Notice(finding).anchor());
+            checks.push(line(
+                finding.code,
+                target,
+                level,
+                sentence(finding),
+                String::new(),
+            ));
         }
     }
     fine += usize::from(dangers == 0);
@@ -60,17 +73,17 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 .any(|notice| notice.code == finding.code)
             && !matches!(finding.code, "expiring" | "expired")
     };
-    let odd: Vec<(&str, &Finding)> = known
+    let odd: Vec<(&KeyEntry, &Finding)> = known
         .keys
         .iter()
         .filter_map(|entry| {
             let finding = entry.row.findings.iter().find(posture)?;
-            Some((entry.row.comment.as_str(), finding))
+            Some((entry, finding))
         })
         .collect();
     match odd.iter().max_by_key(|(_, finding)| finding.level) {
         None => fine += 1,
-        Some((owner, finding)) => {
+        Some((entry, finding)) => {
             let state = match finding.level {
                 Level::Refuse => State::Critical,
                 _ => State::Warning,
@@ -80,26 +93,33 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 count(odd.len(), "key"),
                 finding.message
             );
-            checks.push(line(state, text, (*owner).chars().take(20).collect()));
+            let owner = entry.row.comment.chars().take(20).collect();
+            let target = Some(Line::Key(entry).anchor());
+            checks.push(line("odd-keys", target, state, text, owner));
         }
     }
-    let ending: Vec<&str> = known
+    let ending: Vec<&KeyEntry> = known
         .keys
         .iter()
         .filter(|entry| {
             let end = entry.row.expires;
             end.is_some_and(|end| end > model.now && model.now.age(end) <= SOON)
         })
-        .map(|entry| entry.row.comment.as_str())
         .collect();
+    let first = ending.iter().min_by_key(|entry| entry.row.expires);
+    let target = first.map(|entry| Line::Key(entry).anchor());
     match ending.as_slice() {
         [] => fine += 1,
         [one] => checks.push(line(
+            "expiring",
+            target,
             State::Warning,
             "1 key expires within 7 days".to_owned(),
-            one.chars().take(24).collect(),
+            one.row.comment.chars().take(24).collect(),
         )),
         several => checks.push(line(
+            "expiring",
+            target,
             State::Warning,
             format!("{} expire within 7 days", count(several.len(), "key")),
             String::new(),
