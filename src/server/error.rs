@@ -203,12 +203,46 @@ impl ServerError {
     }
 }
 
-/// The words of a program's stderr that fit into a sentence: its last line that says something.
+/// The words of a program's stderr that fit into a sentence: what the first line that names an error says, else the last line that
+/// says something and is no advice about usage.
 pub(super) fn last_words(stderr: &str) -> Option<String> {
-    let line = stderr.lines().rev().find(|line| !line.trim().is_empty())?;
-    let line = text::plain(line);
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    Some(line.trim_end_matches('.').chars().take(300).collect())
+    let lines: Vec<String> = stderr
+        .lines()
+        .map(text::plain)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let line = lines
+        .iter()
+        .find_map(|line| cause(line))
+        .or_else(|| {
+            let mut last = lines.iter().rev().map(String::as_str);
+            last.find(|line| !is_advice(line))
+        })
+        .or(lines.last().map(String::as_str))?;
+    let line = line.trim().trim_end_matches('.');
+    Some(line.chars().take(300).collect())
+}
+
+/// What a line says behind `error:`. Names of programs may come before it. A warning that mentions an error names none, and an
+/// `error:` with nothing behind it is the head of a trace whose cause follows.
+fn cause(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let at = line.to_ascii_lowercase().find("error:")?;
+    let is_name = |name: &str| !name.contains(' ') && name != "warning" && name != "note";
+    if !line.get(..at)?.split_terminator(": ").all(is_name) {
+        return None;
+    }
+    let rest = line.get(at + "error:".len()..)?.trim();
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Whether a line is about how a program is used, or a warning: no cause.
+fn is_advice(line: &str) -> bool {
+    let line = line.trim();
+    (line.starts_with("Try ") && line.contains("help"))
+        || ["usage:", "Usage:", "warning:"]
+            .iter()
+            .any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -216,12 +250,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_speaks() {
-        assert_eq!(
-            last_words("warning: x\n\u{1b}[31;1merror:\u{1b}[0m no\u{1b}]0;t\u{7} way.\n\n")
-                .unwrap(),
-            "no\\e]0;t\\u{7} way"
-        );
+    fn the_line_that_names_the_error_speaks() {
+        for (stderr, expected) in [
+            (
+                "warning: x\n\u{1b}[31;1merror:\u{1b}[0m no\u{1b}]0;t\u{7} way.\n\n",
+                "no\\e]0;t\\u{7} way",
+            ),
+            (
+                "error: 'cores' has the invalid value 'x'\nTry 'nix-daemon --help' for more information.\n",
+                "'cores' has the invalid value 'x'",
+            ),
+            ("nix-daemon: error: one\nerror: two\n", "one"),
+            (
+                "error:\n       … while x\n\n       error: the cause\n       at y\n",
+                "the cause",
+            ),
+            (
+                "warning: error: try again\nsudo: a password is required\n",
+                "sudo: a password is required",
+            ),
+            (
+                "sh: 1: x: not found\nTry 'x --help'\n",
+                "sh: 1: x: not found",
+            ),
+            ("Error: disk full\nclosing\n", "disk full"),
+            ("Try 'x --help'\n", "Try 'x --help'"),
+            ("first\nlast.\n", "last"),
+        ] {
+            assert_eq!(last_words(stderr).unwrap(), expected, "{stderr}");
+        }
         assert_eq!(last_words("\n \n"), None);
     }
 }

@@ -7,3 +7,4 @@ mod known_hosts_cases;
 mod logins;
 mod passwords;
 mod rig;
+mod sessions;
