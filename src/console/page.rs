@@ -6,7 +6,7 @@
 use super::widgets::list::List;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, StorePath, TrustClass, Verdict, When};
-use crate::inventory::{Inventory, Row, State};
+use crate::inventory::{Inventory, Row, State, WithClosure};
 
 /// A node of the closure's tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +102,10 @@ impl Page {
         }
         lines.push(Line::Info(
             "closure",
-            inventory.closure_size_known(row).map_or_else(
-                || "not measured yet".to_owned(),
-                |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
+            format!(
+                "{}; {}",
+                with_closure(inventory, row),
+                closure_size(inventory, row)
             ),
         ));
         if let Some(at) = inventory.registered(row) {
@@ -325,6 +326,24 @@ fn children(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> + '_ {
         .iter()
         .copied()
         .filter(move |reference| *reference != row)
+}
+
+/// What clients make of a path with all that it needs, as `why` says it.
+pub fn with_closure(inventory: &Inventory, row: Row) -> &'static str {
+    match inventory.with_closure(row) {
+        WithClosure::Accepted => "accepted",
+        WithClosure::Unknown => "not all of it was read",
+        WithClosure::Refused if inventory.trust(row).is_some_and(TrustClass::refused) => "refused",
+        WithClosure::Refused => "refused for what it needs",
+    }
+}
+
+/// The size of a path's closure, as far as it is known.
+pub fn closure_size(inventory: &Inventory, row: Row) -> String {
+    inventory.closure_size_known(row).map_or_else(
+        || "not measured yet".to_owned(),
+        |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
+    )
 }
 
 /// What clients make of a path, in a clause; nothing for one that has not been read.

@@ -11,6 +11,7 @@ use super::columns::{Chunk, Columns, Signed, State};
 use super::graph::Graph;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
+use super::with_closure::verdicts;
 use super::{Inventory, Row};
 use crate::domain::budget::{Budget, TooLarge, heap, most};
 use crate::domain::{Assessment, PathInfo, StorePath, When};
@@ -276,6 +277,7 @@ impl Builder {
             names: self.names.clone(),
             columns: self.columns.clone(),
             keys: Arc::clone(&self.keys),
+            with_closure: verdicts(&self.columns, graph, self.names.len()).into(),
             graph: Arc::clone(graph),
             order: Arc::clone(&self.order),
             late_derivers: self.late_derivers,

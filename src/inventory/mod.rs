@@ -32,6 +32,7 @@ pub(crate) mod testing;
 mod tests;
 mod units;
 mod usage;
+mod with_closure;
 
 pub use builder::Builder;
 pub use columns::State;
@@ -44,6 +45,7 @@ pub use search::{Known, Sort, SortKey, View, view};
 pub use snapshot::{Counts, Inventory};
 pub use units::Units;
 pub use usage::Usage;
+pub use with_closure::WithClosure;
 
 /// The number of a path in an inventory.
 pub type Row = u32;

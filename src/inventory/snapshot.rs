@@ -11,6 +11,7 @@ use super::graph::{self, Graph};
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::search::FEW;
+use super::with_closure::WithClosure;
 use crate::domain::Budget;
 use crate::domain::store_path::HASH_CHARS;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When, nix32};
@@ -25,6 +26,8 @@ pub struct Inventory {
     pub(super) columns: Columns,
     pub(super) keys: Arc<KeyNames>,
     pub(super) graph: Arc<Graph>,
+    /// For each row what clients make of it with all that it needs.
+    pub(super) with_closure: Arc<[WithClosure]>,
     pub(super) order: Arc<NameOrder>,
     /// Derivations came in after paths had been read, whose derivers they may be.
     pub(super) late_derivers: bool,
@@ -139,6 +142,12 @@ impl Inventory {
     pub fn trust(&self, row: Row) -> Option<TrustClass> {
         let (chunk, at) = self.columns.at(row);
         chunk.trust[at]
+    }
+
+    /// What clients make of the path together with all that it needs.
+    pub fn with_closure(&self, row: Row) -> WithClosure {
+        let verdict = self.with_closure.get(row as usize);
+        verdict.copied().unwrap_or(WithClosure::Unknown)
     }
 
     /// The signatures in the order of the store: the name that each gives (any text), and what it is worth.

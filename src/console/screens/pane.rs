@@ -1,12 +1,13 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
 use crate::console::model::Model;
+use crate::console::page;
 use crate::console::text;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row, wrap};
-use crate::domain::count::{count, number};
+use crate::domain::count::number;
 use crate::domain::{TrustClass, Verdict};
-use crate::inventory::{Inventory, Row};
+use crate::inventory::{Inventory, Row, WithClosure};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -150,6 +151,12 @@ pub(super) fn used(model: &Model, inventory: &Inventory, path: Row) -> String {
     text::age(used.or_else(|| inventory.last_used(path)), model.now)
 }
 
+/// Whether clients take the path itself, and not what it needs.
+fn needs_refused(inventory: &Inventory, path: Row) -> bool {
+    inventory.with_closure(path) == WithClosure::Refused
+        && inventory.trust(path).is_some_and(|class| !class.refused())
+}
+
 fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
     match inventory.trust(path) {
         Some(class) if class.refused() => pen.theme.critical,
@@ -182,8 +189,20 @@ fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Line
             Some(problem) => line("problem", problem.to_owned(), pen.theme.warning),
             None => line(
                 "signatures",
-                signatures(inventory, path),
-                verdict_style(pen, inventory, path),
+                format!(
+                    "{}{}",
+                    if needs_refused(inventory, path) {
+                        "closure refused; "
+                    } else {
+                        ""
+                    },
+                    signatures(inventory, path)
+                ),
+                if needs_refused(inventory, path) {
+                    pen.theme.critical
+                } else {
+                    verdict_style(pen, inventory, path)
+                },
             ),
         },
         line(
@@ -218,7 +237,7 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     let mut add = |label: &str, value: String, style: Style| {
         lines.push((format!("{label:<12}"), value, style));
     };
-    if let Some(meaning) = super::super::page::meaning(inventory, path) {
+    if let Some(meaning) = page::meaning(inventory, path) {
         add(
             "trust",
             meaning.to_owned(),
@@ -230,11 +249,12 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     }
     add("hash", short_hash(inventory, path), plain);
     add("NAR", bytes(inventory, path), plain);
-    let closure = inventory.closure_size_known(path).map_or_else(
-        || "not measured yet".to_owned(),
-        |(paths, bytes)| format!("{}, {}", count(paths, "path"), crate::domain::Bytes(bytes)),
-    );
-    add("closure", closure, plain);
+    let style = match inventory.with_closure(path) {
+        WithClosure::Refused => pen.theme.critical,
+        WithClosure::Accepted | WithClosure::Unknown => plain,
+    };
+    add("closure", page::closure_size(inventory, path), plain);
+    add("", page::with_closure(inventory, path).to_owned(), style);
     add("added", added(inventory, path), plain);
     add("last used", used(model, inventory, path), plain);
     add("kept by", kept_by(model, path), plain);

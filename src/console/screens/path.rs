@@ -49,7 +49,7 @@ fn draw_line(
     };
     match line {
         Line::Info(label @ ("problem" | "state"), text) => value(pen, label, text, theme.warning),
-        Line::Info(label @ "trust", text) => {
+        Line::Info(label @ ("trust" | "closure"), text) => {
             let refused = text.starts_with("refused");
             value(
                 pen,

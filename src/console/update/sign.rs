@@ -5,8 +5,9 @@ use crate::change::{Answer, KeySource};
 use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, What};
 use crate::console::msg::{Effect, Source};
 use crate::console::text;
-use crate::domain::Bytes;
 use crate::domain::count::count;
+use crate::domain::{Bytes, TrustClass};
+use crate::inventory::{Row, WithClosure};
 
 /// The keys that the server holds, as sources.
 pub(super) fn server_sources(model: &Model) -> Vec<Source> {
@@ -53,9 +54,18 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
     } else {
         What::Rows(model.current_rows().into())
     };
+    // Of a path that is accepted itself there is nothing to sign but what it needs.
+    let closure = match (&what, &model.data.inventory) {
+        (What::Rows(rows), Some(inventory)) => {
+            let refused = |row: &Row| inventory.trust(*row).is_some_and(TrustClass::refused);
+            let needs = |row: &Row| inventory.with_closure(*row) == WithClosure::Refused;
+            !rows.iter().any(refused) && rows.iter().any(needs)
+        }
+        _ => false,
+    };
     model.layers.push(Layer::Sign(Box::new(SignDialog {
         what,
-        closure: false,
+        closure,
         upstream: false,
         source: 0,
         plan: None,

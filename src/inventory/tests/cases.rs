@@ -219,3 +219,25 @@ fn it_goes_from_task_to_task() {
     check::<Query>();
     check::<View>();
 }
+
+#[test]
+fn a_path_is_refused_with_what_it_needs() {
+    use TrustClass::{Ours, Unsigned};
+    let entries = [
+        entry(0, "unsigned", 1, Unsigned, &[0]),
+        entry(1, "needs-it", 2, Ours, &[0]),
+        entry(2, "needs-that", 3, Ours, &[1, 3]),
+        entry(3, "fine", 4, Ours, &[]),
+        entry(4, "in-a-circle", 5, Ours, &[5]),
+        entry(5, "circle", 6, Ours, &[4, 3]),
+    ];
+    let inventory = full(&entries);
+    let verdicts: Vec<WithClosure> = (0..6)
+        .map(|at| inventory.with_closure(inventory.find(&entries[at].path).unwrap()))
+        .collect();
+    use WithClosure::{Accepted, Refused};
+    assert_eq!(
+        verdicts,
+        [Refused, Refused, Refused, Accepted, Accepted, Accepted]
+    );
+}
