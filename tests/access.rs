@@ -592,6 +592,7 @@ fn the_own_way_in_is_not_shut() {
 }
 
 /// Each line alone in the file: it is said to authorize its key if and only if the real sshd takes a login by it.
+#[allow(clippy::too_many_lines)] // A table of lines.
 #[test]
 fn lines_are_judged_as_sshd_decides() {
     let rig = Rig::new();

@@ -171,9 +171,12 @@ fn nearest(name: &str, listed: Vec<StorePath>) -> Vec<StorePath> {
     let wanted = name.to_lowercase();
     // More edits than that make another word.
     let most = (wanted.chars().count() / 3).max(1);
+    let derivations = std::path::Path::new(&wanted)
+        .extension()
+        .is_some_and(|end| end == "drv");
     let mut near: Vec<(usize, StorePath)> = listed
         .into_iter()
-        .filter(|path| !path.is_derivation() || wanted.ends_with(".drv"))
+        .filter(|path| derivations || !path.is_derivation())
         .filter_map(|path| {
             let other = path.name().to_lowercase();
             let edits = if other.contains(&wanted) {

@@ -155,13 +155,13 @@ fn takes_the_names_that_ssh_keygen_takes() {
     assert!(names.contains(&"rsa-sha2-512".to_owned()), "{names:?}");
     let mut read = 0;
     for key in &keys {
-        let real = PublicSshKey::parse(key).unwrap();
-        let rest = &real.blob()[4 + real.algorithm().len()..];
+        let whole = PublicSshKey::parse(key).unwrap();
+        let rest = &whole.blob()[4 + whole.algorithm().len()..];
         for name in &names {
             let within = [string(name.as_bytes()), rest.to_vec()].concat();
             for (outer, blob) in [
-                (name.as_str(), real.blob()),
-                (real.algorithm(), &within),
+                (name.as_str(), whole.blob()),
+                (whole.algorithm(), &within),
                 (name, &within),
             ] {
                 let line = format!("{outer} {} c", STANDARD.encode(blob));
@@ -183,7 +183,7 @@ fn takes_the_names_that_ssh_keygen_takes() {
                     read += 1;
                     assert_eq!(
                         (ours.blob(), ours.algorithm()),
-                        (real.blob(), real.algorithm())
+                        (whole.blob(), whole.algorithm())
                     );
                 }
             }

@@ -223,6 +223,7 @@ fn it_goes_from_task_to_task() {
 #[test]
 fn a_path_is_refused_with_what_it_needs() {
     use TrustClass::{Ours, Unsigned};
+    use WithClosure::{Accepted, Refused};
     let entries = [
         entry(0, "unsigned", 1, Unsigned, &[0]),
         entry(1, "needs-it", 2, Ours, &[0]),
@@ -235,7 +236,6 @@ fn a_path_is_refused_with_what_it_needs() {
     let verdicts: Vec<WithClosure> = (0..6)
         .map(|at| inventory.with_closure(inventory.find(&entries[at].path).unwrap()))
         .collect();
-    use WithClosure::{Accepted, Refused};
     assert_eq!(
         verdicts,
         [Refused, Refused, Refused, Accepted, Accepted, Accepted]
