@@ -691,7 +691,7 @@ fn lines_are_judged_as_sshd_decides() {
         ("no-touch-required,verify-required", true),
         ("command=\"a \\\"b\\\" c\"", true),
         ("command=\"a", false),
-        ("restrict,", false),
+        ("restrict,", true),
         ("nothing-known", false),
     ] {
         cases.push((format!("{options} {ed}"), "l-ed", fine));

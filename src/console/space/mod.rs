@@ -272,11 +272,12 @@ impl Space {
 
     /// Remembers what is under the cursors and beside it.
     pub fn settled(&mut self) {
-        let cursor = self.plan.cursor;
-        let rows = self.plan_rows();
-        self.plan_anchors = near(cursor, rows)
-            .filter_map(|at| self.plan_row(at))
-            .collect();
+        // Without a plan yet, as after a newer look, what was under the cursor before is still wanted.
+        if self.planned.is_some() {
+            self.plan_anchors = near(self.plan.cursor, self.plan_rows())
+                .filter_map(|at| self.plan_row(at))
+                .collect();
+        }
         if let Some(judged) = &self.judged {
             self.root_anchors = near(self.roots.cursor, judged.roots.len())
                 .filter_map(|at| Some(judged.roots.get(at)?.root.link.clone()))

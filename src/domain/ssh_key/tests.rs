@@ -168,6 +168,11 @@ fn takes_the_names_that_ssh_keygen_takes() {
                 std::fs::write(folder.join("one.pub"), &line).unwrap();
                 let theirs = keygen(folder, &["-l", "-f", "one.pub"]);
                 let ours = PublicSshKey::parse(&line).ok();
+                // The authority's signature covers the name within, and only ssh-keygen checks it.
+                if whole.certificate().is_some() && blob != whole.blob() {
+                    assert_eq!(theirs, None, "{line}");
+                    continue;
+                }
                 // The data of another type can be an RSA key of a few bits, which is named here and not read by OpenSSH.
                 let ours = ours.filter(|key| match key.material() {
                     Material::Unknown => false,
