@@ -6,6 +6,7 @@
 pub mod access;
 pub mod actions;
 mod backend;
+mod clipboard;
 pub mod contents;
 pub mod help;
 pub mod jobs;

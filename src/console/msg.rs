@@ -179,8 +179,6 @@ pub enum Msg {
     Place(String),
     /// The audit log was read.
     Audit(Result<Vec<PastChange>, Trouble>),
-    /// So many bytes were sent to the terminal's clipboard; or why not.
-    Copied(Result<usize, String>),
     /// Something else worth a line.
     Toast(String),
     /// The short message of this number was there long enough.

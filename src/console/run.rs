@@ -5,6 +5,7 @@
 //! one a second while something on the screen counts seconds, and one alarm when a short message was there long enough.
 
 use super::backend::{Backend, Targets};
+use super::clipboard;
 use super::keymap::{Keymap, KeymapError};
 use super::keys::Key;
 use super::model::{Beginning, Model, ServerChoice};
@@ -33,8 +34,6 @@ use tokio::time::{Instant, sleep_until};
 const FRAME: Duration = Duration::from_millis(10);
 /// Messages that are taken in before a frame, at most.
 const BURST: usize = 256;
-/// The most that is sent to a clipboard through the terminal, in bytes before base64; more than that, terminals drop.
-const CLIPBOARD: usize = 74_000;
 
 /// How long a short message stays, and how much longer for each of its characters.
 const TOAST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(50));
@@ -367,7 +366,7 @@ impl Console {
             match effect {
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspend()?,
-                Effect::Copy(text) => self.copy(&text)?,
+                Effect::Copy(text) => self.copy(text)?,
                 effect => self.backend.run(effect),
             }
         }
@@ -395,19 +394,22 @@ impl Console {
         self.take(Msg::Resize(width, height))
     }
 
-    fn copy(&mut self, text: &str) -> io::Result<()> {
-        let result = if text.len() > CLIPBOARD {
-            Err(format!(
-                "{} bytes are too many for the terminal's clipboard; {CLIPBOARD} go at once",
-                text.len()
-            ))
-        } else {
-            use base64::Engine as _;
-            let data = base64::engine::general_purpose::STANDARD.encode(text);
-            self.guard.write(&format!("\x1b]52;c;{data}\x07"))?;
-            Ok(text.len())
+    fn copy(&mut self, text: String) -> io::Result<()> {
+        let said = match clipboard::sequence(&text) {
+            Err(why) => why,
+            Ok(sequence) => {
+                self.guard.write(&sequence)?;
+                if std::env::var_os("TMUX").is_some() {
+                    let send = self.send.clone();
+                    tokio::spawn(async move {
+                        let _ = send.send(Msg::Toast(clipboard::to_tmux(text).await));
+                    });
+                    return Ok(());
+                }
+                clipboard::sent(&text)
+            }
         };
-        let _ = self.send.send(Msg::Copied(result));
+        let _ = self.send.send(Msg::Toast(said));
         Ok(())
     }
 }

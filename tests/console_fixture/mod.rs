@@ -454,7 +454,9 @@ impl Console {
             Effect::Copy(text) => {
                 let bytes = text.len();
                 self.copied.push(text);
-                Some(Msg::Copied(Ok(bytes)))
+                Some(Msg::Toast(format!(
+                    "copied {bytes} bytes through the terminal"
+                )))
             }
             Effect::Answer { id, answer } => {
                 self.answers

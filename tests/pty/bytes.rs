@@ -207,6 +207,17 @@ fn inside_tmux_it_looks_the_same() {
         }
     }
     assert!(differences.is_empty(), "{differences}");
+    // By default tmux passes nothing of a program on to the clipboard: it is handed the text itself.
+    inside.keys("2");
+    inside.settle(REST);
+    inside.keys("y");
+    inside.wait_for("into tmux");
+    let buffer = std::process::Command::new("tmux")
+        .args(["-L", &tmux.0, "show-buffer"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(buffer.stdout).unwrap();
+    assert!(text.starts_with("/nix/store/"), "{text:?}");
     inside.keys("q");
     assert_eq!(inside.exit(), 0);
 }

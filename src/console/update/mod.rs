@@ -135,13 +135,6 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             vec![]
         }
         Msg::Audit(past) => data::audit(model, past),
-        Msg::Copied(result) => {
-            model.toast = Some(match result {
-                Ok(bytes) => format!("copied {bytes} bytes through the terminal"),
-                Err(why) => why,
-            });
-            vec![]
-        }
         Msg::Toast(text) => {
             model.toast = Some(text);
             vec![]
