@@ -48,6 +48,8 @@ pub struct Job {
     pub state: State,
     /// Of a collection: the least, where that is known, and the most that was to come free, in bytes.
     pub estimate: Option<(Option<u64>, u64)>,
+    /// What of the plan its receipt repeats, with labels: key files with where their links lead, lines of them, the reason.
+    pub planned: Vec<(&'static str, String)>,
     /// The damaged paths that it repairs or deletes.
     pub mends: Vec<StorePath>,
     /// What it said, the newest last.
@@ -69,6 +71,7 @@ impl Job {
                 note: "starting".to_owned(),
             },
             estimate: None,
+            planned: vec![],
             mends: vec![],
             log: vec![],
         }
@@ -122,7 +125,7 @@ impl Job {
 }
 
 /// What was to come free, after what did.
-fn planned(job: &Job) -> String {
+fn estimate(job: &Job) -> String {
     match job.estimate {
         None => String::new(),
         Some((None, most)) => format!(", planned at most {}", Bytes(most)),
@@ -145,7 +148,12 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
         lines.push(format!("not done  {}", number(receipt.failed.len())));
     }
     if let Some(freed) = receipt.freed {
-        lines.push(format!("freed     {}{}", Bytes(freed), planned(job)));
+        lines.push(format!("freed     {}{}", Bytes(freed), estimate(job)));
+    }
+    for (label, text) in &job.planned {
+        let mut rows = super::widgets::pen::wrap(text, 70).into_iter();
+        lines.push(format!("{label:<10}{}", rows.next().unwrap_or_default()));
+        lines.extend(rows.map(|row| format!("{:10}{row}", "")));
     }
     lines.push(format!("by        {}", receipt.by));
     lines.push(format!("at        {}", receipt.at));

@@ -84,6 +84,12 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
         "repair" | "delete" => plan.items.iter().filter_map(Item::path).cloned().collect(),
         _ => vec![],
     };
+    let lines = plan.lines.iter();
+    let planned = lines
+        .filter(|(label, _)| matches!(*label, "file" | "+" | "-"))
+        .cloned()
+        .chain(plan.reason.clone().map(|reason| ("reason", reason)))
+        .collect();
     match plan.confirm(answer, model.policy) {
         Ok(confirmed) => {
             let job = model.next_number();
@@ -91,6 +97,7 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
                 0,
                 Job {
                     estimate,
+                    planned,
                     mends,
                     ..Job::new(job, change, title.clone(), model.now, total)
                 },
