@@ -232,6 +232,14 @@ pub struct KeyFile {
     pub generated_by: Option<String>,
 }
 
+impl AccessFacts {
+    /// The same file as another account has it, where its keys log in as that account too.
+    pub fn also_read_for(&self, file: &KeyFile) -> Option<&KeyFile> {
+        let same = |other: &&KeyFile| other.user != file.user && other.resolved == file.resolved;
+        self.other_files.iter().find(same)
+    }
+}
+
 impl KeyFile {
     /// Where its symbolic links lead, fit to be shown, if there are any.
     pub fn leads_to(&self) -> Option<String> {

@@ -57,11 +57,7 @@ pub(super) fn target<'a>(
         file,
         &format!("add {} to nix.sshServe.keys", nix_string(line)),
     )?;
-    let other = facts
-        .other_files
-        .iter()
-        .find(|other| other.user != file.user && other.resolved == file.resolved);
-    if let Some(other) = other {
+    if let Some(other) = facts.also_read_for(file) {
         return Err(AccessError::Shared {
             file: file.place(),
             user: visible(&other.user).into_owned(),

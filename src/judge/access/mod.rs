@@ -287,12 +287,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
             format!("sshd does not read it: {}", visible(problem)),
         ));
     }
-    let other = reading
-        .facts
-        .other_files
-        .iter()
-        .find(|other| other.user != file.user && other.resolved == file.resolved);
-    if let Some(other) = other {
+    if let Some(other) = reading.facts.also_read_for(file) {
         let user = visible(&other.user);
         let message = format!("each key in it logs in as {user}, too: the file is read for {user}");
         findings.push(
