@@ -225,12 +225,12 @@ fn without_addresses_a_flood_is_told_by_time_and_connection() {
         assert_eq!(queue.left(old), 90, "{}", shell.0);
         let all = queue.left(&keys);
         assert!(all <= KNOCK_CAPACITY + 64, "{}: {all}", shell.0);
-        // Where there is no flock, calls at the same time may count as one.
+        // Where there is no flock, calls at the same time may count as one; two are at work here.
         let count = usize::try_from(queue.dropped()).unwrap();
         let gone = 431 - all;
         let has_flock = shell.0 != "busybox";
         assert!(
-            count == gone || !has_flock && count < gone && count > gone * 9 / 10,
+            count == gone || !has_flock && count < gone && count > gone / 2,
             "{}: {count} of {gone}",
             shell.0
         );
