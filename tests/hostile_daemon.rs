@@ -23,6 +23,9 @@ use storekeeper::wire::{
 
 const GIB: u64 = 1 << 30;
 
+/// So many paths of usual names are as much as may be listed.
+const LISTED: usize = 2_000_000;
+
 fn text(length: usize) -> String {
     "x".repeat(length)
 }
@@ -180,7 +183,7 @@ fn listings() {
     });
     refused(
         &ended,
-        "the list of store paths from the Nix daemon on local needs more than 512 MiB",
+        "the list of store paths from the Nix daemon on local needs more than 256 MiB",
     );
 }
 
@@ -352,6 +355,34 @@ fn infos_that_refer_to_what_is_nowhere() {
             ..info(path)
         }
     });
+}
+
+/// As many paths as may be listed, and then as much of each as fits.
+#[test]
+fn a_listing_as_long_as_it_may_be() {
+    let listed = after_last(|out| {
+        let paths: Vec<StorePath> = (0..LISTED).map(path).collect();
+        out.paths(paths.iter());
+    });
+    let ended = meet(
+        Store::default(),
+        &["paths", "hostile"],
+        move |request| match request {
+            Request::QueryAllValidPaths => Some(Say::Once(listed.clone())),
+            Request::QueryPathInfo(path) => Some(Say::Once(after_last(|out| {
+                let info = PathInfo {
+                    content_address: Some(text(16 << 10)),
+                    ..info(path)
+                };
+                encode_path_info(&info, out);
+            }))),
+            _ => None,
+        },
+    );
+    refused(
+        &ended,
+        "what is known of all paths from the Nix daemon on local needs more than 512 MiB",
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@
 use super::Bytes;
 use std::fmt;
 
-/// What may be kept at a time, in bytes of memory. Together they keep a hostile server below 1 GiB; what a real store
-/// needs grows with its number of paths, and so does what it may have.
+/// What may be kept at a time, in bytes of memory. Together they keep a hostile server below 1 GiB. What a real store
+/// needs grows with its number of paths, and so does what it may have, up to there.
 pub mod most {
     const MIB: u64 = 1 << 20;
 
@@ -23,8 +23,8 @@ pub mod most {
     pub const MESSAGES_PER_PATH: u64 = 1024;
     /// What is known of one path: about 70,000 references.
     pub const INFO: u64 = 8 * MIB;
-    /// The list of all paths: more than four million.
-    pub const LISTING: u64 = 512 * MIB;
+    /// The list of all paths: about two million.
+    pub const LISTING: u64 = 256 * MIB;
     /// The list of GC roots: about 250,000 of usual length.
     pub const ROOTS: u64 = 64 * MIB;
     /// A list that is an answer about some paths, without a path.
@@ -39,6 +39,8 @@ pub mod most {
     pub const INVENTORY: u64 = 96 * MIB;
     /// The same for each path that the daemon lists: a real path with eight references takes about 350.
     pub const INVENTORY_PER_PATH: u64 = 640;
+    /// What is known of a whole store, however many paths are listed: about a million and a half.
+    pub const INVENTORY_IN_ALL: u64 = 512 * MIB;
     /// What is known of a path and all that it needs, while it is asked for: about 250,000 paths.
     pub const CLOSURE: u64 = 256 * MIB;
     /// Times of last use of all paths: six million.
@@ -93,6 +95,12 @@ impl Budget {
     pub const fn for_paths(what: &'static str, base: u64, each: u64, paths: usize) -> Self {
         let of_paths = each.saturating_mul(paths as u64);
         Self::new(what, base.saturating_add(of_paths))
+    }
+
+    /// The same, or this many bytes where those are fewer.
+    pub fn at_most(mut self, limit: u64) -> Self {
+        self.limit = self.limit.min(limit);
+        self
     }
 
     /// Takes bytes from it, also where they are more than there are: from then on it is overdrawn.

@@ -87,6 +87,7 @@ fn room(listed: usize) -> Budget {
         most::INVENTORY_PER_PATH,
         listed,
     )
+    .at_most(most::INVENTORY_IN_ALL)
 }
 
 /// Bytes of memory that a row takes whatever is known of it: its name with mask and place, its slots in the index, its part
