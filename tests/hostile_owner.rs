@@ -477,52 +477,214 @@ fn whoever_owns_what_waits_gains_nothing() {
     assert!(decided > 0);
 }
 
-/// Where others may write on the way, root writes nothing, and says whose folder it is.
-#[test]
-fn a_folder_of_others_gets_no_file_of_roots() {
-    let ground = Ground::new();
-    let pin = concat!(
+/// Pins, roots, the audit log, the file of a job: root changes them in a folder of its own only. One of each is changed below
+/// this folder; whether that was done.
+fn change_each(folder: &Path, number: u64) -> Vec<bool> {
+    const PIN: &str = concat!(
         include_str!("../src/server/scripts/path.sh"),
         include_str!("../src/server/scripts/folder.sh"),
         include_str!("../src/server/scripts/pin-add.sh")
     );
-    let append = concat!(
+    const UNPIN: &str = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/pin-remove.sh")
+    );
+    const APPEND: &str = concat!(
         include_str!("../src/server/scripts/path.sh"),
         include_str!("../src/server/scripts/folder.sh"),
         include_str!("../src/server/scripts/audit-log.sh"),
         include_str!("../src/server/scripts/audit-append.sh")
     );
-    let begin = concat!(
+    const BEGIN: &str = concat!(
         include_str!("../src/server/scripts/path.sh"),
         include_str!("../src/server/scripts/folder.sh"),
         include_str!("../src/server/scripts/audit-log.sh"),
         include_str!("../src/server/scripts/jobs.sh"),
         include_str!("../src/server/scripts/job-begin.sh")
     );
-    let notes = ground.victim.join("notes").display().to_string();
-    // A pin, the audit log, the file of a job: each is made, or none.
-    let pins = |folder: &Path| {
-        let pins = folder.join("pins").display().to_string();
-        let log = folder.join("var/audit.jsonl").display().to_string();
-        let made = [
-            run(pin, &[&pins, "name", "/nix/store/x", &notes], b"{}\n"),
-            run(append, &[&log, "id", "own", "1000000"], b"\"id\":\"id\"}\n"),
-            run(begin, &[&log, "id", "first"], b"{}\nend\n"),
-        ];
-        assert!(made == [true; 3] || made == [false; 3], "{made:?}");
-        made[0]
+    const TARGET: &str = "/nix/store/x";
+    let below = |name: &str| folder.join(name).display().to_string();
+    let (pins, notes, log) = (below("pins"), below("notes"), below("var/audit.jsonl"));
+    let (state, link) = (below("state"), below("result"));
+    let id = format!("job-{number}");
+    let record = format!("\"id\":\"{id}\"}}\n");
+    vec![
+        run(PIN, &[&pins, "name", TARGET, &notes], b"{}\n"),
+        run(UNPIN, &[&pins, "name", TARGET, &notes], b""),
+        run(REMOVE, &["", "indirect", &link, TARGET, "", &state], b""),
+        run(APPEND, &[&log, &id, "own", "1000000"], record.as_bytes()),
+        run(BEGIN, &[&log, &id, "first"], b"{}\nend\n"),
+    ]
+}
+
+/// Where others may write on the way, root writes nothing, and says whose folder it is.
+#[test]
+fn a_folder_of_others_gets_no_file_of_roots() {
+    let ground = Ground::new();
+    let all = |folder: &Path| {
+        let auto = folder.join("state/gcroots/auto");
+        let made = fs::create_dir_all(&auto).is_ok();
+        let done = change_each(folder, 1);
+        if made {
+            fs::remove_dir_all(folder.join("state")).unwrap();
+        }
+        done
     };
-    assert!(pins(&ground.victim));
-    assert!(!pins(&ground.home), "the folder is the account's");
+    assert_eq!(all(&ground.victim), [true; 5]);
     let shared = ground.victim.join("shared");
     fs::create_dir(&shared).unwrap();
     fs::set_permissions(&shared, Permissions::from_mode(0o777)).unwrap();
-    assert!(!pins(&shared), "anybody may write there");
     let linked = ground.victim.join("linked");
     symlink(&ground.home, &linked).unwrap();
-    assert!(!pins(&linked), "the link leads to the account");
+    for (folder, whose) in [
+        (&ground.home, "the folder is the account's"),
+        (&shared, "anybody may write there"),
+        (&linked, "the link leads to the account"),
+    ] {
+        // To take away what is not there is no change.
+        let done = all(folder);
+        assert_eq!(
+            (done[0], done[3], done[4]),
+            (false, false, false),
+            "{whose}"
+        );
+        assert!(!done[2], "{whose}: Nix's folder of roots is root's");
+    }
     assert_eq!(fs::read_dir(&ground.home).unwrap().count(), 1);
     assert_eq!(fs::read_dir(&shared).unwrap().count(), 0);
+}
+
+/// The account swaps every folder on the way to what root keeps, and has links, pipes and files of its own in its place.
+#[test]
+fn whoever_owns_a_folder_on_the_way_gains_nothing() {
+    /// What root goes through, from the home on.
+    const WAYS: [&str; 6] = [
+        "pins",
+        "notes",
+        "var",
+        "state",
+        "state/gcroots",
+        "state/gcroots/auto",
+    ];
+    /// What root writes there.
+    const FILES: [&str; 8] = [
+        "pins/name",
+        "notes/name.json",
+        "notes/name.json.new",
+        "var/audit.jsonl",
+        "var/audit.jsonl.room",
+        "var/unfinished-job-1",
+        "state/gcroots/auto/1",
+        "var/audit-000001.jsonl",
+    ];
+    fn make_ways(home: &Path) {
+        for way in WAYS {
+            let _ = fs::create_dir(home.join(way));
+        }
+    }
+    let attacks: [(&str, Attack); 5] = [
+        ("a folder is a link to root's", |home, victim, round| {
+            make_ways(home);
+            swap(&home.join(WAYS[round as usize % 6]), |path| {
+                let _ = symlink(victim, path);
+            });
+        }),
+        ("a folder is missing", |home, _, round| {
+            make_ways(home);
+            swap(&home.join(WAYS[round as usize % 6]), |_| ());
+        }),
+        ("a file is a link to root's", |home, victim, round| {
+            make_ways(home);
+            let file = home.join(FILES[round as usize % 8]);
+            let target = ["keys", "secret", "made-by-root"][round as usize % 3];
+            let _ = symlink(victim.join(target), &file);
+            std::thread::sleep(Duration::from_millis(2));
+            let _ = fs::remove_file(&file);
+        }),
+        ("a file is a pipe", |home, _, round| {
+            make_ways(home);
+            let file = home.join(FILES[round as usize % 8]);
+            fifo(&file);
+            std::thread::sleep(Duration::from_millis(2));
+            let _ = fs::remove_file(&file);
+        }),
+        ("a file has a second name", |home, victim, round| {
+            make_ways(home);
+            let file = home.join(FILES[round as usize % 8]);
+            let _ = fs::write(&file, "{}\n");
+            let _ = fs::hard_link(victim.join("keys"), &file);
+            let _ = fs::hard_link(&file, home.join("other"));
+            let _ = fs::remove_file(&file);
+            let _ = fs::remove_file(home.join("other"));
+        }),
+    ];
+    for (title, attack) in attacks {
+        let ground = Ground::new();
+        // Beside it root changes what is its own, which has to work on.
+        let own = ground.victim.with_file_name("own");
+        fs::create_dir_all(own.join("state/gcroots/auto")).unwrap();
+        let before = ground.of_root();
+        ground.under(attack, |number| {
+            if number % 16 == 0 {
+                assert_eq!(change_each(&own, number), [true; 5], "{title}");
+            }
+            let done = change_each(&ground.home, number);
+            // Nothing of its making; that there is no pin to take away may be said.
+            assert_eq!(
+                (done[0], done[3], done[4]),
+                (false, false, false),
+                "{title}"
+            );
+            true
+        });
+        assert_eq!(ground.of_root(), before, "{title}");
+        assert_eq!(ground.odd_things_at_home(), Vec::<String>::new(), "{title}");
+    }
+}
+
+/// In a folder such as /tmp, where everybody may make files but not replace those of others, the account is quicker than root.
+#[test]
+fn whoever_makes_a_folder_first_gains_nothing() {
+    const WRITE: &str = concat!(
+        include_str!("../src/server/scripts/path.sh"),
+        include_str!("../src/server/scripts/folder.sh"),
+        "enter \"$1\" 700\necho content >./file\n"
+    );
+    let attacks: [(&str, Attack); 2] = [
+        ("the folder is the account's", |home, _, _| {
+            let folder = home.join("first");
+            let _ = fs::create_dir(&folder);
+            std::thread::sleep(Duration::from_micros(200));
+            let _ = fs::remove_dir(&folder);
+        }),
+        ("the folder is a link to root's", |home, victim, _| {
+            let folder = home.join("first");
+            let _ = symlink(victim, &folder);
+            std::thread::sleep(Duration::from_micros(200));
+            let _ = fs::remove_file(&folder);
+        }),
+    ];
+    let mut done = 0;
+    for (title, attack) in attacks {
+        let ground = Ground::new();
+        fs::remove_dir_all(ground.home.join(".ssh")).unwrap();
+        chown(&ground.home, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&ground.home, Permissions::from_mode(0o1777)).unwrap();
+        let before = ground.of_root();
+        let first = ground.home.join("first");
+        done += ground.under(attack, |_| {
+            let made = (0..10).any(|_| run(WRITE, &[&first.display().to_string()], b""));
+            let whose = fs::symlink_metadata(&first).map_or(0, |meta| meta.uid());
+            if whose == 0 {
+                let _ = fs::remove_dir_all(&first);
+            }
+            assert!(!first.join("file").exists(), "{title}");
+            made
+        });
+        assert_eq!(ground.of_root(), before, "{title}");
+    }
+    assert!(done > 0, "nothing was tried, or nothing works");
 }
 
 /// Without setpriv it is su that takes root's rights away; without either, nothing is done.

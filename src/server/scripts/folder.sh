@@ -95,13 +95,14 @@ fi
 # root and this login can change what is in it.
 enter() {
     walk "$1/." || fail 77 "$refusal"
+    enter_tries=0
     while [ -n "$behind" ] && [ "$behind" != . ]; do
-        walk_part=${behind%%/*}
-        behind=${behind#*/}
         [ -n "${2-}" ] || fail 66 "there is no folder $1"
-        mkdir -m "$2" "./$walk_part" 2>/dev/null || [ -d "./$walk_part" ] || fail 73 "the folder ${PWD%/}/$walk_part can't be made"
-        cd -P "./$walk_part" || fail 73 "the folder ${PWD%/}/$walk_part can't be entered"
-        shared=no
+        enter_tries=$((enter_tries + 1))
+        mkdir -m "$2" "./${behind%%/*}" 2>/dev/null || [ -d "./${behind%%/*}" ] && [ $enter_tries -le 100 ] ||
+            fail 73 "the folder ${PWD%/}/${behind%%/*} can't be made"
+        # Where others may make files, somebody may have been quicker: whose it is says the way to it.
+        walk "$1/." || fail 77 "$refusal"
     done
     [ "$shared" = no ] || fail 77 "others may make files in $1; give it a mode without that right"
 }
