@@ -12,19 +12,23 @@
 mod child;
 #[path = "hostile_daemon/daemon.rs"]
 mod daemon;
+mod terminal;
 
 use child::Ended;
 use daemon::{Attack, Say, Store, after_last, bytes, listen, many, path};
+use std::process::Command;
 use std::sync::Arc;
 use storekeeper::domain::{PathInfo, StorePath};
 use storekeeper::wire::{
     Activity, Encoder, Field, Message, RemoteError, Request, encode_path_info,
 };
 
+use terminal::Terminal;
+
 const GIB: u64 = 1 << 30;
 
 /// So many paths of usual names are as much as may be listed.
-const LISTED: usize = 2_000_000;
+const LISTED: usize = 1_900_000;
 
 fn text(length: usize) -> String {
     "x".repeat(length)
@@ -84,7 +88,7 @@ fn refused(ended: &Ended, words: &str) {
 /// A request of a kind is answered with this.
 macro_rules! on {
     ($request:pat => $say:expr) => {
-        |request: &Request| match request {
+        move |request: &Request| match request {
             $request => Some($say),
             _ => None,
         }
@@ -183,7 +187,7 @@ fn listings() {
     });
     refused(
         &ended,
-        "the list of store paths from the Nix daemon on local needs more than 256 MiB",
+        "the list of store paths from the Nix daemon on local needs more than 192 MiB",
     );
 }
 
@@ -381,7 +385,7 @@ fn a_listing_as_long_as_it_may_be() {
     );
     refused(
         &ended,
-        "what is known of all paths from the Nix daemon on local needs more than 512 MiB",
+        "what is known of all paths from the Nix daemon on local needs more than 448 MiB",
     );
 }
 
@@ -521,4 +525,90 @@ fn chains_and_circles() {
             assert!(matches!(ended.code, Some(0 | 1)), "{}", ended.errors);
         }
     }
+}
+
+/// What the console shows of such a daemon; it goes on answering keys, and leaves when it is told to.
+fn meet_on_screen(
+    keys: &str,
+    words: &str,
+    answer: impl Fn(&Request) -> Option<Say> + Send + Sync + 'static,
+) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let attack = Attack {
+        store: Arc::new(Store::new(3, |_| Vec::new())),
+        greeting: None,
+        answer: Arc::new(move |request| answer(request).unwrap_or(Say::Proper)),
+    };
+    let config = runtime.block_on(listen(folder.path(), attack));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));
+    command
+        .args(["--config", config.to_str().unwrap(), "hostile"])
+        .env("HOME", folder.path())
+        .env("TERM", "xterm-256color")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_STATE_HOME");
+    let mut terminal = Terminal::start(&command, 120, 40);
+    terminal.wait_for("Overview");
+    terminal.keys(keys);
+    terminal.wait_for(words);
+    terminal.keys("?");
+    terminal.wait_for("Keys:");
+    let peak = child::memory(terminal.pid()).unwrap();
+    terminal.keys("\u{1b}");
+    terminal.wait("the help is closed", |screen| !screen.contains("Keys:"));
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+    runtime.shutdown_background();
+    println!("{words}: {} MiB", peak >> 20);
+    assert!(peak < GIB, "{} MiB", peak >> 20);
+}
+
+#[test]
+fn the_console_stays() {
+    let endless = bytes(|out| {
+        out.path(&long(1));
+    });
+    meet_on_screen(
+        "",
+        "the list of store paths",
+        on!(Request::QueryAllValidPaths => Say::Forever(
+            after_last(|out| {
+                out.integer(19_000_000);
+            }),
+            many(&endless),
+        )),
+    );
+    let endless = bytes(|out| {
+        out.text(text(4096)).path(&path(1));
+    });
+    meet_on_screen(
+        "5",
+        "the list of GC roots",
+        on!(Request::FindRoots => Say::Forever(
+            after_last(|out| {
+                out.integer(3_000_000);
+            }),
+            many(&endless),
+        )),
+    );
+    let listed = after_last(|out| {
+        let paths: Vec<StorePath> = (0..LISTED).map(path).collect();
+        out.paths(paths.iter());
+    });
+    meet_on_screen(
+        "",
+        "what is known of all paths",
+        move |request| match request {
+            Request::QueryAllValidPaths => Some(Say::Once(listed.clone())),
+            Request::QueryPathInfo(path) => Some(Say::Once(after_last(|out| {
+                let info = PathInfo {
+                    content_address: Some(text(16 << 10)),
+                    ..info(path)
+                };
+                encode_path_info(&info, out);
+            }))),
+            _ => None,
+        },
+    );
 }

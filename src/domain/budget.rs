@@ -23,8 +23,8 @@ pub mod most {
     pub const MESSAGES_PER_PATH: u64 = 1024;
     /// What is known of one path: about 70,000 references.
     pub const INFO: u64 = 8 * MIB;
-    /// The list of all paths: about two million.
-    pub const LISTING: u64 = 256 * MIB;
+    /// The list of all paths: a million and a half, of usual names.
+    pub const LISTING: u64 = 192 * MIB;
     /// The list of GC roots: about 250,000 of usual length.
     pub const ROOTS: u64 = 64 * MIB;
     /// A list that is an answer about some paths, without a path.
@@ -39,8 +39,8 @@ pub mod most {
     pub const INVENTORY: u64 = 96 * MIB;
     /// The same for each path that the daemon lists: a real path with eight references takes about 350.
     pub const INVENTORY_PER_PATH: u64 = 640;
-    /// What is known of a whole store, however many paths are listed: about a million and a half.
-    pub const INVENTORY_IN_ALL: u64 = 512 * MIB;
+    /// What is known of a whole store, however many paths are listed: more than a million.
+    pub const INVENTORY_IN_ALL: u64 = 448 * MIB;
     /// What is known of a path and all that it needs, while it is asked for: about 250,000 paths.
     pub const CLOSURE: u64 = 256 * MIB;
     /// Times of last use of all paths: six million.

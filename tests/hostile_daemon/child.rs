@@ -66,7 +66,7 @@ pub(crate) fn run(folder: &Path, config: &Path, arguments: &[&str]) -> Ended {
 }
 
 /// The most memory that a process has had so far.
-fn memory(id: u32) -> Option<u64> {
+pub(crate) fn memory(id: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status
         .lines()
