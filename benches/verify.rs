@@ -17,7 +17,7 @@ const SIGNATURES: u32 = 8192;
 const HANDFUL: usize = 1024;
 const PAIRS: usize = 7;
 /// What our time may be of the peer's.
-const BAR: f64 = 0.35;
+const BAR: f64 = 0.5;
 
 /// Microseconds a signature.
 fn microseconds(check: impl Fn() -> usize) -> f64 {

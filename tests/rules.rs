@@ -57,7 +57,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("demo", &["wire", "domain"]),
-    ("agent", &["wire", "domain"]),
 ];
 
 /// What a room takes of another beyond the list, item by item.
@@ -116,7 +115,8 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
+/// Every source file below a folder of the project.
+fn sources_of(folder: &str) -> Vec<Source> {
     fn walk(folder: &Path, root: &Path, found: &mut Vec<Source>) {
         let mut entries: Vec<PathBuf> = fs::read_dir(folder)
             .unwrap()
@@ -138,9 +138,14 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     walk(&root, &root, &mut found);
+    found
+}
+
+fn sources() -> Vec<Source> {
+    let found = sources_of("src");
     assert!(found.len() > 10, "the sources were not found");
     found
 }
@@ -252,6 +257,47 @@ fn rooms_import_only_what_they_may() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_room_is_there() {
+    let sources = sources();
+    for (room, _) in ROOMS {
+        let within = format!("{room}/");
+        let found = sources
+            .iter()
+            .any(|source| source.name.starts_with(&within));
+        assert!(found, "there is no room {room}");
+    }
+}
+
+/// Whether the text names a crate, as in `name::item` or `use name;`.
+fn names(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = &text[at + name.len()..];
+        before.is_none_or(|sign| !sign.is_alphanumeric() && sign != '_')
+            && (after.starts_with("::") || after.starts_with(';'))
+    })
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    for (section, folders) in [
+        ("dependencies", &["src"][..]),
+        ("dev-dependencies", &["src", "tests", "benches"]),
+    ] {
+        let sources = folders.iter().flat_map(|folder| sources_of(folder));
+        let text: String = sources.map(|source| source.text).collect();
+        for name in manifest[section].as_table().unwrap().keys() {
+            assert!(
+                names(&text, &name.replace('-', "_")),
+                "{name} is not used in {folders:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::error::CliError;
 use super::load::load_closure;
-use crate::config::edits;
+use crate::domain::nearest::edits;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, nix32};

@@ -31,7 +31,7 @@ pub(super) fn man(args: &args::Man, out: &mut Out) -> Result<(), CliError> {
                     .get_subcommands()
                     .filter(|command| !command.is_hide_set())
                     .map(clap::Command::get_name);
-                let near = crate::config::nearest(name, known).unwrap_or_default();
+                let near = crate::domain::nearest::nearest(name, known).unwrap_or_default();
                 return Err(CliError::usage(format!(
                     "there is no subcommand \"{}\"; the nearest is {near}",
                     visible(name)

@@ -4,12 +4,10 @@
 //! by [`Config::target`] all that is needed to connect. A name that is not known or a value that is not fit is an error
 //! with file and line: a misspelled `read_only` that is passed over would be worse than no configuration.
 
-mod nearest;
 mod read;
 mod schema;
 mod target;
 
-pub use nearest::{edits, nearest};
 pub use target::{Overrides, Target};
 
 use crate::domain::Floor;

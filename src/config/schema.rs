@@ -3,7 +3,7 @@
 //! In: a spanned TOML document. Out: the first problem in the order of the file, with its offset and one sentence, or
 //! none; after that, reading the document cannot fail. Source of the table: the manual's page on the configuration.
 
-use super::nearest::nearest;
+use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
 use crate::domain::{Floor, PublicKey};

@@ -5,6 +5,7 @@
 
 use super::actions::{ACTIONS, Act, Scope};
 use super::keys::Key;
+use crate::domain::nearest::nearest;
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
@@ -62,7 +63,8 @@ impl Keymap {
             if !ACTIONS.iter().any(|action| action.id == id) {
                 return Err(KeymapError::Unknown {
                     id: id.clone(),
-                    nearest: nearest(id),
+                    nearest: nearest(id, ACTIONS.iter().map(|action| action.id))
+                        .unwrap_or_default(),
                 });
             }
         }
@@ -121,31 +123,6 @@ impl Keymap {
 
 fn id(act: Act) -> &'static str {
     super::actions::find(act).map_or("", |action| action.id)
-}
-
-/// The action id that is most like a text.
-fn nearest(text: &str) -> &'static str {
-    ACTIONS
-        .iter()
-        .map(|action| action.id)
-        .min_by_key(|id| distance(id, text))
-        .unwrap_or_default()
-}
-
-/// Edits that turn one text into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! In: text. Out: a [`Query`], or a sentence that names the term that was not understood and the nearest known one.
 
+use crate::domain::nearest::edits;
 use crate::domain::nix32;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
@@ -359,26 +360,11 @@ fn bound<T: std::str::FromStr<Err = String>>(
 fn unknown(typed: &str, word: &str, known: &[&str]) -> String {
     let near = known
         .iter()
-        .min_by_key(|candidate| distance(word, candidate.trim_end_matches(':')));
+        .min_by_key(|candidate| edits(word, candidate.trim_end_matches(':')));
     format!(
         "{} is no filter; did you mean {}? Known here: {}",
         visible(typed),
         near.copied().unwrap_or_default(),
         known.join(" ")
     )
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
