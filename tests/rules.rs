@@ -271,6 +271,23 @@ fn every_room_is_there() {
     }
 }
 
+#[test]
+fn what_a_contributor_is_told_to_touch_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let named = text.split('`').skip(1).step_by(2).filter(|word| {
+        ["src/", "tests/", "docs/"]
+            .iter()
+            .any(|start| word.starts_with(start))
+    });
+    let missing: Vec<&str> = named
+        .clone()
+        .filter(|name| !root.join(name).exists())
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(named.count() > 10, "the files were not found");
+}
+
 /// Whether the text names a crate, as in `name::item` or `use name;`.
 fn names(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
