@@ -61,15 +61,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// What a room takes of another beyond the list, item by item.
 const ALSO: &[(&str, &[&str])] = &[
-    // The proof that a plan was confirmed, and what such a plan has made.
-    (
-        "server",
-        &[
-            "change::token::Token",
-            "change::plan::SignedPath",
-            "change::SignedPath",
-        ],
-    ),
+    // The proof that a plan was confirmed.
+    ("server", &["change::token::Token"]),
 ];
 
 /// A source file.

@@ -9,7 +9,7 @@ use super::keep::KeepStep;
 use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::{PublicKey, Signature, StorePath, When};
+use crate::domain::{PublicKey, StorePath, When};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -300,15 +300,6 @@ impl Confirmed {
     pub(super) fn into_parts(self) -> (Plan, Token) {
         (self.plan, Token::new())
     }
-}
-
-/// Signatures that were made for one path, ready to be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedPath {
-    /// The path.
-    pub path: StorePath,
-    /// What to add to it.
-    pub signature: Signature,
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub use bytes::Bytes;
 pub use content_address::ContentAddress;
 pub use fact::{Fact, Unknown};
 pub use floor::Floor;
-pub use path_info::{NarHash, PathInfo};
+pub use path_info::{NarHash, PathInfo, SignedPath};
 pub use signature::{KeyName, PublicKey, Signature, SigningKey};
 pub use store_path::StorePath;
 pub use trust::{Assessment, KeyRing, Role, TrustClass, Verdict};

@@ -5,7 +5,7 @@
 
 use super::budget::{entry, heap};
 use super::store_path::STORE_DIR;
-use super::{ContentAddress, StorePath, When, nix32};
+use super::{ContentAddress, Signature, StorePath, When, nix32};
 use std::fmt;
 
 /// The SHA-256 of a path's NAR serialisation.
@@ -152,6 +152,14 @@ impl PathInfo {
             .and_then(ContentAddress::parse);
         claims.is_some() && !self.is_content_addressed()
     }
+}
+
+/// A path and a signature to add to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct SignedPath {
+    pub path: StorePath,
+    pub signature: Signature,
 }
 
 #[cfg(test)]

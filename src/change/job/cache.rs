@@ -6,8 +6,8 @@
 use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::access::authorized_in;
 use crate::change::keep::KeepStep;
-use crate::change::plan::SignedPath;
 use crate::change::token::Token;
+use crate::domain::SignedPath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::ssh_key::Fingerprint;

@@ -2,7 +2,7 @@
 //! systems of other releases, separated by colons).
 
 use super::path;
-use crate::change::plan::SignedPath;
+use crate::domain::SignedPath;
 use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey, StorePath};
 use crate::link::{NoPrompter, Place};
