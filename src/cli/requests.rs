@@ -1,4 +1,4 @@
-//! `requests`: keys that ask to be let in.
+//! `requests`: keys that ask for access.
 //!
 //! In: a server and a request. Out: the list, the card of one, or a plan that is carried out; after an approval, what its owner does next.
 

@@ -68,7 +68,7 @@ impl Owned {
     }
 }
 
-/// An RSA key of 1024 bits, which no sshd should let in. Nobody has its other half.
+/// An RSA key of 1024 bits, which no sshd should accept. Nobody has its other half.
 fn weak() -> io::Result<PublicSshKey> {
     let mut modulus = Random::new(1, Purpose::SigningKey, 99).bytes::<128>();
     modulus[0] |= 0x80;

@@ -1,6 +1,6 @@
 //! A built-in cache server: real SSH on a loopback port, an invented store behind the real protocol.
 //!
-//! In: how many paths, a seed, and what is to go wrong. Out: an address, a key that is let in, and a configuration for
+//! In: how many paths, a seed, and what is to go wrong. Out: an address, an authorized key, and a configuration for
 //! it. Server scripts really run here, by `sh`, with Nix's commands replaced and nothing of this machine's store in
 //! reach. Whoever has the demo's key can run commands as the user who started it, so the key is random, readable by
 //! that user alone, and gone with the demo.
@@ -218,7 +218,7 @@ impl Demo {
         }
     }
 
-    /// The private key that is let in.
+    /// The private key that is authorized.
     pub fn identity_file(&self) -> PathBuf {
         self.scratch.identity_file()
     }

@@ -62,7 +62,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// Whether it was let in.
+    /// Whether it was approved.
     pub approved: bool,
     /// When.
     pub at: When,
@@ -105,7 +105,7 @@ impl Nonce {
     }
 }
 
-/// A key that asks to be let in.
+/// A key that asks for access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The key, with the comment that came with it.
@@ -252,7 +252,7 @@ impl Request {
         file_name(&self.key.fingerprint())
     }
 
-    /// The line that the requester signs with the private key, to be let in on this host, by the host's own name. A request without a
+    /// The line that the requester signs with the private key, to get access to this host, by the host's own name. A request without a
     /// nonce is told from others by the time it was first seen.
     pub fn challenge(&self, host: &str) -> String {
         let own = match (&self.nonce, self.first_seen) {

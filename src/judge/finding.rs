@@ -12,7 +12,7 @@ pub enum Level {
     Note,
     /// Somebody should look at it.
     Warning,
-    /// Such a key is not let in, and one that is in should go.
+    /// Such a key is not authorized, and one that is should be revoked.
     Refuse,
 }
 
@@ -45,7 +45,7 @@ impl Finding {
     }
 }
 
-/// Whether a key with these findings is not let in.
+/// Whether a key with these findings is not authorized.
 pub fn refuses(findings: &[Finding]) -> bool {
     findings
         .iter()

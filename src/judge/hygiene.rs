@@ -9,7 +9,7 @@ use crate::domain::ssh_key::{Material, PublicSshKey};
 use crate::domain::text::visible;
 use crate::domain::{Age, When};
 
-/// RSA keys below this are not let in.
+/// RSA keys below this are not authorized.
 const LEAST_RSA: u32 = 2048;
 
 /// RSA keys below this are warned about.

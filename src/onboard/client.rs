@@ -247,7 +247,7 @@ fn key(cache: &Cache, platform: Platform) -> Step {
                 .to_owned(),
             format!("cat {home}/.ssh/id_ed25519.pub"),
             format!(
-                "# Where the server takes requests by itself, this is enough; it is refused until the key is let in:\n# ssh -i {home}/.ssh/id_ed25519 {port}{who}@{host}"
+                "# Where the server takes requests by itself, this is enough; it is refused until the key is authorized:\n# ssh -i {home}/.ssh/id_ed25519 {port}{who}@{host}"
             ),
         ],
     )

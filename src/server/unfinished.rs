@@ -89,7 +89,7 @@ struct Header {
 }
 
 impl Server {
-    /// Looks whether a record could be appended, leaves word of the job, and holds its lock. The lines are its items.
+    /// Looks whether a record could be appended, writes the marker of the job, and holds its lock. The lines are its items.
     pub async fn begin_job(
         &self,
         _: &Token,

@@ -30,7 +30,7 @@ fn name(comment: &str, fingerprint: Fingerprint) -> String {
     }
 }
 
-/// A key that shall be let in. `file` names one of the key files, where it is not left to the rule.
+/// A key to authorize. `file` names one of the key files, where it is not left to the rule.
 pub fn authorize(
     about: &About,
     facts: &AccessFacts,
@@ -166,7 +166,7 @@ fn own_way(plan: &mut Plan) {
     plan.danger = OWN;
 }
 
-/// A key that shall not be let in any more. With `end_sessions`, those that are open end too.
+/// A key to revoke. With `end_sessions`, those that are open end too.
 pub fn revoke(
     about: &About,
     facts: &AccessFacts,

@@ -40,7 +40,7 @@ pub struct AccessDeed {
     pub end: Vec<Fingerprint>,
     /// The knock.
     pub knock: Option<KnockInstall>,
-    /// It touches the very line by which this connection was let in: another login has to work afterwards, or it is undone.
+    /// It touches the very line by which this connection logged in: another login has to work afterwards, or it is undone.
     pub own_way: bool,
 }
 

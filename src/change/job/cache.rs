@@ -127,7 +127,7 @@ pub(super) trait Cache: Clone + Send + Sync {
         token: &Token,
         step: &KeepStep,
     ) -> impl Future<Output = Result<Removed, Trouble>> + Send;
-    /// Looks whether a record could be appended, leaves word of the job and holds its lock. The lines are its items.
+    /// Looks whether a record could be appended, writes the marker of the job and holds its lock. The lines are its items.
     fn begin(
         &self,
         token: &Token,

@@ -1,7 +1,7 @@
 //! Jobs that are killed, against a server in memory.
 //!
 //! In: a store, and what an earlier job has left on the server. Out: that it gets its record once, and that whoever runs keeps
-//! word of itself there.
+//! a marker of itself there.
 
 use super::fake::{Fake, World};
 use super::patience::{GRACE, RESTART};

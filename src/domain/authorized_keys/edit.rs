@@ -35,7 +35,7 @@ pub enum EditError {
     Type,
 }
 
-/// A key that shall be let in.
+/// A key to authorize.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
     /// Which, with the comment that the line gets.

@@ -1,6 +1,6 @@
 //! What the log says of each key.
 //!
-//! In: events, oldest first. Out: for each key when it was let in last and from where, and how often it was refused. A client offers one
+//! In: events, oldest first. Out: for each key when it logged in last and from where, and how often it was refused. A client offers one
 //! key after another, so a key that failed in a connection that another key then opened was passed over, and not refused.
 
 use crate::domain::When;
@@ -143,7 +143,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
 }
 
 impl KeyUse {
-    /// How often it was offered without being let in, whatever came of the connection.
+    /// How often it was offered without a login, whatever came of the connection.
     pub const fn tries(&self) -> u64 {
         self.refused + self.passed_over
     }

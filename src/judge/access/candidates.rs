@@ -13,7 +13,7 @@ use crate::judge::access::rows::{RequestRow, Requests};
 use crate::judge::finding::{Finding, Level};
 use crate::judge::{hygiene, posture};
 
-/// What there is to say about a key that shall be let in.
+/// What there is to say about a key that is to be authorized.
 pub fn of_candidate(facts: &AccessFacts, key: &PublicSshKey) -> Vec<Finding> {
     candidate(&Reading::new(facts), key)
 }

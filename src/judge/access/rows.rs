@@ -65,7 +65,7 @@ pub struct KeyRow {
     pub resolved: Option<String>,
     /// The line, from 1.
     pub line: usize,
-    /// Whether sshd lets it in today, as far as line, file and settings tell.
+    /// Whether sshd accepts it today, as far as line, file and settings tell.
     pub active: bool,
     /// What it can do; null if that is not known. Nothing if it is not active.
     pub can: Option<Vec<Ability>>,

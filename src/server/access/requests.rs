@@ -49,7 +49,7 @@ pub enum Folder {
     },
     /// Refused, and not asked about again.
     Denied,
-    /// Was let in once, and is not any more.
+    /// Was authorized once, and no longer is.
     Revoked,
 }
 
