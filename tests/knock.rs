@@ -124,7 +124,8 @@ impl House {
 
     fn carry_out(&self, plan: Plan) -> Receipt {
         let policy = Policy { read_only: false };
-        let confirmed = plan.confirm(&Answer::Flag, policy).unwrap();
+        let answer = Answer::Accepting(plan.concerns.clone());
+        let confirmed = plan.confirm(&answer, policy).unwrap();
         let (events, _told) = unbounded_channel();
         wait(run_in(
             None,

@@ -227,8 +227,20 @@ fn a_key_is_let_in_listed_and_revoked() {
     );
     assert_eq!(fs::read(house.key_file()).unwrap(), before);
 
+    // What is odd about the key takes a flag that names it.
+    let refused = house.json(&format!("keys prod authorize {public} --yes"), 4);
+    assert_eq!(refused["error"]["kind"], "policy");
+    assert!(
+        refused["error"]["next"]
+            .as_str()
+            .unwrap()
+            .ends_with("--accept comment"),
+        "{refused}"
+    );
+    assert_eq!(fs::read(house.key_file()).unwrap(), before);
+
     let done = house.json(
-        &format!("keys prod authorize {public} --yes --reason new"),
+        &format!("keys prod authorize {public} --yes --accept comment --reason new"),
         0,
     );
     assert_eq!(fields(&done), ["schema", "plan", "receipt"]);
@@ -306,7 +318,11 @@ fn a_comment_of_ten_thousand_characters_is_inert_everywhere() {
     shown += &house.says(&format!("requests prod show {print}"), 0);
     shown += &house.says(&format!("requests prod prove {print}"), 0);
     shown += &house.says(&format!("keys prod authorize {public} --dry-run"), 0);
-    shown += &house.says(&format!("keys prod authorize {public} --yes"), 0);
+    shown += &house.says(&format!("keys prod authorize {public} --yes"), 4);
+    shown += &house.says(
+        &format!("keys prod authorize {public} --yes --accept comment"),
+        0,
+    );
     // Byte for byte.
     let after = fs::read(house.key_file()).unwrap();
     let added = after.strip_prefix(before.as_slice()).unwrap();
@@ -403,13 +419,13 @@ fn expiry_and_addresses_are_those_of_sshd() {
     assert!(nothing.contains("has no end already"), "{nothing}");
     house.says(&format!("keys prod revoke {print} --yes"), 0);
     house.says(
-        &format!("keys prod authorize {public} --from 10.0.0.0/8 --yes"),
+        &format!("keys prod authorize {public} --from 10.0.0.0/8 --yes --accept revoked"),
         0,
     );
     assert!(!house.lets_in("bob"));
     house.says(&format!("keys prod revoke {print} --yes"), 0);
     house.says(
-        &format!("keys prod authorize {public} --from 10.0.0.0/8,127.0.0.0/8 --comment bob2 --yes"),
+        &format!("keys prod authorize {public} --from 10.0.0.0/8,127.0.0.0/8 --comment bob2 --yes --accept revoked"),
         0,
     );
     assert!(house.lets_in("bob"));
@@ -607,7 +623,7 @@ fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
 
     let before = When::now().unix();
     let approved = house.says(
-        &format!("requests prod approve {id} --expires 90d --comment mei --note hello --yes"),
+        &format!("requests prod approve {id} --expires 90d --comment mei --note hello --yes --accept unproven"),
         0,
     );
     assert!(house.lets_in("mei") && house.nix_reads("mei"));
@@ -639,8 +655,91 @@ fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
     let list = house.json("requests prod list", 0);
     assert_eq!(list["requests"][0]["source"], "file");
     assert_eq!(list["requests"][0]["comment"], "zoe");
-    house.says("requests prod approve zoe --yes", 0);
+    let said = house.says("requests prod approve zoe --yes", 4);
+    assert!(said.contains("--accept unproven"), "{said}");
+    house.says("requests prod approve zoe --yes --accept unproven", 0);
     assert!(house.lets_in("zoe"));
+}
+
+#[test]
+fn a_doubtful_key_is_authorized_only_where_each_doubt_is_accepted_by_name() {
+    let house = House::new();
+    let public = house.new_key("eve", "eve");
+    let print = fingerprint(&public);
+    let key_file = || fs::read(house.key_file()).unwrap();
+    house.says(&format!("keys prod authorize {public} --yes"), 0);
+    house.says(
+        &format!("keys prod revoke {print} --yes --reason stolen"),
+        0,
+    );
+    house.says(&format!("requests prod add {public} --yes"), 0);
+    house.says(&format!("requests prod deny {print} --yes"), 0);
+    let before = key_file();
+
+    // Revoked, denied and unproven, in this order.
+    let refused = house.json(&format!("requests prod approve {print} --yes"), 4);
+    let error = &refused["error"];
+    assert_eq!(error["kind"], "policy");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("revoked before, was denied before and was not proven"),
+        "{error}"
+    );
+    let next = error["next"].as_str().unwrap();
+    assert!(next.ends_with("--accept revoked,denied,unproven"), "{next}");
+    // Some of them are not all of them.
+    let said = house.says(
+        &format!("requests prod approve {print} --yes --accept denied,unproven"),
+        4,
+    );
+    assert!(said.contains("revoked before, so nothing"), "{said}");
+    let said = house.says(&format!("keys prod authorize {public} --yes"), 4);
+    assert!(said.contains("--accept revoked,denied"), "{said}");
+    // What there is to accept is said beforehand.
+    let plan = house.json(&format!("keys prod authorize {public} --dry-run"), 0);
+    assert_eq!(
+        plan["plan"]["accept"],
+        serde_json::json!(["revoked", "denied"])
+    );
+    // A word that is none names those that are.
+    let said = house.says(
+        &format!("keys prod authorize {public} --yes --accept stolen"),
+        2,
+    );
+    assert!(
+        said.contains("revoked, denied") && said.contains("any-command"),
+        "{said}"
+    );
+    assert_eq!(key_file(), before);
+    assert!(!house.lets_in("eve"));
+
+    // One that there is not is no error, and said.
+    let output = house.run(&format!(
+        "requests prod approve {print} --yes --accept revoked,denied,unproven,weak"
+    ));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("--accept weak was not needed"), "{said}");
+    assert!(house.lets_in("eve"));
+    // Where no command is forced, each key could run any.
+    let twist = Twist {
+        more: "Match User nix-ssh\n  ForceCommand none\nMatch all\n".into(),
+        ..Twist::default()
+    };
+    let _open = house.rig.twisted("unforced", Access::Root, twist);
+    let own = house.new_key("gus", "gus");
+    let before = key_file();
+    let said = house.says(&format!("keys unforced authorize {own} --yes"), 4);
+    assert!(
+        said.contains("could run any command") && said.contains("--accept any-command"),
+        "{said}"
+    );
+    assert_eq!(key_file(), before);
+    // Nobody has to accept anything about a key that nothing is wrong with.
+    let fine = house.new_key("fay", "fay");
+    house.says(&format!("keys prod authorize {fine} --yes"), 0);
 }
 
 #[test]

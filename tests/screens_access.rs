@@ -103,6 +103,11 @@ fn approve_dialog() {
 }
 
 #[test]
+fn approve_dialog_with_its_word() {
+    snap("access-approve-word", after(facts, "a<enter>unprov"));
+}
+
+#[test]
 fn proof_dialog() {
     snap("access-proof", after(facts, "o"));
 }
@@ -212,7 +217,10 @@ fn a_request_is_approved() {
     console.keys("arnew laptop<enter>");
     // Neither the key that opened the plan nor the one that ended the note has confirmed it.
     assert!(console.runs.is_empty());
-    console.keys("<enter>");
+    // Nobody has proven to hold the key, so it takes the word that says so.
+    console.keys("<enter>yes<enter>");
+    assert!(console.runs.is_empty());
+    console.keys("<backspace><backspace><backspace>unproven<enter>");
     let (job, plan) = console.runs[0].clone();
     assert_eq!(plan.change, "approve");
     assert_eq!(plan.reason.as_deref(), Some("new laptop"));
@@ -367,7 +375,7 @@ fn the_line_follows_what_is_typed() {
     console.keys("f\"");
     console.keys("<enter><enter>");
     assert!(console.runs.is_empty(), "{}", line(&console));
-    console.keys("f<backspace><enter><enter>");
+    console.keys("f<backspace><enter><enter>unproven<enter>");
     let plan = &console.runs[0].1;
     assert!(plan.lines.contains(&("+", shown)), "{:?}", plan.lines);
     // An empty field is the key's own comment, and anywhere.

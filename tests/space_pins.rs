@@ -447,6 +447,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         }],
         commands: vec![],
         warnings: vec![],
+        concerns: Vec::new(),
         amounts: None,
         lines: vec![],
         danger: Danger::Adds,

@@ -10,6 +10,7 @@ use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{PublicKey, StorePath, When};
+use crate::judge::concern::{self, Concern};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -213,6 +214,9 @@ pub struct Plan {
     pub commands: Vec<String>,
     /// What the administrator should know first.
     pub warnings: Vec<String>,
+    /// What of these has to be accepted by name, the gravest first.
+    #[serde(rename = "accept", skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<Concern>,
     /// Of a collection: how much goes and how much stays.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub amounts: Option<Amounts>,
@@ -242,6 +246,8 @@ pub struct Policy {
 pub enum Answer {
     /// `--yes` on the command line.
     Flag,
+    /// `--yes`, and what `--accept` names.
+    Accepting(Vec<Concern>),
     /// The confirming key of the dialog, or a typed yes at the prompt.
     Key,
     /// The typed word of a destructive plan.
@@ -262,6 +268,18 @@ pub enum Refusal {
     /// The word was not typed.
     #[error("the plan is confirmed by typing {0:?}; nothing was changed")]
     Word(&'static str),
+    /// Concerns that were not accepted.
+    #[error(
+        "the key {}, so nothing was changed; to authorize it all the same, add --accept {}",
+        concern::meanings(.missing),
+        concern::ids(.all)
+    )]
+    Accept {
+        /// Those.
+        missing: Vec<Concern>,
+        /// All that the plan has.
+        all: Vec<Concern>,
+    },
 }
 
 /// A plan that may run, once.
@@ -279,14 +297,35 @@ impl Plan {
         if self.items.is_empty() {
             return Err(Refusal::Nothing);
         }
-        if let Danger::Destroys { word } = self.danger {
-            match answer {
-                Answer::Flag => {}
-                Answer::Word(typed) if typed == word => {}
-                Answer::Key | Answer::Word(_) => return Err(Refusal::Word(word)),
-            }
+        match (answer, self.word()) {
+            (Answer::Flag, _) => self.accepts(&[])?,
+            (Answer::Accepting(concerns), _) => self.accepts(concerns)?,
+            (Answer::Word(typed), Some(word)) if typed == word => {}
+            (_, Some(word)) => return Err(Refusal::Word(word)),
+            (_, None) => {}
         }
         Ok(Confirmed { plan: self })
+    }
+
+    /// The word that is typed to confirm it, where a key press is not enough: that of what it takes away, else the id of its gravest
+    /// concern.
+    pub fn word(&self) -> Option<&'static str> {
+        match self.danger {
+            Danger::Destroys { word } => Some(word),
+            Danger::Adds => self.concerns.first().map(|concern| concern.id()),
+        }
+    }
+
+    fn accepts(&self, accepted: &[Concern]) -> Result<(), Refusal> {
+        let missing = |concern: &&Concern| !accepted.contains(concern);
+        let missing: Vec<Concern> = self.concerns.iter().filter(missing).copied().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::Accept {
+            missing,
+            all: self.concerns.clone(),
+        })
     }
 }
 
@@ -303,94 +342,4 @@ impl Confirmed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::testing::path;
-    use proptest::prelude::*;
-
-    fn plan(items: usize, danger: Danger) -> Plan {
-        let paths: Vec<StorePath> = (0..items).map(|at| path(&format!("p-{at}"))).collect();
-        Plan {
-            change: "sign",
-            server: "prod".into(),
-            summary: "sign 1 path".into(),
-            items: paths
-                .iter()
-                .map(|path| Item::Path {
-                    path: path.clone(),
-                    nar_size: 7,
-                })
-                .collect(),
-            commands: vec!["nix store sign".into()],
-            warnings: vec![],
-            amounts: None,
-            lines: vec![("on", "prod".into())],
-            danger,
-            deed: Deed::Sign {
-                paths,
-                with: KeySource::Server {
-                    file: "/k".into(),
-                    name: "k".into(),
-                },
-                key: Box::new(
-                    crate::domain::PublicKey::from_bytes(
-                        crate::domain::KeyName::new("k").unwrap(),
-                        &[9; 32],
-                    )
-                    .unwrap(),
-                ),
-            },
-            reason: None,
-        }
-    }
-
-    fn answers() -> impl Strategy<Value = Answer> {
-        prop_oneof![
-            Just(Answer::Flag),
-            Just(Answer::Key),
-            "(collect|yes|.{0,8})".prop_map(Answer::Word),
-        ]
-    }
-
-    fn dangers() -> impl Strategy<Value = Danger> {
-        prop_oneof![
-            Just(Danger::Adds),
-            Just(Danger::Destroys { word: "collect" })
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_confirmed_read_only(items in 0_usize..3, answer in answers(), danger in dangers()) {
-            let confirmed = plan(items, danger).confirm(&answer, Policy { read_only: true });
-            prop_assert_eq!(confirmed.err(), Some(Refusal::ReadOnly));
-        }
-
-        #[test]
-        fn what_destroys_needs_its_word(answer in answers()) {
-            let word = answer == Answer::Flag || answer == Answer::Word("collect".into());
-            let danger = Danger::Destroys { word: "collect" };
-            let confirmed = plan(1, danger).confirm(&answer, Policy { read_only: false });
-            prop_assert_eq!(confirmed.is_ok(), word);
-        }
-    }
-
-    #[test]
-    fn nothing_is_not_confirmed() {
-        let write = Policy { read_only: false };
-        let empty = plan(0, Danger::Adds).confirm(&Answer::Flag, write);
-        assert_eq!(empty.err(), Some(Refusal::Nothing));
-        assert!(plan(1, Danger::Adds).confirm(&Answer::Key, write).is_ok());
-    }
-
-    #[test]
-    fn the_form_that_scripts_read() {
-        assert_eq!(
-            serde_json::to_string(&plan(1, Danger::Adds)).unwrap(),
-            format!(
-                r#"{{"change":"sign","server":"prod","summary":"sign 1 path","items":[{{"path":"{}"}}],"commands":["nix store sign"],"warnings":[]}}"#,
-                path("p-0")
-            )
-        );
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt};
 use crate::domain::Bytes;
 use crate::domain::text::visible;
+use crate::judge::concern::{self, Concern};
 use crate::server::Server;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -38,6 +39,26 @@ pub(super) async fn carry_out(
     options: &args::Change,
     out: &mut Out,
 ) -> Result<u8, CliError> {
+    carry_out_accepting(session, server, plan, options, &[], out).await
+}
+
+/// The same, with what `--accept` names.
+pub(super) async fn carry_out_accepting(
+    session: &Session,
+    server: &Server,
+    plan: Plan,
+    options: &args::Change,
+    accepted: &[Concern],
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    for concern in accepted {
+        if !plan.concerns.contains(concern) {
+            let id = concern.id();
+            say(&format!(
+                "storekeeper: --accept {id} was not needed: there is no such concern about this key"
+            ));
+        }
+    }
     if !out.json() {
         show(&plan, out)?;
     }
@@ -54,7 +75,7 @@ pub(super) async fn carry_out(
     // What is printed about the plan must be seen before it is asked about.
     out.flush()?;
     let shown = plan.clone();
-    let answer = answer(&plan, session, options)?;
+    let answer = answer(&plan, session, options, accepted)?;
     let confirmed = plan
         .confirm(&answer, session.policy())
         .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
@@ -83,22 +104,34 @@ pub(super) async fn carry_out(
 }
 
 /// Gets the confirmation. Under read-only there is nothing to ask: the gate will refuse, and says why.
-fn answer(plan: &Plan, session: &Session, options: &args::Change) -> Result<Answer, CliError> {
+fn answer(
+    plan: &Plan,
+    session: &Session,
+    options: &args::Change,
+    accepted: &[Concern],
+) -> Result<Answer, CliError> {
+    let flags = || Answer::Accepting(accepted.to_vec());
     if options.yes || session.policy().read_only {
-        return Ok(Answer::Flag);
+        return Ok(flags());
     }
     if !someone_is_there() {
         return Err(CliError::usage(
             "nobody can be asked without a terminal, so nothing was changed; look at it with --dry-run and confirm it with --yes",
         ));
     }
-    let (word, answer): (&str, fn(String) -> Answer) = match plan.danger {
-        Danger::Adds => ("yes", |_| Answer::Key),
-        Danger::Destroys { word } => (word, Answer::Word),
+    let named = plan.danger == Danger::Adds
+        && plan
+            .concerns
+            .iter()
+            .all(|concern| accepted.contains(concern));
+    let (word, answer) = match plan.word() {
+        Some(word) if !named => (word, Answer::Word(word.to_owned())),
+        Some(_) => ("yes", flags()),
+        None => ("yes", Answer::Key),
     };
     let question = format!("{}? Type {word}: ", plan.summary);
     match ask(&question, true) {
-        Some(typed) if typed.trim() == word => Ok(answer(word.to_owned())),
+        Some(typed) if typed.trim() == word => Ok(answer),
         Some(_) => Err(CliError::new(
             Kind::Interrupted,
             format!("not confirmed, so nothing was changed; type {word} to confirm"),
@@ -149,6 +182,10 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     }
     for warning in &plan.warnings {
         out.line(&format!("  warning   {}", visible(warning)))?;
+    }
+    if !plan.concerns.is_empty() {
+        let ids = concern::ids(&plan.concerns);
+        out.line(&format!("  accept    with --yes, add --accept {ids}"))?;
     }
     Ok(())
 }
@@ -260,6 +297,7 @@ mod tests {
             }],
             commands: vec!["nix store sign …".into()],
             warnings: vec![],
+            concerns: Vec::new(),
             amounts: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,

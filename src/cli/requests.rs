@@ -6,7 +6,7 @@ mod proof;
 
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
-use super::keys::{admit, refuse, settle, tell};
+use super::keys::{admit, refuse, settle, settle_accepting, tell};
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
@@ -273,7 +273,9 @@ async fn let_in(
     let note = note(args.note.as_ref(), args.change.reason.as_ref());
     let into = args.into.as_deref();
     let planned = approve(&About::of(server), facts, request, &new, into, note);
-    let code = settle(session, server, planned, &args.change, "approve", out).await?;
+    let accepted = &args.accept.concerns;
+    let (change, word) = (&args.change, "approve");
+    let code = settle_accepting(session, server, planned, change, accepted, word, out).await?;
     if code == 0 && !args.change.dry_run && !out.json() {
         onboarding(session, server, args, out).await?;
     }

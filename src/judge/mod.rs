@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod collect;
+pub mod concern;
 pub mod finding;
 pub mod growth;
 pub mod health;

@@ -570,6 +570,7 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
         summary: format!("sign {count} paths ({}) with {OURS}", Bytes(bytes)),
         commands: vec!["nix store sign -k /root/nix-cache-key.sec …".to_owned()],
         warnings: vec![],
+        concerns: Vec::new(),
         amounts: None,
         lines: vec![
             ("on", "prod (root@cache.example.org)".to_owned()),

@@ -106,7 +106,10 @@ fn a_comment_of_ten_thousand_characters_is_inert_on_the_terminal() {
         "x".repeat(10_000)
     );
     let public = house.new_key("eve", &comment);
-    house.says(&format!("keys prod authorize {public} --yes"), 0);
+    house.says(
+        &format!("keys prod authorize {public} --yes --accept comment"),
+        0,
+    );
     let mut terminal = Terminal::start(&house.command("prod"), 80, 24);
     terminal.wait("the first screen", |text| text.contains(" Trust "));
     terminal.keys("4");

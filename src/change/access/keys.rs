@@ -12,7 +12,7 @@ use crate::domain::key_request::RevokedKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::judge::finding::{Finding, Level, refuses};
-use crate::judge::{self, posture};
+use crate::judge::{self, concern, posture};
 use crate::link::quote;
 use crate::server::access::Edit;
 
@@ -96,7 +96,7 @@ pub fn authorize(
     if let Some(options) = options {
         let posture = posture::of_key(facts, &options);
         plan.lines.push(("can", posture.words));
-        warn(&mut plan, posture.findings);
+        doubt(&mut plan, posture.findings);
     }
     plan.commands.push(format!(
         "printf '%s\\n' {} >> {}",
@@ -115,9 +115,17 @@ pub fn authorize(
         plan.warnings
             .push("its time is over already, so it will not be let in".to_owned());
     }
-    warn(&mut plan, findings);
+    doubt(&mut plan, findings);
     plan.reason = reason;
     Ok(plan)
+}
+
+/// Warns, and has what is a concern accepted by name before the key is authorized.
+pub(super) fn doubt(plan: &mut Plan, findings: Vec<Finding>) {
+    plan.concerns.extend(concern::of(&findings));
+    plan.concerns.sort_unstable();
+    plan.concerns.dedup();
+    warn(plan, findings);
 }
 
 /// What the judges mind, with what mends it.

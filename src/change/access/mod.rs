@@ -88,6 +88,7 @@ impl About {
             items: Vec::new(),
             commands: Vec::new(),
             warnings: Vec::new(),
+            concerns: Vec::new(),
             amounts: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,

@@ -10,7 +10,7 @@ use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::{Decision, Nonce, Proof, Request};
 use crate::domain::proof;
 use crate::domain::text::visible;
-use crate::judge::access::of_candidate;
+use crate::judge::access::{of_candidate, unproven};
 use crate::server::access::Folder;
 
 fn item(request: &Request) -> Item {
@@ -50,10 +50,7 @@ pub fn approve(
         plan.lines
             .push(("proven", format!("at {} by {by}", proof.at)));
     } else {
-        plan.warnings.push(
-            "that the requester holds the private key was not proven; the key came with a connection, and anybody can offer a public key"
-                .to_owned(),
-        );
+        keys::doubt(&mut plan, vec![unproven()]);
     }
     if let Deed::Access(deed) = &mut plan.deed {
         let denied = !request.waits();

@@ -165,6 +165,7 @@ pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectEr
         items,
         commands: words::commands(about, deed.batches.len()),
         warnings: words::warnings(about),
+        concerns: Vec::new(),
         amounts: Some(amounts(collection)),
         lines: words::lines(about),
         danger: Danger::Destroys { word: WORD },

@@ -91,6 +91,7 @@ mod tests {
             lines: vec![],
             danger: Danger::Adds,
             deed: Deed::Keep(pins.map(KeepStep::Pin).collect()),
+            concerns: Vec::new(),
             amounts: None,
             reason: None,
         };

@@ -47,6 +47,7 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         items: paths.iter().map(item).collect(),
         commands: vec![],
         warnings: vec![],
+        concerns: Vec::new(),
         amounts: None,
         lines: vec![],
         danger: Danger::Adds,

@@ -73,6 +73,7 @@ fn plan(count: usize, deed: CollectDeed) -> Plan {
         items: items.collect(),
         commands: vec![],
         warnings: vec![],
+        concerns: Vec::new(),
         amounts: None,
         lines: vec![],
         danger: Danger::Destroys { word: "collect" },

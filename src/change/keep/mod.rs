@@ -391,6 +391,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         items: Vec::new(),
         commands: Vec::new(),
         warnings: Vec::new(),
+        concerns: Vec::new(),
         amounts: None,
         lines: vec![("on", about.address.clone())],
         danger,

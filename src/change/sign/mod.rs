@@ -326,6 +326,7 @@ fn draw(
         summary: about.summary(),
         commands: about.commands(),
         warnings: about.warnings(),
+        concerns: Vec::new(),
         amounts: None,
         lines: about.lines(),
         danger: Danger::Adds,

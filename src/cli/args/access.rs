@@ -4,7 +4,9 @@
 
 use super::super::when::{End, end};
 use super::Change;
+use crate::judge::concern::Concern;
 use crate::onboard::client::Platform;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// Arguments of `keys`.
@@ -50,9 +52,34 @@ pub(in crate::cli) struct Authorize {
     /// Into this key file of the cache user; by default the first that can be edited.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) into: Option<String>,
+    /// What is accepted by name.
+    #[command(flatten)]
+    pub(in crate::cli) accept: Accept,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
+}
+
+/// What is accepted by name.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Accept {
+    /// With --yes: authorize the key although it has these findings, separated by commas. The plan names those that it has.
+    #[arg(long = "accept", value_name = "FINDING", value_delimiter = ',', value_parser = concerns())]
+    pub(in crate::cli) concerns: Vec<Concern>,
+}
+
+/// The ids of all concerns, each with what it means.
+fn concerns() -> impl TypedValueParser<Value = Concern> {
+    let values = Concern::ALL.map(|concern| {
+        PossibleValue::new(concern.id()).help(format!("The key {}.", concern.means()))
+    });
+    PossibleValuesParser::new(values).try_map(|id| {
+        let named = |concern: &Concern| concern.id() == id;
+        Concern::ALL
+            .into_iter()
+            .find(named)
+            .ok_or("no such finding")
+    })
 }
 
 /// Arguments of `keys revoke`.
@@ -168,6 +195,9 @@ pub(in crate::cli) struct Approve {
     /// The system of the onboarding text that is printed afterwards.
     #[arg(long, value_enum, default_value = "linux")]
     pub(in crate::cli) platform: PlatformWord,
+    /// What is accepted by name.
+    #[command(flatten)]
+    pub(in crate::cli) accept: Accept,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

@@ -7,7 +7,7 @@ mod list;
 mod which;
 
 use super::args::{self, access};
-use super::change::{carry_out, nothing};
+use super::change::{carry_out_accepting, nothing};
 use super::error::{CliError, Kind};
 use super::given;
 use super::out::{Out, say};
@@ -20,6 +20,7 @@ use crate::domain::authorized_keys::NewKey;
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::visible;
 use crate::judge::access::of_candidate;
+use crate::judge::concern::Concern;
 use crate::judge::finding::{Finding, Level};
 use crate::judge::hygiene;
 use crate::server::Server;
@@ -51,6 +52,7 @@ pub(super) async fn run(
             change(
                 session,
                 &authorize.change,
+                &authorize.accept.concerns,
                 "authorize",
                 out,
                 |server, facts| {
@@ -69,24 +71,39 @@ pub(super) async fn run(
             .await
         }
         KeysCommand::Revoke(args) => {
-            change(session, &args.change, "revoke", out, |server, facts| {
-                let key = which::key(facts, &args.key)?;
-                let login = &server.facts().user;
-                let reason = args.change.reason.clone();
-                let end = !args.keep_sessions;
-                let planned = revoke(&About::of(server), facts, login, key, end, reason);
-                own_way(planned, args.my_own_key, &args.change)
-            })
+            change(
+                session,
+                &args.change,
+                &[],
+                "revoke",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let login = &server.facts().user;
+                    let reason = args.change.reason.clone();
+                    let end = !args.keep_sessions;
+                    let planned = revoke(&About::of(server), facts, login, key, end, reason);
+                    own_way(planned, args.my_own_key, &args.change)
+                },
+            )
             .await
         }
         KeysCommand::Expire(args) => {
-            change(session, &args.change, "expire", out, |server, facts| {
-                let key = which::key(facts, &args.key)?;
-                let login = &server.facts().user;
-                let reason = args.change.reason.clone();
-                let planned = expire(&About::of(server), facts, login, key, args.when.0, reason);
-                own_way(planned, args.my_own_key, &args.change)
-            })
+            change(
+                session,
+                &args.change,
+                &[],
+                "expire",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let login = &server.facts().user;
+                    let reason = args.change.reason.clone();
+                    let planned =
+                        expire(&About::of(server), facts, login, key, args.when.0, reason);
+                    own_way(planned, args.my_own_key, &args.change)
+                },
+            )
             .await
         }
     }
@@ -96,6 +113,7 @@ pub(super) async fn run(
 async fn change(
     session: &Session,
     options: &args::Change,
+    accepted: &[Concern],
     word: &'static str,
     out: &mut Out,
     plan: impl FnOnce(&Server, &AccessFacts) -> Result<Planned, CliError>,
@@ -108,7 +126,9 @@ async fn change(
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     let code = match planned {
-        Ok(planned) => settle(session, &server, planned, options, word, out).await,
+        Ok(planned) => {
+            settle_accepting(session, &server, planned, options, accepted, word, out).await
+        }
         Err(error) => Err(error),
     };
     server.link().close().await;
@@ -124,8 +144,21 @@ pub(super) async fn settle(
     word: &'static str,
     out: &mut Out,
 ) -> Result<u8, CliError> {
+    settle_accepting(session, server, planned, options, &[], word, out).await
+}
+
+/// The same, with what `--accept` names.
+pub(super) async fn settle_accepting(
+    session: &Session,
+    server: &Server,
+    planned: Planned,
+    options: &args::Change,
+    accepted: &[Concern],
+    word: &'static str,
+    out: &mut Out,
+) -> Result<u8, CliError> {
     match planned {
-        Ok(plan) => carry_out(session, server, plan, options, out).await,
+        Ok(plan) => carry_out_accepting(session, server, plan, options, accepted, out).await,
         Err(AccessError::Nothing(why)) => nothing(word, session.name(), &why, out),
         Err(error) => Err(error.into()),
     }

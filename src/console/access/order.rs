@@ -153,11 +153,10 @@ pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> 
             expires: order.expires,
         }
     };
-    let mut said = Vec::new();
     let plan = match &order.wanted {
         Wanted::Authorize(None) => return Err(Trouble::say("no key was given")),
         Wanted::Authorize(Some(key)) => {
-            said = admit(facts, key)?;
+            admit(facts, key)?;
             access::authorize(about, facts, &new(key), None, reason)
         }
         Wanted::Prove(_, None) => return Err(Trouble::say("no answer was given")),
@@ -166,7 +165,7 @@ pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> 
             planned.map(|plan| Plan { reason, ..plan })
         }
         Wanted::Approve(request) => {
-            said = admit(facts, &request.key)?;
+            admit(facts, &request.key)?;
             let new = new(&request.key);
             access::approve(about, facts, request, &new, None, &order.reason)
         }
@@ -177,28 +176,18 @@ pub fn plan(order: &Order, about: &About, login: &str) -> Result<Plan, Trouble> 
         Wanted::End(session) => Ok(access::end_session(about, session, reason)),
         Wanted::Expire(key) => access::expire(about, facts, login, *key, order.expires, reason),
     };
-    let mut plan = plan.map_err(|error: AccessError| Trouble::new(&error))?;
-    plan.warnings.extend(said);
-    Ok(plan)
+    plan.map_err(|error: AccessError| Trouble::new(&error))
 }
 
-/// Weak keys are not let in, however they come. Gives back what else there is to say.
-fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<Vec<String>, Trouble> {
-    let mut said = Vec::new();
-    for finding in crate::judge::access::of_candidate(facts, key) {
-        match finding.level {
-            Level::Refuse => {
-                return Err(Trouble::say(format!(
-                    "this key is not let in: {}",
-                    sentence(&finding)
-                )));
-            }
-            // The plan itself tells what is there already and what was revoked.
-            Level::Warning if !matches!(finding.code, "duplicate" | "revoked-before") => {
-                said.push(sentence(&finding));
-            }
-            Level::Warning | Level::Note => {}
-        }
+/// Weak keys are not authorized, however they come.
+fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), Trouble> {
+    let findings = crate::judge::access::of_candidate(facts, key);
+    let worst = findings.iter().find(|found| found.level == Level::Refuse);
+    match worst {
+        Some(worst) => Err(Trouble::say(format!(
+            "this key is not let in: {}",
+            sentence(worst)
+        ))),
+        None => Ok(()),
     }
-    Ok(said)
 }

@@ -1,7 +1,7 @@
 //! The way from a key to a confirmed change of what the store keeps: a collection, a pin, a root that goes.
 
 use super::plan;
-use crate::change::{Answer, Danger};
+use crate::change::Answer;
 use crate::console::keys::{Code, Key};
 use crate::console::model::{Layer, Link, Model, Screen, Text, Trouble};
 use crate::console::msg::Effect;
@@ -233,7 +233,7 @@ pub(super) fn note(model: &mut Model) -> Vec<Effect> {
 pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
     if let Some(Layer::Space(dialog)) = model.layers.last_mut()
         && let Some(Ok(plan)) = &dialog.plan
-        && plan.danger != Danger::Adds
+        && plan.word().is_some()
     {
         dialog.typing = Some(Typing::Word);
         return vec![];
@@ -252,7 +252,7 @@ fn say_word(model: &mut Model) -> Vec<Effect> {
     };
     let typed = dialog.word.value().to_owned();
     if let Some(Ok(plan)) = &dialog.plan
-        && let Danger::Destroys { word } = plan.danger
+        && let Some(word) = plan.word()
         && word != typed
     {
         model.toast = Some(format!("type {word}, all of it, or press esc"));

@@ -18,6 +18,16 @@ pub fn of_candidate(facts: &AccessFacts, key: &PublicSshKey) -> Vec<Finding> {
     candidate(&Reading::new(facts), key)
 }
 
+/// What there is to say about a request whose requester has shown no private key.
+pub fn unproven() -> Finding {
+    Finding::new(
+        Level::Warning,
+        "unproven",
+        "that the requester holds the private key was not proven; anybody can offer a public key",
+    )
+    .fix("have it proven first")
+}
+
 fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
     let fingerprint = key.fingerprint();
     let mut findings = hygiene::of_key(key);

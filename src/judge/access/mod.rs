@@ -9,7 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use self::candidates::{of_candidate, requests};
+pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
 

@@ -1,6 +1,6 @@
 //! The dialog before a change of who may log in: the difference of the file, what follows from it, and how it is confirmed.
 
-use crate::change::{Danger, Plan};
+use crate::change::Plan;
 use crate::console::access::{AccessDialog, LIFETIMES, Typing, Wanted};
 use crate::console::actions::{Act, Scope};
 use crate::console::layout;
@@ -177,7 +177,7 @@ fn draw_proof(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog, request: 
 }
 
 fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &AccessDialog, plan: &Plan) {
-    let Danger::Destroys { word } = plan.danger else {
+    let Some(word) = plan.word() else {
         return;
     };
     let text = format!("type {word}: ");

@@ -1,6 +1,6 @@
 //! The dialog before a collection, a pin, or a root that goes.
 
-use crate::change::{Danger, Plan};
+use crate::change::Plan;
 use crate::console::actions::{Act, Scope};
 use crate::console::layout;
 use crate::console::model::Model;
@@ -86,7 +86,7 @@ fn parts<'a>(model: &Model, dialog: &'a SpaceDialog) -> Vec<Part<'a>> {
 }
 
 fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &SpaceDialog, plan: &Plan) {
-    let Danger::Destroys { word } = plan.danger else {
+    let Some(word) = plan.word() else {
         return;
     };
     let text = format!("type {word}: ");

@@ -5,7 +5,7 @@ mod typing;
 pub(super) use typing::{paste, typed};
 
 use super::plan;
-use crate::change::{Answer, Danger, Outcome};
+use crate::change::{Answer, Outcome};
 use crate::console::access::{
     AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
 };
@@ -243,7 +243,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
         return vec![];
     }
     if let Some(Ok(plan)) = &dialog.plan
-        && plan.danger != Danger::Adds
+        && plan.word().is_some()
     {
         dialog.typing = Typing::Word;
         return vec![];

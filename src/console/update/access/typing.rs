@@ -3,7 +3,7 @@
 //! In: keys and text while a field has them. Out: the field, and the plan that follows from it. A private key is never taken in.
 
 use super::{ask_again, ask_plan, run};
-use crate::change::{Answer, Danger};
+use crate::change::Answer;
 use crate::console::access::{Typing, Wanted};
 use crate::console::keys::{Code, Key};
 use crate::console::model::{Layer, Model};
@@ -138,10 +138,9 @@ fn say_word(model: &mut Model) -> Vec<Effect> {
     };
     let typed = dialog.word.value().to_owned();
     match &dialog.plan {
-        Some(Ok(plan)) if matches!(plan.danger, Danger::Destroys { word } if word != typed) => {
-            if let Danger::Destroys { word } = plan.danger {
-                model.toast = Some(format!("type {word}, all of it, or press esc"));
-            }
+        Some(Ok(plan)) if plan.word().is_some_and(|word| word != typed) => {
+            let word = plan.word().unwrap_or_default();
+            model.toast = Some(format!("type {word}, all of it, or press esc"));
             vec![]
         }
         _ => run(model, &Answer::Word(typed)),
