@@ -276,6 +276,79 @@ fn signing_from_the_keys() {
     );
 }
 
+/// A plan with so many warnings, and the frame of its dialog at the smallest size.
+fn warned(console: &mut Console, warnings: usize) {
+    let Some(Layer::Sign(dialog)) = console.model.layers.last_mut() else {
+        panic!("no dialog");
+    };
+    let Some(Ok(plan)) = &mut dialog.plan else {
+        panic!("no plan");
+    };
+    plan.warnings = (0..warnings)
+        .map(|n| format!("{n} paths carry a wrong signature by cache.example.org-1, which stays beside the new one"))
+        .collect();
+}
+
+#[test]
+fn a_warning_that_is_not_on_the_screen_is_not_confirmed() {
+    let text = |console: &Console| {
+        let frame = draw(&console.model);
+        let cells = frame.content().iter().map(|cell| cell.symbol());
+        cells.collect::<String>()
+    };
+    // One warning has room even at the smallest size, and its last words are seen.
+    let mut console = Console::ready((60, 16), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 1);
+    assert!(text(&console).contains("new one"), "{}", text(&console));
+    console.keys("<enter>");
+    assert_eq!(console.runs.len(), 1);
+    // Several have not: the plan waits until they were read, to the last.
+    let mut console = Console::ready((60, 16), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 9);
+    console.keys("<enter>");
+    assert!(console.runs.is_empty());
+    assert!(text(&console).contains("a warning is not on the screen"));
+    console.keys("l<esc><enter>");
+    assert!(
+        console.runs.is_empty(),
+        "the list was not scrolled to the last warning"
+    );
+    console.keys("lG<esc><enter>");
+    assert_eq!(console.runs.len(), 1);
+    // A larger terminal shows them.
+    let mut console = Console::ready((120, 50), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 9);
+    console.keys("<enter>");
+    assert_eq!(console.runs.len(), 1);
+}
+
+#[test]
+fn a_key_that_is_held_down_confirms_nothing() {
+    let enter: Key = "enter".parse().unwrap();
+    for keys in ["3A", ":sign<enter>"] {
+        let mut console = ready();
+        console.keys(keys);
+        if keys == "3A" {
+            console.keys("s");
+        }
+        console.send(Msg::Held(enter));
+        console.send(Msg::Held(enter));
+        assert!(console.runs.is_empty(), "after {keys:?}");
+        assert!(console.model.toast.as_ref().unwrap().contains("held down"));
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1);
+    }
+    // Elsewhere it does what it always does.
+    let mut console = ready();
+    console.keys("2");
+    let first = console.current();
+    console.send(Msg::Held("j".parse().unwrap()));
+    assert_ne!(console.current(), first);
+}
+
 #[test]
 fn marked_paths_are_signed_else_the_current_one() {
     for (keys, names) in [

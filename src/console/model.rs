@@ -209,6 +209,8 @@ pub struct Model {
     pub seen: Option<Subject>,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
+    /// The number of the plan whose warnings were all on the screen in its list.
+    pub read: Option<u64>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
     pub toast: Option<String>,
     /// How many such messages there were, so that a new one is told from one that stays.
@@ -291,6 +293,7 @@ impl Model {
             marks: Marks::default(),
             seen: None,
             layers: Vec::new(),
+            read: None,
             toast: None,
             toasts: 0,
             jobs: Vec::new(),
@@ -417,6 +420,17 @@ impl Model {
             Some(Ok(past)) => past,
             _ => &[],
         }
+    }
+
+    /// The number of the plan in the dialog on top, once it is made.
+    pub fn plan_shown(&self) -> Option<u64> {
+        let (number, plan) = self.layers.last()?.plan()?;
+        plan.map(|_| number)
+    }
+
+    /// Whether the warnings of the plan in the dialog on top were all on the screen in its list.
+    pub fn has_read_plan(&self) -> bool {
+        self.read.is_some() && self.read == self.plan_shown()
     }
 
     /// Whether something on the screen counts seconds, so that it has to be drawn anew by itself.

@@ -210,6 +210,20 @@ pub enum Layer {
     Quit,
 }
 
+impl Layer {
+    /// The number of the plan that a dialog has asked for, and the plan once it is made.
+    pub fn plan(&self) -> Option<(u64, Option<&Plan>)> {
+        let (number, plan) = match self {
+            Self::Sign(dialog) => (dialog.asked, &dialog.plan),
+            Self::Access(dialog) => (dialog.asked, &dialog.plan),
+            Self::Space(dialog) => (dialog.asked, &dialog.plan),
+            _ => return None,
+        };
+        let plan = plan.as_ref().and_then(|plan| plan.as_deref().ok());
+        Some((number, plan))
+    }
+}
+
 /// The command palette.
 #[derive(Debug, Default)]
 pub struct Palette {
