@@ -326,6 +326,49 @@ fn a_warning_that_is_not_on_the_screen_is_not_confirmed() {
 }
 
 #[test]
+fn what_a_line_names_is_what_is_signed() {
+    let names = |console: &Console| {
+        let items = console.runs[0].1.items.iter();
+        let mut names: Vec<String> = items
+            .filter_map(|item| Some(item.path()?.name().to_owned()))
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let both = ["ledger-4.2", "storefront-2.0"];
+    for keys in [
+        "3js",
+        "3j:sign.open<enter>",
+        "3j<right>s",
+        "3j<space>s",
+        "3jvvs",
+    ] {
+        let mut console = ready();
+        console.keys(keys);
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1, "after {keys:?}");
+        assert_eq!(names(&console), both, "after {keys:?}");
+    }
+    // The page of a path tells of all that it needs.
+    for keys in ["2/storefront-2<enter><enter>s", "3j<right>j<enter>s"] {
+        let mut console = ready();
+        console.keys(keys);
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1, "after {keys:?}");
+        assert_eq!(names(&console), both, "after {keys:?}");
+    }
+    // A mark that was left elsewhere is named, and what is under the cursor is named as what is not signed.
+    let mut console = ready();
+    console.keys("2/orphan<enter><space><esc>3js");
+    let frame = draw(&console.model);
+    let text: String = frame.content().iter().map(|cell| cell.symbol()).collect();
+    assert!(text.contains("Sign 1 path"), "{text}");
+    assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
+    console.keys("<esc>us<enter>");
+    assert_eq!(names(&console), both);
+}
+
+#[test]
 fn a_key_that_is_held_down_confirms_nothing() {
     let enter: Key = "enter".parse().unwrap();
     for keys in ["3A", ":sign<enter>"] {

@@ -139,6 +139,8 @@ pub struct Activity {
 pub struct SignDialog {
     /// What is to be signed.
     pub what: What,
+    /// What is under the cursor and not marked, so that it is not signed.
+    pub instead_of: Option<String>,
     /// With what it depends on.
     pub closure: bool,
     /// With what another trusted key has signed.

@@ -219,6 +219,10 @@ fn sign_choices(model: &Model, dialog: &SignDialog) -> Vec<Row> {
     {
         choices.push(Row::new("key", source, theme.text));
     }
+    if let Some(other) = &dialog.instead_of {
+        let text = format!("what is marked, not {other}; esc and u take the marks away");
+        choices.push(Row::new("signs", text, theme.warning));
+    }
     let yes = |on: bool| if on { "yes" } else { "no" };
     let with = format!(
         "{}     upstream's paths  {}",
