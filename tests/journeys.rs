@@ -40,6 +40,7 @@ fn journeys() {
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
+        Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),
     };
     let at: See = |console| console.current();
@@ -137,6 +138,13 @@ fn journeys() {
             ":pin<enter>",
             toast,
             "Pin the marked paths, else this one: no path is marked or under the cursor",
+        ),
+        ("2C", layer, "verify"),
+        ("2C<esc>", layer, "none"),
+        (
+            "2C<enter>",
+            toast,
+            "verify all 14 paths (152 MiB): running, 6 shows how far",
         ),
         ("S", layer, "servers"),
         ("S<esc>", layer, "none"),
@@ -366,6 +374,35 @@ fn what_a_line_names_is_what_is_signed() {
     assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
     console.keys("<esc>us<enter>");
     assert_eq!(names(&console), both);
+}
+
+#[test]
+fn the_text_of_a_running_job_goes_on_with_it() {
+    let mut console = ready();
+    console.keys("3As<enter>6<enter>");
+    let job = console.runs[0].0;
+    let shown = |console: &Console| match console.model.layers.last() {
+        Some(Layer::Text(text)) => format!("{}: {}", text.title, text.lines.join(" ")),
+        _ => String::new(),
+    };
+    assert!(shown(&console).contains("0 of 5"), "{}", shown(&console));
+    console.send(Msg::Progress {
+        job,
+        done: 3,
+        total: 5,
+        note: "signing".to_owned(),
+    });
+    assert!(shown(&console).contains("3 of 5"), "{}", shown(&console));
+    console.send(Msg::Log {
+        job,
+        line: "a line".to_owned(),
+    });
+    assert!(shown(&console).contains("a line"), "{}", shown(&console));
+    console.send(Msg::Ended {
+        job,
+        receipt: receipt(Outcome::Done, 5),
+    });
+    assert!(shown(&console).contains("Receipt: "), "{}", shown(&console));
 }
 
 #[test]

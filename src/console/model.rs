@@ -11,7 +11,8 @@ use super::msg::{PastChange, Source};
 use super::page::Page;
 use super::space::Space;
 pub use super::state::{
-    Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
+    Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, Verification,
+    What,
 };
 use super::theme::{Abilities, Theme};
 use super::update::Subject;
@@ -326,7 +327,7 @@ impl Model {
             Some(Layer::Space(dialog)) if dialog.typing.is_some() => None,
             Some(Layer::Space(_)) => Some(Scope::Keep),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
-            Some(Layer::Servers(_)) => Some(Scope::Menu),
+            Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
             None if self.edits_rules() => None,
@@ -420,17 +421,6 @@ impl Model {
             Some(Ok(past)) => past,
             _ => &[],
         }
-    }
-
-    /// The number of the plan in the dialog on top, once it is made.
-    pub fn plan_shown(&self) -> Option<u64> {
-        let (number, plan) = self.layers.last()?.plan()?;
-        plan.map(|_| number)
-    }
-
-    /// Whether the warnings of the plan in the dialog on top were all on the screen in its list.
-    pub fn has_read_plan(&self) -> bool {
-        self.read.is_some() && self.read == self.plan_shown()
     }
 
     /// Whether something on the screen counts seconds, so that it has to be drawn anew by itself.

@@ -3,7 +3,7 @@
 use crate::console::actions::{ACTIONS, Act, Scope};
 use crate::console::help;
 use crate::console::layout;
-use crate::console::model::{Layer, Model, Palette, SignDialog, Text};
+use crate::console::model::{Layer, Model, Palette, SignDialog, Text, Verification};
 use crate::console::msg::{Ask, AskKind};
 use crate::console::palette;
 use crate::console::screens::planned::{self, Fitted, Row};
@@ -13,6 +13,7 @@ use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::{row, wrap};
+use crate::domain::Bytes;
 use crate::domain::count::{count, number};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -28,6 +29,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Space(dialog) => super::space::dialog::draw(model, pen, dialog),
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
+        Layer::Verify(asked) => draw_verify(model, pen, asked),
         Layer::Servers(list) => draw_servers(model, pen, *list),
         Layer::Quit => draw_quit(model, pen),
     }
@@ -306,6 +308,28 @@ fn draw_ask(model: &Model, pen: &mut Pen<'_>, ask: &Ask, answer: &Secret) {
         AskKind::Yes | AskKind::Text => {
             input::draw_text(pen, rest, answer.reveal(), answer.len(), true);
         }
+    }
+}
+
+fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
+    let text = format!(
+        "{} in {}: the server reads each from its disk and compares it with its hash. Nothing is changed; c on screen 6 cancels it.",
+        Bytes(asked.bytes),
+        count(asked.total, "path")
+    );
+    let width = layout::dialog(model.size, 70, 20).width;
+    let lines = wrap(&text, usize::from(width.saturating_sub(4)));
+    let area = layout::dialog(model.size, width, lines.len() as u16 + 4);
+    let inside = pen.frame(area, &format!("Verify {}?", asked.what));
+    for (y, line) in lines.iter().enumerate() {
+        pen.line(row(inside, y as u16), line, pen.theme.text);
+    }
+    let keys = row(inside, inside.height.saturating_sub(1));
+    let (choose, close) = (Act::Choose, Act::Close);
+    let mut x = keys.x;
+    for (act, what) in [(choose, "verify"), (close, "cancel")] {
+        x = pen.text(keys, x, keys.y, &model.keymap.names(act), pen.theme.key);
+        x = pen.text(keys, x + 1, keys.y, what, pen.theme.dim) + 3;
     }
 }
 

@@ -176,7 +176,7 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
         return layers::typed(model, key);
     };
     match model.keymap.resolve(scope, key) {
-        Some(act) if held && confirms(act) && plan_waits(model) => {
+        Some(act) if held && confirms(model, act) => {
             model.toast = Some(format!(
                 "{key} was held down or came too soon; press it again, by itself, to confirm"
             ));
@@ -187,13 +187,15 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
     }
 }
 
-fn confirms(act: Act) -> bool {
-    actions::find(act).is_some_and(|action| action.danger == Danger::Confirms)
-}
-
-/// A plan is on top, ready or not.
-fn plan_waits(model: &Model) -> bool {
-    model.layers.last().is_some_and(|top| top.plan().is_some())
+/// Whether this begins something that a dialog asks about.
+fn confirms(model: &Model, act: Act) -> bool {
+    let asks = match model.layers.last() {
+        Some(Layer::Verify(_)) => act == Act::Choose,
+        Some(layer) => layer.plan().is_some(),
+        None => false,
+    };
+    let danger = actions::find(act).map(|action| action.danger);
+    asks && (act == Act::Choose || danger == Some(Danger::Confirms))
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
@@ -289,5 +291,6 @@ pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Trouble) {
         lines,
         copy: trouble.details.clone(),
         top: 0,
+        of: None,
     }));
 }

@@ -187,6 +187,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         lines,
         copy: paths.join("\n"),
         top: 0,
+        of: None,
     };
     model.layers.push(Layer::Text(text));
     vec![]
