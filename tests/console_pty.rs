@@ -118,6 +118,26 @@ fn everything_is_signed_by_keys() {
 }
 
 #[test]
+fn enter_that_is_held_down_confirms_nothing() {
+    let (mut terminal, _home) = console(80, 24, &[]);
+    terminal.keys("3:sign the marked");
+    terminal.wait_for("Sign the marked");
+    // As a keyboard repeats it, for longer than the dialog takes to open.
+    for _ in 0..60 {
+        terminal.keys("\r\r");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let text = terminal.settle(REST);
+    assert!(
+        text.contains("┌ Sign ") && text.contains("held down"),
+        "{text}"
+    );
+    terminal.keys("\u{1b}");
+    terminal.keys("6");
+    terminal.wait_for("0 running, 0 ended here");
+}
+
+#[test]
 fn read_only_signs_nothing() {
     let (mut terminal, _home) = console(80, 24, &["--read-only"]);
     assert!(terminal.text().contains(" ro"));

@@ -40,6 +40,7 @@ fn journeys() {
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
+        Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),
     };
     let at: See = |console| console.current();
@@ -137,6 +138,13 @@ fn journeys() {
             ":pin<enter>",
             toast,
             "Pin the marked paths, else this one: no path is marked or under the cursor",
+        ),
+        ("2C", layer, "verify"),
+        ("2C<esc>", layer, "none"),
+        (
+            "2C<enter>",
+            toast,
+            "verify all 14 paths (152 MiB): running, 6 shows how far",
         ),
         ("S", layer, "servers"),
         ("S<esc>", layer, "none"),
@@ -274,6 +282,151 @@ fn signing_from_the_keys() {
     assert!(
         matches!(console.model.layers.last(), Some(Layer::Text(text)) if text.title == "Receipt")
     );
+}
+
+/// A plan with so many warnings, and the frame of its dialog at the smallest size.
+fn warned(console: &mut Console, warnings: usize) {
+    let Some(Layer::Sign(dialog)) = console.model.layers.last_mut() else {
+        panic!("no dialog");
+    };
+    let Some(Ok(plan)) = &mut dialog.plan else {
+        panic!("no plan");
+    };
+    plan.warnings = (0..warnings)
+        .map(|n| format!("{n} paths carry a wrong signature by cache.example.org-1, which stays beside the new one"))
+        .collect();
+}
+
+#[test]
+fn a_warning_that_is_not_on_the_screen_is_not_confirmed() {
+    let text = |console: &Console| {
+        let frame = draw(&console.model);
+        let cells = frame.content().iter().map(|cell| cell.symbol());
+        cells.collect::<String>()
+    };
+    // One warning has room even at the smallest size, and its last words are seen.
+    let mut console = Console::ready((60, 16), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 1);
+    assert!(text(&console).contains("new one"), "{}", text(&console));
+    console.keys("<enter>");
+    assert_eq!(console.runs.len(), 1);
+    // Several have not: the plan waits until they were read, to the last.
+    let mut console = Console::ready((60, 16), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 9);
+    console.keys("<enter>");
+    assert!(console.runs.is_empty());
+    assert!(text(&console).contains("a warning is not on the screen"));
+    console.keys("l<esc><enter>");
+    assert!(
+        console.runs.is_empty(),
+        "the list was not scrolled to the last warning"
+    );
+    console.keys("lG<esc><enter>");
+    assert_eq!(console.runs.len(), 1);
+    // A larger terminal shows them.
+    let mut console = Console::ready((120, 50), "dark", false);
+    console.keys("3As");
+    warned(&mut console, 9);
+    console.keys("<enter>");
+    assert_eq!(console.runs.len(), 1);
+}
+
+#[test]
+fn what_a_line_names_is_what_is_signed() {
+    let names = |console: &Console| {
+        let items = console.runs[0].1.items.iter();
+        let mut names: Vec<String> = items
+            .filter_map(|item| Some(item.path()?.name().to_owned()))
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let both = ["ledger-4.2", "storefront-2.0"];
+    for keys in [
+        "3js",
+        "3j:sign.open<enter>",
+        "3j<right>s",
+        "3j<space>s",
+        "3jvvs",
+    ] {
+        let mut console = ready();
+        console.keys(keys);
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1, "after {keys:?}");
+        assert_eq!(names(&console), both, "after {keys:?}");
+    }
+    // The page of a path tells of all that it needs.
+    for keys in ["2/storefront-2<enter><enter>s", "3j<right>j<enter>s"] {
+        let mut console = ready();
+        console.keys(keys);
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1, "after {keys:?}");
+        assert_eq!(names(&console), both, "after {keys:?}");
+    }
+    // A mark that was left elsewhere is named, and what is under the cursor is named as what is not signed.
+    let mut console = ready();
+    console.keys("2/orphan<enter><space><esc>3js");
+    let frame = draw(&console.model);
+    let text: String = frame.content().iter().map(|cell| cell.symbol()).collect();
+    assert!(text.contains("Sign 1 path"), "{text}");
+    assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
+    console.keys("<esc>us<enter>");
+    assert_eq!(names(&console), both);
+}
+
+#[test]
+fn the_text_of_a_running_job_goes_on_with_it() {
+    let mut console = ready();
+    console.keys("3As<enter>6<enter>");
+    let job = console.runs[0].0;
+    let shown = |console: &Console| match console.model.layers.last() {
+        Some(Layer::Text(text)) => format!("{}: {}", text.title, text.lines.join(" ")),
+        _ => String::new(),
+    };
+    assert!(shown(&console).contains("0 of 5"), "{}", shown(&console));
+    console.send(Msg::Progress {
+        job,
+        done: 3,
+        total: 5,
+        note: "signing".to_owned(),
+    });
+    assert!(shown(&console).contains("3 of 5"), "{}", shown(&console));
+    console.send(Msg::Log {
+        job,
+        line: "a line".to_owned(),
+    });
+    assert!(shown(&console).contains("a line"), "{}", shown(&console));
+    console.send(Msg::Ended {
+        job,
+        receipt: receipt(Outcome::Done, 5),
+    });
+    assert!(shown(&console).contains("Receipt: "), "{}", shown(&console));
+}
+
+#[test]
+fn a_key_that_is_held_down_confirms_nothing() {
+    let enter: Key = "enter".parse().unwrap();
+    for keys in ["3A", ":sign<enter>"] {
+        let mut console = ready();
+        console.keys(keys);
+        if keys == "3A" {
+            console.keys("s");
+        }
+        console.send(Msg::Held(enter));
+        console.send(Msg::Held(enter));
+        assert!(console.runs.is_empty(), "after {keys:?}");
+        assert!(console.model.toast.as_ref().unwrap().contains("held down"));
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 1);
+    }
+    // Elsewhere it does what it always does.
+    let mut console = ready();
+    console.keys("2");
+    let first = console.current();
+    console.send(Msg::Held("j".parse().unwrap()));
+    assert_ne!(console.current(), first);
 }
 
 #[test]

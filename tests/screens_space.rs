@@ -318,7 +318,7 @@ fn generations_go_by_an_age_and_a_word() {
 
 /// All paths are compared, and this is found.
 fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
-    console.keys("C");
+    console.keys("C<enter>");
     let (job, rows) = console.comparisons.last().cloned().unwrap();
     assert_eq!(rows, None);
     console.send(Msg::Compared {
@@ -348,7 +348,7 @@ fn contents() {
 fn contents_being_compared() {
     snap("contents-running", |size, theme| {
         let mut console = on(size, theme, true, known());
-        console.keys("C");
+        console.keys("C<enter>");
         let (job, _) = console.comparisons[0];
         console.send(Msg::Progress {
             job,

@@ -19,6 +19,7 @@ pub mod msg;
 pub mod page;
 pub mod paint;
 pub mod palette;
+mod presses;
 mod reasons;
 mod run;
 pub mod screens;

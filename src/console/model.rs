@@ -11,7 +11,8 @@ use super::msg::{PastChange, Source};
 use super::page::Page;
 use super::space::Space;
 pub use super::state::{
-    Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, What,
+    Activity, Layer, Palette, Part, SignDialog, Store, Text, Unsigned, UnsignedLine, Verification,
+    What,
 };
 use super::theme::{Abilities, Theme};
 use super::update::Subject;
@@ -209,6 +210,8 @@ pub struct Model {
     pub seen: Option<Subject>,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
+    /// The number of the plan whose warnings were all on the screen in its list.
+    pub read: Option<u64>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
     pub toast: Option<String>,
     /// How many such messages there were, so that a new one is told from one that stays.
@@ -291,6 +294,7 @@ impl Model {
             marks: Marks::default(),
             seen: None,
             layers: Vec::new(),
+            read: None,
             toast: None,
             toasts: 0,
             jobs: Vec::new(),
@@ -323,7 +327,7 @@ impl Model {
             Some(Layer::Space(dialog)) if dialog.typing.is_some() => None,
             Some(Layer::Space(_)) => Some(Scope::Keep),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
-            Some(Layer::Servers(_)) => Some(Scope::Menu),
+            Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
             None if self.edits_rules() => None,

@@ -25,6 +25,8 @@ pub enum Msg {
     Start,
     /// A key was pressed.
     Key(Key),
+    /// A key that is held down, or that came before what is on the screen could be read: it confirms nothing.
+    Held(Key),
     /// Text was pasted.
     Paste(String),
     /// The mouse wheel: rows down, negative for up.

@@ -11,6 +11,7 @@ use super::keys::Key;
 use super::model::{Beginning, Model, ServerChoice};
 use super::msg::{Effect, Msg};
 use super::paint::Painter;
+use super::presses::Presses;
 use super::terminal::Guard;
 use super::theme::{Abilities, Theme, ThemeError};
 use super::update::update;
@@ -18,7 +19,7 @@ use super::view;
 use crate::change::Policy;
 use crate::config::{Config, Overrides, ServerConfig, Target, home};
 use crate::domain::{Floor, When};
-use crossterm::event::{Event, EventStream, MouseEventKind};
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -167,6 +168,7 @@ struct Console {
     backend: Backend,
     guard: Guard,
     painter: Painter,
+    presses: Presses,
     messages: mpsc::UnboundedReceiver<Msg>,
     send: mpsc::UnboundedSender<Msg>,
     input: EventStream,
@@ -216,6 +218,7 @@ impl Console {
             model,
             guard,
             painter: Painter::default(),
+            presses: Presses::default(),
             messages,
             send,
             input: EventStream::new(),
@@ -346,7 +349,15 @@ impl Console {
     fn event(&mut self, event: Event) -> io::Result<()> {
         let message = match event {
             Event::Key(event) => match Key::from_event(&event) {
-                Some(key) => Msg::Key(key),
+                Some(key) => {
+                    let repeated = event.kind == KeyEventKind::Repeat;
+                    let (plan, now) = (self.model.plan_shown(), std::time::Instant::now());
+                    if self.presses.held(key, repeated, plan, now) {
+                        Msg::Held(key)
+                    } else {
+                        Msg::Key(key)
+                    }
+                }
                 None => return Ok(()),
             },
             Event::Paste(text) => Msg::Paste(text),
@@ -375,6 +386,8 @@ impl Console {
 
     fn draw(&mut self) -> io::Result<()> {
         let frame = self.painter.frame(view::draw(&self.model));
+        let plan = self.model.plan_shown();
+        self.presses.drawn(plan, std::time::Instant::now());
         if frame.is_empty() {
             return Ok(());
         }

@@ -4,13 +4,14 @@
 
 use super::access::AccessDialog;
 use super::actions::Scope;
-use super::model::Trouble;
+use super::jobs::JobId;
+use super::model::{Model, Trouble};
 use super::msg::{Ask, PastChange};
 use super::secret::Secret;
 use super::space::dialog::SpaceDialog;
 use super::widgets::list::{List, near};
 use crate::change::Plan;
-use crate::domain::When;
+use crate::domain::{Bytes, When};
 use crate::inventory::{Group, Row, Sort};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -139,6 +140,8 @@ pub struct Activity {
 pub struct SignDialog {
     /// What is to be signed.
     pub what: What,
+    /// What is under the cursor and not marked, so that it is not signed.
+    pub instead_of: Option<String>,
     /// With what it depends on.
     pub closure: bool,
     /// With what another trusted key has signed.
@@ -164,6 +167,26 @@ pub enum What {
     Rows(Arc<[Row]>),
 }
 
+/// Contents that are to be compared with their hashes.
+#[derive(Debug)]
+pub struct Verification {
+    /// In words.
+    pub what: String,
+    /// How many paths.
+    pub total: usize,
+    /// Their NAR bytes.
+    pub bytes: u64,
+    /// The paths; all without them.
+    pub rows: Option<Vec<Row>>,
+}
+
+impl Verification {
+    /// What the job is called.
+    pub fn title(&self) -> String {
+        format!("verify {} ({})", self.what, Bytes(self.bytes))
+    }
+}
+
 /// A text to scroll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
@@ -175,6 +198,8 @@ pub struct Text {
     pub copy: String,
     /// Where it is scrolled to; the cursor is the first line in view.
     pub top: usize,
+    /// The job that it tells of, with which it goes on.
+    pub of: Option<JobId>,
 }
 
 /// What lies over the screen; the last one has the keys.
@@ -204,10 +229,39 @@ pub enum Layer {
         /// The answer so far.
         answer: Secret,
     },
+    /// Compare so much?
+    Verify(Box<Verification>),
     /// A choice of servers.
     Servers(List),
     /// Quit although a job runs?
     Quit,
+}
+
+impl Layer {
+    /// The number of the plan that a dialog has asked for, and the plan once it is made.
+    pub fn plan(&self) -> Option<(u64, Option<&Plan>)> {
+        let (number, plan) = match self {
+            Self::Sign(dialog) => (dialog.asked, &dialog.plan),
+            Self::Access(dialog) => (dialog.asked, &dialog.plan),
+            Self::Space(dialog) => (dialog.asked, &dialog.plan),
+            _ => return None,
+        };
+        let plan = plan.as_ref().and_then(|plan| plan.as_deref().ok());
+        Some((number, plan))
+    }
+}
+
+impl Model {
+    /// The number of the plan in the dialog on top, once it is made.
+    pub fn plan_shown(&self) -> Option<u64> {
+        let (number, plan) = self.layers.last()?.plan()?;
+        plan.map(|_| number)
+    }
+
+    /// Whether the warnings of the plan in the dialog on top were all on the screen in its list.
+    pub fn has_read_plan(&self) -> bool {
+        self.read.is_some() && self.read == self.plan_shown()
+    }
 }
 
 /// The command palette.

@@ -313,6 +313,8 @@ fn damage_is_found_by_keys_and_deleted_by_its_word() {
         terminal.keys("5");
         terminal.wait_for("until free [");
         terminal.keys("C");
+        terminal.wait_for("?");
+        terminal.keys("\r");
         let found = terminal.wait_for("┌ Contents");
         assert!(found.contains("damaged   1 path"), "{found}");
         let all = format!("compared  {} paths,", before.len());
@@ -369,7 +371,10 @@ fn verifying_is_called_off_at_once() {
     // The names of the paths of one call alone take longer now than a test waits.
     let faults = served.demo.as_ref().unwrap().faults();
     faults.set(|plan| plan.bandwidth = Some(200));
-    terminal.keys("C6");
+    terminal.keys("C");
+    terminal.wait_for("Verify all 1,000 paths?");
+    terminal.keys("\r");
+    terminal.keys("6");
     let running = terminal.wait_for(" 1 running");
     assert!(running.contains("0 of 1,000"), "{running}");
     terminal.keys("c");
@@ -381,6 +386,8 @@ fn verifying_is_called_off_at_once() {
     terminal.keys("\u{1b}");
     terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
     terminal.keys("5C");
+    terminal.wait_for("Verify all 1,000 paths?");
+    terminal.keys("\r");
     terminal.wait("all of it", |text| {
         text.contains("result    done") && text.contains("compared  1,000 paths")
     });

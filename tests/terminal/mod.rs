@@ -85,8 +85,12 @@ impl Terminal {
         }
     }
 
-    /// Types text as it is; `\r` is enter, `\u{1b}` is escape.
+    /// Types text as it is; `\r` is enter, `\u{1b}` is escape. Enter by itself comes as slowly as a person presses it who has
+    /// read what it confirms.
     pub(crate) fn keys(&mut self, keys: &str) {
+        if keys == "\r" {
+            std::thread::sleep(Duration::from_millis(1_100));
+        }
         self.writer
             .write_all(keys.as_bytes())
             .expect("the program reads keys");

@@ -12,6 +12,7 @@ pub(super) use space::{
 
 use super::access::{Line, Wanted};
 use super::model::{Layer, Link, Model, Part, Screen, Trouble};
+use super::screens::planned::hides_warning;
 use crate::change::{Plan, Refusal};
 use std::borrow::Cow;
 
@@ -256,6 +257,9 @@ pub(super) fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Trouble>>) ->
         None => no("the plan is still being made"),
         Some(Err(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
         Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),
+        Some(Ok(_)) if hides_warning(model) && !model.has_read_plan() => {
+            no("a warning is not on the screen; read it with l, or make the terminal larger")
+        }
         Some(Ok(_)) => Ok(()),
     }
 }

@@ -3,15 +3,17 @@
 use crate::console::actions::{ACTIONS, Act, Scope};
 use crate::console::help;
 use crate::console::layout;
-use crate::console::model::{Layer, Model, Palette, SignDialog, Text};
+use crate::console::model::{Layer, Model, Palette, SignDialog, Text, Verification};
 use crate::console::msg::{Ask, AskKind};
 use crate::console::palette;
+use crate::console::screens::planned::{self, Fitted, Row};
 use crate::console::secret::Secret;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::{row, wrap};
+use crate::domain::Bytes;
 use crate::domain::count::{count, number};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -27,6 +29,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Space(dialog) => super::space::dialog::draw(model, pen, dialog),
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
+        Layer::Verify(asked) => draw_verify(model, pen, asked),
         Layer::Servers(list) => draw_servers(model, pen, *list),
         Layer::Quit => draw_quit(model, pen),
     }
@@ -149,47 +152,58 @@ pub(super) fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, 
     pen.line(rest, value, style);
 }
 
-fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
-    let theme = pen.theme;
-    let title = match &dialog.plan {
-        Some(Ok(plan)) => format!("Sign {}", count(plan.items.len(), "path")),
-        _ => "Sign".to_owned(),
-    };
-    let mut lines: Vec<(String, String, Style)> = Vec::new();
+/// The rows of the plan that are on the screen, and the choices below them.
+pub(super) fn sign_rows(model: &Model, dialog: &SignDialog) -> (Fitted, Vec<Row>, Rect) {
+    let theme = model.theme();
+    let mut rows = Vec::new();
     let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
     match &dialog.plan {
-        None => lines.push((String::new(), "Making the plan.".to_owned(), theme.dim)),
+        None => rows.push(Row::new("", "Making the plan.", theme.dim)),
         Some(Err(trouble)) => {
             for line in wrap(&trouble.summary, wide + 10) {
-                lines.push((String::new(), line, theme.critical));
+                rows.push(Row::new("", line, theme.critical));
             }
         }
         Some(Ok(plan)) => {
-            for (label, value) in &plan.lines {
+            // Where something has to be known first, it stands right behind what happens.
+            let warned = !plan.warnings.is_empty();
+            let mut about = "";
+            let (first, rest): (Vec<_>, Vec<_>) = plan.lines.iter().partition(|(label, _)| {
+                about = if label.is_empty() { about } else { label };
+                warned && about == "what"
+            });
+            let say = |rows: &mut Vec<Row>, label: &str, value: &str| {
                 // A label that is the same as the one before continues it.
-                let label = if lines.last().is_some_and(|(last, ..)| last == label) {
-                    ""
-                } else {
-                    label
-                };
-                lines.push((label.to_owned(), value.clone(), theme.text));
+                let again = rows.last().is_some_and(|row| row.label == label);
+                rows.push(Row::new(if again { "" } else { label }, value, theme.text));
+            };
+            for (label, value) in first {
+                say(&mut rows, label, value);
             }
             for warning in &plan.warnings {
-                for (index, line) in wrap(warning, wide).into_iter().enumerate() {
-                    let label = if index == 0 { "warning" } else { "" };
-                    lines.push((label.to_owned(), line, theme.warning));
-                }
+                planned::say(&mut rows, "warning", warning, wide, theme.warning);
+            }
+            for (label, value) in rest {
+                say(&mut rows, label, value);
             }
             if plan.items.is_empty() {
-                lines.push((
-                    String::new(),
-                    crate::change::Refusal::Nothing.to_string(),
-                    theme.warning,
-                ));
+                let nothing = crate::change::Refusal::Nothing.to_string();
+                rows.push(Row::new("", nothing, theme.warning));
             }
         }
     }
-    let plan_lines = lines.len();
+    let choices = sign_choices(model, dialog);
+    let height = (rows.len() + choices.len() + 5) as u16;
+    let area = layout::dialog(model.size, 79, height);
+    // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
+    let inside = usize::from(area.height.saturating_sub(2));
+    let room = inside.saturating_sub(choices.len() + 2);
+    (planned::fit(rows, room, theme.dim), choices, area)
+}
+
+fn sign_choices(model: &Model, dialog: &SignDialog) -> Vec<Row> {
+    let theme = model.theme();
+    let mut choices = Vec::new();
     let source = match model.sources.get(dialog.source) {
         Some(source) if model.sources.len() > 1 => {
             // In front, where a long name of a file cannot push it off the screen.
@@ -205,32 +219,33 @@ fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
     };
     if !matches!(&dialog.plan, Some(Ok(plan)) if plan.lines.iter().any(|(label, _)| *label == "with") && model.sources.len() < 2)
     {
-        lines.push(("key".to_owned(), source, theme.text));
+        choices.push(Row::new("key", source, theme.text));
+    }
+    if let Some(other) = &dialog.instead_of {
+        let text = format!("what is marked, not {other}; esc and u take the marks away");
+        choices.push(Row::new("signs", text, theme.warning));
     }
     let yes = |on: bool| if on { "yes" } else { "no" };
-    lines.push((
-        "closures".to_owned(),
-        format!(
-            "{}     upstream's paths  {}",
-            yes(dialog.closure),
-            yes(dialog.upstream)
-        ),
-        theme.text,
-    ));
-    let choices = lines.split_off(plan_lines);
-    let height = (lines.len() + choices.len() + 5) as u16;
-    let area = layout::dialog(model.size, 79, height);
+    let with = format!(
+        "{}     upstream's paths  {}",
+        yes(dialog.closure),
+        yes(dialog.upstream)
+    );
+    choices.push(Row::new("closures", with, theme.text));
+    choices
+}
+
+fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
+    let theme = pen.theme;
+    let title = match &dialog.plan {
+        Some(Ok(plan)) => format!("Sign {}", count(plan.items.len(), "path")),
+        _ => "Sign".to_owned(),
+    };
+    let (fitted, choices, area) = sign_rows(model, dialog);
     let inside = pen.frame(area, &title);
-    // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
-    let rows = usize::from(inside.height);
-    let most = rows.saturating_sub(choices.len() + 2);
-    if lines.len() > most {
-        lines.truncate(most.saturating_sub(1));
-        lines.push((String::new(), "… l shows all of it".to_owned(), theme.dim));
-    }
     let mut y = 0;
-    for (label, value, style) in lines.iter().chain(&choices) {
-        labelled(pen, row(inside, y), label, value, *style);
+    for line in fitted.rows.iter().chain(&choices) {
+        labelled(pen, row(inside, y), &line.label, &line.value, line.style);
         y += 1;
     }
     let line = row(inside, y);
@@ -293,6 +308,28 @@ fn draw_ask(model: &Model, pen: &mut Pen<'_>, ask: &Ask, answer: &Secret) {
         AskKind::Yes | AskKind::Text => {
             input::draw_text(pen, rest, answer.reveal(), answer.len(), true);
         }
+    }
+}
+
+fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
+    let text = format!(
+        "{} in {}: the server reads each from its disk and compares it with its hash. Nothing is changed; c on screen 6 cancels it.",
+        Bytes(asked.bytes),
+        count(asked.total, "path")
+    );
+    let width = layout::dialog(model.size, 70, 20).width;
+    let lines = wrap(&text, usize::from(width.saturating_sub(4)));
+    let area = layout::dialog(model.size, width, lines.len() as u16 + 4);
+    let inside = pen.frame(area, &format!("Verify {}?", asked.what));
+    for (y, line) in lines.iter().enumerate() {
+        pen.line(row(inside, y as u16), line, pen.theme.text);
+    }
+    let keys = row(inside, inside.height.saturating_sub(1));
+    let (choose, close) = (Act::Choose, Act::Close);
+    let mut x = keys.x;
+    for (act, what) in [(choose, "verify"), (close, "cancel")] {
+        x = pen.text(keys, x, keys.y, &model.keymap.names(act), pen.theme.key);
+        x = pen.text(keys, x + 1, keys.y, what, pen.theme.dim) + 3;
     }
 }
 

@@ -7,6 +7,7 @@ pub mod logins;
 pub mod overview;
 pub mod pane;
 pub mod path;
+pub mod planned;
 pub mod space;
 pub mod store;
 pub mod unsigned;

@@ -10,7 +10,7 @@ use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
 use crate::domain::TrustClass;
 use crate::domain::count::number;
-use crate::inventory::{GroupKind, Inventory};
+use crate::inventory::{Group, GroupKind, Inventory};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -64,6 +64,29 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         if let Some(line) = unsigned.lines.get(index) {
             let area = row(areas.list, y as u16);
             draw_line(model, &inventory, pen, area, *line, index);
+        }
+    }
+}
+
+/// What a group is called; signing it signs all that this names.
+pub(in crate::console) fn group_name(inventory: &Inventory, group: &Group) -> String {
+    let others = group.rows.len().saturating_sub(1);
+    match (group.kind, others) {
+        (GroupKind::Bad, _) => {
+            let address = |row: &u32| inventory.refused_for_its_address(*row);
+            if group.rows.iter().take(64).any(address) {
+                "bad signatures and addresses".to_owned()
+            } else {
+                "signatures that do not verify".to_owned()
+            }
+        }
+        (GroupKind::Closure, 0) => inventory.name(group.top).to_owned(),
+        (GroupKind::Closure, _) => {
+            format!(
+                "{} and {} it needs",
+                inventory.name(group.top),
+                number(others)
+            )
         }
     }
 }
@@ -140,26 +163,9 @@ fn draw_line(
             let open = model.unsigned.open.contains(&group.top);
             let fold = if open { "▾" } else { "▸" };
             let others = group.rows.len().saturating_sub(1);
-            let name = match (group.kind, others) {
-                (GroupKind::Bad, _) => {
-                    let address = |row: &u32| inventory.refused_for_its_address(*row);
-                    let addresses = group.rows.iter().take(64).any(address);
-                    let what = if addresses {
-                        "bad signatures and addresses"
-                    } else {
-                        "signatures that do not verify"
-                    };
-                    format!("{fold} {what}")
-                }
-                (GroupKind::Closure, 0) => format!("  {}", inventory.name(group.top)),
-                (GroupKind::Closure, _) => {
-                    format!(
-                        "{fold} {} and {} it needs",
-                        inventory.name(group.top),
-                        number(others)
-                    )
-                }
-            };
+            let alone = group.kind == GroupKind::Closure && others == 0;
+            let fold = if alone { " " } else { fold };
+            let name = format!("{fold} {}", group_name(inventory, group));
             // A group is marked when all of it is; looking at the first few is enough for a sign on a line in view.
             let marked = group.rows.iter().take(64).all(|row| model.marks.has(*row));
             (

@@ -235,6 +235,9 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 }
 
 fn choose(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.layers.last(), Some(Layer::Verify(_))) {
+        return contents::confirm(model);
+    }
     let Some(Layer::Servers(list)) = model.layers.pop() else {
         return vec![];
     };

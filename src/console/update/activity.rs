@@ -1,12 +1,13 @@
 //! The lists of screen 6: choosing one, and opening a job, a record of the audit log, a session, an entry of a log.
 
-use crate::console::jobs::{State, receipt_lines};
+use crate::console::jobs::{Job, JobId, State, receipt_lines};
 use crate::console::model::{Layer, Model, Part, Screen, Text};
 use crate::console::msg::Effect;
 use crate::console::screens::logins;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::wrap;
 use crate::domain::access::Session;
+use crate::domain::count::number;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 
@@ -82,6 +83,7 @@ fn login(model: &Model) -> Option<Text> {
         copy: lines.join("\n"),
         lines,
         top: 0,
+        of: None,
     })
 }
 
@@ -93,31 +95,55 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// How far a job is, or what it has left.
+fn job_text(model: &Model, job: &Job) -> Text {
+    let (title, mut lines) = match &job.state {
+        State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
+        State::Compared(comparison) => ("Contents", comparison.lines(job, &model.keymap)),
+        State::Running { done, total, note } => (
+            "Running job",
+            vec![
+                format!("change    {}", job.title),
+                format!("done      {} of {}", number(*done), number(*total)),
+                format!("now       {note}"),
+            ],
+        ),
+    };
+    if !job.log.is_empty() {
+        lines.push(String::new());
+        lines.extend(job.log.iter().cloned());
+    }
+    Text {
+        title: title.to_owned(),
+        copy: lines.join("\n"),
+        lines,
+        top: 0,
+        of: Some(job.id),
+    }
+}
+
+/// A job has gone on or has ended: a text that tells of it goes on with it.
+pub(super) fn go_on(model: &mut Model, id: JobId) {
+    let of = |layer: &Layer| matches!(layer, Layer::Text(text) if text.of == Some(id));
+    let Some(at) = model.layers.iter().position(of) else {
+        return;
+    };
+    let Some(job) = model.jobs.iter().find(|job| job.id == id) else {
+        return;
+    };
+    let new = job_text(model, job);
+    if let Some(Layer::Text(text)) = model.layers.get_mut(at) {
+        *text = Text {
+            top: text.top,
+            ..new
+        };
+    }
+}
+
 /// What is under the cursor of the activity screen, as a text.
 pub(super) fn text(model: &Model) -> Option<Text> {
     if let Some(job) = model.current_job() {
-        let (title, mut lines) = match &job.state {
-            State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
-            State::Compared(comparison) => ("Contents", comparison.lines(job, &model.keymap)),
-            State::Running { done, total, note } => (
-                "Running job",
-                vec![
-                    format!("change    {}", job.title),
-                    format!("done      {done} of {total}"),
-                    format!("now       {note}"),
-                ],
-            ),
-        };
-        if !job.log.is_empty() {
-            lines.push(String::new());
-            lines.extend(job.log.iter().cloned());
-        }
-        return Some(Text {
-            title: title.to_owned(),
-            copy: lines.join("\n"),
-            lines,
-            top: 0,
-        });
+        return Some(job_text(model, job));
     }
     if model.activity.part != Part::Changes {
         return login(model);
@@ -128,6 +154,7 @@ pub(super) fn text(model: &Model) -> Option<Text> {
         lines: past.lines.clone(),
         copy: past.lines.join("\n"),
         top: 0,
+        of: None,
     })
 }
 

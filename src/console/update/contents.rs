@@ -7,15 +7,19 @@ use super::keep;
 use crate::change::contents::Damage;
 use crate::console::contents::Comparison;
 use crate::console::jobs::{Job, JobId, State};
-use crate::console::model::{Layer, Model};
+use crate::console::model::{Layer, Model, Verification};
 use crate::console::msg::Effect;
+use crate::console::reasons::can_verify_all;
 use crate::console::space::Wanted;
+use crate::domain::StorePath;
 use crate::domain::count::count;
-use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::collections::HashSet;
 
-/// Compares the marked paths, else the one under the cursor.
+/// So many bytes are compared without a question: seconds of reading, not hours.
+const UNASKED: u64 = 10 << 30;
+
+/// Compares the marked paths, else the one under the cursor; much of it only after a question.
 pub(super) fn some(model: &mut Model) -> Vec<Effect> {
     let rows: Vec<Row> = if model.marks.count() > 0 {
         model.marks.rows().collect()
@@ -31,30 +35,51 @@ pub(super) fn some(model: &mut Model) -> Vec<Effect> {
         [row] => inventory.name(*row).to_owned(),
         several => count(several.len(), "marked path"),
     };
-    begin(model, &what, rows.len(), bytes, Some(rows))
+    let asked = Verification {
+        what,
+        total: rows.len(),
+        bytes,
+        rows: Some(rows),
+    };
+    if bytes > UNASKED {
+        return super::act::push(model, Layer::Verify(Box::new(asked)));
+    }
+    begin(model, asked)
 }
 
-/// Compares all paths of the store.
+/// Asks whether all paths of the store are to be compared.
 pub(super) fn all(model: &mut Model) -> Vec<Effect> {
     let Some(inventory) = &model.data.inventory else {
         return vec![];
     };
     let counts = inventory.counts();
-    let what = format!("all {}", count(counts.paths, "path"));
-    begin(model, &what, counts.paths, counts.bytes, None)
+    let asked = Verification {
+        what: format!("all {}", count(counts.paths, "path")),
+        total: counts.paths,
+        bytes: counts.bytes,
+        rows: None,
+    };
+    super::act::push(model, Layer::Verify(Box::new(asked)))
 }
 
-fn begin(
-    model: &mut Model,
-    what: &str,
-    total: usize,
-    bytes: u64,
-    rows: Option<Vec<Row>>,
-) -> Vec<Effect> {
+/// Yes: compares them, if that can still be done.
+pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
+    if let Err(reason) = can_verify_all(model) {
+        model.toast = Some(reason.into_owned());
+        return vec![];
+    }
+    match model.layers.pop() {
+        Some(Layer::Verify(asked)) => begin(model, *asked),
+        _ => vec![],
+    }
+}
+
+fn begin(model: &mut Model, asked: Verification) -> Vec<Effect> {
     let Some(inventory) = model.data.inventory.clone() else {
         return vec![];
     };
-    let title = format!("verify {what} ({})", Bytes(bytes));
+    let title = asked.title();
+    let Verification { total, rows, .. } = asked;
     let job = Job::new(model.next_number(), "verify", title, model.now, total);
     let id = job.id;
     model.toast = Some(format!("{}: running, 6 shows how far", job.title));
@@ -80,6 +105,7 @@ pub(super) fn compared(
     let short = format!("{}: {}", job.title, comparison.brief());
     remember(&mut model.space.damaged, paths, &comparison);
     job.state = State::Compared(Box::new(comparison));
+    super::activity::go_on(model, id);
     super::data::show_end(model, "Contents", lines, short);
     vec![]
 }

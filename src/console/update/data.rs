@@ -285,6 +285,7 @@ pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row
         lines,
         copy,
         top: 0,
+        of: None,
     }));
     vec![]
 }
@@ -319,6 +320,7 @@ pub(super) fn progress(
     {
         job.state = State::Running { done, total, note };
     }
+    super::activity::go_on(model, id);
     vec![]
 }
 
@@ -327,6 +329,7 @@ pub(super) fn log(model: &mut Model, id: JobId, line: String) -> Vec<Effect> {
     if let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) {
         job.say(line);
     }
+    super::activity::go_on(model, id);
     vec![]
 }
 
@@ -344,6 +347,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         receipt.id
     );
     job.state = State::Ended(receipt);
+    super::activity::go_on(model, id);
     show_end(model, "Receipt", lines, short);
     let mut effects = vec![Effect::ReadAudit];
     match change {
@@ -374,6 +378,7 @@ pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short
             copy: lines.join("\n"),
             lines,
             top: 0,
+            of: None,
         }));
         model.toast = None;
     } else {

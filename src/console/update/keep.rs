@@ -306,6 +306,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         copy: some.map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         lines,
         top: 0,
+        of: None,
     };
     model.layers.push(Layer::Text(text));
     vec![]

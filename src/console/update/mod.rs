@@ -22,6 +22,7 @@ pub use act::COLUMNS;
 pub(super) use activity::{current_session, rows};
 pub use seen::Subject;
 
+use super::actions::{self, Act, Danger};
 use super::keys::Key;
 use super::layout;
 use super::model::{Layer, Link, Model, Trouble};
@@ -34,15 +35,19 @@ use crate::domain::When;
 pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.now = now;
     let before = model.toast.clone();
-    let pressed = matches!(message, Msg::Key(_));
+    let pressed = matches!(message, Msg::Key(_) | Msg::Held(_));
     let on_list = matches!(model.layers.last(), None | Some(Layer::Palette(_)));
-    let by_key = matches!(message, Msg::Key(_) | Msg::Wheel(_) | Msg::Paste(_)) && on_list;
+    let by_key = matches!(
+        message,
+        Msg::Key(_) | Msg::Held(_) | Msg::Wheel(_) | Msg::Paste(_)
+    ) && on_list;
     let places = seen::Places::of(model);
     let mut effects = match message {
         Msg::Start => vec![Effect::Connect {
             server: model.server.clone(),
         }],
-        Msg::Key(key) => key_pressed(model, key),
+        Msg::Key(key) => key_pressed(model, key, false),
+        Msg::Held(key) => key_pressed(model, key, true),
         // It may be a private key by mistake.
         Msg::Paste(text) => paste(model, &zeroize::Zeroizing::new(text)),
         Msg::Wheel(rows) => wheel(model, rows),
@@ -152,6 +157,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     model.leaving &= model.stopped || model.layers.iter().any(asked);
     places.restore(model);
     settle(model);
+    plan::note_read(model);
     seen::note(model, by_key);
     effects.extend(data::measure(model));
     if model.quit {
@@ -160,7 +166,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     effects
 }
 
-fn key_pressed(model: &mut Model, key: Key) -> Vec<Effect> {
+fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
     model.toast = None;
     if model.too_small() {
         // What cannot be seen must not act; only leaving is possible, on the question that leaving may ask too.
@@ -170,9 +176,26 @@ fn key_pressed(model: &mut Model, key: Key) -> Vec<Effect> {
         return layers::typed(model, key);
     };
     match model.keymap.resolve(scope, key) {
+        Some(act) if held && confirms(model, act) => {
+            model.toast = Some(format!(
+                "{key} was held down or came too soon; press it again, by itself, to confirm"
+            ));
+            vec![]
+        }
         Some(act) => act::run(model, act),
         None => vec![],
     }
+}
+
+/// Whether this begins something that a dialog asks about.
+fn confirms(model: &Model, act: Act) -> bool {
+    let asks = match model.layers.last() {
+        Some(Layer::Verify(_)) => act == Act::Choose,
+        Some(layer) => layer.plan().is_some(),
+        None => false,
+    };
+    let danger = actions::find(act).map(|action| action.danger);
+    asks && (act == Act::Choose || danger == Some(Danger::Confirms))
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
@@ -268,5 +291,6 @@ pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Trouble) {
         lines,
         copy: trouble.details.clone(),
         top: 0,
+        of: None,
     }));
 }

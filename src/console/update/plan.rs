@@ -5,6 +5,7 @@
 
 use crate::change::{Answer, Item, Plan};
 use crate::console::jobs::Job;
+use crate::console::layout;
 use crate::console::model::{Layer, Model, Trouble};
 use crate::console::msg::Effect;
 use crate::console::widgets::pen::wrap;
@@ -41,13 +42,27 @@ pub(super) fn made(plan: Option<&Result<Box<Plan>, Trouble>>) -> Result<&Plan, S
     }
 }
 
-/// What a plan says, with its warnings: label and value.
+fn warnings(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
+    plan.warnings.iter().map(|text| ("warning", text.as_str()))
+}
+
+/// What a plan says, its warnings first: label and value.
 pub(super) fn said(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
-    let warnings = plan.warnings.iter().map(|text| ("warning", text.as_str()));
     let lines = plan.lines.iter();
-    lines
-        .map(|(label, value)| (*label, value.as_str()))
-        .chain(warnings)
+    warnings(plan).chain(lines.map(|(label, value)| (*label, value.as_str())))
+}
+
+/// Notes a plan as read when its list is scrolled down past the last warning.
+pub(super) fn note_read(model: &mut Model) {
+    if let [.., dialog, Layer::Text(text)] = model.layers.as_slice()
+        && let Some((number, Some(plan))) = dialog.plan()
+    {
+        let warned = columns(warnings(plan));
+        let (_, page) = layout::text_box(model.size);
+        if text.lines.starts_with(&warned) && text.top + page >= warned.len() {
+            model.read = Some(number);
+        }
+    }
 }
 
 /// The same, and the commands that do it by hand.

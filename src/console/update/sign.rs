@@ -2,10 +2,12 @@
 
 use super::plan;
 use crate::change::{Answer, KeySource};
-use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, What};
+use crate::console::model::{Layer, Model, Screen, SignDialog, Text, Trouble, UnsignedLine, What};
 use crate::console::msg::{Effect, Source};
+use crate::console::screens::unsigned::group_name;
 use crate::console::text;
 use crate::domain::count::count;
+use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass};
 use crate::inventory::{Row, WithClosure};
 
@@ -46,25 +48,32 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Trouble>) -> Vec<E
 
 /// Opens the dialog for what is marked, else for what is under the cursor; on the overview for all.
 pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
-    let overview = model.screen == Screen::Overview;
-    let what = if all || overview {
+    let all = all || model.screen == Screen::Overview;
+    let marked = !all && model.marks.count() > 0;
+    let what = if all {
         What::All
-    } else if model.marks.count() > 0 {
+    } else if marked {
         What::Rows(model.marks.rows().collect())
     } else {
         What::Rows(model.current_rows().into())
     };
-    // Of a path that is accepted itself there is nothing to sign but what it needs.
+    let under_cursor = model.current_rows();
+    let elsewhere = marked && !under_cursor.iter().all(|row| model.marks.has(*row));
+    let instead_of = elsewhere.then(|| called(model)).flatten();
     let closure = match (&what, &model.data.inventory) {
         (What::Rows(rows), Some(inventory)) => {
             let refused = |row: &Row| inventory.trust(*row).is_some_and(TrustClass::refused);
             let needs = |row: &Row| inventory.with_closure(*row) == WithClosure::Refused;
-            !rows.iter().any(refused) && rows.iter().any(needs)
+            // A page tells the verdict on the path with all that it needs. Elsewhere, of a path that is accepted itself there
+            // is nothing to sign but what it needs.
+            let page = model.page().is_some() && !marked;
+            (page || !rows.iter().any(refused)) && rows.iter().any(needs)
         }
         _ => false,
     };
     model.layers.push(Layer::Sign(Box::new(SignDialog {
         what,
+        instead_of,
         closure,
         upstream: false,
         source: 0,
@@ -74,6 +83,19 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
         asked: 0,
     })));
     ask_plan(model)
+}
+
+/// What is under the cursor, as its line calls it.
+fn called(model: &Model) -> Option<String> {
+    let inventory = model.data.inventory.as_ref()?;
+    let unsigned = &model.unsigned;
+    if model.screen == Screen::Unsigned
+        && model.page().is_none()
+        && let UnsignedLine::Group(at) = unsigned.lines.get(unsigned.list.cursor)?
+    {
+        return Some(group_name(inventory, unsigned.groups.get(*at)?));
+    }
+    Some(visible(inventory.name(model.current_row()?)).into_owned())
 }
 
 /// Asks for the plan that the dialog describes.
@@ -165,6 +187,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         lines,
         copy: paths.join("\n"),
         top: 0,
+        of: None,
     };
     model.layers.push(Layer::Text(text));
     vec![]

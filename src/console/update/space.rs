@@ -268,6 +268,7 @@ pub(super) fn alive(
         copy: lines.join("\n"),
         lines,
         top: 0,
+        of: None,
     }));
     vec![]
 }

@@ -6,6 +6,8 @@ use crate::console::actions::{Act, Scope};
 use crate::console::layout;
 use crate::console::model::Model;
 use crate::console::screens::dialogs::{draw_keys, labelled};
+use crate::console::screens::planned::{self, Fitted, Row};
+use crate::console::theme::Theme;
 use crate::console::widgets::Pen;
 use crate::console::widgets::input;
 use crate::console::widgets::pen::{row, wrap};
@@ -17,11 +19,6 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use tui_input::Input;
 
-/// Rows that a long line of the plan may take; all of it is read with `l`.
-const MOST: usize = 3;
-
-type Lines = Vec<(String, String, Style)>;
-
 /// Draws it.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
     match (&dialog.wanted, dialog.typing) {
@@ -29,28 +26,17 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
         (Wanted::Prove(request, None), _) => return draw_proof(model, pen, dialog, request),
         _ => {}
     }
-    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
-    let mut lines = plan_lines(pen, dialog, wide);
-    let choices = choices(pen, dialog);
+    let choices = choices(model.theme(), dialog);
     let fields = fields(model, dialog);
     let word = dialog.typing == Typing::Word;
+    let fitted = rows(model, dialog);
     let below = choices.len() + fields.len() + usize::from(word);
-    let height = (lines.len() + below + 4) as u16;
+    let height = (fitted.rows.len() + below + 4) as u16;
     let area = layout::dialog(model.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
-    // What can be chosen and the keys stay in view, whatever the plan has to say.
-    let most = usize::from(inside.height).saturating_sub(below + 1);
-    if lines.len() > most {
-        lines.truncate(most.saturating_sub(1));
-        lines.push((
-            String::new(),
-            "… l shows all of it".to_owned(),
-            pen.theme.dim,
-        ));
-    }
     let mut y = 0;
-    for (label, value, style) in lines.iter().chain(&choices) {
-        labelled(pen, row(inside, y), label, value, *style);
+    for line in fitted.rows.iter().chain(&choices) {
+        labelled(pen, row(inside, y), &line.label, &line.value, line.style);
         y += 1;
     }
     for field in &fields {
@@ -62,6 +48,18 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
     }
     let keys = row(inside, inside.height.saturating_sub(1));
     draw_keys(model, pen, keys, Scope::Change);
+}
+
+/// The rows of the plan that are on the screen. What can be chosen and the keys stay in view, whatever the plan has to say.
+pub(in crate::console::screens) fn rows(model: &Model, dialog: &AccessDialog) -> Fitted {
+    let theme = model.theme();
+    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    let lines = plan_rows(theme, dialog, wide);
+    let word = usize::from(dialog.typing == Typing::Word);
+    let below = choices(theme, dialog).len() + fields(model, dialog).len() + word;
+    let area = layout::dialog(model.size, 79, (lines.len() + below + 4) as u16);
+    let room = usize::from(area.height.saturating_sub(2)).saturating_sub(below + 1);
+    planned::fit(lines, room, theme.dim)
 }
 
 /// A line that can be written.
@@ -204,24 +202,21 @@ fn draw_paste(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
 }
 
 /// What the plan says: the difference line by line, and what to know first.
-fn plan_lines(pen: &Pen<'_>, dialog: &AccessDialog, wide: usize) -> Lines {
-    let theme = pen.theme;
-    let mut lines: Lines = Vec::new();
+fn plan_rows(theme: &Theme, dialog: &AccessDialog, wide: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
     match &dialog.plan {
-        None => lines.push((String::new(), "Making the plan.".to_owned(), theme.dim)),
+        None => rows.push(Row::new("", "Making the plan.", theme.dim)),
         Some(Err(trouble)) => {
             for line in wrap(&trouble.summary, wide + 10) {
-                lines.push((String::new(), line, theme.critical));
+                rows.push(Row::new("", line, theme.critical));
             }
         }
         Some(Ok(plan)) => {
-            let what = ("what", plan.summary.clone());
-            // What has to be known first stands where it is never cut off.
-            let warnings = plan.warnings.iter().map(|text| ("warning", text.clone()));
-            let said = plan
-                .lines
-                .iter()
-                .map(|(label, text)| (*label, text.clone()));
+            let what = ("what", plan.summary.as_str());
+            // What has to be known first stands where it is cut off last.
+            let warnings = plan.warnings.iter().map(|text| ("warning", text.as_str()));
+            let said = plan.lines.iter();
+            let said = said.map(|(label, text)| (*label, text.as_str()));
             for (label, text) in std::iter::once(what).chain(warnings).chain(said) {
                 let style = match label {
                     "warning" | "ends" => theme.warning,
@@ -229,26 +224,15 @@ fn plan_lines(pen: &Pen<'_>, dialog: &AccessDialog, wide: usize) -> Lines {
                     "+" => theme.fine,
                     _ => theme.text,
                 };
-                let parts = wrap(&text, wide);
-                let cut = parts.len() > MOST;
-                for (index, part) in parts.into_iter().take(MOST).enumerate() {
-                    let label = if index == 0 { label } else { "" };
-                    let part = if cut && index + 1 == MOST {
-                        format!("{part}…")
-                    } else {
-                        part
-                    };
-                    lines.push((label.to_owned(), part, style));
-                }
+                planned::say(&mut rows, label, text, wide, style);
             }
         }
     }
-    lines
+    rows
 }
 
-fn choices(pen: &Pen<'_>, dialog: &AccessDialog) -> Lines {
-    let theme = pen.theme;
-    let mut lines: Lines = Vec::new();
+fn choices(theme: &Theme, dialog: &AccessDialog) -> Vec<Row> {
+    let mut rows = Vec::new();
     if dialog.wanted.lasts() {
         let words: Vec<String> = LIFETIMES
             .iter()
@@ -261,7 +245,7 @@ fn choices(pen: &Pen<'_>, dialog: &AccessDialog) -> Lines {
                 }
             })
             .collect();
-        lines.push(("lifetime".to_owned(), words.join("  "), theme.text));
+        rows.push(Row::new("lifetime", words.join("  "), theme.text));
     }
     if matches!(dialog.wanted, Wanted::Revoke(_)) {
         let text = if dialog.end_sessions {
@@ -269,7 +253,7 @@ fn choices(pen: &Pen<'_>, dialog: &AccessDialog) -> Lines {
         } else {
             "no, open sessions of this key go on"
         };
-        lines.push(("sessions".to_owned(), text.to_owned(), theme.text));
+        rows.push(Row::new("sessions", text, theme.text));
     }
-    lines
+    rows
 }

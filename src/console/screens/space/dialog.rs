@@ -5,42 +5,31 @@ use crate::console::actions::{Act, Scope};
 use crate::console::layout;
 use crate::console::model::Model;
 use crate::console::screens::dialogs::{draw_keys, labelled};
+use crate::console::screens::planned::{self, Fitted, Row};
 use crate::console::space::Wanted;
 use crate::console::space::dialog::{SpaceDialog, Typing};
+use crate::console::theme::Theme;
 use crate::console::widgets::Pen;
 use crate::console::widgets::input;
 use crate::console::widgets::pen::{row, wrap};
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use tui_input::Input;
-
-/// Rows that a long line of the plan may take; all of it is read with `l`.
-const MOST: usize = 3;
-
-type Lines = Vec<(String, String, Style)>;
 
 /// What can be typed: label, text, what it says while it is empty, and which part it is.
 type Part<'a> = (&'static str, &'a Input, String, Typing);
 
 /// Draws it.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
-    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
-    let mut lines = plan_lines(pen, dialog, wide);
+    let fitted = rows(model, dialog);
     let parts = parts(model, dialog);
     let word = dialog.typing == Some(Typing::Word);
     let below = parts.len() + usize::from(word);
-    let area = layout::dialog(model.size, 79, (lines.len() + below + 4) as u16);
+    let height = (fitted.rows.len() + below + 4) as u16;
+    let area = layout::dialog(model.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
-    // What can be typed and the keys stay in view, whatever the plan has to say.
-    let most = usize::from(inside.height).saturating_sub(below + 2);
-    if lines.len() > most {
-        lines.truncate(most.saturating_sub(1));
-        let style = pen.theme.dim;
-        lines.push((String::new(), "… l shows all of it".to_owned(), style));
-    }
     let mut y = 0;
-    for (label, value, style) in &lines {
-        labelled(pen, row(inside, y), label, value, *style);
+    for line in &fitted.rows {
+        labelled(pen, row(inside, y), &line.label, &line.value, line.style);
         y += 1;
     }
     for (label, text, empty, part) in &parts {
@@ -60,6 +49,18 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
     }
     let keys = row(inside, inside.height.saturating_sub(1));
     draw_keys(model, pen, keys, Scope::Keep);
+}
+
+/// The rows of the plan that are on the screen. What can be typed and the keys stay in view, whatever the plan has to say.
+pub(in crate::console::screens) fn rows(model: &Model, dialog: &SpaceDialog) -> Fitted {
+    let theme = model.theme();
+    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    let lines = plan_rows(theme, dialog, wide);
+    let word = usize::from(dialog.typing == Some(Typing::Word));
+    let below = parts(model, dialog).len() + word;
+    let area = layout::dialog(model.size, 79, (lines.len() + below + 4) as u16);
+    let room = usize::from(area.height.saturating_sub(2)).saturating_sub(below + 2);
+    planned::fit(lines, room, theme.dim)
 }
 
 fn parts<'a>(model: &Model, dialog: &'a SpaceDialog) -> Vec<Part<'a>> {
@@ -109,14 +110,13 @@ fn told(plan: &Plan) -> Vec<(&'static str, &String)> {
     of(true).chain(warnings).chain(of(false)).collect()
 }
 
-fn plan_lines(pen: &Pen<'_>, dialog: &SpaceDialog, wide: usize) -> Lines {
-    let theme = pen.theme;
-    let mut lines: Lines = Vec::new();
+fn plan_rows(theme: &Theme, dialog: &SpaceDialog, wide: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
     match &dialog.plan {
-        None => lines.push((String::new(), "Making the plan.".to_owned(), theme.dim)),
+        None => rows.push(Row::new("", "Making the plan.", theme.dim)),
         Some(Err(trouble)) => {
             for line in wrap(&trouble.summary, wide) {
-                lines.push((String::new(), line, theme.critical));
+                rows.push(Row::new("", line, theme.critical));
             }
         }
         Some(Ok(plan)) => {
@@ -127,28 +127,19 @@ fn plan_lines(pen: &Pen<'_>, dialog: &SpaceDialog, wide: usize) -> Lines {
                 } else {
                     theme.text
                 };
-                let mut parts = wrap(value, wide);
-                let cut = parts.len() > MOST;
-                parts.truncate(MOST);
-                if let (true, Some(part)) = (cut, parts.last_mut()) {
-                    part.push('…');
-                }
-                for (index, part) in parts.into_iter().enumerate() {
-                    // A label that is the same as the one before continues it.
-                    let label = if index == 0 && label != last {
-                        label
-                    } else {
-                        ""
-                    };
-                    lines.push((label.to_owned(), part, style));
+                let from = rows.len();
+                planned::say(&mut rows, label, value, wide, style);
+                // A label that is the same as the one before continues it.
+                if let Some(row) = rows.get_mut(from).filter(|_| label == last) {
+                    row.label.clear();
                 }
                 last = label;
             }
             if plan.items.is_empty() {
                 let nothing = crate::change::Refusal::Nothing.to_string();
-                lines.push((String::new(), nothing, theme.warning));
+                rows.push(Row::new("", nothing, theme.warning));
             }
         }
     }
-    lines
+    rows
 }

@@ -228,6 +228,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
         lines,
         copy,
         top: 0,
+        of: None,
     };
     model.layers.push(Layer::Text(text));
     vec![]
@@ -288,6 +289,7 @@ pub(super) fn onboarding(model: &mut Model, text: Result<String, Trouble>) -> Ve
                 lines: text.lines().flat_map(|line| wrap(line, 74)).collect(),
                 copy: text,
                 top: 0,
+                of: None,
             }));
         }
         Ok(_) => {
