@@ -981,6 +981,49 @@ fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
 }
 
 #[test]
+fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
+    for before in ["", "2/curl<enter>1", ":filter bad<enter>1"] {
+        let mut console = ready();
+        console.load(console_fixture::store_unreadable("storefront-1.0"));
+        console.keys(before);
+        let lines = storekeeper::console::screens::overview::lines(&console.model);
+        let at = lines.iter().position(|line| line.id == "unreadable-paths");
+        let steps = "j".repeat(at.unwrap());
+        console.keys(&format!("g{steps}<enter>"));
+        assert_eq!(console.model.screen, Screen::Store);
+        assert_eq!(console.current(), "storefront-1.0", "after {before:?}");
+        console.keys("<esc>");
+        assert_eq!(console.model.screen, Screen::Overview);
+    }
+}
+
+/// Each list: what is under the cursor stays under it when the list changes, and a key acts on nothing else.
+#[test]
+fn the_cursor_of_each_list_keeps_its_subject() {
+    let lists: [(&str, See); 4] = [
+        ("1jj", |console| {
+            let lines = storekeeper::console::screens::overview::lines(&console.model);
+            lines[console.model.overview.cursor].id.clone()
+        }),
+        ("2jjj", |console| console.current()),
+        ("3j", |console| console.current()),
+        ("2/storefront-2<enter><enter>G<right>j", |console| {
+            console.current()
+        }),
+    ];
+    for (keys, subject) in lists {
+        let mut console = with_access();
+        console.keys(keys);
+        let before = subject(&console);
+        // Rows have other numbers, and one path above is gone.
+        console.load(store_shuffled("ledger-4.2-doc"));
+        assert_eq!(subject(&console), before, "after {keys:?}");
+        console.load(store(usize::MAX));
+        assert_eq!(subject(&console), before, "after {keys:?}");
+    }
+}
+
+#[test]
 fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
     let mut console = ready();
     let record = |id: &str| storekeeper::console::msg::PastChange {
