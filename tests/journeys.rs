@@ -291,12 +291,11 @@ fn signing_from_the_keys() {
 
 /// A plan with so many warnings, and the frame of its dialog at the smallest size.
 fn warned(console: &mut Console, warnings: usize) {
-    let Some(Layer::Sign(dialog)) = console.model.layers.last_mut() else {
-        panic!("no dialog");
+    let plan = match console.model.layers.last_mut() {
+        Some(Layer::Sign(dialog)) => dialog.plan.as_mut(),
+        _ => None,
     };
-    let Some(Ok(plan)) = &mut dialog.plan else {
-        panic!("no plan");
-    };
+    let plan = plan.and_then(|plan| plan.as_mut().ok()).unwrap();
     plan.warnings = (0..warnings)
         .map(|n| format!("{n} paths carry a wrong signature by cache.example.org-1, which stays beside the new one"))
         .collect();
@@ -306,7 +305,7 @@ fn warned(console: &mut Console, warnings: usize) {
 fn a_warning_that_is_not_on_the_screen_is_not_confirmed() {
     let text = |console: &Console| {
         let frame = draw(&console.model);
-        let cells = frame.content().iter().map(|cell| cell.symbol());
+        let cells = frame.content().iter().map(ratatui::buffer::Cell::symbol);
         cells.collect::<String>()
     };
     // One warning has room even at the smallest size, and its last words are seen.
@@ -374,7 +373,11 @@ fn what_a_line_names_is_what_is_signed() {
     let mut console = ready();
     console.keys("2/orphan<enter><space><esc>3js");
     let frame = draw(&console.model);
-    let text: String = frame.content().iter().map(|cell| cell.symbol()).collect();
+    let text: String = frame
+        .content()
+        .iter()
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
     assert!(text.contains("Sign 1 path"), "{text}");
     assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
     console.keys("<esc>us<enter>");

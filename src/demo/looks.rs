@@ -38,10 +38,11 @@ pub(super) fn write(here: &Path, used_now: u64, epoch: When) -> std::io::Result<
 mod tests {
     use super::*;
 
+    const USED: u64 = 843_055_104;
+
     #[test]
     fn six_weeks_that_lead_to_what_is_in_use_now() {
         let here = tempfile::tempdir().unwrap();
-        const USED: u64 = 843_055_104;
         write(here.path(), USED, When::from_unix(super::super::EPOCH)).unwrap();
         let text = fs::read_to_string(here.path().join("space/demo.json")).unwrap();
         let samples: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
