@@ -15,6 +15,17 @@ const A_DAY: u64 = 3_900 << 20;
 /// The day on which somebody collected, and what that freed.
 const COLLECTED: (u64, u64) = (19, 71 << 30);
 
+/// What is in use of the demo's disk at first, in KiB: 804 GiB, or more where the store alone is so many bytes.
+pub(super) fn used(store: u64) -> u64 {
+    // A fifth is not the store's.
+    (store / 1024 / 4 * 5).max(843_055_104)
+}
+
+/// The disk of which so much is in use at first, in KiB: 980 GiB, or as much as leaves 17 % free.
+pub(super) fn size(used: u64) -> u64 {
+    (used / 83 * 100).max(1_027_604_480)
+}
+
 /// Writes it into the folder of what is kept on this side; so many KiB are in use now.
 pub(super) fn write(here: &Path, used_now: u64, epoch: When) -> std::io::Result<()> {
     let samples: Vec<String> = (1..=DAYS)
@@ -39,6 +50,17 @@ mod tests {
     use super::*;
 
     const USED: u64 = 843_055_104;
+
+    #[test]
+    fn the_disk_is_larger_than_what_is_on_it() {
+        assert_eq!((used(4 << 30), size(USED)), (USED, 1_027_604_480));
+        for store in [0, 1 << 30, 1 << 40, 1_200 << 30, 6 << 40] {
+            let used = used(store);
+            assert!(used * 1024 >= store && size(used) > used, "{store}");
+            let percent = used * 100 / size(used);
+            assert!((80..=84).contains(&percent), "{percent}");
+        }
+    }
 
     #[test]
     fn six_weeks_that_lead_to_what_is_in_use_now() {

@@ -3,6 +3,7 @@
 //! In: a command with its arguments and input, from a stand-in. Out: its output and exit status, in the real one's words.
 
 use super::faults::Faults;
+use super::looks;
 use super::release::Release;
 use super::store::Store;
 use crate::domain::{SigningKey, StorePath};
@@ -10,12 +11,6 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// What is in use of the demo's disk at first, in KiB: 804 GiB, or more where its store alone is larger.
-pub(super) fn used(store: &Store) -> u64 {
-    // A fifth is not the store's.
-    (store.grown() / 1024 / 4 * 5).max(843_055_104)
-}
 
 /// A call, one line of JSON on the socket.
 #[derive(Debug, Serialize, Deserialize)]
@@ -165,7 +160,7 @@ impl Tools<'_> {
         Outcome::done(lines.collect::<String>())
     }
 
-    /// 980 GiB or more, of which 82 % are in use at first, and 61 % of the inodes.
+    /// 980 GiB or more, of which 82 or 83 % are in use at first, and 61 % of the inodes.
     fn df(&self, arguments: &[String]) -> Outcome {
         let (bytes, paths) = self.store.freed();
         let inodes = arguments
@@ -180,8 +175,8 @@ impl Tools<'_> {
                 first.saturating_sub(paths * 40),
             )
         } else {
-            let first = used(self.store);
-            let size = (first / 82 * 100).max(1_027_604_480);
+            let first = looks::used(self.store.grown());
+            let size = looks::size(first);
             let head = "1024-blocks Used Available Capacity";
             (head, size, first.saturating_sub(bytes / 1024))
         };
