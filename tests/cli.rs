@@ -51,6 +51,30 @@ fn json(output: &Output) -> serde_json::Value {
 }
 
 #[test]
+fn wrong_guesses_get_an_answer() {
+    let home = home();
+    let config = home.path().join("c.toml");
+    std::fs::write(&config, "[servers.prod]\nhost = \"cache.invalid\"\n").unwrap();
+    let config = config.to_str().unwrap();
+    for (typed, meant) in [
+        (&["stats", "prod"][..], "storekeeper status prod"),
+        (&["keys", "list", "prod"], "storekeeper keys prod list"),
+    ] {
+        let (code, sentence) = refusal(&storekeeper(home.path(), typed));
+        assert_eq!(code, 2, "{sentence}");
+        let end = format!("; did you mean {meant}?");
+        assert!(sentence.ends_with(&end), "{sentence}");
+    }
+    for command in ["status", "paths"] {
+        let output = storekeeper(home.path(), &[command, "prud", "--config", config]);
+        assert_eq!(output.status.code(), Some(3));
+        let all = [output.stdout, output.stderr].concat();
+        let all = text(&all);
+        assert!(all.contains("did you mean prod, a server"), "{all}");
+    }
+}
+
+#[test]
 fn each_wrong_configuration_is_told_with_its_line() {
     let home = home();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config");

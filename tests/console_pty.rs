@@ -133,6 +133,7 @@ fn enter_that_is_held_down_confirms_nothing() {
         "{text}"
     );
     terminal.keys("\u{1b}");
+    terminal.wait("no dialog", |text| !text.contains("┌ Sign "));
     terminal.keys("6");
     terminal.wait_for("0 running, 0 ended here");
 }
@@ -231,4 +232,28 @@ fn no_colour_is_sent_when_none_is_wanted() {
         }
     }
     assert!(reversed && terminal.text().contains("\n>"));
+}
+
+#[test]
+fn only_ascii_where_the_locale_or_the_terminal_has_no_more() {
+    for (name, value) in [("LC_ALL", "C"), ("TERM", "vt100"), ("TERM", "dumb")] {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_storekeeper"));
+        command
+            .args(["demo", "--paths", "1000"])
+            .env("HOME", home.path())
+            .env(name, value)
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_STATE_HOME");
+        let mut terminal = Terminal::start(&command, 80, 24);
+        terminal.wait_for("would be refused");
+        for keys in ["3", "s", "\u{1b}", "5", "\t", "6", "?", "q", "q"] {
+            terminal.keys(keys);
+            if keys != "q" {
+                terminal.settle(Duration::from_millis(200));
+            }
+        }
+        assert_eq!(terminal.exit(), 0);
+        assert!(terminal.raw_from(0).is_ascii(), "{name}={value}");
+    }
 }

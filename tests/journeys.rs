@@ -162,6 +162,11 @@ fn journeys() {
         ),
         ("5<tab>", place, "Activity"),
         ("2p", layer, "space"),
+        // A key that does nothing says so, once.
+        ("2B", toast, "B does nothing here; ? lists the keys"),
+        ("2BB", toast, ""),
+        ("2B1B", toast, "B does nothing here; ? lists the keys"),
+        (":filter size>20M<enter>", at, "glibc-2.39"),
         // A toast goes with the next key.
         ("aj", toast, ""),
         // Signing.
@@ -286,12 +291,11 @@ fn signing_from_the_keys() {
 
 /// A plan with so many warnings, and the frame of its dialog at the smallest size.
 fn warned(console: &mut Console, warnings: usize) {
-    let Some(Layer::Sign(dialog)) = console.model.layers.last_mut() else {
-        panic!("no dialog");
+    let plan = match console.model.layers.last_mut() {
+        Some(Layer::Sign(dialog)) => dialog.plan.as_mut(),
+        _ => None,
     };
-    let Some(Ok(plan)) = &mut dialog.plan else {
-        panic!("no plan");
-    };
+    let plan = plan.and_then(|plan| plan.as_mut().ok()).unwrap();
     plan.warnings = (0..warnings)
         .map(|n| format!("{n} paths carry a wrong signature by cache.example.org-1, which stays beside the new one"))
         .collect();
@@ -301,7 +305,7 @@ fn warned(console: &mut Console, warnings: usize) {
 fn a_warning_that_is_not_on_the_screen_is_not_confirmed() {
     let text = |console: &Console| {
         let frame = draw(&console.model);
-        let cells = frame.content().iter().map(|cell| cell.symbol());
+        let cells = frame.content().iter().map(ratatui::buffer::Cell::symbol);
         cells.collect::<String>()
     };
     // One warning has room even at the smallest size, and its last words are seen.
@@ -369,7 +373,11 @@ fn what_a_line_names_is_what_is_signed() {
     let mut console = ready();
     console.keys("2/orphan<enter><space><esc>3js");
     let frame = draw(&console.model);
-    let text: String = frame.content().iter().map(|cell| cell.symbol()).collect();
+    let text: String = frame
+        .content()
+        .iter()
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
     assert!(text.contains("Sign 1 path"), "{text}");
     assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
     console.keys("<esc>us<enter>");
@@ -973,6 +981,49 @@ fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
         }
     }
     assert!(arrived > 1);
+}
+
+#[test]
+fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
+    for before in ["", "2/curl<enter>1", ":filter bad<enter>1"] {
+        let mut console = ready();
+        console.load(console_fixture::store_unreadable("storefront-1.0"));
+        console.keys(before);
+        let lines = storekeeper::console::screens::overview::lines(&console.model);
+        let at = lines.iter().position(|line| line.id == "unreadable-paths");
+        let steps = "j".repeat(at.unwrap());
+        console.keys(&format!("g{steps}<enter>"));
+        assert_eq!(console.model.screen, Screen::Store);
+        assert_eq!(console.current(), "storefront-1.0", "after {before:?}");
+        console.keys("<esc>");
+        assert_eq!(console.model.screen, Screen::Overview);
+    }
+}
+
+/// Each list: what is under the cursor stays under it when the list changes, and a key acts on nothing else.
+#[test]
+fn the_cursor_of_each_list_keeps_its_subject() {
+    let lists: [(&str, See); 4] = [
+        ("1jj", |console| {
+            let lines = storekeeper::console::screens::overview::lines(&console.model);
+            lines[console.model.overview.cursor].id.clone()
+        }),
+        ("2jjj", |console| console.current()),
+        ("3j", |console| console.current()),
+        ("2/storefront-2<enter><enter>G<right>j", |console| {
+            console.current()
+        }),
+    ];
+    for (keys, subject) in lists {
+        let mut console = with_access();
+        console.keys(keys);
+        let before = subject(&console);
+        // Rows have other numbers, and one path above is gone.
+        console.load(store_shuffled("ledger-4.2-doc"));
+        assert_eq!(subject(&console), before, "after {keys:?}");
+        console.load(store(usize::MAX));
+        assert_eq!(subject(&console), before, "after {keys:?}");
+    }
 }
 
 #[test]

@@ -4,14 +4,18 @@
 
 use super::args::{self, Args, Common};
 use super::error::{CliError, Kind};
-use super::out::Out;
+use super::out::{self, Out};
 use super::signals::stop;
 use crate::config::{Config, Overrides, Target};
 use crate::console::{self, ConsoleError, End};
 use crate::demo::{self, Demo, DemoError};
 use crate::domain::When;
+use crate::domain::count::count;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+
+/// So many are made before anybody wonders.
+const PATHS_AT_ONCE: u32 = 50_000;
 
 /// Opens the console on a server.
 pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
@@ -47,6 +51,13 @@ pub(super) async fn demo(
     options.listen = args.listen;
     // Ages in it are counted from its epoch: the newest uploads came minutes ago.
     options.epoch = When::now();
+    if args.paths > PATHS_AT_ONCE {
+        // Where the console will be, so that nobody looks at an empty screen.
+        out::say(&format!(
+            "Making a store of {}, which takes some seconds.",
+            count(args.paths as usize, "path")
+        ));
+    }
     let demo = Demo::start(options).await?;
     let result = match args.listen {
         Some(_) => serve(&demo, out).await,

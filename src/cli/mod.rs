@@ -12,6 +12,7 @@ mod error;
 mod find;
 mod gc;
 mod given;
+mod guess;
 mod keygen;
 mod keys;
 mod load;
@@ -77,7 +78,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             let json = arguments.iter().any(|argument| argument == "--json");
-            return fail(&error.into(), json);
+            return fail(&guess::explain(error, &arguments), json);
         }
     };
     let json = args.common.json;

@@ -4,6 +4,7 @@
 //! standard error. A reader that has gone (`| head`) ends the program without a word.
 
 use super::error::CliError;
+use crate::domain::plain;
 use serde::Serialize;
 use std::io::{BufWriter, IsTerminal as _, Write};
 
@@ -11,12 +12,17 @@ use std::io::{BufWriter, IsTerminal as _, Write};
 pub(super) struct Out {
     writer: BufWriter<Box<dyn Write + Send>>,
     json: bool,
+    /// Text is ASCII only.
+    plain: bool,
 }
 
 impl Out {
     /// Standard output.
     pub(super) fn stdout(json: bool) -> Self {
-        Self::to(Box::new(std::io::stdout()), json)
+        Self {
+            plain: plain::only_here(),
+            ..Self::to(Box::new(std::io::stdout()), json)
+        }
     }
 
     /// Any writer.
@@ -24,6 +30,7 @@ impl Out {
         Self {
             writer: BufWriter::with_capacity(1 << 16, writer),
             json,
+            plain: false,
         }
     }
 
@@ -40,7 +47,11 @@ impl Out {
 
     /// A line of text, which must be fit to be shown.
     pub(super) fn line(&mut self, text: &str) -> Result<(), CliError> {
-        self.writer.write_all(text.as_bytes())?;
+        if self.plain && !self.json {
+            self.writer.write_all(plain::text(text).as_bytes())?;
+        } else {
+            self.writer.write_all(text.as_bytes())?;
+        }
         self.writer.write_all(b"\n")?;
         Ok(())
     }
@@ -58,6 +69,11 @@ impl Out {
 
 /// Says something to the user, on standard error. Nothing can be done about an error of that, so none is told.
 pub(super) fn say(text: &str) {
+    let text = if plain::only_here() {
+        plain::text(text)
+    } else {
+        text.into()
+    };
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -105,6 +121,20 @@ pub(crate) mod tests {
         out.document(&[1, 2]).unwrap();
         out.flush().unwrap();
         assert_eq!(*shared.0.lock().unwrap(), b"[1,2]\n");
+    }
+
+    #[test]
+    fn text_is_plain_where_it_has_to_be_and_json_never() {
+        for (json, expected) in [(false, "a... ?\n"), (true, "a… é\n")] {
+            let shared = Shared::default();
+            let mut out = Out {
+                plain: true,
+                ..Out::to(Box::new(shared.clone()), json)
+            };
+            out.line("a… é").unwrap();
+            out.flush().unwrap();
+            assert_eq!(*shared.0.lock().unwrap(), expected.as_bytes());
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::args::Common;
 use super::error::CliError;
+use super::guess;
 use super::prompter::Terminal;
 use crate::change::Policy;
 use crate::config::{Config, Target};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub(super) struct Session {
     /// The server, with what the arguments say over the configuration.
     pub(super) target: Target,
+    /// The servers of the configuration, by name.
+    known: Vec<String>,
     /// Whether someone wants to see progress.
     pub(super) quiet: bool,
 }
@@ -27,30 +30,50 @@ impl Session {
         let target = config.target(server, &common.overrides())?;
         // Only now: what is no address may have a password in it.
         tracing::info!(server, host = target.settings.host, "asked for");
+        let known = config.servers.iter().map(|server| server.name.clone());
         Ok(Self {
             target,
+            known: known.collect(),
             quiet: common.quiet,
         })
     }
 
     /// Connects.
     pub(super) async fn connect(&self) -> Result<Server, CliError> {
-        let spec = self.target.spec().await?;
-        let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
-        Ok(Server::connect(spec, prompter).await?)
+        self.reach(async {
+            let spec = self.target.spec().await?;
+            let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
+            Ok(Server::connect(spec, prompter).await?)
+        })
+        .await
     }
 
     /// Connects, to read the whole store next.
     pub(super) async fn connect_to_read(&self) -> Result<Server, CliError> {
-        let spec = self.target.spec().await?;
-        let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
-        Ok(Server::connect_to_read(spec, prompter).await?)
+        self.reach(async {
+            let spec = self.target.spec().await?;
+            let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
+            Ok(Server::connect_to_read(spec, prompter).await?)
+        })
+        .await
     }
 
     /// Connects if that takes no answer from anybody.
     pub(super) async fn connect_unasked(&self) -> Result<Server, CliError> {
-        let spec = self.target.spec().await?;
-        Ok(Server::connect(spec, Arc::new(NoPrompter)).await?)
+        self.reach(async {
+            let spec = self.target.spec().await?;
+            Ok(Server::connect(spec, Arc::new(NoPrompter)).await?)
+        })
+        .await
+    }
+
+    /// Waits for a connection; one that fails says which server of the configuration may have been meant.
+    async fn reach(
+        &self,
+        connecting: impl Future<Output = Result<Server, CliError>>,
+    ) -> Result<Server, CliError> {
+        let reached = connecting.await;
+        reached.map_err(|error| guess::server(error, self.name(), &self.known))
     }
 
     /// What may be done on it.

@@ -6,6 +6,7 @@ use super::access::{Access, Typing, USUAL};
 use super::actions::Scope;
 use super::jobs::Job;
 use super::keymap::Keymap;
+use super::keys::Key;
 use super::marks::Marks;
 use super::msg::{PastChange, Source};
 use super::page::Page;
@@ -21,6 +22,7 @@ use crate::change::Policy;
 use crate::domain::{Floor, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,6 +214,8 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// The number of the plan whose warnings were all on the screen in its list.
     pub read: Option<u64>,
+    /// The keys of which it was said that they do nothing.
+    pub idle_keys: BTreeSet<(Scope, Key)>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
     pub toast: Option<String>,
     /// How many such messages there were, so that a new one is told from one that stays.
@@ -295,6 +299,7 @@ impl Model {
             seen: None,
             layers: Vec::new(),
             read: None,
+            idle_keys: BTreeSet::new(),
             toast: None,
             toasts: 0,
             jobs: Vec::new(),

@@ -5,7 +5,7 @@
 
 use super::widgets::list::List;
 use crate::domain::count::{count, number};
-use crate::domain::{Bytes, StorePath, TrustClass, Verdict, When};
+use crate::domain::{Bytes, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row, State, WithClosure};
 
 /// A node of the closure's tree.
@@ -45,6 +45,26 @@ pub enum Line {
         /// Whether it is open, if there is something below.
         open: Option<bool>,
     },
+}
+
+impl Line {
+    /// Whether both lines are about one thing, whatever they say of it.
+    fn is_about(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Info(own, _), Self::Info(label, _)) => own == label,
+            (Self::Signature(own, _), Self::Signature(name, _)) => own == name,
+            (Self::Head(own, ..), Self::Head(part, ..)) => own == part,
+            (
+                Self::Path { row, depth, .. },
+                Self::Path {
+                    row: other,
+                    depth: deep,
+                    ..
+                },
+            ) => row == other && depth == deep,
+            _ => false,
+        }
+    }
 }
 
 /// A page.
@@ -307,14 +327,45 @@ impl Page {
         }
     }
 
-    /// The same page in a newer inventory; `None` if the path is there no more.
+    /// The same page in a newer inventory, its cursor on the same line; `None` if the path is there no more.
     pub fn carry(mut self, old: &Inventory, new: &Inventory, same_rows: bool) -> Option<Self> {
-        if !same_rows {
-            let path: StorePath = old.path(self.row);
-            self.row = new.find(&path)?;
-            self.closure = false;
-            self.tree.clear();
-        }
+        let under_cursor = self.line(old);
+        let carry = |row: Row| {
+            if same_rows {
+                Some(row)
+            } else {
+                new.find(&old.path(row))
+            }
+        };
+        self.row = carry(self.row)?;
+        let carried = |node: &Node| {
+            Some(Node {
+                row: carry(node.row)?,
+                ..*node
+            })
+        };
+        let tree: Option<Vec<Node>> = self.tree.iter().map(carried).collect();
+        self.closure &= tree.is_some();
+        self.tree = tree.unwrap_or_default();
+        let wanted = match under_cursor {
+            None => return Some(self),
+            Some(Line::Path { row, depth, open }) => Line::Path {
+                row: carry(row).unwrap_or(self.row),
+                depth,
+                open,
+            },
+            Some(line) => line,
+        };
+        let top = self.top(new, When::default());
+        let places = 0..self.len(new);
+        let same = places.filter(|at| {
+            let line = self.line_below(new, &top, *at);
+            line.is_some_and(|line| line.is_about(&wanted))
+        });
+        // One path may stand in several lists of the page.
+        let before = self.list.cursor;
+        let nearest = same.min_by_key(|at| at.abs_diff(before));
+        self.list.cursor = nearest.unwrap_or(before);
         Some(self)
     }
 }

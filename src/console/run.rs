@@ -18,7 +18,7 @@ use super::update::update;
 use super::view;
 use crate::change::Policy;
 use crate::config::{Config, Overrides, ServerConfig, Target, home};
-use crate::domain::{Floor, When};
+use crate::domain::{Floor, When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         theme,
         abilities: Abilities {
             no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            ascii: config.ascii,
+            ascii: config.ascii || plain::only_here(),
         },
         keymap: keymap(&config)?,
         policy: Policy {

@@ -4,6 +4,7 @@
 //! Out: [`Theme`], a style for each role, and [`degrade`], which takes colours (`NO_COLOR`) or non-ASCII glyphs out of a
 //! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
 
+use crate::domain::plain;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::BTreeMap;
@@ -281,26 +282,8 @@ pub fn degrade(buffer: &mut Buffer, abilities: Abilities) {
             cell.bg = Color::Reset;
         }
         if abilities.ascii && !cell.symbol().is_ascii() {
-            cell.set_symbol(plain_glyph(cell.symbol()));
+            cell.set_symbol(plain::glyph(cell.symbol()));
         }
-    }
-}
-
-/// The ASCII stand-in for a glyph; as many columns as the glyph had, so that nothing moves.
-fn plain_glyph(symbol: &str) -> &'static str {
-    match symbol {
-        "─" => "-",
-        "│" | "▅" | "▆" => "|",
-        "┌" | "┐" | "└" | "┘" | "▸" => "+",
-        "█" | "▇" => "#",
-        "▃" | "▄" => ":",
-        "░" | "·" | "▁" | "▂" => ".",
-        "…" => "~",
-        "•" => "*",
-        "▾" => "v",
-        "▴" => "^",
-        other if unicode_width::UnicodeWidthStr::width(other) == 2 => "??",
-        _ => "?",
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! In: when the demo takes place. Out: the file of samples that a console reads.
 
-use super::tools::USED;
 use crate::domain::When;
 use std::fs;
 use std::path::Path;
@@ -16,14 +15,25 @@ const A_DAY: u64 = 3_900 << 20;
 /// The day on which somebody collected, and what that freed.
 const COLLECTED: (u64, u64) = (19, 71 << 30);
 
-/// Writes it into the folder of what is kept on this side.
-pub(super) fn write(here: &Path, epoch: When) -> std::io::Result<()> {
+/// What is in use of the demo's disk at first, in KiB: 804 GiB, or more where the store alone is so many bytes.
+pub(super) fn used(store: u64) -> u64 {
+    // A fifth is not the store's.
+    (store / 1024 / 4 * 5).max(843_055_104)
+}
+
+/// The disk of which so much is in use at first, in KiB: 980 GiB, or as much as leaves 17 % free.
+pub(super) fn size(used: u64) -> u64 {
+    (used / 83 * 100).max(1_027_604_480)
+}
+
+/// Writes it into the folder of what is kept on this side; so many KiB are in use now.
+pub(super) fn write(here: &Path, used_now: u64, epoch: When) -> std::io::Result<()> {
     let samples: Vec<String> = (1..=DAYS)
         .rev()
         .map(|back| {
             let at = When::from_unix(epoch.unix() - back as i64 * 86_400);
             let more = if back > COLLECTED.0 { COLLECTED.1 } else { 0 };
-            let used = USED * 1024 + more - back * A_DAY + (back * 7 % 5) * (A_DAY / 8);
+            let used = used_now * 1024 + more - back * A_DAY + (back * 7 % 5) * (A_DAY / 8);
             format!("{{\"at\":\"{at}\",\"used\":{used}}}")
         })
         .collect();
@@ -39,10 +49,23 @@ pub(super) fn write(here: &Path, epoch: When) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    const USED: u64 = 843_055_104;
+
+    #[test]
+    fn the_disk_is_larger_than_what_is_on_it() {
+        assert_eq!((used(4 << 30), size(USED)), (USED, 1_027_604_480));
+        for store in [0, 1 << 30, 1 << 40, 1_200 << 30, 6 << 40] {
+            let used = used(store);
+            assert!(used * 1024 >= store && size(used) > used, "{store}");
+            let percent = used * 100 / size(used);
+            assert!((80..=84).contains(&percent), "{percent}");
+        }
+    }
+
     #[test]
     fn six_weeks_that_lead_to_what_is_in_use_now() {
         let here = tempfile::tempdir().unwrap();
-        write(here.path(), When::from_unix(super::super::EPOCH)).unwrap();
+        write(here.path(), USED, When::from_unix(super::super::EPOCH)).unwrap();
         let text = fs::read_to_string(here.path().join("space/demo.json")).unwrap();
         let samples: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(samples.len(), DAYS as usize);

@@ -148,7 +148,7 @@ impl Scratch {
         size("db.sqlite-wal", 4 << 20)?;
         self.write_header(store.len())?;
         access::fill(&self.path("state"), epoch)?;
-        super::looks::write(&self.path("here"), epoch)?;
+        super::looks::write(&self.path("here"), super::looks::used(store.grown()), epoch)?;
         super::pins::make(&self.path("state"), store, epoch)?;
         fs::write(self.path("state/mounts"), MOUNTS)?;
         super::roots::make(&self.path("state"), &self.path("home"), store)?;

@@ -18,6 +18,7 @@ pub mod nix32;
 pub mod overflow;
 pub mod path_info;
 pub mod pin;
+pub mod plain;
 pub mod proof;
 pub mod randomart;
 pub mod roots;

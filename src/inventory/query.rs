@@ -153,7 +153,8 @@ impl Query {
     }
 
     fn term(&mut self, typed: &str, word: &str, wanted: bool) -> Result<(), String> {
-        if let Some((name, value)) = word.split_once(':') {
+        let compared = compared(word)?;
+        if let Some((name, value)) = compared.or_else(|| word.split_once(':')) {
             return match name {
                 "" | "trust" => self.trust(typed, value, wanted),
                 "older" => {
@@ -245,6 +246,28 @@ impl Query {
             _ => return Err(unknown(typed, value, &["yes", "no", "only"])),
         };
         Ok(())
+    }
+}
+
+/// `size>1G` for `size:>1G`, and `trust=ours` for `trust:ours`; nothing of a name, in which `=` may stand too.
+fn compared(word: &str) -> Result<Option<(&str, &str)>, String> {
+    let Some(at) = word.find(['<', '>', '=', ':']) else {
+        return Ok(None);
+    };
+    let (name, rest) = word.split_at(at);
+    let (sign, value) = rest.split_at(1);
+    match (name, sign) {
+        (_, ":") => Ok(None),
+        ("size" | "used", "<" | ">") => Ok(Some((name, rest))),
+        ("older", ">" | "=")
+        | ("newer", "<" | "=")
+        | ("trust" | "key" | "drv" | "size" | "used", "=") => Ok(Some((name, value))),
+        ("older" | "newer" | "trust" | "key" | "drv", _) => Err(format!(
+            "{} is not understood; write {name}:{}",
+            visible(word),
+            visible(value)
+        )),
+        _ => Ok(None),
     }
 }
 

@@ -172,6 +172,21 @@ pub fn store_shuffled(without: &str) -> Inventory {
     builder.finish()
 }
 
+/// The small store, of which the server can't read one path.
+pub fn store_unreadable(name: &str) -> Inventory {
+    let ring = ring();
+    let mut builder = Builder::new(STORE.iter().map(|entry| path(entry.0)).collect());
+    for entry in STORE {
+        let info = info(entry);
+        if entry.0 == name {
+            builder.unreadable(&info.path, "no such row".to_owned());
+        } else {
+            builder.add(&info, &assess(&ring, &info));
+        }
+    }
+    builder.finish()
+}
+
 /// A store of many paths without references.
 pub fn large_store(paths: usize) -> Inventory {
     let ring = ring();

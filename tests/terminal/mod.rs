@@ -51,7 +51,13 @@ impl Terminal {
                 None => builder.env_remove(name),
             }
         }
-        builder.env("TERM", "xterm-256color");
+        let says = |wanted: &str| command.get_envs().any(|(name, _)| name == wanted);
+        if !says("TERM") {
+            builder.env("TERM", "xterm-256color");
+        }
+        if !says("LC_ALL") {
+            builder.env("LC_ALL", "C.UTF-8");
+        }
         if let Some(folder) = command.get_current_dir() {
             builder.cwd(folder);
         }

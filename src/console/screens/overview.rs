@@ -28,6 +28,8 @@ pub enum Target {
         /// Whether those with bad signatures are meant.
         bad: bool,
     },
+    /// The first path that the server can't read.
+    Unreadable,
     /// A pin, by its name.
     Pin(String),
     /// A view of screen 5.
@@ -179,6 +181,7 @@ fn shown(model: &Model, check: health::Check) -> Check {
     let target = match check.id {
         "unsigned-paths" => Some(Target::Refused { bad: false }),
         "bad-signatures" => Some(Target::Refused { bad: true }),
+        "unreadable-paths" => Some(Target::Unreadable),
         "pins" => expired_pin(model).map(Target::Pin),
         "roots" => Some(Target::View(View::Roots)),
         "forecast" => Some(Target::View(View::Growth)),

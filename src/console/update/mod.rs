@@ -183,7 +183,14 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
             vec![]
         }
         Some(act) => act::run(model, act),
-        None => vec![],
+        // Said once: whoever presses it again knows.
+        None => {
+            if model.idle_keys.insert((scope, key)) {
+                let lists = model.keymap.names(Act::Help);
+                model.toast = Some(format!("{key} does nothing here; {lists} lists the keys"));
+            }
+            vec![]
+        }
     }
 }
 

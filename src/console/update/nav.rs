@@ -9,7 +9,7 @@ use crate::console::space::View;
 use crate::console::update::data;
 use crate::console::widgets::list::Move;
 use crate::domain::roots::RootKind;
-use crate::inventory::GroupKind;
+use crate::inventory::{GroupKind, Row, State};
 
 /// Goes to a screen.
 pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
@@ -173,10 +173,10 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
             return vec![];
         }
         if let Some(screen) = check.screen {
-            let effects = go(model, screen);
+            let mut effects = go(model, screen);
             model.opened_from = Some(Screen::Overview);
             if let Some(target) = &check.target {
-                go_to(model, target);
+                effects.extend(go_to(model, target));
             }
             return effects;
         }
@@ -185,7 +185,7 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
 }
 
 /// Puts the cursor of the screen on what a line of the overview names.
-fn go_to(model: &mut Model, target: &Target) {
+fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
     match target {
         Target::Access(anchor) => model.access.go_to(anchor),
         Target::Refused { bad } => {
@@ -214,7 +214,29 @@ fn go_to(model: &mut Model, target: &Target) {
             }
         }
         Target::View(view) => model.space.view = *view,
+        Target::Unreadable => return go_to_unreadable(model),
     }
+    vec![]
+}
+
+/// To the first path that the server can't read, though a search or a filter hides it now.
+fn go_to_unreadable(model: &mut Model) -> Vec<Effect> {
+    let Some(inventory) = model.data.inventory.clone() else {
+        return vec![];
+    };
+    let unreadable = |row: &Row| inventory.state(*row) == State::Unreadable;
+    let store = &mut model.store;
+    if let Some(at) = store.rows.iter().position(unreadable) {
+        store.list.cursor = at;
+        store.anchor = store.rows.get(at).copied();
+        return vec![];
+    }
+    store.search.reset();
+    store.filter.clear();
+    store.anchor = (0..inventory.len() as Row).find(unreadable);
+    let hidden = |row: Row| inventory.path(row).is_derivation();
+    store.derivations |= store.anchor.is_some_and(hidden);
+    data::ask_view(model)
 }
 
 /// Opens or closes the group under the cursor.

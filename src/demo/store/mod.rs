@@ -133,6 +133,11 @@ impl Store {
         self.digests.len()
     }
 
+    /// The NAR bytes of all paths, as the store was grown.
+    pub fn grown(&self) -> u64 {
+        self.sizes.iter().sum()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.digests.is_empty()

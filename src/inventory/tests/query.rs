@@ -170,3 +170,26 @@ fn use_and_roots() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[test]
+fn signs_of_comparison_are_understood() {
+    for (typed, meant) in [
+        ("size>1G", "size:>1G"),
+        ("!size<1G", "!size:<1G"),
+        ("used>90d", "used:>90d"),
+        ("older>30d", "older:30d"),
+        ("newer<2h", "newer:2h"),
+        ("trust=ours", "trust:ours"),
+        ("drv=no", "drv:no"),
+    ] {
+        assert_eq!(Query::parse(typed), Query::parse(meant), "{typed}");
+        assert!(Query::parse(meant).is_ok(), "{meant}");
+    }
+    assert!(
+        Query::parse("older<30d")
+            .unwrap_err()
+            .ends_with("write older:30d")
+    );
+    // A store path's name may have the sign in it.
+    assert!(Query::parse("a=b").unwrap().ranks());
+}
