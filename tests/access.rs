@@ -718,8 +718,18 @@ fn a_log_without_dates_is_said_to_be_one() {
     let rig = Rig::new();
     let (sshd, _) = start(&rig, "");
     let log = rig.file("undated.log");
-    let text = "Accepted publickey for nix-ssh from 127.0.0.1 port 4 ssh2: ED25519 SHA256:qADiIglUi4O/qgiYyQU3mpby9E9do+IE70A96zix+94\r\n";
-    fs::write(&log, text).unwrap();
+    // Of the real sshd, its times taken off: a key comes twice and is refused.
+    let bob = new_key(&rig, "bob").fingerprint();
+    let own = PublicSshKey::parse(&fs::read_to_string(rig.file("id.pub")).unwrap()).unwrap();
+    assert!(!lets_in(&rig, sshd.port, "bob") && !lets_in(&rig, sshd.port, "bob"));
+    let dated = fs::read_to_string(sshd.auth_log()).unwrap();
+    let undated: String = dated
+        .lines()
+        .filter_map(|line| line.split_once("]: "))
+        .map(|(_, message)| format!("{message}\r\n"))
+        .collect();
+    assert!(undated.contains(&bob.to_string()), "{dated}");
+    fs::write(&log, undated).unwrap();
     let server = wait(connect(&rig, "root", sshd.port, Some(log)));
     let found = facts(&server);
     assert!(found.reach.is_none());
@@ -728,4 +738,10 @@ fn a_log_without_dates_is_said_to_be_one() {
         why,
         "the log has no dates, so logins can't be dated; log to syslog or the journal"
     );
+    // What happened is counted; no time is made up.
+    let seen = &found.undated[&bob];
+    assert_eq!((seen.refused, seen.accepted), (2, 0));
+    assert_eq!(seen.addresses, ["127.0.0.1"]);
+    assert!(seen.first_seen.is_none() && seen.last_refused.is_none());
+    assert!(!found.undated.contains_key(&own.fingerprint()));
 }

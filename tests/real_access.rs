@@ -430,6 +430,39 @@ fn expiry_and_addresses_are_those_of_sshd() {
     );
     assert!(house.lets_in("bob"));
     assert!(text(&fs::read(file).unwrap()).ends_with(" bob2\n"));
+    // The receipt and the log of changes say why, for how long and from where.
+    let mia = house.new_key("mia", "mia");
+    let receipt = house.says(
+        &format!(
+            "keys prod authorize {mia} --from 10.0.0.0/8 --expires 2099-02-20 --reason audit --yes"
+        ),
+        0,
+    );
+    let (_, receipt) = receipt.split_once("\ndone: ").unwrap();
+    let audit = house.says("audit prod", 0);
+    let (_, record) = audit.rsplit_once("authorize mia").unwrap();
+    for said in [receipt, record] {
+        assert!(
+            said.contains(" reason ")
+                && said.contains(" audit\n")
+                && said.contains("until 2099-02-20T00:00:00Z\n")
+                && said.contains(" 10.0.0.0/8\n"),
+            "{said}"
+        );
+    }
+    assert!(
+        audit.contains(" no end\n") && audit.contains(" anywhere\n"),
+        "{audit}"
+    );
+    let records = house.json("audit prod", 0);
+    let of_mia = records["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|record| record["reason"] == "audit")
+        .unwrap();
+    assert_eq!(of_mia["lifetime"], "until 2099-02-20T00:00:00Z");
+    assert_eq!(of_mia["from"], "10.0.0.0/8");
     // What sshd would not take is never written.
     let other = house.new_key("eve", "eve");
     let said = house.says(&format!("keys prod authorize {other} --from a\"b --yes"), 2);

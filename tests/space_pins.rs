@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{KeepStep, Kept, unpin};
 use storekeeper::change::{Answer, Danger, Deed, Item, Outcome, Plan, Policy, Receipt, run_in};
-use storekeeper::domain::pin::Pin;
+use storekeeper::domain::pin::{Pin, Shown};
 use storekeeper::domain::space::Links;
 use storekeeper::domain::{Bytes, StorePath, When};
 use storekeeper::inventory::{Inventory, Keep};
@@ -429,14 +429,19 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
     let rig = Rig::new();
     let server = connect(&rig, Access::Root);
     let fresh = path(&rig, "fresh-3.1");
-    let step = KeepStep::Pin(Pin {
+    let pin = Pin {
         name: "x".parse().unwrap(),
         target: fresh.clone(),
         by: None,
         note: None,
         at: When::now(),
         expires: None,
-    });
+        sha256: None,
+    };
+    let step = KeepStep::Pin {
+        pin: Box::new(pin),
+        shown: Shown::Absent,
+    };
     let plan = Plan {
         change: "pin",
         server: "prod".into(),

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod receipt;
 pub mod samples;
 pub mod sign;
+mod terms;
 #[cfg(test)]
 mod testing;
 pub mod token;
@@ -22,3 +23,4 @@ pub mod unfinished;
 pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
 pub use receipt::{Failure, Outcome, Receipt};
+pub use terms::Terms;

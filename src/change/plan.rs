@@ -230,7 +230,7 @@ pub struct Plan {
     #[serde(skip)]
     pub deed: Deed,
     /// Why, in the administrator's words, for the audit log.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 

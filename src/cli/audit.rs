@@ -51,6 +51,10 @@ struct Entry<'a> {
     change: &'a str,
     summary: &'a str,
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifetime: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
     result: &'a str,
     done: usize,
     failed: &'a [Failure],
@@ -164,6 +168,8 @@ fn entry(record: &Record) -> Entry<'_> {
         change: &record.change,
         summary: &record.summary,
         reason: record.reason.as_deref(),
+        lifetime: record.lifetime.as_deref(),
+        from: record.from.as_deref(),
         result: &record.result,
         done: record.done,
         failed: &record.failed,
@@ -229,8 +235,14 @@ fn list(records: &[Record], found: &Verification, out: &mut Out) -> Result<(), C
             "{}  {}  {:<9}  {}  {}",
             record.at, record.id, record.result, record.by, record.summary
         ))?;
-        if let Some(reason) = &record.reason {
-            out.line(&format!("    reason  {reason}"))?;
+        for (label, text) in [
+            ("reason", &record.reason),
+            ("lifetime", &record.lifetime),
+            ("from", &record.from),
+        ] {
+            if let Some(text) = text {
+                out.line(&format!("    {label:<6}  {text}"))?;
+            }
         }
         for failure in &record.failed {
             out.line(&format!(

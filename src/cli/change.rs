@@ -11,7 +11,7 @@ use super::session::Session;
 use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
-use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt};
+use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
 use crate::domain::Bytes;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
@@ -87,7 +87,7 @@ pub(super) async fn carry_out_accepting(
             receipt: Some(&receipt),
         })
     } else {
-        tell(&receipt, shown.items.len(), out)
+        tell(&receipt, &shown, out)
     };
     let told = told.and_then(|()| out.flush());
     // Who hangs up takes the terminal away; the record is written all the same.
@@ -190,7 +190,8 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
-fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError> {
+fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
+    let planned = plan.items.len();
     let freed = receipt
         .freed
         .map_or_else(String::new, |freed| format!(", {} freed", Bytes(freed)));
@@ -202,6 +203,16 @@ fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError
         receipt.id,
         receipt.by
     ))?;
+    let Terms { lifetime, from } = Terms::of(plan);
+    for (label, text) in [
+        ("reason", &plan.reason),
+        ("lifetime", &lifetime),
+        ("from", &from),
+    ] {
+        if let Some(text) = text {
+            out.line(&format!("  {label:<9} {}", visible(text)))?;
+        }
+    }
     for failure in receipt.failed.iter().take(TOLD) {
         say(&format!(
             "storekeeper: {}: {}",
@@ -364,7 +375,7 @@ mod tests {
         let shared = Shared::default();
         let mut out = Out::to(Box::new(shared.clone()), false);
         show(&plan(), &mut out).unwrap();
-        tell(&receipt(), 1, &mut out).unwrap();
+        tell(&receipt(), &plan(), &mut out).unwrap();
         out.flush().unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         assert_eq!(

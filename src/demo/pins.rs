@@ -59,6 +59,7 @@ pub(super) fn make(state: &Path, store: &Store, epoch: When) -> std::io::Result<
             note: Some(note.to_owned()),
             at: When::from_unix(at),
             expires: days.map(|days| When::from_unix(at + days * DAY)),
+            sha256: None,
         };
         symlink(pin.target.to_string(), links.join(pin.name.as_str()))?;
         let text = serde_json::to_vec(&pin)?;

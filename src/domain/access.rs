@@ -8,7 +8,9 @@ use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{Request, RevokedKey};
 use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
+use super::sshd_log::KeyUse;
 use super::text::visible;
+use std::collections::BTreeMap;
 
 pub use super::fact::{Fact, Unknown};
 
@@ -37,6 +39,8 @@ pub struct AccessFacts {
     pub own_key: Option<Fingerprint>,
     /// What sshd's log says, oldest first.
     pub events: Fact<Vec<LogEvent>>,
+    /// Of a log without dates, what it says of each key: counts and addresses, and no times.
+    pub undated: BTreeMap<Fingerprint, KeyUse>,
     /// How far back the log goes; `None` where there is none.
     pub reach: Option<LogReach>,
     /// Sessions on the cache user that are open now.

@@ -91,6 +91,36 @@ pub struct Pin {
     pub at: When,
     /// When it may go; `None` for never. An expired pin keeps its path until a plan removes it.
     pub expires: Option<When>,
+    /// SHA-256 of the file of its note as it was read, in hexadecimal digits; `None` where there is none.
+    #[serde(skip)]
+    pub sha256: Option<String>,
+}
+
+/// How the place of a pin was when a plan was made. A plan for it holds only while it still is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// No link of this name.
+    Absent,
+    /// A link without a note.
+    Bare,
+    /// A link, and a note with this SHA-256.
+    Note(String),
+}
+
+impl Shown {
+    /// How this pin was shown.
+    pub fn of(pin: &Pin) -> Self {
+        pin.sha256.clone().map_or(Self::Bare, Self::Note)
+    }
+
+    /// The word of the scripts.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Absent => "absent",
+            Self::Bare => "bare",
+            Self::Note(sha256) => sha256,
+        }
+    }
 }
 
 impl Pin {
@@ -144,6 +174,7 @@ mod tests {
             note: None,
             at: When::from_unix(1),
             expires,
+            sha256: None,
         };
         let now = When::from_unix(100);
         assert!(!pin(None).expired(now));

@@ -127,6 +127,11 @@ pub(crate) struct Tokens<'a> {
 impl Tokens<'_> {
     /// Replaces the tokens. An unknown one is an error, as for ssh.
     pub(crate) fn expand(&self, text: &str) -> Result<String, String> {
+        Ok(self.expand_but(text, &[])?.replace("%%", "%"))
+    }
+
+    /// The same for a text some of whose tokens are filled in later: those and `%%` stay.
+    pub(crate) fn expand_but(&self, text: &str, late: &[char]) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
@@ -134,41 +139,53 @@ impl Tokens<'_> {
                 out.push(c);
                 continue;
             }
-            match chars.next() {
-                Some('%') => out.push('%'),
-                Some('h') => out.push_str(self.host),
-                Some('n') => out.push_str(self.original),
-                Some('p') => out.push_str(&self.port.to_string()),
-                Some('r') => out.push_str(self.user),
-                Some('k') => out.push_str(self.known_as),
-                Some('u') => out.push_str(&local_user()),
-                Some('d') => out.push_str(&home().unwrap_or_default().to_string_lossy()),
-                Some('i') => out.push_str(&rustix::process::getuid().as_raw().to_string()),
-                Some('l') => out.push_str(&local_host()),
-                Some('L') => out.push_str(local_host().split('.').next().unwrap_or_default()),
+            let value = match chars.next() {
+                Some('%') => "%".to_owned(),
+                Some('h') => self.host.to_owned(),
+                Some('n') => self.original.to_owned(),
+                Some('p') => self.port.to_string(),
+                Some('r') => self.user.to_owned(),
+                Some('k') => self.known_as.to_owned(),
+                Some('u') => local_user(),
+                Some('d') => home().unwrap_or_default().to_string_lossy().into_owned(),
+                Some('i') => rustix::process::getuid().as_raw().to_string(),
+                Some('l') => local_host(),
+                Some('L') => local_host()
+                    .split('.')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+                Some(other) if late.contains(&other) => {
+                    out.extend(['%', other]);
+                    continue;
+                }
                 Some(other) => return Err(format!("the token %{other} is not known here")),
                 None => return Err("it ends in a percent sign".into()),
-            }
+            };
+            out.push_str(&value.replace('%', "%%"));
         }
         Ok(out)
     }
 
     /// A file name: `~/`, `${VARIABLE}` and the tokens.
     pub(crate) fn path(&self, text: &str) -> Result<PathBuf, String> {
-        let text = self.expand(text)?;
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after.split_once('}').ok_or("a ${ is not closed")?;
-            let value =
-                std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?;
-            out.push_str(before);
-            out.push_str(&value);
-            rest = after;
-        }
-        out.push_str(rest);
-        Ok(tilde(&out))
+        Ok(tilde(&variables(&self.expand(text)?)?))
     }
+}
+
+/// Replaces each `${VARIABLE}`.
+pub(crate) fn variables(text: &str) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or("a ${ is not closed")?;
+        let value = std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?;
+        out.push_str(before);
+        out.push_str(&value);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 /// `~` and `~/x` in the own home.

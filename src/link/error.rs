@@ -176,7 +176,7 @@ pub enum LinkError {
         key_type: String,
         /// `SHA256:…` of what was sent.
         fingerprint: String,
-        /// Type and `file:line` of the known key.
+        /// Type and `file:line` of the known key, and what else there is to say.
         known: String,
     },
     /// A key that must not be accepted.
@@ -213,6 +213,16 @@ pub enum LinkError {
         /// The cause.
         why: String,
     },
+    /// `KnownHostsCommand` failed, so it is not known what it would have said of the key.
+    #[error(
+        "KnownHostsCommand {command} failed: {why}; try it by hand, or name a file with --known-hosts, which then counts alone"
+    )]
+    KnownHostsCommand {
+        /// Its program.
+        command: String,
+        /// How it ended.
+        why: String,
+    },
     /// A question was declined.
     #[error("stopped: {what} was declined; try again when you are ready")]
     Declined {
@@ -239,6 +249,7 @@ impl LinkError {
             | Self::ChangedHost { .. }
             | Self::RevokedHost { .. }
             | Self::UnreadableRevocation { .. }
+            | Self::KnownHostsCommand { .. }
             | Self::KnownHosts { .. } => ErrorKind::HostKey,
             Self::Declined { .. } => ErrorKind::Interrupted,
         }

@@ -12,6 +12,7 @@ use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg};
 
 use super::error::{LinkError, appended, homely, sentence, shown};
+use super::known_hosts::command::{self, About};
 use super::known_hosts::{
     self, At, HostKey, HostName, KnownHosts, Unknown, Verdict, principals_match,
 };
@@ -25,14 +26,30 @@ pub(super) enum Offered<'a> {
 }
 
 /// The `known_hosts` of a target, as they are now.
-pub(super) fn known(target: &SshTarget) -> Result<KnownHosts, LinkError> {
+pub(super) async fn known(target: &SshTarget, about: About<'_>) -> Result<KnownHosts, LinkError> {
     let files: Vec<_> = target
         .known_hosts
         .iter()
         .chain(&target.global_known_hosts)
         .cloned()
         .collect();
-    known_hosts::read(&files)
+    let mut known = known_hosts::read(&files)?;
+    add_command(&mut known, target, &target.known_as, about).await?;
+    Ok(known)
+}
+
+/// Adds what `KnownHostsCommand` says of this name.
+async fn add_command(
+    known: &mut KnownHosts,
+    target: &SshTarget,
+    name: &HostName,
+    about: About<'_>,
+) -> Result<(), LinkError> {
+    if let Some(words) = &target.known_hosts_command {
+        let lines = command::run(words, name, about).await?;
+        known.add("KnownHostsCommand", &lines);
+    }
+    Ok(())
 }
 
 /// Which host key algorithms to ask for: those of known keys first, so that a known host stays known. SHA-1 never.
@@ -63,7 +80,6 @@ pub(super) async fn verify(
     prompter: &dyn Prompter,
     offered: Offered<'_>,
 ) -> Result<(), LinkError> {
-    let known = known(target)?;
     let name = &target.known_as;
     let unreadable = || LinkError::connect(target.describe(), "its host key cannot be read");
     let (key_data, authority) = match &offered {
@@ -72,6 +88,11 @@ pub(super) async fn verify(
             (certificate.public_key(), Some(certificate.signature_key()))
         }
     };
+    let mut known = known(target, About::Hostname(key_data)).await?;
+    let address = address(target, peer);
+    if let Some(address) = &address {
+        add_command(&mut known, target, address, About::Address(key_data)).await?;
+    }
     let key = HostKey::of(key_data).ok_or_else(unreadable)?;
     let fingerprint = key_data.fingerprint(HashAlg::Sha256).to_string();
     let revoked = |at: String| LinkError::RevokedHost {
@@ -109,11 +130,15 @@ pub(super) async fn verify(
             }
         }
     }
+    let local = unchecked(target, peer);
     let changed = |name: &HostName, kind: &str, at: &At| LinkError::ChangedHost {
         host: name.to_string(),
         key_type: key.kind.clone(),
         fingerprint: fingerprint.clone(),
-        known: format!("{kind} in {at}"),
+        known: match &local {
+            Some(note) => format!("{kind} in {at} ({note})"),
+            None => format!("{kind} in {at}"),
+        },
     };
     let unknown = match known.check(name, &key) {
         Verdict::Known(_) => None,
@@ -121,7 +146,6 @@ pub(super) async fn verify(
         Verdict::Changed { kind, at } => return Err(changed(name, &kind, &at)),
         Verdict::Unknown(unknown) => Some(unknown),
     };
-    let address = address(target, peer);
     if let Some(address) = &address {
         match known.check(address, &key) {
             Verdict::Known(_) | Verdict::Unknown(_) => {}
@@ -135,7 +159,23 @@ pub(super) async fn verify(
     let careful =
         !(unknown.other_keys.is_empty() && unknown.unreadable.is_empty() && notes.is_empty());
     notes.extend(told(&unknown));
+    notes.extend(local);
+    if target.known_hosts.is_empty() {
+        notes.push(
+            "no file keeps its key (UserKnownHostsFile of ssh's configuration), so this is asked each time unless --known-hosts names one"
+                .to_owned(),
+        );
+    }
     accept(target, prompter, &key, fingerprint, &notes, careful).await
+}
+
+/// What to say where ssh's configuration asks for no check at all, which is not followed: a tunnel can lead anywhere.
+fn unchecked(target: &SshTarget, peer: Option<IpAddr>) -> Option<String> {
+    let local = target.localhost_unchecked && peer.is_some_and(|peer| peer.is_loopback());
+    local.then(|| {
+        "NoHostAuthenticationForLocalhost is not followed here: give each server behind this machine a HostKeyAlias of its own in ssh's configuration"
+            .to_owned()
+    })
 }
 
 /// The address to look up beside the name (`CheckHostIP`). As in ssh, none for this machine itself, for a host that was named by its
@@ -192,11 +232,15 @@ async fn accept(
         key_type: key.kind.clone(),
         fingerprint: fingerprint.clone(),
         note: appended(notes),
-        file: file.map_or_else(|| "a known_hosts file".to_owned(), |file| homely(file)),
+        file: file.map_or_else(
+            || "a file that --known-hosts names".to_owned(),
+            |file| homely(file),
+        ),
     };
     let accepted = match target.strict {
         Strict::Yes => false,
-        Strict::AcceptNew if !careful => true,
+        // Where nothing is kept, anybody's key would be new each time.
+        Strict::AcceptNew if !careful && file.is_some() => true,
         Strict::AcceptNew | Strict::Ask => {
             let question = Question::UnknownHost {
                 host: host.clone(),

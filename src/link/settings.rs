@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::address::{self, Address, Tokens};
 use super::keys::Secrets;
-use super::known_hosts::HostName;
+use super::known_hosts::{HostName, command};
 use super::target::{AgentAt, Methods, Options, SshTarget, Strict, Via};
 
 /// The lines.
@@ -115,6 +115,9 @@ pub(super) fn build(
         port,
         known_hosts,
         global_known_hosts,
+        known_hosts_command: files.command()?,
+        localhost_unchecked: read.is("nohostauthenticationforlocalhost", false)
+            && read.get("hostkeyalias").is_none(),
         hash_known_hosts: read.is("hashknownhosts", false),
         check_host_ip: read.is("checkhostip", false),
         revoked_host_keys: files.paths("revokedhostkeys")?.into_iter().next(),
@@ -176,19 +179,43 @@ impl Files<'_> {
     }
 
     fn known_hosts(&self) -> Result<(Vec<PathBuf>, Vec<PathBuf>), String> {
+        // What is written there is gone at once, so it is no file of known hosts.
+        let kept = |mut files: Vec<PathBuf>| {
+            files.retain(|file| file.as_os_str() != "/dev/null");
+            files
+        };
         if let Some(file) = &self.options.known_hosts {
-            return Ok((vec![file.clone()], Vec::new()));
+            return Ok((kept(vec![file.clone()]), Vec::new()));
         }
         Ok((
-            self.list(
+            kept(self.list(
                 "userknownhostsfile",
                 "~/.ssh/known_hosts ~/.ssh/known_hosts2",
-            )?,
+            )?),
             self.list(
                 "globalknownhostsfile",
                 "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
             )?,
         ))
+    }
+
+    /// The words of `KnownHostsCommand`. Who names a file wants nothing else to count.
+    fn command(&self) -> Result<Option<Vec<String>>, String> {
+        let Some(text) = self.read.get("knownhostscommand") else {
+            return Ok(None);
+        };
+        if self.options.known_hosts.is_some() {
+            return Ok(None);
+        }
+        let bad = |why: String| format!("KnownHostsCommand: {why}");
+        let words = shell_words::split(text).map_err(|error| bad(error.to_string()))?;
+        let filled = words.iter().enumerate().map(|(at, word)| match at {
+            // ssh fills nothing into the program's own name.
+            0 => Ok(word.clone()),
+            _ => address::variables(&self.tokens.expand_but(word, &command::LATE)?),
+        });
+        let filled: Result<Vec<String>, String> = filled.collect();
+        filled.map(Some).map_err(bad)
     }
 
     /// The named key files, then the configured ones. ssh leaves out the files that do not exist; who named one wants to hear of that.

@@ -22,6 +22,7 @@ use super::auth;
 use super::error::{LinkError, sentence};
 use super::guard::{Guard, State, Stop};
 use super::host_key;
+use super::known_hosts::command::About;
 use super::prompt::Prompter;
 use super::proxy::{self, Complaints};
 use super::queue::Waiting;
@@ -180,7 +181,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let place = target.describe();
-    let known = host_key::known(target)?;
+    let known = host_key::known(target, About::Order).await?;
     let config = Arc::new(config(target, &known, window));
     let state = State::new(place.clone());
     let asking = Arc::new(AtomicBool::new(false));

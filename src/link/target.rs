@@ -108,6 +108,10 @@ pub struct SshTarget {
     pub(crate) known_as: HostName,
     pub(crate) known_hosts: Vec<PathBuf>,
     pub(crate) global_known_hosts: Vec<PathBuf>,
+    /// `KnownHostsCommand`, its late tokens not filled in.
+    pub(crate) known_hosts_command: Option<Vec<String>>,
+    /// `NoHostAuthenticationForLocalhost` is set, which is not followed.
+    pub(crate) localhost_unchecked: bool,
     pub(crate) hash_known_hosts: bool,
     pub(crate) check_host_ip: bool,
     pub(crate) revoked_host_keys: Option<PathBuf>,

@@ -28,7 +28,7 @@ pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
-pub use pins::{Generation, Removed};
+pub use pins::{Generation, LinkChange};
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};

@@ -9,12 +9,14 @@ use super::script::{self, Answers, why};
 use super::space::LOOK;
 use super::{Inner, Server};
 use crate::change::token::Token;
-use crate::domain::pin::{Pin, PinName};
+use crate::domain::path_info::hex;
+use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
 use crate::domain::{Fact, StorePath, Unknown, When};
-use crate::link::{Command, Limits, Output};
+use crate::link::{Command, Exit, Limits, Output};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 /// Room and time for a link, a note, and a wait for a lock.
@@ -33,13 +35,18 @@ struct Note {
     pin: Pin,
 }
 
-/// How the removal of a link went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removed {
-    /// It is gone.
+/// Exit code of the scripts where somebody else has changed what was shown.
+const CHANGED: u32 = 76;
+
+/// How the change of a link went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkChange {
+    /// It is as wanted.
     Done,
     /// It was gone already.
     Gone,
+    /// Nothing was changed: it is not what was shown any more. Who did what.
+    Changed(String),
 }
 
 /// A generation of a profile.
@@ -85,7 +92,12 @@ impl Server {
 
     /// Pins a path, or gives the pin of this name and path another note. While it works the path is held by a daemon, so
     /// that no collection takes it in between.
-    pub async fn pin(&self, _: &Token, pin: &Pin) -> Result<(), ServerError> {
+    pub async fn pin(
+        &self,
+        _: &Token,
+        pin: &Pin,
+        shown: &Shown,
+    ) -> Result<LinkChange, ServerError> {
         let Inner { link, start, .. } = &*self.inner;
         let folder = self.pins_dir();
         if let Err(why) = is_below_roots(&folder, self.facts().state_dir.as_deref()) {
@@ -119,27 +131,31 @@ impl Server {
             .arg(pin.name.as_str())
             .arg(pin.target.to_string())
             .arg(notes(&self.inner))
+            .arg(shown.word())
+            .arg(hex(&Sha256::digest(&text)))
             .sudo(start.sudo);
         let output = link.run(&command, &text, CHANGE).await?;
         drop(daemon);
-        done(&self.inner, "pin the path", &output)
+        changed(&self.inner, "pin the path", &output)
     }
 
-    /// Takes a pin away that leads to this path.
+    /// Takes a pin away that leads to this path and has the note that was shown.
     pub async fn unpin(
         &self,
         _: &Token,
         name: &PinName,
         target: &StorePath,
-    ) -> Result<Removed, ServerError> {
+        shown: &Shown,
+    ) -> Result<LinkChange, ServerError> {
         let command = Command::script(script::PIN_REMOVE)
             .arg(self.pins_dir())
             .arg(name.as_str())
             .arg(target.to_string())
             .arg(notes(&self.inner))
+            .arg(shown.word())
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        removed(&self.inner, "take the pin away", &output)
+        changed(&self.inner, "take the pin away", &output)
     }
 
     /// When the generations among these roots were made, and which are current. Those whose link has gone are left out.
@@ -171,7 +187,7 @@ impl Server {
 
     /// Removes a generation of a profile, which must not be its current one, or the automatic link of an indirect root,
     /// whose own link stays. Other kinds are refused.
-    pub async fn remove_root(&self, _: &Token, root: &Root) -> Result<Removed, ServerError> {
+    pub async fn remove_root(&self, _: &Token, root: &Root) -> Result<LinkChange, ServerError> {
         let what = "remove the root";
         let Some(state) = self.facts().state_dir.clone() else {
             let why = "Nix's state folder there is not known".to_owned();
@@ -194,7 +210,7 @@ impl Server {
             .arg(state)
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        removed(&self.inner, what, &output)
+        changed(&self.inner, what, &output)
     }
 }
 
@@ -243,21 +259,30 @@ fn failed(inner: &Inner, what: &'static str, why: String) -> ServerError {
     }
 }
 
-fn done(inner: &Inner, what: &'static str, output: &Output) -> Result<(), ServerError> {
-    if output.exit.success() {
-        Ok(())
-    } else {
-        Err(failed(inner, what, why(output)))
+fn changed(inner: &Inner, what: &'static str, output: &Output) -> Result<LinkChange, ServerError> {
+    let said = String::from_utf8_lossy(&output.stdout);
+    match output.exit {
+        Exit::Code(0) => Ok(match said.lines().next_back() {
+            Some("gone") => LinkChange::Gone,
+            _ => LinkChange::Done,
+        }),
+        Exit::Code(CHANGED) => {
+            let by = said.lines().next().and_then(author);
+            let by = by.map_or_else(String::new, |by| format!(": {by}"));
+            Ok(LinkChange::Changed(format!("{}{by}", why(output))))
+        }
+        _ => Err(failed(inner, what, why(output))),
     }
 }
 
-fn removed(inner: &Inner, what: &'static str, output: &Output) -> Result<Removed, ServerError> {
-    done(inner, what, output)?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    Ok(match said.lines().next_back() {
-        Some("gone") => Removed::Gone,
-        _ => Removed::Done,
-    })
+/// Who wrote the note that is there now, what it says of the end, and when.
+fn author(note: &str) -> Option<String> {
+    let Note { pin, .. } = serde_json::from_str(note).ok()?;
+    let end = pin
+        .expires
+        .map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
+    let by = pin.by.as_deref().map_or("somebody else".into(), visible);
+    Some(format!("{by} pinned it {end}, at {}", pin.at))
 }
 
 /// Reads the list. A note counts only where it is of the path that the link leads to.
@@ -280,6 +305,7 @@ fn pins<'a>(answers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Pin> {
                         note: None,
                         at: When::from_unix(0),
                         expires: None,
+                        sha256: None,
                     });
                     open = true;
                 }
@@ -287,6 +313,11 @@ fn pins<'a>(answers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Pin> {
             "made" if open => {
                 if let (Some(last), Ok(made)) = (pins.last_mut(), value.parse()) {
                     last.at = When::from_unix(made);
+                }
+            }
+            "sha256" if open => {
+                if let Some(last) = pins.last_mut() {
+                    last.sha256 = Some(value.to_owned());
                 }
             }
             "note" if open => {
@@ -343,91 +374,4 @@ fn generations<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::path_info::tests::vector;
-    use proptest::prelude::*;
-
-    #[test]
-    fn where_pins_are() {
-        let usual = "/nix/var/nix/gcroots/storekeeper";
-        assert_eq!(resolve(usual, None), usual);
-        assert_eq!(resolve(usual, Some("/nix/var/nix")), usual);
-        let chroot = "/srv/cache/nix/var/nix";
-        let there = "/srv/cache/nix/var/nix/gcroots/storekeeper";
-        assert_eq!(resolve(usual, Some(chroot)), there);
-        assert_eq!(resolve(there, Some(chroot)), there);
-        assert_eq!(resolve("/nix/var/nixx/y/", Some(chroot)), "/nix/var/nixx/y");
-        // A chroot store whose root is `/` in all but name.
-        assert_eq!(
-            resolve(usual, Some("/nix/var/nix/z")),
-            "/nix/var/nix/z/gcroots/storekeeper"
-        );
-        assert!(is_below_roots(there, Some(chroot)).is_ok());
-        for (folder, state) in [
-            (usual, Some(chroot)),
-            ("/nix/var/nix/gcroots", None),
-            ("/nix/var/nix/gcroots/../pins", None),
-            ("/var/lib/pins", None),
-        ] {
-            assert!(is_below_roots(folder, state).is_err(), "{folder}");
-        }
-    }
-
-    fn list<'a>(lines: &[(&'a str, &'a str)]) -> Vec<Pin> {
-        pins(lines.iter().copied())
-    }
-
-    #[test]
-    fn a_list() {
-        let path = vector().path;
-        let target = path.to_string();
-        let note = serde_json::to_string(&Note {
-            schema: 1,
-            pin: Pin {
-                name: "release".parse().unwrap(),
-                target: path.clone(),
-                by: Some("root via ada@laptop".into()),
-                note: Some("v1\u{1b}".into()),
-                at: When::from_unix(5),
-                expires: Some(When::from_unix(9)),
-            },
-        })
-        .unwrap();
-        let found = list(&[
-            ("pin", "release"),
-            ("target", &target),
-            ("made", "1"),
-            ("note", &note),
-            ("pin", "by-hand"),
-            ("target", &target),
-            ("made", "7"),
-            ("pin", "elsewhere"),
-            ("target", "/home/ada/result"),
-            ("made", "8"),
-            ("pin", "stale-note"),
-            ("target", &target),
-            ("note", &note),
-        ]);
-        assert_eq!(found.len(), 3);
-        assert_eq!(found[0].by.as_deref(), Some("root via ada@laptop"));
-        assert_eq!(found[0].note.as_deref(), Some("v1\\e"));
-        assert_eq!(
-            (found[0].at, found[0].expires),
-            (When::from_unix(5), Some(When::from_unix(9)))
-        );
-        assert_eq!(
-            (found[1].by.clone(), found[1].at),
-            (None, When::from_unix(7))
-        );
-        // The note of another pin says nothing of this one.
-        assert_eq!(found[2].by, None);
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(lines in prop::collection::vec(("(pin|target|made|note)", "\\PC{0,40}"), 0..12)) {
-            let _ = pins(lines.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        }
-    }
-}
+mod tests;

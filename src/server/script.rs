@@ -26,8 +26,8 @@ pub(super) const LINKS: &str = script!("store.sh", "links.sh");
 pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
-pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-add.sh");
-pub(super) const PIN_REMOVE: &str = script!("folder.sh", "pin-remove.sh");
+pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-look.sh", "pin-add.sh");
+pub(super) const PIN_REMOVE: &str = script!("folder.sh", "pin-look.sh", "pin-remove.sh");
 pub(super) const GENERATIONS: &str = script!("generations.sh");
 pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-remove.sh");
 /// What [`ROOT_REMOVE`] runs beside a profile.

@@ -158,6 +158,7 @@ pub fn facts() -> AccessFacts {
                 LogKind::Failed("publickey".to_owned()),
             ),
         ]),
+        undated: std::collections::BTreeMap::new(),
         reach: Some(LogReach {
             since: When::from_unix(NOW - 41 * DAY),
             source: LogSource::Journal,

@@ -87,6 +87,7 @@ fn pin(name: &str, target: &str, note: &str, at: i64, expires: Option<i64>) -> P
         note: Some(note.to_owned()),
         at: ago(at),
         expires: expires.map(|end| When::from_unix(NOW + end)),
+        sha256: None,
     }
 }
 

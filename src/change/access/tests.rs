@@ -72,6 +72,7 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         nix_version: Ok("2.8.0".into()),
         own_key: None,
         events: Ok(vec![]),
+        undated: std::collections::BTreeMap::new(),
         reach: None,
         sessions: Ok(vec![]),
         requests: Ok(vec![]),

@@ -24,7 +24,7 @@ pub mod verify;
 pub mod who;
 mod witness;
 
-use super::{Failure, Plan, Receipt};
+use super::{Failure, Plan, Receipt, Terms};
 use crate::domain::text::visible;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,12 @@ pub struct Record {
     pub items_total: usize,
     /// Why, in the administrator's words.
     pub reason: Option<String>,
+    /// For how long a key or a pin was given, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<String>,
+    /// From where a key may be used, where one was authorized or changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// `done`, `partial`, `failed` or `cancelled`; [`INTERRUPTED`] for one that was killed.
     pub result: String,
     /// How many items were done.
@@ -91,6 +97,8 @@ impl Default for Record {
             items: Vec::new(),
             items_total: 0,
             reason: None,
+            lifetime: None,
+            from: None,
             result: String::new(),
             done: 0,
             failed: Vec::new(),
@@ -106,6 +114,7 @@ impl Record {
     /// The record of a plan that has run.
     pub fn new(plan: &Plan, receipt: &Receipt) -> Self {
         let clean = |text: &str| visible(text).into_owned();
+        let Terms { lifetime, from } = Terms::of(plan);
         Self {
             id: receipt.id.clone(),
             at: receipt.at.to_string(),
@@ -121,6 +130,8 @@ impl Record {
                 .collect(),
             items_total: plan.items.len(),
             reason: plan.reason.as_deref().map(clean),
+            lifetime,
+            from,
             result: receipt.result.word().to_owned(),
             done: receipt.done,
             failed: receipt
@@ -162,8 +173,8 @@ impl Record {
             clean(text);
         }
         record.items.iter_mut().for_each(clean);
-        if let Some(reason) = &mut record.reason {
-            clean(reason);
+        for text in [&mut record.reason, &mut record.lifetime, &mut record.from] {
+            text.iter_mut().for_each(clean);
         }
         for failure in &mut record.failed {
             *failure = failure.visible();

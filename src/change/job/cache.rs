@@ -16,7 +16,7 @@ use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use crate::server::facts::Facts;
 use crate::server::{
-    Beginning, Collected, InfoReply, OnCollect, Removed, Server, ServerError, Whose,
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Whose,
 };
 use std::any::Any;
 use std::sync::{Arc, Mutex};
@@ -126,7 +126,7 @@ pub(super) trait Cache: Clone + Send + Sync {
         &self,
         token: &Token,
         step: &KeepStep,
-    ) -> impl Future<Output = Result<Removed, Trouble>> + Send;
+    ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
     /// Looks whether a record could be appended, writes the marker of the job and holds its lock. The lines are its items.
     fn begin(
         &self,
@@ -275,17 +275,21 @@ impl Cache for Server {
         }
     }
 
-    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
         let answer = match step {
-            KeepStep::Pin(pin) => self.pin(token, pin).await.map(|()| Removed::Done),
-            KeepStep::Unpin { name, target } => self.unpin(token, name, target).await,
+            KeepStep::Pin { pin, shown } => self.pin(token, pin, shown).await,
+            KeepStep::Unpin {
+                name,
+                target,
+                shown,
+            } => self.unpin(token, name, target, shown).await,
             KeepStep::Root(root) => self.remove_root(token, root).await,
-            KeepStep::Repair(path) => self.repair(token, path).await.map(|()| Removed::Done),
-            KeepStep::Delete(path) => self.delete(token, path).await.map(|()| Removed::Done),
+            KeepStep::Repair(path) => self.repair(token, path).await.map(|()| LinkChange::Done),
+            KeepStep::Delete(path) => self.delete(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Lease(install) => self
                 .install_lease(token, install)
                 .await
-                .map(|()| Removed::Done),
+                .map(|()| LinkChange::Done),
         };
         match answer {
             Ok(removed) => Ok(removed),

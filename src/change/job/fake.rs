@@ -14,7 +14,7 @@ use crate::domain::pin::PinName;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PathInfo, PublicKey, StorePath};
 use crate::server::facts::Facts;
-use crate::server::{Beginning, Collected, InfoReply, OnCollect, Removed, Whose};
+use crate::server::{Beginning, Collected, InfoReply, LinkChange, OnCollect, Whose};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -192,11 +192,11 @@ impl Cache for Fake {
         Err(Trouble::Refused("this server has no sshd".into()))
     }
 
-    async fn keep(&self, _: &Token, step: &KeepStep) -> Result<Removed, Trouble> {
+    async fn keep(&self, _: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
-        let KeepStep::Pin(pin) = step else {
+        let KeepStep::Pin { pin, .. } = step else {
             return Err(Trouble::Refused("this server has no roots".into()));
         };
         if !world.infos.contains_key(&pin.target) {
@@ -205,7 +205,7 @@ impl Cache for Fake {
         if cut != Some(0) {
             world.pins.insert(pin.name.clone());
         }
-        cut.map_or(Ok(Removed::Done), |_| Err(lost()))
+        cut.map_or(Ok(LinkChange::Done), |_| Err(lost()))
     }
 
     async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {

@@ -7,7 +7,7 @@ use super::Job;
 use super::cache::Cache;
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
-use crate::server::Removed;
+use crate::server::LinkChange;
 
 /// Carries them out.
 pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[KeepStep]) {
@@ -23,19 +23,27 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[Kee
             continue;
         }
         match one(job, step).await {
-            Ok(removed) => {
-                if removed == Removed::Gone {
-                    job.log(&format!("{item} was gone already"));
-                }
+            Ok(LinkChange::Changed(why)) => {
+                let mut conflicts: Vec<String> = job.tally.conflict.take().into_iter().collect();
+                conflicts.push(format!("{item}: {why}"));
+                job.tally.conflict = Some(conflicts.join("\n"));
+                job.tally.fail(
+                    item,
+                    format!("not changed, since it is not what was shown any more: {why}; look at it again"),
+                );
+            }
+            Ok(LinkChange::Gone) => {
+                job.log(&format!("{item} was gone already"));
                 job.tally.done += 1;
             }
+            Ok(LinkChange::Done) => job.tally.done += 1,
             Err(why) => job.tally.fail(item, why),
         }
     }
     job.progress("");
 }
 
-async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<Removed, String> {
+async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
     let answer = job
         .twice(|cache, token| async move { cache.keep(&token, step).await })
         .await;
@@ -51,7 +59,7 @@ mod tests {
     use crate::change::testing::{info, path};
     use crate::change::{Outcome, Receipt};
     use crate::domain::When;
-    use crate::domain::pin::Pin;
+    use crate::domain::pin::{Pin, Shown};
     use tokio::sync::mpsc::unbounded_channel;
     use tokio_util::sync::CancellationToken;
 
@@ -74,6 +82,7 @@ mod tests {
             note: None,
             at: When::from_unix(1),
             expires: None,
+            sha256: None,
         });
         let plan = Plan {
             change: "pin",
@@ -90,7 +99,13 @@ mod tests {
             warnings: vec![],
             lines: vec![],
             danger: Danger::Adds,
-            deed: Deed::Keep(pins.map(KeepStep::Pin).collect()),
+            deed: Deed::Keep(
+                pins.map(|pin| KeepStep::Pin {
+                    pin: Box::new(pin),
+                    shown: Shown::Absent,
+                })
+                .collect(),
+            ),
             concerns: Vec::new(),
             amounts: None,
             reason: None,

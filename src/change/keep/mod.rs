@@ -16,7 +16,7 @@ pub use lease::install_lease;
 use super::access::About;
 use super::{Danger, Deed, Item, Plan};
 use crate::domain::count::count;
-use crate::domain::pin::{Pin, PinName};
+use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
 use crate::domain::{Age, Bytes, StorePath, Unknown, When};
@@ -36,13 +36,20 @@ const UNPIN: Danger = Danger::Destroys { word: "unpin" };
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeepStep {
     /// A pin comes, or gets another note.
-    Pin(Pin),
+    Pin {
+        /// As it will be.
+        pin: Box<Pin>,
+        /// How its place was shown.
+        shown: Shown,
+    },
     /// A pin goes.
     Unpin {
         /// Its name.
         name: PinName,
         /// What it leads to.
         target: StorePath,
+        /// How it was shown.
+        shown: Shown,
     },
     /// A generation of a profile or an automatic link goes.
     Root(Root),
@@ -149,10 +156,11 @@ pub fn pin(
             note: wanted.note.clone(),
             at: now,
             expires: wanted.expires,
+            sha256: None,
         };
         all.retain(|other| other.name != pin.name);
         all.push(pin.clone());
-        new.push((pin, row, before.is_some()));
+        new.push((pin, row, before.as_ref().map_or(Shown::Absent, Shown::of)));
     }
     if new.is_empty() {
         return Err(KeepError::Nothing(
@@ -176,8 +184,11 @@ pub fn pin(
             Bytes(bytes)
         ),
     ));
-    for (pin, _, again) in &new {
-        let how = if *again { " (another note)" } else { "" };
+    for (pin, _, shown) in &new {
+        let how = match shown {
+            Shown::Absent => "",
+            Shown::Bare | Shown::Note(_) => " (another note)",
+        };
         plan.lines
             .push(("+", format!("{folder}/{} -> {}{how}", pin.name, pin.target)));
         plan.commands.push(format!(
@@ -197,7 +208,10 @@ pub fn pin(
     }
     plan.deed = Deed::Keep(
         new.into_iter()
-            .map(|(pin, ..)| KeepStep::Pin(pin))
+            .map(|(pin, _, shown)| KeepStep::Pin {
+                pin: Box::new(pin),
+                shown,
+            })
             .collect(),
     );
     Ok(plan)
@@ -275,6 +289,7 @@ pub fn unpin(
     let step = |pin: &&Pin| KeepStep::Unpin {
         name: pin.name.clone(),
         target: pin.target.clone(),
+        shown: Shown::of(pin),
     };
     plan.deed = Deed::Keep(going.iter().map(step).collect());
     Ok(plan)

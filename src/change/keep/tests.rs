@@ -48,6 +48,7 @@ fn a_pin(name: &str, target: &str) -> Pin {
         note: None,
         at: When::from_unix(1),
         expires: None,
+        sha256: None,
     }
 }
 
@@ -75,7 +76,7 @@ fn a_pin_says_what_it_keeps() {
     let Deed::Keep(steps) = &plan.deed else {
         panic!()
     };
-    let [KeepStep::Pin(pin)] = steps.as_slice() else {
+    let [KeepStep::Pin { pin, .. }] = steps.as_slice() else {
         panic!()
     };
     assert_eq!(pin.by.as_deref(), Some("root via ada@laptop"));

@@ -85,6 +85,10 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
     Ok(())
 }
 
+fn times(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "time")
+}
+
 fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
     let mut first = format!("{} {}", key.r#type, key.fingerprint);
     if let Some(bits) = key.bits {
@@ -110,7 +114,20 @@ fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
             format!("last used {} ago from {}", used.at.age(facts.at), used.from)
         }
         (None, Some(since), _) => format!("not seen since {since} (oldest log)"),
-        (None, None, Err(why)) => format!("use not known: {}", visible(&why.0)),
+        (None, None, Err(why)) => {
+            let of_key = facts.undated.get(&key.fingerprint);
+            let counts = of_key.map_or_else(
+                || "use not known".to_owned(),
+                |seen| {
+                    format!(
+                        "used {}, refused {}, when is not known",
+                        times(seen.accepted),
+                        times(seen.refused)
+                    )
+                },
+            );
+            format!("{counts}: {}", visible(&why.0))
+        }
         (None, None, Ok(_)) => "use not known, the log is empty".to_owned(),
     };
     let sessions = match key.sessions {

@@ -140,6 +140,7 @@ pub(in crate::cli) mod tests {
             nix_version: Err(unknown()),
             own_key: None,
             events: Err(unknown()),
+            undated: std::collections::BTreeMap::new(),
             reach: None,
             sessions: Err(unknown()),
             requests: Err(unknown()),

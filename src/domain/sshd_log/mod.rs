@@ -13,10 +13,12 @@ pub use self::usage::{KeyUse, Seen, by_key};
 
 use super::When;
 use super::access::{LogEvent, LogKind};
+use super::ssh_key::Fingerprint;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Bytes of a line at most; a longer one is none of sshd's.
 const MOST_LINE: usize = 16 * 1024;
@@ -33,6 +35,8 @@ pub struct Log {
     pub oldest: Option<When>,
     /// There are lines, and none of them has a time, as in what `sshd -E` writes.
     pub undated: bool,
+    /// What lines without a time say, in their order. The time of each is that of nothing.
+    without_time: Vec<LogEvent>,
 }
 
 impl Log {
@@ -40,24 +44,40 @@ impl Log {
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
     }
 
+    /// What a log without dates says of each key that logs in as `user`: counts and addresses, and no times.
+    pub fn undated_by_key(&self, user: &str) -> BTreeMap<Fingerprint, KeyUse> {
+        if !self.undated {
+            return BTreeMap::new();
+        }
+        let mut found = by_key(&self.without_time, user);
+        for entry in found.values_mut() {
+            (entry.first_seen, entry.last_accepted, entry.last_refused) = (None, None, None);
+        }
+        found
+    }
+
     fn add(&mut self, at: When, pid: Option<u32>, message: message::Message) {
-        let (key_type, fingerprint) = message.key.unzip();
-        self.events.push(LogEvent {
-            at,
-            pid,
-            kind: message.kind,
-            user: message.user,
-            address: message.address,
-            port: message.port,
-            fingerprint,
-            key_type,
-        });
+        self.events.push(event(at, pid, message));
     }
 
     fn sorted(mut self) -> Self {
         // Stable: lines of the same second keep their order.
         self.events.sort_by_key(|event| event.at);
         self
+    }
+}
+
+fn event(at: When, pid: Option<u32>, message: message::Message) -> LogEvent {
+    let (key_type, fingerprint) = message.key.unzip();
+    LogEvent {
+        at,
+        pid,
+        kind: message.kind,
+        user: message.user,
+        address: message.address,
+        port: message.port,
+        fingerprint,
+        key_type,
     }
 }
 
@@ -136,6 +156,11 @@ pub fn read_text(bytes: &[u8], now: When, utc_offset: i32) -> Log {
         let text = String::from_utf8_lossy(line);
         let Some((at, rest)) = stamp(&text, now, utc_offset) else {
             log.undated |= !text.trim().is_empty();
+            // sshd writes nothing before its message there, neither a name nor a process.
+            if let Some(message) = message::parse(text.trim_end_matches('\r')) {
+                log.without_time
+                    .push(event(When::from_unix(0), None, message));
+            }
             continue;
         };
         log.saw(at);

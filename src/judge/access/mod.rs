@@ -49,7 +49,7 @@ impl<'a> Reading<'a> {
             .collect();
         let uses = match (&facts.events, &facts.cache_user) {
             (Ok(events), Ok(user)) => by_key(events, &user.name),
-            _ => BTreeMap::new(),
+            _ => facts.undated.clone(),
         };
         Self {
             facts,
@@ -150,7 +150,7 @@ fn key_row(
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     let usage = reading.uses.get(&fingerprint);
-    let log = facts.events.is_ok();
+    let log = facts.events.is_ok() || !facts.undated.is_empty();
     KeyRow {
         fingerprint,
         r#type: visible(key.algorithm()).into_owned(),

@@ -209,6 +209,7 @@ mod tests {
             nix_version: Err(unknown()),
             own_key: None,
             events: Err(unknown()),
+            undated: std::collections::BTreeMap::new(),
             reach: None,
             sessions: Err(unknown()),
             requests: Ok(vec![]),

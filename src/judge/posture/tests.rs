@@ -46,6 +46,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         nix_version: Ok("2.28.3".to_owned()),
         own_key: None,
         events: Ok(Vec::new()),
+        undated: std::collections::BTreeMap::new(),
         reach: None,
         sessions: Ok(Vec::new()),
         requests: Ok(Vec::new()),

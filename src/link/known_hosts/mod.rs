@@ -4,6 +4,7 @@
 //! read or written here (`file` beside it does both). One bad line never hides another: it is kept as a [`Problem`]. The verdicts are
 //! those of ssh (`check_host_key` in its sshconnect.c), or stricter; `link/tests/known_hosts.rs` compares them with the real one.
 
+pub(in crate::link) mod command;
 mod file;
 mod line;
 mod pattern;

@@ -38,7 +38,7 @@ fn more_modes(verdict: Seen) -> &'static [&'static str] {
 }
 
 /// Each of these keys is another one.
-fn keys(dir: &Path) {
+pub(super) fn keys(dir: &Path) {
     for (name, kind) in [
         ("host_ecdsa", "ecdsa"),
         ("other_ed25519", "ed25519"),
@@ -92,7 +92,7 @@ fn penalties() -> &'static str {
 }
 
 /// The lines of a case, for this server.
-fn fill(sshd: &Sshd, text: &str) -> Vec<u8> {
+pub(super) fn fill(sshd: &Sshd, text: &str) -> Vec<u8> {
     let mut text = text.to_owned();
     for (token, file) in [
         ("$EC", "host_ed25519-cert.pub"),
@@ -175,8 +175,14 @@ impl Files {
             Host::Port => String::new(),
             Host::Alias => format!("HostKeyAlias {}\n", ALIAS.to_uppercase()),
         };
+        let command = case.command.map_or_else(String::new, |lines| {
+            let file = folder.join("command");
+            std::fs::write(&file, fill(sshd, lines)).unwrap();
+            format!("KnownHostsCommand /bin/cat {}\n", file.display())
+        });
+        let more = case.more;
         let config = sshd.config(&format!(
-            "IdentityAgent none\nIdentitiesOnly yes\nIdentityFile {}\nUpdateHostKeys no\nCheckHostIP no\nBatchMode yes\nLogLevel INFO\n\
+            "{more}{command}IdentityAgent none\nIdentitiesOnly yes\nIdentityFile {}\nUpdateHostKeys no\nCheckHostIP no\nBatchMode yes\nLogLevel INFO\n\
              UserKnownHostsFile {user}\nGlobalKnownHostsFile {global}\nStrictHostKeyChecking {mode}\n{alias}",
             sshd.file("user").display()
         ));

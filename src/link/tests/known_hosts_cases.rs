@@ -16,6 +16,10 @@ pub(super) struct Case {
     pub(super) global: bool,
     /// The server has a certificate for its Ed25519 key.
     pub(super) certified: bool,
+    /// What `KnownHostsCommand` prints.
+    pub(super) command: Option<&'static str>,
+    /// Further lines of ssh's configuration, before all others.
+    pub(super) more: &'static str,
     /// Why this program is stricter than ssh here.
     pub(super) stricter: Option<&'static str>,
 }
@@ -27,6 +31,8 @@ const fn port(name: &'static str, files: &'static [&'static str]) -> Case {
         files,
         global: false,
         certified: false,
+        command: None,
+        more: "",
         stricter: None,
     }
 }
@@ -49,12 +55,24 @@ impl Case {
         self
     }
 
+    const fn command(mut self, lines: &'static str) -> Self {
+        self.command = Some(lines);
+        self
+    }
+
+    const fn more(mut self, lines: &'static str) -> Self {
+        self.more = lines;
+        self
+    }
+
     const fn stricter(mut self, reason: &'static str) -> Self {
         self.stricter = Some(reason);
         self
     }
 }
 
+const LOCAL: &str = "a port of this machine may lead anywhere; ssh is told not to look at its key";
+const KEPT: &str = "a key that is kept nowhere would be new each time, whoever sends it";
 const UNREADABLE: &str = "a revocation that can't be read may be of this very key; ssh skips it";
 const NAMED: &str = "a host that a damaged line names is not recorded as new without a question";
 const AUTHORITY: &str =
@@ -65,6 +83,28 @@ const WARNED: &str = "ssh warns of the revoked key, and then takes the host for 
 const BOTH: &str = "a key that is revoked for the host is revoked on each of its ports";
 
 pub(super) const CASES: &[Case] = &[
+    port("a command knows the key", &[""]).command("$N $E\n"),
+    port("a command knows another key", &[""]).command("$N $e\n"),
+    port("a command knows another host", &[""]).command("other.example.org $E\n"),
+    port("a command says nothing", &["$N $E\n"]).command(""),
+    port("a command revokes a known key", &["$N $E\n"]).command("@revoked * $E\n"),
+    port("a command knows another key than the file", &["$N $E\n"]).command("$N $e\n"),
+    port("a command trusts an authority", &[""])
+        .command("@cert-authority 127.0.0.1,$N $A\n")
+        .certified(),
+    alias("a command knows the alias", &[""]).command("$K $E\n"),
+    port("the machine itself needs no key", &[""])
+        .more("NoHostAuthenticationForLocalhost yes\n")
+        .stricter(LOCAL),
+    port("the machine itself has another key", &["$N $e\n$N $r\n$N $c\n"])
+        .more("NoHostAuthenticationForLocalhost yes\n")
+        .stricter(LOCAL),
+    alias("the machine itself under an alias", &[""])
+        .more("NoHostAuthenticationForLocalhost yes\n"),
+    port("nothing is kept", &[""])
+        .more("UserKnownHostsFile /dev/null\n")
+        .stricter(KEPT),
+    port("there is no file", &[""]).more("UserKnownHostsFile none\n"),
     // Nothing, and what is nothing.
     port("empty", &[""]),
     port("comments only", &["# $N $E\n\n   \n\t# x\n  #y\n"]),

@@ -4,6 +4,7 @@ mod commands;
 mod hosts;
 mod known_hosts;
 mod known_hosts_cases;
+mod known_hosts_command;
 mod logins;
 mod passwords;
 mod rig;

@@ -6,12 +6,14 @@
 use super::sessions;
 use crate::domain::When;
 use crate::domain::access::{Fact, LogEvent, LogReach, LogSource, Session, Unknown};
-use crate::domain::sshd_log;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::sshd_log::{self, KeyUse};
 use crate::domain::text::visible;
 use crate::link::{Command, Limits};
 use crate::server::Inner;
 use crate::server::error::ServerError;
 use crate::server::script::{self, Answers, why};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The script keeps the newest 8 MiB of a log, of which each line of the journal is one JSON object.
@@ -23,6 +25,7 @@ const READ: Limits = Limits {
 /// What one reading finds.
 pub(super) struct Found {
     pub(super) events: Fact<Vec<LogEvent>>,
+    pub(super) undated: BTreeMap<Fingerprint, KeyUse>,
     pub(super) reach: Option<LogReach>,
     pub(super) sessions: Fact<Vec<Session>>,
 }
@@ -39,6 +42,7 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
         let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
         Found {
             events: Err(unknown.clone()),
+            undated: BTreeMap::new(),
             reach: None,
             sessions: Err(unknown),
         }
@@ -59,8 +63,9 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
     let at = output.windows(end.len()).position(|part| part == end)?;
     let log = output.get(at + end.len()..)?;
     let mut open = sessions::read(&answers, user);
+    let mut undated = BTreeMap::new();
     let (events, reach) = if let Some(source) = answers.get("source") {
-        events(source, log, &answers)
+        events(source, log, &answers, user, &mut undated)
     } else {
         let why = answers
             .get("log-why")
@@ -70,12 +75,19 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
     sessions::join(&mut open, events.as_deref().unwrap_or_default());
     Some(Found {
         events,
+        undated,
         reach,
         sessions: Ok(open),
     })
 }
 
-fn events(source: &str, log: &[u8], answers: &Answers) -> (Fact<Vec<LogEvent>>, Option<LogReach>) {
+fn events(
+    source: &str,
+    log: &[u8],
+    answers: &Answers,
+    user: &str,
+    undated: &mut BTreeMap<Fingerprint, KeyUse>,
+) -> (Fact<Vec<LogEvent>>, Option<LogReach>) {
     let now = answers
         .get("now")
         .and_then(|text| text.parse().ok())
@@ -89,6 +101,7 @@ fn events(source: &str, log: &[u8], answers: &Answers) -> (Fact<Vec<LogEvent>>, 
         None => (sshd_log::read_journal(log), LogSource::Journal),
     };
     if read.undated {
+        *undated = read.undated_by_key(user);
         let unknown =
             "the log has no dates, so logins can't be dated; log to syslog or the journal";
         return (Err(Unknown(unknown.to_owned())), None);

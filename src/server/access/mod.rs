@@ -46,6 +46,7 @@ impl Server {
             nix_version: found.nix_version,
             own_key: own_key.as_deref().and_then(Fingerprint::parse),
             events: log.events,
+            undated: log.undated,
             reach: log.reach,
             sessions: log.sessions,
             requests: requests.requests,

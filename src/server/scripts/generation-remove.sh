@@ -12,6 +12,8 @@ fail() {
     echo "$2" >&2
     exit "$1"
 }
+# $1: a link. Whose it is and since when.
+whose() { echo "by $(stat -c %U "$1"), at $(date -u -d "@$(stat -c %Y "$1")" +%Y-%m-%dT%H:%M:%SZ)"; }
 cd -P "./$1" || fail 66 "there is no folder of $4"
 tries=0
 while :; do
@@ -35,8 +37,8 @@ if ! [ -L "./$link" ]; then
 fi
 current=$(readlink "./$profile") || fail 66 "it is not known which generation $4 leads to"
 case $current in
-"$2" | "$link") fail 65 "it is the current generation of the profile" ;;
+"$2" | "$link") fail 76 "it is the current generation of the profile (switched $(whose "./$profile"))" ;;
 esac
-[ "$(readlink "./$link")" = "$target" ] || fail 65 "it leads to another path by now: $(readlink "./$link")"
+[ "$(readlink "./$link")" = "$target" ] || fail 76 "it leads to another path by now: $(readlink "./$link") (made $(whose "./$link"))"
 rm -f "./$link" || fail 74 "$2 can't be removed"
 echo "done"

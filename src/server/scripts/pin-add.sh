@@ -1,5 +1,6 @@
-# $1: the folder of pins. $2: name. $3: store path. $4: the folder of notes. On stdin: the note.
-# A link that is there already is never replaced.
+# $1: the folder of pins. $2: name. $3: store path. $4: the folder of notes. $5: how the pin was shown: `absent`, `bare` or the
+# SHA-256 of its note; if it is something else now, nothing is changed, and the note that is there comes on stdout. $6: the SHA-256
+# of the new note, which comes on stdin. A link that is there already is never replaced.
 set -u
 umask 022
 folder=$1
@@ -9,15 +10,24 @@ notes=$4
 if [ -L "$folder" ]; then fail 65 "$folder is a symbolic link, and Nix does not look for roots behind one"; fi
 [ -d "${folder%/*}" ] || fail 66 "there is no folder ${folder%/*}, so nothing in it would be a root"
 there() { [ -L "./$name" ] && [ "$(readlink "./$name")" = "$target" ]; }
+enter "$notes" 700
+lock
 enter "$folder" 755
+look "$folder"
+enter "$notes"
+if [ -n "$link" ] && [ "$link" != "$target" ] && ! [ -f "./$name.json" ]; then
+    fail 65 "something else is at $folder/$name"
+fi
+unchanged "$5" "$6"
+enter "$folder"
 if [ -e "./$name" ] || [ -L "./$name" ]; then
     there || fail 65 "something else is at $folder/$name"
 fi
 # The note first: a link without one is a pin of nobody.
 note=$name.json
-enter "$notes" 700
+enter "$notes"
 rm -f "./$note.new"
-(umask 077 && cat >"./$note.new") && { sync "./$note.new" 2>/dev/null || sync; } ||
+(umask 077 && cat >"./$note.new") && [ "$(sum "./$note.new")" = "$6" ] && { sync "./$note.new" 2>/dev/null || sync; } ||
     { rm -f "./$note.new"; fail 74 "there is no room for the note in $notes; nothing was pinned"; }
 mv -f "./$note.new" "./$note" || fail 74 "the note can't be put into $notes; nothing was pinned"
 enter "$folder"

@@ -18,6 +18,9 @@ else
         say target "$(readlink "$link" | tr '\n' ' ')"
         say made "$(stat -c %Y "$link" 2>/dev/null)"
         if [ -r "$notes/$link.json" ]; then
+            if command -v sha256sum >/dev/null 2>&1; then
+                say sha256 "$(sha256sum <"$notes/$link.json" | cut -d ' ' -f 1)"
+            fi
             say note "$(head -c 16384 "$notes/$link.json" 2>/dev/null | tr '\n\r' '  ')"
         fi
     done

@@ -179,6 +179,7 @@ fn pins_that_have_expired() {
         note: None,
         at: When::from_unix(1),
         expires: end.map(When::from_unix),
+        sha256: None,
     };
     let found = of(&facts(), &Ok(vec![pin(None), pin(Some(100_001))]), None);
     assert_eq!(one(&found, "pins").state, State::Fine);
