@@ -4,6 +4,7 @@
 
 use super::Change;
 use crate::domain::{Age, Bytes, Floor};
+use crate::judge::collect::Rules;
 use clap::Args as ClapArgs;
 
 /// Reads `50G` or `10%`.
@@ -28,11 +29,11 @@ pub(crate) struct Gc {
     /// Only what was not used for so long.
     #[arg(long, value_name = "AGE")]
     pub(crate) older_than: Option<Age>,
-    /// Never the newest N of a name.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Keep the newest N of each name; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = Rules::default().keep_newest)]
     pub(crate) keep_newest: usize,
     /// Nothing that was registered within this time; 0s for no such rule.
-    #[arg(long, value_name = "AGE", default_value = "24h")]
+    #[arg(long, value_name = "AGE", default_value_t = Rules::default().grace)]
     pub(crate) grace: Age,
     /// All that nothing keeps, at once, as nix-collect-garbage does: what was used or uploaded just now as well.
     #[arg(long, conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace"])]
