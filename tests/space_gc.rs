@@ -304,7 +304,7 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             // Only a part of it: the oldest use.
             let sizes: u64 = 600;
             let line =
-                format!("gc {server} --older-than 30d --keep-newest 0 --reclaim {sizes} --yes");
+                format!("gc {server} --older-than 30d --keep-newest 0 --reclaim {sizes}B --yes");
             let done = json(rig, &line, 0);
             let (went, receipt) = (items(&done), &done["receipt"]);
             assert!(went.len() > 1 && went.len() < shown.len(), "{went:?}");
@@ -595,7 +595,7 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
     assert_eq!(records(rig).len(), 0);
     json(
         rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1 --yes",
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
         0,
     );
     let records = records(rig);
@@ -799,7 +799,7 @@ fn without_access_times_uploads_count_and_it_says_so() {
     ));
     let plan = json(
         rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1 --yes",
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
         0,
     );
     assert_eq!(items(&plan), [rig.path("rotated-1.0")]);
@@ -831,7 +831,7 @@ fn a_full_disk_is_made_room_on() {
         .unwrap();
     assert!(!filled.success(), "the disk is full");
     // SQLite can't even open its database.
-    let refused = cli(rig, "gc full --grace 0s --keep-newest 0 --reclaim 1 --yes");
+    let refused = cli(rig, "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes");
     let words = text(&refused.stderr);
     assert!(
         words.contains("take some MiB away by hand first"),
@@ -842,7 +842,7 @@ fn a_full_disk_is_made_room_on() {
     fill.set_len(size - (2 << 20)).unwrap();
     let done = json(
         rig,
-        "gc full --grace 0s --keep-newest 0 --reclaim 1 --yes",
+        "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes",
         0,
     );
     assert_eq!(done["receipt"]["result"], "done", "{done}");
@@ -874,7 +874,7 @@ fn a_log_without_room_does_not_stop_a_collection() {
     assert!(text(&sign.stderr).contains("nothing was changed"));
     let done = json(
         rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1 --yes",
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
         0,
     );
     assert_eq!(done["receipt"]["done"], items(&done).len());

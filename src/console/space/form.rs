@@ -206,7 +206,6 @@ fn read(rules: &mut Rules, field: Field, text: &str) -> Result<(), String> {
             let floor = |text: &str| {
                 let text = text.strip_suffix("free").unwrap_or(text);
                 Floor::parse(text)
-                    .ok_or_else(|| format!("{text:?} is no part of a disk; write 20% or 50G"))
             };
             rules.until_free = set.map(floor).transpose()?;
         }
@@ -272,6 +271,10 @@ mod tests {
         let mut form = Form::default();
         form.write(Field::Grace, "");
         assert_eq!(form.rules.grace, Age(0));
+        form.write(Field::Grace, "0");
+        assert_eq!((form.rules.grace, &form.problem), (Age(0), &None));
+        form.write(Field::Until, "20");
+        assert!(form.problem.as_ref().unwrap().1.contains("20% or 20G"));
         form.write(Field::Until, "20% free");
         assert_eq!(form.rules.until_free, Some(Floor::Percent(20.0)));
     }
