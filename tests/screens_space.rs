@@ -576,6 +576,7 @@ fn collecting_takes_the_word() {
         job,
         receipt: Receipt {
             freed: Some(55 << 20),
+            gone: None,
             ..receipt(Outcome::Done, 4)
         },
     });

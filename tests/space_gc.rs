@@ -881,3 +881,25 @@ fn a_log_without_room_does_not_stop_a_collection() {
     assert_eq!(count(rig), before - items(&done).len());
     assert_eq!(records(rig).len(), 1);
 }
+
+#[test]
+fn what_came_free_is_unknown_where_one_row_cannot_be_deleted() {
+    let rig = &mut Rig::new();
+    age(rig, 200);
+    rig.sql(&format!(
+        "pragma foreign_keys=0; insert into Refs select 9999, id from ValidPaths where path = '{}'",
+        rig.path("rotated-1.0")
+    ));
+    let before = valid(rig);
+    let done = cli(rig, "gc root --grace 0s --keep-newest 0 --yes --json");
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let gone = before.difference(&valid(rig)).count();
+    assert!(gone > 0, "{done}");
+    assert_eq!(done["receipt"]["done"], gone);
+    assert!(
+        done["receipt"].get("freed").is_none(),
+        "{}",
+        done["receipt"]
+    );
+}

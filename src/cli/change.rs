@@ -12,7 +12,6 @@ use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt};
-use crate::domain::Bytes;
 use crate::domain::text::visible;
 use crate::server::Server;
 use serde::Serialize;
@@ -155,8 +154,8 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
 
 fn tell(receipt: &Receipt, planned: usize, out: &mut Out) -> Result<(), CliError> {
     let freed = receipt
-        .freed
-        .map_or_else(String::new, |freed| format!(", {} freed", Bytes(freed)));
+        .freed_words()
+        .map_or_else(String::new, |freed| format!(", freed {freed}"));
     out.line(&format!(
         "{}: {} of {planned} in {:.1} s{freed}, receipt {}, by {}",
         receipt.result.word(),
@@ -294,6 +293,7 @@ mod tests {
             }],
             seconds: 0.2,
             freed: None,
+            gone: None,
             conflict: None,
         }
     }

@@ -148,8 +148,8 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
     if !receipt.failed.is_empty() {
         lines.push(format!("not done  {}", number(receipt.failed.len())));
     }
-    if let Some(freed) = receipt.freed {
-        lines.push(format!("freed     {}{}", Bytes(freed), estimate(job)));
+    if let Some(freed) = receipt.freed_words() {
+        lines.push(format!("freed     {freed}{}", estimate(job)));
     }
     for (label, text) in &job.planned {
         let mut rows = super::widgets::pen::wrap(text, 70).into_iter();
