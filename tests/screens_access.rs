@@ -464,8 +464,15 @@ fn a_key_is_pasted() {
     console.keys("<enter>");
     let plan = &console.runs[0].1;
     assert_eq!(plan.change, "authorize");
-    let line = format!("restrict {new}");
-    assert!(plan.lines.contains(&("+", line.clone())));
+    let added = plan.lines.iter().find(|(label, _)| *label == "+").unwrap();
+    let line = added.1.clone();
+    // 90 days from the 21st of September 2026, as on the command line.
+    assert!(
+        line.starts_with("restrict,expiry-time=\"20261220") && line.ends_with(&new),
+        "{line}"
+    );
+    let ends = |(label, text): &(&str, String)| *label == "expires" && text.contains("in 90d");
+    assert!(plan.lines.iter().any(ends), "{:?}", plan.lines);
     let read = AuthorizedKeys::parse(line.as_bytes());
     assert_eq!(read.find(&public(&new).fingerprint()), [1]);
 }

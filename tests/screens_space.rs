@@ -97,6 +97,27 @@ fn form() {
 }
 
 #[test]
+fn rules_that_cannot_be_read_have_no_list() {
+    let mut console = ready();
+    let row = console.model.space.current_row();
+    assert!(row.is_some());
+    console.keys("e20");
+    assert!(
+        text(&console).contains("write 20% or 20G"),
+        "{}",
+        text(&console)
+    );
+    assert!(
+        !text(&console).contains("orphan-tool"),
+        "{}",
+        text(&console)
+    );
+    assert_eq!(console.model.space.current_row(), None);
+    console.keys("<esc>");
+    assert_eq!(console.model.space.current_row(), row);
+}
+
+#[test]
 fn plan_without_times() {
     snap("space-plan-no-times", planned(no_times, ""));
 }
@@ -555,6 +576,7 @@ fn collecting_takes_the_word() {
         job,
         receipt: Receipt {
             freed: Some(55 << 20),
+            gone: None,
             ..receipt(Outcome::Done, 4)
         },
     });

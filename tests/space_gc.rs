@@ -120,6 +120,7 @@ async fn planned(server: &Server, rules: &Rules) -> Plan {
 fn everything() -> Rules {
     Rules {
         grace: Age(0),
+        keep_newest: 0,
         ..Rules::default()
     }
 }
@@ -291,7 +292,7 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             used(rig, rig.path("rotated-1.0"), 90);
             let before = (valid(rig), references(rig), dead(rig));
             let server = access.server();
-            let line = format!("gc {server} --older-than 30d --dry-run");
+            let line = format!("gc {server} --older-than 30d --keep-newest 0 --dry-run");
             let shown = items(&json(rig, &line, 0));
             let shown_set: BTreeSet<String> = shown.iter().cloned().collect();
             assert!(shown_set.is_subset(&before.2), "only what Nix calls dead");
@@ -302,7 +303,8 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             assert_eq!(valid(rig), before.0, "a dry run takes nothing");
             // Only a part of it: the oldest use.
             let sizes: u64 = 600;
-            let line = format!("gc {server} --older-than 30d --reclaim {sizes} --yes");
+            let line =
+                format!("gc {server} --older-than 30d --keep-newest 0 --reclaim {sizes}B --yes");
             let done = json(rig, &line, 0);
             let (went, receipt) = (items(&done), &done["receipt"]);
             assert!(went.len() > 1 && went.len() < shown.len(), "{went:?}");
@@ -344,7 +346,11 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             );
             if at == 0 {
                 // Everything that is dead, to the end.
-                json(rig, &format!("gc {server} --grace 0s --yes"), 0);
+                json(
+                    rig,
+                    &format!("gc {server} --grace 0s --keep-newest 0 --yes"),
+                    0,
+                );
                 assert_eq!(dead(rig), BTreeSet::new());
                 verify(rig);
             }
@@ -538,7 +544,10 @@ fn count(rig: &Rig) -> usize {
 /// Starts a collection of everything and lets it run until some of it is gone.
 fn begin(rig: &Rig, access: Access, planned: &[String]) -> Child {
     let before = count(rig);
-    let line = format!("gc {} --grace 0s --yes --json", access.server());
+    let line = format!(
+        "gc {} --grace 0s --keep-newest 0 --yes --json",
+        access.server()
+    );
     let child = rig
         .storekeeper_command(line.split(' '))
         .stdout(Stdio::piped())
@@ -553,7 +562,11 @@ fn begin(rig: &Rig, access: Access, planned: &[String]) -> Child {
 #[test]
 fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got() {
     let rig = &mut Rig::bulk(&Nix::of_this_machine(), 6000);
-    let planned = items(&json(rig, "gc root --grace 0s --dry-run", 0));
+    let planned = items(&json(
+        rig,
+        "gc root --grace 0s --keep-newest 0 --dry-run",
+        0,
+    ));
     let mut child = begin(rig, Access::Root, &planned);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -566,7 +579,7 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
     });
     let gone = check_prefix(rig, &planned, &BTreeSet::new(), 64);
     assert!(gone >= 150 && gone < planned.len(), "{gone}");
-    let next = json(rig, "gc root --grace 0s --dry-run", 0);
+    let next = json(rig, "gc root --grace 0s --keep-newest 0 --dry-run", 0);
     let warnings = next["plan"]["warnings"].to_string();
     let words = format!(
         "was interrupted: {gone} of its {} paths are gone",
@@ -580,7 +593,11 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
     let summary = check("collection-interrupted").unwrap()["summary"].to_string();
     assert!(summary.contains(&words), "{summary}");
     assert_eq!(records(rig).len(), 0);
-    json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
+    json(
+        rig,
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
+        0,
+    );
     let records = records(rig);
     assert_eq!(records.len(), 2);
     assert_eq!(records[0].result, audit::INTERRUPTED);
@@ -588,7 +605,7 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
         (records[0].done, records[0].items_total),
         (gone, planned.len())
     );
-    let third = json(rig, "gc root --grace 0s --dry-run", 0);
+    let third = json(rig, "gc root --grace 0s --keep-newest 0 --dry-run", 0);
     assert!(
         !third["plan"]["warnings"]
             .to_string()
@@ -608,7 +625,10 @@ fn a_killed_daemon_or_link_is_told_in_the_receipt() {
 /// Whether the collection was cut off; what is told then must be true. Meanwhile a process comes to hold one of the paths.
 fn killed_is_told(access: Access, sessions: bool) -> bool {
     let rig = &mut Rig::bulk(&Nix::of_this_machine(), 6000);
-    let line = format!("gc {} --grace 0s --dry-run", access.server());
+    let line = format!(
+        "gc {} --grace 0s --keep-newest 0 --dry-run",
+        access.server()
+    );
     let planned = items(&json(rig, &line, 0));
     let before = count(rig);
     // So slow that a kill comes in the middle of a call.
@@ -695,7 +715,7 @@ fn two_at_once_and_who_holds_the_lock() {
         );
         assert!(said.contains("sleep 600"), "{said}");
         // Another one of ours is told of the first and does nothing.
-        let second = cli(rig, "gc root --grace 0s --yes");
+        let second = cli(rig, "gc root --grace 0s --keep-newest 0 --yes");
         assert_eq!(second.status.code(), Some(4), "{}", text(&second.stderr));
         let words = text(&second.stderr);
         assert!(words.contains("runs a collection here since"), "{words}");
@@ -715,14 +735,14 @@ fn without_rights_it_says_what_it_cannot() {
     let rig = &mut Rig::new();
     age(rig, 100);
     let before = valid(rig);
-    let plan = json(rig, "gc no-sudo --grace 0s --dry-run", 0);
+    let plan = json(rig, "gc no-sudo --grace 0s --keep-newest 0 --dry-run", 0);
     let warnings = plan["plan"]["warnings"].to_string();
     assert!(
         warnings.contains("when paths were last used is not known"),
         "{warnings}"
     );
     assert!(!items(&plan).is_empty(), "a plan is made all the same");
-    let tried = cli(rig, "gc no-sudo --grace 0s --yes");
+    let tried = cli(rig, "gc no-sudo --grace 0s --keep-newest 0 --yes");
     assert_eq!(tried.status.code(), Some(1));
     let words = text(&tried.stderr);
     assert!(words.contains("nothing was changed"), "{words}");
@@ -777,7 +797,11 @@ fn without_access_times_uploads_count_and_it_says_so() {
         "update ValidPaths set registrationTime = 1000000000 where path = '{}'",
         rig.path("rotated-1.0")
     ));
-    let plan = json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
+    let plan = json(
+        rig,
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
+        0,
+    );
     assert_eq!(items(&plan), [rig.path("rotated-1.0")]);
     let warnings = plan["plan"]["warnings"].to_string();
     assert!(warnings.contains("mounted with noatime"), "{warnings}");
@@ -807,7 +831,7 @@ fn a_full_disk_is_made_room_on() {
         .unwrap();
     assert!(!filled.success(), "the disk is full");
     // SQLite can't even open its database.
-    let refused = cli(rig, "gc full --grace 0s --reclaim 1 --yes");
+    let refused = cli(rig, "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes");
     let words = text(&refused.stderr);
     assert!(
         words.contains("take some MiB away by hand first"),
@@ -816,7 +840,11 @@ fn a_full_disk_is_made_room_on() {
     let fill = fs::File::options().write(true).open(fill).unwrap();
     let size = fill.metadata().unwrap().len();
     fill.set_len(size - (2 << 20)).unwrap();
-    let done = json(rig, "gc full --grace 0s --reclaim 1 --yes", 0);
+    let done = json(
+        rig,
+        "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes",
+        0,
+    );
     assert_eq!(done["receipt"]["result"], "done", "{done}");
     assert_eq!(items(&done), std::slice::from_ref(&large));
     assert!(!valid(rig).contains(&large));
@@ -844,8 +872,34 @@ fn a_log_without_room_does_not_stop_a_collection() {
     let sign = cli(rig, "sign root --all --yes");
     assert_eq!(sign.status.code(), Some(1));
     assert!(text(&sign.stderr).contains("nothing was changed"));
-    let done = json(rig, "gc root --grace 0s --reclaim 1 --yes", 0);
+    let done = json(
+        rig,
+        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
+        0,
+    );
     assert_eq!(done["receipt"]["done"], items(&done).len());
     assert_eq!(count(rig), before - items(&done).len());
     assert_eq!(records(rig).len(), 1);
+}
+
+#[test]
+fn what_came_free_is_unknown_where_one_row_cannot_be_deleted() {
+    let rig = &mut Rig::new();
+    age(rig, 200);
+    rig.sql(&format!(
+        "pragma foreign_keys=0; insert into Refs select 9999, id from ValidPaths where path = '{}'",
+        rig.path("rotated-1.0")
+    ));
+    let before = valid(rig);
+    let done = cli(rig, "gc root --grace 0s --keep-newest 0 --yes --json");
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let gone = before.difference(&valid(rig)).count();
+    assert!(gone > 0, "{done}");
+    assert_eq!(done["receipt"]["done"], gone);
+    assert!(
+        done["receipt"].get("freed").is_none(),
+        "{}",
+        done["receipt"]
+    );
 }

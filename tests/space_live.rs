@@ -352,6 +352,7 @@ fn nix_deletes_a_plan_from_the_front_unit_by_unit() {
         };
         let rules = Rules {
             grace: Age(0),
+            keep_newest: 0,
             ..Rules::default()
         };
         let prepared = Prepared::new(&situation).unwrap();

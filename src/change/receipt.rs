@@ -2,8 +2,8 @@
 //!
 //! In: the end of a job. Out: [`Receipt`], whose JSON form is part of the output contract.
 
-use crate::domain::When;
 use crate::domain::text::visible;
+use crate::domain::{Bytes, When};
 use serde::{Deserialize, Serialize};
 
 /// How a job ended.
@@ -68,12 +68,27 @@ pub struct Receipt {
     pub failed: Vec<Failure>,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Of a collection: how many bytes came free, by Nix's count. Calls that were cut off are not in it.
+    /// Of a collection: how many bytes came free, by Nix's count. `None` where a call that deleted something ended without
+    /// one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freed: Option<u64>,
+    /// Of a collection: NAR sizes of what was seen to be gone.
+    #[serde(skip)]
+    pub gone: Option<u64>,
     /// Somebody else has changed it meanwhile: the difference between what was shown and what is there, line by line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+}
+
+impl Receipt {
+    /// How much came free, where this is a collection; what is not known is never shown as nothing.
+    pub fn freed_words(&self) -> Option<String> {
+        match (self.freed, self.gone) {
+            (Some(freed), _) => Some(Bytes(freed).to_string()),
+            (None, Some(gone)) => Some(format!("unknown, {} of NARs are gone", Bytes(gone))),
+            (None, None) => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +112,7 @@ mod tests {
             ],
             seconds: 0.2,
             freed: None,
+            gone: None,
             conflict: None,
         };
         assert_eq!(

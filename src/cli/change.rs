@@ -12,7 +12,6 @@ use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
-use crate::domain::Bytes;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
 use crate::server::Server;
@@ -193,8 +192,8 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
 fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     let planned = plan.items.len();
     let freed = receipt
-        .freed
-        .map_or_else(String::new, |freed| format!(", {} freed", Bytes(freed)));
+        .freed_words()
+        .map_or_else(String::new, |freed| format!(", freed {freed}"));
     out.line(&format!(
         "{}: {} of {planned} in {:.1} s{freed}, receipt {}, by {}",
         receipt.result.word(),
@@ -343,6 +342,7 @@ mod tests {
             }],
             seconds: 0.2,
             freed: None,
+            gone: None,
             conflict: None,
         }
     }

@@ -268,7 +268,7 @@ async fn let_in(
         key,
         restrict: true,
         from: args.from.clone(),
-        expires: args.expires.0,
+        expires: args.expires.from(When::now()),
     };
     let note = note(args.note.as_ref(), args.change.reason.as_ref());
     let into = args.into.as_deref();

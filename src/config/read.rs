@@ -103,7 +103,10 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     }
     if let Some(limits) = get(table, "thresholds").and_then(DeValue::as_table) {
         let set = |slot: &mut Floor, key: &str| {
-            if let Some(floor) = string(limits, key).as_deref().and_then(Floor::parse) {
+            if let Some(floor) = string(limits, key)
+                .as_deref()
+                .and_then(|text| Floor::parse(text).ok())
+            {
                 *slot = floor;
             }
         };

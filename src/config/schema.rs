@@ -196,9 +196,9 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             }
         }),
         Kind::Floor => text(data, |found| {
-            Floor::parse(found)
-                .map(|_| ())
-                .ok_or_else(|| "be a share such as \"15%\" or a size such as \"20G\"".to_owned())
+            Floor::parse(found).map(|_| ()).map_err(|_| {
+                "be a share such as \"15%\" or a size such as \"20G\", with its unit".to_owned()
+            })
         }),
     };
     if let Err(must) = result {

@@ -48,7 +48,8 @@ pub struct Job {
     pub state: State,
     /// Of a collection: the least, where that is known, and the most that was to come free, in bytes.
     pub estimate: Option<(Option<u64>, u64)>,
-    /// What of the plan its receipt repeats, with labels: key files with where their links lead, lines of them, the reason.
+    /// What of the plan its receipt repeats, with labels: key files with where their links lead, lines of them, when a key
+    /// expires, the rules of a collection, the reason.
     pub planned: Vec<(&'static str, String)>,
     /// The damaged paths that it repairs or deletes.
     pub mends: Vec<StorePath>,
@@ -147,8 +148,8 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
     if !receipt.failed.is_empty() {
         lines.push(format!("not done  {}", number(receipt.failed.len())));
     }
-    if let Some(freed) = receipt.freed {
-        lines.push(format!("freed     {}{}", Bytes(freed), estimate(job)));
+    if let Some(freed) = receipt.freed_words() {
+        lines.push(format!("freed     {freed}{}", estimate(job)));
     }
     for (label, text) in &job.planned {
         let mut rows = super::widgets::pen::wrap(text, 70).into_iter();

@@ -35,7 +35,8 @@ impl fmt::Display for Bytes {
 impl FromStr for Bytes {
     type Err = String;
 
-    /// Reads `123`, `1G`, `1GiB`, `1.5 GB`; a bare letter is a power of 1024, as Nix and `ls` mean it.
+    /// Reads `1G`, `1GiB`, `1.5 GB`, `10B` and `0`; a bare letter is a power of 1024, as Nix and `ls` mean it. Any other
+    /// number without a unit is refused: who writes 20 means gigabytes or percent.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let invalid = || {
@@ -43,6 +44,11 @@ impl FromStr for Bytes {
         };
         if text.starts_with('-') || text.starts_with('+') {
             return Err(invalid());
+        }
+        if text != "0" && unitless(text) {
+            return Err(format!(
+                "{text:?} has no unit; write {text}G, or {text}B for bytes"
+            ));
         }
         let spelled = match text.as_bytes().last() {
             Some(b'K' | b'k' | b'M' | b'm' | b'G' | b'g' | b'T' | b't' | b'P' | b'p') => {
@@ -54,6 +60,12 @@ impl FromStr for Bytes {
             .map(|size| Self(size.as_u64()))
             .map_err(|_| invalid())
     }
+}
+
+/// Whether this is a number and nothing more.
+pub(super) fn unitless(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    text.starts_with(|c: char| c.is_ascii_digit()) && digits(text)
 }
 
 #[cfg(test)]
@@ -82,7 +94,12 @@ mod tests {
     fn reads_units() {
         assert_eq!("1G".parse(), Ok(Bytes(1 << 30)));
         assert_eq!("1.5 GiB".parse(), Ok(Bytes(3 << 29)));
-        assert_eq!("10".parse(), Ok(Bytes(10)));
+        assert_eq!("10B".parse(), Ok(Bytes(10)));
+        assert_eq!("0".parse(), Ok(Bytes(0)));
+        for text in ["20", " 20 ", "1.5"] {
+            let said = text.parse::<Bytes>().unwrap_err();
+            assert!(said.contains(&format!("write {}G", text.trim())), "{said}");
+        }
         assert_eq!("2kb".parse(), Ok(Bytes(2000)));
         assert!("".parse::<Bytes>().is_err());
         assert!("-1G".parse::<Bytes>().is_err());

@@ -3,6 +3,7 @@
 //! In: text such as `15%` or `20G`. Out: a limit, and whether what is left lies below it.
 
 use super::Bytes;
+use super::bytes::unitless;
 use std::fmt;
 
 /// How much of a file system must be left.
@@ -15,22 +16,29 @@ pub enum Floor {
 }
 
 impl fmt::Display for Floor {
-    /// As it is typed: `15%`, `20G`, or bytes.
+    /// As it is typed: `15%`, `20G`, `1500B`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Percent(percent) => write!(f, "{percent}%"),
             Self::Size(Bytes(bytes)) if bytes > 0 && bytes % (1 << 30) == 0 => {
                 write!(f, "{}G", bytes >> 30)
             }
-            Self::Size(Bytes(bytes)) => write!(f, "{bytes}"),
+            Self::Size(Bytes(bytes)) => write!(f, "{bytes}B"),
         }
     }
 }
 
 impl Floor {
-    /// Reads `15%` or `20G`.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads `15%` or `20G`; else says what to write. A number without a unit may be either, so it is neither.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        if text != "0" && unitless(text) {
+            return Err(format!("{text:?} has no unit; write {text}% or {text}G"));
+        }
+        Self::read(text).ok_or_else(|| format!("{text:?} is no part of a disk; write 20% or 50G"))
+    }
+
+    fn read(text: &str) -> Option<Self> {
         if let Some(number) = text.strip_suffix('%') {
             let number = number.trim_end();
             if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -58,18 +66,20 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["15%", "2.5%", "20G", "1500"] {
+        for text in ["15%", "2.5%", "20G", "1500B"] {
             assert_eq!(Floor::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn floors() {
-        assert_eq!(Floor::parse("15%"), Some(Floor::Percent(15.0)));
-        assert_eq!(Floor::parse("2.5 %"), Some(Floor::Percent(2.5)));
-        assert_eq!(Floor::parse("20G"), Some(Floor::Size(Bytes(20 << 30))));
+        assert_eq!(Floor::parse("15%"), Ok(Floor::Percent(15.0)));
+        assert_eq!(Floor::parse("2.5 %"), Ok(Floor::Percent(2.5)));
+        assert_eq!(Floor::parse("20G"), Ok(Floor::Size(Bytes(20 << 30))));
+        let said = Floor::parse("20").unwrap_err();
+        assert!(said.contains("write 20% or 20G"), "{said}");
         for text in ["", "%", "101%", "nan%", "inf%", "-1%", "1e1%", "much"] {
-            assert_eq!(Floor::parse(text), None, "{text}");
+            assert!(Floor::parse(text).is_err(), "{text}");
         }
         let floor = Floor::Percent(15.0);
         assert!(floor.undercut(Bytes(14), Bytes(100)));

@@ -92,12 +92,15 @@ impl fmt::Display for Age {
 impl FromStr for Age {
     type Err = String;
 
-    /// Reads `30s`, `10m`, `24h`, `30d`, `2w`, `1y`.
+    /// Reads `30s`, `10m`, `24h`, `30d`, `2w`, `1y`, and `0`, which needs no unit.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let invalid = || {
             format!("{text:?} is not an age; write a number and one of s m h d w y, such as 30d")
         };
+        if text == "0" {
+            return Ok(Self(0));
+        }
         let unit = match text.as_bytes().last() {
             Some(b's') => 1,
             Some(b'm') => 60,
@@ -150,6 +153,7 @@ mod tests {
             assert_eq!(Age(seconds).to_string(), text);
         }
         assert_eq!("30d".parse(), Ok(Age(2_592_000)));
+        assert_eq!("0".parse(), Ok(Age(0)));
         for text in ["", "d", "3", "-3d", "3 d", "99999999999999999999d", "é"] {
             assert!(text.parse::<Age>().is_err(), "{text}");
         }

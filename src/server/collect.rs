@@ -138,7 +138,7 @@ impl Server {
                         &start.place,
                         "say what is still in its store",
                         &error,
-                        "run `nix-store --verify` there",
+                        "run `storekeeper status` for it: that names a row that can't be read, and what mends it",
                     ));
                 }
                 Err(error) => return Err(daemon.fail(error).await),

@@ -645,6 +645,7 @@ pub fn receipt(result: Outcome, done: usize) -> Receipt {
         failed: vec![],
         seconds: 1.5,
         freed: None,
+        gone: None,
         conflict: None,
     }
 }

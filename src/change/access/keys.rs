@@ -5,12 +5,12 @@
 use super::files::{document, editable, files, target};
 use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Deed, Item, Plan};
-use crate::domain::When;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
+use crate::domain::{Age, When};
 use crate::judge::finding::{Finding, Level, refuses};
 use crate::judge::{self, concern, posture};
 use crate::link::quote;
@@ -93,6 +93,12 @@ pub fn authorize(
     let mut plan = about.plan("authorize", summary, deed);
     plan.lines.push(("file", file.place()));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
+    let expires = new.expires.map_or("never".to_owned(), |end| {
+        // Half an hour is for clocks that differ.
+        let Age(seconds) = facts.at.age(end);
+        format!("{end} (in {})", Age(seconds + 1800))
+    });
+    plan.lines.push(("expires", expires));
     if let Some(options) = options {
         let posture = posture::of_key(facts, &options);
         plan.lines.push(("can", posture.words));

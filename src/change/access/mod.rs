@@ -25,6 +25,17 @@ use crate::server::Server;
 use crate::server::access::{Edit, Folder, KnockInstall};
 use thiserror::Error;
 
+/// How long a key may be authorized: what that is called, and its seconds.
+pub const LIFETIMES: [(&str, Option<i64>); 4] = [
+    ("30 d", Some(30 * 86_400)),
+    ("90 d", Some(90 * 86_400)),
+    ("1 y", Some(365 * 86_400)),
+    ("none", None),
+];
+
+/// The place in [`LIFETIMES`] of what a key gets where an administrator says nothing, on the command line and in the console.
+pub const USUAL: usize = 1;
+
 /// What a confirmed plan about access does, in this order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessDeed {

@@ -11,6 +11,14 @@ use std::sync::atomic::AtomicBool;
 
 const DAY: i64 = 86_400;
 
+/// Without the newest of each name staying: each name is there once.
+fn all() -> Rules {
+    Rules {
+        keep_newest: 0,
+        ..Rules::default()
+    }
+}
+
 /// `app` needs `lib`, `old` needs `lib`; `top` is a root and needs `kept`.
 fn store() -> Inventory {
     inventory(&[
@@ -62,7 +70,7 @@ fn with<T>(rules: &Rules, source: UseSource, then: impl FnOnce(&About<'_>) -> T)
 
 #[test]
 fn oldest_use_first_and_what_is_needed_after_it() {
-    let plan = with(&Rules::default(), UseSource::AccessTimeDaily, |about| {
+    let plan = with(&all(), UseSource::AccessTimeDaily, |about| {
         plan(about, Some("full".into())).unwrap()
     });
     let names: Vec<&str> = plan
@@ -90,7 +98,7 @@ fn oldest_use_first_and_what_is_needed_after_it() {
 
 #[test]
 fn the_form_that_scripts_read() {
-    let plan = with(&Rules::default(), UseSource::AccessTimeDaily, |about| {
+    let plan = with(&all(), UseSource::AccessTimeDaily, |about| {
         plan(about, None).unwrap()
     });
     let json = serde_json::to_value(&plan).unwrap();
@@ -118,7 +126,7 @@ fn the_form_that_scripts_read() {
 fn words_say_what_is_not_known() {
     let rules = Rules {
         reclaim: Some(Bytes(1 << 40)),
-        ..Rules::default()
+        ..all()
     };
     let plan = with(&rules, UseSource::Registration, |about| {
         plan(about, None).unwrap()
@@ -162,17 +170,17 @@ fn nothing_is_said_with_its_reason() {
     };
     let old = Rules {
         older_than: Some(Age(100 * 86_400)),
-        ..Rules::default()
+        ..all()
     };
     assert!(of(&old).contains("used within"), "{}", of(&old));
     let capped = Rules {
         max: Some(Bytes(10)),
-        ..Rules::default()
+        ..all()
     };
     assert!(of(&capped).contains("raise --max"), "{}", of(&capped));
     let reached = Rules {
         until_free: Some(Floor::Percent(5.0)),
-        ..Rules::default()
+        ..all()
     };
     assert!(of(&reached).contains("reached already"), "{}", of(&reached));
 }
@@ -190,7 +198,7 @@ fn it_ends_when_enough_is_free() {
     };
     let mut rules = Rules {
         until_free: Some(Floor::Percent(11.0)),
-        ..Rules::default()
+        ..all()
     };
     assert_eq!(of(&rules), Some(Bytes(11_000)));
     rules.reclaim = Some(Bytes(1));

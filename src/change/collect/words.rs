@@ -54,6 +54,7 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
             ),
         ),
         ("goal", collection.goal_sentence()),
+        ("rules", about.rules.words()),
     ];
     if let Some(until) = collection.used_until {
         let known = match usage.source {

@@ -103,8 +103,10 @@ struct Tally {
     unconfirmed: bool,
     /// What somebody else has changed meanwhile, line by line.
     conflict: Option<String>,
-    /// Bytes that came free, of a collection.
+    /// Bytes that came free, of a collection; `None` also where that is not known.
     freed: Option<u64>,
+    /// NAR sizes of what is gone, of a collection.
+    gone: Option<u64>,
 }
 
 impl Tally {
@@ -221,6 +223,7 @@ async fn run_on<C: Cache>(
         failed: tally.failed.clone(),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         freed: tally.freed,
+        gone: tally.gone,
         conflict: tally.conflict.clone(),
     };
     if let Err(trouble) = unfinished::begin(&mut job, &plan).await {

@@ -175,6 +175,7 @@ fn a_refusal_without_a_reason_ends_it() {
     let ended = run(&server, plan(6, deed(6, 3)));
     check(&server, 6, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Failed);
+    assert_eq!(ended.receipt.freed, Some(0), "nothing is gone");
     assert!(said(&ended.receipt, 0).contains("read-only"));
     assert!(ended.receipt.failed[3].item.starts_with("3 paths"));
 }
@@ -202,6 +203,10 @@ fn a_cancel_in_the_middle_tells_what_is_gone() {
     check(&server, 12, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Cancelled);
     assert_eq!(ended.receipt.done, 4);
+    // What was cut off has no count, and unknown is not nothing.
+    assert_eq!(ended.receipt.freed, None);
+    let said = ended.receipt.freed_words().unwrap();
+    assert_eq!(said, "unknown, 3.9 KiB of NARs are gone");
     let last = ended.receipt.failed.last().unwrap();
     assert!(last.item.starts_with("6 paths"), "{last:?}");
 }
@@ -308,6 +313,7 @@ proptest! {
         let gone = 15 - (0..15).filter(|at| world.infos.contains_key(&path(&name(*at)))).count();
         prop_assert!(receipt.done <= gone);
         let unconfirmed = receipt.failed.iter().any(|failure| failure.message.contains("not confirmed"));
+        prop_assert!(receipt.freed.is_none_or(|freed| freed == gone as u64 * 900), "{receipt:?}");
         prop_assert!(receipt.done == gone || unconfirmed, "{} of {gone}: {receipt:?}", receipt.done);
         // Whole batches, and at most a part of the next.
         let first_kept = (0..15).find(|at| world.infos.contains_key(&path(&name(*at)))).unwrap_or(15);

@@ -43,8 +43,8 @@ pub(in crate::cli) struct Authorize {
     /// Only from these addresses or names, separated by commas.
     #[arg(long, value_name = "PATTERN")]
     pub(in crate::cli) from: Option<String>,
-    /// Not from then on: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
-    #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
+    /// How long the key lasts: 30d, 90d, 1y, another age, a date or a moment, or never for no end.
+    #[arg(long, value_name = "WHEN", value_parser = end, default_value_t = End::usual())]
     pub(in crate::cli) expires: End,
     /// The comment of its line, in place of the key's own.
     #[arg(long, value_name = "TEXT")]
@@ -177,8 +177,8 @@ pub(in crate::cli) struct Prove {
 pub(in crate::cli) struct Approve {
     /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
     pub(in crate::cli) id: String,
-    /// How long the key lasts: 30d, 90d, 1y, another age or date, or none for no end.
-    #[arg(long, value_name = "WHEN", value_parser = end, default_value = "none")]
+    /// How long the key lasts: 30d, 90d, 1y, another age, a date or a moment, or never for no end.
+    #[arg(long, value_name = "WHEN", value_parser = end, default_value_t = End::usual())]
     pub(in crate::cli) expires: End,
     /// Only from these addresses or names, separated by commas.
     #[arg(long, value_name = "PATTERN")]

@@ -4,12 +4,8 @@
 
 use super::Change;
 use crate::domain::{Age, Bytes, Floor};
+use crate::judge::collect::Rules;
 use clap::Args as ClapArgs;
-
-/// Reads `50G` or `10%`.
-fn floor(text: &str) -> Result<Floor, String> {
-    Floor::parse(text).ok_or_else(|| "write a size such as 50G or a share such as 10%".to_owned())
-}
 
 /// Arguments of `gc`.
 #[derive(Debug, ClapArgs)]
@@ -17,7 +13,7 @@ pub(crate) struct Gc {
     /// A configured name, an address, or local.
     pub(crate) server: String,
     /// Stop when the store's file system has so much available.
-    #[arg(long, value_name = "SIZE|%", value_parser = floor)]
+    #[arg(long, value_name = "SIZE|%", value_parser = Floor::parse)]
     pub(crate) until_free: Option<Floor>,
     /// Stop when so much is taken.
     #[arg(long, value_name = "SIZE")]
@@ -28,11 +24,11 @@ pub(crate) struct Gc {
     /// Only what was not used for so long.
     #[arg(long, value_name = "AGE")]
     pub(crate) older_than: Option<Age>,
-    /// Never the newest N of a name.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Keep the newest N of each name; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = Rules::default().keep_newest)]
     pub(crate) keep_newest: usize,
-    /// Nothing that was registered within this time; 0s for no such rule.
-    #[arg(long, value_name = "AGE", default_value = "24h")]
+    /// Nothing that was registered within this time; 0 for no such rule.
+    #[arg(long, value_name = "AGE", default_value_t = Rules::default().grace)]
     pub(crate) grace: Age,
     /// All that nothing keeps, at once, as nix-collect-garbage does: what was used or uploaded just now as well.
     #[arg(long, conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace"])]

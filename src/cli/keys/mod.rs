@@ -15,6 +15,7 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::{About, AccessError, authorize, expire, revoke};
 use crate::change::{Deed, Plan};
+use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::ssh_key::PublicSshKey;
@@ -47,7 +48,7 @@ pub(super) async fn run(
                 key,
                 restrict: true,
                 from: authorize.from.clone(),
-                expires: authorize.expires.0,
+                expires: authorize.expires.from(When::now()),
             };
             change(
                 session,
@@ -99,8 +100,14 @@ pub(super) async fn run(
                     let key = which::key(facts, &args.key)?;
                     let login = &server.facts().user;
                     let reason = args.change.reason.clone();
-                    let planned =
-                        expire(&About::of(server), facts, login, key, args.when.0, reason);
+                    let planned = expire(
+                        &About::of(server),
+                        facts,
+                        login,
+                        key,
+                        args.when.from(When::now()),
+                        reason,
+                    );
                     own_way(planned, args.my_own_key, &args.change)
                 },
             )

@@ -36,7 +36,7 @@ pub(in crate::cli) async fn add(
         let wanted = Wanted {
             name: args.name.clone(),
             note: args.note.clone(),
-            expires: args.expires.0,
+            expires: args.expires.from(When::now()),
         };
         let planned = pin(
             &About::of(&server),

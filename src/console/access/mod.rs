@@ -5,6 +5,7 @@
 
 mod order;
 
+pub use crate::change::access::{LIFETIMES, USUAL};
 pub use order::{AccessDialog, Order, Typing, Wanted, plan};
 
 use super::model::Trouble;
@@ -21,20 +22,6 @@ use std::sync::Arc;
 
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
-
-/// How long a key may be let in: what it is called, and its seconds.
-pub const LIFETIMES: [(&str, Option<i64>); 4] = [
-    ("30 d", Some(30 * 86_400)),
-    ("90 d", Some(90 * 86_400)),
-    ("1 y", Some(365 * 86_400)),
-    ("none", None),
-];
-
-/// The lifetime that a request is offered first.
-pub const USUAL: usize = 1;
-
-/// No end.
-pub const FOREVER: usize = 3;
 
 /// A key that is let in.
 #[derive(Debug, Clone)]

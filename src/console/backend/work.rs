@@ -263,6 +263,7 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
             .collect(),
         seconds: 0.0,
         freed: None,
+        gone: None,
         conflict: None,
     }
 }

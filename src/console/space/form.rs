@@ -80,8 +80,19 @@ impl Field {
     }
 }
 
-/// What shall go, before anyone has said: a fifth of the disk free, three of each name kept.
-const USUAL: [&str; 6] = ["20%", "", "", "", "3", "24h"];
+/// The goal, before anyone has said: a fifth of the disk free.
+const GOAL: &str = "20%";
+
+/// What the fields say before anyone has: the goal, and the rules that hold by default everywhere.
+fn usual() -> [String; 6] {
+    let rules = Rules::default();
+    Field::ALL.map(|field| match field {
+        Field::Until => GOAL.to_owned(),
+        Field::Take | Field::Most | Field::Older => String::new(),
+        Field::Newest => rules.keep_newest.to_string(),
+        Field::Grace => rules.grace.to_string(),
+    })
+}
 
 /// The form.
 #[derive(Debug, Clone)]
@@ -102,10 +113,10 @@ pub struct Form {
 impl Default for Form {
     fn default() -> Self {
         let mut form = Self {
-            inputs: USUAL.map(|text| Input::new(text.to_owned())),
+            inputs: usual().map(Input::new),
             focus: None,
             last: Field::Until,
-            before: USUAL.map(str::to_owned),
+            before: usual(),
             rules: Rules::default(),
             problem: None,
         };
@@ -195,7 +206,6 @@ fn read(rules: &mut Rules, field: Field, text: &str) -> Result<(), String> {
             let floor = |text: &str| {
                 let text = text.strip_suffix("free").unwrap_or(text);
                 Floor::parse(text)
-                    .ok_or_else(|| format!("{text:?} is no part of a disk; write 20% or 50G"))
             };
             rules.until_free = set.map(floor).transpose()?;
         }
@@ -261,6 +271,10 @@ mod tests {
         let mut form = Form::default();
         form.write(Field::Grace, "");
         assert_eq!(form.rules.grace, Age(0));
+        form.write(Field::Grace, "0");
+        assert_eq!((form.rules.grace, &form.problem), (Age(0), &None));
+        form.write(Field::Until, "20");
+        assert!(form.problem.as_ref().unwrap().1.contains("20% or 20G"));
         form.write(Field::Until, "20% free");
         assert_eq!(form.rules.until_free, Some(Floor::Percent(20.0)));
     }

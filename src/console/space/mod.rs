@@ -175,8 +175,15 @@ impl Space {
     }
 
     /// Rows of the plan's list.
+    /// The plan, unless the form can't be read: the plan of the rules before would look like that of what stands there.
+    pub fn plan_of_form(&self) -> Option<&Planned> {
+        self.planned
+            .as_ref()
+            .filter(|_| self.form.problem.is_none())
+    }
+
     fn plan_rows(&self) -> usize {
-        self.planned.as_ref().map_or(0, |planned| {
+        self.plan_of_form().map_or(0, |planned| {
             if self.paths {
                 planned.collection.order.len()
             } else {
@@ -229,7 +236,7 @@ impl Space {
 
     /// The path at a place of the plan's list.
     pub fn plan_row(&self, at: usize) -> Option<Row> {
-        let collection = &self.planned.as_ref()?.collection;
+        let collection = &self.plan_of_form()?.collection;
         if self.paths {
             collection.order.get(at).copied()
         } else {

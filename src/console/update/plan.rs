@@ -101,7 +101,7 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
     };
     let lines = plan.lines.iter();
     let planned = lines
-        .filter(|(label, _)| matches!(*label, "file" | "+" | "-"))
+        .filter(|(label, _)| matches!(*label, "file" | "+" | "-" | "expires" | "rules"))
         .cloned()
         .chain(plan.reason.clone().map(|reason| ("reason", reason)))
         .collect();

@@ -47,6 +47,7 @@ impl Rules {
     /// All that nothing keeps, as `nix-collect-garbage` takes it.
     pub fn whole() -> Self {
         Self {
+            keep_newest: 0,
             grace: Age(0),
             ..Self::default()
         }
@@ -54,13 +55,15 @@ impl Rules {
 }
 
 impl Default for Rules {
+    /// What holds where an administrator says nothing, on the command line and in the console: no targets, the newest
+    /// three of each name stay, and so does what came in within a day.
     fn default() -> Self {
         Self {
             until_free: None,
             reclaim: None,
             max: None,
             older_than: None,
-            keep_newest: 0,
+            keep_newest: 3,
             grace: Age(86_400),
         }
     }

@@ -39,6 +39,27 @@ impl Gone {
     }
 }
 
+impl Rules {
+    /// What stays by them, such as `the newest 3 of each name stay, and what came in within 1d`.
+    pub fn words(&self) -> String {
+        let mut stays = Vec::new();
+        if self.keep_newest > 0 {
+            stays.push(format!("the newest {} of each name", self.keep_newest));
+        }
+        if self.grace.0 > 0 {
+            stays.push(format!("what came in within {}", self.grace));
+        }
+        if let Some(age) = self.older_than {
+            stays.push(format!("what was used within {age}"));
+        }
+        match stays.split_first() {
+            None => "nothing stays but what a root keeps".to_owned(),
+            Some((first, [])) => format!("{first} stays"),
+            Some((first, others)) => format!("{first} stay, and {}", others.join(", and ")),
+        }
+    }
+}
+
 impl Kept {
     /// A sentence for each reason to stay that holds for something.
     pub fn sentences(&self, rules: &Rules) -> Vec<String> {

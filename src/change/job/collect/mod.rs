@@ -45,7 +45,8 @@ struct Collecting<'a, 'j, C> {
     stays: Vec<bool>,
     settled: usize,
     bytes: u64,
-    freed: u64,
+    /// What Nix has counted; `None` once a call has deleted something and ended without its count.
+    freed: Option<u64>,
     started: Instant,
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
         places,
         settled: 0,
         bytes: 0,
-        freed: 0,
+        freed: Some(0),
         started: Instant::now(),
         job,
     };
@@ -82,13 +83,17 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
         bytes,
         ..
     } = work;
-    job.tally.freed = Some(freed);
+    job.tally.freed = freed;
+    job.tally.gone = Some(bytes);
+    let counted = freed.map_or_else(
+        || "how much that freed is not known, since a call ended without Nix's count".to_owned(),
+        |freed| format!("Nix counts {} freed", Bytes(freed)),
+    );
     job.log(&format!(
-        "{} of NARs are gone, {} of {} planned; Nix counts {} freed",
+        "{} of NARs are gone, {} of {} planned; {counted}",
         Bytes(bytes),
         job.tally.done,
         paths.len(),
-        Bytes(freed)
     ));
     let left: Vec<&StorePath> = (settled..paths.len())
         .filter(|at| !stays[*at])
@@ -180,6 +185,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
             let still = match self.settle(&left, end.is_some()).await {
                 Ok(still) => still,
                 Err(why) => {
+                    self.freed = None;
                     for at in &left {
                         self.job
                             .tally
@@ -190,6 +196,14 @@ impl<C: Cache> Collecting<'_, '_, C> {
                     return Err(end.unwrap_or(End::Lost(why)));
                 }
             };
+            let counted = match &called {
+                Called::Answered(answer) => answer.freed,
+                Called::Failed(_) | Called::Cancelled => None,
+            };
+            // A call that took nothing has freed nothing, whatever it said.
+            if still.len() < left.len() {
+                self.freed = self.freed.zip(counted).map(|(sum, more)| sum + more.0);
+            }
             if let Some(end) = end.take() {
                 let why = match &end {
                     End::Cancelled => "not collected: cancelled before its turn".to_owned(),
@@ -205,7 +219,6 @@ impl<C: Cache> Collecting<'_, '_, C> {
             let Called::Answered(answer) = called else {
                 return Ok(());
             };
-            self.freed += answer.freed.map_or(0, |freed| freed.0);
             let Some(why) = answer.refused else {
                 for at in still {
                     self.job.tally.fail(

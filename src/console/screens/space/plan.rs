@@ -23,12 +23,12 @@ const WHY: usize = 17;
 /// Draws it.
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     draw_form(model, pen, areas.form);
-    let Some(planned) = &model.space.planned else {
-        let text = match &model.space.form.problem {
-            Some((_, why)) => why.clone(),
-            None => "Making the plan.".to_owned(),
+    let Some(planned) = model.space.plan_of_form() else {
+        let (text, style) = match &model.space.form.problem {
+            Some((_, why)) => (why.as_str(), pen.theme.critical),
+            None => ("Making the plan.", pen.theme.dim),
         };
-        return paragraph(pen, areas.list, &text, pen.theme.dim);
+        return paragraph(pen, areas.list, text, style);
     };
     draw_takes(model, pen, areas.takes, planned);
     let head = format!(
@@ -274,10 +274,6 @@ fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
         area.height,
     );
     let form = &model.space.form;
-    if let Some((_, why)) = &form.problem {
-        pen.line(room, why, theme.critical);
-        return;
-    }
     if let Some(field) = form.focus {
         pen.line(room, field.help(), theme.dim);
         return;

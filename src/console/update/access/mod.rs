@@ -6,9 +6,7 @@ pub(super) use typing::{paste, typed};
 
 use super::plan;
 use crate::change::{Answer, Outcome};
-use crate::console::access::{
-    AccessDialog, FOREVER, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted,
-};
+use crate::console::access::{AccessDialog, Known, LIFETIMES, Line, Order, Typing, USUAL, Wanted};
 use crate::console::actions::Act;
 use crate::console::model::{Layer, Link, Model, Text, Trouble};
 use crate::console::msg::Effect;
@@ -131,7 +129,6 @@ fn open(model: &mut Model, wanted: Wanted) -> Vec<Effect> {
         _ => Typing::Nothing,
     };
     let lifetime = match &wanted {
-        Wanted::Authorize(_) => FOREVER,
         Wanted::Approve(_) => model.access.lifetime,
         _ => USUAL,
     };

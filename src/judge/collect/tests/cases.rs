@@ -67,7 +67,7 @@ fn who_keeps_using_a_package_keeps_it_while_there_are_older_things() {
     for reclaim in 1..=70 {
         let rules = Rules {
             reclaim: Some(Bytes(reclaim)),
-            ..Rules::default()
+            ..anything()
         };
         let (_, plan) = plan(&model, &[], &[], &rules);
         assert_eq!(plan.goal, Goal::Reached(Target::Reclaim));
@@ -79,7 +79,7 @@ fn who_keeps_using_a_package_keeps_it_while_there_are_older_things() {
         assert_eq!(plan.order, expected, "{reclaim}");
     }
     // Only when nothing else is left it goes, with what it needs after it.
-    let (_, plan) = plan(&model, &[], &[], &Rules::default());
+    let (_, plan) = plan(&model, &[], &[], &anything());
     assert_eq!(plan.order, [old, older, used, lib, libc]);
     assert_eq!(plan.used_until, Some(When::from_unix(TODAY)));
 }
@@ -97,7 +97,10 @@ fn the_rules_keep_what_they_say_and_what_that_needs() {
     let rooted = store.path("root-1", 64, 90, 90, &[]);
     let model = store.model();
     let of = |rules: Rules| plan(&model, &[rooted, pinned], &[pinned], &rules);
-    let (_, plan) = of(Rules::default());
+    let (_, plan) = of(Rules {
+        grace: Age(86_400),
+        ..anything()
+    });
     assert_eq!(set(&plan.order), set(&[libc, one, two, three, doc]));
     assert_eq!(
         plan.kept,
@@ -129,11 +132,16 @@ fn the_rules_keep_what_they_say_and_what_that_needs() {
         plan.groups[0].words(&known.inventory),
         "app-1; 1 it alone needs stays"
     );
-    let (_, plan) = of(Rules {
-        keep_newest: 3,
-        ..anything()
-    });
-    assert!(plan.order.is_empty());
+    for rules in [
+        Rules {
+            keep_newest: 3,
+            ..anything()
+        },
+        Rules::default(),
+    ] {
+        let (_, plan) = of(rules);
+        assert!(plan.order.is_empty());
+    }
     let (_, plan) = of(Rules {
         older_than: Some(Age(30 * 86_400)),
         ..anything()
@@ -154,7 +162,7 @@ fn a_group_is_a_package_with_what_it_alone_needs() {
     let front = store.path("storefront-1.0", 2, 10, 10, &[lib, libc]);
     let ledger = store.path("ledger-4.2", 2, 9, 9, &[libc]);
     let model = store.model();
-    let (known, plan) = plan(&model, &[], &[], &Rules::default());
+    let (known, plan) = plan(&model, &[], &[], &anything());
     let words: Vec<String> = plan
         .groups
         .iter()
@@ -333,4 +341,21 @@ fn batches_are_as_large_as_the_links_ask() {
     assert_eq!(sizes(Some(10_000)), [100, 100]);
     assert_eq!(sizes(None), [200]);
     assert_eq!(sizes(Some(u64::MAX)), [200]);
+}
+
+#[test]
+fn what_stays_by_the_rules_is_said() {
+    assert_eq!(
+        Rules::default().words(),
+        "the newest 3 of each name stay, and what came in within 1d"
+    );
+    assert_eq!(
+        Rules::whole().words(),
+        "nothing stays but what a root keeps"
+    );
+    let old = Rules {
+        older_than: Some(Age(86_400)),
+        ..anything()
+    };
+    assert_eq!(old.words(), "what was used within 1d stays");
 }

@@ -53,6 +53,7 @@ fn go() -> AtomicBool {
 fn anything() -> Rules {
     Rules {
         grace: Age(0),
+        keep_newest: 0,
         ..Rules::default()
     }
 }
