@@ -576,6 +576,7 @@ fn collecting_takes_the_word() {
         job,
         receipt: Receipt {
             freed: Some(55 << 20),
+            not_done: 0,
             gone: None,
             ..receipt(Outcome::Done, 4)
         },

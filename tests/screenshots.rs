@@ -311,6 +311,7 @@ async fn the_screenshots_show_what_the_program_shows() {
             failed: vec![],
             seconds: 0.4,
             freed: None,
+            not_done: 0,
             gone: None,
             conflict: None,
         },

@@ -66,6 +66,9 @@ pub struct Receipt {
     pub done: usize,
     /// What was not done; with a cut link, each item whose state could not be confirmed says so.
     pub failed: Vec<Failure>,
+    /// How many items those are: one entry may stand for many paths whose turn did not come.
+    #[serde(skip)]
+    pub not_done: usize,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// Of a collection: how many bytes came free, by Nix's count. `None` where a call that deleted something ended without
@@ -110,6 +113,7 @@ mod tests {
                 }
                 .visible(),
             ],
+            not_done: 1,
             seconds: 0.2,
             freed: None,
             gone: None,

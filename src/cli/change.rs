@@ -342,6 +342,7 @@ mod tests {
             }],
             seconds: 0.2,
             freed: None,
+            not_done: 1,
             gone: None,
             conflict: None,
         }

@@ -145,8 +145,8 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
         format!("result    {}", receipt.result.word()),
         format!("done      {}", job.done(receipt)),
     ];
-    if !receipt.failed.is_empty() {
-        lines.push(format!("not done  {}", number(receipt.failed.len())));
+    if receipt.not_done > 0 {
+        lines.push(format!("not done  {}", number(receipt.not_done)));
     }
     if let Some(freed) = receipt.freed_words() {
         lines.push(format!("freed     {freed}{}", estimate(job)));

@@ -645,6 +645,7 @@ pub fn receipt(result: Outcome, done: usize) -> Receipt {
         failed: vec![],
         seconds: 1.5,
         freed: None,
+        not_done: 0,
         gone: None,
         conflict: None,
     }

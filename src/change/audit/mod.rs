@@ -140,7 +140,7 @@ impl Record {
                 .take(MOST_NAMED)
                 .map(Failure::visible)
                 .collect(),
-            failed_total: receipt.failed.len(),
+            failed_total: receipt.not_done,
             seconds: receipt.seconds,
             planned: plan.amounts.as_ref().map(|amounts| amounts.bytes.nar),
             freed: receipt.freed,

@@ -99,6 +99,8 @@ struct Tally {
     failed: Vec<Failure>,
     /// Stopped on request with something left.
     cancelled: bool,
+    /// Items that entries of `failed` stand for beside one each.
+    more: usize,
     /// At least one item may have been done without having been seen.
     unconfirmed: bool,
     /// What somebody else has changed meanwhile, line by line.
@@ -121,7 +123,12 @@ impl Tally {
     }
 
     fn settled(&self) -> usize {
-        self.done + self.failed.len()
+        self.done + self.not_done()
+    }
+
+    /// How many items were not done.
+    const fn not_done(&self) -> usize {
+        self.failed.len() + self.more
     }
 
     fn outcome(&self) -> Outcome {
@@ -220,6 +227,7 @@ async fn run_on<C: Cache>(
         at: When::now(),
         result: tally.outcome(),
         done: tally.done,
+        not_done: tally.not_done(),
         failed: tally.failed.clone(),
         seconds: (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         freed: tally.freed,

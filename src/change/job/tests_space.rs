@@ -91,7 +91,19 @@ fn run(server: &Fake, plan: Plan) -> Ended {
 fn check(server: &Fake, count: usize, receipt: &Receipt) {
     let world = server.world.lock().unwrap();
     let gone = (0..count).filter(|at| !world.infos.contains_key(&path(&name(*at))));
-    assert_eq!(receipt.done, gone.count(), "{receipt:?}");
+    let gone = gone.count();
+    assert_eq!(receipt.done, gone, "{receipt:?}");
+    if receipt.result != Outcome::Done {
+        let others = count - gone;
+        let is_path = receipt
+            .failed
+            .iter()
+            .all(|failure| !failure.item.contains("audit log"));
+        assert!(
+            !is_path || receipt.not_done == others,
+            "{others}: {receipt:?}"
+        );
+    }
     for info in world.infos.values() {
         for reference in &info.references {
             assert!(
@@ -209,6 +221,10 @@ fn a_cancel_in_the_middle_tells_what_is_gone() {
     assert_eq!(said, "unknown, 3.9 KiB of NARs are gone");
     let last = ended.receipt.failed.last().unwrap();
     assert!(last.item.starts_with("6 paths"), "{last:?}");
+    // Of the first batch two, and the six of the second in one entry.
+    assert_eq!((ended.receipt.failed.len(), ended.receipt.not_done), (3, 8));
+    let record = read(&server.world.lock().unwrap().log).remove(0);
+    assert_eq!(record.failed_total, 8);
 }
 
 #[test]

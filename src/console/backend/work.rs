@@ -263,6 +263,7 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
             .collect(),
         seconds: 0.0,
         freed: None,
+        not_done: confirmed.plan().items.len(),
         gone: None,
         conflict: None,
     }

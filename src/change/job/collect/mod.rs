@@ -125,10 +125,11 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     match left {
         [] => {}
         [one] => job.tally.fail(one, why),
-        [first, ..] => job.tally.fail(
-            format!("{}, from {first} on", count(left.len(), "path")),
-            why,
-        ),
+        [first, others @ ..] => {
+            let what = format!("{}, from {first} on", count(left.len(), "path"));
+            job.tally.fail(what, why);
+            job.tally.more += others.len();
+        }
     }
 }
 
