@@ -723,11 +723,9 @@ fn a_log_without_dates_is_said_to_be_one() {
     let own = PublicSshKey::parse(&fs::read_to_string(rig.file("id.pub")).unwrap()).unwrap();
     assert!(!lets_in(&rig, sshd.port, "bob") && !lets_in(&rig, sshd.port, "bob"));
     let dated = fs::read_to_string(sshd.auth_log()).unwrap();
-    let undated: String = dated
-        .lines()
-        .filter_map(|line| line.split_once("]: "))
-        .map(|(_, message)| format!("{message}\r\n"))
-        .collect();
+    let messages = dated.lines().filter_map(|line| line.split_once("]: "));
+    let undated: Vec<&str> = messages.map(|(_, message)| message).collect();
+    let undated = undated.join("\r\n");
     assert!(undated.contains(&bob.to_string()), "{dated}");
     fs::write(&log, undated).unwrap();
     let server = wait(connect(&rig, "root", sshd.port, Some(log)));

@@ -230,7 +230,7 @@ pub struct Plan {
     #[serde(skip)]
     pub deed: Deed,
     /// Why, in the administrator's words, for the audit log.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     pub reason: Option<String>,
 }
 

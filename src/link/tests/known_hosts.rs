@@ -180,9 +180,9 @@ impl Files {
             std::fs::write(&file, fill(sshd, lines)).unwrap();
             format!("KnownHostsCommand /bin/cat {}\n", file.display())
         });
-        let more = case.more;
+        let first = case.more;
         let config = sshd.config(&format!(
-            "{more}{command}IdentityAgent none\nIdentitiesOnly yes\nIdentityFile {}\nUpdateHostKeys no\nCheckHostIP no\nBatchMode yes\nLogLevel INFO\n\
+            "{first}{command}IdentityAgent none\nIdentitiesOnly yes\nIdentityFile {}\nUpdateHostKeys no\nCheckHostIP no\nBatchMode yes\nLogLevel INFO\n\
              UserKnownHostsFile {user}\nGlobalKnownHostsFile {global}\nStrictHostKeyChecking {mode}\n{alias}",
             sshd.file("user").display()
         ));
