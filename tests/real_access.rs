@@ -330,7 +330,7 @@ fn a_comment_of_ten_thousand_characters_is_inert_everywhere() {
     shown += &house.says(&format!("keys prod authorize {public} --dry-run"), 0);
     shown += &house.says(&format!("keys prod authorize {public} --yes"), 4);
     shown += &house.says(
-        &format!("keys prod authorize {public} --yes --accept comment"),
+        &format!("keys prod authorize {public} --yes --accept comment --expires never"),
         0,
     );
     // Byte for byte.

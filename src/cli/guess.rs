@@ -4,7 +4,7 @@
 
 use super::args::Args;
 use super::error::{CliError, Kind};
-use crate::config::edits;
+use crate::domain::nearest::edits;
 use crate::domain::text::visible;
 use clap::CommandFactory as _;
 use std::ffi::OsString;
