@@ -34,6 +34,40 @@ fn check(document: &Value, id: &str) -> Option<Value> {
 }
 
 #[test]
+fn what_nix_says_of_many_roots_is_one_line() {
+    Rig::on_every_nix(|rig| {
+        let stale = || {
+            let auto = rig.scratch().join("server/nix/var/nix/gcroots/auto");
+            std::fs::create_dir_all(&auto).unwrap();
+            for number in 0..60 {
+                let link = auto.join(format!("stale{number}"));
+                std::os::unix::fs::symlink(format!("/nowhere/{number}"), link).unwrap();
+            }
+        };
+        stale();
+        let output = run(rig, "roots root list");
+        let said = text(&output.stderr);
+        assert!(said.matches("stale link").count() <= 1, "{said}");
+        stale();
+        let planned = run(rig, "gc root --whole --dry-run");
+        let shown = text(&planned.stdout) + &text(&planned.stderr);
+        let lines: Vec<&str> = shown
+            .lines()
+            .filter(|line| line.contains("stale link"))
+            .collect();
+        assert_eq!(lines.len(), 1, "{shown}");
+        assert!(lines[0].contains("(and 59 more like it)"), "{shown}");
+        stale();
+        let whole = ask(rig, "gc root --whole --dry-run", 0);
+        assert_eq!(
+            whole.to_string().matches("stale link").count(),
+            60,
+            "{whole}"
+        );
+    });
+}
+
+#[test]
 fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_rest() {
     const HASH: &str = "08zjlj9al8nzfc6115i3421bz88ay34z";
     Rig::on_every_nix(|rig| {

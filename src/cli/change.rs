@@ -12,6 +12,7 @@ use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
+use crate::domain::alike::grouped;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
 use crate::server::Server;
@@ -179,8 +180,8 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     for (label, text) in &plan.lines {
         out.line(&format!("  {label:<9} {}", visible(text)))?;
     }
-    for warning in &plan.warnings {
-        out.line(&format!("  warning   {}", visible(warning)))?;
+    for warning in grouped(plan.warnings.iter().map(String::as_str)) {
+        out.line(&format!("  warning   {}", visible(&warning)))?;
     }
     if !plan.concerns.is_empty() {
         let ids = concern::ids(&plan.concerns);

@@ -15,6 +15,7 @@ use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::collect::{About, Amounts, CollectError, WHOLE, amounts, output_pairs, plan};
 use crate::change::unfinished::left;
+use crate::domain::alike::grouped;
 use crate::domain::space::SpaceFacts;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{StorePath, When};
@@ -149,7 +150,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     let planned = match plan(&about, args.change.reason.clone()) {
         Ok(plan) => Planned::Plan(Box::new(plan)),
         Err(error @ CollectError::Nothing(_)) => {
-            for note in &notes {
+            for note in grouped(notes.iter().map(String::as_str)) {
                 say(&format!("storekeeper: {note}"));
             }
             Planned::Nothing(error.to_string(), amounts(&collection))

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use crate::change::collect::output_pairs;
 use crate::change::keep::Kept;
 use crate::domain::Fact;
+use crate::domain::alike::grouped;
 use crate::domain::pin::Pin;
 use crate::domain::roots::Root;
 use crate::domain::space::SpaceFacts;
@@ -35,8 +36,8 @@ impl Looked {
         let inventory = load(server, progress, |_| Ok(())).await?;
         // Roots after the store: a path that is new since then is in no inventory, and nothing of it is called dead.
         let (found, pins, space) = tokio::try_join!(server.roots(), server.pins(), server.space())?;
-        for note in &found.notes {
-            progress.log(note);
+        for note in grouped(found.notes.iter().map(String::as_str)) {
+            progress.log(&note);
         }
         let pairs = if space.keep_outputs == Ok(true) {
             output_pairs(server, &inventory).await?

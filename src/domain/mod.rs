@@ -4,6 +4,7 @@
 //! which every other room passes on without looking at them again. No input or output happens here.
 
 pub mod access;
+pub mod alike;
 pub mod authorized_keys;
 pub mod budget;
 pub mod bytes;

@@ -10,6 +10,7 @@ use crate::change::access::About;
 use crate::change::collect::{self, WHOLE};
 use crate::change::keep::{self, KeepError};
 use crate::console::model::Trouble;
+use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::{Fact, When};
 use crate::judge::collect::Rules;
@@ -113,7 +114,7 @@ fn collection(
     let judged = &planned.judged;
     let links = judged.known.links.as_ref();
     let links = links.and_then(|links| links.as_ref().ok());
-    let said = judged.known.notes.iter();
+    let said = grouped(judged.known.notes.iter().map(String::as_str)).into_iter();
     let said = said.map(|said| format!("Nix says: {said}"));
     let notes: Vec<String> = said.chain(note.map(str::to_owned)).collect();
     let about = collect::About {

@@ -48,8 +48,8 @@ pub(super) const READING: Waits = Waits {
 /// Bytes of an error that are an answer like others.
 const LONG_ERROR: u64 = 8 << 10;
 
-/// Log lines that are kept of a conversation.
-const MAX_NOTES: usize = 50;
+/// Log lines that are kept of a conversation: a root that leads nowhere makes one each.
+const MAX_NOTES: usize = 1000;
 
 /// How to start a daemon.
 #[derive(Debug, Clone)]
