@@ -151,10 +151,18 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
     if let Some(freed) = receipt.freed_words() {
         lines.push(format!("freed     {freed}{}", estimate(job)));
     }
-    for (label, text) in &job.planned {
+    let mut labelled = |label: &str, text: &str| {
         let mut rows = super::widgets::pen::wrap(text, 70).into_iter();
         lines.push(format!("{label:<10}{}", rows.next().unwrap_or_default()));
         lines.extend(rows.map(|row| format!("{:10}{row}", "")));
+    };
+    // On a small screen the list of what failed is below the edge.
+    let stopped = receipt.result == Outcome::Cancelled;
+    if let Some(first) = receipt.failed.first().filter(|_| !stopped) {
+        labelled("error", &first.message);
+    }
+    for (label, text) in &job.planned {
+        labelled(label, text);
     }
     lines.push(format!("by        {}", receipt.by));
     lines.push(format!("at        {}", receipt.at));
