@@ -34,6 +34,24 @@ fn check(document: &Value, id: &str) -> Option<Value> {
 }
 
 #[test]
+fn a_sentence_has_the_cause_and_the_log_all_that_was_said() {
+    Rig::on_every_nix(|rig| {
+        let settings = rig.scratch().join("conf/nix.conf");
+        let before = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, before + "\ncores = many\n").unwrap();
+        let log = rig.scratch().join("program.log");
+        let mut command = rig.storekeeper_command(["paths", "root"]);
+        let output = command.env("STOREKEEPER_LOG", &log).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cores") && said.contains("many"), "{said}");
+        assert!(!said.contains("--help"), "{said}");
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.contains("Try 'nix-daemon --help'"), "{log}");
+    });
+}
+
+#[test]
 fn what_nix_says_of_many_roots_is_one_line() {
     Rig::on_every_nix(|rig| {
         let stale = || {

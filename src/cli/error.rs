@@ -5,7 +5,7 @@
 
 use crate::change::access::AccessError;
 use crate::link::LinkError;
-use crate::server::{ErrorKind, ServerError};
+use crate::server::{ErrorKind, ServerError, details};
 use serde::Serialize;
 
 /// What sort of thing went wrong.
@@ -159,6 +159,8 @@ impl From<ErrorKind> for Kind {
 
 impl From<ServerError> for CliError {
     fn from(error: ServerError) -> Self {
+        // The sentence has one line of what a program there said.
+        tracing::warn!("{}", crate::domain::text::visible(&details(&error)));
         Self::new(error.kind().into(), error)
     }
 }

@@ -21,6 +21,7 @@ use super::widgets::list::List;
 use crate::change::Policy;
 use crate::domain::{Floor, When};
 use crate::inventory::{Inventory, Row};
+use crate::server::details;
 use crate::server::facts::Facts;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,15 +83,9 @@ pub struct Trouble {
 impl Trouble {
     /// An error whose message is all there is.
     pub fn new(error: &dyn std::error::Error) -> Self {
-        let mut details = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            details = format!("{details}\ncaused by: {inner}");
-            source = inner.source();
-        }
         Self {
             summary: error.to_string(),
-            details,
+            details: details(error),
         }
     }
 

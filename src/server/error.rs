@@ -5,6 +5,7 @@
 use crate::domain::{Bytes, TooLarge, text};
 use crate::link::{self, LinkError};
 use crate::wire::RemoteError;
+use std::fmt;
 use thiserror::Error;
 
 /// What an error is about; decides exit codes and the word in JSON.
@@ -52,7 +53,8 @@ pub enum ServerError {
         /// Where.
         place: String,
         /// What came instead.
-        why: String,
+        #[source]
+        why: Why,
     },
     /// `sudo = "always"` and it asks for a password.
     #[error(
@@ -80,7 +82,8 @@ pub enum ServerError {
         /// Where.
         place: String,
         /// What came.
-        why: String,
+        #[source]
+        why: Why,
         /// The command that was run.
         command: String,
     },
@@ -92,7 +95,8 @@ pub enum ServerError {
         /// Where.
         place: String,
         /// How.
-        why: String,
+        #[source]
+        why: Why,
     },
     /// What comes needs more memory than it may have.
     #[error(
@@ -113,7 +117,8 @@ pub enum ServerError {
         /// What was asked for, as a verb.
         what: &'static str,
         /// Its words.
-        why: String,
+        #[source]
+        why: Why,
         /// What to do.
         next: &'static str,
     },
@@ -135,7 +140,8 @@ pub enum ServerError {
         /// What it was for, as a verb.
         what: &'static str,
         /// Its words.
-        why: String,
+        #[source]
+        why: Why,
         /// What to do.
         next: &'static str,
     },
@@ -197,30 +203,92 @@ impl ServerError {
         Self::Nix {
             place: place.to_owned(),
             what,
-            why: error.to_string(),
+            why: error.to_string().into(),
             next,
         }
     }
 }
 
-/// The words of a program's stderr that fit into a sentence: what the first line that names an error says, else the last line that
-/// says something and is no advice about usage.
-pub(super) fn last_words(stderr: &str) -> Option<String> {
-    let lines: Vec<String> = stderr
-        .lines()
-        .map(text::plain)
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let line = lines
-        .iter()
-        .find_map(|line| cause(line))
-        .or_else(|| {
-            let mut last = lines.iter().rev().map(String::as_str);
-            last.find(|line| !is_advice(line))
+/// Why something failed: one line for a sentence and, where a program said more, all of it. `{}` is the line, `{:#}` is all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    line: String,
+    all: Option<String>,
+}
+
+impl From<String> for Why {
+    fn from(line: String) -> Self {
+        Self { line, all: None }
+    }
+}
+
+impl From<&str> for Why {
+    fn from(line: &str) -> Self {
+        line.to_owned().into()
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.all {
+            Some(all) if f.alternate() => f.write_str(all),
+            _ => f.write_str(&self.line),
+        }
+    }
+}
+
+impl std::error::Error for Why {}
+
+impl Why {
+    /// From a program's stderr; `None` if that is empty. The line is what the first line that names an error says, else the last
+    /// line that says something and is no advice about usage.
+    pub(super) fn said(stderr: &str) -> Option<Self> {
+        let lines: Vec<String> = stderr
+            .lines()
+            .map(text::plain)
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let line = lines
+            .iter()
+            .find_map(|line| cause(line))
+            .or_else(|| {
+                let mut last = lines.iter().rev().map(String::as_str);
+                last.find(|line| !is_advice(line))
+            })
+            .or(lines.last().map(String::as_str))?;
+        let line = line.trim().trim_end_matches('.');
+        Some(Self {
+            line: line.chars().take(300).collect(),
+            all: (lines.len() > 1).then(|| lines.join("\n")),
         })
-        .or(lines.last().map(String::as_str))?;
-    let line = line.trim().trim_end_matches('.');
-    Some(line.chars().take(300).collect())
+    }
+
+    /// The same with another line.
+    pub(super) fn reworded(self, line: impl FnOnce(&str) -> String) -> Self {
+        Self {
+            line: line(&self.line),
+            ..self
+        }
+    }
+
+    /// Whether a program said this anywhere.
+    pub(super) fn has(&self, words: &str) -> bool {
+        self.line.contains(words) || self.all.as_ref().is_some_and(|all| all.contains(words))
+    }
+}
+
+/// An error with all that caused it: its sentence, then a line for each cause that says more, and what a program said in full.
+pub fn details(error: &dyn std::error::Error) -> String {
+    let mut details = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let all = format!("{inner:#}");
+        if !details.contains(&all) {
+            details = format!("{details}\ncaused by: {all}");
+        }
+        source = inner.source();
+    }
+    details
 }
 
 /// What a line says behind `error:`. Names of programs may come before it. A warning that mentions an error names none, and an
@@ -248,6 +316,10 @@ fn is_advice(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(stderr: &str) -> String {
+        Why::said(stderr).unwrap().to_string()
+    }
 
     #[test]
     fn the_line_that_names_the_error_speaks() {
@@ -277,8 +349,27 @@ mod tests {
             ("Try 'x --help'\n", "Try 'x --help'"),
             ("first\nlast.\n", "last"),
         ] {
-            assert_eq!(last_words(stderr).unwrap(), expected, "{stderr}");
+            assert_eq!(line(stderr), expected, "{stderr}");
         }
-        assert_eq!(last_words("\n \n"), None);
+        assert_eq!(Why::said("\n \n"), None);
+    }
+
+    #[test]
+    fn all_that_was_said_is_kept() {
+        let why = Why::said("error: a\nmore\n").unwrap();
+        assert_eq!(
+            (format!("{why}"), format!("{why:#}")),
+            ("a".to_owned(), "error: a\nmore".to_owned())
+        );
+        let place = "p".to_owned();
+        let error = ServerError::Daemon { place, why };
+        assert_eq!(
+            details(&error),
+            format!("{error}\ncaused by: error: a\nmore")
+        );
+        let why = "a".into();
+        let place = "p".to_owned();
+        let short = ServerError::Daemon { place, why };
+        assert_eq!(details(&short), short.to_string());
     }
 }

@@ -3,7 +3,7 @@
 //! In: a connected server. Out: [`LastUse`]: digests with access times, where they come from, or why there are none. Only
 //! top entries are looked at, and no folder is opened, since reading one is what moves its time.
 
-use super::error::{ServerError, last_words};
+use super::error::{ServerError, Why};
 use super::script::{self, BEGIN, END};
 use super::{Inner, Server};
 use crate::domain::budget::{Budget, entry as room_of, most};
@@ -94,16 +94,17 @@ async fn ask(
     };
     let why = match answer {
         Ok(Ok(Some(found))) => return Ok(found),
-        Ok(Ok(None)) => last_words(&process.stderr_tail())
-            .unwrap_or_else(|| "its answer was cut off".to_owned()),
+        Ok(Ok(None)) => {
+            Why::said(&process.stderr_tail()).unwrap_or_else(|| "its answer was cut off".into())
+        }
         Ok(Err(error)) => {
             // The end of the link is an error of reading; the link knows why.
             if let Ok(lost) = timeout(Duration::from_millis(200), link.lost()).await {
                 return Err(lost.into());
             }
-            error.to_string()
+            error.to_string().into()
         }
-        Err(_) => format!("it took longer than {} minutes", TIME.as_secs() / 60),
+        Err(_) => format!("it took longer than {} minutes", TIME.as_secs() / 60).into(),
     };
     Err(ServerError::Script {
         place: inner.start.place.clone(),

@@ -12,7 +12,7 @@ const EMPTY: &str = "path != \"\"";
 pub(super) fn explain(error: ServerError, state_dir: Option<&str>) -> ServerError {
     let (place, why) = match error {
         ServerError::Listing { place, why, .. } => (place, why),
-        ServerError::Daemon { place, why } if why.contains(EMPTY) => {
+        ServerError::Daemon { place, why } if why.has(EMPTY) => {
             (place, "a row of its database has an empty path".to_owned())
         }
         other => return other,
@@ -107,7 +107,7 @@ mod tests {
     fn an_empty_path_ends_the_daemon() {
         let error = ServerError::Daemon {
             place: "root@cache".to_owned(),
-            why: "closed (Assertion `path != \"\"' failed.)".to_owned(),
+            why: "closed (Assertion `path != \"\"' failed.)".into(),
         };
         let told = explain(error, Some("/nix/var/nix")).to_string();
         assert!(told.contains("empty path"), "{told}");

@@ -26,7 +26,7 @@ mod verify;
 pub use audit::{JournalState, LogEvent, ReadLog, Whose};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
-pub use error::{ErrorKind, ServerError};
+pub use error::{ErrorKind, ServerError, details};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, LinkChange};
 pub use roots::RootsFound;

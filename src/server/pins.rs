@@ -4,7 +4,7 @@
 //! never replaced, and none goes that leads to another path than was shown.
 
 use super::daemon::Daemon;
-use super::error::ServerError;
+use super::error::{ServerError, Why};
 use super::script::{self, Answers, why};
 use super::space::LOOK;
 use super::{Inner, Server};
@@ -101,14 +101,14 @@ impl Server {
         let Inner { link, start, .. } = &*self.inner;
         let folder = self.pins_dir();
         if let Err(why) = is_below_roots(&folder, self.facts().state_dir.as_deref()) {
-            return Err(failed(&self.inner, "pin the path", why));
+            return Err(failed(&self.inner, "pin the path", why.into()));
         }
         let mut daemon = Daemon::open(link, start).await?;
         match daemon.hold(&pin.target).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => {
                 let why = "the store does not have this path (any more)".to_owned();
-                return Err(failed(&self.inner, "pin the path", why));
+                return Err(failed(&self.inner, "pin the path", why.into()));
             }
             Ok(Err(error)) => {
                 return Err(ServerError::nix(
@@ -191,14 +191,14 @@ impl Server {
         let what = "remove the root";
         let Some(state) = self.facts().state_dir.clone() else {
             let why = "Nix's state folder there is not known".to_owned();
-            return Err(failed(&self.inner, what, why));
+            return Err(failed(&self.inner, what, why.into()));
         };
         let (kind, profile) = match &root.kind {
             RootKind::Generation { profile, .. } => ("generation", profile.as_str()),
             RootKind::Indirect => ("indirect", ""),
             other => {
                 let why = format!("a {other} root can't be removed from here");
-                return Err(failed(&self.inner, what, why));
+                return Err(failed(&self.inner, what, why.into()));
             }
         };
         let command = Command::script(script::ROOT_REMOVE)
@@ -250,7 +250,7 @@ fn is_below_roots(folder: &str, state: Option<&str>) -> Result<(), String> {
     ))
 }
 
-fn failed(inner: &Inner, what: &'static str, why: String) -> ServerError {
+fn failed(inner: &Inner, what: &'static str, why: Why) -> ServerError {
     ServerError::Script {
         place: inner.start.place.clone(),
         what,

@@ -3,7 +3,7 @@
 //! In: arguments. Out: the output of the script, or an error that says what failed.
 
 use super::Inner;
-use super::error::{ServerError, last_words};
+use super::error::{ServerError, Why};
 use crate::domain::text;
 use crate::link::{Command, Exit, Limits, Link, Output};
 use std::time::Duration;
@@ -199,18 +199,18 @@ pub(super) async fn fetch(
 }
 
 /// How a program ended that should have ended otherwise.
-pub(super) fn why(output: &Output) -> String {
+pub(super) fn why(output: &Output) -> Why {
     let ended = match &output.exit {
         Exit::Code(code) => format!("exit status {code}"),
         Exit::Signal(name) => format!("ended by signal {name}"),
         Exit::Lost => "the connection was lost".to_owned(),
     };
-    match last_words(&output.stderr) {
-        Some(words) => words,
-        None if output.stdout.is_empty() => format!("it said nothing, {ended}"),
+    match Why::said(&output.stderr) {
+        Some(why) => why,
+        None if output.stdout.is_empty() => format!("it said nothing, {ended}").into(),
         None => {
             let start: Vec<u8> = output.stdout.iter().take(60).copied().collect();
-            format!("it said {:?}, {ended}", text::visible_bytes(&start))
+            format!("it said {:?}, {ended}", text::visible_bytes(&start)).into()
         }
     }
 }

@@ -139,14 +139,14 @@ pub(super) async fn on_server(
                 return Err(ServerError::KeyChanged {
                     place: inner.start.place.clone(),
                     file: text::visible(key_file).into_owned(),
-                    why,
+                    why: why.to_string(),
                 });
             }
             if let Exit::Code(66 | 126 | 127) | Exit::Lost = output.exit {
                 return Err(ServerError::Script {
                     place: inner.start.place.clone(),
                     what: "sign",
-                    why: format!("{why} ({})", text::visible(key_file)),
+                    why: why.reworded(|line| format!("{line} ({})", text::visible(key_file))),
                     next: "check the key file and the nix command there",
                 });
             }
@@ -156,9 +156,9 @@ pub(super) async fn on_server(
                 .position(|path| output.stderr.contains(path.base_name()));
             if let Some(at) = named {
                 let path = left.remove(at);
-                progress(&[path], Err(why));
+                progress(&[path], Err(why.to_string()));
             } else {
-                progress(&left, Err(why));
+                progress(&left, Err(why.to_string()));
                 break;
             }
         }

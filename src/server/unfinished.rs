@@ -4,7 +4,7 @@
 //! does; and for whoever comes next, which jobs have not come to their end, whether they still run, and what they had
 //! planned. So one that was killed is seen, and how far a collection got can be told.
 
-use super::error::{ServerError, last_words};
+use super::error::{ServerError, Why};
 use super::script::{self, Answers, END};
 use super::{Inner, Server, audit};
 use crate::change::token::Token;
@@ -132,7 +132,9 @@ impl Server {
             return Err(ServerError::Script {
                 place: start.place.clone(),
                 what: "look for changes without a record",
-                why: "the folder of the audit log can't be read".to_owned(),
+                why: "the folder of the audit log can't be read"
+                    .to_owned()
+                    .into(),
                 next: "log in as root, or as a user with sudo",
             });
         }
@@ -183,7 +185,7 @@ impl Server {
                 room.charge(took).map_err(|error| ServerError::Script {
                     place: self.inner.start.place.clone(),
                     what,
-                    why: error.to_string(),
+                    why: error.to_string().into(),
                     next,
                 })?;
                 items.push(item);
@@ -199,7 +201,7 @@ pub(super) fn checked<'a>(inner: &Inner, id: &'a str) -> Result<&'a str, ServerE
         return Ok(id);
     }
     let why = format!("{:?} is no id of a job", visible(id));
-    Err(audit::not_appended(inner, why))
+    Err(audit::not_appended(inner, why.into()))
 }
 
 /// What a look has found.
@@ -236,9 +238,9 @@ pub(super) async fn begin(
         .arg(how.word())
         .sudo(start.sudo);
     let mut process = link.start(&command).await?;
-    let wrong = |why: String| audit::not_appended(inner, why);
+    let wrong = |why: Why| audit::not_appended(inner, why);
     let Some(stdin) = &mut process.stdin else {
-        return Err(wrong("the command takes no input".to_owned()));
+        return Err(wrong("the command takes no input".into()));
     };
     let write = async {
         // The input stays open: its end is the end of the lock.
@@ -282,10 +284,8 @@ pub(super) async fn begin(
     }
     // Its last words come with its end.
     let _ = timeout(Duration::from_secs(1), process.hold.exit()).await;
-    let why = last_words(&process.stderr_tail());
-    Err(wrong(
-        why.unwrap_or_else(|| "it did not say why".to_owned()),
-    ))
+    let why = Why::said(&process.stderr_tail());
+    Err(wrong(why.unwrap_or_else(|| "it did not say why".into())))
 }
 
 /// Reads a first line; what it holds is made fit to be shown.

@@ -3,7 +3,7 @@
 //! In: paths. Out: which are damaged, which could not be read, and whether the access times are as they were. With a token:
 //! a path fetched anew, or deleted.
 
-use super::error::ServerError;
+use super::error::{ServerError, Why};
 use super::script::{self, Answers, why};
 use super::{InfoReply, Inner, Server};
 use crate::change::token::Token;
@@ -53,7 +53,7 @@ impl Server {
                 .args(left.iter().map(ToString::to_string))
                 .sudo(start.sudo);
             let output = link.run(&command, b"", VERIFY).await?;
-            let failed = |why: String| ServerError::Script {
+            let failed = |why: Why| ServerError::Script {
                 place: start.place.clone(),
                 what: "verify its store",
                 why,
@@ -72,7 +72,7 @@ impl Server {
             }
             if passed.is_empty() {
                 if said.ended {
-                    return Err(failed(said.last));
+                    return Err(failed(said.last.into()));
                 }
                 verified.corrupt.extend(said.corrupt);
                 verified.failed.extend(said.failed);
@@ -116,7 +116,7 @@ impl Server {
                 verified if verified.corrupt.is_empty() && verified.failed.is_empty() => {
                     return Ok(());
                 }
-                _ => "it is damaged all the same".to_owned(),
+                _ => "it is damaged all the same".into(),
             }
         } else {
             why(&output)
@@ -139,7 +139,7 @@ impl Server {
             Some(why) => Err(ServerError::Script {
                 place: self.inner.start.place.clone(),
                 what: "delete the path",
-                why,
+                why: why.into(),
                 next: "see what keeps it with `roots`",
             }),
         }

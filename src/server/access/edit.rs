@@ -10,7 +10,7 @@ use crate::domain::authorized_keys::{AuthorizedKeys, Line};
 use crate::domain::path_info::hex;
 use crate::domain::ssh_key::Fingerprint;
 use crate::link::{Command, Limits};
-use crate::server::error::ServerError;
+use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
 use base64::Engine as _;
@@ -162,7 +162,7 @@ fn list(fingerprints: &[Fingerprint]) -> String {
 
 /// What [`Server::edit_keys`] does.
 pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edited, ServerError> {
-    let failed = |why: String| ServerError::Script {
+    let failed = |why: Why| ServerError::Script {
         place: inner.start.place.clone(),
         what: "edit the key file",
         why,
@@ -202,24 +202,24 @@ pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edite
         return Err(failed(why(&output)));
     }
     let answers = Answers::parse(&output.stdout)
-        .ok_or_else(|| failed("it did not say how that went".to_owned()))?;
+        .ok_or_else(|| failed("it did not say how that went".into()))?;
     match answers.get("result") {
         Some("done") => Ok(Edited::Done {
             sha256: answers.get("sha256").unwrap_or_default().to_owned(),
             merged: answers.get("merged").is_some(),
         }),
-        Some("conflict") => {
-            Ok(Edited::Conflict {
-                content: match (answers.get("content"), answers.get("gone")) {
-                    (Some(text), _) => Some(STANDARD.decode(text).map_err(|_| {
-                        failed("what is there now did not arrive whole".to_owned())
-                    })?),
-                    (None, Some(_)) => Some(Vec::new()),
-                    (None, None) => None,
-                },
-                already: answers.get("already").is_some(),
-            })
-        }
-        _ => Err(failed("it did not say how that went".to_owned())),
+        Some("conflict") => Ok(Edited::Conflict {
+            content: match (answers.get("content"), answers.get("gone")) {
+                (Some(text), _) => Some(
+                    STANDARD
+                        .decode(text)
+                        .map_err(|_| failed("what is there now did not arrive whole".into()))?,
+                ),
+                (None, Some(_)) => Some(Vec::new()),
+                (None, None) => None,
+            },
+            already: answers.get("already").is_some(),
+        }),
+        _ => Err(failed("it did not say how that went".into())),
     }
 }

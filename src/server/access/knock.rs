@@ -7,7 +7,7 @@ use crate::change::token::Token;
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::link::{Command, Limits};
-use crate::server::error::ServerError;
+use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, why};
 use crate::server::{Inner, Server};
 use sha2::{Digest as _, Sha256};
@@ -166,7 +166,7 @@ pub(in crate::server) async fn apply(
     inner: &Inner,
     install: &KnockInstall,
 ) -> Result<(), ServerError> {
-    let failed = |why: String| ServerError::Script {
+    let failed = |why: Why| ServerError::Script {
         place: inner.start.place.clone(),
         what: "install the knock",
         why,
@@ -174,7 +174,9 @@ pub(in crate::server) async fn apply(
     };
     if !install.is_plain() {
         return Err(failed(
-            "a path or a user name has characters that sshd would read in its own way".to_owned(),
+            "a path or a user name has characters that sshd would read in its own way"
+                .to_owned()
+                .into(),
         ));
     }
     let command = Command::script(script::ACCESS_KNOCK)

@@ -13,7 +13,7 @@ use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::link::{Command, Exit, Limits};
-use crate::server::error::ServerError;
+use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
 use sha2::{Digest as _, Sha256};
@@ -246,7 +246,7 @@ impl Server {
     ) -> Result<Option<String>, ServerError> {
         let json = request
             .to_json()
-            .map_err(|error| not_kept(&self.inner, error.to_string()))?;
+            .map_err(|error| not_kept(&self.inner, error.to_string().into()))?;
         let nonce = request.nonce.as_ref().map_or("", Nonce::as_str);
         let name = request.file_name();
         mark(&self.inner, token, (folder, how), &name, &json, nonce).await
@@ -254,8 +254,8 @@ impl Server {
 
     /// Keeps a key in the list of revoked ones. Later requests for it are asked about again, and flagged.
     pub async fn put_revoked(&self, token: &Token, key: &RevokedKey) -> Result<(), ServerError> {
-        let mut json =
-            serde_json::to_vec(key).map_err(|error| not_kept(&self.inner, error.to_string()))?;
+        let mut json = serde_json::to_vec(key)
+            .map_err(|error| not_kept(&self.inner, error.to_string().into()))?;
         json.push(b'\n');
         let name = file_name(&key.fingerprint);
         let what = (Folder::Revoked, "put");
@@ -276,7 +276,7 @@ fn decision(json: &[u8]) -> Option<String> {
     Some(format!("{by} {word} it at {}", decision.at))
 }
 
-fn not_kept(inner: &Inner, why: String) -> ServerError {
+fn not_kept(inner: &Inner, why: Why) -> ServerError {
     ServerError::Script {
         place: inner.start.place.clone(),
         what: "keep a request",
@@ -306,7 +306,7 @@ async fn mark(
     match output.exit {
         Exit::Code(0) => Ok(None),
         Exit::Code(DECIDED) => Ok(Some(
-            decision(&output.stdout).unwrap_or_else(|| why(&output)),
+            decision(&output.stdout).unwrap_or_else(|| why(&output).to_string()),
         )),
         _ => Err(not_kept(inner, why(&output))),
     }

@@ -7,7 +7,7 @@ use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{LogEvent, LogKind, Session};
 use crate::link::{Command, Limits};
-use crate::server::error::ServerError;
+use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
 use std::collections::HashMap;
@@ -172,14 +172,14 @@ impl Server {
 
 /// What [`Server::end_session`] does.
 pub(super) async fn end(inner: &Inner, session: &Session) -> Result<bool, ServerError> {
-    let failed = |why: String| ServerError::Script {
+    let failed = |why: Why| ServerError::Script {
         place: inner.start.place.clone(),
         what: "end a session",
         why,
         next: "look at the sessions again, and end it by hand if it is still there",
     };
     let Some(since) = session.since else {
-        return Err(failed("when it began is not known".to_owned()));
+        return Err(failed("when it began is not known".into()));
     };
     let command = Command::script(script::ACCESS_END)
         .arg(session.pid.to_string())

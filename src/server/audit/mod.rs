@@ -8,7 +8,7 @@ mod read;
 
 pub use read::{JournalState, LogEvent, ReadLog};
 
-use super::error::ServerError;
+use super::error::{ServerError, Why};
 use super::script::{self, why};
 use super::unfinished::checked;
 use super::{Inner, Server};
@@ -80,11 +80,11 @@ pub(super) fn file(inner: &Inner) -> Result<&str, ServerError> {
         Ok(file)
     } else {
         let why = format!("{file:?} is not an absolute path");
-        Err(not_appended(inner, why))
+        Err(not_appended(inner, why.into()))
     }
 }
 
-pub(super) fn not_appended(inner: &Inner, why: String) -> ServerError {
+pub(super) fn not_appended(inner: &Inner, why: Why) -> ServerError {
     ServerError::Script {
         place: inner.start.place.clone(),
         what: "append to the audit log",
@@ -115,7 +115,9 @@ pub(super) async fn append_within(
     let failed = |why| not_appended(inner, why);
     if rest.contains(['\n', '\0']) || !rest.ends_with('}') || rest.len() > MAX_RECORD {
         return Err(failed(
-            "the record is not a JSON object on one line".to_owned(),
+            "the record is not a JSON object on one line"
+                .to_owned()
+                .into(),
         ));
     }
     let command = Command::script(script::AUDIT_APPEND)
@@ -132,7 +134,7 @@ pub(super) async fn append_within(
     // A login shell may have printed something first.
     let line = line.lines().next_back().unwrap_or_default();
     if !line.starts_with("{\"prev\":\"") || !line.ends_with(rest) {
-        return Err(failed("the line that was written is not there".to_owned()));
+        return Err(failed("the line that was written is not there".into()));
     }
     Ok(line.to_owned())
 }

@@ -3,7 +3,7 @@
 //! In: the output of a script, in chunks of any size. Out: [`LogEvent`]s, in bounded memory whatever lies there. What the
 //! files hold can't pass for anything else: each comes with its size in front.
 
-use super::super::error::ServerError;
+use super::super::error::{ServerError, Why};
 use super::super::script::{self, BEGIN, END, why};
 use super::super::{Inner, Server};
 use crate::domain::text::visible;
@@ -70,7 +70,7 @@ impl Server {
             .arg(&spec.audit_log)
             .arg(FROM_JOURNAL.to_string())
             .sudo(start.sudo);
-        let failed = |why: String| ServerError::Script {
+        let failed = |why: Why| ServerError::Script {
             place: start.place.clone(),
             what: "read the audit log",
             why,
@@ -96,7 +96,7 @@ impl Server {
                     return Ok::<(), ServerError>(());
                 };
                 if let Err(why) = frames.push(bytes, sink) {
-                    return Err(failed(why.to_owned()));
+                    return Err(failed(why.into()));
                 }
             }
         };

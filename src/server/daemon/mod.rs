@@ -13,7 +13,7 @@ pub(super) use patience::Waits;
 pub(super) use pipeline::{Batch, Broken};
 pub(super) use queue::{Asker, Queue};
 
-use super::error::{ServerError, last_words};
+use super::error::{ServerError, Why};
 use super::script;
 use crate::domain::budget::{Budget, most};
 use crate::domain::{Signature, StorePath, text};
@@ -339,15 +339,14 @@ impl Daemon {
             self.process = None;
             return ServerError::too_large(&self.place, what);
         }
-        let mut why = error.to_string();
+        let mut why = Why::from(error.to_string());
         if let Some((link, hold)) = self.process.take() {
             let exit = exit_of(&hold).await;
             if let Some(lost) = lost(&link, exit.as_ref()).await {
                 return lost;
             }
-            let words = last_words(&hold.stderr_tail());
-            if let Some(words) = words {
-                why = format!("{why} ({words})");
+            if let Some(said) = Why::said(&hold.stderr_tail()) {
+                why = said.reworded(|line| format!("{error} ({line})"));
             }
         }
         ServerError::Daemon {
@@ -414,17 +413,17 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
             command: start.command.first().cloned().unwrap_or_default(),
         };
     }
-    let mut why = match (error, last_words(&hold.stderr_tail())) {
-        (WireError::Closed, Some(words)) => words,
-        (error, Some(words)) => format!("{error} ({words})"),
-        (error, None) => error.to_string(),
+    let mut why = match (error, Why::said(&hold.stderr_tail())) {
+        (WireError::Closed, Some(said)) => said,
+        (error, Some(said)) => said.reworded(|line| format!("{error} ({line})")),
+        (error, None) => error.to_string().into(),
     };
     // SQLite needs some room to open a database, and what Nix reserves for collections comes free only after that.
     if ["disk I/O error", "disk is full", "No space left"]
         .iter()
-        .any(|words| why.contains(words))
+        .any(|words| why.has(words))
     {
-        why.push_str("; if its disk is full, take some MiB away by hand first, such as old logs, and then collect garbage");
+        why = why.reworded(|line| format!("{line}; if its disk is full, take some MiB away by hand first, such as old logs, and then collect garbage"));
     }
     ServerError::Handshake {
         place: start.place.clone(),
