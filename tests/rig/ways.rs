@@ -149,6 +149,7 @@ impl Rig {
         command
             .env("HOME", &home)
             .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
             .args(args)
             .args(["--ssh-config", &self.file("ssh_config")])
             .stdin(Stdio::null());
