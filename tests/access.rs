@@ -18,8 +18,8 @@ use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
 use storekeeper::domain::sshd_log::by_key;
 use storekeeper::domain::{Age, When};
-use storekeeper::link::{NoPrompter, Options, resolve};
-use storekeeper::server::{Server, Spec};
+use storekeeper::link::NoPrompter;
+use storekeeper::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -36,20 +36,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// Connects as the product does.
 async fn connect(rig: &Rig, user: &str, port: u16, log: Option<String>) -> Server {
-    let place = resolve(&Options {
-        name: "127.0.0.1".into(),
-        user: Some(user.into()),
-        port: Some(port),
-        identity_files: vec![rig.scratch().join("id")],
-        known_hosts: Some(rig.scratch().join("known_hosts")),
-        ssh_config: Some(rig.scratch().join("ssh_config")),
-        ..Options::default()
-    })
-    .await
-    .unwrap();
-    let mut spec = Spec::new("prod", place);
-    spec.audit_log = rig.file("var/audit.jsonl");
-    spec.requests_dir = rig.file("var/requests");
+    let mut spec = rig::edits::spec(rig, user, port).await;
     spec.sshd_log = log;
     Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
 }

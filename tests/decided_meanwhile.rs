@@ -20,8 +20,8 @@ use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::domain::{StorePath, When};
 use storekeeper::inventory::{Builder, Inventory, Keep};
-use storekeeper::link::{NoPrompter, Options, resolve};
-use storekeeper::server::{Server, Spec};
+use storekeeper::link::NoPrompter;
+use storekeeper::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -35,20 +35,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 fn connect(rig: &Rig, port: u16) -> Server {
     wait(async {
-        let place = resolve(&Options {
-            name: "127.0.0.1".into(),
-            user: Some("root".into()),
-            port: Some(port),
-            identity_files: vec![rig.scratch().join("id")],
-            known_hosts: Some(rig.scratch().join("known_hosts")),
-            ssh_config: Some(rig.scratch().join("ssh_config")),
-            ..Options::default()
-        })
-        .await
-        .unwrap();
-        let mut spec = Spec::new("prod", place);
-        spec.audit_log = rig.file("var/audit.jsonl");
-        spec.requests_dir = rig.file("var/requests");
+        let spec = rig::edits::spec(rig, "root", port).await;
         Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
     })
 }

@@ -361,28 +361,28 @@ fn infos_that_refer_to_what_is_nowhere() {
     });
 }
 
-/// As many paths as may be listed, and then as much of each as fits.
-#[test]
-fn a_listing_as_long_as_it_may_be() {
+/// As many paths as may be listed, and then as much of each as is accepted.
+fn longest_listing() -> impl Fn(&Request) -> Option<Say> + Send + Sync + 'static {
     let listed = after_last(|out| {
         let paths: Vec<StorePath> = (0..LISTED).map(path).collect();
         out.paths(paths.iter());
     });
-    let ended = meet(
-        Store::default(),
-        &["paths", "hostile"],
-        move |request| match request {
-            Request::QueryAllValidPaths => Some(Say::Once(listed.clone())),
-            Request::QueryPathInfo(path) => Some(Say::Once(after_last(|out| {
-                let info = PathInfo {
-                    content_address: Some(text(16 << 10)),
-                    ..info(path)
-                };
-                encode_path_info(&info, out);
-            }))),
-            _ => None,
-        },
-    );
+    move |request| match request {
+        Request::QueryAllValidPaths => Some(Say::Once(listed.clone())),
+        Request::QueryPathInfo(path) => Some(Say::Once(after_last(|out| {
+            let info = PathInfo {
+                content_address: Some(text(16 << 10)),
+                ..info(path)
+            };
+            encode_path_info(&info, out);
+        }))),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_listing_as_long_as_it_may_be() {
+    let ended = meet(Store::default(), &["paths", "hostile"], longest_listing());
     refused(
         &ended,
         "what is known of all paths from the Nix daemon on local needs more than 448 MiB",
@@ -592,23 +592,5 @@ fn the_console_stays() {
             many(&endless),
         )),
     );
-    let listed = after_last(|out| {
-        let paths: Vec<StorePath> = (0..LISTED).map(path).collect();
-        out.paths(paths.iter());
-    });
-    meet_on_screen(
-        "",
-        "what is known of all paths",
-        move |request| match request {
-            Request::QueryAllValidPaths => Some(Say::Once(listed.clone())),
-            Request::QueryPathInfo(path) => Some(Say::Once(after_last(|out| {
-                let info = PathInfo {
-                    content_address: Some(text(16 << 10)),
-                    ..info(path)
-                };
-                encode_path_info(&info, out);
-            }))),
-            _ => None,
-        },
-    );
+    meet_on_screen("", "what is known of all paths", longest_listing());
 }

@@ -30,9 +30,9 @@ use storekeeper::domain::key_request::{Request, Source};
 use storekeeper::domain::proof::NAMESPACE;
 use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::domain::sshd_log::by_key;
-use storekeeper::link::{NoPrompter, Options, resolve};
+use storekeeper::link::NoPrompter;
 use storekeeper::server::access::KnockInstall;
-use storekeeper::server::{Server, Spec};
+use storekeeper::server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -74,19 +74,7 @@ impl House {
             ..Twist::default()
         };
         let sshd = rig.twisted("knocked", Access::Root, twist);
-        let place = wait(resolve(&Options {
-            name: "127.0.0.1".into(),
-            user: Some("root".into()),
-            port: Some(sshd.port),
-            identity_files: vec![rig.scratch().join("id")],
-            known_hosts: Some(rig.scratch().join("known_hosts")),
-            ssh_config: Some(rig.scratch().join("ssh_config")),
-            ..Options::default()
-        }))
-        .unwrap();
-        let mut spec = Spec::new("prod", place);
-        spec.audit_log = rig.file("var/audit.jsonl");
-        spec.requests_dir = rig.file("var/requests");
+        let mut spec = wait(rig::edits::spec(&rig, "root", sshd.port));
         spec.sshd_log = Some(sshd.auth_log());
         let server = wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap();
         Self {

@@ -15,8 +15,8 @@ use storekeeper::change::{Answer, JobEvent, Outcome, Policy, Receipt, run_in};
 use storekeeper::domain::{KeyName, PublicKey, SigningKey, StorePath, TrustClass, When};
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
-use storekeeper::link::{NoPrompter, Options, resolve};
-use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
+use storekeeper::link::NoPrompter;
+use storekeeper::server::{InfoReply, Server, StoreEvent};
 use tokio::sync::mpsc::{UnboundedReceiver, channel, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -27,21 +27,9 @@ fn public(rig: &Rig, name: &str) -> PublicKey {
 
 /// Connects as the product does, with the rig's keys and log.
 async fn connect(rig: &Rig, user: &str, port: u16) -> Server {
-    let place = resolve(&Options {
-        name: "127.0.0.1".into(),
-        user: Some(user.into()),
-        port: Some(port),
-        identity_files: vec![rig.scratch().join("id")],
-        known_hosts: Some(rig.scratch().join("known_hosts")),
-        ssh_config: Some(rig.scratch().join("ssh_config")),
-        ..Options::default()
-    })
-    .await
-    .unwrap();
-    let mut spec = Spec::new("prod", place);
+    let mut spec = rig::edits::spec(rig, user, port).await;
     spec.retired_keys = vec![public(rig, RETIRED)];
     spec.upstream_keys = vec![public(rig, UPSTREAM)];
-    spec.audit_log = rig.file("var/audit.jsonl");
     Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
 }
 

@@ -15,12 +15,12 @@ use storekeeper::server::{Server, Spec};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-/// A connection as root; `key_file` is named for the cache user where it is not the one that sshd reads.
-pub(crate) async fn connect(rig: &Rig, key_file: Option<&Path>) -> Server {
+/// The server as the product has it, with the rig's keys, audit log and requests.
+pub(crate) async fn spec(rig: &Rig, user: &str, port: u16) -> Spec {
     let place = resolve(&Options {
         name: "127.0.0.1".into(),
-        user: Some("root".into()),
-        port: Some(rig.port(Access::Root)),
+        user: Some(user.into()),
+        port: Some(port),
         identity_files: vec![rig.scratch().join("id")],
         known_hosts: Some(rig.scratch().join("known_hosts")),
         ssh_config: Some(rig.scratch().join("ssh_config")),
@@ -31,6 +31,12 @@ pub(crate) async fn connect(rig: &Rig, key_file: Option<&Path>) -> Server {
     let mut spec = Spec::new("prod", place);
     spec.audit_log = rig.file("var/audit.jsonl");
     spec.requests_dir = rig.file("var/requests");
+    spec
+}
+
+/// A connection as root; `key_file` is named for the cache user where it is not the one that sshd reads.
+pub(crate) async fn connect(rig: &Rig, key_file: Option<&Path>) -> Server {
+    let mut spec = spec(rig, "root", rig.port(Access::Root)).await;
     spec.key_files = key_file
         .map(|file| file.display().to_string())
         .into_iter()
