@@ -483,11 +483,13 @@ fn change_each(folder: &Path, number: u64) -> Vec<bool> {
     const PIN: &str = concat!(
         include_str!("../src/server/scripts/path.sh"),
         include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/pin-look.sh"),
         include_str!("../src/server/scripts/pin-add.sh")
     );
     const UNPIN: &str = concat!(
         include_str!("../src/server/scripts/path.sh"),
         include_str!("../src/server/scripts/folder.sh"),
+        include_str!("../src/server/scripts/pin-look.sh"),
         include_str!("../src/server/scripts/pin-remove.sh")
     );
     const APPEND: &str = concat!(
@@ -504,14 +506,20 @@ fn change_each(folder: &Path, number: u64) -> Vec<bool> {
         include_str!("../src/server/scripts/job-begin.sh")
     );
     const TARGET: &str = "/nix/store/x";
+    const NOTE: &[u8] = b"{}\n";
+    let shown = sha256(NOTE);
     let below = |name: &str| folder.join(name).display().to_string();
     let (pins, notes, log) = (below("pins"), below("notes"), below("var/audit.jsonl"));
     let (state, link) = (below("state"), below("result"));
     let id = format!("job-{number}");
     let record = format!("\"id\":\"{id}\"}}\n");
     vec![
-        run(PIN, &[&pins, "name", TARGET, &notes], b"{}\n"),
-        run(UNPIN, &[&pins, "name", TARGET, &notes], b""),
+        run(
+            PIN,
+            &[&pins, "name", TARGET, &notes, "absent", &shown],
+            NOTE,
+        ),
+        run(UNPIN, &[&pins, "name", TARGET, &notes, &shown], b""),
         run(REMOVE, &["", "indirect", &link, TARGET, "", &state], b""),
         run(APPEND, &[&log, &id, "own", "1000000"], record.as_bytes()),
         run(BEGIN, &[&log, &id, "first"], b"{}\nend\n"),
