@@ -4,6 +4,8 @@ fail() {
     echo "$2" >&2
     exit "$1"
 }
+# $1: a link. Whose it is and since when.
+whose() { echo "by $(stat -c %U "$1"), at $(date -u -d "@$(stat -c %Y "$1")" +%Y-%m-%dT%H:%M:%SZ)"; }
 # Whose rights we have.
 me=$(stat -L -c %u /proc/self) || fail 69 "stat does not work there"
 

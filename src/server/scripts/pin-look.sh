@@ -1,8 +1,6 @@
 # Put before the scripts of pins. Notes are changed by one at a time, and only while a pin is what was shown.
 command -v sha256sum >/dev/null 2>&1 || fail 69 "sha256sum is not installed"
 command -v flock >/dev/null 2>&1 || fail 69 "flock is not installed"
-# $1: a link. Whose it is and since when.
-whose() { echo "by $(stat -c %U "$1"), at $(date -u -d "@$(stat -c %Y "$1")" +%Y-%m-%dT%H:%M:%SZ)"; }
 sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
 # In the folder of notes: nobody else changes one until this script ends.
 lock() { exec 9<. && flock -w 30 9 || fail 69 "somebody else changes pins for more than 30 s"; }

@@ -7,8 +7,6 @@ link=$3
 target=$4
 profile=$5
 state=$6
-# $1: a link. Whose it is and since when.
-whose() { echo "by $(stat -c %U "$1"), at $(date -u -d "@$(stat -c %Y "$1")" +%Y-%m-%dT%H:%M:%SZ)"; }
 case $kind in
 generation)
     # Profiles belong to their users: what is done there is done with the rights of whoever owns the folder.
