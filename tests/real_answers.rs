@@ -114,7 +114,9 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
             assert_eq!(check(&ill, "unsigned-paths"), None);
             // The command that is told mends it.
             let fix = listing["fix"].as_str().unwrap();
-            let (_, command) = fix.split_once("then run: ").unwrap();
+            let (_, command) = fix
+                .split_once("then run: ")
+                .unwrap_or_else(|| panic!("{row}: {summary}: {fix}"));
             let done = Command::new("sh").args(["-c", command]).output().unwrap();
             assert!(done.status.success(), "{command}: {done:?}");
             let well = ask(rig, "status root", 2);

@@ -42,8 +42,9 @@ fn row(why: &str) -> Option<String> {
     if why.ends_with("an empty path") && !why.contains('\'') {
         return Some(String::new());
     }
-    let (_, rest) = why.split_once('\'')?;
-    let (named, _) = rest.split_once('\'')?;
+    // Nix quotes a path as `'…'` or, since 2.34, as `"…"`.
+    let (start, quote) = why.char_indices().find(|(_, c)| "'\"".contains(*c))?;
+    let (named, _) = why[start + 1..].split_once(quote)?;
     // Some messages name what follows the folder of the store.
     let path = if named.starts_with('/') || why.contains("not an absolute path") {
         named.to_owned()
@@ -70,6 +71,10 @@ mod tests {
         let hash = "08zjlj9al8nzfc6115i3421bz88ay34z";
         assert_eq!(
             named("path '/tmp/x' is not in the Nix store").as_deref(),
+            Some("/tmp/x")
+        );
+        assert_eq!(
+            named("path \"/tmp/x\" is not in the Nix store").as_deref(),
             Some("/tmp/x")
         );
         assert_eq!(
