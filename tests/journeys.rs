@@ -200,6 +200,11 @@ fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
     let receipt = receipt(Outcome::Cancelled, 1);
     console.send(Msg::Ended { job, receipt });
     assert!(console.model.quit);
+    // A key held down does not quit at once, without the receipt.
+    let mut console = ready();
+    console.keys("3As<enter>qy");
+    console.send(Msg::Held("y".parse().unwrap()));
+    assert!(console.model.leaving && !console.model.quit);
     // Whoever closes the question stays, whatever becomes of the job.
     let mut console = ready();
     console.keys("3As<enter>qy<esc>");

@@ -551,7 +551,10 @@ fn collecting_takes_the_word() {
     console.send(Msg::Paste("t".to_owned()));
     console.keys("<enter>");
     assert!(console.runs.is_empty(), "a pasted word confirms nothing");
-    console.keys("t<enter>");
+    console.keys("t");
+    console.send(Msg::Held("enter".parse().unwrap()));
+    assert!(console.runs.is_empty(), "a key held down confirms nothing");
+    console.keys("<enter>");
     let (job, plan) = console.runs[0].clone();
     assert_eq!(plan.change, "gc");
     let names: Vec<String> = plan

@@ -173,15 +173,13 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
         return leave::quit_only(model, key);
     }
     let Some(scope) = model.scope() else {
+        if held && key.is("enter") && says_word(model) {
+            return not_meant(model, key);
+        }
         return layers::typed(model, key);
     };
     match model.keymap.resolve(scope, key) {
-        Some(act) if held && confirms(model, act) => {
-            model.toast = Some(format!(
-                "{key} was held down or came too soon; press it again, by itself, to confirm"
-            ));
-            vec![]
-        }
+        Some(act) if held && confirms(model, act) => not_meant(model, key),
         Some(act) => act::run(model, act),
         // Said once: whoever presses it again knows.
         None => {
@@ -194,10 +192,28 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
     }
 }
 
+/// A key that nobody pressed for what is on the screen.
+fn not_meant(model: &mut Model, key: Key) -> Vec<Effect> {
+    model.toast = Some(format!(
+        "{key} was held down or came too soon; press it again, by itself, to confirm"
+    ));
+    vec![]
+}
+
+/// Whether the word is typed that confirms a plan.
+fn says_word(model: &Model) -> bool {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) => dialog.typing == super::access::Typing::Word,
+        Some(Layer::Space(dialog)) => dialog.typing == Some(super::space::dialog::Typing::Word),
+        _ => false,
+    }
+}
+
 /// Whether this begins something that a dialog asks about.
 fn confirms(model: &Model, act: Act) -> bool {
     let asks = match model.layers.last() {
         Some(Layer::Verify(_)) => act == Act::Choose,
+        Some(Layer::Quit) => return act == Act::QuitNow,
         Some(layer) => layer.plan().is_some(),
         None => false,
     };
