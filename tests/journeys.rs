@@ -11,12 +11,17 @@ use console_fixture::{
 use proptest::prelude::*;
 use std::sync::Arc;
 use storekeeper::change::{KeySource, Outcome};
-use storekeeper::console::actions::Act;
-use storekeeper::console::keys::Key;
-use storekeeper::console::model::{Layer, Link, Model, Screen, Trouble};
-use storekeeper::console::msg::{Ask, AskKind, Effect, Msg, Source};
-use storekeeper::console::update::update;
-use storekeeper::console::view::draw;
+use storekeeper::console::app::layer::Layer;
+use storekeeper::console::app::model::Model;
+use storekeeper::console::app::msg::{Effect, Msg};
+use storekeeper::console::app::update::update;
+use storekeeper::console::app::view::draw;
+use storekeeper::console::types::action::Act;
+use storekeeper::console::types::ask::{Ask, AskKind, Source};
+use storekeeper::console::types::key::Key;
+use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::screen::Screen;
+use storekeeper::console::types::server::Link;
 use storekeeper::domain::When;
 
 fn ready() -> Console {
@@ -491,7 +496,7 @@ fn another_key_can_sign() {
 fn what_cannot_be_done_says_why() {
     let mut console = ready();
     console.send(Msg::Down {
-        trouble: Trouble::say("gone"),
+        trouble: Problem::say("gone"),
         again: Some(When::from_unix(now().unix() + 8)),
     });
     console.keys("2s");
@@ -514,7 +519,7 @@ fn what_cannot_be_done_says_why() {
     let mut console = ready();
     console.keys("s");
     console.send(Msg::Down {
-        trouble: Trouble::say("gone"),
+        trouble: Problem::say("gone"),
         again: None,
     });
     console.keys("<enter>");
@@ -659,7 +664,7 @@ fn copying() {
             .starts_with("copied")
     );
     let mut console = Console::new(model((80, 24), "dark", false));
-    console.send(Msg::Failed(Trouble {
+    console.send(Msg::Failed(Problem {
         summary: "no".to_owned(),
         details: "no, because".to_owned(),
     }));
@@ -770,7 +775,7 @@ fn deliver(console: &mut Console, message: Message) {
         Message::Paste(text) => console.send(Msg::Paste(text)),
         Message::Resize(width, height) => console.send(Msg::Resize(width, height)),
         Message::Down => console.send(Msg::Down {
-            trouble: Trouble::say("the link is gone"),
+            trouble: Problem::say("the link is gone"),
             again: Some(When::from_unix(now().unix() + 3)),
         }),
         Message::Up => console.connect(),
@@ -934,7 +939,7 @@ fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
     console.keys("4gd<esc>");
     console.send(Msg::Access(Ok(console_fixture::access::known(approved()))));
     let act = match console.model.access.current().unwrap() {
-        storekeeper::console::access::Line::Request(_) => "d",
+        storekeeper::console::screens::access::state::Line::Request(_) => "d",
         _ => "r",
     };
     console.keys(act);
@@ -968,12 +973,13 @@ fn a_renumbered_store_does_not_turn_a_key_on_a_neighbour() {
 #[test]
 fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
     let console = with_access();
-    let lines = storekeeper::console::screens::overview::lines(&console.model);
+    let lines = storekeeper::console::screens::overview::view::lines(&console.model);
     let mut arrived = 0;
     for (at, line) in lines.iter().enumerate() {
         let mut console = with_access();
         console.keys(&format!("{}<enter>", "j".repeat(at)));
-        if let Some(storekeeper::console::screens::overview::Target::Access(anchor)) = &line.target
+        if let Some(storekeeper::console::screens::overview::view::Target::Access(anchor)) =
+            &line.target
         {
             assert_eq!(console.model.access.anchor.as_ref(), Some(anchor));
             arrived += 1;
@@ -994,7 +1000,7 @@ fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
         let mut console = ready();
         console.load(console_fixture::store_unreadable("storefront-1.0"));
         console.keys(before);
-        let lines = storekeeper::console::screens::overview::lines(&console.model);
+        let lines = storekeeper::console::screens::overview::view::lines(&console.model);
         let at = lines.iter().position(|line| line.id == "unreadable-paths");
         let steps = "j".repeat(at.unwrap());
         console.keys(&format!("g{steps}<enter>"));
@@ -1010,7 +1016,7 @@ fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
 fn the_cursor_of_each_list_keeps_its_subject() {
     let lists: [(&str, See); 4] = [
         ("1jj", |console| {
-            let lines = storekeeper::console::screens::overview::lines(&console.model);
+            let lines = storekeeper::console::screens::overview::view::lines(&console.model);
             lines[console.model.overview.cursor].id.clone()
         }),
         ("2jjj", |console| console.current()),
@@ -1034,7 +1040,7 @@ fn the_cursor_of_each_list_keeps_its_subject() {
 #[test]
 fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
     let mut console = ready();
-    let record = |id: &str| storekeeper::console::msg::PastChange {
+    let record = |id: &str| storekeeper::console::screens::activity::state::PastChange {
         id: id.to_owned(),
         ..console_fixture::past()
     };

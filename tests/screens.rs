@@ -12,12 +12,14 @@ use console_fixture::{Console, facts, large_store, model, now, receipt, store};
 use ratatui::style::{Color, Modifier};
 use std::sync::Arc;
 use storekeeper::change::Outcome;
-use storekeeper::console::jobs::State;
-use storekeeper::console::model::{Model, Trouble};
-use storekeeper::console::msg::{Ask, AskKind, Msg};
-use storekeeper::console::paint::Painter;
-use storekeeper::console::theme::Abilities;
-use storekeeper::console::view::draw;
+use storekeeper::console::app::model::Model;
+use storekeeper::console::app::msg::Msg;
+use storekeeper::console::app::paint::Painter;
+use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::activity::job::State;
+use storekeeper::console::types::ask::{Ask, AskKind};
+use storekeeper::console::types::problem::Problem;
+use storekeeper::console::widgets::theme::Abilities;
 use storekeeper::domain::When;
 
 /// A ready console after some keys.
@@ -52,7 +54,7 @@ fn overview_connecting() {
 fn overview_failed() {
     snap("overview-failed", |size, theme| {
         let mut console = Console::new(model(size, theme, false));
-        console.send(Msg::Failed(Trouble::say(
+        console.send(Msg::Failed(Problem::say(
             "root@cache.example.org accepted no login: tried ssh-agent SHA256:abc; add your public key there, load it with ssh-add, or name it with --identity",
         )));
         console.model
@@ -127,7 +129,7 @@ fn store_disconnected() {
             console.keys("2");
             console.model.data.at = Some(When::from_unix(now().unix() - 180));
             console.send(Msg::Down {
-                trouble: Trouble::say(
+                trouble: Problem::say(
                     "the connection to cache.example.org is lost: timed out; connect again",
                 ),
                 again: Some(When::from_unix(now().unix() + 8)),

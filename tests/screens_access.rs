@@ -10,10 +10,12 @@ use console_fixture::snapshot::{dump, snap};
 use console_fixture::{Console, any_key, receipt};
 use proptest::prelude::*;
 use storekeeper::change::{Danger, Outcome};
-use storekeeper::console::access::Line;
-use storekeeper::console::model::{Layer, Model, Trouble};
-use storekeeper::console::msg::Msg;
-use storekeeper::console::view::draw;
+use storekeeper::console::app::layer::Layer;
+use storekeeper::console::app::model::Model;
+use storekeeper::console::app::msg::Msg;
+use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::access::state::Line;
+use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
@@ -202,7 +204,7 @@ fn not_read() {
     snap("access-not-read", |size, theme| {
         let mut console = Console::ready(size, theme, false);
         let why = "cache.example.org did not say who may log in (sh: 1: Permission denied)";
-        console.send(Msg::Access(Err(Trouble::say(why))));
+        console.send(Msg::Access(Err(Problem::say(why))));
         console.keys("4");
         console.model
     });

@@ -13,10 +13,12 @@ use console_fixture::{
 use proptest::prelude::*;
 use std::sync::Arc;
 use storekeeper::change::{Item, Outcome, Receipt};
-use storekeeper::console::model::{Layer, Model, Trouble};
-use storekeeper::console::msg::Msg;
-use storekeeper::console::space::{Known, View};
-use storekeeper::console::view::draw;
+use storekeeper::console::app::layer::Layer;
+use storekeeper::console::app::model::Model;
+use storekeeper::console::app::msg::Msg;
+use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::space::state::{Known, View};
+use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::When;
 use storekeeper::inventory::Builder;
 
@@ -217,7 +219,7 @@ fn not_answered() {
         let why = "cache.example.org did not answer (sh: not found); log in as a user with a shell";
         console.send(Msg::Space {
             look,
-            known: Err(Trouble::say(why)),
+            known: Err(Problem::say(why)),
         });
         console.keys("5");
         console.model
@@ -403,10 +405,12 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
     console.send(Msg::Compared {
         job,
         paths: Some(vec![path("curl-8.7.1")]),
-        comparison: Box::new(storekeeper::console::contents::Comparison {
-            cancelled: true,
-            ..compared(&["curl-8.7.1"], &[])
-        }),
+        comparison: Box::new(
+            storekeeper::console::screens::activity::comparison::Comparison {
+                cancelled: true,
+                ..compared(&["curl-8.7.1"], &[])
+            },
+        ),
     });
     let shown = text(&console);
     assert!(
@@ -731,7 +735,7 @@ fn an_older_look_is_dropped() {
     console.send(Msg::Up(Arc::new(console_fixture::facts())));
     console.send(Msg::Space {
         look: old,
-        known: Err(Trouble::say("too late")),
+        known: Err(Problem::say("too late")),
     });
     assert!(console.model.space.trouble.is_none());
 }
@@ -848,9 +852,9 @@ fn views_turn_round() {
     let _ = now();
 }
 
-fn keys() -> impl Strategy<Value = Vec<storekeeper::console::keys::Key>> {
+fn keys() -> impl Strategy<Value = Vec<storekeeper::console::types::key::Key>> {
     let own = "[xpdewln5jkr VCMXWO]".prop_map(|text| {
-        text.parse::<storekeeper::console::keys::Key>()
+        text.parse::<storekeeper::console::types::key::Key>()
             .unwrap_or_else(|_| "space".parse().unwrap())
     });
     let views = prop_oneof![Just("left"), Just("right"), Just("tab"), Just("enter")]

@@ -1,36 +1,14 @@
-//! The terminal UI: loop, model, update, action table, keymap, jobs, theme, terminal, screens, widgets.
+//! The terminal UI.
 //!
-//! In: keys, and messages of the backend. Out: frames, and effects for the backend. `update` is the only writer of the
-//! model; the screens only read it; nothing in the loop waits.
+//! In: keys, and what the backend has to say. Out: frames, and effects for the backend. Its rooms, each of which knows only
+//! those before it: `types`, the words that all share; `widgets`, which draw; `screens`, one folder for each; `plan`, the
+//! dialog before a change; `app`, the model, its one writer and the loop; `backend`, the one part that touches a server.
 
-pub mod access;
-pub mod actions;
+pub mod app;
 mod backend;
-mod clipboard;
-pub mod contents;
-pub mod help;
-pub mod jobs;
-pub mod keymap;
-pub mod keys;
-pub mod layout;
-pub mod marks;
-pub mod model;
-pub mod msg;
-pub mod page;
-pub mod paint;
-pub mod palette;
-mod presses;
-mod reasons;
-mod run;
+pub mod plan;
 pub mod screens;
-pub mod secret;
-pub mod space;
-pub mod state;
-pub mod terminal;
-pub mod text;
-pub mod theme;
-pub mod update;
-pub mod view;
+pub mod types;
 pub mod widgets;
 
-pub use run::{ConsoleError, End, Start, run};
+pub use app::run::{ConsoleError, End, Start, run};

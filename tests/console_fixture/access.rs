@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use storekeeper::change::access::About;
-use storekeeper::console::access::Known;
+use storekeeper::console::screens::access::state::Known;
 use storekeeper::domain::When;
 use storekeeper::domain::access::{
     AccessFacts, CacheUser, Forwarding, KeyFile, LogEvent, LogKind, LogLevel, LogReach, LogSource,

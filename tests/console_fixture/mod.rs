@@ -19,14 +19,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use storekeeper::change::{Danger, Deed, Item, KeySource, Outcome, Plan, Policy, Receipt};
-use storekeeper::console::jobs::JobId;
-use storekeeper::console::keymap::Keymap;
-use storekeeper::console::keys::Key;
-use storekeeper::console::model::{Beginning, Model, ServerChoice, Trouble, What};
-use storekeeper::console::msg::{Effect, Msg, PastChange};
-use storekeeper::console::space::{Judged, Known, Planned};
-use storekeeper::console::theme::{Abilities, Theme};
-use storekeeper::console::update::update;
+use storekeeper::console::app::model::{Beginning, Model};
+use storekeeper::console::app::msg::{Effect, Msg};
+use storekeeper::console::app::update::update;
+use storekeeper::console::screens::activity::state::PastChange;
+use storekeeper::console::screens::change::What;
+use storekeeper::console::screens::space::judged::Judged;
+use storekeeper::console::screens::space::state::{Known, Planned};
+use storekeeper::console::types::JobId;
+use storekeeper::console::types::key::Key;
+use storekeeper::console::types::keymap::Keymap;
+use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::server::ServerChoice;
+use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::{
     Bytes, Floor, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
 };
@@ -425,7 +430,7 @@ impl Console {
                 asked,
                 judged: Judged::new(generation, inventory, known, vec![], now())
                     .map(Arc::new)
-                    .map_err(|why| Trouble::new(&why)),
+                    .map_err(|why| Problem::new(&why)),
             }),
             Effect::PlanCollection {
                 asked,
@@ -455,7 +460,7 @@ impl Console {
             }),
             Effect::PlanAccess { asked, order } => Some(Msg::Planned {
                 asked,
-                plan: storekeeper::console::access::plan(&order, &access::about(), "root")
+                plan: storekeeper::console::plan::access::plan(&order, &access::about(), "root")
                     .map(Box::new),
             }),
             Effect::Run { job, confirmed } => {

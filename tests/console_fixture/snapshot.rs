@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write as _;
-use storekeeper::console::model::Model;
-use storekeeper::console::view::draw;
+use storekeeper::console::app::model::Model;
+use storekeeper::console::app::view::draw;
 
 /// The frame as text, then the styles of each row that has any.
 pub fn dump(buffer: &Buffer) -> String {

@@ -5,10 +5,11 @@ use super::{NOW, now, path};
 use std::sync::Arc;
 use storekeeper::change::Plan;
 use storekeeper::change::contents::{Compared, Damage};
-use storekeeper::console::contents::Comparison;
-use storekeeper::console::model::Trouble;
-use storekeeper::console::space::plans::{self, Asked};
-use storekeeper::console::space::{Known, Order};
+use storekeeper::console::plan::space::{self, Asked};
+use storekeeper::console::plan::space_dialog::Order;
+use storekeeper::console::screens::activity::comparison::Comparison;
+use storekeeper::console::screens::space::state::Known;
+use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::server_facts::Disk;
@@ -241,7 +242,7 @@ pub fn compared(corrupt: &[&str], failed: &[&str]) -> Comparison {
 }
 
 /// A plan, made by the real planners.
-pub fn plan(order: &Order) -> Result<Plan, Trouble> {
+pub fn plan(order: &Order) -> Result<Plan, Problem> {
     let pins = known().pins;
     let roots = roots();
     let past = [(11, 60), (10, 90)].map(|(number, days)| Generation {
@@ -269,5 +270,5 @@ pub fn plan(order: &Order) -> Result<Plan, Trouble> {
         generations,
         now: now(),
     };
-    plans::plan(order, &asked)
+    space::plan(order, &asked)
 }

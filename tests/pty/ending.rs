@@ -92,7 +92,7 @@ const PANICS: &str = "STOREKEEPER_TEST_PANICS";
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_speaks() {
     if std::env::var_os(PANICS).is_some() {
-        let _guard = storekeeper::console::terminal::Guard::enter(true).unwrap();
+        let _guard = storekeeper::console::app::terminal::Guard::enter(true).unwrap();
         panic!("an accident for the test");
     }
     let mut again = Command::new(std::env::current_exe().unwrap());

@@ -2,12 +2,13 @@
 //!
 //! In: a connected server, an order. Out: messages.
 
-use super::Sender;
 use crate::change::access::About;
 use crate::config::ServerConfig;
-use crate::console::access::{Known, Order};
-use crate::console::model::Trouble;
-use crate::console::msg::Msg;
+use crate::console::app::msg::Msg;
+use crate::console::backend::Sender;
+use crate::console::plan::access::Order;
+use crate::console::screens::access::state::Known;
+use crate::console::types::problem::Problem;
 use crate::judge::posture::of_server;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::server::Server;
@@ -19,8 +20,8 @@ pub(super) async fn read(server: Server, send: Sender) {
         // Thousands of keys take a moment; nothing else waits for it.
         Ok(facts) => tokio::task::spawn_blocking(move || Arc::new(Known::new(facts)))
             .await
-            .map_err(|error| Trouble::new(&error)),
-        Err(error) => Err(Trouble::new(&error)),
+            .map_err(|error| Problem::new(&error)),
+        Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Access(known));
 }
@@ -28,7 +29,7 @@ pub(super) async fn read(server: Server, send: Sender) {
 /// Makes a plan. Nothing is asked of the server for it: a file that has changed since it was shown is a conflict then.
 pub(super) fn plan(server: &Server, send: &Sender, asked: u64, order: &Order) {
     let login = server.facts().user.clone();
-    let plan = crate::console::access::plan(order, &About::of(server), &login).map(Box::new);
+    let plan = crate::console::plan::access::plan(order, &About::of(server), &login).map(Box::new);
     let _ = send.send(Msg::Planned { asked, plan });
 }
 
@@ -46,15 +47,15 @@ async fn written(
     server: &Server,
     settings: &ServerConfig,
     known: &Known,
-) -> Result<String, Trouble> {
+) -> Result<String, Problem> {
     let user = &settings.cache_user;
     let said = settings.cache_address.as_deref();
     let protocol = of_server(&known.facts).protocol;
     let (host, port) = server.reached();
     let mut cache =
-        Cache::of(said, user, (&host, port), protocol).map_err(|error| Trouble::new(&error))?;
+        Cache::of(said, user, (&host, port), protocol).map_err(|error| Problem::new(&error))?;
     let keys = server.host_keys().await;
-    cache.host_keys = keys.map_err(|error| Trouble::new(&error))?;
+    cache.host_keys = keys.map_err(|error| Problem::new(&error))?;
     cache.signed_by(&server.facts().keys, &settings.retired_keys);
     let platform = Platform::Linux;
     Ok(crate::onboard::text(

@@ -3,9 +3,10 @@
 //! In: questions of the link. Out: dialogs, and their answers back. A secret that was right is kept for the next
 //! connection of this run, so that a reconnect or the second connection does not ask again; one that may have been wrong is not.
 
-use super::{Sender, lock};
-use crate::console::msg::{Ask, AskKind, Msg};
-use crate::console::secret::Secret;
+use crate::console::app::msg::Msg;
+use crate::console::backend::{Sender, lock};
+use crate::console::types::ask::{Ask, AskKind};
+use crate::console::types::secret::Secret;
 use crate::link::{Prompter, Question};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;

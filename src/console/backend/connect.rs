@@ -3,13 +3,13 @@
 //! In: a target. Out: messages about the connection and the store; the connected server, for whoever has work for it.
 //! One task a session does it all and ends with the session.
 
-use super::answer::Prompt;
-use super::load;
-use super::{Sender, lock, work};
 use crate::change::audit::copy::state_folder;
 use crate::config::{Config, ConfigError, Overrides, Target};
-use crate::console::model::Trouble;
-use crate::console::msg::Msg;
+use crate::console::app::msg::Msg;
+use crate::console::backend::answer::Prompt;
+use crate::console::backend::load;
+use crate::console::backend::{Sender, lock, work};
+use crate::console::types::problem::Problem;
 use crate::domain::When;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
@@ -123,7 +123,7 @@ impl Session {
             task: tokio::spawn(async move {
                 match target {
                     Ok(target) => keeper.keep(&target).await,
-                    Err(error) => keeper.tell(Msg::Failed(Trouble::new(&error))),
+                    Err(error) => keeper.tell(Msg::Failed(Problem::new(&error))),
                 }
             }),
         }
@@ -183,7 +183,7 @@ impl Keeper {
                 }
                 Err(error) => {
                     self.prompt.failed();
-                    let trouble = Trouble::new(&error);
+                    let trouble = Problem::new(&error);
                     if error.kind() == ErrorKind::Connect {
                         self.wait(trouble, &mut failures).await;
                     } else {
@@ -204,7 +204,7 @@ impl Keeper {
     }
 
     /// Tells that it is down, and waits for the next attempt.
-    async fn wait(&self, trouble: Trouble, failures: &mut usize) {
+    async fn wait(&self, trouble: Problem, failures: &mut usize) {
         let seconds = WAITS[(*failures).min(WAITS.len() - 1)];
         *failures += 1;
         let again = When::from_unix(When::now().unix() + seconds as i64);
@@ -223,7 +223,7 @@ impl Keeper {
     }
 
     /// Reads the server, again when asked to, until the connection is lost; then says why.
-    async fn connected(&self, server: &Server) -> Trouble {
+    async fn connected(&self, server: &Server) -> Problem {
         self.tell(Msg::Up(server.facts()));
         let reading = async {
             self.own_keys(server).await;
@@ -234,14 +234,14 @@ impl Keeper {
                 asked_for = true;
                 match server.reprobe().await {
                     Ok(facts) => self.tell(Msg::Up(facts)),
-                    Err(error) => self.tell(Msg::LoadFailed(Trouble::new(&error))),
+                    Err(error) => self.tell(Msg::LoadFailed(Problem::new(&error))),
                 }
             }
         };
         let lost = server.link().lost();
         tokio::select! {
-            error = lost => Trouble::new(&error),
-            () = reading => Trouble::say("the reading ended; R connects again"),
+            error = lost => Problem::new(&error),
+            () = reading => Problem::say("the reading ended; R connects again"),
         }
     }
 

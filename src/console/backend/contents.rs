@@ -2,12 +2,12 @@
 //!
 //! In: a connected server, rows. Out: progress, and what was found.
 
-use super::{Backend, Sender, work};
 use crate::change::contents::{self, Compared, End};
-use crate::console::contents::Comparison;
-use crate::console::jobs::JobId;
-use crate::console::model::Trouble;
-use crate::console::msg::Msg;
+use crate::console::app::msg::Msg;
+use crate::console::backend::{Backend, Sender, work};
+use crate::console::screens::activity::comparison::Comparison;
+use crate::console::types::JobId;
+use crate::console::types::problem::Problem;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::Server;
@@ -35,7 +35,10 @@ impl Backend {
     ) {
         let cancel = CancellationToken::new();
         self.jobs.insert(job, cancel.clone());
-        let server = self.session.as_ref().and_then(super::Session::server);
+        let server = self
+            .session
+            .as_ref()
+            .and_then(crate::console::backend::Session::server);
         let send = self.send.clone();
         let task = Task {
             job,
@@ -56,7 +59,7 @@ async fn run(server: Option<Server>, send: Sender, task: Task, cancel: Cancellat
     let paths: Option<Vec<StorePath>> = rows.as_ref().map(of);
     let (found, cancelled, trouble) = match server {
         // The link broke between the last draw and the key.
-        None => (Compared::default(), false, Some(Trouble::say(LOST))),
+        None => (Compared::default(), false, Some(Problem::say(LOST))),
         Some(server) => {
             let (tell, events) = mpsc::unbounded_channel();
             let forward = tokio::spawn(work::forward(events, send.clone(), job));
@@ -66,7 +69,7 @@ async fn run(server: Option<Server>, send: Sender, task: Task, cancel: Cancellat
             match end {
                 End::Whole => (found, false, None),
                 End::Cancelled => (found, true, None),
-                End::Broken(error) => (found, false, Some(Trouble::new(&error))),
+                End::Broken(error) => (found, false, Some(Problem::new(&error))),
             }
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! In: closures that take a while. Out: each is run on a thread of its own kind, but for those that were replaced.
 
-use super::lock;
+use crate::console::backend::lock;
 use std::sync::{Arc, Mutex};
 
 type Work = Box<dyn FnOnce() + Send>;

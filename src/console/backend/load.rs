@@ -3,11 +3,11 @@
 //! In: a connected server. Out: inventories, the first one as soon as the listing is there. A store that was read
 //! before is read again over what is known: rows keep their numbers, and nothing disappears meanwhile.
 
-use super::Sender;
-use super::answer::Prompt;
-use super::connect::State;
-use crate::console::model::Trouble;
-use crate::console::msg::Msg;
+use crate::console::app::msg::Msg;
+use crate::console::backend::Sender;
+use crate::console::backend::answer::Prompt;
+use crate::console::backend::connect::State;
+use crate::console::types::problem::Problem;
 use crate::domain::count::count;
 use crate::domain::{KeyRing, StorePath, TooLarge};
 use crate::inventory::Builder;
@@ -42,7 +42,7 @@ pub(super) async fn load(
         (_, Some(Err(what))) => {
             let place = server.spec().place.describe();
             let error = ServerError::too_large(&place, what);
-            let _ = send.send(Msg::LoadFailed(Trouble::new(&error)));
+            let _ = send.send(Msg::LoadFailed(Problem::new(&error)));
         }
         (Ok(_), Some(Ok(paths))) => {
             prompt.worked();
@@ -52,7 +52,7 @@ pub(super) async fn load(
         }
         (Ok(_), None) => {}
         (Err(error), _) => {
-            let _ = send.send(Msg::LoadFailed(Trouble::new(&error)));
+            let _ = send.send(Msg::LoadFailed(Problem::new(&error)));
         }
     }
 }

@@ -15,9 +15,9 @@ mod work;
 pub(super) use answer::Prompt;
 pub(super) use connect::Targets;
 
-use super::jobs::JobId;
-use super::msg::{Effect, Msg};
-use super::space::Judged;
+use crate::console::app::msg::{Effect, Msg};
+use crate::console::screens::space::judged::Judged;
+use crate::console::types::JobId;
 use crate::inventory::{Inventory, Known, Query, Sort};
 use crate::server::Server;
 use connect::Session;

@@ -2,17 +2,19 @@
 //!
 //! In: a connected server, a store, rules. Out: messages.
 
-use super::connect::Session;
-use super::latest::Latest;
-use super::{Backend, Sender};
 use crate::change::access::About;
 use crate::change::collect::output_pairs;
 use crate::change::samples;
 use crate::change::unfinished::left;
-use crate::console::model::Trouble;
-use crate::console::msg::{Effect, Msg};
-use crate::console::space::plans::{self, Asked};
-use crate::console::space::{Judged, Known, Order, Planned, Wanted};
+use crate::console::app::msg::{Effect, Msg};
+use crate::console::backend::connect::Session;
+use crate::console::backend::latest::Latest;
+use crate::console::backend::{Backend, Sender};
+use crate::console::plan::space::{self, Asked};
+use crate::console::plan::space_dialog::{Order, Wanted};
+use crate::console::screens::space::judged::Judged;
+use crate::console::screens::space::state::{Known, Planned};
+use crate::console::types::problem::Problem;
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
@@ -90,7 +92,7 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
         match output_pairs(&server, &of.inventory).await {
             Ok(found) => pairs = found,
             Err(error) => {
-                let judged = Err(Trouble::new(&error));
+                let judged = Err(Problem::new(&error));
                 let asked = of.asked;
                 let _ = send.send(Msg::SpaceJudged { asked, judged });
                 return;
@@ -106,7 +108,7 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
         } = of;
         let judged = Judged::new(generation, inventory, known, pairs, When::now())
             .map(Arc::new)
-            .map_err(|why| Trouble::new(&why));
+            .map_err(|why| Problem::new(&why));
         let _ = send.send(Msg::SpaceJudged { asked, judged });
     });
 }
@@ -133,7 +135,7 @@ pub(super) fn plan(
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links.
 pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option<PathBuf>) {
-    let tell = |known: Result<Known, Trouble>| {
+    let tell = |known: Result<Known, Problem>| {
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
@@ -141,7 +143,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
         tokio::join!(server.space(), server.roots(), server.pins(), left(&server));
     let facts = match facts {
         Ok(facts) => facts,
-        Err(error) => return tell(Err(Trouble::new(&error))),
+        Err(error) => return tell(Err(Problem::new(&error))),
     };
     let (roots, notes) = match roots {
         Ok(found) => (Ok(found.roots), found.notes),
@@ -175,11 +177,11 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
 /// Makes a plan, by what the server says of pins and generations now.
 async fn make(server: Server, send: Sender, asked: u64, order: Order) {
     let plan = match ask(&server, &order).await {
-        Ok(found) => tokio::task::spawn_blocking(move || plans::plan(&order, &found))
+        Ok(found) => tokio::task::spawn_blocking(move || space::plan(&order, &found))
             .await
-            .unwrap_or_else(|error| Err(Trouble::new(&error)))
+            .unwrap_or_else(|error| Err(Problem::new(&error)))
             .map(Box::new),
-        Err(error) => Err(Trouble::new(&error)),
+        Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Planned { asked, plan });
 }

@@ -2,15 +2,18 @@
 //!
 //! In: what is wanted. Out: messages.
 
-use super::Sender;
-use super::connect::State;
-use super::load;
 use crate::change::audit::{self, Record};
 use crate::change::sign::{self, KeyChoice, Selection};
 use crate::change::{Confirmed, Failure, JobEvent, KeySource, Outcome, Receipt};
-use crate::console::jobs::JobId;
-use crate::console::model::{Trouble, What};
-use crate::console::msg::{Msg, PastChange, Source};
+use crate::console::app::msg::Msg;
+use crate::console::backend::Sender;
+use crate::console::backend::connect::State;
+use crate::console::backend::load;
+use crate::console::screens::activity::state::PastChange;
+use crate::console::screens::change::What;
+use crate::console::types::JobId;
+use crate::console::types::ask::Source;
+use crate::console::types::problem::Problem;
 use crate::domain::{StorePath, When};
 use crate::inventory::Inventory;
 use crate::link::agent::Agent;
@@ -55,7 +58,7 @@ pub(super) async fn read_audit(server: Server, folder: Option<PathBuf>, send: Se
             }
             Ok(look.records.into_iter().rev().map(past).collect())
         }
-        Err(error) => Err(Trouble::new(&error)),
+        Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Audit(past));
 }
@@ -117,7 +120,7 @@ pub(super) async fn plan(
     let plan = sign::plan(&server, &inventory, &selection, key, None, When::now())
         .await
         .map(Box::new)
-        .map_err(|error| Trouble::new(&error));
+        .map_err(|error| Problem::new(&error));
     let _ = send.send(Msg::Planned { asked, plan });
 }
 
@@ -136,7 +139,7 @@ pub(super) async fn find_key(server: Server, send: Sender, choice: KeyChoice) {
     let source = sign::choose(&choice, &server.facts())
         .await
         .map(|key| source(key.source))
-        .map_err(|error| Trouble::new(&error));
+        .map_err(|error| Problem::new(&error));
     let _ = send.send(Msg::Source(source));
 }
 

@@ -2,19 +2,17 @@
 
 pub mod access;
 pub mod activity;
-pub mod dialogs;
-pub mod logins;
+pub mod change;
 pub mod overview;
-pub mod pane;
 pub mod path;
-pub mod planned;
 pub mod space;
 pub mod store;
 pub mod unsigned;
 
-use super::model::{Link, Model};
-use super::widgets::Pen;
-use super::widgets::pen::{row, wrap};
+use crate::console::app::model::Model;
+use crate::console::types::server::Link;
+use crate::console::widgets::Pen;
+use crate::console::widgets::pen::{row, wrap};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 

@@ -2,7 +2,7 @@
 //!
 //! In: texts and how wide each column may be. Out: cells of exact width, counted in terminal columns and cut with `…`.
 
-use super::pen::{fit, fit_middle};
+use crate::console::widgets::pen::{fit, fit_middle};
 use crate::domain::text::visible;
 use unicode_width::UnicodeWidthStr;
 

@@ -1,7 +1,7 @@
 //! A bar that says how full something is; the number stands beside it, so the bar is never the only word.
 
-use super::Pen;
-use super::columns::{Align, cell};
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
 use ratatui::layout::Rect;
 
 /// A label of a number of columns, the bar, and the number.

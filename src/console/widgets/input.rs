@@ -3,8 +3,8 @@
 //! In: keys and pasted text. Out: an edited `tui_input::Input`, and its drawing with a block for the cursor (the
 //! terminal's own cursor stays hidden).
 
-use super::pen::Pen;
-use crate::console::keys::{Code, Key};
+use crate::console::types::key::{Code, Key};
+use crate::console::widgets::pen::Pen;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use tui_input::{Input, InputRequest};
@@ -94,7 +94,7 @@ pub fn draw_text(pen: &mut Pen<'_>, area: Rect, text: &str, cursor: usize, focus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::theme::Theme;
+    use crate::console::widgets::theme::Theme;
     use proptest::prelude::*;
     use ratatui::buffer::Buffer;
 

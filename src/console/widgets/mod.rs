@@ -3,8 +3,11 @@
 pub mod columns;
 pub mod gauge;
 pub mod input;
+pub mod layout;
 pub mod list;
 pub mod pen;
 pub mod plot;
+pub mod text;
+pub mod theme;
 
 pub use pen::Pen;

@@ -3,7 +3,7 @@
 //! In: text from anywhere, a place, a style. Out: cells. Every text passes the sanitizer here, at the last door, so
 //! that no screen can forget it; what was made visible before stays as it is.
 
-use crate::console::theme::Theme;
+use crate::console::widgets::theme::Theme;
 use crate::domain::text::visible;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -2,9 +2,11 @@
 //!
 //! In: what is known of it. Out: lines that lead to screen 4.
 
-use crate::console::access::{Anchor, KeyEntry, Line, SOON, sentence};
-use crate::console::model::{Model, Screen, Trouble};
-use crate::console::screens::overview::{Check, Target};
+use crate::console::app::model::Model;
+use crate::console::screens::access::state::{Anchor, KeyEntry, Line, SOON, sentence};
+use crate::console::screens::overview::view::{Check, Target};
+use crate::console::types::problem::Problem;
+use crate::console::types::screen::Screen;
 use crate::domain::count::count;
 use crate::judge::finding::{Finding, Level};
 use crate::judge::health::State;
@@ -23,7 +25,7 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
     };
     let mut checks = Vec::new();
     let mut fine = 0;
-    if let Some(Trouble { summary, .. }) = &model.access.trouble {
+    if let Some(Problem { summary, .. }) = &model.access.trouble {
         let text = format!("who may log in could not be read: {summary}");
         checks.push(line("access", None, State::Unknown, text, String::new()));
     }

@@ -1,12 +1,14 @@
 //! What there is to know of one request, key or notice: beside or below the list, and as a card of its own.
 
-use super::{kind, sign, tries};
-use crate::console::access::{KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence};
-use crate::console::actions::Act;
-use crate::console::model::Model;
-use crate::console::text::age;
+use crate::console::app::model::Model;
+use crate::console::screens::access::state::{
+    KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence,
+};
+use crate::console::screens::access::view::{kind, sign, tries};
+use crate::console::types::action::Act;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
+use crate::console::widgets::text::age;
 use crate::domain::When;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::count::count;

@@ -1,6 +1,6 @@
 //! What the overview says of space: what needs attention, what is dead, how it grows.
 
-use crate::console::model::Model;
+use crate::console::app::model::Model;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};

@@ -1,0 +1,93 @@
+//! The help overlay and docs/keys.md, both made from the action table.
+//!
+//! In: the table, the keymap, a scope. Out: lines; each action with its keys, and why it cannot be done now if it cannot.
+
+use crate::console::app::model::Model;
+use crate::console::app::reasons;
+use crate::console::types::action::{ACTIONS, Scope};
+use crate::console::types::keymap::Keymap;
+use std::fmt::Write as _;
+
+/// One line of help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The keys.
+    pub keys: String,
+    /// What they do.
+    pub title: &'static str,
+    /// Why not now.
+    pub reason: Option<String>,
+}
+
+/// The actions of a scope.
+pub fn lines(model: &Model, scope: Scope) -> Vec<Line> {
+    ACTIONS
+        .iter()
+        .filter(|action| action.scopes.contains(&scope))
+        .map(|action| Line {
+            keys: model.keymap.names(action.act),
+            title: action.title,
+            // A dialog's own actions look at the dialog, which lies below the help by now.
+            reason: (model.screen_scope() == scope)
+                .then(|| reasons::of(model, action.act).err())
+                .flatten()
+                .map(std::borrow::Cow::into_owned),
+        })
+        .collect()
+}
+
+/// The text of docs/keys.md.
+pub fn document(keymap: &Keymap) -> String {
+    let mut out = String::from(
+        "# Keys of the console\n\n\
+         Made from the action table in `src/console/types/action.rs`. To change a key, name the action in the configuration:\n\n\
+         ```toml\n[keys]\n\"store.search\" = [\"/\", \"ctrl-f\"]\n```\n\n\
+         A key is a character, or one of `enter esc tab shift-tab space backspace delete up down left right home end pgup pgdn` and `f1` to `f24`, with `ctrl-` or `alt-` before it.\n\
+         While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",
+    );
+    for scope in Scope::ALL {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n",
+            scope.title()
+        );
+        for action in ACTIONS
+            .iter()
+            .filter(|action| action.scopes.contains(&scope))
+        {
+            let keys: Vec<String> = keymap
+                .keys(action.act)
+                .iter()
+                .map(|key| format!("`{key}`"))
+                .collect();
+            let doc = action.doc.replace('|', "\\|");
+            let _ = writeln!(out, "| {} | `{}` | {doc} |", keys.join(" "), action.id);
+        }
+    }
+    out.push_str("\n## Commands\n\n`:` also takes\n\n");
+    for (_, hint) in crate::console::app::palette::COMMANDS {
+        let _ = writeln!(out, "- `:{hint}`");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// With `STOREKEEPER_UPDATE_DOCS` set, the file is written instead.
+    #[test]
+    fn the_document_is_up_to_date() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md");
+        let made = document(&Keymap::new(&BTreeMap::new()).unwrap());
+        if std::env::var_os("STOREKEEPER_UPDATE_DOCS").is_some() {
+            std::fs::write(&file, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            kept == made,
+            "docs/keys.md is not what the action table says; run the test with STOREKEEPER_UPDATE_DOCS=1"
+        );
+    }
+}

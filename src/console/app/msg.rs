@@ -1,0 +1,360 @@
+//! What comes into the model, and what goes out of it.
+//!
+//! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
+
+use crate::change::sign::KeyChoice;
+use crate::change::{Confirmed, KeySource, Plan, Receipt};
+use crate::console::plan::access::Order;
+use crate::console::plan::space_dialog::Order as SpaceOrder;
+use crate::console::screens::access::state::Known;
+use crate::console::screens::activity::comparison::Comparison;
+use crate::console::screens::activity::state::PastChange;
+use crate::console::screens::change::What;
+use crate::console::screens::space::judged::Judged;
+use crate::console::screens::space::state::{Known as SpaceKnown, Planned};
+use crate::console::types::JobId;
+use crate::console::types::ask::Ask;
+use crate::console::types::ask::Source;
+use crate::console::types::key::Key;
+use crate::console::types::problem::Problem;
+use crate::console::types::secret::Secret;
+use crate::domain::{Bytes, StorePath, When};
+use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
+use crate::judge::collect::Rules;
+use crate::server::facts::Facts;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something has happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// The console begins.
+    Start,
+    /// A key was pressed.
+    Key(Key),
+    /// A key that is held down, or that came before what is on the screen could be read: it confirms nothing.
+    Held(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse wheel: rows down, negative for up.
+    Wheel(i32),
+    /// The terminal has a new size.
+    Resize(u16, u16),
+    /// A second has passed while something counts seconds.
+    Tick,
+    /// Someone wants the program to end: what runs is cancelled, and its receipts are waited for.
+    Terminate,
+    /// They were waited for long enough.
+    EndNow,
+    /// The process was continued after a stop.
+    Continued,
+    /// The connection is open.
+    Up(Arc<Facts>),
+    /// A round trip was measured.
+    RoundTrip(Duration),
+    /// The connection is lost, or an attempt to open it again has failed.
+    Down {
+        /// Why.
+        trouble: Problem,
+        /// When the next attempt is made; `None` if one is being made.
+        again: Option<When>,
+    },
+    /// The connection cannot be opened.
+    Failed(Problem),
+    /// The connection asks something.
+    Ask(Ask),
+    /// An answer is no longer wanted.
+    AskOver(u64),
+    /// More of the store.
+    Inventory {
+        /// Rows are numbered alike in one generation.
+        generation: u64,
+        /// What is known now.
+        inventory: Arc<Inventory>,
+        /// Whether more comes.
+        loading: bool,
+    },
+    /// The store could not be read to its end.
+    LoadFailed(Problem),
+    /// The rows that match.
+    View {
+        /// Of this request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// The rows.
+        view: View,
+    },
+    /// What is refused, in groups, and how far each key has got.
+    Groups {
+        /// Of this request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// The groups.
+        groups: Vec<Group>,
+        /// Key name, valid, bad.
+        coverage: Vec<(String, usize, usize)>,
+    },
+    /// Closure sizes are known now.
+    Measured,
+    /// A chain of references was looked for.
+    Chain {
+        /// From.
+        from: Row,
+        /// To.
+        to: Row,
+        /// The rows of the chain, both ends included; the direction may be turned round.
+        chain: Option<Vec<Row>>,
+    },
+    /// A plan was made, or not.
+    Planned {
+        /// Of this request.
+        asked: u64,
+        /// The plan.
+        plan: Result<Box<Plan>, Problem>,
+    },
+    /// Who may log in was looked at.
+    Access(Result<Arc<Known>, Problem>),
+    /// A look at what fills the disk, or a part of it.
+    Space {
+        /// Of this request.
+        look: u64,
+        /// What is known now.
+        known: Result<Arc<SpaceKnown>, Problem>,
+    },
+    /// What is live was worked out, or cannot be.
+    SpaceJudged {
+        /// Of this request.
+        asked: u64,
+        /// What follows.
+        judged: Result<Arc<Judged>, Problem>,
+    },
+    /// The planner has planned.
+    SpacePlanned {
+        /// Of this request.
+        asked: u64,
+        /// What goes.
+        planned: Box<Planned>,
+    },
+    /// What keeps a path was looked for.
+    Alive {
+        /// Of this.
+        judged: Arc<Judged>,
+        /// The path.
+        row: Row,
+        /// From a root's path to it.
+        chain: Option<Vec<Row>>,
+    },
+    /// What whoever was let in has to do, or why that can't be told.
+    Onboarding(Result<String, Problem>),
+    /// A job goes on.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// Items done.
+        done: usize,
+        /// Items in all.
+        total: usize,
+        /// What it does.
+        note: String,
+    },
+    /// A job says something.
+    Log {
+        /// The job.
+        job: JobId,
+        /// What.
+        line: String,
+    },
+    /// Contents were compared, as far as it got.
+    Compared {
+        /// The job.
+        job: JobId,
+        /// What was to be compared; `None` for all.
+        paths: Option<Vec<StorePath>>,
+        /// What was found.
+        comparison: Box<Comparison>,
+    },
+    /// A job has ended.
+    Ended {
+        /// The job.
+        job: JobId,
+        /// Its receipt.
+        receipt: Receipt,
+    },
+    /// A key that can sign was found, or not.
+    Source(Result<Source, Problem>),
+    /// The server's address, once it is known.
+    Place(String),
+    /// The audit log was read.
+    Audit(Result<Vec<PastChange>, Problem>),
+    /// Something else worth a line.
+    Toast(String),
+    /// The short message of this number was there long enough.
+    ToastOver(u64),
+}
+
+/// Something is to be done, outside of the loop.
+#[derive(Debug)]
+pub enum Effect {
+    /// Open the connection to the server.
+    Connect {
+        /// Its name.
+        server: String,
+    },
+    /// Try again now.
+    Reconnect,
+    /// Ask the server for its facts and read the store.
+    Refresh,
+    /// Read the audit log.
+    ReadAudit,
+    /// Measure the round trip.
+    Ping,
+    /// Filter and sort; a newer request replaces an older one.
+    View {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// What is searched.
+        query: Query,
+        /// The order.
+        sort: Sort,
+        /// Without derivations.
+        hide_drv: bool,
+        /// What is known of use and roots.
+        judged: Option<Arc<Judged>>,
+    },
+    /// Group what is refused; a newer request replaces an older one.
+    Group {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+    },
+    /// Measure the closures of some rows; a newer request replaces an older one.
+    Measure {
+        /// Of this store.
+        inventory: Arc<Inventory>,
+        /// The rows in view that are not measured yet.
+        rows: Vec<Row>,
+    },
+    /// Look for a chain of references, in either direction.
+    Chain {
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// From.
+        from: Row,
+        /// To.
+        to: Row,
+    },
+    /// Make a plan for signing.
+    Plan {
+        /// The number of the request.
+        asked: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// What.
+        what: What,
+        /// With what it depends on.
+        closure: bool,
+        /// With what another trusted key has signed.
+        upstream: bool,
+        /// With what.
+        key: KeySource,
+    },
+    /// Look at who may log in.
+    ReadAccess,
+    /// Write out what whoever was let in has to do.
+    Onboard {
+        /// The server's name.
+        server: String,
+        /// What is known of its sshd.
+        known: Arc<Known>,
+    },
+    /// Make a plan for a change of who may log in.
+    PlanAccess {
+        /// The number of the request.
+        asked: u64,
+        /// What it is made of.
+        order: Box<Order>,
+    },
+    /// Look at what fills the disk.
+    ReadSpace {
+        /// The number of the request.
+        look: u64,
+    },
+    /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
+    JudgeSpace {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// By this look.
+        known: Arc<SpaceKnown>,
+    },
+    /// Plan what goes; a newer request calls an older one off.
+    PlanCollection {
+        /// The number of the request.
+        asked: u64,
+        /// In this.
+        judged: Arc<Judged>,
+        /// By these rules.
+        rules: Rules,
+        /// When hard links save so much.
+        saved: Option<Bytes>,
+    },
+    /// Look for what keeps a path.
+    WhyAlive {
+        /// In this.
+        judged: Arc<Judged>,
+        /// The path.
+        row: Row,
+    },
+    /// Make a plan for a change of what the store keeps.
+    PlanSpace {
+        /// The number of the request.
+        asked: u64,
+        /// What it is made of.
+        order: Box<SpaceOrder>,
+    },
+    /// Look at a key that is to sign.
+    FindKey(KeyChoice),
+    /// Compare contents with their hashes.
+    Compare {
+        /// The job's number.
+        job: JobId,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// The paths; `None` for all.
+        rows: Option<Vec<Row>>,
+    },
+    /// Do it.
+    Run {
+        /// The job's number.
+        job: JobId,
+        /// What was confirmed.
+        confirmed: Box<Confirmed>,
+    },
+    /// Stop it.
+    Cancel(JobId),
+    /// Hand an answer over; none if it was declined.
+    Answer {
+        /// The question.
+        id: u64,
+        /// The answer.
+        answer: Option<Secret>,
+    },
+    /// Copy through the terminal.
+    Copy(String),
+    /// Write the whole screen anew.
+    Redraw,
+    /// Stop the process until it is continued.
+    Suspend,
+}

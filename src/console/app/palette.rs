@@ -1,0 +1,162 @@
+//! The command palette: every action by its name, and commands that take an argument.
+//!
+//! In: what is typed. Out: the actions that match, best first, each with why it cannot be done if it cannot; and what
+//! enter means.
+
+use crate::console::app::model::Model;
+use crate::console::app::update::COLUMNS;
+use crate::console::screens::space::form::Field;
+use crate::console::types::action::{ACTIONS, Act, Action};
+use crate::inventory::SortKey;
+use fuzzy_matcher::FuzzyMatcher as _;
+use fuzzy_matcher::skim::SkimMatcherV2;
+
+/// The commands with an argument, for the hint line.
+pub const COMMANDS: [(&str, &str); 13] = [
+    (
+        "filter",
+        "filter QUERY, such as unsigned older:30d size:>1G",
+    ),
+    ("sort", "sort name | size | closure | added | used | trust"),
+    ("key", "key FILE: a secret signing key on this machine"),
+    (
+        "agent",
+        "agent SHA256:FINGERPRINT KEY-NAME: an ed25519 key of ssh-agent",
+    ),
+    (
+        "until",
+        "until 20% | 50G: the planner stops when so much is free",
+    ),
+    ("take", "take 100G: the planner takes at least so much"),
+    ("at-most", "at-most 100G: the planner never takes more"),
+    (
+        "older",
+        "older 30d: the planner takes only what was not used for so long",
+    ),
+    ("newest", "newest 3: the planner keeps so many of each name"),
+    (
+        "grace",
+        "grace 24h: the planner keeps what came in so recently",
+    ),
+    (
+        "generations",
+        "generations 30d: plans to remove older generations of profiles",
+    ),
+    ("theme", "theme NAME"),
+    ("server", "server NAME"),
+];
+
+/// A command with its argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Shows the store through a filter; an empty one takes it away.
+    Filter(String),
+    /// Sorts the store.
+    Sort(SortKey),
+    /// Sets a rule of the planner; an empty one takes it away.
+    Rule(Field, String),
+    /// Plans to remove the generations that are older than this; an empty one is as usual.
+    Generations(String),
+    /// Takes a theme.
+    Theme(String),
+    /// Makes a key file of this machine a choice for signing.
+    Key(String),
+    /// Makes a key of ssh-agent a choice for signing.
+    Agent {
+        /// `SHA256:…`.
+        fingerprint: String,
+        /// The name for its signatures.
+        name: String,
+    },
+    /// Goes to a server.
+    Server(String),
+}
+
+/// What enter means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// An action.
+    Act(Act),
+    /// A command.
+    Command(Command),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// The actions that apply on this screen and match, best first.
+pub fn matches(model: &Model, typed: &str) -> Vec<&'static Action> {
+    let scope = model.screen_scope();
+    let applies = ACTIONS
+        .iter()
+        .filter(|action| action.scopes.contains(&scope) && action.act != Act::Palette);
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return applies.collect();
+    }
+    let matcher = SkimMatcherV2::default();
+    let mut scored: Vec<(i64, &Action)> = applies
+        .filter_map(|action| {
+            let title = matcher.fuzzy_match(action.title, typed);
+            let id = matcher.fuzzy_match(action.id, typed);
+            title.max(id).map(|score| (score, action))
+        })
+        .collect();
+    // Stable: of equal matches the table's order decides.
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.into_iter().map(|(_, action)| action).collect()
+}
+
+/// The command that is being typed, if one is.
+pub fn command_hint(typed: &str) -> Option<&'static str> {
+    let word = typed.split_whitespace().next()?;
+    let (name, hint) = COMMANDS.iter().find(|(name, _)| name.starts_with(word))?;
+    (*name == word || !typed.contains(' ')).then_some(hint)
+}
+
+/// What enter means for this text with this one of the matches chosen.
+pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
+    let (word, argument) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    let argument = argument.trim();
+    if let Some(field) = Field::ALL.into_iter().find(|field| field.command() == word) {
+        return Chosen::Command(Command::Rule(field, argument.to_owned()));
+    }
+    match (word, argument) {
+        ("generations", age) => {
+            return Chosen::Command(Command::Generations(age.to_owned()));
+        }
+        ("filter", _) => return Chosen::Command(Command::Filter(argument.to_owned())),
+        ("sort", column) if !column.is_empty() => {
+            return COLUMNS
+                .iter()
+                .find(|(_, name)| *name == column)
+                .map_or_else(
+                    || Chosen::Nothing(format!("there is no column {column:?}; {}", COMMANDS[1].1)),
+                    |(key, _)| Chosen::Command(Command::Sort(*key)),
+                );
+        }
+        ("theme", name) if !name.is_empty() => {
+            return Chosen::Command(Command::Theme(name.to_owned()));
+        }
+        ("key", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Key(file.to_owned()));
+        }
+        ("agent", both) if !both.is_empty() => {
+            return match both.split_once(char::is_whitespace) {
+                Some((fingerprint, name)) => Chosen::Command(Command::Agent {
+                    fingerprint: fingerprint.to_owned(),
+                    name: name.trim().to_owned(),
+                }),
+                None => Chosen::Nothing(format!("write {}", COMMANDS[3].1)),
+            };
+        }
+        ("server", name) if !name.is_empty() => {
+            return Chosen::Command(Command::Server(name.to_owned()));
+        }
+        ("q" | "quit", "") => return Chosen::Act(Act::Quit),
+        _ => {}
+    }
+    match matches(model, typed).get(cursor) {
+        Some(action) => Chosen::Act(action.act),
+        None => Chosen::Nothing(format!("no action is called {typed:?}; ? lists them")),
+    }
+}

@@ -1,0 +1,312 @@
+//! Why an action cannot be done now.
+//!
+//! In: the model. Out: `Ok`, or the reason as a short clause, which help, palette and toasts show.
+
+mod space;
+
+pub(super) use space::{
+    can_ask_why, can_collect, can_collect_whole, can_edit_rules, can_mend, can_pin,
+    can_remove_generations, can_unroot, can_verify, can_verify_all, keep_has_age, keep_pins_one,
+    keep_ready, on_plan, on_planner,
+};
+
+use crate::change::{Plan, Refusal};
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::plan::access::Wanted;
+use crate::console::plan::rows::hides_warning;
+use crate::console::screens::access::state::Line;
+use crate::console::screens::activity::state::Part;
+use crate::console::types::action::Act;
+use crate::console::types::problem::Problem;
+use crate::console::types::screen::Screen;
+use crate::console::types::server::Link;
+use std::borrow::Cow;
+
+pub(super) type Reason = Result<(), Cow<'static, str>>;
+
+pub(super) fn no(reason: &'static str) -> Reason {
+    Err(Cow::Borrowed(reason))
+}
+
+/// Whether an action can be done now, and if not, why.
+pub(super) fn of(model: &Model, act: Act) -> Reason {
+    match act {
+        Act::Sign => can_sign(model),
+        Act::SignAll => can_sign_all(model),
+        Act::Authorize => can_authorize(model),
+        Act::Deny => can_deny(model),
+        Act::Revoke => can_revoke(model),
+        Act::Expiry => can_expire(model),
+        Act::Proof => can_prove(model),
+        Act::Collect => can_collect(model),
+        Act::CollectWhole => can_collect_whole(model),
+        Act::OldGenerations => can_remove_generations(model),
+        Act::Rules => can_edit_rules(model),
+        Act::EveryPath => on_planner(model),
+        Act::Pin => can_pin(model),
+        Act::Unroot => can_unroot(model),
+        Act::Verify => can_verify(model),
+        Act::VerifyAll => can_verify_all(model),
+        Act::Repair | Act::DeleteDamaged => can_mend(model),
+        Act::Why => can_ask_why(model),
+        Act::Mark | Act::MarkRange | Act::MarkAll => has_rows(model),
+        Act::UnmarkAll => has_marks(model),
+        Act::CancelJob => job_runs(model),
+        Act::EndSession => can_end_session(model),
+        Act::Servers => other_servers(model),
+        Act::ConfirmSign => plan_ready(model),
+        Act::ConfirmChange => change_ready(model),
+        Act::ChangeLifetime => change_lasts(model),
+        Act::ChangeFrom | Act::ChangeComment => change_adds(model),
+        Act::ChangeSessions => change_revokes(model),
+        Act::ConfirmKeep => keep_ready(model),
+        Act::KeepName => keep_pins_one(model),
+        Act::KeepExpiry => keep_has_age(model),
+        _ => Ok(()),
+    }
+}
+
+/// Screen 4 is in front, and knows who may log in.
+fn on_access(model: &Model) -> Reason {
+    if model.screen != Screen::Access {
+        return no("this is done on screen 4");
+    }
+    can_change(model)?;
+    if model.access.known.is_none() {
+        return match &model.access.trouble {
+            Some(trouble) => Err(Cow::Owned(trouble.summary.clone())),
+            None => no("who may log in has not been read yet"),
+        };
+    }
+    Ok(())
+}
+
+/// A key can be let in.
+pub(super) fn can_authorize(model: &Model) -> Reason {
+    on_access(model)?;
+    let Some(known) = &model.access.known else {
+        return Ok(());
+    };
+    let mut fixed = known
+        .facts
+        .files
+        .iter()
+        .map(crate::console::screens::access::state::fixed);
+    match fixed.next() {
+        None => {
+            no("which key files count is not known; name them with key_files in the configuration")
+        }
+        Some(Some(why)) if fixed.all(|other| other.is_some()) => Err(Cow::Owned(why)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A request is under the cursor.
+pub(super) fn can_deny(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Request(_)) => Ok(()),
+        _ => no("no request is under the cursor"),
+    }
+}
+
+/// A request is under the cursor that nobody has proven yet. What to send can be shown by whoever may only look.
+pub(super) fn can_prove(model: &Model) -> Reason {
+    if model.screen != Screen::Access {
+        return no("this is done on screen 4");
+    }
+    match model.access.current() {
+        Some(Line::Request(entry)) if entry.row.proven => no("this request is proven already"),
+        Some(Line::Request(_)) => Ok(()),
+        _ => no("no request is under the cursor"),
+    }
+}
+
+/// A key is under the cursor whose file can be edited.
+pub(super) fn can_revoke(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Key(entry)) => match &entry.fixed {
+            Some(why) => Err(Cow::Owned(why.clone())),
+            None => Ok(()),
+        },
+        _ => no("no key is under the cursor"),
+    }
+}
+
+/// An open session is under the cursor of the activity screen.
+pub(super) fn can_end_session(model: &Model) -> Reason {
+    can_change(model)?;
+    match crate::console::app::update::current_session(model) {
+        Some(session) if session.since.is_none() => no("when the session began is not known"),
+        Some(_) => Ok(()),
+        None if model.activity.part == Part::Sessions => no("no session is under the cursor"),
+        None => no("o shows the open sessions"),
+    }
+}
+
+/// The same, or a request, whose lifetime is chosen before it is let in.
+pub(super) fn can_expire(model: &Model) -> Reason {
+    on_access(model)?;
+    match model.access.current() {
+        Some(Line::Request(_)) => Ok(()),
+        _ => can_revoke(model),
+    }
+}
+
+/// The plan in the dialog of a change of access can be confirmed.
+pub(super) fn change_ready(model: &Model) -> Reason {
+    let Some(Layer::Access(dialog)) = model.layers.last() else {
+        return no("there is no plan");
+    };
+    if matches!(dialog.wanted, Wanted::Prove(_, None)) {
+        // What follows is the answer, and then a plan.
+        return can_change(model);
+    }
+    ready(model, dialog.plan.as_ref())
+}
+
+/// The change in the dialog writes a line.
+pub(super) fn change_adds(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if dialog.wanted.adds() => Ok(()),
+        _ => no("this change writes no new line"),
+    }
+}
+
+/// A lifetime belongs to the change in the dialog.
+pub(super) fn change_lasts(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if dialog.wanted.lasts() => Ok(()),
+        _ => no("this change has no lifetime"),
+    }
+}
+
+/// The change in the dialog takes a key out.
+pub(super) fn change_revokes(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) if matches!(dialog.wanted, Wanted::Revoke(_)) => Ok(()),
+        _ => no("this change ends no sessions"),
+    }
+}
+
+/// What every change needs: permission and a connection.
+pub(super) fn can_change(model: &Model) -> Reason {
+    if model.policy.read_only {
+        return Err(Cow::Owned(Refusal::ReadOnly.to_string()));
+    }
+    connected(model)
+}
+
+/// There is a server to ask.
+fn connected(model: &Model) -> Reason {
+    match model.link {
+        Link::Up { .. } => {}
+        Link::Connecting => return no("not connected yet"),
+        Link::Down { .. } | Link::Failed(_) => {
+            return no("not connected; R connects again");
+        }
+    }
+    if model.facts.is_none() {
+        return no("the server has not been asked yet");
+    }
+    Ok(())
+}
+
+/// There is something here that signing could mean.
+pub(super) fn can_sign(model: &Model) -> Reason {
+    can_change(model)?;
+    if model.screen == Screen::Overview && model.pages.is_empty() {
+        return can_sign_all(model);
+    }
+    if model.marks.count() == 0 && model.current_rows().is_empty() {
+        return no("no path is marked or under the cursor");
+    }
+    Ok(())
+}
+
+/// Something is refused.
+pub(super) fn can_sign_all(model: &Model) -> Reason {
+    can_change(model)?;
+    match &model.data.inventory {
+        None => no("the store has not been read yet"),
+        Some(inventory) if inventory.counts().refused == 0 => {
+            no("clients refuse no path, there is nothing to sign")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The list shows rows.
+pub(super) fn has_rows(model: &Model) -> Reason {
+    if model.rows_shown() == 0 {
+        return no("the list is empty");
+    }
+    Ok(())
+}
+
+/// Something is marked.
+pub(super) fn has_marks(model: &Model) -> Reason {
+    if model.marks.count() == 0 {
+        return no("nothing is marked");
+    }
+    Ok(())
+}
+
+/// A marked path and another one under the cursor.
+pub(super) fn two_paths(model: &Model) -> Reason {
+    let current = model.current_row();
+    let mut others = model.marks.rows().filter(|row| Some(*row) != current);
+    match (current, others.next(), others.next()) {
+        (Some(_), Some(_), None) => Ok(()),
+        (None, ..) => no("no path is under the cursor"),
+        (_, None, _) => no("mark one path first, then go to another"),
+        (_, Some(_), Some(_)) => no("more than one path is marked; u takes the marks away"),
+    }
+}
+
+/// The job under the cursor runs.
+pub(super) fn job_runs(model: &Model) -> Reason {
+    match model.current_job() {
+        Some(job) if job.cancelling => no("it is being cancelled already"),
+        Some(job) if job.is_running() => Ok(()),
+        _ => no("no running job is under the cursor"),
+    }
+}
+
+/// There is another server to go to.
+pub(super) fn other_servers(model: &Model) -> Reason {
+    if model.servers.len() < 2 {
+        return no("the configuration names no other server");
+    }
+    if model
+        .jobs
+        .iter()
+        .any(crate::console::screens::activity::job::Job::is_running)
+    {
+        return no("a job runs; wait for it or cancel it");
+    }
+    Ok(())
+}
+
+/// The plan in the dialog can be confirmed.
+pub(super) fn plan_ready(model: &Model) -> Reason {
+    let Some(Layer::Sign(dialog)) = model.layers.last() else {
+        return no("there is no plan");
+    };
+    ready(model, dialog.plan.as_ref())
+}
+
+pub(super) fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Problem>>) -> Reason {
+    can_change(model)?;
+    match plan {
+        None => no("the plan is still being made"),
+        Some(Err(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
+        Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),
+        Some(Ok(_)) if hides_warning(model) && !model.has_read_plan() => {
+            no("a warning is not on the screen; read it with l, or make the terminal larger")
+        }
+        Some(Ok(_)) => Ok(()),
+    }
+}

@@ -1,0 +1,200 @@
+//! Why an action about what the store keeps cannot be done now.
+
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::reasons::{Reason, can_change, connected, no, ready, two_paths};
+use crate::console::plan::space_dialog::Wanted;
+use crate::console::screens::activity::job::Job;
+use crate::console::screens::space::state::View;
+use crate::console::types::screen::Screen;
+use crate::domain::roots::RootKind;
+use std::borrow::Cow;
+
+/// What is dead is known.
+fn judged(model: &Model) -> Reason {
+    let space = &model.space;
+    if space.judged.is_some() {
+        return Ok(());
+    }
+    match (&space.known, &space.trouble) {
+        (None, Some(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
+        (None, None) => no("the server has not been asked for its roots yet"),
+        (Some(known), _) => match &known.roots {
+            Err(why) => Err(Cow::Owned(format!("the roots are not known: {}", why.0))),
+            Ok(_) if known.last_use.is_none() => {
+                no("when paths were last used is still being read")
+            }
+            Ok(_) if model.data.trouble.is_some() => {
+                no("the store was not read to its end; R reads it again")
+            }
+            Ok(_) if model.data.loading || model.data.inventory.is_none() => {
+                no("the store is still being read; what is dead is known when all of it is")
+            }
+            Ok(_) => no("what is dead is still being worked out"),
+        },
+    }
+}
+
+/// Whether the plan is what one looks at.
+pub(in crate::console) fn on_plan(model: &Model) -> bool {
+    model.screen == Screen::Space && model.page().is_none() && model.space.view == View::Plan
+}
+
+/// The planner is in front.
+pub(in crate::console) fn on_planner(model: &Model) -> Reason {
+    if model.space.view != View::Plan {
+        return no("this is done in the plan view, to the left");
+    }
+    judged(model)
+}
+
+/// The rules can be edited, also before there is a plan.
+pub(in crate::console) fn can_edit_rules(model: &Model) -> Reason {
+    if model.space.view != View::Plan {
+        return no("this is done in the plan view, to the left");
+    }
+    Ok(())
+}
+
+/// There is a plan that could run. From other screens one only goes to the planner.
+pub(in crate::console) fn can_collect(model: &Model) -> Reason {
+    if !on_plan(model) {
+        return Ok(());
+    }
+    can_change(model)?;
+    judged(model)?;
+    let space = &model.space;
+    if let Some((_, why)) = &space.form.problem {
+        return Err(Cow::Owned(why.clone()));
+    }
+    match &space.planned {
+        _ if space.stale => no("the plan is still being made"),
+        None => no("the plan is still being made"),
+        Some(planned) if planned.collection.order.is_empty() => {
+            no("nothing goes by these rules; e changes them")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// There is something dead.
+pub(in crate::console) fn can_collect_whole(model: &Model) -> Reason {
+    can_remove_generations(model)?;
+    match &model.space.judged {
+        Some(judged) if judged.liveness.dead().0 == 0 => no("nothing in the store is dead"),
+        _ => Ok(()),
+    }
+}
+
+/// What goes with old generations can be told.
+pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
+    can_change(model)?;
+    judged(model)
+}
+
+/// There is a path to pin.
+pub(in crate::console) fn can_pin(model: &Model) -> Reason {
+    can_change(model)?;
+    if model.marks.count() == 0 && model.current_row().is_none() {
+        return no("no path is marked or under the cursor");
+    }
+    Ok(())
+}
+
+/// Contents can be compared with their hashes. Whoever may only look may do that.
+pub(in crate::console) fn can_verify(model: &Model) -> Reason {
+    can_verify_all(model)?;
+    if model.marks.count() == 0 && model.current_row().is_none() {
+        return no("no path is marked or under the cursor");
+    }
+    Ok(())
+}
+
+/// The same for all paths.
+pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
+    connected(model)?;
+    if model.data.inventory.is_none() || model.data.loading {
+        return no("the store is still being read");
+    }
+    let verifies = |job: &Job| job.change == "verify" && job.is_running();
+    if model.jobs.iter().any(verifies) {
+        return no("paths are being verified already; 6 shows how far that is");
+    }
+    Ok(())
+}
+
+/// Something is known to be damaged.
+pub(in crate::console) fn can_mend(model: &Model) -> Reason {
+    can_change(model)?;
+    if model.space.damaged.is_empty() {
+        return no("no path is known to be damaged; V verifies paths");
+    }
+    Ok(())
+}
+
+/// A root is under the cursor that a person can take away.
+pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
+    if model.space.view != View::Roots {
+        return no("this is done in the view of roots");
+    }
+    can_change(model)?;
+    judged(model)?;
+    let Some(line) = model.space.current_root() else {
+        return no("no root is under the cursor");
+    };
+    match &line.root.kind {
+        RootKind::Pin(_) | RootKind::Generation { .. } | RootKind::Indirect => Ok(()),
+        RootKind::Direct => {
+            no("Nix or the system made it for itself; whoever is sure of it removes it by hand")
+        }
+        RootKind::Profile => {
+            no("this is the generation in use; switch the profile to another one first")
+        }
+        RootKind::Temporary => no("a client holds it; it goes when the client is done"),
+        RootKind::Runtime(_) => no("a process uses it; it goes when the process ends"),
+        RootKind::Censored => no("the daemon does not tell this login what holds it"),
+        RootKind::Unknown => no("what this is is not known here; look at it on the server"),
+    }
+}
+
+/// Two paths, or one and the roots.
+pub(in crate::console) fn can_ask_why(model: &Model) -> Reason {
+    if two_paths(model).is_ok() {
+        return Ok(());
+    }
+    if model.current_row().is_none() {
+        return no("no path is under the cursor");
+    }
+    judged(model)
+}
+
+/// The plan in the dialog can be confirmed.
+pub(in crate::console) fn keep_ready(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Space(dialog)) => ready(model, dialog.plan.as_ref()),
+        _ => no("there is no plan"),
+    }
+}
+
+/// The dialog makes a pin, or removes what is older than an age.
+pub(in crate::console) fn keep_has_age(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Space(dialog)) => match dialog.wanted {
+            Wanted::Pin(_) | Wanted::Generations => Ok(()),
+            _ => no("this makes no pin"),
+        },
+        _ => no("this makes no pin"),
+    }
+}
+
+/// The dialog makes one pin, whose name can be chosen.
+pub(in crate::console) fn keep_pins_one(model: &Model) -> Reason {
+    match model.layers.last() {
+        Some(Layer::Space(dialog)) => match &dialog.wanted {
+            Wanted::Pin(paths) if paths.len() == 1 => Ok(()),
+            Wanted::Pin(_) => no("several pins are named after their paths"),
+            _ => no("this makes no pin"),
+        },
+        _ => no("this makes no pin"),
+    }
+}

@@ -1,0 +1,344 @@
+//! What each action does.
+
+use crate::change::sign::KeyChoice;
+use crate::console::app::layer::{Layer, Palette};
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::palette::Command;
+use crate::console::app::reasons;
+use crate::console::app::update::{
+    access, activity, contents, data, keep, leave, marks, nav, seen, sign, space,
+};
+use crate::console::plan::access::Typing;
+use crate::console::plan::space_dialog::{Typing as Part, Wanted};
+use crate::console::screens::access::state::LIFETIMES;
+use crate::console::screens::space::state::View;
+use crate::console::screens::store::state::Store;
+use crate::console::screens::unsigned::state::Unsigned;
+use crate::console::types::action::{self, Act};
+use crate::console::types::context::Data;
+use crate::console::types::screen::Screen;
+use crate::console::types::server::{Link, ServerChoice};
+use crate::console::widgets::list::{List, Move};
+use crate::console::widgets::theme::Theme;
+use crate::inventory::SortKey;
+
+/// The columns in the order of `o`.
+pub const COLUMNS: [(SortKey, &str); 6] = [
+    (SortKey::Name, "name"),
+    (SortKey::Size, "size"),
+    (SortKey::Closure, "closure"),
+    (SortKey::Added, "added"),
+    (SortKey::Used, "used"),
+    (SortKey::Trust, "trust"),
+];
+
+/// Runs an action if it can be done now, else says why not.
+#[allow(clippy::too_many_lines, reason = "one arm for each action")]
+pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
+    if let Some(action) = action::find(act)
+        && let Err(reason) = reasons::of(model, action.act)
+    {
+        model.toast = Some(format!("{}: {reason}", action.title));
+        return vec![];
+    }
+    if let Err(moved) = seen::check(model, act) {
+        model.toast = Some(moved);
+        return vec![];
+    }
+    match act {
+        Act::Overview => nav::go(model, Screen::Overview),
+        Act::Store => nav::go(model, Screen::Store),
+        Act::Unsigned => nav::go(model, Screen::Unsigned),
+        Act::Access => nav::go(model, Screen::Access),
+        Act::Space => nav::go(model, Screen::Space),
+        Act::Activity => nav::go(model, Screen::Activity),
+        Act::NextScreen => nav::turn(model, 1),
+        Act::PreviousScreen => nav::turn(model, Screen::ALL.len() - 1),
+        Act::Down => step(model, Move::Down),
+        Act::Up => step(model, Move::Up),
+        Act::PageDown => step(model, Move::PageDown),
+        Act::PageUp => step(model, Move::PageUp),
+        Act::First => step(model, Move::First),
+        Act::Last => step(model, Move::Last),
+        Act::Open => nav::open(model),
+        Act::Back => nav::back(model),
+        Act::Expand => fold(model, true),
+        Act::Collapse => fold(model, false),
+        Act::Search => nav::search(model),
+        Act::Palette => push(model, Layer::Palette(Palette::default())),
+        Act::Mark => marks::mark(model),
+        Act::MarkRange => marks::mark_range(model),
+        Act::MarkAll => marks::mark_all(model),
+        Act::UnmarkAll => {
+            model.marks.clear();
+            vec![]
+        }
+        Act::Sort => sort_next(model),
+        Act::Reverse => {
+            model.store.sort.reverse = !model.store.sort.reverse;
+            nav::search_changed(model)
+        }
+        Act::Derivations => {
+            model.store.derivations = !model.store.derivations;
+            data::ask_view(model)
+        }
+        Act::Sign => sign::open(model, false),
+        Act::SignAll => sign::open(model, true),
+        Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
+        Act::Why => space::why(model),
+        Act::Copy => copy(model),
+        Act::Refresh => match model.link {
+            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
+            Link::Connecting => vec![],
+            Link::Down { .. } => vec![Effect::Reconnect],
+            Link::Failed(_) => {
+                model.link = Link::Connecting;
+                vec![Effect::Reconnect]
+            }
+        },
+        Act::CancelJob => activity::cancel(model),
+        Act::Part => activity::next_part(model),
+        Act::EndSession => access::end_session(model),
+        Act::Servers => push(model, Layer::Servers(List::default())),
+        Act::Theme => {
+            model.theme = (model.theme + 1) % model.themes.len().max(1);
+            model.toast = Some(format!("theme {}", model.theme().name));
+            vec![]
+        }
+        Act::Help => {
+            let scope = model.scope().unwrap_or(model.screen_scope());
+            push(model, Layer::Help { scope, top: 0 })
+        }
+        Act::Redraw => vec![Effect::Redraw],
+        Act::Suspend => vec![Effect::Suspend],
+        Act::Quit => leave::quit(model),
+        Act::QuitNow => leave::leave(model),
+        Act::Authorize => access::authorize(model),
+        Act::Deny => access::deny(model),
+        Act::Revoke => access::revoke(model),
+        Act::Expiry => access::expiry(model),
+        Act::NextCard => access::next(model),
+        Act::Proof => access::proof(model),
+        Act::ConfirmChange => access::confirm(model),
+        Act::ChangeItems => access::list(model),
+        Act::ChangeReason => access::write(model, Typing::Reason),
+        Act::ChangeFrom => access::write(model, Typing::From),
+        Act::ChangeComment => access::write(model, Typing::Comment),
+        Act::ChangeLifetime => access::change(model, |dialog| {
+            dialog.lifetime = (dialog.lifetime + 1) % LIFETIMES.len();
+        }),
+        Act::ChangeSessions => access::change(model, |dialog| {
+            dialog.end_sessions = !dialog.end_sessions;
+        }),
+        Act::ConfirmSign => sign::confirm(model),
+        Act::PlanItems => sign::list(model),
+        Act::PlanKey => sign::change(model, |dialog, sources| {
+            dialog.source = (dialog.source + 1) % sources;
+        }),
+        Act::PlanClosure => sign::change(model, |dialog, _| dialog.closure = !dialog.closure),
+        Act::PlanUpstream => sign::change(model, |dialog, _| dialog.upstream = !dialog.upstream),
+        Act::PlanReason => {
+            if let Some(Layer::Sign(dialog)) = model.layers.last_mut() {
+                dialog.writing = true;
+            }
+            vec![]
+        }
+        Act::Close | Act::Dismiss => {
+            model.layers.pop();
+            vec![]
+        }
+        Act::Choose => choose(model),
+        Act::Collect => keep::collect(model),
+        Act::Pin => keep::pin(model),
+        Act::Unroot => keep::unroot(model),
+        Act::CollectWhole => keep::whole(model),
+        Act::OldGenerations => keep::generations(model, ""),
+        Act::Verify => contents::some(model),
+        Act::VerifyAll => contents::all(model),
+        Act::Repair => contents::mend(model, Wanted::Repair),
+        Act::DeleteDamaged => contents::mend(model, Wanted::DeleteDamaged),
+        Act::Rules => space::rules(model),
+        Act::EveryPath => space::every_path(model),
+        Act::NextView => space::turn(model, 1),
+        Act::PreviousView => space::turn(model, View::ALL.len() - 1),
+        Act::ConfirmKeep => keep::confirm(model),
+        Act::KeepItems => keep::list(model),
+        Act::KeepName => keep::typing(model, Part::Name),
+        Act::KeepExpiry => keep::age(model),
+        Act::KeepNote => keep::note(model),
+    }
+}
+
+fn step(model: &mut Model, step: Move) -> Vec<Effect> {
+    nav::step(model, step);
+    vec![]
+}
+
+fn fold(model: &mut Model, open: bool) -> Vec<Effect> {
+    nav::fold(model, open);
+    vec![]
+}
+
+pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
+    model.layers.push(layer);
+    vec![]
+}
+
+fn sort_next(model: &mut Model) -> Vec<Effect> {
+    let at = COLUMNS
+        .iter()
+        .position(|(key, _)| *key == model.store.sort.key)
+        .unwrap_or(0);
+    model.store.sort.key = COLUMNS[(at + 1) % COLUMNS.len()].0;
+    model.store.sort.reverse = false;
+    nav::search_changed(model)
+}
+
+fn why(model: &mut Model) -> Vec<Effect> {
+    let current = model.current_row();
+    let other = model.marks.rows().find(|row| Some(*row) != current);
+    match (model.data.inventory.clone(), other, current) {
+        (Some(inventory), Some(from), Some(to)) => vec![Effect::Chain {
+            inventory,
+            from,
+            to,
+        }],
+        _ => vec![],
+    }
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    if let Some(layer) = model.layers.last() {
+        return match layer {
+            Layer::Text(text) => vec![Effect::Copy(text.copy.clone())],
+            Layer::Access(dialog) => access::copy(model, dialog),
+            _ => vec![],
+        };
+    }
+    if let Link::Failed(trouble) | Link::Down { trouble, .. } = &model.link
+        && (model.screen == Screen::Overview || model.data.inventory.is_none())
+    {
+        return vec![Effect::Copy(trouble.details.clone())];
+    }
+    if model.screen == Screen::Access
+        && let Some(line) = model.access.current()
+    {
+        return vec![Effect::Copy(line.copy())];
+    }
+    if let (Some(inventory), Some(row)) = (&model.data.inventory, model.current_row()) {
+        return vec![Effect::Copy(inventory.path(row).to_string())];
+    }
+    if model.screen == Screen::Activity
+        && let Some(text) = activity::text(model)
+    {
+        return vec![Effect::Copy(text.copy)];
+    }
+    if model.screen == Screen::Overview
+        && let Some(trouble) = &model.data.trouble
+    {
+        return vec![Effect::Copy(trouble.details.clone())];
+    }
+    model.toast = Some("there is nothing to copy here".to_owned());
+    vec![]
+}
+
+fn choose(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.layers.last(), Some(Layer::Verify(_))) {
+        return contents::confirm(model);
+    }
+    let Some(Layer::Servers(list)) = model.layers.pop() else {
+        return vec![];
+    };
+    match model.servers.get(list.cursor).cloned() {
+        Some(server) => switch(model, &server),
+        None => vec![],
+    }
+}
+
+/// Goes to another server: nothing of the old one stays on the screen.
+fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
+    if choice.name == model.server {
+        return vec![];
+    }
+    let sort = model.store.sort;
+    let server = choice.name.clone();
+    model.server.clone_from(&server);
+    model.policy.read_only = choice.read_only;
+    model.limits = choice.limits;
+    model.sources.clear();
+    model.place.clear();
+    model.link = Link::Connecting;
+    model.facts = None;
+    model.data = Data::default();
+    model.store = Store {
+        sort,
+        ..Store::default()
+    };
+    model.unsigned = Unsigned::default();
+    model.activity = crate::console::screens::activity::state::Activity::default();
+    model.access = crate::console::screens::access::state::Access {
+        lifetime: model.access.lifetime,
+        ..crate::console::screens::access::state::Access::default()
+    };
+    model.space = crate::console::screens::space::state::Space {
+        form: std::mem::take(&mut model.space.form),
+        look: model.space.look,
+        ..crate::console::screens::space::state::Space::default()
+    };
+    model.pages.clear();
+    model.marks.clear();
+    model.screen = Screen::Overview;
+    vec![Effect::Connect { server }]
+}
+
+/// Runs a command of the palette that takes an argument.
+pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Filter(text) => {
+            let effects = nav::go(model, Screen::Store);
+            model.store.filter = text;
+            let mut all = nav::search_changed(model);
+            all.extend(effects);
+            if let Some(error) = &model.store.query_error {
+                model.toast = Some(error.clone());
+            }
+            all
+        }
+        Command::Sort(key) => {
+            nav::go(model, Screen::Store);
+            model.store.sort.reverse = false;
+            model.store.sort.key = key;
+            nav::search_changed(model)
+        }
+        Command::Theme(name) => {
+            match Theme::position(&model.themes, &name) {
+                Ok(at) => model.theme = at,
+                Err(error) => model.toast = Some(error.to_string()),
+            }
+            vec![]
+        }
+        Command::Generations(age) => keep::generations(model, &age),
+        Command::Rule(field, text) => space::rule(model, field, &text),
+        Command::Key(file) => vec![Effect::FindKey(KeyChoice::Local(file.into()))],
+        Command::Agent { fingerprint, name } => {
+            vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]
+        }
+        Command::Server(name) => {
+            if let Err(reason) = crate::console::app::reasons::other_servers(model) {
+                model.toast = Some(reason.into_owned());
+                return vec![];
+            }
+            let choice = model
+                .servers
+                .iter()
+                .find(|server| server.name == name)
+                .cloned();
+            let Some(choice) = choice else {
+                model.toast = Some(format!("the configuration has no server {name:?}"));
+                return vec![];
+            };
+            switch(model, &choice)
+        }
+    }
+}

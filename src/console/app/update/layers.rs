@@ -1,0 +1,172 @@
+//! Keys while something is typed, and the care of what lies over the screen.
+
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::palette::{self, Chosen};
+use crate::console::app::update::{act, nav};
+use crate::console::types::ask::AskKind;
+use crate::console::types::key::{Code, Key};
+use crate::console::widgets::input;
+use crate::console::widgets::layout;
+use crate::console::widgets::list::Move;
+
+/// A key while a text is typed.
+pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
+    match model.layers.last() {
+        Some(Layer::Palette(_)) => palette_key(model, key),
+        Some(Layer::Sign(_)) => reason_key(model, key),
+        Some(Layer::Access(_)) => crate::console::app::update::access::typed(model, key),
+        Some(Layer::Space(_)) => crate::console::app::update::keep::typed(model, key),
+        Some(Layer::Ask { .. }) => ask_key(model, key),
+        None if model.edits_rules() => crate::console::app::update::space::form_key(model, key),
+        _ => search_key(model, key),
+    }
+}
+
+fn search_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let step = match key.code {
+        Code::Named("up") => Some(Move::Up),
+        Code::Named("down") => Some(Move::Down),
+        Code::Named("pgup") => Some(Move::PageUp),
+        Code::Named("pgdn") => Some(Move::PageDown),
+        _ => None,
+    };
+    if let Some(step) = step {
+        nav::step(model, step);
+        return vec![];
+    }
+    if key.is("enter") {
+        model.store.searching = false;
+        return vec![];
+    }
+    if key.is("esc") || is_interrupt(key) {
+        model.store.searching = false;
+        if model.store.search.value().is_empty() {
+            return vec![];
+        }
+        model.store.search.reset();
+        return nav::search_changed(model);
+    }
+    let before = model.store.search.value().to_owned();
+    input::edit(&mut model.store.search, key);
+    if model.store.search.value() == before {
+        return vec![];
+    }
+    nav::search_changed(model)
+}
+
+fn reason_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(Layer::Sign(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    // The key that ends the text does not confirm the plan.
+    if key.is("enter") || key.is("esc") || key.is("tab") || is_interrupt(key) {
+        dialog.writing = false;
+    } else {
+        input::edit(&mut dialog.reason, key);
+    }
+    vec![]
+}
+
+fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(Layer::Ask { ask, answer }) = model.layers.last_mut() else {
+        return vec![];
+    };
+    let id = ask.id;
+    if key.is("esc") || is_interrupt(key) {
+        model.layers.pop();
+        return vec![Effect::Answer { id, answer: None }];
+    }
+    if key.is("enter") {
+        if ask.kind == AskKind::Yes && answer.reveal() != "yes" {
+            model.toast = Some("type yes, all of it, or press esc".to_owned());
+            return vec![];
+        }
+        let answer = Some(std::mem::take(answer));
+        model.layers.pop();
+        return vec![Effect::Answer { id, answer }];
+    }
+    if key.is("backspace") {
+        answer.pop();
+    } else if let Some(c) = key.typed() {
+        answer.push(c);
+    }
+    vec![]
+}
+
+fn palette_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if key.is("esc") || is_interrupt(key) {
+        model.layers.pop();
+        return vec![];
+    }
+    if key.is("enter") {
+        let Some(Layer::Palette(palette)) = model.layers.pop() else {
+            return vec![];
+        };
+        let typed = palette.input.value().trim().to_owned();
+        if !typed.is_empty() && model.history.last() != Some(&typed) {
+            model.history.push(typed.clone());
+        }
+        return match palette::chosen(model, &typed, palette.cursor) {
+            Chosen::Act(act) => act::run(model, act),
+            Chosen::Command(command) => act::command(model, command),
+            Chosen::Nothing(why) => {
+                model.toast = Some(why);
+                vec![]
+            }
+        };
+    }
+    let matches = match model.layers.last() {
+        Some(Layer::Palette(palette)) => palette::matches(model, palette.input.value()).len(),
+        _ => 0,
+    };
+    let history = &model.history;
+    let Some(Layer::Palette(palette)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    let through_history = palette.input.value().is_empty() || palette.past.is_some();
+    match key.code {
+        Code::Named("up") if through_history && palette.cursor == 0 => {
+            let past = palette.past.map_or(0, |past| past + 1);
+            if let Some(line) = history
+                .len()
+                .checked_sub(past + 1)
+                .and_then(|at| history.get(at))
+            {
+                palette.input = tui_input::Input::new(line.clone());
+                palette.past = Some(past);
+            }
+        }
+        Code::Named("up") => palette.cursor = palette.cursor.saturating_sub(1),
+        Code::Named("down") => palette.cursor = (palette.cursor + 1).min(matches.saturating_sub(1)),
+        _ => {
+            if input::edit(&mut palette.input, key) {
+                palette.cursor = 0;
+                palette.past = None;
+            }
+        }
+    }
+    vec![]
+}
+
+/// Ctrl-C leaves what is typed, as people expect; it never ends the program from here.
+fn is_interrupt(key: Key) -> bool {
+    key.ctrl && key.code == Code::Char('c')
+}
+
+/// Keeps scrolled texts within their lines.
+pub(super) fn settle(model: &mut Model) {
+    let (_, page) = layout::text_box(model.size);
+    let help = match model.layers.last() {
+        Some(Layer::Help { scope, .. }) => crate::console::app::help::lines(model, *scope).len(),
+        _ => 0,
+    };
+    let servers = model.servers.len();
+    match model.layers.last_mut() {
+        Some(Layer::Help { top, .. }) => *top = (*top).min(help.saturating_sub(page)),
+        Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
+        Some(Layer::Servers(list)) => list.settle(servers, page),
+        _ => {}
+    }
+}

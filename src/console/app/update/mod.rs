@@ -1,0 +1,328 @@
+//! The only writer of the model.
+//!
+//! In: the model, the time, a message. Out: the changed model, and the effects that follow. Pure: no clock, no terminal,
+//! no waiting, so that a test is (state, keys, state).
+
+mod access;
+mod act;
+mod activity;
+mod contents;
+mod data;
+mod keep;
+mod layers;
+mod leave;
+mod marks;
+mod nav;
+mod plan;
+mod seen;
+mod sign;
+mod space;
+
+use crate::console::app::heights::list_height;
+pub use act::COLUMNS;
+pub use activity::{current_session, rows};
+pub use seen::Subject;
+
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::{Effect, Msg};
+use crate::console::types::action::{self, Act, Danger};
+use crate::console::types::key::Key;
+use crate::console::types::problem::Problem;
+use crate::console::types::server::Link;
+use crate::console::widgets::input;
+use crate::console::widgets::layout;
+use crate::console::widgets::list::Move;
+use crate::domain::When;
+
+/// Takes a message in.
+#[allow(clippy::too_many_lines, reason = "one arm for each message")]
+pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
+    model.now = now;
+    let before = model.toast.clone();
+    let pressed = matches!(message, Msg::Key(_) | Msg::Held(_));
+    let on_list = matches!(model.layers.last(), None | Some(Layer::Palette(_)));
+    let by_key = matches!(
+        message,
+        Msg::Key(_) | Msg::Held(_) | Msg::Wheel(_) | Msg::Paste(_)
+    ) && on_list;
+    let places = seen::Places::of(model);
+    let mut effects = match message {
+        Msg::Start => vec![Effect::Connect {
+            server: model.server.clone(),
+        }],
+        Msg::Key(key) => key_pressed(model, key, false),
+        Msg::Held(key) => key_pressed(model, key, true),
+        // It may be a private key by mistake.
+        Msg::Paste(text) => paste(model, &zeroize::Zeroizing::new(text)),
+        Msg::Wheel(rows) => wheel(model, rows),
+        Msg::Resize(width, height) => {
+            model.size = (width, height);
+            vec![]
+        }
+        Msg::Continued => vec![Effect::Redraw],
+        Msg::Terminate => leave::terminate(model),
+        Msg::EndNow => {
+            model.quit = true;
+            vec![]
+        }
+        Msg::Up(facts) => data::up(model, facts),
+        Msg::RoundTrip(time) => {
+            if let Link::Up { round_trip } = &mut model.link {
+                *round_trip = Some(time);
+            }
+            vec![]
+        }
+        Msg::Down { trouble, again } => {
+            model.link = Link::Down { trouble, again };
+            model.data.loading = false;
+            vec![]
+        }
+        Msg::Failed(trouble) => {
+            model.link = Link::Failed(trouble);
+            model.data.loading = false;
+            vec![]
+        }
+        Msg::Ask(ask) => {
+            model.layers.push(Layer::Ask {
+                ask,
+                answer: crate::console::types::secret::Secret::new(),
+            });
+            vec![]
+        }
+        Msg::AskOver(id) => {
+            let over = |layer: &Layer| matches!(layer, Layer::Ask { ask, .. } if ask.id == id);
+            model.layers.retain(|layer| !over(layer));
+            vec![]
+        }
+        Msg::Inventory {
+            generation,
+            inventory,
+            loading,
+        } => data::inventory(model, generation, inventory, loading),
+        Msg::LoadFailed(trouble) => {
+            model.data.loading = false;
+            model.data.trouble = Some(trouble);
+            vec![]
+        }
+        Msg::View {
+            asked,
+            generation,
+            view,
+        } => data::view(model, asked, generation, view),
+        Msg::Groups {
+            asked,
+            generation,
+            groups,
+            coverage,
+        } => data::groups(model, asked, generation, groups, coverage),
+        // The frame is drawn anew after any message.
+        Msg::Tick | Msg::Measured => vec![],
+        Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
+        Msg::Planned { asked, plan } => plan::planned(model, asked, plan),
+        Msg::Access(known) => access::known(model, known),
+        Msg::Space { look, known } => space::known(model, look, known),
+        Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
+        Msg::SpacePlanned { asked, planned } => space::planned(model, asked, *planned),
+        Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
+        Msg::Onboarding(text) => access::onboarding(model, text),
+        Msg::Progress {
+            job,
+            done,
+            total,
+            note,
+        } => data::progress(model, job, done, total, note),
+        Msg::Log { job, line } => data::log(model, job, line),
+        Msg::Compared {
+            job,
+            paths,
+            comparison,
+        } => contents::compared(model, job, paths.as_deref(), *comparison),
+        Msg::Ended { job, receipt } => data::ended(model, job, receipt),
+        Msg::Source(source) => sign::found(model, source),
+        Msg::Place(place) => {
+            model.place = place;
+            vec![]
+        }
+        Msg::Audit(past) => data::audit(model, past),
+        Msg::Toast(text) => {
+            model.toast = Some(text);
+            vec![]
+        }
+        Msg::ToastOver(number) => {
+            model.toast = model.toast.take().filter(|_| model.toasts != number);
+            vec![]
+        }
+    };
+    if model.toast.is_some() && (pressed || model.toast != before) {
+        model.toasts += 1;
+    }
+    // Whoever closes the question stays.
+    let asked = |layer: &Layer| matches!(layer, Layer::Quit);
+    model.leaving &= model.stopped || model.layers.iter().any(asked);
+    places.restore(model);
+    settle(model);
+    plan::note_read(model);
+    seen::note(model, by_key);
+    effects.extend(data::measure(model));
+    if model.quit {
+        effects.retain(|effect| matches!(effect, Effect::Answer { .. }));
+    }
+    effects
+}
+
+fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
+    model.toast = None;
+    if model.too_small() {
+        // What cannot be seen must not act; only leaving is possible, on the question that leaving may ask too.
+        return leave::quit_only(model, key);
+    }
+    let Some(scope) = model.scope() else {
+        if held && key.is("enter") && says_word(model) {
+            return not_meant(model, key);
+        }
+        return layers::typed(model, key);
+    };
+    match model.keymap.resolve(scope, key) {
+        Some(act) if held && confirms(model, act) => not_meant(model, key),
+        Some(act) => act::run(model, act),
+        // Said once: whoever presses it again knows.
+        None => {
+            if model.idle_keys.insert((scope, key)) {
+                let lists = model.keymap.names(Act::Help);
+                model.toast = Some(format!("{key} does nothing here; {lists} lists the keys"));
+            }
+            vec![]
+        }
+    }
+}
+
+/// A key that nobody pressed for what is on the screen.
+fn not_meant(model: &mut Model, key: Key) -> Vec<Effect> {
+    model.toast = Some(format!(
+        "{key} was held down or came too soon; press it again, by itself, to confirm"
+    ));
+    vec![]
+}
+
+/// Whether the word is typed that confirms a plan.
+fn says_word(model: &Model) -> bool {
+    match model.layers.last() {
+        Some(Layer::Access(dialog)) => dialog.typing == crate::console::plan::access::Typing::Word,
+        Some(Layer::Space(dialog)) => {
+            dialog.typing == Some(crate::console::plan::space_dialog::Typing::Word)
+        }
+        _ => false,
+    }
+}
+
+/// Whether this begins something that a dialog asks about.
+fn confirms(model: &Model, act: Act) -> bool {
+    let asks = match model.layers.last() {
+        Some(Layer::Verify(_)) => act == Act::Choose,
+        Some(Layer::Quit) => return act == Act::QuitNow,
+        Some(layer) => layer.plan().is_some(),
+        None => false,
+    };
+    let danger = action::find(act).map(|action| action.danger);
+    asks && (act == Act::Choose || danger == Some(Danger::Confirms))
+}
+
+fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    if model.too_small() {
+        return vec![];
+    }
+    let typing = model.scope().is_none();
+    let rules = model.edits_rules();
+    match model.layers.last_mut() {
+        Some(Layer::Palette(palette)) => {
+            input::paste(&mut palette.input, text);
+            palette.cursor = 0;
+        }
+        Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
+        Some(Layer::Access(_)) => return access::paste(model, text),
+        Some(Layer::Space(_)) => keep::paste(model, text),
+        Some(Layer::Ask { answer, .. }) => {
+            // A line end at the end of a pasted passphrase is not part of it.
+            text.trim_end_matches(['\r', '\n'])
+                .chars()
+                .filter(|c| !c.is_control())
+                .for_each(|c| answer.push(c));
+        }
+        None if rules => return space::form(model, |form| form.paste(text)),
+        None if typing => {
+            input::paste(&mut model.store.search, text);
+            return nav::search_changed(model);
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+fn wheel(model: &mut Model, rows: i32) -> Vec<Effect> {
+    let step = if rows > 0 { Move::Down } else { Move::Up };
+    if !model.too_small() {
+        for _ in 0..rows.unsigned_abs().min(10) {
+            nav::step(model, step);
+        }
+    }
+    vec![]
+}
+
+/// Brings cursors back into their lists, whatever happened.
+fn settle(model: &mut Model) {
+    let height = list_height(model);
+    let checks = crate::console::screens::overview::view::lines(model);
+    if let Some(anchor) = &model.overview_anchor {
+        match checks.iter().position(|check| check.id == *anchor) {
+            Some(at)
+                if checks.get(model.overview.cursor).map(|check| &check.id) != Some(anchor) =>
+            {
+                model.overview.cursor = at;
+            }
+            _ => {}
+        }
+    }
+    model.overview.settle(checks.len(), checks.len().max(1));
+    let rows = model.store.rows.len();
+    model.store.list.settle(
+        rows,
+        usize::from(layout::lists(model.size, true).list.height),
+    );
+    let rows = model.unsigned.lines.len();
+    let plain = usize::from(layout::lists(model.size, false).list.height);
+    model.unsigned.list.settle(rows, plain);
+    let rows = model.access.known.as_ref().map_or(0, |known| known.len());
+    let height_below = usize::from(layout::lists(model.size, true).list.height);
+    model.access.list.settle(rows, height_below);
+    let rows = activity::rows(model);
+    model.activity.list.settle(rows, plain);
+    let rows = model.space.rows();
+    let list = crate::console::screens::space::areas::areas(model.size, &model.space).list;
+    model
+        .space
+        .list_mut()
+        .settle(rows, usize::from(list.height));
+    if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
+        page.list.settle(page.len(inventory), height);
+    }
+    layers::settle(model);
+}
+
+/// Shows an error over the screen.
+pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Problem) {
+    let mut lines = crate::console::widgets::pen::wrap(&trouble.summary, 72);
+    if trouble.details != trouble.summary {
+        lines.push(String::new());
+        lines.extend(trouble.details.lines().map(str::to_owned));
+    }
+    model
+        .layers
+        .push(Layer::Text(crate::console::types::text::Text {
+            title: title.to_owned(),
+            lines,
+            copy: trouble.details.clone(),
+            top: 0,
+            of: None,
+        }));
+}

@@ -1,0 +1,325 @@
+//! Moving about: screens, lists, pages, search.
+
+use crate::console::app::heights::list_height;
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::update::data;
+use crate::console::screens::overview::view::Target;
+use crate::console::screens::path::page::{Line, Page};
+use crate::console::screens::space::state::View;
+use crate::console::screens::unsigned::state::UnsignedLine;
+use crate::console::types::screen::Screen;
+use crate::console::widgets::layout;
+use crate::console::widgets::list::Move;
+use crate::domain::roots::RootKind;
+use crate::inventory::{GroupKind, Row, State};
+
+/// Goes to a screen.
+pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    model.screen = screen;
+    model.opened_from = None;
+    model.store.searching = false;
+    model.pages.clear();
+    model.access.card = None;
+    model.space.form.leave(true);
+    if screen == Screen::Activity && model.activity.past.is_none() && model.facts.is_some() {
+        return vec![Effect::ReadAudit];
+    }
+    vec![]
+}
+
+/// Goes to the screen so many places on.
+pub(super) fn turn(model: &mut Model, by: usize) -> Vec<Effect> {
+    let at = Screen::ALL
+        .iter()
+        .position(|screen| *screen == model.screen)
+        .unwrap_or(0);
+    go(model, Screen::ALL[(at + by) % Screen::ALL.len()])
+}
+
+/// Steps in whatever list has the keys.
+pub(super) fn step(model: &mut Model, step: Move) {
+    let height = list_height(model);
+    if let Some(layer) = model.layers.last_mut() {
+        let (_, page) = layout::text_box(model.size);
+        match layer {
+            Layer::Help { top, .. } => scroll(top, step, page),
+            Layer::Text(text) => scroll(&mut text.top, step, page),
+            Layer::Servers(list) => list.step(step, model.servers.len(), page),
+            _ => {}
+        }
+        return;
+    }
+    if let Some(inventory) = model.data.inventory.clone()
+        && model.page().is_some()
+        && let Some(page) = model.pages.last_mut()
+    {
+        let rows = page.len(&inventory);
+        page.list.step(step, rows, height);
+        return;
+    }
+    match model.screen {
+        Screen::Overview => {
+            let lines = crate::console::screens::overview::view::lines(model);
+            model.overview.step(step, lines.len(), lines.len().max(1));
+            let check = lines.get(model.overview.cursor);
+            model.overview_anchor = check.map(|check| check.id.clone());
+        }
+        Screen::Store => {
+            model.store.list.step(step, model.store.rows.len(), height);
+            model.store.anchor = model.store.rows.get(model.store.list.cursor).copied();
+        }
+        Screen::Unsigned => {
+            let rows = model.unsigned.lines.len();
+            model.unsigned.list.step(step, rows, height);
+            model.unsigned.settled();
+        }
+        Screen::Activity => {
+            let rows = crate::console::app::update::activity::rows(model);
+            model.activity.list.step(step, rows, height);
+        }
+        Screen::Access => step_access(model, step, height),
+        Screen::Space => crate::console::app::update::space::step(model, step, height),
+    }
+}
+
+/// On the list by rows, on a card by lines.
+fn step_access(model: &mut Model, step: Move, height: usize) {
+    let access = &mut model.access;
+    if let Some(top) = &mut access.card {
+        scroll(top, step, height);
+        return;
+    }
+    let rows = access.known.as_ref().map_or(0, |known| known.len());
+    access.list.step(step, rows, height);
+    access.settled();
+}
+
+/// The card of what is under the cursor.
+fn open_card(model: &mut Model) -> Vec<Effect> {
+    if model.access.current().is_some() && model.access.card.is_none() {
+        model.access.card = Some(0);
+        model.access.settled();
+    }
+    vec![]
+}
+
+/// A text is scrolled by its first line; the end is found when it is settled.
+fn scroll(top: &mut usize, step: Move, page: usize) {
+    *top = match step {
+        Move::Down => *top + 1,
+        Move::Up => top.saturating_sub(1),
+        Move::PageDown => *top + page,
+        Move::PageUp => top.saturating_sub(page),
+        Move::First => 0,
+        Move::Last => usize::MAX / 2,
+    };
+}
+
+/// Opens what is under the cursor.
+pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(inventory) = model.data.inventory.clone() else {
+        return match model.screen {
+            Screen::Overview => open_check(model),
+            Screen::Access => open_card(model),
+            _ => vec![],
+        };
+    };
+    if model.page().is_some() {
+        let line = model.page().and_then(|page| page.line(&inventory));
+        match line {
+            Some(Line::Path { row, .. }) => model.pages.push(Page::new(&inventory, row)),
+            Some(Line::Head(_, _, open)) => {
+                if let Some(page) = model.pages.last_mut() {
+                    page.fold(&inventory, !open);
+                }
+            }
+            _ => {}
+        }
+        return vec![];
+    }
+    match model.screen {
+        Screen::Overview => open_check(model),
+        Screen::Store => {
+            if let Some(row) = model.current_row() {
+                model.pages.push(Page::new(&inventory, row));
+            }
+            vec![]
+        }
+        Screen::Unsigned => {
+            match model.unsigned.lines.get(model.unsigned.list.cursor) {
+                Some(UnsignedLine::Group(group)) => {
+                    let top = model.unsigned.groups.get(*group).map(|group| group.top);
+                    let open = top.is_some_and(|top| model.unsigned.open.contains(&top));
+                    fold_group(model, !open);
+                }
+                Some(UnsignedLine::Row(..)) => {
+                    if let Some(row) = model.current_row() {
+                        model.pages.push(Page::new(&inventory, row));
+                    }
+                }
+                None => {}
+            }
+            vec![]
+        }
+        Screen::Activity => crate::console::app::update::activity::open(model),
+        Screen::Access => open_card(model),
+        Screen::Space => crate::console::app::update::space::open(model),
+    }
+}
+
+fn open_check(model: &mut Model) -> Vec<Effect> {
+    let lines = crate::console::screens::overview::view::lines(model);
+    if let Some(check) = lines.get(model.overview.cursor) {
+        if let Some(trouble) = &check.trouble {
+            crate::console::app::update::show_trouble(model, "What went wrong", trouble);
+            return vec![];
+        }
+        if let Some(screen) = check.screen {
+            let mut effects = go(model, screen);
+            model.opened_from = Some(Screen::Overview);
+            if let Some(target) = &check.target {
+                effects.extend(go_to(model, target));
+            }
+            return effects;
+        }
+    }
+    vec![]
+}
+
+/// Puts the cursor of the screen on what a line of the overview names.
+fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
+    match target {
+        Target::Access(anchor) => model.access.go_to(anchor),
+        Target::Refused { bad } => {
+            let unsigned = &mut model.unsigned;
+            let wanted = |line: &UnsignedLine| match line {
+                UnsignedLine::Group(at) => unsigned
+                    .groups
+                    .get(*at)
+                    .is_some_and(|group| (group.kind == GroupKind::Bad) == *bad),
+                UnsignedLine::Row(..) => false,
+            };
+            if let Some(at) = unsigned.lines.iter().position(wanted) {
+                unsigned.list.cursor = at;
+                unsigned.settled();
+            }
+        }
+        Target::Pin(name) => {
+            model.space.view = View::Roots;
+            let place = model.space.judged.as_ref().and_then(|judged| {
+                let named = |kind: &RootKind| matches!(kind, RootKind::Pin(own) if own == name);
+                judged.roots.iter().position(|line| named(&line.root.kind))
+            });
+            if let Some(at) = place {
+                model.space.roots.cursor = at;
+                model.space.settled();
+            }
+        }
+        Target::View(view) => model.space.view = *view,
+        Target::Unreadable => return go_to_unreadable(model),
+    }
+    vec![]
+}
+
+/// To the first path that the server can't read, though a search or a filter hides it now.
+fn go_to_unreadable(model: &mut Model) -> Vec<Effect> {
+    let Some(inventory) = model.data.inventory.clone() else {
+        return vec![];
+    };
+    let unreadable = |row: &Row| inventory.state(*row) == State::Unreadable;
+    let store = &mut model.store;
+    if let Some(at) = store.rows.iter().position(unreadable) {
+        store.list.cursor = at;
+        store.anchor = store.rows.get(at).copied();
+        return vec![];
+    }
+    store.search.reset();
+    store.filter.clear();
+    store.anchor = (0..inventory.len() as Row).find(unreadable);
+    let hidden = |row: Row| inventory.path(row).is_derivation();
+    store.derivations |= store.anchor.is_some_and(hidden);
+    data::ask_view(model)
+}
+
+/// Opens or closes the group under the cursor.
+pub(super) fn fold_group(model: &mut Model, wanted: bool) {
+    let cursor = model.unsigned.list.cursor;
+    let (group, of_row) = match model.unsigned.lines.get(cursor) {
+        Some(UnsignedLine::Group(group)) => (*group, false),
+        Some(UnsignedLine::Row(group, _)) => (*group, true),
+        None => return,
+    };
+    if of_row && wanted {
+        return;
+    }
+    let Some(top) = model.unsigned.groups.get(group).map(|group| group.top) else {
+        return;
+    };
+    if wanted {
+        model.unsigned.open.insert(top);
+    } else {
+        model.unsigned.open.remove(&top);
+    }
+    data::unsigned_lines(model);
+    // A closed group takes the cursor that was inside of it.
+    let head = |line: &UnsignedLine| matches!(line, UnsignedLine::Group(own) if *own == group);
+    if let Some(at) = model.unsigned.lines.iter().position(head) {
+        model.unsigned.list.cursor = at;
+    }
+    model.unsigned.settled();
+}
+
+/// `right` and `left`.
+pub(super) fn fold(model: &mut Model, wanted: bool) {
+    let inventory = model.data.inventory.clone();
+    match (inventory, model.page().is_some(), model.pages.last_mut()) {
+        (Some(inventory), true, Some(page)) => {
+            if !page.fold(&inventory, wanted) && !wanted {
+                page.up_to_parent(&inventory);
+            }
+        }
+        _ => fold_group(model, wanted),
+    }
+}
+
+/// `esc` on a screen: one thing at a time.
+pub(super) fn back(model: &mut Model) -> Vec<Effect> {
+    if model.page().is_some() {
+        model.pages.pop();
+    } else if model.screen == Screen::Access && model.access.card.take().is_some() {
+    } else if model.screen == Screen::Space && std::mem::take(&mut model.space.paths) {
+        model.space.settled();
+    } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
+    } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
+        model.store.search.reset();
+        return search_changed(model);
+    } else if model.screen == Screen::Store && !model.store.filter.is_empty() {
+        model.store.filter.clear();
+        return search_changed(model);
+    } else if let Some(screen) = model.opened_from {
+        return go(model, screen);
+    }
+    vec![]
+}
+
+/// Begins to type a search.
+pub(super) fn search(model: &mut Model) -> Vec<Effect> {
+    let from_unsigned = model.screen == Screen::Unsigned;
+    let effects = go(model, Screen::Store);
+    model.store.searching = true;
+    if from_unsigned && model.store.filter.is_empty() {
+        "refused".clone_into(&mut model.store.filter);
+        return search_changed(model);
+    }
+    effects
+}
+
+/// The search, the filter or the order is another one: the cursor goes to the top and the rows are asked for.
+pub(super) fn search_changed(model: &mut Model) -> Vec<Effect> {
+    model.store.list = crate::console::widgets::list::List::default();
+    model.store.anchor = None;
+    model.store.range = None;
+    data::ask_view(model)
+}

@@ -1,0 +1,400 @@
+//! The frame: header, tabs, the screen, what lies over it, the last line.
+//!
+//! In: the model. Out: cells. Reads only; what it costs depends on the size of the terminal, never on the store's.
+
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::reasons;
+use crate::console::plan::space_dialog::Typing;
+use crate::console::screens;
+use crate::console::types::action::{ACTIONS, Act, Scope};
+use crate::console::types::screen::Screen;
+use crate::console::types::server::Link;
+use crate::console::widgets::Pen;
+use crate::console::widgets::layout::SMALLEST;
+use crate::console::widgets::layout::{self, Areas};
+use crate::console::widgets::pen::fit;
+use crate::console::widgets::theme;
+use crate::domain::count::number;
+use crate::server::facts::Rights;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// Draws the whole frame.
+pub fn draw(model: &Model) -> Buffer {
+    let (width, height) = model.size;
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    let theme = model.theme();
+    let mut pen = Pen::new(&mut buffer, theme);
+    pen.clear(Rect::new(0, 0, width, height));
+    if model.too_small() {
+        small(model, &mut pen);
+    } else {
+        whole(model, &mut pen);
+    }
+    theme::degrade(&mut buffer, model.abilities);
+    buffer
+}
+
+fn small(model: &Model, pen: &mut Pen<'_>) {
+    let (width, height) = model.size;
+    let running = model
+        .jobs
+        .iter()
+        .any(crate::console::screens::activity::job::Job::is_running);
+    let text = format!(
+        "The terminal has {width}x{height}; {}x{} are needed.{}",
+        SMALLEST.0,
+        SMALLEST.1,
+        if running {
+            " A job runs; make the window larger."
+        } else {
+            " q quits."
+        }
+    );
+    for (index, line) in crate::console::widgets::pen::wrap(&text, usize::from(width))
+        .iter()
+        .enumerate()
+    {
+        if let Ok(y) = u16::try_from(index) {
+            let row = crate::console::widgets::pen::row(pen.area(), y);
+            pen.line(row, line, Style::new());
+        }
+    }
+}
+
+fn whole(model: &Model, pen: &mut Pen<'_>) {
+    let Areas {
+        header,
+        tabs,
+        rule,
+        body,
+        hints,
+    } = layout::areas(model.size);
+    draw_header(model, pen, header);
+    draw_tabs(model, pen, tabs);
+    pen.rule(rule);
+    if model.page().is_some() {
+        screens::path::view::draw(model, pen, body);
+    } else {
+        match model.screen {
+            Screen::Overview => screens::overview::view::draw(model, pen, body),
+            Screen::Store => screens::store::view::draw(model, pen),
+            Screen::Unsigned => screens::unsigned::view::draw(model, pen),
+            Screen::Activity => screens::activity::view::draw(model, pen),
+            Screen::Access => screens::access::view::draw(model, pen),
+            Screen::Space => screens::space::view::draw(model, pen),
+        }
+    }
+    for layer in &model.layers {
+        super::dialogs::draw(model, layer, pen);
+    }
+    draw_hints(model, pen, hints);
+}
+
+/// `up 12ms`, `down, again in 8s (data 3m old)`.
+fn link_text(model: &Model) -> String {
+    let old = model.data.at.map_or_else(String::new, |at| {
+        format!(" (data {} old)", at.age(model.now))
+    });
+    match &model.link {
+        Link::Connecting => "connecting".to_owned(),
+        Link::Up {
+            round_trip: Some(time),
+        } => match time.as_millis() {
+            0 => "up <1ms".to_owned(),
+            ms => format!("up {ms}ms"),
+        },
+        Link::Up { round_trip: None } => "up".to_owned(),
+        Link::Down { again: None, .. } => format!("down, connecting{old}"),
+        Link::Down {
+            again: Some(at), ..
+        } => {
+            let seconds = at.unix().saturating_sub(model.now.unix()).max(0);
+            format!("down, again in {seconds}s{old}")
+        }
+        Link::Failed(_) => format!("not connected{old}"),
+    }
+}
+
+fn rights(model: &Model) -> &'static str {
+    match model.facts.as_ref().map(|facts| facts.rights) {
+        _ if model.policy.read_only => "ro",
+        None => "",
+        Some(Rights::Root) => "rw",
+        Some(Rights::Sudo) => "rw sudo",
+        Some(Rights::User) => "user",
+    }
+}
+
+fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    // To the minute: nothing ticks here, and a second that stands still would say less.
+    let clock: String = model.now.clock().chars().take(5).chain([' ']).collect();
+    let clock_at = pen.right(area, &clock, theme.dim);
+    let link_style = match model.link {
+        Link::Up { .. } => theme.fine,
+        Link::Connecting => theme.unknown,
+        Link::Down { .. } | Link::Failed(_) => theme.critical,
+    };
+    let mut parts = vec![(link_text(model), link_style)];
+    if let Some(facts) = &model.facts {
+        parts.push((format!("nix {}", fit(&facts.nix_version, 12)), theme.dim));
+    }
+    parts.push((
+        rights(model).to_owned(),
+        if model.policy.read_only {
+            theme.warning
+        } else {
+            theme.text
+        },
+    ));
+    parts.retain(|(text, _)| !text.is_empty());
+    let room = usize::from(clock_at.saturating_sub(1));
+    let fixed: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
+    let name = fit(&model.server, room.saturating_sub(fixed + 1).min(20));
+    // The place is what may be cut; who and how it is going may not.
+    let place = fit(&model.place, room.saturating_sub(fixed + name.width() + 3));
+    let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
+    let mut x = pen.text(row, row.x + 1, row.y, &name, theme.title);
+    if !place.is_empty() {
+        x = pen.text(row, x + 2, row.y, &place, theme.text);
+    }
+    for (text, style) in parts {
+        x = pen.text(row, x + 2, row.y, &text, style);
+    }
+}
+
+/// What a tab says behind its name.
+fn tab_note(model: &Model, screen: Screen) -> String {
+    let counts = model
+        .data
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.counts());
+    match screen {
+        Screen::Unsigned => counts
+            .filter(|counts| counts.refused > 0)
+            .map_or_else(String::new, |counts| format!(" {}", number(counts.refused))),
+        Screen::Access => match model
+            .access
+            .known
+            .as_ref()
+            .map(|known| known.requests.len())
+        {
+            Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
+            _ => String::new(),
+        },
+        Screen::Space => screens::space::view::disk(model)
+            .map_or_else(String::new, |(_, percent, _)| format!(" {percent}%")),
+        Screen::Activity => model
+            .jobs
+            .iter()
+            .find(|job| job.is_running())
+            .map_or_else(String::new, |job| format!(" {}", job.word())),
+        _ => String::new(),
+    }
+}
+
+fn draw_tabs(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let mut x = area.x + 1;
+    for (index, screen) in Screen::ALL.into_iter().enumerate() {
+        let note = tab_note(model, screen);
+        let current = screen == model.screen;
+        let style = if current { theme.accent } else { theme.text };
+        // The current tab is told by more than its colour.
+        let style = if current {
+            style
+                .add_modifier(ratatui::style::Modifier::BOLD | ratatui::style::Modifier::UNDERLINED)
+        } else {
+            style
+        };
+        let number_style = if current { style } else { theme.dim };
+        // Narrow terminals keep the numbers and the first letters.
+        let title = if model.size.0 < 76 {
+            fit(screen.title(), 6)
+        } else {
+            screen.title().to_owned()
+        };
+        x = pen.text(area, x, area.y, &(index + 1).to_string(), number_style);
+        x = pen.text(
+            area,
+            x,
+            area.y,
+            " ",
+            if current { style } else { theme.text },
+        );
+        x = pen.text(area, x, area.y, &title, style);
+        let note_style = match screen {
+            Screen::Unsigned => theme.critical,
+            Screen::Access => theme.warning,
+            _ => theme.dim,
+        };
+        x = pen.text(area, x, area.y, &note, note_style);
+        x += 2;
+    }
+}
+
+/// What stands on the last line before the hints.
+fn status(model: &Model) -> Option<String> {
+    if let Some(toast) = &model.toast {
+        return Some(toast.clone());
+    }
+    let marked = model.marks.count();
+    let lists = matches!(
+        model.screen,
+        Screen::Store | Screen::Unsigned | Screen::Space
+    );
+    (marked > 0 && lists && model.layers.is_empty()).then(|| {
+        format!(
+            "{} marked, {}",
+            number(marked),
+            crate::console::widgets::text::size(model.marks.bytes())
+        )
+    })
+}
+
+fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let key = |act: Act| model.keymap.keys(act).first().map(ToString::to_string);
+    // `? help` is never cut off; where keys type a text, it says how to leave that.
+    let typing = model.scope().is_none();
+    let fixed: Vec<(String, &str)> = if typing {
+        vec![
+            ("enter".to_owned(), typing_hint(model)),
+            ("esc".to_owned(), "leave"),
+        ]
+    } else {
+        [
+            (Act::Help, "help"),
+            (
+                Act::Quit,
+                if model.layers.is_empty() {
+                    "quit"
+                } else {
+                    "close"
+                },
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(act, word)| Some((key(act)?, word)))
+        .collect()
+    };
+    let width = |(key, word): &(String, &str)| key.width() + word.width() + 3;
+    let fixed_width: usize = fixed.iter().map(width).sum();
+    let mut right = area.right().saturating_sub(fixed_width as u16);
+    let left = Rect::new(area.x, area.y, right.saturating_sub(area.x), area.height);
+    for (key, word) in &fixed {
+        right = pen.text(area, right, area.y, key, theme.key);
+        right = pen.text(area, right + 1, area.y, word, theme.dim) + 2;
+    }
+    let mut x = left.x + 1;
+    if let Some(toast) = &model.toast
+        && !fits(toast, left.width)
+    {
+        return draw_long_toast(model, pen, toast);
+    }
+    if let Some(status) = status(model) {
+        let style = if model.toast.is_some() {
+            theme.toast
+        } else {
+            theme.marked
+        };
+        let room = Rect::new(x, left.y, left.width.saturating_sub(2), left.height);
+        let text = fit(
+            &crate::domain::text::visible(&status),
+            usize::from(room.width),
+        );
+        x = pen.text(room, x, room.y, &text, style) + 2;
+        if model.toast.is_some() {
+            return;
+        }
+    }
+    let Some(scope) = model.scope() else { return };
+    let hints: Vec<(String, &str, Style)> = ACTIONS
+        .iter()
+        .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
+        .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
+        // The dialog has its own keys inside of it.
+        .filter(|_| !matches!(scope, Scope::Sign | Scope::Change | Scope::Keep))
+        // Keys of one view of screen 5 are no keys of another.
+        .filter(|action| {
+            let own = matches!(
+                action.act,
+                Act::Collect | Act::Rules | Act::EveryPath | Act::Unroot | Act::Pin
+            );
+            let of_row = matches!(action.act, Act::Open | Act::Why | Act::Mark);
+            match scope {
+                Scope::Space if of_row => model.current_row().is_some(),
+                Scope::Space if action.act == Act::Collect => {
+                    crate::console::app::reasons::on_plan(model)
+                }
+                Scope::Space => !own || reasons::of(model, action.act).is_ok(),
+                _ => !own,
+            }
+        })
+        // Keys of screen 4 act nowhere else; help says so.
+        .filter(|action| {
+            let access = matches!(
+                action.act,
+                Act::Authorize | Act::Deny | Act::Revoke | Act::Expiry
+            );
+            !access || matches!(scope, Scope::Access | Scope::Card)
+        })
+        .filter_map(|action| {
+            let works = reasons::of(model, action.act).is_ok();
+            Some((
+                key(action.act)?,
+                action.hint,
+                if works { theme.key } else { theme.dim },
+            ))
+        })
+        .collect();
+    // What does not fit is left out whole, the general ones first: the table has what is special in front.
+    let end = left.right();
+    for (key, word, style) in hints {
+        if usize::from(x) + key.width() + word.width() + 2 > usize::from(end) {
+            break;
+        }
+        x = pen.text(left, x, left.y, &key, style);
+        x = pen.text(left, x + 1, left.y, word, theme.dim) + 3;
+    }
+}
+
+fn fits(text: &str, width: u16) -> bool {
+    crate::domain::text::visible(text).width() + 2 < usize::from(width)
+}
+
+/// A message that does not fit beside the keys stands above them, all of it.
+fn draw_long_toast(model: &Model, pen: &mut Pen<'_>, toast: &str) {
+    let Areas { body, .. } = layout::areas(model.size);
+    let lines =
+        crate::console::widgets::pen::wrap(toast, usize::from(body.width.saturating_sub(2)));
+    let height = (lines.len() as u16).min(body.height);
+    let area = Rect::new(body.x, body.bottom() - height, body.width, height);
+    pen.clear(area);
+    let style = pen.theme.toast;
+    for (y, line) in lines.iter().enumerate() {
+        let row = crate::console::widgets::pen::row(area, y as u16);
+        pen.text(row, row.x + 1, row.y, line, style);
+    }
+}
+
+/// What enter does while a text is typed.
+fn typing_hint(model: &Model) -> &'static str {
+    match model.layers.last() {
+        Some(Layer::Palette(_)) => "run",
+        Some(Layer::Ask { .. }) => "answer",
+        Some(Layer::Access(dialog)) => match dialog.typing {
+            crate::console::plan::access::Typing::Key
+            | crate::console::plan::access::Typing::Answer => "plan",
+            crate::console::plan::access::Typing::Word => "confirm",
+            _ => "keep",
+        },
+        Some(Layer::Space(dialog)) if dialog.typing == Some(Typing::Word) => "confirm",
+        _ => "keep",
+    }
+}

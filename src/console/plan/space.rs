@@ -1,0 +1,130 @@
+//! From what is wanted to a plan.
+//!
+//! In: an order, and what the server says of pins and generations now. Out: a plan, or why there is none. Walks closures and all
+//! that is alive: for a job.
+
+use crate::change::Plan;
+use crate::change::access::About;
+use crate::change::collect::{self, WHOLE};
+use crate::change::keep::{self, KeepError};
+use crate::console::plan::space_dialog::{self, Order, Wanted};
+use crate::console::screens::space::state::Planned;
+use crate::console::types::problem::Problem;
+use crate::domain::alike::grouped;
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::{Fact, When};
+use crate::judge::collect::Rules;
+use crate::server::Generation;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What is asked of the server for a plan.
+#[derive(Debug)]
+pub struct Asked {
+    /// The server.
+    pub about: About,
+    /// Its pins.
+    pub pins: Fact<Vec<Pin>>,
+    /// Where they are.
+    pub folder: String,
+    /// The generations among the roots that are to go.
+    pub generations: Vec<Generation>,
+    /// The time.
+    pub now: When,
+}
+
+/// Makes it.
+pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Problem> {
+    let trouble = |error: KeepError| Problem::new(&error);
+    let pins = || asked.pins.as_deref().map_err(|why| Problem::new(why));
+    let mut plan = match &order.wanted {
+        Wanted::Pin(paths) => {
+            let inventory = order.inventory()?;
+            let name = match (paths.len(), order.name.as_str()) {
+                (1, name) if !name.is_empty() => {
+                    Some(name.parse::<PinName>().map_err(Problem::say)?)
+                }
+                _ => None,
+            };
+            let wanted = keep::Wanted {
+                name,
+                note: order.note.clone(),
+                expires: order.expires,
+            };
+            let (about, folder) = (&asked.about, &asked.folder);
+            keep::pin(about, inventory, pins()?, folder, paths, &wanted, asked.now)
+        }
+        Wanted::Unpin(name) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let kept = judged.kept(&keeps);
+            let names = std::slice::from_ref(name);
+            keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
+        }
+        Wanted::RemoveRoot(root) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            let (folder, known) = (&asked.folder, &asked.generations);
+            keep::remove(about, kept, pins()?, folder, known, &root.link)
+        }
+        Wanted::Repair(paths) => keep::repair(&asked.about, order.inventory()?, paths),
+        Wanted::DeleteDamaged(paths) => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            keep::delete(&asked.about, judged.kept(&keeps), paths)
+        }
+        Wanted::Generations => {
+            let judged = order.judged()?;
+            let keeps = judged.keep();
+            let now = judged.known.there(asked.now);
+            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            keep::older_than(about, kept, &asked.generations, order.age, now)
+        }
+        Wanted::Collect(planned) => return collection(order, asked, planned, None),
+        Wanted::Whole { saved } => {
+            let judged = order.judged.clone();
+            let judged = judged.ok_or_else(|| Problem::say(space_dialog::NOT_KNOWN))?;
+            let rules = Rules::whole();
+            let never = AtomicBool::new(false);
+            let collection_of = judged.plan(&rules, *saved, asked.now, &never);
+            let planned = Planned {
+                rules,
+                saved: *saved,
+                collection: Arc::new(
+                    collection_of.ok_or_else(|| Problem::say("planning was called off"))?,
+                ),
+                judged,
+            };
+            return collection(order, asked, &planned, Some(WHOLE));
+        }
+    }
+    .map_err(trouble)?;
+    plan.reason.clone_from(&order.note);
+    Ok(plan)
+}
+
+/// The plan of a collection.
+fn collection(
+    order: &Order,
+    asked: &Asked,
+    planned: &Planned,
+    note: Option<&str>,
+) -> Result<Plan, Problem> {
+    let judged = &planned.judged;
+    let links = judged.known.links.as_ref();
+    let links = links.and_then(|links| links.as_ref().ok());
+    let said = grouped(judged.known.notes.iter().map(String::as_str)).into_iter();
+    let said = said.map(|said| format!("Nix says: {said}"));
+    let notes: Vec<String> = said.chain(note.map(str::to_owned)).collect();
+    let about = collect::About {
+        server: &asked.about.server,
+        reached: &asked.about.address,
+        situation: &judged.situation(planned.saved, asked.now),
+        rules: &planned.rules,
+        collection: &planned.collection,
+        links: links.map(|links| links.files),
+        notes: &notes,
+    };
+    collect::plan(&about, order.note.clone()).map_err(|error| Problem::new(&error))
+}

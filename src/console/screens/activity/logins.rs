@@ -1,0 +1,230 @@
+//! The parts of screen 6 that tell of logins: sessions of the cache user that are open now, and what sshd's log says.
+
+use crate::console::app::model::Model;
+use crate::console::screens::access::state::Known;
+use crate::console::screens::activity::state::Part;
+use crate::console::screens::activity::view::{draw_find, draw_head, draw_row};
+use crate::console::screens::paragraph;
+use crate::console::widgets::Pen;
+use crate::console::widgets::layout;
+use crate::console::widgets::pen::row;
+use crate::domain::access::{Fact, LogEvent, LogKind, LogSource, Session};
+use crate::domain::count::{count, number};
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+
+/// Draws the part that is chosen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let areas = layout::lists(model.size, false);
+    let theme = pen.theme;
+    let Some(known) = &model.access.known else {
+        draw_find(model, pen, areas.find, "");
+        let text = match &model.access.trouble {
+            Some(trouble) => trouble.summary.as_str(),
+            None => "Who is logged in has not been looked at yet.",
+        };
+        return paragraph(pen, areas.list, text, theme.dim);
+    };
+    let sessions = model.activity.part == Part::Sessions;
+    let about = if sessions { open(known) } else { reach(known) };
+    draw_find(model, pen, areas.find, &format!(" {about}"));
+    let unknown = if sessions {
+        known.facts.sessions.as_ref().err()
+    } else {
+        known.facts.events.as_ref().err()
+    };
+    if let Some(why) = unknown {
+        return paragraph(pen, areas.list, &visible(&why.0), theme.warning);
+    }
+    let rows = crate::console::app::update::rows(model);
+    if rows == 0 {
+        let text = if sessions {
+            "Nobody is logged in as the cache user now; whoever is stands here, and can be sent away."
+        } else {
+            "sshd's log says nothing of logins; what it says stands here, the newest first."
+        };
+        return paragraph(pen, areas.list, text, theme.dim);
+    }
+    let head = if sessions {
+        ["SINCE", "STATE", "PROCESS", "WHO"]
+    } else {
+        ["AGO", "WHAT", "PROCESS", "WHO"]
+    };
+    draw_head(pen, areas.head, head);
+    let list = model.activity.list;
+    for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
+        let line = row(areas.list, y as u16);
+        let current = index == list.cursor;
+        if sessions {
+            let Some(session) = fact(&known.facts.sessions).get(index) else {
+                continue;
+            };
+            let since = session
+                .since
+                .map_or_else(|| "?".to_owned(), |since| since.age(model.now).to_string());
+            let pid = session.pid.to_string();
+            draw_row(
+                pen,
+                line,
+                current,
+                (&since, "open", &pid, &who(known, session)),
+            );
+        } else if let Some(event) = event(known, index) {
+            let ago = event.at.age(model.now).to_string();
+            let pid = event.pid.map_or_else(String::new, |pid| pid.to_string());
+            let said = said(known, event);
+            draw_row(pen, line, current, (&ago, word(&event.kind), &pid, &said));
+        }
+    }
+}
+
+/// What there is of a fact.
+fn fact<T>(fact: &Fact<Vec<T>>) -> &[T] {
+    fact.as_deref().unwrap_or_default()
+}
+
+/// The event of a line; the newest is the first.
+pub fn event(known: &Known, line: usize) -> Option<&LogEvent> {
+    let events = fact(&known.facts.events);
+    events.get(events.len().checked_sub(line + 1)?)
+}
+
+/// How many sessions are open.
+fn open(known: &Known) -> String {
+    match &known.facts.sessions {
+        Ok(sessions) => format!("{} open now", count(sessions.len(), "session")),
+        Err(_) => "? sessions".to_owned(),
+    }
+}
+
+/// How much of sshd's log there is, and how far back it goes.
+fn reach(known: &Known) -> String {
+    let Ok(events) = &known.facts.events else {
+        return "? in sshd's log".to_owned();
+    };
+    let entries = format!("{} in sshd's log", number(events.len()));
+    match &known.facts.reach {
+        Some(reach) => {
+            let source = match &reach.source {
+                LogSource::File(file) => visible(file).into_owned(),
+                LogSource::Journal => "the journal".to_owned(),
+            };
+            format!("{entries}, {source} since {}", reach.since)
+        }
+        None => entries,
+    }
+}
+
+/// What the other parts of the screen have, in few words.
+pub fn others(model: &Model) -> Option<String> {
+    let known = model.access.known.as_ref()?;
+    let sessions = match &known.facts.sessions {
+        Ok(sessions) => count(sessions.len(), "session"),
+        Err(_) => "? sessions".to_owned(),
+    };
+    Some(match model.activity.part {
+        Part::Changes => format!("{sessions}, sshd's log"),
+        Part::Sessions => "sshd's log, changes".to_owned(),
+        Part::Log => format!("changes, {sessions}"),
+    })
+}
+
+/// Whose key it is, by the comment of its line.
+fn owner(known: &Known, key: Option<Fingerprint>) -> String {
+    let Some(key) = key else {
+        return "a key that is not known".to_owned();
+    };
+    let entry = known.keys.iter().find(|entry| entry.row.fingerprint == key);
+    let comment = entry.map(|entry| entry.key.comment().into_owned());
+    match comment.filter(|comment| !comment.is_empty()) {
+        Some(comment) => visible(&comment).into_owned(),
+        None if entry.is_some() => key.to_string(),
+        None => format!("{key}, not let in now"),
+    }
+}
+
+/// `ada@ci-3, from 10.2.0.7`.
+fn who(known: &Known, session: &Session) -> String {
+    let from = session.from.as_deref().map_or_else(
+        || "an address that is not known".into(),
+        |from| visible(from),
+    );
+    format!("{} from {from}", owner(known, session.fingerprint))
+}
+
+/// An event in a word.
+pub fn word(kind: &LogKind) -> &'static str {
+    match kind {
+        LogKind::Accepted(_) => "let in",
+        LogKind::Failed(_) | LogKind::RefusedByOptions => "refused",
+        LogKind::Found { .. } => "key found",
+        LogKind::Revoked => "revoked",
+        LogKind::BadModes(_) => "not read",
+        LogKind::Session { .. } => "session",
+        LogKind::ClosedBeforeLogin => "no login",
+        LogKind::Disconnected => "left",
+    }
+}
+
+/// Who it is about, and what else the log says.
+pub fn said(known: &Known, event: &LogEvent) -> String {
+    let mut parts = Vec::new();
+    if event.fingerprint.is_some() {
+        parts.push(owner(known, event.fingerprint));
+    }
+    match &event.kind {
+        LogKind::Accepted(method) | LogKind::Failed(method) if event.fingerprint.is_none() => {
+            parts.push(visible(method).into_owned());
+        }
+        LogKind::Found { file, line } => parts.push(format!("{} line {line}", visible(file))),
+        LogKind::RefusedByOptions => parts.push("by the key's options".to_owned()),
+        LogKind::BadModes(why) => parts.push(visible(why).into_owned()),
+        LogKind::Session { command, .. } if command.is_empty() => parts.push("a shell".to_owned()),
+        LogKind::Session { command, .. } => parts.push(visible(command).into_owned()),
+        _ => {}
+    }
+    let place = match (event.user.as_str(), event.address.as_str()) {
+        ("", "") => String::new(),
+        (user, "") => format!("as {}", visible(user)),
+        ("", address) => format!("from {}", visible(address)),
+        (user, address) => format!("as {} from {}", visible(user), visible(address)),
+    };
+    if !place.is_empty() {
+        parts.push(place);
+    }
+    parts.join(", ")
+}
+
+/// The overview's line: `2 sessions: ada@ci-3 (4m), a key that is not known from 10.2.0.9`.
+pub fn on_now(model: &Model) -> Option<String> {
+    let known = model.access.known.as_ref()?;
+    let sessions = match &known.facts.sessions {
+        Ok(sessions) => sessions,
+        Err(why) => return Some(format!("? {}", visible(&why.0))),
+    };
+    if sessions.is_empty() {
+        return Some("nobody".to_owned());
+    }
+    let each: Vec<String> = sessions
+        .iter()
+        .take(4)
+        .map(|session| {
+            let age = session.since.map(|since| since.age(model.now));
+            let age = age.map_or_else(String::new, |age| format!(" ({age})"));
+            let known_key = session
+                .fingerprint
+                .is_some_and(|key| known.keys.iter().any(|own| own.row.fingerprint == key));
+            if known_key {
+                format!("{}{age}", owner(known, session.fingerprint))
+            } else {
+                format!("{}{age}", who(known, session))
+            }
+        })
+        .collect();
+    let more = if sessions.len() > 4 { ", …" } else { "" };
+    Some(format!(
+        "{}: {}{more}",
+        count(sessions.len(), "session"),
+        each.join(", ")
+    ))
+}

@@ -1,0 +1,7 @@
+//! Screen activity.
+
+pub mod comparison;
+pub mod job;
+pub mod logins;
+pub mod state;
+pub mod view;

@@ -1,0 +1,221 @@
+//! Screen 6: jobs, and what the audit log of the server holds.
+
+use crate::console::app::model::Model;
+use crate::console::screens::activity::job::{Job, State};
+use crate::console::screens::activity::logins;
+use crate::console::screens::activity::state::Part;
+use crate::console::screens::paragraph;
+use crate::console::types::action::Act;
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::gauge::bar;
+use crate::console::widgets::layout;
+use crate::console::widgets::pen::row;
+use crate::domain::count::number;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+const AGE: usize = 5;
+const RESULT: usize = 10;
+const ID: usize = 8;
+
+/// The running job, else the last change, in words; and where there is more of it.
+pub fn last(model: &Model) -> Option<(String, String)> {
+    model
+        .jobs
+        .iter()
+        .find(|job| job.is_running())
+        .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
+        .or_else(|| {
+            let job = model.jobs.first()?;
+            if let State::Compared(comparison) = &job.state {
+                let age = comparison.at.age(model.now);
+                let text = format!("{}, {}, {age} ago", job.title, comparison.word());
+                return Some((text, "6".to_owned()));
+            }
+            let receipt = job.receipt()?;
+            let age = receipt.at.age(model.now);
+            let text = format!(
+                "{}, {}, {age} ago, {}",
+                job.title,
+                receipt.result.word(),
+                receipt.by
+            );
+            Some((text, format!("receipt {}", receipt.id)))
+        })
+        .or_else(|| {
+            let past = model.past().first()?;
+            let text = format!(
+                "{}, {}, {} ago, {}",
+                past.what,
+                past.result,
+                past.at.age(model.now),
+                past.by
+            );
+            Some((text, format!("receipt {}", past.id)))
+        })
+}
+
+/// Draws the screen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let areas = layout::lists(model.size, false);
+    let theme = pen.theme;
+    if model.activity.part != Part::Changes {
+        return logins::draw(model, pen);
+    }
+    let running = model.jobs.iter().filter(|job| job.is_running()).count();
+    let past = model.past().len();
+    let text = format!(
+        " {} running, {} ended here, {} more in the audit log",
+        running,
+        model.jobs.len() - running,
+        number(past)
+    );
+    draw_find(model, pen, areas.find, &text);
+    if let Some(Err(trouble)) = &model.activity.past {
+        let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
+        paragraph(pen, room, &trouble.summary, theme.warning);
+    }
+    let rows = model.jobs.len() + past;
+    if rows == 0 {
+        let text = match &model.activity.past {
+            None => "The audit log has not been read yet.",
+            Some(Ok(_)) => {
+                "Nothing was changed on this server yet; each change leaves its receipt here."
+            }
+            Some(Err(_)) => return,
+        };
+        return paragraph(pen, areas.list, text, theme.dim);
+    }
+    if !matches!(model.activity.past, Some(Err(_))) {
+        draw_head(pen, areas.head, ["AGO", "RESULT", "RECEIPT", "WHAT"]);
+    }
+    let list = model.activity.list;
+    for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
+        let line = row(areas.list, y as u16);
+        let current = index == list.cursor;
+        match model.jobs.get(index) {
+            Some(job) => draw_job(model, pen, line, job, current),
+            None => draw_past(model, pen, line, index - model.jobs.len(), current),
+        }
+    }
+}
+
+pub(super) fn draw_head(pen: &mut Pen<'_>, area: Rect, [age, result, id, what]: [&str; 4]) {
+    let head = format!(
+        "   {}  {}  {}{what}",
+        cell(age, AGE, Align::Right),
+        cell(result, RESULT, Align::Left),
+        cell(id, ID + 2, Align::Left)
+    );
+    pen.line(area, &head, pen.theme.heading);
+}
+
+/// What this part has, and at the right edge what the other parts have.
+pub(super) fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect, text: &str) {
+    let theme = pen.theme;
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
+    let key = model.keymap.names(Act::Part);
+    let right = match logins::others(model) {
+        Some(others) => pen.right(inner, &format!("{key}: {others}"), theme.dim),
+        None => inner.right(),
+    };
+    let rest = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
+    pen.line(rest, text, theme.dim);
+}
+
+fn result_style(pen: &Pen<'_>, word: &str) -> Style {
+    match word {
+        "done" | "let in" | "open" => pen.theme.fine,
+        "failed" | "damaged" => pen.theme.critical,
+        "partial" | "cancelled" | "cancelling" | "refused" | "revoked" | "not read" => {
+            pen.theme.warning
+        }
+        "key found" | "session" | "left" | "no login" => pen.theme.text,
+        _ => pen.theme.accent,
+    }
+}
+
+pub(super) fn draw_row(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    current: bool,
+    (age, result, id, what): (&str, &str, &str, &str),
+) {
+    let theme = pen.theme;
+    pen.text(
+        area,
+        area.x,
+        area.y,
+        if current { ">" } else { "" },
+        theme.accent,
+    );
+    let x = pen.text(
+        area,
+        area.x + 3,
+        area.y,
+        &cell(age, AGE, Align::Right),
+        theme.text,
+    );
+    let x = pen.text(
+        area,
+        x + 2,
+        area.y,
+        &cell(result, RESULT, Align::Left),
+        result_style(pen, result),
+    );
+    let x = pen.text(area, x + 2, area.y, &cell(id, ID, Align::Left), theme.dim);
+    let rest = Rect::new(
+        x + 2,
+        area.y,
+        area.right().saturating_sub(x + 3),
+        area.height,
+    );
+    pen.line(
+        rest,
+        what,
+        if current { theme.selected } else { theme.text },
+    );
+}
+
+fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bool) {
+    match &job.state {
+        State::Running { done, total, note } => {
+            let (filled, empty) = bar(*done as u64, *total as u64, 12);
+            let what = format!(
+                "{filled}{empty} {} of {}  {note}",
+                number(*done),
+                number(*total)
+            );
+            let age = job.started.age(model.now).to_string();
+            draw_row(pen, area, current, (&age, &job.word(), "", &what));
+        }
+        State::Compared(comparison) => {
+            let age = comparison.at.age(model.now).to_string();
+            let what = format!("verify: {}", comparison.brief());
+            draw_row(pen, area, current, (&age, comparison.word(), "", &what));
+        }
+        State::Ended(receipt) => {
+            let age = receipt.at.age(model.now).to_string();
+            draw_row(
+                pen,
+                area,
+                current,
+                (&age, receipt.result.word(), &receipt.id, &job.title),
+            );
+        }
+    }
+}
+
+fn draw_past(model: &Model, pen: &mut Pen<'_>, area: Rect, index: usize, current: bool) {
+    if let Some(past) = model.past().get(index) {
+        let age = past.at.age(model.now).to_string();
+        let what = format!("{}, {}", past.what, past.by);
+        draw_row(pen, area, current, (&age, &past.result, &past.id, &what));
+    }
+}

@@ -1,0 +1,3 @@
+//! Screen overview.
+
+pub mod view;

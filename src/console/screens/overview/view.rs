@@ -1,0 +1,440 @@
+//! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
+
+use crate::console::app::model::Model;
+use crate::console::screens::access::state::Anchor;
+use crate::console::screens::activity::logins;
+use crate::console::screens::space::state::View;
+use crate::console::screens::{no_store, paragraph};
+use crate::console::types::problem::Problem;
+use crate::console::types::screen::Screen;
+use crate::console::types::server::Link;
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::gauge::{self, percent};
+use crate::console::widgets::pen::row;
+use crate::domain::Bytes;
+use crate::domain::count::{count, number};
+use crate::judge::health::{self, State, Vitals};
+use crate::server::facts::{Disk, Facts};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Columns of the labels before bars.
+const LABEL: usize = 8;
+
+/// What a line names, where it names one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A request, a key, or a notice of screen 4.
+    Access(Anchor),
+    /// The refused paths, those with bad signatures or the others.
+    Refused {
+        /// Whether those with bad signatures are meant.
+        bad: bool,
+    },
+    /// The first path that the server can't read.
+    Unreadable,
+    /// A pin, by its name.
+    Pin(String),
+    /// A view of screen 5.
+    View(View),
+}
+
+/// One line of what needs attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Which check it is, whatever its numbers are.
+    pub id: String,
+    /// How bad.
+    pub level: State,
+    /// What.
+    pub text: String,
+    /// A detail, at the right.
+    pub note: String,
+    /// The screen that mends it.
+    pub screen: Option<Screen>,
+    /// What on that screen.
+    pub target: Option<Target>,
+    /// What `enter` shows instead.
+    pub trouble: Option<Problem>,
+}
+
+impl Check {
+    fn trouble(trouble: &Problem) -> Self {
+        Self {
+            id: "trouble".to_owned(),
+            level: State::Critical,
+            text: trouble.summary.clone(),
+            note: String::new(),
+            screen: None,
+            target: None,
+            trouble: Some(trouble.clone()),
+        }
+    }
+}
+
+/// Used space as clients of `df` know it: of what can be used, rounded up.
+pub fn used_percent(disk: &Disk) -> Option<u64> {
+    percent(disk.used.0, disk.usable().0)
+}
+
+/// What needs attention, worst first, and one line for what is fine.
+pub fn lines(model: &Model) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match &model.link {
+        Link::Failed(trouble) | Link::Down { trouble, .. } => checks.push(Check::trouble(trouble)),
+        Link::Connecting | Link::Up { .. } => {}
+    }
+    if let Some(trouble) = &model.data.trouble {
+        checks.push(Check::trouble(trouble));
+    }
+    let mut fine = 0;
+    for check in judged(model) {
+        // What is going on is worth a line, however fine it is.
+        let goes_on = matches!(check.id, "collecting" | "collection-running");
+        if check.state == State::Fine && !goes_on {
+            fine += 1;
+        } else {
+            checks.push(shown(model, check));
+        }
+    }
+    let (access, good) = crate::console::screens::access::checks::checks(model);
+    checks.extend(access);
+    fine += good;
+    // Stable: of one state the judge's order decides. What is not known comes after what is.
+    let rank = |state| match state {
+        State::Critical => 0,
+        State::Warning => 1,
+        State::Unknown => 2,
+        State::Fine => 3,
+    };
+    checks.sort_by_key(|check| rank(check.level));
+    if fine > 0 {
+        let text = match (checks.is_empty(), fine) {
+            (true, _) => format!("All {fine} checks are fine"),
+            (false, 1) => "1 more check is fine".to_owned(),
+            (false, _) => format!("{fine} more checks are fine"),
+        };
+        checks.push(Check {
+            id: "fine".to_owned(),
+            level: State::Fine,
+            text,
+            note: String::new(),
+            screen: None,
+            target: None,
+            trouble: None,
+        });
+    }
+    checks
+}
+
+/// The same checks as `storekeeper status`, as far as what they look at has come in.
+fn judged(model: &Model) -> Vec<health::Check> {
+    let mut checks = of_store(model);
+    checks.extend(crate::console::screens::space::overview::checks(model));
+    checks
+}
+
+fn of_store(model: &Model) -> Vec<health::Check> {
+    let Some(facts) = &model.facts else {
+        return vec![];
+    };
+    let counts = model
+        .data
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.counts());
+    let vitals = Vitals::of(
+        &model.server,
+        &model.place,
+        None,
+        facts,
+        counts.as_ref(),
+        model.limits,
+    );
+    let mut checks = health::checks(&vitals);
+    // What has not been read to the end is not called fine.
+    let whole = counts.is_some_and(|counts| counts.unread == 0) && !model.data.loading;
+    let about_store =
+        |check: &health::Check| matches!(check.id, "unsigned-paths" | "bad-signatures");
+    checks.retain(|check| whole || check.state != State::Fine || !about_store(check));
+    checks
+}
+
+fn shown(model: &Model, check: health::Check) -> Check {
+    let screen = match check.id {
+        "unsigned-paths" | "bad-signatures" => Some(Screen::Unsigned),
+        "unreadable-paths" => Some(Screen::Store),
+        "store-disk"
+        | "store-inodes"
+        | "forecast"
+        | "collecting"
+        | "collection-running"
+        | "collection-interrupted"
+        | "pins"
+        | "roots"
+        | "space" => Some(Screen::Space),
+        _ => None,
+    };
+    // What cannot be found out is not mended on a screen, where it is known how it is.
+    let screen = screen.filter(|_| check.state != State::Unknown || check.fix.is_none());
+    let trouble = screen.is_none().then(|| {
+        let fix = check.fix.as_deref().map(|fix| format!("; {fix}"));
+        Problem::say(format!("{}{}", check.summary, fix.unwrap_or_default()))
+    });
+    let target = match check.id {
+        "unsigned-paths" => Some(Target::Refused { bad: false }),
+        "bad-signatures" => Some(Target::Refused { bad: true }),
+        "unreadable-paths" => Some(Target::Unreadable),
+        "pins" => expired_pin(model).map(Target::Pin),
+        "roots" => Some(Target::View(View::Roots)),
+        "forecast" => Some(Target::View(View::Growth)),
+        _ => None,
+    };
+    Check {
+        id: check.id.to_owned(),
+        level: check.state,
+        note: if check.id == "unsigned-paths" {
+            refused_note(model)
+        } else {
+            String::new()
+        },
+        text: check.summary,
+        screen,
+        target,
+        trouble,
+    }
+}
+
+/// The first pin whose time is over.
+fn expired_pin(model: &Model) -> Option<String> {
+    let known = model.space.known.as_ref()?;
+    let now = known.there(model.now);
+    let pins = known.pins.as_ref().ok()?;
+    let pin = pins.iter().find(|pin| pin.expired(now))?;
+    Some(pin.name.to_string())
+}
+
+/// `newest 4m, oldest 2d`.
+fn refused_note(model: &Model) -> String {
+    model
+        .unsigned
+        .ages
+        .map_or_else(String::new, |(newest, oldest)| {
+            format!(
+                "newest {}, oldest {}",
+                newest.age(model.now),
+                oldest.age(model.now)
+            )
+        })
+}
+
+/// The sign of a level and its style.
+fn sign(pen: &Pen<'_>, level: State) -> (String, Style) {
+    let style = match level {
+        State::Critical => pen.theme.critical,
+        State::Warning => pen.theme.warning,
+        State::Unknown => pen.theme.unknown,
+        State::Fine => pen.theme.fine,
+    };
+    (level.mark().to_string(), style)
+}
+
+/// Draws the screen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    if let (None, Some((text, true))) = (&model.facts, no_store(model)) {
+        // With nothing else to show there is room for the whole sentence.
+        let style = pen.theme.critical;
+        return paragraph(pen, area, &text, style);
+    }
+    let below = 11;
+    let checks = lines(model);
+    let most = usize::from(area.height.saturating_sub(below)).max(4);
+    let mut y = draw_checks(model, pen, area, &checks, most) + 1;
+    if let Some(facts) = &model.facts {
+        y = draw_disk(model, facts, pen, area, y);
+    }
+    draw_sums(model, pen, area, y);
+}
+
+/// The list of checks; returns the row below it.
+fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], most: usize) -> u16 {
+    if checks.is_empty() {
+        let text = match model.link {
+            Link::Connecting => "Connecting to the server.",
+            _ => "Reading the store.",
+        };
+        pen.line(row(area, 0), &format!(" {text}"), pen.theme.dim);
+        return 1;
+    }
+    // The cursor stays in view where there are more checks than rows.
+    let first = (model.overview.cursor + 1).saturating_sub(most);
+    let mut y = 0;
+    for (index, check) in checks.iter().enumerate().skip(first).take(most) {
+        let line = row(area, y);
+        let current = index == model.overview.cursor && model.layers.is_empty();
+        let (mark, style) = sign(pen, check.level);
+        let theme = pen.theme;
+        pen.text(
+            line,
+            line.x,
+            line.y,
+            if current { ">" } else { " " },
+            theme.accent,
+        );
+        pen.text(line, line.x + 1, line.y, &mark, style);
+        let screen = check
+            .screen
+            .and_then(|screen| Screen::ALL.iter().position(|own| *own == screen));
+        let to = match (screen, check.trouble.is_some()) {
+            (Some(at), _) => (at + 1).to_string(),
+            (None, true) => "enter".to_owned(),
+            (None, false) => String::new(),
+        };
+        let right = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
+        let x = pen.right(right, &to, theme.key);
+        let note_width = check.note.chars().count() as u16;
+        let wide = line.width.saturating_sub(6);
+        let text_width = wide.saturating_sub(note_width + 9);
+        let text = cell(&check.text, usize::from(text_width), Align::Left);
+        let text_style = if current { theme.selected } else { theme.text };
+        pen.text(line, line.x + 4, line.y, text.trim_end(), text_style);
+        let note_at = x
+            .min(line.right().saturating_sub(8))
+            .saturating_sub(note_width + 2);
+        pen.text(line, note_at, line.y, &check.note, theme.dim);
+        y += 1;
+    }
+    y
+}
+
+fn draw_disk(model: &Model, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
+    let theme = pen.theme;
+    let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
+    if let Some(disk) = crate::console::screens::space::view::newest(model, facts) {
+        let percent = used_percent(&disk).unwrap_or(0);
+        let note = format!("{} of {}", disk.used, disk.usable());
+        gauge::draw(
+            pen,
+            row(area, y),
+            (&facts.mount, LABEL),
+            (disk.used.0, disk.usable().0),
+            &format!("{percent:>3}%  {note}"),
+            width,
+        );
+        y += 1;
+        if disk.inodes > 0 {
+            let note = format!(
+                "{:>3}%",
+                gauge::percent(disk.inodes_used, disk.inodes).unwrap_or(0)
+            );
+            gauge::draw(
+                pen,
+                row(area, y),
+                ("inodes", LABEL),
+                (disk.inodes_used, disk.inodes),
+                &note,
+                width,
+            );
+            y += 1;
+        }
+    }
+    if let Some(database) = facts.database {
+        let line = row(area, y);
+        pen.pieces(
+            line,
+            &[
+                (" database ", theme.dim),
+                (
+                    &format!("{}, log {}", database.size, database.wal),
+                    theme.text,
+                ),
+            ],
+        );
+        y += 1;
+    }
+    y + 1
+}
+
+/// `96.1%`, never rounded to what it is not.
+fn share(part: usize, whole: usize) -> String {
+    let tenths = (part as u128 * 1000)
+        .checked_div(whole as u128)
+        .unwrap_or(0);
+    match tenths {
+        0 if part > 0 => "<0.1%".to_owned(),
+        tenths => format!("{}.{}%", tenths / 10, tenths % 10),
+    }
+}
+
+fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
+    let theme = pen.theme;
+    let label = |text: &str| format!(" {text:<9}");
+    if let Some(inventory) = &model.data.inventory {
+        let counts = inventory.counts();
+        let read = counts.paths - counts.unread.min(counts.paths);
+        let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
+        if model.data.loading {
+            text = format!(
+                "{text}   loading {} of {}",
+                number(read),
+                number(counts.paths)
+            );
+        }
+        pen.pieces(
+            row(area, y),
+            &[(&label("Store"), theme.dim), (&text, theme.text)],
+        );
+        y += 1;
+        let style = if counts.refused > 0 {
+            theme.critical
+        } else {
+            theme.text
+        };
+        let mut shares: Vec<(String, Style)> = counts
+            .by_trust
+            .iter()
+            .rev()
+            .filter(|(class, paths, _)| *paths > 0 && !class.refused())
+            .map(|(class, paths, _)| (format!("{class} {}", share(*paths, read)), theme.text))
+            .collect();
+        // What is refused is never the one that does not fit.
+        shares.insert(
+            0,
+            (format!("refused {}", share(counts.refused, read)), style),
+        );
+        let line = row(area, y);
+        let mut x = pen.text(line, area.x, line.y, &label("Trust"), theme.dim);
+        for (text, style) in shares {
+            if usize::from(x) + text.len() >= usize::from(line.right()) {
+                pen.text(line, x, line.y, "…", theme.dim);
+                break;
+            }
+            x = pen.text(line, x, line.y, &text, style) + 2;
+        }
+        y += 1;
+    } else {
+        pen.pieces(
+            row(area, y),
+            &[(&label("Store"), theme.dim), ("not read yet", theme.text)],
+        );
+        y += 1;
+    }
+    y = crate::console::screens::space::overview::draw(model, pen, area, y);
+    if let Some(text) = logins::on_now(model) {
+        let line = row(area, y);
+        let end = pen.text(line, line.x, line.y, &label("On now"), theme.dim);
+        let rest = Rect::new(end, line.y, line.right().saturating_sub(end), line.height);
+        pen.line(rest, &text, theme.text);
+        y += 1;
+    }
+    if let Some((text, note)) = crate::console::screens::activity::view::last(model) {
+        let line = row(area, y);
+        let inner = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
+        let x = pen.right(inner, &note, theme.dim);
+        let room = Rect::new(line.x, line.y, x.saturating_sub(line.x + 2), line.height);
+        let end = pen.text(room, room.x, room.y, &label("Last"), theme.dim);
+        let rest = Rect::new(end, room.y, room.right().saturating_sub(end), room.height);
+        pen.line(rest, &text, theme.text);
+    }
+}

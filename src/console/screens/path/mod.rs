@@ -1,0 +1,5 @@
+//! Screen path.
+
+pub mod page;
+pub mod pane;
+pub mod view;

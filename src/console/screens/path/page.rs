@@ -1,0 +1,416 @@
+//! The page of one path: all that is known of it, and its neighbours in the graph.
+//!
+//! In: a row, moves. Out: lines, each made when it is drawn; a page with a hundred thousand referrers costs what is in
+//! view. The closure is a tree that grows where it is opened.
+
+use crate::console::widgets::list::List;
+use crate::domain::count::{count, number};
+use crate::domain::{Bytes, TrustClass, Verdict, When};
+use crate::inventory::{Inventory, Row, State, WithClosure};
+
+/// A node of the closure's tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Node {
+    row: Row,
+    depth: usize,
+    open: bool,
+}
+
+/// The three lists of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What the path refers to.
+    References,
+    /// What refers to it.
+    Referrers,
+    /// All that it needs, as a tree.
+    Closure,
+}
+
+/// One line of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A label and a value.
+    Info(&'static str, String),
+    /// A signature, and what it is worth.
+    Signature(String, Verdict),
+    /// The head of a list, and whether it is open.
+    Head(Part, usize, bool),
+    /// A path of a list.
+    Path {
+        /// The path.
+        row: Row,
+        /// How deep it lies in the tree.
+        depth: usize,
+        /// Whether it is open, if there is something below.
+        open: Option<bool>,
+    },
+}
+
+impl Line {
+    /// Whether both lines are about one thing, whatever they say of it.
+    fn is_about(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Info(own, _), Self::Info(label, _)) => own == label,
+            (Self::Signature(own, _), Self::Signature(name, _)) => own == name,
+            (Self::Head(own, ..), Self::Head(part, ..)) => own == part,
+            (
+                Self::Path { row, depth, .. },
+                Self::Path {
+                    row: other,
+                    depth: deep,
+                    ..
+                },
+            ) => row == other && depth == deep,
+            _ => false,
+        }
+    }
+}
+
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The path.
+    pub row: Row,
+    /// Where the page is.
+    pub list: List,
+    references: bool,
+    referrers: bool,
+    closure: bool,
+    tree: Vec<Node>,
+}
+
+/// Up to so many, a list is open from the start.
+const OPEN: usize = 12;
+
+impl Page {
+    /// The page of a row.
+    pub fn new(inventory: &Inventory, row: Row) -> Self {
+        Self {
+            row,
+            list: List::default(),
+            references: inventory.references(row).len() <= OPEN,
+            referrers: inventory.referrers(row).len() <= OPEN,
+            closure: false,
+            tree: Vec::new(),
+        }
+    }
+
+    /// The lines above the lists.
+    fn top(&self, inventory: &Inventory, now: When) -> Vec<Line> {
+        let row = self.row;
+        let mut lines = vec![Line::Info("path", inventory.path(row).to_string())];
+        match inventory.state(row) {
+            State::Valid => {}
+            State::Unread => lines.push(Line::Info("state", "not read yet".to_owned())),
+            State::Gone => lines.push(Line::Info("state", "is valid no more".to_owned())),
+            State::Unlisted => lines.push(Line::Info(
+                "state",
+                "not in the store; another path refers to it".to_owned(),
+            )),
+            State::Unreadable => lines.push(Line::Info(
+                "problem",
+                inventory.problem(row).unwrap_or("unknown").to_owned(),
+            )),
+        }
+        if let Some(hash) = inventory.nar_hash(row) {
+            lines.push(Line::Info("hash", format!("sha256:{}", hash.to_nix32())));
+        }
+        if let Some(size) = inventory.nar_size(row) {
+            let exact = number(usize::try_from(size).unwrap_or(usize::MAX));
+            lines.push(Line::Info("size", format!("{exact} B  ({})", Bytes(size))));
+        }
+        lines.push(Line::Info(
+            "closure",
+            format!(
+                "{}; {}",
+                with_closure(inventory, row),
+                closure_size(inventory, row)
+            ),
+        ));
+        if let Some(at) = inventory.registered(row) {
+            let how = if inventory.ultimate(row) {
+                "built here"
+            } else {
+                "uploaded or substituted"
+            };
+            lines.push(Line::Info(
+                "added",
+                format!("{at}  {} ago, {how}", at.age(now)),
+            ));
+        }
+        // What the store does not say by itself is filled in where it is drawn.
+        lines.push(Line::Info("last used", String::new()));
+        lines.push(Line::Info("kept by", String::new()));
+        let deriver = inventory.deriver(row);
+        lines.push(Line::Info(
+            "deriver",
+            deriver.map_or_else(
+                || "not known".to_owned(),
+                |path| {
+                    let here = inventory
+                        .find(&path)
+                        .is_some_and(|row| inventory.state(row).is_present());
+                    format!("{path}{}", if here { "" } else { "  (not here)" })
+                },
+            ),
+        ));
+        if let Some(address) = inventory.content_address(row) {
+            lines.push(Line::Info("content", address.to_owned()));
+        }
+        if let Some(meaning) = meaning(inventory, row) {
+            lines.push(Line::Info("trust", meaning.to_owned()));
+        }
+        let signatures: Vec<Line> = inventory
+            .signatures(row)
+            .map(|(name, verdict)| Line::Signature(name.to_owned(), verdict))
+            .collect();
+        if signatures.is_empty() && inventory.state(row) == State::Valid {
+            lines.push(Line::Info("signatures", "none".to_owned()));
+        }
+        lines.extend(signatures);
+        lines
+    }
+
+    /// The lines in a range.
+    pub fn lines(
+        &self,
+        inventory: &Inventory,
+        now: When,
+        range: std::ops::Range<usize>,
+    ) -> Vec<Line> {
+        let top = self.top(inventory, now);
+        range
+            .filter_map(|index| self.line_below(inventory, &top, index))
+            .collect()
+    }
+
+    fn line_below(&self, inventory: &Inventory, top: &[Line], index: usize) -> Option<Line> {
+        if let Some(line) = top.get(index) {
+            return Some(line.clone());
+        }
+        let mut index = index - top.len();
+        for (part, rows, open) in [
+            (
+                Part::References,
+                inventory.references(self.row),
+                self.references,
+            ),
+            (
+                Part::Referrers,
+                inventory.referrers(self.row),
+                self.referrers,
+            ),
+        ] {
+            if index == 0 {
+                return Some(Line::Head(part, rows.len(), open));
+            }
+            index -= 1;
+            if open {
+                if let Some(row) = rows.get(index) {
+                    return Some(Line::Path {
+                        row: *row,
+                        depth: 1,
+                        open: None,
+                    });
+                }
+                index -= rows.len();
+            }
+        }
+        if index == 0 {
+            let paths = inventory
+                .closure_size_known(self.row)
+                .map_or(0, |(paths, _)| paths);
+            return Some(Line::Head(Part::Closure, paths, self.closure));
+        }
+        if !self.closure {
+            return None;
+        }
+        let node = self.tree.get(index - 1)?;
+        Some(Line::Path {
+            row: node.row,
+            depth: node.depth,
+            open: children(inventory, node.row).next().map(|_| node.open),
+        })
+    }
+
+    /// Number of lines.
+    pub fn len(&self, inventory: &Inventory) -> usize {
+        let open = |is: bool, rows: usize| 1 + if is { rows } else { 0 };
+        self.top(inventory, When::default()).len()
+            + open(self.references, inventory.references(self.row).len())
+            + open(self.referrers, inventory.referrers(self.row).len())
+            + open(self.closure, self.tree.len())
+    }
+
+    /// The line under the cursor.
+    pub fn line(&self, inventory: &Inventory) -> Option<Line> {
+        let top = self.top(inventory, When::default());
+        self.line_below(inventory, &top, self.list.cursor)
+    }
+
+    /// The path that keys act on: the one under the cursor, else the page's own.
+    pub fn current(&self, inventory: &Inventory) -> Option<Row> {
+        match self.line(inventory) {
+            Some(Line::Path { row, .. }) => Some(row),
+            _ => Some(self.row),
+        }
+    }
+
+    /// Opens or closes what is under the cursor; says whether there was something to open or close.
+    pub fn fold(&mut self, inventory: &Inventory, wanted: bool) -> bool {
+        match self.line(inventory) {
+            Some(Line::Head(part, _, open)) if open != wanted => {
+                match part {
+                    Part::References => self.references = wanted,
+                    Part::Referrers => self.referrers = wanted,
+                    Part::Closure => {
+                        self.closure = wanted;
+                        self.tree = children(inventory, self.row)
+                            .map(|row| Node {
+                                row,
+                                depth: 1,
+                                open: false,
+                            })
+                            .collect();
+                    }
+                }
+                true
+            }
+            Some(Line::Path {
+                open: Some(open), ..
+            }) if open != wanted => self.fold_node(inventory, wanted),
+            _ => false,
+        }
+    }
+
+    /// The cursor's place in the tree.
+    fn node(&self, inventory: &Inventory) -> Option<usize> {
+        let shown = self.tree.len();
+        let first = self.len(inventory).checked_sub(shown)?;
+        self.list
+            .cursor
+            .checked_sub(first)
+            .filter(|at| self.closure && *at < shown)
+    }
+
+    fn fold_node(&mut self, inventory: &Inventory, wanted: bool) -> bool {
+        let Some(at) = self.node(inventory) else {
+            return false;
+        };
+        let node = self.tree[at];
+        self.tree[at].open = wanted;
+        let next = at + 1;
+        if wanted {
+            let below = children(inventory, node.row).map(|row| Node {
+                row,
+                depth: node.depth + 1,
+                open: false,
+            });
+            self.tree.splice(next..next, below);
+        } else {
+            let end = self.tree[next..]
+                .iter()
+                .position(|other| other.depth <= node.depth)
+                .map_or(self.tree.len(), |below| next + below);
+            self.tree.drain(next..end);
+        }
+        true
+    }
+
+    /// Goes to the line above that the cursor's line belongs to.
+    pub fn up_to_parent(&mut self, inventory: &Inventory) {
+        if let Some(at) = self.node(inventory) {
+            let depth = self.tree[at].depth;
+            let above = self.tree[..at].iter().rposition(|node| node.depth < depth);
+            self.list.cursor -= above.map_or(at + 1, |above| at - above);
+        }
+    }
+
+    /// The same page in a newer inventory, its cursor on the same line; `None` if the path is there no more.
+    pub fn carry(mut self, old: &Inventory, new: &Inventory, same_rows: bool) -> Option<Self> {
+        let under_cursor = self.line(old);
+        let carry = |row: Row| {
+            if same_rows {
+                Some(row)
+            } else {
+                new.find(&old.path(row))
+            }
+        };
+        self.row = carry(self.row)?;
+        let carried = |node: &Node| {
+            Some(Node {
+                row: carry(node.row)?,
+                ..*node
+            })
+        };
+        let tree: Option<Vec<Node>> = self.tree.iter().map(carried).collect();
+        self.closure &= tree.is_some();
+        self.tree = tree.unwrap_or_default();
+        let wanted = match under_cursor {
+            None => return Some(self),
+            Some(Line::Path { row, depth, open }) => Line::Path {
+                row: carry(row).unwrap_or(self.row),
+                depth,
+                open,
+            },
+            Some(line) => line,
+        };
+        let top = self.top(new, When::default());
+        let places = 0..self.len(new);
+        let same = places.filter(|at| {
+            let line = self.line_below(new, &top, *at);
+            line.is_some_and(|line| line.is_about(&wanted))
+        });
+        // One path may stand in several lists of the page.
+        let before = self.list.cursor;
+        let nearest = same.min_by_key(|at| at.abs_diff(before));
+        self.list.cursor = nearest.unwrap_or(before);
+        Some(self)
+    }
+}
+
+/// What a path refers to, but for itself.
+fn children(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> + '_ {
+    inventory
+        .references(row)
+        .iter()
+        .copied()
+        .filter(move |reference| *reference != row)
+}
+
+/// What clients make of a path with all that it needs, as `why` says it.
+pub fn with_closure(inventory: &Inventory, row: Row) -> &'static str {
+    match inventory.with_closure(row) {
+        WithClosure::Accepted => "accepted",
+        WithClosure::Unknown => "not all of it was read",
+        WithClosure::Refused if inventory.trust(row).is_some_and(TrustClass::refused) => "refused",
+        WithClosure::Refused => "refused for what it needs",
+    }
+}
+
+/// The size of a path's closure, as far as it is known.
+pub fn closure_size(inventory: &Inventory, row: Row) -> String {
+    inventory.closure_size_known(row).map_or_else(
+        || "not measured yet".to_owned(),
+        |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
+    )
+}
+
+/// What clients make of a path, in a clause; nothing for one that has not been read.
+pub fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
+    if inventory.refused_for_its_address(row) {
+        return Some("refused: its content address is another path's, whatever signs it");
+    }
+    Some(match inventory.trust(row)? {
+        TrustClass::Bad => "refused: a signature names a key known here and does not verify",
+        TrustClass::UnknownKey => "refused: signed, but by no key known here",
+        TrustClass::Unsigned => "refused: it has no signature",
+        TrustClass::Retired => "accepted: signed by an older key of this cache",
+        TrustClass::Upstream => "accepted: signed by another trusted key",
+        TrustClass::ContentAddressed => {
+            "accepted: its content is its address, it needs no signature"
+        }
+        TrustClass::Ours => "accepted: signed by this cache's key",
+    })
+}

@@ -1,0 +1,149 @@
+//! The page of one path.
+
+use crate::console::app::model::Model;
+use crate::console::screens::path::page::{Line, Part};
+use crate::console::screens::path::pane;
+use crate::console::widgets::Pen;
+use crate::console::widgets::pen::row;
+use crate::console::widgets::text;
+use crate::domain::count::number;
+use crate::domain::{TrustClass, Verdict};
+use crate::inventory::{Inventory, Row};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// Draws it.
+pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let (Some(page), Some(inventory)) = (model.page(), model.data.inventory.as_deref()) else {
+        return;
+    };
+    let rows = page.len(inventory);
+    let view = page.list.view(rows, usize::from(area.height));
+    let first = view.start;
+    for (y, line) in page.lines(inventory, model.now, view).iter().enumerate() {
+        let current = first + y == page.list.cursor;
+        draw_line(model, inventory, pen, row(area, y as u16), line, current);
+    }
+}
+
+fn draw_line(
+    model: &Model,
+    inventory: &Inventory,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    line: &Line,
+    current: bool,
+) {
+    let theme = pen.theme;
+    pen.text(
+        area,
+        area.x,
+        area.y,
+        if current { ">" } else { "" },
+        theme.accent,
+    );
+    let value = |pen: &mut Pen<'_>, label: &str, value: &str, style: Style| {
+        let x = pen.text(area, area.x + 2, area.y, &format!("{label:<12}"), theme.dim);
+        let rest = Rect::new(x, area.y, area.right().saturating_sub(x + 1), area.height);
+        pen.line(rest, value, if current { theme.selected } else { style });
+    };
+    match line {
+        Line::Info(label @ ("problem" | "state"), text) => value(pen, label, text, theme.warning),
+        Line::Info(label @ ("trust" | "closure"), text) => {
+            let refused = text.starts_with("refused");
+            value(
+                pen,
+                label,
+                text,
+                if refused { theme.critical } else { theme.text },
+            );
+        }
+        Line::Info(label @ "last used", _) => {
+            let page = model.page().map_or(0, |page| page.row);
+            value(pen, label, &pane::used(model, inventory, page), theme.text);
+        }
+        Line::Info(label @ "kept by", _) => {
+            let page = model.page().map_or(0, |page| page.row);
+            value(pen, label, &pane::kept_by(model, page), theme.text);
+        }
+        Line::Info(label @ "path", text) => value(pen, label, text, theme.title),
+        Line::Info(label, text) => value(pen, label, text, theme.text),
+        Line::Signature(name, verdict) => {
+            let (word, style) = match verdict {
+                Verdict::Valid => ("valid", theme.fine),
+                Verdict::Bad => ("BAD: it does not verify", theme.critical),
+                Verdict::UnknownKey => ("by a key that is not known here", theme.unknown),
+                Verdict::UnknownAlgorithm => {
+                    ("of an algorithm that is not known here", theme.unknown)
+                }
+            };
+            value(pen, "signature", &format!("{name}  {word}"), style);
+        }
+        Line::Head(part, count, open) => {
+            let title = match part {
+                Part::References => "Needs",
+                Part::Referrers => "Needed by",
+                Part::Closure => "Closure",
+            };
+            let count = match (part, count) {
+                (Part::Closure, 0) => String::new(),
+                (_, count) => format!("  {}", number(*count)),
+            };
+            let fold = if *open { "▾" } else { "▸" };
+            let text = format!("{fold} {title}{count}");
+            let style = if current {
+                theme.selected
+            } else {
+                theme.accent
+            };
+            pen.text(area, area.x + 2, area.y, &text, style);
+        }
+        Line::Path { row, depth, open } => {
+            draw_path(model, inventory, pen, area, (*row, *depth, *open), current);
+        }
+    }
+}
+
+fn draw_path(
+    model: &Model,
+    inventory: &Inventory,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    (path, depth, open): (Row, usize, Option<bool>),
+    current: bool,
+) {
+    let theme = pen.theme;
+    // Deep trees stop to indent before they leave the screen.
+    let indent = (depth * 2).min(usize::from(area.width) / 3);
+    let fold = match open {
+        Some(true) => "▾ ",
+        Some(false) => "▸ ",
+        None => "  ",
+    };
+    let refused = text::trust_of(inventory, path)
+        .filter(|_| inventory.trust(path).is_some_and(TrustClass::refused));
+    let note = refused.map_or_else(
+        || {
+            inventory
+                .nar_size(path)
+                .map_or_else(String::new, text::size)
+        },
+        str::to_owned,
+    );
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
+    let style = if refused.is_some() {
+        theme.critical
+    } else {
+        theme.dim
+    };
+    let right = pen.right(inner, &note, style);
+    let mark = if model.marks.has(path) { "x" } else { " " };
+    pen.text(area, area.x + 1, area.y, mark, theme.accent);
+    let x = pen.text(area, area.x + 2 + indent as u16, area.y, fold, theme.dim);
+    let rest = Rect::new(x, area.y, right.saturating_sub(x + 1), area.height);
+    pen.line(
+        rest,
+        inventory.name(path),
+        if current { theme.selected } else { theme.text },
+    );
+}

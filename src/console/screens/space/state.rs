@@ -1,0 +1,332 @@
+//! What screen 5 knows, and where one is on it.
+//!
+//! In: one look at the server ([`Known`]), what was worked out from it and the store ([`Judged`]), plans. Out: plain data for
+//! the screens; drawing only picks the rows in view.
+
+use super::areas;
+use super::form::Form;
+use super::judged::{Judged, RootLine};
+use crate::change::contents::Damage;
+use crate::console::types::problem::Problem;
+use crate::console::widgets::list::{List, first_of, near};
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::roots::Root;
+use crate::domain::space::{LastUse, Links, SpaceFacts};
+use crate::domain::{Bytes, Fact, StorePath, When};
+use crate::inventory::Row;
+use crate::judge::collect::{Collection, Rules};
+use crate::judge::growth::{Curve, Forecast, Sample, curve, forecast};
+use crate::judge::health::unfinished::Left;
+use std::sync::Arc;
+
+/// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The number of the request; parts of one look have the same.
+    pub look: u64,
+    /// File systems, database, who collects.
+    pub facts: SpaceFacts,
+    /// The roots.
+    pub roots: Fact<Vec<Root>>,
+    /// What the daemon said while it looked for them.
+    pub notes: Vec<String>,
+    /// The pins.
+    pub pins: Fact<Vec<Pin>>,
+    /// When paths were last used; `None` while that is being read.
+    pub last_use: Option<Arc<Fact<LastUse>>>,
+    /// What hard links save; `None` while they are being counted.
+    pub links: Option<Fact<Links>>,
+    /// Changes that have no record yet.
+    pub unfinished: Fact<Vec<Left>>,
+    /// What was in use at earlier looks from this machine, oldest first, and at this one.
+    pub samples: Arc<[Sample]>,
+    /// Server clock minus this machine's, in seconds.
+    pub skew: i64,
+}
+
+impl Known {
+    /// Bytes that hard links save, where that is known.
+    pub fn saved(&self) -> Option<Bytes> {
+        let links = self.links.as_ref()?.as_ref().ok()?;
+        Some(links.saved)
+    }
+
+    /// The time there.
+    pub fn there(&self, now: When) -> When {
+        When::from_unix(now.unix().saturating_add(self.skew))
+    }
+
+    /// A pin by its name.
+    pub fn pin(&self, name: &str) -> Option<&Pin> {
+        let pins = self.pins.as_ref().ok()?;
+        pins.iter().find(|pin| pin.name.as_str() == name)
+    }
+}
+
+/// What part of the screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The planner.
+    #[default]
+    Plan,
+    /// What keeps paths.
+    Roots,
+    /// What would free most.
+    Heaviest,
+    /// File systems, and how they came to be so full.
+    Growth,
+}
+
+impl View {
+    /// From left to right.
+    pub const ALL: [Self; 4] = [Self::Plan, Self::Roots, Self::Heaviest, Self::Growth];
+
+    /// Its name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Plan => "Plan",
+            Self::Roots => "Roots",
+            Self::Heaviest => "Heaviest",
+            Self::Growth => "Growth",
+        }
+    }
+
+    /// The view so many places on.
+    pub fn turn(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % Self::ALL.len()]
+    }
+}
+
+/// A plan as the planner made it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What it was made of.
+    pub judged: Arc<Judged>,
+    /// By which rules.
+    pub rules: Rules,
+    /// What hard links save, where that was known.
+    pub saved: Option<Bytes>,
+    /// What goes.
+    pub collection: Arc<Collection>,
+}
+
+/// Screen 5.
+#[derive(Debug, Default)]
+pub struct Space {
+    /// What is shown.
+    pub view: View,
+    /// What was found out last.
+    pub known: Option<Arc<Known>>,
+    /// What was found damaged, and was neither mended nor compared again since.
+    pub damaged: Vec<Damage>,
+    /// The number of the newest request for a look; parts of older ones are dropped.
+    pub look: u64,
+    /// Why the last look failed.
+    pub trouble: Option<Problem>,
+    /// What follows from it for the store as it was read.
+    pub judged: Option<Arc<Judged>>,
+    /// The number of the newest request for that.
+    pub judging: u64,
+    /// Whether that has not been answered.
+    pub working: bool,
+    /// The rules.
+    pub form: Form,
+    /// The newest plan.
+    pub planned: Option<Planned>,
+    /// The number of the newest request for a plan.
+    pub asked: u64,
+    /// Whether a newer plan is being made.
+    pub stale: bool,
+    /// Whether the plan lists single paths instead of packages.
+    pub paths: bool,
+    /// Where the plan's list is.
+    pub plan: List,
+    /// The path under its cursor, then its neighbours.
+    pub plan_anchors: Vec<Row>,
+    /// Where the list of roots is.
+    pub roots: List,
+    /// The root under its cursor, by its link, then its neighbours.
+    pub root_anchors: Vec<String>,
+    /// Where the list of the heaviest is.
+    pub heaviest: List,
+    /// The path under its cursor, then its neighbours.
+    pub heavy_anchors: Vec<Row>,
+}
+
+impl Space {
+    /// Rows of the list in view.
+    pub fn rows(&self) -> usize {
+        match self.view {
+            View::Plan => self.plan_rows(),
+            View::Roots => self.judged.as_ref().map_or(0, |judged| judged.roots.len()),
+            View::Heaviest => self
+                .judged
+                .as_ref()
+                .map_or(0, |judged| judged.heaviest.len()),
+            View::Growth => 0,
+        }
+    }
+
+    /// Rows of the plan's list.
+    /// The plan, unless the form can't be read: the plan of the rules before would look like that of what stands there.
+    pub fn plan_of_form(&self) -> Option<&Planned> {
+        self.planned
+            .as_ref()
+            .filter(|_| self.form.problem.is_none())
+    }
+
+    fn plan_rows(&self) -> usize {
+        self.plan_of_form().map_or(0, |planned| {
+            if self.paths {
+                planned.collection.order.len()
+            } else {
+                planned.collection.groups.len()
+            }
+        })
+    }
+
+    /// The list in view.
+    pub const fn list(&self) -> &List {
+        match self.view {
+            View::Plan | View::Growth => &self.plan,
+            View::Roots => &self.roots,
+            View::Heaviest => &self.heaviest,
+        }
+    }
+
+    /// The same, to be moved in.
+    pub const fn list_mut(&mut self) -> &mut List {
+        match self.view {
+            View::Plan | View::Growth => &mut self.plan,
+            View::Roots => &mut self.roots,
+            View::Heaviest => &mut self.heaviest,
+        }
+    }
+
+    /// When the store's disk is full. Where samples do not tell that, there is no saying before the store was read to its end.
+    pub fn forecast(&self) -> Option<Forecast> {
+        let known = self.known.as_ref()?;
+        let growth = self.judged.as_ref().map(|judged| &judged.growth);
+        let store = known.facts.store.as_ref().ok();
+        let available = store.map(|store| store.disk.available);
+        let forecast = forecast(&known.samples, growth, available, known.facts.at);
+        let early = growth.is_none() && matches!(forecast, Forecast::Unknown(_));
+        (!early).then_some(forecast)
+    }
+
+    /// How it has grown; `None` as above.
+    pub fn curve(&self) -> Option<Curve> {
+        let known = self.known.as_ref()?;
+        let growth = self.judged.as_ref().map(|judged| &judged.growth);
+        curve(&known.samples, growth, known.facts.at)
+    }
+
+    /// The root under the cursor.
+    pub fn current_root(&self) -> Option<&RootLine> {
+        let judged = self.judged.as_ref().filter(|_| self.view == View::Roots)?;
+        judged.roots.get(self.roots.cursor)
+    }
+
+    /// The path at a place of the plan's list.
+    pub fn plan_row(&self, at: usize) -> Option<Row> {
+        let collection = &self.plan_of_form()?.collection;
+        if self.paths {
+            collection.order.get(at).copied()
+        } else {
+            collection.groups.get(at).map(|group| group.top)
+        }
+    }
+
+    /// The path under the cursor.
+    pub fn current_row(&self) -> Option<Row> {
+        match self.view {
+            View::Plan => self.plan_row(self.plan.cursor),
+            View::Roots => self.current_root()?.row,
+            View::Heaviest => {
+                let judged = self.judged.as_ref()?;
+                Some(judged.heaviest.get(self.heaviest.cursor)?.row)
+            }
+            View::Growth => None,
+        }
+    }
+
+    /// The rows in view whose closures have a column.
+    pub fn in_view(&self, size: (u16, u16)) -> Vec<Row> {
+        let Some(judged) = &self.judged else {
+            return vec![];
+        };
+        let height = usize::from(areas::areas(size, self).list.height);
+        let view = self.list().view(self.rows(), height);
+        match self.view {
+            View::Roots => {
+                let lines = judged.roots.get(view).unwrap_or_default();
+                lines.iter().filter_map(|line| line.row).collect()
+            }
+            View::Heaviest => {
+                let lines = judged.heaviest.get(view).unwrap_or_default();
+                lines.iter().map(|heavy| heavy.row).collect()
+            }
+            View::Plan | View::Growth => vec![],
+        }
+    }
+
+    /// Remembers what is under the cursors and beside it.
+    pub fn settled(&mut self) {
+        // Without a plan yet, as after a newer look, what was under the cursor before is still wanted.
+        if self.planned.is_some() {
+            self.plan_anchors = near(self.plan.cursor, self.plan_rows())
+                .filter_map(|at| self.plan_row(at))
+                .collect();
+        }
+        if let Some(judged) = &self.judged {
+            self.root_anchors = near(self.roots.cursor, judged.roots.len())
+                .filter_map(|at| Some(judged.roots.get(at)?.root.link.clone()))
+                .collect();
+            self.heavy_anchors = near(self.heaviest.cursor, judged.heaviest.len())
+                .filter_map(|at| Some(judged.heaviest.get(at)?.row))
+                .collect();
+        }
+    }
+
+    /// What follows from a newer look; cursors stay on what they were on, or go to its neighbour. Rows of another
+    /// numbering are carried over before, with [`Space::carry`].
+    pub fn take(&mut self, judged: Arc<Judged>) {
+        let links = judged.roots.iter().map(|line| line.root.link.clone());
+        if let Some(at) = first_of(&self.root_anchors, links) {
+            self.roots.cursor = at;
+        }
+        let heavy = judged.heaviest.iter().map(|heavy| heavy.row);
+        if let Some(at) = first_of(&self.heavy_anchors, heavy) {
+            self.heaviest.cursor = at;
+        }
+        self.judged = Some(judged);
+        self.working = false;
+        self.settled();
+    }
+
+    /// A newer plan; the cursor stays on its path, or goes to its neighbour.
+    pub fn replan(&mut self, planned: Planned) {
+        self.planned = Some(planned);
+        self.stale = false;
+        let rows = (0..self.plan_rows()).filter_map(|at| self.plan_row(at));
+        if let Some(at) = first_of(&self.plan_anchors, rows) {
+            self.plan.cursor = at;
+        }
+        self.settled();
+    }
+
+    /// Rows have other numbers now: what names them by number goes, but for the cursors.
+    pub fn carry(&mut self, carry: impl Fn(Row) -> Option<Row>) {
+        self.judged = None;
+        self.planned = None;
+        for anchors in [&mut self.plan_anchors, &mut self.heavy_anchors] {
+            *anchors = anchors.iter().copied().filter_map(&carry).collect();
+        }
+    }
+}
+
+/// A name for a pin of this path that no pin has.
+pub fn pin_name(known: Option<&Known>, path: &StorePath) -> String {
+    let taken = |name: &PinName| known.is_some_and(|known| known.pin(name.as_str()).is_some());
+    PinName::for_path(path, taken).to_string()
+}

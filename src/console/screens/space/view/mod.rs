@@ -1,0 +1,246 @@
+//! Screen 5: what fills the disk, what keeps it, and what a collection would take.
+
+mod curve;
+mod growth;
+mod heaviest;
+mod plan;
+mod roots;
+
+use crate::console::app::model::Model;
+use crate::console::screens::overview::view::used_percent;
+use crate::console::screens::space::areas::areas;
+use crate::console::screens::space::state::View;
+use crate::console::screens::{no_store, paragraph};
+use crate::console::types::action::Act;
+use crate::console::widgets::Pen;
+use crate::console::widgets::pen::fit;
+use crate::domain::Bytes;
+use crate::domain::count::number;
+use crate::domain::space::{FileSystem, UseSource};
+use crate::server::facts::{Disk, Facts};
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
+
+/// Draws the screen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let areas = areas(model.size, &model.space);
+    draw_head(model, pen, areas.head);
+    draw_views(model, pen, areas.views);
+    if let Some((text, bad)) = nothing(model) {
+        let style = if bad {
+            pen.theme.critical
+        } else {
+            pen.theme.dim
+        };
+        let y = areas.views.bottom() + 1;
+        let body = crate::console::widgets::layout::areas(model.size).body;
+        let area = Rect::new(body.x, y, body.width, body.bottom().saturating_sub(y));
+        return paragraph(pen, area, &text, style);
+    }
+    match model.space.view {
+        View::Plan => plan::draw(model, pen, &areas),
+        View::Roots => roots::draw(model, pen, &areas),
+        View::Heaviest => heaviest::draw(model, pen, &areas),
+        View::Growth => growth::draw(model, pen, &areas),
+    }
+}
+
+/// Why this view has nothing to show, and whether that is bad. What is known is shown all the same.
+fn nothing(model: &Model) -> Option<(String, bool)> {
+    let space = &model.space;
+    if let Some((text, true)) = no_store(model) {
+        return Some((text, true));
+    }
+    let Some(known) = &space.known else {
+        return Some(match &space.trouble {
+            Some(trouble) => (
+                format!(
+                    "What fills the disk is not known: {}.  R tries again.",
+                    trouble.summary
+                ),
+                true,
+            ),
+            None => (
+                "Asking the server for its roots, pins, file systems and the last use of its paths."
+                    .to_owned(),
+                false,
+            ),
+        });
+    };
+    if space.view == View::Growth {
+        return None;
+    }
+    if let Err(why) = &known.roots {
+        let text = format!(
+            "The roots could not be read, so nothing is called dead and no collection can be planned: {}.  R tries again.",
+            why.0
+        );
+        return Some((text, true));
+    }
+    if space.judged.is_some() {
+        return None;
+    }
+    let text = match (&model.data.trouble, &model.data.inventory) {
+        (Some(trouble), _) => {
+            return Some((
+                format!(
+                    "The store was not read to its end, so that what is dead is not known: {}.  R tries again.",
+                    trouble.summary
+                ),
+                true,
+            ));
+        }
+        (None, Some(inventory)) if model.data.loading => {
+            let counts = inventory.counts();
+            format!(
+                "Reading the store, {} of {}; what is dead is known when all of it is read.",
+                number(counts.paths - counts.unread.min(counts.paths)),
+                number(counts.paths)
+            )
+        }
+        (None, None) => {
+            "Listing the store; what is dead is known when all of it is read.".to_owned()
+        }
+        (None, Some(_)) => "Working out what is live and what each root keeps.".to_owned(),
+    };
+    Some((text, false))
+}
+
+/// `by last use`, and whether that is less than one would wish.
+fn source(model: &Model) -> (&'static str, bool) {
+    let Some(judged) = &model.space.judged else {
+        return ("", false);
+    };
+    match judged.usage.source {
+        UseSource::AccessTime | UseSource::AccessTimeDaily => ("by last use", false),
+        UseSource::Registration => ("by upload", true),
+    }
+}
+
+/// ` /nix 82% of 980 GiB   dead 310 GiB   live 94 GiB   pinned 7 GiB   by last use`.
+fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let (source, poor) = source(model);
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
+    let right = pen.right(inner, source, if poor { theme.warning } else { theme.dim });
+    let mut parts: Vec<(String, String, Style)> = Vec::new();
+    if let Some((mount, used, whole)) = disk(model) {
+        let style = if used >= 100 {
+            theme.critical
+        } else {
+            theme.text
+        };
+        parts.push((fit(&mount, 16), format!("{used}% of {whole}"), style));
+    }
+    if let Some(judged) = &model.space.judged {
+        let sums = [
+            ("dead", judged.liveness.dead()),
+            ("live", judged.liveness.live()),
+            ("pinned", judged.pinned.live()),
+        ];
+        for (label, (_, bytes)) in sums {
+            parts.push((label.to_owned(), Bytes(bytes).to_string(), theme.text));
+        }
+    }
+    let room = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
+    let mut x = room.x + 1;
+    for (label, value, style) in parts {
+        // What does not fit is left out whole.
+        let needs = (label.width() + value.width() + 1) as u16;
+        if x + needs > room.right() {
+            break;
+        }
+        x = pen.text(room, x, room.y, &label, theme.dim);
+        x = pen.text(room, x + 1, room.y, &value, style) + 2;
+    }
+}
+
+/// The store's file system by the look, else by the facts of the connection.
+pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
+    looked(model).map(|system| system.disk).or(facts.disk)
+}
+
+/// The store's file system, if a look has found out.
+fn looked(model: &Model) -> Option<&FileSystem> {
+    model.space.known.as_ref()?.facts.store.as_ref().ok()
+}
+
+/// Where the store is mounted, percent in use, and of what: by the look, else by the facts of the connection.
+pub fn disk(model: &Model) -> Option<(String, u64, Bytes)> {
+    let (mount, disk) = if let Some(system) = looked(model) {
+        (&system.mount, system.disk)
+    } else {
+        let facts = model.facts.as_ref()?;
+        (&facts.mount, facts.disk?)
+    };
+    Some((mount.clone(), used_percent(&disk)?, disk.usable()))
+}
+
+/// The names of the views, the one in front told by more than its colour.
+fn draw_views(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let mut x = area.x + 1;
+    for view in View::ALL {
+        let note = match (view, &model.space.judged) {
+            (View::Roots, Some(judged)) => format!(" {}", number(judged.roots.len())),
+            _ => String::new(),
+        };
+        let style = if view == model.space.view {
+            theme
+                .accent
+                .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+        } else {
+            theme.text
+        };
+        x = pen.text(area, x, area.y, view.title(), style);
+        x = pen.text(area, x, area.y, &note, theme.dim) + 3;
+    }
+    let room = Rect::new(x, area.y, area.right().saturating_sub(x + 1), area.height);
+    let (text, style) = state(model).unwrap_or_else(|| {
+        let left = model.keymap.names(Act::PreviousView);
+        let right = model.keymap.names(Act::NextView);
+        (format!("{left} {right} other views"), theme.dim)
+    });
+    pen.right(room, &text, style);
+}
+
+/// What is being done, or what has to be known of what is shown.
+fn state(model: &Model) -> Option<(String, Style)> {
+    let theme = model.theme();
+    let space = &model.space;
+    if let (Some(trouble), Some(_)) = (&space.trouble, &space.known) {
+        return Some((
+            format!("not read again: {}", trouble.summary),
+            theme.warning,
+        ));
+    }
+    let collecting = space.known.as_ref().map(|known| &known.facts.collecting);
+    if let Some(Ok(running)) = collecting
+        && let Some(collector) = running.iter().find(|collector| collector.holds)
+    {
+        let text = format!(
+            "process {} of {} collects",
+            collector.process,
+            collector.owner()
+        );
+        return Some((text, theme.warning));
+    }
+    if space.working && space.judged.is_some() {
+        return Some(("working it out anew".to_owned(), theme.accent));
+    }
+    let elsewhere = space.judged.as_ref().map_or(0, |judged| judged.elsewhere);
+    if elsewhere > 0 {
+        let text = format!(
+            "{} came later; R reads again",
+            crate::domain::count::count(elsewhere, "root")
+        );
+        return Some((text, theme.dim));
+    }
+    None
+}

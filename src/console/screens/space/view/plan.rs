@@ -1,0 +1,304 @@
+//! The planner: its form, what goes by it in the order of deletion, and what is kept.
+
+use crate::console::app::model::Model;
+use crate::console::screens::paragraph;
+use crate::console::screens::path::pane;
+use crate::console::screens::space::areas::{Areas, form_rows, value_width};
+use crate::console::screens::space::state::Planned;
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::input;
+use crate::console::widgets::layout::WIDE;
+use crate::console::widgets::pen::row;
+use crate::console::widgets::text;
+use crate::domain::Bytes;
+use crate::domain::count::{count, number};
+use crate::judge::collect::{Goal, Gone, Reason};
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+const AGE: usize = 8;
+const SIZE: usize = 9;
+const WHY: usize = 17;
+
+/// Draws it.
+pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
+    draw_form(model, pen, areas.form);
+    let Some(planned) = model.space.plan_of_form() else {
+        let (text, style) = match &model.space.form.problem {
+            Some((_, why)) => (why.as_str(), pen.theme.critical),
+            None => ("Making the plan.", pen.theme.dim),
+        };
+        return paragraph(pen, areas.list, text, style);
+    };
+    draw_takes(model, pen, areas.takes, planned);
+    let head = format!(
+        "   {} {}  {} {}",
+        cell("LAST USE", AGE, Align::Right),
+        cell("SIZE", SIZE, Align::Right),
+        cell(
+            if model.space.paths {
+                "EVERY PATH THAT GOES"
+            } else {
+                "WHAT GOES"
+            },
+            name_width(areas.list.width),
+            Align::Left
+        ),
+        cell("WHY DEAD", WHY, Align::Left),
+    );
+    pen.line(areas.columns, &head, pen.theme.heading);
+    let rows = model.space.rows();
+    if rows == 0 {
+        paragraph(pen, areas.list, &empty(planned), pen.theme.dim);
+    }
+    let list = model.space.plan;
+    for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
+        let line = row(areas.list, y as u16);
+        draw_row(model, pen, line, planned, at, at == list.cursor);
+    }
+    if model.space.stale {
+        // What stands here is of the rules before; it is told by the word above, too.
+        let style = pen.theme.dim;
+        pen.restyle(areas.list, style);
+    }
+    draw_foot(model, pen, areas.foot, planned);
+    if let (Some(area), Some(current)) = (areas.pane, model.space.current_row())
+        && model.size.0 >= WIDE
+    {
+        let inventory = &planned.judged.inventory;
+        pane::draw(model, inventory, pen, area, current, true);
+    }
+}
+
+/// `until free [20%]  take [-]  at most [-]  older [-]  newest [3]  grace [24h]`.
+fn draw_form(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let form = &model.space.form;
+    for (y, fields) in form_rows(form, area.width).iter().enumerate() {
+        let line = row(area, y as u16);
+        let mut x = line.x + 1;
+        for field in fields {
+            let focus = form.focus == Some(*field);
+            let wrong = form.problem.as_ref().is_some_and(|(own, _)| own == field);
+            let style = match (focus, wrong) {
+                (_, true) => theme.critical,
+                (true, false) => theme.accent,
+                (false, false) => theme.dim,
+            };
+            x = pen.text(line, x, line.y, field.label(), style) + 1;
+            x = pen.text(line, x, line.y, "[", style);
+            let width = value_width(form, *field) as u16;
+            let value = form.input(*field);
+            let room = Rect::new(x, line.y, width, line.height).intersection(line);
+            if value.value().is_empty() && !focus {
+                pen.text(room, x, line.y, "-", theme.dim);
+            } else if focus {
+                input::draw(pen, room, value, true);
+            } else {
+                pen.line(room, value.value(), theme.input);
+            }
+            x = pen.text(line, x + width, line.y, "]", style) + 2;
+        }
+    }
+}
+
+/// ` takes 8,412 paths, 99 to 118 GiB on disk, last used 221d to 41d ago`.
+fn draw_takes(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
+    let theme = pen.theme;
+    let plan = &planned.collection;
+    let mut right = area.right().saturating_sub(1);
+    if model.space.stale {
+        let room = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
+        right = pen.right(room, "making the plan anew", theme.accent);
+    }
+    let room = Rect::new(
+        area.x,
+        area.y,
+        right.saturating_sub(area.x + 1),
+        area.height,
+    );
+    if plan.order.is_empty() {
+        return;
+    }
+    let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
+    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
+        words = format!("{words}   none used in {}", until.age(model.now));
+    }
+    let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
+    let rest = Rect::new(
+        x + 2,
+        room.y,
+        room.right().saturating_sub(x + 2),
+        room.height,
+    );
+    let x = pen.line(rest, &words, theme.text);
+    if let Goal::Short { by } = &plan.goal {
+        let room = Rect::new(
+            x + 2,
+            room.y,
+            room.right().saturating_sub(x + 2),
+            room.height,
+        );
+        pen.line(room, &format!("{by} short"), theme.warning);
+    }
+}
+
+/// `99 to 118 GiB on disk`; one number where hard links save nothing, and a word where that is not known.
+fn on_disk(planned: &Planned) -> String {
+    let bytes = planned.collection.bytes;
+    let high = Bytes(bytes.high);
+    match bytes.low.map(Bytes) {
+        None => format!("at most {high}, hard links not known"),
+        Some(low) if low == high => format!("{high} on disk"),
+        Some(low) => format!("{low} to {high} on disk"),
+    }
+}
+
+/// Why nothing goes.
+fn empty(planned: &Planned) -> String {
+    let plan = &planned.collection;
+    let alive = &planned.judged.liveness;
+    if (alive.dead().0, alive.live().0) == (0, 0) {
+        return "The store is empty.".to_owned();
+    }
+    if alive.dead().0 == 0 {
+        return "Nothing in the store is dead: roots keep every path. The roots are one view to the right.".to_owned();
+    }
+    match &plan.goal {
+        Goal::Unknown(why) => format!("{why}; e changes the rules."),
+        Goal::Reached(_) => "As much is free already as the rules want; e changes them.".to_owned(),
+        _ if plan.capped => {
+            "The first that would go is larger than the rules allow at most; e changes them."
+                .to_owned()
+        }
+        _ => "The rules keep all that is dead; e changes them, W takes all of it.".to_owned(),
+    }
+}
+
+fn name_width(width: u16) -> usize {
+    usize::from(width).saturating_sub(3 + AGE + 1 + SIZE + 2 + 1 + WHY + 1)
+}
+
+fn draw_row(
+    model: &Model,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    planned: &Planned,
+    at: usize,
+    current: bool,
+) {
+    let theme = pen.theme;
+    let inventory = &planned.judged.inventory;
+    let plan = &planned.collection;
+    let (top, bytes, others, why) = if model.space.paths {
+        let Some(path) = plan.order.get(at) else {
+            return;
+        };
+        let size = inventory.nar_size(*path).unwrap_or(0);
+        (*path, size, 0, reason(plan.reasons.get(at).copied()))
+    } else {
+        let Some(group) = plan.groups.get(at) else {
+            return;
+        };
+        let drv = inventory.is_derivation(group.top);
+        (
+            group.top,
+            group.bytes,
+            group.paths.saturating_sub(1),
+            group_reason(group, drv),
+        )
+    };
+    let marked = model.marks.has(top);
+    let cursor = crate::console::screens::store::view::signs(current, marked, false);
+    let style = match (current, marked) {
+        (true, _) => theme.selected,
+        (false, true) => theme.marked,
+        (false, false) => theme.text,
+    };
+    pen.text(area, area.x, area.y, cursor, theme.accent);
+    let numbers = format!(
+        "{} {}",
+        cell(
+            &text::age(planned.judged.used(top), model.now),
+            AGE,
+            Align::Right
+        ),
+        cell(&Bytes(bytes).to_string(), SIZE, Align::Right),
+    );
+    let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text) + 2;
+    let width = name_width(area.width);
+    let more = match others {
+        0 => String::new(),
+        n => format!(" and {} it alone needs", number(n)),
+    };
+    let name_room = width.saturating_sub(more.len());
+    let name = cell(inventory.name(top), name_room, Align::Middle);
+    let end = pen.text(area, x, area.y, name.trim_end(), style);
+    if width > more.len() {
+        pen.text(area, end, area.y, &more, theme.dim);
+    }
+    let place = Rect::new(
+        x + width as u16 + 1,
+        area.y,
+        area.right().saturating_sub(x + width as u16 + 1),
+        area.height,
+    );
+    pen.line(place, why, theme.dim);
+}
+
+/// Why a path is dead, in a narrow column.
+const fn reason(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::OnlyDead) => "only dead need it",
+        Some(Reason::Derivation) => "its outputs go",
+        Some(Reason::Unused) | None => "no root",
+    }
+}
+
+/// Why a package is dead.
+const fn group_reason(group: &Gone, derivation: bool) -> &'static str {
+    match (group.shared, derivation) {
+        (true, _) => "only dead need it",
+        (false, true) => "its outputs go",
+        (false, false) => "no root",
+    }
+}
+
+/// ` kept: 41,002 live, 118 pinned, 2,310 newest 3, 212 within 24h`; while the form is edited, what its field means.
+fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
+    let theme = pen.theme;
+    let room = Rect::new(
+        area.x + 1,
+        area.y,
+        area.width.saturating_sub(2),
+        area.height,
+    );
+    let form = &model.space.form;
+    if let Some(field) = form.focus {
+        pen.line(room, field.help(), theme.dim);
+        return;
+    }
+    let kept = &planned.collection.kept;
+    let rules = &planned.rules;
+    let mut parts = Vec::new();
+    let mut add = |n: usize, what: String| {
+        if n > 0 {
+            parts.push(format!("{} {what}", number(n)));
+        }
+    };
+    add(kept.live, "live".to_owned());
+    add(kept.pinned, "pinned".to_owned());
+    add(kept.newest, format!("newest {}", rules.keep_newest));
+    add(kept.grace, format!("within {}", rules.grace));
+    if let Some(age) = rules.older_than {
+        add(kept.recent, format!("used in {age}"));
+    }
+    add(kept.left, "used later".to_owned());
+    if parts.is_empty() {
+        parts.push("nothing".to_owned());
+    }
+    let x = pen.text(room, room.x, room.y, "kept ", theme.dim);
+    let rest = Rect::new(x, room.y, room.right().saturating_sub(x), room.height);
+    pen.line(rest, &parts.join(", "), Style::new());
+}

@@ -1,0 +1,4 @@
+//! Screen store.
+
+pub mod state;
+pub mod view;

@@ -1,0 +1,37 @@
+//! What screen 2 knows.
+
+use crate::console::widgets::list::List;
+use crate::inventory::{Row, Sort};
+use std::sync::Arc;
+use tui_input::Input;
+
+/// The store screen.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// What is searched.
+    pub search: Input,
+    /// Whether keys type into the search.
+    pub searching: bool,
+    /// What `:filter` says.
+    pub filter: String,
+    /// The order.
+    pub sort: Sort,
+    /// Whether derivations are shown.
+    pub derivations: bool,
+    /// What is wrong with search or filter.
+    pub query_error: Option<String>,
+    /// The rows that match, as last worked out.
+    pub rows: Arc<[Row]>,
+    /// How many derivations are hidden.
+    pub hidden: usize,
+    /// Where the list is.
+    pub list: List,
+    /// The row under the cursor, which it stays on when the list changes.
+    pub anchor: Option<Row>,
+    /// Where a range of marks was begun.
+    pub range: Option<Row>,
+    /// The number of the newest request for rows; older answers are dropped.
+    pub asked: u64,
+    /// Whether rows have come in at all.
+    pub answered: bool,
+}

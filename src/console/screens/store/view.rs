@@ -1,0 +1,262 @@
+//! Screen 2: every valid path.
+
+use crate::console::app::model::Model;
+use crate::console::screens::path::pane;
+use crate::console::screens::space::judged::Mark;
+use crate::console::screens::{no_store, paragraph};
+use crate::console::widgets::Pen;
+use crate::console::widgets::columns::{Align, cell};
+use crate::console::widgets::input;
+use crate::console::widgets::layout;
+use crate::console::widgets::pen::row;
+use crate::console::widgets::text;
+use crate::domain::TrustClass;
+use crate::domain::count::number;
+use crate::inventory::{Inventory, Row, SortKey};
+use ratatui::layout::Rect;
+
+/// Widths of the columns behind the name.
+const SIZE: usize = 8;
+const CLOSURE: usize = 9;
+const AGE: usize = 6;
+const TRUST: usize = 19;
+/// From this width on, what keeps a path is said in a word.
+const ROOMY: u16 = 96;
+
+/// Draws the screen.
+pub fn draw(model: &Model, pen: &mut Pen<'_>) {
+    let areas = layout::lists(model.size, true);
+    draw_find(model, pen, areas.find);
+    if let Some((text, bad)) = no_store(model) {
+        let style = if bad {
+            pen.theme.critical
+        } else {
+            pen.theme.dim
+        };
+        let area = Rect::new(areas.list.x, areas.head.y, model.size.0, areas.list.height);
+        return paragraph(pen, area, &text, style);
+    }
+    let Some(inventory) = model.data.inventory.clone() else {
+        return;
+    };
+    draw_head(model, pen, areas.head);
+    let store = &model.store;
+    if store.rows.is_empty() {
+        let text = if !store.answered {
+            "Looking through the store.".to_owned()
+        } else if inventory.is_empty() {
+            "The store is empty; builders upload with nix copy --to, and what they upload appears here.".to_owned()
+        } else if store.search.value().is_empty() && store.filter.is_empty() {
+            "The store has only derivations; D shows them.".to_owned()
+        } else {
+            "No path matches; esc clears the search, then the filter.".to_owned()
+        };
+        paragraph(pen, areas.list, &text, pen.theme.dim);
+    }
+    let height = usize::from(areas.list.height);
+    for (y, index) in store.list.view(store.rows.len(), height).enumerate() {
+        if let Some(path) = store.rows.get(index) {
+            let line = row(areas.list, y as u16);
+            draw_row(
+                model,
+                &inventory,
+                pen,
+                line,
+                *path,
+                index == store.list.cursor,
+            );
+        }
+    }
+    if let Some(rule) = areas.rule {
+        pen.rule(rule);
+    }
+    if let (Some(area), Some(current)) = (areas.pane, model.current_row()) {
+        pane::draw(model, &inventory, pen, area, current, areas.rule.is_none());
+    }
+}
+
+/// The search, the filter, and how much is shown of how much.
+fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let store = &model.store;
+    let total = model
+        .data
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.counts());
+    let note = match total {
+        Some(counts) if model.data.loading => format!(
+            "loading {} of {}",
+            number(counts.paths - counts.unread.min(counts.paths)),
+            number(counts.paths)
+        ),
+        Some(counts) => {
+            let hidden = store.hidden;
+            let all = counts.paths.saturating_sub(hidden);
+            let drv = if hidden > 0 {
+                format!(" ({} .drv hidden)", number(hidden))
+            } else {
+                String::new()
+            };
+            format!("{} of {}{drv}", number(store.rows.len()), number(all))
+        }
+        None => String::new(),
+    };
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
+    let right = match &store.query_error {
+        Some(error) => {
+            let room = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
+            let room = Rect::new(
+                room.x + room.width / 3,
+                room.y,
+                room.width - room.width / 3,
+                room.height,
+            );
+            pen.right(room, error, theme.critical)
+        }
+        None => pen.right(inner, &note, theme.dim),
+    };
+    let mut x = pen.text(area, area.x + 1, area.y, "find", theme.dim) + 1;
+    if !store.filter.is_empty() {
+        let filter = format!("[{}]", crate::console::widgets::pen::fit(&store.filter, 24));
+        x = pen.text(area, x, area.y, &filter, theme.accent) + 1;
+    }
+    let room = Rect::new(x, area.y, right.saturating_sub(x + 2), area.height);
+    if store.search.value().is_empty() && !store.searching {
+        pen.line(
+            room,
+            if store.filter.is_empty() {
+                "/ searches"
+            } else {
+                ""
+            },
+            theme.dim,
+        );
+    } else {
+        input::draw(pen, room, &store.search, store.searching);
+    }
+}
+
+fn name_width(width: u16) -> usize {
+    let fixed = 3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 1 + kept_width(width) + 2 + TRUST;
+    usize::from(width).saturating_sub(fixed)
+}
+
+/// The column that says whether something keeps a path: a word where there is room, else a sign.
+fn kept_width(width: u16) -> usize {
+    if width >= ROOMY { 4 } else { 1 }
+}
+
+fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+    let sort = model.store.sort;
+    // The order is told by a sign in the head: down is the natural direction, up the reverse.
+    let head = |key: SortKey, name: &str| {
+        if sort.key == key {
+            format!("{name}{}", if sort.reverse { '▴' } else { '▾' })
+        } else {
+            name.to_owned()
+        }
+    };
+    let text = format!(
+        "   {}{} {} {} {} {}  {}",
+        cell(
+            &head(SortKey::Name, "NAME"),
+            name_width(area.width),
+            Align::Left
+        ),
+        cell(&head(SortKey::Size, "SIZE"), SIZE, Align::Right),
+        cell(&head(SortKey::Closure, "CLOSURE"), CLOSURE, Align::Right),
+        cell(&head(SortKey::Added, "ADDED"), AGE, Align::Right),
+        cell(&head(SortKey::Used, "USED"), AGE, Align::Right),
+        if kept_width(area.width) == 1 {
+            "K"
+        } else {
+            "KEPT"
+        },
+        cell(&head(SortKey::Trust, "TRUST"), TRUST, Align::Left),
+    );
+    pen.line(area, &text, pen.theme.heading);
+}
+
+fn draw_row(
+    model: &Model,
+    inventory: &Inventory,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    path: Row,
+    current: bool,
+) {
+    let theme = pen.theme;
+    let marked = model.marks.has(path);
+    let width = name_width(area.width);
+    let name = cell(inventory.name(path), width, Align::Middle);
+    let style = match (current, marked) {
+        (true, _) => theme.selected,
+        (false, true) => theme.marked,
+        (false, false) => theme.text,
+    };
+    // Only signs and name are lit: a step of the cursor then costs a slow link two names, not two rows.
+    let signs = signs(current, marked, model.store.range == Some(path));
+    let lit = format!("{signs:<3}{}", name.trim_end());
+    pen.text(area, area.x, area.y, &lit, style);
+    let size = inventory
+        .nar_size(path)
+        .map_or_else(|| "?".to_owned(), text::size);
+    let closure = inventory
+        .closure_size_known(path)
+        .map_or_else(|| "?".to_owned(), |(_, bytes)| text::size(bytes));
+    let judged = model.space.judged.as_ref();
+    let used = judged
+        .and_then(|judged| judged.used(path))
+        .or_else(|| inventory.last_used(path));
+    let numbers = format!(
+        "{} {} {} {} ",
+        cell(&size, SIZE, Align::Right),
+        cell(&closure, CLOSURE, Align::Right),
+        cell(
+            &text::age(inventory.registered(path), model.now),
+            AGE,
+            Align::Right
+        ),
+        cell(&text::age(used, model.now), AGE, Align::Right),
+    );
+    let x = pen.text(
+        area,
+        area.x + 3 + width as u16,
+        area.y,
+        &numbers,
+        theme.text,
+    );
+    let room = kept_width(area.width);
+    let mark = judged.and_then(|judged| judged.mark(path));
+    let kept = match (mark, room) {
+        (None, _) => "?",
+        (Some(mark), 1) => mark.sign(),
+        (Some(mark), _) => mark.word(),
+    };
+    let style = match mark {
+        Some(Mark::Pinned) => theme.accent,
+        Some(Mark::Live) => theme.text,
+        Some(Mark::Dead) | None => theme.dim,
+    };
+    let x = pen.text(area, x, area.y, &cell(kept, room, Align::Left), style);
+    let refused = inventory.trust(path).is_some_and(TrustClass::refused);
+    let (word, style) = match text::trust_of(inventory, path) {
+        Some(word) if refused => (word, theme.critical),
+        Some(word) => (word, theme.text),
+        None if inventory.problem(path).is_some() => ("unreadable", theme.warning),
+        None => ("…", theme.dim),
+    };
+    pen.text(area, x + 2, area.y, word, style);
+}
+
+/// Cursor, mark, and the start of a range, in three columns.
+pub fn signs(current: bool, marked: bool, range: bool) -> &'static str {
+    match (current, marked, range) {
+        (true, true, _) => ">x",
+        (true, false, _) => ">",
+        (false, true, _) => " x",
+        (false, false, true) => " v",
+        (false, false, false) => "",
+    }
+}

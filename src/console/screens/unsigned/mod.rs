@@ -1,0 +1,4 @@
+//! Screen unsigned.
+
+pub mod state;
+pub mod view;

@@ -1,0 +1,60 @@
+//! What screen 3 knows.
+
+use crate::console::widgets::list::{List, near};
+use crate::domain::When;
+use crate::inventory::{Group, Row};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A line of the unsigned screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsignedLine {
+    /// A group, by its place.
+    Group(usize),
+    /// A path of a group, by both places.
+    Row(usize, usize),
+}
+
+/// The unsigned screen.
+#[derive(Debug, Default)]
+pub struct Unsigned {
+    /// Groups, as last worked out.
+    pub groups: Arc<[Group]>,
+    /// When the newest and the oldest group were added.
+    pub ages: Option<(When, When)>,
+    /// Key name, paths with a valid signature by it, paths with a bad one.
+    pub coverage: Vec<(String, usize, usize)>,
+    /// The groups whose paths are shown, by their top.
+    pub open: HashSet<Row>,
+    /// What the list shows.
+    pub lines: Vec<UnsignedLine>,
+    /// Where the list is.
+    pub list: List,
+    /// What is under the cursor, then its neighbours: a path, and whether as the head of its group.
+    pub anchors: Vec<(bool, Row)>,
+    /// Where a range of marks was begun, a line.
+    pub range: Option<usize>,
+    /// The number of the newest request.
+    pub asked: u64,
+    /// Whether groups have come in at all.
+    pub answered: bool,
+}
+
+impl Unsigned {
+    /// What a line is about: a path, and whether as the head of its group.
+    pub fn subject(&self, line: UnsignedLine) -> Option<(bool, Row)> {
+        match line {
+            UnsignedLine::Group(group) => Some((true, self.groups.get(group)?.top)),
+            UnsignedLine::Row(group, row) => {
+                Some((false, self.groups.get(group)?.rows.get(row).copied()?))
+            }
+        }
+    }
+
+    /// Remembers what is under the cursor and beside it.
+    pub fn settled(&mut self) {
+        self.anchors = near(self.list.cursor, self.lines.len())
+            .filter_map(|at| self.subject(*self.lines.get(at)?))
+            .collect();
+    }
+}

@@ -1,0 +1,16 @@
+//! The words that every part of the console shares. Nothing here knows of a screen, a dialog or the loop.
+
+pub mod action;
+pub mod ask;
+pub mod context;
+pub mod key;
+pub mod keymap;
+pub mod marks;
+pub mod problem;
+pub mod screen;
+pub mod secret;
+pub mod server;
+pub mod text;
+
+/// Names a job within this run of the console.
+pub type JobId = u64;

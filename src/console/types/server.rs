@@ -1,0 +1,37 @@
+//! The server: which ones there are, and how the connection to this one is.
+
+use super::problem::Problem;
+use crate::domain::{Floor, When};
+use std::time::Duration;
+
+/// A server of the configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerChoice {
+    /// Its name.
+    pub name: String,
+    /// Nothing may be changed on it.
+    pub read_only: bool,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
+}
+
+/// The state of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Being opened for the first time.
+    Connecting,
+    /// Open.
+    Up {
+        /// The last measured round trip.
+        round_trip: Option<Duration>,
+    },
+    /// Lost; it is being opened again.
+    Down {
+        /// Why.
+        trouble: Problem,
+        /// When the next attempt is made; `None` while one runs.
+        again: Option<When>,
+    },
+    /// Not opened, and trying again by itself would not help.
+    Failed(Problem),
+}

@@ -1,0 +1,398 @@
+//! Colours and emphasis, from small files.
+//!
+//! In: `themes/*.toml`, four embedded and the user's own, each line a role and a style such as `bold red on black`.
+//! Out: [`Theme`], a style for each role, and [`degrade`], which takes colours (`NO_COLOR`) or non-ASCII glyphs out of a
+//! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
+
+use crate::domain::plain;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+use std::collections::BTreeMap;
+use std::path::Path;
+use thiserror::Error;
+
+/// The embedded themes, the default first.
+const EMBEDDED: [(&str, &str); 4] = [
+    ("dark", include_str!("../../../themes/dark.toml")),
+    ("light", include_str!("../../../themes/light.toml")),
+    (
+        "high-contrast",
+        include_str!("../../../themes/high-contrast.toml"),
+    ),
+    ("mono", include_str!("../../../themes/mono.toml")),
+];
+
+/// Why a theme cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ThemeError {
+    /// No theme of that name.
+    #[error(
+        "there is no theme {name:?}; choose one of {known}, or put {name}.toml into the themes folder beside the configuration"
+    )]
+    Unknown {
+        /// As asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// The file is wrong.
+    #[error("theme {name}: {what}; correct that line of its file")]
+    Invalid {
+        /// The theme.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The file cannot be read.
+    #[error("theme {name} cannot be read ({cause}); check the file's permissions")]
+    Unreadable {
+        /// The theme.
+        name: String,
+        /// What the system said.
+        cause: String,
+    },
+}
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
+        /// A style for each role.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Theme {
+            /// Its name.
+            pub name: String,
+            $($(#[$doc])* pub $field: Style,)*
+        }
+
+        impl Theme {
+            /// The role names that a theme file may set.
+            pub const ROLES: &'static [&'static str] = &[$($name),*];
+
+            fn plain(name: &str) -> Self {
+                Self { name: name.to_owned(), $($field: Style::new(),)* }
+            }
+
+            fn role(&mut self, role: &str) -> Option<&mut Style> {
+                match role {
+                    $($name => Some(&mut self.$field),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+roles! {
+    /// Everything else.
+    text = "text",
+    /// What matters less: units, times, labels.
+    dim = "dim",
+    /// The server's name in the header.
+    title = "title",
+    /// The current tab, headings, the prompt.
+    accent = "accent",
+    /// The rule under the header.
+    rule = "rule",
+    /// The name under the cursor.
+    selected = "selected",
+    /// A marked row.
+    marked = "marked",
+    /// Column heads.
+    heading = "heading",
+    /// `x`, refused, destroyed.
+    critical = "critical",
+    /// `!`.
+    warning = "warning",
+    /// `.`.
+    fine = "fine",
+    /// `?`.
+    unknown = "unknown",
+    /// The filled part of a gauge.
+    gauge = "gauge",
+    /// Typed text and its cursor.
+    input = "input",
+    /// The frame of a dialog.
+    border = "border",
+    /// The key in a hint.
+    key = "key",
+    /// A short message over the hints.
+    toast = "toast",
+}
+
+impl Theme {
+    /// Reads a theme file.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
+        let invalid = |what: String| ThemeError::Invalid {
+            name: name.to_owned(),
+            what,
+        };
+        let table: BTreeMap<String, String> =
+            toml::from_str(text).map_err(|error| invalid(error.message().to_owned()))?;
+        let mut theme = Self::plain(name);
+        for (role, style) in &table {
+            let Some(slot) = theme.role(role) else {
+                return Err(invalid(format!(
+                    "{role:?} is no role (they are {})",
+                    Self::ROLES.join(" ")
+                )));
+            };
+            *slot = parse_style(style).map_err(|what| invalid(format!("{role}: {what}")))?;
+        }
+        Ok(theme)
+    }
+
+    /// The embedded themes.
+    pub fn embedded() -> Vec<Self> {
+        EMBEDDED
+            .iter()
+            // A test reads all four, so none is ever missing here.
+            .filter_map(|(name, text)| Self::parse(name, text).ok())
+            .collect()
+    }
+
+    /// The embedded themes and those of a folder, in which a file may replace an embedded one.
+    pub fn load(folder: Option<&Path>) -> Result<Vec<Self>, ThemeError> {
+        let mut themes = Self::embedded();
+        let Some(entries) = folder.and_then(|folder| std::fs::read_dir(folder).ok()) else {
+            return Ok(themes);
+        };
+        let mut files: Vec<_> = entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
+            .collect();
+        files.sort();
+        for file in files {
+            let name = file
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let text = std::fs::read_to_string(&file).map_err(|error| ThemeError::Unreadable {
+                name: name.clone(),
+                cause: error.to_string(),
+            })?;
+            let theme = Self::parse(&name, &text)?;
+            match themes.iter_mut().find(|other| other.name == name) {
+                Some(other) => *other = theme,
+                None => themes.push(theme),
+            }
+        }
+        Ok(themes)
+    }
+
+    /// The place of a theme by name.
+    pub fn position(themes: &[Self], name: &str) -> Result<usize, ThemeError> {
+        themes
+            .iter()
+            .position(|theme| theme.name == name)
+            .ok_or_else(|| ThemeError::Unknown {
+                name: name.to_owned(),
+                known: themes
+                    .iter()
+                    .map(|theme| theme.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+}
+
+/// Reads `bold red on black`: modifiers and up to two colours.
+fn parse_style(text: &str) -> Result<Style, String> {
+    let mut style = Style::new();
+    let mut background = false;
+    for word in text.split_ascii_whitespace() {
+        style = match word {
+            "on" => {
+                background = true;
+                continue;
+            }
+            "bold" => style.add_modifier(Modifier::BOLD),
+            "dim" => style.add_modifier(Modifier::DIM),
+            "italic" => style.add_modifier(Modifier::ITALIC),
+            "underline" => style.add_modifier(Modifier::UNDERLINED),
+            "reverse" => style.add_modifier(Modifier::REVERSED),
+            colour => {
+                let colour = parse_colour(colour).ok_or_else(|| {
+                    format!("{colour:?} is no colour and no emphasis (a name such as cyan or bright-red, a number 0 to 255, #rrggbb; bold dim italic underline reverse)")
+                })?;
+                if background {
+                    style.bg(colour)
+                } else {
+                    style.fg(colour)
+                }
+            }
+        };
+    }
+    Ok(style)
+}
+
+fn parse_colour(word: &str) -> Option<Color> {
+    if let Some(digits) = word.strip_prefix('#') {
+        if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let value = u32::from_str_radix(digits, 16).ok()?;
+        return Some(Color::Rgb(
+            (value >> 16) as u8,
+            (value >> 8) as u8,
+            value as u8,
+        ));
+    }
+    if let Ok(index) = word.parse::<u8>() {
+        return Some(Color::Indexed(index));
+    }
+    Some(match word {
+        "default" => Color::Reset,
+        "black" => Color::Black,
+        "red" => Color::Red,
+        "green" => Color::Green,
+        "yellow" => Color::Yellow,
+        "blue" => Color::Blue,
+        "magenta" => Color::Magenta,
+        "cyan" => Color::Cyan,
+        "white" => Color::Gray,
+        "bright-black" => Color::DarkGray,
+        "bright-red" => Color::LightRed,
+        "bright-green" => Color::LightGreen,
+        "bright-yellow" => Color::LightYellow,
+        "bright-blue" => Color::LightBlue,
+        "bright-magenta" => Color::LightMagenta,
+        "bright-cyan" => Color::LightCyan,
+        "bright-white" => Color::White,
+        _ => return None,
+    })
+}
+
+/// What the terminal can or may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Abilities {
+    /// `NO_COLOR` is set.
+    pub no_colour: bool,
+    /// Only ASCII.
+    pub ascii: bool,
+}
+
+/// Takes out of a finished frame what the terminal must not get.
+pub fn degrade(buffer: &mut Buffer, abilities: Abilities) {
+    if !abilities.no_colour && !abilities.ascii {
+        return;
+    }
+    for cell in &mut buffer.content {
+        if abilities.no_colour {
+            cell.fg = Color::Reset;
+            cell.bg = Color::Reset;
+        }
+        if abilities.ascii && !cell.symbol().is_ascii() {
+            cell.set_symbol(plain::glyph(cell.symbol()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ratatui::layout::Rect;
+
+    #[test]
+    fn embedded_themes_are_whole() {
+        let themes = Theme::embedded();
+        assert_eq!(themes.len(), EMBEDDED.len());
+        for (name, text) in EMBEDDED {
+            let table: BTreeMap<String, String> = toml::from_str(text).unwrap();
+            let roles: Vec<&str> = table.keys().map(String::as_str).collect();
+            let mut known = Theme::ROLES.to_vec();
+            known.sort_unstable();
+            assert_eq!(roles, known, "{name} sets each role");
+        }
+    }
+
+    #[test]
+    fn mono_has_no_colour() {
+        let themes = Theme::embedded();
+        let mono = &themes[Theme::position(&themes, "mono").unwrap()];
+        let text = format!("{mono:?}");
+        assert!(
+            !text.contains("fg:") || !text.contains("Some(Color"),
+            "{text}"
+        );
+        for style in [
+            mono.text,
+            mono.critical,
+            mono.selected,
+            mono.gauge,
+            mono.toast,
+        ] {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+    }
+
+    #[test]
+    fn styles() {
+        assert_eq!(
+            parse_style("bold red on 17"),
+            Ok(Style::new()
+                .fg(Color::Red)
+                .bg(Color::Indexed(17))
+                .add_modifier(Modifier::BOLD))
+        );
+        assert_eq!(
+            parse_style("#0a0B0c").unwrap().fg,
+            Some(Color::Rgb(10, 11, 12))
+        );
+        assert!(parse_style("blu").unwrap_err().contains("blu"));
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let error = Theme::parse("mine", "selektd = \"red\"").unwrap_err();
+        assert!(error.to_string().contains("mine"), "{error}");
+        assert!(error.to_string().contains("selektd"), "{error}");
+        let themes = Theme::embedded();
+        let error = Theme::position(&themes, "drak").unwrap_err();
+        assert!(error.to_string().contains("dark, light"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_adds_and_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mine.toml"), "text = \"green\"").unwrap();
+        std::fs::write(folder.path().join("dark.toml"), "text = \"red\"").unwrap();
+        let themes = Theme::load(Some(folder.path())).unwrap();
+        assert_eq!(themes.len(), EMBEDDED.len() + 1);
+        assert_eq!(themes[0].text.fg, Some(Color::Red));
+        assert_eq!(themes.last().unwrap().name, "mine");
+    }
+
+    #[test]
+    fn degrading() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+        buffer.set_string(0, 0, "─█…é日x", Style::new().fg(Color::Red).bg(Color::Blue));
+        degrade(
+            &mut buffer,
+            Abilities {
+                no_colour: true,
+                ascii: true,
+            },
+        );
+        let text: String = buffer
+            .content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
+        assert_eq!(text, "-#~??? x ");
+        assert!(
+            buffer
+                .content
+                .iter()
+                .all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,60}") {
+            let _ = Theme::parse("x", &text);
+            let _ = parse_style(&text);
+        }
+    }
+}
