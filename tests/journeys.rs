@@ -201,7 +201,7 @@ fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
     let mut console = ready();
     console.keys("3As<enter>qy");
     let job = console.runs[0].0;
-    assert!(!console.model.quit && console.model.jobs[0].cancelling);
+    assert!(!console.model.quit && console.model.activity.jobs[0].cancelling);
     let receipt = receipt(Outcome::Cancelled, 1);
     console.send(Msg::Ended { job, receipt });
     assert!(console.model.quit);
@@ -572,7 +572,10 @@ fn older_answers_are_dropped() {
     let mut console = ready();
     console.keys("2/zlib<enter>");
     let listed = console.listed();
-    let (asked, generation) = (console.model.store.asked - 1, console.model.data.generation);
+    let (asked, generation) = (
+        console.model.store.asked - 1,
+        console.model.cx.data.generation,
+    );
     console.send(Msg::View {
         asked,
         generation,
@@ -676,9 +679,9 @@ fn copying() {
 fn switching_servers_leaves_nothing_behind() {
     let mut console = ready();
     console.keys("2<space>Sj<enter>");
-    assert_eq!(console.model.server, "staging");
-    assert!(console.model.data.inventory.is_none() && console.model.marks.count() == 0);
-    assert_eq!(console.model.link, Link::Connecting);
+    assert_eq!(console.model.cx.server, "staging");
+    assert!(console.model.cx.data.inventory.is_none() && console.model.cx.marks.count() == 0);
+    assert_eq!(console.model.cx.link, Link::Connecting);
     assert!(console.asked.last().unwrap().contains("staging"));
     // Not while a job runs.
     let mut console = ready();
@@ -693,7 +696,7 @@ fn too_small_lets_only_quit_act() {
     console.send(Msg::Resize(59, 24));
     console.keys("s<enter>jj<space>3?");
     assert_eq!(console.model.screen, Screen::Store);
-    assert!(console.model.layers.is_empty() && console.model.marks.count() == 0);
+    assert!(console.model.layers.is_empty() && console.model.cx.marks.count() == 0);
     console.keys("q");
     assert!(console.model.quit);
 }
@@ -780,7 +783,7 @@ fn deliver(console: &mut Console, message: Message) {
         }),
         Message::Up => console.connect(),
         Message::Loading(read) => {
-            let generation = console.model.data.generation + 1;
+            let generation = console.model.cx.data.generation + 1;
             console.send(Msg::Inventory {
                 generation,
                 inventory: Arc::new(store(read)),
@@ -827,7 +830,7 @@ proptest! {
     fn read_only_holds_at_the_gate(keys in proptest::collection::vec(any_key(), 0..60)) {
         let mut console = ready();
         console.keys("3As");
-        console.model.policy.read_only = true;
+        console.model.cx.policy.read_only = true;
         for key in keys {
             console.key(key);
         }
@@ -841,7 +844,7 @@ proptest! {
         for message in messages {
             deliver(&mut console, message);
             let frame = draw(&console.model);
-            prop_assert_eq!((frame.area.width, frame.area.height), console.model.size);
+            prop_assert_eq!((frame.area.width, frame.area.height), console.model.cx.size);
         }
         let frame = draw(&console.model);
         let hostile = |c: char| c.is_control() || u32::from(c) == 0x202e;
@@ -893,9 +896,9 @@ proptest! {
 #[test]
 fn the_opening_key_does_not_confirm() {
     let console = ready();
-    let confirms = console.model.keymap.keys(Act::ConfirmSign);
+    let confirms = console.model.cx.keymap.keys(Act::ConfirmSign);
     for act in [Act::Sign, Act::SignAll] {
-        for key in console.model.keymap.keys(act) {
+        for key in console.model.cx.keymap.keys(act) {
             assert!(!confirms.contains(key) && !key.ctrl);
         }
     }
@@ -973,7 +976,7 @@ fn a_renumbered_store_does_not_turn_a_key_on_a_neighbour() {
 #[test]
 fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
     let console = with_access();
-    let lines = storekeeper::console::screens::overview::view::lines(&console.model);
+    let lines = storekeeper::console::screens::overview::view::lines(&console.model.inputs());
     let mut arrived = 0;
     for (at, line) in lines.iter().enumerate() {
         let mut console = with_access();
@@ -988,7 +991,7 @@ fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
             assert_ne!(console.model.screen, Screen::Overview);
             console.keys("<esc>");
             assert_eq!(console.model.screen, Screen::Overview, "{line:?}");
-            assert_eq!(console.model.overview.cursor, at);
+            assert_eq!(console.model.overview.list.cursor, at);
         }
     }
     assert!(arrived > 1);
@@ -1000,7 +1003,7 @@ fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
         let mut console = ready();
         console.load(console_fixture::store_unreadable("storefront-1.0"));
         console.keys(before);
-        let lines = storekeeper::console::screens::overview::view::lines(&console.model);
+        let lines = storekeeper::console::screens::overview::view::lines(&console.model.inputs());
         let at = lines.iter().position(|line| line.id == "unreadable-paths");
         let steps = "j".repeat(at.unwrap());
         console.keys(&format!("g{steps}<enter>"));
@@ -1016,8 +1019,9 @@ fn a_path_that_the_server_cannot_read_is_gone_to_whatever_hides_it() {
 fn the_cursor_of_each_list_keeps_its_subject() {
     let lists: [(&str, See); 4] = [
         ("1jj", |console| {
-            let lines = storekeeper::console::screens::overview::view::lines(&console.model);
-            lines[console.model.overview.cursor].id.clone()
+            let lines =
+                storekeeper::console::screens::overview::view::lines(&console.model.inputs());
+            lines[console.model.overview.list.cursor].id.clone()
         }),
         ("2jjj", |console| console.current()),
         ("3j", |console| console.current()),
@@ -1046,7 +1050,13 @@ fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
     };
     console.send(Msg::Audit(Ok(vec![record("b"), record("a")])));
     console.keys("6");
-    let id = |console: &Console| console.model.current_past().map(|past| past.id.clone());
+    let id = |console: &Console| {
+        console
+            .model
+            .activity
+            .current_past()
+            .map(|past| past.id.clone())
+    };
     assert_eq!(id(&console).as_deref(), Some("b"));
     console.send(Msg::Audit(Ok(vec![record("c"), record("b"), record("a")])));
     assert_eq!(id(&console).as_deref(), Some("b"));

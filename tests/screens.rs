@@ -127,7 +127,7 @@ fn store_disconnected() {
     snap("store-disconnected", |size, theme| {
         with(size, theme, |console| {
             console.keys("2");
-            console.model.data.at = Some(When::from_unix(now().unix() - 180));
+            console.model.cx.data.at = Some(When::from_unix(now().unix() - 180));
             console.send(Msg::Down {
                 trouble: Problem::say(
                     "the connection to cache.example.org is lost: timed out; connect again",
@@ -255,7 +255,10 @@ fn receipt_of_a_job() {
                 message: "the connection was lost before the answer came; sign again".to_owned(),
             }];
             console.send(Msg::Ended { job, receipt });
-            assert!(matches!(console.model.jobs[0].state, State::Ended(_)));
+            assert!(matches!(
+                console.model.activity.jobs[0].state,
+                State::Ended(_)
+            ));
         })
     });
 }

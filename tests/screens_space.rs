@@ -390,7 +390,10 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
     console.keys("2/curl<enter>V");
     let curl = console.row("curl-8.7.1");
     assert_eq!(console.comparisons[0].1, Some(vec![curl]));
-    assert_eq!(console.model.jobs[0].title, "verify curl-8.7.1 (1.0 MiB)");
+    assert_eq!(
+        console.model.activity.jobs[0].title,
+        "verify curl-8.7.1 (1.0 MiB)"
+    );
     console.keys("V");
     let said = console.model.toast.clone().unwrap();
     assert!(said.contains("being verified already"), "{said}");

@@ -332,7 +332,7 @@ impl Console {
     }
 
     pub fn load(&mut self, inventory: Inventory) {
-        let generation = self.model.data.generation + 1;
+        let generation = self.model.cx.data.generation + 1;
         self.send(Msg::Inventory {
             generation,
             inventory: Arc::new(inventory),
@@ -508,6 +508,7 @@ impl Console {
 
     pub fn row(&self, name: &str) -> Row {
         self.model
+            .cx
             .data
             .inventory
             .as_ref()
@@ -518,9 +519,10 @@ impl Console {
 
     /// The names of the marked paths, sorted.
     pub fn marked(&self) -> Vec<String> {
-        let inventory = self.model.data.inventory.as_ref().unwrap();
+        let inventory = self.model.cx.data.inventory.as_ref().unwrap();
         let mut names: Vec<String> = self
             .model
+            .cx
             .marks
             .rows()
             .map(|row| inventory.name(row).to_owned())
@@ -531,7 +533,7 @@ impl Console {
 
     /// The name under the cursor.
     pub fn current(&self) -> String {
-        let inventory = self.model.data.inventory.as_ref().unwrap();
+        let inventory = self.model.cx.data.inventory.as_ref().unwrap();
         self.model
             .current_row()
             .map_or_else(String::new, |row| inventory.name(row).to_owned())
@@ -539,7 +541,7 @@ impl Console {
 
     /// The names in the store's list.
     pub fn listed(&self) -> Vec<String> {
-        let inventory = self.model.data.inventory.as_ref().unwrap();
+        let inventory = self.model.cx.data.inventory.as_ref().unwrap();
         self.model
             .store
             .rows

@@ -43,7 +43,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
 fn draw_help(model: &Model, pen: &mut Pen<'_>, scope: Scope, top: usize) {
     let theme = pen.theme;
     let lines = help::lines(model, scope);
-    let (area, height) = layout::text_box(model.size);
+    let (area, height) = layout::text_box(model.cx.size);
     let inside = pen.frame(
         area,
         &format!(
@@ -88,9 +88,9 @@ fn position(top: usize, height: usize, lines: usize) -> String {
 }
 
 fn draw_text(model: &Model, pen: &mut Pen<'_>, text: &Text) {
-    let (most, height) = layout::text_box(model.size);
+    let (most, height) = layout::text_box(model.cx.size);
     let rows = text.lines.len().min(height);
-    let area = layout::dialog(model.size, most.width, rows as u16 + 2);
+    let area = layout::dialog(model.cx.size, most.width, rows as u16 + 2);
     let title = format!(
         "{}{}",
         text.title,
@@ -105,7 +105,7 @@ fn draw_text(model: &Model, pen: &mut Pen<'_>, text: &Text) {
 fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
     let theme = pen.theme;
     let matches = palette::matches(model, typed.input.value());
-    let area = layout::dialog(model.size, 72, 14);
+    let area = layout::dialog(model.cx.size, 72, 14);
     let inside = pen.frame(area, "Command");
     let line = row(inside, 0);
     let x = pen.text(line, line.x, line.y, ":", theme.accent);
@@ -141,7 +141,7 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
             (false, false) => theme.text,
         };
         let x = pen.text(line, x, line.y, action.title, style);
-        let keys = model.keymap.names(action.act);
+        let keys = model.cx.keymap.names(action.act);
         let right = pen.right(line, &keys, theme.dim);
         if let Some(reason) = reason {
             let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
@@ -161,7 +161,7 @@ pub fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: 
 pub fn sign_rows(model: &Model, dialog: &SignDialog) -> (Fitted, Vec<Row>, Rect) {
     let theme = model.theme();
     let mut rows = Vec::new();
-    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    let wide = usize::from(layout::dialog(model.cx.size, 79, 24).width).saturating_sub(15);
     match &dialog.plan {
         None => rows.push(Row::new("", "Making the plan.", theme.dim)),
         Some(Err(trouble)) => {
@@ -199,7 +199,7 @@ pub fn sign_rows(model: &Model, dialog: &SignDialog) -> (Fitted, Vec<Row>, Rect)
     }
     let choices = sign_choices(model, dialog);
     let height = (rows.len() + choices.len() + 5) as u16;
-    let area = layout::dialog(model.size, 79, height);
+    let area = layout::dialog(model.cx.size, 79, height);
     // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
     let inside = usize::from(area.height.saturating_sub(2));
     let room = inside.saturating_sub(choices.len() + 2);
@@ -282,7 +282,7 @@ pub fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Scope) {
             !some || reasons::of(model, action.act).is_ok()
         });
     for action in own {
-        let Some(key) = model.keymap.keys(action.act).first() else {
+        let Some(key) = model.cx.keymap.keys(action.act).first() else {
             continue;
         };
         let works = reasons::of(model, action.act).is_ok();
@@ -293,10 +293,10 @@ pub fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Scope) {
 }
 
 fn draw_ask(model: &Model, pen: &mut Pen<'_>, ask: &Ask, answer: &Secret) {
-    let width = layout::dialog(model.size, 76, 20).width;
+    let width = layout::dialog(model.cx.size, 76, 20).width;
     let room = usize::from(width.saturating_sub(4));
     let lines: Vec<String> = ask.lines.iter().flat_map(|line| wrap(line, room)).collect();
-    let area = layout::dialog(model.size, width, lines.len() as u16 + 4);
+    let area = layout::dialog(model.cx.size, width, lines.len() as u16 + 4);
     let inside = pen.frame(area, &ask.title);
     for (y, line) in lines.iter().enumerate() {
         pen.line(row(inside, y as u16), line, Style::new());
@@ -322,9 +322,9 @@ fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
         Bytes(asked.bytes),
         count(asked.total, "path")
     );
-    let width = layout::dialog(model.size, 70, 20).width;
+    let width = layout::dialog(model.cx.size, 70, 20).width;
     let lines = wrap(&text, usize::from(width.saturating_sub(4)));
-    let area = layout::dialog(model.size, width, lines.len() as u16 + 4);
+    let area = layout::dialog(model.cx.size, width, lines.len() as u16 + 4);
     let inside = pen.frame(area, &format!("Verify {}?", asked.what));
     for (y, line) in lines.iter().enumerate() {
         pen.line(row(inside, y as u16), line, pen.theme.text);
@@ -333,7 +333,7 @@ fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
     let (choose, close) = (Act::Choose, Act::Close);
     let mut x = keys.x;
     for (act, what) in [(choose, "verify"), (close, "cancel")] {
-        x = pen.text(keys, x, keys.y, &model.keymap.names(act), pen.theme.key);
+        x = pen.text(keys, x, keys.y, &model.cx.keymap.names(act), pen.theme.key);
         x = pen.text(keys, x + 1, keys.y, what, pen.theme.dim) + 3;
     }
 }
@@ -348,7 +348,7 @@ fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
         .unwrap_or(0);
     let rows = model.servers.len();
     let area = layout::dialog(
-        model.size,
+        model.cx.size,
         (longest as u16).saturating_add(18).max(30),
         rows as u16 + 2,
     );
@@ -366,15 +366,20 @@ fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
         );
         let style = if current { theme.selected } else { theme.text };
         let x = pen.text(line, line.x + 2, line.y, name, style);
-        if *name == model.server {
+        if *name == model.cx.server {
             pen.text(line, x + 2, line.y, "(this one)", theme.dim);
         }
     }
 }
 
 fn draw_quit(model: &Model, pen: &mut Pen<'_>) {
-    let running = model.jobs.iter().filter(|job| job.is_running()).count();
-    let area = layout::dialog(model.size, 62, 5);
+    let running = model
+        .activity
+        .jobs
+        .iter()
+        .filter(|job| job.is_running())
+        .count();
+    let area = layout::dialog(model.cx.size, 62, 5);
     let inside = pen.frame(area, "Quit?");
     let text = if model.leaving {
         "Cancelling; it ends with the receipt, within seconds. The same key again leaves at once."

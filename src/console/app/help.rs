@@ -25,7 +25,7 @@ pub fn lines(model: &Model, scope: Scope) -> Vec<Line> {
         .iter()
         .filter(|action| action.scopes.contains(&scope))
         .map(|action| Line {
-            keys: model.keymap.names(action.act),
+            keys: model.cx.keymap.names(action.act),
             title: action.title,
             // A dialog's own actions look at the dialog, which lies below the help by now.
             reason: (model.screen_scope() == scope)

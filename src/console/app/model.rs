@@ -10,15 +10,17 @@ pub use crate::console::plan::sign_dialog::SignDialog;
 use crate::console::screens::access::state::{Access, USUAL};
 pub use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::Job;
-use crate::console::screens::activity::state::PastChange;
 pub use crate::console::screens::activity::state::{Activity, Part};
 pub use crate::console::screens::change::What;
+use crate::console::screens::overview::state::Overview;
+use crate::console::screens::overview::view::Inputs;
 use crate::console::screens::path::page::Page;
 use crate::console::screens::space::state::Space;
 pub use crate::console::screens::store::state::Store;
 pub use crate::console::screens::unsigned::state::{Unsigned, UnsignedLine};
 use crate::console::types::action::Scope;
 use crate::console::types::ask::Source;
+use crate::console::types::context::Context;
 use crate::console::types::context::Data;
 use crate::console::types::key::Key;
 use crate::console::types::keymap::Keymap;
@@ -28,53 +30,31 @@ use crate::console::types::server::Link;
 use crate::console::types::server::ServerChoice;
 pub use crate::console::types::text::Text;
 use crate::console::widgets::layout::SMALLEST;
-use crate::console::widgets::list::List;
 use crate::console::widgets::theme::{Abilities, Theme};
+use crate::domain::access::Session;
 use crate::domain::{Floor, When};
 use crate::inventory::Row;
-use crate::server::facts::Facts;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// All of it.
 #[derive(Debug)]
 pub struct Model {
-    /// Columns and rows of the terminal.
-    pub size: (u16, u16),
-    /// When the last message came in; nothing here reads a clock.
-    pub now: When,
+    /// What every screen may look at.
+    pub cx: Context,
     /// The themes to choose from.
     pub themes: Vec<Theme>,
     /// The theme in use.
     pub theme: usize,
     /// What the terminal may be sent.
     pub abilities: Abilities,
-    /// The keys.
-    pub keymap: Keymap,
-    /// What may be done at all.
-    pub policy: Policy,
-    /// The server's name.
-    pub server: String,
-    /// `user@host`.
-    pub place: String,
     /// All servers that can be gone to.
     pub servers: Vec<ServerChoice>,
     /// Keys that can sign.
     pub sources: Vec<Source>,
-    /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
-    /// The connection.
-    pub link: Link,
-    /// What the server is.
-    pub facts: Option<Arc<Facts>>,
-    /// What the store has.
-    pub data: Data,
     /// The screen.
     pub screen: Screen,
-    /// Where the overview's list is.
-    pub overview: List,
-    /// The check under its cursor, once it was moved.
-    pub overview_anchor: Option<String>,
+    /// Screen 1.
+    pub overview: Overview,
     /// The screen from whose line this one was opened, where `esc` goes back to.
     pub opened_from: Option<Screen>,
     /// Screen 2.
@@ -89,8 +69,6 @@ pub struct Model {
     pub activity: Activity,
     /// Pages of single paths, opened over screen 2, 3 or 5, the last one on top.
     pub pages: Vec<Page>,
-    /// The marks of screens 2, 3 and 5.
-    pub marks: Marks,
     /// What was last seen under the cursor.
     pub seen: Option<Subject>,
     /// What lies over the screen.
@@ -103,12 +81,8 @@ pub struct Model {
     pub toast: Option<String>,
     /// How many such messages there were, so that a new one is told from one that stays.
     pub toasts: u64,
-    /// Jobs, the newest first.
-    pub jobs: Vec<Job>,
     /// Commands of the palette, the newest last.
     pub history: Vec<String>,
-    /// The last number given to a request.
-    pub sequence: u64,
     /// Whether the loop is to end when the jobs that run have been cancelled and have left their receipts.
     pub leaving: bool,
     /// The same, and nobody is asked whether to stay: a signal has come, or the terminal is gone.
@@ -150,24 +124,27 @@ impl Model {
     /// The model of a console that has not connected yet.
     pub fn new(beginning: Beginning) -> Self {
         Self {
-            size: beginning.size,
-            now: beginning.now,
+            cx: Context {
+                size: beginning.size,
+                now: beginning.now,
+                keymap: beginning.keymap,
+                policy: beginning.policy,
+                server: beginning.server,
+                place: beginning.place,
+                limits: beginning.limits,
+                link: Link::Connecting,
+                facts: None,
+                data: Data::default(),
+                marks: Marks::default(),
+                sequence: 0,
+            },
             themes: beginning.themes,
             theme: beginning.theme,
             abilities: beginning.abilities,
-            keymap: beginning.keymap,
-            policy: beginning.policy,
-            server: beginning.server,
-            place: beginning.place,
             servers: beginning.servers,
             sources: beginning.sources,
-            limits: beginning.limits,
-            link: Link::Connecting,
-            facts: None,
-            data: Data::default(),
             screen: Screen::Overview,
-            overview: List::default(),
-            overview_anchor: None,
+            overview: Overview::default(),
             opened_from: None,
             store: Store::default(),
             unsigned: Unsigned::default(),
@@ -178,16 +155,13 @@ impl Model {
             space: Space::default(),
             activity: Activity::default(),
             pages: Vec::new(),
-            marks: Marks::default(),
             seen: None,
             layers: Vec::new(),
             read: None,
             idle_keys: BTreeSet::new(),
             toast: None,
             toasts: 0,
-            jobs: Vec::new(),
             history: Vec::new(),
-            sequence: 0,
             leaving: false,
             stopped: false,
             quit: false,
@@ -201,7 +175,7 @@ impl Model {
 
     /// Whether the terminal is too small to draw in.
     pub fn too_small(&self) -> bool {
-        self.size.0 < SMALLEST.0 || self.size.1 < SMALLEST.1
+        self.cx.size.0 < SMALLEST.0 || self.cx.size.1 < SMALLEST.1
     }
 
     /// Which keys mean what; `None` while keys type a text.
@@ -252,16 +226,11 @@ impl Model {
     /// The path under the cursor.
     pub fn current_row(&self) -> Option<Row> {
         if let Some(page) = self.page() {
-            return page.current(self.data.inventory.as_deref()?);
+            return page.current(self.cx.data.inventory.as_deref()?);
         }
         match self.screen {
-            Screen::Store => self.store.rows.get(self.store.list.cursor).copied(),
-            Screen::Unsigned => match self.unsigned.lines.get(self.unsigned.list.cursor)? {
-                UnsignedLine::Group(group) => Some(self.unsigned.groups.get(*group)?.top),
-                UnsignedLine::Row(group, row) => {
-                    self.unsigned.groups.get(*group)?.rows.get(*row).copied()
-                }
-            },
+            Screen::Store => self.store.current_row(),
+            Screen::Unsigned => self.unsigned.current_row(),
             Screen::Space => self.space.current_row(),
             _ => None,
         }
@@ -271,9 +240,7 @@ impl Model {
     pub fn current_rows(&self) -> Vec<Row> {
         if self.page().is_none()
             && self.screen == Screen::Unsigned
-            && let Some(UnsignedLine::Group(group)) =
-                self.unsigned.lines.get(self.unsigned.list.cursor)
-            && let Some(group) = self.unsigned.groups.get(*group)
+            && let Some(group) = self.unsigned.current_group()
         {
             return group.rows.clone();
         }
@@ -290,36 +257,32 @@ impl Model {
         }
     }
 
-    /// The job under the cursor of the activity screen.
-    pub fn current_job(&self) -> Option<&Job> {
-        let changes = self.activity.part == Part::Changes;
-        self.jobs.get(self.activity.list.cursor).filter(|_| changes)
+    /// The open session under the cursor of screen 6.
+    pub fn current_session(&self) -> Option<&Session> {
+        let known = self.access.known.as_deref();
+        let known = known.filter(|_| self.screen == Screen::Activity);
+        self.activity.current_session(known)
     }
 
-    /// The record of the audit log under the cursor of the activity screen.
-    pub fn current_past(&self) -> Option<&PastChange> {
-        let at = self.activity.list.cursor.checked_sub(self.jobs.len())?;
-        let changes = self.activity.part == Part::Changes;
-        self.past().get(at).filter(|_| changes)
+    /// Lines of the list of screen 6.
+    pub fn activity_rows(&self) -> usize {
+        self.activity.rows(self.access.known.as_deref())
     }
 
-    /// The audit log as far as it was read.
-    pub fn past(&self) -> &[PastChange] {
-        match &self.activity.past {
-            Some(Ok(past)) => past,
-            _ => &[],
+    /// What the overview sums up.
+    pub const fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            cx: &self.cx,
+            unsigned: &self.unsigned,
+            access: &self.access,
+            space: &self.space,
+            activity: &self.activity,
         }
     }
 
     /// Whether something on the screen counts seconds, so that it has to be drawn anew by itself.
     pub fn counts_seconds(&self) -> bool {
-        self.jobs.iter().any(Job::is_running)
-            || matches!(self.link, Link::Down { again: Some(_), .. })
-    }
-
-    /// A fresh number for a request.
-    pub fn next_number(&mut self) -> u64 {
-        self.sequence += 1;
-        self.sequence
+        self.activity.jobs.iter().any(Job::is_running)
+            || matches!(self.cx.link, Link::Down { again: Some(_), .. })
     }
 }

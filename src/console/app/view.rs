@@ -24,7 +24,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// Draws the whole frame.
 pub fn draw(model: &Model) -> Buffer {
-    let (width, height) = model.size;
+    let (width, height) = model.cx.size;
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     let theme = model.theme();
     let mut pen = Pen::new(&mut buffer, theme);
@@ -39,8 +39,9 @@ pub fn draw(model: &Model) -> Buffer {
 }
 
 fn small(model: &Model, pen: &mut Pen<'_>) {
-    let (width, height) = model.size;
+    let (width, height) = model.cx.size;
     let running = model
+        .activity
         .jobs
         .iter()
         .any(crate::console::screens::activity::job::Job::is_running);
@@ -72,20 +73,33 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
         rule,
         body,
         hints,
-    } = layout::areas(model.size);
+    } = layout::areas(model.cx.size);
     draw_header(model, pen, header);
     draw_tabs(model, pen, tabs);
     pen.rule(rule);
-    if model.page().is_some() {
-        screens::path::view::draw(model, pen, body);
+    if let Some(page) = model.page() {
+        screens::path::view::draw(&model.cx, page, model.space.judged.as_deref(), pen, body);
     } else {
         match model.screen {
-            Screen::Overview => screens::overview::view::draw(model, pen, body),
-            Screen::Store => screens::store::view::draw(model, pen),
-            Screen::Unsigned => screens::unsigned::view::draw(model, pen),
-            Screen::Activity => screens::activity::view::draw(model, pen),
-            Screen::Access => screens::access::view::draw(model, pen),
-            Screen::Space => screens::space::view::draw(model, pen),
+            Screen::Overview => screens::overview::view::draw(
+                &model.inputs(),
+                &model.overview,
+                model.layers.is_empty(),
+                pen,
+                body,
+            ),
+            Screen::Store => screens::store::view::draw(
+                &model.cx,
+                &model.store,
+                model.space.judged.as_deref(),
+                pen,
+            ),
+            Screen::Unsigned => screens::unsigned::view::draw(&model.cx, &model.unsigned, pen),
+            Screen::Activity => {
+                screens::activity::view::draw(&model.cx, &model.activity, &model.access, pen);
+            }
+            Screen::Access => screens::access::view::draw(&model.cx, &model.access, pen),
+            Screen::Space => screens::space::view::draw(&model.cx, &model.space, pen),
         }
     }
     for layer in &model.layers {
@@ -96,10 +110,10 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
 
 /// `up 12ms`, `down, again in 8s (data 3m old)`.
 fn link_text(model: &Model) -> String {
-    let old = model.data.at.map_or_else(String::new, |at| {
-        format!(" (data {} old)", at.age(model.now))
+    let old = model.cx.data.at.map_or_else(String::new, |at| {
+        format!(" (data {} old)", at.age(model.cx.now))
     });
-    match &model.link {
+    match &model.cx.link {
         Link::Connecting => "connecting".to_owned(),
         Link::Up {
             round_trip: Some(time),
@@ -112,7 +126,7 @@ fn link_text(model: &Model) -> String {
         Link::Down {
             again: Some(at), ..
         } => {
-            let seconds = at.unix().saturating_sub(model.now.unix()).max(0);
+            let seconds = at.unix().saturating_sub(model.cx.now.unix()).max(0);
             format!("down, again in {seconds}s{old}")
         }
         Link::Failed(_) => format!("not connected{old}"),
@@ -120,8 +134,8 @@ fn link_text(model: &Model) -> String {
 }
 
 fn rights(model: &Model) -> &'static str {
-    match model.facts.as_ref().map(|facts| facts.rights) {
-        _ if model.policy.read_only => "ro",
+    match model.cx.facts.as_ref().map(|facts| facts.rights) {
+        _ if model.cx.policy.read_only => "ro",
         None => "",
         Some(Rights::Root) => "rw",
         Some(Rights::Sudo) => "rw sudo",
@@ -132,20 +146,20 @@ fn rights(model: &Model) -> &'static str {
 fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     // To the minute: nothing ticks here, and a second that stands still would say less.
-    let clock: String = model.now.clock().chars().take(5).chain([' ']).collect();
+    let clock: String = model.cx.now.clock().chars().take(5).chain([' ']).collect();
     let clock_at = pen.right(area, &clock, theme.dim);
-    let link_style = match model.link {
+    let link_style = match model.cx.link {
         Link::Up { .. } => theme.fine,
         Link::Connecting => theme.unknown,
         Link::Down { .. } | Link::Failed(_) => theme.critical,
     };
     let mut parts = vec![(link_text(model), link_style)];
-    if let Some(facts) = &model.facts {
+    if let Some(facts) = &model.cx.facts {
         parts.push((format!("nix {}", fit(&facts.nix_version, 12)), theme.dim));
     }
     parts.push((
         rights(model).to_owned(),
-        if model.policy.read_only {
+        if model.cx.policy.read_only {
             theme.warning
         } else {
             theme.text
@@ -154,9 +168,12 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     parts.retain(|(text, _)| !text.is_empty());
     let room = usize::from(clock_at.saturating_sub(1));
     let fixed: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
-    let name = fit(&model.server, room.saturating_sub(fixed + 1).min(20));
+    let name = fit(&model.cx.server, room.saturating_sub(fixed + 1).min(20));
     // The place is what may be cut; who and how it is going may not.
-    let place = fit(&model.place, room.saturating_sub(fixed + name.width() + 3));
+    let place = fit(
+        &model.cx.place,
+        room.saturating_sub(fixed + name.width() + 3),
+    );
     let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
     let mut x = pen.text(row, row.x + 1, row.y, &name, theme.title);
     if !place.is_empty() {
@@ -170,6 +187,7 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 /// What a tab says behind its name.
 fn tab_note(model: &Model, screen: Screen) -> String {
     let counts = model
+        .cx
         .data
         .inventory
         .as_ref()
@@ -187,9 +205,10 @@ fn tab_note(model: &Model, screen: Screen) -> String {
             Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
             _ => String::new(),
         },
-        Screen::Space => screens::space::view::disk(model)
+        Screen::Space => screens::space::view::disk(&model.cx, &model.space)
             .map_or_else(String::new, |(_, percent, _)| format!(" {percent}%")),
         Screen::Activity => model
+            .activity
             .jobs
             .iter()
             .find(|job| job.is_running())
@@ -214,7 +233,7 @@ fn draw_tabs(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         };
         let number_style = if current { style } else { theme.dim };
         // Narrow terminals keep the numbers and the first letters.
-        let title = if model.size.0 < 76 {
+        let title = if model.cx.size.0 < 76 {
             fit(screen.title(), 6)
         } else {
             screen.title().to_owned()
@@ -243,7 +262,7 @@ fn status(model: &Model) -> Option<String> {
     if let Some(toast) = &model.toast {
         return Some(toast.clone());
     }
-    let marked = model.marks.count();
+    let marked = model.cx.marks.count();
     let lists = matches!(
         model.screen,
         Screen::Store | Screen::Unsigned | Screen::Space
@@ -252,14 +271,14 @@ fn status(model: &Model) -> Option<String> {
         format!(
             "{} marked, {}",
             number(marked),
-            crate::console::widgets::text::size(model.marks.bytes())
+            crate::console::widgets::text::size(model.cx.marks.bytes())
         )
     })
 }
 
 fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let key = |act: Act| model.keymap.keys(act).first().map(ToString::to_string);
+    let key = |act: Act| model.cx.keymap.keys(act).first().map(ToString::to_string);
     // `? help` is never cut off; where keys type a text, it says how to leave that.
     let typing = model.scope().is_none();
     let fixed: Vec<(String, &str)> = if typing {
@@ -370,7 +389,7 @@ fn fits(text: &str, width: u16) -> bool {
 
 /// A message that does not fit beside the keys stands above them, all of it.
 fn draw_long_toast(model: &Model, pen: &mut Pen<'_>, toast: &str) {
-    let Areas { body, .. } = layout::areas(model.size);
+    let Areas { body, .. } = layout::areas(model.cx.size);
     let lines =
         crate::console::widgets::pen::wrap(toast, usize::from(body.width.saturating_sub(2)));
     let height = (lines.len() as u16).min(body.height);

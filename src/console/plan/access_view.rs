@@ -33,7 +33,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
     let fitted = rows(model, dialog);
     let below = choices.len() + fields.len() + usize::from(word);
     let height = (fitted.rows.len() + below + 4) as u16;
-    let area = layout::dialog(model.size, 79, height);
+    let area = layout::dialog(model.cx.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
     let mut y = 0;
     for line in fitted.rows.iter().chain(&choices) {
@@ -54,11 +54,11 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
 /// The rows of the plan that are on the screen. What can be chosen and the keys stay in view, whatever the plan has to say.
 pub fn rows(model: &Model, dialog: &AccessDialog) -> Fitted {
     let theme = model.theme();
-    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    let wide = usize::from(layout::dialog(model.cx.size, 79, 24).width).saturating_sub(15);
     let lines = plan_rows(theme, dialog, wide);
     let word = usize::from(dialog.typing == Typing::Word);
     let below = choices(theme, dialog).len() + fields(model, dialog).len() + word;
-    let area = layout::dialog(model.size, 79, (lines.len() + below + 4) as u16);
+    let area = layout::dialog(model.cx.size, 79, (lines.len() + below + 4) as u16);
     let room = usize::from(area.height.saturating_sub(2)).saturating_sub(below + 1);
     rows::fit(lines, room, theme.dim)
 }
@@ -73,7 +73,7 @@ struct Field<'a> {
 }
 
 fn fields<'a>(model: &Model, dialog: &'a AccessDialog) -> Vec<Field<'a>> {
-    let key = |act| model.keymap.names(act);
+    let key = |act| model.cx.keymap.names(act);
     let mut fields = Vec::new();
     if dialog.wanted.adds() {
         let own = dialog.wanted.key().map(PublicSshKey::comment);
@@ -126,9 +126,9 @@ fn draw_proof(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog, request: 
     let Some(known) = &model.access.known else {
         return;
     };
-    let room = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(4);
-    let copy = model.keymap.names(Act::Copy);
-    let enter = model.keymap.names(Act::ConfirmChange);
+    let room = usize::from(layout::dialog(model.cx.size, 79, 24).width).saturating_sub(4);
+    let copy = model.cx.keymap.names(Act::Copy);
+    let enter = model.cx.keymap.names(Act::ConfirmChange);
     let theme = pen.theme;
     let command = command(&request.key, &request.challenge(&known.facts.host));
     let mut lines: Vec<(String, Style)> = Vec::new();
@@ -148,7 +148,7 @@ fn draw_proof(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog, request: 
     add(&last, theme.dim);
     let answering = dialog.typing == Typing::Answer;
     let height = lines.len() as u16 + 4 + 2 * u16::from(answering);
-    let area = layout::dialog(model.size, 79, height);
+    let area = layout::dialog(model.cx.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
     for (y, (line, style)) in lines.iter().enumerate() {
         pen.line(row(inside, y as u16), line, *style);
@@ -161,7 +161,7 @@ fn draw_proof(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog, request: 
         input::draw_text(pen, rest, &text, dialog.pasted.len(), true);
     } else {
         let keys = row(inside, inside.height.saturating_sub(1));
-        let close = model.keymap.names(Act::Close);
+        let close = model.cx.keymap.names(Act::Close);
         let text = [
             (copy, "copy"),
             (enter, "paste the answer"),
@@ -187,7 +187,7 @@ fn draw_word(pen: &mut Pen<'_>, line: Rect, dialog: &AccessDialog, plan: &Plan) 
 
 /// Where a key is pasted.
 fn draw_paste(model: &Model, pen: &mut Pen<'_>, dialog: &AccessDialog) {
-    let area = layout::dialog(model.size, 79, 7);
+    let area = layout::dialog(model.cx.size, 79, 7);
     let inside = pen.frame(area, dialog.wanted.title());
     let text =
         "Paste the one line of the .pub file: type, base64, comment. A private key is refused.";

@@ -25,7 +25,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
     let word = dialog.typing == Some(Typing::Word);
     let below = parts.len() + usize::from(word);
     let height = (fitted.rows.len() + below + 4) as u16;
-    let area = layout::dialog(model.size, 79, height);
+    let area = layout::dialog(model.cx.size, 79, height);
     let inside = pen.frame(area, dialog.wanted.title());
     let mut y = 0;
     for line in &fitted.rows {
@@ -54,17 +54,17 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, dialog: &SpaceDialog) {
 /// The rows of the plan that are on the screen. What can be typed and the keys stay in view, whatever the plan has to say.
 pub fn rows(model: &Model, dialog: &SpaceDialog) -> Fitted {
     let theme = model.theme();
-    let wide = usize::from(layout::dialog(model.size, 79, 24).width).saturating_sub(15);
+    let wide = usize::from(layout::dialog(model.cx.size, 79, 24).width).saturating_sub(15);
     let lines = plan_rows(theme, dialog, wide);
     let word = usize::from(dialog.typing == Some(Typing::Word));
     let below = parts(model, dialog).len() + word;
-    let area = layout::dialog(model.size, 79, (lines.len() + below + 4) as u16);
+    let area = layout::dialog(model.cx.size, 79, (lines.len() + below + 4) as u16);
     let room = usize::from(area.height.saturating_sub(2)).saturating_sub(below + 2);
     rows::fit(lines, room, theme.dim)
 }
 
 fn parts<'a>(model: &Model, dialog: &'a SpaceDialog) -> Vec<Part<'a>> {
-    let key = |act: Act| model.keymap.names(act);
+    let key = |act: Act| model.cx.keymap.names(act);
     let mut parts = Vec::new();
     let Wanted::Pin(paths) = &dialog.wanted else {
         if matches!(dialog.wanted, Wanted::Generations) {

@@ -1,4 +1,4 @@
-//! The screens: what is where, in which words. Each reads the model and draws into its area.
+//! The screens: what is where, in which words. Each gets the context and its own state, and draws into its area.
 
 pub mod access;
 pub mod activity;
@@ -9,7 +9,7 @@ pub mod space;
 pub mod store;
 pub mod unsigned;
 
-use crate::console::app::model::Model;
+use crate::console::types::context::Context;
 use crate::console::types::server::Link;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
@@ -32,11 +32,11 @@ fn paragraph(pen: &mut Pen<'_>, area: Rect, text: &str, style: Style) {
 }
 
 /// Why there is nothing of the store to show; `None` if there is.
-fn no_store(model: &Model) -> Option<(String, bool)> {
-    if model.data.inventory.is_some() {
+fn no_store(cx: &Context) -> Option<(String, bool)> {
+    if cx.data.inventory.is_some() {
         return None;
     }
-    Some(match &model.link {
+    Some(match &cx.link {
         Link::Failed(trouble) => (
             format!("{}.  R tries again, y copies the details.", trouble.summary),
             true,
@@ -49,7 +49,7 @@ fn no_store(model: &Model) -> Option<(String, bool)> {
             true,
         ),
         Link::Connecting => ("Connecting to the server.".to_owned(), false),
-        Link::Up { .. } => match &model.data.trouble {
+        Link::Up { .. } => match &cx.data.trouble {
             Some(trouble) => (format!("{}.  R tries again.", trouble.summary), true),
             None => (
                 "Listing the store; the first rows come in a moment.".to_owned(),

@@ -1,9 +1,59 @@
 //! What every screen may look at, whatever else it knows.
+//!
+//! In: what comes from the terminal and the server. Out: [`Context`]: a screen gets it beside its own state, and only reads it,
+//! but for the numbers of its requests.
 
+use super::keymap::Keymap;
+use super::marks::Marks;
 use super::problem::Problem;
-use crate::domain::When;
+use super::server::Link;
+use crate::change::Policy;
+use crate::domain::{Floor, When};
 use crate::inventory::{Inventory, Row};
+use crate::server::facts::Facts;
 use std::sync::Arc;
+
+/// What every screen may look at.
+#[derive(Debug)]
+pub struct Context {
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// When the last message came in; nothing here reads a clock.
+    pub now: When,
+    /// The keys.
+    pub keymap: Keymap,
+    /// What may be done at all.
+    pub policy: Policy,
+    /// The server's name.
+    pub server: String,
+    /// `user@host`.
+    pub place: String,
+    /// Less disk than this left is a warning, and critical.
+    pub limits: (Floor, Floor),
+    /// The connection.
+    pub link: Link,
+    /// What the server is.
+    pub facts: Option<Arc<Facts>>,
+    /// What the store has.
+    pub data: Data,
+    /// The marks of screens 2, 3 and 5.
+    pub marks: Marks,
+    /// The last number given to a request.
+    pub sequence: u64,
+}
+
+impl Context {
+    /// A fresh number for a request.
+    pub fn next_number(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Whether there is a connection.
+    pub const fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
+    }
+}
 
 /// The store as far as it was read.
 #[derive(Debug, Clone, Default)]

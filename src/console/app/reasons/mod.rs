@@ -138,7 +138,7 @@ pub(super) fn can_revoke(model: &Model) -> Reason {
 /// An open session is under the cursor of the activity screen.
 pub(super) fn can_end_session(model: &Model) -> Reason {
     can_change(model)?;
-    match crate::console::app::update::current_session(model) {
+    match model.current_session() {
         Some(session) if session.since.is_none() => no("when the session began is not known"),
         Some(_) => Ok(()),
         None if model.activity.part == Part::Sessions => no("no session is under the cursor"),
@@ -193,7 +193,7 @@ pub(super) fn change_revokes(model: &Model) -> Reason {
 
 /// What every change needs: permission and a connection.
 pub(super) fn can_change(model: &Model) -> Reason {
-    if model.policy.read_only {
+    if model.cx.policy.read_only {
         return Err(Cow::Owned(Refusal::ReadOnly.to_string()));
     }
     connected(model)
@@ -201,14 +201,14 @@ pub(super) fn can_change(model: &Model) -> Reason {
 
 /// There is a server to ask.
 fn connected(model: &Model) -> Reason {
-    match model.link {
+    match model.cx.link {
         Link::Up { .. } => {}
         Link::Connecting => return no("not connected yet"),
         Link::Down { .. } | Link::Failed(_) => {
             return no("not connected; R connects again");
         }
     }
-    if model.facts.is_none() {
+    if model.cx.facts.is_none() {
         return no("the server has not been asked yet");
     }
     Ok(())
@@ -220,7 +220,7 @@ pub(super) fn can_sign(model: &Model) -> Reason {
     if model.screen == Screen::Overview && model.pages.is_empty() {
         return can_sign_all(model);
     }
-    if model.marks.count() == 0 && model.current_rows().is_empty() {
+    if model.cx.marks.count() == 0 && model.current_rows().is_empty() {
         return no("no path is marked or under the cursor");
     }
     Ok(())
@@ -229,7 +229,7 @@ pub(super) fn can_sign(model: &Model) -> Reason {
 /// Something is refused.
 pub(super) fn can_sign_all(model: &Model) -> Reason {
     can_change(model)?;
-    match &model.data.inventory {
+    match &model.cx.data.inventory {
         None => no("the store has not been read yet"),
         Some(inventory) if inventory.counts().refused == 0 => {
             no("clients refuse no path, there is nothing to sign")
@@ -248,7 +248,7 @@ pub(super) fn has_rows(model: &Model) -> Reason {
 
 /// Something is marked.
 pub(super) fn has_marks(model: &Model) -> Reason {
-    if model.marks.count() == 0 {
+    if model.cx.marks.count() == 0 {
         return no("nothing is marked");
     }
     Ok(())
@@ -257,7 +257,7 @@ pub(super) fn has_marks(model: &Model) -> Reason {
 /// A marked path and another one under the cursor.
 pub(super) fn two_paths(model: &Model) -> Reason {
     let current = model.current_row();
-    let mut others = model.marks.rows().filter(|row| Some(*row) != current);
+    let mut others = model.cx.marks.rows().filter(|row| Some(*row) != current);
     match (current, others.next(), others.next()) {
         (Some(_), Some(_), None) => Ok(()),
         (None, ..) => no("no path is under the cursor"),
@@ -268,7 +268,7 @@ pub(super) fn two_paths(model: &Model) -> Reason {
 
 /// The job under the cursor runs.
 pub(super) fn job_runs(model: &Model) -> Reason {
-    match model.current_job() {
+    match model.activity.current_job() {
         Some(job) if job.cancelling => no("it is being cancelled already"),
         Some(job) if job.is_running() => Ok(()),
         _ => no("no running job is under the cursor"),
@@ -281,6 +281,7 @@ pub(super) fn other_servers(model: &Model) -> Reason {
         return no("the configuration names no other server");
     }
     if model
+        .activity
         .jobs
         .iter()
         .any(crate::console::screens::activity::job::Job::is_running)

@@ -24,10 +24,10 @@ fn judged(model: &Model) -> Reason {
             Ok(_) if known.last_use.is_none() => {
                 no("when paths were last used is still being read")
             }
-            Ok(_) if model.data.trouble.is_some() => {
+            Ok(_) if model.cx.data.trouble.is_some() => {
                 no("the store was not read to its end; R reads it again")
             }
-            Ok(_) if model.data.loading || model.data.inventory.is_none() => {
+            Ok(_) if model.cx.data.loading || model.cx.data.inventory.is_none() => {
                 no("the store is still being read; what is dead is known when all of it is")
             }
             Ok(_) => no("what is dead is still being worked out"),
@@ -95,7 +95,7 @@ pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
 /// There is a path to pin.
 pub(in crate::console) fn can_pin(model: &Model) -> Reason {
     can_change(model)?;
-    if model.marks.count() == 0 && model.current_row().is_none() {
+    if model.cx.marks.count() == 0 && model.current_row().is_none() {
         return no("no path is marked or under the cursor");
     }
     Ok(())
@@ -104,7 +104,7 @@ pub(in crate::console) fn can_pin(model: &Model) -> Reason {
 /// Contents can be compared with their hashes. Whoever may only look may do that.
 pub(in crate::console) fn can_verify(model: &Model) -> Reason {
     can_verify_all(model)?;
-    if model.marks.count() == 0 && model.current_row().is_none() {
+    if model.cx.marks.count() == 0 && model.current_row().is_none() {
         return no("no path is marked or under the cursor");
     }
     Ok(())
@@ -113,11 +113,11 @@ pub(in crate::console) fn can_verify(model: &Model) -> Reason {
 /// The same for all paths.
 pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
     connected(model)?;
-    if model.data.inventory.is_none() || model.data.loading {
+    if model.cx.data.inventory.is_none() || model.cx.data.loading {
         return no("the store is still being read");
     }
     let verifies = |job: &Job| job.change == "verify" && job.is_running();
-    if model.jobs.iter().any(verifies) {
+    if model.activity.jobs.iter().any(verifies) {
         return no("paths are being verified already; 6 shows how far that is");
     }
     Ok(())

@@ -71,7 +71,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
         Act::UnmarkAll => {
-            model.marks.clear();
+            model.cx.marks.clear();
             vec![]
         }
         Act::Sort => sort_next(model),
@@ -88,12 +88,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Copy => copy(model),
-        Act::Refresh => match model.link {
+        Act::Refresh => match model.cx.link {
             Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
             Link::Connecting => vec![],
             Link::Down { .. } => vec![Effect::Reconnect],
             Link::Failed(_) => {
-                model.link = Link::Connecting;
+                model.cx.link = Link::Connecting;
                 vec![Effect::Reconnect]
             }
         },
@@ -197,8 +197,8 @@ fn sort_next(model: &mut Model) -> Vec<Effect> {
 
 fn why(model: &mut Model) -> Vec<Effect> {
     let current = model.current_row();
-    let other = model.marks.rows().find(|row| Some(*row) != current);
-    match (model.data.inventory.clone(), other, current) {
+    let other = model.cx.marks.rows().find(|row| Some(*row) != current);
+    match (model.cx.data.inventory.clone(), other, current) {
         (Some(inventory), Some(from), Some(to)) => vec![Effect::Chain {
             inventory,
             from,
@@ -216,8 +216,8 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             _ => vec![],
         };
     }
-    if let Link::Failed(trouble) | Link::Down { trouble, .. } = &model.link
-        && (model.screen == Screen::Overview || model.data.inventory.is_none())
+    if let Link::Failed(trouble) | Link::Down { trouble, .. } = &model.cx.link
+        && (model.screen == Screen::Overview || model.cx.data.inventory.is_none())
     {
         return vec![Effect::Copy(trouble.details.clone())];
     }
@@ -226,7 +226,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     {
         return vec![Effect::Copy(line.copy())];
     }
-    if let (Some(inventory), Some(row)) = (&model.data.inventory, model.current_row()) {
+    if let (Some(inventory), Some(row)) = (&model.cx.data.inventory, model.current_row()) {
         return vec![Effect::Copy(inventory.path(row).to_string())];
     }
     if model.screen == Screen::Activity
@@ -235,7 +235,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return vec![Effect::Copy(text.copy)];
     }
     if model.screen == Screen::Overview
-        && let Some(trouble) = &model.data.trouble
+        && let Some(trouble) = &model.cx.data.trouble
     {
         return vec![Effect::Copy(trouble.details.clone())];
     }
@@ -258,19 +258,19 @@ fn choose(model: &mut Model) -> Vec<Effect> {
 
 /// Goes to another server: nothing of the old one stays on the screen.
 fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
-    if choice.name == model.server {
+    if choice.name == model.cx.server {
         return vec![];
     }
     let sort = model.store.sort;
     let server = choice.name.clone();
-    model.server.clone_from(&server);
-    model.policy.read_only = choice.read_only;
-    model.limits = choice.limits;
+    model.cx.server.clone_from(&server);
+    model.cx.policy.read_only = choice.read_only;
+    model.cx.limits = choice.limits;
     model.sources.clear();
-    model.place.clear();
-    model.link = Link::Connecting;
-    model.facts = None;
-    model.data = Data::default();
+    model.cx.place.clear();
+    model.cx.link = Link::Connecting;
+    model.cx.facts = None;
+    model.cx.data = Data::default();
     model.store = Store {
         sort,
         ..Store::default()
@@ -287,7 +287,7 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
         ..crate::console::screens::space::state::Space::default()
     };
     model.pages.clear();
-    model.marks.clear();
+    model.cx.marks.clear();
     model.screen = Screen::Overview;
     vec![Effect::Connect { server }]
 }

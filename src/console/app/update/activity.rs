@@ -7,38 +7,18 @@ use crate::console::screens::activity::job::{Job, State, receipt_lines};
 use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::Part;
 use crate::console::types::JobId;
-use crate::console::types::screen::Screen;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::wrap;
-use crate::domain::access::Session;
 use crate::domain::count::number;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-
-/// Lines of the list that is shown.
-pub fn rows(model: &Model) -> usize {
-    let facts = model.access.known.as_ref().map(|known| &known.facts);
-    match model.activity.part {
-        Part::Changes => model.jobs.len() + model.past().len(),
-        Part::Sessions => facts.map_or(0, |facts| facts.sessions.as_ref().map_or(0, Vec::len)),
-        Part::Log => facts.map_or(0, |facts| facts.events.as_ref().map_or(0, Vec::len)),
-    }
-}
 
 /// `o`: the next list of the screen.
 pub(super) fn next_part(model: &mut Model) -> Vec<Effect> {
     model.activity.part = model.activity.part.next();
     model.activity.list = List::default();
     vec![]
-}
-
-/// The session under the cursor.
-pub fn current_session(model: &Model) -> Option<&Session> {
-    let shown = model.screen == Screen::Activity && model.activity.part == Part::Sessions;
-    let known = model.access.known.as_ref().filter(|_| shown)?;
-    let sessions = known.facts.sessions.as_ref().ok()?;
-    sessions.get(model.activity.list.cursor)
 }
 
 /// What is known of the session or the event under the cursor.
@@ -51,7 +31,7 @@ fn login(model: &Model) -> Option<Text> {
         "" => "not known".to_owned(),
         text => visible(text).into_owned(),
     };
-    let (title, lines) = if let Some(session) = current_session(model) {
+    let (title, lines) = if let Some(session) = model.current_session() {
         let since = session
             .since
             .map_or_else(|| "not known".to_owned(), |at| at.to_string());
@@ -104,7 +84,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn job_text(model: &Model, job: &Job) -> Text {
     let (title, mut lines) = match &job.state {
         State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
-        State::Compared(comparison) => ("Contents", comparison.lines(job, &model.keymap)),
+        State::Compared(comparison) => ("Contents", comparison.lines(job, &model.cx.keymap)),
         State::Running { done, total, note } => (
             "Running job",
             vec![
@@ -133,7 +113,7 @@ pub(super) fn go_on(model: &mut Model, id: JobId) {
     let Some(at) = model.layers.iter().position(of) else {
         return;
     };
-    let Some(job) = model.jobs.iter().find(|job| job.id == id) else {
+    let Some(job) = model.activity.jobs.iter().find(|job| job.id == id) else {
         return;
     };
     let new = job_text(model, job);
@@ -147,13 +127,13 @@ pub(super) fn go_on(model: &mut Model, id: JobId) {
 
 /// What is under the cursor of the activity screen, as a text.
 pub(super) fn text(model: &Model) -> Option<Text> {
-    if let Some(job) = model.current_job() {
+    if let Some(job) = model.activity.current_job() {
         return Some(job_text(model, job));
     }
     if model.activity.part != Part::Changes {
         return login(model);
     }
-    let past = model.current_past()?;
+    let past = model.activity.current_past()?;
     Some(Text {
         title: format!("Record {}", past.id),
         lines: past.lines.clone(),
@@ -165,8 +145,13 @@ pub(super) fn text(model: &Model) -> Option<Text> {
 
 /// Asks the job under the cursor to stop.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
-    let id = model.current_job().map(|job| job.id);
-    let Some(job) = model.jobs.iter_mut().find(|job| Some(job.id) == id) else {
+    let id = model.activity.current_job().map(|job| job.id);
+    let Some(job) = model
+        .activity
+        .jobs
+        .iter_mut()
+        .find(|job| Some(job.id) == id)
+    else {
         return vec![];
     };
     job.cancelling = true;

@@ -24,12 +24,12 @@ const UNASKED: u64 = 10 << 30;
 
 /// Compares the marked paths, else the one under the cursor; much of it only after a question.
 pub(super) fn some(model: &mut Model) -> Vec<Effect> {
-    let rows: Vec<Row> = if model.marks.count() > 0 {
-        model.marks.rows().collect()
+    let rows: Vec<Row> = if model.cx.marks.count() > 0 {
+        model.cx.marks.rows().collect()
     } else {
         model.current_row().into_iter().collect()
     };
-    let Some(inventory) = &model.data.inventory else {
+    let Some(inventory) = &model.cx.data.inventory else {
         return vec![];
     };
     let sizes = rows.iter().filter_map(|row| inventory.nar_size(*row));
@@ -52,7 +52,7 @@ pub(super) fn some(model: &mut Model) -> Vec<Effect> {
 
 /// Asks whether all paths of the store are to be compared.
 pub(super) fn all(model: &mut Model) -> Vec<Effect> {
-    let Some(inventory) = &model.data.inventory else {
+    let Some(inventory) = &model.cx.data.inventory else {
         return vec![];
     };
     let counts = inventory.counts();
@@ -78,15 +78,15 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Effect> {
 }
 
 fn begin(model: &mut Model, asked: Verification) -> Vec<Effect> {
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = model.cx.data.inventory.clone() else {
         return vec![];
     };
     let title = asked.title();
     let Verification { total, rows, .. } = asked;
-    let job = Job::new(model.next_number(), "verify", title, model.now, total);
+    let job = Job::new(model.cx.next_number(), "verify", title, model.cx.now, total);
     let id = job.id;
     model.toast = Some(format!("{}: running, 6 shows how far", job.title));
-    model.jobs.insert(0, job);
+    model.activity.jobs.insert(0, job);
     vec![Effect::Compare {
         job: id,
         inventory,
@@ -101,10 +101,10 @@ pub(super) fn compared(
     paths: Option<&[StorePath]>,
     comparison: Comparison,
 ) -> Vec<Effect> {
-    let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) else {
+    let Some(job) = model.activity.jobs.iter_mut().find(|job| job.id == id) else {
         return vec![];
     };
-    let lines = comparison.lines(job, &model.keymap);
+    let lines = comparison.lines(job, &model.cx.keymap);
     let short = format!("{}: {}", job.title, comparison.brief());
     remember(&mut model.space.damaged, paths, &comparison);
     job.state = State::Compared(Box::new(comparison));
@@ -144,7 +144,7 @@ pub(super) fn mend(model: &mut Model, wanted: fn(Vec<StorePath>) -> Wanted) -> V
 
 /// A repair or a deletion has ended: what it has done is damaged no longer.
 pub(super) fn mended(model: &mut Model, id: JobId) {
-    let Some(job) = model.jobs.iter().find(|job| job.id == id) else {
+    let Some(job) = model.activity.jobs.iter().find(|job| job.id == id) else {
         return;
     };
     let Some(receipt) = job.receipt() else {

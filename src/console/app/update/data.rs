@@ -20,12 +20,12 @@ use std::sync::Arc;
 
 /// The connection is open.
 pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
-    let round_trip = match model.link {
+    let round_trip = match model.cx.link {
         Link::Up { round_trip } => round_trip,
         _ => None,
     };
-    model.link = Link::Up { round_trip };
-    model.facts = Some(facts);
+    model.cx.link = Link::Up { round_trip };
+    model.cx.facts = Some(facts);
     model
         .sources
         .retain(|source| !matches!(source.key, crate::change::KeySource::Server { .. }));
@@ -42,9 +42,9 @@ pub(super) fn inventory(
     inventory: Arc<Inventory>,
     loading: bool,
 ) -> Vec<Effect> {
-    if let Some(old) = model.data.inventory.take() {
-        let same_rows = model.data.generation == generation;
-        model.marks = model.marks.carry(&old, &inventory, same_rows);
+    if let Some(old) = model.cx.data.inventory.take() {
+        let same_rows = model.cx.data.generation == generation;
+        model.cx.marks = model.cx.marks.carry(&old, &inventory, same_rows);
         let pages = std::mem::take(&mut model.pages);
         model.pages = pages
             .into_iter()
@@ -80,14 +80,14 @@ pub(super) fn inventory(
             close_plans(model);
         }
     }
-    model.data.generation = generation;
-    model.data.inventory = Some(Arc::clone(&inventory));
-    model.data.loading = loading;
-    model.data.at = Some(model.now);
-    model.data.trouble = None;
-    model.data.measuring.clear();
+    model.cx.data.generation = generation;
+    model.cx.data.inventory = Some(Arc::clone(&inventory));
+    model.cx.data.loading = loading;
+    model.cx.data.at = Some(model.cx.now);
+    model.cx.data.trouble = None;
+    model.cx.data.measuring.clear();
     let mut effects = ask_view(model);
-    let asked = model.next_number();
+    let asked = model.cx.next_number();
     model.unsigned.asked = asked;
     effects.push(Effect::Group {
         asked,
@@ -102,17 +102,18 @@ pub(super) fn inventory(
 /// store, for sizes that nobody may look at; a sort by closure size asks for that.
 pub(super) fn measure(model: &mut Model) -> Option<Effect> {
     let inventory = model
+        .cx
         .data
         .inventory
         .as_ref()
-        .filter(|_| !model.data.loading)?;
+        .filter(|_| !model.cx.data.loading)?;
     let in_view = match model.screen {
         Screen::Store => {
-            let height = usize::from(layout::lists(model.size, true).list.height);
+            let height = usize::from(layout::lists(model.cx.size, true).list.height);
             let view = model.store.list.view(model.store.rows.len(), height);
             model.store.rows.get(view).unwrap_or_default().to_vec()
         }
-        Screen::Space => model.space.in_view(model.size),
+        Screen::Space => model.space.in_view(model.cx.size),
         _ => vec![],
     };
     let rows: Vec<Row> = in_view
@@ -121,11 +122,11 @@ pub(super) fn measure(model: &mut Model) -> Option<Effect> {
         .chain(model.page().map(|page| page.row))
         .filter(|row| inventory.closure_size_known(*row).is_none())
         .collect();
-    if rows.is_empty() || rows == model.data.measuring {
+    if rows.is_empty() || rows == model.cx.data.measuring {
         return None;
     }
     let inventory = Arc::clone(inventory);
-    model.data.measuring.clone_from(&rows);
+    model.cx.data.measuring.clone_from(&rows);
     Some(Effect::Measure { inventory, rows })
 }
 
@@ -151,14 +152,14 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
         }
     };
     model.store.query_error = None;
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = model.cx.data.inventory.clone() else {
         return vec![];
     };
-    let asked = model.next_number();
+    let asked = model.cx.next_number();
     model.store.asked = asked;
     vec![Effect::View {
         asked,
-        generation: model.data.generation,
+        generation: model.cx.data.generation,
         inventory,
         query,
         sort: model.store.sort,
@@ -169,7 +170,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
 
 /// The rows that match.
 pub(super) fn view(model: &mut Model, asked: u64, generation: u64, view: View) -> Vec<Effect> {
-    if asked != model.store.asked || generation != model.data.generation {
+    if asked != model.store.asked || generation != model.cx.data.generation {
         return vec![];
     }
     let store = &mut model.store;
@@ -217,7 +218,7 @@ pub(super) fn groups(
     groups: Vec<Group>,
     coverage: Vec<(String, usize, usize)>,
 ) -> Vec<Effect> {
-    if asked != model.unsigned.asked || generation != model.data.generation {
+    if asked != model.unsigned.asked || generation != model.cx.data.generation {
         return vec![];
     }
     let ages = groups.iter().map(|group| group.registered);
@@ -254,7 +255,7 @@ pub(super) fn unsigned_lines(model: &mut Model) {
 
 /// A chain of references was looked for.
 pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row>>) -> Vec<Effect> {
-    let Some(inventory) = &model.data.inventory else {
+    let Some(inventory) = &model.cx.data.inventory else {
         return vec![];
     };
     let last = inventory.len() as Row;
@@ -301,6 +302,7 @@ pub(super) fn chain(model: &mut Model, from: Row, to: Row, chain: Option<Vec<Row
 /// The audit log was read. What ended here is shown as a job already.
 pub(super) fn audit(model: &mut Model, past: Result<Vec<PastChange>, Problem>) -> Vec<Effect> {
     let shown: Vec<&str> = model
+        .activity
         .jobs
         .iter()
         .filter_map(|job| job.receipt())
@@ -322,6 +324,7 @@ pub(super) fn progress(
     note: String,
 ) -> Vec<Effect> {
     if let Some(job) = model
+        .activity
         .jobs
         .iter_mut()
         .find(|job| job.id == id && job.is_running())
@@ -334,7 +337,7 @@ pub(super) fn progress(
 
 /// A job says something.
 pub(super) fn log(model: &mut Model, id: JobId, line: String) -> Vec<Effect> {
-    if let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) {
+    if let Some(job) = model.activity.jobs.iter_mut().find(|job| job.id == id) {
         job.say(line);
     }
     crate::console::app::update::activity::go_on(model, id);
@@ -343,7 +346,7 @@ pub(super) fn log(model: &mut Model, id: JobId, line: String) -> Vec<Effect> {
 
 /// A job has ended: its receipt is shown, at once if nothing else has the keys.
 pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effect> {
-    let Some(job) = model.jobs.iter_mut().find(|job| job.id == id) else {
+    let Some(job) = model.activity.jobs.iter_mut().find(|job| job.id == id) else {
         return vec![];
     };
     let lines = receipt_lines(job, &receipt);
@@ -359,7 +362,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     show_end(model, "Receipt", lines, short);
     let mut effects = vec![Effect::ReadAudit];
     match change {
-        "sign" => model.marks.clear(),
+        "sign" => model.cx.marks.clear(),
         "gc" | "pin" | "unpin" | "remove-root" => {
             effects.extend(crate::console::app::update::keep::ended(model));
         }
@@ -378,6 +381,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
 pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short: String) {
     // The question whether to quit although a job runs has answered itself.
     let running = model
+        .activity
         .jobs
         .iter()
         .any(crate::console::screens::activity::job::Job::is_running);

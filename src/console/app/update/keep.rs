@@ -58,11 +58,11 @@ pub(super) fn generations(model: &mut Model, age: &str) -> Vec<Effect> {
 
 /// The paths that a change means: the marked ones, else those under the cursor.
 fn paths(model: &Model) -> Vec<StorePath> {
-    let Some(inventory) = &model.data.inventory else {
+    let Some(inventory) = &model.cx.data.inventory else {
         return vec![];
     };
-    let rows: Vec<Row> = if model.marks.count() > 0 {
-        model.marks.rows().collect()
+    let rows: Vec<Row> = if model.cx.marks.count() > 0 {
+        model.cx.marks.rows().collect()
     } else {
         model.current_row().into_iter().collect()
     };
@@ -116,9 +116,9 @@ fn open(model: &mut Model, wanted: Wanted, age: &str) -> Vec<Effect> {
 
 /// Asks for the plan that the dialog describes.
 fn ask(model: &mut Model) -> Vec<Effect> {
-    let asked = model.next_number();
-    let now = model.now;
-    let (judged, inventory) = (model.space.judged.clone(), model.data.inventory.clone());
+    let asked = model.cx.next_number();
+    let now = model.cx.now;
+    let (judged, inventory) = (model.space.judged.clone(), model.cx.data.inventory.clone());
     let Some(Layer::Space(dialog)) = model.layers.last_mut() else {
         return vec![];
     };
@@ -320,7 +320,7 @@ pub(super) fn list(model: &mut Model) -> Vec<Effect> {
 
 /// A change of what the store keeps has ended: what is shown is looked at anew.
 pub(super) fn ended(model: &mut Model) -> Vec<Effect> {
-    if !matches!(model.link, Link::Up { .. }) {
+    if !matches!(model.cx.link, Link::Up { .. }) {
         return vec![];
     }
     vec![crate::console::app::update::space::read(model)]

@@ -157,7 +157,7 @@ fn is_interrupt(key: Key) -> bool {
 
 /// Keeps scrolled texts within their lines.
 pub(super) fn settle(model: &mut Model) {
-    let (_, page) = layout::text_box(model.size);
+    let (_, page) = layout::text_box(model.cx.size);
     let help = match model.layers.last() {
         Some(Layer::Help { scope, .. }) => crate::console::app::help::lines(model, *scope).len(),
         _ => 0,

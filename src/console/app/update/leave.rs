@@ -15,7 +15,7 @@ pub(super) fn quit(model: &mut Model) -> Vec<Effect> {
     if model.layers.pop().is_some() {
         return vec![];
     }
-    if model.jobs.iter().any(Job::is_running) {
+    if model.activity.jobs.iter().any(Job::is_running) {
         return push(model, Layer::Quit);
     }
     model.quit = true;
@@ -42,7 +42,12 @@ pub(super) fn terminate(model: &mut Model) -> Vec<Effect> {
 
 fn cancel(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
-    for job in model.jobs.iter_mut().filter(|job| job.is_running()) {
+    for job in model
+        .activity
+        .jobs
+        .iter_mut()
+        .filter(|job| job.is_running())
+    {
         job.cancelling = true;
         effects.push(Effect::Cancel(job.id));
     }
@@ -55,8 +60,8 @@ fn cancel(model: &mut Model) -> Vec<Effect> {
 pub(super) fn quit_only(model: &mut Model, key: Key) -> Vec<Effect> {
     let typing = model.scope().is_none();
     let interrupt = key.ctrl && key.code == Code::Char('c');
-    if interrupt || (!typing && model.keymap.keys(Act::Quit).contains(&key)) {
-        if model.jobs.iter().any(Job::is_running) {
+    if interrupt || (!typing && model.cx.keymap.keys(Act::Quit).contains(&key)) {
+        if model.activity.jobs.iter().any(Job::is_running) {
             // The small message says so.
             return vec![];
         }

@@ -11,15 +11,15 @@ use crate::inventory::Row;
 
 /// The rows that a mark on the cursor's line means.
 fn toggle(model: &mut Model, rows: &[Row]) {
-    let Some(inventory) = &model.data.inventory else {
+    let Some(inventory) = &model.cx.data.inventory else {
         return;
     };
-    let all = rows.iter().all(|row| model.marks.has(*row));
+    let all = rows.iter().all(|row| model.cx.marks.has(*row));
     for row in rows {
         if all {
-            model.marks.remove(inventory, *row);
+            model.cx.marks.remove(inventory, *row);
         } else {
-            model.marks.add(inventory, *row);
+            model.cx.marks.add(inventory, *row);
         }
     }
 }
@@ -32,9 +32,9 @@ pub(super) fn mark(model: &mut Model) -> Vec<Effect> {
 }
 
 fn add(model: &mut Model, rows: &[Row]) {
-    if let Some(inventory) = &model.data.inventory {
+    if let Some(inventory) = &model.cx.data.inventory {
         for row in rows {
-            model.marks.add(inventory, *row);
+            model.cx.marks.add(inventory, *row);
         }
     }
 }

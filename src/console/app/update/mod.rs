@@ -20,7 +20,6 @@ mod space;
 
 use crate::console::app::heights::list_height;
 pub use act::COLUMNS;
-pub use activity::{current_session, rows};
 pub use seen::Subject;
 
 use crate::console::app::layer::Layer;
@@ -38,7 +37,7 @@ use crate::domain::When;
 /// Takes a message in.
 #[allow(clippy::too_many_lines, reason = "one arm for each message")]
 pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
-    model.now = now;
+    model.cx.now = now;
     let before = model.toast.clone();
     let pressed = matches!(message, Msg::Key(_) | Msg::Held(_));
     let on_list = matches!(model.layers.last(), None | Some(Layer::Palette(_)));
@@ -49,7 +48,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     let places = seen::Places::of(model);
     let mut effects = match message {
         Msg::Start => vec![Effect::Connect {
-            server: model.server.clone(),
+            server: model.cx.server.clone(),
         }],
         Msg::Key(key) => key_pressed(model, key, false),
         Msg::Held(key) => key_pressed(model, key, true),
@@ -57,7 +56,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Paste(text) => paste(model, &zeroize::Zeroizing::new(text)),
         Msg::Wheel(rows) => wheel(model, rows),
         Msg::Resize(width, height) => {
-            model.size = (width, height);
+            model.cx.size = (width, height);
             vec![]
         }
         Msg::Continued => vec![Effect::Redraw],
@@ -68,19 +67,19 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         Msg::Up(facts) => data::up(model, facts),
         Msg::RoundTrip(time) => {
-            if let Link::Up { round_trip } = &mut model.link {
+            if let Link::Up { round_trip } = &mut model.cx.link {
                 *round_trip = Some(time);
             }
             vec![]
         }
         Msg::Down { trouble, again } => {
-            model.link = Link::Down { trouble, again };
-            model.data.loading = false;
+            model.cx.link = Link::Down { trouble, again };
+            model.cx.data.loading = false;
             vec![]
         }
         Msg::Failed(trouble) => {
-            model.link = Link::Failed(trouble);
-            model.data.loading = false;
+            model.cx.link = Link::Failed(trouble);
+            model.cx.data.loading = false;
             vec![]
         }
         Msg::Ask(ask) => {
@@ -101,8 +100,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             loading,
         } => data::inventory(model, generation, inventory, loading),
         Msg::LoadFailed(trouble) => {
-            model.data.loading = false;
-            model.data.trouble = Some(trouble);
+            model.cx.data.loading = false;
+            model.cx.data.trouble = Some(trouble);
             vec![]
         }
         Msg::View {
@@ -141,7 +140,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Ended { job, receipt } => data::ended(model, job, receipt),
         Msg::Source(source) => sign::found(model, source),
         Msg::Place(place) => {
-            model.place = place;
+            model.cx.place = place;
             vec![]
         }
         Msg::Audit(past) => data::audit(model, past),
@@ -183,13 +182,13 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
         }
         return layers::typed(model, key);
     };
-    match model.keymap.resolve(scope, key) {
+    match model.cx.keymap.resolve(scope, key) {
         Some(act) if held && confirms(model, act) => not_meant(model, key),
         Some(act) => act::run(model, act),
         // Said once: whoever presses it again knows.
         None => {
             if model.idle_keys.insert((scope, key)) {
-                let lists = model.keymap.names(Act::Help);
+                let lists = model.cx.keymap.names(Act::Help);
                 model.toast = Some(format!("{key} does nothing here; {lists} lists the keys"));
             }
             vec![]
@@ -272,38 +271,44 @@ fn wheel(model: &mut Model, rows: i32) -> Vec<Effect> {
 /// Brings cursors back into their lists, whatever happened.
 fn settle(model: &mut Model) {
     let height = list_height(model);
-    let checks = crate::console::screens::overview::view::lines(model);
-    if let Some(anchor) = &model.overview_anchor {
+    let checks = crate::console::screens::overview::view::lines(&model.inputs());
+    if let Some(anchor) = &model.overview.anchor {
         match checks.iter().position(|check| check.id == *anchor) {
             Some(at)
-                if checks.get(model.overview.cursor).map(|check| &check.id) != Some(anchor) =>
+                if checks
+                    .get(model.overview.list.cursor)
+                    .map(|check| &check.id)
+                    != Some(anchor) =>
             {
-                model.overview.cursor = at;
+                model.overview.list.cursor = at;
             }
             _ => {}
         }
     }
-    model.overview.settle(checks.len(), checks.len().max(1));
+    model
+        .overview
+        .list
+        .settle(checks.len(), checks.len().max(1));
     let rows = model.store.rows.len();
     model.store.list.settle(
         rows,
-        usize::from(layout::lists(model.size, true).list.height),
+        usize::from(layout::lists(model.cx.size, true).list.height),
     );
     let rows = model.unsigned.lines.len();
-    let plain = usize::from(layout::lists(model.size, false).list.height);
+    let plain = usize::from(layout::lists(model.cx.size, false).list.height);
     model.unsigned.list.settle(rows, plain);
     let rows = model.access.known.as_ref().map_or(0, |known| known.len());
-    let height_below = usize::from(layout::lists(model.size, true).list.height);
+    let height_below = usize::from(layout::lists(model.cx.size, true).list.height);
     model.access.list.settle(rows, height_below);
-    let rows = activity::rows(model);
+    let rows = model.activity_rows();
     model.activity.list.settle(rows, plain);
     let rows = model.space.rows();
-    let list = crate::console::screens::space::areas::areas(model.size, &model.space).list;
+    let list = crate::console::screens::space::areas::areas(model.cx.size, &model.space).list;
     model
         .space
         .list_mut()
         .settle(rows, usize::from(list.height));
-    if let (Some(inventory), Some(page)) = (&model.data.inventory, model.pages.last_mut()) {
+    if let (Some(inventory), Some(page)) = (&model.cx.data.inventory, model.pages.last_mut()) {
         page.list.settle(page.len(inventory), height);
     }
     layers::settle(model);

@@ -23,7 +23,7 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.pages.clear();
     model.access.card = None;
     model.space.form.leave(true);
-    if screen == Screen::Activity && model.activity.past.is_none() && model.facts.is_some() {
+    if screen == Screen::Activity && model.activity.past.is_none() && model.cx.facts.is_some() {
         return vec![Effect::ReadAudit];
     }
     vec![]
@@ -42,7 +42,7 @@ pub(super) fn turn(model: &mut Model, by: usize) -> Vec<Effect> {
 pub(super) fn step(model: &mut Model, step: Move) {
     let height = list_height(model);
     if let Some(layer) = model.layers.last_mut() {
-        let (_, page) = layout::text_box(model.size);
+        let (_, page) = layout::text_box(model.cx.size);
         match layer {
             Layer::Help { top, .. } => scroll(top, step, page),
             Layer::Text(text) => scroll(&mut text.top, step, page),
@@ -51,7 +51,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
         }
         return;
     }
-    if let Some(inventory) = model.data.inventory.clone()
+    if let Some(inventory) = model.cx.data.inventory.clone()
         && model.page().is_some()
         && let Some(page) = model.pages.last_mut()
     {
@@ -61,10 +61,13 @@ pub(super) fn step(model: &mut Model, step: Move) {
     }
     match model.screen {
         Screen::Overview => {
-            let lines = crate::console::screens::overview::view::lines(model);
-            model.overview.step(step, lines.len(), lines.len().max(1));
-            let check = lines.get(model.overview.cursor);
-            model.overview_anchor = check.map(|check| check.id.clone());
+            let lines = crate::console::screens::overview::view::lines(&model.inputs());
+            model
+                .overview
+                .list
+                .step(step, lines.len(), lines.len().max(1));
+            let check = lines.get(model.overview.list.cursor);
+            model.overview.anchor = check.map(|check| check.id.clone());
         }
         Screen::Store => {
             model.store.list.step(step, model.store.rows.len(), height);
@@ -76,7 +79,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             model.unsigned.settled();
         }
         Screen::Activity => {
-            let rows = crate::console::app::update::activity::rows(model);
+            let rows = model.activity_rows();
             model.activity.list.step(step, rows, height);
         }
         Screen::Access => step_access(model, step, height),
@@ -119,7 +122,7 @@ fn scroll(top: &mut usize, step: Move, page: usize) {
 
 /// Opens what is under the cursor.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = model.cx.data.inventory.clone() else {
         return match model.screen {
             Screen::Overview => open_check(model),
             Screen::Access => open_card(model),
@@ -170,8 +173,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 }
 
 fn open_check(model: &mut Model) -> Vec<Effect> {
-    let lines = crate::console::screens::overview::view::lines(model);
-    if let Some(check) = lines.get(model.overview.cursor) {
+    let lines = crate::console::screens::overview::view::lines(&model.inputs());
+    if let Some(check) = lines.get(model.overview.list.cursor) {
         if let Some(trouble) = &check.trouble {
             crate::console::app::update::show_trouble(model, "What went wrong", trouble);
             return vec![];
@@ -225,7 +228,7 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
 
 /// To the first path that the server can't read, though a search or a filter hides it now.
 fn go_to_unreadable(model: &mut Model) -> Vec<Effect> {
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = model.cx.data.inventory.clone() else {
         return vec![];
     };
     let unreadable = |row: &Row| inventory.state(*row) == State::Unreadable;
@@ -273,7 +276,7 @@ pub(super) fn fold_group(model: &mut Model, wanted: bool) {
 
 /// `right` and `left`.
 pub(super) fn fold(model: &mut Model, wanted: bool) {
-    let inventory = model.data.inventory.clone();
+    let inventory = model.cx.data.inventory.clone();
     match (inventory, model.page().is_some(), model.pages.last_mut()) {
         (Some(inventory), true, Some(page)) => {
             if !page.fold(&inventory, wanted) && !wanted {

@@ -60,7 +60,7 @@ pub(super) fn note_read(model: &mut Model) {
         && let Some((number, Some(plan))) = dialog.plan()
     {
         let warned = columns(warnings(plan));
-        let (_, page) = layout::text_box(model.size);
+        let (_, page) = layout::text_box(model.cx.size);
         if text.lines.starts_with(&warned) && text.top + page >= warned.len() {
             model.read = Some(number);
         }
@@ -107,16 +107,16 @@ pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effec
         .cloned()
         .chain(plan.reason.clone().map(|reason| ("reason", reason)))
         .collect();
-    match plan.confirm(answer, model.policy) {
+    match plan.confirm(answer, model.cx.policy) {
         Ok(confirmed) => {
-            let job = model.next_number();
-            model.jobs.insert(
+            let job = model.cx.next_number();
+            model.activity.jobs.insert(
                 0,
                 Job {
                     estimate,
                     planned,
                     mends,
-                    ..Job::new(job, change, title.clone(), model.now, total)
+                    ..Job::new(job, change, title.clone(), model.cx.now, total)
                 },
             );
             model.toast = Some(format!("{title}: running, 6 shows how far"));

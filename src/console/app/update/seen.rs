@@ -43,7 +43,7 @@ fn subject(model: &Model) -> Option<Subject> {
         }
         Screen::Overview => return None,
         Screen::Store | Screen::Unsigned | Screen::Space => {
-            let inventory = model.data.inventory.as_deref()?;
+            let inventory = model.cx.data.inventory.as_deref()?;
             let row = model
                 .current_row()
                 .filter(|row| (*row as usize) < inventory.len())?;
@@ -83,7 +83,7 @@ pub(super) fn note(model: &mut Model, by_key: bool) {
 
 /// Refuses a change of something else than was last seen under the cursor.
 pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
-    let of_marks = model.marks.count() > 0;
+    let of_marks = model.cx.marks.count() > 0;
     let changes = match act {
         Act::Authorize
         | Act::Deny
@@ -113,10 +113,13 @@ fn activity_id(model: &Model, at: usize) -> Option<String> {
     let facts = model.access.known.as_ref().map(|known| &known.facts);
     match model.activity.part {
         Part::Changes => {
-            if let Some(job) = model.jobs.get(at) {
+            if let Some(job) = model.activity.jobs.get(at) {
                 return Some(format!("job {}", job.id));
             }
-            let past = model.past().get(at.checked_sub(model.jobs.len())?)?;
+            let past = model
+                .activity
+                .past()
+                .get(at.checked_sub(model.activity.jobs.len())?)?;
             Some(format!("record {}", past.id))
         }
         Part::Sessions => {
@@ -143,11 +146,7 @@ impl Places {
         let cursor = model.activity.list.cursor;
         // Nobody has looked at a first line of a list that is not shown; it stays the newest.
         let held = model.screen == Screen::Activity || cursor > 0;
-        let rows = if held {
-            crate::console::app::update::rows(model)
-        } else {
-            0
-        };
+        let rows = if held { model.activity_rows() } else { 0 };
         Self {
             part: model.activity.part,
             cursor,
@@ -164,7 +163,7 @@ impl Places {
         if activity.part != self.part || activity.list.cursor != self.cursor || same {
             return;
         }
-        let rows = crate::console::app::update::rows(model);
+        let rows = model.activity_rows();
         let all = (0..rows).map(|at| activity_id(model, at).unwrap_or_default());
         if let Some(at) = first_of(&self.ids, all) {
             model.activity.list.cursor = at;

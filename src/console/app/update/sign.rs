@@ -21,7 +21,7 @@ use crate::inventory::{Row, WithClosure};
 
 /// The keys that the server holds, as sources.
 pub(super) fn server_sources(model: &Model) -> Vec<Source> {
-    let Some(facts) = &model.facts else {
+    let Some(facts) = &model.cx.facts else {
         return vec![];
     };
     facts
@@ -50,7 +50,7 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Problem>) -> Vec<E
             }
         }
         Err(trouble) => {
-            crate::console::app::update::show_trouble(model, "This key cannot sign", &trouble)
+            crate::console::app::update::show_trouble(model, "This key cannot sign", &trouble);
         }
     }
     vec![]
@@ -59,18 +59,18 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Problem>) -> Vec<E
 /// Opens the dialog for what is marked, else for what is under the cursor; on the overview for all.
 pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
     let all = all || model.screen == Screen::Overview;
-    let marked = !all && model.marks.count() > 0;
+    let marked = !all && model.cx.marks.count() > 0;
     let what = if all {
         What::All
     } else if marked {
-        What::Rows(model.marks.rows().collect())
+        What::Rows(model.cx.marks.rows().collect())
     } else {
         What::Rows(model.current_rows().into())
     };
     let under_cursor = model.current_rows();
-    let elsewhere = marked && !under_cursor.iter().all(|row| model.marks.has(*row));
+    let elsewhere = marked && !under_cursor.iter().all(|row| model.cx.marks.has(*row));
     let instead_of = elsewhere.then(|| called(model)).flatten();
-    let closure = match (&what, &model.data.inventory) {
+    let closure = match (&what, &model.cx.data.inventory) {
         (What::Rows(rows), Some(inventory)) => {
             let refused = |row: &Row| inventory.trust(*row).is_some_and(TrustClass::refused);
             let needs = |row: &Row| inventory.with_closure(*row) == WithClosure::Refused;
@@ -97,7 +97,7 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
 
 /// What is under the cursor, as its line calls it.
 fn called(model: &Model) -> Option<String> {
-    let inventory = model.data.inventory.as_ref()?;
+    let inventory = model.cx.data.inventory.as_ref()?;
     let unsigned = &model.unsigned;
     if model.screen == Screen::Unsigned
         && model.page().is_none()
@@ -110,8 +110,8 @@ fn called(model: &Model) -> Option<String> {
 
 /// Asks for the plan that the dialog describes.
 fn ask_plan(model: &mut Model) -> Vec<Effect> {
-    let asked = model.next_number();
-    let Some(inventory) = model.data.inventory.clone() else {
+    let asked = model.cx.next_number();
+    let Some(inventory) = model.cx.data.inventory.clone() else {
         return vec![];
     };
     let no_key = no_key(model);
@@ -136,7 +136,7 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
 
 /// Why there is nothing to sign with.
 fn no_key(model: &Model) -> Problem {
-    let problem = model.facts.as_ref().and_then(|facts| {
+    let problem = model.cx.facts.as_ref().and_then(|facts| {
         facts
             .signing_keys
             .iter()

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Looks at the server.
 pub(super) fn read(model: &mut Model) -> Effect {
-    let look = model.next_number();
+    let look = model.cx.next_number();
     model.space.look = look;
     Effect::ReadSpace { look }
 }
@@ -57,8 +57,8 @@ pub(super) fn judge(model: &mut Model) -> Vec<Effect> {
     let Some(known) = model.space.known.clone() else {
         return vec![];
     };
-    let whole = !model.data.loading && model.data.trouble.is_none();
-    let Some(inventory) = model.data.inventory.clone().filter(|_| whole) else {
+    let whole = !model.cx.data.loading && model.cx.data.trouble.is_none();
+    let Some(inventory) = model.cx.data.inventory.clone().filter(|_| whole) else {
         return vec![];
     };
     if known.roots.is_err() {
@@ -75,12 +75,12 @@ pub(super) fn judge(model: &mut Model) -> Vec<Effect> {
     if done {
         return vec![];
     }
-    let asked = model.next_number();
+    let asked = model.cx.next_number();
     model.space.judging = asked;
     model.space.working = true;
     vec![Effect::JudgeSpace {
         asked,
-        generation: model.data.generation,
+        generation: model.cx.data.generation,
         inventory,
         known,
     }]
@@ -97,7 +97,7 @@ pub(super) fn judged(
     }
     model.space.working = false;
     let judged = match judged {
-        Ok(judged) if judged.generation == model.data.generation => judged,
+        Ok(judged) if judged.generation == model.cx.data.generation => judged,
         Ok(_) => return vec![],
         Err(trouble) => {
             model.space.trouble = Some(trouble);
@@ -117,7 +117,7 @@ fn replan(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     let saved = model.space.known.as_ref().and_then(|known| known.saved());
-    let asked = model.next_number();
+    let asked = model.cx.next_number();
     model.space.asked = asked;
     model.space.stale = true;
     vec![Effect::PlanCollection {
@@ -130,7 +130,7 @@ fn replan(model: &mut Model) -> Vec<Effect> {
 
 /// The planner has planned.
 pub(super) fn planned(model: &mut Model, asked: u64, planned: Planned) -> Vec<Effect> {
-    if asked == model.space.asked && planned.judged.generation == model.data.generation {
+    if asked == model.space.asked && planned.judged.generation == model.cx.data.generation {
         model.space.replan(planned);
     }
     vec![]
@@ -209,7 +209,7 @@ pub(super) fn step(model: &mut Model, step: Move, height: usize) {
 
 /// Opens the page of the path under the cursor.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
-    if let (Some(inventory), Some(row)) = (&model.data.inventory, model.space.current_row()) {
+    if let (Some(inventory), Some(row)) = (&model.cx.data.inventory, model.space.current_row()) {
         model.pages.push(Page::new(inventory, row));
     }
     vec![]
@@ -231,7 +231,7 @@ pub(super) fn alive(
     chain: Option<Vec<Row>>,
 ) -> Vec<Effect> {
     let inventory = &judged.inventory;
-    if row as usize >= inventory.len() || judged.generation != model.data.generation {
+    if row as usize >= inventory.len() || judged.generation != model.cx.data.generation {
         return vec![];
     }
     let name = inventory.name(row);

@@ -2,9 +2,10 @@
 //!
 //! In: what is known of it. Out: lines that lead to screen 4.
 
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::{Anchor, KeyEntry, Line, SOON, sentence};
 use crate::console::screens::overview::view::{Check, Target};
+use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
 use crate::domain::count::count;
@@ -13,7 +14,7 @@ use crate::judge::health::State;
 
 /// The lines, and how many checks were fine.
 #[allow(clippy::too_many_lines, reason = "one paragraph for each check")]
-pub fn checks(model: &Model) -> (Vec<Check>, usize) {
+pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
     let line = |id: &str, target: Option<Anchor>, level: State, text: String, note: String| Check {
         id: id.to_owned(),
         level,
@@ -25,11 +26,11 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
     };
     let mut checks = Vec::new();
     let mut fine = 0;
-    if let Some(Problem { summary, .. }) = &model.access.trouble {
+    if let Some(Problem { summary, .. }) = &access.trouble {
         let text = format!("who may log in could not be read: {summary}");
         checks.push(line("access", None, State::Unknown, text, String::new()));
     }
-    let Some(known) = &model.access.known else {
+    let Some(known) = &access.known else {
         return (checks, fine);
     };
     match known.requests.as_slice() {
@@ -45,9 +46,8 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
                 .min_by_key(|(at, _)| *at);
             let named = oldest.map_or(waiting.first(), |(_, entry)| Some(entry));
             let target = named.map(|entry| Line::Request(entry).anchor());
-            let note = oldest.map_or_else(String::new, |(at, _)| {
-                format!("oldest {}", at.age(model.now))
-            });
+            let note =
+                oldest.map_or_else(String::new, |(at, _)| format!("oldest {}", at.age(cx.now)));
             checks.push(line("requests", target, State::Warning, text, note));
         }
     }
@@ -105,7 +105,7 @@ pub fn checks(model: &Model) -> (Vec<Check>, usize) {
         .iter()
         .filter(|entry| {
             let end = entry.row.expires;
-            end.is_some_and(|end| end > model.now && model.now.age(end) <= SOON)
+            end.is_some_and(|end| end > cx.now && cx.now.age(end) <= SOON)
         })
         .collect();
     let first = ending.iter().min_by_key(|entry| entry.row.expires);

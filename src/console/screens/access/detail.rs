@@ -1,11 +1,12 @@
 //! What there is to know of one request, key or notice: beside or below the list, and as a card of its own.
 
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::{
     KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence,
 };
 use crate::console::screens::access::view::{kind, sign, tries};
 use crate::console::types::action::Act;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::text::age;
@@ -66,7 +67,8 @@ impl Entries<'_> {
 
 /// Draws the pane: five rows below the list, or as many as there are beside it.
 pub(super) fn pane(
-    model: &Model,
+    cx: &Context,
+    access: &Access,
     known: &Known,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -74,9 +76,9 @@ pub(super) fn pane(
     beside: bool,
 ) {
     let entries = if beside {
-        full(model, known, pen, line)
+        full(cx, access, known, pen, line)
     } else {
-        brief(model, known, pen, line)
+        brief(cx, access, known, pen, line)
     };
     let room = usize::from(area.width).saturating_sub(LABEL + 2);
     let mut y = 0;
@@ -104,7 +106,8 @@ fn draw_entry(pen: &mut Pen<'_>, line: Rect, label: &str, text: &str, style: Sty
 
 /// Draws the card.
 pub(super) fn card(
-    model: &Model,
+    cx: &Context,
+    access: &Access,
     known: &Known,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -122,7 +125,7 @@ pub(super) fn card(
     let wide = usize::from(area.width).saturating_sub(LABEL + 2);
     let narrow = wide.saturating_sub(if beside { usize::from(PICTURE) } else { 0 });
     let mut lines: Vec<(&'static str, String, Style)> = Vec::new();
-    for entry in full(model, known, pen, line) {
+    for entry in full(cx, access, known, pen, line) {
         let room = if lines.len() < picture.len() {
             narrow
         } else {
@@ -158,17 +161,17 @@ pub(super) fn card(
         // The title ends before it.
         head.width = start.saturating_sub(head.x + 1);
     }
-    pen.line(head, &title(model, known, line), theme.title);
+    pen.line(head, &title(cx, access, known, line), theme.title);
 }
 
-fn title(model: &Model, known: &Known, line: Line<'_>) -> String {
-    let at = model.access.list.cursor;
+fn title(cx: &Context, access: &Access, known: &Known, line: Line<'_>) -> String {
+    let at = access.list.cursor;
     match line {
         Line::Request(entry) => format!(
             " Request {} of {}   {}",
             at + 1,
             known.requests.len(),
-            came(entry, model.now)
+            came(entry, cx.now)
         ),
         Line::Key(entry) => format!(
             " Key {} of {}   {}, line {}",
@@ -208,7 +211,13 @@ fn came(entry: &RequestEntry, now: When) -> String {
 }
 
 /// Five rows.
-fn brief(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
+fn brief(
+    cx: &Context,
+    access: &Access,
+    known: &Known,
+    pen: &Pen<'_>,
+    line: Line<'_>,
+) -> Vec<Entry> {
     let mut out = Entries {
         pen,
         all: Vec::new(),
@@ -217,17 +226,17 @@ fn brief(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Ent
         Line::Notice(finding) => notice(&mut out, finding),
         Line::Request(entry) => {
             out.add("SHA256", entry.row.fingerprint.base64());
-            out.add("came by", came(entry, model.now));
+            out.add("came by", came(entry, cx.now));
             out.add("would", entry.row.words.clone());
             gravest(&mut out, &entry.row.findings);
-            out.add("lifetime", lifetimes(model));
+            out.add("lifetime", lifetimes(access));
         }
         Line::Key(entry) => {
             let key = &entry.row;
             out.add("SHA256", key.fingerprint.base64());
             out.add("where", place(entry));
             out.add("can", key.words.clone());
-            out.add("used", usage(known, entry, model.now));
+            out.add("used", usage(known, entry, cx.now));
             gravest(&mut out, &key.findings);
         }
     }
@@ -263,20 +272,26 @@ fn notice(out: &mut Entries<'_>, finding: &Finding) {
 }
 
 /// Everything.
-fn full(model: &Model, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
+fn full(cx: &Context, access: &Access, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
     let mut out = Entries {
         pen,
         all: Vec::new(),
     };
     match line {
         Line::Notice(finding) => notice(&mut out, finding),
-        Line::Request(entry) => request(&mut out, model, known, entry),
-        Line::Key(entry) => key(&mut out, model, known, entry),
+        Line::Request(entry) => request(&mut out, cx, access, known, entry),
+        Line::Key(entry) => key(&mut out, cx, known, entry),
     }
     out.all
 }
 
-fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestEntry) {
+fn request(
+    out: &mut Entries<'_>,
+    cx: &Context,
+    access: &Access,
+    known: &Known,
+    entry: &RequestEntry,
+) {
     let row = &entry.row;
     let comment = if row.comment.is_empty() {
         "(no comment)"
@@ -291,19 +306,19 @@ fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestE
     );
     out.add("key", kind(&entry.request.key));
     out.add("SHA256", row.fingerprint.base64());
-    out.add("came by", came(entry, model.now));
+    out.add("came by", came(entry, cx.now));
     if row.from.len() > 1 {
         out.add("from", row.from.join(" "));
     }
     if let Some(proof) = &row.proof {
         let text = format!(
             "the requester has shown to hold the private key, {} ago, to {}",
-            proof.at.age(model.now),
+            proof.at.age(cx.now),
             proof.by
         );
         out.styled("proof", text, out.pen.theme.fine);
     } else {
-        let key = model.keymap.names(Act::Proof);
+        let key = cx.keymap.names(Act::Proof);
         let text = format!("none: anybody can offer a public key; {key} asks for it");
         out.styled("proof", text, out.pen.theme.warning);
     }
@@ -316,19 +331,19 @@ fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestE
     };
     out.findings(&row.findings, &none);
     out.add("would", row.words.clone());
-    let (_, seconds) = LIFETIMES[model.access.lifetime % LIFETIMES.len()];
+    let (_, seconds) = LIFETIMES[access.lifetime % LIFETIMES.len()];
     let line = NewKey {
         key: entry.request.key.clone(),
         restrict: true,
         from: None,
-        expires: seconds.map(|seconds| When::from_unix(model.now.unix() + seconds)),
+        expires: seconds.map(|seconds| When::from_unix(cx.now.unix() + seconds)),
     }
     .line();
     match line {
         Ok(line) => out.add("line", visible_bytes(&line)),
         Err(error) => out.styled("line", format!("none: {error}"), out.pen.theme.critical),
     }
-    out.add("lifetime", lifetimes(model));
+    out.add("lifetime", lifetimes(access));
     out.styled(
         "note",
         "a shows the plan, where a note can be written",
@@ -337,12 +352,12 @@ fn request(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &RequestE
 }
 
 /// `30 d  [90 d]  1 y  none`.
-fn lifetimes(model: &Model) -> String {
+fn lifetimes(access: &Access) -> String {
     let words: Vec<String> = LIFETIMES
         .iter()
         .enumerate()
         .map(|(index, (words, _))| {
-            if index == model.access.lifetime {
+            if index == access.lifetime {
                 format!("[{words}]")
             } else {
                 (*words).to_owned()
@@ -388,7 +403,7 @@ fn usage(known: &Known, entry: &KeyEntry, now: When) -> String {
     format!("{}; {since}", parts.join(", "))
 }
 
-fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {
+fn key(out: &mut Entries<'_>, cx: &Context, known: &Known, entry: &KeyEntry) {
     let row = &entry.row;
     let comment = if row.comment.is_empty() {
         "(no comment)"
@@ -426,11 +441,11 @@ fn key(out: &mut Entries<'_>, model: &Model, known: &Known, entry: &KeyEntry) {
         "expires",
         match row.expires {
             None => "never".to_owned(),
-            Some(end) if end <= model.now => format!("{} ago, at {end}", end.age(model.now)),
-            Some(end) => format!("in {}, at {end}", model.now.age(end)),
+            Some(end) if end <= cx.now => format!("{} ago, at {end}", end.age(cx.now)),
+            Some(end) => format!("in {}, at {end}", cx.now.age(end)),
         },
     );
-    out.add("used", usage(known, entry, model.now));
+    out.add("used", usage(known, entry, cx.now));
     if let Err(why) = &known.facts.sessions {
         out.add("sessions", format!("not known: {}", why.0));
     }

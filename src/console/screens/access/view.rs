@@ -1,9 +1,10 @@
 //! Screen 4: requests that wait, keys that are let in, and what is to be said of the server.
 
 use super::detail;
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::{KeyEntry, Known, Line, RequestEntry};
 use crate::console::screens::{no_store, paragraph};
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout::{self, WIDE};
@@ -26,50 +27,50 @@ const USED: usize = 5;
 const ROOMY: u16 = 76;
 
 /// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = layout::lists(model.size, true);
-    let Some(known) = &model.access.known else {
-        let (text, bad) = nothing(model);
+pub fn draw(cx: &Context, access: &Access, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, true);
+    let Some(known) = &access.known else {
+        let (text, bad) = nothing(cx, access);
         let style = if bad {
             pen.theme.critical
         } else {
             pen.theme.dim
         };
-        let area = Rect::new(areas.find.x, areas.find.y, model.size.0, areas.list.height);
+        let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
         return paragraph(pen, area, &text, style);
     };
-    if let (Some(top), Some(line)) = (model.access.card, model.access.current()) {
-        let body = layout::areas(model.size).body;
-        return detail::card(model, known, pen, body, line, top);
+    if let (Some(top), Some(line)) = (access.card, access.current()) {
+        let body = layout::areas(cx.size).body;
+        return detail::card(cx, access, known, pen, body, line, top);
     }
-    draw_sums(model, known, pen, areas.find);
+    draw_sums(access, known, pen, areas.find);
     pen.line(areas.head, &head(areas.head.width), pen.theme.heading);
     let height = usize::from(areas.list.height);
     if known.keys.is_empty() && known.requests.is_empty() && known.notices.is_empty() {
         let text = "No key is let in and no request waits; a lets a key in. Keys that clients offer appear here once the knock is set up.";
         paragraph(pen, areas.list, text, pen.theme.dim);
     }
-    for (y, index) in model.access.list.view(known.len(), height).enumerate() {
+    for (y, index) in access.list.view(known.len(), height).enumerate() {
         let Some(line) = known.line(index) else { break };
-        let current = index == model.access.list.cursor;
+        let current = index == access.list.cursor;
         let area = row(areas.list, y as u16);
         match line {
-            Line::Request(entry) => draw_request(model, pen, area, entry, current),
-            Line::Key(entry) => draw_key(model, pen, area, entry, current),
+            Line::Request(entry) => draw_request(cx, pen, area, entry, current),
+            Line::Key(entry) => draw_key(cx, pen, area, entry, current),
             Line::Notice(finding) => draw_notice(pen, area, finding, current),
         }
     }
     if let Some(rule) = areas.rule {
         pen.rule(rule);
     }
-    if let (Some(pane), Some(line)) = (areas.pane, model.access.current()) {
-        detail::pane(model, known, pen, pane, line, model.size.0 >= WIDE);
+    if let (Some(pane), Some(line)) = (areas.pane, access.current()) {
+        detail::pane(cx, access, known, pen, pane, line, cx.size.0 >= WIDE);
     }
 }
 
 /// Why there is nothing to show, and whether that is bad.
-fn nothing(model: &Model) -> (String, bool) {
-    match (&model.access.trouble, no_store(model)) {
+fn nothing(cx: &Context, access: &Access) -> (String, bool) {
+    match (&access.trouble, no_store(cx)) {
         (Some(trouble), _) => (
             format!(
                 "Who may log in is not known: {}.  R tries again.",
@@ -85,10 +86,10 @@ fn nothing(model: &Model) -> (String, bool) {
     }
 }
 
-fn draw_sums(model: &Model, known: &Known, pen: &mut Pen<'_>, area: Rect) {
+fn draw_sums(access: &Access, known: &Known, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
-    let (note, style) = match &model.access.trouble {
+    let (note, style) = match &access.trouble {
         Some(trouble) => (
             format!("not read again: {}", trouble.summary),
             theme.warning,
@@ -226,7 +227,7 @@ fn draw_cells(pen: &mut Pen<'_>, area: Rect, current: bool, cells: &Cells<'_>) {
     );
 }
 
-fn draw_request(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &RequestEntry, current: bool) {
+fn draw_request(cx: &Context, pen: &mut Pen<'_>, area: Rect, entry: &RequestEntry, current: bool) {
     let theme = pen.theme;
     let mark = match worst(&entry.row.findings) {
         Some(level) => sign(pen, level),
@@ -239,12 +240,12 @@ fn draw_request(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &RequestEnt
         fingerprint: entry.row.fingerprint.base64(),
         can: (format!("waits, {}", tries(entry.row.tries)), theme.warning),
         expires: (String::new(), theme.text),
-        used: age(entry.row.last_seen, model.now),
+        used: age(entry.row.last_seen, cx.now),
     };
     draw_cells(pen, area, current, &cells);
 }
 
-fn draw_key(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &KeyEntry, current: bool) {
+fn draw_key(cx: &Context, pen: &mut Pen<'_>, area: Rect, entry: &KeyEntry, current: bool) {
     let theme = pen.theme;
     let row = &entry.row;
     let mark = worst(&row.findings).map_or(("", theme.text), |level| sign(pen, level));
@@ -259,11 +260,11 @@ fn draw_key(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &KeyEntry, curr
     };
     let expires = match row.expires {
         None => ("-".to_owned(), theme.dim),
-        Some(end) if end <= model.now => ("ended".to_owned(), theme.critical),
+        Some(end) if end <= cx.now => ("ended".to_owned(), theme.critical),
         Some(end) => {
-            let soon = model.now.age(end) <= crate::console::screens::access::state::SOON;
+            let soon = cx.now.age(end) <= crate::console::screens::access::state::SOON;
             let style = if soon { theme.warning } else { theme.text };
-            (model.now.age(end).to_string(), style)
+            (cx.now.age(end).to_string(), style)
         }
     };
     let cells = Cells {
@@ -273,7 +274,7 @@ fn draw_key(model: &Model, pen: &mut Pen<'_>, area: Rect, entry: &KeyEntry, curr
         fingerprint: row.fingerprint.base64(),
         can: (short(row), can),
         expires,
-        used: used(row, model.now),
+        used: used(row, cx.now),
     };
     draw_cells(pen, area, current, &cells);
 }

@@ -1,10 +1,12 @@
 //! The parts of screen 6 that tell of logins: sessions of the cache user that are open now, and what sshd's log says.
 
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::Known;
+use crate::console::screens::activity::state::Activity;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::activity::view::{draw_find, draw_head, draw_row};
 use crate::console::screens::paragraph;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::row;
@@ -14,20 +16,20 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 
 /// Draws the part that is chosen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = layout::lists(model.size, false);
+pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, false);
     let theme = pen.theme;
-    let Some(known) = &model.access.known else {
-        draw_find(model, pen, areas.find, "");
-        let text = match &model.access.trouble {
+    let Some(known) = &access.known else {
+        draw_find(cx, activity, access, pen, areas.find, "");
+        let text = match &access.trouble {
             Some(trouble) => trouble.summary.as_str(),
             None => "Who is logged in has not been looked at yet.",
         };
         return paragraph(pen, areas.list, text, theme.dim);
     };
-    let sessions = model.activity.part == Part::Sessions;
+    let sessions = activity.part == Part::Sessions;
     let about = if sessions { open(known) } else { reach(known) };
-    draw_find(model, pen, areas.find, &format!(" {about}"));
+    draw_find(cx, activity, access, pen, areas.find, &format!(" {about}"));
     let unknown = if sessions {
         known.facts.sessions.as_ref().err()
     } else {
@@ -36,7 +38,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     if let Some(why) = unknown {
         return paragraph(pen, areas.list, &visible(&why.0), theme.warning);
     }
-    let rows = crate::console::app::update::rows(model);
+    let rows = activity.rows(access.known.as_deref());
     if rows == 0 {
         let text = if sessions {
             "Nobody is logged in as the cache user now; whoever is stands here, and can be sent away."
@@ -51,7 +53,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         ["AGO", "WHAT", "PROCESS", "WHO"]
     };
     draw_head(pen, areas.head, head);
-    let list = model.activity.list;
+    let list = activity.list;
     for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         let line = row(areas.list, y as u16);
         let current = index == list.cursor;
@@ -61,7 +63,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
             };
             let since = session
                 .since
-                .map_or_else(|| "?".to_owned(), |since| since.age(model.now).to_string());
+                .map_or_else(|| "?".to_owned(), |since| since.age(cx.now).to_string());
             let pid = session.pid.to_string();
             draw_row(
                 pen,
@@ -70,7 +72,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
                 (&since, "open", &pid, &who(known, session)),
             );
         } else if let Some(event) = event(known, index) {
-            let ago = event.at.age(model.now).to_string();
+            let ago = event.at.age(cx.now).to_string();
             let pid = event.pid.map_or_else(String::new, |pid| pid.to_string());
             let said = said(known, event);
             draw_row(pen, line, current, (&ago, word(&event.kind), &pid, &said));
@@ -116,13 +118,13 @@ fn reach(known: &Known) -> String {
 }
 
 /// What the other parts of the screen have, in few words.
-pub fn others(model: &Model) -> Option<String> {
-    let known = model.access.known.as_ref()?;
+pub fn others(activity: &Activity, access: &Access) -> Option<String> {
+    let known = access.known.as_ref()?;
     let sessions = match &known.facts.sessions {
         Ok(sessions) => count(sessions.len(), "session"),
         Err(_) => "? sessions".to_owned(),
     };
-    Some(match model.activity.part {
+    Some(match activity.part {
         Part::Changes => format!("{sessions}, sshd's log"),
         Part::Sessions => "sshd's log, changes".to_owned(),
         Part::Log => format!("changes, {sessions}"),
@@ -196,8 +198,8 @@ pub fn said(known: &Known, event: &LogEvent) -> String {
 }
 
 /// The overview's line: `2 sessions: ada@ci-3 (4m), a key that is not known from 10.2.0.9`.
-pub fn on_now(model: &Model) -> Option<String> {
-    let known = model.access.known.as_ref()?;
+pub fn on_now(cx: &Context, access: &Access) -> Option<String> {
+    let known = access.known.as_ref()?;
     let sessions = match &known.facts.sessions {
         Ok(sessions) => sessions,
         Err(why) => return Some(format!("? {}", visible(&why.0))),
@@ -209,7 +211,7 @@ pub fn on_now(model: &Model) -> Option<String> {
         .iter()
         .take(4)
         .map(|session| {
-            let age = session.since.map(|since| since.age(model.now));
+            let age = session.since.map(|since| since.age(cx.now));
             let age = age.map_or_else(String::new, |age| format!(" ({age})"));
             let known_key = session
                 .fingerprint

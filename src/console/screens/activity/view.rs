@@ -1,11 +1,13 @@
 //! Screen 6: jobs, and what the audit log of the server holds.
 
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::activity::job::{Job, State};
 use crate::console::screens::activity::logins;
+use crate::console::screens::activity::state::Activity;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::paragraph;
 use crate::console::types::action::Act;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::bar;
@@ -20,21 +22,21 @@ const RESULT: usize = 10;
 const ID: usize = 8;
 
 /// The running job, else the last change, in words; and where there is more of it.
-pub fn last(model: &Model) -> Option<(String, String)> {
-    model
+pub fn last(cx: &Context, activity: &Activity) -> Option<(String, String)> {
+    activity
         .jobs
         .iter()
         .find(|job| job.is_running())
         .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
         .or_else(|| {
-            let job = model.jobs.first()?;
+            let job = activity.jobs.first()?;
             if let State::Compared(comparison) = &job.state {
-                let age = comparison.at.age(model.now);
+                let age = comparison.at.age(cx.now);
                 let text = format!("{}, {}, {age} ago", job.title, comparison.word());
                 return Some((text, "6".to_owned()));
             }
             let receipt = job.receipt()?;
-            let age = receipt.at.age(model.now);
+            let age = receipt.at.age(cx.now);
             let text = format!(
                 "{}, {}, {age} ago, {}",
                 job.title,
@@ -44,12 +46,12 @@ pub fn last(model: &Model) -> Option<(String, String)> {
             Some((text, format!("receipt {}", receipt.id)))
         })
         .or_else(|| {
-            let past = model.past().first()?;
+            let past = activity.past().first()?;
             let text = format!(
                 "{}, {}, {} ago, {}",
                 past.what,
                 past.result,
-                past.at.age(model.now),
+                past.at.age(cx.now),
                 past.by
             );
             Some((text, format!("receipt {}", past.id)))
@@ -57,28 +59,28 @@ pub fn last(model: &Model) -> Option<(String, String)> {
 }
 
 /// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = layout::lists(model.size, false);
+pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, false);
     let theme = pen.theme;
-    if model.activity.part != Part::Changes {
-        return logins::draw(model, pen);
+    if activity.part != Part::Changes {
+        return logins::draw(cx, activity, access, pen);
     }
-    let running = model.jobs.iter().filter(|job| job.is_running()).count();
-    let past = model.past().len();
+    let running = activity.jobs.iter().filter(|job| job.is_running()).count();
+    let past = activity.past().len();
     let text = format!(
         " {} running, {} ended here, {} more in the audit log",
         running,
-        model.jobs.len() - running,
+        activity.jobs.len() - running,
         number(past)
     );
-    draw_find(model, pen, areas.find, &text);
-    if let Some(Err(trouble)) = &model.activity.past {
+    draw_find(cx, activity, access, pen, areas.find, &text);
+    if let Some(Err(trouble)) = &activity.past {
         let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
         paragraph(pen, room, &trouble.summary, theme.warning);
     }
-    let rows = model.jobs.len() + past;
+    let rows = activity.jobs.len() + past;
     if rows == 0 {
-        let text = match &model.activity.past {
+        let text = match &activity.past {
             None => "The audit log has not been read yet.",
             Some(Ok(_)) => {
                 "Nothing was changed on this server yet; each change leaves its receipt here."
@@ -87,16 +89,23 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
         };
         return paragraph(pen, areas.list, text, theme.dim);
     }
-    if !matches!(model.activity.past, Some(Err(_))) {
+    if !matches!(activity.past, Some(Err(_))) {
         draw_head(pen, areas.head, ["AGO", "RESULT", "RECEIPT", "WHAT"]);
     }
-    let list = model.activity.list;
+    let list = activity.list;
     for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         let line = row(areas.list, y as u16);
         let current = index == list.cursor;
-        match model.jobs.get(index) {
-            Some(job) => draw_job(model, pen, line, job, current),
-            None => draw_past(model, pen, line, index - model.jobs.len(), current),
+        match activity.jobs.get(index) {
+            Some(job) => draw_job(cx, pen, line, job, current),
+            None => draw_past(
+                cx,
+                activity,
+                pen,
+                line,
+                index - activity.jobs.len(),
+                current,
+            ),
         }
     }
 }
@@ -112,11 +121,18 @@ pub(super) fn draw_head(pen: &mut Pen<'_>, area: Rect, [age, result, id, what]: 
 }
 
 /// What this part has, and at the right edge what the other parts have.
-pub(super) fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect, text: &str) {
+pub(super) fn draw_find(
+    cx: &Context,
+    activity: &Activity,
+    access: &Access,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    text: &str,
+) {
     let theme = pen.theme;
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
-    let key = model.keymap.names(Act::Part);
-    let right = match logins::others(model) {
+    let key = cx.keymap.names(Act::Part);
+    let right = match logins::others(activity, access) {
         Some(others) => pen.right(inner, &format!("{key}: {others}"), theme.dim),
         None => inner.right(),
     };
@@ -183,7 +199,7 @@ pub(super) fn draw_row(
     );
 }
 
-fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bool) {
+fn draw_job(cx: &Context, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bool) {
     match &job.state {
         State::Running { done, total, note } => {
             let (filled, empty) = bar(*done as u64, *total as u64, 12);
@@ -192,16 +208,16 @@ fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bo
                 number(*done),
                 number(*total)
             );
-            let age = job.started.age(model.now).to_string();
+            let age = job.started.age(cx.now).to_string();
             draw_row(pen, area, current, (&age, &job.word(), "", &what));
         }
         State::Compared(comparison) => {
-            let age = comparison.at.age(model.now).to_string();
+            let age = comparison.at.age(cx.now).to_string();
             let what = format!("verify: {}", comparison.brief());
             draw_row(pen, area, current, (&age, comparison.word(), "", &what));
         }
         State::Ended(receipt) => {
-            let age = receipt.at.age(model.now).to_string();
+            let age = receipt.at.age(cx.now).to_string();
             draw_row(
                 pen,
                 area,
@@ -212,9 +228,16 @@ fn draw_job(model: &Model, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bo
     }
 }
 
-fn draw_past(model: &Model, pen: &mut Pen<'_>, area: Rect, index: usize, current: bool) {
-    if let Some(past) = model.past().get(index) {
-        let age = past.at.age(model.now).to_string();
+fn draw_past(
+    cx: &Context,
+    activity: &Activity,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    index: usize,
+    current: bool,
+) {
+    if let Some(past) = activity.past().get(index) {
+        let age = past.at.age(cx.now).to_string();
         let what = format!("{}, {}", past.what, past.by);
         draw_row(pen, area, current, (&age, &past.result, &past.id, &what));
     }

@@ -1,3 +1,4 @@
 //! Screen overview.
 
+pub mod state;
 pub mod view;

@@ -1,10 +1,15 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
-use crate::console::app::model::Model;
+use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::Anchor;
 use crate::console::screens::activity::logins;
+use crate::console::screens::activity::state::Activity;
+use crate::console::screens::overview::state::Overview;
+use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
+use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::{no_store, paragraph};
+use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
@@ -21,6 +26,21 @@ use ratatui::style::Style;
 
 /// Columns of the labels before bars.
 const LABEL: usize = 8;
+
+/// What the screen sums up.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// What every screen may look at.
+    pub cx: &'a Context,
+    /// Screen 3.
+    pub unsigned: &'a Unsigned,
+    /// Screen 4.
+    pub access: &'a Access,
+    /// Screen 5.
+    pub space: &'a Space,
+    /// Screen 6.
+    pub activity: &'a Activity,
+}
 
 /// What a line names, where it names one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,26 +99,26 @@ pub fn used_percent(disk: &Disk) -> Option<u64> {
 }
 
 /// What needs attention, worst first, and one line for what is fine.
-pub fn lines(model: &Model) -> Vec<Check> {
+pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
-    match &model.link {
+    match &inputs.cx.link {
         Link::Failed(trouble) | Link::Down { trouble, .. } => checks.push(Check::trouble(trouble)),
         Link::Connecting | Link::Up { .. } => {}
     }
-    if let Some(trouble) = &model.data.trouble {
+    if let Some(trouble) = &inputs.cx.data.trouble {
         checks.push(Check::trouble(trouble));
     }
     let mut fine = 0;
-    for check in judged(model) {
+    for check in judged(inputs) {
         // What is going on is worth a line, however fine it is.
         let goes_on = matches!(check.id, "collecting" | "collection-running");
         if check.state == State::Fine && !goes_on {
             fine += 1;
         } else {
-            checks.push(shown(model, check));
+            checks.push(shown(inputs, check));
         }
     }
-    let (access, good) = crate::console::screens::access::checks::checks(model);
+    let (access, good) = crate::console::screens::access::checks::checks(inputs.cx, inputs.access);
     checks.extend(access);
     fine += good;
     // Stable: of one state the judge's order decides. What is not known comes after what is.
@@ -129,39 +149,43 @@ pub fn lines(model: &Model) -> Vec<Check> {
 }
 
 /// The same checks as `storekeeper status`, as far as what they look at has come in.
-fn judged(model: &Model) -> Vec<health::Check> {
-    let mut checks = of_store(model);
-    checks.extend(crate::console::screens::space::overview::checks(model));
+fn judged(inputs: &Inputs<'_>) -> Vec<health::Check> {
+    let mut checks = of_store(inputs);
+    checks.extend(crate::console::screens::space::overview::checks(
+        inputs.cx,
+        inputs.space,
+    ));
     checks
 }
 
-fn of_store(model: &Model) -> Vec<health::Check> {
-    let Some(facts) = &model.facts else {
+fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
+    let Some(facts) = &inputs.cx.facts else {
         return vec![];
     };
-    let counts = model
+    let counts = inputs
+        .cx
         .data
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
     let vitals = Vitals::of(
-        &model.server,
-        &model.place,
+        &inputs.cx.server,
+        &inputs.cx.place,
         None,
         facts,
         counts.as_ref(),
-        model.limits,
+        inputs.cx.limits,
     );
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
-    let whole = counts.is_some_and(|counts| counts.unread == 0) && !model.data.loading;
+    let whole = counts.is_some_and(|counts| counts.unread == 0) && !inputs.cx.data.loading;
     let about_store =
         |check: &health::Check| matches!(check.id, "unsigned-paths" | "bad-signatures");
     checks.retain(|check| whole || check.state != State::Fine || !about_store(check));
     checks
 }
 
-fn shown(model: &Model, check: health::Check) -> Check {
+fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
     let screen = match check.id {
         "unsigned-paths" | "bad-signatures" => Some(Screen::Unsigned),
         "unreadable-paths" => Some(Screen::Store),
@@ -186,7 +210,7 @@ fn shown(model: &Model, check: health::Check) -> Check {
         "unsigned-paths" => Some(Target::Refused { bad: false }),
         "bad-signatures" => Some(Target::Refused { bad: true }),
         "unreadable-paths" => Some(Target::Unreadable),
-        "pins" => expired_pin(model).map(Target::Pin),
+        "pins" => expired_pin(inputs).map(Target::Pin),
         "roots" => Some(Target::View(View::Roots)),
         "forecast" => Some(Target::View(View::Growth)),
         _ => None,
@@ -195,7 +219,7 @@ fn shown(model: &Model, check: health::Check) -> Check {
         id: check.id.to_owned(),
         level: check.state,
         note: if check.id == "unsigned-paths" {
-            refused_note(model)
+            refused_note(inputs)
         } else {
             String::new()
         },
@@ -207,24 +231,24 @@ fn shown(model: &Model, check: health::Check) -> Check {
 }
 
 /// The first pin whose time is over.
-fn expired_pin(model: &Model) -> Option<String> {
-    let known = model.space.known.as_ref()?;
-    let now = known.there(model.now);
+fn expired_pin(inputs: &Inputs<'_>) -> Option<String> {
+    let known = inputs.space.known.as_ref()?;
+    let now = known.there(inputs.cx.now);
     let pins = known.pins.as_ref().ok()?;
     let pin = pins.iter().find(|pin| pin.expired(now))?;
     Some(pin.name.to_string())
 }
 
 /// `newest 4m, oldest 2d`.
-fn refused_note(model: &Model) -> String {
-    model
+fn refused_note(inputs: &Inputs<'_>) -> String {
+    inputs
         .unsigned
         .ages
         .map_or_else(String::new, |(newest, oldest)| {
             format!(
                 "newest {}, oldest {}",
-                newest.age(model.now),
-                oldest.age(model.now)
+                newest.age(inputs.cx.now),
+                oldest.age(inputs.cx.now)
             )
         })
 }
@@ -240,27 +264,41 @@ fn sign(pen: &Pen<'_>, level: State) -> (String, Style) {
     (level.mark().to_string(), style)
 }
 
-/// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    if let (None, Some((text, true))) = (&model.facts, no_store(model)) {
+/// Draws the screen. `focused`: nothing lies over it.
+pub fn draw(
+    inputs: &Inputs<'_>,
+    overview: &Overview,
+    focused: bool,
+    pen: &mut Pen<'_>,
+    area: Rect,
+) {
+    if let (None, Some((text, true))) = (&inputs.cx.facts, no_store(inputs.cx)) {
         // With nothing else to show there is room for the whole sentence.
         let style = pen.theme.critical;
         return paragraph(pen, area, &text, style);
     }
     let below = 11;
-    let checks = lines(model);
+    let checks = lines(inputs);
     let most = usize::from(area.height.saturating_sub(below)).max(4);
-    let mut y = draw_checks(model, pen, area, &checks, most) + 1;
-    if let Some(facts) = &model.facts {
-        y = draw_disk(model, facts, pen, area, y);
+    let mut y = draw_checks(inputs, overview, focused, pen, area, &checks, most) + 1;
+    if let Some(facts) = &inputs.cx.facts {
+        y = draw_disk(inputs, facts, pen, area, y);
     }
-    draw_sums(model, pen, area, y);
+    draw_sums(inputs, pen, area, y);
 }
 
 /// The list of checks; returns the row below it.
-fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], most: usize) -> u16 {
+fn draw_checks(
+    inputs: &Inputs<'_>,
+    overview: &Overview,
+    focused: bool,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    checks: &[Check],
+    most: usize,
+) -> u16 {
     if checks.is_empty() {
-        let text = match model.link {
+        let text = match inputs.cx.link {
             Link::Connecting => "Connecting to the server.",
             _ => "Reading the store.",
         };
@@ -268,11 +306,11 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
         return 1;
     }
     // The cursor stays in view where there are more checks than rows.
-    let first = (model.overview.cursor + 1).saturating_sub(most);
+    let first = (overview.list.cursor + 1).saturating_sub(most);
     let mut y = 0;
     for (index, check) in checks.iter().enumerate().skip(first).take(most) {
         let line = row(area, y);
-        let current = index == model.overview.cursor && model.layers.is_empty();
+        let current = index == overview.list.cursor && focused;
         let (mark, style) = sign(pen, check.level);
         let theme = pen.theme;
         pen.text(
@@ -308,10 +346,10 @@ fn draw_checks(model: &Model, pen: &mut Pen<'_>, area: Rect, checks: &[Check], m
     y
 }
 
-fn draw_disk(model: &Model, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
+fn draw_disk(inputs: &Inputs<'_>, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
     let width = usize::from(area.width.saturating_sub(40)).clamp(10, 60);
-    if let Some(disk) = crate::console::screens::space::view::newest(model, facts) {
+    if let Some(disk) = crate::console::screens::space::view::newest(inputs.space, facts) {
         let percent = used_percent(&disk).unwrap_or(0);
         let note = format!("{} of {}", disk.used, disk.usable());
         gauge::draw(
@@ -367,14 +405,14 @@ fn share(part: usize, whole: usize) -> String {
     }
 }
 
-fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
+fn draw_sums(inputs: &Inputs<'_>, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
     let theme = pen.theme;
     let label = |text: &str| format!(" {text:<9}");
-    if let Some(inventory) = &model.data.inventory {
+    if let Some(inventory) = &inputs.cx.data.inventory {
         let counts = inventory.counts();
         let read = counts.paths - counts.unread.min(counts.paths);
         let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
-        if model.data.loading {
+        if inputs.cx.data.loading {
             text = format!(
                 "{text}   loading {} of {}",
                 number(read),
@@ -420,15 +458,17 @@ fn draw_sums(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         );
         y += 1;
     }
-    y = crate::console::screens::space::overview::draw(model, pen, area, y);
-    if let Some(text) = logins::on_now(model) {
+    y = crate::console::screens::space::overview::draw(inputs.space, pen, area, y);
+    if let Some(text) = logins::on_now(inputs.cx, inputs.access) {
         let line = row(area, y);
         let end = pen.text(line, line.x, line.y, &label("On now"), theme.dim);
         let rest = Rect::new(end, line.y, line.right().saturating_sub(end), line.height);
         pen.line(rest, &text, theme.text);
         y += 1;
     }
-    if let Some((text, note)) = crate::console::screens::activity::view::last(model) {
+    if let Some((text, note)) =
+        crate::console::screens::activity::view::last(inputs.cx, inputs.activity)
+    {
         let line = row(area, y);
         let inner = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
         let x = pen.right(inner, &note, theme.dim);

@@ -1,7 +1,8 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
-use crate::console::app::model::Model;
 use crate::console::screens::path::page;
+use crate::console::screens::space::judged::Judged;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row, wrap};
 use crate::console::widgets::text;
@@ -16,7 +17,8 @@ const NAMES: usize = 12;
 
 /// Draws them.
 pub fn draw(
-    model: &Model,
+    cx: &Context,
+    judged: Option<&Judged>,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -24,9 +26,9 @@ pub fn draw(
     beside: bool,
 ) {
     let lines = if beside {
-        tall(model, inventory, pen, path, usize::from(area.width))
+        tall(cx, judged, inventory, pen, path, usize::from(area.width))
     } else {
-        short(model, inventory, pen, path)
+        short(judged, inventory, pen, path)
     };
     for (y, (label, value, style)) in lines.iter().enumerate() {
         let Ok(y) = u16::try_from(y) else { break };
@@ -137,18 +139,22 @@ fn deriver(inventory: &Inventory, path: Row) -> String {
 }
 
 /// What keeps a path, or why that is not known.
-pub(super) fn kept_by(model: &Model, path: Row) -> String {
-    match &model.space.judged {
+pub(super) fn kept_by(judged: Option<&Judged>, path: Row) -> String {
+    match judged {
         Some(judged) => judged.kept_by(path),
         None => "not known yet".to_owned(),
     }
 }
 
 /// When a path was last used, by itself or by what needs it.
-pub(super) fn used(model: &Model, inventory: &Inventory, path: Row) -> String {
-    let judged = model.space.judged.as_ref();
+pub(super) fn used(
+    cx: &Context,
+    judged: Option<&Judged>,
+    inventory: &Inventory,
+    path: Row,
+) -> String {
     let used = judged.and_then(|judged| judged.used(path));
-    text::age(used.or_else(|| inventory.last_used(path)), model.now)
+    text::age(used.or_else(|| inventory.last_used(path)), cx.now)
 }
 
 /// Whether clients take the path itself, and not what it needs.
@@ -166,7 +172,7 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
 
 /// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes anew what differs
 /// here, so that nothing is said twice and what often stays the same has a place of its own.
-fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
+fn short(judged: Option<&Judged>, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
     let how = if inventory.ultimate(path) {
@@ -218,7 +224,7 @@ fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Line
             "kept by",
             format!(
                 "{:<24}deriver {}",
-                fit(&kept_by(model, path), 22),
+                fit(&kept_by(judged, path), 22),
                 deriver(inventory, path)
             ),
             plain,
@@ -226,7 +232,14 @@ fn short(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Line
     ]
 }
 
-fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: usize) -> Lines {
+fn tall(
+    cx: &Context,
+    judged: Option<&Judged>,
+    inventory: &Inventory,
+    pen: &Pen<'_>,
+    path: Row,
+    width: usize,
+) -> Lines {
     let plain = pen.theme.text;
     let room = width.saturating_sub(2);
     let mut lines: Lines = Vec::new();
@@ -256,8 +269,8 @@ fn tall(model: &Model, inventory: &Inventory, pen: &Pen<'_>, path: Row, width: u
     add("closure", page::closure_size(inventory, path), plain);
     add("", page::with_closure(inventory, path).to_owned(), style);
     add("added", added(inventory, path), plain);
-    add("last used", used(model, inventory, path), plain);
-    add("kept by", kept_by(model, path), plain);
+    add("last used", used(cx, judged, inventory, path), plain);
+    add("kept by", kept_by(judged, path), plain);
     add("deriver", deriver(inventory, path), plain);
     add(
         "signatures",

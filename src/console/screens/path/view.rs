@@ -1,8 +1,10 @@
 //! The page of one path.
 
-use crate::console::app::model::Model;
+use crate::console::screens::path::page::Page;
 use crate::console::screens::path::page::{Line, Part};
 use crate::console::screens::path::pane;
+use crate::console::screens::space::judged::Judged;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
@@ -13,27 +15,31 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Draws it.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let (Some(page), Some(inventory)) = (model.page(), model.data.inventory.as_deref()) else {
+pub fn draw(cx: &Context, page: &Page, judged: Option<&Judged>, pen: &mut Pen<'_>, area: Rect) {
+    let Some(inventory) = cx.data.inventory.as_deref() else {
         return;
     };
     let rows = page.len(inventory);
     let view = page.list.view(rows, usize::from(area.height));
     let first = view.start;
-    for (y, line) in page.lines(inventory, model.now, view).iter().enumerate() {
+    for (y, line) in page.lines(inventory, cx.now, view).iter().enumerate() {
         let current = first + y == page.list.cursor;
-        draw_line(model, inventory, pen, row(area, y as u16), line, current);
+        draw_line(cx, page, judged, pen, row(area, y as u16), line, current);
     }
 }
 
 fn draw_line(
-    model: &Model,
-    inventory: &Inventory,
+    cx: &Context,
+    page: &Page,
+    judged: Option<&Judged>,
     pen: &mut Pen<'_>,
     area: Rect,
     line: &Line,
     current: bool,
 ) {
+    let Some(inventory) = cx.data.inventory.as_deref() else {
+        return;
+    };
     let theme = pen.theme;
     pen.text(
         area,
@@ -59,12 +65,15 @@ fn draw_line(
             );
         }
         Line::Info(label @ "last used", _) => {
-            let page = model.page().map_or(0, |page| page.row);
-            value(pen, label, &pane::used(model, inventory, page), theme.text);
+            value(
+                pen,
+                label,
+                &pane::used(cx, judged, inventory, page.row),
+                theme.text,
+            );
         }
         Line::Info(label @ "kept by", _) => {
-            let page = model.page().map_or(0, |page| page.row);
-            value(pen, label, &pane::kept_by(model, page), theme.text);
+            value(pen, label, &pane::kept_by(judged, page.row), theme.text);
         }
         Line::Info(label @ "path", text) => value(pen, label, text, theme.title),
         Line::Info(label, text) => value(pen, label, text, theme.text),
@@ -99,13 +108,13 @@ fn draw_line(
             pen.text(area, area.x + 2, area.y, &text, style);
         }
         Line::Path { row, depth, open } => {
-            draw_path(model, inventory, pen, area, (*row, *depth, *open), current);
+            draw_path(cx, inventory, pen, area, (*row, *depth, *open), current);
         }
     }
 }
 
 fn draw_path(
-    model: &Model,
+    cx: &Context,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -137,7 +146,7 @@ fn draw_path(
         theme.dim
     };
     let right = pen.right(inner, &note, style);
-    let mark = if model.marks.has(path) { "x" } else { " " };
+    let mark = if cx.marks.has(path) { "x" } else { " " };
     pen.text(area, area.x + 1, area.y, mark, theme.accent);
     let x = pen.text(area, area.x + 2 + indent as u16, area.y, fold, theme.dim);
     let rest = Rect::new(x, area.y, right.saturating_sub(x + 1), area.height);

@@ -1,6 +1,7 @@
 //! What the overview says of space: what needs attention, what is dead, how it grows.
 
-use crate::console::app::model::Model;
+use crate::console::screens::space::state::Space;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
@@ -15,32 +16,32 @@ use ratatui::layout::Rect;
 const SPARK: usize = 14;
 
 /// What was found out, by the same checks as `storekeeper status`.
-pub fn checks(model: &Model) -> Vec<Check> {
+pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
     let unknown = |id, summary| Check {
         id,
         state: State::Unknown,
         summary,
         fix: None,
     };
-    let Some(known) = &model.space.known else {
-        let trouble = model.space.trouble.iter();
+    let Some(known) = &space.known else {
+        let trouble = space.trouble.iter();
         let why = trouble.map(|trouble| {
             let why = &trouble.summary;
             unknown("space", format!("what fills the disk is not known: {why}"))
         });
         return why.collect();
     };
-    let now = known.there(model.now);
-    let forecast = model.space.forecast();
+    let now = known.there(cx.now);
+    let forecast = space.forecast();
     let mut checks = health::space::checks(&Looked {
-        server: &model.server,
+        server: &cx.server,
         facts: &known.facts,
         pins: &known.pins,
         forecast: forecast.as_ref(),
-        limits: model.limits,
+        limits: cx.limits,
         now,
     });
-    let left = health::unfinished::checks(&model.server, &known.unfinished, now);
+    let left = health::unfinished::checks(&cx.server, &known.unfinished, now);
     checks.extend(left);
     if let Err(why) = &known.roots {
         checks.push(unknown("roots", format!("the roots are not known: {why}")));
@@ -49,13 +50,13 @@ pub fn checks(model: &Model) -> Vec<Check> {
 }
 
 /// Growth and what is dead; returns the row below.
-pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
+pub fn draw(space: &Space, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
-    if let Some(curve) = model.space.curve() {
-        draw_growth(model, pen, row(area, y), &curve);
+    if let Some(curve) = space.curve() {
+        draw_growth(space, pen, row(area, y), &curve);
         y += 1;
     }
-    let Some(judged) = &model.space.judged else {
+    let Some(judged) = &space.judged else {
         return y;
     };
     let (dead, dead_bytes) = judged.liveness.dead();
@@ -74,7 +75,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
 }
 
 /// The curve in one row, and what follows from it.
-fn draw_growth(model: &Model, pen: &mut Pen<'_>, line: Rect, curve: &Curve) {
+fn draw_growth(space: &Space, pen: &mut Pen<'_>, line: Rect, curve: &Curve) {
     let theme = pen.theme;
     let sizes = squeeze(&curve.sizes, SPARK);
     let least = sizes.iter().copied().min().unwrap_or(0);
@@ -83,7 +84,7 @@ fn draw_growth(model: &Model, pen: &mut Pen<'_>, line: Rect, curve: &Curve) {
         .iter()
         .map(|size| size.saturating_sub(least).saturating_add(most / 64))
         .collect();
-    let forecast = model.space.forecast();
+    let forecast = space.forecast();
     let words = forecast.map_or_else(String::new, |forecast| forecast.brief());
     let room = usize::from(line.width).saturating_sub(SPARK + 13);
     pen.pieces(

@@ -35,3 +35,10 @@ pub struct Store {
     /// Whether rows have come in at all.
     pub answered: bool,
 }
+
+impl Store {
+    /// The path under the cursor.
+    pub fn current_row(&self) -> Option<Row> {
+        self.rows.get(self.list.cursor).copied()
+    }
+}

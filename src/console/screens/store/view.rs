@@ -1,9 +1,11 @@
 //! Screen 2: every valid path.
 
-use crate::console::app::model::Model;
 use crate::console::screens::path::pane;
+use crate::console::screens::space::judged::Judged;
 use crate::console::screens::space::judged::Mark;
+use crate::console::screens::store::state::Store;
 use crate::console::screens::{no_store, paragraph};
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
@@ -12,7 +14,7 @@ use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
 use crate::domain::TrustClass;
 use crate::domain::count::number;
-use crate::inventory::{Inventory, Row, SortKey};
+use crate::inventory::{Inventory, SortKey};
 use ratatui::layout::Rect;
 
 /// Widths of the columns behind the name.
@@ -24,23 +26,22 @@ const TRUST: usize = 19;
 const ROOMY: u16 = 96;
 
 /// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = layout::lists(model.size, true);
-    draw_find(model, pen, areas.find);
-    if let Some((text, bad)) = no_store(model) {
+pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, true);
+    draw_find(cx, store, pen, areas.find);
+    if let Some((text, bad)) = no_store(cx) {
         let style = if bad {
             pen.theme.critical
         } else {
             pen.theme.dim
         };
-        let area = Rect::new(areas.list.x, areas.head.y, model.size.0, areas.list.height);
+        let area = Rect::new(areas.list.x, areas.head.y, cx.size.0, areas.list.height);
         return paragraph(pen, area, &text, style);
     }
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = cx.data.inventory.clone() else {
         return;
     };
-    draw_head(model, pen, areas.head);
-    let store = &model.store;
+    draw_head(store, pen, areas.head);
     if store.rows.is_empty() {
         let text = if !store.answered {
             "Looking through the store.".to_owned()
@@ -55,37 +56,35 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     }
     let height = usize::from(areas.list.height);
     for (y, index) in store.list.view(store.rows.len(), height).enumerate() {
-        if let Some(path) = store.rows.get(index) {
-            let line = row(areas.list, y as u16);
-            draw_row(
-                model,
-                &inventory,
-                pen,
-                line,
-                *path,
-                index == store.list.cursor,
-            );
-        }
+        let line = row(areas.list, y as u16);
+        draw_row(cx, store, judged, &inventory, pen, line, index);
     }
     if let Some(rule) = areas.rule {
         pen.rule(rule);
     }
-    if let (Some(area), Some(current)) = (areas.pane, model.current_row()) {
-        pane::draw(model, &inventory, pen, area, current, areas.rule.is_none());
+    if let (Some(area), Some(current)) = (areas.pane, store.current_row()) {
+        pane::draw(
+            cx,
+            judged,
+            &inventory,
+            pen,
+            area,
+            current,
+            areas.rule.is_none(),
+        );
     }
 }
 
 /// The search, the filter, and how much is shown of how much.
-fn draw_find(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let store = &model.store;
-    let total = model
+    let total = cx
         .data
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
     let note = match total {
-        Some(counts) if model.data.loading => format!(
+        Some(counts) if cx.data.loading => format!(
             "loading {} of {}",
             number(counts.paths - counts.unread.min(counts.paths)),
             number(counts.paths)
@@ -147,8 +146,8 @@ fn kept_width(width: u16) -> usize {
     if width >= ROOMY { 4 } else { 1 }
 }
 
-fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let sort = model.store.sort;
+fn draw_head(store: &Store, pen: &mut Pen<'_>, area: Rect) {
+    let sort = store.sort;
     // The order is told by a sign in the head: down is the natural direction, up the reverse.
     let head = |key: SortKey, name: &str| {
         if sort.key == key {
@@ -179,15 +178,20 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 }
 
 fn draw_row(
-    model: &Model,
+    cx: &Context,
+    store: &Store,
+    judged: Option<&Judged>,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
-    path: Row,
-    current: bool,
+    at: usize,
 ) {
+    let Some(path) = store.rows.get(at).copied() else {
+        return;
+    };
+    let current = at == store.list.cursor;
     let theme = pen.theme;
-    let marked = model.marks.has(path);
+    let marked = cx.marks.has(path);
     let width = name_width(area.width);
     let name = cell(inventory.name(path), width, Align::Middle);
     let style = match (current, marked) {
@@ -196,7 +200,7 @@ fn draw_row(
         (false, false) => theme.text,
     };
     // Only signs and name are lit: a step of the cursor then costs a slow link two names, not two rows.
-    let signs = signs(current, marked, model.store.range == Some(path));
+    let signs = signs(current, marked, store.range == Some(path));
     let lit = format!("{signs:<3}{}", name.trim_end());
     pen.text(area, area.x, area.y, &lit, style);
     let size = inventory
@@ -205,7 +209,6 @@ fn draw_row(
     let closure = inventory
         .closure_size_known(path)
         .map_or_else(|| "?".to_owned(), |(_, bytes)| text::size(bytes));
-    let judged = model.space.judged.as_ref();
     let used = judged
         .and_then(|judged| judged.used(path))
         .or_else(|| inventory.last_used(path));
@@ -214,11 +217,11 @@ fn draw_row(
         cell(&size, SIZE, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
         cell(
-            &text::age(inventory.registered(path), model.now),
+            &text::age(inventory.registered(path), cx.now),
             AGE,
             Align::Right
         ),
-        cell(&text::age(used, model.now), AGE, Align::Right),
+        cell(&text::age(used, cx.now), AGE, Align::Right),
     );
     let x = pen.text(
         area,

@@ -51,6 +51,24 @@ impl Unsigned {
         }
     }
 
+    /// The line under the cursor.
+    pub fn current(&self) -> Option<UnsignedLine> {
+        self.lines.get(self.list.cursor).copied()
+    }
+
+    /// The path under the cursor; of a group, the one that the others hang on.
+    pub fn current_row(&self) -> Option<Row> {
+        Some(self.subject(self.current()?)?.1)
+    }
+
+    /// The group whose head is under the cursor.
+    pub fn current_group(&self) -> Option<&Group> {
+        match self.current()? {
+            UnsignedLine::Group(group) => self.groups.get(group),
+            UnsignedLine::Row(..) => None,
+        }
+    }
+
     /// Remembers what is under the cursor and beside it.
     pub fn settled(&mut self) {
         self.anchors = near(self.list.cursor, self.lines.len())

@@ -1,9 +1,10 @@
 //! Screen 3: what a client that trusts this cache would refuse, in the portions in which it was uploaded.
 
-use crate::console::app::model::Model;
 use crate::console::screens::store::view::signs;
+use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::{no_store, paragraph};
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout;
@@ -21,26 +22,25 @@ const AGE: usize = 6;
 const WHY: usize = 19;
 
 /// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = layout::lists(model.size, false);
-    if let Some((text, bad)) = no_store(model) {
+pub fn draw(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, false);
+    if let Some((text, bad)) = no_store(cx) {
         let style = if bad {
             pen.theme.critical
         } else {
             pen.theme.dim
         };
-        let area = Rect::new(areas.find.x, areas.find.y, model.size.0, areas.list.height);
+        let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
         return paragraph(pen, area, &text, style);
     }
-    let Some(inventory) = model.data.inventory.clone() else {
+    let Some(inventory) = cx.data.inventory.clone() else {
         return;
     };
-    draw_coverage(model, pen, areas.find);
-    let unsigned = &model.unsigned;
+    draw_coverage(cx, unsigned, pen, areas.find);
     if unsigned.lines.is_empty() {
         let text = if !unsigned.answered {
             "Grouping what is refused."
-        } else if model.data.loading {
+        } else if cx.data.loading {
             "Nothing is refused so far; the store is still being read."
         } else {
             "Clients refuse nothing: every path has a signature that they trust, or needs none. What builders upload unsigned appears here."
@@ -64,7 +64,7 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>) {
     for (y, index) in unsigned.list.view(unsigned.lines.len(), height).enumerate() {
         if let Some(line) = unsigned.lines.get(index) {
             let area = row(areas.list, y as u16);
-            draw_line(model, &inventory, pen, area, *line, index);
+            draw_line(cx, unsigned, &inventory, pen, area, *line, index);
         }
     }
 }
@@ -97,15 +97,15 @@ fn name_width(width: u16) -> usize {
 }
 
 /// How far each key has got, for a rotation.
-fn draw_coverage(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+fn draw_coverage(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let counts = model
+    let counts = cx
         .data
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
     let note = match counts {
-        Some(counts) if model.data.loading => format!(
+        Some(counts) if cx.data.loading => format!(
             "loading {} of {}",
             number(counts.paths - counts.unread.min(counts.paths)),
             number(counts.paths)
@@ -117,8 +117,7 @@ fn draw_coverage(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let right = pen.right(inner, &note, theme.dim);
     let read = counts.map_or(0, |counts| counts.paths - counts.unread.min(counts.paths));
     let mut x = pen.text(area, area.x + 1, area.y, "signed by", theme.dim) + 1;
-    let mut keys: Vec<&(String, usize, usize)> = model
-        .unsigned
+    let mut keys: Vec<&(String, usize, usize)> = unsigned
         .coverage
         .iter()
         .filter(|(_, valid, bad)| valid + bad > 0)
@@ -146,7 +145,8 @@ fn draw_coverage(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 }
 
 fn draw_line(
-    model: &Model,
+    cx: &Context,
+    unsigned: &Unsigned,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -154,21 +154,21 @@ fn draw_line(
     index: usize,
 ) {
     let theme = pen.theme;
-    let current = index == model.unsigned.list.cursor;
-    let groups = &model.unsigned.groups;
-    let range = model.unsigned.range == Some(index);
+    let current = index == unsigned.list.cursor;
+    let groups = &unsigned.groups;
+    let range = unsigned.range == Some(index);
     let width = name_width(area.width);
     let (name, paths, size, added, row, marked) = match line {
         UnsignedLine::Group(at) => {
             let Some(group) = groups.get(at) else { return };
-            let open = model.unsigned.open.contains(&group.top);
+            let open = unsigned.open.contains(&group.top);
             let fold = if open { "▾" } else { "▸" };
             let others = group.rows.len().saturating_sub(1);
             let alone = group.kind == GroupKind::Closure && others == 0;
             let fold = if alone { " " } else { fold };
             let name = format!("{fold} {}", group_name(inventory, group));
             // A group is marked when all of it is; looking at the first few is enough for a sign on a line in view.
-            let marked = group.rows.iter().take(64).all(|row| model.marks.has(*row));
+            let marked = group.rows.iter().take(64).all(|row| cx.marks.has(*row));
             (
                 name,
                 number(group.rows.len()),
@@ -192,7 +192,7 @@ fn draw_line(
                 inventory.nar_size(path).unwrap_or(0),
                 inventory.registered(path),
                 path,
-                model.marks.has(path),
+                cx.marks.has(path),
             )
         }
     };
@@ -208,7 +208,7 @@ fn draw_line(
         "{} {} {}",
         cell(&paths, PATHS, Align::Right),
         cell(&text::size(size), SIZE, Align::Right),
-        cell(&text::age(added, model.now), AGE, Align::Right),
+        cell(&text::age(added, cx.now), AGE, Align::Right),
     );
     let x = pen.text(
         area,

@@ -64,7 +64,7 @@ pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
 
 /// `K` on the activity screen.
 pub(super) fn end_session(model: &mut Model) -> Vec<Effect> {
-    match crate::console::app::update::current_session(model) {
+    match model.current_session() {
         Some(session) => {
             let wanted = Wanted::End(Box::new(session.clone()));
             open(model, wanted)
@@ -164,8 +164,8 @@ fn ask_plan(model: &mut Model) -> Vec<Effect> {
 
 /// Asks for the plan while something is typed: the older one is seen until the newer one comes.
 fn ask_again(model: &mut Model) -> Vec<Effect> {
-    let asked = model.next_number();
-    let now = model.now;
+    let asked = model.cx.next_number();
+    let now = model.cx.now;
     let (Some(known), Some(Layer::Access(dialog))) =
         (model.access.known.clone(), model.layers.last_mut())
     else {
@@ -267,13 +267,13 @@ fn run(model: &mut Model, answer: &Answer) -> Vec<Effect> {
 
 /// A change of access has ended: what is shown is read anew, and whoever was let in is told what to do.
 pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
-    if !matches!(model.link, Link::Up { .. }) {
+    if !matches!(model.cx.link, Link::Up { .. }) {
         return vec![];
     }
     let mut effects = vec![Effect::ReadAccess];
     if let (Some(known), "approve", Outcome::Done) = (&model.access.known, change, outcome) {
         effects.push(Effect::Onboard {
-            server: model.server.clone(),
+            server: model.cx.server.clone(),
             known: Arc::clone(known),
         });
     }
@@ -285,7 +285,7 @@ pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Ve
     let free = matches!(model.layers.as_slice(), [] | [Layer::Text(_)]);
     match text {
         Ok(text) if free => {
-            let copy = model.keymap.names(Act::Copy);
+            let copy = model.cx.keymap.names(Act::Copy);
             model.layers.push(Layer::Text(Text {
                 title: format!("What the new client does ({copy} copies it)"),
                 lines: text.lines().flat_map(|line| wrap(line, 74)).collect(),
@@ -297,7 +297,7 @@ pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Ve
         Ok(_) => {
             let text = format!(
                 "storekeeper onboard {} says what the new client does",
-                model.server
+                model.cx.server
             );
             model.toast = Some(text);
         }

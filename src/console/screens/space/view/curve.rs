@@ -1,6 +1,6 @@
 //! How the store came to be so large: what came in when, and what follows for the disk.
 
-use crate::console::app::model::Model;
+use crate::console::screens::space::state::Space;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::plot::{columns, squeeze};
@@ -17,15 +17,15 @@ const MOST: u16 = 10;
 const SCALE: u16 = 11;
 
 /// Draws it into what is left below the facts.
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+pub(super) fn draw(space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let Some(Curve { sizes, sampled }) = model.space.curve() else {
+    let Some(Curve { sizes, sampled }) = space.curve() else {
         let text = " Growth is worked out when the store is read to its end.";
         pen.line(row(area, 1), text, theme.dim);
         return;
     };
     let width = usize::from(area.width.saturating_sub(2));
-    let forecast = model.space.forecast();
+    let forecast = space.forecast();
     let words = forecast.map_or_else(Vec::new, |forecast| wrap(&sentence(&forecast), width));
     let rows = area.height.saturating_sub(words.len() as u16 + 3).min(MOST);
     let mut y = 1;

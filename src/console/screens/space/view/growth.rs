@@ -1,9 +1,10 @@
 //! File systems, the database, hard links, and how the store came to be so large.
 
-use crate::console::app::model::Model;
 use crate::console::screens::overview::view::used_percent;
 use crate::console::screens::space::areas::Areas;
 use crate::console::screens::space::state::Known;
+use crate::console::screens::space::state::Space;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::gauge;
 use crate::console::widgets::pen::{row, wrap};
@@ -49,11 +50,11 @@ impl Down<'_, '_> {
 }
 
 /// Draws it.
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
-    let Some(known) = &model.space.known else {
+pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
+    let Some(known) = &space.known else {
         return;
     };
-    let body = crate::console::widgets::layout::areas(model.size).body;
+    let body = crate::console::widgets::layout::areas(cx.size).body;
     let top = areas.views.bottom();
     let area = Rect::new(body.x, top, body.width, body.bottom().saturating_sub(top));
     let text = pen.theme.text;
@@ -91,15 +92,15 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         }
         Some(Err(why)) => down.unknown("links", &why.0),
     }
-    collections(&mut down, model, known);
-    used(&mut down, model);
+    collections(&mut down, cx, known);
+    used(&mut down, space);
     let rest = Rect::new(
         area.x,
         area.y + down.y,
         area.width,
         area.height.saturating_sub(down.y),
     );
-    crate::console::screens::space::view::curve::draw(model, pen, rest);
+    crate::console::screens::space::view::curve::draw(space, pen, rest);
 }
 
 fn file_system(down: &mut Down<'_, '_>, mount: &str, disk: &Disk) {
@@ -130,8 +131,8 @@ fn file_system(down: &mut Down<'_, '_>, mount: &str, disk: &Disk) {
 }
 
 /// Who collects now, since when, who waits, and what was never brought to its end.
-fn collections(down: &mut Down<'_, '_>, model: &Model, known: &Known) {
-    let now = known.there(model.now);
+fn collections(down: &mut Down<'_, '_>, cx: &Context, known: &Known) {
+    let now = known.there(cx.now);
     let (warning, unknown) = (down.pen.theme.warning, down.pen.theme.unknown);
     let mut label = "collects";
     let checks = match &known.facts.collecting {
@@ -142,7 +143,7 @@ fn collections(down: &mut Down<'_, '_>, model: &Model, known: &Known) {
         }
         Ok(running) => health::space::collectors(running, now),
     };
-    let mut left = health::unfinished::checks(&model.server, &known.unfinished, now);
+    let mut left = health::unfinished::checks(&cx.server, &known.unfinished, now);
     left.retain(|check| check.id.starts_with("collection-") || known.unfinished.is_err());
     for check in checks.iter().chain(&left) {
         let style = match check.state {
@@ -155,15 +156,14 @@ fn collections(down: &mut Down<'_, '_>, model: &Model, known: &Known) {
 }
 
 /// Where last use comes from.
-fn used(down: &mut Down<'_, '_>, model: &Model) {
+fn used(down: &mut Down<'_, '_>, space: &Space) {
     use crate::domain::space::UseSource;
     let (text, warning, unknown) = (
         down.pen.theme.text,
         down.pen.theme.warning,
         down.pen.theme.unknown,
     );
-    let Some(last_use) = model
-        .space
+    let Some(last_use) = space
         .known
         .as_ref()
         .and_then(|known| known.last_use.clone())

@@ -1,10 +1,11 @@
 //! The live paths that most hangs on: what would become dead with each.
 
-use crate::console::app::model::Model;
 use crate::console::screens::paragraph;
 use crate::console::screens::path::pane;
 use crate::console::screens::space::areas::Areas;
 use crate::console::screens::space::judged::{Judged, Mark};
+use crate::console::screens::space::state::Space;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
@@ -20,8 +21,8 @@ const USED: usize = 6;
 const KEPT: usize = 6;
 
 /// Draws the list and the details.
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
-    let Some(judged) = &model.space.judged else {
+pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
+    let Some(judged) = &space.judged else {
         return;
     };
     let name = name_width(areas.list.width);
@@ -40,10 +41,10 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         let text = "No path is live, so that nothing holds anything.";
         paragraph(pen, areas.list, text, pen.theme.dim);
     }
-    let list = model.space.heaviest;
+    let list = space.heaviest;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         draw_row(
-            model,
+            cx,
             judged,
             pen,
             row(areas.list, y as u16),
@@ -54,9 +55,10 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     if let Some(rule) = areas.rule {
         pen.rule(rule);
     }
-    if let (Some(area), Some(current)) = (areas.pane, model.space.current_row()) {
+    if let (Some(area), Some(current)) = (areas.pane, space.current_row()) {
         pane::draw(
-            model,
+            cx,
+            Some(judged),
             &judged.inventory,
             pen,
             area,
@@ -71,7 +73,7 @@ fn name_width(width: u16) -> usize {
 }
 
 fn draw_row(
-    model: &Model,
+    cx: &Context,
     judged: &Judged,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -86,7 +88,7 @@ fn draw_row(
     let closure = inventory
         .closure_size_known(heavy.row)
         .map_or_else(|| "…".to_owned(), |(_, bytes)| text::size(bytes));
-    let marked = model.marks.has(heavy.row);
+    let marked = cx.marks.has(heavy.row);
     let signs = crate::console::screens::store::view::signs(current, marked, false);
     pen.text(area, area.x, area.y, signs, theme.accent);
     let numbers = format!(
@@ -95,7 +97,7 @@ fn draw_row(
         cell(&number(heavy.frees.0), PATHS, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
         cell(
-            &text::age(judged.used(heavy.row), model.now),
+            &text::age(judged.used(heavy.row), cx.now),
             USED,
             Align::Right
         ),

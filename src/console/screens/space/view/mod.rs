@@ -6,14 +6,16 @@ mod heaviest;
 mod plan;
 mod roots;
 
-use crate::console::app::model::Model;
 use crate::console::screens::overview::view::used_percent;
 use crate::console::screens::space::areas::areas;
+use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
 use crate::console::screens::{no_store, paragraph};
 use crate::console::types::action::Act;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::fit;
+use crate::console::widgets::theme::Theme;
 use crate::domain::Bytes;
 use crate::domain::count::number;
 use crate::domain::space::{FileSystem, UseSource};
@@ -23,33 +25,32 @@ use ratatui::style::{Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 /// Draws the screen.
-pub fn draw(model: &Model, pen: &mut Pen<'_>) {
-    let areas = areas(model.size, &model.space);
-    draw_head(model, pen, areas.head);
-    draw_views(model, pen, areas.views);
-    if let Some((text, bad)) = nothing(model) {
+pub fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>) {
+    let areas = areas(cx.size, space);
+    draw_head(cx, space, pen, areas.head);
+    draw_views(cx, space, pen, areas.views);
+    if let Some((text, bad)) = nothing(cx, space) {
         let style = if bad {
             pen.theme.critical
         } else {
             pen.theme.dim
         };
         let y = areas.views.bottom() + 1;
-        let body = crate::console::widgets::layout::areas(model.size).body;
+        let body = crate::console::widgets::layout::areas(cx.size).body;
         let area = Rect::new(body.x, y, body.width, body.bottom().saturating_sub(y));
         return paragraph(pen, area, &text, style);
     }
-    match model.space.view {
-        View::Plan => plan::draw(model, pen, &areas),
-        View::Roots => roots::draw(model, pen, &areas),
-        View::Heaviest => heaviest::draw(model, pen, &areas),
-        View::Growth => growth::draw(model, pen, &areas),
+    match space.view {
+        View::Plan => plan::draw(cx, space, pen, &areas),
+        View::Roots => roots::draw(cx, space, pen, &areas),
+        View::Heaviest => heaviest::draw(cx, space, pen, &areas),
+        View::Growth => growth::draw(cx, space, pen, &areas),
     }
 }
 
 /// Why this view has nothing to show, and whether that is bad. What is known is shown all the same.
-fn nothing(model: &Model) -> Option<(String, bool)> {
-    let space = &model.space;
-    if let Some((text, true)) = no_store(model) {
+fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
+    if let Some((text, true)) = no_store(cx) {
         return Some((text, true));
     }
     let Some(known) = &space.known else {
@@ -81,7 +82,7 @@ fn nothing(model: &Model) -> Option<(String, bool)> {
     if space.judged.is_some() {
         return None;
     }
-    let text = match (&model.data.trouble, &model.data.inventory) {
+    let text = match (&cx.data.trouble, &cx.data.inventory) {
         (Some(trouble), _) => {
             return Some((
                 format!(
@@ -91,7 +92,7 @@ fn nothing(model: &Model) -> Option<(String, bool)> {
                 true,
             ));
         }
-        (None, Some(inventory)) if model.data.loading => {
+        (None, Some(inventory)) if cx.data.loading => {
             let counts = inventory.counts();
             format!(
                 "Reading the store, {} of {}; what is dead is known when all of it is read.",
@@ -108,8 +109,8 @@ fn nothing(model: &Model) -> Option<(String, bool)> {
 }
 
 /// `by last use`, and whether that is less than one would wish.
-fn source(model: &Model) -> (&'static str, bool) {
-    let Some(judged) = &model.space.judged else {
+fn source(space: &Space) -> (&'static str, bool) {
+    let Some(judged) = &space.judged else {
         return ("", false);
     };
     match judged.usage.source {
@@ -119,13 +120,13 @@ fn source(model: &Model) -> (&'static str, bool) {
 }
 
 /// ` /nix 82% of 980 GiB   dead 310 GiB   live 94 GiB   pinned 7 GiB   by last use`.
-fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+fn draw_head(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let (source, poor) = source(model);
+    let (source, poor) = source(space);
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let right = pen.right(inner, source, if poor { theme.warning } else { theme.dim });
     let mut parts: Vec<(String, String, Style)> = Vec::new();
-    if let Some((mount, used, whole)) = disk(model) {
+    if let Some((mount, used, whole)) = disk(cx, space) {
         let style = if used >= 100 {
             theme.critical
         } else {
@@ -133,7 +134,7 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         };
         parts.push((fit(&mount, 16), format!("{used}% of {whole}"), style));
     }
-    if let Some(judged) = &model.space.judged {
+    if let Some(judged) = &space.judged {
         let sums = [
             ("dead", judged.liveness.dead()),
             ("live", judged.liveness.live()),
@@ -162,36 +163,36 @@ fn draw_head(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 }
 
 /// The store's file system by the look, else by the facts of the connection.
-pub fn newest(model: &Model, facts: &Facts) -> Option<Disk> {
-    looked(model).map(|system| system.disk).or(facts.disk)
+pub fn newest(space: &Space, facts: &Facts) -> Option<Disk> {
+    looked(space).map(|system| system.disk).or(facts.disk)
 }
 
 /// The store's file system, if a look has found out.
-fn looked(model: &Model) -> Option<&FileSystem> {
-    model.space.known.as_ref()?.facts.store.as_ref().ok()
+fn looked(space: &Space) -> Option<&FileSystem> {
+    space.known.as_ref()?.facts.store.as_ref().ok()
 }
 
 /// Where the store is mounted, percent in use, and of what: by the look, else by the facts of the connection.
-pub fn disk(model: &Model) -> Option<(String, u64, Bytes)> {
-    let (mount, disk) = if let Some(system) = looked(model) {
+pub fn disk(cx: &Context, space: &Space) -> Option<(String, u64, Bytes)> {
+    let (mount, disk) = if let Some(system) = looked(space) {
         (&system.mount, system.disk)
     } else {
-        let facts = model.facts.as_ref()?;
+        let facts = cx.facts.as_ref()?;
         (&facts.mount, facts.disk?)
     };
     Some((mount.clone(), used_percent(&disk)?, disk.usable()))
 }
 
 /// The names of the views, the one in front told by more than its colour.
-fn draw_views(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+fn draw_views(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let mut x = area.x + 1;
     for view in View::ALL {
-        let note = match (view, &model.space.judged) {
+        let note = match (view, &space.judged) {
             (View::Roots, Some(judged)) => format!(" {}", number(judged.roots.len())),
             _ => String::new(),
         };
-        let style = if view == model.space.view {
+        let style = if view == space.view {
             theme
                 .accent
                 .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
@@ -202,18 +203,16 @@ fn draw_views(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         x = pen.text(area, x, area.y, &note, theme.dim) + 3;
     }
     let room = Rect::new(x, area.y, area.right().saturating_sub(x + 1), area.height);
-    let (text, style) = state(model).unwrap_or_else(|| {
-        let left = model.keymap.names(Act::PreviousView);
-        let right = model.keymap.names(Act::NextView);
+    let (text, style) = state(space, theme).unwrap_or_else(|| {
+        let left = cx.keymap.names(Act::PreviousView);
+        let right = cx.keymap.names(Act::NextView);
         (format!("{left} {right} other views"), theme.dim)
     });
     pen.right(room, &text, style);
 }
 
 /// What is being done, or what has to be known of what is shown.
-fn state(model: &Model) -> Option<(String, Style)> {
-    let theme = model.theme();
-    let space = &model.space;
+fn state(space: &Space, theme: &Theme) -> Option<(String, Style)> {
     if let (Some(trouble), Some(_)) = (&space.trouble, &space.known) {
         return Some((
             format!("not read again: {}", trouble.summary),

@@ -1,10 +1,11 @@
 //! The planner: its form, what goes by it in the order of deletion, and what is kept.
 
-use crate::console::app::model::Model;
 use crate::console::screens::paragraph;
 use crate::console::screens::path::pane;
 use crate::console::screens::space::areas::{Areas, form_rows, value_width};
 use crate::console::screens::space::state::Planned;
+use crate::console::screens::space::state::Space;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
@@ -22,22 +23,22 @@ const SIZE: usize = 9;
 const WHY: usize = 17;
 
 /// Draws it.
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
-    draw_form(model, pen, areas.form);
-    let Some(planned) = model.space.plan_of_form() else {
-        let (text, style) = match &model.space.form.problem {
+pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
+    draw_form(space, pen, areas.form);
+    let Some(planned) = space.plan_of_form() else {
+        let (text, style) = match &space.form.problem {
             Some((_, why)) => (why.as_str(), pen.theme.critical),
             None => ("Making the plan.", pen.theme.dim),
         };
         return paragraph(pen, areas.list, text, style);
     };
-    draw_takes(model, pen, areas.takes, planned);
+    draw_takes(cx, space, pen, areas.takes, planned);
     let head = format!(
         "   {} {}  {} {}",
         cell("LAST USE", AGE, Align::Right),
         cell("SIZE", SIZE, Align::Right),
         cell(
-            if model.space.paths {
+            if space.paths {
                 "EVERY PATH THAT GOES"
             } else {
                 "WHAT GOES"
@@ -48,33 +49,41 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         cell("WHY DEAD", WHY, Align::Left),
     );
     pen.line(areas.columns, &head, pen.theme.heading);
-    let rows = model.space.rows();
+    let rows = space.rows();
     if rows == 0 {
         paragraph(pen, areas.list, &empty(planned), pen.theme.dim);
     }
-    let list = model.space.plan;
+    let list = space.plan;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         let line = row(areas.list, y as u16);
-        draw_row(model, pen, line, planned, at, at == list.cursor);
+        draw_row(cx, space, pen, line, planned, at, at == list.cursor);
     }
-    if model.space.stale {
+    if space.stale {
         // What stands here is of the rules before; it is told by the word above, too.
         let style = pen.theme.dim;
         pen.restyle(areas.list, style);
     }
-    draw_foot(model, pen, areas.foot, planned);
-    if let (Some(area), Some(current)) = (areas.pane, model.space.current_row())
-        && model.size.0 >= WIDE
+    draw_foot(space, pen, areas.foot, planned);
+    if let (Some(area), Some(current)) = (areas.pane, space.current_row())
+        && cx.size.0 >= WIDE
     {
         let inventory = &planned.judged.inventory;
-        pane::draw(model, inventory, pen, area, current, true);
+        pane::draw(
+            cx,
+            space.judged.as_deref(),
+            inventory,
+            pen,
+            area,
+            current,
+            true,
+        );
     }
 }
 
 /// `until free [20%]  take [-]  at most [-]  older [-]  newest [3]  grace [24h]`.
-fn draw_form(model: &Model, pen: &mut Pen<'_>, area: Rect) {
+fn draw_form(space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    let form = &model.space.form;
+    let form = &space.form;
     for (y, fields) in form_rows(form, area.width).iter().enumerate() {
         let line = row(area, y as u16);
         let mut x = line.x + 1;
@@ -104,11 +113,11 @@ fn draw_form(model: &Model, pen: &mut Pen<'_>, area: Rect) {
 }
 
 /// ` takes 8,412 paths, 99 to 118 GiB on disk, last used 221d to 41d ago`.
-fn draw_takes(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
+fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     let theme = pen.theme;
     let plan = &planned.collection;
     let mut right = area.right().saturating_sub(1);
-    if model.space.stale {
+    if space.stale {
         let room = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
         right = pen.right(room, "making the plan anew", theme.accent);
     }
@@ -123,7 +132,7 @@ fn draw_takes(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     }
     let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
     if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
-        words = format!("{words}   none used in {}", until.age(model.now));
+        words = format!("{words}   none used in {}", until.age(cx.now));
     }
     let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
     let rest = Rect::new(
@@ -181,7 +190,8 @@ fn name_width(width: u16) -> usize {
 }
 
 fn draw_row(
-    model: &Model,
+    cx: &Context,
+    space: &Space,
     pen: &mut Pen<'_>,
     area: Rect,
     planned: &Planned,
@@ -191,7 +201,7 @@ fn draw_row(
     let theme = pen.theme;
     let inventory = &planned.judged.inventory;
     let plan = &planned.collection;
-    let (top, bytes, others, why) = if model.space.paths {
+    let (top, bytes, others, why) = if space.paths {
         let Some(path) = plan.order.get(at) else {
             return;
         };
@@ -209,7 +219,7 @@ fn draw_row(
             group_reason(group, drv),
         )
     };
-    let marked = model.marks.has(top);
+    let marked = cx.marks.has(top);
     let cursor = crate::console::screens::store::view::signs(current, marked, false);
     let style = match (current, marked) {
         (true, _) => theme.selected,
@@ -220,7 +230,7 @@ fn draw_row(
     let numbers = format!(
         "{} {}",
         cell(
-            &text::age(planned.judged.used(top), model.now),
+            &text::age(planned.judged.used(top), cx.now),
             AGE,
             Align::Right
         ),
@@ -266,7 +276,7 @@ const fn group_reason(group: &Gone, derivation: bool) -> &'static str {
 }
 
 /// ` kept: 41,002 live, 118 pinned, 2,310 newest 3, 212 within 24h`; while the form is edited, what its field means.
-fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
+fn draw_foot(space: &Space, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     let theme = pen.theme;
     let room = Rect::new(
         area.x + 1,
@@ -274,7 +284,7 @@ fn draw_foot(model: &Model, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
         area.width.saturating_sub(2),
         area.height,
     );
-    let form = &model.space.form;
+    let form = &space.form;
     if let Some(field) = form.focus {
         pen.line(room, field.help(), theme.dim);
         return;

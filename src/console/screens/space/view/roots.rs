@@ -1,14 +1,16 @@
 //! What keeps paths: each root with what it alone keeps.
 
-use crate::console::app::model::Model;
 use crate::console::screens::paragraph;
 use crate::console::screens::space::areas::Areas;
 use crate::console::screens::space::judged::{Judged, RootLine};
+use crate::console::screens::space::state::Space;
+use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout::WIDE;
 use crate::console::widgets::pen::{row, wrap};
 use crate::console::widgets::text;
+use crate::console::widgets::theme::Theme;
 use crate::domain::count::count;
 use crate::domain::roots::RootKind;
 use crate::domain::{Bytes, When};
@@ -20,8 +22,8 @@ const CLOSURE: usize = 9;
 const KIND: usize = 10;
 
 /// Draws the list and the details.
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
-    let Some(judged) = &model.space.judged else {
+pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
+    let Some(judged) = &space.judged else {
         return;
     };
     let width = areas.list.width;
@@ -40,13 +42,13 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
         let text = "The store has no root: everything in it is dead, and anyone's garbage collection takes it all. p pins what has to stay.";
         paragraph(pen, areas.list, text, pen.theme.warning);
     }
-    let list = model.space.roots;
+    let list = space.roots;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         let Some(line) = judged.roots.get(at) else {
             break;
         };
         draw_root(
-            model,
+            cx,
             judged,
             pen,
             row(areas.list, y as u16),
@@ -57,8 +59,8 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, areas: &Areas) {
     if let Some(rule) = areas.rule {
         pen.rule(rule);
     }
-    if let (Some(pane), Some(line)) = (areas.pane, model.space.current_root()) {
-        draw_pane(model, judged, pen, pane, line);
+    if let (Some(pane), Some(line)) = (areas.pane, space.current_root()) {
+        draw_pane(cx, judged, pen, pane, line);
     }
 }
 
@@ -70,7 +72,7 @@ fn widths(width: u16) -> (usize, usize) {
 }
 
 fn draw_root(
-    model: &Model,
+    cx: &Context,
     judged: &Judged,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -99,7 +101,7 @@ fn draw_root(
         theme.accent,
     );
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text);
-    let (kind, kind_style) = kind(model, line);
+    let (kind, kind_style) = kind(cx, pen.theme, line);
     let x = pen.text(area, x, area.y, &cell(&kind, KIND, Align::Left), kind_style) + 1;
     let name = cell(&name(line), root, Align::Middle);
     let style = if current { theme.selected } else { theme.text };
@@ -115,10 +117,9 @@ fn draw_root(
 }
 
 /// The kind; for a pin whose time is over, that.
-fn kind(model: &Model, line: &RootLine) -> (String, Style) {
-    let theme = model.theme();
+fn kind(cx: &Context, theme: &Theme, line: &RootLine) -> (String, Style) {
     match (&line.root.kind, &line.pin) {
-        (RootKind::Pin(_), Some(pin)) if pin.expired(model.now) => {
+        (RootKind::Pin(_), Some(pin)) if pin.expired(cx.now) => {
             ("expired".to_owned(), theme.warning)
         }
         (RootKind::Pin(_), _) => ("pin".to_owned(), theme.accent),
@@ -145,9 +146,9 @@ fn until(expires: Option<When>, now: When) -> String {
     }
 }
 
-fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line: &RootLine) {
+fn draw_pane(cx: &Context, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line: &RootLine) {
     let theme = pen.theme;
-    let wide = model.size.0 >= WIDE;
+    let wide = cx.size.0 >= WIDE;
     let mut lines: Vec<(&str, String, Style)> = vec![
         ("root", line.root.link.clone(), theme.text),
         ("path", line.root.target.to_string(), theme.title),
@@ -161,15 +162,15 @@ fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line
     };
     lines.push(("alone", alone, theme.text));
     if let Some(pin) = &line.pin {
-        let style = if pin.expired(model.now) {
+        let style = if pin.expired(cx.now) {
             theme.warning
         } else {
             theme.text
         };
-        lines.push(("keeps", until(pin.expires, model.now), style));
+        lines.push(("keeps", until(pin.expires, cx.now), style));
         let note = pin.note.as_deref().unwrap_or("no note");
         let by = pin.by.as_deref().unwrap_or("hand");
-        let by = format!("{note}   by {by}, {} ago", pin.at.age(model.now));
+        let by = format!("{note}   by {by}, {} ago", pin.at.age(cx.now));
         lines.push(("note", by, theme.text));
     } else {
         lines.push(("what", meaning(&line.root.kind).to_owned(), theme.dim));
@@ -181,7 +182,7 @@ fn draw_pane(model: &Model, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line
             |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
         );
         lines.push(("closure", text, theme.text));
-        let used = text::age(judged.used(row), model.now);
+        let used = text::age(judged.used(row), cx.now);
         lines.push(("last used", used, theme.text));
     }
     let label_width = 10;
