@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use storekeeper::domain::{Assessment, NarHash, PathInfo, StorePath, TrustClass, Verdict, When};
 use storekeeper::inventory::{
-    Builder, Inventory, Known, Query, Row, Sort, SortKey, unsigned_groups, view,
+    Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, unsigned_groups, view,
 };
 
 /// References a path.
@@ -174,7 +174,7 @@ fn search(inventory: &Inventory, text: &str, key: SortKey) -> usize {
         sort(key),
         true,
         now,
-        Known::default(),
+        SearchFacts::default(),
         &AtomicBool::new(false),
     );
     view.map_or(0, |view| view.rows.len())

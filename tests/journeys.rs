@@ -942,7 +942,7 @@ fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
     console.keys("4gd<esc>");
     console.send(Msg::Access(Ok(console_fixture::access::known(approved()))));
     let act = match console.model.access.current().unwrap() {
-        storekeeper::console::screens::access::state::Line::Request(_) => "d",
+        storekeeper::console::types::access::Line::Request(_) => "d",
         _ => "r",
     };
     console.keys(act);
@@ -981,9 +981,7 @@ fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
     for (at, line) in lines.iter().enumerate() {
         let mut console = with_access();
         console.keys(&format!("{}<enter>", "j".repeat(at)));
-        if let Some(storekeeper::console::screens::overview::view::Target::Access(anchor)) =
-            &line.target
-        {
+        if let Some(storekeeper::console::screens::check::Target::Access(anchor)) = &line.target {
             assert_eq!(console.model.access.anchor.as_ref(), Some(anchor));
             arrived += 1;
         }

@@ -14,7 +14,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
-use storekeeper::console::screens::access::state::Line;
+use storekeeper::console::types::access::Line;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind};

@@ -17,8 +17,9 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
-use storekeeper::console::screens::space::state::{Known, View};
+use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::domain::When;
 use storekeeper::inventory::Builder;
 
@@ -27,14 +28,14 @@ const SMALL: (u16, u16) = (80, 24);
 /// Rules by which the small store has something that goes.
 const RULES: &str = ":newest<enter>:until<enter>:grace 1h<enter>";
 
-fn on(size: (u16, u16), theme: &str, read_only: bool, known: Known) -> Console {
+fn on(size: (u16, u16), theme: &str, read_only: bool, known: SpaceSnapshot) -> Console {
     let mut console = Console::with_space(size, theme, read_only, known);
     console.keys("5");
     console
 }
 
 /// Connected, with nothing read of the store.
-fn unread(size: (u16, u16), theme: &str, known: Known) -> Console {
+fn unread(size: (u16, u16), theme: &str, known: SpaceSnapshot) -> Console {
     let mut console = Console::new(model(size, theme, false));
     console.space = Some(known);
     console.connect();
@@ -47,7 +48,7 @@ fn ready() -> Console {
     console
 }
 
-fn after(known: fn() -> Known, keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
+fn after(known: fn() -> SpaceSnapshot, keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
     move |size, theme| {
         let mut console = on(size, theme, false, known());
         console.keys(keys);
@@ -55,7 +56,7 @@ fn after(known: fn() -> Known, keys: &'static str) -> impl Fn((u16, u16), &str) 
     }
 }
 
-fn planned(known: fn() -> Known, keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
+fn planned(known: fn() -> SpaceSnapshot, keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
     move |size, theme| {
         let mut console = on(size, theme, false, known());
         console.keys(RULES);
@@ -152,7 +153,7 @@ fn growth_by_samples() {
 
 #[test]
 fn samples_tell_of_growth_before_the_store_is_read() {
-    for (known, told) in [(sampled as fn() -> Known, true), (known, false)] {
+    for (known, told) in [(sampled as fn() -> SpaceSnapshot, true), (known, false)] {
         let mut console = unread(SMALL, "dark", known());
         console.keys("5<left>");
         let shown = text(&console);

@@ -22,9 +22,9 @@ use storekeeper::config::{Config, Overrides};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
-use storekeeper::console::screens::access::state::Known;
-use storekeeper::console::screens::change::What;
-use storekeeper::console::screens::space::state::Known as Space;
+use storekeeper::console::types::access::AccessSnapshot;
+use storekeeper::console::types::change::What;
+use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::demo::{self, Demo};
 use storekeeper::domain::access::AccessFacts;
 use storekeeper::domain::space::SpaceFacts;
@@ -65,7 +65,7 @@ impl Fixed {
     }
 
     /// Who may log in, as the screen shows it once it is read.
-    fn access(&self, facts: AccessFacts) -> Arc<Known> {
+    fn access(&self, facts: AccessFacts) -> Arc<AccessSnapshot> {
         let mut fixed = AccessFacts {
             at: now(),
             host: example().host,
@@ -75,7 +75,7 @@ impl Fixed {
             file.path = self.text(&file.path);
             file.resolved = self.text(&file.resolved);
         }
-        Arc::new(Known::new(fixed))
+        Arc::new(AccessSnapshot::new(fixed))
     }
 
     fn plan(&self, mut plan: Plan) -> Plan {
@@ -127,7 +127,7 @@ async fn read(server: &Server) -> Inventory {
 }
 
 /// What fills the demo's disk, all of it.
-async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> Space {
+async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> SpaceSnapshot {
     let mut roots = server.roots().await.unwrap().roots;
     for root in &mut roots {
         root.link = fixed.text(&root.link);
@@ -136,7 +136,7 @@ async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> Space {
         at: now(),
         ..server.space().await.unwrap()
     };
-    Space {
+    SpaceSnapshot {
         look: 0,
         samples: samples::look(Some(&demo.kept_here()), demo::NAME, &facts).into(),
         facts,
@@ -153,9 +153,9 @@ async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> Space {
 /// What was found out of the demo.
 struct Found {
     facts: Facts,
-    access: Arc<Known>,
+    access: Arc<AccessSnapshot>,
     inventory: Inventory,
-    space: Space,
+    space: SpaceSnapshot,
 }
 
 /// A console on the demo, at a size.

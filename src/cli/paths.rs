@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
-use crate::inventory::{Builder, Inventory, Known, Query, Row, Sort, SortKey, view};
+use crate::inventory::{Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
 use crate::judge::health::UNREADABLE;
 use rayon::prelude::*;
 use std::io::Write as _;
@@ -67,7 +67,7 @@ impl Wanted {
             self.sort,
             false,
             now,
-            Known::default(),
+            SearchFacts::default(),
             &never,
         ) else {
             return Vec::new();

@@ -119,7 +119,7 @@ pub struct Assessment {
 
 /// A key of the ring, and what checks its signatures.
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownKey {
     role: Role,
     key: PublicKey,
     verifier: Arc<Verifier>,
@@ -128,7 +128,7 @@ struct Known {
 /// The public keys that clients of this cache trust. One key a name: like Nix, the first of a name counts.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
-    keys: HashMap<String, Known>,
+    keys: HashMap<String, KnownKey>,
     shadowed: Vec<PublicKey>,
 }
 
@@ -153,7 +153,7 @@ impl KeyRing {
         use std::collections::hash_map::Entry;
         match self.keys.entry(key.name().as_str().to_owned()) {
             Entry::Vacant(slot) => {
-                slot.insert(Known {
+                slot.insert(KnownKey {
                     role,
                     verifier: Arc::new(Verifier::new(&key)),
                     key,

@@ -41,7 +41,7 @@ pub use groups::{Group, GroupKind, coverage, unsigned_groups};
 pub use keeps::{Edges, Keep, Keeps};
 pub use liveness::{Life, Liveness};
 pub use query::Query;
-pub use search::{Known, Sort, SortKey, View, view};
+pub use search::{SearchFacts, Sort, SortKey, View, view};
 pub use snapshot::{Counts, Inventory};
 pub use units::Units;
 pub use usage::Usage;

@@ -213,7 +213,7 @@ impl Query {
         Ok(())
     }
 
-    /// Whether it asks what is alive or pinned, so that only [`super::Known`] can answer it.
+    /// Whether it asks what is alive or pinned, so that only [`super::SearchFacts`] can answer it.
     pub fn asks_roots(&self) -> bool {
         let asks = |test: &Test| matches!(test, Test::Rooted(_) | Test::Pinned(_));
         self.tests.iter().any(asks)
@@ -385,7 +385,7 @@ fn unknown(typed: &str, word: &str, known: &[&str]) -> String {
         .iter()
         .min_by_key(|candidate| edits(word, candidate.trim_end_matches(':')));
     format!(
-        "{} is no filter; did you mean {}? Known here: {}",
+        "{} is no filter; did you mean {}? SearchFacts here: {}",
         visible(typed),
         near.copied().unwrap_or_default(),
         known.join(" ")

@@ -53,7 +53,7 @@ pub struct Sort {
 
 /// What is known of the store beyond its paths, for one inventory. A query that asks for what is not given matches nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
+pub struct SearchFacts<'a> {
     /// What is alive.
     pub liveness: Option<&'a Liveness>,
     /// What pins keep: [`Inventory::kept_by`] of their targets.
@@ -62,7 +62,7 @@ pub struct Known<'a> {
     pub usage: Option<&'a Usage>,
 }
 
-impl Known<'_> {
+impl SearchFacts<'_> {
     fn last_used(&self, inventory: &Inventory, row: Row) -> Option<When> {
         match self.usage {
             Some(usage) => Some(usage.used(row)),
@@ -88,7 +88,7 @@ pub fn view(
     sort: Sort,
     hide_drv: bool,
     now: When,
-    known: Known<'_>,
+    known: SearchFacts<'_>,
     cancel: &AtomicBool,
 ) -> Option<View> {
     let derivations = match query.derivations {
@@ -123,7 +123,7 @@ struct Filter<'a> {
     query: &'a Query,
     derivations: Derivations,
     now: When,
-    known: Known<'a>,
+    known: SearchFacts<'a>,
     /// The paths that pins keep; empty unless the query asks for them and they are known.
     pinned: RowSet,
     matcher: SkimMatcherV2,
@@ -139,7 +139,7 @@ impl<'a> Filter<'a> {
         query: &'a Query,
         derivations: Derivations,
         now: When,
-        known: Known<'a>,
+        known: SearchFacts<'a>,
     ) -> Self {
         let masks = query.words.iter().map(|word| match word {
             Word::Fuzzy { text, .. } | Word::Contains { text, .. } => mask(text),
@@ -266,7 +266,7 @@ fn arrange(
     found: &[(Row, i64)],
     ranked: bool,
     sort: Sort,
-    known: Known<'_>,
+    known: SearchFacts<'_>,
     cancel: &AtomicBool,
 ) -> Option<Arc<[Row]>> {
     let by_name = sort.key == SortKey::Name && !ranked;
@@ -314,7 +314,7 @@ fn keys(
     inventory: &Inventory,
     found: &[(Row, i64)],
     sort: Sort,
-    known: Known<'_>,
+    known: SearchFacts<'_>,
     cancel: &AtomicBool,
 ) -> Option<Vec<u64>> {
     let seconds = |when: Option<When>| when.and_then(|when| u64::try_from(when.unix()).ok());

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use storekeeper::change::access::About;
-use storekeeper::console::screens::access::state::Known;
+use storekeeper::console::types::access::AccessSnapshot;
 use storekeeper::domain::When;
 use storekeeper::domain::access::{
     AccessFacts, CacheUser, Forwarding, KeyFile, LogEvent, LogKind, LogLevel, LogReach, LogSource,
@@ -210,6 +210,6 @@ pub fn blind() -> AccessFacts {
     facts
 }
 
-pub fn known(facts: AccessFacts) -> Arc<Known> {
-    Arc::new(Known::new(facts))
+pub fn known(facts: AccessFacts) -> Arc<AccessSnapshot> {
+    Arc::new(AccessSnapshot::new(facts))
 }

@@ -23,14 +23,14 @@ use storekeeper::console::app::model::{Beginning, Model};
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
 use storekeeper::console::screens::activity::state::PastChange;
-use storekeeper::console::screens::change::What;
-use storekeeper::console::screens::space::judged::Judged;
-use storekeeper::console::screens::space::state::{Known, Planned};
 use storekeeper::console::types::JobId;
+use storekeeper::console::types::change::What;
+use storekeeper::console::types::judged::Judged;
 use storekeeper::console::types::key::Key;
 use storekeeper::console::types::keymap::Keymap;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::server::ServerChoice;
+use storekeeper::console::types::space::{Planned, SpaceSnapshot};
 use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::{
     Bytes, Floor, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
@@ -289,7 +289,7 @@ pub struct Console {
     pub comparisons: Vec<(JobId, Option<Vec<Row>>)>,
     pub copied: Vec<String>,
     /// What a look at what fills the disk finds; nothing answers without it.
-    pub space: Option<Known>,
+    pub space: Option<SpaceSnapshot>,
     pub answers: Vec<(u64, Option<String>)>,
 }
 
@@ -317,7 +317,12 @@ impl Console {
     }
 
     /// The same, and what fills the disk looked at.
-    pub fn with_space(size: (u16, u16), theme: &str, read_only: bool, space: Known) -> Self {
+    pub fn with_space(
+        size: (u16, u16),
+        theme: &str,
+        read_only: bool,
+        space: SpaceSnapshot,
+    ) -> Self {
         let mut console = Self::new(model(size, theme, read_only));
         console.space = Some(space);
         console.connect();
@@ -373,7 +378,9 @@ impl Console {
                     now(),
                     judged
                         .as_ref()
-                        .map_or_else(inventory::Known::default, |judged| judged.for_search()),
+                        .map_or_else(inventory::SearchFacts::default, |judged| {
+                            judged.for_search()
+                        }),
                     &AtomicBool::new(false),
                 )
                 .unwrap(),
@@ -418,7 +425,7 @@ impl Console {
                 let known = self.space.clone()?;
                 Some(Msg::Space {
                     look,
-                    known: Ok(Arc::new(Known { look, ..known })),
+                    known: Ok(Arc::new(SpaceSnapshot { look, ..known })),
                 })
             }
             Effect::JudgeSpace {

@@ -8,8 +8,8 @@ use storekeeper::change::contents::{Compared, Damage};
 use storekeeper::console::plan::space::{self, Asked};
 use storekeeper::console::plan::space_dialog::Order;
 use storekeeper::console::screens::activity::comparison::Comparison;
-use storekeeper::console::screens::space::state::Known;
 use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::server_facts::Disk;
@@ -97,8 +97,8 @@ fn used(name: &str, days: i64) -> ([u8; 20], When) {
 }
 
 /// Everything is known.
-pub fn known() -> Known {
-    Known {
+pub fn known() -> SpaceSnapshot {
+    SpaceSnapshot {
         look: 0,
         facts: facts(),
         roots: Ok(roots()),
@@ -141,7 +141,7 @@ pub fn known() -> Known {
 }
 
 /// No access times are kept, and hard links can't be counted.
-pub fn no_times() -> Known {
+pub fn no_times() -> SpaceSnapshot {
     let mut known = known();
     let why = "/nix is mounted with noatime, so that no access times are kept";
     known.last_use = Some(Arc::new(Ok(LastUse {
@@ -156,7 +156,7 @@ pub fn no_times() -> Known {
 }
 
 /// Hardly anything can be known.
-pub fn blind() -> Known {
+pub fn blind() -> SpaceSnapshot {
     let unknown = |why: &str| Unknown(why.to_owned());
     let mut known = no_times();
     known.roots = Err(unknown(
@@ -171,7 +171,7 @@ pub fn blind() -> Known {
 }
 
 /// Nothing is left of the disk, and somebody collects.
-pub fn full() -> Known {
+pub fn full() -> SpaceSnapshot {
     let mut known = known();
     let mut full = disk();
     full.disk.used = Bytes(980 << 30);
@@ -205,7 +205,7 @@ pub fn full() -> Known {
 }
 
 /// The disk was looked at once a day, and space was collected in between.
-pub fn sampled() -> Known {
+pub fn sampled() -> SpaceSnapshot {
     let mut known = known();
     let used =
         |day: u64| ((760 + day * 2 - if day > 20 { 40 } else { 0 }) << 30) + ((day % 3) << 28);

@@ -1,6 +1,6 @@
 //! How many rows the list has that the cursor is in.
 
-use super::model::Model;
+use crate::console::app::model::Model;
 use crate::console::screens::space::areas as space;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::layout::{areas, lists};

@@ -6,18 +6,18 @@ use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, KeySource, Plan, Receipt};
 use crate::console::plan::access::Order;
 use crate::console::plan::space_dialog::Order as SpaceOrder;
-use crate::console::screens::access::state::Known;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::state::PastChange;
-use crate::console::screens::change::What;
-use crate::console::screens::space::judged::Judged;
-use crate::console::screens::space::state::{Known as SpaceKnown, Planned};
 use crate::console::types::JobId;
+use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
+use crate::console::types::change::What;
+use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
+use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::{Bytes, StorePath, When};
 use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
 use crate::judge::collect::Rules;
@@ -115,13 +115,13 @@ pub enum Msg {
         plan: Result<Box<Plan>, Problem>,
     },
     /// Who may log in was looked at.
-    Access(Result<Arc<Known>, Problem>),
+    Access(Result<Arc<AccessSnapshot>, Problem>),
     /// A look at what fills the disk, or a part of it.
     Space {
         /// Of this request.
         look: u64,
         /// What is known now.
-        known: Result<Arc<SpaceKnown>, Problem>,
+        known: Result<Arc<SpaceSnapshot>, Problem>,
     },
     /// What is live was worked out, or cannot be.
     SpaceJudged {
@@ -274,7 +274,7 @@ pub enum Effect {
         /// The server's name.
         server: String,
         /// What is known of its sshd.
-        known: Arc<Known>,
+        known: Arc<AccessSnapshot>,
     },
     /// Make a plan for a change of who may log in.
     PlanAccess {
@@ -297,7 +297,7 @@ pub enum Effect {
         /// In this.
         inventory: Arc<Inventory>,
         /// By this look.
-        known: Arc<SpaceKnown>,
+        known: Arc<SpaceSnapshot>,
     },
     /// Plan what goes; a newer request calls an older one off.
     PlanCollection {

@@ -103,7 +103,7 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
         }
     }
     for layer in &model.layers {
-        super::dialogs::draw(model, layer, pen);
+        crate::console::app::dialogs::draw(model, layer, pen);
     }
     draw_hints(model, pen, hints);
 }

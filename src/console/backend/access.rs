@@ -7,7 +7,7 @@ use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
 use crate::console::plan::access::Order;
-use crate::console::screens::access::state::Known;
+use crate::console::types::access::AccessSnapshot;
 use crate::console::types::problem::Problem;
 use crate::judge::posture::of_server;
 use crate::onboard::client::{Cache, Platform, steps};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(super) async fn read(server: Server, send: Sender) {
     let known = match server.access().await {
         // Thousands of keys take a moment; nothing else waits for it.
-        Ok(facts) => tokio::task::spawn_blocking(move || Arc::new(Known::new(facts)))
+        Ok(facts) => tokio::task::spawn_blocking(move || Arc::new(AccessSnapshot::new(facts)))
             .await
             .map_err(|error| Problem::new(&error)),
         Err(error) => Err(Problem::new(&error)),
@@ -38,7 +38,7 @@ pub(super) async fn onboard(
     server: Server,
     send: Sender,
     settings: ServerConfig,
-    known: Arc<Known>,
+    known: Arc<AccessSnapshot>,
 ) {
     let _ = send.send(Msg::Onboarding(written(&server, &settings, &known).await));
 }
@@ -46,7 +46,7 @@ pub(super) async fn onboard(
 async fn written(
     server: &Server,
     settings: &ServerConfig,
-    known: &Known,
+    known: &AccessSnapshot,
 ) -> Result<String, Problem> {
     let user = &settings.cache_user;
     let said = settings.cache_address.as_deref();

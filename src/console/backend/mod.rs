@@ -16,9 +16,9 @@ pub(super) use answer::Prompt;
 pub(super) use connect::Targets;
 
 use crate::console::app::msg::{Effect, Msg};
-use crate::console::screens::space::judged::Judged;
 use crate::console::types::JobId;
-use crate::inventory::{Inventory, Known, Query, Sort};
+use crate::console::types::judged::Judged;
+use crate::inventory::{Inventory, Query, SearchFacts, Sort};
 use crate::server::Server;
 use connect::Session;
 use latest::Latest;
@@ -212,7 +212,7 @@ impl Backend {
             let now = crate::domain::When::now();
             let known = judged
                 .as_ref()
-                .map_or_else(Known::default, |judged| judged.for_search());
+                .map_or_else(SearchFacts::default, |judged| judged.for_search());
             if let Some(view) =
                 crate::inventory::view(&inventory, &query, sort, hide_drv, now, known, &off)
             {

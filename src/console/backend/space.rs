@@ -12,9 +12,9 @@ use crate::console::backend::latest::Latest;
 use crate::console::backend::{Backend, Sender};
 use crate::console::plan::space::{self, Asked};
 use crate::console::plan::space_dialog::{Order, Wanted};
-use crate::console::screens::space::judged::Judged;
-use crate::console::screens::space::state::{Known, Planned};
+use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
+use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
@@ -28,7 +28,7 @@ struct Of {
     asked: u64,
     generation: u64,
     inventory: Arc<Inventory>,
-    known: Arc<Known>,
+    known: Arc<SpaceSnapshot>,
 }
 
 impl Backend {
@@ -135,7 +135,7 @@ pub(super) fn plan(
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links.
 pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option<PathBuf>) {
-    let tell = |known: Result<Known, Problem>| {
+    let tell = |known: Result<SpaceSnapshot, Problem>| {
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
@@ -152,7 +152,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
     let (seen, name) = (facts.clone(), server.spec().name.clone());
     let samples = move || samples::look(folder.as_deref(), &name, &seen);
     let samples = tokio::task::spawn_blocking(samples).await;
-    let mut known = Known {
+    let mut known = SpaceSnapshot {
         look,
         facts,
         roots,

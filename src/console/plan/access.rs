@@ -4,7 +4,7 @@
 
 use crate::change::Plan;
 use crate::change::access::{self, About, AccessError};
-use crate::console::screens::access::state::{Known, sentence};
+use crate::console::types::access::{AccessSnapshot, sentence};
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::domain::When;
@@ -122,7 +122,7 @@ pub struct AccessDialog {
 #[derive(Debug, Clone)]
 pub struct Order {
     /// The facts that were shown.
-    pub known: Arc<Known>,
+    pub known: Arc<AccessSnapshot>,
     /// What shall be changed.
     pub wanted: Wanted,
     /// Until when, where that belongs to it.

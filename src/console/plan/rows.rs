@@ -3,10 +3,10 @@
 //! In: what a plan says, and the rows that a dialog has for it. Out: the rows that are drawn, and whether a warning is not
 //! among them. Drawing and the gate of confirming ask the same functions, so that no warning is confirmed unseen.
 
-use super::{access_view, space_view};
 use crate::console::app::dialogs;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
+use crate::console::plan::{access_view, space_view};
 use crate::console::widgets::pen::wrap;
 use ratatui::style::Style;
 

@@ -1,7 +1,7 @@
 //! The dialog before signing.
 
 use crate::change::Plan;
-use crate::console::screens::change::What;
+use crate::console::types::change::What;
 use crate::console::types::problem::Problem;
 use tui_input::Input;
 

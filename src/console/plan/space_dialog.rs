@@ -3,9 +3,9 @@
 //! In: what is wanted. Out: what a plan is made of ([`Order`]), and what can be typed until it is confirmed.
 
 use crate::change::Plan;
-use crate::console::screens::space::judged::Judged;
-use crate::console::screens::space::state::Planned;
+use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
+use crate::console::types::space::Planned;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
 use crate::domain::{Age, Bytes, StorePath, When};

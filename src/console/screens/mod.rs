@@ -2,7 +2,7 @@
 
 pub mod access;
 pub mod activity;
-pub mod change;
+pub mod check;
 pub mod overview;
 pub mod path;
 pub mod space;

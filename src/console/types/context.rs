@@ -3,11 +3,11 @@
 //! In: what comes from the terminal and the server. Out: [`Context`]: a screen gets it beside its own state, and only reads it,
 //! but for the numbers of its requests.
 
-use super::keymap::Keymap;
-use super::marks::Marks;
-use super::problem::Problem;
-use super::server::Link;
 use crate::change::Policy;
+use crate::console::types::keymap::Keymap;
+use crate::console::types::marks::Marks;
+use crate::console::types::problem::Problem;
+use crate::console::types::server::Link;
 use crate::domain::{Floor, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;

@@ -1,8 +1,11 @@
 //! The words that every part of the console shares. Nothing here knows of a screen, a dialog or the loop.
 
+pub mod access;
 pub mod action;
 pub mod ask;
+pub mod change;
 pub mod context;
+pub mod judged;
 pub mod key;
 pub mod keymap;
 pub mod marks;
@@ -10,6 +13,7 @@ pub mod problem;
 pub mod screen;
 pub mod secret;
 pub mod server;
+pub mod space;
 pub mod text;
 
 /// Names a job within this run of the console.

@@ -1,6 +1,6 @@
 //! The six screens.
 
-use super::action::Scope;
+use crate::console::types::action::Scope;
 
 /// The six screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

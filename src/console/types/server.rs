@@ -1,6 +1,6 @@
 //! The server: which ones there are, and how the connection to this one is.
 
-use super::problem::Problem;
+use crate::console::types::problem::Problem;
 use crate::domain::{Floor, When};
 use std::time::Duration;
 

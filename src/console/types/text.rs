@@ -1,6 +1,6 @@
 //! A text over the screen.
 
-use super::JobId;
+use crate::console::types::JobId;
 
 /// A text to scroll.
 #[derive(Debug, Clone, PartialEq, Eq)]

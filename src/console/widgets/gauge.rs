@@ -2,6 +2,7 @@
 
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
+use crate::server::facts::Disk;
 use ratatui::layout::Rect;
 
 /// A label of a number of columns, the bar, and the number.
@@ -54,6 +55,11 @@ pub fn percent(part: u64, whole: u64) -> Option<u64> {
     }
     let value = (u128::from(part) * 100).div_ceil(u128::from(whole));
     Some(u64::try_from(value).unwrap_or(u64::MAX))
+}
+
+/// Used space as clients of `df` know it: of what can be used, rounded up.
+pub fn used_percent(disk: &Disk) -> Option<u64> {
+    percent(disk.used.0, disk.usable().0)
 }
 
 #[cfg(test)]

@@ -100,6 +100,17 @@ pub fn first_of<T: PartialEq>(wanted: &[T], list: impl Iterator<Item = T>) -> Op
     best.map(|(_, place)| place)
 }
 
+/// Cursor, mark, and the start of a range, in three columns.
+pub fn signs(current: bool, marked: bool, range: bool) -> &'static str {
+    match (current, marked, range) {
+        (true, true, _) => ">x",
+        (true, false, _) => ">",
+        (false, true, _) => " x",
+        (false, false, true) => " v",
+        (false, false, false) => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -140,7 +140,7 @@ fn cancelling_ends_every_job() {
                 sort,
                 true,
                 now(),
-                Known::default(),
+                SearchFacts::default(),
                 &stop
             ),
             None

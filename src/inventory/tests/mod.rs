@@ -126,7 +126,7 @@ fn rows(inventory: &Inventory, query: &str, sort: Sort, hide: bool) -> Vec<Row> 
         sort,
         hide,
         now(),
-        Known::default(),
+        SearchFacts::default(),
         &go(),
     )
     .unwrap()

@@ -179,7 +179,7 @@ proptest! {
                 .collect();
             prop_assert_eq!(found, model, "{}", query);
         }
-        let view = view(&inventory, &Query::default(), Sort::default(), hide, now(), Known::default(), &go()).unwrap();
+        let view = view(&inventory, &Query::default(), Sort::default(), hide, now(), SearchFacts::default(), &go()).unwrap();
         prop_assert_eq!(view.rows.len() + view.hidden_drv, entries.len());
         for (i, entry) in entries.iter().enumerate() {
             let row = i as Row;

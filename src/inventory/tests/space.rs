@@ -303,12 +303,12 @@ proptest! {
         let pinned = inventory.kept_by(&pins, &keep);
         let usage = Usage::new(&inventory, &model.last_use());
         let at = When::from_unix(11_000);
-        let of = |text: &str, known: Known<'_>| -> BTreeSet<usize> {
+        let of = |text: &str, known: SearchFacts<'_>| -> BTreeSet<usize> {
             let query = Query::parse(text).unwrap();
             let view = view(&inventory, &query, Sort::default(), false, at, known, &go()).unwrap();
             view.rows.iter().map(|row| *row as usize).collect()
         };
-        let known = Known { liveness: Some(&liveness), pinned: Some(&pinned), usage: Some(&usage) };
+        let known = SearchFacts { liveness: Some(&liveness), pinned: Some(&pinned), usage: Some(&usage) };
         let present: BTreeSet<usize> = (0..model.len()).filter(|i| model.present(*i)).collect();
         let live = model.live(&roots);
         let held = model.closure(pins.iter().map(|r| *r as usize));
@@ -323,7 +323,7 @@ proptest! {
         prop_assert_eq!(of("used:>500s", known), old.clone());
         prop_assert_eq!(of("!used:>500s", known), unlike(&old));
         for text in ["rooted", "dead", "!dead", "pinned", "!pinned", "used:>0s", "!used:>0s"] {
-            prop_assert!(of(text, Known::default()).is_empty(), "{}", text);
+            prop_assert!(of(text, SearchFacts::default()).is_empty(), "{}", text);
         }
         let query = Query::default();
         let sort = Sort { key: SortKey::Used, reverse: false };

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 use storekeeper::domain::{StorePath, When};
-use storekeeper::inventory::{Builder, Inventory, Known, Query, Sort, SortKey, view};
+use storekeeper::inventory::{Builder, Inventory, SearchFacts, Query, Sort, SortKey, view};
 
 /// A few paths to search in.
 static STORE: LazyLock<Inventory> = LazyLock::new(|| {
@@ -24,6 +24,6 @@ fuzz_target!(|text: &str| {
     };
     let now = When::from_unix(1_800_000_000);
     let never = AtomicBool::new(false);
-    let found = view(&STORE, &query, sort, false, now, Known::default(), &never);
+    let found = view(&STORE, &query, sort, false, now, SearchFacts::default(), &never);
     assert!(found.is_some_and(|found| found.rows.len() <= STORE.len()));
 });

@@ -15,8 +15,8 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::plan::access::Wanted;
 use crate::console::plan::rows::hides_warning;
-use crate::console::screens::access::state::Line;
 use crate::console::screens::activity::state::Part;
+use crate::console::types::access::Line;
 use crate::console::types::action::Act;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
@@ -92,7 +92,7 @@ pub(super) fn can_authorize(model: &Model) -> Reason {
         .facts
         .files
         .iter()
-        .map(crate::console::screens::access::state::fixed);
+        .map(crate::console::types::access::fixed);
     match fixed.next() {
         None => {
             no("which key files count is not known; name them with key_files in the configuration")

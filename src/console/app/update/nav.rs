@@ -5,7 +5,7 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::data;
-use crate::console::screens::overview::view::Target;
+use crate::console::screens::check::Target;
 use crate::console::screens::path::page::{Line, Page};
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::UnsignedLine;

@@ -4,9 +4,9 @@
 //! a change of what came under the cursor without a key.
 
 use crate::console::app::model::Model;
-use crate::console::screens::access::state::Anchor;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
+use crate::console::types::access::Anchor;
 use crate::console::types::action::Act;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::list::{first_of, near};

@@ -5,11 +5,12 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::screens::path::page::Page;
 use crate::console::screens::space::form::{Field, Form};
-use crate::console::screens::space::judged::Judged;
-use crate::console::screens::space::state::{Known, Planned, View};
+use crate::console::screens::space::state::View;
+use crate::console::types::judged::Judged;
 use crate::console::types::key::{Code, Key};
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
+use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::console::types::text::Text;
 use crate::console::widgets::list::{List, Move};
 use crate::domain::Bytes;
@@ -28,7 +29,7 @@ pub(super) fn read(model: &mut Model) -> Effect {
 pub(super) fn known(
     model: &mut Model,
     look: u64,
-    known: Result<Arc<Known>, Problem>,
+    known: Result<Arc<SpaceSnapshot>, Problem>,
 ) -> Vec<Effect> {
     if look != model.space.look {
         return vec![];

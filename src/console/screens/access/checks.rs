@@ -3,8 +3,8 @@
 //! In: what is known of it. Out: lines that lead to screen 4.
 
 use crate::console::screens::access::state::Access;
-use crate::console::screens::access::state::{Anchor, KeyEntry, Line, SOON, sentence};
-use crate::console::screens::overview::view::{Check, Target};
+use crate::console::screens::check::{Check, Target};
+use crate::console::types::access::{Anchor, KeyEntry, Line, SOON, sentence};
 use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;

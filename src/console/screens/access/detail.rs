@@ -1,10 +1,9 @@
 //! What there is to know of one request, key or notice: beside or below the list, and as a card of its own.
 
 use crate::console::screens::access::state::Access;
-use crate::console::screens::access::state::{
-    KeyEntry, Known, LIFETIMES, Line, RequestEntry, sentence,
-};
+use crate::console::screens::access::state::LIFETIMES;
 use crate::console::screens::access::view::{kind, sign, tries};
+use crate::console::types::access::{AccessSnapshot, KeyEntry, Line, RequestEntry, sentence};
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
@@ -69,7 +68,7 @@ impl Entries<'_> {
 pub(super) fn pane(
     cx: &Context,
     access: &Access,
-    known: &Known,
+    known: &AccessSnapshot,
     pen: &mut Pen<'_>,
     area: Rect,
     line: Line<'_>,
@@ -108,7 +107,7 @@ fn draw_entry(pen: &mut Pen<'_>, line: Rect, label: &str, text: &str, style: Sty
 pub(super) fn card(
     cx: &Context,
     access: &Access,
-    known: &Known,
+    known: &AccessSnapshot,
     pen: &mut Pen<'_>,
     area: Rect,
     line: Line<'_>,
@@ -164,7 +163,7 @@ pub(super) fn card(
     pen.line(head, &title(cx, access, known, line), theme.title);
 }
 
-fn title(cx: &Context, access: &Access, known: &Known, line: Line<'_>) -> String {
+fn title(cx: &Context, access: &Access, known: &AccessSnapshot, line: Line<'_>) -> String {
     let at = access.list.cursor;
     match line {
         Line::Request(entry) => format!(
@@ -214,7 +213,7 @@ fn came(entry: &RequestEntry, now: When) -> String {
 fn brief(
     cx: &Context,
     access: &Access,
-    known: &Known,
+    known: &AccessSnapshot,
     pen: &Pen<'_>,
     line: Line<'_>,
 ) -> Vec<Entry> {
@@ -272,7 +271,13 @@ fn notice(out: &mut Entries<'_>, finding: &Finding) {
 }
 
 /// Everything.
-fn full(cx: &Context, access: &Access, known: &Known, pen: &Pen<'_>, line: Line<'_>) -> Vec<Entry> {
+fn full(
+    cx: &Context,
+    access: &Access,
+    known: &AccessSnapshot,
+    pen: &Pen<'_>,
+    line: Line<'_>,
+) -> Vec<Entry> {
     let mut out = Entries {
         pen,
         all: Vec::new(),
@@ -289,7 +294,7 @@ fn request(
     out: &mut Entries<'_>,
     cx: &Context,
     access: &Access,
-    known: &Known,
+    known: &AccessSnapshot,
     entry: &RequestEntry,
 ) {
     let row = &entry.row;
@@ -378,7 +383,7 @@ fn place(entry: &KeyEntry) -> String {
 }
 
 /// Last login and refusals, or since when there were none, or why that is not known.
-fn usage(known: &Known, entry: &KeyEntry, now: When) -> String {
+fn usage(known: &AccessSnapshot, entry: &KeyEntry, now: When) -> String {
     let row = &entry.row;
     if let Err(why) = &known.facts.events {
         return format!("not known: {}", why.0);
@@ -403,7 +408,7 @@ fn usage(known: &Known, entry: &KeyEntry, now: When) -> String {
     format!("{}; {since}", parts.join(", "))
 }
 
-fn key(out: &mut Entries<'_>, cx: &Context, known: &Known, entry: &KeyEntry) {
+fn key(out: &mut Entries<'_>, cx: &Context, known: &AccessSnapshot, entry: &KeyEntry) {
     let row = &entry.row;
     let comment = if row.comment.is_empty() {
         "(no comment)"

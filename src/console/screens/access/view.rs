@@ -1,9 +1,9 @@
 //! Screen 4: requests that wait, keys that are let in, and what is to be said of the server.
 
-use super::detail;
+use crate::console::screens::access::detail;
 use crate::console::screens::access::state::Access;
-use crate::console::screens::access::state::{KeyEntry, Known, Line, RequestEntry};
 use crate::console::screens::{no_store, paragraph};
+use crate::console::types::access::{AccessSnapshot, KeyEntry, Line, RequestEntry};
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -86,7 +86,7 @@ fn nothing(cx: &Context, access: &Access) -> (String, bool) {
     }
 }
 
-fn draw_sums(access: &Access, known: &Known, pen: &mut Pen<'_>, area: Rect) {
+fn draw_sums(access: &Access, known: &AccessSnapshot, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let (note, style) = match &access.trouble {
@@ -262,7 +262,7 @@ fn draw_key(cx: &Context, pen: &mut Pen<'_>, area: Rect, entry: &KeyEntry, curre
         None => ("-".to_owned(), theme.dim),
         Some(end) if end <= cx.now => ("ended".to_owned(), theme.critical),
         Some(end) => {
-            let soon = cx.now.age(end) <= crate::console::screens::access::state::SOON;
+            let soon = cx.now.age(end) <= crate::console::types::access::SOON;
             let style = if soon { theme.warning } else { theme.text };
             (cx.now.age(end).to_string(), style)
         }

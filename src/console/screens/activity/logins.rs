@@ -1,11 +1,11 @@
 //! The parts of screen 6 that tell of logins: sessions of the cache user that are open now, and what sshd's log says.
 
 use crate::console::screens::access::state::Access;
-use crate::console::screens::access::state::Known;
 use crate::console::screens::activity::state::Activity;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::activity::view::{draw_find, draw_head, draw_row};
 use crate::console::screens::paragraph;
+use crate::console::types::access::AccessSnapshot;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::layout;
@@ -86,13 +86,13 @@ fn fact<T>(fact: &Fact<Vec<T>>) -> &[T] {
 }
 
 /// The event of a line; the newest is the first.
-pub fn event(known: &Known, line: usize) -> Option<&LogEvent> {
+pub fn event(known: &AccessSnapshot, line: usize) -> Option<&LogEvent> {
     let events = fact(&known.facts.events);
     events.get(events.len().checked_sub(line + 1)?)
 }
 
 /// How many sessions are open.
-fn open(known: &Known) -> String {
+fn open(known: &AccessSnapshot) -> String {
     match &known.facts.sessions {
         Ok(sessions) => format!("{} open now", count(sessions.len(), "session")),
         Err(_) => "? sessions".to_owned(),
@@ -100,7 +100,7 @@ fn open(known: &Known) -> String {
 }
 
 /// How much of sshd's log there is, and how far back it goes.
-fn reach(known: &Known) -> String {
+fn reach(known: &AccessSnapshot) -> String {
     let Ok(events) = &known.facts.events else {
         return "? in sshd's log".to_owned();
     };
@@ -132,7 +132,7 @@ pub fn others(activity: &Activity, access: &Access) -> Option<String> {
 }
 
 /// Whose key it is, by the comment of its line.
-fn owner(known: &Known, key: Option<Fingerprint>) -> String {
+fn owner(known: &AccessSnapshot, key: Option<Fingerprint>) -> String {
     let Some(key) = key else {
         return "a key that is not known".to_owned();
     };
@@ -146,7 +146,7 @@ fn owner(known: &Known, key: Option<Fingerprint>) -> String {
 }
 
 /// `ada@ci-3, from 10.2.0.7`.
-fn who(known: &Known, session: &Session) -> String {
+fn who(known: &AccessSnapshot, session: &Session) -> String {
     let from = session.from.as_deref().map_or_else(
         || "an address that is not known".into(),
         |from| visible(from),
@@ -169,7 +169,7 @@ pub fn word(kind: &LogKind) -> &'static str {
 }
 
 /// Who it is about, and what else the log says.
-pub fn said(known: &Known, event: &LogEvent) -> String {
+pub fn said(known: &AccessSnapshot, event: &LogEvent) -> String {
     let mut parts = Vec::new();
     if event.fingerprint.is_some() {
         parts.push(owner(known, event.fingerprint));

@@ -1,7 +1,7 @@
 //! What screen 6 knows.
 
-use super::job::Job;
-use crate::console::screens::access::state::Known;
+use crate::console::screens::activity::job::Job;
+use crate::console::types::access::AccessSnapshot;
 use crate::console::types::problem::Problem;
 use crate::console::widgets::list::List;
 use crate::domain::When;
@@ -53,7 +53,7 @@ impl Activity {
     }
 
     /// Lines of the list that is shown, where `known` is what was found out last about access.
-    pub fn rows(&self, known: Option<&Known>) -> usize {
+    pub fn rows(&self, known: Option<&AccessSnapshot>) -> usize {
         let facts = known.map(|known| &known.facts);
         match self.part {
             Part::Changes => self.jobs.len() + self.past().len(),
@@ -76,7 +76,7 @@ impl Activity {
     }
 
     /// The session under the cursor.
-    pub fn current_session<'a>(&self, known: Option<&'a Known>) -> Option<&'a Session> {
+    pub fn current_session<'a>(&self, known: Option<&'a AccessSnapshot>) -> Option<&'a Session> {
         let known = known.filter(|_| self.part == Part::Sessions)?;
         known.facts.sessions.as_ref().ok()?.get(self.list.cursor)
     }

@@ -1,9 +1,10 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
 use crate::console::screens::access::state::Access;
-use crate::console::screens::access::state::Anchor;
 use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::Activity;
+use crate::console::screens::check::Check;
+use crate::console::screens::check::Target;
 use crate::console::screens::overview::state::Overview;
 use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
@@ -15,12 +16,13 @@ use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
-use crate::console::widgets::gauge::{self, percent};
+use crate::console::widgets::gauge::used_percent;
+use crate::console::widgets::gauge::{self};
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
 use crate::domain::count::{count, number};
 use crate::judge::health::{self, State, Vitals};
-use crate::server::facts::{Disk, Facts};
+use crate::server::facts::Facts;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -40,62 +42,6 @@ pub struct Inputs<'a> {
     pub space: &'a Space,
     /// Screen 6.
     pub activity: &'a Activity,
-}
-
-/// What a line names, where it names one thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A request, a key, or a notice of screen 4.
-    Access(Anchor),
-    /// The refused paths, those with bad signatures or the others.
-    Refused {
-        /// Whether those with bad signatures are meant.
-        bad: bool,
-    },
-    /// The first path that the server can't read.
-    Unreadable,
-    /// A pin, by its name.
-    Pin(String),
-    /// A view of screen 5.
-    View(View),
-}
-
-/// One line of what needs attention.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// Which check it is, whatever its numbers are.
-    pub id: String,
-    /// How bad.
-    pub level: State,
-    /// What.
-    pub text: String,
-    /// A detail, at the right.
-    pub note: String,
-    /// The screen that mends it.
-    pub screen: Option<Screen>,
-    /// What on that screen.
-    pub target: Option<Target>,
-    /// What `enter` shows instead.
-    pub trouble: Option<Problem>,
-}
-
-impl Check {
-    fn trouble(trouble: &Problem) -> Self {
-        Self {
-            id: "trouble".to_owned(),
-            level: State::Critical,
-            text: trouble.summary.clone(),
-            note: String::new(),
-            screen: None,
-            target: None,
-            trouble: Some(trouble.clone()),
-        }
-    }
-}
-
-/// Used space as clients of `df` know it: of what can be used, rounded up.
-pub fn used_percent(disk: &Disk) -> Option<u64> {
-    percent(disk.used.0, disk.usable().0)
 }
 
 /// What needs attention, worst first, and one line for what is fine.

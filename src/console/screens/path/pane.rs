@@ -1,8 +1,8 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
 use crate::console::screens::path::page;
-use crate::console::screens::space::judged::Judged;
 use crate::console::types::context::Context;
+use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row, wrap};
 use crate::console::widgets::text;

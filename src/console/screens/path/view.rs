@@ -3,8 +3,8 @@
 use crate::console::screens::path::page::Page;
 use crate::console::screens::path::page::{Line, Part};
 use crate::console::screens::path::pane;
-use crate::console::screens::space::judged::Judged;
 use crate::console::types::context::Context;
+use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;

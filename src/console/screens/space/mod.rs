@@ -2,7 +2,6 @@
 
 pub mod areas;
 pub mod form;
-pub mod judged;
 pub mod overview;
 pub mod state;
 pub mod view;

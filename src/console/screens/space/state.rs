@@ -1,67 +1,19 @@
 //! What screen 5 knows, and where one is on it.
 //!
-//! In: one look at the server ([`Known`]), what was worked out from it and the store ([`Judged`]), plans. Out: plain data for
+//! In: one look at the server ([`SpaceSnapshot`]), what was worked out from it and the store ([`Judged`]), plans. Out: plain data for
 //! the screens; drawing only picks the rows in view.
 
-use super::areas;
-use super::form::Form;
-use super::judged::{Judged, RootLine};
 use crate::change::contents::Damage;
+use crate::console::screens::space::areas;
+use crate::console::screens::space::form::Form;
+use crate::console::types::judged::{Judged, RootLine};
 use crate::console::types::problem::Problem;
+use crate::console::types::space::Planned;
+use crate::console::types::space::SpaceSnapshot;
 use crate::console::widgets::list::{List, first_of, near};
-use crate::domain::pin::{Pin, PinName};
-use crate::domain::roots::Root;
-use crate::domain::space::{LastUse, Links, SpaceFacts};
-use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::Row;
-use crate::judge::collect::{Collection, Rules};
-use crate::judge::growth::{Curve, Forecast, Sample, curve, forecast};
-use crate::judge::health::unfinished::Left;
+use crate::judge::growth::{Curve, Forecast, curve, forecast};
 use std::sync::Arc;
-
-/// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The number of the request; parts of one look have the same.
-    pub look: u64,
-    /// File systems, database, who collects.
-    pub facts: SpaceFacts,
-    /// The roots.
-    pub roots: Fact<Vec<Root>>,
-    /// What the daemon said while it looked for them.
-    pub notes: Vec<String>,
-    /// The pins.
-    pub pins: Fact<Vec<Pin>>,
-    /// When paths were last used; `None` while that is being read.
-    pub last_use: Option<Arc<Fact<LastUse>>>,
-    /// What hard links save; `None` while they are being counted.
-    pub links: Option<Fact<Links>>,
-    /// Changes that have no record yet.
-    pub unfinished: Fact<Vec<Left>>,
-    /// What was in use at earlier looks from this machine, oldest first, and at this one.
-    pub samples: Arc<[Sample]>,
-    /// Server clock minus this machine's, in seconds.
-    pub skew: i64,
-}
-
-impl Known {
-    /// Bytes that hard links save, where that is known.
-    pub fn saved(&self) -> Option<Bytes> {
-        let links = self.links.as_ref()?.as_ref().ok()?;
-        Some(links.saved)
-    }
-
-    /// The time there.
-    pub fn there(&self, now: When) -> When {
-        When::from_unix(now.unix().saturating_add(self.skew))
-    }
-
-    /// A pin by its name.
-    pub fn pin(&self, name: &str) -> Option<&Pin> {
-        let pins = self.pins.as_ref().ok()?;
-        pins.iter().find(|pin| pin.name.as_str() == name)
-    }
-}
 
 /// What part of the screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,26 +49,13 @@ impl View {
     }
 }
 
-/// A plan as the planner made it.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// What it was made of.
-    pub judged: Arc<Judged>,
-    /// By which rules.
-    pub rules: Rules,
-    /// What hard links save, where that was known.
-    pub saved: Option<Bytes>,
-    /// What goes.
-    pub collection: Arc<Collection>,
-}
-
 /// Screen 5.
 #[derive(Debug, Default)]
 pub struct Space {
     /// What is shown.
     pub view: View,
     /// What was found out last.
-    pub known: Option<Arc<Known>>,
+    pub known: Option<Arc<SpaceSnapshot>>,
     /// What was found damaged, and was neither mended nor compared again since.
     pub damaged: Vec<Damage>,
     /// The number of the newest request for a look; parts of older ones are dropped.
@@ -323,10 +262,4 @@ impl Space {
             *anchors = anchors.iter().copied().filter_map(&carry).collect();
         }
     }
-}
-
-/// A name for a pin of this path that no pin has.
-pub fn pin_name(known: Option<&Known>, path: &StorePath) -> String {
-    let taken = |name: &PinName| known.is_some_and(|known| known.pin(name.as_str()).is_some());
-    PinName::for_path(path, taken).to_string()
 }

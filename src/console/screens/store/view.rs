@@ -1,15 +1,16 @@
 //! Screen 2: every valid path.
 
 use crate::console::screens::path::pane;
-use crate::console::screens::space::judged::Judged;
-use crate::console::screens::space::judged::Mark;
 use crate::console::screens::store::state::Store;
 use crate::console::screens::{no_store, paragraph};
 use crate::console::types::context::Context;
+use crate::console::types::judged::Judged;
+use crate::console::types::judged::Mark;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
+use crate::console::widgets::list::signs;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
 use crate::domain::TrustClass;
@@ -251,15 +252,4 @@ fn draw_row(
         None => ("…", theme.dim),
     };
     pen.text(area, x + 2, area.y, word, style);
-}
-
-/// Cursor, mark, and the start of a range, in three columns.
-pub fn signs(current: bool, marked: bool, range: bool) -> &'static str {
-    match (current, marked, range) {
-        (true, true, _) => ">x",
-        (true, false, _) => ">",
-        (false, true, _) => " x",
-        (false, false, true) => " v",
-        (false, false, false) => "",
-    }
 }

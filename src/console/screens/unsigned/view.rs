@@ -1,6 +1,5 @@
 //! Screen 3: what a client that trusts this cache would refuse, in the portions in which it was uploaded.
 
-use crate::console::screens::store::view::signs;
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::{no_store, paragraph};
@@ -8,6 +7,7 @@ use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout;
+use crate::console::widgets::list::signs;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
 use crate::domain::TrustClass;

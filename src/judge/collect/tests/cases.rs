@@ -39,8 +39,8 @@ impl Store {
     }
 }
 
-fn plan(model: &Model, roots: &[Row], pinned: &[Row], rules: &Rules) -> (Known, Collection) {
-    let known = Known::new(model, roots, pinned);
+fn plan(model: &Model, roots: &[Row], pinned: &[Row], rules: &Rules) -> (Owned, Collection) {
+    let known = Owned::new(model, roots, pinned);
     let situation = Situation {
         now: When::from_unix(TODAY),
         disk: Some((Bytes(1000), Bytes(100))),
@@ -189,7 +189,7 @@ fn a_target_is_a_share_of_the_disk_and_hard_links_count_against_it() {
         store.path(&format!("x-{i}"), 10, 100 - i, 100 - i, &[]);
     }
     let model = store.model();
-    let known = Known::new(&model, &[], &[]);
+    let known = Owned::new(&model, &[], &[]);
     let situation = |disk, saved| Situation {
         now: When::from_unix(TODAY),
         disk,
@@ -302,7 +302,7 @@ fn nothing_is_planned_before_the_store_is_read_and_what_cannot_be_read_stays() {
     let two = store.path("two-1", 1, 50, 50, &[]);
     let mut model = store.model();
     model.items[two as usize].state = State::Unread;
-    let known = Known::new(&model, &[], &[]);
+    let known = Owned::new(&model, &[], &[]);
     let refused = Prepared::new(&known.situation(&model))
         .unwrap_err()
         .to_string();

@@ -11,14 +11,14 @@ use std::sync::atomic::AtomicBool;
 const NOW: i64 = 11_000;
 
 /// Everything that a situation borrows.
-struct Known {
+struct Owned {
     inventory: Inventory,
     liveness: Liveness,
     usage: Usage,
     pinned: Vec<Row>,
 }
 
-impl Known {
+impl Owned {
     fn new(model: &Model, roots: &[Row], pinned: &[Row]) -> Self {
         let inventory = model.inventory();
         let liveness = Liveness::of(&inventory, roots, &model.keep());

@@ -66,7 +66,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    fn known(&self) -> Known {
+    fn known(&self) -> Owned {
         // Pins are roots, but for one whose root the daemon has lost.
         let roots: Vec<Row> = self
             .roots
@@ -74,10 +74,10 @@ impl Case {
             .chain(self.pinned.iter().skip(1))
             .copied()
             .collect();
-        Known::new(&self.model, &roots, &self.pinned)
+        Owned::new(&self.model, &roots, &self.pinned)
     }
 
-    fn situation<'a>(&'a self, known: &'a Known) -> Situation<'a> {
+    fn situation<'a>(&'a self, known: &'a Owned) -> Situation<'a> {
         Situation {
             disk: self.disk,
             saved: self.saved,

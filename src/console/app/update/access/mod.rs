@@ -10,7 +10,8 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
 use crate::console::plan::access::{AccessDialog, Order, Typing, Wanted};
-use crate::console::screens::access::state::{Known, LIFETIMES, Line, USUAL};
+use crate::console::screens::access::state::{LIFETIMES, USUAL};
+use crate::console::types::access::{AccessSnapshot, Line};
 use crate::console::types::action::Act;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use tui_input::Input;
 
 /// The server was looked at, or could not be.
-pub(super) fn known(model: &mut Model, known: Result<Arc<Known>, Problem>) -> Vec<Effect> {
+pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Problem>) -> Vec<Effect> {
     match known {
         Ok(known) => model.access.take(known),
         Err(trouble) => model.access.trouble = Some(trouble),

@@ -1,12 +1,12 @@
 //! File systems, the database, hard links, and how the store came to be so large.
 
-use crate::console::screens::overview::view::used_percent;
 use crate::console::screens::space::areas::Areas;
-use crate::console::screens::space::state::Known;
 use crate::console::screens::space::state::Space;
 use crate::console::types::context::Context;
+use crate::console::types::space::SpaceSnapshot;
 use crate::console::widgets::Pen;
 use crate::console::widgets::gauge;
+use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::{row, wrap};
 use crate::domain::Bytes;
 use crate::domain::count::number;
@@ -131,7 +131,7 @@ fn file_system(down: &mut Down<'_, '_>, mount: &str, disk: &Disk) {
 }
 
 /// Who collects now, since when, who waits, and what was never brought to its end.
-fn collections(down: &mut Down<'_, '_>, cx: &Context, known: &Known) {
+fn collections(down: &mut Down<'_, '_>, cx: &Context, known: &SpaceSnapshot) {
     let now = known.there(cx.now);
     let (warning, unknown) = (down.pen.theme.warning, down.pen.theme.unknown);
     let mut label = "collects";

@@ -3,9 +3,9 @@
 use crate::console::screens::paragraph;
 use crate::console::screens::path::pane;
 use crate::console::screens::space::areas::Areas;
-use crate::console::screens::space::judged::{Judged, Mark};
 use crate::console::screens::space::state::Space;
 use crate::console::types::context::Context;
+use crate::console::types::judged::{Judged, Mark};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
@@ -89,7 +89,7 @@ fn draw_row(
         .closure_size_known(heavy.row)
         .map_or_else(|| "…".to_owned(), |(_, bytes)| text::size(bytes));
     let marked = cx.marks.has(heavy.row);
-    let signs = crate::console::screens::store::view::signs(current, marked, false);
+    let signs = crate::console::widgets::list::signs(current, marked, false);
     pen.text(area, area.x, area.y, signs, theme.accent);
     let numbers = format!(
         "{} {} {} {}  ",

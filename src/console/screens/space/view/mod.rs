@@ -6,7 +6,6 @@ mod heaviest;
 mod plan;
 mod roots;
 
-use crate::console::screens::overview::view::used_percent;
 use crate::console::screens::space::areas::areas;
 use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
@@ -14,6 +13,7 @@ use crate::console::screens::{no_store, paragraph};
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
+use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::fit;
 use crate::console::widgets::theme::Theme;
 use crate::domain::Bytes;

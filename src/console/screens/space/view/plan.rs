@@ -3,9 +3,9 @@
 use crate::console::screens::paragraph;
 use crate::console::screens::path::pane;
 use crate::console::screens::space::areas::{Areas, form_rows, value_width};
-use crate::console::screens::space::state::Planned;
 use crate::console::screens::space::state::Space;
 use crate::console::types::context::Context;
+use crate::console::types::space::Planned;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
@@ -220,7 +220,7 @@ fn draw_row(
         )
     };
     let marked = cx.marks.has(top);
-    let cursor = crate::console::screens::store::view::signs(current, marked, false);
+    let cursor = crate::console::widgets::list::signs(current, marked, false);
     let style = match (current, marked) {
         (true, _) => theme.selected,
         (false, true) => theme.marked,

@@ -2,9 +2,9 @@
 
 use crate::console::screens::paragraph;
 use crate::console::screens::space::areas::Areas;
-use crate::console::screens::space::judged::{Judged, RootLine};
 use crate::console::screens::space::state::Space;
 use crate::console::types::context::Context;
+use crate::console::types::judged::{Judged, RootLine};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout::WIDE;

@@ -4,7 +4,7 @@
 //! planner, ready for any rules.
 
 use crate::change::keep::Kept;
-use crate::console::screens::space::state::Known;
+use crate::console::types::space::SpaceSnapshot;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::space::{LastUse, UseSource};
@@ -80,7 +80,7 @@ pub struct Judged {
     /// The store.
     pub inventory: Arc<Inventory>,
     /// The look.
-    pub known: Arc<Known>,
+    pub known: Arc<SpaceSnapshot>,
     /// What is live.
     pub liveness: Liveness,
     /// What pins alone would keep.
@@ -113,7 +113,7 @@ impl fmt::Debug for Judged {
 }
 
 /// What Nix keeps besides the closures of roots.
-fn keep<'a>(known: &Known, pairs: &'a [(Row, Row)]) -> Keep<'a> {
+fn keep<'a>(known: &SpaceSnapshot, pairs: &'a [(Row, Row)]) -> Keep<'a> {
     Keep {
         derivations: *known.facts.keep_derivations.as_ref().unwrap_or(&true),
         outputs: *known.facts.keep_outputs.as_ref().unwrap_or(&false),
@@ -127,7 +127,7 @@ impl Judged {
     pub fn new(
         generation: u64,
         inventory: Arc<Inventory>,
-        known: Arc<Known>,
+        known: Arc<SpaceSnapshot>,
         pairs: Vec<(Row, Row)>,
         now: When,
     ) -> Result<Self, Unknown> {
@@ -284,9 +284,9 @@ impl Judged {
     }
 
     /// For searches, filters and orders.
-    pub fn for_search(&self) -> inventory::Known<'_> {
+    pub fn for_search(&self) -> inventory::SearchFacts<'_> {
         let told = self.usage.source != UseSource::Registration;
-        inventory::Known {
+        inventory::SearchFacts {
             liveness: Some(&self.liveness),
             pinned: Some(&self.pinned_rows),
             usage: told.then_some(&self.usage),
@@ -323,7 +323,7 @@ impl Judged {
     }
 }
 
-fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -> RootLine {
+fn line(known: &SpaceSnapshot, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -> RootLine {
     let pin = match &root.kind {
         RootKind::Pin(name) => known.pin(name).cloned(),
         _ => None,
@@ -337,7 +337,7 @@ fn line(known: &Known, root: &Root, row: Option<Row>, exclusive: (usize, u64)) -
 }
 
 /// Size and what is left of the store's file system.
-fn disk(known: &Known) -> Option<(Bytes, Bytes)> {
+fn disk(known: &SpaceSnapshot) -> Option<(Bytes, Bytes)> {
     let store = known.facts.store.as_ref().ok()?;
     Some((store.disk.size, store.disk.available))
 }

@@ -1,0 +1,59 @@
+//! One line of what needs attention, and where it leads.
+
+use crate::console::screens::space::state::View;
+use crate::console::types::access::Anchor;
+use crate::console::types::problem::Problem;
+use crate::console::types::screen::Screen;
+use crate::judge::health::State;
+
+/// What a line names, where it names one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A request, a key, or a notice of screen 4.
+    Access(Anchor),
+    /// The refused paths, those with bad signatures or the others.
+    Refused {
+        /// Whether those with bad signatures are meant.
+        bad: bool,
+    },
+    /// The first path that the server can't read.
+    Unreadable,
+    /// A pin, by its name.
+    Pin(String),
+    /// A view of screen 5.
+    View(View),
+}
+
+/// One line of what needs attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Which check it is, whatever its numbers are.
+    pub id: String,
+    /// How bad.
+    pub level: State,
+    /// What.
+    pub text: String,
+    /// A detail, at the right.
+    pub note: String,
+    /// The screen that mends it.
+    pub screen: Option<Screen>,
+    /// What on that screen.
+    pub target: Option<Target>,
+    /// What `enter` shows instead.
+    pub trouble: Option<Problem>,
+}
+
+impl Check {
+    /// One about something that went wrong.
+    pub fn trouble(trouble: &Problem) -> Self {
+        Self {
+            id: "trouble".to_owned(),
+            level: State::Critical,
+            text: trouble.summary.clone(),
+            note: String::new(),
+            screen: None,
+            target: None,
+            trouble: Some(trouble.clone()),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Who may log in, as it was found out at one look at the server.
+//!
+//! In: the facts of the look. Out: [`AccessSnapshot`], judged once so that drawing only picks the rows in view.
+
+use crate::domain::Age;
+use crate::domain::access::{AccessFacts, KeyFile};
+use crate::domain::authorized_keys::AuthorizedKeys;
+use crate::domain::key_request::Request;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
+use crate::domain::text::{visible, visible_bytes};
+use crate::judge::access::{KeyRow, RequestRow};
+use crate::judge::finding::{Finding, Level};
+
+/// Keys that end within this time are pointed out.
+pub const SOON: Age = Age(7 * 86_400);
+
+/// A key that is let in.
+#[derive(Debug, Clone)]
+pub struct KeyEntry {
+    /// What the judge says.
+    pub row: KeyRow,
+    /// The key.
+    pub key: PublicSshKey,
+    /// Its line, made visible.
+    pub line: String,
+    /// Why the file can't be edited here.
+    pub fixed: Option<String>,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone)]
+pub struct RequestEntry {
+    /// What the judge says.
+    pub row: RequestRow,
+    /// The request.
+    pub request: Request,
+}
+
+/// Everything about access, judged.
+#[derive(Debug, Clone)]
+pub struct AccessSnapshot {
+    /// As they were found.
+    pub facts: AccessFacts,
+    /// Requests that wait, the oldest first.
+    pub requests: Vec<RequestEntry>,
+    /// Keys, by file and line.
+    pub keys: Vec<KeyEntry>,
+    /// What is to be said of the server and its files, the gravest first.
+    pub notices: Vec<Finding>,
+    /// Files in words: how many, and which where it is one.
+    pub files: String,
+}
+
+impl AccessSnapshot {
+    /// Judges.
+    pub fn new(facts: AccessFacts) -> Self {
+        let judged = crate::judge::access::keys(&facts, SOON);
+        // Each file is read once, however many keys it has.
+        let documents: Vec<(String, &KeyFile, AuthorizedKeys)> = facts
+            .files
+            .iter()
+            .filter_map(|file| {
+                let document = file.document().ok()?;
+                Some((visible(&file.path).into_owned(), file, document))
+            })
+            .collect();
+        let keys = judged
+            .keys
+            .into_iter()
+            .filter_map(|row| key_entry(&documents, row))
+            .collect();
+        let waiting = facts.requests.as_deref().unwrap_or_default();
+        let requests = crate::judge::access::requests(&facts)
+            .requests
+            .into_iter()
+            .filter_map(|row| {
+                let same = |request: &&Request| {
+                    request.waits() && request.key.fingerprint() == row.fingerprint
+                };
+                let request = waiting.iter().find(same)?.clone();
+                Some(RequestEntry { row, request })
+            })
+            .collect();
+        let mut notices = judged.posture.findings;
+        for file in judged.files {
+            notices.extend(file.findings.into_iter().map(|finding| Finding {
+                message: format!("{}: {}", file.path, finding.message),
+                ..finding
+            }));
+        }
+        notices.extend(crate::judge::access::overflow(&facts));
+        notices.extend(unknowns(&facts));
+        notices.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        let files = match facts.files.as_slice() {
+            [] => "no key file".to_owned(),
+            [file] => visible(&file.path).into_owned(),
+            files => format!("{} files", files.len()),
+        };
+        Self {
+            facts,
+            requests,
+            keys,
+            notices,
+            files,
+        }
+    }
+
+    /// The lines of the list: requests, keys, notices.
+    pub const fn len(&self) -> usize {
+        self.requests.len() + self.keys.len() + self.notices.len()
+    }
+
+    /// Whether there is nothing to list.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A line of the list.
+    pub fn line(&self, index: usize) -> Option<Line<'_>> {
+        if let Some(request) = self.requests.get(index) {
+            return Some(Line::Request(request));
+        }
+        let index = index - self.requests.len();
+        if let Some(key) = self.keys.get(index) {
+            return Some(Line::Key(key));
+        }
+        self.notices.get(index - self.keys.len()).map(Line::Notice)
+    }
+
+    /// Where it is in the list.
+    pub fn place(&self, anchor: &Anchor) -> Option<usize> {
+        let all = || (0..self.len()).filter_map(|index| Some((index, self.line(index)?.anchor())));
+        all()
+            .find(|(_, own)| own == anchor)
+            // A request that was approved is a key now, and an edited file has other line numbers.
+            .or_else(|| all().find(|(_, own)| anchor.key().is_some() && own.key() == anchor.key()))
+            .map(|(index, _)| index)
+    }
+}
+
+fn key_entry(documents: &[(String, &KeyFile, AuthorizedKeys)], row: KeyRow) -> Option<KeyEntry> {
+    let (_, file, document) = documents.iter().find(|(path, ..)| *path == row.file)?;
+    let line = document.line(row.line)?;
+    Some(KeyEntry {
+        key: line.key()?.key.clone(),
+        line: visible_bytes(line.text()),
+        fixed: fixed(file),
+        row,
+    })
+}
+
+/// Why a file can't be edited here.
+pub fn fixed(file: &KeyFile) -> Option<String> {
+    match (&file.generated_by, &file.editable) {
+        (Some(by), _) => Some(format!(
+            "{} is written by {}; change it there",
+            visible(&file.path),
+            visible(by)
+        )),
+        (None, Err(why)) => Some(visible(why).into_owned()),
+        (None, Ok(())) => None,
+    }
+}
+
+/// What could not be found out, with the reason.
+fn unknowns(facts: &AccessFacts) -> Vec<Finding> {
+    let of = |what: &str, why: &str| Finding {
+        level: Level::Note,
+        code: "unknown",
+        message: format!("{what}: {}", visible(why)),
+        fix: None,
+    };
+    let mut notices = Vec::new();
+    if let Err(why) = &facts.requests {
+        notices.push(of("which requests wait is not known", &why.0));
+    }
+    if let (Ok(_), Err(why)) = (&facts.requests, &facts.overflow) {
+        notices.push(of("how many requests were dropped is not known", &why.0));
+    }
+    if let Err(why) = &facts.events {
+        notices.push(of("when keys were used is not known", &why.0));
+    }
+    if let Err(why) = &facts.sessions {
+        notices.push(of("which sessions are open is not known", &why.0));
+    }
+    if let Err(why) = &facts.revoked {
+        notices.push(of("which keys were revoked before is not known", &why.0));
+    }
+    notices
+}
+
+/// What a line of the list is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Line<'a> {
+    /// A request.
+    Request(&'a RequestEntry),
+    /// A key.
+    Key(&'a KeyEntry),
+    /// Something about the server.
+    Notice(&'a Finding),
+}
+
+/// What the cursor stays on when the list changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Anchor {
+    /// A request.
+    Request(Fingerprint),
+    /// A key, by file and line.
+    Key(Fingerprint, String, usize),
+    /// A notice.
+    Notice(String),
+}
+
+impl Anchor {
+    /// The key that it is about.
+    const fn key(&self) -> Option<&Fingerprint> {
+        match self {
+            Self::Request(key) | Self::Key(key, ..) => Some(key),
+            Self::Notice(_) => None,
+        }
+    }
+}
+
+impl Line<'_> {
+    /// What `y` copies.
+    pub fn copy(&self) -> String {
+        match self {
+            Self::Request(entry) => visible_bytes(&entry.request.key.line()),
+            Self::Key(entry) => entry.line.clone(),
+            Self::Notice(finding) => sentence(finding),
+        }
+    }
+
+    /// What it is about.
+    pub fn anchor(&self) -> Anchor {
+        match self {
+            Self::Request(entry) => Anchor::Request(entry.row.fingerprint),
+            Self::Key(entry) => Anchor::Key(
+                entry.row.fingerprint,
+                entry.row.file.clone(),
+                entry.row.line,
+            ),
+            Self::Notice(finding) => Anchor::Notice(finding.message.clone()),
+        }
+    }
+}
+
+/// A finding and what mends it.
+pub fn sentence(finding: &Finding) -> String {
+    match &finding.fix {
+        Some(fix) => format!("{}; {fix}", finding.message),
+        None => finding.message.clone(),
+    }
+}

@@ -1,0 +1,76 @@
+//! What fills the disk, as it was found out at one look at the server.
+//!
+//! In: the facts of the look. Out: [`SpaceSnapshot`], and [`Planned`], what the planner made of it.
+
+use super::judged::Judged;
+use crate::domain::pin::{Pin, PinName};
+use crate::domain::roots::Root;
+use crate::domain::space::{LastUse, Links, SpaceFacts};
+use crate::domain::{Bytes, Fact, StorePath, When};
+use crate::judge::collect::{Collection, Rules};
+use crate::judge::growth::Sample;
+use crate::judge::health::unfinished::Left;
+use std::sync::Arc;
+
+/// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
+#[derive(Debug, Clone)]
+pub struct SpaceSnapshot {
+    /// The number of the request; parts of one look have the same.
+    pub look: u64,
+    /// File systems, database, who collects.
+    pub facts: SpaceFacts,
+    /// The roots.
+    pub roots: Fact<Vec<Root>>,
+    /// What the daemon said while it looked for them.
+    pub notes: Vec<String>,
+    /// The pins.
+    pub pins: Fact<Vec<Pin>>,
+    /// When paths were last used; `None` while that is being read.
+    pub last_use: Option<Arc<Fact<LastUse>>>,
+    /// What hard links save; `None` while they are being counted.
+    pub links: Option<Fact<Links>>,
+    /// Changes that have no record yet.
+    pub unfinished: Fact<Vec<Left>>,
+    /// What was in use at earlier looks from this machine, oldest first, and at this one.
+    pub samples: Arc<[Sample]>,
+    /// Server clock minus this machine's, in seconds.
+    pub skew: i64,
+}
+
+impl SpaceSnapshot {
+    /// Bytes that hard links save, where that is known.
+    pub fn saved(&self) -> Option<Bytes> {
+        let links = self.links.as_ref()?.as_ref().ok()?;
+        Some(links.saved)
+    }
+
+    /// The time there.
+    pub fn there(&self, now: When) -> When {
+        When::from_unix(now.unix().saturating_add(self.skew))
+    }
+
+    /// A pin by its name.
+    pub fn pin(&self, name: &str) -> Option<&Pin> {
+        let pins = self.pins.as_ref().ok()?;
+        pins.iter().find(|pin| pin.name.as_str() == name)
+    }
+}
+
+/// A plan as the planner made it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What it was made of.
+    pub judged: Arc<Judged>,
+    /// By which rules.
+    pub rules: Rules,
+    /// What hard links save, where that was known.
+    pub saved: Option<Bytes>,
+    /// What goes.
+    pub collection: Arc<Collection>,
+}
+
+/// A name for a pin of this path that no pin has.
+pub fn pin_name(known: Option<&SpaceSnapshot>, path: &StorePath) -> String {
+    let taken = |name: &PinName| known.is_some_and(|known| known.pin(name.as_str()).is_some());
+    PinName::for_path(path, taken).to_string()
+}
