@@ -18,6 +18,7 @@ use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
 use storekeeper::console::types::action::Act;
 use storekeeper::console::types::ask::{Ask, AskKind, Source};
+use storekeeper::console::types::change::Family;
 use storekeeper::console::types::key::Key;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::screen::Screen;
@@ -39,9 +40,11 @@ fn journeys() {
         None => "none".to_owned(),
         Some(Layer::Help { .. }) => "help".to_owned(),
         Some(Layer::Palette(_)) => "palette".to_owned(),
-        Some(Layer::Sign(_)) => "sign".to_owned(),
-        Some(Layer::Access(_)) => "access".to_owned(),
-        Some(Layer::Space(_)) => "space".to_owned(),
+        Some(Layer::Plan(dialog)) => match dialog.change.family() {
+            Family::Sign => "sign".to_owned(),
+            Family::Access => "access".to_owned(),
+            Family::Space => "space".to_owned(),
+        },
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
@@ -302,7 +305,7 @@ fn signing_from_the_keys() {
 /// A plan with so many warnings, and the frame of its dialog at the smallest size.
 fn warned(console: &mut Console, warnings: usize) {
     let plan = match console.model.layers.last_mut() {
-        Some(Layer::Sign(dialog)) => dialog.plan.as_mut(),
+        Some(Layer::Plan(dialog)) => dialog.plan.as_mut(),
         _ => None,
     };
     let plan = plan.and_then(|plan| plan.as_mut().ok()).unwrap();
@@ -896,7 +899,7 @@ proptest! {
 #[test]
 fn the_opening_key_does_not_confirm() {
     let console = ready();
-    let confirms = console.model.cx.keymap.keys(Act::ConfirmSign);
+    let confirms = console.model.cx.keymap.keys(Act::ConfirmPlan);
     for act in [Act::Sign, Act::SignAll] {
         for key in console.model.cx.keymap.keys(act) {
             assert!(!confirms.contains(key) && !key.ctrl);
@@ -950,10 +953,7 @@ fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
     let toast = console.model.toast.clone().unwrap_or_default();
     assert!(toast.contains("the list has changed"), "{toast}");
     console.keys(act);
-    assert!(matches!(
-        console.model.layers.last(),
-        Some(Layer::Access(_))
-    ));
+    assert!(matches!(console.model.layers.last(), Some(Layer::Plan(_))));
 }
 
 #[test]
@@ -966,11 +966,11 @@ fn a_renumbered_store_does_not_turn_a_key_on_a_neighbour() {
     console.keys("s");
     assert!(console.model.layers.is_empty());
     console.keys("s");
-    assert!(matches!(console.model.layers.last(), Some(Layer::Sign(_))));
+    assert!(matches!(console.model.layers.last(), Some(Layer::Plan(_))));
     // Another order is asked for by a key, so nothing of the old one is expected.
     let mut console = ready();
     console.keys("2jos");
-    assert!(matches!(console.model.layers.last(), Some(Layer::Sign(_))));
+    assert!(matches!(console.model.layers.last(), Some(Layer::Plan(_))));
 }
 
 #[test]

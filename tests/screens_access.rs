@@ -347,7 +347,7 @@ fn what_is_no_proof_changes_nothing() {
 #[test]
 fn the_line_follows_what_is_typed() {
     let line = |console: &Console| match console.model.layers.last() {
-        Some(Layer::Access(dialog)) => match &dialog.plan {
+        Some(Layer::Plan(dialog)) => match &dialog.plan {
             Some(Ok(plan)) => plan
                 .lines
                 .iter()
@@ -430,8 +430,7 @@ fn ones_own_key_takes_more() {
     console.keys("r<enter>revoke<enter>");
     // It is in the cache user's file, and this login is root's: the plan says by itself what word it takes.
     let word = match console.model.layers.last() {
-        Some(Layer::Access(dialog)) => match dialog.plan.as_ref().unwrap().as_ref().unwrap().danger
-        {
+        Some(Layer::Plan(dialog)) => match dialog.plan.as_ref().unwrap().as_ref().unwrap().danger {
             Danger::Destroys { word } => Some(word),
             Danger::Adds => None,
         },
@@ -503,7 +502,11 @@ fn a_weak_key_is_not_let_in() {
     console.keys("Ga");
     console.send(Msg::Paste(rsa(128, "weak@old")));
     console.keys("<enter>");
-    assert!(text(&console).contains("too short"), "{}", text(&console));
+    assert!(
+        text(&console).contains("2048 are the least"),
+        "{}",
+        text(&console)
+    );
     console.keys("<enter>");
     assert!(console.runs.is_empty());
 }
@@ -667,10 +670,7 @@ fn a_session_is_ended_by_its_word_and_nothing_else() {
     assert!(console.model.layers.is_empty());
     assert!(console.model.toast.as_deref().unwrap().contains("o shows"));
     console.keys("oK");
-    assert!(matches!(
-        console.model.layers.last(),
-        Some(Layer::Access(_))
-    ));
+    assert!(matches!(console.model.layers.last(), Some(Layer::Plan(_))));
     console.keys("<enter>ende<enter>");
     assert!(console.runs.is_empty());
     console.keys("<esc><esc><esc>K<enter>end<enter>");

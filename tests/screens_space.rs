@@ -533,7 +533,7 @@ fn keys_that_edit_a_rule_do_nothing_else() {
         "what cannot be read is not kept"
     );
     console.keys("<esc>x");
-    assert!(matches!(console.model.layers.last(), Some(Layer::Space(_))));
+    assert!(matches!(console.model.layers.last(), Some(Layer::Plan(_))));
 }
 
 #[test]
@@ -656,7 +656,7 @@ fn a_pin_and_a_generation_are_removed_and_a_process_is_not() {
     for _ in 0..console.model.space.rows() {
         let line = console.model.space.current_root().unwrap().clone();
         console.keys("d");
-        let opened = matches!(console.model.layers.last(), Some(Layer::Space(_)));
+        let opened = matches!(console.model.layers.last(), Some(Layer::Plan(_)));
         said.push((line.root.kind.word(), opened));
         if opened {
             console.keys("<esc>");

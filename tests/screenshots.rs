@@ -23,7 +23,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
 use storekeeper::console::types::access::AccessSnapshot;
-use storekeeper::console::types::change::What;
+use storekeeper::console::types::change::{ChangeKind, What};
 use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::demo::{self, Demo};
 use storekeeper::domain::access::AccessFacts;
@@ -183,16 +183,15 @@ async fn planned(
     inventory: &Inventory,
     fixed: &Fixed,
 ) -> Plan {
-    let Some(Layer::Sign(dialog)) = console.model.layers.last() else {
+    let Some(Layer::Plan(dialog)) = console.model.layers.last() else {
         panic!("no dialog is open");
     };
-    let (asked, selection) = (
-        dialog.asked,
-        match &dialog.what {
-            What::All => Selection::all(),
-            What::Rows(rows) => Selection::rows(rows.to_vec()),
-        },
-    );
+    let request_id = dialog.request_id;
+    let selection = match &dialog.change {
+        ChangeKind::Sign(What::All) => Selection::all(),
+        ChangeKind::Sign(What::Rows(rows)) => Selection::rows(rows.to_vec()),
+        other => panic!("{other:?}"),
+    };
     let key = &server.facts().signing_keys[0];
     let with = KeySource::Server {
         file: key.file.clone(),
@@ -203,7 +202,7 @@ async fn planned(
         .unwrap();
     let plan = fixed.plan(plan);
     console.send(Msg::Planned {
-        asked,
+        request_id,
         plan: Ok(Box::new(plan.clone())),
     });
     plan

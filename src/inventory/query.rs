@@ -385,7 +385,7 @@ fn unknown(typed: &str, word: &str, known: &[&str]) -> String {
         .iter()
         .min_by_key(|candidate| edits(word, candidate.trim_end_matches(':')));
     format!(
-        "{} is no filter; did you mean {}? SearchFacts here: {}",
+        "{} is no filter; did you mean {}? Known here: {}",
         visible(typed),
         near.copied().unwrap_or_default(),
         known.join(" ")

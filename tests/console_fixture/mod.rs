@@ -22,8 +22,10 @@ use storekeeper::change::{Danger, Deed, Item, KeySource, Outcome, Plan, Policy, 
 use storekeeper::console::app::model::{Beginning, Model};
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
+use storekeeper::console::plan::request::PlanRequest;
 use storekeeper::console::screens::activity::state::PastChange;
 use storekeeper::console::types::JobId;
+use storekeeper::console::types::change::ChangeKind;
 use storekeeper::console::types::change::What;
 use storekeeper::console::types::judged::Judged;
 use storekeeper::console::types::key::Key;
@@ -411,15 +413,11 @@ impl Console {
                     .or_else(|| inventory.why_depends(to, from)),
             }),
             Effect::Plan {
-                asked,
-                inventory,
-                what,
-                closure,
-                key,
-                ..
+                request_id,
+                request,
             } => Some(Msg::Planned {
-                asked,
-                plan: Ok(Box::new(plan(&inventory, &what, closure, key))),
+                request_id,
+                plan: planned(&request).map(Box::new),
             }),
             Effect::ReadSpace { look } => {
                 let known = self.space.clone()?;
@@ -461,15 +459,6 @@ impl Console {
                 let chain = judged.why_alive(row);
                 Some(Msg::Alive { judged, row, chain })
             }
-            Effect::PlanSpace { asked, order } => Some(Msg::Planned {
-                asked,
-                plan: space::plan(&order).map(Box::new),
-            }),
-            Effect::PlanAccess { asked, order } => Some(Msg::Planned {
-                asked,
-                plan: storekeeper::console::plan::access::plan(&order, &access::about(), "root")
-                    .map(Box::new),
-            }),
             Effect::Run { job, confirmed } => {
                 self.runs.push((job, confirmed.plan().clone()));
                 None
@@ -555,6 +544,22 @@ impl Console {
             .iter()
             .map(|row| inventory.name(*row).to_owned())
             .collect()
+    }
+}
+
+/// What the backend makes of a request, without a server.
+fn planned(request: &PlanRequest) -> Result<Plan, Problem> {
+    match &request.change {
+        ChangeKind::Sign(what) => Ok(plan(
+            request.inventory()?,
+            what,
+            request.closure,
+            request.key.clone().unwrap(),
+        )),
+        ChangeKind::Access(change) => {
+            storekeeper::console::plan::access::plan(request, change, &access::about(), "root")
+        }
+        ChangeKind::Space(change) => space::plan(request, change),
     }
 }
 

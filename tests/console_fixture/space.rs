@@ -5,9 +5,10 @@ use super::{NOW, now, path};
 use std::sync::Arc;
 use storekeeper::change::Plan;
 use storekeeper::change::contents::{Compared, Damage};
+use storekeeper::console::plan::request::PlanRequest;
 use storekeeper::console::plan::space::{self, Asked};
-use storekeeper::console::plan::space_dialog::Order;
 use storekeeper::console::screens::activity::comparison::Comparison;
+use storekeeper::console::types::change::SpaceChange;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::domain::pin::Pin;
@@ -242,7 +243,7 @@ pub fn compared(corrupt: &[&str], failed: &[&str]) -> Comparison {
 }
 
 /// A plan, made by the real planners.
-pub fn plan(order: &Order) -> Result<Plan, Problem> {
+pub fn plan(request: &PlanRequest, change: &SpaceChange) -> Result<Plan, Problem> {
     let pins = known().pins;
     let roots = roots();
     let past = [(11, 60), (10, 90)].map(|(number, days)| Generation {
@@ -270,5 +271,5 @@ pub fn plan(order: &Order) -> Result<Plan, Problem> {
         generations,
         now: now(),
     };
-    space::plan(order, &asked)
+    space::plan(request, change, &asked)
 }

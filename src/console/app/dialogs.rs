@@ -5,11 +5,10 @@ use crate::console::app::layer::{Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::palette;
 use crate::console::app::reasons;
-use crate::console::plan::rows::{self, Fitted, Row};
-use crate::console::plan::sign_dialog::SignDialog;
 use crate::console::screens::activity::comparison::Verification;
-use crate::console::types::action::{ACTIONS, Act, Scope};
+use crate::console::types::action::Act;
 use crate::console::types::ask::{Ask, AskKind};
+use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::Pen;
@@ -29,9 +28,9 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
     match layer {
         Layer::Help { scope, top } => draw_help(model, pen, *scope, *top),
         Layer::Palette(palette) => draw_palette(model, pen, palette),
-        Layer::Sign(dialog) => draw_sign(model, pen, dialog),
-        Layer::Access(dialog) => crate::console::plan::access_view::draw(model, pen, dialog),
-        Layer::Space(dialog) => crate::console::plan::space_view::draw(model, pen, dialog),
+        Layer::Plan(dialog) => {
+            crate::console::plan::view::draw(dialog, &model.cx, &model.plan_inputs(), pen);
+        }
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Verify(asked) => draw_verify(model, pen, asked),
@@ -147,148 +146,6 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
             let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
             pen.line(rest, &format!("  ({reason})"), theme.dim);
         }
-    }
-}
-
-/// A labelled value of a dialog.
-pub fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: Style) {
-    let x = pen.text(area, area.x, area.y, &format!("{label:<9} "), pen.theme.dim);
-    let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
-    pen.line(rest, value, style);
-}
-
-/// The rows of the plan that are on the screen, and the choices below them.
-pub fn sign_rows(model: &Model, dialog: &SignDialog) -> (Fitted, Vec<Row>, Rect) {
-    let theme = model.theme();
-    let mut rows = Vec::new();
-    let wide = usize::from(layout::dialog(model.cx.size, 79, 24).width).saturating_sub(15);
-    match &dialog.plan {
-        None => rows.push(Row::new("", "Making the plan.", theme.dim)),
-        Some(Err(trouble)) => {
-            for line in wrap(&trouble.summary, wide + 10) {
-                rows.push(Row::new("", line, theme.critical));
-            }
-        }
-        Some(Ok(plan)) => {
-            // Where something has to be known first, it stands right behind what happens.
-            let warned = !plan.warnings.is_empty();
-            let mut about = "";
-            let (first, rest): (Vec<_>, Vec<_>) = plan.lines.iter().partition(|(label, _)| {
-                about = if label.is_empty() { about } else { label };
-                warned && about == "what"
-            });
-            let say = |rows: &mut Vec<Row>, label: &str, value: &str| {
-                // A label that is the same as the one before continues it.
-                let again = rows.last().is_some_and(|row| row.label == label);
-                rows.push(Row::new(if again { "" } else { label }, value, theme.text));
-            };
-            for (label, value) in first {
-                say(&mut rows, label, value);
-            }
-            for warning in &plan.warnings {
-                rows::say(&mut rows, "warning", warning, wide, theme.warning);
-            }
-            for (label, value) in rest {
-                say(&mut rows, label, value);
-            }
-            if plan.items.is_empty() {
-                let nothing = crate::change::Refusal::Nothing.to_string();
-                rows.push(Row::new("", nothing, theme.warning));
-            }
-        }
-    }
-    let choices = sign_choices(model, dialog);
-    let height = (rows.len() + choices.len() + 5) as u16;
-    let area = layout::dialog(model.cx.size, 79, height);
-    // What can be chosen and the keys stay in view, whatever the plan has to say; it is read in full with `l`.
-    let inside = usize::from(area.height.saturating_sub(2));
-    let room = inside.saturating_sub(choices.len() + 2);
-    (rows::fit(rows, room, theme.dim), choices, area)
-}
-
-fn sign_choices(model: &Model, dialog: &SignDialog) -> Vec<Row> {
-    let theme = model.theme();
-    let mut choices = Vec::new();
-    let source = match model.sources.get(dialog.source) {
-        Some(source) if model.sources.len() > 1 => {
-            // In front, where a long name of a file cannot push it off the screen.
-            format!(
-                "({} of {}) {}",
-                dialog.source + 1,
-                model.sources.len(),
-                source.label
-            )
-        }
-        Some(source) => source.label.clone(),
-        None => "none".to_owned(),
-    };
-    if !matches!(&dialog.plan, Some(Ok(plan)) if plan.lines.iter().any(|(label, _)| *label == "with") && model.sources.len() < 2)
-    {
-        choices.push(Row::new("key", source, theme.text));
-    }
-    if let Some(other) = &dialog.instead_of {
-        let text = format!("what is marked, not {other}; esc and u take the marks away");
-        choices.push(Row::new("signs", text, theme.warning));
-    }
-    let yes = |on: bool| if on { "yes" } else { "no" };
-    let with = format!(
-        "{}     upstream's paths  {}",
-        yes(dialog.closure),
-        yes(dialog.upstream)
-    );
-    choices.push(Row::new("closures", with, theme.text));
-    choices
-}
-
-fn draw_sign(model: &Model, pen: &mut Pen<'_>, dialog: &SignDialog) {
-    let theme = pen.theme;
-    let title = match &dialog.plan {
-        Some(Ok(plan)) => format!("Sign {}", count(plan.items.len(), "path")),
-        _ => "Sign".to_owned(),
-    };
-    let (fitted, choices, area) = sign_rows(model, dialog);
-    let inside = pen.frame(area, &title);
-    let mut y = 0;
-    for line in fitted.rows.iter().chain(&choices) {
-        labelled(pen, row(inside, y), &line.label, &line.value, line.style);
-        y += 1;
-    }
-    let line = row(inside, y);
-    let x = pen.text(line, line.x, line.y, "reason    ", theme.dim);
-    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
-    if dialog.reason.value().is_empty() && !dialog.writing {
-        pen.line(rest, "r writes one for the audit log", theme.dim);
-    } else {
-        input::draw(pen, rest, &dialog.reason, dialog.writing);
-    }
-    let keys = row(inside, inside.height.saturating_sub(1));
-    draw_keys(model, pen, keys, Scope::Sign);
-}
-
-/// The keys of the dialog, inside of it.
-pub fn draw_keys(model: &Model, pen: &mut Pen<'_>, area: Rect, scope: Scope) {
-    let theme = pen.theme;
-    let mut x = area.x;
-    let own = ACTIONS
-        .iter()
-        .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
-        .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Copy))
-        // One dialog serves several changes; what belongs to another one is no key of this one.
-        .filter(|action| {
-            let some = matches!(
-                action.act,
-                Act::ChangeLifetime | Act::ChangeSessions | Act::KeepName | Act::KeepExpiry
-            );
-            !some || reasons::of(model, action.act).is_ok()
-        });
-    for action in own {
-        let Some(key) = model.cx.keymap.keys(action.act).first() else {
-            continue;
-        };
-        let works = reasons::of(model, action.act).is_ok();
-        let style = if works { theme.key } else { theme.dim };
-        x = pen.text(area, x, area.y, &key.to_string(), style);
-        x = pen.text(area, x + 1, area.y, action.hint, theme.dim) + 3;
     }
 }
 

@@ -4,8 +4,9 @@
 
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
-use crate::console::types::action::{ACTIONS, Scope};
+use crate::console::types::action::ACTIONS;
 use crate::console::types::keymap::Keymap;
+use crate::console::types::scope::Scope;
 use std::fmt::Write as _;
 
 /// One line of help.

@@ -1,15 +1,12 @@
-//! The states of the screens, and of what lies over them.
+//! What lies over the screen.
 //!
-//! In: nothing. Out: plain data, parts of the model.
+//! In: nothing. Out: plain data, a part of the model.
 
-use crate::change::Plan;
 use crate::console::app::model::Model;
-use crate::console::plan::access::AccessDialog;
-use crate::console::plan::sign_dialog::SignDialog;
-use crate::console::plan::space_dialog::SpaceDialog;
+use crate::console::plan::state::PlanDialog;
 use crate::console::screens::activity::comparison::Verification;
-use crate::console::types::action::Scope;
 use crate::console::types::ask::Ask;
+use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
@@ -27,12 +24,8 @@ pub enum Layer {
     },
     /// `:`.
     Palette(Palette),
-    /// Before signing.
-    Sign(Box<SignDialog>),
-    /// Before a change of who may log in.
-    Access(Box<AccessDialog>),
-    /// Before a change of what the store keeps.
-    Space(Box<SpaceDialog>),
+    /// Before a change.
+    Plan(Box<PlanDialog>),
     /// A text.
     Text(Text),
     /// A question of the connection.
@@ -50,30 +43,19 @@ pub enum Layer {
     Quit,
 }
 
-impl Layer {
-    /// The number of the plan that a dialog has asked for, and the plan once it is made.
-    pub fn plan(&self) -> Option<(u64, Option<&Plan>)> {
-        let (number, plan) = match self {
-            Self::Sign(dialog) => (dialog.asked, &dialog.plan),
-            Self::Access(dialog) => (dialog.asked, &dialog.plan),
-            Self::Space(dialog) => (dialog.asked, &dialog.plan),
-            _ => return None,
-        };
-        let plan = plan.as_ref().and_then(|plan| plan.as_deref().ok());
-        Some((number, plan))
-    }
-}
-
 impl Model {
+    /// The dialog of a plan, if it is on top.
+    pub fn plan_dialog(&self) -> Option<&PlanDialog> {
+        match self.layers.last()? {
+            Layer::Plan(dialog) => Some(dialog),
+            _ => None,
+        }
+    }
+
     /// The number of the plan in the dialog on top, once it is made.
     pub fn plan_shown(&self) -> Option<u64> {
-        let (number, plan) = self.layers.last()?.plan()?;
-        plan.map(|_| number)
-    }
-
-    /// Whether the warnings of the plan in the dialog on top were all on the screen in its list.
-    pub fn has_read_plan(&self) -> bool {
-        self.read.is_some() && self.read == self.plan_shown()
+        let dialog = self.plan_dialog()?;
+        dialog.made().map(|_| dialog.request_id)
     }
 }
 

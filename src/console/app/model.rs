@@ -5,8 +5,7 @@
 use crate::change::Policy;
 pub use crate::console::app::layer::{Layer, Palette};
 use crate::console::app::update::Subject;
-use crate::console::plan::access::Typing;
-pub use crate::console::plan::sign_dialog::SignDialog;
+use crate::console::plan;
 use crate::console::screens::access::state::{Access, USUAL};
 pub use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::Job;
@@ -17,7 +16,6 @@ use crate::console::screens::path::page::Page;
 use crate::console::screens::space::state::Space;
 pub use crate::console::screens::store::state::Store;
 pub use crate::console::screens::unsigned::state::{Unsigned, UnsignedLine};
-use crate::console::types::action::Scope;
 use crate::console::types::ask::Source;
 pub use crate::console::types::change::What;
 use crate::console::types::context::Context;
@@ -25,6 +23,7 @@ use crate::console::types::context::Data;
 use crate::console::types::key::Key;
 use crate::console::types::keymap::Keymap;
 use crate::console::types::marks::Marks;
+use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::types::server::ServerChoice;
@@ -73,8 +72,6 @@ pub struct Model {
     pub seen: Option<Subject>,
     /// What lies over the screen.
     pub layers: Vec<Layer>,
-    /// The number of the plan whose warnings were all on the screen in its list.
-    pub read: Option<u64>,
     /// The keys of which it was said that they do nothing.
     pub idle_keys: BTreeSet<(Scope, Key)>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
@@ -157,7 +154,6 @@ impl Model {
             pages: Vec::new(),
             seen: None,
             layers: Vec::new(),
-            read: None,
             idle_keys: BTreeSet::new(),
             toast: None,
             toasts: 0,
@@ -182,12 +178,8 @@ impl Model {
     pub fn scope(&self) -> Option<Scope> {
         match self.layers.last() {
             Some(Layer::Palette(_) | Layer::Ask { .. }) => None,
-            Some(Layer::Sign(dialog)) if dialog.writing => None,
-            Some(Layer::Sign(_)) => Some(Scope::Sign),
-            Some(Layer::Access(dialog)) if dialog.typing != Typing::Nothing => None,
-            Some(Layer::Access(_)) => Some(Scope::Change),
-            Some(Layer::Space(dialog)) if dialog.typing.is_some() => None,
-            Some(Layer::Space(_)) => Some(Scope::Keep),
+            Some(Layer::Plan(dialog)) if dialog.typing.is_some() => None,
+            Some(Layer::Plan(dialog)) => Some(Scope::Plan(dialog.change.family())),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
             Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
@@ -267,6 +259,16 @@ impl Model {
     /// Lines of the list of screen 6.
     pub fn activity_rows(&self) -> usize {
         self.activity.rows(self.access.known.as_deref())
+    }
+
+    /// What the dialog of a plan reads besides the context.
+    pub fn plan_inputs(&self) -> plan::state::Inputs<'_> {
+        plan::state::Inputs {
+            sources: &self.sources,
+            access: self.access.known.as_ref(),
+            judged: self.space.judged.as_ref(),
+            theme: self.theme(),
+        }
     }
 
     /// What the overview sums up.

@@ -3,16 +3,14 @@
 //! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
 
 use crate::change::sign::KeyChoice;
-use crate::change::{Confirmed, KeySource, Plan, Receipt};
-use crate::console::plan::access::Order;
-use crate::console::plan::space_dialog::Order as SpaceOrder;
+use crate::change::{Confirmed, Plan, Receipt};
+use crate::console::plan::request::PlanRequest;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::state::PastChange;
 use crate::console::types::JobId;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
-use crate::console::types::change::What;
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
@@ -110,7 +108,7 @@ pub enum Msg {
     /// A plan was made, or not.
     Planned {
         /// Of this request.
-        asked: u64,
+        request_id: u64,
         /// The plan.
         plan: Result<Box<Plan>, Problem>,
     },
@@ -252,20 +250,12 @@ pub enum Effect {
         /// To.
         to: Row,
     },
-    /// Make a plan for signing.
+    /// Make a plan.
     Plan {
         /// The number of the request.
-        asked: u64,
-        /// In this.
-        inventory: Arc<Inventory>,
-        /// What.
-        what: What,
-        /// With what it depends on.
-        closure: bool,
-        /// With what another trusted key has signed.
-        upstream: bool,
-        /// With what.
-        key: KeySource,
+        request_id: u64,
+        /// What it is made of.
+        request: Box<PlanRequest>,
     },
     /// Look at who may log in.
     ReadAccess,
@@ -275,13 +265,6 @@ pub enum Effect {
         server: String,
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
-    },
-    /// Make a plan for a change of who may log in.
-    PlanAccess {
-        /// The number of the request.
-        asked: u64,
-        /// What it is made of.
-        order: Box<Order>,
     },
     /// Look at what fills the disk.
     ReadSpace {
@@ -316,13 +299,6 @@ pub enum Effect {
         judged: Arc<Judged>,
         /// The path.
         row: Row,
-    },
-    /// Make a plan for a change of what the store keeps.
-    PlanSpace {
-        /// The number of the request.
-        asked: u64,
-        /// What it is made of.
-        order: Box<SpaceOrder>,
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),

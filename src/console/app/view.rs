@@ -5,9 +5,10 @@
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
-use crate::console::plan::space_dialog::Typing;
+use crate::console::plan::state::Field;
 use crate::console::screens;
-use crate::console::types::action::{ACTIONS, Act, Scope};
+use crate::console::types::action::{ACTIONS, Act};
+use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::widgets::Pen;
@@ -338,7 +339,7 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
         .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
         // The dialog has its own keys inside of it.
-        .filter(|_| !matches!(scope, Scope::Sign | Scope::Change | Scope::Keep))
+        .filter(|_| !matches!(scope, Scope::Plan(_)))
         // Keys of one view of screen 5 are no keys of another.
         .filter(|action| {
             let own = matches!(
@@ -407,13 +408,11 @@ fn typing_hint(model: &Model) -> &'static str {
     match model.layers.last() {
         Some(Layer::Palette(_)) => "run",
         Some(Layer::Ask { .. }) => "answer",
-        Some(Layer::Access(dialog)) => match dialog.typing {
-            crate::console::plan::access::Typing::Key
-            | crate::console::plan::access::Typing::Answer => "plan",
-            crate::console::plan::access::Typing::Word => "confirm",
+        Some(Layer::Plan(dialog)) => match dialog.typing {
+            Some(Field::Key | Field::Answer) => "plan",
+            Some(Field::Word) => "confirm",
             _ => "keep",
         },
-        Some(Layer::Space(dialog)) if dialog.typing == Some(Typing::Word) => "confirm",
         _ => "keep",
     }
 }

@@ -2,11 +2,9 @@
 //!
 //! In: a connected server, an order. Out: messages.
 
-use crate::change::access::About;
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
-use crate::console::plan::access::Order;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::problem::Problem;
 use crate::judge::posture::of_server;
@@ -24,13 +22,6 @@ pub(super) async fn read(server: Server, send: Sender) {
         Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Access(known));
-}
-
-/// Makes a plan. Nothing is asked of the server for it: a file that has changed since it was shown is a conflict then.
-pub(super) fn plan(server: &Server, send: &Sender, asked: u64, order: &Order) {
-    let login = server.facts().user.clone();
-    let plan = crate::console::plan::access::plan(order, &About::of(server), &login).map(Box::new);
-    let _ = send.send(Msg::Planned { asked, plan });
 }
 
 /// Writes out what a new client does.

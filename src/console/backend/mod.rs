@@ -9,6 +9,7 @@ mod connect;
 mod contents;
 mod latest;
 mod load;
+mod plan;
 mod space;
 mod work;
 
@@ -95,16 +96,10 @@ impl Backend {
                     });
                 }
             }
-            Effect::PlanAccess { asked, order } => {
-                if let Some(server) = self.session.as_ref().and_then(Session::server) {
-                    access::plan(&server, &self.send, asked, &order);
-                }
-            }
             effect @ (Effect::ReadSpace { .. }
             | Effect::JudgeSpace { .. }
             | Effect::PlanCollection { .. }
-            | Effect::WhyAlive { .. }
-            | Effect::PlanSpace { .. }) => self.space(effect),
+            | Effect::WhyAlive { .. }) => self.space(effect),
             Effect::Ping => self.with_server(work::ping),
             Effect::View {
                 asked,
@@ -158,22 +153,13 @@ impl Backend {
                 });
             }
             Effect::Plan {
-                asked,
-                inventory,
-                what,
-                closure,
-                upstream,
-                key,
-            } => self.with_server(move |server, send| {
-                work::plan(
-                    server,
-                    send,
-                    asked,
-                    inventory,
-                    (what, closure, upstream),
-                    key,
-                )
-            }),
+                request_id,
+                request,
+            } => {
+                self.with_server(move |server, send| {
+                    plan::make(server, send, request_id, *request)
+                });
+            }
             Effect::FindKey(choice) => {
                 self.with_server(|server, send| work::find_key(server, send, choice));
             }

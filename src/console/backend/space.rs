@@ -2,7 +2,6 @@
 //!
 //! In: a connected server, a store, rules. Out: messages.
 
-use crate::change::access::About;
 use crate::change::collect::output_pairs;
 use crate::change::samples;
 use crate::change::unfinished::left;
@@ -10,15 +9,13 @@ use crate::console::app::msg::{Effect, Msg};
 use crate::console::backend::connect::Session;
 use crate::console::backend::latest::Latest;
 use crate::console::backend::{Backend, Sender};
-use crate::console::plan::space::{self, Asked};
-use crate::console::plan::space_dialog::{Order, Wanted};
 use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
-use crate::server::{Server, ServerError};
+use crate::server::Server;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,9 +73,6 @@ impl Backend {
                     let chain = judged.why_alive(row);
                     let _ = send.send(Msg::Alive { judged, row, chain });
                 });
-            }
-            Effect::PlanSpace { asked, order } => {
-                self.with_server(move |server, send| make(server, send, asked, *order));
             }
             _ => {}
         }
@@ -172,39 +166,4 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
     let links = server.links().await;
     known.links = Some(links.unwrap_or_else(|error| Err(Unknown(error.to_string()))));
     tell(Ok(known));
-}
-
-/// Makes a plan, by what the server says of pins and generations now.
-async fn make(server: Server, send: Sender, asked: u64, order: Order) {
-    let plan = match ask(&server, &order).await {
-        Ok(found) => tokio::task::spawn_blocking(move || space::plan(&order, &found))
-            .await
-            .unwrap_or_else(|error| Err(Problem::new(&error)))
-            .map(Box::new),
-        Err(error) => Err(Problem::new(&error)),
-    };
-    let _ = send.send(Msg::Planned { asked, plan });
-}
-
-async fn ask(server: &Server, order: &Order) -> Result<Asked, ServerError> {
-    let pins = match &order.wanted {
-        Wanted::Pin(_) | Wanted::Unpin(_) | Wanted::RemoveRoot(_) => server.pins().await?,
-        _ => Ok(vec![]),
-    };
-    let roots = match (&order.wanted, &order.judged) {
-        (Wanted::RemoveRoot(root), _) => std::slice::from_ref(root),
-        (Wanted::Generations, Some(judged)) => judged.known.roots.as_deref().unwrap_or_default(),
-        _ => &[],
-    };
-    let generations = match roots {
-        [] => vec![],
-        roots => server.generations(roots).await?,
-    };
-    Ok(Asked {
-        about: About::of(server),
-        pins,
-        folder: server.pins_dir(),
-        generations,
-        now: When::now(),
-    })
 }

@@ -3,7 +3,7 @@
 //! In: what is wanted. Out: messages.
 
 use crate::change::audit::{self, Record};
-use crate::change::sign::{self, KeyChoice, Selection};
+use crate::change::sign::{self, KeyChoice};
 use crate::change::{Confirmed, Failure, JobEvent, KeySource, Outcome, Receipt};
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
@@ -12,10 +12,8 @@ use crate::console::backend::load;
 use crate::console::screens::activity::state::PastChange;
 use crate::console::types::JobId;
 use crate::console::types::ask::Source;
-use crate::console::types::change::What;
 use crate::console::types::problem::Problem;
 use crate::domain::{StorePath, When};
-use crate::inventory::Inventory;
 use crate::link::agent::Agent;
 use crate::server::Server;
 use crate::server::facts::Facts;
@@ -101,27 +99,6 @@ fn past(record: Record) -> PastChange {
         result: record.result,
         lines,
     }
-}
-
-/// Makes a plan.
-pub(super) async fn plan(
-    server: Server,
-    send: Sender,
-    asked: u64,
-    inventory: Arc<Inventory>,
-    (what, closure, upstream): (What, bool, bool),
-    key: KeySource,
-) {
-    let selection = match what {
-        What::All => Selection::all(),
-        What::Rows(rows) => Selection::rows(rows.to_vec()),
-    };
-    let selection = selection.with_closure(closure).with_upstream(upstream);
-    let plan = sign::plan(&server, &inventory, &selection, key, None, When::now())
-        .await
-        .map(Box::new)
-        .map_err(|error| Problem::new(&error));
-    let _ = send.send(Msg::Planned { asked, plan });
 }
 
 /// Looks at a key that is to sign.

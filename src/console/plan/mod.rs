@@ -1,9 +1,15 @@
-//! The dialog before a change: what shall be done, the plan for it, and the word that confirms.
+//! The one dialog before every change.
+//!
+//! In: what a screen wants to change. Out: a request for its plan, and the plan with the answer that confirms it. What differs
+//! between changes, fields, choices and words, follows from [`ChangeKind`](crate::console::types::change::ChangeKind).
 
 pub mod access;
-pub mod access_view;
+pub mod expiry;
+pub mod reasons;
+pub mod request;
 pub mod rows;
-pub mod sign_dialog;
 pub mod space;
-pub mod space_dialog;
-pub mod space_view;
+pub mod state;
+pub mod told;
+pub mod update;
+pub mod view;

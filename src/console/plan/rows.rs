@@ -1,14 +1,23 @@
-//! The rows of a plan in a dialog: what is on the screen, and what is not.
+//! The rows of a plan in its dialog: what is on the screen, and what is not.
 //!
-//! In: what a plan says, and the rows that a dialog has for it. Out: the rows that are drawn, and whether a warning is not
-//! among them. Drawing and the gate of confirming ask the same functions, so that no warning is confirmed unseen.
+//! In: the dialog, and the room for it. Out: the rows that are drawn, and whether a warning is not among them. Drawing and the gate
+//! of confirming ask the same functions, so that no warning is confirmed unseen.
 
-use crate::console::app::dialogs;
-use crate::console::app::layer::Layer;
-use crate::console::app::model::Model;
-use crate::console::plan::{access_view, space_view};
+use crate::change::access::LIFETIMES;
+use crate::change::{Plan, Refusal};
+use crate::console::plan::state::{Field, Inputs, PlanDialog};
+use crate::console::types::action::Act;
+use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
+use crate::console::types::context::Context;
+use crate::console::widgets::layout;
 use crate::console::widgets::pen::wrap;
+use crate::console::widgets::theme::Theme;
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::visible;
 use ratatui::style::Style;
+
+/// Columns of the dialog.
+pub const WIDTH: u16 = 79;
 
 /// A row of a dialog.
 #[derive(Debug, Clone)]
@@ -48,8 +57,7 @@ pub struct Fitted {
 const MOST: usize = 3;
 
 /// Adds what a plan says. A warning is never shortened.
-pub fn say(rows: &mut Vec<Row>, label: &str, text: &str, wide: usize, style: Style) {
-    let warns = label == "warning";
+fn say(rows: &mut Vec<Row>, label: &str, text: &str, wide: usize, style: Style, warns: bool) {
     let mut parts = wrap(text, wide);
     if parts.len() > MOST && !warns {
         parts.truncate(MOST);
@@ -66,7 +74,7 @@ pub fn say(rows: &mut Vec<Row>, label: &str, text: &str, wide: usize, style: Sty
 }
 
 /// Cuts rows to the room for them; the last one then says how to read the others.
-pub fn fit(mut rows: Vec<Row>, room: usize, dim: Style) -> Fitted {
+fn fit(mut rows: Vec<Row>, room: usize, dim: Style) -> Fitted {
     if rows.len() <= room {
         return Fitted {
             rows,
@@ -81,14 +89,192 @@ pub fn fit(mut rows: Vec<Row>, room: usize, dim: Style) -> Fitted {
     }
 }
 
-/// Whether the dialog on top has a plan with a warning that is not on the screen.
-pub fn hides_warning(model: &Model) -> bool {
-    match model.layers.last() {
-        Some(Layer::Sign(dialog)) => dialogs::sign_rows(model, dialog).0.hides_warning,
-        Some(Layer::Access(dialog)) => access_view::rows(model, dialog).hides_warning,
-        Some(Layer::Space(dialog)) => space_view::rows(model, dialog).hides_warning,
-        _ => false,
+/// The rows of the plan that are on the screen. What can be chosen and typed, and the keys, stay in view, whatever the plan has to
+/// say; it is read in full in its list.
+pub fn of(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Fitted {
+    let theme = inputs.theme;
+    let width = layout::dialog(cx.size, WIDTH, cx.size.1).width;
+    let lines = plan_rows(dialog, usize::from(width).saturating_sub(15), theme);
+    let below = below(dialog, cx, inputs).len();
+    let area = layout::dialog(cx.size, WIDTH, (lines.len() + below + 4) as u16);
+    let room = usize::from(area.height.saturating_sub(2)).saturating_sub(below + 1);
+    fit(lines, room, theme.dim)
+}
+
+/// A line below the plan.
+#[derive(Debug)]
+pub enum Below {
+    /// What is chosen.
+    Choice(Row),
+    /// What can be typed: its label, and what stands there while it is empty.
+    Text(Field, &'static str, String),
+}
+
+/// What can be chosen and typed, from top to bottom.
+pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Below> {
+    let mut rows: Vec<Below> = choices(dialog, inputs)
+        .into_iter()
+        .map(Below::Choice)
+        .collect();
+    let key = |act: Act| cx.keymap.names(act);
+    let change = &dialog.change;
+    if change.writes_line() {
+        let empty = format!("anywhere; {} limits it", key(Act::PlanFrom));
+        rows.push(Below::Text(Field::From, "from", empty));
+        let own = change.key().map(PublicSshKey::comment);
+        let empty = match own.filter(|own| !own.is_empty()) {
+            Some(own) => format!(
+                "{}; {} writes another",
+                visible(&own),
+                key(Act::PlanComment)
+            ),
+            None => format!("none; {} writes one", key(Act::PlanComment)),
+        };
+        rows.push(Below::Text(Field::Comment, "comment", empty));
     }
+    match change {
+        ChangeKind::Space(SpaceChange::RemoveGenerations) => {
+            let empty = format!("{} says how old they are", key(Act::PlanExpiry));
+            rows.push(Below::Text(Field::Age, "older", empty));
+        }
+        ChangeKind::Space(SpaceChange::Pin(_)) => {
+            if change.names_pin() {
+                let empty = "the path's own name".to_owned();
+                rows.push(Below::Text(Field::Name, "name", empty));
+            }
+            let empty = format!("no end; {} sets one", key(Act::PlanExpiry));
+            rows.push(Below::Text(Field::Expires, "expires", empty));
+        }
+        _ => {}
+    }
+    let empty = match change {
+        ChangeKind::Space(SpaceChange::Pin(_)) => {
+            format!("{} says what it is for", key(Act::PlanReason))
+        }
+        _ => format!("{} writes one for the audit log", key(Act::PlanReason)),
+    };
+    rows.push(Below::Text(Field::Reason, "reason", empty));
+    if let (Some(Field::Word), Some(word)) = (dialog.typing, dialog.word()) {
+        rows.push(Below::Text(Field::Word, "type", word.to_owned()));
+    }
+    rows
+}
+
+/// What a plan says. Where something has to be known first, it stands right behind what happens, where it is cut off last. What
+/// is typed below is not said twice.
+fn told(plan: &Plan) -> Vec<(&'static str, &str)> {
+    let warned = !plan.warnings.is_empty();
+    let mut about = "";
+    let (first, rest): (Vec<_>, Vec<_>) = plan
+        .lines
+        .iter()
+        .filter(|(label, _)| *label != "note")
+        .map(|(label, value)| (*label, value.as_str()))
+        .partition(|(label, _)| {
+            // A line without a label continues the one before.
+            about = if label.is_empty() { about } else { label };
+            warned && matches!(about, "what" | "goal")
+        });
+    let says_what = plan.lines.iter().any(|(label, _)| *label == "what");
+    let summary = (!says_what).then_some(("what", plan.summary.as_str()));
+    let warnings = plan.warnings.iter().map(|text| ("warning", text.as_str()));
+    let mut said: Vec<_> = summary.into_iter().chain(first).collect();
+    said.extend(warnings);
+    said.extend(rest);
+    said
+}
+
+fn plan_rows(dialog: &PlanDialog, wide: usize, theme: &Theme) -> Vec<Row> {
+    let mut rows = Vec::new();
+    match &dialog.plan {
+        None => rows.push(Row::new("", "Making the plan.", theme.dim)),
+        Some(Err(problem)) => {
+            for line in wrap(&problem.summary, wide) {
+                rows.push(Row::new("", line, theme.critical));
+            }
+        }
+        Some(Ok(plan)) => {
+            let mut last = "";
+            for (label, value) in told(plan) {
+                let style = match label {
+                    "warning" | "ends" => theme.warning,
+                    "-" => theme.critical,
+                    "+" => theme.fine,
+                    _ => theme.text,
+                };
+                // A label that is the same as the one before continues it, but for lines of a file.
+                let again = label == last && !matches!(label, "+" | "-");
+                say(
+                    &mut rows,
+                    if again { "" } else { label },
+                    value,
+                    wide,
+                    style,
+                    label == "warning",
+                );
+                last = label;
+            }
+            if plan.items.is_empty() {
+                let nothing = Refusal::Nothing.to_string();
+                rows.push(Row::new("", nothing, theme.warning));
+            }
+        }
+    }
+    rows
+}
+
+fn choices(dialog: &PlanDialog, inputs: &Inputs<'_>) -> Vec<Row> {
+    let text = inputs.theme.text;
+    let choices = &dialog.choices;
+    let mut rows = Vec::new();
+    if let ChangeKind::Sign(_) = dialog.change {
+        rows.extend(signer(dialog, inputs));
+        if let Some(other) = &dialog.instead_of {
+            let text = format!("what is marked, not {other}; esc and u take the marks away");
+            rows.push(Row::new("signs", text, inputs.theme.warning));
+        }
+        let yes = |on: bool| if on { "yes" } else { "no" };
+        let (closure, upstream) = (yes(choices.closure), yes(choices.upstream));
+        let with = format!("{closure}     upstream's paths  {upstream}");
+        rows.push(Row::new("closures", with, text));
+    }
+    if dialog.change.has_lifetime() {
+        let words = LIFETIMES.iter().enumerate().map(|(index, (words, _))| {
+            if index == choices.lifetime {
+                format!("[{words}]")
+            } else {
+                (*words).to_owned()
+            }
+        });
+        let words: Vec<String> = words.collect();
+        rows.push(Row::new("lifetime", words.join("  "), text));
+    }
+    if let ChangeKind::Access(AccessChange::Revoke(_)) = dialog.change {
+        let ends = if choices.end_sessions {
+            "yes, open sessions of this key are ended"
+        } else {
+            "no, open sessions of this key go on"
+        };
+        rows.push(Row::new("sessions", ends, text));
+    }
+    rows
+}
+
+/// What signs, unless the plan says it and there is no other.
+fn signer(dialog: &PlanDialog, inputs: &Inputs<'_>) -> Option<Row> {
+    let sources = inputs.sources;
+    let label = match sources.get(dialog.choices.source) {
+        Some(source) if sources.len() > 1 => {
+            // In front, where a long name of a file cannot push it off the screen.
+            let at = dialog.choices.source + 1;
+            format!("({at} of {}) {}", sources.len(), source.label)
+        }
+        Some(source) => source.label.clone(),
+        None => "none".to_owned(),
+    };
+    let mut lines = dialog.made().into_iter().flat_map(|plan| &plan.lines);
+    let said = sources.len() < 2 && lines.any(|(label, _)| *label == "with");
+    (!said).then(|| Row::new("key", label, inputs.theme.text))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::collect::{self, WHOLE};
 use crate::change::keep::{self, KeepError};
-use crate::console::plan::space_dialog::{self, Order, Wanted};
+use crate::console::plan::request::PlanRequest;
+use crate::console::types::change::SpaceChange;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::Planned;
 use crate::domain::alike::grouped;
@@ -34,13 +35,13 @@ pub struct Asked {
 }
 
 /// Makes it.
-pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Problem> {
+pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Result<Plan, Problem> {
     let trouble = |error: KeepError| Problem::new(&error);
     let pins = || asked.pins.as_deref().map_err(|why| Problem::new(why));
-    let mut plan = match &order.wanted {
-        Wanted::Pin(paths) => {
-            let inventory = order.inventory()?;
-            let name = match (paths.len(), order.name.as_str()) {
+    let mut plan = match change {
+        SpaceChange::Pin(paths) => {
+            let inventory = request.inventory()?;
+            let name = match (paths.len(), request.name.as_str()) {
                 (1, name) if !name.is_empty() => {
                     Some(name.parse::<PinName>().map_err(Problem::say)?)
                 }
@@ -48,43 +49,42 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Problem> {
             };
             let wanted = keep::Wanted {
                 name,
-                note: order.note.clone(),
-                expires: order.expires,
+                note: request.reason.clone(),
+                expires: request.expires,
             };
             let (about, folder) = (&asked.about, &asked.folder);
             keep::pin(about, inventory, pins()?, folder, paths, &wanted, asked.now)
         }
-        Wanted::Unpin(name) => {
-            let judged = order.judged()?;
+        SpaceChange::Unpin(name) => {
+            let judged = request.judged()?;
             let keeps = judged.keep();
             let kept = judged.kept(&keeps);
             let names = std::slice::from_ref(name);
             keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
         }
-        Wanted::RemoveRoot(root) => {
-            let judged = order.judged()?;
+        SpaceChange::RemoveRoot(root) => {
+            let judged = request.judged()?;
             let keeps = judged.keep();
             let (about, kept) = (&asked.about, judged.kept(&keeps));
             let (folder, known) = (&asked.folder, &asked.generations);
             keep::remove(about, kept, pins()?, folder, known, &root.link)
         }
-        Wanted::Repair(paths) => keep::repair(&asked.about, order.inventory()?, paths),
-        Wanted::DeleteDamaged(paths) => {
-            let judged = order.judged()?;
+        SpaceChange::Repair(paths) => keep::repair(&asked.about, request.inventory()?, paths),
+        SpaceChange::DeleteDamaged(paths) => {
+            let judged = request.judged()?;
             let keeps = judged.keep();
             keep::delete(&asked.about, judged.kept(&keeps), paths)
         }
-        Wanted::Generations => {
-            let judged = order.judged()?;
+        SpaceChange::RemoveGenerations => {
+            let judged = request.judged()?;
             let keeps = judged.keep();
             let now = judged.known.there(asked.now);
             let (about, kept) = (&asked.about, judged.kept(&keeps));
-            keep::older_than(about, kept, &asked.generations, order.age, now)
+            keep::older_than(about, kept, &asked.generations, request.age, now)
         }
-        Wanted::Collect(planned) => return collection(order, asked, planned, None),
-        Wanted::Whole { saved } => {
-            let judged = order.judged.clone();
-            let judged = judged.ok_or_else(|| Problem::say(space_dialog::NOT_KNOWN))?;
+        SpaceChange::Collect(planned) => return collection(request, asked, planned, None),
+        SpaceChange::CollectDead { saved } => {
+            let judged = Arc::clone(request.judged()?);
             let rules = Rules::whole();
             let never = AtomicBool::new(false);
             let collection_of = judged.plan(&rules, *saved, asked.now, &never);
@@ -96,17 +96,17 @@ pub fn plan(order: &Order, asked: &Asked) -> Result<Plan, Problem> {
                 ),
                 judged,
             };
-            return collection(order, asked, &planned, Some(WHOLE));
+            return collection(request, asked, &planned, Some(WHOLE));
         }
     }
     .map_err(trouble)?;
-    plan.reason.clone_from(&order.note);
+    plan.reason.clone_from(&request.reason);
     Ok(plan)
 }
 
 /// The plan of a collection.
 fn collection(
-    order: &Order,
+    request: &PlanRequest,
     asked: &Asked,
     planned: &Planned,
     note: Option<&str>,
@@ -126,5 +126,5 @@ fn collection(
         links: links.map(|links| links.files),
         notes: &notes,
     };
-    collect::plan(&about, order.note.clone()).map_err(|error| Problem::new(&error))
+    collect::plan(&about, request.reason.clone()).map_err(|error| Problem::new(&error))
 }

@@ -3,78 +3,9 @@
 //! In: nothing. Out: [`ACTIONS`]. What an action does, and whether it can be done now, is the screen's matter; the table does
 //! not know the model. An action that can't be done now is shown with its reason, never hidden.
 
-/// Where a key means something. Exactly one scope is in force at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    /// Screen 1.
-    Overview,
-    /// Screen 2.
-    Store,
-    /// Screen 3.
-    Unsigned,
-    /// Screen 4.
-    Access,
-    /// Screen 5.
-    Space,
-    /// Screen 6.
-    Activity,
-    /// The page of one path.
-    Path,
-    /// The card of a key or a request.
-    Card,
-    /// The dialog before signing.
-    Sign,
-    /// The dialog before a change of who may log in.
-    Change,
-    /// The dialog before a change of what the store keeps.
-    Keep,
-    /// A text to scroll: help, a list, a receipt, an error.
-    Text,
-    /// A choice from a short list.
-    Menu,
-    /// The question before quitting while a job runs.
-    Quit,
-}
-
-impl Scope {
-    /// Every scope, as help and docs list them.
-    pub const ALL: [Self; 14] = [
-        Self::Overview,
-        Self::Store,
-        Self::Unsigned,
-        Self::Access,
-        Self::Space,
-        Self::Activity,
-        Self::Path,
-        Self::Card,
-        Self::Sign,
-        Self::Change,
-        Self::Keep,
-        Self::Text,
-        Self::Menu,
-        Self::Quit,
-    ];
-
-    /// Its name in help and docs.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Store => "Store",
-            Self::Unsigned => "Unsigned",
-            Self::Access => "Access",
-            Self::Space => "Space",
-            Self::Activity => "Activity",
-            Self::Path => "A path's page",
-            Self::Card => "The card of a key or a request",
-            Self::Change => "Dialog of a change of access",
-            Self::Keep => "Dialog of a collection, a pin or a root",
-            Self::Sign => "Sign dialog",
-            Self::Text => "Help, lists, receipts",
-            Self::Menu => "Menus",
-            Self::Quit => "Quit?",
-        }
-    }
-}
+use crate::console::types::change::Family;
+use crate::console::types::scope::Scope;
+use crate::console::types::screen::Screen;
 
 /// How much an action can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +22,7 @@ pub enum Danger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each has its documentation in the table below")]
 pub enum Act {
-    Overview,
-    Store,
-    Unsigned,
-    Access,
-    Space,
-    Activity,
+    Go(Screen),
     NextScreen,
     PreviousScreen,
     Down,
@@ -151,24 +77,18 @@ pub enum Act {
     Quit,
     NextCard,
     Proof,
-    ConfirmSign,
+    ConfirmPlan,
     PlanItems,
+    PlanReason,
     PlanKey,
     PlanClosure,
     PlanUpstream,
-    PlanReason,
-    ConfirmChange,
-    ChangeItems,
-    ChangeLifetime,
-    ChangeSessions,
-    ChangeFrom,
-    ChangeComment,
-    ChangeReason,
-    ConfirmKeep,
-    KeepItems,
-    KeepName,
-    KeepExpiry,
-    KeepNote,
+    PlanLifetime,
+    PlanSessions,
+    PlanFrom,
+    PlanComment,
+    PlanName,
+    PlanExpiry,
     Close,
     Dismiss,
     Choose,
@@ -289,24 +209,42 @@ const HELPED: Scopes = &[
     Scope::Space,
     Scope::Activity,
     Scope::Path,
-    Scope::Sign,
     Scope::Text,
     Scope::Menu,
     Scope::Quit,
     Scope::Card,
-    Scope::Change,
-    Scope::Keep,
+    Scope::Plan(Family::Sign),
+    Scope::Plan(Family::Access),
+    Scope::Plan(Family::Space),
+];
+const SIGN_PLAN: Scopes = &[Scope::Plan(Family::Sign)];
+const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
+const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
+const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
+const COPIED: Scopes = &[
+    Scope::Overview,
+    Scope::Store,
+    Scope::Unsigned,
+    Scope::Access,
+    Scope::Card,
+    Scope::Space,
+    Scope::Activity,
+    Scope::Path,
+    Scope::Text,
+    PLANS[0],
+    PLANS[1],
+    PLANS[2],
 ];
 const DIALOGS: Scopes = &[
-    Scope::Sign,
     Scope::Text,
     Scope::Menu,
     Scope::Quit,
-    Scope::Change,
-    Scope::Keep,
+    PLANS[0],
+    PLANS[1],
+    PLANS[2],
 ];
 
-use Scope::{Activity, Change, Keep, Menu, Path, Quit, Sign, Space, Store, Text};
+use Scope::{Activity, Menu, Path, Quit, Space, Store, Text};
 
 /// All actions. Hints appear on the last line in this order.
 #[rustfmt::skip]
@@ -348,14 +286,14 @@ pub static ACTIONS: &[Action] = &[
     action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
-    action(Act::Copy, "app.copy", &["y"], &[Scope::Overview, Store, Scope::Unsigned, Scope::Access, Scope::Card, Space, Activity, Path, Text, Change], "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),
+    action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),
     action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
-    action(Act::Overview, "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
-    action(Act::Store, "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
-    action(Act::Unsigned, "screen.unsigned", &["3"], SCREENS, "", "Unsigned", "What clients would refuse."),
-    action(Act::Access, "screen.access", &["4"], SCREENS, "", "Access", "Who may read the cache."),
-    action(Act::Space, "screen.space", &["5"], SCREENS, "", "Space", "What fills the disk."),
-    action(Act::Activity, "screen.activity", &["6"], SCREENS, "", "Activity", "Jobs, receipts, the audit log, open sessions, sshd's log."),
+    action(Act::Go(Screen::Overview), "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
+    action(Act::Go(Screen::Store), "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
+    action(Act::Go(Screen::Unsigned), "screen.unsigned", &["3"], SCREENS, "", "Unsigned", "What clients would refuse."),
+    action(Act::Go(Screen::Access), "screen.access", &["4"], SCREENS, "", "Access", "Who may read the cache."),
+    action(Act::Go(Screen::Space), "screen.space", &["5"], SCREENS, "", "Space", "What fills the disk."),
+    action(Act::Go(Screen::Activity), "screen.activity", &["6"], SCREENS, "", "Activity", "Jobs, receipts, the audit log, open sessions, sshd's log."),
     action(Act::NextScreen, "screen.next", &["tab"], SCREENS, "", "Next screen", "Goes to the next screen."),
     action(Act::PreviousScreen, "screen.previous", &["shift-tab"], SCREENS, "", "Previous screen", "Goes to the previous screen."),
     action(Act::Down, "move.down", &["j", "down"], MOVES, "", "Down", "One row down."),
@@ -369,24 +307,18 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Next theme", "Goes to the next theme."),
     action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),
     action(Act::Suspend, "app.suspend", &["ctrl-z"], SCREENS, "", "Suspend", "Stops the program and returns to the shell; fg comes back."),
-    action(Act::ConfirmSign, "sign.confirm", &["enter"], &[Sign], "sign", "Sign", "Confirms the plan that is shown and runs it as a job.").danger(Danger::Confirms),
-    action(Act::PlanItems, "sign.list", &["l"], &[Sign], "list all", "List all", "Shows every path of the plan."),
-    action(Act::PlanKey, "sign.key", &["k"], &[Sign], "key", "Another key", "Signs with the next key: the server's, a local file's, an ssh-agent's."),
-    action(Act::PlanClosure, "sign.closure", &["c"], &[Sign], "closure", "With or without closures", "Takes what the paths depend on into the plan, or leaves it out."),
-    action(Act::PlanUpstream, "sign.upstream", &["u"], &[Sign], "", "With or without upstream paths", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
-    action(Act::PlanReason, "sign.reason", &["r"], &[Sign], "reason", "Write a reason", "Edits the reason that goes into the audit log."),
-    action(Act::ConfirmChange, "change.confirm", &["enter"], &[Change], "confirm", "Confirm", "Confirms the plan that is shown and runs it as a job; one that takes something away asks for a word first.").danger(Danger::Confirms),
-    action(Act::ChangeItems, "change.list", &["l"], &[Change], "list all", "All of the plan", "Shows every line of the plan in full."),
-    action(Act::ChangeLifetime, "change.lifetime", &["e"], &[Change], "lifetime", "Another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none."),
-    action(Act::ChangeFrom, "change.from", &["f"], &[Change], "", "From where", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
-    action(Act::ChangeComment, "change.comment", &["c"], &[Change], "", "Another comment", "Edits the comment of the line; empty keeps the key's own."),
-    action(Act::ChangeSessions, "change.sessions", &["o"], &[Change], "sessions", "End open sessions or not", "Ends the open sessions of a revoked key, or leaves them."),
-    action(Act::ChangeReason, "change.reason", &["r"], &[Change], "reason", "Write why", "Edits the reason or note that goes into the audit log."),
-    action(Act::ConfirmKeep, "keep.confirm", &["enter"], &[Keep], "confirm", "Confirm the change", "Confirms the plan that is shown and runs it as a job; one that deletes or takes away asks for a word first.").danger(Danger::Confirms),
-    action(Act::KeepItems, "keep.list", &["l"], &[Keep], "list all", "Everything of the plan", "Shows every line of the plan in full, and its paths."),
-    action(Act::KeepName, "keep.name", &["n"], &[Keep], "name", "Name the pin", "Edits the name of the pin."),
-    action(Act::KeepExpiry, "keep.expiry", &["e"], &[Keep], "when", "When the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go."),
-    action(Act::KeepNote, "keep.note", &["r"], &[Keep], "note", "Write a note or reason", "Edits the note of the pin, or the reason that goes into the audit log."),
+    action(Act::ConfirmPlan, "plan.confirm", &["enter"], PLANS, "confirm", "Confirm the plan", "Confirms the plan that is shown and runs it as a job; one that deletes or takes something away asks for a word first.").danger(Danger::Confirms),
+    action(Act::PlanItems, "plan.list", &["l"], PLANS, "list all", "All of the plan", "Shows every line of the plan in full, and its paths."),
+    action(Act::PlanKey, "plan.key", &["k"], SIGN_PLAN, "key", "Another key", "Signs with the next key: the server's, a local file's, an ssh-agent's."),
+    action(Act::PlanClosure, "plan.closure", &["c"], SIGN_PLAN, "closure", "With or without closures", "Takes what the paths depend on into the plan, or leaves it out."),
+    action(Act::PlanUpstream, "plan.upstream", &["u"], SIGN_PLAN, "", "With or without upstream paths", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
+    action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none."),
+    action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "From where", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
+    action(Act::PlanComment, "plan.comment", &["c"], ACCESS_PLAN, "", "Another comment", "Edits the comment of the line; empty keeps the key's own."),
+    action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions or not", "Ends the open sessions of a revoked key, or leaves them."),
+    action(Act::PlanName, "plan.name", &["n"], SPACE_PLAN, "name", "Name the pin", "Edits the name of the pin."),
+    action(Act::PlanExpiry, "plan.expiry", &["e"], SPACE_PLAN, "when", "When the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go."),
+    action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request."),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "cancel and quit", "Quit although a job runs", "Cancels the job, waits for its receipt and quits; pressed again, quits at once."),
     action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),
@@ -394,6 +326,34 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here."),
     action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it."),
 ];
+
+/// Ids that configurations may still have, and what became of each.
+const RENAMED: &[(&str, &str)] = &[
+    ("sign.confirm", "plan.confirm"),
+    ("change.confirm", "plan.confirm"),
+    ("keep.confirm", "plan.confirm"),
+    ("sign.list", "plan.list"),
+    ("change.list", "plan.list"),
+    ("keep.list", "plan.list"),
+    ("sign.reason", "plan.reason"),
+    ("change.reason", "plan.reason"),
+    ("keep.note", "plan.reason"),
+    ("sign.key", "plan.key"),
+    ("sign.closure", "plan.closure"),
+    ("sign.upstream", "plan.upstream"),
+    ("change.lifetime", "plan.lifetime"),
+    ("change.from", "plan.from"),
+    ("change.comment", "plan.comment"),
+    ("change.sessions", "plan.sessions"),
+    ("keep.name", "plan.name"),
+    ("keep.expiry", "plan.expiry"),
+];
+
+/// The id that an action has now.
+pub fn current_id(id: &str) -> &str {
+    let renamed = RENAMED.iter().find(|(old, _)| *old == id);
+    renamed.map_or(id, |(_, new)| new)
+}
 
 /// The line of an action.
 pub fn find(act: Act) -> Option<&'static Action> {

@@ -1,7 +1,25 @@
-//! What a screen can want to change.
+//! What a person can want to change, before there is a plan for it.
 
+use crate::console::types::space::Planned;
+use crate::domain::access::Session;
+use crate::domain::key_request::Request;
+use crate::domain::pin::PinName;
+use crate::domain::roots::Root;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
+use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::sync::Arc;
+
+/// What shall be changed.
+#[derive(Debug, Clone)]
+pub enum ChangeKind {
+    /// Sign paths.
+    Sign(What),
+    /// Change who may log in.
+    Access(AccessChange),
+    /// Change what the store keeps.
+    Space(SpaceChange),
+}
 
 /// What is to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +28,136 @@ pub enum What {
     All,
     /// These.
     Rows(Arc<[Row]>),
+}
+
+/// A change of who may log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessChange {
+    /// Authorize a key; `None` before it was given.
+    Authorize(Option<PublicSshKey>),
+    /// Have a requester show that the private key is there; `None` before the answer was given.
+    Prove(Box<Request>, Option<Box<str>>),
+    /// Authorize the key of a request.
+    Approve(Box<Request>),
+    /// Deny a request.
+    Deny(Box<Request>),
+    /// Revoke a key.
+    Revoke(Fingerprint),
+    /// Set when a key expires.
+    Expire(Fingerprint),
+    /// End an open session.
+    EndSession(Box<Session>),
+}
+
+/// A change of what the store keeps.
+#[derive(Debug, Clone)]
+pub enum SpaceChange {
+    /// Delete what the planner chose.
+    Collect(Box<Planned>),
+    /// Delete all that is dead, whatever the rules say.
+    CollectDead {
+        /// Bytes that hard links save, where that is known.
+        saved: Option<Bytes>,
+    },
+    /// Remove the generations of profiles that are older than an age.
+    RemoveGenerations,
+    /// Keep these paths, each under a pin of its own.
+    Pin(Vec<StorePath>),
+    /// Remove a pin.
+    Unpin(PinName),
+    /// Remove another root.
+    RemoveRoot(Root),
+    /// Have Nix fetch or build these anew, which are damaged.
+    Repair(Vec<StorePath>),
+    /// Delete these, which are damaged.
+    DeleteDamaged(Vec<StorePath>),
+}
+
+/// The changes that have the same choices and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Signatures.
+    Sign,
+    /// Who may log in.
+    Access,
+    /// What the store keeps.
+    Space,
+}
+
+impl ChangeKind {
+    /// Which keys its dialog has.
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Sign(_) => Family::Sign,
+            Self::Access(_) => Family::Access,
+            Self::Space(_) => Family::Space,
+        }
+    }
+
+    /// Over its dialog.
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Sign(_) => "Sign",
+            Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
+            Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",
+            Self::Access(AccessChange::Approve(_)) => "Approve a request",
+            Self::Access(AccessChange::Deny(_)) => "Deny a request",
+            Self::Access(AccessChange::Revoke(_)) => "Revoke a key",
+            Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
+            Self::Access(AccessChange::EndSession(_)) => "End a session",
+            Self::Space(SpaceChange::Collect(_)) => "Collect",
+            Self::Space(SpaceChange::CollectDead { .. }) => "Collect all that is dead",
+            Self::Space(SpaceChange::RemoveGenerations) => "Remove old generations",
+            Self::Space(SpaceChange::Pin(_)) => "Pin",
+            Self::Space(SpaceChange::Unpin(_)) => "Unpin",
+            Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
+            Self::Space(SpaceChange::Repair(_)) => "Repair",
+            Self::Space(SpaceChange::DeleteDamaged(_)) => "Delete",
+        }
+    }
+
+    /// Whether a lifetime belongs to it.
+    pub const fn has_lifetime(&self) -> bool {
+        matches!(
+            self,
+            Self::Access(
+                AccessChange::Authorize(_) | AccessChange::Approve(_) | AccessChange::Expire(_)
+            )
+        )
+    }
+
+    /// Whether a line is written whose addresses and comment can be chosen.
+    pub const fn writes_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Access(AccessChange::Authorize(_) | AccessChange::Approve(_))
+        )
+    }
+
+    /// Whether it is the one path that is pinned, so that the pin's name can be chosen.
+    pub fn names_pin(&self) -> bool {
+        matches!(self, Self::Space(SpaceChange::Pin(paths)) if paths.len() == 1)
+    }
+
+    /// Whether the reason is a part of the plan, and not only of the audit log.
+    pub const fn plans_reason(&self) -> bool {
+        matches!(self, Self::Access(_) | Self::Space(SpaceChange::Pin(_)))
+    }
+
+    /// The request whose proof is waited for.
+    pub const fn unanswered(&self) -> Option<&Request> {
+        match self {
+            Self::Access(AccessChange::Prove(request, None)) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The key that is authorized.
+    pub fn key(&self) -> Option<&PublicSshKey> {
+        match self {
+            Self::Access(AccessChange::Authorize(key)) => key.as_ref(),
+            Self::Access(AccessChange::Approve(request)) => Some(&request.key),
+            _ => None,
+        }
+    }
 }

@@ -3,8 +3,10 @@
 //! In: the action table and the remaps of the configuration. Out: [`Keymap::resolve`], pure; or an error that names
 //! both actions that want one key.
 
-use crate::console::types::action::{ACTIONS, Act, Scope};
+use crate::console::types::action::current_id;
+use crate::console::types::action::{ACTIONS, Act};
 use crate::console::types::key::Key;
+use crate::console::types::scope::Scope;
 use crate::domain::nearest::nearest;
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
@@ -59,10 +61,14 @@ pub struct Keymap {
 impl Keymap {
     /// The table's defaults, changed by remaps from action id to keys.
     pub fn new(remaps: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
+        let remaps: BTreeMap<&str, &Vec<String>> = remaps
+            .iter()
+            .map(|(id, keys)| (current_id(id), keys))
+            .collect();
         for id in remaps.keys() {
-            if !ACTIONS.iter().any(|action| action.id == id) {
+            if !ACTIONS.iter().any(|action| action.id == *id) {
                 return Err(KeymapError::Unknown {
-                    id: id.clone(),
+                    id: (*id).to_owned(),
                     nearest: nearest(id, ACTIONS.iter().map(|action| action.id))
                         .unwrap_or_default(),
                 });
@@ -128,6 +134,8 @@ fn id(act: Act) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::types::change::Family;
+    use crate::console::types::screen::Screen;
     use proptest::prelude::*;
 
     fn remap(pairs: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
@@ -147,10 +155,10 @@ mod tests {
         let map = Keymap::new(&BTreeMap::new()).unwrap();
         let key = |text: &str| text.parse::<Key>().unwrap();
         assert_eq!(map.resolve(Scope::Store, key("/")), Some(Act::Search));
-        assert_eq!(map.resolve(Scope::Sign, key("/")), None);
+        assert_eq!(map.resolve(Scope::Plan(Family::Sign), key("/")), None);
         assert_eq!(
-            map.resolve(Scope::Sign, key("enter")),
-            Some(Act::ConfirmSign)
+            map.resolve(Scope::Plan(Family::Sign), key("enter")),
+            Some(Act::ConfirmPlan)
         );
         assert_eq!(map.names(Act::Down), "j down");
     }
@@ -159,8 +167,8 @@ mod tests {
     fn the_table_keeps_the_products_keys() {
         let map = Keymap::new(&BTreeMap::new()).unwrap();
         for (key, act) in [
-            ("1", Act::Overview),
-            ("6", Act::Activity),
+            ("1", Act::Go(Screen::Overview)),
+            ("6", Act::Go(Screen::Activity)),
             ("j", Act::Down),
             ("up", Act::Up),
             ("pgdn", Act::PageDown),

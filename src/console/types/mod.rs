@@ -10,6 +10,8 @@ pub mod key;
 pub mod keymap;
 pub mod marks;
 pub mod problem;
+pub mod reason;
+pub mod scope;
 pub mod screen;
 pub mod secret;
 pub mod server;

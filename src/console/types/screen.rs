@@ -1,9 +1,9 @@
 //! The six screens.
 
-use crate::console::types::action::Scope;
+use crate::console::types::scope::Scope;
 
 /// The six screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "they are what they are called")]
 pub enum Screen {
     Overview,

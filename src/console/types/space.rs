@@ -2,7 +2,7 @@
 //!
 //! In: the facts of the look. Out: [`SpaceSnapshot`], and [`Planned`], what the planner made of it.
 
-use super::judged::Judged;
+use crate::console::types::judged::Judged;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
 use crate::domain::space::{LastUse, Links, SpaceFacts};

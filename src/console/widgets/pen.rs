@@ -194,6 +194,13 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A labelled value of a dialog.
+pub fn labelled(pen: &mut Pen<'_>, area: Rect, label: &str, value: &str, style: Style) {
+    let x = pen.text(area, area.x, area.y, &format!("{label:<9} "), pen.theme.dim);
+    let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
+    pen.line(rest, value, style);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,31 +6,24 @@ mod space;
 
 pub(super) use space::{
     can_ask_why, can_collect, can_collect_whole, can_edit_rules, can_mend, can_pin,
-    can_remove_generations, can_unroot, can_verify, can_verify_all, keep_has_age, keep_pins_one,
-    keep_ready, on_plan, on_planner,
+    can_remove_generations, can_unroot, can_verify, can_verify_all, on_plan, on_planner,
 };
 
-use crate::change::{Plan, Refusal};
-use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
-use crate::console::plan::access::Wanted;
-use crate::console::plan::rows::hides_warning;
+use crate::console::plan;
 use crate::console::screens::activity::state::Part;
 use crate::console::types::access::Line;
 use crate::console::types::action::Act;
-use crate::console::types::problem::Problem;
+use crate::console::types::reason::Reason;
+use crate::console::types::reason::no;
 use crate::console::types::screen::Screen;
-use crate::console::types::server::Link;
 use std::borrow::Cow;
-
-pub(super) type Reason = Result<(), Cow<'static, str>>;
-
-pub(super) fn no(reason: &'static str) -> Reason {
-    Err(Cow::Borrowed(reason))
-}
 
 /// Whether an action can be done now, and if not, why.
 pub(super) fn of(model: &Model, act: Act) -> Reason {
+    if let Some(dialog) = model.plan_dialog() {
+        return plan::reasons::of(dialog, act, &model.cx, &model.plan_inputs());
+    }
     match act {
         Act::Sign => can_sign(model),
         Act::SignAll => can_sign_all(model),
@@ -55,14 +48,6 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::CancelJob => job_runs(model),
         Act::EndSession => can_end_session(model),
         Act::Servers => other_servers(model),
-        Act::ConfirmSign => plan_ready(model),
-        Act::ConfirmChange => change_ready(model),
-        Act::ChangeLifetime => change_lasts(model),
-        Act::ChangeFrom | Act::ChangeComment => change_adds(model),
-        Act::ChangeSessions => change_revokes(model),
-        Act::ConfirmKeep => keep_ready(model),
-        Act::KeepName => keep_pins_one(model),
-        Act::KeepExpiry => keep_has_age(model),
         _ => Ok(()),
     }
 }
@@ -72,7 +57,7 @@ fn on_access(model: &Model) -> Reason {
     if model.screen != Screen::Access {
         return no("this is done on screen 4");
     }
-    can_change(model)?;
+    model.cx.can_change()?;
     if model.access.known.is_none() {
         return match &model.access.trouble {
             Some(trouble) => Err(Cow::Owned(trouble.summary.clone())),
@@ -137,7 +122,7 @@ pub(super) fn can_revoke(model: &Model) -> Reason {
 
 /// An open session is under the cursor of the activity screen.
 pub(super) fn can_end_session(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     match model.current_session() {
         Some(session) if session.since.is_none() => no("when the session began is not known"),
         Some(_) => Ok(()),
@@ -155,68 +140,9 @@ pub(super) fn can_expire(model: &Model) -> Reason {
     }
 }
 
-/// The plan in the dialog of a change of access can be confirmed.
-pub(super) fn change_ready(model: &Model) -> Reason {
-    let Some(Layer::Access(dialog)) = model.layers.last() else {
-        return no("there is no plan");
-    };
-    if matches!(dialog.wanted, Wanted::Prove(_, None)) {
-        // What follows is the answer, and then a plan.
-        return can_change(model);
-    }
-    ready(model, dialog.plan.as_ref())
-}
-
-/// The change in the dialog writes a line.
-pub(super) fn change_adds(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Access(dialog)) if dialog.wanted.adds() => Ok(()),
-        _ => no("this change writes no new line"),
-    }
-}
-
-/// A lifetime belongs to the change in the dialog.
-pub(super) fn change_lasts(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Access(dialog)) if dialog.wanted.lasts() => Ok(()),
-        _ => no("this change has no lifetime"),
-    }
-}
-
-/// The change in the dialog takes a key out.
-pub(super) fn change_revokes(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Access(dialog)) if matches!(dialog.wanted, Wanted::Revoke(_)) => Ok(()),
-        _ => no("this change ends no sessions"),
-    }
-}
-
-/// What every change needs: permission and a connection.
-pub(super) fn can_change(model: &Model) -> Reason {
-    if model.cx.policy.read_only {
-        return Err(Cow::Owned(Refusal::ReadOnly.to_string()));
-    }
-    connected(model)
-}
-
-/// There is a server to ask.
-fn connected(model: &Model) -> Reason {
-    match model.cx.link {
-        Link::Up { .. } => {}
-        Link::Connecting => return no("not connected yet"),
-        Link::Down { .. } | Link::Failed(_) => {
-            return no("not connected; R connects again");
-        }
-    }
-    if model.cx.facts.is_none() {
-        return no("the server has not been asked yet");
-    }
-    Ok(())
-}
-
 /// There is something here that signing could mean.
 pub(super) fn can_sign(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     if model.screen == Screen::Overview && model.pages.is_empty() {
         return can_sign_all(model);
     }
@@ -228,7 +154,7 @@ pub(super) fn can_sign(model: &Model) -> Reason {
 
 /// Something is refused.
 pub(super) fn can_sign_all(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     match &model.cx.data.inventory {
         None => no("the store has not been read yet"),
         Some(inventory) if inventory.counts().refused == 0 => {
@@ -289,25 +215,4 @@ pub(super) fn other_servers(model: &Model) -> Reason {
         return no("a job runs; wait for it or cancel it");
     }
     Ok(())
-}
-
-/// The plan in the dialog can be confirmed.
-pub(super) fn plan_ready(model: &Model) -> Reason {
-    let Some(Layer::Sign(dialog)) = model.layers.last() else {
-        return no("there is no plan");
-    };
-    ready(model, dialog.plan.as_ref())
-}
-
-pub(super) fn ready(model: &Model, plan: Option<&Result<Box<Plan>, Problem>>) -> Reason {
-    can_change(model)?;
-    match plan {
-        None => no("the plan is still being made"),
-        Some(Err(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
-        Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),
-        Some(Ok(_)) if hides_warning(model) && !model.has_read_plan() => {
-            no("a warning is not on the screen; read it with l, or make the terminal larger")
-        }
-        Some(Ok(_)) => Ok(()),
-    }
 }

@@ -1,11 +1,10 @@
 //! Why an action about what the store keeps cannot be done now.
 
-use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
-use crate::console::app::reasons::{Reason, can_change, connected, no, ready, two_paths};
-use crate::console::plan::space_dialog::Wanted;
+use crate::console::app::reasons::two_paths;
 use crate::console::screens::activity::job::Job;
 use crate::console::screens::space::state::View;
+use crate::console::types::reason::{Reason, no};
 use crate::console::types::screen::Screen;
 use crate::domain::roots::RootKind;
 use std::borrow::Cow;
@@ -61,7 +60,7 @@ pub(in crate::console) fn can_collect(model: &Model) -> Reason {
     if !on_plan(model) {
         return Ok(());
     }
-    can_change(model)?;
+    model.cx.can_change()?;
     judged(model)?;
     let space = &model.space;
     if let Some((_, why)) = &space.form.problem {
@@ -88,13 +87,13 @@ pub(in crate::console) fn can_collect_whole(model: &Model) -> Reason {
 
 /// What goes with old generations can be told.
 pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     judged(model)
 }
 
 /// There is a path to pin.
 pub(in crate::console) fn can_pin(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     if model.cx.marks.count() == 0 && model.current_row().is_none() {
         return no("no path is marked or under the cursor");
     }
@@ -112,7 +111,7 @@ pub(in crate::console) fn can_verify(model: &Model) -> Reason {
 
 /// The same for all paths.
 pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
-    connected(model)?;
+    model.cx.connected()?;
     if model.cx.data.inventory.is_none() || model.cx.data.loading {
         return no("the store is still being read");
     }
@@ -125,7 +124,7 @@ pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
 
 /// Something is known to be damaged.
 pub(in crate::console) fn can_mend(model: &Model) -> Reason {
-    can_change(model)?;
+    model.cx.can_change()?;
     if model.space.damaged.is_empty() {
         return no("no path is known to be damaged; V verifies paths");
     }
@@ -137,7 +136,7 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
     if model.space.view != View::Roots {
         return no("this is done in the view of roots");
     }
-    can_change(model)?;
+    model.cx.can_change()?;
     judged(model)?;
     let Some(line) = model.space.current_root() else {
         return no("no root is under the cursor");
@@ -166,35 +165,4 @@ pub(in crate::console) fn can_ask_why(model: &Model) -> Reason {
         return no("no path is under the cursor");
     }
     judged(model)
-}
-
-/// The plan in the dialog can be confirmed.
-pub(in crate::console) fn keep_ready(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Space(dialog)) => ready(model, dialog.plan.as_ref()),
-        _ => no("there is no plan"),
-    }
-}
-
-/// The dialog makes a pin, or removes what is older than an age.
-pub(in crate::console) fn keep_has_age(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Space(dialog)) => match dialog.wanted {
-            Wanted::Pin(_) | Wanted::Generations => Ok(()),
-            _ => no("this makes no pin"),
-        },
-        _ => no("this makes no pin"),
-    }
-}
-
-/// The dialog makes one pin, whose name can be chosen.
-pub(in crate::console) fn keep_pins_one(model: &Model) -> Reason {
-    match model.layers.last() {
-        Some(Layer::Space(dialog)) => match &dialog.wanted {
-            Wanted::Pin(paths) if paths.len() == 1 => Ok(()),
-            Wanted::Pin(_) => no("several pins are named after their paths"),
-            _ => no("this makes no pin"),
-        },
-        _ => no("this makes no pin"),
-    }
 }

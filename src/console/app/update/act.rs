@@ -6,16 +6,16 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
 use crate::console::app::reasons;
+use crate::console::app::update::plan;
 use crate::console::app::update::{
     access, activity, contents, data, keep, leave, marks, nav, seen, sign, space,
 };
-use crate::console::plan::access::Typing;
-use crate::console::plan::space_dialog::{Typing as Part, Wanted};
-use crate::console::screens::access::state::LIFETIMES;
+use crate::console::plan::told;
 use crate::console::screens::space::state::View;
 use crate::console::screens::store::state::Store;
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::types::action::{self, Act};
+use crate::console::types::change::SpaceChange;
 use crate::console::types::context::Data;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::{Link, ServerChoice};
@@ -47,12 +47,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         return vec![];
     }
     match act {
-        Act::Overview => nav::go(model, Screen::Overview),
-        Act::Store => nav::go(model, Screen::Store),
-        Act::Unsigned => nav::go(model, Screen::Unsigned),
-        Act::Access => nav::go(model, Screen::Access),
-        Act::Space => nav::go(model, Screen::Space),
-        Act::Activity => nav::go(model, Screen::Activity),
+        Act::Go(screen) => nav::go(model, screen),
         Act::NextScreen => nav::turn(model, 1),
         Act::PreviousScreen => nav::turn(model, Screen::ALL.len() - 1),
         Act::Down => step(model, Move::Down),
@@ -120,30 +115,18 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
         Act::Proof => access::proof(model),
-        Act::ConfirmChange => access::confirm(model),
-        Act::ChangeItems => access::list(model),
-        Act::ChangeReason => access::write(model, Typing::Reason),
-        Act::ChangeFrom => access::write(model, Typing::From),
-        Act::ChangeComment => access::write(model, Typing::Comment),
-        Act::ChangeLifetime => access::change(model, |dialog| {
-            dialog.lifetime = (dialog.lifetime + 1) % LIFETIMES.len();
-        }),
-        Act::ChangeSessions => access::change(model, |dialog| {
-            dialog.end_sessions = !dialog.end_sessions;
-        }),
-        Act::ConfirmSign => sign::confirm(model),
-        Act::PlanItems => sign::list(model),
-        Act::PlanKey => sign::change(model, |dialog, sources| {
-            dialog.source = (dialog.source + 1) % sources;
-        }),
-        Act::PlanClosure => sign::change(model, |dialog, _| dialog.closure = !dialog.closure),
-        Act::PlanUpstream => sign::change(model, |dialog, _| dialog.upstream = !dialog.upstream),
-        Act::PlanReason => {
-            if let Some(Layer::Sign(dialog)) = model.layers.last_mut() {
-                dialog.writing = true;
-            }
-            vec![]
-        }
+        Act::ConfirmPlan
+        | Act::PlanItems
+        | Act::PlanReason
+        | Act::PlanKey
+        | Act::PlanClosure
+        | Act::PlanUpstream
+        | Act::PlanLifetime
+        | Act::PlanSessions
+        | Act::PlanFrom
+        | Act::PlanComment
+        | Act::PlanName
+        | Act::PlanExpiry => plan::act(model, act),
         Act::Close | Act::Dismiss => {
             model.layers.pop();
             vec![]
@@ -156,17 +139,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::OldGenerations => keep::generations(model, ""),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
-        Act::Repair => contents::mend(model, Wanted::Repair),
-        Act::DeleteDamaged => contents::mend(model, Wanted::DeleteDamaged),
+        Act::Repair => contents::mend(model, SpaceChange::Repair),
+        Act::DeleteDamaged => contents::mend(model, SpaceChange::DeleteDamaged),
         Act::Rules => space::rules(model),
         Act::EveryPath => space::every_path(model),
         Act::NextView => space::turn(model, 1),
         Act::PreviousView => space::turn(model, View::ALL.len() - 1),
-        Act::ConfirmKeep => keep::confirm(model),
-        Act::KeepItems => keep::list(model),
-        Act::KeepName => keep::typing(model, Part::Name),
-        Act::KeepExpiry => keep::age(model),
-        Act::KeepNote => keep::note(model),
     }
 }
 
@@ -212,7 +190,14 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     if let Some(layer) = model.layers.last() {
         return match layer {
             Layer::Text(text) => vec![Effect::Copy(text.copy.clone())],
-            Layer::Access(dialog) => access::copy(model, dialog),
+            Layer::Plan(dialog) => {
+                let known = model.access.known.as_ref();
+                let host = known.map(|known| known.facts.host.as_str());
+                told::copied(dialog, host)
+                    .map(Effect::Copy)
+                    .into_iter()
+                    .collect()
+            }
             _ => vec![],
         };
     }

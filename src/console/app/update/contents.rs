@@ -9,11 +9,11 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::reasons::can_verify_all;
 use crate::console::app::update::keep;
-use crate::console::plan::space_dialog::Wanted;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::{Job, State};
 use crate::console::types::JobId;
+use crate::console::types::change::SpaceChange;
 use crate::domain::StorePath;
 use crate::domain::count::count;
 use crate::inventory::Row;
@@ -133,7 +133,7 @@ fn remember(damaged: &mut Vec<Damage>, paths: Option<&[StorePath]>, comparison: 
 }
 
 /// The dialog before what is damaged is repaired, or deleted.
-pub(super) fn mend(model: &mut Model, wanted: fn(Vec<StorePath>) -> Wanted) -> Vec<Effect> {
+pub(super) fn mend(model: &mut Model, wanted: fn(Vec<StorePath>) -> SpaceChange) -> Vec<Effect> {
     let damaged = model.space.damaged.iter().map(|one| one.path.clone());
     let wanted = wanted(damaged.collect());
     if matches!(model.layers.last(), Some(Layer::Text(_))) {

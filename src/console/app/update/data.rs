@@ -135,7 +135,7 @@ fn close_plans(model: &mut Model) {
     let before = model.layers.len();
     model
         .layers
-        .retain(|layer| !matches!(layer, Layer::Sign(_) | Layer::Space(_)));
+        .retain(|layer| !matches!(layer, Layer::Plan(_)));
     if model.layers.len() < before {
         model.toast = Some("the store was read anew; choose again what to change".to_owned());
     }

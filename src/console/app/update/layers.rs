@@ -15,9 +15,7 @@ use crate::console::widgets::list::Move;
 pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
     match model.layers.last() {
         Some(Layer::Palette(_)) => palette_key(model, key),
-        Some(Layer::Sign(_)) => reason_key(model, key),
-        Some(Layer::Access(_)) => crate::console::app::update::access::typed(model, key),
-        Some(Layer::Space(_)) => crate::console::app::update::keep::typed(model, key),
+        Some(Layer::Plan(_)) => crate::console::app::update::plan::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
         None if model.edits_rules() => crate::console::app::update::space::form_key(model, key),
         _ => search_key(model, key),
@@ -54,19 +52,6 @@ fn search_key(model: &mut Model, key: Key) -> Vec<Effect> {
         return vec![];
     }
     nav::search_changed(model)
-}
-
-fn reason_key(model: &mut Model, key: Key) -> Vec<Effect> {
-    let Some(Layer::Sign(dialog)) = model.layers.last_mut() else {
-        return vec![];
-    };
-    // The key that ends the text does not confirm the plan.
-    if key.is("enter") || key.is("esc") || key.is("tab") || is_interrupt(key) {
-        dialog.writing = false;
-    } else {
-        input::edit(&mut dialog.reason, key);
-    }
-    vec![]
 }
 
 fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {

@@ -19,6 +19,7 @@ mod sign;
 mod space;
 
 use crate::console::app::heights::list_height;
+use crate::console::plan::state::Field;
 pub use act::COLUMNS;
 pub use seen::Subject;
 
@@ -118,7 +119,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
-        Msg::Planned { asked, plan } => plan::planned(model, asked, plan),
+        Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
         Msg::Access(known) => access::known(model, known),
         Msg::Space { look, known } => space::known(model, look, known),
         Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
@@ -206,13 +207,8 @@ fn not_meant(model: &mut Model, key: Key) -> Vec<Effect> {
 
 /// Whether the word is typed that confirms a plan.
 fn says_word(model: &Model) -> bool {
-    match model.layers.last() {
-        Some(Layer::Access(dialog)) => dialog.typing == crate::console::plan::access::Typing::Word,
-        Some(Layer::Space(dialog)) => {
-            dialog.typing == Some(crate::console::plan::space_dialog::Typing::Word)
-        }
-        _ => false,
-    }
+    let dialog = model.plan_dialog();
+    dialog.is_some_and(|dialog| dialog.typing == Some(Field::Word))
 }
 
 /// Whether this begins something that a dialog asks about.
@@ -220,8 +216,8 @@ fn confirms(model: &Model, act: Act) -> bool {
     let asks = match model.layers.last() {
         Some(Layer::Verify(_)) => act == Act::Choose,
         Some(Layer::Quit) => return act == Act::QuitNow,
-        Some(layer) => layer.plan().is_some(),
-        None => false,
+        Some(Layer::Plan(_)) => true,
+        _ => false,
     };
     let danger = action::find(act).map(|action| action.danger);
     asks && (act == Act::Choose || danger == Some(Danger::Confirms))
@@ -238,9 +234,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             input::paste(&mut palette.input, text);
             palette.cursor = 0;
         }
-        Some(Layer::Sign(dialog)) if dialog.writing => input::paste(&mut dialog.reason, text),
-        Some(Layer::Access(_)) => return access::paste(model, text),
-        Some(Layer::Space(_)) => keep::paste(model, text),
+        Some(Layer::Plan(_)) => return plan::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
             // A line end at the end of a pasted passphrase is not part of it.
             text.trim_end_matches(['\r', '\n'])

@@ -1,99 +1,150 @@
-//! What all dialogs with a plan share: the plan comes in, is told in full, and becomes a job.
+//! The dialog before a change, from opening it to the job.
 //!
-//! In: a plan that was made, and how it was confirmed. Out: lines of text, or the job's beginning. Whether it may be done is decided
-//! by `change::Plan::confirm` alone; [`start`] is the only place of the console where a change begins.
+//! In: what shall be changed, keys, the plan once it is made. Out: requests for plans, and the job's beginning. Whether it may be
+//! done is decided by `change::Plan::confirm` alone; [`start`] is the only place of the console where a change begins.
 
+use crate::change::access::USUAL;
 use crate::change::{Answer, Item, Plan};
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::plan::state::{Inputs, PlanDialog};
+use crate::console::plan::told;
+use crate::console::plan::update::{self, Out};
 use crate::console::screens::activity::job::Job;
+use crate::console::types::action::Act;
+use crate::console::types::change::{AccessChange, ChangeKind};
+use crate::console::types::context::Context;
+use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::widgets::layout;
-use crate::console::widgets::pen::wrap;
 
-/// Columns of what follows a label.
-const WIDE: usize = 62;
+/// Opens the dialog and asks for its plan.
+pub(super) fn open(model: &mut Model, change: ChangeKind) -> Vec<Effect> {
+    open_with(model, change, |_| {})
+}
+
+/// The same, with something chosen or written already.
+pub(super) fn open_with(
+    model: &mut Model,
+    change: ChangeKind,
+    set: impl FnOnce(&mut PlanDialog),
+) -> Vec<Effect> {
+    let lifetime = match change {
+        ChangeKind::Access(AccessChange::Approve(_)) => model.access.lifetime,
+        _ => USUAL,
+    };
+    let mut dialog = PlanDialog::new(change, lifetime);
+    set(&mut dialog);
+    model.layers.push(Layer::Plan(Box::new(dialog)));
+    with(model, update::ask)
+}
+
+/// Does something with the dialog on top, and what follows from it.
+fn with(
+    model: &mut Model,
+    change: impl FnOnce(&mut PlanDialog, &mut Context, &Inputs<'_>) -> Out,
+) -> Vec<Effect> {
+    let inputs = Inputs {
+        sources: &model.sources,
+        access: model.access.known.as_ref(),
+        judged: model.space.judged.as_ref(),
+        theme: &model.themes[model.theme],
+    };
+    let Some(Layer::Plan(dialog)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    match change(dialog, &mut model.cx, &inputs) {
+        Out::Nothing => {}
+        Out::Make(request_id, request) => {
+            return vec![Effect::Plan {
+                request_id,
+                request,
+            }];
+        }
+        Out::Close => drop(model.layers.pop()),
+        Out::Say(text) => model.toast = Some(text),
+        Out::Confirm(answer) => return confirm(model, &answer),
+    }
+    vec![]
+}
+
+/// An action of the dialog.
+pub(super) fn act(model: &mut Model, act: Act) -> Vec<Effect> {
+    if act == Act::PlanItems {
+        return list(model);
+    }
+    with(model, |dialog, cx, inputs| {
+        update::act(dialog, act, cx, inputs)
+    })
+}
+
+/// A key while something is typed into the dialog.
+pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
+    with(model, |dialog, cx, inputs| {
+        update::typed(dialog, key, cx, inputs)
+    })
+}
+
+/// Text was pasted into the dialog.
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    with(model, |dialog, cx, inputs| {
+        update::paste(dialog, text, cx, inputs)
+    })
+}
 
 /// A plan was made: it belongs to the dialog that has asked for it, if that is still open.
 pub(super) fn planned(
     model: &mut Model,
-    asked: u64,
+    request_id: u64,
     plan: Result<Box<Plan>, Problem>,
 ) -> Vec<Effect> {
     for layer in &mut model.layers {
-        let (number, slot) = match layer {
-            Layer::Sign(dialog) => (dialog.asked, &mut dialog.plan),
-            Layer::Access(dialog) => (dialog.asked, &mut dialog.plan),
-            Layer::Space(dialog) => (dialog.asked, &mut dialog.plan),
-            _ => continue,
-        };
-        if number == asked {
-            *slot = Some(plan);
+        if let Layer::Plan(dialog) = layer
+            && dialog.request_id == request_id
+        {
+            dialog.plan = Some(plan);
             break;
         }
     }
     vec![]
 }
 
-/// The plan that can be told, or the word that there is none yet.
-pub(super) fn made(plan: Option<&Result<Box<Plan>, Problem>>) -> Result<&Plan, String> {
-    match plan {
-        Some(Ok(plan)) => Ok(plan),
-        _ => Err("there is no plan to list yet".to_owned()),
+/// Shows all of the plan.
+fn list(model: &mut Model) -> Vec<Effect> {
+    match model.plan_dialog().and_then(told::text) {
+        Some(text) => model.layers.push(Layer::Text(text)),
+        None => model.toast = Some("there is no plan to list yet".to_owned()),
     }
+    vec![]
 }
 
-fn warnings(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
-    plan.warnings.iter().map(|text| ("warning", text.as_str()))
-}
-
-/// What a plan says, its warnings first: label and value.
-pub(super) fn said(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
-    let lines = plan.lines.iter();
-    warnings(plan).chain(lines.map(|(label, value)| (*label, value.as_str())))
-}
-
-/// Notes a plan as read when its list is scrolled down past the last warning.
+/// Marks a plan as read when its list is scrolled down past the last warning.
 pub(super) fn note_read(model: &mut Model) {
-    if let [.., dialog, Layer::Text(text)] = model.layers.as_slice()
-        && let Some((number, Some(plan))) = dialog.plan()
-    {
-        let warned = columns(warnings(plan));
+    if let [.., Layer::Plan(dialog), Layer::Text(text)] = model.layers.as_mut_slice() {
         let (_, page) = layout::text_box(model.cx.size);
-        if text.lines.starts_with(&warned) && text.top + page >= warned.len() {
-            model.read = Some(number);
-        }
+        dialog.read |= told::warnings_seen(dialog, text, page);
     }
 }
 
-/// The same, and the commands that do it by hand.
-pub(super) fn all(plan: &Plan) -> impl Iterator<Item = (&'static str, &str)> {
-    let commands = plan.commands.iter();
-    said(plan).chain(commands.map(|command| ("same as", command.as_str())))
-}
-
-/// All of it as a text to copy.
-pub(super) fn text(plan: &Plan) -> String {
-    let lines: Vec<String> = all(plan)
-        .map(|(label, value)| format!("{label} {value}"))
-        .collect();
-    lines.join("\n")
-}
-
-/// Labels and values in two columns.
-pub(super) fn columns<'a>(said: impl Iterator<Item = (&'static str, &'a str)>) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (label, value) in said {
-        for (index, part) in wrap(value, WIDE).into_iter().enumerate() {
-            lines.push(format!("{:<9} {part}", if index == 0 { label } else { "" }));
-        }
+/// The dialog is confirmed: its plan becomes a job.
+fn confirm(model: &mut Model, answer: &Answer) -> Vec<Effect> {
+    let Some(Layer::Plan(dialog)) = model.layers.pop() else {
+        return vec![];
+    };
+    let reason = dialog.texts.reason.value().trim().to_owned();
+    let planned = dialog.change.plans_reason() || reason.is_empty();
+    let Some(Ok(mut plan)) = dialog.plan else {
+        return vec![];
+    };
+    if !planned {
+        plan.reason = Some(reason);
     }
-    lines
+    start(model, *plan, answer)
 }
 
 /// Confirms the plan and starts the job.
-pub(super) fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
+fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
     let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
     let amounts = plan.amounts.as_ref().map(|amounts| &amounts.bytes);
     let estimate = amounts.map(|bytes| (bytes.on_disk_low, bytes.on_disk_high));

@@ -1,4 +1,4 @@
-//! Screen activity.
+//! Screen 6: jobs and their receipts, the audit log, open sessions, sshd's log.
 
 pub mod comparison;
 pub mod job;

@@ -1,4 +1,4 @@
-//! Screen path.
+//! The page of one path, opened over screens 2, 3 and 5.
 
 pub mod page;
 pub mod pane;

@@ -1,4 +1,4 @@
-//! Screen space.
+//! Screen 5: what fills the disk, what keeps it, what a collection would take.
 
 pub mod areas;
 pub mod form;

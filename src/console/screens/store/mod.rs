@@ -1,4 +1,4 @@
-//! Screen store.
+//! Screen 2: every valid path.
 
 pub mod state;
 pub mod view;

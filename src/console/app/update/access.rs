@@ -1,0 +1,156 @@
+//! Screen 4: what comes in about access, and the way from a key to a confirmed change of who may log in.
+
+use crate::change::Outcome;
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::update::plan;
+use crate::console::screens::access::state::LIFETIMES;
+use crate::console::types::access::{AccessSnapshot, Line};
+use crate::console::types::action::Act;
+use crate::console::types::change::AccessChange;
+use crate::console::types::change::ChangeKind;
+use crate::console::types::problem::Problem;
+use crate::console::types::server::Link;
+use crate::console::types::text::Text;
+use crate::console::widgets::pen::wrap;
+use std::sync::Arc;
+
+/// The server was looked at, or could not be.
+pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Problem>) -> Vec<Effect> {
+    match known {
+        Ok(known) => model.access.take(known),
+        Err(trouble) => model.access.trouble = Some(trouble),
+    }
+    vec![]
+}
+
+/// `a`: lets the request under the cursor in, else asks for a key.
+pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
+    let change = match model.access.current() {
+        Some(Line::Request(entry)) => AccessChange::Approve(Box::new(entry.request.clone())),
+        _ => AccessChange::Authorize(None),
+    };
+    open(model, change)
+}
+
+/// `d`.
+pub(super) fn deny(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Request(entry)) => {
+            let change = AccessChange::Deny(Box::new(entry.request.clone()));
+            open(model, change)
+        }
+        _ => vec![],
+    }
+}
+
+/// `r`.
+pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Key(entry)) => {
+            let change = AccessChange::Revoke(entry.row.fingerprint);
+            open(model, change)
+        }
+        _ => vec![],
+    }
+}
+
+/// `K` on the activity screen.
+pub(super) fn end_session(model: &mut Model) -> Vec<Effect> {
+    match model.current_session() {
+        Some(session) => {
+            let change = AccessChange::EndSession(Box::new(session.clone()));
+            open(model, change)
+        }
+        None => vec![],
+    }
+}
+
+/// `o`: what to send to the requester under the cursor.
+pub(super) fn proof(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Request(entry)) => {
+            let change = AccessChange::Prove(Box::new(entry.request.clone()), None);
+            open(model, change)
+        }
+        _ => vec![],
+    }
+}
+
+/// `e`: when a key ends; for a request, how long an approval will be good.
+pub(super) fn expiry(model: &mut Model) -> Vec<Effect> {
+    match model.access.current() {
+        Some(Line::Key(entry)) => {
+            let change = AccessChange::Expire(entry.row.fingerprint);
+            open(model, change)
+        }
+        Some(Line::Request(_)) => {
+            model.access.lifetime = (model.access.lifetime + 1) % LIFETIMES.len();
+            let (words, _) = LIFETIMES[model.access.lifetime];
+            model.toast = Some(format!("lifetime {words}; a shows the plan"));
+            vec![]
+        }
+        _ => vec![],
+    }
+}
+
+/// `n`: the card of the next request or key.
+pub(super) fn next(model: &mut Model) -> Vec<Effect> {
+    let access = &mut model.access;
+    let rows = access
+        .known
+        .as_ref()
+        .map_or(0, |known| known.requests.len() + known.keys.len());
+    if rows > 0 {
+        access.list.cursor = (access.list.cursor + 1) % rows;
+        access.card = Some(0);
+        access.settled();
+    }
+    vec![]
+}
+
+fn open(model: &mut Model, change: AccessChange) -> Vec<Effect> {
+    plan::open(model, ChangeKind::Access(change))
+}
+
+/// A change of access has ended: what is shown is read anew, and whoever was let in is told what to do.
+pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
+    if !matches!(model.cx.link, Link::Up { .. }) {
+        return vec![];
+    }
+    let mut effects = vec![Effect::ReadAccess];
+    if let (Some(known), "approve", Outcome::Done) = (&model.access.known, change, outcome) {
+        effects.push(Effect::Onboard {
+            server: model.cx.server.clone(),
+            known: Arc::clone(known),
+        });
+    }
+    effects
+}
+
+/// The text for whoever was let in, over the receipt: one key copies it.
+pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Vec<Effect> {
+    let free = matches!(model.layers.as_slice(), [] | [Layer::Text(_)]);
+    match text {
+        Ok(text) if free => {
+            let copy = model.cx.keymap.names(Act::Copy);
+            model.layers.push(Layer::Text(Text {
+                title: format!("What the new client does ({copy} copies it)"),
+                lines: text.lines().flat_map(|line| wrap(line, 74)).collect(),
+                copy: text,
+                top: 0,
+                of: None,
+            }));
+        }
+        Ok(_) => {
+            let text = format!(
+                "storekeeper onboard {} says what the new client does",
+                model.cx.server
+            );
+            model.toast = Some(text);
+        }
+        Err(trouble) => model.toast = Some(trouble.summary),
+    }
+    vec![]
+}

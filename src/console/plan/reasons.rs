@@ -1,0 +1,55 @@
+//! Why an action of the dialog can't be done now.
+
+use super::rows;
+use super::state::{Inputs, PlanDialog};
+use crate::change::Refusal;
+use crate::console::types::action::Act;
+use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
+use crate::console::types::context::Context;
+use crate::console::types::reason::{Reason, no};
+use std::borrow::Cow;
+
+/// Whether an action of the dialog can be done now, and if not, why.
+pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> Reason {
+    let change = &dialog.change;
+    match act {
+        Act::ConfirmPlan => ready(dialog, cx, inputs),
+        Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
+            no("this change writes no new line")
+        }
+        Act::PlanLifetime if !change.has_lifetime() => no("this change has no lifetime"),
+        Act::PlanSessions => match change {
+            ChangeKind::Access(AccessChange::Revoke(_)) => Ok(()),
+            _ => no("this change ends no sessions"),
+        },
+        Act::PlanName if !change.names_pin() => match change {
+            ChangeKind::Space(SpaceChange::Pin(_)) => {
+                no("several pins are named after their paths")
+            }
+            _ => no("this makes no pin"),
+        },
+        Act::PlanExpiry => match change {
+            ChangeKind::Space(SpaceChange::Pin(_) | SpaceChange::RemoveGenerations) => Ok(()),
+            _ => no("this makes no pin"),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Whether the plan can be confirmed.
+pub fn ready(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Reason {
+    cx.can_change()?;
+    if dialog.change.unanswered().is_some() {
+        // What follows is the answer, and then a plan.
+        return Ok(());
+    }
+    match &dialog.plan {
+        None => no("the plan is still being made"),
+        Some(Err(problem)) => Err(Cow::Owned(problem.summary.clone())),
+        Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),
+        Some(Ok(_)) if !dialog.read && rows::of(dialog, cx, inputs).hides_warning => {
+            no("a warning is not on the screen; read it with l, or make the terminal larger")
+        }
+        Some(Ok(_)) => Ok(()),
+    }
+}

@@ -1,0 +1,61 @@
+//! All that a plan is made of, as the dialog had it when it asked.
+
+use crate::change::KeySource;
+use crate::console::types::access::AccessSnapshot;
+use crate::console::types::change::ChangeKind;
+use crate::console::types::judged::Judged;
+use crate::console::types::problem::Problem;
+use crate::domain::{Age, When};
+use crate::inventory::Inventory;
+use std::sync::Arc;
+
+/// Why there is no plan before all is read.
+const NOT_READ: &str = "the store has not been read yet";
+const NOT_JUDGED: &str = "what is dead is not known yet";
+
+/// All that a plan is made of.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// What shall be changed.
+    pub change: ChangeKind,
+    /// The store.
+    pub inventory: Option<Arc<Inventory>>,
+    /// What was shown of roots.
+    pub judged: Option<Arc<Judged>>,
+    /// What was shown of access.
+    pub access: Option<Arc<AccessSnapshot>>,
+    /// What signs.
+    pub key: Option<KeySource>,
+    /// Sign with what the paths depend on.
+    pub closure: bool,
+    /// Sign also what another trusted key has signed.
+    pub upstream: bool,
+    /// Until when a key is good, or a pin keeps.
+    pub expires: Option<When>,
+    /// End the open sessions of a revoked key.
+    pub end_sessions: bool,
+    /// The name of a pin; the path's own name where it is empty.
+    pub name: String,
+    /// How old the generations are that go.
+    pub age: Age,
+    /// From where a key may be used; empty: from anywhere.
+    pub from: String,
+    /// The comment of a key's line; empty: the key's own.
+    pub comment: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl PlanRequest {
+    /// The store, where it was read.
+    pub fn inventory(&self) -> Result<&Inventory, Problem> {
+        let inventory = self.inventory.as_deref();
+        inventory.ok_or_else(|| Problem::say(NOT_READ))
+    }
+
+    /// What was shown of roots, where anything was.
+    pub fn judged(&self) -> Result<&Arc<Judged>, Problem> {
+        let judged = self.judged.as_ref();
+        judged.ok_or_else(|| Problem::say(NOT_JUDGED))
+    }
+}
