@@ -3,10 +3,6 @@
 //! In: a command, a size, keys. Out: the screen as a terminal emulator shows it, how many bytes were written to it, how
 //! the program ended. Waiting is for a text to appear, never for a time to pass.
 
-// Each test file includes this and uses its own part of it.
-#![allow(dead_code)]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
-
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read as _, Write};
 use std::num::NonZeroU16;

@@ -17,5 +17,5 @@ mod screens;
 mod screenshots;
 mod sign_faults;
 
-#[path = "../help/terminal.rs"]
-mod terminal;
+#[path = "../help/mod.rs"]
+mod help;

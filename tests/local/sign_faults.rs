@@ -1,5 +1,6 @@
 //! Signing while things go wrong, on the built-in server: whatever happens, the receipt is true of the store.
 
+use crate::help::read;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,10 +10,9 @@ use storekeeper::change::sign::{KeyChoice, Selection, plan};
 use storekeeper::change::{Answer, Confirmed, JobEvent, Outcome, Policy, Receipt, run_in};
 use storekeeper::demo::{Demo, Options, Plan as FaultPlan};
 use storekeeper::domain::{KeyRing, StorePath, Verdict, When};
-use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
 use storekeeper::link::{self, NoPrompter};
-use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
+use storekeeper::server::{Server, Spec};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
@@ -47,30 +47,6 @@ async fn connect(demo: &Demo) -> Server {
     spec.upstream_keys = vec![demo.store().upstream_key()];
     spec.audit_log = demo.audit_file().to_string_lossy().into_owned();
     Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
-}
-
-async fn read(server: &Server) -> Inventory {
-    let (sink, mut events) = tokio::sync::mpsc::channel(16);
-    let keys = server.facts();
-    let building = async {
-        let mut builder = Builder::new(Vec::new());
-        while let Some(event) = events.recv().await {
-            match event {
-                StoreEvent::Listed(paths) => builder = Builder::new(paths),
-                StoreEvent::Infos(replies) => {
-                    for reply in replies {
-                        if let InfoReply::Valid(info) = reply {
-                            builder.add(&info, &assess(&keys.keys, &info));
-                        }
-                    }
-                }
-            }
-        }
-        builder.finish()
-    };
-    let (summary, inventory) = tokio::join!(server.read_store(sink), building);
-    summary.unwrap();
-    inventory
 }
 
 /// Plans to sign all that is refused, on a server where nothing goes wrong yet.

@@ -1,6 +1,7 @@
 //! The audit log on a real server, whoever has been at it: crashes, full disks, other programs, somebody with an editor.
 //! `audit --verify` tells each as what it is, and calls nothing whole that it can't know to be.
 
+use crate::help::{json, text};
 use crate::rig::{Access, Rig, Twist, UPSTREAM, wait_until};
 use serde_json::Value;
 use std::fs;
@@ -23,19 +24,6 @@ const APPEND: &str = concat!(
 
 /// A part that is never full.
 const LARGE: &str = "1000000000";
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn cli(rig: &Rig, line: &str) -> Output {
-    rig.storekeeper_command(line.split(' ')).output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)))
-}
 
 /// The shells that servers have, as far as they are here.
 fn shells() -> Vec<Vec<&'static str>> {
@@ -278,7 +266,7 @@ impl Case {
         let rig = Rig::new();
         for name in ["fresh-3.1", "library-2.0"] {
             for change in ["pin root NAME --name kept --yes", "unpin root kept --yes"] {
-                let output = cli(&rig, &change.replace("NAME", rig.path(name)));
+                let output = rig.run(&change.replace("NAME", rig.path(name)));
                 assert!(output.status.success(), "{}", text(&output.stderr));
             }
         }
@@ -301,13 +289,13 @@ impl Case {
             Some(log) => fs::write(&self.log, log).unwrap(),
             None => fs::remove_file(&self.log).unwrap(),
         }
-        let output = cli(&self.rig, "audit root --verify");
+        let output = self.rig.run("audit root --verify");
         let said = text(&output.stdout);
         for word in words {
             assert!(said.contains(word), "{word}: {said}");
         }
         assert_eq!(output.status.code(), Some(code), "{said}");
-        let output = cli(&self.rig, "audit root --verify --json");
+        let output = self.rig.run("audit root --verify --json");
         assert_eq!(output.status.code(), Some(code), "{said}");
         let object = json(&output);
         assert_eq!(object["whole"], code == 0, "{object}");
@@ -412,7 +400,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
         );
         assert_eq!(object["unknown"].as_array().unwrap().len(), 1);
         // Listing them is no failure.
-        let listed = cli(&case.rig, "audit root");
+        let listed = case.rig.run("audit root");
         assert!(listed.status.success());
         assert!(
             text(&listed.stderr).contains("is not known"),
@@ -432,12 +420,13 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     fs::write(&case.log, "").unwrap();
     case.told(Some(""), 1, &["audit.jsonl.1", "logrotate"]);
     assert!(
-        cli(
-            &case.rig,
-            &format!("pin root {} --name more --yes", case.rig.path("fresh-3.1"))
-        )
-        .status
-        .success()
+        case.rig
+            .run(&format!(
+                "pin root {} --name more --yes",
+                case.rig.path("fresh-3.1")
+            ))
+            .status
+            .success()
     );
     let now = fs::read_to_string(&case.log).unwrap();
     case.told(
@@ -456,7 +445,7 @@ fn a_torn_record_hides_nothing() {
         let torn = [one, two, three, &four[..keep]].concat();
         fs::write(&case.log, &torn).unwrap();
         for change in [pin.as_str(), "unpin root more --yes"] {
-            let output = cli(&case.rig, change);
+            let output = case.rig.run(change);
             assert!(output.status.success(), "{}", text(&output.stderr));
         }
         let log = fs::read_to_string(&case.log).unwrap();
@@ -519,13 +508,13 @@ fn the_journal_vouches_where_there_is_no_copy() {
     let log = PathBuf::from(rig.file("var/audit.jsonl"));
     for name in ["a", "b", "c"] {
         let pin = format!("pin journal {} --name {name} --yes", rig.path("fresh-3.1"));
-        let output = cli(&rig, &pin);
+        let output = rig.run(&pin);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
     // Another machine, where nothing was written.
     fs::remove_dir_all(rig.file("home-here/.local/state/storekeeper/audit")).unwrap();
     let verified = |code: i32, words: &[&str]| {
-        let output = cli(&rig, "audit journal --verify");
+        let output = rig.run("audit journal --verify");
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(code), "{said}");
         for word in words {
@@ -602,7 +591,7 @@ fn a_signed_log_that_was_written_anew_is_found() {
     let log = PathBuf::from(rig.file("var/audit.jsonl"));
     for name in ["a", "b", "c"] {
         let pin = format!("pin signs {} --name {name} --yes", rig.path("fresh-3.1"));
-        let output = cli(&rig, &pin);
+        let output = rig.run(&pin);
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(
             !text(&output.stderr).contains("not signed"),
@@ -612,7 +601,7 @@ fn a_signed_log_that_was_written_anew_is_found() {
     }
     // Here there is a copy as well; where only the public key is, there is none, and the end is not known.
     let verified = |server: &str, code: i32| {
-        let output = cli(&rig, &format!("audit {server} --verify --json"));
+        let output = rig.run(&format!("audit {server} --verify --json"));
         let object = json(&output);
         assert_eq!(output.status.code(), Some(code), "{object}");
         object
@@ -661,7 +650,7 @@ fn a_signed_log_that_was_written_anew_is_found() {
     );
     // A key that can't be used hinders no change, and is reported with it.
     fs::write(&key, "no key").unwrap();
-    let output = cli(&rig, "unpin signs a --yes --json");
+    let output = rig.run("unpin signs a --yes --json");
     let receipt = &json(&output)["receipt"];
     assert_eq!(
         (receipt["result"].as_str(), receipt["done"].as_u64()),
@@ -747,7 +736,7 @@ fn a_large_log_in_parts_is_checked_in_little_memory() {
             .unwrap();
     bytes[at] = b'y';
     fs::write(&third, bytes).unwrap();
-    let output = cli(&rig, "audit root --verify");
+    let output = rig.run("audit root --verify");
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
     assert!(
@@ -755,7 +744,7 @@ fn a_large_log_in_parts_is_checked_in_little_memory() {
         "{said}"
     );
     fs::remove_file(&third).unwrap();
-    let said = text(&cli(&rig, "audit root --verify").stdout);
+    let said = text(&rig.run("audit root --verify").stdout);
     assert!(
         said.contains("part 3 of the log, before it, is not there"),
         "{said}"

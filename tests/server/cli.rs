@@ -1,14 +1,10 @@
 //! The command line on a real server: sshd, nix-daemon and a store as `tests/rig` makes them, judged by the real client.
 
+use crate::help::text;
 use crate::rig::{Access, OURS, Rig, Twist, UNMENDABLE};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
-
-/// Runs it to its end.
-fn run(rig: &Rig, line: &str) -> Output {
-    rig.storekeeper_command(line.split(' ')).output().unwrap()
-}
+use std::process::Command;
 
 /// Runs it; it must end with this code and print one document.
 fn json(mut command: Command, code: i32) -> Value {
@@ -20,14 +16,6 @@ fn json(mut command: Command, code: i32) -> Value {
         "{document}"
     );
     serde_json::from_str(&document).unwrap()
-}
-
-fn ask(rig: &Rig, line: &str, code: i32) -> Value {
-    json(rig.storekeeper_command(line.split(' ')), code)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// The texts of a field of each element, sorted.
@@ -48,7 +36,7 @@ fn paths_are_those_of_the_store_and_refused_are_those_that_the_client_refuses() 
         let (user, port) = (Access::NoSudo.user(), rig.port(Access::NoSudo));
         rig.add_server(&rig.server_section("visitor", user, port, &key));
         for server in ["root", "via-socket", "sudo", "visitor"] {
-            let all = ask(rig, &format!("paths {server}"), 0);
+            let all = rig.ask(&format!("paths {server}"), 0);
             assert_eq!(all["schema"], 1);
             assert_eq!(all["server"], server);
             assert_eq!(all["source"], "daemon");
@@ -59,7 +47,7 @@ fn paths_are_those_of_the_store_and_refused_are_those_that_the_client_refuses() 
                 assert_eq!(element["refused"], entry.class.refused(), "{path}");
             }
             assert_eq!(all["paths"].as_array().unwrap().len(), rig.entries.len());
-            let refused = ask(rig, &format!("paths {server} --refused"), 0);
+            let refused = rig.ask(&format!("paths {server} --refused"), 0);
             assert_eq!(each(&refused["paths"], "path"), rig.refused());
         }
         // Path by path: what is refused for itself, the client refuses; what it takes is not in the list.
@@ -74,7 +62,7 @@ fn paths_are_those_of_the_store_and_refused_are_those_that_the_client_refuses() 
                 assert!(verdict.is_err(), "{path} is listed and the client takes it");
             }
             let code = i32::from(verdict.is_err());
-            let why = ask(rig, &format!("why root {path}"), code);
+            let why = rig.ask(&format!("why root {path}"), code);
             assert_eq!(
                 why["wouldCopy"],
                 verdict.is_ok(),
@@ -96,7 +84,7 @@ fn why_names_each_obstacle_and_what_mends_it() {
         hash,
         "application-2.0",
     ] {
-        let why = ask(&rig, &format!("why root {way}"), 1);
+        let why = rig.ask(&format!("why root {way}"), 1);
         assert_eq!(why["path"], application);
         assert_eq!(why["present"], true);
         assert_eq!(why["wouldCopy"], false);
@@ -111,16 +99,16 @@ fn why_names_each_obstacle_and_what_mends_it() {
             format!("storekeeper sign root {application} --closure")
         );
     }
-    let shown = run(&rig, "why root application-2.0");
+    let shown = rig.run("why root application-2.0");
     assert!(
         text(&shown.stdout).contains(library),
         "{}",
         text(&shown.stdout)
     );
     let fix = format!("sign root {application} --closure --yes");
-    assert_eq!(run(&rig, &fix).status.code(), Some(0));
+    assert_eq!(rig.run(&fix).status.code(), Some(0));
     assert_eq!(rig.client_accepts(application), Ok(()));
-    assert_eq!(ask(&rig, &format!("why root {hash}"), 0)["wouldCopy"], true);
+    assert_eq!(rig.ask(&format!("why root {hash}"), 0)["wouldCopy"], true);
 
     for (name, kind) in [
         ("stranger-1.0", "unknown-key"),
@@ -130,33 +118,33 @@ fn why_names_each_obstacle_and_what_mends_it() {
         ("false-address-signed-1.0", "bad"),
         ("misplaced-1.0", "bad"),
     ] {
-        let why = ask(&rig, &format!("why root {name}"), 1);
+        let why = rig.ask(&format!("why root {name}"), 1);
         assert_eq!(why["obstacles"][0]["kind"], kind, "{name}");
     }
     // The signature is good, and clients refuse the path all the same.
-    let why = ask(&rig, "why root false-address-signed-1.0", 1);
+    let why = rig.ask("why root false-address-signed-1.0", 1);
     let message = why["obstacles"][0]["message"].as_str().unwrap();
     assert!(message.contains("content address"), "{message}");
-    let listed = ask(&rig, "paths root false-address-signed", 0);
+    let listed = rig.ask("paths root false-address-signed", 0);
     assert_eq!(listed["paths"][0]["signatures"][0]["verdict"], "valid");
     assert_eq!(listed["paths"][0]["refused"], true);
     // A malformed signature is not mended by another one.
-    let why = ask(&rig, "why root truncated-beside-1.0", 1);
+    let why = rig.ask("why root truncated-beside-1.0", 1);
     let fix = why["obstacles"][0]["fix"].as_str().unwrap();
     assert!(fix.starts_with("nix store delete"), "{fix}");
 
     let absent = "/nix/store/00000000000000000000000000000000-absent";
-    let why = ask(&rig, &format!("why root {absent}"), 1);
+    let why = rig.ask(&format!("why root {absent}"), 1);
     assert_eq!(why["present"], false);
     assert_eq!(why.get("nearest"), None);
     // One that is nearly there: the same name under another hash, a misspelled name, a name without its version.
     let other = "/nix/store/00000000000000000000000000000000-leaf-1.0";
     for near in [other, "laef-1.0", "leaf"] {
-        let why = ask(&rig, &format!("why root {near}"), 1);
+        let why = rig.ask(&format!("why root {near}"), 1);
         assert_eq!(why["present"], false);
         assert_eq!(why["nearest"][0], rig.path("leaf-1.0"), "{why}");
     }
-    let shown = run(&rig, "why root laef-1.0");
+    let shown = rig.run("why root laef-1.0");
     assert_eq!(shown.status.code(), Some(1));
     let shown = text(&shown.stdout);
     assert!(
@@ -176,7 +164,7 @@ fn signs(rig: &Rig, mut command: Command) {
     assert_eq!(document["receipt"]["result"], "done", "{document}");
     assert_eq!(document["receipt"]["done"], items.len());
     assert_eq!(items.len(), before - UNMENDABLE.len(), "{items:?}");
-    let still = each(&ask(rig, "paths root --refused", 0)["paths"], "path");
+    let still = each(&rig.ask("paths root --refused", 0)["paths"], "path");
     let mut expected = UNMENDABLE.map(|name| rig.path(name).to_owned());
     expected.sort_unstable();
     assert_eq!(still, expected);
@@ -185,10 +173,10 @@ fn signs(rig: &Rig, mut command: Command) {
         assert_eq!(verdict, Ok(()), "{path}");
     }
     // Again: there is nothing left to do.
-    let again = run(rig, "sign root --all --yes");
+    let again = rig.run("sign root --all --yes");
     assert_ne!(again.status.code(), Some(2), "{}", text(&again.stderr));
     // The log has it, and its chain is whole.
-    let audit = ask(rig, "audit root", 0);
+    let audit = rig.ask("audit root", 0);
     assert_eq!(audit["whole"], true);
     let record = &audit["records"][0];
     assert_eq!(record["change"], "sign");
@@ -203,10 +191,10 @@ fn signs(rig: &Rig, mut command: Command) {
 #[test]
 fn signing_with_the_servers_key() {
     Rig::on_every_nix(|rig| {
-        let before = ask(rig, "sign root --all --dry-run", 0);
+        let before = rig.ask("sign root --all --dry-run", 0);
         assert!(before.get("receipt").is_none());
         assert_eq!(
-            each(&ask(rig, "paths root --refused", 0)["paths"], "path"),
+            each(&rig.ask("paths root --refused", 0)["paths"], "path"),
             rig.refused()
         );
         signs(rig, rig.storekeeper_command(["sign", "root", "--all"]));
@@ -242,7 +230,7 @@ fn signing_works_by_sudo_and_through_the_socket() {
     for access in [Access::Sudo, Access::ViaSocket] {
         let rig = Rig::new();
         let line = format!("sign {} fresh-3.1 --yes", access.server());
-        let document = ask(&rig, &line, 0);
+        let document = rig.ask(&line, 0);
         assert_eq!(document["receipt"]["done"], 1);
         assert_eq!(rig.client_accepts(rig.path("fresh-3.1")), Ok(()));
     }
@@ -251,10 +239,10 @@ fn signing_works_by_sudo_and_through_the_socket() {
 #[test]
 fn a_login_without_rights_changes_nothing() {
     let rig = Rig::new();
-    let output = run(&rig, "sign no-sudo --all --yes --json");
+    let output = rig.run("sign no-sudo --all --yes --json");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert_eq!(
-        each(&ask(&rig, "paths root --refused", 0)["paths"], "path"),
+        each(&rig.ask("paths root --refused", 0)["paths"], "path"),
         rig.refused()
     );
 }
@@ -262,26 +250,26 @@ fn a_login_without_rights_changes_nothing() {
 #[test]
 fn nothing_is_changed_without_a_yes_or_under_read_only() {
     let rig = Rig::new();
-    let output = run(&rig, "sign root --all");
+    let output = rig.run("sign root --all");
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("--yes"),
         "{}",
         text(&output.stderr)
     );
-    let error = ask(&rig, "sign root --all --yes --read-only", 4);
+    let error = rig.ask("sign root --all --yes --read-only", 4);
     assert_eq!(error["error"]["kind"], "policy");
     assert_eq!(
-        each(&ask(&rig, "paths root --refused", 0)["paths"], "path"),
+        each(&rig.ask("paths root --refused", 0)["paths"], "path"),
         rig.refused()
     );
-    assert_eq!(ask(&rig, "audit root", 0)["records"], Value::Array(vec![]));
+    assert_eq!(rig.ask("audit root", 0)["records"], Value::Array(vec![]));
 }
 
 #[test]
 fn status_says_how_it_is() {
     let rig = Rig::new();
-    let status = ask(&rig, "status root", 2);
+    let status = rig.ask("status root", 2);
     assert_eq!(status["state"], "critical");
     let check = |id: &str| {
         let checks = status["checks"].as_array().unwrap();
@@ -308,15 +296,15 @@ fn a_changed_audit_log_is_found() {
     let rig = Rig::new();
     for name in ["fresh-3.1", "library-2.0"] {
         assert_eq!(
-            run(&rig, &format!("sign root {name} --yes")).status.code(),
+            rig.run(&format!("sign root {name} --yes")).status.code(),
             Some(0)
         );
     }
-    assert_eq!(run(&rig, "audit root --verify").status.code(), Some(0));
+    assert_eq!(rig.run("audit root --verify").status.code(), Some(0));
     let file = rig.file("var/audit.jsonl");
     let log = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, log.replacen("\"done\"", "\"none\"", 1)).unwrap();
-    let output = run(&rig, "audit root --verify");
+    let output = rig.run("audit root --verify");
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stdout).contains("line 1"),
@@ -431,7 +419,7 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
         &["open.sec"],
     );
     assert_eq!(
-        each(&ask(&rig, "paths root --refused", 0)["paths"], "path"),
+        each(&rig.ask("paths root --refused", 0)["paths"], "path"),
         rig.refused()
     );
 }
@@ -490,7 +478,7 @@ fn a_lost_link_leaves_a_true_receipt_and_signing_again_completes() {
     let again = json(sign(&rig), 0);
     assert_eq!(again["receipt"]["result"], "done");
     assert_eq!(
-        each(&ask(&rig, "paths root --refused", 0)["paths"], "path"),
+        each(&rig.ask("paths root --refused", 0)["paths"], "path"),
         Vec::<String>::new()
     );
 }

@@ -1,13 +1,13 @@
 //! What an administrator decides on is looked at again: somebody else has changed it between the plan and the job, on a real server.
 
+use crate::help::{self, wait};
 use crate::rig::{Access, Rig, Twist, key_pair};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::{About, approve, submit};
 use storekeeper::change::keep::{Kept, Wanted, pin, remove, unpin};
-use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::change::{Answer, Outcome, Plan, Receipt};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::key_request::{Decision, Request, Source};
 use storekeeper::domain::pin::Pin;
@@ -15,32 +15,15 @@ use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::domain::{StorePath, When};
 use storekeeper::inventory::{Builder, Inventory, Keep};
-use storekeeper::link::NoPrompter;
 use storekeeper::server::Server;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| Runtime::new().unwrap())
-        .block_on(future)
-}
 
 fn connect(rig: &Rig, port: u16) -> Server {
-    wait(async {
-        let spec = crate::rig::edits::spec(rig, "root", port).await;
-        Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
-    })
+    wait(async { help::connect(rig.spec("root", port).await).await })
 }
 
 fn carry_out(server: &Server, plan: Plan) -> Receipt {
     let answer = Answer::Accepting(plan.concerns.clone());
-    let confirmed = plan.confirm(&answer, Policy { read_only: false }).unwrap();
-    let (events, _told) = unbounded_channel();
-    let cancel = CancellationToken::new();
-    wait(run_in(None, confirmed, server, events, cancel))
+    wait(help::carry_out(server, plan, &answer, None))
 }
 
 /// A server, and two administrators who look at its pins and then decide.

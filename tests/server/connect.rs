@@ -1,41 +1,24 @@
 //! Connecting to, probing and reading a real server over SSH, in every way in and with every Nix there is.
 
-use crate::rig::{Access, Nix, OURS, RETIRED, Rig, Twist, UPSTREAM};
+use crate::rig::{Access, Nix, OURS, Rig, Twist};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storekeeper::domain::{PublicKey, StorePath, TrustClass};
 use storekeeper::judge::trust::assess;
-use storekeeper::link::{self, NoPrompter};
+use storekeeper::link::NoPrompter;
 use storekeeper::server::facts::Rights;
 use storekeeper::server::{
     ErrorKind, InfoReply, ReadSummary, Server, ServerError, Spec, StoreEvent, Sudo,
 };
 use tokio::sync::mpsc;
 
-async fn spec(rig: &Rig, user: &str, port: u16) -> Spec {
-    let options = link::Options {
-        name: "127.0.0.1".into(),
-        user: Some(user.into()),
-        port: Some(port),
-        identity_files: vec![rig.file("id").into()],
-        jump: None,
-        known_hosts: Some(rig.file("known_hosts").into()),
-        ssh_config: Some("none".into()),
-    };
-    let mut spec = Spec::new("rig", link::resolve(&options).await.unwrap());
-    let key = |name| PublicKey::parse(&rig.public_key(name)).unwrap();
-    spec.retired_keys = vec![key(RETIRED)];
-    spec.upstream_keys = vec![key(UPSTREAM)];
-    spec
-}
-
 async fn connect(spec: Spec) -> Result<Server, ServerError> {
     Server::connect(spec, Arc::new(NoPrompter)).await
 }
 
 async fn enter(rig: &Rig, access: Access) -> Server {
-    let spec = spec(rig, access.user(), rig.port(access)).await;
+    let spec = rig.spec(access.user(), rig.port(access)).await;
     connect(spec).await.unwrap()
 }
 
@@ -92,7 +75,7 @@ fn every_way_in_sees_the_same_store() {
             .collect();
         for access in Access::ALL {
             run(async {
-                let mut spec = spec(rig, access.user(), rig.port(access)).await;
+                let mut spec = rig.spec(access.user(), rig.port(access)).await;
                 let ours = PublicKey::parse(&rig.public_key(OURS)).unwrap();
                 if access == Access::NoSudo {
                     // This login cannot see the secret, so nothing is derived from it.
@@ -146,9 +129,7 @@ fn a_cut_connection_is_said_and_the_next_reading_connects_anew() {
     let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
     let proxy = rig.proxied(Duration::from_millis(1));
     run(async {
-        let server = connect(spec(&rig, "root", proxy.port()).await)
-            .await
-            .unwrap();
+        let server = connect(rig.spec("root", proxy.port()).await).await.unwrap();
         let mut handfuls = 0;
         let taken = read(&server, || {
             handfuls += 1;
@@ -180,7 +161,7 @@ fn a_server_without_nix_and_one_without_a_shell_say_so() {
     };
     let bare = rig.twisted("bare", Access::Root, twist);
     run(async {
-        let error = connect(spec(&rig, "root", bare.port).await)
+        let error = connect(rig.spec("root", bare.port).await)
             .await
             .err()
             .unwrap();
@@ -188,11 +169,13 @@ fn a_server_without_nix_and_one_without_a_shell_say_so() {
             error.to_string().contains("nix-daemon is not on"),
             "{error}"
         );
-        let mut always = spec(&rig, Access::NoSudo.user(), rig.port(Access::NoSudo)).await;
+        let mut always = rig
+            .spec(Access::NoSudo.user(), rig.port(Access::NoSudo))
+            .await;
         always.sudo = Sudo::Always;
         let error = connect(always).await.err().unwrap();
         assert!(matches!(error, ServerError::Sudo { .. }), "{error}");
-        let cache = spec(&rig, "nix-ssh", rig.port(Access::Root)).await;
+        let cache = rig.spec("nix-ssh", rig.port(Access::Root)).await;
         let error = connect(cache).await.err().unwrap();
         assert!(matches!(error, ServerError::NoShell { .. }), "{error}");
         assert_eq!(error.kind(), ErrorKind::Server);

@@ -1,12 +1,12 @@
 //! Jobs that come to no good end, on a real server: killed, or asked to stop by a signal. What the next one finds, what the
 //! audit log says, and that exactly what is said was done.
 
+use crate::help::terminal::Terminal;
+use crate::help::{json, text};
 use crate::rig::{Nix, OURS, Rig, wait_until};
-use crate::terminal::Terminal;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use storekeeper::change::audit::{self, Record};
 
@@ -21,25 +21,12 @@ const SLOW: &str = "create trigger slow before update on ValidPaths begin \
 const SLOWER: &str = "create trigger slow before update on ValidPaths begin \
                       select length(hex(randomblob(6000000))); end;";
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 fn spawn(rig: &Rig, line: &str) -> Child {
     rig.storekeeper_command(line.split(' '))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-fn cli(rig: &Rig, line: &str) -> Output {
-    rig.storekeeper_command(line.split(' ')).output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)))
 }
 
 fn records(rig: &Rig) -> Vec<Record> {
@@ -64,7 +51,7 @@ fn signed(rig: &Rig) -> BTreeSet<String> {
 
 /// The checks of `status` of this id.
 fn checks(rig: &Rig, id: &str) -> Vec<String> {
-    let status = json(&cli(rig, "status root --json"));
+    let status = json(&rig.run("status root --json"));
     let checks = status["checks"].as_array().unwrap().iter();
     checks
         .filter(|check| check["id"] == id)
@@ -121,7 +108,7 @@ fn signing_that_is_killed_is_told_and_the_next_change_writes_its_record() {
         "{told:?}"
     );
     assert!(records(&rig).is_empty());
-    let again = cli(&rig, "sign root --all --yes --json");
+    let again = rig.run("sign root --all --yes --json");
     assert_eq!(
         json(&again)["receipt"]["result"],
         "done",
@@ -139,7 +126,7 @@ fn signing_that_is_killed_is_told_and_the_next_change_writes_its_record() {
     assert_eq!(records[1].result, "done");
     assert_eq!(left(&rig), 0);
     assert!(checks(&rig, "change-interrupted").is_empty());
-    let verified = cli(&rig, "audit root --verify");
+    let verified = rig.run("audit root --verify");
     assert!(verified.status.success(), "{}", text(&verified.stdout));
 }
 
@@ -155,7 +142,7 @@ fn several_change_something_at_once() {
     // Nobody is held up.
     let paths = rig.sql("select path from ValidPaths order by id limit 1;");
     let pin = format!("pin root {} --name kept --yes", paths.trim());
-    let pinned = cli(&rig, &pin);
+    let pinned = rig.run(&pin);
     assert!(pinned.status.success(), "{}", text(&pinned.stderr));
     let second = spawn(&rig, "sign root --all --yes --json");
     wait_until("both", || left(&rig) == 2);
@@ -261,7 +248,7 @@ fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
         });
         let paths = rig.sql("select path from ValidPaths order by id limit 1;");
         let pin = format!("pin root {} --name kept-{signals} --yes", paths.trim());
-        assert!(cli(&rig, &pin).status.success());
+        assert!(rig.run(&pin).status.success());
         let found = records(&rig);
         assert_eq!(found[found.len() - 2].result, audit::INTERRUPTED);
     }

@@ -22,7 +22,7 @@ mod sign;
 mod space;
 mod speed;
 
+#[path = "../help/mod.rs"]
+mod help;
 #[path = "../rig/mod.rs"]
 mod rig;
-#[path = "../help/terminal.rs"]
-mod terminal;

@@ -1,7 +1,7 @@
 //! Servers that allow few sessions on a connection (sshd's `MaxSessions`): everything works, down to one.
 
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Rig, Twist};
-use crate::terminal::Terminal;
 use serde_json::Value;
 
 const SESSIONS: [u32; 5] = [1, 2, 3, 4, 6];

@@ -1,27 +1,11 @@
 //! Answers about stores that are not as they should be, on a real server: rows that Nix can't read, keys and signatures of
 //! other kinds, refused closures.
 
+use crate::help::text;
 use crate::rig::{Access, OURS, Rig};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
-
-/// Runs it to its end.
-fn run(rig: &Rig, line: &str) -> Output {
-    rig.storekeeper_command(line.split(' ')).output().unwrap()
-}
-
-/// Runs it; it must end with this code and print one document.
-fn ask(rig: &Rig, line: &str, code: i32) -> Value {
-    let output = run(rig, &format!("{line} --json"));
-    let (document, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{document}{errors}");
-    serde_json::from_str(&document).unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use std::process::Command;
 
 /// The check of this id.
 fn check(document: &Value, id: &str) -> Option<Value> {
@@ -59,11 +43,11 @@ fn what_nix_says_of_many_roots_is_one_line() {
             }
         };
         stale();
-        let output = run(rig, "roots root list");
+        let output = rig.run("roots root list");
         let said = text(&output.stderr);
         assert!(said.matches("stale link").count() <= 1, "{said}");
         stale();
-        let planned = run(rig, "gc root --whole --dry-run");
+        let planned = rig.run("gc root --whole --dry-run");
         let shown = text(&planned.stdout) + &text(&planned.stderr);
         let lines: Vec<&str> = shown
             .lines()
@@ -72,7 +56,7 @@ fn what_nix_says_of_many_roots_is_one_line() {
         assert_eq!(lines.len(), 1, "{shown}");
         assert!(lines[0].contains("(and 59 more like it)"), "{shown}");
         stale();
-        let whole = ask(rig, "gc root --whole --dry-run", 0);
+        let whole = rig.ask("gc root --whole --dry-run", 0);
         assert_eq!(
             whole.to_string().matches("stale link").count(),
             60,
@@ -96,7 +80,7 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
             rig.sql(&format!(
                 "insert into ValidPaths(path,hash,registrationTime,narSize) values('{row}','sha256:00',1,1)"
             ));
-            let ill = ask(rig, "status root", 2);
+            let ill = rig.ask("status root", 2);
             assert_eq!(ill["state"], "critical");
             let listing = check(&ill, "store-listing").unwrap();
             assert_eq!(listing["state"], "critical");
@@ -113,7 +97,7 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
             let (_, command) = fix.split_once("then run: ").unwrap();
             let done = Command::new("sh").args(["-c", command]).output().unwrap();
             assert!(done.status.success(), "{command}: {done:?}");
-            let well = ask(rig, "status root", 2);
+            let well = rig.ask("status root", 2);
             assert_eq!(check(&well, "store-listing"), None, "{command}");
             assert_eq!(well["counts"]["paths"], rig.entries.len());
         }
@@ -145,7 +129,7 @@ fn one_row_that_nix_cannot_read_keeps_no_other_path_from_being_compared() {
                 .success()
         );
         for server in ["root", "sudo"] {
-            let found = ask(rig, &format!("verify {server}"), 1);
+            let found = rig.ask(&format!("verify {server}"), 1);
             assert_eq!(found["checked"], rig.entries.len());
             assert_eq!(found["corrupt"][0]["path"], damaged.as_str(), "{found}");
             assert_eq!(found["corrupt"].as_array().unwrap().len(), 1, "{found}");
@@ -215,9 +199,9 @@ fn names_of_keys_that_nix_takes_sign_and_verify() {
             } else {
                 format!("--server-key {file}")
             };
-            let signed = ask(rig, &format!("sign {server} {path} --yes {by}"), 0);
+            let signed = rig.ask(&format!("sign {server} {path} --yes {by}"), 0);
             assert_eq!(signed["receipt"]["done"], 1, "{name}: {signed}");
-            let why = ask(rig, &format!("why {server} {path}"), 0);
+            let why = rig.ask(&format!("why {server} {path}"), 0);
             assert_eq!(why["wouldCopy"], true, "{name}: {why}");
             assert_eq!(rig.client_accepts_with(&path, &[public]), Ok(()), "{name}");
         }
@@ -242,29 +226,29 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
             let summary = check(document, "bad-signatures").unwrap()["summary"].clone();
             summary.as_str().unwrap().to_owned()
         };
-        let before = bad(&ask(rig, "status root", 2));
+        let before = bad(&rig.ask("status root", 2));
         for bytes in [96, 3309] {
             // Beside a good one the real client takes the path, and so does the verdict.
             sigs(&format!("{} {}", long("cnsa-1", bytes), good.trim()));
             assert_eq!(rig.client_accepts(&path), Ok(()));
-            assert_eq!(ask(rig, &format!("why root {path}"), 0)["wouldCopy"], true);
+            assert_eq!(rig.ask(&format!("why root {path}"), 0)["wouldCopy"], true);
             // Alone it is refused for want of a signature that is known, and signing mends it.
             sigs(&long("cnsa-1", bytes));
             assert!(rig.client_accepts(&path).is_err());
-            let why = text(&run(rig, &format!("why root {path} --json")).stdout);
+            let why = text(&rig.run(&format!("why root {path} --json")).stdout);
             assert!(why.contains("an algorithm that is not known here"), "{why}");
             assert!(why.contains("storekeeper sign root"), "{why}");
-            let one = &ask(rig, "paths root leaf-1.0", 0)["paths"][0];
+            let one = &rig.ask("paths root leaf-1.0", 0)["paths"][0];
             assert_eq!(one["trust"], "unknown-key");
             assert_eq!(
                 one["signatures"][0]["verdict"], "unknown-algorithm",
                 "{one}"
             );
-            assert_eq!(bad(&ask(rig, "status root", 2)), before);
+            assert_eq!(bad(&rig.ask("status root", 2)), before);
             // With the name of a trusted key the client stops at it; that is not mended by deleting either.
             sigs(&format!("{} {}", long(OURS, bytes), good.trim()));
             assert!(rig.client_accepts(&path).is_err());
-            let why = text(&run(rig, &format!("why root {path} --json")).stdout);
+            let why = text(&rig.run(&format!("why root {path} --json")).stdout);
             assert!(why.contains("\"wouldCopy\":false"), "{why}");
             assert!(!why.contains("delete"), "{why}");
         }
@@ -277,9 +261,9 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
         );
         let (user, port) = (Access::Root.user(), rig.port(Access::Root));
         rig.add_server(&rig.server_section("mixed", user, port, &keys));
-        let status = text(&run(rig, "status mixed").stdout);
+        let status = text(&rig.run("status mixed").stdout);
         let note = "the configured key cnsa-1 is of an algorithm that is not known here";
         assert!(status.contains(note), "{status}");
-        assert_eq!(ask(rig, &format!("why mixed {path}"), 0)["wouldCopy"], true);
+        assert_eq!(rig.ask(&format!("why mixed {path}"), 0)["wouldCopy"], true);
     });
 }

@@ -1,66 +1,18 @@
 //! Signing on a real server: a plan, its job, the receipt, the audit log, and what a real client says of it.
 
-use crate::rig::{Access, Nix, OURS, RETIRED, Rig, UNMENDABLE, UPSTREAM};
+use crate::help::{connect, read, runtime};
+use crate::rig::{Access, Nix, OURS, Rig, UNMENDABLE};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use storekeeper::change::audit::{self, verify};
 use storekeeper::change::sign::{KeyChoice, PlanError, Selection, plan};
 use storekeeper::change::{Answer, JobEvent, Outcome, Policy, Receipt, run_in};
-use storekeeper::domain::{KeyName, PublicKey, SigningKey, StorePath, TrustClass, When};
-use storekeeper::inventory::{Builder, Inventory};
-use storekeeper::judge::trust::assess;
-use storekeeper::link::NoPrompter;
-use storekeeper::server::{InfoReply, Server, StoreEvent};
-use tokio::sync::mpsc::{UnboundedReceiver, channel, unbounded_channel};
+use storekeeper::domain::{KeyName, SigningKey, StorePath, TrustClass, When};
+use storekeeper::inventory::Inventory;
+use storekeeper::server::{InfoReply, Server};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
-
-fn public(rig: &Rig, name: &str) -> PublicKey {
-    PublicKey::parse(&rig.public_key(name)).unwrap()
-}
-
-/// Connects as the product does, with the rig's keys and log.
-async fn connect(rig: &Rig, user: &str, port: u16) -> Server {
-    let mut spec = crate::rig::edits::spec(rig, user, port).await;
-    spec.retired_keys = vec![public(rig, RETIRED)];
-    spec.upstream_keys = vec![public(rig, UPSTREAM)];
-    Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
-}
-
-/// Where the copy of the audit log is kept.
-fn state(rig: &Rig) -> PathBuf {
-    rig.scratch().join("state")
-}
-
-async fn read(server: &Server) -> Inventory {
-    let (sink, mut events) = channel(16);
-    let facts = server.facts();
-    let reading = server.read_store(sink);
-    let building = async {
-        let mut builder = Builder::new(Vec::new());
-        while let Some(event) = events.recv().await {
-            match event {
-                StoreEvent::Listed(paths) => builder = Builder::new(paths),
-                StoreEvent::Infos(replies) => {
-                    for reply in replies {
-                        match reply {
-                            InfoReply::Valid(info) => {
-                                builder.add(&info, &assess(&facts.keys, &info));
-                            }
-                            InfoReply::Invalid(path) => builder.gone(&path),
-                            InfoReply::Failed(path, why) => builder.unreadable(&path, why),
-                        }
-                    }
-                }
-            }
-        }
-        builder.finish()
-    };
-    let (summary, inventory) = tokio::join!(reading, building);
-    summary.unwrap();
-    inventory
-}
 
 struct Signed {
     receipt: Receipt,
@@ -89,7 +41,7 @@ async fn sign(
         .unwrap();
     let (sender, events) = unbounded_channel();
     let receipt = run_in(
-        Some(state(rig)),
+        Some(rig.state()),
         confirmed,
         server,
         sender,
@@ -97,14 +49,6 @@ async fn sign(
     )
     .await;
     Ok(Signed { receipt, events })
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
 }
 
 fn names<'a>(paths: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
@@ -124,7 +68,7 @@ fn refused(inventory: &Inventory) -> BTreeSet<String> {
 
 fn signs_all(rig: &Rig, access: Access, with: impl Fn(&Rig) -> KeyChoice) {
     runtime().block_on(async {
-        let server = connect(rig, access.user(), rig.port(access)).await;
+        let server = rig.connect(access).await;
         let before = read(&server).await;
         assert_eq!(refused(&before), names(rig.refused()));
         let mut signed = sign(rig, &server, &Selection::all(), with(rig))
@@ -157,7 +101,7 @@ fn signs_all(rig: &Rig, access: Access, with: impl Fn(&Rig) -> KeyChoice) {
         assert_eq!(records[0].done, receipt.done);
         assert_eq!(records[0].reason.as_deref(), Some("nightly"));
         assert_eq!(
-            std::fs::read(audit::copy::file(&state(rig), "prod")).unwrap(),
+            std::fs::read(audit::copy::file(&rig.state(), "prod")).unwrap(),
             log
         );
     });
@@ -248,7 +192,7 @@ fn with_a_key_that_the_agent_holds() {
 fn one_path_with_its_closure() {
     let rig = Rig::new();
     runtime().block_on(async {
-        let server = connect(&rig, "root", rig.port(Access::Root)).await;
+        let server = rig.connect(Access::Root).await;
         let inventory = read(&server).await;
         let row = |name| {
             let path = StorePath::parse(rig.path(name)).unwrap();
@@ -331,13 +275,13 @@ fn cut_while_signing(death: Death, local: bool) {
     let runtime = runtime();
     let port = rig.port(Access::Root);
     let (server, inventory) = runtime.block_on(async {
-        let server = connect(&rig, "root", port).await;
+        let server = connect(rig.spec("root", port).await).await;
         let inventory = read(&server).await;
         (server, inventory)
     });
     let (sender, mut events) = unbounded_channel();
     let job = runtime.spawn({
-        let (server, key, state) = (server.clone(), key.clone(), Some(state(&rig)));
+        let (server, key, state) = (server.clone(), key.clone(), Some(rig.state()));
         async move {
             let plan = plan(
                 &server,
@@ -391,7 +335,7 @@ fn cut_while_signing(death: Death, local: bool) {
         }
     }
     let again = runtime.block_on(async {
-        let server = connect(&rig, "root", port).await;
+        let server = connect(rig.spec("root", port).await).await;
         sign(&rig, &server, &Selection::all(), key)
             .await
             .unwrap()
@@ -431,7 +375,7 @@ fn a_key_that_was_swapped_after_the_plan_signs_nothing() {
             (Access::Root, KeyChoice::Server(None)),
         ] {
             let receipt = runtime().block_on(async {
-                let server = connect(rig, access.user(), rig.port(access)).await;
+                let server = rig.connect(access).await;
                 let inventory = read(&server).await;
                 let plan = plan(
                     &server,
@@ -457,7 +401,7 @@ fn a_key_that_was_swapped_after_the_plan_signs_nothing() {
                     .confirm(&Answer::Flag, Policy { read_only: false })
                     .unwrap();
                 let (sender, _events) = unbounded_channel();
-                let state = Some(state(rig));
+                let state = Some(rig.state());
                 run_in(state, confirmed, &server, sender, CancellationToken::new()).await
             });
             assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
@@ -486,7 +430,7 @@ fn a_key_that_is_swapped_while_the_server_signs_signs_no_more() {
         .collect();
     let runtime = runtime();
     let (server, confirmed) = runtime.block_on(async {
-        let server = connect(&rig, "root", rig.port(Access::Root)).await;
+        let server = rig.connect(Access::Root).await;
         let inventory = read(&server).await;
         let key = KeyChoice::Server(None);
         let plan = plan(
@@ -507,7 +451,7 @@ fn a_key_that_is_swapped_while_the_server_signs_signs_no_more() {
     let file = server.facts().signing_keys[0].file.clone();
     let (sender, mut events) = unbounded_channel();
     let job = runtime.spawn({
-        let (server, state) = (server.clone(), Some(state(&rig)));
+        let (server, state) = (server.clone(), Some(rig.state()));
         async move { run_in(state, confirmed, &server, sender, CancellationToken::new()).await }
     });
     while let Some(event) = events.blocking_recv() {
@@ -562,7 +506,7 @@ fn nothing_is_signed_where_it_can_not_be_done_well() {
     let key = rig.secret_key_file(OURS);
     runtime().block_on(async {
         let refused = async |port, choice| {
-            let server = connect(&rig, "root", port).await;
+            let server = connect(rig.spec("root", port).await).await;
             match sign(&rig, &server, &Selection::all(), choice).await {
                 Ok(signed) => panic!("{:?}", signed.receipt),
                 Err(error) => error.to_string(),
@@ -584,7 +528,7 @@ fn nothing_is_signed_where_it_can_not_be_done_well() {
         set_mode(&key, 0o600);
         // A log that can't be written: the plan is made and the job does not begin.
         std::fs::create_dir_all(rig.file("var/audit.jsonl")).unwrap();
-        let server = connect(&rig, "root", port).await;
+        let server = connect(rig.spec("root", port).await).await;
         let signed = sign(&rig, &server, &Selection::all(), KeyChoice::Server(None))
             .await
             .unwrap();

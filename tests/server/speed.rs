@@ -3,8 +3,8 @@
 //! In: stores of registered paths on the rig, a proxy that delays. Out: our wall time over that of the peer. A
 //! ratio that is missed is measured again, twice at most: another test on the same machine may have been in the way.
 
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Nix, Rig};
-use crate::terminal::Terminal;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! What is written to the terminal: little for a key, nothing when nothing happens, no colours where none are wanted.
 
 use super::served::Served;
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! The console on a pseudo-terminal, against the demo: what it writes, what it leaves behind.
 
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Leaving, by whatever way: the terminal is given back and the exit code says how it was.
 
 use super::served::Served;
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Text from the server that would like to be more than text.
 
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Rig, Twist};
-use crate::terminal::Terminal;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Whom the console trusts and as whom it comes in: unknown and changed hosts, keys with a passphrase, refused keys.
 
 use super::{header, loaded};
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Rig, key_pair};
-use crate::terminal::Terminal;
 use std::process::Command;
 
 /// The console with this identity and these known hosts.

@@ -1,8 +1,8 @@
 //! The link goes away in the middle of signing, and comes back.
 
 use super::{console, header, signed, signing};
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Nix, OURS, Rig};
-use crate::terminal::Terminal;
 use base64::Engine as _;
 use std::collections::BTreeSet;
 

@@ -17,13 +17,13 @@ mod sessions;
 mod signing;
 mod space;
 
+#[path = "../help/mod.rs"]
+mod help;
 #[path = "../rig/mod.rs"]
 mod rig;
-#[path = "../help/terminal.rs"]
-mod terminal;
 
+use crate::help::terminal::Terminal;
 use crate::rig::Rig;
-use crate::terminal::Terminal;
 use std::collections::BTreeSet;
 
 /// The size that has to be perfect.

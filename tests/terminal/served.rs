@@ -1,7 +1,7 @@
 //! The demo as a server of this process, and the console on it as a program of its own.
 
 use super::SIZE;
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 use std::path::PathBuf;
 use std::process::Command;
 use storekeeper::demo::{Demo, Options};

@@ -1,8 +1,8 @@
 //! Signing by keys, with each of the three kinds of key, judged by a real client; and that read-only holds.
 
 use super::{console, signatures};
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, OURS, Rig, UNMENDABLE};
-use crate::terminal::Terminal;
 
 /// Marks everything that is refused and goes to the dialog with the plan.
 pub(super) fn plan_all(terminal: &mut Terminal) {

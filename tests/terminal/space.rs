@@ -3,8 +3,8 @@
 
 use super::console;
 use super::served::Served;
+use crate::help::terminal::Terminal;
 use crate::rig::{Access, Rig};
-use crate::terminal::Terminal;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,5 +1,6 @@
 //! The command line on the built-in demo server: the output contract, exit codes, and what happens when the link fails.
 
+use super::text;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -93,18 +94,10 @@ fn bare(home: &Path, line: &str) -> Command {
     command
 }
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
 fn document(output: &Output, code: i32) -> Value {
-    let (document, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{document}{errors}");
-    assert!(
-        document.ends_with('\n') && document.lines().count() == 1,
-        "{document}"
-    );
-    serde_json::from_str(document).unwrap()
+    let document = super::json(output);
+    assert_eq!(output.status.code(), Some(code), "{document}");
+    document
 }
 
 fn keys(object: &Value) -> Vec<&str> {

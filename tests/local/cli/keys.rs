@@ -1,5 +1,6 @@
 //! The command line about access, without any server: keys that are no keys, weak ones, and what is written out for others.
 
+use super::{json, refusal, text};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -23,29 +24,6 @@ fn storekeeper(home: &Path, arguments: &[&str], input: &str) -> Output {
     // What is refused before it is read needs no reader.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Exit code, nothing on standard output, and the one line on standard error.
-fn refusal(output: &Output) -> (i32, String) {
-    assert_eq!(text(&output.stdout), "");
-    let error = text(&output.stderr);
-    assert_eq!(error.lines().count(), 1, "{error}");
-    let sentence = error.trim_end().strip_prefix("storekeeper: ").expect(error);
-    (output.status.code().unwrap(), sentence.to_owned())
-}
-
-fn json(output: &Output) -> serde_json::Value {
-    let document = text(&output.stdout);
-    assert!(
-        document.ends_with('\n') && document.lines().count() == 1,
-        "{document}{}",
-        text(&output.stderr)
-    );
-    serde_json::from_str(document).unwrap()
 }
 
 /// A key pair of the real `ssh-keygen`; the file of the secret one.

@@ -1,5 +1,6 @@
 //! The real binary, without any server: usage, configuration, key pairs, what packagers install.
 
+use super::{json, refusal, text};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -21,31 +22,6 @@ fn storekeeper(home: &Path, arguments: &[&str]) -> Output {
 
 fn home() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Exit code, nothing on standard output, and the one line on standard error.
-fn refusal(output: &Output) -> (i32, String) {
-    assert_eq!(text(&output.stdout), "");
-    let error = text(&output.stderr);
-    assert!(
-        error.ends_with('\n') && error.lines().count() == 1,
-        "{error}"
-    );
-    let sentence = error.trim_end().strip_prefix("storekeeper: ").expect(error);
-    (output.status.code().unwrap(), sentence.to_owned())
-}
-
-fn json(output: &Output) -> serde_json::Value {
-    let document = text(&output.stdout);
-    assert!(
-        document.ends_with('\n') && document.lines().count() == 1,
-        "{document}"
-    );
-    serde_json::from_str(document).unwrap()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use storekeeper::wire::{
     Activity, Encoder, Field, Message, RemoteError, Request, encode_path_info,
 };
 
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 
 const GIB: u64 = 1 << 30;
 

@@ -7,6 +7,7 @@
 mod svg;
 
 use crate::fixture::{Console, facts as example, model, now, past};
+use crate::help::read;
 use ratatui::buffer::Buffer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,11 +23,9 @@ use storekeeper::console::view::draw;
 use storekeeper::demo::{self, Demo};
 use storekeeper::domain::access::AccessFacts;
 use storekeeper::domain::space::SpaceFacts;
-use storekeeper::inventory::{Builder, Inventory};
-use storekeeper::judge::trust::assess;
+use storekeeper::inventory::Inventory;
 use storekeeper::link::NoPrompter;
-use storekeeper::server::{Facts, InfoReply, Server, StoreEvent};
-use tokio::sync::mpsc;
+use storekeeper::server::{Facts, Server};
 
 const SIZE: (u16, u16) = (80, 24);
 const WIDE: (u16, u16) = (120, 40);
@@ -94,30 +93,6 @@ async fn connect(demo: &Demo) -> Server {
     Server::connect(target.spec().await.unwrap(), Arc::new(NoPrompter))
         .await
         .unwrap()
-}
-
-async fn read(server: &Server) -> Inventory {
-    let (sink, mut events) = mpsc::channel(4);
-    let keys = server.facts().keys.clone();
-    let build = async {
-        let mut builder = Builder::new(vec![]);
-        while let Some(event) = events.recv().await {
-            match event {
-                StoreEvent::Listed(paths) => builder = Builder::new(paths),
-                StoreEvent::Infos(replies) => {
-                    for reply in replies {
-                        if let InfoReply::Valid(info) = reply {
-                            builder.add(&info, &assess(&keys, &info));
-                        }
-                    }
-                }
-            }
-        }
-        builder.finish()
-    };
-    let (read, inventory) = tokio::join!(server.read_store(sink), build);
-    read.unwrap();
-    inventory
 }
 
 /// What fills the demo's disk, all of it.

@@ -1,6 +1,7 @@
 //! Key files under adverse conditions: many writers, a full disk, a kill at each step, an edit by hand in between.
 
-use crate::rig::edits::{ScriptEdit, carry_out, connect, new_key, plan_for};
+use crate::help::{self, carry_out};
+use crate::rig::edits::{ScriptEdit, connect, new_key, plan_for};
 use crate::rig::{Access, Rig};
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,13 +10,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
-use storekeeper::change::Outcome;
 use storekeeper::change::access::{About, expire, revoke};
+use storekeeper::change::{Answer, Outcome};
 use storekeeper::domain::When;
 use storekeeper::domain::authorized_keys::NewKey;
-use storekeeper::link::{NoPrompter, Place};
-use storekeeper::server::Server;
+use storekeeper::link::Place;
 
 /// Lines of every kind, none of which may change: CRLF, tabs, bytes that are no text, no end.
 const ODD: &[u8] = b"# team\t\xff\xfe\r\n\r\n\t  \ngarbage \xe2\x80\xae here\nno-such-option ssh-ed25519 AAAA x\n# the end\n";
@@ -40,7 +39,9 @@ async fn fifty_at_once_are_all_there() {
         // All of them plan on the same file before the first one writes.
         let server = connect(&rig, None).await;
         let plan = plan_for(&server, &new).await;
-        consoles.push(tokio::spawn(async move { carry_out(&server, plan).await }));
+        consoles.push(tokio::spawn(async move {
+            carry_out(&server, plan, &Answer::Flag, None).await
+        }));
     }
     for console in consoles {
         let receipt = console.await.unwrap();
@@ -82,7 +83,10 @@ async fn an_edit_by_hand_is_not_overwritten() {
     let old = fs::read_to_string(&file).unwrap();
     let own = new_key(rig.scratch(), "own");
     let plan = plan_for(&server, &own).await;
-    assert_eq!(carry_out(&server, plan).await.result, Outcome::Done);
+    assert_eq!(
+        carry_out(&server, plan, &Answer::Flag, None).await.result,
+        Outcome::Done
+    );
     let facts = server.access().await.unwrap();
     let about = About::of(&server);
     let print = own.key.fingerprint();
@@ -98,7 +102,7 @@ async fn an_edit_by_hand_is_not_overwritten() {
     fs::write(&file, &by_hand).unwrap();
     for plan in plans {
         let change = plan.change;
-        let receipt = carry_out(&server, plan).await;
+        let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
         assert_eq!(receipt.result, Outcome::Failed, "{change}: {receipt:?}");
         let conflict = receipt.conflict.unwrap();
         let (gone, come) = conflict
@@ -123,8 +127,11 @@ async fn an_edit_by_hand_is_not_overwritten() {
         plan_for(&server, &twice).await,
         plan_for(&server, &twice).await,
     );
-    assert_eq!(carry_out(&server, one).await.result, Outcome::Done);
-    let second = carry_out(&server, two).await;
+    assert_eq!(
+        carry_out(&server, one, &Answer::Flag, None).await.result,
+        Outcome::Done
+    );
+    let second = carry_out(&server, two, &Answer::Flag, None).await;
     let lines = fs::read_to_string(&file).unwrap();
     assert_eq!(lines.matches(&twice.key.base64()).count(), 1);
     assert_eq!(
@@ -135,7 +142,7 @@ async fn an_edit_by_hand_is_not_overwritten() {
     // Gone altogether.
     let plan = plan_for(&server, &new_key(rig.scratch(), "later")).await;
     fs::remove_file(&file).unwrap();
-    let receipt = carry_out(&server, plan).await;
+    let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
     assert!(receipt.conflict.is_some(), "{receipt:?}");
     assert!(!file.exists());
 }
@@ -163,7 +170,7 @@ async fn a_full_disk_leaves_the_old_file() {
     if let Place::Ssh(target) = &mut spec.place {
         target.port = sshd.port;
     }
-    server = Server::connect(spec, Arc::new(NoPrompter)).await.unwrap();
+    server = help::connect(spec).await;
     let new = new_key(rig.scratch(), "new");
     let ballast = folder.join("ballast");
     // From no room at all to nearly enough.
@@ -177,7 +184,7 @@ async fn a_full_disk_leaves_the_old_file() {
         }
         filler.set_len((pages - free.min(pages)) * 4096).unwrap();
         drop(filler);
-        let receipt = carry_out(&server, plan).await;
+        let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
         let now = fs::read(&file).unwrap();
         if receipt.result == Outcome::Done {
             assert_eq!(now, [ODD, &new.line().unwrap(), b"\n"].concat());

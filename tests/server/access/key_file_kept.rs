@@ -1,6 +1,7 @@
 //! What an edit of a key file keeps, and what it refuses: attributes, writers without a lock, links, sizes.
 
-use crate::rig::edits::{carry_out, connect, new_key, plan_for};
+use crate::help::carry_out;
+use crate::rig::edits::{connect, new_key, plan_for};
 use crate::rig::{Access, Rig};
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use storekeeper::change::Outcome;
 use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
+use storekeeper::change::{Answer, Outcome};
 use storekeeper::domain::When;
 use storekeeper::server::Server;
 
@@ -65,7 +66,7 @@ fn logs_in(rig: &Rig, port: u16, key: &str) -> bool {
 async fn revoked(server: &Server, key: storekeeper::domain::ssh_key::Fingerprint) -> Outcome {
     let facts = server.access().await.unwrap();
     let plan = revoke(&About::of(server), &facts, "root", key, false, None).unwrap();
-    let receipt = carry_out(server, plan).await;
+    let receipt = carry_out(server, plan, &Answer::Flag, None).await;
     assert!(receipt.failed.is_empty(), "{receipt:?}");
     receipt.result
 }
@@ -161,7 +162,7 @@ async fn what_can_not_be_kept_is_refused() {
             word == "hard links",
             "{word}"
         );
-        let receipt = carry_out(&server, plan).await;
+        let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
         assert_eq!(receipt.result, Outcome::Failed, "{word}");
         let said = &receipt.failed[0].message;
         assert!(said.contains(word), "{word}: {said}");
@@ -176,7 +177,10 @@ async fn what_can_not_be_kept_is_refused() {
     }
     usual();
     let plan = plan_for(&server, &new).await;
-    assert_eq!(carry_out(&server, plan).await.result, Outcome::Done);
+    assert_eq!(
+        carry_out(&server, plan, &Answer::Flag, None).await.result,
+        Outcome::Done
+    );
 }
 
 /// A mount that ends with the test.
@@ -215,7 +219,7 @@ async fn a_key_file_that_lets_root_in_gets_no_key() {
     let plan = plan_for(&server, &new).await;
     fs::remove_file(&file).unwrap();
     symlink(&roots, &file).unwrap();
-    let receipt = carry_out(&server, plan).await;
+    let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
     assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
     assert!(
         receipt.failed[0]
@@ -237,7 +241,7 @@ async fn a_key_file_that_lets_root_in_gets_no_key() {
     assert!(mounted.unwrap().success());
     let mount = Mount(folder);
     // sshd's sessions have the mounts of its start, so the script is run as they would run it here.
-    let receipt = carry_out(&server, plan).await;
+    let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
     drop(mount);
     assert_eq!(fs::read(&roots).unwrap(), before, "{receipt:?}");
 }
@@ -268,7 +272,7 @@ async fn nothing_of_a_writer_without_a_lock_is_lost() {
     for number in 0..40 {
         let new = new_key(rig.scratch(), &format!("key-{number}"));
         let plan = plan_for(&server, &new).await;
-        let receipt = carry_out(&server, plan).await;
+        let receipt = carry_out(&server, plan, &Answer::Flag, None).await;
         let line = String::from_utf8(new.line().unwrap()).unwrap();
         let there = fs::read_to_string(&file).unwrap().contains(&line);
         let is_done = receipt.result == Outcome::Done;
@@ -330,14 +334,20 @@ async fn padding_hides_no_key() {
     let end = When::from_unix(When::now().unix() + 3600);
     let print = stays.key.fingerprint();
     let plan = expire(&about, &facts, "root", print, Some(end), None).unwrap();
-    assert_eq!(carry_out(&server, plan).await.result, Outcome::Done);
+    assert_eq!(
+        carry_out(&server, plan, &Answer::Flag, None).await.result,
+        Outcome::Done
+    );
     assert_eq!(
         revoked(&server, goes.key.fingerprint()).await,
         Outcome::Done
     );
     let new = new_key(rig.scratch(), "new");
     let plan = plan_for(&server, &new).await;
-    assert_eq!(carry_out(&server, plan).await.result, Outcome::Done);
+    assert_eq!(
+        carry_out(&server, plan, &Answer::Flag, None).await.result,
+        Outcome::Done
+    );
     let after = fs::read(&file).unwrap();
     let padding = &whole
         [own.len()..whole.len() - goes.line().unwrap().len() - stays.line().unwrap().len() - 8];

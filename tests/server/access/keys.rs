@@ -1,39 +1,28 @@
 //! Who may log in, on a real server: what is found out about its sshd, keys let in, revoked and ended, as the real `ssh` sees it.
 
+use crate::help::{self, wait};
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
-use storekeeper::change::{Answer, Danger, Outcome, Plan, Policy, Receipt, Refusal, run_in};
+use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal};
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
 use storekeeper::domain::sshd_log::by_key;
 use storekeeper::domain::{Age, When};
-use storekeeper::link::NoPrompter;
 use storekeeper::server::Server;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
 /// The cache user and its id.
 const CACHE: (&str, u32) = ("nix-ssh", 61_003);
 
-/// One runtime for all of a test: a connection ends with that which it was opened in.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
-    runtime.block_on(future)
-}
-
 /// Connects as the product does.
 async fn connect(rig: &Rig, user: &str, port: u16, log: Option<String>) -> Server {
-    let mut spec = crate::rig::edits::spec(rig, user, port).await;
+    let mut spec = rig.spec(user, port).await;
     spec.sshd_log = log;
-    Server::connect(spec, Arc::new(NoPrompter)).await.unwrap()
+    help::connect(spec).await
 }
 
 /// A server whose sshd writes a log with times, and a connection to it as root.
@@ -99,20 +88,18 @@ fn open_session(rig: &Rig, port: u16, key: &str) -> Child {
     ssh(rig, port, key).stdin(Stdio::piped()).spawn().unwrap()
 }
 
-async fn carry_out(rig: &Rig, server: &Server, plan: Plan, answer: &Answer) -> Receipt {
-    let confirmed = plan.confirm(answer, Policy { read_only: false }).unwrap();
-    let (events, _told) = unbounded_channel();
-    let state = Some(rig.scratch().join("state"));
-    run_in(state, confirmed, server, events, CancellationToken::new()).await
-}
-
 fn facts(server: &Server) -> AccessFacts {
     wait(server.access()).unwrap()
 }
 
 fn authorize_now(rig: &Rig, server: &Server, new: &NewKey) -> Receipt {
     let plan = authorize(&About::of(server), &facts(server), new, None, None).unwrap();
-    wait(carry_out(rig, server, plan, &Answer::Key))
+    wait(help::carry_out(
+        server,
+        plan,
+        &Answer::Key,
+        Some(rig.state()),
+    ))
 }
 
 fn revoke_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
@@ -125,7 +112,12 @@ fn revoke_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
         Some("left the team".into()),
     )
     .unwrap();
-    wait(carry_out(rig, server, plan, &Answer::Word("revoke".into())))
+    wait(help::carry_out(
+        server,
+        plan,
+        &Answer::Word("revoke".into()),
+        Some(rig.state()),
+    ))
 }
 
 #[test]
@@ -176,7 +168,7 @@ fn the_sshd_of_this_connection_is_asked() {
     let receipt = wait(async {
         let server = connect(&rig, "keeper", sshd.port, None).await;
         let plan = authorize(&About::of(&server), &same, &new, None, None).unwrap();
-        carry_out(&rig, &server, plan, &Answer::Key).await
+        help::carry_out(&server, plan, &Answer::Key, Some(rig.state())).await
     });
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     assert!(lets_in(&rig, sshd.port, "bob"));
@@ -511,7 +503,12 @@ fn expiry_and_addresses_hold() {
         let end = end.map(When::from_unix);
         let found = facts(&server);
         let plan = expire(&About::of(&server), &found, "root", print(name), end, None).unwrap();
-        let receipt = wait(carry_out(&rig, &server, plan, &Answer::Key));
+        let receipt = wait(help::carry_out(
+            &server,
+            plan,
+            &Answer::Key,
+            Some(rig.state()),
+        ));
         assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
         assert_eq!(lets_in(&rig, sshd.port, name), fine, "{name}");
         let found = facts(&server);
@@ -563,7 +560,7 @@ fn the_own_way_in_is_not_shut() {
         plan.warnings
     );
     let word = Answer::Word("my own key".into());
-    let receipt = wait(carry_out(&rig, &server, plan, &word));
+    let receipt = wait(help::carry_out(&server, plan, &word, Some(rig.state())));
     assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
     assert!(
         receipt.failed[0].message.contains("taken back"),

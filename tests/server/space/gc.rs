@@ -1,79 +1,25 @@
 //! Collecting on a real server: what goes, in which order, what stays when something happens in between, and what is said
 //! after a collection that was killed. Nix itself is asked what is dead and whether the store is whole afterwards.
 
+use crate::help::{read, runtime, text, wait};
 use crate::rig::{Access, Holder, Nix, Rig, wait_until};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use storekeeper::change::audit::{self, Record};
 use storekeeper::change::collect::{About, plan};
 use storekeeper::change::{Answer, JobEvent, Outcome, Plan, Policy, Receipt, run_in};
 use storekeeper::domain::space::UseSource;
 use storekeeper::domain::{Age, Bytes, StorePath, When};
-use storekeeper::inventory::{Builder, Inventory, Keep, Liveness, Row, Usage};
+use storekeeper::inventory::{Keep, Liveness, Row, Usage};
 use storekeeper::judge::collect::{Prepared, Rules, Situation};
-use storekeeper::judge::trust::assess;
-use storekeeper::link::{NoPrompter, Options, resolve};
-use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
+use storekeeper::server::Server;
 use storekeeper::wire::{Encoder, Reader, Request, client_handshake};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, channel, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
-
-/// One runtime for all of a test: a connection ends with that which it was opened in.
-fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| Runtime::new().unwrap())
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    runtime().block_on(future)
-}
-
-fn connect(rig: &Rig, access: Access) -> Server {
-    let place = wait(resolve(&Options {
-        name: "127.0.0.1".into(),
-        user: Some(access.user().into()),
-        port: Some(rig.port(access)),
-        identity_files: vec![rig.scratch().join("id")],
-        known_hosts: Some(rig.scratch().join("known_hosts")),
-        ssh_config: Some(rig.scratch().join("ssh_config")),
-        ..Options::default()
-    }))
-    .unwrap();
-    let mut spec = Spec::new("prod", place);
-    spec.audit_log = rig.file("var/audit.jsonl");
-    spec.pins_dir = rig.file("server/nix/var/nix/gcroots/storekeeper");
-    wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap()
-}
-
-async fn read(server: &Server) -> Inventory {
-    let (sink, mut events) = channel(16);
-    let facts = server.facts();
-    let building = async {
-        let mut builder = Builder::new(Vec::new());
-        while let Some(event) = events.recv().await {
-            match event {
-                StoreEvent::Listed(paths) => builder = Builder::new(paths),
-                StoreEvent::Infos(replies) => {
-                    for reply in replies {
-                        if let InfoReply::Valid(info) = reply {
-                            builder.add(&info, &assess(&facts.keys, &info));
-                        }
-                    }
-                }
-            }
-        }
-        builder.finish()
-    };
-    let (summary, inventory) = tokio::join!(server.read_store(sink), building);
-    summary.unwrap();
-    inventory
-}
 
 /// The plan as `gc` makes it.
 async fn planned(server: &Server, rules: &Rules) -> Plan {
@@ -131,11 +77,7 @@ fn start(rig: &Rig, server: &Server, plan: Plan) -> Running {
         .confirm(&Answer::Flag, Policy { read_only: false })
         .unwrap();
     let (sender, events) = unbounded_channel();
-    let (server, state, cancel) = (
-        server.clone(),
-        rig.scratch().join("state"),
-        CancellationToken::new(),
-    );
+    let (server, state, cancel) = (server.clone(), rig.state(), CancellationToken::new());
     let token = cancel.clone();
     let job = runtime()
         .spawn(async move { run_in(Some(state), confirmed, &server, sender, token).await });
@@ -171,10 +113,6 @@ fn until(running: &mut Running, words: &str) -> String {
     said
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 fn succeed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(
@@ -183,17 +121,6 @@ fn succeed(command: &mut Command) -> String {
         text(&output.stderr)
     );
     text(&output.stdout)
-}
-
-fn cli(rig: &Rig, line: &str) -> Output {
-    rig.storekeeper_command(line.split(' ')).output().unwrap()
-}
-
-fn json(rig: &Rig, line: &str, code: i32) -> Value {
-    let output = cli(rig, &format!("{line} --json"));
-    let (document, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{document}{errors}");
-    serde_json::from_str(&document).unwrap()
 }
 
 fn items(document: &Value) -> Vec<String> {
@@ -288,7 +215,7 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             let before = (valid(rig), references(rig), dead(rig));
             let server = access.server();
             let line = format!("gc {server} --older-than 30d --keep-newest 0 --dry-run");
-            let shown = items(&json(rig, &line, 0));
+            let shown = items(&rig.ask(&line, 0));
             let shown_set: BTreeSet<String> = shown.iter().cloned().collect();
             assert!(shown_set.is_subset(&before.2), "only what Nix calls dead");
             for name in ["application-2.0", "library-2.0", "leaf-1.0", "top-1.0"] {
@@ -300,7 +227,7 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             let sizes: u64 = 600;
             let line =
                 format!("gc {server} --older-than 30d --keep-newest 0 --reclaim {sizes}B --yes");
-            let done = json(rig, &line, 0);
+            let done = rig.ask(&line, 0);
             let (went, receipt) = (items(&done), &done["receipt"]);
             assert!(went.len() > 1 && went.len() < shown.len(), "{went:?}");
             assert_eq!(went, shown[..went.len()], "in the order of the list");
@@ -341,11 +268,7 @@ fn the_least_recently_used_goes_first_and_nothing_else() {
             );
             if at == 0 {
                 // Everything that is dead, to the end.
-                json(
-                    rig,
-                    &format!("gc {server} --grace 0s --keep-newest 0 --yes"),
-                    0,
-                );
+                rig.ask(&format!("gc {server} --grace 0s --keep-newest 0 --yes"), 0);
                 assert_eq!(dead(rig), BTreeSet::new());
                 verify(rig);
             }
@@ -360,7 +283,7 @@ fn the_dead_are_those_of_nix() {
         let profiles = rig.scratch().join("server/nix/var/nix/profiles");
         fs::create_dir_all(&profiles).unwrap();
         symlink(rig.path("built-here-1.0"), profiles.join("x-1-link")).unwrap();
-        let server = connect(rig, Access::Root);
+        let server = wait(rig.connect(Access::Root));
         let _temporary = temporary_root(rig, rig.path("fresh-3.1"));
         let plan = wait(planned(&server, &everything()));
         let ours: BTreeSet<String> = plan
@@ -429,7 +352,7 @@ fn temporary_root(rig: &Rig, path: &str) -> Client {
 fn what_happens_between_the_plan_and_its_run_is_seen() {
     Rig::on_every_nix(|rig| {
         age(rig, 100);
-        let server = connect(rig, Access::Root);
+        let server = wait(rig.connect(Access::Root));
         let last_use = wait(server.last_use()).unwrap();
         assert_ne!(
             last_use.source,
@@ -557,11 +480,7 @@ fn begin(rig: &Rig, access: Access, planned: &[String]) -> Child {
 #[test]
 fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got() {
     let rig = &mut Rig::bulk(&Nix::of_this_machine(), 6000);
-    let planned = items(&json(
-        rig,
-        "gc root --grace 0s --keep-newest 0 --dry-run",
-        0,
-    ));
+    let planned = items(&rig.ask("gc root --grace 0s --keep-newest 0 --dry-run", 0));
     let mut child = begin(rig, Access::Root, &planned);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -574,25 +493,20 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
     });
     let gone = check_prefix(rig, &planned, &BTreeSet::new(), 64);
     assert!(gone >= 150 && gone < planned.len(), "{gone}");
-    let next = json(rig, "gc root --grace 0s --keep-newest 0 --dry-run", 0);
+    let next = rig.ask("gc root --grace 0s --keep-newest 0 --dry-run", 0);
     let warnings = next["plan"]["warnings"].to_string();
     let words = format!(
         "was interrupted: {gone} of its {} paths are gone",
         planned.len()
     );
     assert!(warnings.contains(&words), "{warnings}");
-    let status: Value =
-        serde_json::from_str(&text(&cli(rig, "status root --json").stdout)).unwrap();
+    let status: Value = serde_json::from_str(&text(&rig.run("status root --json").stdout)).unwrap();
     let checks = status["checks"].as_array().unwrap();
     let check = |id: &str| checks.iter().find(|check| check["id"] == id);
     let summary = check("collection-interrupted").unwrap()["summary"].to_string();
     assert!(summary.contains(&words), "{summary}");
     assert_eq!(records(rig).len(), 0);
-    json(
-        rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
-        0,
-    );
+    rig.ask("gc root --grace 0s --keep-newest 0 --reclaim 1B --yes", 0);
     let records = records(rig);
     assert_eq!(records.len(), 2);
     assert_eq!(records[0].result, audit::INTERRUPTED);
@@ -600,7 +514,7 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
         (records[0].done, records[0].items_total),
         (gone, planned.len())
     );
-    let third = json(rig, "gc root --grace 0s --keep-newest 0 --dry-run", 0);
+    let third = rig.ask("gc root --grace 0s --keep-newest 0 --dry-run", 0);
     assert!(
         !third["plan"]["warnings"]
             .to_string()
@@ -624,7 +538,7 @@ fn killed_is_told(access: Access, sessions: bool) -> bool {
         "gc {} --grace 0s --keep-newest 0 --dry-run",
         access.server()
     );
-    let planned = items(&json(rig, &line, 0));
+    let planned = items(&rig.ask(&line, 0));
     let before = count(rig);
     // So slow that a kill comes in the middle of a call.
     rig.sql("create trigger slow before delete on ValidPaths begin select length(hex(randomblob(500000))); end;");
@@ -667,7 +581,7 @@ fn killed_is_told(access: Access, sessions: bool) -> bool {
 #[test]
 fn a_cancelled_collection_tells_exactly_what_is_gone() {
     let rig = &mut Rig::bulk(&Nix::of_this_machine(), 6000);
-    let server = connect(rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let plan = wait(planned(&server, &everything()));
     let planned: Vec<String> = plan.items.iter().map(ToString::to_string).collect();
     let before = count(rig);
@@ -685,7 +599,7 @@ fn a_cancelled_collection_tells_exactly_what_is_gone() {
 #[test]
 fn two_at_once_and_who_holds_the_lock() {
     Rig::on_every_nix(|rig| {
-        let server = connect(rig, Access::Root);
+        let server = wait(rig.connect(Access::Root));
         let plan = wait(planned(&server, &everything()));
         let lock = rig.scratch().join("server/nix/var/nix/gc.lock");
         let mut holder = Command::new("flock")
@@ -710,7 +624,7 @@ fn two_at_once_and_who_holds_the_lock() {
         );
         assert!(said.contains("sleep 600"), "{said}");
         // Another one of ours is told of the first and does nothing.
-        let second = cli(rig, "gc root --grace 0s --keep-newest 0 --yes");
+        let second = rig.run("gc root --grace 0s --keep-newest 0 --yes");
         assert_eq!(second.status.code(), Some(4), "{}", text(&second.stderr));
         let words = text(&second.stderr);
         assert!(words.contains("runs a collection here since"), "{words}");
@@ -730,14 +644,14 @@ fn without_rights_it_says_what_it_cannot() {
     let rig = &mut Rig::new();
     age(rig, 100);
     let before = valid(rig);
-    let plan = json(rig, "gc no-sudo --grace 0s --keep-newest 0 --dry-run", 0);
+    let plan = rig.ask("gc no-sudo --grace 0s --keep-newest 0 --dry-run", 0);
     let warnings = plan["plan"]["warnings"].to_string();
     assert!(
         warnings.contains("when paths were last used is not known"),
         "{warnings}"
     );
     assert!(!items(&plan).is_empty(), "a plan is made all the same");
-    let tried = cli(rig, "gc no-sudo --grace 0s --keep-newest 0 --yes");
+    let tried = rig.run("gc no-sudo --grace 0s --keep-newest 0 --yes");
     assert_eq!(tried.status.code(), Some(1));
     let words = text(&tried.stderr);
     assert!(words.contains("nothing was changed"), "{words}");
@@ -784,7 +698,7 @@ fn without_access_times_uploads_count_and_it_says_so() {
     let rig = &mut Rig::new();
     age(rig, 100);
     let _mount = on_tmpfs(rig, "noatime,size=200m");
-    let server = connect(rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let last_use = wait(server.last_use()).unwrap();
     assert_eq!(last_use.source, UseSource::Registration);
     assert!(last_use.why.unwrap().contains("mounted with noatime"));
@@ -792,11 +706,7 @@ fn without_access_times_uploads_count_and_it_says_so() {
         "update ValidPaths set registrationTime = 1000000000 where path = '{}'",
         rig.path("rotated-1.0")
     ));
-    let plan = json(
-        rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
-        0,
-    );
+    let plan = rig.ask("gc root --grace 0s --keep-newest 0 --reclaim 1B --yes", 0);
     assert_eq!(items(&plan), [rig.path("rotated-1.0")]);
     let warnings = plan["plan"]["warnings"].to_string();
     assert!(warnings.contains("mounted with noatime"), "{warnings}");
@@ -826,7 +736,7 @@ fn a_full_disk_is_made_room_on() {
         .unwrap();
     assert!(!filled.success(), "the disk is full");
     // SQLite can't even open its database.
-    let refused = cli(rig, "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes");
+    let refused = rig.run("gc full --grace 0s --keep-newest 0 --reclaim 1B --yes");
     let words = text(&refused.stderr);
     assert!(
         words.contains("take some MiB away by hand first"),
@@ -835,11 +745,7 @@ fn a_full_disk_is_made_room_on() {
     let fill = fs::File::options().write(true).open(fill).unwrap();
     let size = fill.metadata().unwrap().len();
     fill.set_len(size - (2 << 20)).unwrap();
-    let done = json(
-        rig,
-        "gc full --grace 0s --keep-newest 0 --reclaim 1B --yes",
-        0,
-    );
+    let done = rig.ask("gc full --grace 0s --keep-newest 0 --reclaim 1B --yes", 0);
     assert_eq!(done["receipt"]["result"], "done", "{done}");
     assert_eq!(items(&done), std::slice::from_ref(&large));
     assert!(!valid(rig).contains(&large));
@@ -864,14 +770,10 @@ fn a_log_without_room_does_not_stop_a_collection() {
     rig.sshd(Access::Root).wait();
     let before = count(rig);
     // Every other change needs room for its record first, and for more than this one.
-    let sign = cli(rig, "sign root --all --yes");
+    let sign = rig.run("sign root --all --yes");
     assert_eq!(sign.status.code(), Some(1));
     assert!(text(&sign.stderr).contains("nothing was changed"));
-    let done = json(
-        rig,
-        "gc root --grace 0s --keep-newest 0 --reclaim 1B --yes",
-        0,
-    );
+    let done = rig.ask("gc root --grace 0s --keep-newest 0 --reclaim 1B --yes", 0);
     assert_eq!(done["receipt"]["done"], items(&done).len());
     assert_eq!(count(rig), before - items(&done).len());
     assert_eq!(records(rig).len(), 1);
@@ -886,7 +788,7 @@ fn what_came_free_is_unknown_where_one_row_cannot_be_deleted() {
         rig.path("rotated-1.0")
     ));
     let before = valid(rig);
-    let done = cli(rig, "gc root --grace 0s --keep-newest 0 --yes --json");
+    let done = rig.run("gc root --grace 0s --keep-newest 0 --yes --json");
     assert_eq!(done.status.code(), Some(1), "{done:?}");
     let done: Value = serde_json::from_slice(&done.stdout).unwrap();
     let gone = before.difference(&valid(rig)).count();

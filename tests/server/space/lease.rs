@@ -1,30 +1,20 @@
 //! The upload lease on a real store: someone's own `nix-collect-garbage` does not take what has just arrived.
 
+use crate::help::{carry_out, connect, wait};
 use crate::rig::{Access, Rig, Twist, need};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{KeepError, install_lease};
-use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::change::{Answer, Outcome, Plan, Receipt};
 use storekeeper::domain::When;
-use storekeeper::link::{NoPrompter, Options, resolve};
+use storekeeper::link::{Options, resolve};
 use storekeeper::server::{LeaseInstall, Server, Spec};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
 const DAY: i64 = 86_400;
-
-/// One runtime for all of a test: a connection ends with that which it was opened in.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
-    runtime.block_on(future)
-}
 
 /// The script as a timer runs it, by the shell that is asked for.
 fn lease(rig: &Rig, shell: &[&str], days: u32) {
@@ -373,7 +363,7 @@ impl House {
         .unwrap();
         let mut spec = Spec::new("prod", place);
         spec.audit_log = rig.file("var/audit.jsonl");
-        let server = wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap();
+        let server = wait(connect(spec));
         Self {
             rig,
             server,
@@ -400,17 +390,7 @@ impl House {
     }
 
     fn carry(&self, plan: Plan) -> Receipt {
-        let confirmed = plan
-            .confirm(&Answer::Flag, Policy { read_only: false })
-            .unwrap();
-        let (events, _told) = unbounded_channel();
-        wait(run_in(
-            None,
-            confirmed,
-            &self.server,
-            events,
-            CancellationToken::new(),
-        ))
+        wait(carry_out(&self.server, plan, &Answer::Flag, None))
     }
 
     fn units(&self) -> usize {

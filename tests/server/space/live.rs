@@ -1,69 +1,25 @@
 //! What is alive and what may go, against `nix-store` on a real server, with every Nix there is.
 
+use crate::help::{read, wait};
 use crate::rig::{Access, Holder, Rig, wait_until};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::space::{LastUse, UseSource};
-use storekeeper::domain::{Age, Assessment, StorePath, TrustClass, When};
-use storekeeper::inventory::{Builder, Inventory, Keep, Liveness, Retained, Row, Usage};
+use storekeeper::domain::{Age, StorePath, When};
+use storekeeper::inventory::{Inventory, Keep, Liveness, Retained, Row, Usage};
 use storekeeper::judge::collect::{Prepared, Rules, Situation};
-use storekeeper::link::{self, NoPrompter};
-use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
-use tokio::sync::mpsc;
 
 /// Connects, reads the whole store, and asks for its roots.
 fn look(rig: &Rig, access: Access) -> (Inventory, Vec<Root>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(async {
-        let options = link::Options {
-            name: "127.0.0.1".into(),
-            user: Some(access.user().into()),
-            port: Some(rig.port(access)),
-            identity_files: vec![rig.file("id").into()],
-            jump: None,
-            known_hosts: Some(rig.file("known_hosts").into()),
-            ssh_config: Some("none".into()),
-        };
-        let mut spec = Spec::new("rig", link::resolve(&options).await.unwrap());
-        spec.pins_dir = rig.file("server/nix/var/nix/gcroots/storekeeper");
-        let server = Server::connect(spec, Arc::new(NoPrompter)).await.unwrap();
-        let (sink, mut events) = mpsc::channel(4);
-        let taking = async {
-            let mut builder = Builder::new(Vec::new());
-            while let Some(event) = events.recv().await {
-                match event {
-                    StoreEvent::Listed(paths) => builder = Builder::new(paths),
-                    StoreEvent::Infos(replies) => {
-                        for reply in replies {
-                            match reply {
-                                InfoReply::Valid(info) => builder.add(&info, &assessment()),
-                                InfoReply::Invalid(path) => builder.gone(&path),
-                                InfoReply::Failed(path, why) => builder.unreadable(&path, why),
-                            }
-                        }
-                    }
-                }
-            }
-            builder.finish()
-        };
-        let (summary, inventory) = tokio::join!(server.read_store(sink), taking);
-        summary.unwrap();
+    wait(async {
+        let server = rig.connect(access).await;
+        let inventory = read(&server).await;
         (inventory, server.roots().await.unwrap().roots)
     })
-}
-
-fn assessment() -> Assessment {
-    Assessment {
-        class: TrustClass::Unsigned,
-        signatures: Vec::new(),
-    }
 }
 
 fn rows(inventory: &Inventory, roots: &[Root]) -> Vec<Row> {

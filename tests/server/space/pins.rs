@@ -1,47 +1,19 @@
 //! Space on a real server: what fills the disk and who collects, compared with what Nix, SQLite and the file system say.
 
+use crate::help::{carry_out, wait};
 use crate::rig::{Access, Rig, Twist, need, wait_until};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{KeepStep, Kept, unpin};
-use storekeeper::change::{Answer, Danger, Deed, Item, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::change::{Answer, Danger, Deed, Item, Outcome, Plan};
 use storekeeper::domain::pin::{Pin, Shown};
 use storekeeper::domain::space::Links;
 use storekeeper::domain::{Bytes, StorePath, When};
 use storekeeper::inventory::{Inventory, Keep};
-use storekeeper::link::{NoPrompter, Options, resolve};
-use storekeeper::server::{Server, Spec};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
-
-/// One runtime for all of a test: a connection ends with that which it was opened in.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
-    runtime.block_on(future)
-}
-
-fn connect(rig: &Rig, access: Access) -> Server {
-    let place = wait(resolve(&Options {
-        name: "127.0.0.1".into(),
-        user: Some(access.user().into()),
-        port: Some(rig.port(access)),
-        identity_files: vec![rig.scratch().join("id")],
-        known_hosts: Some(rig.scratch().join("known_hosts")),
-        ssh_config: Some(rig.scratch().join("ssh_config")),
-        ..Options::default()
-    }))
-    .unwrap();
-    let mut spec = Spec::new("prod", place);
-    spec.audit_log = rig.file("var/audit.jsonl");
-    wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap()
-}
 
 /// A command of the server's Nix, on its store.
 fn there(rig: &Rig, program: &str) -> Command {
@@ -85,7 +57,7 @@ fn run(mut command: Command) -> Running {
 #[test]
 fn what_fills_the_disk_on_every_nix() {
     Rig::on_every_nix(|rig| {
-        let server = connect(rig, Access::Root);
+        let server = wait(rig.connect(Access::Root));
         let facts = wait(server.space()).unwrap();
         let store = facts.store.unwrap();
         assert!(
@@ -122,7 +94,7 @@ fn settings_of_the_server_count() {
         text + "keep-derivations = false\nkeep-outputs = true\n",
     )
     .unwrap();
-    let facts = wait(connect(&rig, Access::Root).space()).unwrap();
+    let facts = wait(wait(rig.connect(Access::Root)).space()).unwrap();
     assert_eq!(
         (facts.keep_derivations, facts.keep_outputs),
         (Ok(false), Ok(true))
@@ -132,7 +104,7 @@ fn settings_of_the_server_count() {
 #[test]
 fn who_holds_the_lock_and_who_waits() {
     let rig = Rig::new();
-    let server = connect(&rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let lock = rig.file("server/nix/var/nix/gc.lock");
     let mut holder = Command::new("flock");
     holder.args(["-x", &lock, "sleep", "60"]);
@@ -177,7 +149,7 @@ fn counted(folder: &std::path::Path) -> Links {
 #[test]
 fn hard_links_are_counted() {
     let rig = Rig::new();
-    let server = connect(&rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let folder = rig.scratch().join("server/nix/store/.links");
     assert_eq!(wait(server.links()).unwrap(), Ok(counted(&folder)));
     for name in ["one", "two", "three"] {
@@ -198,7 +170,7 @@ fn hard_links_are_counted() {
 #[test]
 fn without_rights_it_is_said_what_is_hidden() {
     let rig = Rig::new();
-    let facts = wait(connect(&rig, Access::NoSudo).space()).unwrap();
+    let facts = wait(wait(rig.connect(Access::NoSudo)).space()).unwrap();
     for why in [
         facts.store.unwrap_err(),
         facts.database.unwrap_err(),
@@ -210,7 +182,7 @@ fn without_rights_it_is_said_what_is_hidden() {
         );
     }
     // With sudo all of it is known.
-    let facts = wait(connect(&rig, Access::Sudo).space()).unwrap();
+    let facts = wait(wait(rig.connect(Access::Sudo)).space()).unwrap();
     assert!(facts.database.is_ok() && facts.collecting.is_ok());
 }
 
@@ -351,7 +323,7 @@ fn pins_are_roots_on_every_nix() {
 #[test]
 fn what_is_no_pin_of_ours_stays() {
     let rig = Rig::new();
-    let server = connect(&rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let folder = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
     assert_eq!(server.pins_dir(), folder.display().to_string());
     assert_eq!(wait(server.pins()).unwrap(), Ok(Vec::new()));
@@ -395,34 +367,25 @@ fn what_is_no_pin_of_ours_stays() {
         let names = [pins[0].name.clone()];
         unpin(&About::of(&server), kept, &pins, &server.pins_dir(), &names).unwrap()
     };
-    let receipt = carry_out(&server, plan(&path(&rig, "top-1.0")));
+    let receipt = wait(carry_out(
+        &server,
+        plan(&path(&rig, "top-1.0")),
+        &Answer::Flag,
+        None,
+    ));
     assert_eq!(receipt.result, Outcome::Failed);
     assert!(receipt.failed[0].message.contains("leads to another path"));
-    let receipt = carry_out(&server, plan(&leaf));
+    let receipt = wait(carry_out(&server, plan(&leaf), &Answer::Flag, None));
     assert_eq!((receipt.result, receipt.done), (Outcome::Done, 1));
     // Twice is as good as once.
-    let receipt = carry_out(&server, plan(&leaf));
+    let receipt = wait(carry_out(&server, plan(&leaf), &Answer::Flag, None));
     assert_eq!((receipt.result, receipt.done), (Outcome::Done, 1));
-}
-
-fn carry_out(server: &Server, plan: Plan) -> Receipt {
-    let confirmed = plan
-        .confirm(&Answer::Flag, Policy { read_only: false })
-        .unwrap();
-    let (events, _told) = unbounded_channel();
-    wait(run_in(
-        None,
-        confirmed,
-        server,
-        events,
-        CancellationToken::new(),
-    ))
 }
 
 #[test]
 fn a_path_that_is_collected_meanwhile_is_not_pinned() {
     let rig = Rig::new();
-    let server = connect(&rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     let fresh = path(&rig, "fresh-3.1");
     let pin = Pin {
         name: "x".parse().unwrap(),
@@ -455,7 +418,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         reason: None,
     };
     succeed(there(&rig, "nix-store").args(["--delete", &fresh.to_string()]));
-    let receipt = carry_out(&server, plan);
+    let receipt = wait(carry_out(&server, plan, &Answer::Flag, None));
     assert_eq!(receipt.result, Outcome::Failed);
     assert!(
         receipt.failed[0]
@@ -824,7 +787,7 @@ fn status_tells_of_space() {
     let mut holder = Command::new("flock");
     holder.args(["-x", &rig.file("server/nix/var/nix/gc.lock"), "sleep", "60"]);
     let holder = run(holder);
-    let server = connect(&rig, Access::Root);
+    let server = wait(rig.connect(Access::Root));
     wait_until("the lock", || {
         wait(server.space()).unwrap().collecting != Ok(Vec::new())
     });

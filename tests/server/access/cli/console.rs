@@ -1,7 +1,7 @@
 //! A knocked request in the console, on a terminal: seen, proven, let in, used by the real client, revoked.
 
 use super::{House, fingerprint};
-use crate::terminal::Terminal;
+use crate::help::terminal::Terminal;
 use std::process::Command;
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ mod console;
 mod posture;
 mod proof;
 
+use crate::help::text;
 use crate::rig::{Access, OURS, Rig, Sshd, Twist, key_pair, wait_until};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
@@ -156,10 +157,6 @@ impl House {
             .status
             .success()
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn fields(value: &Value) -> Vec<&str> {

@@ -3,6 +3,7 @@
 mod flood;
 mod policy;
 
+use crate::help::{carry_out, connect, wait};
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
 use std::collections::HashMap;
 use std::fs;
@@ -10,12 +11,11 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storekeeper::change::access::{
     About, approve, authorize, deny, install_knock, knock_to_install, prove, revoke, submit,
 };
-use storekeeper::change::{Answer, Outcome, Plan, Policy, Receipt, run_in};
+use storekeeper::change::{Answer, Outcome, Plan, Receipt};
 use storekeeper::domain::When;
 use storekeeper::domain::access::AccessFacts;
 use storekeeper::domain::authorized_keys::NewKey;
@@ -23,25 +23,14 @@ use storekeeper::domain::key_request::{Request, Source};
 use storekeeper::domain::proof::NAMESPACE;
 use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::domain::sshd_log::by_key;
-use storekeeper::link::NoPrompter;
 use storekeeper::server::Server;
 use storekeeper::server::access::KnockInstall;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
 /// The user that the knock runs as; the rig has it.
 const USER: (&str, u32) = ("storekeeper", 61_004);
 
 /// The script, as it is installed.
 const KNOCK: &str = include_str!("../../../../src/server/scripts/knock.sh");
-
-/// One runtime for all of a test: a connection ends with that which it was opened in.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| Runtime::new().unwrap());
-    runtime.block_on(future)
-}
 
 /// A server that includes a folder of files, and a place that no user but root may write, as sshd demands for the script.
 struct House {
@@ -67,9 +56,9 @@ impl House {
             ..Twist::default()
         };
         let sshd = rig.twisted("knocked", Access::Root, twist);
-        let mut spec = wait(crate::rig::edits::spec(&rig, "root", sshd.port));
+        let mut spec = wait(rig.spec("root", sshd.port));
         spec.sshd_log = Some(sshd.auth_log());
-        let server = wait(Server::connect(spec, Arc::new(NoPrompter))).unwrap();
+        let server = wait(connect(spec));
         Self {
             server,
             sshd,
@@ -104,17 +93,8 @@ impl House {
     }
 
     fn carry_out(&self, plan: Plan) -> Receipt {
-        let policy = Policy { read_only: false };
         let answer = Answer::Accepting(plan.concerns.clone());
-        let confirmed = plan.confirm(&answer, policy).unwrap();
-        let (events, _told) = unbounded_channel();
-        wait(run_in(
-            None,
-            confirmed,
-            &self.server,
-            events,
-            CancellationToken::new(),
-        ))
+        wait(carry_out(&self.server, plan, &answer, None))
     }
 
     fn facts(&self) -> AccessFacts {
