@@ -103,6 +103,8 @@ fn too_small_is_one_message_and_no_key_acts() {
     let mut terminal = served.console();
     terminal.keys("3");
     terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
+    // The header counts what has been read of the other screens too.
+    terminal.wait_for("4 Access 3");
     let before = terminal.settle(REST);
     let signatures = served.signatures();
     terminal.resize(20, 5);

@@ -2,6 +2,9 @@
 //!
 //! A snapshot has the symbols and below them a run-length dump of the styles of each row: a highlight that moves shows.
 
+mod access;
+mod space;
+
 use crate::fixture::snapshot::{compare, snap};
 use crate::fixture::{Console, facts, large_store, model, now, receipt, store};
 use ratatui::style::{Color, Modifier};
