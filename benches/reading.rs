@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../tests/help/mod.rs"]
+mod help;
 #[path = "../tests/rig/mod.rs"]
 mod rig;
 

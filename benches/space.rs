@@ -8,6 +8,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, unused_crate_dependencies)]
 
+#[path = "../tests/help/mod.rs"]
+mod help;
 #[path = "../tests/rig/mod.rs"]
 mod rig;
 

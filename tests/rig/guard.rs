@@ -22,9 +22,9 @@ wait "$child" 2>/dev/null
 exit 0
 "#;
 
-/// Removes the scratch folder once the pipe closes; the servers need a moment to end.
+/// Removes the scratch folder once the pipe closes, whatever ends the test; the servers need a moment to end.
 const REAP: &str = r#"
-trap '' INT HUP
+trap '' INT HUP TERM
 while read -r line; do :; done
 rm -rf -- "$1" 2>/dev/null || { sleep 1; rm -rf -- "$1"; }
 "#;
@@ -185,13 +185,16 @@ fn descendants(top: u32) -> Vec<u32> {
     found
 }
 
+/// How long something may take before the test fails. Generous: it bounds a hang, it measures nothing.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Waits until something is true; the sentence says what, when it never was.
 pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(
             Instant::now() < end,
-            "{what} did not happen within 20 seconds"
+            "{what} did not happen within {PATIENCE:?}"
         );
         std::thread::sleep(Duration::from_millis(5));
     }

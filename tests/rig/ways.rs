@@ -2,12 +2,17 @@
 
 use super::client::Client;
 use super::{Access, Agent, RETIRED, Rig, UPSTREAM, need, nix, sshd, store};
+use crate::help::{self, json};
+use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use storekeeper::domain::PublicKey;
+use storekeeper::link::{Options, resolve};
+use storekeeper::server::{Server, Spec};
 
 impl Rig {
     /// Damages a file of a path; gives back its top folder or file.
@@ -119,6 +124,39 @@ impl Rig {
         command
     }
 
+    /// The server as the configuration of [`Rig::server_section`] has it.
+    pub(crate) async fn spec(&self, user: &str, port: u16) -> Spec {
+        let place = resolve(&Options {
+            name: "127.0.0.1".into(),
+            user: Some(user.into()),
+            port: Some(port),
+            identity_files: vec![self.scratch().join("id")],
+            known_hosts: Some(self.scratch().join("known_hosts")),
+            ssh_config: Some(self.scratch().join("ssh_config")),
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let key = |name| PublicKey::parse(&self.public_key(name)).unwrap();
+        let mut spec = Spec::new("prod", place);
+        spec.retired_keys = vec![key(RETIRED)];
+        spec.upstream_keys = vec![key(UPSTREAM)];
+        spec.audit_log = self.file("var/audit.jsonl");
+        spec.pins_dir = self.file("server/nix/var/nix/gcroots/storekeeper");
+        spec.requests_dir = self.file("var/requests");
+        spec
+    }
+
+    /// Where the copy of the audit log is kept on this side.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.scratch().join("state")
+    }
+
+    /// The library's connection to it.
+    pub(crate) async fn connect(&self, access: Access) -> Server {
+        help::connect(self.spec(access.user(), self.port(access)).await).await
+    }
+
     /// The real binary, with nothing of the user's own configuration: a scratch home, the rig's config, key and hosts.
     pub(crate) fn storekeeper_command<'a>(
         &self,
@@ -130,6 +168,21 @@ impl Rig {
             .args(["--identity", &self.file("id")])
             .args(["--known-hosts", &self.file("known_hosts")]);
         command
+    }
+
+    /// Runs the real binary to its end; the words of the line are separated by blanks.
+    pub(crate) fn run(&self, line: &str) -> Output {
+        self.storekeeper_command(line.split(' '))
+            .output()
+            .expect("the binary starts")
+    }
+
+    /// The same with `--json`: it must end with this code and print one document.
+    pub(crate) fn ask(&self, line: &str, code: i32) -> Value {
+        let output = self.run(&format!("{line} --json"));
+        let document = json(&output);
+        assert_eq!(output.status.code(), Some(code), "{line}: {document}");
+        document
     }
 
     /// The same with neither configuration, key nor known hosts given.

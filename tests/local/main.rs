@@ -1,0 +1,21 @@
+//! Without a real server: the command line, the demo, the console as a model, and the rules of the sources. Needs no root.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+mod cli;
+mod demo;
+mod fixture;
+mod hostile_daemon;
+mod journeys;
+mod rules;
+mod screens;
+mod screenshots;
+mod sign_faults;
+
+#[path = "../help/mod.rs"]
+mod help;

@@ -1,0 +1,266 @@
+//! What an administrator decides on is looked at again: somebody else has changed it between the plan and the job, on a real server.
+
+use crate::help::{self, wait};
+use crate::rig::{Access, Rig, Twist, key_pair};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+use storekeeper::change::access::{About, approve, submit};
+use storekeeper::change::keep::{Kept, Wanted, pin, remove, unpin};
+use storekeeper::change::{Answer, Outcome, Plan, Receipt};
+use storekeeper::domain::authorized_keys::NewKey;
+use storekeeper::domain::key_request::{Decision, Request, Source};
+use storekeeper::domain::pin::Pin;
+use storekeeper::domain::roots::{Root, RootKind};
+use storekeeper::domain::ssh_key::PublicSshKey;
+use storekeeper::domain::{StorePath, When};
+use storekeeper::inventory::{Builder, Inventory, Keep};
+use storekeeper::server::Server;
+
+fn connect(rig: &Rig, port: u16) -> Server {
+    wait(async { help::connect(rig.spec("root", port).await).await })
+}
+
+fn carry_out(server: &Server, plan: Plan) -> Receipt {
+    let answer = Answer::Accepting(plan.concerns.clone());
+    wait(help::carry_out(server, plan, &answer, None))
+}
+
+/// A server, and two administrators who look at its pins and then decide.
+struct House {
+    rig: Rig,
+    server: Server,
+    inventory: Inventory,
+    leaf: StorePath,
+}
+
+impl House {
+    fn new() -> Self {
+        let rig = Rig::new();
+        let server = connect(&rig, rig.port(Access::Root));
+        let leaf = StorePath::parse(rig.path("leaf-1.0")).unwrap();
+        let inventory = Builder::new(vec![leaf.clone()]).finish();
+        Self {
+            rig,
+            server,
+            inventory,
+            leaf,
+        }
+    }
+
+    fn pins(&self) -> Vec<Pin> {
+        wait(self.server.pins()).unwrap().unwrap()
+    }
+
+    fn about(&self, by: &str) -> About {
+        About {
+            by: by.to_owned(),
+            ..About::of(&self.server)
+        }
+    }
+
+    fn pin(&self, by: &str, pins: &[Pin], note: &str, expires: Option<When>) -> Plan {
+        let wanted = Wanted {
+            name: Some("release".parse().unwrap()),
+            note: Some(note.to_owned()),
+            expires,
+        };
+        pin(
+            &self.about(by),
+            &self.inventory,
+            pins,
+            &self.server.pins_dir(),
+            std::slice::from_ref(&self.leaf),
+            &wanted,
+            When::now(),
+        )
+        .unwrap()
+    }
+
+    fn unpin(&self, pins: &[Pin]) -> Plan {
+        let keep = Keep::default();
+        let kept = Kept {
+            inventory: &self.inventory,
+            roots: &[],
+            keep: &keep,
+        };
+        let names = [pins[0].name.clone()];
+        let folder = self.server.pins_dir();
+        unpin(&self.about("root via max"), kept, pins, &folder, &names).unwrap()
+    }
+
+    fn note(&self) -> PathBuf {
+        self.rig.scratch().join("var/pins/release.json")
+    }
+}
+
+/// The second of two who decided on the same pin changes nothing and reads who was first.
+fn lost(receipt: &Receipt, said: &str) {
+    assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
+    for text in [
+        receipt.conflict.as_deref().unwrap_or_default(),
+        receipt.failed[0].message.as_str(),
+    ] {
+        assert!(text.contains(said), "{receipt:?}");
+    }
+}
+
+#[test]
+fn a_pin_is_what_was_shown_or_stays() {
+    let house = House::new();
+    let until = |days: i64| Some(When::from_unix(When::now().unix() + days * 86_400));
+    let by_eva = |pins: &[Pin], days| house.pin("root via eva", pins, "v1", until(days));
+    // Both want the name, and saw that nobody had it.
+    let late = house.pin("root via max", &[], "mine", until(3));
+    let early = carry_out(&house.server, by_eva(&[], 1));
+    assert_eq!(early.result, Outcome::Done, "{early:?}");
+    let note = fs::read(house.note()).unwrap();
+    lost(
+        &carry_out(&house.server, late),
+        "changed it meanwhile: root via eva pinned it until ",
+    );
+    assert_eq!(fs::read(house.note()).unwrap(), note);
+
+    // Its end was put off after it was shown as nearly over: it is neither removed nor given another note.
+    let shown = house.pins();
+    let late = [
+        house.unpin(&shown),
+        house.pin("root via max", &shown, "mine", None),
+    ];
+    let again = carry_out(&house.server, by_eva(&shown, 30));
+    assert_eq!(again.result, Outcome::Done, "{again:?}");
+    let note = fs::read(house.note()).unwrap();
+    for plan in late {
+        lost(
+            &carry_out(&house.server, plan),
+            "root via eva pinned it until ",
+        );
+        assert_eq!(fs::read(house.note()).unwrap(), note);
+        assert_eq!(house.pins().len(), 1);
+    }
+
+    // Taken away meanwhile, it is not made again; removing it again is done already.
+    let shown = house.pins();
+    let late = house.pin("root via max", &shown, "mine", None);
+    let twice = house.unpin(&shown);
+    assert_eq!(
+        carry_out(&house.server, house.unpin(&shown)).result,
+        Outcome::Done
+    );
+    lost(&carry_out(&house.server, late), "taken it away meanwhile");
+    assert_eq!(carry_out(&house.server, twice).result, Outcome::Done);
+    assert!(house.pins().is_empty());
+
+    // A link that somebody made by hand, which got a note since.
+    let link = PathBuf::from(house.server.pins_dir()).join("release");
+    symlink(house.leaf.to_string(), link).unwrap();
+    let shown = house.pins();
+    let late = house.unpin(&shown);
+    let noted = carry_out(&house.server, by_eva(&shown, 1));
+    assert_eq!(noted.result, Outcome::Done, "{noted:?}");
+    lost(&carry_out(&house.server, late), "root via eva pinned it");
+    // What it is now is known, so now it goes.
+    let receipt = carry_out(&house.server, house.unpin(&house.pins()));
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    assert!(!house.note().exists());
+}
+
+#[test]
+fn a_root_is_what_was_shown_or_stays() {
+    let house = House::new();
+    let link = house.rig.scratch().join("result");
+    symlink(house.leaf.to_string(), &link).unwrap();
+    let root = Root {
+        link: link.display().to_string(),
+        target: house.leaf.clone(),
+        kind: RootKind::Indirect,
+    };
+    let keep = Keep::default();
+    let kept = Kept {
+        inventory: &house.inventory,
+        roots: std::slice::from_ref(&root),
+        keep: &keep,
+    };
+    let about = house.about("root via max");
+    let folder = house.server.pins_dir();
+    let plan = remove(&about, kept, &[], &folder, &[], &root.link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(house.rig.path("top-1.0"), &link).unwrap();
+    lost(
+        &carry_out(&house.server, plan),
+        "leads to another path by now: ",
+    );
+}
+
+/// The key's line is written before the decision. If somebody else has denied the request in between, it is taken back.
+#[test]
+fn a_line_is_taken_back_where_the_request_is_denied_while_it_is_written() {
+    let rig = Rig::new();
+    // The server's ssh-keygen, which reads the edited file: at its first call with one, somebody denies the request.
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    let (ready, denied) = (first.join("ready"), first.join("denied.json"));
+    let queue = rig.scratch().join("var/requests");
+    let keys = rig.scratch().join("home-nix-ssh/.ssh/authorized_keys");
+    key_pair(&rig.scratch().join("ada"), "ada");
+    let public = fs::read_to_string(rig.scratch().join("ada.pub")).unwrap();
+    let key = PublicSshKey::parse(&public).unwrap();
+    let blob = public.split(' ').nth(1).unwrap().to_owned();
+    let request = Request::new(key.clone(), Source::File, "nix-ssh", When::now());
+    let name = request.file_name();
+    let shim = format!(
+        "#!/bin/sh\nif [ -e {ready} ] && grep -q {blob} {keys}; then\n  rm {ready}\n  mkdir -p {queue}/denied\n  cp {denied} {queue}/denied/{name}\n  rm {queue}/waiting/{name}\nfi\nexec $(PATH=/usr/bin:/bin command -v \"${{0##*/}}\") \"$@\"\n",
+        ready = ready.display(),
+        denied = denied.display(),
+        keys = keys.display(),
+        queue = queue.display(),
+    );
+    for program in ["sha256sum", "flock", "ssh-keygen"] {
+        fs::write(first.join(program), &shim).unwrap();
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(first.join(program), mode).unwrap();
+    }
+    let twist = Twist {
+        first: Some(first.clone()),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("shimmed", Access::Root, twist);
+    let server = connect(&rig, sshd.port);
+    let about = About::of(&server);
+    let facts = || wait(server.access()).unwrap();
+    let asked = submit(&about, &facts(), &request).unwrap();
+    assert_eq!(carry_out(&server, asked).result, Outcome::Done);
+    let waiting = facts().requests.unwrap().remove(0);
+    let decided = Request {
+        decision: Some(Decision {
+            approved: false,
+            at: When::now(),
+            by: "root via eva".to_owned(),
+            note: "who?".to_owned(),
+        }),
+        ..waiting.clone()
+    };
+    fs::write(&denied, decided.to_json().unwrap()).unwrap();
+
+    let before = fs::read(&keys).unwrap();
+    let new = NewKey {
+        key,
+        restrict: true,
+        from: None,
+        expires: None,
+    };
+    let plan = approve(&about, &facts(), &waiting, &new, None, "").unwrap();
+    fs::write(&ready, "").unwrap();
+    let receipt = carry_out(&server, plan);
+    assert!(!ready.exists(), "the line was never there: {receipt:?}");
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Failed, 0),
+        "{receipt:?}"
+    );
+    let told = receipt.conflict.unwrap();
+    assert!(told.contains("root via eva denied it at "), "{told}");
+    assert_eq!(fs::read(&keys).unwrap(), before);
+    let now = facts().requests.unwrap().remove(0);
+    assert!(now.decision.is_some_and(|decision| !decision.approved));
+}

@@ -1,0 +1,28 @@
+//! On a real server: sshd, nix-daemon and a store as `tests/rig` makes them, judged by the real clients. Needs root.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod access;
+mod audit;
+mod cli;
+mod conflicts;
+mod connect;
+mod hostile_owner;
+mod jobs;
+mod login_shells;
+mod max_sessions;
+mod odd_answers;
+mod rig_itself;
+mod sign;
+mod space;
+mod speed;
+
+#[path = "../help/mod.rs"]
+mod help;
+#[path = "../rig/mod.rs"]
+mod rig;

@@ -1,0 +1,6 @@
+//! What fills the disk, what keeps it, what goes.
+
+mod gc;
+mod lease;
+mod live;
+mod pins;

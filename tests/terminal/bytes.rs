@@ -1,0 +1,225 @@
+//! What is written to the terminal: little for a key, nothing when nothing happens, no colours where none are wanted.
+
+use super::served::Served;
+use crate::help::terminal::Terminal;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+const REST: Duration = Duration::from_millis(700);
+
+#[test]
+fn left_alone_it_writes_nothing_and_takes_no_time() {
+    let served = Served::new(2_000);
+    let mut terminal = served.console();
+    terminal.keys("2");
+    terminal.wait_for("TRUST");
+    terminal.settle(REST);
+    let (bytes, ticks) = (terminal.bytes(), terminal.cpu_ticks());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(15) {
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(terminal.bytes(), bytes, "{}", terminal.text());
+    }
+    // A tick is 10 ms. The link says now and then that it is alive.
+    let used = terminal.cpu_ticks() - ticks;
+    assert!(used <= 2, "{used} ticks");
+    // And it is awake all the same.
+    terminal.keys("j");
+    terminal.until("a cursor that moved", || terminal.bytes() > bytes);
+}
+
+#[test]
+fn a_notice_goes_by_itself_and_leaves_the_marks() {
+    let served = Served::new(400);
+    let mut terminal = served.console();
+    terminal.keys("2");
+    terminal.wait_for("TRUST");
+    terminal.keys("*");
+    terminal.wait_for(" marked, ");
+    terminal.keys("y");
+    let noticed = terminal.wait_for("copied ");
+    assert!(!noticed.contains(" marked, "), "{noticed}");
+    // No key is pressed.
+    let after = terminal.wait_for(" marked, ");
+    assert!(!after.contains("copied "), "{after}");
+    let bytes = terminal.bytes();
+    terminal.settle(REST);
+    assert_eq!(terminal.bytes(), bytes, "{}", terminal.text());
+}
+
+/// The parameters of every `CSI … m` of an output.
+fn graphics(raw: &[u8]) -> Vec<u32> {
+    let text = String::from_utf8_lossy(raw);
+    let mut found = Vec::new();
+    for part in text.split("\u{1b}[").skip(1) {
+        let end = part.find(|c: char| c.is_ascii_alphabetic());
+        if let Some(end) = end
+            && part[end..].starts_with('m')
+        {
+            found.extend(
+                part[..end]
+                    .split([';', ':'])
+                    .map(|n| n.parse().unwrap_or(0)),
+            );
+        }
+    }
+    found
+}
+
+fn is_colour(parameter: u32) -> bool {
+    (30..=49).contains(&parameter) || (90..=107).contains(&parameter)
+}
+
+#[test]
+fn no_colour_where_none_is_wanted() {
+    let served = Served::new(400);
+    let mut command = served.command();
+    command.env("NO_COLOR", "1");
+    let mut plain = Terminal::start(&command, 80, 24);
+    super::loaded(&plain);
+    let mut coloured = served.console();
+    for terminal in [&mut plain, &mut coloured] {
+        for key in [
+            "2", "j", "*", "3", "\r", "s", "\u{1b}", "?", "\u{1b}", "6", "T",
+        ] {
+            terminal.keys(key);
+            terminal.settle(Duration::from_millis(60));
+        }
+        terminal.keys("2jj");
+        terminal.wait_for("TRUST");
+    }
+    let screen = plain.settle(REST);
+    assert!(screen.lines().any(|line| line.starts_with('>')), "{screen}");
+    let used = graphics(&plain.raw_from(0));
+    assert!(!used.iter().copied().any(is_colour), "{used:?}");
+    // The same keys do paint where colours are wanted, so that the test can fail.
+    let used = graphics(&coloured.raw_from(0));
+    assert!(used.iter().copied().any(is_colour), "{used:?}");
+}
+
+#[test]
+fn too_small_is_one_message_and_no_key_acts() {
+    let served = Served::new(400);
+    let mut terminal = served.console();
+    terminal.keys("3");
+    terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
+    // The header counts what has been read of the other screens too.
+    terminal.wait_for("4 Access 3");
+    let before = terminal.settle(REST);
+    let signatures = served.signatures();
+    terminal.resize(20, 5);
+    let small = terminal.wait_for("20x5");
+    assert!(!small.contains("Unsigned"), "{small}");
+    let quiet = terminal.settle(Duration::from_millis(300));
+    // Would mark, plan, confirm, go to another screen, open the palette.
+    for key in ["*", "s", "\r", "A", "\r", "2", ":", "/", "x", "T", "?"] {
+        terminal.keys(key);
+    }
+    let after = terminal.settle(Duration::from_millis(300));
+    assert_eq!(after, quiet);
+    terminal.resize(80, 24);
+    terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
+    let back = terminal.settle(REST);
+    assert_eq!(below_header(&back), below_header(&before));
+    assert_eq!(served.signatures(), signatures);
+    // Every size on the way is drawn without an accident.
+    for (columns, rows) in [
+        (1, 1),
+        (200, 60),
+        (60, 16),
+        (59, 16),
+        (80, 15),
+        (300, 3),
+        (80, 24),
+    ] {
+        terminal.resize(columns, rows);
+        terminal.settle(Duration::from_millis(60));
+    }
+    terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
+    terminal.resize(20, 5);
+    terminal.wait_for("20x5");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+    assert!(terminal.given_back());
+}
+
+/// The lines below the header, which has a clock and a round trip; blanks at their ends cannot be seen.
+fn below_header(text: &str) -> Vec<String> {
+    let text = text.trim_end();
+    let lines = text.lines().skip(1);
+    lines.map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// A server of tmux that ends with the test.
+struct Tmux(String);
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("tmux")
+            .args(["-L", &self.0, "kill-server"])
+            .status();
+    }
+}
+
+#[test]
+fn inside_tmux_it_looks_the_same() {
+    let served = Served::new(400);
+    let mut direct = served.console();
+    let settings = served.home.path().join("tmux.conf");
+    std::fs::write(&settings, "set -g status off\nset -sg escape-time 0\n").unwrap();
+    let tmux = Tmux(format!("storekeeper-test-{}", std::process::id()));
+    let mut command = std::process::Command::new("tmux");
+    command.args(["-L", &tmux.0, "-f"]).arg(&settings);
+    command.args(["new-session", "--"]);
+    let console = served.command();
+    command.arg(console.get_program()).args(console.get_args());
+    for (name, value) in console.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    // Without these tmux takes the terminal for one that cannot show boxes.
+    command.env("LC_ALL", "C.UTF-8").env_remove("TMUX");
+    assert!(
+        std::process::Command::new("tmux")
+            .arg("-V")
+            .output()
+            .is_ok(),
+        "`tmux` is not on this machine: install it with `apt-get install tmux`"
+    );
+    let mut inside = Terminal::start(&command, 80, 24);
+    super::loaded(&inside);
+    let mut differences = String::new();
+    for keys in [
+        "1", "2", "jjj", "\r", "\u{1b}", "3", "\r", "s", "\u{1b}", "6", "?", "\u{1b}",
+    ] {
+        let screens = [&mut direct, &mut inside].map(|terminal| {
+            terminal.keys(keys);
+            let screen = terminal.settle(REST);
+            below_header(&screen)
+        });
+        if screens[0] != screens[1] {
+            let _ = writeln!(
+                differences,
+                "after {keys:?}:\n{}\nin tmux:\n{}",
+                screens[0].join("\n"),
+                screens[1].join("\n")
+            );
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+    // By default tmux passes nothing of a program on to the clipboard: it is handed the text itself.
+    inside.keys("2");
+    inside.settle(REST);
+    inside.keys("y");
+    inside.wait_for("into tmux");
+    let buffer = std::process::Command::new("tmux")
+        .args(["-L", &tmux.0, "show-buffer"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(buffer.stdout).unwrap();
+    assert!(text.starts_with("/nix/store/"), "{text:?}");
+    inside.keys("q");
+    assert_eq!(inside.exit(), 0);
+}
