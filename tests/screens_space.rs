@@ -12,7 +12,7 @@ use console_fixture::{
 };
 use proptest::prelude::*;
 use std::sync::Arc;
-use storekeeper::change::{Item, Outcome, Receipt};
+use storekeeper::change::{Freed, Item, Outcome, Receipt};
 use storekeeper::console::model::{Layer, Model, Trouble};
 use storekeeper::console::msg::Msg;
 use storekeeper::console::space::{Known, View};
@@ -575,7 +575,7 @@ fn collecting_takes_the_word() {
     console.send(Msg::Ended {
         job,
         receipt: Receipt {
-            freed: Some(55 << 20),
+            freed: Some(Freed::counted(55 << 20)),
             not_done: 0,
             gone: None,
             ..receipt(Outcome::Done, 4)

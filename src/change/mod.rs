@@ -22,5 +22,5 @@ pub mod unfinished;
 
 pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
-pub use receipt::{Failure, Outcome, Receipt};
+pub use receipt::{Failure, Freed, Outcome, Receipt};
 pub use terms::Terms;

@@ -28,7 +28,7 @@ mod unfinished;
 
 use super::audit::{self, Record};
 use super::plan::{Confirmed, Deed};
-use super::receipt::{Failure, Outcome, Receipt};
+use super::receipt::{Failure, Freed, Outcome, Receipt};
 use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
@@ -105,8 +105,8 @@ struct Tally {
     unconfirmed: bool,
     /// What somebody else has changed meanwhile, line by line.
     conflict: Option<String>,
-    /// Bytes that came free, of a collection; `None` also where that is not known.
-    freed: Option<u64>,
+    /// What came free, of a collection; `None` also where that is not known.
+    freed: Option<Freed>,
     /// NAR sizes of what is gone, of a collection.
     gone: Option<u64>,
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::change::audit::{INTERRUPTED, read};
 use crate::change::collect::CollectDeed;
 use crate::change::plan::{Danger, Item, Plan};
+use crate::change::receipt::Freed;
 use crate::change::testing::{info, path};
 use crate::domain::{Bytes, StorePath};
 use proptest::prelude::*;
@@ -126,7 +127,7 @@ fn all_of_a_plan_goes_in_its_batches() {
     let server = Fake::new(world(12));
     let ended = run(&server, plan(12, deed(12, 6)));
     assert_eq!(ended.receipt.result, Outcome::Done);
-    assert_eq!(ended.receipt.freed, Some(12 * 900));
+    assert_eq!(ended.receipt.freed, Some(Freed::counted(12 * 900)));
     check(&server, 12, &ended.receipt);
     let world = server.world.lock().unwrap();
     assert_eq!(world.space.collections, [6, 6]);
@@ -187,7 +188,11 @@ fn a_refusal_without_a_reason_ends_it() {
     let ended = run(&server, plan(6, deed(6, 3)));
     check(&server, 6, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Failed);
-    assert_eq!(ended.receipt.freed, Some(0), "nothing is gone");
+    assert_eq!(
+        ended.receipt.freed,
+        Some(Freed::counted(0)),
+        "nothing is gone"
+    );
     assert!(said(&ended.receipt, 0).contains("read-only"));
     assert!(ended.receipt.failed[3].item.starts_with("3 paths"));
 }
@@ -215,10 +220,9 @@ fn a_cancel_in_the_middle_tells_what_is_gone() {
     check(&server, 12, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Cancelled);
     assert_eq!(ended.receipt.done, 4);
-    // What was cut off has no count, and unknown is not nothing.
-    assert_eq!(ended.receipt.freed, None);
+    // What was cut off has no count, so it is measured.
     let said = ended.receipt.freed_words().unwrap();
-    assert_eq!(said, "unknown, 3.9 KiB of NARs are gone");
+    assert_eq!(said, "3.9 KiB (measured on the disk)");
     let last = ended.receipt.failed.last().unwrap();
     assert!(last.item.starts_with("6 paths"), "{last:?}");
     // Of the first batch two, and the six of the second in one entry.
@@ -329,7 +333,12 @@ proptest! {
         let gone = 15 - (0..15).filter(|at| world.infos.contains_key(&path(&name(*at)))).count();
         prop_assert!(receipt.done <= gone);
         let unconfirmed = receipt.failed.iter().any(|failure| failure.message.contains("not confirmed"));
-        prop_assert!(receipt.freed.is_none_or(|freed| freed == gone as u64 * 900), "{receipt:?}");
+        if let Some(freed) = receipt.freed {
+            let each = if freed.measured { 1000 } else { 900 };
+            prop_assert_eq!(freed.bytes, gone as u64 * each, "{:?}", receipt);
+        }
+        // Unknown only where the server could not be asked any more.
+        prop_assert!(receipt.freed.is_some() || cut_at.is_some(), "{receipt:?}");
         prop_assert!(receipt.done == gone || unconfirmed, "{} of {gone}: {receipt:?}", receipt.done);
         // Whole batches, and at most a part of the next.
         let first_kept = (0..15).find(|at| world.infos.contains_key(&path(&name(*at)))).unwrap_or(15);
