@@ -10,6 +10,7 @@ use crate::change::token::Token;
 use crate::domain::SignedPath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::pin::Pin;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
@@ -127,6 +128,11 @@ pub(super) trait Cache: Clone + Send + Sync {
         token: &Token,
         step: &KeepStep,
     ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
+    /// Whether what a step changes is there as if it was done; `None` where a look can't tell.
+    fn is_kept(
+        &self,
+        step: &KeepStep,
+    ) -> impl Future<Output = Result<Option<bool>, Trouble>> + Send;
     /// Looks whether a record could be appended, writes the marker of the job and holds its lock. The lines are its items.
     fn begin(
         &self,
@@ -168,6 +174,38 @@ async fn sort(server: &Server, error: ServerError) -> Trouble {
     } else {
         Trouble::Lost(error.to_string())
     }
+}
+
+/// Whether a server is as a step would leave it.
+async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, ServerError> {
+    Ok(match step {
+        KeepStep::Pin { pin, .. } => server.pins().await?.ok().map(|pins| {
+            pins.iter().any(|other| {
+                Pin {
+                    sha256: pin.sha256.clone(),
+                    ..other.clone()
+                } == **pin
+            })
+        }),
+        KeepStep::Unpin { name, .. } => {
+            let pins = server.pins().await?.ok();
+            pins.map(|pins| pins.iter().all(|pin| pin.name != *name))
+        }
+        KeepStep::Root(root) => {
+            let found = server.roots().await?.roots;
+            Some(found.iter().all(|other| other.link != root.link))
+        }
+        KeepStep::Delete(path) => {
+            let valid = server.valid_paths(std::slice::from_ref(path)).await?;
+            Some(valid.is_empty())
+        }
+        KeepStep::Repair(path) => {
+            let verified = server.verify(std::slice::from_ref(path)).await?;
+            Some(verified.corrupt.is_empty() && verified.failed.is_empty())
+        }
+        // Its files are seen, and not whether its timer runs.
+        KeepStep::Lease(_) => None,
+    })
 }
 
 impl Cache for Server {
@@ -293,6 +331,13 @@ impl Cache for Server {
         };
         match answer {
             Ok(removed) => Ok(removed),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, Trouble> {
+        match looked(self, step).await {
+            Ok(kept) => Ok(kept),
             Err(error) => Err(sort(self, error).await),
         }
     }
