@@ -191,7 +191,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
             let pins = server.pins().await?.ok();
             pins.map(|pins| pins.iter().all(|pin| pin.name != *name))
         }
-        KeepStep::Root(root) => {
+        KeepStep::Root { root, .. } => {
             let found = server.roots().await?.roots;
             Some(found.iter().all(|other| other.link != root.link))
         }
@@ -321,7 +321,7 @@ impl Cache for Server {
                 target,
                 shown,
             } => self.unpin(token, name, target, shown).await,
-            KeepStep::Root(root) => self.remove_root(token, root).await,
+            KeepStep::Root { root, made } => self.remove_root(token, root, *made).await,
             KeepStep::Repair(path) => self.repair(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Delete(path) => self.delete(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Lease(install) => self
