@@ -106,7 +106,8 @@ pub struct Receipt {
     pub result: Outcome,
     /// How many items were done.
     pub done: usize,
-    /// What was not done; with a cut link, each item whose state could not be confirmed says so.
+    /// What was not done; with a cut link, each item whose state could not be confirmed says so. Only the last entry stands
+    /// for more than one item.
     pub failed: Vec<Failure>,
     /// How many items those are: one entry may stand for many paths whose turn did not come.
     #[serde(skip)]
@@ -126,6 +127,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// How many items were not done beside those of the first `listed` entries; `None` where these are all.
+    pub fn not_listed(&self, listed: usize) -> Option<usize> {
+        (self.failed.len() > listed).then(|| self.not_done.saturating_sub(listed))
+    }
+
     /// How much came free, where this is a collection; what is not known is never shown as nothing.
     pub fn freed_words(&self) -> Option<String> {
         match (self.freed, self.gone) {
@@ -165,6 +171,13 @@ mod tests {
             serde_json::to_string(&receipt).unwrap(),
             r#"{"id":"7f3a0011","by":"root via ada@laptop","at":"2026-01-02T03:04:05Z","result":"partial","done":5,"failed":[{"item":"x\\e","message":"gone"}],"seconds":0.2}"#
         );
+        assert_eq!(receipt.not_listed(1), None);
+        let many = Receipt {
+            failed: vec![receipt.failed[0].clone(); 3],
+            not_done: 40,
+            ..receipt.clone()
+        };
+        assert_eq!((many.not_listed(3), many.not_listed(2)), (None, Some(38)));
         let with = |freed| Receipt {
             freed,
             ..receipt.clone()

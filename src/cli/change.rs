@@ -13,6 +13,7 @@ use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
 use crate::domain::alike::grouped;
+use crate::domain::count::number;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
 use crate::server::Server;
@@ -223,10 +224,10 @@ fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     for line in receipt.conflict.iter().flat_map(|lines| lines.lines()) {
         say(&format!("  {}", visible(line)));
     }
-    let more = receipt.failed.len().saturating_sub(TOLD);
-    if more > 0 {
+    if let Some(more) = receipt.not_listed(TOLD) {
         say(&format!(
-            "storekeeper: and {more} more; --json lists all of them"
+            "storekeeper: and {} more that were not done; --json has every entry",
+            number(more)
         ));
     }
     Ok(())

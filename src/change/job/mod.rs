@@ -260,8 +260,12 @@ async fn run_on<C: Cache>(
     .await;
     if let Err(missing) = kept {
         job.log(&missing);
+        let many = job.tally.failed.pop_if(|_| job.tally.more > 0);
         job.tally.fail(format!("audit log {log}"), missing);
+        // The entry that stands for many items is the last one.
+        job.tally.failed.extend(many);
         receipt.failed.clone_from(&job.tally.failed);
+        receipt.not_done = job.tally.not_done();
         if receipt.result == Outcome::Done {
             receipt.result = Outcome::Partial;
         }

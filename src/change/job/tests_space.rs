@@ -87,6 +87,12 @@ fn run(server: &Fake, plan: Plan) -> Ended {
     job(server, plan, CancellationToken::new())
 }
 
+/// How many items an entry stands for, by its own words.
+fn stands_for(item: &str) -> usize {
+    let first = item.split_once(" paths, from ").map(|(count, _)| count);
+    first.map_or(1, |count| count.replace(',', "").parse().unwrap())
+}
+
 /// What is true of every collection, whatever went wrong: done is what is gone, each other path has a reason, and what
 /// stays has all that it needs.
 fn check(server: &Fake, count: usize, receipt: &Receipt) {
@@ -104,6 +110,11 @@ fn check(server: &Fake, count: usize, receipt: &Receipt) {
             !is_path || receipt.not_done == others,
             "{others}: {receipt:?}"
         );
+    }
+    for listed in 0..receipt.failed.len() {
+        let behind = receipt.failed.iter().skip(listed);
+        let items: usize = behind.map(|failure| stands_for(&failure.item)).sum();
+        assert_eq!(receipt.not_listed(listed), Some(items), "{receipt:?}");
     }
     for info in world.infos.values() {
         for reference in &info.references {
@@ -229,6 +240,23 @@ fn a_cancel_in_the_middle_tells_what_is_gone() {
     assert_eq!((ended.receipt.failed.len(), ended.receipt.not_done), (3, 8));
     let record = read(&server.world.lock().unwrap().log).remove(0);
     assert_eq!(record.failed_total, 8);
+}
+
+/// The entry that stands for many is the last one, also where the record could not be written.
+#[test]
+fn an_entry_for_many_is_the_last() {
+    let mut world = world(60);
+    world.reopens = false;
+    // The calls: begin, disk, roots, uses, collect.
+    world.cut_at = Some(5);
+    let server = Fake::new(world);
+    let ended = run(&server, plan(60, deed(60, 30)));
+    check(&server, 60, &ended.receipt);
+    let failed = &ended.receipt.failed;
+    assert!(failed[30].item.contains("audit log"), "{failed:?}");
+    assert!(failed[31].item.starts_with("30 paths"), "{failed:?}");
+    // Behind the first 20: 10 of the first batch, the log, and 30.
+    assert_eq!((failed.len(), ended.receipt.not_listed(20)), (32, Some(41)));
 }
 
 #[test]
