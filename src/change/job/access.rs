@@ -1,7 +1,7 @@
 //! Changing who may log in, step by step: files, lists, requests, sessions.
 //!
-//! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be. A conflict
-//! ends the job with the difference; a change of one's own way in that shuts it is taken back.
+//! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be, and a
+//! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
 use super::Job;
 use super::cache::{Cache, Step, Stepped, Trouble};
@@ -185,7 +185,14 @@ async fn ask<C: Cache>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, Stri
 }
 
 async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
-    let (content, already) = match ask(job, Step::Edit(&edit.edit)).await? {
+    let stepped = match ask(job, Step::Edit(&edit.edit)).await {
+        Err(why) if is_written(job, edit).await => {
+            job.log(&format!("done, although the call ended in an error: {why}"));
+            return Ok(());
+        }
+        answer => answer?,
+    };
+    let (content, already) = match stepped {
         Stepped::Edited(Edited::Done { merged, .. }) => {
             if merged {
                 job.log("others have added keys meanwhile; theirs and this one are there");
@@ -210,6 +217,38 @@ async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), St
     } else {
         "somebody else has changed the file since it was shown; nothing was changed, look at the difference and plan again".to_owned()
     })
+}
+
+/// Whether the file is seen to be as the edit leaves it.
+async fn is_written<C: Cache>(job: &Job<C>, edit: &FileEdit) -> bool {
+    let Some(Stepped::Files(files)) = look(job, Step::Files).await else {
+        return false;
+    };
+    let after: [u8; 32] = Sha256::digest(&edit.after).into();
+    files.iter().any(|file| {
+        let content = file.content.as_deref().unwrap_or_default();
+        file.path == edit.edit.path()
+            && (file.exists && file.sha256 == after
+                || !edit.lines.is_empty() && holds(content, &edit.lines))
+    })
+}
+
+/// Whether a session is seen to be gone.
+async fn is_ended<C: Cache>(job: &Job<C>, session: &Session) -> bool {
+    match look(job, Step::Sessions).await {
+        Some(Stepped::Sessions(Ok(open))) => open
+            .iter()
+            .all(|other| (other.pid, other.since) != (session.pid, session.since)),
+        _ => false,
+    }
+}
+
+/// A look after an error; nothing where there is no answer.
+async fn look<C: Cache>(job: &Job<C>, step: Step<'_>) -> Option<Stepped> {
+    if job.cut_off.is_some() {
+        return None;
+    }
+    job.look(job.cache.access(&job.token, step)).await.ok()
 }
 
 /// Whether the lines stand in the file, whole.
@@ -284,6 +323,12 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
                 if matches!(stepped, Stepped::Ended(false)) {
                     job.log(&format!("{item} had ended by itself"));
                 }
+                job.tally.done += 1;
+            }
+            Err(why) if is_ended(job, session).await => {
+                job.log(&format!(
+                    "{item} has ended, although the call did in an error: {why}"
+                ));
                 job.tally.done += 1;
             }
             Err(why) => job.tally.fail(item, why),

@@ -8,7 +8,7 @@ use crate::change::access::authorized_in;
 use crate::change::keep::KeepStep;
 use crate::change::token::Token;
 use crate::domain::SignedPath;
-use crate::domain::access::{Fact, Session};
+use crate::domain::access::{Fact, KeyFile, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::pin::Pin;
 use crate::domain::ssh_key::Fingerprint;
@@ -51,6 +51,8 @@ pub(super) enum Step<'a> {
     Look(Folder, &'a Request),
     /// Where a key is authorized now.
     Authorized(Fingerprint),
+    /// The key files of the cache user.
+    Files,
     Request(Folder, &'a Request),
     Revoked(&'a RevokedKey),
     Knock(&'a KnockInstall),
@@ -65,6 +67,7 @@ pub(super) enum Stepped {
     Kept,
     /// The key file and its line.
     Authorized(Option<(String, usize)>),
+    Files(Vec<KeyFile>),
     /// Why a request was left as it is: somebody else has decided it.
     Decided(String),
 }
@@ -278,6 +281,10 @@ impl Cache for Server {
             Step::Authorized(key) => Self::access(self)
                 .await
                 .map(|facts| Stepped::Authorized(authorized_in(&facts, key))),
+            Step::Files => Self::access(self).await.map(|facts| {
+                let all = facts.files.into_iter().chain(facts.other_files);
+                Stepped::Files(all.collect())
+            }),
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await
