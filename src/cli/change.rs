@@ -293,7 +293,7 @@ pub(super) fn nothing_of(
 mod tests {
     use super::super::out::tests::Shared;
     use super::*;
-    use crate::change::{Deed, Failure, Item, KeySource};
+    use crate::change::{Failure, Item, KeySource, Operation};
     use crate::domain::When;
     use crate::domain::path_info::tests::vector;
 
@@ -313,7 +313,7 @@ mod tests {
             amounts: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
-            deed: Deed::Sign {
+            operation: Operation::Sign {
                 paths: vec![path],
                 with: KeySource::Server {
                     file: "/k".into(),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use storekeeper::change::{Danger, Deed, Item, KeySource, Outcome, Plan, Policy, Receipt};
+use storekeeper::change::{Danger, Item, KeySource, Operation, Outcome, Plan, Policy, Receipt};
 use storekeeper::console::jobs::JobId;
 use storekeeper::console::keymap::Keymap;
 use storekeeper::console::keys::Key;
@@ -611,7 +611,7 @@ pub fn plan(inventory: &Inventory, what: &What, closure: bool, key: KeySource) -
             ),
         ],
         danger: Danger::Adds,
-        deed: Deed::Sign {
+        operation: Operation::Sign {
             paths: items
                 .iter()
                 .filter_map(|item| item.path().cloned())

@@ -5,7 +5,7 @@
 
 use super::Job;
 use super::cache::{Cache, Step, Stepped, Trouble};
-use crate::change::access::{AccessDeed, FileEdit};
+use crate::change::access::{AccessOperation, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
 use crate::domain::key_request::Request;
@@ -22,8 +22,8 @@ const TRIES: usize = 3;
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
 
 /// Carries it out.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) {
-    let done = steps(job, items, deed).await;
+pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &AccessOperation) {
+    let done = steps(job, items, operation).await;
     if let Err(why) = done {
         let mut first = Some(why);
         for item in items.iter().skip(job.tally.settled()) {
@@ -37,21 +37,21 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Acces
 async fn steps<C: Cache>(
     job: &mut Job<C>,
     items: &[Item],
-    deed: &AccessDeed,
+    operation: &AccessOperation,
 ) -> Result<(), String> {
-    for (folder, request) in &deed.requests {
+    for (folder, request) in &operation.requests {
         unchanged(job, *folder, request).await?;
     }
-    for edit in &deed.edits {
+    for edit in &operation.edits {
         stop(job)?;
         job.progress(edit.edit.path());
         edit_file(job, edit).await?;
-        if deed.own_way {
+        if operation.own_way {
             prove(job, edit).await?;
         }
         job.tally.done += edit.items;
     }
-    if let Some(install) = &deed.knock {
+    if let Some(install) = &operation.knock {
         job.progress(&install.script);
         ask(job, Step::Knock(install)).await?;
         job.tally.done += 2;
@@ -59,15 +59,15 @@ async fn steps<C: Cache>(
             job.log("no new connection could be opened after sshd was told to read its configuration; keep this one open and look at sshd");
         }
     }
-    for (folder, request) in &deed.requests {
+    for (folder, request) in &operation.requests {
         stop(job)?;
         if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
             let why = conflict(job, request, &why);
-            return Err(take_all_back(job, deed, why).await);
+            return Err(take_all_back(job, operation, why).await);
         }
         job.tally.done += 1;
     }
-    for key in &deed.revoked {
+    for key in &operation.revoked {
         // The key is out already; a list that can't be written is told, and undoes nothing.
         if let Err(why) = ask(job, Step::Revoked(key)).await {
             job.tally.fail(
@@ -76,7 +76,7 @@ async fn steps<C: Cache>(
             );
         }
     }
-    end(job, items, deed).await
+    end(job, items, operation).await
 }
 
 /// Looks again at what a decision is about, right before anything is changed.
@@ -109,8 +109,12 @@ fn conflict<C: Cache>(job: &mut Job<C>, request: &Request, why: &str) -> String 
 }
 
 /// Undoes the edits that came with a decision which somebody else has taken first.
-async fn take_all_back<C: Cache>(job: &mut Job<C>, deed: &AccessDeed, why: String) -> String {
-    for edit in &deed.edits {
+async fn take_all_back<C: Cache>(
+    job: &mut Job<C>,
+    operation: &AccessOperation,
+    why: String,
+) -> String {
+    for edit in &operation.edits {
         if !take_back(job, edit).await {
             return format!(
                 "{why}; but {} was changed already and could not be changed back: look at it",
@@ -312,12 +316,16 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.
-async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> Result<(), String> {
+async fn end<C: Cache>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &AccessOperation,
+) -> Result<(), String> {
     let names: Vec<&Item> = items
         .iter()
         .filter(|item| matches!(item, Item::Session { .. }))
         .collect();
-    for (session, item) in deed.sessions.iter().zip(names) {
+    for (session, item) in operation.sessions.iter().zip(names) {
         match ask(job, Step::End(session)).await {
             Ok(stepped) => {
                 if matches!(stepped, Stepped::Ended(false)) {
@@ -334,7 +342,7 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
             Err(why) => job.tally.fail(item, why),
         }
     }
-    if deed.end.is_empty() {
+    if operation.end.is_empty() {
         return Ok(());
     }
     let since: Vec<Session> = match ask(job, Step::Sessions).await {
@@ -343,7 +351,7 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
             .filter(|session| {
                 session
                     .fingerprint
-                    .is_some_and(|key| deed.end.contains(&key))
+                    .is_some_and(|key| operation.end.contains(&key))
             })
             .collect(),
         Ok(Stepped::Sessions(Err(unknown))) => {

@@ -80,7 +80,7 @@ mod tests {
     use super::super::fake::{Fake, World};
     use super::super::{CHUNK, run_on};
     use super::*;
-    use crate::change::plan::{Answer, Danger, Deed, Plan, Policy};
+    use crate::change::plan::{Answer, Danger, Operation, Plan, Policy};
     use crate::change::testing::{info, path};
     use crate::change::{Outcome, Receipt};
     use crate::domain::When;
@@ -124,7 +124,7 @@ mod tests {
             warnings: vec![],
             lines: vec![],
             danger: Danger::Adds,
-            deed: Deed::Keep(
+            operation: Operation::Keep(
                 pins.map(|pin| KeepStep::Pin {
                     pin: Box::new(pin),
                     shown: Shown::Absent,

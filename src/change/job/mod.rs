@@ -2,7 +2,7 @@
 //!
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
 //! The order is fixed: the audit log must take a record before anything is changed, and the marker of the job is written beside it,
-//! under a lock; then the deed; then the record, on the server and here, which takes that word away. So a job that is
+//! under a lock; then the operation; then the record, on the server and here, which takes that word away. So a job that is
 //! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
 //! back what was done.
 
@@ -27,7 +27,7 @@ mod tests_unfinished;
 mod unfinished;
 
 use super::audit::{self, Record};
-use super::plan::{Confirmed, Deed};
+use super::plan::{Confirmed, Operation};
 use super::receipt::{Failure, Freed, Outcome, Receipt};
 use super::sign::CHUNK;
 use super::token::Token;
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// The parts of a job that every deed uses.
+/// The parts of a job that every operation uses.
 struct Job<C> {
     /// Replaced by a new one when the link was lost and another could be opened.
     cache: C,
@@ -242,11 +242,13 @@ async fn run_on<C: Cache>(
         return receipt(&job.tally);
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
-    match &plan.deed {
-        Deed::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
-        Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
-        Deed::Collect(deed) => Box::pin(collect::run(&mut job, &plan.items, deed)).await,
-        Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
+    match &plan.operation {
+        Operation::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
+        Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
+        Operation::Collect(operation) => {
+            Box::pin(collect::run(&mut job, &plan.items, operation)).await
+        }
+        Operation::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);

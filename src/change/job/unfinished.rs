@@ -7,7 +7,7 @@ use super::cache::{Cache, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use super::{Job, keep};
 use crate::change::audit::{INTERRUPTED, MOST_NAMED, Record};
-use crate::change::plan::{Deed, Item, Plan};
+use crate::change::plan::{Item, Operation, Plan};
 use crate::change::receipt::Failure;
 use crate::domain::StorePath;
 use crate::domain::text::visible;
@@ -20,7 +20,7 @@ const AT_A_TIME: usize = 20_000;
 
 /// Leaves word. Of a collection all paths, so that it can be told how far it got; of others as many items as a record names.
 pub(super) async fn begin<C: Cache>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
-    let makes_room = matches!(plan.deed, Deed::Collect(_));
+    let makes_room = matches!(plan.operation, Operation::Collect(_));
     let (lines, how): (Vec<String>, _) = if makes_room {
         let paths = plan.items.iter().filter_map(Item::path);
         let names = paths.map(|path| path.base_name().to_owned());

@@ -14,7 +14,7 @@ pub use generations::older_than;
 pub use lease::install_lease;
 
 use super::access::About;
-use super::{Danger, Deed, Item, Plan};
+use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
@@ -211,7 +211,7 @@ pub fn pin(
     if let Some(note) = &wanted.note {
         plan.lines.push(("note", note.clone()));
     }
-    plan.deed = Deed::Keep(
+    plan.operation = Operation::Keep(
         new.into_iter()
             .map(|(pin, _, shown)| KeepStep::Pin {
                 pin: Box::new(pin),
@@ -296,7 +296,7 @@ pub fn unpin(
         target: pin.target.clone(),
         shown: Shown::of(pin),
     };
-    plan.deed = Deed::Keep(going.iter().map(step).collect());
+    plan.operation = Operation::Keep(going.iter().map(step).collect());
     Ok(plan)
 }
 
@@ -403,7 +403,7 @@ pub(super) fn roots(
         root: (*root).clone(),
         made: *made,
     });
-    plan.deed = Deed::Keep(steps.collect());
+    plan.operation = Operation::Keep(steps.collect());
     Ok(plan)
 }
 
@@ -426,7 +426,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         amounts: None,
         lines: vec![("on", about.address.clone())],
         danger,
-        deed: Deed::Keep(Vec::new()),
+        operation: Operation::Keep(Vec::new()),
         reason: None,
     }
 }

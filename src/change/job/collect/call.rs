@@ -126,10 +126,10 @@ impl<C: Cache> Collecting<'_, '_, C> {
     pub(super) fn tell(&self, more: usize, bytes: u64) {
         let done = self.bytes + bytes;
         let seconds = self.started.elapsed().as_secs_f64();
-        let mut note = format!("{} of {}", Bytes(done), self.deed.planned);
+        let mut note = format!("{} of {}", Bytes(done), self.operation.planned);
         if seconds >= 1.0 && done > 0 {
             let rate = done as f64 / seconds;
-            let left = self.deed.planned.0.saturating_sub(done) as f64 / rate;
+            let left = self.operation.planned.0.saturating_sub(done) as f64 / rate;
             // Writing to a text does not fail.
             let _ = write!(
                 note,

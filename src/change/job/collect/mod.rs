@@ -9,7 +9,7 @@ mod stay;
 use super::Job;
 use super::cache::{Cache, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
-use crate::change::collect::CollectDeed;
+use crate::change::collect::CollectOperation;
 use crate::change::plan::Item;
 use crate::change::receipt::Freed;
 use crate::domain::count::count;
@@ -41,7 +41,7 @@ struct Collecting<'a, 'j, C> {
     job: &'j mut Job<C>,
     paths: Vec<&'a StorePath>,
     sizes: Vec<u64>,
-    deed: &'a CollectDeed,
+    operation: &'a CollectOperation,
     places: HashMap<&'a StorePath, usize>,
     /// Why a place stays.
     stays: Vec<bool>,
@@ -53,7 +53,7 @@ struct Collecting<'a, 'j, C> {
 }
 
 /// Carries it out, unless another collection of ours runs.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &CollectDeed) {
+pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &CollectOperation) {
     let paths: Vec<&StorePath> = items.iter().filter_map(Item::path).collect();
     let runs = |other: &&Unfinished| other.collects() && other.running == Some(true);
     if let Some(other) = job.others.iter().find(runs) {
@@ -68,7 +68,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
         stays: vec![false; paths.len()],
         sizes: items.iter().map(Item::nar_size).collect(),
         paths,
-        deed,
+        operation,
         places,
         settled: 0,
         bytes: 0,
@@ -146,11 +146,11 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
 
 impl<C: Cache> Collecting<'_, '_, C> {
     async fn all(&mut self) -> Result<(), End> {
-        for range in &self.deed.batches {
+        for range in &self.operation.batches {
             if self.job.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
-            if let Some(wanted) = self.deed.until_free
+            if let Some(wanted) = self.operation.until_free
                 && self.settled > 0
                 && let Some(disk) = self.disk().await
                 && disk.available >= wanted
