@@ -19,7 +19,7 @@ use super::theme::{Abilities, Theme};
 use super::update::Subject;
 use super::widgets::list::List;
 use crate::change::Policy;
-use crate::domain::{Floor, When};
+use crate::domain::{Threshold, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::details;
 use crate::server::facts::Facts;
@@ -107,7 +107,7 @@ pub struct ServerChoice {
     /// Nothing may be changed on it.
     pub read_only: bool,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
 }
 
 /// The state of the connection.
@@ -174,7 +174,7 @@ pub struct Model {
     /// Keys that can sign.
     pub sources: Vec<Source>,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
     /// The connection.
     pub link: Link,
     /// What the server is.
@@ -255,7 +255,7 @@ pub struct Beginning {
     /// Keys here and in an agent that can sign.
     pub sources: Vec<Source>,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
 }
 
 impl Model {

@@ -18,7 +18,7 @@ use super::update::update;
 use super::view;
 use crate::change::Policy;
 use crate::config::{Config, Overrides, ServerConfig, Target, home};
-use crate::domain::{Floor, When, plain};
+use crate::domain::{Threshold, When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -134,7 +134,7 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
 }
 
 fn choice(server: &ServerConfig, overrides: &Overrides) -> ServerChoice {
-    let limits: (Floor, Floor) = (
+    let limits: (Threshold, Threshold) = (
         server.thresholds.disk_warning,
         server.thresholds.disk_critical,
     );

@@ -28,7 +28,7 @@ use storekeeper::console::space::{Judged, Known, Planned};
 use storekeeper::console::theme::{Abilities, Theme};
 use storekeeper::console::update::update;
 use storekeeper::domain::{
-    Bytes, Floor, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, When,
+    Bytes, KeyName, KeyRing, NarHash, PathInfo, PublicKey, SigningKey, StorePath, Threshold, When,
 };
 use storekeeper::inventory::{self, Builder, Inventory, Row};
 use storekeeper::judge::trust::assess;
@@ -36,7 +36,7 @@ use storekeeper::server::facts::{Database, Disk, Facts, Rights, ServerKey};
 use zeroize::Zeroizing;
 
 pub const NOW: i64 = 1_790_000_000;
-const LIMITS: (Floor, Floor) = (Floor::Percent(15.0), Floor::Percent(5.0));
+const LIMITS: (Threshold, Threshold) = (Threshold::Percent(15.0), Threshold::Percent(5.0));
 pub const OURS: &str = "cache.example.org-1";
 const DAY: i64 = 86_400;
 

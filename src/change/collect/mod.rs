@@ -13,7 +13,7 @@ pub use outputs::output_pairs;
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::space::UseSource;
-use crate::domain::{Bytes, Floor, When};
+use crate::domain::{Bytes, Threshold, When};
 use crate::inventory::{Edges, Keeps};
 use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
 use serde::Serialize;
@@ -214,8 +214,8 @@ fn operation(about: &About<'_>) -> CollectOperation {
     }
     let watched = usage.source != UseSource::Registration;
     let until_free = match (about.rules.until_free, about.situation.disk) {
-        (Some(Floor::Size(bytes)), _) => Some(bytes),
-        (Some(Floor::Percent(percent)), Some((size, _))) => {
+        (Some(Threshold::Size(bytes)), _) => Some(bytes),
+        (Some(Threshold::Percent(percent)), Some((size, _))) => {
             Some(Bytes((size.0 as f64 * percent / 100.0).ceil() as u64))
         }
         _ => None,

@@ -179,7 +179,7 @@ fn nothing_is_said_with_its_reason() {
     };
     assert!(of(&capped).contains("raise --max"), "{}", of(&capped));
     let reached = Rules {
-        until_free: Some(Floor::Percent(5.0)),
+        until_free: Some(Threshold::Percent(5.0)),
         ..all()
     };
     assert!(of(&reached).contains("reached already"), "{}", of(&reached));
@@ -197,7 +197,7 @@ fn it_ends_when_enough_is_free() {
         }
     };
     let mut rules = Rules {
-        until_free: Some(Floor::Percent(11.0)),
+        until_free: Some(Threshold::Percent(11.0)),
         ..all()
     };
     assert_eq!(of(&rules), Some(Bytes(11_000)));
