@@ -4,7 +4,7 @@
 //! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
 use super::Job;
-use super::cache::{Cache, Step, Stepped, Trouble};
+use super::cache::{CacheServer, Step, Stepped, Trouble};
 use crate::change::access::{AccessOperation, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
@@ -22,7 +22,11 @@ const TRIES: usize = 3;
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
 
 /// Carries it out.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &AccessOperation) {
+pub(super) async fn run<C: CacheServer>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &AccessOperation,
+) {
     let done = steps(job, items, operation).await;
     if let Err(why) = done {
         let mut first = Some(why);
@@ -34,7 +38,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &
     job.progress("");
 }
 
-async fn steps<C: Cache>(
+async fn steps<C: CacheServer>(
     job: &mut Job<C>,
     items: &[Item],
     operation: &AccessOperation,
@@ -80,7 +84,7 @@ async fn steps<C: Cache>(
 }
 
 /// Looks again at what a decision is about, right before anything is changed.
-async fn unchanged<C: Cache>(
+async fn unchanged<C: CacheServer>(
     job: &mut Job<C>,
     folder: Folder,
     request: &Request,
@@ -103,13 +107,13 @@ async fn unchanged<C: Cache>(
     Ok(())
 }
 
-fn conflict<C: Cache>(job: &mut Job<C>, request: &Request, why: &str) -> String {
+fn conflict<C: CacheServer>(job: &mut Job<C>, request: &Request, why: &str) -> String {
     job.tally.conflict = Some(format!("request {}: {why}", request.id()));
     format!("nothing was changed: {why}")
 }
 
 /// Undoes the edits that came with a decision which somebody else has taken first.
-async fn take_all_back<C: Cache>(
+async fn take_all_back<C: CacheServer>(
     job: &mut Job<C>,
     operation: &AccessOperation,
     why: String,
@@ -127,7 +131,7 @@ async fn take_all_back<C: Cache>(
 }
 
 /// Undoes one edit; lines that others have added meanwhile stay.
-async fn take_back<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> bool {
+async fn take_back<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> bool {
     let mut now = edit.after.clone();
     let mut before = edit.file.content.clone().unwrap_or_default();
     for _ in 0..TRIES {
@@ -172,7 +176,7 @@ fn without(file: &[u8], line: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
+fn stop<C: CacheServer>(job: &mut Job<C>) -> Result<(), String> {
     if job.cancel.is_cancelled() {
         job.tally.cancelled = true;
         return Err("not done: cancelled before its turn".to_owned());
@@ -181,14 +185,14 @@ fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
 }
 
 /// One step; after a lost link, once more over a new one: each of them may be done twice.
-async fn ask<C: Cache>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
+async fn ask<C: CacheServer>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
     let answer = job
         .twice(|cache, token| async move { cache.access(&token, step).await })
         .await;
     job.confirmed(answer)
 }
 
-async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+async fn edit_file<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
     let stepped = match ask(job, Step::Edit(&edit.edit)).await {
         Err(why) if is_written(job, edit).await => {
             job.log(&format!("done, although the call ended in an error: {why}"));
@@ -224,7 +228,7 @@ async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), St
 }
 
 /// Whether the file is seen to be as the edit leaves it.
-async fn is_written<C: Cache>(job: &Job<C>, edit: &FileEdit) -> bool {
+async fn is_written<C: CacheServer>(job: &Job<C>, edit: &FileEdit) -> bool {
     let Some(Stepped::Files(files)) = look(job, Step::Files).await else {
         return false;
     };
@@ -238,7 +242,7 @@ async fn is_written<C: Cache>(job: &Job<C>, edit: &FileEdit) -> bool {
 }
 
 /// Whether a session is seen to be gone.
-async fn is_ended<C: Cache>(job: &Job<C>, session: &Session) -> bool {
+async fn is_ended<C: CacheServer>(job: &Job<C>, session: &Session) -> bool {
     match look(job, Step::Sessions).await {
         Some(Stepped::Sessions(Ok(open))) => open
             .iter()
@@ -248,7 +252,7 @@ async fn is_ended<C: Cache>(job: &Job<C>, session: &Session) -> bool {
 }
 
 /// A look after an error; nothing where there is no answer.
-async fn look<C: Cache>(job: &Job<C>, step: Step<'_>) -> Option<Stepped> {
+async fn look<C: CacheServer>(job: &Job<C>, step: Step<'_>) -> Option<Stepped> {
     if job.cut_off.is_some() {
         return None;
     }
@@ -289,7 +293,7 @@ fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
     lines.join("\n")
 }
 
-async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
+async fn open_another<C: CacheServer>(job: &Job<C>) -> Result<(), String> {
     match job.briefly(job.cache.reopen()).await {
         Ok(_) => Ok(()),
         Err(Trouble::Stopped) => Err("the server did not answer".to_owned()),
@@ -298,7 +302,7 @@ async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
 }
 
 /// Opens another connection after one's own way in was changed; without one, takes the change back.
-async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+async fn prove<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
     let Err(why) = open_another(job).await else {
         job.log("another connection could be opened: there is a way in");
         return Ok(());
@@ -316,7 +320,7 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.
-async fn end<C: Cache>(
+async fn end<C: CacheServer>(
     job: &mut Job<C>,
     items: &[Item],
     operation: &AccessOperation,

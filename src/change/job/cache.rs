@@ -85,7 +85,7 @@ pub(super) struct Held {
 }
 
 /// A cache server.
-pub(super) trait Cache: Clone + Send + Sync {
+pub(super) trait CacheServer: Clone + Send + Sync {
     fn facts(&self) -> Arc<Facts>;
     /// Path of the audit log on the server.
     fn audit_log(&self) -> String;
@@ -211,7 +211,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
     })
 }
 
-impl Cache for Server {
+impl CacheServer for Server {
     fn facts(&self) -> Arc<Facts> {
         Self::facts(self)
     }

@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{Cache, Held, Step, Stepped, Trouble};
+use super::cache::{CacheServer, Held, Step, Stepped, Trouble};
 use super::fake_space;
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
@@ -129,7 +129,7 @@ impl Fake {
     }
 }
 
-impl Cache for Fake {
+impl CacheServer for Fake {
     fn facts(&self) -> Arc<Facts> {
         Arc::clone(&self.facts)
     }

@@ -5,13 +5,13 @@
 //! error counts as done where a look finds it done.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
 use crate::server::LinkChange;
 
 /// Carries them out.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[KeepStep]) {
+pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps: &[KeepStep]) {
     for (item, step) in items.iter().zip(steps) {
         job.progress(&item.to_string());
         if job.cancel.is_cancelled() {
@@ -44,7 +44,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[Kee
     job.progress("");
 }
 
-async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
+async fn one<C: CacheServer>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
     let answer = job
         .twice(|cache, token| async move { cache.keep(&token, step).await })
         .await;
@@ -66,7 +66,7 @@ async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, 
 }
 
 /// Whether a look finds a step done that ended in an error; `None` where it can't tell.
-async fn seen<C: Cache>(job: &Job<C>, step: &KeepStep, trouble: &Trouble) -> Option<bool> {
+async fn seen<C: CacheServer>(job: &Job<C>, step: &KeepStep, trouble: &Trouble) -> Option<bool> {
     // A repair that Nix refuses was looked at already, and a look at contents takes long.
     let looked = matches!((step, trouble), (KeepStep::Repair(_), Trouble::Refused(_)));
     if job.cut_off.is_some() || looked {

@@ -36,7 +36,7 @@ use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::domain::unfinished::Unfinished;
 use crate::server::{Server, Whose};
-use cache::{Cache, Trouble};
+use cache::{CacheServer, Trouble};
 use patience::{REOPEN, SILENT};
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ struct Job<C> {
     no_room: bool,
 }
 
-impl<C: Cache> Job<C> {
+impl<C: CacheServer> Job<C> {
     /// Nobody may be listening any more; the job goes on.
     fn log(&self, text: &str) {
         let _ = self.events.send(JobEvent::Log(visible(text).into_owned()));
@@ -185,7 +185,7 @@ impl<C: Cache> Job<C> {
     }
 }
 
-async fn run_on<C: Cache>(
+async fn run_on<C: CacheServer>(
     confirmed: Confirmed,
     cache: C,
     chunk: usize,
@@ -277,7 +277,7 @@ async fn run_on<C: Cache>(
 
 /// Writes the record on the server and here. The copy here is a help, the log there is the duty: only the latter's
 /// failure is one of the change.
-async fn keep<C: Cache>(
+async fn keep<C: CacheServer>(
     job: &mut Job<C>,
     record: &Record,
     whose: Whose,

@@ -4,7 +4,7 @@
 //! is cut off in time for the rest to be read back and for the record. A lost link is replaced by a new one, once.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use crate::change::token::Token;
 use crate::server::Beginning;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(super) const SETTLING: Duration = if cfg!(test) {
 /// Looks until it counts as settled, at most.
 pub(super) const LOOKS: usize = 12;
 
-impl<C: Cache> Job<C> {
+impl<C: CacheServer> Job<C> {
     /// When it was cancelled, from the first time on that somebody asks.
     fn cancelled_at(&self) -> Option<Instant> {
         let cancelled = self.cancel.is_cancelled();

@@ -5,7 +5,7 @@
 
 use super::Collecting;
 
-use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::cache::{CacheServer, Trouble};
 use crate::change::job::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::{Age, Bytes, StorePath};
@@ -21,7 +21,7 @@ pub(super) enum Called {
     Cancelled,
 }
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     /// Deletes, and tells how far it is.
     pub(super) async fn delete(&mut self, left: &[usize]) -> Called {
         let list: Vec<StorePath> = left.iter().map(|at| self.paths[*at].clone()).collect();

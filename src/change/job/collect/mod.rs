@@ -7,7 +7,7 @@ mod call;
 mod stay;
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::collect::CollectOperation;
 use crate::change::plan::Item;
@@ -53,7 +53,11 @@ struct Collecting<'a, 'j, C> {
 }
 
 /// Carries it out, unless another collection of ours runs.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &CollectOperation) {
+pub(super) async fn run<C: CacheServer>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &CollectOperation,
+) {
     let paths: Vec<&StorePath> = items.iter().filter_map(Item::path).collect();
     let runs = |other: &&Unfinished| other.collects() && other.running == Some(true);
     if let Some(other) = job.others.iter().find(runs) {
@@ -132,7 +136,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], operation: &
 }
 
 /// One entry for all whose turn did not come: a plan may have a million.
-fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
+fn rest<C: CacheServer>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     match left {
         [] => {}
         [one] => job.tally.fail(one, why),
@@ -144,7 +148,7 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     }
 }
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     async fn all(&mut self) -> Result<(), End> {
         for range in &self.operation.batches {
             if self.job.cancel.is_cancelled() {

@@ -4,14 +4,14 @@
 
 use super::{Collecting, End};
 use crate::change::job::Job;
-use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::cache::{CacheServer, Trouble};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::StorePath;
 use crate::domain::text::visible;
 use std::collections::HashMap;
 use std::ops::Range;
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     /// Roots and uses since the plan: what they touch stays, with what it needs.
     pub(super) async fn look(&mut self, range: &Range<usize>) -> Result<(), End> {
         let asked = self.job.cache.space(SpaceStep::Roots);
@@ -113,7 +113,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
 }
 
 /// Why a question had no answer, as the end of the job.
-async fn ended<C: Cache>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
+async fn ended<C: CacheServer>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
     match answer {
         Err(Trouble::Lost(why)) => {
             job.reopen(&why).await;
