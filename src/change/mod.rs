@@ -21,6 +21,6 @@ pub mod token;
 pub mod unfinished;
 
 pub use job::{JobEvent, run, run_in};
-pub use plan::{Answer, Confirmed, Danger, Deed, Item, KeySource, Plan, Policy, Refusal};
-pub use receipt::{Failure, Outcome, Receipt};
+pub use plan::{Answer, Confirmed, Danger, Item, KeySource, Operation, Plan, Policy, Refusal};
+pub use receipt::{Failure, Freed, Outcome, Receipt};
 pub use terms::Terms;

@@ -3,8 +3,8 @@
 //! In: facts, chosen by the caller. Out: a [`Plan`] to show, a [`Confirmed`] plan to run, or the reason why not.
 //! `--read-only` is enforced here and nowhere else: under it no plan is ever confirmed.
 
-use super::access::AccessDeed;
-use super::collect::{Amounts, CollectDeed};
+use super::access::AccessOperation;
+use super::collect::{Amounts, CollectOperation};
 use super::keep::KeepStep;
 use super::token::Token;
 use crate::domain::pin::PinName;
@@ -18,7 +18,7 @@ use thiserror::Error;
 
 /// What a confirmed plan does on the server. Each kind is built by its own module of this room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum Operation {
     /// Add signatures to paths.
     Sign {
         /// In the order of signing: references before what refers to them.
@@ -29,9 +29,9 @@ pub enum Deed {
         key: Box<PublicKey>,
     },
     /// Change who may log in.
-    Access(Box<AccessDeed>),
+    Access(Box<AccessOperation>),
     /// Delete the store paths of the items, in their order.
-    Collect(Arc<CollectDeed>),
+    Collect(Arc<CollectOperation>),
     /// Change what the store keeps: a step for each item, in their order.
     Keep(Vec<KeepStep>),
 }
@@ -228,7 +228,7 @@ pub struct Plan {
     pub danger: Danger,
     /// What will be done.
     #[serde(skip)]
-    pub deed: Deed,
+    pub operation: Operation,
     /// Why, in the administrator's words, for the audit log.
     #[serde(skip)]
     pub reason: Option<String>,

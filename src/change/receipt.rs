@@ -51,6 +51,48 @@ impl Failure {
     }
 }
 
+/// How many bytes came free, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Freed {
+    /// Bytes.
+    #[serde(rename = "freed")]
+    pub bytes: u64,
+    /// Whether that is the difference of what was in use on the file system before and after, instead of Nix's count.
+    /// Whatever else was written or deleted there meanwhile is in it.
+    #[serde(rename = "freedMeasured", skip_serializing_if = "std::ops::Not::not")]
+    pub measured: bool,
+}
+
+impl Freed {
+    /// By Nix's count.
+    pub const fn counted(bytes: u64) -> Self {
+        Self {
+            bytes,
+            measured: false,
+        }
+    }
+
+    /// What is less in use on the file system now. `None` where nothing is, since then others have written more, or the file
+    /// system frees later.
+    pub fn measured(before: Bytes, now: Bytes) -> Option<Self> {
+        let bytes = before.0.checked_sub(now.0).filter(|bytes| *bytes > 0)?;
+        Some(Self {
+            bytes,
+            measured: true,
+        })
+    }
+}
+
+impl std::fmt::Display for Freed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", Bytes(self.bytes))?;
+        if self.measured {
+            f.write_str(" (measured on the disk)")?;
+        }
+        Ok(())
+    }
+}
+
 /// The record of a change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Receipt {
@@ -64,17 +106,18 @@ pub struct Receipt {
     pub result: Outcome,
     /// How many items were done.
     pub done: usize,
-    /// What was not done; with a cut link, each item whose state could not be confirmed says so.
+    /// What was not done; with a cut link, each item whose state could not be confirmed says so. Only the last entry stands
+    /// for more than one item.
     pub failed: Vec<Failure>,
     /// How many items those are: one entry may stand for many paths whose turn did not come.
     #[serde(skip)]
     pub not_done: usize,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Of a collection: how many bytes came free, by Nix's count. `None` where a call that deleted something ended without
-    /// one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub freed: Option<u64>,
+    /// Of a collection: how many bytes came free. `None` where a call that deleted something ended without Nix's count, and
+    /// the disk could not be measured.
+    #[serde(flatten)]
+    pub freed: Option<Freed>,
     /// Of a collection: NAR sizes of what was seen to be gone.
     #[serde(skip)]
     pub gone: Option<u64>,
@@ -84,10 +127,15 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// How many items were not done beside those of the first `listed` entries; `None` where these are all.
+    pub fn not_listed(&self, listed: usize) -> Option<usize> {
+        (self.failed.len() > listed).then(|| self.not_done.saturating_sub(listed))
+    }
+
     /// How much came free, where this is a collection; what is not known is never shown as nothing.
     pub fn freed_words(&self) -> Option<String> {
         match (self.freed, self.gone) {
-            (Some(freed), _) => Some(Bytes(freed).to_string()),
+            (Some(freed), _) => Some(freed.to_string()),
             (None, Some(gone)) => Some(format!("unknown, {} of NARs are gone", Bytes(gone))),
             (None, None) => None,
         }
@@ -123,6 +171,32 @@ mod tests {
             serde_json::to_string(&receipt).unwrap(),
             r#"{"id":"7f3a0011","by":"root via ada@laptop","at":"2026-01-02T03:04:05Z","result":"partial","done":5,"failed":[{"item":"x\\e","message":"gone"}],"seconds":0.2}"#
         );
+        assert_eq!(receipt.not_listed(1), None);
+        let many = Receipt {
+            failed: vec![receipt.failed[0].clone(); 3],
+            not_done: 40,
+            ..receipt.clone()
+        };
+        assert_eq!((many.not_listed(3), many.not_listed(2)), (None, Some(38)));
+        let with = |freed| Receipt {
+            freed,
+            ..receipt.clone()
+        };
+        let measured = with(Freed::measured(Bytes(9), Bytes(4)));
+        let json = serde_json::to_value(&measured).unwrap();
+        assert_eq!(
+            (&json["freed"], &json["freedMeasured"]),
+            (&5.into(), &true.into())
+        );
+        assert_eq!(
+            measured.freed_words().unwrap(),
+            "5 B (measured on the disk)"
+        );
+        let counted = serde_json::to_value(with(Some(Freed::counted(5)))).unwrap();
+        assert_eq!(counted["freed"], 5);
+        assert!(counted.get("freedMeasured").is_none());
+        assert_eq!(Freed::measured(Bytes(4), Bytes(4)), None);
+        assert_eq!(Freed::measured(Bytes(4), Bytes(9)), None);
         for outcome in [
             Outcome::Done,
             Outcome::Partial,

@@ -13,6 +13,7 @@ use super::terminal::ask;
 use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
 use crate::domain::alike::grouped;
+use crate::domain::count::number;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
 use crate::server::Server;
@@ -223,10 +224,10 @@ fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     for line in receipt.conflict.iter().flat_map(|lines| lines.lines()) {
         say(&format!("  {}", visible(line)));
     }
-    let more = receipt.failed.len().saturating_sub(TOLD);
-    if more > 0 {
+    if let Some(more) = receipt.not_listed(TOLD) {
         say(&format!(
-            "storekeeper: and {more} more; --json lists all of them"
+            "storekeeper: and {} more that were not done; --json has every entry",
+            number(more)
         ));
     }
     Ok(())
@@ -292,7 +293,7 @@ pub(super) fn nothing_of(
 mod tests {
     use super::super::out::tests::Shared;
     use super::*;
-    use crate::change::{Deed, Failure, Item, KeySource};
+    use crate::change::{Failure, Item, KeySource, Operation};
     use crate::domain::When;
     use crate::domain::path_info::tests::vector;
 
@@ -312,7 +313,7 @@ mod tests {
             amounts: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
-            deed: Deed::Sign {
+            operation: Operation::Sign {
                 paths: vec![path],
                 with: KeySource::Server {
                     file: "/k".into(),

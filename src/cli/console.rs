@@ -7,16 +7,16 @@ use super::error::{CliError, Kind};
 use super::out::{self, Out};
 use super::signals::stop;
 use crate::config::{Config, Overrides, Target};
-use crate::console;
-use crate::console::{ConsoleError, End};
-use crate::demo::{self, Demo, DemoError};
+use crate::console::{self, ConsoleError, End};
+use crate::demo::{self, Demo, DemoError, Listening};
 use crate::domain::When;
 use crate::domain::count::count;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// So many are made before anybody wonders.
-const PATHS_AT_ONCE: u32 = 50_000;
+const PATHS_AT_ONCE: usize = 50_000;
 
 /// Opens the console on a server.
 pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
@@ -52,27 +52,34 @@ pub(super) async fn demo(
     options.listen = args.listen;
     // Ages in it are counted from its epoch: the newest uploads came minutes ago.
     options.epoch = When::now();
-    if args.paths > PATHS_AT_ONCE {
-        // Where the console will be, so that nobody looks at an empty screen.
-        out::say(&format!(
-            "Making a store of {}, which takes some seconds.",
-            count(args.paths as usize, "path")
-        ));
+    if args.listen.is_some() {
+        return serve(options, out).await;
     }
-    let demo = Demo::start(options).await?;
-    let result = match args.listen {
-        Some(_) => serve(&demo, out).await,
-        None => match target(&demo, common) {
-            Ok(target) => open(config, common.overrides(), target).await,
-            Err(error) => Err(error),
-        },
+    // The store is made behind the console, which is on the screen by then.
+    let demo = Listening::start(options).await?;
+    let result = match target(&demo, common) {
+        Ok(target) => open(config, common.overrides(), target).await,
+        Err(error) => Err(error),
     };
     demo.stop().await;
     result
 }
 
-/// Says how to get there, and serves until it is stopped, which is how this ends well.
-async fn serve(demo: &Demo, out: &mut Out) -> Result<u8, CliError> {
+/// Says how to get there once the store has been made, and serves until it is stopped, which is how this ends well.
+async fn serve(options: demo::Options, out: &mut Out) -> Result<u8, CliError> {
+    if options.paths > PATHS_AT_ONCE {
+        out::say(&format!(
+            "Making a store of {}, which takes some seconds.",
+            count(options.paths, "path")
+        ));
+    }
+    let demo = Demo::start(options).await?;
+    let served = until_stopped(&demo, out).await;
+    demo.stop().await;
+    served
+}
+
+async fn until_stopped(demo: &Demo, out: &mut Out) -> Result<u8, CliError> {
     for line in demo.instructions().lines() {
         out.line(line)?;
     }
@@ -82,7 +89,7 @@ async fn serve(demo: &Demo, out: &mut Out) -> Result<u8, CliError> {
 }
 
 /// The demo as a server. Nothing of the user's own configuration of ssh has a say in how it is reached.
-fn target(demo: &Demo, common: &Common) -> Result<Target, CliError> {
+fn target(demo: &Listening, common: &Common) -> Result<Target, CliError> {
     let config = Config::parse(&demo.config_text(), Path::new("the demo's configuration"))?;
     let overrides = Overrides {
         identity: None,
@@ -123,7 +130,13 @@ async fn open(config: Config, overrides: Overrides, target: Target) -> Result<u8
 
 impl From<DemoError> for CliError {
     fn from(error: DemoError) -> Self {
-        let kind = match &error {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<DemoError>> for CliError {
+    fn from(error: Arc<DemoError>) -> Self {
+        let kind = match &*error {
             DemoError::Listen { .. } => Kind::Usage,
             _ => Kind::Server,
         };

@@ -47,7 +47,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CliError {
     /// Something to say.
-    Told {
+    Message {
         /// What sort of thing.
         kind: Kind,
         /// One sentence: the cause, and after the last semicolon the next step.
@@ -60,7 +60,7 @@ pub(super) enum CliError {
 impl std::fmt::Display for CliError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Told { sentence, .. } => f.write_str(sentence),
+            Self::Message { sentence, .. } => f.write_str(sentence),
             Self::Closed => f.write_str("nobody reads the output any more"),
         }
     }
@@ -82,7 +82,7 @@ struct Object<'a> {
 impl CliError {
     /// An error of this kind.
     pub(super) fn new(kind: Kind, sentence: impl std::fmt::Display) -> Self {
-        Self::Told {
+        Self::Message {
             kind,
             sentence: crate::domain::text::visible(&sentence.to_string()).into_owned(),
         }
@@ -96,14 +96,14 @@ impl CliError {
     /// The exit code. A closed pipe is how `head` ends a list, which is no failure.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Told { kind, .. } => kind.code(),
+            Self::Message { kind, .. } => kind.code(),
             Self::Closed => 0,
         }
     }
 
     /// The error object of `--json`, without the newline.
     pub(super) fn json(&self) -> Option<String> {
-        let Self::Told { kind, sentence } = self else {
+        let Self::Message { kind, sentence } = self else {
             return None;
         };
         let (message, next) = match sentence.rsplit_once("; ") {
@@ -251,7 +251,7 @@ mod tests {
         let told = |line: &str| {
             let error = Args::try_parse_from(line.split(' ')).unwrap_err();
             match CliError::from(error) {
-                CliError::Told { kind, sentence } => {
+                CliError::Message { kind, sentence } => {
                     assert_eq!(kind, Kind::Usage);
                     assert!(
                         !sentence.contains('\n') && sentence.contains("; "),

@@ -61,7 +61,7 @@ pub(super) fn explain(error: clap::Error, arguments: &[OsString]) -> CliError {
             | clap::error::ErrorKind::MissingRequiredArgument
     );
     match (told, meant(arguments).filter(|_| wrong)) {
-        (CliError::Told { kind, sentence }, Some(line)) => {
+        (CliError::Message { kind, sentence }, Some(line)) => {
             let cause = sentence
                 .rsplit_once("; ")
                 .map_or(&*sentence, |(cause, _)| cause);
@@ -76,7 +76,7 @@ pub(super) fn server(error: CliError, name: &str, known: &[String]) -> CliError 
     let near = alike(name, known.iter().map(String::as_str));
     match (error, near.filter(|near| *near != name)) {
         (
-            CliError::Told {
+            CliError::Message {
                 kind: kind @ (Kind::Connect | Kind::Auth | Kind::HostKey),
                 sentence,
             },

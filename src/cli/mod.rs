@@ -218,7 +218,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
 
 /// Tells an error: the sentence on standard error, with `--json` also the object on standard output.
 fn fail(error: &CliError, json: bool) -> ExitCode {
-    if let CliError::Told { .. } = error {
+    if let CliError::Message { .. } = error {
         out::say(&format!("storekeeper: {error}"));
     }
     if let (true, Some(object)) = (json, error.json()) {

@@ -86,7 +86,7 @@ struct Nix<'a> {
 pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
     let server = match session.connect_to_read().await {
         Ok(server) => server,
-        Err(CliError::Told {
+        Err(CliError::Message {
             kind: Kind::Server,
             sentence,
         }) => return broken(session.name(), &sentence, out),
@@ -104,7 +104,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
     let inventory = match inventory {
         Ok(inventory) => Ok(inventory),
         // The rest is reported all the same.
-        Err(CliError::Told {
+        Err(CliError::Message {
             kind: Kind::Server,
             sentence,
         }) => Err(critical("store-listing", &sentence)),

@@ -10,7 +10,7 @@ mod target;
 
 pub use target::{Overrides, Target};
 
-use crate::domain::Floor;
+use crate::domain::Threshold;
 use crate::server::spec::Settings;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -79,16 +79,16 @@ pub struct Remap {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// Less than this left is a warning.
-    pub disk_warning: Floor,
+    pub disk_warning: Threshold,
     /// Less than this left is critical.
-    pub disk_critical: Floor,
+    pub disk_critical: Threshold,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
         Self {
-            disk_warning: Floor::Percent(15.0),
-            disk_critical: Floor::Percent(5.0),
+            disk_warning: Threshold::Percent(15.0),
+            disk_critical: Threshold::Percent(5.0),
         }
     }
 }

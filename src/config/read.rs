@@ -4,7 +4,7 @@
 //! a value that is present here has the right form.
 
 use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
-use crate::domain::{Floor, PublicKey};
+use crate::domain::{PublicKey, Threshold};
 use crate::server::Sudo;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -102,12 +102,12 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
         server.daemon_command = words;
     }
     if let Some(limits) = get(table, "thresholds").and_then(DeValue::as_table) {
-        let set = |slot: &mut Floor, key: &str| {
-            if let Some(floor) = string(limits, key)
+        let set = |slot: &mut Threshold, key: &str| {
+            if let Some(threshold) = string(limits, key)
                 .as_deref()
-                .and_then(|text| Floor::parse(text).ok())
+                .and_then(|text| Threshold::parse(text).ok())
             {
-                *slot = floor;
+                *slot = threshold;
             }
         };
         set(&mut server.thresholds.disk_warning, "disk_warning");
@@ -257,10 +257,10 @@ disk_critical = "10G"
             server.daemon_command,
             ["nix-daemon", "--stdio", "--option", "x y", "z"]
         );
-        assert_eq!(server.thresholds.disk_warning, Floor::Percent(20.0));
+        assert_eq!(server.thresholds.disk_warning, Threshold::Percent(20.0));
         assert_eq!(
             server.thresholds.disk_critical,
-            Floor::Size(Bytes(10 << 30))
+            Threshold::Size(Bytes(10 << 30))
         );
     }
 

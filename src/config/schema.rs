@@ -6,7 +6,7 @@
 use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
-use crate::domain::{Floor, PublicKey};
+use crate::domain::{PublicKey, Threshold};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -39,7 +39,7 @@ pub(super) enum Kind {
     /// A key, or a list of keys.
     Keys,
     /// A share such as `15%`, or a size such as `20G`.
-    Floor,
+    Threshold,
     /// A table with these entries.
     Table(&'static [Field]),
     /// A table with names of the user's choice.
@@ -94,8 +94,8 @@ const SERVER: &[Field] = &[
 ];
 
 const THRESHOLDS: &[Field] = &[
-    field("disk_warning", Kind::Floor),
-    field("disk_critical", Kind::Floor),
+    field("disk_warning", Kind::Threshold),
+    field("disk_critical", Kind::Threshold),
 ];
 
 /// What is wrong, and where.
@@ -195,8 +195,8 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
                 _ => Err("be a command line; check its quotes".to_owned()),
             }
         }),
-        Kind::Floor => text(data, |found| {
-            Floor::parse(found).map(|_| ()).map_err(|_| {
+        Kind::Threshold => text(data, |found| {
+            Threshold::parse(found).map(|_| ()).map_err(|_| {
                 "be a share such as \"15%\" or a size such as \"20G\", with its unit".to_owned()
             })
         }),

@@ -1,8 +1,9 @@
 //! Runs one command of a client, as sshd would for a user without a terminal.
 //!
-//! In: an SSH channel and a command line. Out: the command's output and its exit status. When the client or the
+//! In: an SSH channel, a command line, and the store once it has been made. Out: the command's output and its exit status. When the client or the
 //! connection goes, so does everything that the command has started.
 
+use super::Made;
 use crate::domain::login_line;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes of output that are read at once: one SSH packet.
@@ -36,10 +38,19 @@ pub(super) async fn run(
     channel: Channel<Msg>,
     command: Vec<u8>,
     environment: Environment,
+    made: watch::Receiver<Made>,
     ended: CancellationToken,
 ) {
     let (mut input, output) = channel.split();
-    let status = match start(&command, environment) {
+    let made = tokio::select! {
+        made = super::made(made) => made,
+        () = ended.cancelled() => return,
+    };
+    let started = made.map_err(|error| error.to_string()).and_then(|_| {
+        start(&command, environment)
+            .map_err(|error| format!("the demo could not start a shell: {error}"))
+    });
+    let status = match started {
         Ok(mut child) => {
             let finished = tokio::select! {
                 status = serve(&mut child, &mut input, &output) => Some(status),
@@ -53,10 +64,9 @@ pub(super) async fn run(
             }
         }
         Err(error) => {
-            let text = format!("the demo could not start a shell: {error}\n");
             let _ = output
                 .make_writer_ext(Some(1))
-                .write_all(text.as_bytes())
+                .write_all(format!("{error}\n").as_bytes())
                 .await;
             NOT_STARTED
         }

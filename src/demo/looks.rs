@@ -15,10 +15,15 @@ const A_DAY: u64 = 3_900 << 20;
 /// The day on which somebody collected, and what that freed.
 const COLLECTED: (u64, u64) = (19, 71 << 30);
 
-/// What is in use of the demo's disk at first, in KiB: 804 GiB, or more where the store alone is so many bytes.
-pub(super) fn used(store: u64) -> u64 {
-    // A fifth is not the store's.
-    (store / 1024 / 4 * 5).max(843_055_104)
+/// What a large store and all else take, in KiB: so much for the large packages of its fifty rounds, and so much for
+/// each path.
+const ROUNDS: u64 = 375_000_000;
+const A_PATH: u64 = 1_100;
+
+/// What is in use of the demo's disk at first, in KiB: 804 GiB, or more where so many paths take that much. It does not wait
+/// for the store.
+pub(super) fn used(paths: usize) -> u64 {
+    (ROUNDS + paths as u64 * A_PATH).max(843_055_104)
 }
 
 /// The disk of which so much is in use at first, in KiB: 980 GiB, or as much as leaves 17 % free.
@@ -48,17 +53,36 @@ pub(super) fn write(here: &Path, used_now: u64, epoch: When) -> std::io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::store::{Store, StoreOptions};
 
     const USED: u64 = 843_055_104;
 
     #[test]
     fn the_disk_is_larger_than_what_is_on_it() {
-        assert_eq!((used(4 << 30), size(USED)), (USED, 1_027_604_480));
-        for store in [0, 1 << 30, 1 << 40, 1_200 << 30, 6 << 40] {
-            let used = used(store);
-            assert!(used * 1024 >= store && size(used) > used, "{store}");
+        for paths in [0, 4000, 1_000_000, 100_000_000] {
+            let used = used(paths);
             let percent = used * 100 / size(used);
             assert!((80..=84).contains(&percent), "{percent}");
+        }
+        assert_eq!((used(4000), size(used(4000))), (USED, 1_027_604_480));
+    }
+
+    #[test]
+    fn a_store_is_not_larger_than_what_is_in_use() {
+        for (seed, paths) in [(1, 30_000), (2, 30_000), (7, 150_000)] {
+            let options = StoreOptions {
+                paths,
+                derivations: 50,
+                unsigned: 200,
+                seed,
+                epoch: When::from_unix(super::super::EPOCH),
+            };
+            let store = Store::new(&options).unwrap();
+            let bytes: u64 = (0..paths as u32)
+                .filter_map(|at| store.unsigned_info(at))
+                .map(|info| info.nar_size)
+                .sum();
+            assert!(bytes / 1024 < used(paths), "{bytes} of {paths}");
         }
     }
 

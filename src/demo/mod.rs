@@ -28,16 +28,19 @@ pub use faults::{Faults, Plan};
 
 use crate::domain::signature::KeyError;
 use crate::domain::{PublicKey, When};
+use keys::Keys;
 use release::Release;
 use scratch::Scratch;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -96,7 +99,7 @@ pub enum DemoError {
     /// A generated name is no store path name.
     #[error("the demo made a name that no store path can have, {0:?}; try another seed")]
     Name(String),
-    /// The program is ending.
+    /// It was stopped while the store was being made.
     #[error("the demo was ended before it had begun; start it again")]
     Ended,
     /// An SSH key could not be made.
@@ -120,50 +123,83 @@ pub enum DemoError {
     },
 }
 
-/// A running demo. Dropping it ends it, with all that was started by its clients, and removes its folder.
+/// What has become of the store: nothing yet, the store, or why there is none.
+type Made = Option<Result<Arc<Store>, Arc<DemoError>>>;
+
+/// A demo that listens while its store may still be being made. Connections are taken at once, and their commands wait
+/// for the store. Dropping it ends it, with all that was started by its clients, and removes its folder.
 #[derive(Debug)]
-pub struct Demo {
+pub struct Listening {
     address: SocketAddr,
     scratch: Arc<Scratch>,
     folder: TempDir,
-    store: Arc<Store>,
+    keys: Keys,
+    paths: usize,
+    made: watch::Receiver<Made>,
     faults: Faults,
     stopped: CancellationToken,
     tasks: TaskTracker,
 }
 
+/// A demo with its store.
+#[derive(Debug)]
+pub struct Demo {
+    listening: Listening,
+    store: Arc<Store>,
+}
+
 impl Demo {
-    /// Grows the store, makes the keys and begins to listen.
+    /// Begins to listen, and waits until the store has been made.
+    pub async fn start(options: Options) -> Result<Self, Arc<DemoError>> {
+        let listening = Listening::start(options).await?;
+        let store = listening.store().await?;
+        Ok(Self { listening, store })
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Ends it and waits until everything of it has ended.
+    pub async fn stop(self) {
+        self.listening.stop().await;
+    }
+}
+
+impl Deref for Demo {
+    type Target = Listening;
+
+    fn deref(&self) -> &Listening {
+        &self.listening
+    }
+}
+
+impl Listening {
+    /// Makes the keys, begins to listen, and has the store made behind.
     pub async fn start(options: Options) -> Result<Self, DemoError> {
-        let store_options = StoreOptions {
-            paths: options.paths,
-            derivations: options.derivations,
-            unsigned: options.unsigned,
-            seed: options.seed,
-            epoch: options.epoch,
-        };
-        // A million paths take seconds, in which whoever waits wants to draw.
-        let store = tokio::task::spawn_blocking(move || Store::new(&store_options))
-            .await
-            .map_err(|_| DemoError::Ended)??;
-        let store = Arc::new(store);
-        let (folder, scratch) = Scratch::new(&options.program, &store, options.epoch)?;
-        let asked = options
+        let keys = Keys::new(options.seed).map_err(DemoError::Key)?;
+        let (folder, scratch) =
+            Scratch::new(&options.program, &keys, options.paths, options.epoch)?;
+        let requested = options
             .listen
             .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let failed = |source| DemoError::Listen {
-            address: asked,
+            address: requested,
             source,
         };
-        let listener = TcpListener::bind(asked).await.map_err(failed)?;
+        let listener = TcpListener::bind(requested).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let socket = UnixListener::bind(scratch.socket()).map_err(DemoError::Socket)?;
+        let (made, receiver) = watch::channel(None);
         let demo = Self {
             address,
             scratch: Arc::new(scratch),
             folder,
-            store,
-            faults: options.faults,
+            keys,
+            paths: options.paths,
+            made: receiver,
+            faults: options.faults.clone(),
             stopped: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -171,22 +207,65 @@ impl Demo {
             .map_err(DemoError::Scratch)?;
         let service = ssh::Service {
             scratch: demo.scratch.clone(),
+            made: demo.made.clone(),
             faults: demo.faults.clone(),
             stopped: demo.stopped.clone(),
             tasks: demo.tasks.clone(),
         };
         demo.tasks.spawn(service.listen(listener));
-        let stand_ins = socket::Service {
-            store: demo.store.clone(),
-            faults: demo.faults.clone(),
-            release: Release::new(options.protocol),
-            signing_key_file: demo.signing_key_file(),
-            state: demo.scratch.path("state"),
-            stopped: demo.stopped.clone(),
-            tasks: demo.tasks.clone(),
-        };
-        demo.tasks.spawn(stand_ins.listen(socket));
+        demo.tasks.spawn(demo.serve_store(&options, made, socket));
         Ok(demo)
+    }
+
+    /// Makes the store, then answers for Nix's commands from it until the demo is stopped.
+    fn serve_store(
+        &self,
+        options: &Options,
+        made: watch::Sender<Made>,
+        socket: UnixListener,
+    ) -> impl Future<Output = ()> + use<> {
+        let store_options = StoreOptions {
+            paths: options.paths,
+            derivations: options.derivations,
+            unsigned: options.unsigned,
+            seed: options.seed,
+            epoch: options.epoch,
+        };
+        let (epoch, release) = (options.epoch, Release::new(options.protocol));
+        let (scratch, stopped) = (self.scratch.clone(), self.stopped.clone());
+        let (faults, tasks) = (self.faults.clone(), self.tasks.clone());
+        async move {
+            let (folder, cancelled) = (scratch.clone(), stopped.clone());
+            // A million paths take seconds.
+            let making = tokio::task::spawn_blocking(move || {
+                let store = Store::grow(&store_options, &cancelled)?;
+                folder.root(&store, epoch, &cancelled)?;
+                Ok(Arc::new(store))
+            });
+            let result = making
+                .await
+                .unwrap_or(Err(DemoError::Ended))
+                .map_err(Arc::new);
+            let store = result.as_ref().ok().cloned();
+            made.send_replace(Some(result));
+            if let Some(store) = store {
+                let stand_ins = socket::Service {
+                    store,
+                    faults,
+                    release,
+                    signing_key_file: scratch.signing_key_file(),
+                    state: scratch.path("state"),
+                    stopped,
+                    tasks,
+                };
+                stand_ins.listen(socket).await;
+            }
+        }
+    }
+
+    /// Waits until the store has been made.
+    async fn store(&self) -> Result<Arc<Store>, Arc<DemoError>> {
+        made(self.made.clone()).await
     }
 
     /// Where it listens.
@@ -255,17 +334,12 @@ impl Demo {
 
     /// The cache's own public key.
     pub fn public_key(&self) -> PublicKey {
-        self.store.signing_key().public()
+        self.keys.ours().public()
     }
 
     /// What goes wrong.
     pub const fn faults(&self) -> &Faults {
         &self.faults
-    }
-
-    /// The store behind it.
-    pub fn store(&self) -> &Store {
-        &self.store
     }
 
     /// A configuration file with this server as `demo`. The known hosts file goes to `--known-hosts`.
@@ -279,8 +353,8 @@ impl Demo {
             ("port", toml::Value::Integer(self.address.port().into())),
             ("identity_files", list(file(self.identity_file()))),
             ("signing_key", file(self.signing_key_file())),
-            ("retired_keys", list(text(&self.store.retired_key()))),
-            ("upstream_keys", list(text(&self.store.upstream_key()))),
+            ("retired_keys", list(text(&self.keys.retired()))),
+            ("upstream_keys", list(text(&self.keys.upstream()))),
             // Without these two, the key files of this machine's own cache user would be shown, and changed.
             ("cache_user", text(&access::CACHE_USER)),
             ("key_files", list(file(self.scratch.key_file()))),
@@ -312,7 +386,7 @@ impl Demo {
              host key   {line}\n\
              cache key  {key}\n",
             address = self.address,
-            paths = self.store.len(),
+            paths = self.paths,
             identity = quoted(&identity),
             known = quoted(&known),
             reachable = self.reachable(),
@@ -339,8 +413,17 @@ impl Demo {
     }
 }
 
-impl Drop for Demo {
+impl Drop for Listening {
     fn drop(&mut self) {
         self.stopped.cancel();
+    }
+}
+
+/// Waits for the store, or for why there is none.
+async fn made(mut made: watch::Receiver<Made>) -> Result<Arc<Store>, Arc<DemoError>> {
+    let ended = || Err(Arc::new(DemoError::Ended));
+    match made.wait_for(Option::is_some).await {
+        Ok(result) => result.clone().unwrap_or_else(ended),
+        Err(_) => ended(),
     }
 }

@@ -1,6 +1,6 @@
 //! The demo's GC roots: links in its state folder, found as Nix finds them.
 //!
-//! In: the folder and the store. Out: links with their targets; stale automatic ones are removed on the way, as every real
+//! In: the store and the folder. Out: links with their targets; stale automatic ones are removed on the way, as every real
 //! daemon does (`LocalStore::findRoots` in `gc.cc`).
 
 use super::store::Store;
@@ -14,18 +14,26 @@ const DEPTH: usize = 4;
 
 const STORE: &str = "/nix/store/";
 
-/// Puts the first roots there: a system's generations, a user's result, and one directly below `gcroots`.
-pub(super) fn make(state: &Path, home: &Path, store: &Store) -> std::io::Result<()> {
-    for folder in ["gcroots/auto", "profiles"] {
-        fs::create_dir_all(state.join(folder))?;
-    }
+/// What the first roots keep.
+pub(super) struct Roots {
+    /// A system's generations, by their numbers.
+    generations: Vec<(u32, StorePath)>,
+    /// What a root directly below `gcroots` keeps.
+    current: Option<StorePath>,
+    /// What a user's build left.
+    result: Option<StorePath>,
+}
+
+/// The first roots of a store.
+pub(super) fn pick(store: &Store) -> Roots {
     // What nothing else refers to, newest first.
     let mut tops: Vec<(i64, StorePath)> = (0..store.len() as u32)
+        .filter(|at| store.is_signed(*at))
         .filter(|at| store.referrers(*at).iter().all(|other| other == at))
         .filter_map(|at| {
-            let info = store.info(at)?;
+            let info = store.unsigned_info(at)?;
             let whole = !info.path.is_derivation() && !info.references.is_empty();
-            (whole && !info.signatures.is_empty()).then(|| (info.registered.unix(), info.path))
+            whole.then(|| (info.registered.unix(), info.path))
         })
         .collect();
     tops.sort_unstable_by(|a, b| b.cmp(a));
@@ -33,17 +41,30 @@ pub(super) fn make(state: &Path, home: &Path, store: &Store) -> std::io::Result<
         let at = tops.len() * share / 100;
         (at < tops.len()).then(|| tops.remove(at).1)
     };
-    for (generation, share) in [(42, 0), (41, 8), (40, 20)] {
-        if let Some(target) = take(share) {
-            let link = state.join(format!("profiles/system-{generation}-link"));
-            symlink(target.to_string(), link)?;
-        }
+    Roots {
+        generations: [(42, 0), (41, 8), (40, 20)]
+            .into_iter()
+            .filter_map(|(generation, share)| Some((generation, take(share)?)))
+            .collect(),
+        current: take(1),
+        result: take(5),
+    }
+}
+
+/// Puts them there.
+pub(super) fn make(state: &Path, home: &Path, roots: &Roots) -> std::io::Result<()> {
+    for folder in ["gcroots/auto", "profiles"] {
+        fs::create_dir_all(state.join(folder))?;
+    }
+    for (generation, target) in &roots.generations {
+        let link = state.join(format!("profiles/system-{generation}-link"));
+        symlink(target.to_string(), link)?;
     }
     symlink("system-42-link", state.join("profiles/system"))?;
-    if let Some(target) = take(1) {
+    if let Some(target) = &roots.current {
         symlink(target.to_string(), state.join("gcroots/current-system"))?;
     }
-    if let Some(target) = take(5) {
+    if let Some(target) = &roots.result {
         let result = home.join("result");
         symlink(target.to_string(), &result)?;
         symlink(

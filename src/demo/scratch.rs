@@ -1,11 +1,12 @@
 //! The scratch folder: keys, and the little that the demo's server has for a file system.
 //!
-//! In: the program that answers for Nix's commands, the store. Out: a folder that only this user can enter, gone when the
+//! In: the program that answers for Nix's commands, the store's keys and size, later the store. Out: a folder that only this user can enter, gone when the
 //! demo ends: `nix` (stand-ins for Nix's commands), `gone` (the same names, not found), `bin` (stand-ins for what would
 //! tell of this machine), `home`, `state`, and the keys, made on the spot.
 
 use super::DemoError;
 use super::access::{self, CACHE_USER};
+use super::keys::Keys;
 use super::store::Store;
 use crate::domain::When;
 use russh::keys::ssh_key::LineEnding;
@@ -17,6 +18,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// Every command of Nix. None may reach the store of this machine, so each has its stand-in.
@@ -99,10 +101,12 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes and fills the folder. Dropping the `TempDir` removes it, whoever still has the rest.
+    /// Makes and fills the folder, up to what needs the store. Dropping the `TempDir` removes it, whoever still has
+    /// the rest.
     pub(super) fn new(
         program: &Path,
-        store: &Store,
+        keys: &Keys,
+        paths: usize,
         epoch: When,
     ) -> Result<(TempDir, Self), DemoError> {
         let folder = tempfile::Builder::new()
@@ -118,7 +122,7 @@ impl Scratch {
             folder: folder.path().to_owned(),
         };
         scratch
-            .fill(program, &client, store, epoch)
+            .fill(program, &client, keys, paths, epoch)
             .map_err(DemoError::Scratch)?;
         Ok((folder, scratch))
     }
@@ -127,7 +131,8 @@ impl Scratch {
         &self,
         program: &Path,
         client: &PrivateKey,
-        store: &Store,
+        keys: &Keys,
+        paths: usize,
         epoch: When,
     ) -> std::io::Result<()> {
         for name in ["nix", "gone", "bin", "home", "store", "state", "state/db"] {
@@ -139,20 +144,37 @@ impl Scratch {
         write_private(&self.identity_file(), pem.as_bytes())?;
         write_private(
             &self.signing_key_file(),
-            store.signing_key().to_secret_text().as_bytes(),
+            keys.ours().to_secret_text().as_bytes(),
         )?;
         // Of the size that a database of so many paths has; there is nothing in it, and it takes no room.
         let size =
             |name: &str, bytes| File::create(self.path("state/db").join(name))?.set_len(bytes);
-        size("db.sqlite", 65_536 + store.len() as u64 * 5120)?;
+        size("db.sqlite", 65_536 + paths as u64 * 5120)?;
         size("db.sqlite-wal", 4 << 20)?;
-        self.write_header(store.len())?;
+        self.write_header(paths)?;
         access::fill(&self.path("state"), epoch)?;
-        super::looks::write(&self.path("here"), super::looks::used(store.grown()), epoch)?;
-        super::pins::make(&self.path("state"), store, epoch)?;
+        super::looks::write(&self.path("here"), super::looks::used(paths), epoch)?;
         fs::write(self.path("state/mounts"), MOUNTS)?;
-        super::roots::make(&self.path("state"), &self.path("home"), store)?;
         self.write_stand_ins(program)
+    }
+
+    /// Puts the pins and the other roots of the store there. Nothing is written any more once it is cancelled: the
+    /// folder may be gone.
+    pub(super) fn root(
+        &self,
+        store: &Store,
+        epoch: When,
+        cancelled: &CancellationToken,
+    ) -> Result<(), DemoError> {
+        let state = self.path("state");
+        let pins = super::pins::pick(store, epoch);
+        let roots = super::roots::pick(store);
+        if cancelled.is_cancelled() {
+            return Err(DemoError::Ended);
+        }
+        super::pins::make(&state, &pins)
+            .and_then(|()| super::roots::make(&state, &self.path("home"), &roots))
+            .map_err(DemoError::Scratch)
     }
 
     /// The header of the database, as far as it tells of its pages (the file format of SQLite, 1.3): a twentieth is free.

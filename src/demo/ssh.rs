@@ -1,7 +1,8 @@
 //! The SSH side of the demo: lets one key in, and runs its commands.
 //!
-//! In: TCP connections. Out: commands for `exec`. No terminal, no shell, no forwarding, no subsystem.
+//! In: TCP connections, and when the store is there. Out: commands for `exec`, from then on. No terminal, no shell, no forwarding, no subsystem.
 
+use super::Made;
 use super::exec;
 use super::faults::Faults;
 use super::pipe;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +31,7 @@ const BUFFER: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) scratch: Arc<Scratch>,
+    pub(super) made: watch::Receiver<Made>,
     pub(super) faults: Faults,
     pub(super) stopped: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -186,7 +189,7 @@ impl Handler for Connection {
             state: service.scratch.path("state"),
         };
         service.tasks.spawn(async move {
-            exec::run(open, command, environment, ended).await;
+            exec::run(open, command, environment, service.made, ended).await;
             sessions.fetch_sub(1, Ordering::Relaxed);
         });
         Ok(())

@@ -175,7 +175,7 @@ impl Tools<'_> {
                 first.saturating_sub(paths * 40),
             )
         } else {
-            let first = looks::used(self.store.grown());
+            let first = looks::used(self.store.len());
             let size = looks::size(first);
             let head = "1024-blocks Used Available Capacity";
             (head, size, first.saturating_sub(bytes / 1024))

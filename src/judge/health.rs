@@ -10,7 +10,7 @@ pub mod unfinished;
 mod vitals;
 
 use crate::domain::count::{count, number};
-use crate::domain::{Bytes, Floor};
+use crate::domain::{Bytes, Threshold};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -119,9 +119,9 @@ pub struct Vitals<'a> {
     /// The store's file system, and where it is mounted.
     pub space: Option<(Space, &'a str)>,
     /// Less than this left is a warning.
-    pub disk_warning: Floor,
+    pub disk_warning: Threshold,
     /// Less than this left is critical.
-    pub disk_critical: Floor,
+    pub disk_critical: Threshold,
     /// What could not be found out, one sentence each.
     pub unknown: &'a [String],
 }
@@ -314,11 +314,12 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
         let summary = "the free space of the store is not known".to_owned();
         return vec![check(id, State::Unknown, summary, None)];
     };
-    let undercut = |limit: Floor, left: u64, size: u64| limit.undercut(Bytes(left), Bytes(size));
+    let is_above =
+        |limit: Threshold, left: u64, size: u64| limit.is_above(Bytes(left), Bytes(size));
     let state = |left: u64, size: u64| {
-        if undercut(vitals.disk_critical, left, size) {
+        if is_above(vitals.disk_critical, left, size) {
             State::Critical
-        } else if undercut(vitals.disk_warning, left, size) {
+        } else if is_above(vitals.disk_warning, left, size) {
             State::Warning
         } else {
             State::Fine
@@ -336,8 +337,8 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
     let summary = format!("{} of {} left on {mount}", space.available, space.size);
     let mut checks = vec![check(id, disk, summary, fix(disk))];
     // Sizes are no measure of inodes: only limits in percent count for them.
-    let percent = matches!(vitals.disk_warning, Floor::Percent(_))
-        && matches!(vitals.disk_critical, Floor::Percent(_));
+    let percent = matches!(vitals.disk_warning, Threshold::Percent(_))
+        && matches!(vitals.disk_critical, Threshold::Percent(_));
     if space.inodes > 0 && percent {
         let left = space.inodes.saturating_sub(space.inodes_used);
         let inodes = state(left, space.inodes);

@@ -11,6 +11,7 @@ use super::probe;
 use super::script;
 use super::{Inner, Server};
 use crate::change::token::Token;
+use crate::domain::server_facts::Disk;
 use crate::domain::text::plain;
 use crate::domain::{Bytes, StorePath};
 use crate::link::Command;
@@ -97,8 +98,8 @@ impl Server {
         }
     }
 
-    /// What is available on the store's file system now, for the user who asks; `None` where that is not known.
-    pub async fn available(&self) -> Result<Option<Bytes>, ServerError> {
+    /// How full the store's file system is now, without its inodes; `None` where that is not known.
+    pub async fn disk(&self) -> Result<Option<Disk>, ServerError> {
         let Inner { link, start, .. } = &*self.inner;
         let facts = self.facts();
         let Some(folder) = &facts.store_dir else {
@@ -109,7 +110,7 @@ impl Server {
             .sudo(start.sudo);
         let answers = script::ask(link, &command, &start.place).await?;
         let (_, disk) = probe::disk(&answers);
-        Ok(disk.map(|disk| disk.available))
+        Ok(disk)
     }
 
     /// What refers to each of these paths now, in order.

@@ -60,6 +60,13 @@ pub struct Generation {
     pub current: bool,
 }
 
+impl Generation {
+    /// When its link was made, where that is known.
+    pub fn made(&self) -> Option<When> {
+        Some(self.at).filter(|at| at.unix() != 0)
+    }
+}
+
 impl Server {
     /// The folder of pins there: what is configured, which for a chroot store is looked for below its root.
     pub fn pins_dir(&self) -> String {
@@ -186,8 +193,13 @@ impl Server {
     }
 
     /// Removes a generation of a profile, which must not be its current one, or the automatic link of an indirect root,
-    /// whose own link stays. Other kinds are refused.
-    pub async fn remove_root(&self, _: &Token, root: &Root) -> Result<LinkChange, ServerError> {
+    /// whose own link stays. Other kinds are refused. `made` is when the link of a generation was made, as it was shown.
+    pub async fn remove_root(
+        &self,
+        _: &Token,
+        root: &Root,
+        made: Option<When>,
+    ) -> Result<LinkChange, ServerError> {
         let what = "remove the root";
         let Some(state) = self.facts().state_dir.clone() else {
             let why = "Nix's state folder there is not known".to_owned();
@@ -208,6 +220,7 @@ impl Server {
             .arg(root.target.to_string())
             .arg(profile)
             .arg(state)
+            .arg(made.map_or_else(String::new, |made| made.unix().to_string()))
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
         changed(&self.inner, what, &output)

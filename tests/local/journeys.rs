@@ -484,8 +484,8 @@ fn another_key_can_sign() {
         },
     });
     console.keys("sk<enter>");
-    let storekeeper::change::Deed::Sign { with, .. } = &console.runs[0].1.deed else {
-        panic!("another deed");
+    let storekeeper::change::Operation::Sign { with, .. } = &console.runs[0].1.operation else {
+        panic!("another operation");
     };
     assert!(matches!(with, KeySource::Local { name, .. } if name == "k-2"));
 }

@@ -4,16 +4,17 @@ use crate::help::{self, wait};
 use crate::rig::{Access, Rig, Twist, key_pair};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use storekeeper::change::access::{About, approve, submit};
-use storekeeper::change::keep::{Kept, Wanted, pin, remove, unpin};
+use storekeeper::change::keep::{Kept, Wanted, older_than, pin, remove, unpin};
 use storekeeper::change::{Answer, Outcome, Plan, Receipt};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::key_request::{Decision, Request, Source};
 use storekeeper::domain::pin::Pin;
 use storekeeper::domain::roots::{Root, RootKind};
 use storekeeper::domain::ssh_key::PublicSshKey;
-use storekeeper::domain::{StorePath, When};
+use storekeeper::domain::{Age, StorePath, When};
 use storekeeper::inventory::{Builder, Inventory, Keep};
 use storekeeper::server::Server;
 
@@ -190,6 +191,147 @@ fn a_root_is_what_was_shown_or_stays() {
         &carry_out(&house.server, plan),
         "leads to another path by now: ",
     );
+}
+
+/// A profile with two generations that are old, one that was in use until long ago, and the one it leads to.
+struct Profile<'a> {
+    house: &'a House,
+    path: PathBuf,
+}
+
+impl<'a> Profile<'a> {
+    fn new(house: &'a House, name: &str) -> Self {
+        let profiles = house.rig.scratch().join("server/nix/var/nix/profiles");
+        fs::create_dir_all(&profiles).unwrap();
+        let profile = Self {
+            house,
+            path: profiles.join(name),
+        };
+        for package in ["leaf-1.0", "left-1.0", "right-1.0", "top-1.0"] {
+            profile.set(package);
+        }
+        for number in [1, 2, 3] {
+            let link = profile.link(number);
+            let aged = Command::new("touch")
+                .args(["-h", "-d", "100 days ago"])
+                .arg(link)
+                .status();
+            assert!(aged.unwrap().success());
+        }
+        profile
+    }
+
+    fn link(&self, number: u32) -> PathBuf {
+        PathBuf::from(format!("{}-{number}-link", self.path.display()))
+    }
+
+    /// Which of its first six generations are there.
+    fn there(&self) -> Vec<u32> {
+        let is_there = |number: &u32| fs::symlink_metadata(self.link(*number)).is_ok();
+        (1..=6).filter(is_there).collect()
+    }
+
+    /// What somebody else does with it.
+    fn nix_env(&self, args: &[&str]) {
+        let mut command = self.house.rig.nix_here("nix-env");
+        let output = command.arg("-p").arg(&self.path).args(args).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+
+    fn set(&self, package: &str) {
+        self.nix_env(&["--set", self.house.rig.path(package)]);
+    }
+
+    /// The first two are to go.
+    fn plan(&self) -> Plan {
+        let roots = wait(self.house.server.roots()).unwrap().roots;
+        let mut generations = wait(self.house.server.generations(&roots)).unwrap();
+        let mine = format!("{}-", self.path.display());
+        generations.retain(|found| found.root.link.starts_with(&mine));
+        assert_eq!(generations.len(), 4);
+        let keep = Keep::default();
+        let kept = Kept {
+            inventory: &self.house.inventory,
+            roots: &roots,
+            keep: &keep,
+        };
+        let about = self.house.about("root via max");
+        let age = Age(50 * 86_400);
+        let plan = older_than(&about, kept, &generations, age, When::now()).unwrap();
+        assert_eq!(plan.items.len(), 2, "{:?}", plan.items);
+        plan
+    }
+}
+
+/// Of two generations one stays, since somebody else has changed it, and the other goes.
+fn one_stays(receipt: &Receipt, link: &Path, said: &str) {
+    assert_eq!((receipt.result, receipt.done), (Outcome::Partial, 1));
+    assert_eq!(receipt.failed.len(), 1, "{receipt:?}");
+    assert!(receipt.failed[0].item.contains(link.to_str().unwrap()));
+    for text in [
+        receipt.conflict.as_deref().unwrap_or_default(),
+        receipt.failed[0].message.as_str(),
+    ] {
+        assert!(text.contains(said), "{receipt:?}");
+    }
+}
+
+#[test]
+fn a_generation_is_what_was_shown_or_stays() {
+    let house = House::new();
+
+    // Deleted by somebody else: it is as it was to be.
+    let profile = Profile::new(&house, "deleted");
+    let plan = profile.plan();
+    profile.nix_env(&["--delete-generations", "1"]);
+    let receipt = carry_out(&house.server, plan);
+    assert_eq!((receipt.result, receipt.done), (Outcome::Done, 2));
+    assert_eq!(profile.there(), [3, 4]);
+
+    // Others come: they are not of the plan.
+    let profile = Profile::new(&house, "added");
+    let plan = profile.plan();
+    profile.set("application-2.0");
+    let receipt = carry_out(&house.server, plan);
+    assert_eq!((receipt.result, receipt.done), (Outcome::Done, 2));
+    assert_eq!(profile.there(), [3, 4, 5]);
+
+    // The profile leads to it by now.
+    let profile = Profile::new(&house, "switched");
+    let plan = profile.plan();
+    profile.nix_env(&["--switch-generation", "2"]);
+    let receipt = carry_out(&house.server, plan);
+    let said = "it is the current generation of the profile (switched by root, at ";
+    one_stays(&receipt, &profile.link(2), said);
+    assert_eq!(profile.there(), [2, 3, 4]);
+
+    // Nix gives the numbers of the last ones again: to another path, or to the same one, which was not used a moment ago.
+    for (package, said) in [
+        ("application-2.0", "it leads to another path by now: "),
+        ("left-1.0", "it was made anew meanwhile, by root, at "),
+    ] {
+        let profile = Profile::new(&house, &format!("again-{package}"));
+        let plan = profile.plan();
+        profile.nix_env(&["--switch-generation", "1"]);
+        profile.nix_env(&["--delete-generations", "2", "3", "4"]);
+        profile.set(package);
+        profile.set("top-1.0");
+        assert_eq!(profile.there(), [1, 2, 3]);
+        let receipt = carry_out(&house.server, plan);
+        one_stays(&receipt, &profile.link(2), said);
+        assert_eq!(profile.there(), [2, 3]);
+    }
+
+    // The profile is gone, so nobody knows which one it leads to.
+    let profile = Profile::new(&house, "gone");
+    let plan = profile.plan();
+    fs::remove_file(&profile.path).unwrap();
+    let receipt = carry_out(&house.server, plan);
+    assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
+    let said = &receipt.failed[0].message;
+    assert!(said.contains("it is not known which generation"), "{said}");
+    assert_eq!(profile.there(), [1, 2, 3, 4]);
 }
 
 /// The key's line is written before the decision. If somebody else has denied the request in between, it is taken back.

@@ -397,6 +397,7 @@ fn whoever_owns_a_profile_gains_nothing() {
                 TARGET,
                 &profile,
                 "/nix/var/nix",
+                "",
             ];
             run(REMOVE, &args, b"")
         });

@@ -477,8 +477,8 @@ fn a_key_that_is_swapped_while_the_server_signs_signs_no_more() {
 }
 
 fn planned_count(plan: &storekeeper::change::Plan) -> usize {
-    let storekeeper::change::Deed::Sign { paths, .. } = &plan.deed else {
-        panic!("another deed");
+    let storekeeper::change::Operation::Sign { paths, .. } = &plan.operation else {
+        panic!("another operation");
     };
     paths.len()
 }

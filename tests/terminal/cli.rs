@@ -2,7 +2,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,43 +39,15 @@ impl Server {
         }
     }
 
-    /// Starts it on a terminal of 100 columns.
+    /// Starts it on a terminal.
     fn terminal(&self, line: &str) -> Terminal {
-        let pty = native_pty_system()
-            .openpty(PtySize {
-                rows: 40,
-                cols: 100,
-                ..PtySize::default()
-            })
-            .unwrap();
         let mut command = CommandBuilder::new(BINARY);
         command.args(line.split(' '));
         command.args(["--ssh-config", "none", "--config"]);
         command.arg(self.home.path().join("config.toml"));
         command.arg("--known-hosts");
         command.arg(self.home.path().join("hosts"));
-        command.env_clear();
-        command.env("HOME", self.home.path());
-        command.env("PATH", std::env::var_os("PATH").unwrap());
-        command.env("TERM", "xterm-256color");
-        command.cwd(self.home.path());
-        let child = pty.slave.spawn_command(command).unwrap();
-        drop(pty.slave);
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let mut reader = pty.master.try_clone_reader().unwrap();
-        let into = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut bytes) {
-                into.lock().unwrap().extend_from_slice(&bytes[..count]);
-            }
-        });
-        Terminal {
-            writer: pty.master.take_writer().unwrap(),
-            master: pty.master,
-            child,
-            seen,
-        }
+        Terminal::start(command, self.home.path())
     }
 
     fn signatures(&self) -> usize {
@@ -99,6 +71,40 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Starts a program on a terminal of 100 columns, with this folder as its home and for what it keeps for a while.
+    fn start(mut command: CommandBuilder, home: &Path) -> Self {
+        let pty = native_pty_system()
+            .openpty(PtySize {
+                rows: 40,
+                cols: 100,
+                ..PtySize::default()
+            })
+            .unwrap();
+        command.env_clear();
+        command.env("HOME", home);
+        command.env("TMPDIR", home);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("TERM", "xterm-256color");
+        command.cwd(home);
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let into = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                into.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        Self {
+            writer: pty.master.take_writer().unwrap(),
+            master: pty.master,
+            child,
+            seen,
+        }
+    }
+
     fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
@@ -254,4 +260,41 @@ fn progress_is_for_terminals_and_can_be_switched_off() {
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains("reading the store"), "{seen:?}");
     server.stop();
+}
+
+/// The scratch folders of demos below a folder.
+fn scratch(home: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(home)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("storekeeper-demo-"))
+        .collect()
+}
+
+/// Whether a demo below a folder has its store: the first roots are put there right behind it.
+fn has_store(home: &Path) -> bool {
+    let folders = scratch(home);
+    folders
+        .iter()
+        .any(|folder| folder.join("state/profiles").exists())
+}
+
+#[test]
+fn the_demo_is_drawn_and_can_be_left_before_its_store_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = CommandBuilder::new(BINARY);
+    // Far more than what is made while a frame is drawn, in memory that is not touched until then.
+    command.args(["demo", "--paths", "2000000"]);
+    let mut terminal = Terminal::start(command, home.path());
+    terminal.wait_for("Overview");
+    assert_eq!(scratch(home.path()).len(), 1);
+    assert!(!has_store(home.path()), "drawn when the store was made");
+    terminal.type_keys("q");
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(!has_store(home.path()), "left when the store was made");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 0, "{seen}");
+    assert_eq!(scratch(home.path()), [] as [PathBuf; 0]);
 }

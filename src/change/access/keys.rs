@@ -3,8 +3,8 @@
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
 use super::files::{document, editable, files, target};
-use super::{About, AccessDeed, AccessError, FileEdit, is_own_way, line_item};
-use crate::change::{Danger, Deed, Item, Plan};
+use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
+use crate::change::{Danger, Item, Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
@@ -79,7 +79,7 @@ pub fn authorize(
     } else {
         Edit::replace(file, after.clone(), vec![key], Vec::new())
     };
-    let deed = AccessDeed {
+    let operation = AccessOperation {
         edits: vec![FileEdit {
             edit,
             file: file.clone(),
@@ -87,10 +87,10 @@ pub fn authorize(
             lines,
             items: 1,
         }],
-        ..AccessDeed::default()
+        ..AccessOperation::default()
     };
     let summary = format!("authorize {}", name(&new.key.comment(), key));
-    let mut plan = about.plan("authorize", summary, deed);
+    let mut plan = about.plan("authorize", summary, operation);
     plan.lines.push(("file", file.place()));
     line_item(&mut plan, file, None, key, (None, Some(&line)));
     let expires = new.expires.map_or("never".to_owned(), |end| {
@@ -190,9 +190,9 @@ pub fn revoke(
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
     let found = find(facts, key)?;
-    let mut plan = about.plan("revoke", String::new(), AccessDeed::default());
+    let mut plan = about.plan("revoke", String::new(), AccessOperation::default());
     plan.danger = REVOKE;
-    let mut deed = AccessDeed::default();
+    let mut operation = AccessOperation::default();
     let mut comment = String::new();
     for Lines {
         file,
@@ -230,9 +230,9 @@ pub fn revoke(
         let after = edited.to_bytes();
         if is_own_way(facts, login, file, key) {
             undoable(file)?;
-            deed.own_way = true;
+            operation.own_way = true;
         }
-        deed.edits.push(FileEdit {
+        operation.edits.push(FileEdit {
             edit: Edit::change(
                 file,
                 &document,
@@ -248,21 +248,21 @@ pub fn revoke(
     }
     plan.commands.reverse();
     plan.summary = format!("revoke {}", name(&comment, key));
-    deed.revoked.push(RevokedKey {
+    operation.revoked.push(RevokedKey {
         fingerprint: key,
         comment,
         at: When::now(),
         by: about.by.clone(),
         reason: reason.clone().unwrap_or_default(),
     });
-    sessions(&mut plan, &mut deed, facts, key, end_sessions);
+    sessions(&mut plan, &mut operation, facts, key, end_sessions);
     if let Some(other) = elsewhere(facts, key) {
         plan.warnings.push(other);
     }
-    if deed.own_way {
+    if operation.own_way {
         own_way(&mut plan);
     }
-    plan.deed = Deed::Access(Box::new(deed));
+    plan.operation = Operation::Access(Box::new(operation));
     plan.reason = reason;
     Ok(plan)
 }
@@ -293,7 +293,7 @@ fn elsewhere(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
 
 fn sessions(
     plan: &mut Plan,
-    deed: &mut AccessDeed,
+    operation: &mut AccessOperation,
     facts: &AccessFacts,
     key: Fingerprint,
     end: bool,
@@ -330,7 +330,7 @@ fn sessions(
         }
         return;
     }
-    deed.end.push(key);
+    operation.end.push(key);
     for session in own {
         plan.items.push(Item::Session {
             session: session.pid,
@@ -341,7 +341,7 @@ fn sessions(
         plan.lines
             .push(("ends", format!("session {} from {from}", session.pid)));
         plan.commands.push(format!("kill {}", session.pid));
-        deed.sessions.push(session.clone());
+        operation.sessions.push(session.clone());
     }
 }
 
@@ -355,8 +355,8 @@ pub fn expire(
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
     let found = find(facts, key)?;
-    let mut plan = about.plan("expire", String::new(), AccessDeed::default());
-    let mut deed = AccessDeed::default();
+    let mut plan = about.plan("expire", String::new(), AccessOperation::default());
+    let mut operation = AccessOperation::default();
     let mut comment = String::new();
     for Lines {
         file,
@@ -393,9 +393,9 @@ pub fn expire(
         }
         if is_own_way(facts, login, file, key) {
             undoable(file)?;
-            deed.own_way = true;
+            operation.own_way = true;
         }
-        deed.edits.push(FileEdit {
+        operation.edits.push(FileEdit {
             edit: Edit::change(file, &document, &edited, Vec::new(), Vec::new()),
             file: file.clone(),
             after,
@@ -403,13 +403,13 @@ pub fn expire(
             items,
         });
     }
-    if deed.edits.is_empty() {
+    if operation.edits.is_empty() {
         let end = expires.map_or("has no end".to_owned(), |end| format!("ends {end}"));
         return Err(AccessError::Nothing(format!("the key {key} {end} already")));
     }
     let when = expires.map_or("never".to_owned(), |end| end.to_string());
     plan.summary = format!("let {} expire: {when}", name(&comment, key));
-    for edit in &deed.edits {
+    for edit in &operation.edits {
         plan.commands.push(format!(
             "set expiry-time of {key} in {} to {when}",
             quote(edit.edit.path())
@@ -419,10 +419,10 @@ pub fn expire(
         plan.warnings
             .push("sessions that are open then go on until they end by themselves".to_owned());
     }
-    if deed.own_way {
+    if operation.own_way {
         own_way(&mut plan);
     }
-    plan.deed = Deed::Access(Box::new(deed));
+    plan.operation = Operation::Access(Box::new(operation));
     plan.reason = reason;
     Ok(plan)
 }

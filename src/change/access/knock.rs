@@ -3,7 +3,7 @@
 //! In: what the server has. Out: a plan that shows each file and sshd's lines; on NixOS, and where sshd includes no folder
 //! of files, the lines to add by hand.
 
-use super::{About, AccessDeed, AccessError};
+use super::{About, AccessError, AccessOperation};
 use crate::change::{Item, Plan};
 use crate::domain::text::visible;
 use crate::link::quote;
@@ -56,7 +56,7 @@ pub fn install_knock(
             "install the knock for {}: keys that nobody knows become requests",
             visible(&install.cache_user)
         ),
-        AccessDeed::default(),
+        AccessOperation::default(),
     );
     plan.lines.push((
         "script",
@@ -113,8 +113,8 @@ pub fn install_knock(
         "sshd runs the script for each login that no key file answers; a key that is in a file is not slowed"
             .to_owned(),
     );
-    if let crate::change::Deed::Access(deed) = &mut plan.deed {
-        deed.knock = Some(install);
+    if let crate::change::Operation::Access(operation) = &mut plan.operation {
+        operation.knock = Some(install);
     }
     plan.reason = reason;
     Ok(plan)

@@ -15,7 +15,7 @@ pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, prove, submit};
 
-use super::{Danger, Deed, Item, Plan};
+use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};
 use crate::domain::authorized_keys::EditError;
 use crate::domain::key_request::{Request, RevokedKey};
@@ -38,7 +38,7 @@ pub const USUAL: usize = 1;
 
 /// What a confirmed plan about access does, in this order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccessDeed {
+pub struct AccessOperation {
     /// Files that are edited.
     pub edits: Vec<FileEdit>,
     /// Keys for the list of revoked ones.
@@ -91,7 +91,7 @@ impl About {
         }
     }
 
-    fn plan(&self, change: &'static str, summary: String, deed: AccessDeed) -> Plan {
+    fn plan(&self, change: &'static str, summary: String, operation: AccessOperation) -> Plan {
         Plan {
             change,
             server: self.server.clone(),
@@ -103,7 +103,7 @@ impl About {
             amounts: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,
-            deed: Deed::Access(Box::new(deed)),
+            operation: Operation::Access(Box::new(operation)),
             reason: None,
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! In: a request, and for an approval the line that it gets. Out: a plan; an approval is an authorization and a decision.
 
-use super::{About, AccessDeed, AccessError, authorize, authorized_in, keys};
-use crate::change::{Danger, Deed, Item, Plan};
+use super::{About, AccessError, AccessOperation, authorize, authorized_in, keys};
+use crate::change::{Danger, Item, Operation, Plan};
 use crate::domain::When;
 use crate::domain::access::{AccessFacts, Session};
 use crate::domain::authorized_keys::NewKey;
@@ -52,9 +52,9 @@ pub fn approve(
     } else {
         keys::doubt(&mut plan, vec![unproven()]);
     }
-    if let Deed::Access(deed) = &mut plan.deed {
+    if let Operation::Access(operation) = &mut plan.operation {
         let denied = !request.waits();
-        deed.requests.push((
+        operation.requests.push((
             Folder::Approved { denied },
             decided(about, request, true, note),
         ));
@@ -84,11 +84,11 @@ pub fn deny(
     } else {
         format!("{} ({key})", visible(&comment))
     };
-    let deed = AccessDeed {
+    let operation = AccessOperation {
         requests: vec![(Folder::Denied, decided(about, request, false, note))],
-        ..AccessDeed::default()
+        ..AccessOperation::default()
     };
-    let mut plan = about.plan("deny", format!("deny {name}"), deed);
+    let mut plan = about.plan("deny", format!("deny {name}"), operation);
     plan.items.push(item(request));
     plan.lines.push((
         "effect",
@@ -123,11 +123,11 @@ pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
         let random = getrandom::fill(&mut bytes).is_ok();
         request.nonce = random.then(|| Nonce::new(bytes));
     }
-    let deed = AccessDeed {
+    let operation = AccessOperation {
         requests: vec![(Folder::Waiting, request.clone())],
-        ..AccessDeed::default()
+        ..AccessOperation::default()
     };
-    let mut plan = about.plan("request", format!("keep the request of {key}"), deed);
+    let mut plan = about.plan("request", format!("keep the request of {key}"), operation);
     plan.items.push(item(&request));
     keys::warn(&mut plan, of_candidate(facts, &request.key));
     Ok(plan)
@@ -159,13 +159,13 @@ pub fn prove(
         }),
         ..request.clone()
     };
-    let deed = AccessDeed {
+    let operation = AccessOperation {
         requests: vec![(Folder::Proven, proven)],
-        ..AccessDeed::default()
+        ..AccessOperation::default()
     };
     let key = request.key.fingerprint();
     let summary = format!("take down that the requester holds the private key of {key}");
-    let mut plan = about.plan("prove", summary, deed);
+    let mut plan = about.plan("prove", summary, operation);
     plan.items.push(item(request));
     plan.lines.push(("signed", challenge));
     plan.lines.push((
@@ -183,11 +183,11 @@ pub fn end_session(about: &About, session: &Session, reason: Option<String>) -> 
         session.pid,
         visible(&session.user)
     );
-    let deed = AccessDeed {
+    let operation = AccessOperation {
         sessions: vec![session.clone()],
-        ..AccessDeed::default()
+        ..AccessOperation::default()
     };
-    let mut plan = about.plan("end-session", summary, deed);
+    let mut plan = about.plan("end-session", summary, operation);
     plan.items.push(Item::Session {
         session: session.pid,
         from: session.from.clone(),

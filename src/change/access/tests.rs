@@ -89,10 +89,10 @@ fn about() -> About {
     }
 }
 
-fn deed(plan: &Plan) -> &AccessDeed {
-    match &plan.deed {
-        Deed::Access(deed) => deed,
-        _ => panic!("another deed"),
+fn operation(plan: &Plan) -> &AccessOperation {
+    match &plan.operation {
+        Operation::Access(operation) => operation,
+        _ => panic!("another operation"),
     }
 }
 
@@ -111,7 +111,7 @@ fn the_line_is_shown_as_it_will_stand() {
         panic!("{:?}", plan.items);
     };
     assert_eq!(after.as_deref(), Some(line.as_str()));
-    let after = &deed(&plan).edits[0].after;
+    let after = &operation(&plan).edits[0].after;
     assert_eq!(
         String::from_utf8_lossy(after),
         format!("{before}\n{line}\n")
@@ -134,7 +134,8 @@ fn the_first_file_that_can_be_written_is_taken() {
         let facts = facts(files.iter().map(|file| (*file).clone()).collect());
         authorize(&about(), &facts, &new(ADA), wanted, None)
     };
-    let path = |plan: Result<Plan, AccessError>| deed(&plan.unwrap()).edits[0].file.path.clone();
+    let path =
+        |plan: Result<Plan, AccessError>| operation(&plan.unwrap()).edits[0].file.path.clone();
     assert_eq!(
         path(of(&[&generated, &missing, &runtime], None)),
         "/var/lib/k"
@@ -189,10 +190,10 @@ fn every_line_of_a_key_goes() {
     };
     facts.sessions = Ok(vec![session.clone(), other]);
     let plan = revoke(&about(), &facts, "root", print, true, Some("left".into())).unwrap();
-    let deed = deed(&plan);
-    assert_eq!(deed.edits[0].after, format!("{BOB}\nx").as_bytes());
-    assert_eq!(deed.edits[1].after, b"");
-    assert_eq!(deed.sessions, [session]);
+    let operation = operation(&plan);
+    assert_eq!(operation.edits[0].after, format!("{BOB}\nx").as_bytes());
+    assert_eq!(operation.edits[1].after, b"");
+    assert_eq!(operation.sessions, [session]);
     assert_eq!(plan.items.len(), 4);
     assert_eq!(plan.danger, Danger::Destroys { word: "revoke" });
     let warned = |word: &str| plan.warnings.iter().any(|warning| warning.contains(word));
@@ -201,7 +202,7 @@ fn every_line_of_a_key_goes() {
         "{:?}",
         plan.warnings
     );
-    assert_eq!(deed.revoked[0].reason, "left");
+    assert_eq!(operation.revoked[0].reason, "left");
     // Sessions may be left alone.
     let plan = revoke(&about(), &facts, "root", print, false, None).unwrap();
     assert_eq!(plan.items.len(), 3);
@@ -219,14 +220,14 @@ fn ones_own_way_in_needs_its_own_word() {
     facts.own_key = Some(print);
     let revoke = |facts: &AccessFacts| revoke(&about(), facts, "root", print, true, None).unwrap();
     // The same key, in a file that does not let this login in.
-    assert!(!deed(&revoke(&facts)).own_way);
+    assert!(!operation(&revoke(&facts)).own_way);
     facts.other_files = vec![file("/k", "root", ADA)];
     let plan = revoke(&facts);
-    assert!(deed(&plan).own_way);
+    assert!(operation(&plan).own_way);
     assert_eq!(plan.danger, Danger::Destroys { word: "my own key" });
     let end = Some(When::from_unix(1_900_000_000));
     let plan = expire(&about(), &facts, "root", print, end, None).unwrap();
-    assert!(deed(&plan).own_way);
+    assert!(operation(&plan).own_way);
 }
 
 #[test]
@@ -236,7 +237,7 @@ fn an_expiry_changes_its_line_alone() {
     let print = key(ADA).fingerprint();
     let end = When::from_unix(1_900_000_000);
     let plan = expire(&about(), &facts, "root", print, Some(end), None).unwrap();
-    let after = String::from_utf8(deed(&plan).edits[0].after.clone()).unwrap();
+    let after = String::from_utf8(operation(&plan).edits[0].after.clone()).unwrap();
     assert_eq!(
         after,
         format!("# x\nexpiry-time=\"20300317174640Z\" {ADA}\n{BOB}\n")
@@ -255,11 +256,11 @@ fn requests_are_decided() {
     let request = Request::new(key(BOB), Source::Knock, "nix-ssh", facts.at);
     let plan = approve(&about(), &facts, &request, &new(BOB), None, "fine").unwrap();
     assert_eq!((plan.change, plan.items.len()), ("approve", 2));
-    let (folder, decided) = &deed(&plan).requests[0];
+    let (folder, decided) = &operation(&plan).requests[0];
     assert_eq!(*folder, Folder::Approved { denied: false });
     assert!(decided.decision.as_ref().unwrap().approved);
     let plan = deny(&about(), &facts, &request, "who?").unwrap();
-    let (folder, decided) = &deed(&plan).requests[0];
+    let (folder, decided) = &operation(&plan).requests[0];
     assert_eq!((*folder, decided.waits()), (Folder::Denied, false));
     assert_eq!(plan.reason.as_deref(), Some("who?"));
     let mut facts = facts;
@@ -286,7 +287,7 @@ fn a_proof_is_checked_before_it_is_planned() {
     let plan = prove(&about(), &facts, &request, &answer).unwrap();
     assert_eq!((plan.change, plan.items.len()), ("prove", 1));
     assert_eq!(plan.danger, Danger::Adds);
-    let (folder, kept) = deed(&plan).requests[0].clone();
+    let (folder, kept) = operation(&plan).requests[0].clone();
     assert_eq!((folder, kept.waits()), (Folder::Proven, true));
     assert_eq!(kept.proof.as_ref().unwrap().by, about().by);
     // It is said at the approval, and cannot be done twice.
@@ -316,13 +317,13 @@ fn a_request_that_comes_again_keeps_its_challenge() {
     let mut facts = facts(vec![file("/k", "nix-ssh", "")]);
     let first = Request::new(key(BOB), Source::Knock, "nix-ssh", When::from_unix(5));
     let plan = submit(&about(), &facts, &first).unwrap();
-    let kept = deed(&plan).requests[0].1.clone();
+    let kept = operation(&plan).requests[0].1.clone();
     assert!(kept.nonce.is_some());
     facts.requests = Ok(vec![kept.clone()]);
     let named = BOB.replace(" bob", " bob of the lab");
     let again = Request::new(key(&named), Source::Paste, "nix-ssh", facts.at);
     let plan = submit(&about(), &facts, &again).unwrap();
-    let now = &deed(&plan).requests[0].1;
+    let now = &operation(&plan).requests[0].1;
     assert_eq!(now.key.comment(), "bob of the lab");
     assert_eq!(now.challenge("h"), kept.challenge("h"));
     assert_eq!(now.first_seen, kept.first_seen);

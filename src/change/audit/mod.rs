@@ -83,6 +83,9 @@ pub struct Record {
     /// Of a collection: what came free, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freed: Option<u64>,
+    /// Whether that was measured on the file system, instead of counted by Nix.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub freed_measured: bool,
 }
 
 impl Default for Record {
@@ -106,6 +109,7 @@ impl Default for Record {
             seconds: 0.0,
             planned: None,
             freed: None,
+            freed_measured: false,
         }
     }
 }
@@ -143,7 +147,8 @@ impl Record {
             failed_total: receipt.not_done,
             seconds: receipt.seconds,
             planned: plan.amounts.as_ref().map(|amounts| amounts.bytes.nar),
-            freed: receipt.freed,
+            freed: receipt.freed.map(|freed| freed.bytes),
+            freed_measured: receipt.freed.is_some_and(|freed| freed.measured),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Planning a collection: what `judge` has chosen, as a plan that can be shown, confirmed and run.
 //!
 //! In: a situation, rules, a collection. Out: a [`Plan`] whose items are the paths in the order of deletion, and a
-//! [`CollectDeed`] with what the job has to know of them: how they were used when it was planned, and what has to stay
+//! [`CollectOperation`] with what the job has to know of them: how they were used when it was planned, and what has to stay
 //! where one of them stays.
 
 mod outputs;
@@ -11,9 +11,9 @@ mod words;
 
 pub use outputs::output_pairs;
 
-use super::{Danger, Deed, Item, Plan};
+use super::{Danger, Item, Operation, Plan};
 use crate::domain::space::UseSource;
-use crate::domain::{Bytes, Floor, When};
+use crate::domain::{Bytes, Threshold, When};
 use crate::inventory::{Edges, Keeps};
 use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub const WHOLE: &str = "this is what nix-collect-garbage does: nothing that no 
 
 /// What the job of a collection has to know beside the paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CollectDeed {
+pub struct CollectOperation {
     /// Access times of the paths as they were planned, by place; empty where none are kept, so that a use in between is
     /// not seen.
     pub used: Vec<Option<When>>,
@@ -44,7 +44,7 @@ pub struct CollectDeed {
     pub planned: Bytes,
 }
 
-impl CollectDeed {
+impl CollectOperation {
     /// The places that have to stay where this one stays.
     pub fn needs(&self, at: usize) -> &[u32] {
         let start = self.starts.get(at).copied().unwrap_or(0) as usize;
@@ -143,7 +143,7 @@ pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectEr
     if collection.order.is_empty() {
         return Err(CollectError::Nothing(words::nothing(about)));
     }
-    let deed = deed(about);
+    let operation = operation(about);
     let Situation {
         inventory, usage, ..
     } = *about.situation;
@@ -163,13 +163,13 @@ pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectEr
         server: about.server.to_owned(),
         summary: words::summary(about),
         items,
-        commands: words::commands(about, deed.batches.len()),
+        commands: words::commands(about, operation.batches.len()),
         warnings: words::warnings(about),
         concerns: Vec::new(),
         amounts: Some(amounts(collection)),
         lines: words::lines(about),
         danger: Danger::Destroys { word: WORD },
-        deed: Deed::Collect(Arc::new(deed)),
+        operation: Operation::Collect(Arc::new(operation)),
         reason,
     })
 }
@@ -191,7 +191,7 @@ pub fn amounts(collection: &Collection) -> Amounts {
     }
 }
 
-fn deed(about: &About<'_>) -> CollectDeed {
+fn operation(about: &About<'_>) -> CollectOperation {
     let Situation {
         inventory,
         usage,
@@ -214,13 +214,13 @@ fn deed(about: &About<'_>) -> CollectDeed {
     }
     let watched = usage.source != UseSource::Registration;
     let until_free = match (about.rules.until_free, about.situation.disk) {
-        (Some(Floor::Size(bytes)), _) => Some(bytes),
-        (Some(Floor::Percent(percent)), Some((size, _))) => {
+        (Some(Threshold::Size(bytes)), _) => Some(bytes),
+        (Some(Threshold::Percent(percent)), Some((size, _))) => {
             Some(Bytes((size.0 as f64 * percent / 100.0).ceil() as u64))
         }
         _ => None,
     };
-    CollectDeed {
+    CollectOperation {
         used: if watched {
             order.iter().map(|row| usage.own(*row)).collect()
         } else {

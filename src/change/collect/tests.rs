@@ -79,15 +79,15 @@ fn oldest_use_first_and_what_is_needed_after_it() {
         .filter_map(|item| item.path().map(crate::domain::StorePath::name))
         .collect();
     assert_eq!(names, ["old", "app", "lib"]);
-    let Deed::Collect(deed) = &plan.deed else {
-        panic!("another deed");
+    let Operation::Collect(operation) = &plan.operation else {
+        panic!("another operation");
     };
-    assert_eq!(deed.needs(0), [2]);
-    assert_eq!(deed.needs(1), [2]);
-    assert_eq!(deed.needs(2), [0_u32; 0]);
-    assert_eq!(deed.used.len(), 3);
-    assert_eq!(deed.used[1], Some(When::from_unix(NOW - 5 * DAY)));
-    assert_eq!(deed.batches.as_slice(), std::slice::from_ref(&(0..3)));
+    assert_eq!(operation.needs(0), [2]);
+    assert_eq!(operation.needs(1), [2]);
+    assert_eq!(operation.needs(2), [0_u32; 0]);
+    assert_eq!(operation.used.len(), 3);
+    assert_eq!(operation.used[1], Some(When::from_unix(NOW - 5 * DAY)));
+    assert_eq!(operation.batches.as_slice(), std::slice::from_ref(&(0..3)));
     assert_eq!(plan.danger, Danger::Destroys { word: WORD });
     let write = Policy { read_only: false };
     assert_eq!(
@@ -155,10 +155,10 @@ fn words_say_what_is_not_known() {
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }
-    let Deed::Collect(deed) = plan.deed else {
-        panic!("another deed");
+    let Operation::Collect(operation) = plan.operation else {
+        panic!("another operation");
     };
-    assert!(deed.used.is_empty());
+    assert!(operation.used.is_empty());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn nothing_is_said_with_its_reason() {
     };
     assert!(of(&capped).contains("raise --max"), "{}", of(&capped));
     let reached = Rules {
-        until_free: Some(Floor::Percent(5.0)),
+        until_free: Some(Threshold::Percent(5.0)),
         ..all()
     };
     assert!(of(&reached).contains("reached already"), "{}", of(&reached));
@@ -191,13 +191,13 @@ fn it_ends_when_enough_is_free() {
         let plan = with(rules, UseSource::AccessTime, |about| {
             plan(about, None).unwrap()
         });
-        match plan.deed {
-            Deed::Collect(deed) => deed.until_free,
+        match plan.operation {
+            Operation::Collect(operation) => operation.until_free,
             _ => None,
         }
     };
     let mut rules = Rules {
-        until_free: Some(Floor::Percent(11.0)),
+        until_free: Some(Threshold::Percent(11.0)),
         ..all()
     };
     assert_eq!(of(&rules), Some(Bytes(11_000)));

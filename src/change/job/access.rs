@@ -1,11 +1,11 @@
 //! Changing who may log in, step by step: files, lists, requests, sessions.
 //!
-//! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be. A conflict
-//! ends the job with the difference; a change of one's own way in that shuts it is taken back.
+//! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be, and a
+//! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
 use super::Job;
-use super::cache::{Cache, Step, Stepped, Trouble};
-use crate::change::access::{AccessDeed, FileEdit};
+use super::cache::{CacheServer, Step, Stepped, Trouble};
+use crate::change::access::{AccessOperation, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
 use crate::domain::key_request::Request;
@@ -22,8 +22,12 @@ const TRIES: usize = 3;
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
 
 /// Carries it out.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) {
-    let done = steps(job, items, deed).await;
+pub(super) async fn run<C: CacheServer>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &AccessOperation,
+) {
+    let done = steps(job, items, operation).await;
     if let Err(why) = done {
         let mut first = Some(why);
         for item in items.iter().skip(job.tally.settled()) {
@@ -34,24 +38,24 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Acces
     job.progress("");
 }
 
-async fn steps<C: Cache>(
+async fn steps<C: CacheServer>(
     job: &mut Job<C>,
     items: &[Item],
-    deed: &AccessDeed,
+    operation: &AccessOperation,
 ) -> Result<(), String> {
-    for (folder, request) in &deed.requests {
+    for (folder, request) in &operation.requests {
         unchanged(job, *folder, request).await?;
     }
-    for edit in &deed.edits {
+    for edit in &operation.edits {
         stop(job)?;
         job.progress(edit.edit.path());
         edit_file(job, edit).await?;
-        if deed.own_way {
+        if operation.own_way {
             prove(job, edit).await?;
         }
         job.tally.done += edit.items;
     }
-    if let Some(install) = &deed.knock {
+    if let Some(install) = &operation.knock {
         job.progress(&install.script);
         ask(job, Step::Knock(install)).await?;
         job.tally.done += 2;
@@ -59,15 +63,15 @@ async fn steps<C: Cache>(
             job.log("no new connection could be opened after sshd was told to read its configuration; keep this one open and look at sshd");
         }
     }
-    for (folder, request) in &deed.requests {
+    for (folder, request) in &operation.requests {
         stop(job)?;
         if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
             let why = conflict(job, request, &why);
-            return Err(take_all_back(job, deed, why).await);
+            return Err(take_all_back(job, operation, why).await);
         }
         job.tally.done += 1;
     }
-    for key in &deed.revoked {
+    for key in &operation.revoked {
         // The key is out already; a list that can't be written is told, and undoes nothing.
         if let Err(why) = ask(job, Step::Revoked(key)).await {
             job.tally.fail(
@@ -76,11 +80,11 @@ async fn steps<C: Cache>(
             );
         }
     }
-    end(job, items, deed).await
+    end(job, items, operation).await
 }
 
 /// Looks again at what a decision is about, right before anything is changed.
-async fn unchanged<C: Cache>(
+async fn unchanged<C: CacheServer>(
     job: &mut Job<C>,
     folder: Folder,
     request: &Request,
@@ -103,14 +107,18 @@ async fn unchanged<C: Cache>(
     Ok(())
 }
 
-fn conflict<C: Cache>(job: &mut Job<C>, request: &Request, why: &str) -> String {
+fn conflict<C: CacheServer>(job: &mut Job<C>, request: &Request, why: &str) -> String {
     job.tally.conflict = Some(format!("request {}: {why}", request.id()));
     format!("nothing was changed: {why}")
 }
 
 /// Undoes the edits that came with a decision which somebody else has taken first.
-async fn take_all_back<C: Cache>(job: &mut Job<C>, deed: &AccessDeed, why: String) -> String {
-    for edit in &deed.edits {
+async fn take_all_back<C: CacheServer>(
+    job: &mut Job<C>,
+    operation: &AccessOperation,
+    why: String,
+) -> String {
+    for edit in &operation.edits {
         if !take_back(job, edit).await {
             return format!(
                 "{why}; but {} was changed already and could not be changed back: look at it",
@@ -123,7 +131,7 @@ async fn take_all_back<C: Cache>(job: &mut Job<C>, deed: &AccessDeed, why: Strin
 }
 
 /// Undoes one edit; lines that others have added meanwhile stay.
-async fn take_back<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> bool {
+async fn take_back<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> bool {
     let mut now = edit.after.clone();
     let mut before = edit.file.content.clone().unwrap_or_default();
     for _ in 0..TRIES {
@@ -168,7 +176,7 @@ fn without(file: &[u8], line: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
+fn stop<C: CacheServer>(job: &mut Job<C>) -> Result<(), String> {
     if job.cancel.is_cancelled() {
         job.tally.cancelled = true;
         return Err("not done: cancelled before its turn".to_owned());
@@ -177,15 +185,22 @@ fn stop<C: Cache>(job: &mut Job<C>) -> Result<(), String> {
 }
 
 /// One step; after a lost link, once more over a new one: each of them may be done twice.
-async fn ask<C: Cache>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
+async fn ask<C: CacheServer>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
     let answer = job
         .twice(|cache, token| async move { cache.access(&token, step).await })
         .await;
     job.confirmed(answer)
 }
 
-async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
-    let (content, already) = match ask(job, Step::Edit(&edit.edit)).await? {
+async fn edit_file<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+    let stepped = match ask(job, Step::Edit(&edit.edit)).await {
+        Err(why) if is_written(job, edit).await => {
+            job.log(&format!("done, although the call ended in an error: {why}"));
+            return Ok(());
+        }
+        answer => answer?,
+    };
+    let (content, already) = match stepped {
         Stepped::Edited(Edited::Done { merged, .. }) => {
             if merged {
                 job.log("others have added keys meanwhile; theirs and this one are there");
@@ -210,6 +225,38 @@ async fn edit_file<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), St
     } else {
         "somebody else has changed the file since it was shown; nothing was changed, look at the difference and plan again".to_owned()
     })
+}
+
+/// Whether the file is seen to be as the edit leaves it.
+async fn is_written<C: CacheServer>(job: &Job<C>, edit: &FileEdit) -> bool {
+    let Some(Stepped::Files(files)) = look(job, Step::Files).await else {
+        return false;
+    };
+    let after: [u8; 32] = Sha256::digest(&edit.after).into();
+    files.iter().any(|file| {
+        let content = file.content.as_deref().unwrap_or_default();
+        file.path == edit.edit.path()
+            && (file.exists && file.sha256 == after
+                || !edit.lines.is_empty() && holds(content, &edit.lines))
+    })
+}
+
+/// Whether a session is seen to be gone.
+async fn is_ended<C: CacheServer>(job: &Job<C>, session: &Session) -> bool {
+    match look(job, Step::Sessions).await {
+        Some(Stepped::Sessions(Ok(open))) => open
+            .iter()
+            .all(|other| (other.pid, other.since) != (session.pid, session.since)),
+        _ => false,
+    }
+}
+
+/// A look after an error; nothing where there is no answer.
+async fn look<C: CacheServer>(job: &Job<C>, step: Step<'_>) -> Option<Stepped> {
+    if job.cut_off.is_some() {
+        return None;
+    }
+    job.look(job.cache.access(&job.token, step)).await.ok()
 }
 
 /// Whether the lines stand in the file, whole.
@@ -246,7 +293,7 @@ fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
     lines.join("\n")
 }
 
-async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
+async fn open_another<C: CacheServer>(job: &Job<C>) -> Result<(), String> {
     match job.briefly(job.cache.reopen()).await {
         Ok(_) => Ok(()),
         Err(Trouble::Stopped) => Err("the server did not answer".to_owned()),
@@ -255,7 +302,7 @@ async fn open_another<C: Cache>(job: &Job<C>) -> Result<(), String> {
 }
 
 /// Opens another connection after one's own way in was changed; without one, takes the change back.
-async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
+async fn prove<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
     let Err(why) = open_another(job).await else {
         job.log("another connection could be opened: there is a way in");
         return Ok(());
@@ -273,12 +320,16 @@ async fn prove<C: Cache>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String
 }
 
 /// Ends the sessions of the plan, and those of its keys that came since.
-async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> Result<(), String> {
+async fn end<C: CacheServer>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &AccessOperation,
+) -> Result<(), String> {
     let names: Vec<&Item> = items
         .iter()
         .filter(|item| matches!(item, Item::Session { .. }))
         .collect();
-    for (session, item) in deed.sessions.iter().zip(names) {
+    for (session, item) in operation.sessions.iter().zip(names) {
         match ask(job, Step::End(session)).await {
             Ok(stepped) => {
                 if matches!(stepped, Stepped::Ended(false)) {
@@ -286,10 +337,16 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
                 }
                 job.tally.done += 1;
             }
+            Err(why) if is_ended(job, session).await => {
+                job.log(&format!(
+                    "{item} has ended, although the call did in an error: {why}"
+                ));
+                job.tally.done += 1;
+            }
             Err(why) => job.tally.fail(item, why),
         }
     }
-    if deed.end.is_empty() {
+    if operation.end.is_empty() {
         return Ok(());
     }
     let since: Vec<Session> = match ask(job, Step::Sessions).await {
@@ -298,7 +355,7 @@ async fn end<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &AccessDeed) -> R
             .filter(|session| {
                 session
                     .fingerprint
-                    .is_some_and(|key| deed.end.contains(&key))
+                    .is_some_and(|key| operation.end.contains(&key))
             })
             .collect(),
         Ok(Stepped::Sessions(Err(unknown))) => {

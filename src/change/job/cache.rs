@@ -8,8 +8,9 @@ use crate::change::access::authorized_in;
 use crate::change::keep::KeepStep;
 use crate::change::token::Token;
 use crate::domain::SignedPath;
-use crate::domain::access::{Fact, Session};
+use crate::domain::access::{Fact, KeyFile, Session};
 use crate::domain::key_request::{Request, RevokedKey};
+use crate::domain::pin::Pin;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
@@ -50,6 +51,8 @@ pub(super) enum Step<'a> {
     Look(Folder, &'a Request),
     /// Where a key is authorized now.
     Authorized(Fingerprint),
+    /// The key files of the cache user.
+    Files,
     Request(Folder, &'a Request),
     Revoked(&'a RevokedKey),
     Knock(&'a KnockInstall),
@@ -64,6 +67,7 @@ pub(super) enum Stepped {
     Kept,
     /// The key file and its line.
     Authorized(Option<(String, usize)>),
+    Files(Vec<KeyFile>),
     /// Why a request was left as it is: somebody else has decided it.
     Decided(String),
 }
@@ -81,7 +85,7 @@ pub(super) struct Held {
 }
 
 /// A cache server.
-pub(super) trait Cache: Clone + Send + Sync {
+pub(super) trait CacheServer: Clone + Send + Sync {
     fn facts(&self) -> Arc<Facts>;
     /// Path of the audit log on the server.
     fn audit_log(&self) -> String;
@@ -127,6 +131,11 @@ pub(super) trait Cache: Clone + Send + Sync {
         token: &Token,
         step: &KeepStep,
     ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
+    /// Whether what a step changes is there as if it was done; `None` where a look can't tell.
+    fn is_kept(
+        &self,
+        step: &KeepStep,
+    ) -> impl Future<Output = Result<Option<bool>, Trouble>> + Send;
     /// Looks whether a record could be appended, writes the marker of the job and holds its lock. The lines are its items.
     fn begin(
         &self,
@@ -170,7 +179,39 @@ async fn sort(server: &Server, error: ServerError) -> Trouble {
     }
 }
 
-impl Cache for Server {
+/// Whether a server is as a step would leave it.
+async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, ServerError> {
+    Ok(match step {
+        KeepStep::Pin { pin, .. } => server.pins().await?.ok().map(|pins| {
+            pins.iter().any(|other| {
+                Pin {
+                    sha256: pin.sha256.clone(),
+                    ..other.clone()
+                } == **pin
+            })
+        }),
+        KeepStep::Unpin { name, .. } => {
+            let pins = server.pins().await?.ok();
+            pins.map(|pins| pins.iter().all(|pin| pin.name != *name))
+        }
+        KeepStep::Root { root, .. } => {
+            let found = server.roots().await?.roots;
+            Some(found.iter().all(|other| other.link != root.link))
+        }
+        KeepStep::Delete(path) => {
+            let valid = server.valid_paths(std::slice::from_ref(path)).await?;
+            Some(valid.is_empty())
+        }
+        KeepStep::Repair(path) => {
+            let verified = server.verify(std::slice::from_ref(path)).await?;
+            Some(verified.corrupt.is_empty() && verified.failed.is_empty())
+        }
+        // Its files are seen, and not whether its timer runs.
+        KeepStep::Lease(_) => None,
+    })
+}
+
+impl CacheServer for Server {
     fn facts(&self) -> Arc<Facts> {
         Self::facts(self)
     }
@@ -240,6 +281,10 @@ impl Cache for Server {
             Step::Authorized(key) => Self::access(self)
                 .await
                 .map(|facts| Stepped::Authorized(authorized_in(&facts, key))),
+            Step::Files => Self::access(self).await.map(|facts| {
+                let all = facts.files.into_iter().chain(facts.other_files);
+                Stepped::Files(all.collect())
+            }),
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await
@@ -283,7 +328,7 @@ impl Cache for Server {
                 target,
                 shown,
             } => self.unpin(token, name, target, shown).await,
-            KeepStep::Root(root) => self.remove_root(token, root).await,
+            KeepStep::Root { root, made } => self.remove_root(token, root, *made).await,
             KeepStep::Repair(path) => self.repair(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Delete(path) => self.delete(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Lease(install) => self
@@ -293,6 +338,13 @@ impl Cache for Server {
         };
         match answer {
             Ok(removed) => Ok(removed),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, Trouble> {
+        match looked(self, step).await {
+            Ok(kept) => Ok(kept),
             Err(error) => Err(sort(self, error).await),
         }
     }

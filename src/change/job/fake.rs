@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{Cache, Held, Step, Stepped, Trouble};
+use super::cache::{CacheServer, Held, Step, Stepped, Trouble};
 use super::fake_space;
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
@@ -51,6 +51,8 @@ pub(super) struct World {
     pub(super) hangs_at: Option<usize>,
     /// This call is not answered.
     pub(super) stuck_at: Option<usize>,
+    /// And a pin of that call is made all the same.
+    pub(super) pins_when_stuck: bool,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -127,7 +129,7 @@ impl Fake {
     }
 }
 
-impl Cache for Fake {
+impl CacheServer for Fake {
     fn facts(&self) -> Arc<Facts> {
         Arc::clone(&self.facts)
     }
@@ -193,6 +195,12 @@ impl Cache for Fake {
     }
 
     async fn keep(&self, _: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
+        if let KeepStep::Pin { pin, .. } = step {
+            let mut world = self.world.lock().unwrap();
+            if world.pins_when_stuck && world.stuck_at == Some(world.calls + 1) {
+                world.pins.insert(pin.name.clone());
+            }
+        }
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
@@ -206,6 +214,18 @@ impl Cache for Fake {
             world.pins.insert(pin.name.clone());
         }
         cut.map_or(Ok(LinkChange::Done), |_| Err(lost()))
+    }
+
+    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, Trouble> {
+        self.wait().await;
+        let mut world = self.world.lock().unwrap();
+        if self.call(&mut world)?.is_some() {
+            return Err(lost());
+        }
+        Ok(match step {
+            KeepStep::Pin { pin, .. } => Some(world.pins.contains(&pin.name)),
+            _ => None,
+        })
     }
 
     async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {

@@ -5,10 +5,14 @@
 use super::cache::Trouble;
 use super::fake::{Fake, World, lost};
 use super::space::{SpaceStep, SpaceStepped};
+use crate::domain::server_facts::Disk;
 use crate::domain::{Bytes, StorePath, When};
 use crate::server::{CollectEvent, Collected, OnCollect};
 use std::collections::{HashMap, HashSet};
 use tokio_util::sync::CancellationToken;
+
+/// Size of its disk.
+const DISK: u64 = 1 << 40;
 
 /// What is different from a store that nobody collects.
 #[derive(Default)]
@@ -95,7 +99,13 @@ pub(super) fn step(fake: &Fake, step: SpaceStep<'_>) -> Result<SpaceStepped, Tro
                 .cloned()
                 .collect(),
         ),
-        SpaceStep::Available => SpaceStepped::Available(Some(Bytes(world.space.available))),
+        SpaceStep::Disk => SpaceStepped::Disk(Some(Disk {
+            size: Bytes(DISK),
+            used: Bytes(DISK - world.space.available),
+            available: Bytes(world.space.available),
+            inodes: 0,
+            inodes_used: 0,
+        })),
         SpaceStep::Holders => SpaceStepped::Holders(vec!["eve collects".into()]),
     })
 }

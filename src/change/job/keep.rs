@@ -1,16 +1,17 @@
 //! Changing what the store keeps, step by step: pins that come and go, roots that go.
 //!
 //! In: the steps of a plan, one for each item. Out: a tally. The steps do not depend on each other, so one that fails stops none
-//! of the others; each may be done twice, so a lost link is followed by another try over a new one.
+//! of the others; each may be done twice, so a lost link is followed by another try over a new one. A step that ended in an
+//! error counts as done where a look finds it done.
 
 use super::Job;
-use super::cache::Cache;
+use super::cache::{CacheServer, Trouble};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
 use crate::server::LinkChange;
 
 /// Carries them out.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[KeepStep]) {
+pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps: &[KeepStep]) {
     for (item, step) in items.iter().zip(steps) {
         job.progress(&item.to_string());
         if job.cancel.is_cancelled() {
@@ -43,11 +44,35 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], steps: &[Kee
     job.progress("");
 }
 
-async fn one<C: Cache>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
+async fn one<C: CacheServer>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
     let answer = job
         .twice(|cache, token| async move { cache.keep(&token, step).await })
         .await;
-    job.confirmed(answer)
+    let trouble = match answer {
+        Ok(changed) => return Ok(changed),
+        Err(trouble) => trouble,
+    };
+    match seen(job, step, &trouble).await {
+        Some(true) => {
+            job.log(&format!(
+                "done, although the call ended in an error: {trouble}"
+            ));
+            Ok(LinkChange::Done)
+        }
+        // A call that was cut off may go on for a moment.
+        Some(false) if matches!(trouble, Trouble::Refused(_)) => Err(trouble.to_string()),
+        _ => job.confirmed(Err(trouble)),
+    }
+}
+
+/// Whether a look finds a step done that ended in an error; `None` where it can't tell.
+async fn seen<C: CacheServer>(job: &Job<C>, step: &KeepStep, trouble: &Trouble) -> Option<bool> {
+    // A repair that Nix refuses was looked at already, and a look at contents takes long.
+    let looked = matches!((step, trouble), (KeepStep::Repair(_), Trouble::Refused(_)));
+    if job.cut_off.is_some() || looked {
+        return None;
+    }
+    job.look(job.cache.is_kept(step)).await.ok().flatten()
 }
 
 #[cfg(test)]
@@ -55,7 +80,7 @@ mod tests {
     use super::super::fake::{Fake, World};
     use super::super::{CHUNK, run_on};
     use super::*;
-    use crate::change::plan::{Answer, Danger, Deed, Plan, Policy};
+    use crate::change::plan::{Answer, Danger, Operation, Plan, Policy};
     use crate::change::testing::{info, path};
     use crate::change::{Outcome, Receipt};
     use crate::domain::When;
@@ -99,7 +124,7 @@ mod tests {
             warnings: vec![],
             lines: vec![],
             danger: Danger::Adds,
-            deed: Deed::Keep(
+            operation: Operation::Keep(
                 pins.map(|pin| KeepStep::Pin {
                     pin: Box::new(pin),
                     shown: Shown::Absent,
@@ -169,6 +194,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// What was cut off after it was done is seen to be done; what was not is not called done.
+    #[test]
+    fn what_a_cancel_cuts_off_is_looked_at() {
+        for (made, done) in [(true, 2), (false, 1)] {
+            let cancel = CancellationToken::new();
+            let server = Fake::new(World {
+                cancel_at: Some((3, cancel.clone())),
+                stuck_at: Some(3),
+                pins_when_stuck: made,
+                ..world()
+            });
+            let receipt = pin(&server, &["a", "b", "c"], cancel);
+            assert_eq!(receipt.result, Outcome::Cancelled, "{receipt:?}");
+            assert_eq!((receipt.done, pinned(&server)), (done, done), "{receipt:?}");
+            assert!(!server.world.lock().unwrap().log.is_empty(), "recorded");
         }
     }
 

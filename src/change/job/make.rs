@@ -4,7 +4,7 @@
 //! not told: that is for the caller to see.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use super::sign::{End, Signing};
 use crate::change::KeySource;
 use crate::change::sign::{Key, KeyChoice, choose, in_agent, read_local};
@@ -28,7 +28,7 @@ pub(super) enum Signer {
 }
 
 /// The key of the plan, looked at once more: it must still be the one that was shown.
-pub(super) async fn signer<C: Cache>(
+pub(super) async fn signer<C: CacheServer>(
     job: &Job<C>,
     with: &KeySource,
     planned: &PublicKey,
@@ -62,7 +62,7 @@ pub(super) async fn signer<C: Cache>(
     Ok((key, signer))
 }
 
-impl<C: Cache> Signing<'_, C> {
+impl<C: CacheServer> Signing<'_, C> {
     /// Makes the signatures and has them stored. What failed for single paths is told by path, also with an end.
     pub(super) async fn make(
         &mut self,

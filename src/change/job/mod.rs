@@ -2,7 +2,7 @@
 //!
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
 //! The order is fixed: the audit log must take a record before anything is changed, and the marker of the job is written beside it,
-//! under a lock; then the deed; then the record, on the server and here, which takes that word away. So a job that is
+//! under a lock; then the operation; then the record, on the server and here, which takes that word away. So a job that is
 //! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
 //! back what was done.
 
@@ -27,8 +27,8 @@ mod tests_unfinished;
 mod unfinished;
 
 use super::audit::{self, Record};
-use super::plan::{Confirmed, Deed};
-use super::receipt::{Failure, Outcome, Receipt};
+use super::plan::{Confirmed, Operation};
+use super::receipt::{Failure, Freed, Outcome, Receipt};
 use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
@@ -36,7 +36,7 @@ use crate::domain::path_info::hex;
 use crate::domain::text::visible;
 use crate::domain::unfinished::Unfinished;
 use crate::server::{Server, Whose};
-use cache::{Cache, Trouble};
+use cache::{CacheServer, Trouble};
 use patience::{REOPEN, SILENT};
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,8 @@ struct Tally {
     unconfirmed: bool,
     /// What somebody else has changed meanwhile, line by line.
     conflict: Option<String>,
-    /// Bytes that came free, of a collection; `None` also where that is not known.
-    freed: Option<u64>,
+    /// What came free, of a collection; `None` also where that is not known.
+    freed: Option<Freed>,
     /// NAR sizes of what is gone, of a collection.
     gone: Option<u64>,
 }
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// The parts of a job that every deed uses.
+/// The parts of a job that every operation uses.
 struct Job<C> {
     /// Replaced by a new one when the link was lost and another could be opened.
     cache: C,
@@ -166,7 +166,7 @@ struct Job<C> {
     no_room: bool,
 }
 
-impl<C: Cache> Job<C> {
+impl<C: CacheServer> Job<C> {
     /// Nobody may be listening any more; the job goes on.
     fn log(&self, text: &str) {
         let _ = self.events.send(JobEvent::Log(visible(text).into_owned()));
@@ -185,7 +185,7 @@ impl<C: Cache> Job<C> {
     }
 }
 
-async fn run_on<C: Cache>(
+async fn run_on<C: CacheServer>(
     confirmed: Confirmed,
     cache: C,
     chunk: usize,
@@ -242,11 +242,13 @@ async fn run_on<C: Cache>(
         return receipt(&job.tally);
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
-    match &plan.deed {
-        Deed::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
-        Deed::Access(deed) => access::run(&mut job, &plan.items, deed).await,
-        Deed::Collect(deed) => Box::pin(collect::run(&mut job, &plan.items, deed)).await,
-        Deed::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
+    match &plan.operation {
+        Operation::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
+        Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
+        Operation::Collect(operation) => {
+            Box::pin(collect::run(&mut job, &plan.items, operation)).await
+        }
+        Operation::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
@@ -260,8 +262,12 @@ async fn run_on<C: Cache>(
     .await;
     if let Err(missing) = kept {
         job.log(&missing);
+        let many = job.tally.failed.pop_if(|_| job.tally.more > 0);
         job.tally.fail(format!("audit log {log}"), missing);
+        // The entry that stands for many items is the last one.
+        job.tally.failed.extend(many);
         receipt.failed.clone_from(&job.tally.failed);
+        receipt.not_done = job.tally.not_done();
         if receipt.result == Outcome::Done {
             receipt.result = Outcome::Partial;
         }
@@ -271,7 +277,7 @@ async fn run_on<C: Cache>(
 
 /// Writes the record on the server and here. The copy here is a help, the log there is the duty: only the latter's
 /// failure is one of the change.
-async fn keep<C: Cache>(
+async fn keep<C: CacheServer>(
     job: &mut Job<C>,
     record: &Record,
     whose: Whose,

@@ -4,7 +4,7 @@
 //! is cut off in time for the rest to be read back and for the record. A lost link is replaced by a new one, once.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use crate::change::token::Token;
 use crate::server::Beginning;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ pub(super) const GRACE: Duration = Duration::from_millis(MILLIS);
 
 /// How much of that a call has that ran when it was cancelled.
 const CUT: Duration = Duration::from_millis(MILLIS / 5 * 3);
+
+/// How much of it a look may take that only adds to what is reported, so that time is left for the record.
+const LOOK: Duration = Duration::from_millis(MILLIS / 5);
 
 /// What is said of a server that is there and does not answer.
 pub(super) const SILENT: &str = "the server stopped answering";
@@ -43,7 +46,7 @@ pub(super) const SETTLING: Duration = if cfg!(test) {
 /// Looks until it counts as settled, at most.
 pub(super) const LOOKS: usize = 12;
 
-impl<C: Cache> Job<C> {
+impl<C: CacheServer> Job<C> {
     /// When it was cancelled, from the first time on that somebody asks.
     fn cancelled_at(&self) -> Option<Instant> {
         let cancelled = self.cancel.is_cancelled();
@@ -78,6 +81,19 @@ impl<C: Cache> Job<C> {
         answer: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         let answer = timeout(REOPEN, self.patiently(answer)).await;
+        answer.unwrap_or(Err(Trouble::Stopped))
+    }
+
+    /// The same for a look that only adds to what is reported. After a cancel, time is left for the record.
+    pub(super) async fn look<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let most = match self.cancelled_at() {
+            Some(_) => LOOK,
+            None => REOPEN,
+        };
+        let answer = timeout(most, self.patiently(answer)).await;
         answer.unwrap_or(Err(Trouble::Stopped))
     }
 

@@ -4,7 +4,7 @@
 //! valid signature by that key for it, and for no other reason.
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use super::make::{Signer, signer};
 use super::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::KeySource;
@@ -56,7 +56,7 @@ impl End {
 }
 
 /// Signs the paths.
-pub(super) async fn sign<C: Cache>(
+pub(super) async fn sign<C: CacheServer>(
     job: &mut Job<C>,
     paths: &[StorePath],
     with: &KeySource,
@@ -104,7 +104,7 @@ fn unseen(end: &mut Option<End>, why: &str) -> String {
     why.to_owned()
 }
 
-impl<C: Cache> Signing<'_, C> {
+impl<C: CacheServer> Signing<'_, C> {
     /// Works through the chunks; `None` when all of them had their turn.
     async fn all(&mut self, paths: &[StorePath]) -> Option<End> {
         for chunk in paths.chunks(self.job.chunk) {

@@ -2,7 +2,8 @@
 //!
 //! In: a step. Out: its answer, from the typed functions of `server`.
 
-use crate::domain::{Bytes, StorePath, When};
+use crate::domain::server_facts::Disk;
+use crate::domain::{StorePath, When};
 use crate::server::{Server, ServerError};
 
 /// One step.
@@ -18,8 +19,8 @@ pub(in crate::change) enum SpaceStep<'a> {
     Referrers(&'a [StorePath]),
     /// Which of these are valid.
     Valid(&'a [StorePath]),
-    /// What is available on the store's file system.
-    Available,
+    /// How full the store's file system is.
+    Disk,
     /// Who holds the lock of the garbage collector, in sentences.
     Holders,
 }
@@ -30,7 +31,7 @@ pub(in crate::change) enum SpaceStepped {
     Paths(Vec<StorePath>),
     Times(Vec<([u8; 20], When)>),
     Referrers(Vec<Vec<StorePath>>),
-    Available(Option<Bytes>),
+    Disk(Option<Disk>),
     Holders(Vec<String>),
 }
 
@@ -46,7 +47,7 @@ pub(super) async fn ask(server: &Server, step: SpaceStep<'_>) -> Result<SpaceSte
         SpaceStep::Used(paths) => SpaceStepped::Times(server.last_use_of(paths).await?.times),
         SpaceStep::Referrers(paths) => SpaceStepped::Referrers(server.referrers(paths).await?),
         SpaceStep::Valid(paths) => SpaceStepped::Paths(server.valid_paths(paths).await?),
-        SpaceStep::Available => SpaceStepped::Available(server.available().await?),
+        SpaceStep::Disk => SpaceStepped::Disk(server.disk().await?),
         SpaceStep::Holders => SpaceStepped::Holders(holders(server).await?),
     })
 }

@@ -51,7 +51,7 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         amounts: None,
         lines: vec![],
         danger: Danger::Adds,
-        deed: Deed::Sign {
+        operation: Operation::Sign {
             paths,
             with,
             key: Box::new(ours().public()),

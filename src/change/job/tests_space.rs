@@ -8,8 +8,9 @@ use super::fake_space::Space;
 use super::tests::{Ended, job};
 use super::*;
 use crate::change::audit::{INTERRUPTED, read};
-use crate::change::collect::CollectDeed;
+use crate::change::collect::CollectOperation;
 use crate::change::plan::{Danger, Item, Plan};
+use crate::change::receipt::Freed;
 use crate::change::testing::{info, path};
 use crate::domain::{Bytes, StorePath};
 use proptest::prelude::*;
@@ -49,17 +50,17 @@ fn needs(count: usize) -> Vec<Vec<u32>> {
         .collect()
 }
 
-fn deed(count: usize, batch: usize) -> CollectDeed {
+fn operation(count: usize, batch: usize) -> CollectOperation {
     let needs = needs(count);
     let needs: Vec<&[u32]> = needs.iter().map(Vec::as_slice).collect();
     let batches = (0..count)
         .step_by(batch)
         .map(|start| start..(start + batch).min(count))
         .collect();
-    CollectDeed::new(&needs, batches)
+    CollectOperation::new(&needs, batches)
 }
 
-fn plan(count: usize, deed: CollectDeed) -> Plan {
+fn plan(count: usize, operation: CollectOperation) -> Plan {
     let items = (0..count).map(|at| Item::Collect {
         path: path(&name(at)),
         nar_size: 1000,
@@ -77,13 +78,19 @@ fn plan(count: usize, deed: CollectDeed) -> Plan {
         amounts: None,
         lines: vec![],
         danger: Danger::Destroys { word: "collect" },
-        deed: Deed::Collect(Arc::new(deed)),
+        operation: Operation::Collect(Arc::new(operation)),
         reason: None,
     }
 }
 
 fn run(server: &Fake, plan: Plan) -> Ended {
     job(server, plan, CancellationToken::new())
+}
+
+/// How many items an entry stands for, by its own words.
+fn stands_for(item: &str) -> usize {
+    let first = item.split_once(" paths, from ").map(|(count, _)| count);
+    first.map_or(1, |count| count.replace(',', "").parse().unwrap())
 }
 
 /// What is true of every collection, whatever went wrong: done is what is gone, each other path has a reason, and what
@@ -103,6 +110,11 @@ fn check(server: &Fake, count: usize, receipt: &Receipt) {
             !is_path || receipt.not_done == others,
             "{others}: {receipt:?}"
         );
+    }
+    for listed in 0..receipt.failed.len() {
+        let behind = receipt.failed.iter().skip(listed);
+        let items: usize = behind.map(|failure| stands_for(&failure.item)).sum();
+        assert_eq!(receipt.not_listed(listed), Some(items), "{receipt:?}");
     }
     for info in world.infos.values() {
         for reference in &info.references {
@@ -124,9 +136,9 @@ fn said(receipt: &Receipt, at: usize) -> String {
 #[test]
 fn all_of_a_plan_goes_in_its_batches() {
     let server = Fake::new(world(12));
-    let ended = run(&server, plan(12, deed(12, 6)));
+    let ended = run(&server, plan(12, operation(12, 6)));
     assert_eq!(ended.receipt.result, Outcome::Done);
-    assert_eq!(ended.receipt.freed, Some(12 * 900));
+    assert_eq!(ended.receipt.freed, Some(Freed::counted(12 * 900)));
     check(&server, 12, &ended.receipt);
     let world = server.world.lock().unwrap();
     assert_eq!(world.space.collections, [6, 6]);
@@ -148,9 +160,9 @@ fn what_became_a_root_or_was_used_stays_with_what_it_needs() {
         ..Space::default()
     };
     let server = Fake::new(world);
-    let mut deed = deed(12, 6);
-    deed.used = vec![Some(When::from_unix(20)); 12];
-    let ended = run(&server, plan(12, deed));
+    let mut operation = operation(12, 6);
+    operation.used = vec![Some(When::from_unix(20)); 12];
+    let ended = run(&server, plan(12, operation));
     check(&server, 12, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Partial);
     assert_eq!(ended.receipt.done, 8);
@@ -172,7 +184,7 @@ fn an_upload_that_refers_to_a_planned_path_keeps_it() {
     let upload = info("upload", &[&name(3)], 0);
     world.infos.insert(upload.path.clone(), upload);
     let server = Fake::new(world);
-    let ended = run(&server, plan(12, deed(12, 12)));
+    let ended = run(&server, plan(12, operation(12, 12)));
     check(&server, 12, &ended.receipt);
     assert_eq!(ended.receipt.done, 10);
     assert!(said(&ended.receipt, 3).contains("upload refers to it"));
@@ -184,10 +196,14 @@ fn a_refusal_without_a_reason_ends_it() {
     let mut world = world(6);
     world.space.refuses = Some("the database is read-only");
     let server = Fake::new(world);
-    let ended = run(&server, plan(6, deed(6, 3)));
+    let ended = run(&server, plan(6, operation(6, 3)));
     check(&server, 6, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Failed);
-    assert_eq!(ended.receipt.freed, Some(0), "nothing is gone");
+    assert_eq!(
+        ended.receipt.freed,
+        Some(Freed::counted(0)),
+        "nothing is gone"
+    );
     assert!(said(&ended.receipt, 0).contains("read-only"));
     assert!(ended.receipt.failed[3].item.starts_with("3 paths"));
 }
@@ -195,9 +211,9 @@ fn a_refusal_without_a_reason_ends_it() {
 #[test]
 fn enough_is_enough() {
     let server = Fake::new(world(12));
-    let mut deed = deed(12, 3);
-    deed.until_free = Some(Bytes(6000));
-    let ended = run(&server, plan(12, deed));
+    let mut operation = operation(12, 3);
+    operation.until_free = Some(Bytes(6000));
+    let ended = run(&server, plan(12, operation));
     check(&server, 12, &ended.receipt);
     assert_eq!(
         (ended.receipt.result, ended.receipt.done),
@@ -211,20 +227,36 @@ fn a_cancel_in_the_middle_tells_what_is_gone() {
     let mut world = world(12);
     world.space.hang_after = Some((4, cancel.clone()));
     let server = Fake::new(world);
-    let ended = job(&server, plan(12, deed(12, 6)), cancel);
+    let ended = job(&server, plan(12, operation(12, 6)), cancel);
     check(&server, 12, &ended.receipt);
     assert_eq!(ended.receipt.result, Outcome::Cancelled);
     assert_eq!(ended.receipt.done, 4);
-    // What was cut off has no count, and unknown is not nothing.
-    assert_eq!(ended.receipt.freed, None);
+    // What was cut off has no count, so it is measured.
     let said = ended.receipt.freed_words().unwrap();
-    assert_eq!(said, "unknown, 3.9 KiB of NARs are gone");
+    assert_eq!(said, "3.9 KiB (measured on the disk)");
     let last = ended.receipt.failed.last().unwrap();
     assert!(last.item.starts_with("6 paths"), "{last:?}");
     // Of the first batch two, and the six of the second in one entry.
     assert_eq!((ended.receipt.failed.len(), ended.receipt.not_done), (3, 8));
     let record = read(&server.world.lock().unwrap().log).remove(0);
     assert_eq!(record.failed_total, 8);
+}
+
+/// The entry that stands for many is the last one, also where the record could not be written.
+#[test]
+fn an_entry_for_many_is_the_last() {
+    let mut world = world(60);
+    world.reopens = false;
+    // The calls: begin, disk, roots, uses, collect.
+    world.cut_at = Some(5);
+    let server = Fake::new(world);
+    let ended = run(&server, plan(60, operation(60, 30)));
+    check(&server, 60, &ended.receipt);
+    let failed = &ended.receipt.failed;
+    assert!(failed[30].item.contains("audit log"), "{failed:?}");
+    assert!(failed[31].item.starts_with("30 paths"), "{failed:?}");
+    // Behind the first 20: 10 of the first batch, the log, and 30.
+    assert_eq!((failed.len(), ended.receipt.not_listed(20)), (32, Some(41)));
 }
 
 #[test]
@@ -241,7 +273,7 @@ fn another_collection_of_ours_is_not_disturbed() {
     };
     world.left.insert("00000001".into(), (running, vec![]));
     let server = Fake::new(world);
-    let ended = run(&server, plan(3, deed(3, 3)));
+    let ended = run(&server, plan(3, operation(3, 3)));
     assert_eq!(ended.receipt.result, Outcome::Failed);
     assert!(
         ended.receipt.failed[0]
@@ -268,7 +300,7 @@ fn one_that_was_killed_gets_its_record() {
     let planned = planned.map(|path| path.base_name().to_owned()).into();
     world.left.insert("00000001".into(), (left, planned));
     let server = Fake::new(world);
-    let ended = run(&server, plan(3, deed(3, 3)));
+    let ended = run(&server, plan(3, operation(3, 3)));
     assert_eq!(ended.receipt.result, Outcome::Done);
     let world = server.world.lock().unwrap();
     assert!(world.left.is_empty());
@@ -287,7 +319,7 @@ fn a_full_disk_is_made_room_on() {
     let mut world = world(3);
     world.full = true;
     let server = Fake::new(world);
-    let ended = run(&server, plan(3, deed(3, 3)));
+    let ended = run(&server, plan(3, operation(3, 3)));
     check(&server, 3, &ended.receipt);
     assert_eq!(ended.receipt.done, 3);
 }
@@ -316,7 +348,7 @@ proptest! {
         }
         let roots: Vec<StorePath> = world.space.roots.iter().cloned().collect();
         let server = Fake::new(world);
-        let receipt = run(&server, plan(15, deed(15, batch * 3))).receipt;
+        let receipt = run(&server, plan(15, operation(15, batch * 3))).receipt;
         let world = server.world.lock().unwrap();
         for root in &roots {
             prop_assert!(world.infos.contains_key(root));
@@ -329,7 +361,12 @@ proptest! {
         let gone = 15 - (0..15).filter(|at| world.infos.contains_key(&path(&name(*at)))).count();
         prop_assert!(receipt.done <= gone);
         let unconfirmed = receipt.failed.iter().any(|failure| failure.message.contains("not confirmed"));
-        prop_assert!(receipt.freed.is_none_or(|freed| freed == gone as u64 * 900), "{receipt:?}");
+        if let Some(freed) = receipt.freed {
+            let each = if freed.measured { 1000 } else { 900 };
+            prop_assert_eq!(freed.bytes, gone as u64 * each, "{:?}", receipt);
+        }
+        // Unknown only where the server could not be asked any more.
+        prop_assert!(receipt.freed.is_some() || cut_at.is_some(), "{receipt:?}");
         prop_assert!(receipt.done == gone || unconfirmed, "{} of {gone}: {receipt:?}", receipt.done);
         // Whole batches, and at most a part of the next.
         let first_kept = (0..15).find(|at| world.infos.contains_key(&path(&name(*at)))).unwrap_or(15);

@@ -3,11 +3,11 @@
 //! In: the plan, and what others have left beside the audit log. Out: a lock that lives as long as the job; and of each job
 //! that nobody holds, a record, `interrupted`. A collection's says how many of its paths are gone.
 
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
 use super::{Job, keep};
 use crate::change::audit::{INTERRUPTED, MOST_NAMED, Record};
-use crate::change::plan::{Deed, Item, Plan};
+use crate::change::plan::{Item, Operation, Plan};
 use crate::change::receipt::Failure;
 use crate::domain::StorePath;
 use crate::domain::text::visible;
@@ -19,8 +19,8 @@ use std::path::Path;
 const AT_A_TIME: usize = 20_000;
 
 /// Leaves word. Of a collection all paths, so that it can be told how far it got; of others as many items as a record names.
-pub(super) async fn begin<C: Cache>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
-    let makes_room = matches!(plan.deed, Deed::Collect(_));
+pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
+    let makes_room = matches!(plan.operation, Operation::Collect(_));
     let (lines, how): (Vec<String>, _) = if makes_room {
         let paths = plan.items.iter().filter_map(Item::path);
         let names = paths.map(|path| path.base_name().to_owned());
@@ -46,7 +46,7 @@ pub(super) async fn begin<C: Cache>(job: &mut Job<C>, plan: &Plan) -> Result<(),
 }
 
 /// Writes the records of those that do not run. Whatever of it can't be done is left for the next one: it hinders nothing.
-pub(super) async fn close<C: Cache>(job: &mut Job<C>, server: &str, state: Option<&Path>) {
+pub(super) async fn close<C: CacheServer>(job: &mut Job<C>, server: &str, state: Option<&Path>) {
     for other in job.others.clone() {
         if other.running != Some(false) {
             continue;
@@ -74,7 +74,7 @@ pub(super) async fn close<C: Cache>(job: &mut Job<C>, server: &str, state: Optio
     }
 }
 
-async fn record<C: Cache>(job: &Job<C>, other: &Unfinished, server: &str) -> Option<Record> {
+async fn record<C: CacheServer>(job: &Job<C>, other: &Unfinished, server: &str) -> Option<Record> {
     let asked = job.cache.space(SpaceStep::Planned(&other.id));
     let Ok(SpaceStepped::Lines(lines)) = job.patiently(asked).await else {
         return None;
@@ -110,7 +110,7 @@ async fn record<C: Cache>(job: &Job<C>, other: &Unfinished, server: &str) -> Opt
 }
 
 /// How far a collection got.
-async fn gone<C: Cache>(job: &Job<C>, record: Record, lines: &[String]) -> Option<Record> {
+async fn gone<C: CacheServer>(job: &Job<C>, record: Record, lines: &[String]) -> Option<Record> {
     let planned: Vec<StorePath> = lines
         .iter()
         .filter_map(|name| StorePath::from_base_name(name).ok())

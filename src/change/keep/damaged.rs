@@ -3,7 +3,7 @@
 //! In: paths whose contents are not what their hash says, the store and its roots. Out: a plan. A damaged path can't go before what
 //! refers to it, so all of that goes, too, and is listed; what a root keeps is refused.
 
-use super::{About, Danger, Deed, Item, KeepError, KeepStep, Kept, Plan, empty};
+use super::{About, Danger, Item, KeepError, KeepStep, Kept, Operation, Plan, empty};
 use crate::domain::count::count;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::{Inventory, Liveness, Row};
@@ -44,7 +44,7 @@ pub fn repair(
         plan.commands
             .push(format!("nix-store --repair-path {path}"));
     }
-    plan.deed = Deed::Keep(damaged.iter().cloned().map(KeepStep::Repair).collect());
+    plan.operation = Operation::Keep(damaged.iter().cloned().map(KeepStep::Repair).collect());
     Ok(plan)
 }
 
@@ -110,7 +110,7 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
     let steps = order
         .iter()
         .map(|row| KeepStep::Delete(inventory.path(*row)));
-    plan.deed = Deed::Keep(steps.collect());
+    plan.operation = Operation::Keep(steps.collect());
     Ok(plan)
 }
 

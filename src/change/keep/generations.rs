@@ -27,7 +27,11 @@ pub fn older_than(
             "no generation of a profile is older than {age} but for those that were in use at that time"
         )));
     }
-    let mut plan = roots(about, kept, &going)?;
+    let links: Vec<(&Root, Option<When>)> = going
+        .iter()
+        .map(|found| (&found.root, found.made()))
+        .collect();
+    let mut plan = roots(about, kept, &links)?;
     plan.summary = format!(
         "remove {} of profiles that are older than {age}",
         count(going.len(), "generation")
@@ -39,7 +43,7 @@ pub fn older_than(
     Ok(plan)
 }
 
-fn choose(generations: &[Generation], limit: When) -> Vec<Root> {
+fn choose(generations: &[Generation], limit: When) -> Vec<&Generation> {
     let mut profiles: BTreeMap<&str, BTreeMap<u64, &Generation>> = BTreeMap::new();
     for found in generations {
         if let RootKind::Generation { profile, number } = &found.root.kind {
@@ -51,13 +55,13 @@ fn choose(generations: &[Generation], limit: When) -> Vec<Root> {
     for profile in profiles.values() {
         let older = profile.values().rev().filter(|found| found.at < limit);
         // By number, newest first: the first one that is older was in use then.
-        let mut older: Vec<&Root> = older
+        let mut older: Vec<&Generation> = older
             .skip(1)
             .filter(|found| !found.current)
-            .map(|found| &found.root)
+            .copied()
             .collect();
         older.reverse();
-        going.extend(older.into_iter().cloned());
+        going.extend(older);
     }
     going
 }
@@ -84,7 +88,10 @@ mod tests {
 
     fn chosen(generations: &[Generation]) -> Vec<String> {
         let going = choose(generations, When::from_unix(100));
-        going.into_iter().map(|root| root.link).collect()
+        going
+            .into_iter()
+            .map(|found| found.root.link.clone())
+            .collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In: what the server has, and how many days. Out: a plan that shows the units and what follows from them; on NixOS, and without
 //! systemd, what to do instead.
 
-use super::{About, Danger, Deed, Item, KeepError, KeepStep, Plan, empty};
+use super::{About, Danger, Item, KeepError, KeepStep, Operation, Plan, empty};
 use crate::link::quote;
 use crate::server::{LeaseFacts, LeaseInstall};
 
@@ -97,7 +97,7 @@ pub fn install_lease(
     plan.items.push(Item::File {
         file: unit("timer"),
     });
-    plan.deed = Deed::Keep(vec![KeepStep::Lease(install)]);
+    plan.operation = Operation::Keep(vec![KeepStep::Lease(install)]);
     Ok(plan)
 }
 

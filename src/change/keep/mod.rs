@@ -14,7 +14,7 @@ pub use generations::older_than;
 pub use lease::install_lease;
 
 use super::access::About;
-use super::{Danger, Deed, Item, Plan};
+use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
@@ -52,7 +52,12 @@ pub enum KeepStep {
         shown: Shown,
     },
     /// A generation of a profile or an automatic link goes.
-    Root(Root),
+    Root {
+        /// What it was shown as.
+        root: Root,
+        /// When the link of a generation was made, as it was shown; `None` where that is not known.
+        made: Option<When>,
+    },
     /// A damaged path is fetched or built anew.
     Repair(StorePath),
     /// A path goes that nothing keeps and nothing refers to.
@@ -206,7 +211,7 @@ pub fn pin(
     if let Some(note) = &wanted.note {
         plan.lines.push(("note", note.clone()));
     }
-    plan.deed = Deed::Keep(
+    plan.operation = Operation::Keep(
         new.into_iter()
             .map(|(pin, _, shown)| KeepStep::Pin {
                 pin: Box::new(pin),
@@ -291,7 +296,7 @@ pub fn unpin(
         target: pin.target.clone(),
         shown: Shown::of(pin),
     };
-    plan.deed = Deed::Keep(going.iter().map(step).collect());
+    plan.operation = Operation::Keep(going.iter().map(step).collect());
     Ok(plan)
 }
 
@@ -323,7 +328,7 @@ pub fn remove(
             let known = generations.iter().find(|found| found.root.link == link);
             match known {
                 Some(found) if !found.current => {
-                    return roots(about, kept, std::slice::from_ref(root));
+                    return roots(about, kept, &[(root, found.made())]);
                 }
                 Some(_) => {
                     "it is the current generation of its profile; switch the profile to another one first"
@@ -333,7 +338,7 @@ pub fn remove(
                 }
             }
         }
-        RootKind::Indirect => return roots(about, kept, std::slice::from_ref(root)),
+        RootKind::Indirect => return roots(about, kept, &[(root, None)]),
         RootKind::Profile => {
             "it is a profile itself and not one of its generations; remove the profile there by hand"
         }
@@ -354,16 +359,20 @@ pub fn remove(
 }
 
 /// Removes generations and indirect roots, all of which may go.
-pub(super) fn roots(about: &About, kept: Kept<'_>, going: &[Root]) -> Result<Plan, KeepError> {
+pub(super) fn roots(
+    about: &About,
+    kept: Kept<'_>,
+    going: &[(&Root, Option<When>)],
+) -> Result<Plan, KeepError> {
     let summary = match going {
         [] => return Err(KeepError::Nothing("no root is to go".to_owned())),
-        [root] => format!("remove the root {}", visible(&root.link)),
+        [(root, _)] => format!("remove the root {}", visible(&root.link)),
         several => format!("remove {} roots", several.len()),
     };
     let mut plan = empty(about, "remove-root", summary, REMOVE);
-    let freed = kept.freed(|root| going.iter().any(|gone| gone.link == root.link));
+    let freed = kept.freed(|root| going.iter().any(|(gone, _)| gone.link == root.link));
     plan.lines.push(("effect", effect(freed)));
-    for root in going {
+    for (root, _) in going {
         plan.lines
             .push(("-", format!("{} -> {}", root.link, root.target)));
         plan.commands.push(match &root.kind {
@@ -381,13 +390,20 @@ pub(super) fn roots(about: &About, kept: Kept<'_>, going: &[Root]) -> Result<Pla
             path: root.target.clone(),
         });
     }
-    if going.iter().any(|root| root.kind == RootKind::Indirect) {
+    if going
+        .iter()
+        .any(|(root, _)| root.kind == RootKind::Indirect)
+    {
         plan.warnings.push(
             "only the automatic link below gcroots/auto goes; the user's own link stays, and keeps nothing any more"
                 .to_owned(),
         );
     }
-    plan.deed = Deed::Keep(going.iter().cloned().map(KeepStep::Root).collect());
+    let steps = going.iter().map(|(root, made)| KeepStep::Root {
+        root: (*root).clone(),
+        made: *made,
+    });
+    plan.operation = Operation::Keep(steps.collect());
     Ok(plan)
 }
 
@@ -410,7 +426,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         amounts: None,
         lines: vec![("on", about.address.clone())],
         danger,
-        deed: Deed::Keep(Vec::new()),
+        operation: Operation::Keep(Vec::new()),
         reason: None,
     }
 }

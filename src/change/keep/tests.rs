@@ -73,7 +73,7 @@ fn a_pin_says_what_it_keeps() {
         plan.commands,
         [format!("ln -s {} {PINS}/release", path("app"))]
     );
-    let Deed::Keep(steps) = &plan.deed else {
+    let Operation::Keep(steps) = &plan.operation else {
         panic!()
     };
     let [KeepStep::Pin { pin, .. }] = steps.as_slice() else {

@@ -23,7 +23,7 @@ fn plan(items: usize, danger: Danger) -> Plan {
         amounts: None,
         lines: vec![("on", "prod".into())],
         danger,
-        deed: Deed::Sign {
+        operation: Operation::Sign {
             paths,
             with: KeySource::Server {
                 file: "/k".into(),

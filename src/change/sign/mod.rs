@@ -12,7 +12,7 @@ mod words;
 pub(crate) use key::in_agent;
 pub use key::{Key, KeyChoice, choose, read_local};
 
-use super::{Danger, Deed, Item, Plan};
+use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
 use crate::domain::signature::{KeyError, decode, split};
 use crate::domain::text::visible;
@@ -330,7 +330,7 @@ fn draw(
         amounts: None,
         lines: about.lines(),
         danger: Danger::Adds,
-        deed: Deed::Sign {
+        operation: Operation::Sign {
             paths: items.iter().filter_map(Item::path).cloned().collect(),
             with: key.source.clone(),
             key: Box::new(key.public.clone()),

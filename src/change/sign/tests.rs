@@ -113,8 +113,8 @@ fn all_that_clients_refuse() {
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
     assert!(plan.warnings[0].starts_with("these paths were not built on this server"));
     assert!(plan.warnings[1].starts_with("1 path carries a wrong signature now"));
-    let Deed::Sign { paths, with, key } = &plan.deed else {
-        panic!("another deed");
+    let Operation::Sign { paths, with, key } = &plan.operation else {
+        panic!("another operation");
     };
     assert_eq!(paths.len(), 4);
     assert_eq!(*with, server_key().source);

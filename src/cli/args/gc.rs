@@ -3,7 +3,7 @@
 //! In: arguments. Out: [`Gc`].
 
 use super::Change;
-use crate::domain::{Age, Bytes, Floor};
+use crate::domain::{Age, Bytes, Threshold};
 use crate::judge::collect::Rules;
 use clap::Args as ClapArgs;
 
@@ -13,8 +13,8 @@ pub(crate) struct Gc {
     /// A configured name, an address, or local.
     pub(crate) server: String,
     /// Stop when the store's file system has so much available.
-    #[arg(long, value_name = "SIZE|%", value_parser = Floor::parse)]
-    pub(crate) until_free: Option<Floor>,
+    #[arg(long, value_name = "SIZE|%", value_parser = Threshold::parse)]
+    pub(crate) until_free: Option<Threshold>,
     /// Stop when so much is taken.
     #[arg(long, value_name = "SIZE")]
     pub(crate) reclaim: Option<Bytes>,

@@ -47,7 +47,7 @@ pub(super) async fn run(
             // A wrong address or a signal is nothing that the key could be judged in spite of.
             Err(
                 error @ (CliError::Closed
-                | CliError::Told {
+                | CliError::Message {
                     kind: Kind::Usage | Kind::Interrupted,
                     ..
                 }),

@@ -14,7 +14,7 @@ use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::{About, AccessError, authorize, expire, revoke};
-use crate::change::{Deed, Plan};
+use crate::change::{Operation, Plan};
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
@@ -202,8 +202,8 @@ pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliEr
 /// One's own way in takes more than a yes that a script has given beforehand.
 fn own_way(planned: Planned, allowed: bool, options: &args::Change) -> Result<Planned, CliError> {
     if let Ok(plan) = &planned
-        && let Deed::Access(deed) = &plan.deed
-        && deed.own_way
+        && let Operation::Access(operation) = &plan.operation
+        && operation.own_way
         && options.yes
         && !allowed
     {

@@ -31,7 +31,7 @@ pub use crate::console::types::text::Text;
 use crate::console::widgets::layout::SMALLEST;
 use crate::console::widgets::theme::{Abilities, Theme};
 use crate::domain::access::Session;
-use crate::domain::{Floor, When};
+use crate::domain::{Threshold, When};
 use crate::inventory::Row;
 use std::collections::BTreeSet;
 
@@ -114,7 +114,7 @@ pub struct Beginning {
     /// Keys here and in an agent that can sign.
     pub sources: Vec<Source>,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
 }
 
 impl Model {

@@ -19,7 +19,7 @@ use crate::console::types::key::Key;
 use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
 use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
-use crate::domain::{Floor, When, plain};
+use crate::domain::{Threshold, When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
 }
 
 fn choice(server: &ServerConfig, overrides: &Overrides) -> ServerChoice {
-    let limits: (Floor, Floor) = (
+    let limits: (Threshold, Threshold) = (
         server.thresholds.disk_warning,
         server.thresholds.disk_critical,
     );

@@ -8,7 +8,7 @@ use crate::console::types::keymap::Keymap;
 use crate::console::types::marks::Marks;
 use crate::console::types::problem::Problem;
 use crate::console::types::server::Link;
-use crate::domain::{Floor, When};
+use crate::domain::{Threshold, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Context {
     /// `user@host`.
     pub place: String,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
     /// The connection.
     pub link: Link,
     /// What the server is.

@@ -1,7 +1,7 @@
 //! The server: which ones there are, and how the connection to this one is.
 
 use crate::console::types::problem::Problem;
-use crate::domain::{Floor, When};
+use crate::domain::{Threshold, When};
 use std::time::Duration;
 
 /// A server of the configuration.
@@ -12,7 +12,7 @@ pub struct ServerChoice {
     /// Nothing may be changed on it.
     pub read_only: bool,
     /// Less disk than this left is a warning, and critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
 }
 
 /// The state of the connection.

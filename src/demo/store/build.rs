@@ -1,6 +1,6 @@
 //! Grows the synthetic store, oldest path first, so that everything a path refers to is there before it.
 //!
-//! In: how many paths, of what kind, and a seed. Out: the columns of [`Store`].
+//! In: how many paths, of what kind, a seed, and a token that cancels it. Out: the columns of [`Store`].
 //! The store is what a team's cache looks like after ninety days: some rounds of updates, each a closure of its own
 //! over the same bottom; the cache's key replaced once; and at the end the uploads of two days that nobody signed.
 
@@ -10,6 +10,7 @@ use super::{Content, NONE, Store, StoreOptions};
 use crate::demo::DemoError;
 use crate::demo::keys::{Keys, Mark};
 use crate::demo::random::{Purpose, Random};
+use tokio_util::sync::CancellationToken;
 
 const DAY: i64 = 86_400;
 /// The oldest path is this old.
@@ -70,10 +71,14 @@ pub(super) struct Builder<'a> {
     pub(super) store: Store,
     pub(super) random: Random,
     derivations: usize,
+    cancelled: &'a CancellationToken,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(options: &'a StoreOptions) -> Result<Self, DemoError> {
+    pub(super) fn new(
+        options: &'a StoreOptions,
+        cancelled: &'a CancellationToken,
+    ) -> Result<Self, DemoError> {
         let shares = Shares::new(options);
         let keys = Keys::new(options.seed).map_err(DemoError::Key)?;
         Ok(Self {
@@ -82,6 +87,7 @@ impl<'a> Builder<'a> {
             store: Store::empty(options, keys),
             random: Random::new(options.seed, Purpose::Shape, 0),
             derivations: 0,
+            cancelled,
         })
     }
 
@@ -109,6 +115,9 @@ impl<'a> Builder<'a> {
         let own_from = end.saturating_sub(names::own_count() * 3);
         let (mut base, mut own, mut number) = (0, 0, 0);
         while self.len() < end {
+            if self.cancelled.is_cancelled() {
+                return Err(DemoError::Ended);
+            }
             let (package, origin) = if self.len() >= own_from && own < names::own_count() {
                 own += 1;
                 (names::own(own - 1, rounds_ago), Origin::Own)

@@ -18,6 +18,7 @@ use crate::domain::{NarHash, PathInfo, PublicKey, SigningKey, StorePath, When, n
 use rayon::slice::ParallelSliceMut as _;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{OnceLock, PoisonError, RwLock};
+use tokio_util::sync::CancellationToken;
 
 /// No path.
 const NONE: u32 = u32::MAX;
@@ -87,7 +88,15 @@ fn rank(digest: &[u8; 20]) -> [u8; 20] {
 impl Store {
     /// Grows a store.
     pub fn new(options: &StoreOptions) -> Result<Self, DemoError> {
-        build::Builder::new(options)?.build()
+        Self::grow(options, &CancellationToken::new())
+    }
+
+    /// Grows a store, unless that is cancelled.
+    pub(super) fn grow(
+        options: &StoreOptions,
+        cancelled: &CancellationToken,
+    ) -> Result<Self, DemoError> {
+        build::Builder::new(options, cancelled)?.build()
     }
 
     fn empty(options: &StoreOptions, keys: Keys) -> Self {
@@ -131,11 +140,6 @@ impl Store {
     /// Number of paths.
     pub fn len(&self) -> usize {
         self.digests.len()
-    }
-
-    /// The NAR bytes of all paths, as the store was grown.
-    pub fn grown(&self) -> u64 {
-        self.sizes.iter().sum()
     }
 
     /// Whether there is none.
@@ -272,7 +276,14 @@ impl Store {
         Some(info)
     }
 
-    fn unsigned_info(&self, at: u32) -> Option<PathInfo> {
+    /// Whether a path has a signature of any kind from the beginning.
+    pub(super) fn is_signed(&self, at: u32) -> bool {
+        let mark = self.marks.get(at as usize);
+        mark.is_some_and(|mark| *mark != Mark::Unsigned)
+    }
+
+    /// Everything but the signatures, which take the most time.
+    pub(super) fn unsigned_info(&self, at: u32) -> Option<PathInfo> {
         Some(PathInfo {
             path: self.path(at)?,
             deriver: self.deriver(at),

@@ -22,14 +22,14 @@ pub use names::package;
 pub use plan::batches;
 pub use prepare::Prepared;
 
-use crate::domain::{Age, Bytes, Floor, When};
+use crate::domain::{Age, Bytes, Threshold, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 
 /// What an administrator wants. Targets end a plan early; without one, everything goes that the rules allow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// Until the store's file system has so much available.
-    pub until_free: Option<Floor>,
+    pub until_free: Option<Threshold>,
     /// Until at least so much is taken. With `until_free`, until both are reached.
     pub reclaim: Option<Bytes>,
     /// Never more than this. The plan ends before the first unit that would pass it, since what was used later shall not

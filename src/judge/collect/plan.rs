@@ -3,7 +3,7 @@
 //! In: what was prepared, and rules. Out: a [`Collection`], and its batches.
 
 use super::{Collection, Estimate, Goal, Gone, Kept, Prepared, Rules, Situation, Target};
-use crate::domain::{Bytes, Floor, When};
+use crate::domain::{Bytes, Threshold, When};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -121,10 +121,10 @@ impl Targets {
     fn new(situation: &Situation<'_>, rules: &Rules) -> Self {
         let mut unknown = None;
         let free = match (rules.until_free, situation.disk) {
-            (Some(floor), Some((size, available))) => {
-                let wanted = match floor {
-                    Floor::Size(bytes) => bytes.0,
-                    Floor::Percent(percent) => (size.0 as f64 * percent / 100.0).ceil() as u64,
+            (Some(threshold), Some((size, available))) => {
+                let wanted = match threshold {
+                    Threshold::Size(bytes) => bytes.0,
+                    Threshold::Percent(percent) => (size.0 as f64 * percent / 100.0).ceil() as u64,
                 };
                 Some((wanted.saturating_sub(available.0), Target::UntilFree))
             }

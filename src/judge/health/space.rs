@@ -7,7 +7,7 @@ use super::{Check, State, check};
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
 use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
-use crate::domain::{Age, Fact, Floor, When};
+use crate::domain::{Age, Fact, Threshold, When};
 use crate::judge::growth::Forecast;
 
 /// A database that has less to give back is left alone.
@@ -31,7 +31,7 @@ pub struct Looked<'a> {
     /// When the store's disk is full; `None` where nobody asked.
     pub forecast: Option<&'a Forecast>,
     /// Less than this left is a warning, less than that is critical.
-    pub limits: (Floor, Floor),
+    pub limits: (Threshold, Threshold),
     /// The time, by the server's clock.
     pub now: When,
 }
@@ -129,12 +129,12 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
     check("forecast", state, forecast.sentence(), fix)
 }
 
-fn of_root(root: &FileSystem, (warning, critical): (Floor, Floor)) -> Check {
+fn of_root(root: &FileSystem, (warning, critical): (Threshold, Threshold)) -> Check {
     let disk = &root.disk;
-    let undercut = |limit: Floor| limit.undercut(disk.available, disk.size);
-    let state = if undercut(critical) {
+    let is_above = |limit: Threshold| limit.is_above(disk.available, disk.size);
+    let state = if is_above(critical) {
         State::Critical
-    } else if undercut(warning) {
+    } else if is_above(warning) {
         State::Warning
     } else {
         State::Fine

@@ -28,8 +28,8 @@ fn vitals() -> Vitals<'static> {
             },
             "/nix",
         )),
-        disk_warning: Floor::Percent(15.0),
-        disk_critical: Floor::Percent(5.0),
+        disk_warning: Threshold::Percent(15.0),
+        disk_critical: Threshold::Percent(5.0),
         unknown: &[],
     }
 }

@@ -5,12 +5,12 @@
 
 use super::{Space, Vitals};
 use crate::domain::server_facts::{Facts, Rights};
-use crate::domain::{Floor, TrustClass};
+use crate::domain::{Threshold, TrustClass};
 use crate::inventory::Counts;
 use std::time::Duration;
 
 impl<'a> Vitals<'a> {
-    /// Of a server. `place` says who is logged in where; `limits` are the floors of a warning and of what is critical. Without `counts`
+    /// Of a server. `place` says who is logged in where; `limits` are the thresholds of a warning and of what is critical. Without `counts`
     /// nothing is counted as refused: whoever asks then leaves out what is said about the store.
     pub fn of(
         server: &'a str,
@@ -18,7 +18,7 @@ impl<'a> Vitals<'a> {
         round_trip: Option<Duration>,
         facts: &'a Facts,
         counts: Option<&Counts>,
-        limits: (Floor, Floor),
+        limits: (Threshold, Threshold),
     ) -> Self {
         let bad = counts.and_then(|counts| {
             let mut classes = counts.by_trust.iter();

@@ -1,5 +1,6 @@
 # Run by root-remove.sh, with the rights of whoever owns the folder of the profile. $1: that folder from here. $2: the link of a
-# generation. $3: the store path that it leads to. $4: the profile.
+# generation. $3: the store path that it leads to. $4: the profile. $5: when the link was made, as it was shown; empty where that
+# is not known: Nix gives the number of a generation that is gone again, and the new one may lead to the same path.
 # As nix-env does it: under the lock of the profile, and never the generation that the profile leads to.
 set -u
 LC_ALL=C
@@ -7,6 +8,7 @@ export LC_ALL
 link=${2##*/}
 target=$3
 profile=${4##*/}
+made=$5
 lock=./$profile.lock
 fail() {
     echo "$2" >&2
@@ -40,5 +42,6 @@ case $current in
 "$2" | "$link") fail 76 "it is the current generation of the profile (switched $(whose "./$profile"))" ;;
 esac
 [ "$(readlink "./$link")" = "$target" ] || fail 76 "it leads to another path by now: $(readlink "./$link") (made $(whose "./$link"))"
+[ -z "$made" ] || [ "$(stat -c %Y "./$link")" = "$made" ] || fail 76 "it was made anew meanwhile, $(whose "./$link")"
 rm -f "./$link" || fail 74 "$2 can't be removed"
 echo "done"

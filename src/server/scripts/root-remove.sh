@@ -1,5 +1,6 @@
 # $1: the script that removes a generation. $2: `generation` or `indirect`. $3: the link. $4: the store path that it leads to.
-# $5: the profile of a generation. $6: Nix's state folder. Says `gone` on the last line where it was gone already, else `done`.
+# $5: the profile of a generation. $6: Nix's state folder. $7: when the link of a generation was made, as it was shown; empty
+# where that is not known. Says `gone` on the last line where it was gone already, else `done`.
 set -u
 remove=$1
 kind=$2
@@ -7,6 +8,7 @@ link=$3
 target=$4
 profile=$5
 state=$6
+made=$7
 case $kind in
 generation)
     # Profiles belong to their users: what is done there is done with the rights of whoever owns the folder.
@@ -16,11 +18,11 @@ generation)
     walk "$folder/." "$owner" || fail 77 "$refusal"
     if [ "$holder" = "$owner" ] && [ "$owner" != "$me" ]; then
         [ "$me" = 0 ] || fail 77 "the profile belongs to $(id -un "$owner"); log in as root or allow sudo -n"
-        as_account "$(id -un "$owner")" "$owner" "$remove" "$behind" "$link" "$target" "$profile"
+        as_account "$(id -un "$owner")" "$owner" "$remove" "$behind" "$link" "$target" "$profile" "$made"
     fi
     [ "$shared" = no ] || fail 77 "others may make files in $folder"
     [ -z "$behind" ] || fail 66 "there is no folder $folder"
-    exec sh -c "$remove" storekeeper . "$link" "$target" "$profile"
+    exec sh -c "$remove" storekeeper . "$link" "$target" "$profile" "$made"
     ;;
 indirect)
     if [ -L "$link" ] && [ "$(readlink "$link")" != "$target" ]; then

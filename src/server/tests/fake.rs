@@ -25,7 +25,7 @@ const WAITS: Waits = Waits {
 
 /// What the fake does when it is asked about a path.
 #[derive(Debug, Clone)]
-enum Deed {
+enum Operation {
     Answer,
     /// An error, and the conversation goes on.
     Soft(&'static str),
@@ -41,7 +41,7 @@ enum Deed {
     Chatter,
 }
 
-type Script = Arc<dyn Fn(&StorePath) -> Deed + Send + Sync>;
+type Script = Arc<dyn Fn(&StorePath) -> Operation + Send + Sync>;
 
 fn info(path: &StorePath) -> PathInfo {
     PathInfo {
@@ -69,24 +69,24 @@ async fn serve(
         let error = |text: &str| Message::Error(RemoteError::new(text));
         match request {
             Request::QueryPathInfo(path) => match script(&path) {
-                Deed::Answer => {
+                Operation::Answer => {
                     Message::Last.encode(&mut out);
                     encode_path_info(&info(&path), &mut out);
                 }
-                Deed::Soft(text) => error(text).encode(&mut out),
-                Deed::Fatal(text) => {
+                Operation::Soft(text) => error(text).encode(&mut out),
+                Operation::Fatal(text) => {
                     error(text).encode(&mut out);
                     error(text).encode(&mut out);
                     writer.write_all(out.bytes()).await.ok()?;
                     return None;
                 }
-                Deed::Crash => return None,
-                Deed::Stall => std::future::pending().await,
-                Deed::Say(bytes) => {
+                Operation::Crash => return None,
+                Operation::Stall => std::future::pending().await,
+                Operation::Say(bytes) => {
                     writer.write_all(&bytes).await.ok()?;
                     std::future::pending::<()>().await;
                 }
-                Deed::Chatter => {
+                Operation::Chatter => {
                     Message::Log("\u{1b}[31mbusy\u{1b}[0m\u{7}".into()).encode(&mut out);
                     Message::Stop(9).encode(&mut out);
                     Message::Last.encode(&mut out);
@@ -111,7 +111,7 @@ struct Fakes {
 }
 
 impl Fakes {
-    fn new(script: impl Fn(&StorePath) -> Deed + Send + Sync + 'static) -> Self {
+    fn new(script: impl Fn(&StorePath) -> Operation + Send + Sync + 'static) -> Self {
         Self {
             script: Arc::new(script),
             started: AtomicUsize::new(0),
@@ -137,12 +137,15 @@ impl Fakes {
     }
 }
 
-fn at(number: usize, deed: Deed) -> impl Fn(&StorePath) -> Deed + Send + Sync + 'static {
+fn at(
+    number: usize,
+    operation: Operation,
+) -> impl Fn(&StorePath) -> Operation + Send + Sync + 'static {
     move |asked| {
         if *asked == path(number) {
-            deed.clone()
+            operation.clone()
         } else {
-            Deed::Answer
+            Operation::Answer
         }
     }
 }
@@ -161,7 +164,7 @@ fn only(replies: &[InfoReply], count: usize, number: usize, expected: &InfoReply
 
 #[tokio::test]
 async fn all_are_answered_in_order() {
-    let fakes = Fakes::new(at(3, Deed::Chatter));
+    let fakes = Fakes::new(at(3, Operation::Chatter));
     let replies = fakes.ask(5000).await.unwrap();
     only(&replies, 5000, 3, &InfoReply::Valid(info(&path(3))));
     assert_eq!(fakes.started.load(Ordering::Relaxed), 1);
@@ -170,7 +173,7 @@ async fn all_are_answered_in_order() {
 #[tokio::test]
 async fn an_error_costs_one_path() {
     let why = "error: path '\u{1b}[35;1mx\u{1b}[0m' is damaged";
-    let fakes = Fakes::new(at(700, Deed::Soft(why)));
+    let fakes = Fakes::new(at(700, Operation::Soft(why)));
     let failed = InfoReply::Failed(path(700), "path 'x' is damaged".into());
     only(&fakes.ask(2000).await.unwrap(), 2000, 700, &failed);
     assert_eq!(fakes.started.load(Ordering::Relaxed), 1);
@@ -178,13 +181,13 @@ async fn an_error_costs_one_path() {
 
 #[tokio::test]
 async fn not_valid_is_no_error() {
-    let fakes = Fakes::new(|_| Deed::Soft("signature is not valid"));
+    let fakes = Fakes::new(|_| Operation::Soft("signature is not valid"));
     let replies = fakes.ask(1).await.unwrap();
     assert!(matches!(&replies[0], InfoReply::Failed(..)), "{replies:?}");
     // As 2.32 says it.
     let own = format!("path '{}' is not valid", path(5));
     let own: &'static str = Box::leak(own.into_boxed_str());
-    let fakes = Fakes::new(at(5, Deed::Soft(own)));
+    let fakes = Fakes::new(at(5, Operation::Soft(own)));
     only(
         &fakes.ask(6).await.unwrap(),
         6,
@@ -195,7 +198,7 @@ async fn not_valid_is_no_error() {
 
 #[tokio::test]
 async fn a_fatal_error_costs_one_path_and_a_daemon() {
-    let fakes = Fakes::new(at(300, Deed::Fatal("signature is corrupt")));
+    let fakes = Fakes::new(at(300, Operation::Fatal("signature is corrupt")));
     let failed = InfoReply::Failed(path(300), "signature is corrupt".into());
     only(&fakes.ask(2000).await.unwrap(), 2000, 300, &failed);
     assert_eq!(fakes.started.load(Ordering::Relaxed), 2);
@@ -204,7 +207,7 @@ async fn a_fatal_error_costs_one_path_and_a_daemon() {
 #[tokio::test]
 async fn a_fatal_error_at_the_end_blames_nobody_else() {
     // The duplicate is the last thing to come, and there is one more path that waits for an answer.
-    let fakes = Fakes::new(at(8, Deed::Fatal("no")));
+    let fakes = Fakes::new(at(8, Operation::Fatal("no")));
     let failed = InfoReply::Failed(path(8), "no".into());
     only(&fakes.ask(10).await.unwrap(), 10, 8, &failed);
     assert_eq!(fakes.started.load(Ordering::Relaxed), 2);
@@ -212,7 +215,7 @@ async fn a_fatal_error_at_the_end_blames_nobody_else() {
 
 #[tokio::test]
 async fn the_same_error_for_all_is_one_for_each() {
-    let fakes = Fakes::new(|_| Deed::Soft("no"));
+    let fakes = Fakes::new(|_| Operation::Soft("no"));
     let replies = fakes.ask(300).await.unwrap();
     for (i, reply) in replies.iter().enumerate() {
         assert_eq!(*reply, InfoReply::Failed(path(i), "no".into()));
@@ -222,7 +225,7 @@ async fn the_same_error_for_all_is_one_for_each() {
 
 #[tokio::test]
 async fn a_path_that_ends_the_daemon_is_given_up_after_two() {
-    let fakes = Fakes::new(at(400, Deed::Crash));
+    let fakes = Fakes::new(at(400, Operation::Crash));
     let replies = fakes.ask(1000).await.unwrap();
     let InfoReply::Failed(_, why) = &replies[400] else {
         panic!("{:?}", replies[400])
@@ -234,7 +237,7 @@ async fn a_path_that_ends_the_daemon_is_given_up_after_two() {
 
 #[tokio::test]
 async fn a_daemon_that_only_crashes_is_given_up() {
-    let fakes = Fakes::new(|_| Deed::Crash);
+    let fakes = Fakes::new(|_| Operation::Crash);
     let error = fakes.ask(1000).await.err().unwrap().to_string();
     assert!(error.contains("broke off"), "{error}");
     assert!(fakes.started.load(Ordering::Relaxed) < 40);
@@ -245,15 +248,15 @@ async fn silence_and_nonsense_end_it() {
     let mut endless = Encoder::new();
     // A log text that announces more than anybody has.
     endless.integer(0x6f6c_6d67).integer(u64::MAX);
-    for (deed, word) in [
-        (Deed::Stall, "nothing came"),
+    for (operation, word) in [
+        (Operation::Stall, "nothing came"),
         (
-            Deed::Say(b"motd: welcome to cache\n\n".to_vec()),
+            Operation::Say(b"motd: welcome to cache\n\n".to_vec()),
             "not part of the protocol",
         ),
-        (Deed::Say(endless.bytes().to_vec()), "more than"),
+        (Operation::Say(endless.bytes().to_vec()), "more than"),
     ] {
-        let fakes = Fakes::new(at(50, deed));
+        let fakes = Fakes::new(at(50, operation));
         let error = fakes.ask(1000).await.err().unwrap().to_string();
         assert!(error.contains(word), "{error}");
         assert_eq!(fakes.started.load(Ordering::Relaxed), 1);
@@ -262,7 +265,7 @@ async fn silence_and_nonsense_end_it() {
 
 #[tokio::test]
 async fn answers_come_in_handfuls_and_stop_when_nobody_takes_them() {
-    let fakes = Fakes::new(|_| Deed::Answer);
+    let fakes = Fakes::new(|_| Operation::Answer);
     let queue = Queue::new((0..9000).map(path).collect());
     let (sink, mut events) = mpsc::channel(1);
     let daemon = fakes.open().await.unwrap();

@@ -15,6 +15,7 @@ use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
 use storekeeper::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
+use storekeeper::domain::{Unknown, When};
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -643,6 +644,23 @@ fn activity(facts: fn() -> AccessFacts, keys: &'static str) -> impl Fn((u16, u16
     }
 }
 
+/// A log that `sshd -E` has written.
+fn undated() -> AccessFacts {
+    let mut facts = facts();
+    let why = "the log has no dates, so logins can't be dated; log to syslog or the journal";
+    let events = std::mem::replace(&mut facts.events, Err(Unknown(why.to_owned())));
+    for event in events.unwrap() {
+        let seen = facts.undated.entry(event.fingerprint.unwrap()).or_default();
+        match event.kind {
+            LogKind::Accepted(_) => seen.accepted += 12,
+            _ => seen.refused += 1,
+        }
+        seen.addresses.push(event.address);
+    }
+    facts.reach = None;
+    facts
+}
+
 #[test]
 fn sessions_and_the_log_on_the_activity_screen() {
     snap("activity-sessions", activity(facts, "o"));
@@ -650,6 +668,7 @@ fn sessions_and_the_log_on_the_activity_screen() {
     snap("activity-log", activity(facts, "ooj"));
     snap("activity-log-entry", activity(facts, "oo<enter>"));
     snap("activity-log-unknown", activity(blind, "oo"));
+    snap("activity-log-undated", activity(undated, "oo"));
     snap("overview-on-now", |size, theme| {
         let mut console = on(size, theme, false, facts());
         console.keys("1");

@@ -7,7 +7,7 @@ use crate::fixture::{
 };
 use proptest::prelude::*;
 use std::sync::Arc;
-use storekeeper::change::{Item, Outcome, Receipt};
+use storekeeper::change::{Freed, Item, Outcome, Receipt};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
@@ -581,7 +581,7 @@ fn collecting_takes_the_word() {
     console.send(Msg::Ended {
         job,
         receipt: Receipt {
-            freed: Some(55 << 20),
+            freed: Some(Freed::counted(55 << 20)),
             not_done: 0,
             gone: None,
             ..receipt(Outcome::Done, 4)

@@ -7,13 +7,15 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
-use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal};
+use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal, run_in};
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
 use storekeeper::domain::sshd_log::by_key;
 use storekeeper::domain::{Age, When};
 use storekeeper::server::Server;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
 
 /// The cache user and its id.
 const CACHE: (&str, u32) = ("nix-ssh", 61_003);
@@ -721,4 +723,55 @@ fn a_log_without_dates_is_said_to_be_one() {
     assert_eq!(seen.addresses, ["127.0.0.1"]);
     assert!(seen.first_seen.is_none() && seen.last_refused.is_none());
     assert!(!found.undated.contains_key(&own.fingerprint()));
+}
+
+/// The call that writes a key is cut off after it has written it: the file is looked at, and the receipt says what is there.
+#[test]
+fn a_key_that_was_written_when_its_call_was_cut_off_is_seen() {
+    let rig = Rig::new();
+    // The server's `sync`, which an edit ends with.
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    let (ready, reached) = (first.join("ready"), first.join("reached"));
+    let shim = format!(
+        "#!/bin/sh\nif [ \"$1\" = .. ] && [ -e {ready} ]; then\n  echo here >{reached}\n  sleep 60\nfi\nexec $(PATH=/usr/bin:/bin command -v sync) \"$@\"\n",
+        ready = ready.display(),
+        reached = reached.display(),
+    );
+    fs::write(first.join("sync"), shim).unwrap();
+    fs::set_permissions(first.join("sync"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&reached, "").unwrap();
+    fs::set_permissions(&reached, fs::Permissions::from_mode(0o666)).unwrap();
+    let twist = Twist {
+        first: Some(first.clone()),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("slow", Access::Root, twist);
+    let server = wait(connect(&rig, "root", sshd.port, None));
+    let key = new_key(&rig, "ada");
+    let about = About::of(&server);
+    let plan = authorize(&about, &facts(&server), &line(&key), None, None).unwrap();
+    let confirmed = plan
+        .confirm(&Answer::Key, Policy { read_only: false })
+        .unwrap();
+    fs::write(&ready, "").unwrap();
+    let cancel = CancellationToken::new();
+    let receipt = wait(async {
+        let (events, _told) = unbounded_channel();
+        let job = run_in(None, confirmed, &server, events, cancel.clone());
+        let cut = async {
+            while fs::read(&reached).unwrap().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            cancel.cancel();
+        };
+        tokio::join!(job, cut).0
+    });
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Done, 1),
+        "{receipt:?}"
+    );
+    let keys = fs::read_to_string(key_file(&rig)).unwrap();
+    assert!(keys.contains("ada"), "{keys}");
 }

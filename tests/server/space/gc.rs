@@ -362,7 +362,7 @@ fn what_happens_between_the_plan_and_its_run_is_seen() {
         );
         let plan = wait(planned(&server, &everything()));
         let count = plan.items.len();
-        let available = wait(server.available()).unwrap().unwrap();
+        let available = wait(server.disk()).unwrap().unwrap().available;
         assert!(available.0 > 0 && available < server.facts().disk.unwrap().size);
         let _temporary = temporary_root(rig, rig.path("top-1.0"));
         used(rig, rig.path("application-2.0"), 0);
@@ -779,24 +779,48 @@ fn a_log_without_room_does_not_stop_a_collection() {
     assert_eq!(records(rig).len(), 1);
 }
 
+/// Bytes that are in use on the file system of the store, as the system's own `df` has it.
+fn in_use(rig: &Rig) -> u64 {
+    let folder = rig.scratch().join("server");
+    let said = succeed(Command::new("df").args(["-Pk"]).arg(folder));
+    let line = said.lines().last().unwrap();
+    line.split_whitespace()
+        .nth(2)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
+}
+
 #[test]
-fn what_came_free_is_unknown_where_one_row_cannot_be_deleted() {
+fn what_came_free_is_measured_where_one_row_cannot_be_deleted() {
     let rig = &mut Rig::new();
     age(rig, 200);
+    // Nobody else writes there.
+    let _mount = on_tmpfs(rig, "size=48m,mode=755");
+    let large = rig.path("fresh-3.1").to_owned();
+    fs::write(real(rig, &large).join("large"), vec![7_u8; 4 << 20]).unwrap();
+    used(rig, &large, 300);
     rig.sql(&format!(
         "pragma foreign_keys=0; insert into Refs select 9999, id from ValidPaths where path = '{}'",
         rig.path("rotated-1.0")
     ));
     let before = valid(rig);
+    let in_use_before = in_use(rig);
     let done = rig.run("gc root --grace 0s --keep-newest 0 --yes --json");
     assert_eq!(done.status.code(), Some(1), "{done:?}");
     let done: Value = serde_json::from_slice(&done.stdout).unwrap();
     let gone = before.difference(&valid(rig)).count();
     assert!(gone > 0, "{done}");
-    assert_eq!(done["receipt"]["done"], gone);
-    assert!(
-        done["receipt"].get("freed").is_none(),
-        "{}",
-        done["receipt"]
-    );
+    let receipt = &done["receipt"];
+    assert_eq!(receipt["done"], gone);
+    assert!(!real(rig, &large).exists(), "{receipt}");
+    let came_free = in_use_before - in_use(rig);
+    assert!(came_free >= 4 << 20, "{came_free}");
+    // The database's log is on the same file system.
+    let freed = receipt["freed"].as_u64().unwrap();
+    assert!(freed.abs_diff(came_free) < 1 << 20, "{freed} {came_free}");
+    assert_eq!(receipt["freedMeasured"], true, "{receipt}");
+    let record = records(rig).pop().unwrap();
+    assert_eq!((record.freed, record.freed_measured), (Some(freed), true));
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{KeepStep, Kept, unpin};
-use storekeeper::change::{Answer, Danger, Deed, Item, Outcome, Plan};
+use storekeeper::change::{Answer, Danger, Item, Operation, Outcome, Plan};
 use storekeeper::domain::pin::{Pin, Shown};
 use storekeeper::domain::space::Links;
 use storekeeper::domain::{Bytes, StorePath, When};
@@ -414,7 +414,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         amounts: None,
         lines: vec![],
         danger: Danger::Adds,
-        deed: Deed::Keep(vec![step]),
+        operation: Operation::Keep(vec![step]),
         reason: None,
     };
     succeed(there(&rig, "nix-store").args(["--delete", &fresh.to_string()]));

@@ -5,7 +5,7 @@
 
 use super::Collecting;
 
-use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::cache::{CacheServer, Trouble};
 use crate::change::job::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::{Age, Bytes, StorePath};
@@ -21,7 +21,7 @@ pub(super) enum Called {
     Cancelled,
 }
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     /// Deletes, and tells how far it is.
     pub(super) async fn delete(&mut self, left: &[usize]) -> Called {
         let list: Vec<StorePath> = left.iter().map(|at| self.paths[*at].clone()).collect();
@@ -126,10 +126,10 @@ impl<C: Cache> Collecting<'_, '_, C> {
     pub(super) fn tell(&self, more: usize, bytes: u64) {
         let done = self.bytes + bytes;
         let seconds = self.started.elapsed().as_secs_f64();
-        let mut note = format!("{} of {}", Bytes(done), self.deed.planned);
+        let mut note = format!("{} of {}", Bytes(done), self.operation.planned);
         if seconds >= 1.0 && done > 0 {
             let rate = done as f64 / seconds;
-            let left = self.deed.planned.0.saturating_sub(done) as f64 / rate;
+            let left = self.operation.planned.0.saturating_sub(done) as f64 / rate;
             // Writing to a text does not fail.
             let _ = write!(
                 note,

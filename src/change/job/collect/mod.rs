@@ -7,11 +7,13 @@ mod call;
 mod stay;
 
 use super::Job;
-use super::cache::{Cache, Trouble};
+use super::cache::{CacheServer, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
-use crate::change::collect::CollectDeed;
+use crate::change::collect::CollectOperation;
 use crate::change::plan::Item;
+use crate::change::receipt::Freed;
 use crate::domain::count::count;
+use crate::domain::server_facts::Disk;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{Bytes, StorePath};
 use call::Called;
@@ -39,7 +41,7 @@ struct Collecting<'a, 'j, C> {
     job: &'j mut Job<C>,
     paths: Vec<&'a StorePath>,
     sizes: Vec<u64>,
-    deed: &'a CollectDeed,
+    operation: &'a CollectOperation,
     places: HashMap<&'a StorePath, usize>,
     /// Why a place stays.
     stays: Vec<bool>,
@@ -51,7 +53,11 @@ struct Collecting<'a, 'j, C> {
 }
 
 /// Carries it out, unless another collection of ours runs.
-pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &CollectDeed) {
+pub(super) async fn run<C: CacheServer>(
+    job: &mut Job<C>,
+    items: &[Item],
+    operation: &CollectOperation,
+) {
     let paths: Vec<&StorePath> = items.iter().filter_map(Item::path).collect();
     let runs = |other: &&Unfinished| other.collects() && other.running == Some(true);
     if let Some(other) = job.others.iter().find(runs) {
@@ -66,7 +72,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
         stays: vec![false; paths.len()],
         sizes: items.iter().map(Item::nar_size).collect(),
         paths,
-        deed,
+        operation,
         places,
         settled: 0,
         bytes: 0,
@@ -74,21 +80,30 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
         started: Instant::now(),
         job,
     };
+    let before = work.disk().await;
     let end = work.all().await;
+    let freed = match work.freed {
+        Some(counted) => Some(Freed::counted(counted)),
+        None => work.measured(before).await,
+    };
     let Collecting {
         paths,
         stays,
         settled,
-        freed,
         bytes,
         ..
     } = work;
     job.tally.freed = freed;
     job.tally.gone = Some(bytes);
-    let counted = freed.map_or_else(
-        || "how much that freed is not known, since a call ended without Nix's count".to_owned(),
-        |freed| format!("Nix counts {} freed", Bytes(freed)),
-    );
+    let counted = match freed {
+        Some(freed) if freed.measured => {
+            format!("{freed} came free, with whatever others did there")
+        }
+        Some(freed) => format!("Nix counts {freed} freed"),
+        None => {
+            "how much that freed is not known, since a call ended without Nix's count".to_owned()
+        }
+    };
     job.log(&format!(
         "{} of NARs are gone, {} of {} planned; {counted}",
         Bytes(bytes),
@@ -121,7 +136,7 @@ pub(super) async fn run<C: Cache>(job: &mut Job<C>, items: &[Item], deed: &Colle
 }
 
 /// One entry for all whose turn did not come: a plan may have a million.
-fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
+fn rest<C: CacheServer>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     match left {
         [] => {}
         [one] => job.tally.fail(one, why),
@@ -133,18 +148,18 @@ fn rest<C: Cache>(job: &mut Job<C>, left: &[&StorePath], why: &str) {
     }
 }
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     async fn all(&mut self) -> Result<(), End> {
-        for range in &self.deed.batches {
+        for range in &self.operation.batches {
             if self.job.cancel.is_cancelled() {
                 return Err(End::Cancelled);
             }
-            if let Some(wanted) = self.deed.until_free
+            if let Some(wanted) = self.operation.until_free
                 && self.settled > 0
-                && let Some(available) = self.available().await
-                && available >= wanted
+                && let Some(disk) = self.disk().await
+                && disk.available >= wanted
             {
-                return Err(End::Enough(available));
+                return Err(End::Enough(disk.available));
             }
             self.batch(range).await?;
             self.settled = range.end;
@@ -153,11 +168,23 @@ impl<C: Cache> Collecting<'_, '_, C> {
         Ok(())
     }
 
-    /// What is available; not known is no reason to stop.
-    async fn available(&self) -> Option<Bytes> {
-        let asked = self.job.cache.space(SpaceStep::Available);
+    /// How full the store's file system is; not known is no reason to stop.
+    async fn disk(&self) -> Option<Disk> {
+        let asked = self.job.cache.space(SpaceStep::Disk);
         match self.job.patiently(asked).await {
-            Ok(SpaceStepped::Available(available)) => available,
+            Ok(SpaceStepped::Disk(disk)) => disk,
+            _ => None,
+        }
+    }
+
+    /// What came free by what is in use, where a call that deleted something ended without Nix's count.
+    async fn measured(&self, before: Option<Disk>) -> Option<Freed> {
+        if self.job.cut_off.is_some() {
+            return None;
+        }
+        let asked = self.job.cache.space(SpaceStep::Disk);
+        match self.job.look(asked).await {
+            Ok(SpaceStepped::Disk(Some(now))) => Freed::measured(before?.used, now.used),
             _ => None,
         }
     }

@@ -4,14 +4,14 @@
 
 use super::{Collecting, End};
 use crate::change::job::Job;
-use crate::change::job::cache::{Cache, Trouble};
+use crate::change::job::cache::{CacheServer, Trouble};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::StorePath;
 use crate::domain::text::visible;
 use std::collections::HashMap;
 use std::ops::Range;
 
-impl<C: Cache> Collecting<'_, '_, C> {
+impl<C: CacheServer> Collecting<'_, '_, C> {
     /// Roots and uses since the plan: what they touch stays, with what it needs.
     pub(super) async fn look(&mut self, range: &Range<usize>) -> Result<(), End> {
         let asked = self.job.cache.space(SpaceStep::Roots);
@@ -24,7 +24,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
                 self.stay(at, "it became a GC root since the plan was made");
             }
         }
-        if self.deed.used.is_empty() {
+        if self.operation.used.is_empty() {
             return Ok(());
         }
         let some: Vec<StorePath> = range.clone().map(|at| self.paths[at].clone()).collect();
@@ -35,7 +35,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
         };
         let now: HashMap<[u8; 20], _> = times.into_iter().collect();
         for (at, path) in range.clone().zip(&some) {
-            let before = self.deed.used.get(at).copied().flatten();
+            let before = self.operation.used.get(at).copied().flatten();
             if let (Some(before), Some(now)) = (before, now.get(&path.digest()))
                 && *now > before
             {
@@ -56,7 +56,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
             self.job.log(&format!("{}: {why}", self.paths[at].name()));
             self.job.tally.fail(self.paths[at], why);
             let needed = format!("kept: {} needs it, which stays", self.paths[at].name());
-            for needs in self.deed.needs(at) {
+            for needs in self.operation.needs(at) {
                 todo.push((*needs as usize, needed.clone()));
             }
         }
@@ -113,7 +113,7 @@ impl<C: Cache> Collecting<'_, '_, C> {
 }
 
 /// Why a question had no answer, as the end of the job.
-async fn ended<C: Cache>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
+async fn ended<C: CacheServer>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
     match answer {
         Err(Trouble::Lost(why)) => {
             job.reopen(&why).await;

@@ -10,7 +10,7 @@ use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::row;
-use crate::domain::access::{Fact, LogEvent, LogKind, LogSource, Session};
+use crate::domain::access::{AccessFacts, Fact, LogEvent, LogKind, LogSource, Session};
 use crate::domain::count::{count, number};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
@@ -36,7 +36,22 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
         known.facts.events.as_ref().err()
     };
     if let Some(why) = unknown {
-        return paragraph(pen, areas.list, &visible(&why.0), theme.warning);
+        let counted = if sessions {
+            Vec::new()
+        } else {
+            undated(&known.facts, |key| owner(known, Some(key)))
+        };
+        if !counted.is_empty() {
+            draw_head(pen, areas.head, ["AGO", "WHAT", "", "WHO"]);
+        }
+        let fit = usize::from(areas.list.height.saturating_sub(4));
+        let mut below = areas.list;
+        for (y, (what, said)) in counted.iter().take(fit).enumerate() {
+            draw_row(pen, row(areas.list, y as u16), false, ("?", what, "", said));
+            below = row(areas.list, y as u16 + 2);
+            below.height = areas.list.bottom().saturating_sub(below.y);
+        }
+        return paragraph(pen, below, &visible(&why.0), theme.warning);
     }
     let rows = activity.rows(access.known.as_deref());
     if rows == 0 {
@@ -89,6 +104,29 @@ fn fact<T>(fact: &Fact<Vec<T>>) -> &[T] {
 pub fn event(known: &AccessSnapshot, line: usize) -> Option<&LogEvent> {
     let events = fact(&known.facts.events);
     events.get(events.len().checked_sub(line + 1)?)
+}
+
+/// What a log without dates says of each key: a word, then who, how often and from where.
+fn undated(
+    facts: &AccessFacts,
+    owner: impl Fn(Fingerprint) -> String,
+) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for (key, seen) in &facts.undated {
+        let from = match seen.addresses.as_slice() {
+            [] => String::new(),
+            addresses => format!(", from {}", visible(&addresses.join(", "))),
+        };
+        let accepted = word(&LogKind::Accepted(String::new()));
+        let refused = word(&LogKind::RefusedByOptions);
+        for (what, often) in [(accepted, seen.accepted), (refused, seen.refused)] {
+            if often > 0 {
+                let times = count(usize::try_from(often).unwrap_or(usize::MAX), "time");
+                lines.push((what, format!("{}, {times}{from}", owner(*key))));
+            }
+        }
+    }
+    lines
 }
 
 /// How many sessions are open.

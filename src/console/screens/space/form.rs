@@ -5,7 +5,7 @@
 
 use crate::console::types::key::Key;
 use crate::console::widgets::input;
-use crate::domain::{Age, Bytes, Floor};
+use crate::domain::{Age, Bytes, Threshold};
 use crate::judge::collect::Rules;
 use tui_input::Input;
 
@@ -205,7 +205,7 @@ fn read(rules: &mut Rules, field: Field, text: &str) -> Result<(), String> {
         Field::Until => {
             let floor = |text: &str| {
                 let text = text.strip_suffix("free").unwrap_or(text);
-                Floor::parse(text)
+                Threshold::parse(text)
             };
             rules.until_free = set.map(floor).transpose()?;
         }
@@ -236,13 +236,16 @@ mod tests {
     #[test]
     fn what_is_typed_becomes_rules() {
         let mut form = Form::default();
-        assert_eq!(form.rules.until_free, Some(Floor::Percent(20.0)));
+        assert_eq!(form.rules.until_free, Some(Threshold::Percent(20.0)));
         assert_eq!((form.rules.keep_newest, form.rules.grace), (3, Age(86_400)));
         form.enter();
         form.edit("ctrl-u".parse().unwrap());
         assert_eq!(form.rules.until_free, None);
         typed(&mut form, "50G");
-        assert_eq!(form.rules.until_free, Some(Floor::Size(Bytes(50 << 30))));
+        assert_eq!(
+            form.rules.until_free,
+            Some(Threshold::Size(Bytes(50 << 30)))
+        );
         form.turn(3);
         typed(&mut form, "30d");
         assert_eq!(form.rules.older_than, Some(Age(30 * 86_400)));
@@ -276,7 +279,7 @@ mod tests {
         form.write(Field::Until, "20");
         assert!(form.problem.as_ref().unwrap().1.contains("20% or 20G"));
         form.write(Field::Until, "20% free");
-        assert_eq!(form.rules.until_free, Some(Floor::Percent(20.0)));
+        assert_eq!(form.rules.until_free, Some(Threshold::Percent(20.0)));
     }
 
     proptest! {

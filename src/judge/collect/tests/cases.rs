@@ -201,7 +201,7 @@ fn a_target_is_a_share_of_the_disk_and_hard_links_count_against_it() {
     let of =
         |situation: Situation<'_>, rules: &Rules| prepared.plan(&situation, rules, &go()).unwrap();
     let rules = Rules {
-        until_free: Some(Floor::Percent(15.0)),
+        until_free: Some(Threshold::Percent(15.0)),
         ..anything()
     };
     let plain = of(situation(disk, Some(Bytes(0))), &rules);

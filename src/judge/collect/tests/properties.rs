@@ -19,9 +19,9 @@ fn rules() -> impl Strategy<Value = Rules> {
         .prop_map(|(free, reclaim, max, older, keep_newest, grace)| Rules {
             until_free: free.map(|(amount, percent)| {
                 if percent {
-                    Floor::Percent(amount as f64)
+                    Threshold::Percent(amount as f64)
                 } else {
-                    Floor::Size(Bytes(amount * 1000))
+                    Threshold::Size(Bytes(amount * 1000))
                 }
             }),
             reclaim: reclaim.map(|k| Bytes(k * 1000)),
@@ -243,8 +243,8 @@ proptest! {
         prop_assert!(rules.max.is_none_or(|max| nar <= max.0));
         let free = match (rules.until_free, case.disk) {
             (None, _) => Some(0),
-            (Some(Floor::Size(wanted)), Some((_, free))) => Some(wanted.0.saturating_sub(free.0)),
-            (Some(Floor::Percent(percent)), Some((size, free))) =>
+            (Some(Threshold::Size(wanted)), Some((_, free))) => Some(wanted.0.saturating_sub(free.0)),
+            (Some(Threshold::Percent(percent)), Some((size, free))) =>
                 Some(((size.0 as f64 * percent / 100.0).ceil() as u64).saturating_sub(free.0)),
             (Some(_), None) => None,
         };

@@ -46,7 +46,7 @@ fn of(facts: &SpaceFacts, pins: &Fact<Vec<Pin>>, forecast: Option<&Forecast>) ->
         facts,
         pins,
         forecast,
-        limits: (Floor::Percent(15.0), Floor::Percent(5.0)),
+        limits: (Threshold::Percent(15.0), Threshold::Percent(5.0)),
         now: When::from_unix(100_000),
     })
 }

@@ -8,14 +8,14 @@ use std::fmt;
 
 /// How much of a file system must be left.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Floor {
+pub enum Threshold {
     /// Percent of its size, 0 to 100.
     Percent(f64),
     /// Bytes.
     Size(Bytes),
 }
 
-impl fmt::Display for Floor {
+impl fmt::Display for Threshold {
     /// As it is typed: `15%`, `20G`, `1500B`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -28,7 +28,7 @@ impl fmt::Display for Floor {
     }
 }
 
-impl Floor {
+impl Threshold {
     /// Reads `15%` or `20G`; else says what to write. A number without a unit may be either, so it is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
@@ -50,12 +50,12 @@ impl Floor {
         text.parse().ok().map(Self::Size)
     }
 
-    /// Whether less than this is left of a file system of this size. An unknown size (0) undercuts nothing.
-    pub fn undercut(self, available: Bytes, size: Bytes) -> bool {
+    /// Whether less than this is left of a file system of this size. No threshold is above what is left of an unknown size (0).
+    pub fn is_above(self, available: Bytes, size: Bytes) -> bool {
         match self {
             _ if size.0 == 0 => false,
             Self::Percent(percent) => available.0 as f64 * 100.0 < percent * size.0 as f64,
-            Self::Size(floor) => available < floor,
+            Self::Size(threshold) => available < threshold,
         }
     }
 }
@@ -67,24 +67,27 @@ mod tests {
     #[test]
     fn reads_what_it_writes() {
         for text in ["15%", "2.5%", "20G", "1500B"] {
-            assert_eq!(Floor::parse(text).unwrap().to_string(), text);
+            assert_eq!(Threshold::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn floors() {
-        assert_eq!(Floor::parse("15%"), Ok(Floor::Percent(15.0)));
-        assert_eq!(Floor::parse("2.5 %"), Ok(Floor::Percent(2.5)));
-        assert_eq!(Floor::parse("20G"), Ok(Floor::Size(Bytes(20 << 30))));
-        let said = Floor::parse("20").unwrap_err();
+    fn thresholds() {
+        assert_eq!(Threshold::parse("15%"), Ok(Threshold::Percent(15.0)));
+        assert_eq!(Threshold::parse("2.5 %"), Ok(Threshold::Percent(2.5)));
+        assert_eq!(
+            Threshold::parse("20G"),
+            Ok(Threshold::Size(Bytes(20 << 30)))
+        );
+        let said = Threshold::parse("20").unwrap_err();
         assert!(said.contains("write 20% or 20G"), "{said}");
         for text in ["", "%", "101%", "nan%", "inf%", "-1%", "1e1%", "much"] {
-            assert!(Floor::parse(text).is_err(), "{text}");
+            assert!(Threshold::parse(text).is_err(), "{text}");
         }
-        let floor = Floor::Percent(15.0);
-        assert!(floor.undercut(Bytes(14), Bytes(100)));
-        assert!(!floor.undercut(Bytes(15), Bytes(100)));
-        assert!(!floor.undercut(Bytes(0), Bytes(0)));
-        assert!(Floor::Size(Bytes(5)).undercut(Bytes(4), Bytes(100)));
+        let threshold = Threshold::Percent(15.0);
+        assert!(threshold.is_above(Bytes(14), Bytes(100)));
+        assert!(!threshold.is_above(Bytes(15), Bytes(100)));
+        assert!(!threshold.is_above(Bytes(0), Bytes(0)));
+        assert!(Threshold::Size(Bytes(5)).is_above(Bytes(4), Bytes(100)));
     }
 }
