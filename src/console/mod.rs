@@ -7,8 +7,9 @@
 pub mod app;
 mod backend;
 pub mod plan;
+mod run;
 pub mod screens;
 pub mod types;
 pub mod widgets;
 
-pub use app::run::{ConsoleError, End, Start, run};
+pub use run::{ConsoleError, End, Start, run};

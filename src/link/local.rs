@@ -8,16 +8,13 @@ use std::process::{ExitStatus, Stdio};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncReadExt as _, AsyncWrite};
-use tokio::process::{Child, ChildStdin, Command as Program};
+use tokio::io::AsyncWrite;
+use tokio::process::{ChildStdin, Command as Program};
 
+use super::child::{drain, end};
 use super::command::Command;
 use super::error::LinkError;
-use super::process::{Exit, Process, Tail, life};
-
-/// How long a command has to end by itself after it was told to.
-const GRACE: Duration = Duration::from_secs(2);
+use super::process::{Exit, Process, life};
 
 pub(super) fn start(command: &Command) -> Result<Process, LinkError> {
     let words = command.words()?;
@@ -98,28 +95,6 @@ impl AsyncWrite for Input {
     fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0 = None;
         Poll::Ready(Ok(()))
-    }
-}
-
-/// Ends a whole process group: first politely, so that scripts can clean up, then for certain.
-pub(super) async fn end(child: &mut Child, group: Option<u32>) {
-    let group = group.and_then(|id| Pid::from_raw(id.cast_signed()));
-    // What is gone already cannot be signalled, and need not be.
-    if let Some(group) = group {
-        let _ = kill_process_group(group, Signal::TERM);
-    }
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = child.kill().await;
-    }
-}
-
-pub(super) async fn drain(mut stderr: impl tokio::io::AsyncRead + Unpin, tail: Tail) {
-    let mut buffer = vec![0; 4096];
-    while let Ok(got @ 1..) = stderr.read(&mut buffer).await {
-        tail.push(buffer.get(..got).unwrap_or_default());
     }
 }
 

@@ -11,6 +11,7 @@
 mod address;
 pub mod agent;
 mod auth;
+mod child;
 mod clock;
 mod command;
 mod error;

@@ -5,14 +5,12 @@
 //! neither reads nor writes lives to its own end, so long ones are cut into pieces by whoever starts them). Nothing is ever half-closed by accident: the input ends
 //! only by `shutdown` on it, or by [`Process::wait`].
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::child::Tail;
 use super::pool::Slot;
-use crate::domain::text::plain;
 
 /// What commands write to.
 pub type BoxedReader = Box<dyn AsyncRead + Send + Unpin>;
@@ -97,36 +95,6 @@ impl Hold {
     /// As for [`Process::stderr_tail`].
     pub fn stderr_tail(&self) -> String {
         self.stderr.text()
-    }
-}
-
-/// The last bytes of a stream.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tail(Arc<Mutex<Vec<u8>>>);
-
-impl Tail {
-    const KEPT: usize = 16 << 10;
-
-    pub(super) fn push(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        if kept.len() > 2 * Self::KEPT {
-            let cut = kept.len() - Self::KEPT;
-            kept.drain(..cut);
-        }
-    }
-
-    pub(super) fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = kept.len().saturating_sub(Self::KEPT);
-        let text = String::from_utf8_lossy(kept.get(from..).unwrap_or_default()).into_owned();
-        drop(kept);
-        let lines: Vec<String> = text
-            .lines()
-            .map(plain)
-            .filter(|line| !line.is_empty())
-            .collect();
-        lines.join("\n")
     }
 }
 

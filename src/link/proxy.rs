@@ -13,9 +13,8 @@ use tokio::process::{ChildStdin, ChildStdout, Command as Program};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::child::{Tail, drain, end};
 use super::error::LinkError;
-use super::local::{drain, end};
-use super::process::Tail;
 
 /// How long a child that ends may take to say why.
 const PATIENCE: Duration = Duration::from_millis(500);

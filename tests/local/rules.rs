@@ -249,6 +249,140 @@ fn rooms_import_only_what_they_may() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// The rooms of the console, each of which knows only itself and those before it.
+const CONSOLE: [&str; 6] = ["types", "widgets", "screens", "plan", "app", "backend"];
+
+#[test]
+fn a_room_of_the_console_knows_only_those_before_it() {
+    let at = |room: &str| CONSOLE.iter().position(|own| *own == room);
+    let mut seen = BTreeSet::new();
+    let mut broken = Vec::new();
+    for source in sources() {
+        let Some((room, _)) = source
+            .name
+            .strip_prefix("console/")
+            .and_then(|inner| inner.split_once('/'))
+        else {
+            continue;
+        };
+        let Some(own) = at(room) else {
+            broken.push(format!("{}: {room} is not in the list", source.name));
+            continue;
+        };
+        seen.insert(room.to_owned());
+        for path in imports_of(&source) {
+            let of = path
+                .strip_prefix("console::")
+                .and_then(|rest| rest.split("::").next());
+            if of.and_then(at).is_some_and(|other| other > own) {
+                broken.push(format!("{}: crate::{path}", source.name));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert_eq!(seen.len(), CONSOLE.len(), "{seen:?}");
+}
+
+/// Every path that a file names, whole: those below `crate::`, and those below `super::` and `self::`.
+fn imports_of(source: &Source) -> BTreeSet<String> {
+    let code = source.code();
+    let mut module: Vec<&str> = source.name.trim_end_matches(".rs").split('/').collect();
+    if module.last() == Some(&"mod") {
+        module.pop();
+    }
+    let mut found = imports(&code);
+    // `super::super::` begins with the longer one.
+    for depth in (0..=module.len()).rev() {
+        let relative = if depth == 0 {
+            "self::".to_owned()
+        } else {
+            "super::".repeat(depth)
+        };
+        let above = module[..module.len() - depth].join("::");
+        let absolute = format!("crate::{above}::");
+        let line = |line: &str| {
+            let begins = line.find(&relative)?;
+            let before = line[..begins].chars().next_back();
+            let whole = before.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            whole.then(|| line.replace(&relative, &absolute))
+        };
+        let lines: Vec<String> = code.lines().filter_map(line).collect();
+        found.extend(imports(&lines.join("\n")));
+    }
+    found
+}
+
+/// Files that name each other in a loop, as far as they are more than one: what one file takes from another is what stands there.
+/// A `mod.rs` that only hands on the names of its folder is not a file of a loop.
+fn circles() -> Vec<BTreeSet<String>> {
+    let sources = sources();
+    let mut files: BTreeMap<String, &str> = BTreeMap::new();
+    for source in &sources {
+        let module = source.name.trim_end_matches(".rs").trim_end_matches("/mod");
+        files.insert(module.replace('/', "::"), &source.name);
+    }
+    let mut arrows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for source in &sources {
+        if source.name.ends_with("/mod.rs") {
+            continue;
+        }
+        for path in imports_of(source) {
+            let mut module = path.as_str();
+            let file = loop {
+                match files.get(module) {
+                    Some(file) => break Some(*file),
+                    None => match module.rsplit_once("::") {
+                        Some((above, _)) => module = above,
+                        None => break None,
+                    },
+                }
+            };
+            if let Some(file) = file
+                && file != source.name
+                && !file.ends_with("/mod.rs")
+            {
+                arrows.entry(&source.name).or_default().insert(file);
+            }
+        }
+    }
+    let reach = |from: &str| {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut open: Vec<&str> = arrows.get(from).into_iter().flatten().copied().collect();
+        while let Some(file) = open.pop() {
+            if seen.insert(file) {
+                open.extend(arrows.get(file).into_iter().flatten());
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&str, BTreeSet<&str>> =
+        arrows.keys().map(|file| (*file, reach(file))).collect();
+    let mut circles: Vec<BTreeSet<String>> = Vec::new();
+    for (file, all) in &reached {
+        let back = |other: &&&str| reached.get(**other).is_some_and(|all| all.contains(file));
+        let circle: BTreeSet<String> = all.iter().filter(back).map(|o| (*o).to_owned()).collect();
+        if circle.len() > 1 && !circles.contains(&circle) {
+            circles.push(circle);
+        }
+    }
+    circles
+}
+
+#[test]
+fn files_that_name_each_other_are_few_and_of_one_folder() {
+    /// So many files of one folder may.
+    const MOST: usize = 4;
+    let folder = |file: &String| file.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let broken: Vec<BTreeSet<String>> = circles()
+        .into_iter()
+        .filter(|circle| {
+            let folders: BTreeSet<_> = circle.iter().map(folder).collect();
+            folders.len() > 1 || circle.len() > MOST
+        })
+        .collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn every_room_is_there() {
     let sources = sources();

@@ -246,7 +246,7 @@ async fn run_on<C: CacheServer>(
         Operation::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
         Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
         Operation::Collect(operation) => {
-            Box::pin(collect::run(&mut job, &plan.items, operation)).await
+            Box::pin(collect::run(&mut job, &plan.items, operation)).await;
         }
         Operation::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
     }

@@ -18,7 +18,7 @@ const MOST: usize = 74_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The sequence that asks the terminal to copy (xterm's control sequences, OSC 52), or why there is none.
-pub(super) fn sequence(text: &str) -> Result<String, String> {
+pub(in crate::console) fn sequence(text: &str) -> Result<String, String> {
     if text.len() > MOST {
         return Err(format!(
             "{} are too many for the terminal's clipboard; {} go at once",
@@ -30,12 +30,12 @@ pub(super) fn sequence(text: &str) -> Result<String, String> {
 }
 
 /// What was done outside of tmux: nobody says whether the terminal took it.
-pub(super) fn sent(text: &str) -> String {
+pub(in crate::console) fn sent(text: &str) -> String {
     format!("copied {} through the terminal", count(text.len(), "byte"))
 }
 
 /// Hands the text to tmux; what was done. The sequence was sent as well.
-pub(super) async fn to_tmux(text: String) -> String {
+pub(in crate::console) async fn to_tmux(text: String) -> String {
     let size = count(text.len(), "byte");
     match tokio::time::timeout(PATIENCE, load_buffer(text)).await {
         Ok(Ok(())) => format!("copied {size} into tmux's buffer, and to its terminal's clipboard"),

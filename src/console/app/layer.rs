@@ -2,7 +2,6 @@
 //!
 //! In: nothing. Out: plain data, a part of the model.
 
-use crate::console::app::model::Model;
 use crate::console::plan::state::PlanDialog;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::ask::Ask;
@@ -41,22 +40,6 @@ pub enum Layer {
     Servers(List),
     /// Quit although a job runs?
     Quit,
-}
-
-impl Model {
-    /// The dialog of a plan, if it is on top.
-    pub fn plan_dialog(&self) -> Option<&PlanDialog> {
-        match self.layers.last()? {
-            Layer::Plan(dialog) => Some(dialog),
-            _ => None,
-        }
-    }
-
-    /// The number of the plan in the dialog on top, once it is made.
-    pub fn plan_shown(&self) -> Option<u64> {
-        let dialog = self.plan_dialog()?;
-        dialog.made().map(|_| dialog.request_id)
-    }
 }
 
 /// The command palette.

@@ -4,8 +4,9 @@
 
 use crate::change::Policy;
 pub use crate::console::app::layer::{Layer, Palette};
-use crate::console::app::update::Subject;
+use crate::console::app::subject::Subject;
 use crate::console::plan;
+use crate::console::plan::state::PlanDialog;
 use crate::console::screens::access::state::{Access, USUAL};
 pub use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::Job;
@@ -259,6 +260,20 @@ impl Model {
     /// Lines of the list of screen 6.
     pub fn activity_rows(&self) -> usize {
         self.activity.rows(self.access.known.as_deref())
+    }
+
+    /// The dialog of a plan, if it is on top.
+    pub fn plan_dialog(&self) -> Option<&PlanDialog> {
+        match self.layers.last()? {
+            Layer::Plan(dialog) => Some(dialog),
+            _ => None,
+        }
+    }
+
+    /// The number of the plan in the dialog on top, once it is made.
+    pub fn plan_shown(&self) -> Option<u64> {
+        let dialog = self.plan_dialog()?;
+        dialog.made().map(|_| dialog.request_id)
     }
 
     /// What the dialog of a plan reads besides the context.

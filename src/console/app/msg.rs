@@ -7,6 +7,9 @@ use crate::change::{Confirmed, Plan, Receipt};
 use crate::console::plan::request::PlanRequest;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::state::PastChange;
+use crate::console::screens::space;
+use crate::console::screens::store;
+use crate::console::screens::unsigned;
 use crate::console::types::JobId;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Ask;
@@ -16,9 +19,8 @@ use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::space::{Planned, SpaceSnapshot};
-use crate::domain::{Bytes, StorePath, When};
-use crate::inventory::{Group, Inventory, Query, Row, Sort, View};
-use crate::judge::collect::Rules;
+use crate::domain::{StorePath, When};
+use crate::inventory::{Group, Inventory, Row, View};
 use crate::server::facts::Facts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,48 +210,6 @@ pub enum Effect {
     ReadAudit,
     /// Measure the round trip.
     Ping,
-    /// Filter and sort; a newer request replaces an older one.
-    View {
-        /// The number of the request.
-        asked: u64,
-        /// Of this generation.
-        generation: u64,
-        /// In this.
-        inventory: Arc<Inventory>,
-        /// What is searched.
-        query: Query,
-        /// The order.
-        sort: Sort,
-        /// Without derivations.
-        hide_drv: bool,
-        /// What is known of use and roots.
-        judged: Option<Arc<Judged>>,
-    },
-    /// Group what is refused; a newer request replaces an older one.
-    Group {
-        /// The number of the request.
-        asked: u64,
-        /// Of this generation.
-        generation: u64,
-        /// In this.
-        inventory: Arc<Inventory>,
-    },
-    /// Measure the closures of some rows; a newer request replaces an older one.
-    Measure {
-        /// Of this store.
-        inventory: Arc<Inventory>,
-        /// The rows in view that are not measured yet.
-        rows: Vec<Row>,
-    },
-    /// Look for a chain of references, in either direction.
-    Chain {
-        /// In this.
-        inventory: Arc<Inventory>,
-        /// From.
-        from: Row,
-        /// To.
-        to: Row,
-    },
     /// Make a plan.
     Plan {
         /// The number of the request.
@@ -257,6 +217,12 @@ pub enum Effect {
         /// What it is made of.
         request: Box<PlanRequest>,
     },
+    /// What screen 2 asks for.
+    Store(store::Effect),
+    /// What screen 3 asks for.
+    Unsigned(unsigned::Effect),
+    /// What screen 5 asks for.
+    Space(space::Effect),
     /// Look at who may log in.
     ReadAccess,
     /// Write out what whoever was let in has to do.
@@ -265,40 +231,6 @@ pub enum Effect {
         server: String,
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
-    },
-    /// Look at what fills the disk.
-    ReadSpace {
-        /// The number of the request.
-        look: u64,
-    },
-    /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
-    JudgeSpace {
-        /// The number of the request.
-        asked: u64,
-        /// Of this generation.
-        generation: u64,
-        /// In this.
-        inventory: Arc<Inventory>,
-        /// By this look.
-        known: Arc<SpaceSnapshot>,
-    },
-    /// Plan what goes; a newer request calls an older one off.
-    PlanCollection {
-        /// The number of the request.
-        asked: u64,
-        /// In this.
-        judged: Arc<Judged>,
-        /// By these rules.
-        rules: Rules,
-        /// When hard links save so much.
-        saved: Option<Bytes>,
-    },
-    /// Look for what keeps a path.
-    WhyAlive {
-        /// In this.
-        judged: Arc<Judged>,
-        /// The path.
-        row: Row,
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),

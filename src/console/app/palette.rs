@@ -4,8 +4,8 @@
 //! enter means.
 
 use crate::console::app::model::Model;
-use crate::console::app::update::COLUMNS;
 use crate::console::screens::space::form::Field;
+use crate::console::screens::store::state::COLUMNS;
 use crate::console::types::action::{ACTIONS, Act, Action};
 use crate::inventory::SortKey;
 use fuzzy_matcher::FuzzyMatcher as _;

@@ -14,21 +14,21 @@ const READ: Duration = Duration::from_millis(250);
 
 /// What was pressed last, and what is on the screen.
 #[derive(Debug, Default)]
-pub(super) struct Presses {
+pub(in crate::console) struct Presses {
     last: Option<(Key, Instant)>,
     shown: Option<(u64, Instant)>,
 }
 
 impl Presses {
     /// A frame was drawn; `plan` is the number of the plan on it.
-    pub(super) fn drawn(&mut self, plan: Option<u64>, now: Instant) {
+    pub(in crate::console) fn drawn(&mut self, plan: Option<u64>, now: Instant) {
         if self.shown.map(|(plan, _)| plan) != plan {
             self.shown = plan.map(|plan| (plan, now));
         }
     }
 
     /// Whether a key was not pressed for what is on the screen, where `plan` is now. `repeated`: the terminal says so.
-    pub(super) fn held(
+    pub(in crate::console) fn held(
         &mut self,
         key: Key,
         repeated: bool,

@@ -17,6 +17,7 @@ pub(super) use answer::Prompt;
 pub(super) use connect::Targets;
 
 use crate::console::app::msg::{Effect, Msg};
+use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
 use crate::inventory::{Inventory, Query, SearchFacts, Sort};
@@ -96,12 +97,9 @@ impl Backend {
                     });
                 }
             }
-            effect @ (Effect::ReadSpace { .. }
-            | Effect::JudgeSpace { .. }
-            | Effect::PlanCollection { .. }
-            | Effect::WhyAlive { .. }) => self.space(effect),
+            Effect::Space(effect) => self.space(effect),
             Effect::Ping => self.with_server(work::ping),
-            Effect::View {
+            Effect::Store(store::Effect::View {
                 asked,
                 generation,
                 inventory,
@@ -109,7 +107,7 @@ impl Backend {
                 sort,
                 hide_drv,
                 judged,
-            } => self.view(
+            }) => self.view(
                 asked,
                 generation,
                 inventory,
@@ -117,11 +115,11 @@ impl Backend {
                 (sort, hide_drv),
                 judged,
             ),
-            Effect::Group {
+            Effect::Unsigned(unsigned::Effect::Group {
                 asked,
                 generation,
                 inventory,
-            } => {
+            }) => {
                 let send = self.send.clone();
                 self.group.put(move || {
                     let _ = send.send(Msg::Groups {
@@ -132,18 +130,18 @@ impl Backend {
                     });
                 });
             }
-            Effect::Measure { inventory, rows } => {
+            Effect::Store(store::Effect::Measure { inventory, rows }) => {
                 let send = self.send.clone();
                 self.measure.put(move || {
                     inventory.measure_closures_of(&rows, &AtomicBool::new(false));
                     let _ = send.send(Msg::Measured);
                 });
             }
-            Effect::Chain {
+            Effect::Store(store::Effect::Chain {
                 inventory,
                 from,
                 to,
-            } => {
+            }) => {
                 let send = self.send.clone();
                 tokio::task::spawn_blocking(move || {
                     let chain = inventory

@@ -5,10 +5,11 @@
 use crate::change::collect::output_pairs;
 use crate::change::samples;
 use crate::change::unfinished::left;
-use crate::console::app::msg::{Effect, Msg};
+use crate::console::app::msg::Msg;
 use crate::console::backend::connect::Session;
 use crate::console::backend::latest::Latest;
 use crate::console::backend::{Backend, Sender};
+use crate::console::screens::space::Effect;
 use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
@@ -32,12 +33,12 @@ impl Backend {
     /// Does what is wanted about space, or begins it.
     pub(super) fn space(&mut self, effect: Effect) {
         match effect {
-            Effect::ReadSpace { look } => {
+            Effect::Read { look } => {
                 let state = self.session.as_ref().map(Session::state);
                 let folder = state.and_then(|state| state.folder.clone());
                 self.with_server(|server, send| read(server, send, look, folder));
             }
-            Effect::JudgeSpace {
+            Effect::Judge {
                 asked,
                 generation,
                 inventory,
@@ -53,7 +54,7 @@ impl Backend {
                 };
                 tokio::spawn(judge(server, send, place, of));
             }
-            Effect::PlanCollection {
+            Effect::Plan {
                 asked,
                 judged,
                 rules,
@@ -74,7 +75,6 @@ impl Backend {
                     let _ = send.send(Msg::Alive { judged, row, chain });
                 });
             }
-            _ => {}
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Why an action of the dialog can't be done now.
 
-use super::rows;
-use super::state::{Inputs, PlanDialog};
 use crate::change::Refusal;
+use crate::console::plan::rows;
+use crate::console::plan::state::{Inputs, PlanDialog};
 use crate::console::types::action::Act;
 use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
 use crate::console::types::context::Context;

@@ -1,9 +1,9 @@
 //! The dialog before a change: what is wanted, what was chosen and typed, and the plan once it is made.
 
-use super::expiry::expiry;
-use super::request::PlanRequest;
 use crate::change::access::LIFETIMES;
 use crate::change::{KeySource, Plan};
+use crate::console::plan::expiry::expiry;
+use crate::console::plan::request::PlanRequest;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Source;
 use crate::console::types::change::ChangeKind;

@@ -1,7 +1,7 @@
 //! A plan in full, as lines of text.
 
-use super::state::PlanDialog;
 use crate::change::{Item, Plan};
+use crate::console::plan::state::PlanDialog;
 use crate::console::types::change::Family;
 use crate::console::types::text::Text;
 use crate::console::widgets::pen::wrap;

@@ -3,11 +3,11 @@
 //! In: a key, a pasted text, an action. Out: the changed dialog, and what the console has to do for it. A plan is asked for anew
 //! whenever something is chosen or typed that it is made of; until it comes there is none, so that no older one is confirmed.
 
-use super::reasons;
-use super::request::PlanRequest;
-use super::state::{Field, Inputs, PlanDialog};
 use crate::change::Answer;
 use crate::change::access::LIFETIMES;
+use crate::console::plan::reasons;
+use crate::console::plan::request::PlanRequest;
+use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
 use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
 use crate::console::types::context::Context;

@@ -1,8 +1,8 @@
 //! Draws the dialog: the plan, what can be chosen and typed, the word that confirms, its keys.
 
-use super::reasons;
-use super::rows::{self, Below, WIDTH};
-use super::state::{Field, Inputs, PlanDialog};
+use crate::console::plan::reasons;
+use crate::console::plan::rows::{self, Below, WIDTH};
+use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::{ACTIONS, Act};
 use crate::console::types::change::ChangeKind;
 use crate::console::types::context::Context;

@@ -1,8 +1,8 @@
 //! Why an action can't be done now.
 
-use super::context::Context;
-use super::server::Link;
 use crate::change::Refusal;
+use crate::console::types::context::Context;
+use crate::console::types::server::Link;
 use std::borrow::Cow;
 
 /// `Ok`, or the reason as a short clause, which help, palette and short messages show.

@@ -1,6 +1,6 @@
 //! Where a key means something.
 
-use super::change::Family;
+use crate::console::types::change::Family;
 
 /// Where a key means something. Exactly one scope is in force at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,7 +11,6 @@ use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
 use storekeeper::console::types::access::Line;
 use storekeeper::console::types::problem::Problem;
-use storekeeper::domain::When;
 use storekeeper::domain::access::{AccessFacts, LogKind};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
 use storekeeper::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};

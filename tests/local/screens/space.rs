@@ -596,7 +596,7 @@ fn collecting_takes_the_word() {
         console
             .asked
             .iter()
-            .any(|asked| asked.starts_with("ReadSpace")),
+            .any(|asked| asked.starts_with("Space(Read")),
         "what is shown is looked at anew"
     );
 }

@@ -7,11 +7,14 @@ use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
 use crate::console::app::reasons;
 use crate::console::app::update::plan;
+use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, data, keep, leave, marks, nav, seen, sign, space,
+    access, activity, contents, keep, leave, marks, nav, seen, sign, space,
 };
 use crate::console::plan::told;
+use crate::console::screens;
 use crate::console::screens::space::state::View;
+use crate::console::screens::store::state::COLUMNS;
 use crate::console::screens::store::state::Store;
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::types::action::{self, Act};
@@ -21,17 +24,6 @@ use crate::console::types::screen::Screen;
 use crate::console::types::server::{Link, ServerChoice};
 use crate::console::widgets::list::{List, Move};
 use crate::console::widgets::theme::Theme;
-use crate::inventory::SortKey;
-
-/// The columns in the order of `o`.
-pub const COLUMNS: [(SortKey, &str); 6] = [
-    (SortKey::Name, "name"),
-    (SortKey::Size, "size"),
-    (SortKey::Closure, "closure"),
-    (SortKey::Added, "added"),
-    (SortKey::Used, "used"),
-    (SortKey::Trust, "trust"),
-];
 
 /// Runs an action if it can be done now, else says why not.
 #[allow(clippy::too_many_lines, reason = "one arm for each action")]
@@ -61,7 +53,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Expand => fold(model, true),
         Act::Collapse => fold(model, false),
         Act::Search => nav::search(model),
-        Act::Palette => push(model, Layer::Palette(Palette::default())),
+        Act::Palette => show::push(model, Layer::Palette(Palette::default())),
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
@@ -76,7 +68,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Derivations => {
             model.store.derivations = !model.store.derivations;
-            data::ask_view(model)
+            nav::ask_view(model)
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
@@ -95,7 +87,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::CancelJob => activity::cancel(model),
         Act::Part => activity::next_part(model),
         Act::EndSession => access::end_session(model),
-        Act::Servers => push(model, Layer::Servers(List::default())),
+        Act::Servers => show::push(model, Layer::Servers(List::default())),
         Act::Theme => {
             model.theme = (model.theme + 1) % model.themes.len().max(1);
             model.toast = Some(format!("theme {}", model.theme().name));
@@ -103,7 +95,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Help => {
             let scope = model.scope().unwrap_or(model.screen_scope());
-            push(model, Layer::Help { scope, top: 0 })
+            show::push(model, Layer::Help { scope, top: 0 })
         }
         Act::Redraw => vec![Effect::Redraw],
         Act::Suspend => vec![Effect::Suspend],
@@ -141,10 +133,17 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, SpaceChange::Repair),
         Act::DeleteDamaged => contents::mend(model, SpaceChange::DeleteDamaged),
-        Act::Rules => space::rules(model),
-        Act::EveryPath => space::every_path(model),
-        Act::NextView => space::turn(model, 1),
-        Act::PreviousView => space::turn(model, View::ALL.len() - 1),
+        Act::Rules => {
+            model.space.form.enter();
+            vec![]
+        }
+        Act::EveryPath => {
+            let every = !model.space.paths;
+            model.space.list_every_path(every);
+            vec![]
+        }
+        Act::NextView => turn(model, 1),
+        Act::PreviousView => turn(model, View::ALL.len() - 1),
     }
 }
 
@@ -158,8 +157,8 @@ fn fold(model: &mut Model, open: bool) -> Vec<Effect> {
     vec![]
 }
 
-pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
-    model.layers.push(layer);
+fn turn(model: &mut Model, by: usize) -> Vec<Effect> {
+    model.space.turn(by);
     vec![]
 }
 
@@ -177,11 +176,13 @@ fn why(model: &mut Model) -> Vec<Effect> {
     let current = model.current_row();
     let other = model.cx.marks.rows().find(|row| Some(*row) != current);
     match (model.cx.data.inventory.clone(), other, current) {
-        (Some(inventory), Some(from), Some(to)) => vec![Effect::Chain {
-            inventory,
-            from,
-            to,
-        }],
+        (Some(inventory), Some(from), Some(to)) => {
+            vec![Effect::Store(screens::store::Effect::Chain {
+                inventory,
+                from,
+                to,
+            })]
+        }
         _ => vec![],
     }
 }

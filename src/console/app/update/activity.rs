@@ -75,7 +75,7 @@ fn login(model: &Model) -> Option<Text> {
 /// Opens a job or a record of the audit log.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     match text(model) {
-        Some(text) => crate::console::app::update::act::push(model, Layer::Text(text)),
+        Some(text) => super::show::push(model, Layer::Text(text)),
         None => vec![],
     }
 }

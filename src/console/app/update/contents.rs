@@ -45,7 +45,7 @@ pub(super) fn some(model: &mut Model) -> Vec<Effect> {
         rows: Some(rows),
     };
     if bytes > UNASKED {
-        return crate::console::app::update::act::push(model, Layer::Verify(Box::new(asked)));
+        return super::show::push(model, Layer::Verify(Box::new(asked)));
     }
     begin(model, asked)
 }
@@ -62,7 +62,7 @@ pub(super) fn all(model: &mut Model) -> Vec<Effect> {
         bytes: counts.bytes,
         rows: None,
     };
-    crate::console::app::update::act::push(model, Layer::Verify(Box::new(asked)))
+    super::show::push(model, Layer::Verify(Box::new(asked)))
 }
 
 /// Yes: compares them, if that can still be done.
@@ -109,7 +109,7 @@ pub(super) fn compared(
     remember(&mut model.space.damaged, paths, &comparison);
     job.state = State::Compared(Box::new(comparison));
     crate::console::app::update::activity::go_on(model, id);
-    crate::console::app::update::data::show_end(model, "Contents", lines, short);
+    super::show::show_end(model, "Contents", lines, short);
     vec![]
 }
 

@@ -2,10 +2,10 @@
 //!
 //! In: a key, or the news that somebody wants the end. Out: the jobs that are cancelled for it.
 
+use super::show::push;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::act::push;
 use crate::console::screens::activity::job::Job;
 use crate::console::types::action::Act;
 use crate::console::types::key::{Code, Key};

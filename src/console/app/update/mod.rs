@@ -15,20 +15,19 @@ mod marks;
 mod nav;
 mod plan;
 mod seen;
+mod show;
 mod sign;
 mod space;
 
 use crate::console::app::heights::list_height;
 use crate::console::plan::state::Field;
-pub use act::COLUMNS;
-pub use seen::Subject;
+use crate::console::screens;
 
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::{Effect, Msg};
 use crate::console::types::action::{self, Act, Danger};
 use crate::console::types::key::Key;
-use crate::console::types::problem::Problem;
 use crate::console::types::server::Link;
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
@@ -109,13 +108,29 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             asked,
             generation,
             view,
-        } => data::view(model, asked, generation, view),
+        } => {
+            let (store, cx) = (&mut model.store, &model.cx);
+            if screens::store::update::view(store, cx, asked, generation, view) {
+                model.seen = None;
+            }
+            vec![]
+        }
         Msg::Groups {
             asked,
             generation,
             groups,
             coverage,
-        } => data::groups(model, asked, generation, groups, coverage),
+        } => {
+            let found = (groups, coverage);
+            screens::unsigned::update::groups(
+                &mut model.unsigned,
+                &model.cx,
+                asked,
+                generation,
+                found,
+            );
+            vec![]
+        }
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
@@ -123,7 +138,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Access(known) => access::known(model, known),
         Msg::Space { look, known } => space::known(model, look, known),
         Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
-        Msg::SpacePlanned { asked, planned } => space::planned(model, asked, *planned),
+        Msg::SpacePlanned { asked, planned } => {
+            screens::space::update::planned(&mut model.space, &model.cx, asked, *planned);
+            vec![]
+        }
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Progress {
@@ -306,22 +324,4 @@ fn settle(model: &mut Model) {
         page.list.settle(page.len(inventory), height);
     }
     layers::settle(model);
-}
-
-/// Shows an error over the screen.
-pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Problem) {
-    let mut lines = crate::console::widgets::pen::wrap(&trouble.summary, 72);
-    if trouble.details != trouble.summary {
-        lines.push(String::new());
-        lines.extend(trouble.details.lines().map(str::to_owned));
-    }
-    model
-        .layers
-        .push(Layer::Text(crate::console::types::text::Text {
-            title: title.to_owned(),
-            lines,
-            copy: trouble.details.clone(),
-            top: 0,
-            of: None,
-        }));
 }

@@ -4,7 +4,7 @@ use crate::console::app::heights::list_height;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::data;
+use crate::console::screens;
 use crate::console::screens::check::Target;
 use crate::console::screens::path::page::{Line, Page};
 use crate::console::screens::space::state::View;
@@ -70,20 +70,17 @@ pub(super) fn step(model: &mut Model, step: Move) {
             model.overview.anchor = check.map(|check| check.id.clone());
         }
         Screen::Store => {
-            model.store.list.step(step, model.store.rows.len(), height);
-            model.store.anchor = model.store.rows.get(model.store.list.cursor).copied();
+            screens::store::update::step(&mut model.store, step, height);
         }
         Screen::Unsigned => {
-            let rows = model.unsigned.lines.len();
-            model.unsigned.list.step(step, rows, height);
-            model.unsigned.settled();
+            screens::unsigned::update::step(&mut model.unsigned, step, height);
         }
         Screen::Activity => {
             let rows = model.activity_rows();
             model.activity.list.step(step, rows, height);
         }
         Screen::Access => step_access(model, step, height),
-        Screen::Space => crate::console::app::update::space::step(model, step, height),
+        Screen::Space => model.space.step(step, height),
     }
 }
 
@@ -144,23 +141,16 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     }
     match model.screen {
         Screen::Overview => open_check(model),
-        Screen::Store => {
-            if let Some(row) = model.current_row() {
-                model.pages.push(Page::new(&inventory, row));
-            }
-            vec![]
-        }
+        Screen::Store | Screen::Space => open_page(model),
         Screen::Unsigned => {
             match model.unsigned.lines.get(model.unsigned.list.cursor) {
                 Some(UnsignedLine::Group(group)) => {
                     let top = model.unsigned.groups.get(*group).map(|group| group.top);
                     let open = top.is_some_and(|top| model.unsigned.open.contains(&top));
-                    fold_group(model, !open);
+                    screens::unsigned::update::fold(&mut model.unsigned, !open);
                 }
                 Some(UnsignedLine::Row(..)) => {
-                    if let Some(row) = model.current_row() {
-                        model.pages.push(Page::new(&inventory, row));
-                    }
+                    return open_page(model);
                 }
                 None => {}
             }
@@ -168,7 +158,6 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         }
         Screen::Activity => crate::console::app::update::activity::open(model),
         Screen::Access => open_card(model),
-        Screen::Space => crate::console::app::update::space::open(model),
     }
 }
 
@@ -176,7 +165,7 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
     let lines = crate::console::screens::overview::view::lines(&model.inputs());
     if let Some(check) = lines.get(model.overview.list.cursor) {
         if let Some(trouble) = &check.trouble {
-            crate::console::app::update::show_trouble(model, "What went wrong", trouble);
+            super::show::show_trouble(model, "What went wrong", trouble);
             return vec![];
         }
         if let Some(screen) = check.screen {
@@ -243,35 +232,7 @@ fn go_to_unreadable(model: &mut Model) -> Vec<Effect> {
     store.anchor = (0..inventory.len() as Row).find(unreadable);
     let hidden = |row: Row| inventory.path(row).is_derivation();
     store.derivations |= store.anchor.is_some_and(hidden);
-    data::ask_view(model)
-}
-
-/// Opens or closes the group under the cursor.
-pub(super) fn fold_group(model: &mut Model, wanted: bool) {
-    let cursor = model.unsigned.list.cursor;
-    let (group, of_row) = match model.unsigned.lines.get(cursor) {
-        Some(UnsignedLine::Group(group)) => (*group, false),
-        Some(UnsignedLine::Row(group, _)) => (*group, true),
-        None => return,
-    };
-    if of_row && wanted {
-        return;
-    }
-    let Some(top) = model.unsigned.groups.get(group).map(|group| group.top) else {
-        return;
-    };
-    if wanted {
-        model.unsigned.open.insert(top);
-    } else {
-        model.unsigned.open.remove(&top);
-    }
-    data::unsigned_lines(model);
-    // A closed group takes the cursor that was inside of it.
-    let head = |line: &UnsignedLine| matches!(line, UnsignedLine::Group(own) if *own == group);
-    if let Some(at) = model.unsigned.lines.iter().position(head) {
-        model.unsigned.list.cursor = at;
-    }
-    model.unsigned.settled();
+    ask_view(model)
 }
 
 /// `right` and `left`.
@@ -283,7 +244,7 @@ pub(super) fn fold(model: &mut Model, wanted: bool) {
                 page.up_to_parent(&inventory);
             }
         }
-        _ => fold_group(model, wanted),
+        _ => screens::unsigned::update::fold(&mut model.unsigned, wanted),
     }
 }
 
@@ -321,8 +282,22 @@ pub(super) fn search(model: &mut Model) -> Vec<Effect> {
 
 /// The search, the filter or the order is another one: the cursor goes to the top and the rows are asked for.
 pub(super) fn search_changed(model: &mut Model) -> Vec<Effect> {
-    model.store.list = crate::console::widgets::list::List::default();
-    model.store.anchor = None;
-    model.store.range = None;
-    data::ask_view(model)
+    let judged = model.space.judged.clone();
+    let effect = screens::store::update::search_changed(&mut model.store, &mut model.cx, judged);
+    effect.map(Effect::Store).into_iter().collect()
+}
+
+/// Asks for the rows that match now.
+pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
+    let judged = model.space.judged.clone();
+    let effect = screens::store::update::ask_view(&mut model.store, &mut model.cx, judged);
+    effect.map(Effect::Store).into_iter().collect()
+}
+
+/// The page of the path under the cursor.
+fn open_page(model: &mut Model) -> Vec<Effect> {
+    if let (Some(inventory), Some(row)) = (&model.cx.data.inventory, model.current_row()) {
+        model.pages.push(Page::new(inventory, row));
+    }
+    vec![]
 }

@@ -4,23 +4,13 @@
 //! a change of what came under the cursor without a key.
 
 use crate::console::app::model::Model;
+use crate::console::app::subject::Subject;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
 use crate::console::types::access::Anchor;
 use crate::console::types::action::Act;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::list::{first_of, near};
-
-/// What a key would act on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// The list that it is in. Another list was gone to by a key.
-    list: (Screen, View, Part),
-    /// Which it is.
-    id: String,
-    /// What it is called on the screen.
-    name: String,
-}
 
 /// What is under the cursor now.
 fn subject(model: &Model) -> Option<Subject> {

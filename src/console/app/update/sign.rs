@@ -46,7 +46,7 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Problem>) -> Vec<E
             }
         }
         Err(trouble) => {
-            crate::console::app::update::show_trouble(model, "This key cannot sign", &trouble);
+            super::show::show_trouble(model, "This key cannot sign", &trouble);
         }
     }
     vec![]

@@ -1,7 +1,11 @@
 //! Screen 5: what fills the disk, what keeps it, what a collection would take.
 
 pub mod areas;
+mod effect;
 pub mod form;
 pub mod overview;
 pub mod state;
+pub mod update;
 pub mod view;
+
+pub use effect::Effect;

@@ -10,6 +10,7 @@ use crate::console::types::judged::{Judged, RootLine};
 use crate::console::types::problem::Problem;
 use crate::console::types::space::Planned;
 use crate::console::types::space::SpaceSnapshot;
+use crate::console::widgets::list::Move;
 use crate::console::widgets::list::{List, first_of, near};
 use crate::inventory::Row;
 use crate::judge::growth::{Curve, Forecast, curve, forecast};
@@ -207,6 +208,26 @@ impl Space {
             }
             View::Plan | View::Growth => vec![],
         }
+    }
+
+    /// Steps in the list in view, of so many rows.
+    pub fn step(&mut self, step: Move, height: usize) {
+        let rows = self.rows();
+        self.list_mut().step(step, rows, height);
+        self.settled();
+    }
+
+    /// Goes so many views to the right.
+    pub fn turn(&mut self, by: usize) {
+        self.view = self.view.turn(by);
+        self.settled();
+    }
+
+    /// Lists packages, or every path.
+    pub fn list_every_path(&mut self, every: bool) {
+        self.paths = every;
+        self.plan = List::default();
+        self.settled();
     }
 
     /// Remembers what is under the cursors and beside it.

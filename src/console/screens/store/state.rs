@@ -1,9 +1,20 @@
 //! What screen 2 knows.
 
 use crate::console::widgets::list::List;
+use crate::inventory::SortKey;
 use crate::inventory::{Row, Sort};
 use std::sync::Arc;
 use tui_input::Input;
+
+/// The columns in the order of `o`.
+pub const COLUMNS: [(SortKey, &str); 6] = [
+    (SortKey::Name, "name"),
+    (SortKey::Size, "size"),
+    (SortKey::Closure, "closure"),
+    (SortKey::Added, "added"),
+    (SortKey::Used, "used"),
+    (SortKey::Trust, "trust"),
+];
 
 /// The store screen.
 #[derive(Debug, Default)]

@@ -1,4 +1,8 @@
 //! Screen 3: what clients would refuse, in groups.
 
+mod effect;
 pub mod state;
+pub mod update;
 pub mod view;
+
+pub use effect::Effect;

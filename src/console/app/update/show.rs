@@ -1,0 +1,57 @@
+//! Texts over the screen that nobody asked for: errors, and what jobs have left.
+
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::types::problem::Problem;
+use crate::console::types::screen::Screen;
+use crate::console::types::text::Text;
+use crate::console::widgets::pen::wrap;
+
+/// Puts a layer over the others.
+pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
+    model.layers.push(layer);
+    vec![]
+}
+
+/// Shows an error over the screen.
+pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Problem) {
+    let mut lines = wrap(&trouble.summary, 72);
+    if trouble.details != trouble.summary {
+        lines.push(String::new());
+        lines.extend(trouble.details.lines().map(str::to_owned));
+    }
+    model.layers.push(Layer::Text(Text {
+        title: title.to_owned(),
+        lines,
+        copy: trouble.details.clone(),
+        top: 0,
+        of: None,
+    }));
+}
+
+/// Shows what a job has left, at once if nothing else has the keys; else says it in short.
+pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short: String) {
+    // The question whether to quit although a job runs has answered itself.
+    let running = model
+        .activity
+        .jobs
+        .iter()
+        .any(crate::console::screens::activity::job::Job::is_running);
+    model.quit |= model.leaving && !running;
+    model
+        .layers
+        .retain(|layer| running || !matches!(layer, Layer::Quit));
+    if model.layers.is_empty() && !(model.store.searching && model.screen == Screen::Store) {
+        model.layers.push(Layer::Text(Text {
+            title: title.to_owned(),
+            copy: lines.join("\n"),
+            lines,
+            top: 0,
+            of: None,
+        }));
+        model.toast = None;
+    } else {
+        model.toast = Some(short);
+    }
+}

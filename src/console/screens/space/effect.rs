@@ -1,0 +1,47 @@
+//! What screen 5 asks for.
+
+use crate::console::types::judged::Judged;
+use crate::console::types::space::SpaceSnapshot;
+use crate::domain::Bytes;
+use crate::inventory::{Inventory, Row};
+use crate::judge::collect::Rules;
+use std::sync::Arc;
+
+/// What is to be done beside the loop.
+#[derive(Debug)]
+pub enum Effect {
+    /// Look at what fills the disk.
+    Read {
+        /// The number of the request.
+        look: u64,
+    },
+    /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
+    Judge {
+        /// The number of the request.
+        asked: u64,
+        /// Of this generation.
+        generation: u64,
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// By this look.
+        known: Arc<SpaceSnapshot>,
+    },
+    /// Plan what goes; a newer request calls an older one off.
+    Plan {
+        /// The number of the request.
+        asked: u64,
+        /// In this.
+        judged: Arc<Judged>,
+        /// By these rules.
+        rules: Rules,
+        /// When hard links save so much.
+        saved: Option<Bytes>,
+    },
+    /// Look for what keeps a path.
+    WhyAlive {
+        /// In this.
+        judged: Arc<Judged>,
+        /// The path.
+        row: Row,
+    },
+}

@@ -1,0 +1,159 @@
+//! What comes in about space, the planner's form, the views.
+//!
+//! In: the screen, the context, what was found out or pressed. Out: the changed screen, and what is to be asked next.
+
+use super::Effect;
+use super::form::{Field, Form};
+use super::state::Space;
+use crate::console::types::context::Context;
+use crate::console::types::judged::Judged;
+use crate::console::types::key::{Code, Key};
+use crate::console::types::problem::Problem;
+use crate::console::types::space::{Planned, SpaceSnapshot};
+use std::sync::Arc;
+
+/// Looks at the server.
+pub fn read(space: &mut Space, cx: &mut Context) -> Effect {
+    let look = cx.next_number();
+    space.look = look;
+    Effect::Read { look }
+}
+
+/// The server was looked at, or could not be. Only the newest look counts.
+pub fn known(
+    space: &mut Space,
+    cx: &mut Context,
+    look: u64,
+    known: Result<Arc<SpaceSnapshot>, Problem>,
+) -> Vec<Effect> {
+    if look != space.look {
+        return vec![];
+    }
+    match known {
+        Ok(known) => {
+            let before = space.known.as_ref().and_then(|known| known.saved());
+            let saved = known.saved();
+            space.known = Some(known);
+            space.trouble = None;
+            let effects = judge(space, cx);
+            if effects.is_empty() && before != saved {
+                return replan(space, cx);
+            }
+            effects
+        }
+        Err(trouble) => {
+            space.trouble = Some(trouble);
+            vec![]
+        }
+    }
+}
+
+/// Asks for what follows from the look for the store, once both are whole.
+pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
+    let Some(known) = space.known.clone() else {
+        return vec![];
+    };
+    let whole = !cx.data.loading && cx.data.trouble.is_none();
+    let Some(inventory) = cx.data.inventory.clone().filter(|_| whole) else {
+        return vec![];
+    };
+    if known.roots.is_err() {
+        space.judged = None;
+        space.planned = None;
+        return vec![];
+    }
+    if known.last_use.is_none() {
+        return vec![];
+    }
+    let done = space.judged.as_ref().is_some_and(|judged| {
+        judged.known.look == known.look && Arc::ptr_eq(&judged.inventory, &inventory)
+    });
+    if done {
+        return vec![];
+    }
+    let asked = cx.next_number();
+    space.judging = asked;
+    space.working = true;
+    vec![Effect::Judge {
+        asked,
+        generation: cx.data.generation,
+        inventory,
+        known,
+    }]
+}
+
+/// It was worked out.
+pub fn judged(
+    space: &mut Space,
+    cx: &mut Context,
+    asked: u64,
+    judged: Result<Arc<Judged>, Problem>,
+) -> Vec<Effect> {
+    if asked != space.judging {
+        return vec![];
+    }
+    space.working = false;
+    let judged = match judged {
+        Ok(judged) if judged.generation == cx.data.generation => judged,
+        Ok(_) => return vec![],
+        Err(trouble) => {
+            space.trouble = Some(trouble);
+            return vec![];
+        }
+    };
+    space.take(judged);
+    replan(space, cx)
+}
+
+/// Asks for the plan by the rules of the form.
+pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
+    let Some(judged) = space.judged.clone() else {
+        return vec![];
+    };
+    let saved = space.known.as_ref().and_then(|known| known.saved());
+    let asked = cx.next_number();
+    space.asked = asked;
+    space.stale = true;
+    vec![Effect::Plan {
+        asked,
+        judged,
+        rules: space.form.rules.clone(),
+        saved,
+    }]
+}
+
+/// The planner has planned.
+pub fn planned(space: &mut Space, cx: &Context, asked: u64, planned: Planned) {
+    if asked == space.asked && planned.judged.generation == cx.data.generation {
+        space.replan(planned);
+    }
+}
+
+/// Does something with the form; a change of the rules gives a new plan at once.
+pub fn form(space: &mut Space, cx: &mut Context, change: impl FnOnce(&mut Form)) -> Vec<Effect> {
+    let before = space.form.rules.clone();
+    change(&mut space.form);
+    if before == space.form.rules {
+        return vec![];
+    }
+    replan(space, cx)
+}
+
+/// A key while the form is edited; what the form says that can't be read is not kept.
+pub fn form_key(space: &mut Space, cx: &mut Context, key: Key) -> Result<Vec<Effect>, String> {
+    let interrupt = key.ctrl && key.code == Code::Char('c');
+    if key.is("esc") || interrupt {
+        return Ok(form(space, cx, |form| form.leave(false)));
+    }
+    if key.is("enter") {
+        if let Some((_, why)) = &space.form.problem {
+            return Err(why.clone());
+        }
+        return Ok(form(space, cx, |form| form.leave(true)));
+    }
+    Ok(match key.code {
+        Code::Named("tab" | "down") => form(space, cx, |form| form.turn(1)),
+        Code::Named("shift-tab" | "up") => form(space, cx, |form| form.turn(Field::ALL.len() - 1)),
+        _ => form(space, cx, |form| form.edit(key)),
+    })
+}

@@ -1,0 +1,104 @@
+//! What is refused: asked for when the store is another, and taken in; groups that open and close.
+
+use super::Effect;
+use super::state::{Unsigned, UnsignedLine};
+use crate::console::types::context::Context;
+use crate::console::widgets::list::{Move, first_of};
+use crate::inventory::{Group, Inventory, Row};
+use std::sync::Arc;
+
+/// Asks what is refused.
+pub fn ask_groups(unsigned: &mut Unsigned, cx: &mut Context, inventory: Arc<Inventory>) -> Effect {
+    unsigned.asked = cx.next_number();
+    Effect::Group {
+        asked: unsigned.asked,
+        generation: cx.data.generation,
+        inventory,
+    }
+}
+
+/// What is refused, and how far each key has got.
+pub fn groups(
+    unsigned: &mut Unsigned,
+    cx: &Context,
+    asked: u64,
+    generation: u64,
+    (groups, coverage): (Vec<Group>, Vec<(String, usize, usize)>),
+) {
+    if asked != unsigned.asked || generation != cx.data.generation {
+        return;
+    }
+    let ages = groups.iter().map(|group| group.registered);
+    unsigned.ages = ages.clone().max().zip(ages.min());
+    unsigned.groups = groups.into();
+    unsigned.coverage = coverage;
+    unsigned.answered = true;
+    unsigned.range = None;
+    make_lines(unsigned);
+    let subjects = unsigned.lines.iter().map(|line| unsigned.subject(*line));
+    let wanted: Vec<_> = unsigned.anchors.iter().copied().map(Some).collect();
+    if let Some(at) = first_of(&wanted, subjects) {
+        unsigned.list.cursor = at;
+    }
+    unsigned.settled();
+}
+
+fn make_lines(unsigned: &mut Unsigned) {
+    unsigned.lines.clear();
+    for (at, group) in unsigned.groups.iter().enumerate() {
+        unsigned.lines.push(UnsignedLine::Group(at));
+        if unsigned.open.contains(&group.top) {
+            let rows = 0..group.rows.len();
+            unsigned
+                .lines
+                .extend(rows.map(|row| UnsignedLine::Row(at, row)));
+        }
+    }
+}
+
+/// Opens or closes the group under the cursor.
+pub fn fold(unsigned: &mut Unsigned, wanted: bool) {
+    let (group, of_row) = match unsigned.current() {
+        Some(UnsignedLine::Group(group)) => (group, false),
+        Some(UnsignedLine::Row(group, _)) => (group, true),
+        None => return,
+    };
+    if of_row && wanted {
+        return;
+    }
+    let Some(top) = unsigned.groups.get(group).map(|group| group.top) else {
+        return;
+    };
+    if wanted {
+        unsigned.open.insert(top);
+    } else {
+        unsigned.open.remove(&top);
+    }
+    make_lines(unsigned);
+    // A closed group takes the cursor that was inside of it.
+    let head = |line: &UnsignedLine| matches!(line, UnsignedLine::Group(own) if *own == group);
+    if let Some(at) = unsigned.lines.iter().position(head) {
+        unsigned.list.cursor = at;
+    }
+    unsigned.settled();
+}
+
+/// Steps in a list of so many rows in view.
+pub fn step(unsigned: &mut Unsigned, step: Move, height: usize) {
+    let rows = unsigned.lines.len();
+    unsigned.list.step(step, rows, height);
+    unsigned.settled();
+}
+
+/// Rows have other numbers now: what names them by number goes, but for the cursor's and the open groups'.
+pub fn carry(unsigned: &mut Unsigned, carry: impl Fn(Row) -> Option<Row>) {
+    let anchors = unsigned.anchors.iter();
+    unsigned.anchors = anchors
+        .filter_map(|(head, row)| Some((*head, carry(*row)?)))
+        .collect();
+    unsigned.open = unsigned.open.iter().copied().filter_map(carry).collect();
+    // Rows of another numbering must not be drawn, not even for a moment.
+    unsigned.groups = Arc::default();
+    unsigned.lines.clear();
+    unsigned.answered = false;
+}
