@@ -1,4 +1,4 @@
-//! What a job leaves beside the audit log for as long as it has no record there.
+//! The in-progress marker of a job, beside the audit log for as long as the job has no record there.
 //!
 //! In: a token, what the job is, its items. Out: whether a record could be written; a lock that lives as long as the job
 //! does; and for whoever comes next, which jobs have not come to their end, whether they still run, and what they had

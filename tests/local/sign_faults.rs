@@ -154,7 +154,7 @@ fn said<'a>(ended: &'a Ended, start: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_at_any_byte_leaves_a_true_receipt() {
-    // Everything from the first question to the record. Word of the job and the paths that are asked for are about 105 kB;
+    // Everything from the first question to the record. The marker of the job and the paths that are asked for are about 105 kB;
     // then the server is told to sign in 10 kB, or is sent signatures in 30 kB; then the paths are asked for again.
     let few = [
         (200, 0),

@@ -2,7 +2,7 @@
 //!
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
 //! The order is fixed: the audit log must take a record before anything is changed, and the marker of the job is written beside it,
-//! under a lock; then the operation; then the record, on the server and here, which takes that word away. So a job that is
+//! under a lock; then the operation; then the record, on the server and here, which removes the marker. So a job that is
 //! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
 //! back what was done.
 

@@ -55,7 +55,7 @@ fn with(running: Option<bool>) -> Fake {
 
 /// A job that never comes to its end: its future is dropped in the middle.
 #[test]
-fn a_job_that_is_killed_leaves_word_of_itself() {
+fn a_job_that_is_killed_leaves_its_marker() {
     let server = Fake::new(World {
         hangs_at: Some(3),
         ..store(2)

@@ -1,7 +1,7 @@
-//! Word of a job, left on the server while it has no record; and the records of those that were killed.
+//! The in-progress marker of a job, on the server while it has no record; and the records of those that were killed.
 //!
-//! In: the plan, and what others have left beside the audit log. Out: a lock that lives as long as the job; and of each job
-//! that nobody holds, a record, `interrupted`. A collection's says how many of its paths are gone.
+//! In: the plan, and the markers of others beside the audit log. Out: a lock that lives as long as the job; and of each job
+//! whose lock nobody holds, a record, `interrupted`. A collection's says how many of its paths are gone.
 
 use super::cache::{CacheServer, Trouble};
 use super::space::{SpaceStep, SpaceStepped};
@@ -18,7 +18,8 @@ use std::path::Path;
 /// Paths that are asked about at a time.
 const AT_A_TIME: usize = 20_000;
 
-/// Leaves word. Of a collection all paths, so that it can be told how far it got; of others as many items as a record names.
+/// Writes the in-progress marker. Of a collection it has all paths, so that it can be told how far it got; of others as many items
+/// as a record names.
 pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
     let makes_room = matches!(plan.operation, Operation::Collect(_));
     let (lines, how): (Vec<String>, _) = if makes_room {

@@ -1,4 +1,4 @@
-//! Word of a job, on a real file system.
+//! The in-progress marker of a job, on a real file system.
 //!
 //! In: jobs that begin, end or are killed. Out: what whoever comes next sees of them.
 
