@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use storekeeper::change::access::{About, approve, submit};
-use storekeeper::change::keep::{Kept, Wanted, older_than, pin, remove, unpin};
+use storekeeper::change::keep::{Kept, PinRequest, older_than, pin, remove, unpin};
 use storekeeper::change::{Answer, Outcome, Plan, Receipt};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::key_request::{Decision, Request, Source};
@@ -61,7 +61,7 @@ impl House {
     }
 
     fn pin(&self, by: &str, pins: &[Pin], note: &str, expires: Option<When>) -> Plan {
-        let wanted = Wanted {
+        let wanted = PinRequest {
             name: Some("release".parse().unwrap()),
             note: Some(note.to_owned()),
             expires,

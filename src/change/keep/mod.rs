@@ -99,9 +99,9 @@ pub enum KeepError {
     Nothing(String),
 }
 
-/// What is wanted of a pin, beside its path.
+/// What is requested of a pin, beside its path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct PinRequest {
     /// Its name; else one is made from the path's.
     pub name: Option<PinName>,
     /// Why, in the administrator's words.
@@ -117,10 +117,10 @@ pub fn pin(
     pins: &[Pin],
     folder: &str,
     paths: &[StorePath],
-    wanted: &Wanted,
+    request: &PinRequest,
     now: When,
 ) -> Result<Plan, KeepError> {
-    if let Some(end) = wanted.expires
+    if let Some(end) = request.expires
         && end <= now
     {
         return Err(KeepError::Refused(format!(
@@ -136,7 +136,7 @@ pub fn pin(
             .filter(valid)
             .ok_or_else(|| KeepError::NotValid(path.clone()))?;
         let taken = |name: &PinName| all.iter().find(|pin| pin.name == *name);
-        let name = match &wanted.name {
+        let name = match &request.name {
             Some(name) => name.clone(),
             None => PinName::for_path(path, |name| {
                 taken(name).is_some_and(|pin| pin.target != *path)
@@ -150,7 +150,7 @@ pub fn pin(
                     target: before.target.clone(),
                 });
             }
-            if (&before.note, before.expires) == (&wanted.note, wanted.expires) {
+            if (&before.note, before.expires) == (&request.note, request.expires) {
                 continue;
             }
         }
@@ -158,9 +158,9 @@ pub fn pin(
             name,
             target: path.clone(),
             by: Some(about.by.clone()),
-            note: wanted.note.clone(),
+            note: request.note.clone(),
             at: now,
-            expires: wanted.expires,
+            expires: request.expires,
             sha256: None,
         };
         all.retain(|other| other.name != pin.name);
@@ -173,7 +173,7 @@ pub fn pin(
         ));
     }
     let (kept, bytes) = closure(inventory, new.iter().map(|(_, row, _)| *row));
-    let until = wanted
+    let until = request
         .expires
         .map_or_else(|| "for ever".to_owned(), |end| format!("until {end}"));
     let summary = match new.as_slice() {
@@ -208,7 +208,7 @@ pub fn pin(
             expires: pin.expires,
         });
     }
-    if let Some(note) = &wanted.note {
+    if let Some(note) = &request.note {
         plan.lines.push(("note", note.clone()));
     }
     plan.operation = Operation::Keep(

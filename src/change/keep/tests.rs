@@ -52,19 +52,19 @@ fn a_pin(name: &str, target: &str) -> Pin {
     }
 }
 
-fn pin_with(pins: &[Pin], paths: &[&str], wanted: &Wanted) -> Result<Plan, KeepError> {
+fn pin_with(pins: &[Pin], paths: &[&str], request: &PinRequest) -> Result<Plan, KeepError> {
     let paths: Vec<StorePath> = paths.iter().map(|name| path(name)).collect();
-    pin(&about(), &store(), pins, PINS, &paths, wanted, now())
+    pin(&about(), &store(), pins, PINS, &paths, request, now())
 }
 
 #[test]
 fn a_pin_says_what_it_keeps() {
-    let wanted = Wanted {
+    let request = PinRequest {
         name: Some("release".parse().unwrap()),
         note: Some("v1".into()),
         expires: Some(When::from_unix(NOW + 86_400)),
     };
-    let plan = pin_with(&[], &["app"], &wanted).unwrap();
+    let plan = pin_with(&[], &["app"], &request).unwrap();
     assert_eq!((plan.change, plan.danger), ("pin", Danger::Adds));
     assert!(plan.summary.starts_with("pin ") && plan.summary.contains(" as release until 20"));
     let keeps = plan.lines.iter().find(|line| line.0 == "keeps").unwrap();
@@ -80,7 +80,7 @@ fn a_pin_says_what_it_keeps() {
         panic!()
     };
     assert_eq!(pin.by.as_deref(), Some("root via ada@laptop"));
-    assert_eq!((pin.at, pin.expires), (now(), wanted.expires));
+    assert_eq!((pin.at, pin.expires), (now(), request.expires));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn names_are_made_and_not_taken_twice() {
     let plan = pin_with(
         &[a_pin("app", "tool")],
         &["app", "tool"],
-        &Wanted::default(),
+        &PinRequest::default(),
     )
     .unwrap();
     assert_eq!(plan.items.len(), 2);
@@ -96,11 +96,11 @@ fn names_are_made_and_not_taken_twice() {
         panic!()
     };
     assert!(pin.as_str().starts_with("app-"), "{pin}");
-    let wanted = Wanted {
+    let request = PinRequest {
         name: Some("x".parse().unwrap()),
-        ..Wanted::default()
+        ..PinRequest::default()
     };
-    let taken = pin_with(&[a_pin("x", "tool")], &["app"], &wanted).unwrap_err();
+    let taken = pin_with(&[a_pin("x", "tool")], &["app"], &request).unwrap_err();
     assert!(
         taken.to_string().contains(&path("tool").to_string()),
         "{taken}"
@@ -109,19 +109,19 @@ fn names_are_made_and_not_taken_twice() {
 
 #[test]
 fn no_pin_for_what_is_not_there_or_is_pinned_or_over() {
-    let gone = pin_with(&[], &["gone"], &Wanted::default());
+    let gone = pin_with(&[], &["gone"], &PinRequest::default());
     assert_eq!(gone, Err(KeepError::NotValid(path("gone"))));
-    let again = pin_with(&[a_pin("app", "app")], &["app"], &Wanted::default());
+    let again = pin_with(&[a_pin("app", "app")], &["app"], &PinRequest::default());
     assert!(matches!(again, Err(KeepError::Nothing(_))));
     // Another note is something to do.
-    let noted = Wanted {
+    let noted = PinRequest {
         note: Some("n".into()),
-        ..Wanted::default()
+        ..PinRequest::default()
     };
     assert!(pin_with(&[a_pin("app", "app")], &["app"], &noted).is_ok());
-    let over = Wanted {
+    let over = PinRequest {
         expires: Some(now()),
-        ..Wanted::default()
+        ..PinRequest::default()
     };
     assert!(matches!(
         pin_with(&[], &["app"], &over),

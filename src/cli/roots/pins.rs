@@ -12,7 +12,7 @@ use super::super::session::Session;
 use super::super::signals::unless_stopped;
 use super::settle;
 use crate::change::access::About;
-use crate::change::keep::{Wanted, named, pin, unpin};
+use crate::change::keep::{PinRequest, named, pin, unpin};
 use crate::domain::When;
 use crate::domain::pin::{Pin as Known, PinName};
 use crate::server::Server;
@@ -33,7 +33,7 @@ pub(in crate::cli) async fn add(
         // Only what is kept is read of the store.
         let (inventory, paths) = find::closure(&server, &args.paths).await?;
         let pins = pins_of(&server).await?;
-        let wanted = Wanted {
+        let request = PinRequest {
             name: args.name.clone(),
             note: args.note.clone(),
             expires: args.expires.from(When::now()),
@@ -44,7 +44,7 @@ pub(in crate::cli) async fn add(
             &pins,
             &server.pins_dir(),
             &paths,
-            &wanted,
+            &request,
             When::now(),
         );
         Ok((server, planned))

@@ -47,7 +47,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
                 }
                 _ => None,
             };
-            let wanted = keep::Wanted {
+            let wanted = keep::PinRequest {
                 name,
                 note: request.reason.clone(),
                 expires: request.expires,
