@@ -24,7 +24,7 @@ pub use encode::Encoder;
 pub use handshake::{Hello, Identity, Version, client_handshake, server_handshake};
 pub use message::{Activity, Field, Message, RemoteError, levels};
 pub use read::Reader;
-pub use reply::{InfoBody, encode_path_info, read_path_info};
+pub use reply::{InfoReply, encode_path_info, read_path_info};
 pub use request::{Options, Request};
 
 use crate::domain::TooLarge;

@@ -1,6 +1,6 @@
 //! The one reply with a layout of its own: a path info.
 //!
-//! In: the bytes after `Last`. Out: [`InfoBody`]; and back. All other replies are primitives of [`Reader`] and [`Encoder`].
+//! In: the bytes after `Last`. Out: [`InfoReply`]; and back. All other replies are primitives of [`Reader`] and [`Encoder`].
 //! Source: `WorkerProto::Serialise<UnkeyedValidPathInfo>` in `worker-protocol.cc` of Nix.
 
 use super::{Encoder, Reader, WireError, limits};
@@ -8,9 +8,9 @@ use crate::domain::budget::{Budget, most};
 use crate::domain::{NarHash, PathInfo, StorePath, When};
 use tokio::io::AsyncRead;
 
-/// The answer to `QueryPathInfo`.
+/// The answer to `QueryPathInfo`, which does not repeat the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InfoBody {
+pub enum InfoReply {
     /// The path is valid.
     Valid(PathInfo),
     /// The store does not have it.
@@ -23,10 +23,10 @@ pub enum InfoBody {
 pub async fn read_path_info<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
     path: &StorePath,
-) -> Result<InfoBody, WireError> {
+) -> Result<InfoReply, WireError> {
     reader.allow(Budget::new("the answer about one path", most::INFO));
     if !reader.boolean().await? {
-        return Ok(InfoBody::Invalid);
+        return Ok(InfoReply::Invalid);
     }
     let mut wrong = None;
     let deriver = match reader.optional_path().await {
@@ -58,14 +58,14 @@ pub async fn read_path_info<R: AsyncRead + Unpin>(
         .await?;
     let address = reader.text("a content address", limits::SIGNATURE).await?;
     let Some(nar_hash) = NarHash::from_hex(&hash) else {
-        return Ok(InfoBody::Unreadable(
+        return Ok(InfoReply::Unreadable(
             "its NAR hash is not 64 hexadecimal digits".to_owned(),
         ));
     };
     if let Some(why) = wrong {
-        return Ok(InfoBody::Unreadable(why));
+        return Ok(InfoReply::Unreadable(why));
     }
-    Ok(InfoBody::Valid(PathInfo {
+    Ok(InfoReply::Valid(PathInfo {
         path: path.clone(),
         deriver,
         nar_hash,
@@ -98,7 +98,7 @@ mod tests {
     use crate::wire::tests::now;
     use proptest::prelude::*;
 
-    fn read(out: &Encoder) -> Result<InfoBody, WireError> {
+    fn read(out: &Encoder) -> Result<InfoReply, WireError> {
         now(read_path_info(
             &mut Reader::new(out.bytes()),
             &vector().path,
@@ -109,7 +109,7 @@ mod tests {
     fn invalid_is_one_zero() {
         let mut out = Encoder::new();
         out.integer(0);
-        assert_eq!(read(&out).unwrap(), InfoBody::Invalid);
+        assert_eq!(read(&out).unwrap(), InfoReply::Invalid);
     }
 
     #[test]
@@ -133,14 +133,14 @@ mod tests {
         };
         let hash = vector().nar_hash.to_hex();
         let good = vector().path.to_string();
-        assert!(matches!(body("", &hash, &good), InfoBody::Valid(_)));
+        assert!(matches!(body("", &hash, &good), InfoReply::Valid(_)));
         for (deriver, hash, reference, word) in [
             ("nonsense", hash.as_str(), good.as_str(), "deriver"),
             ("", "zz", good.as_str(), "NAR hash"),
             ("", hash.as_str(), "/etc/passwd", "references"),
         ] {
             match body(deriver, hash, reference) {
-                InfoBody::Unreadable(why) => assert!(why.contains(word), "{why}"),
+                InfoReply::Unreadable(why) => assert!(why.contains(word), "{why}"),
                 other => panic!("{other:?}"),
             }
         }
@@ -167,7 +167,7 @@ mod tests {
             };
             let mut out = Encoder::new();
             encode_path_info(&info, &mut out);
-            prop_assert_eq!(read(&out).unwrap(), InfoBody::Valid(info));
+            prop_assert_eq!(read(&out).unwrap(), InfoReply::Valid(info));
         }
 
         #[test]

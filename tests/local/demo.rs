@@ -13,7 +13,7 @@ use storekeeper::judge::trust::assess;
 use storekeeper::link;
 use storekeeper::server::{ErrorKind, InfoReply, Server, ServerError, Spec, StoreEvent};
 use storekeeper::wire::{
-    Encoder, InfoBody, Message, Reader, Request, client_handshake, read_path_info,
+    self, Encoder, Message, Reader, Request, client_handshake, read_path_info,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -128,10 +128,10 @@ impl Talk {
             .ok()
     }
 
-    async fn info(&mut self, path: &StorePath) -> Option<InfoBody> {
+    async fn info(&mut self, path: &StorePath) -> Option<wire::InfoReply> {
         match self.ask(&Request::QueryPathInfo(path.clone())).await? {
             Message::Last => read_path_info(&mut self.reader, path).await.ok(),
-            Message::Error(error) => Some(InfoBody::Unreadable(error.to_string())),
+            Message::Error(error) => Some(wire::InfoReply::Unreadable(error.to_string())),
             other => panic!("{other:?}"),
         }
     }
@@ -299,7 +299,10 @@ async fn the_daemon_answers_in_every_version() {
         for at in [0_u32, 250, 499] {
             let expected = demo.store().info(at).unwrap();
             let path = expected.path.clone();
-            assert_eq!(talk.info(&path).await, Some(InfoBody::Valid(expected)));
+            assert_eq!(
+                talk.info(&path).await,
+                Some(wire::InfoReply::Valid(expected))
+            );
         }
     }
 }
@@ -316,7 +319,7 @@ async fn signatures_that_are_added_stay() {
     assert_eq!(talk.ask(&add).await, Some(Message::Last));
     assert_eq!(talk.reader.integer().await.unwrap(), 1);
     match Talk::start(&demo).await.info(&path).await {
-        Some(InfoBody::Valid(info)) => assert_eq!(info.signatures, ["a:AAAA"]),
+        Some(wire::InfoReply::Valid(info)) => assert_eq!(info.signatures, ["a:AAAA"]),
         other => panic!("{other:?}"),
     }
     demo.faults()
@@ -359,10 +362,10 @@ async fn faults_of_the_daemon() {
     });
     let mut talk = Talk::start(&demo).await;
     let failed = talk.info(&path(20)).await;
-    assert!(matches!(failed, Some(InfoBody::Unreadable(_))));
-    assert_eq!(talk.info(&path(21)).await, Some(InfoBody::Invalid));
+    assert!(matches!(failed, Some(wire::InfoReply::Unreadable(_))));
+    assert_eq!(talk.info(&path(21)).await, Some(wire::InfoReply::Invalid));
     let fine = talk.info(&path(22)).await;
-    assert!(matches!(fine, Some(InfoBody::Valid(_))));
+    assert!(matches!(fine, Some(wire::InfoReply::Valid(_))));
     faults.clear();
     faults.set(|plan| plan.crash_at = Some(3));
     let mut talk = Talk::start(&demo).await;

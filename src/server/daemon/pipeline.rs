@@ -9,7 +9,7 @@ use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, heap, most};
 use crate::link::BoxedWriter;
 use crate::server::store::{InfoReply, StoreEvent};
-use crate::wire::{Encoder, InfoBody, Request, WireError, read_path_info};
+use crate::wire::{self, Encoder, Request, WireError, read_path_info};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -303,12 +303,12 @@ async fn read_reply(
 ) -> Result<(Reply, Option<String>), WireError> {
     let (reply, error) = match incoming.answer().await? {
         Ok(()) => match read_path_info(&mut incoming.reader, path).await? {
-            InfoBody::Valid(info) => {
+            wire::InfoReply::Valid(info) => {
                 let bytes = incoming.reader.budget().spent();
                 return Ok(((InfoReply::Valid(info), bytes), None));
             }
-            InfoBody::Invalid => (InfoReply::Invalid(path.clone()), None),
-            InfoBody::Unreadable(why) => (InfoReply::Failed(path.clone(), why), None),
+            wire::InfoReply::Invalid => (InfoReply::Invalid(path.clone()), None),
+            wire::InfoReply::Unreadable(why) => (InfoReply::Failed(path.clone(), why), None),
         },
         Err(error) => {
             let text: String = error.to_string().chars().take(WHY).collect();

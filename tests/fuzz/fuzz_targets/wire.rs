@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 use libfuzzer_sys::fuzz_target;
 use storekeeper::domain::StorePath;
 use storekeeper::wire::{
-    Encoder, Identity, InfoBody, Message, Reader, Request, Version, client_handshake,
+    Encoder, Identity, InfoReply, Message, Reader, Request, Version, client_handshake,
     encode_path_info, read_garbage, read_outputs, read_path_info, read_roots, server_handshake,
 };
 
@@ -42,12 +42,12 @@ fuzz_target!(|data: &[u8]| {
             };
             let body = read_path_info(&mut reader, &path).now_or_never();
             // What is understood is written so that it is understood again.
-            if let Some(Ok(InfoBody::Valid(info))) = body {
+            if let Some(Ok(InfoReply::Valid(info))) = body {
                 let mut out = Encoder::new();
                 encode_path_info(&info, &mut out);
                 let mut again = Reader::new(out.bytes());
                 let again = read_path_info(&mut again, &path).now_or_never();
-                assert!(matches!(again, Some(Ok(InfoBody::Valid(same))) if same == info));
+                assert!(matches!(again, Some(Ok(InfoReply::Valid(same))) if same == info));
             }
         }
     }
