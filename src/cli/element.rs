@@ -3,7 +3,7 @@
 //! In: a row of the inventory, or an info that has just arrived. Out: the element of `paths`, its keys in the order of
 //! the output contract. Nothing is copied that can be written from where it lies: there may be a million of them.
 
-use super::load::Judged;
+use super::load::AssessedPath;
 use crate::domain::store_path::Full;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row};
@@ -77,9 +77,9 @@ impl<'a> Element<'a> {
     }
 
     /// From an answer; `None` for a path that is not in the store any more.
-    pub(super) fn of_answer(judged: &'a Judged) -> Option<Self> {
+    pub(super) fn of_answer(judged: &'a AssessedPath) -> Option<Self> {
         match judged {
-            Judged::Valid(info, assessment) => Some(Self {
+            AssessedPath::Valid(info, assessment) => Some(Self {
                 path: Full(info.path.base_name()),
                 nar_hash: Some(Hash(info.nar_hash)),
                 nar_size: known(Some(info.nar_size)),
@@ -100,7 +100,7 @@ impl<'a> Element<'a> {
                 trust: Some(Class(assessment.class)),
                 refused: Some(assessment.class.refused()),
             }),
-            Judged::Failed(path, _) => Some(Self {
+            AssessedPath::Failed(path, _) => Some(Self {
                 path: Full(path.base_name()),
                 nar_hash: None,
                 nar_size: None,
@@ -113,7 +113,7 @@ impl<'a> Element<'a> {
                 trust: None,
                 refused: None,
             }),
-            Judged::Invalid(_) => None,
+            AssessedPath::Invalid(_) => None,
         }
     }
 }
@@ -141,13 +141,13 @@ mod tests {
     /// As in the output contract, key by key.
     const EXPECTED: &str = r#"{"path":"/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0","narHash":"sha256:9bc95b2ec9d317d0c9a29cbeefee205822e1a563c4f964e53ece3a3ef6ba576a","narSize":226560,"registered":"2023-11-14T22:13:20Z","lastUsed":null,"deriver":null,"references":["/nix/store/1b9p07z77phvv2hf6gm9f28syp39f1ag-demo-lib-2.3","/nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0"],"signatures":[{"key":"stranger","verdict":"unknown-key"}],"contentAddress":null,"trust":"unknown-key","refused":true}"#;
 
-    fn judged() -> Judged {
+    fn judged() -> AssessedPath {
         let mut info = vector();
         info.references.sort_unstable();
         info.references.truncate(2);
         info.signatures = vec!["stranger:AAAA".into()];
         let assessment: Assessment = assess(&KeyRing::default(), &info);
-        Judged::Valid(info, assessment)
+        AssessedPath::Valid(info, assessment)
     }
 
     #[test]
@@ -165,18 +165,18 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_null() {
-        let failed = Judged::Failed(vector().path, "broken".into());
+        let failed = AssessedPath::Failed(vector().path, "broken".into());
         let element = serde_json::to_value(Element::of_answer(&failed).unwrap()).unwrap();
         for key in ["narHash", "narSize", "registered", "trust", "refused"] {
             assert!(element[key].is_null(), "{key}");
         }
-        let Judged::Valid(mut info, assessment) = judged() else {
+        let AssessedPath::Valid(mut info, assessment) = judged() else {
             panic!()
         };
         info.nar_size = 0;
-        let unsized_ = Judged::Valid(info, assessment);
+        let unsized_ = AssessedPath::Valid(info, assessment);
         let element = serde_json::to_value(Element::of_answer(&unsized_).unwrap()).unwrap();
         assert!(element["narSize"].is_null());
-        assert!(Element::of_answer(&Judged::Invalid(vector().path)).is_none());
+        assert!(Element::of_answer(&AssessedPath::Invalid(vector().path)).is_none());
     }
 }

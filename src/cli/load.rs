@@ -25,9 +25,9 @@ const CHUNK: usize = 1000;
 /// References in a row that are followed. Chains in real stores have some hundreds, those of derivations a few thousand.
 const DEEPEST: usize = 10_000;
 
-/// One answer, judged.
+/// One answer of the daemon, assessed.
 #[derive(Debug, Clone)]
-pub(super) enum Judged {
+pub(super) enum AssessedPath {
     /// What the store knows of a path, and what clients make of it.
     Valid(PathInfo, Assessment),
     /// Gone since it was listed.
@@ -36,7 +36,7 @@ pub(super) enum Judged {
     Failed(StorePath, String),
 }
 
-impl Judged {
+impl AssessedPath {
     /// The path that it is about.
     pub(super) fn path(&self) -> &StorePath {
         match self {
@@ -49,14 +49,14 @@ impl Judged {
 enum Step {
     /// So many paths, entered.
     Listed(usize, Box<Builder>),
-    Judged(Vec<Judged>),
+    Assessed(Vec<AssessedPath>),
 }
 
 /// Reads the whole store. `each` sees every batch before it is entered; with an error it stops the reading.
 pub(super) async fn load(
     server: &Server,
     progress: &Progress,
-    mut each: impl FnMut(&[Judged]) -> Result<(), CliError>,
+    mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
 ) -> Result<Inventory, CliError> {
     let (sink, events) = mpsc::channel(AHEAD);
     let ring = Arc::new(server.facts().keys.clone());
@@ -70,7 +70,7 @@ pub(super) async fn load(
                     progress.total(count);
                     builder = *listed;
                 }
-                Step::Judged(batch) => {
+                Step::Assessed(batch) => {
                     each(&batch)?;
                     done += batch.len();
                     progress.done(done, "reading the store");
@@ -104,7 +104,7 @@ fn judged(
         async move {
             let step = tokio::task::spawn_blocking(move || match event {
                 StoreEvent::Listed(paths) => Step::Listed(paths.len(), Box::new(Builder::new(paths))),
-                StoreEvent::Infos(replies) => Step::Judged(judge(&ring, replies)),
+                StoreEvent::Infos(replies) => Step::Assessed(judge(&ring, replies)),
             });
             step.await.map_err(|error| {
                 CliError::new(
@@ -126,7 +126,7 @@ pub(super) async fn closure(
     server: &Server,
     keys: &KeyRing,
     paths: &[StorePath],
-) -> Result<Vec<Judged>, CliError> {
+) -> Result<Vec<AssessedPath>, CliError> {
     let mut seen: HashSet<StorePath> = HashSet::new();
     let new = |path: &&StorePath| seen.insert((*path).clone());
     let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
@@ -149,7 +149,7 @@ pub(super) async fn closure(
         for chunk in level.chunks(CHUNK) {
             let judged = judge(keys, server.path_infos(chunk).await?);
             for answer in &judged {
-                if let Judged::Valid(info, _) = answer {
+                if let AssessedPath::Valid(info, _) = answer {
                     // And what is noted of each reference: that it was seen, and that it is to be asked for.
                     let noted = 2 * entry::<StorePath>() * info.references.len() as u64;
                     room.charge(info.memory() + noted)
@@ -182,24 +182,24 @@ pub(super) async fn load_closure(
 }
 
 /// Judges a batch on all cores.
-pub(super) fn judge(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<Judged> {
+pub(super) fn judge(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<AssessedPath> {
     let assessments = assess_each(ring, &replies, InfoReply::info);
     replies
         .into_iter()
         .zip(assessments)
         .filter_map(|judged| match judged {
-            (InfoReply::Valid(info), assessment) => Some(Judged::Valid(info, assessment?)),
-            (InfoReply::Invalid(path), _) => Some(Judged::Invalid(path)),
-            (InfoReply::Failed(path, why), _) => Some(Judged::Failed(path, why)),
+            (InfoReply::Valid(info), assessment) => Some(AssessedPath::Valid(info, assessment?)),
+            (InfoReply::Invalid(path), _) => Some(AssessedPath::Invalid(path)),
+            (InfoReply::Failed(path, why), _) => Some(AssessedPath::Failed(path, why)),
         })
         .collect()
 }
 
 /// Enters an answer.
-pub(super) fn enter(builder: &mut Builder, judged: Judged) {
+pub(super) fn enter(builder: &mut Builder, judged: AssessedPath) {
     match judged {
-        Judged::Valid(info, assessment) => builder.add(&info, &assessment),
-        Judged::Invalid(path) => builder.gone(&path),
-        Judged::Failed(path, why) => builder.unreadable(&path, why),
+        AssessedPath::Valid(info, assessment) => builder.add(&info, &assessment),
+        AssessedPath::Invalid(path) => builder.gone(&path),
+        AssessedPath::Failed(path, why) => builder.unreadable(&path, why),
     }
 }

@@ -6,7 +6,7 @@
 use super::args::{self, SortBy};
 use super::element::Element;
 use super::error::{CliError, Kind};
-use super::load::{Judged, enter, load};
+use super::load::{AssessedPath, enter, load};
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::session::Session;
@@ -86,13 +86,13 @@ impl Wanted {
 
     /// Which of a batch are wanted, by position. For a query, the batch becomes an inventory of its own, so that the
     /// query means the same as on the whole store.
-    fn positions(&self, batch: &[Judged], now: When) -> Vec<usize> {
+    fn positions(&self, batch: &[AssessedPath], now: When) -> Vec<usize> {
         if self.query.is_empty() {
             return (0..batch.len())
                 .filter(|at| match &batch[*at] {
-                    Judged::Valid(_, assessment) => self.class(Some(assessment.class)),
-                    Judged::Failed(..) => self.class(None),
-                    Judged::Invalid(_) => false,
+                    AssessedPath::Valid(_, assessment) => self.class(Some(assessment.class)),
+                    AssessedPath::Failed(..) => self.class(None),
+                    AssessedPath::Invalid(_) => false,
                 })
                 .collect();
         }
@@ -160,7 +160,7 @@ pub(super) async fn run(
 /// Writes what is wanted of a batch.
 fn stream(
     wanted: &Wanted,
-    batch: &[Judged],
+    batch: &[AssessedPath],
     now: When,
     left: &mut usize,
     out: &mut Out,

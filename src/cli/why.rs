@@ -6,7 +6,7 @@
 use super::args;
 use super::error::{CliError, Kind};
 use super::find::{self, Wanted, paths};
-use super::load::{Judged, closure};
+use super::load::{AssessedPath, closure};
 use super::out::Out;
 use super::session::Session;
 use crate::change::sign::is_unmendable;
@@ -102,7 +102,7 @@ fn answer(
     server: &str,
     keys: &KeyRing,
     path: &StorePath,
-    judged: &[Judged],
+    judged: &[AssessedPath],
 ) -> Result<Document, CliError> {
     let sign = format!("storekeeper sign {} {path} --closure", shell(server));
     let mut closure = Closure {
@@ -112,13 +112,15 @@ fn answer(
     let mut obstacles = Vec::new();
     for answer in judged {
         match answer {
-            Judged::Valid(info, assessment) => {
+            AssessedPath::Valid(info, assessment) => {
                 closure.paths += 1;
                 closure.nar_size = closure.nar_size.saturating_add(info.nar_size);
                 obstacles.extend(obstacle(keys, info, assessment, &sign));
             }
-            Judged::Invalid(missing) if missing == path => return Ok(absent(path.to_string())),
-            Judged::Invalid(missing) => obstacles.push(Obstacle {
+            AssessedPath::Invalid(missing) if missing == path => {
+                return Ok(absent(path.to_string()));
+            }
+            AssessedPath::Invalid(missing) => obstacles.push(Obstacle {
                 path: missing.to_string(),
                 kind: "missing",
                 message: "it is needed and not in the store of this server".to_owned(),
@@ -126,7 +128,7 @@ fn answer(
                     "copy the closure again: nix copy {path} from a machine that has it"
                 )),
             }),
-            Judged::Failed(failed, why) => {
+            AssessedPath::Failed(failed, why) => {
                 return Err(CliError::new(
                     Kind::Server,
                     format!(
@@ -280,14 +282,14 @@ mod tests {
         KeyRing::new(vec![key(1).public()], vec![], vec![])
     }
 
-    fn judged(signatures: &[String]) -> Judged {
+    fn judged(signatures: &[String]) -> AssessedPath {
         let mut info = vector();
         info.signatures = signatures.to_vec();
         let assessment = assess(&ring(), &info);
-        Judged::Valid(info, assessment)
+        AssessedPath::Valid(info, assessment)
     }
 
-    fn document(answers: &[Judged]) -> Document {
+    fn document(answers: &[AssessedPath]) -> Document {
         answer("prod", &ring(), &vector().path, answers).unwrap()
     }
 
@@ -340,15 +342,15 @@ mod tests {
 
     #[test]
     fn what_is_missing() {
-        let gone = document(&[Judged::Invalid(vector().path)]);
+        let gone = document(&[AssessedPath::Invalid(vector().path)]);
         assert!(!gone.present && gone.closure.is_none());
         assert_eq!(gone.obstacles[0].kind, "missing");
         let needed = vector().references[0].clone();
-        let hole = document(&[judged(&[]), Judged::Invalid(needed.clone())]);
+        let hole = document(&[judged(&[]), AssessedPath::Invalid(needed.clone())]);
         assert!(hole.present);
         assert_eq!(hole.obstacles[1].path, needed.to_string());
         assert_eq!(hole.obstacles[1].kind, "missing");
-        let failed = Judged::Failed(needed, "bad\u{1b}[2J".into());
+        let failed = AssessedPath::Failed(needed, "bad\u{1b}[2J".into());
         assert!(answer("prod", &ring(), &vector().path, &[failed]).is_err());
     }
 }
