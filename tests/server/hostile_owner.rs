@@ -516,7 +516,11 @@ fn change_each(folder: &Path, number: u64) -> Vec<bool> {
             NOTE,
         ),
         run(UNPIN, &[&pins, "name", TARGET, &notes, &shown], b""),
-        run(REMOVE, &["", "indirect", &link, TARGET, "", &state], b""),
+        run(
+            REMOVE,
+            &["", "indirect", &link, TARGET, "", &state, ""],
+            b"",
+        ),
         run(APPEND, &[&log, &id, "own", "1000000"], record.as_bytes()),
         run(BEGIN, &[&log, &id, "first"], b"{}\nend\n"),
     ]

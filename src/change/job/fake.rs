@@ -51,8 +51,8 @@ pub(super) struct World {
     pub(super) hangs_at: Option<usize>,
     /// This call is not answered.
     pub(super) stuck_at: Option<usize>,
-    /// And a pin of that call is made all the same.
-    pub(super) pins_when_stuck: bool,
+    /// A pin of this call is made, whether it is answered or not.
+    pub(super) pins_at: Option<usize>,
     /// Cancels when this call is made.
     pub(super) cancel_at: Option<(usize, CancellationToken)>,
 }
@@ -197,7 +197,7 @@ impl CacheServer for Fake {
     async fn keep(&self, _: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
         if let KeepStep::Pin { pin, .. } = step {
             let mut world = self.world.lock().unwrap();
-            if world.pins_when_stuck && world.stuck_at == Some(world.calls + 1) {
+            if world.pins_at == Some(world.calls + 1) {
                 world.pins.insert(pin.name.clone());
             }
         }

@@ -205,7 +205,7 @@ mod tests {
             let server = Fake::new(World {
                 cancel_at: Some((3, cancel.clone())),
                 stuck_at: Some(3),
-                pins_when_stuck: made,
+                pins_at: made.then_some(3),
                 ..world()
             });
             let receipt = pin(&server, &["a", "b", "c"], cancel);
