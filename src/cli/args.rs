@@ -82,7 +82,7 @@ pub(super) struct Change {
     /// Print the plan and change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Do not ask.
+    /// Skip confirmation.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(super) yes: bool,
     /// Why, for the audit log.

@@ -285,7 +285,7 @@ fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
     let before = signed(rig).len();
     let mut terminal = Terminal::start(command, 80, 24);
     terminal.wait("a store that is read", |text| {
-        text.contains(" up ") && text.contains(" Trust ") && !text.contains("loading")
+        text.contains("connected, ") && text.contains(" Trust ") && !text.contains("loading")
     });
     terminal.keys("3");
     terminal.wait_for("WHAT CLIENTS WOULD REFUSE");

@@ -72,7 +72,7 @@ fn keys_are_answered_while_the_store_is_read() {
     let rig = Rig::bulk(&Nix::of_this_machine(), 100_000);
     let command = rig.storekeeper_command([Access::ViaSocket.server()]);
     let mut terminal = Terminal::start(&command, 80, 24);
-    terminal.wait_for(" up ");
+    terminal.wait_for("connected, ");
     terminal.keys("2");
     terminal.wait("the first rows", |text| {
         text.contains("loading ") && text.lines().any(|line| line.starts_with('>'))

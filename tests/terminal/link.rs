@@ -101,7 +101,7 @@ fn cut_in_the_middle(local: bool) {
     rig.sshd(Access::Root).wait();
     // By itself: no key is pressed.
     terminal.wait("a link that is up again", |text| {
-        header(text).contains(" up ")
+        header(text).contains("connected, ")
     });
     let left = planned.len() - signed_now.len();
     terminal.wait(&format!("{left} refused paths"), |text| {

@@ -45,7 +45,9 @@ fn open(rig: &Rig, arguments: &[&str]) -> Terminal {
 /// Waits until the store is read: the first screen counts it then.
 fn loaded(terminal: &Terminal) {
     terminal.wait("a store that is read", |text| {
-        header(text).contains(" up ") && text.contains(" Trust ") && !text.contains("loading")
+        header(text).contains("connected, ")
+            && text.contains(" Trust ")
+            && !text.contains("loading")
     });
 }
 

@@ -119,7 +119,7 @@ pub fn authorize(
     }
     if new.expires.is_some_and(|end| end <= facts.at) {
         plan.warnings
-            .push("its time is over already, so it will not be let in".to_owned());
+            .push("its time is in the past, so it is refused at once".to_owned());
     }
     doubt(&mut plan, findings);
     plan.reason = reason;

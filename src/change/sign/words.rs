@@ -96,7 +96,7 @@ impl About<'_> {
         if let Some(tops) = self.tops() {
             lines.push(("", tops));
         }
-        let mut label = "not";
+        let mut label = "skipped";
         for line in self.left_alone() {
             lines.push((label, line));
             label = "";
@@ -136,7 +136,10 @@ impl About<'_> {
             return None;
         }
         let names = some(tops.iter().map(|row| self.inventory.name(*row)));
-        Some(format!("{} top-level: {names}", number(tops.len())))
+        Some(format!(
+            "{}, the rest their dependencies: {names}",
+            count(tops.len(), "upload")
+        ))
     }
 
     fn left_alone(&self) -> Vec<String> {

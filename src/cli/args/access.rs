@@ -120,7 +120,7 @@ pub(in crate::cli) struct Check {
     /// The file with the public key, - for standard input.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) file: String,
-    /// Do not ask the server whether it knows the key.
+    /// Skip the check whether the server knows the key.
     #[arg(long)]
     pub(in crate::cli) offline: bool,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Gc {
     /// Only what was not used for so long.
     #[arg(long, value_name = "AGE")]
     pub(crate) older_than: Option<Age>,
-    /// Keep the newest N of each name; 0 for none.
+    /// Keep the newest N versions of each package; 0 for none.
     #[arg(long, value_name = "N", default_value_t = Rules::default().keep_newest)]
     pub(crate) keep_newest: usize,
     /// Nothing that was registered within this time; 0 for no such rule.

@@ -102,9 +102,9 @@ fn text(document: &Document, key: &PublicSshKey, out: &mut Out) -> Result<(), Cl
         out.line(&format!("  ? not compared with the server's keys: {why}"))?;
     }
     let verdict = if document.refused {
-        "would not be let in"
+        "would be refused"
     } else {
-        "may be let in"
+        "may be authorized"
     };
     out.line(&format!("  {verdict}"))
 }

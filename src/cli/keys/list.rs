@@ -95,7 +95,7 @@ fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
         let _ = write!(first, " {bits}");
     }
     if !key.active {
-        first.push_str(" (not let in)");
+        first.push_str(" (refused)");
     }
     if key.own {
         first.push_str(" (your own login)");

@@ -180,7 +180,7 @@ pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), Cli
     Err(CliError::new(
         Kind::Policy,
         format!(
-            "the key {} is not let in: {}; {fix}",
+            "the key {} is not authorized: {}; {fix}",
             key.fingerprint(),
             worst.message
         ),

@@ -4,7 +4,7 @@
 
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
-use crate::console::types::action::ACTIONS;
+use crate::console::types::action::{self, ACTIONS, Action};
 use crate::console::types::keymap::Keymap;
 use crate::console::types::scope::Scope;
 use std::fmt::Write as _;
@@ -46,30 +46,63 @@ pub fn document(keymap: &Keymap) -> String {
          A key is a character, or one of `enter esc tab shift-tab space backspace delete up down left right home end pgup pgdn` and `f1` to `f24`, with `ctrl-` or `alt-` before it.\n\
          While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",
     );
+    let mut told: Vec<&'static str> = Vec::new();
+    for (title, scopes) in SHARED {
+        let here = |action: &Action| scopes.iter().all(|scope| action.scopes.contains(scope));
+        section(&mut out, title, keymap, &mut told, here);
+    }
     for scope in Scope::ALL {
-        let _ = write!(
-            out,
-            "\n## {}\n\n| keys | action | what it does |\n|---|---|---|\n",
-            scope.title()
-        );
-        for action in ACTIONS
-            .iter()
-            .filter(|action| action.scopes.contains(&scope))
-        {
-            let keys: Vec<String> = keymap
-                .keys(action.act)
-                .iter()
-                .map(|key| format!("`{key}`"))
-                .collect();
-            let doc = action.doc.replace('|', "\\|");
-            let _ = writeln!(out, "| {} | `{}` | {doc} |", keys.join(" "), action.id);
-        }
+        let here = |action: &Action| action.scopes.contains(&scope);
+        section(&mut out, scope.title(), keymap, &mut told.clone(), here);
     }
     out.push_str("\n## Commands\n\n`:` also takes\n\n");
     for (_, hint) in crate::console::app::palette::COMMANDS {
         let _ = writeln!(out, "- `:{hint}`");
     }
     out
+}
+
+/// Where actions are the same, so that they stand once.
+const SHARED: [(&str, &[Scope]); 5] = [
+    ("Everywhere", action::HELPED),
+    ("Wherever there is a list or a text", action::MOVES),
+    (
+        "On every screen, on a path's page and on a card",
+        action::SCREENS,
+    ),
+    ("In every dialog", action::DIALOGS),
+    ("In every plan", action::PLANS),
+];
+
+/// The actions that are here and were not told of before.
+fn section(
+    out: &mut String,
+    title: &str,
+    keymap: &Keymap,
+    told: &mut Vec<&'static str>,
+    here: impl Fn(&Action) -> bool,
+) {
+    let own: Vec<&Action> = ACTIONS
+        .iter()
+        .filter(|action| here(action) && !told.contains(&action.id))
+        .collect();
+    if own.is_empty() {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n## {title}\n\n| keys | action | what it does |\n|---|---|---|\n"
+    );
+    for action in own {
+        let keys: Vec<String> = keymap
+            .keys(action.act)
+            .iter()
+            .map(|key| format!("`{key}`"))
+            .collect();
+        let doc = action.doc.replace('|', "\\|");
+        let _ = writeln!(out, "| {} | `{}` | {doc} |", keys.join(" "), action.id);
+        told.push(action.id);
+    }
 }
 
 #[cfg(test)]

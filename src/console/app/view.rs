@@ -109,7 +109,7 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
     draw_hints(model, pen, hints);
 }
 
-/// `up 12ms`, `down, again in 8s (data 3m old)`.
+/// `connected, 12 ms`, `down, again in 8s (data 3m old)`.
 fn link_text(model: &Model) -> String {
     let old = model.cx.data.at.map_or_else(String::new, |at| {
         format!(" (data {} old)", at.age(model.cx.now))
@@ -119,10 +119,10 @@ fn link_text(model: &Model) -> String {
         Link::Up {
             round_trip: Some(time),
         } => match time.as_millis() {
-            0 => "up <1ms".to_owned(),
-            ms => format!("up {ms}ms"),
+            0 => "connected, <1 ms".to_owned(),
+            ms => format!("connected, {ms} ms"),
         },
-        Link::Up { round_trip: None } => "up".to_owned(),
+        Link::Up { round_trip: None } => "connected".to_owned(),
         Link::Down { again: None, .. } => format!("down, connecting{old}"),
         Link::Down {
             again: Some(at), ..

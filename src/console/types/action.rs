@@ -122,7 +122,8 @@ impl std::fmt::Debug for Action {
 }
 
 type Keys = &'static [&'static str];
-type Scopes = &'static [Scope];
+/// Some of them.
+pub type Scopes = &'static [Scope];
 
 /// `hint|title` in one text keeps a line of the table a line.
 const fn action(
@@ -153,7 +154,8 @@ impl Action {
     }
 }
 
-const SCREENS: Scopes = &[
+/// The screens, and what is opened over them with their keys.
+pub const SCREENS: Scopes = &[
     Scope::Overview,
     Scope::Store,
     Scope::Unsigned,
@@ -173,7 +175,8 @@ const NOT_SPACE: Scopes = &[
     Scope::Path,
     Scope::Card,
 ];
-const MOVES: Scopes = &[
+/// Where one moves up and down.
+pub const MOVES: Scopes = &[
     Scope::Overview,
     Scope::Store,
     Scope::Unsigned,
@@ -201,7 +204,8 @@ const VERIFIED: Scopes = &[Store, Path, Space];
 /// Where one reads what was found, and where it was asked for.
 const MENDED: Scopes = &[Store, Path, Space, Activity, Text];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
-const HELPED: Scopes = &[
+/// Where there is help.
+pub const HELPED: Scopes = &[
     Scope::Overview,
     Scope::Store,
     Scope::Unsigned,
@@ -220,7 +224,8 @@ const HELPED: Scopes = &[
 const SIGN_PLAN: Scopes = &[Scope::Plan(Family::Sign)];
 const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
 const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
-const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
+/// The plans.
+pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
 const COPIED: Scopes = &[
     Scope::Overview,
     Scope::Store,
@@ -235,7 +240,8 @@ const COPIED: Scopes = &[
     PLANS[1],
     PLANS[2],
 ];
-const DIALOGS: Scopes = &[
+/// What `esc` closes.
+pub const DIALOGS: Scopes = &[
     Scope::Text,
     Scope::Menu,
     Scope::Quit,
@@ -252,9 +258,9 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt."),
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").danger(Danger::Plans),
-    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to let the request under the cursor in; elsewhere on the screen asks for a public key to let in.").danger(Danger::Plans),
-    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to turn the request under the cursor away; the same key is not asked about again.").danger(Danger::Plans),
-    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to take the key under the cursor out, and to end its sessions.").danger(Danger::Plans),
+    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans),
+    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans),
+    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans),
     action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans),
     action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Proof of possession", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
     action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "The next card", "Goes to the card of the next request or key."),
@@ -282,8 +288,8 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Reverse, "store.reverse", &["O"], &[Store], "", "Reverse the order", "Turns the order of the list round."),
     action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so."),
-    action(Act::Part, "activity.part", &["o"], &[Activity], "other", "The other lists", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
-    action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
+    action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "The other lists", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
+    action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end session", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
     action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),

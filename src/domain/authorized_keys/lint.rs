@@ -107,7 +107,7 @@ fn from_problems(from: &str) -> Vec<(&'static str, bool, String)> {
         })
     };
     if entries().all(|(negated, _)| negated) {
-        let message = "from= has no entry without '!', so it lets nobody in; add what is allowed, such as '*'";
+        let message = "from= has no entry without '!', so every client is refused; add what is allowed, such as '*'";
         found.push(("from-nobody", true, message.to_owned()));
     }
     for (_, entry) in entries() {

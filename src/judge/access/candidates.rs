@@ -42,7 +42,7 @@ fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
             Finding::new(
                 Level::Warning,
                 "duplicate",
-                format!("the key is let in already ({at})"),
+                format!("the key is authorized already ({at})"),
             )
         } else if place.file.user == "root" {
             Finding::new(

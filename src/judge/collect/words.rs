@@ -29,8 +29,8 @@ impl Gone {
         };
         let stay = match self.of - self.paths {
             0 => String::new(),
-            1 => "; 1 it alone needs stays".to_owned(),
-            stay => format!("; {stay} it alone needs stay"),
+            1 => " (1 dependency is kept)".to_owned(),
+            stay => format!(" ({stay} dependencies are kept)"),
         };
         match self.paths - 1 {
             0 => format!("{name}{shared}{stay}"),
@@ -120,7 +120,7 @@ impl Collection {
                 format!("enough to have as much available as asked{unsure}")
             }
             Goal::Reached(Target::Reclaim) => format!("enough to take as much as asked{unsure}"),
-            Goal::Short { by } => format!("short of the goal by {}{max}{unsure}", Bytes(by.0)),
+            Goal::Short { by } => format!("target missed by {}{max}{unsure}", Bytes(by.0)),
             Goal::Unknown(why) => why.clone(),
         }
     }

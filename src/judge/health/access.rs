@@ -132,8 +132,8 @@ fn of_keys(server: &str, access: &Access) -> Vec<Check> {
     add(
         "keys-weak",
         &weak,
-        "should not be let in",
-        "should not be let in",
+        "should not be authorized",
+        "should not be authorized",
     );
     let back = with(&|finding| finding.code == "revoked-before");
     add(

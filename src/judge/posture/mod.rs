@@ -58,7 +58,7 @@ pub fn of_key(facts: &AccessFacts, options: &KeyOptions) -> KeyPosture {
         (Ok(settings), Ok(user)) => (settings, user),
         (Err(Unknown(why)), _) | (_, Err(Unknown(why))) => {
             let why = visible(why);
-            let message = format!("what the key can do is not known: {why}");
+            let message = format!("clients may get nothing, and the key may do anything: {why}");
             findings.push(Finding::new(Level::Warning, "posture-unknown", message));
             let words = format!("not known: {why}");
             return KeyPosture {
@@ -177,7 +177,7 @@ fn of_runs(runs: &Runs, user: &CacheUser, findings: &mut Vec<Finding>) {
             Level::Warning,
             "unknown-command",
             format!(
-                "what the key can do is not known: it runs {}",
+                "clients may get nothing: sshd runs {}, not nix-store --serve",
                 visible(command)
             ),
         )

@@ -71,7 +71,7 @@ fn a_good_key_is_checked_without_a_server() {
     assert_eq!(output.status.code(), Some(0));
     let shown = text(&output.stdout);
     assert!(
-        shown.contains(fingerprint) && shown.contains("may be let in"),
+        shown.contains(fingerprint) && shown.contains("may be authorized"),
         "{shown}"
     );
     assert!(

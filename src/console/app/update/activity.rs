@@ -84,7 +84,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn job_text(model: &Model, job: &Job) -> Text {
     let (title, mut lines) = match &job.state {
         State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
-        State::Compared(comparison) => ("Contents", comparison.lines(job, &model.cx.keymap)),
+        State::Compared(comparison) => ("Verification", comparison.lines(job, &model.cx.keymap)),
         State::Running { done, total, note } => (
             "Running job",
             vec![

@@ -204,7 +204,7 @@ fn request(
         out.styled("proof", text, out.pen.theme.warning);
     }
     let none = match &known.facts.revoked {
-        Ok(_) => "not weak, not let in, not revoked before".to_owned(),
+        Ok(_) => "not weak, not authorized, not revoked before".to_owned(),
         Err(why) => format!(
             "not weak; whether it was revoked before is not known: {}",
             why.0

@@ -47,7 +47,7 @@ pub fn draw(cx: &Context, access: &Access, pen: &mut Pen<'_>) {
     pen.line(areas.head, &head(areas.head.width), pen.theme.heading);
     let height = usize::from(areas.list.height);
     if known.keys.is_empty() && known.requests.is_empty() && known.notices.is_empty() {
-        let text = "No key is let in and no request waits; a lets a key in. Keys that clients offer appear here once the knock is set up.";
+        let text = "No authorized keys or pending requests. Press a to authorize one. Keys that clients offer appear here once the knock is set up.";
         paragraph(pen, areas.list, text, pen.theme.dim);
     }
     for (y, index) in access.list.view(known.len(), height).enumerate() {
@@ -296,7 +296,7 @@ fn owner(comment: &str, own: bool) -> String {
 /// What a key can do, in a narrow column.
 fn short(row: &KeyRow) -> String {
     if !row.active {
-        return "not let in".to_owned();
+        return "refused".to_owned();
     }
     let Some(can) = &row.can else {
         return "not known".to_owned();

@@ -23,7 +23,7 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
         draw_find(cx, activity, access, pen, areas.find, "");
         let text = match &access.trouble {
             Some(trouble) => trouble.summary.as_str(),
-            None => "Who is logged in has not been looked at yet.",
+            None => "Sessions not loaded yet.",
         };
         return paragraph(pen, areas.list, text, theme.dim);
     };
@@ -56,9 +56,9 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
     let rows = activity.rows(access.known.as_deref());
     if rows == 0 {
         let text = if sessions {
-            "Nobody is logged in as the cache user now; whoever is stands here, and can be sent away."
+            "No open sessions for the cache user."
         } else {
-            "sshd's log says nothing of logins; what it says stands here, the newest first."
+            "No logins in sshd's log."
         };
         return paragraph(pen, areas.list, text, theme.dim);
     }
@@ -179,7 +179,7 @@ fn owner(known: &AccessSnapshot, key: Option<Fingerprint>) -> String {
     match comment.filter(|comment| !comment.is_empty()) {
         Some(comment) => visible(&comment).into_owned(),
         None if entry.is_some() => key.to_string(),
-        None => format!("{key}, not let in now"),
+        None => format!("{key}, not authorized now"),
     }
 }
 
@@ -195,7 +195,7 @@ fn who(known: &AccessSnapshot, session: &Session) -> String {
 /// An event in a word.
 pub fn word(kind: &LogKind) -> &'static str {
     match kind {
-        LogKind::Accepted(_) => "let in",
+        LogKind::Accepted(_) => "authorized",
         LogKind::Failed(_) | LogKind::RefusedByOptions => "refused",
         LogKind::Found { .. } => "key found",
         LogKind::Revoked => "revoked",

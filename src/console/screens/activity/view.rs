@@ -147,7 +147,7 @@ pub(super) fn draw_find(
 
 fn result_style(pen: &Pen<'_>, word: &str) -> Style {
     match word {
-        "done" | "let in" | "open" => pen.theme.fine,
+        "done" | "authorized" | "open" => pen.theme.fine,
         "failed" | "damaged" => pen.theme.critical,
         "partial" | "cancelled" | "cancelling" | "refused" | "revoked" | "not read" => {
             pen.theme.warning

@@ -130,7 +130,7 @@ fn the_rules_keep_what_they_say_and_what_that_needs() {
     );
     assert_eq!(
         plan.groups[0].words(&known.inventory),
-        "app-1; 1 it alone needs stays"
+        "app-1 (1 dependency is kept)"
     );
     for rules in [
         Rules {

@@ -132,7 +132,7 @@ fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planne
     }
     let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
     if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
-        words = format!("{words}   none used in {}", until.age(cx.now));
+        words = format!("{words}   all unused for {} or more", until.age(cx.now));
     }
     let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
     let rest = Rect::new(
@@ -149,7 +149,7 @@ fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planne
             room.right().saturating_sub(x + 2),
             room.height,
         );
-        pen.line(room, &format!("{by} short"), theme.warning);
+        pen.line(room, &format!("target missed by {by}"), theme.warning);
     }
 }
 

@@ -222,6 +222,6 @@ const fn meaning(kind: &RootKind) -> &'static str {
         RootKind::Temporary => "held by a client of the daemon: being built, uploaded or read",
         RootKind::Runtime(_) => "in use by a running process",
         RootKind::Censored => "in use; the daemon does not tell this login by whom",
-        RootKind::Unknown => "a form that is not known here; it counts as a root all the same",
+        RootKind::Unknown => "unknown root type; it keeps its path all the same",
     }
 }
