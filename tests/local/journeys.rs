@@ -109,7 +109,7 @@ fn journeys() {
         (
             "2w",
             toast,
-            "Why alive; or why depends, with a marked path: the server has not been asked for its roots yet",
+            "Cannot show why it is alive: the server has not been asked for its roots yet",
         ),
         (
             "2/storefront-2<enter><space><esc>/zlib<enter>w",
@@ -140,7 +140,7 @@ fn journeys() {
         (
             ":pin<enter>",
             toast,
-            "Pin the marked paths, else this one: no path is marked or under the cursor",
+            "Cannot pin the marked paths: no path is marked or under the cursor",
         ),
         ("2C", layer, "verify"),
         ("2C<esc>", layer, "none"),
@@ -155,13 +155,13 @@ fn journeys() {
         (
             "a",
             toast,
-            "Approve the request, or authorize a key: this is done on screen 4",
+            "Cannot approve the request: this is done on screen 4",
         ),
         ("x", place, "Space"),
         (
             "xx",
             toast,
-            "Plan a collection: the server has not been asked for its roots yet",
+            "Cannot plan a collection: the server has not been asked for its roots yet",
         ),
         ("5<tab>", place, "Activity"),
         ("2p", layer, "space"),
@@ -570,12 +570,12 @@ fn older_answers_are_dropped() {
     let mut console = ready();
     console.keys("2/zlib<enter>");
     let listed = console.listed();
-    let (asked, generation) = (
-        console.model.store.asked - 1,
+    let (request_id, generation) = (
+        console.model.store.request_id - 1,
         console.model.cx.data.generation,
     );
     console.send(Msg::View {
-        asked,
+        request_id,
         generation,
         view: storekeeper::inventory::View {
             rows: [0, 1].into(),

@@ -79,7 +79,7 @@ pub enum Msg {
     /// The rows that match.
     View {
         /// Of this request.
-        asked: u64,
+        request_id: u64,
         /// Of this generation.
         generation: u64,
         /// The rows.
@@ -88,7 +88,7 @@ pub enum Msg {
     /// What is refused, in groups, and how far each key has got.
     Groups {
         /// Of this request.
-        asked: u64,
+        request_id: u64,
         /// Of this generation.
         generation: u64,
         /// The groups.
@@ -126,14 +126,14 @@ pub enum Msg {
     /// What is live was worked out, or cannot be.
     SpaceJudged {
         /// Of this request.
-        asked: u64,
+        request_id: u64,
         /// What follows.
         judged: Result<Arc<Judged>, Problem>,
     },
     /// The planner has planned.
     SpacePlanned {
         /// Of this request.
-        asked: u64,
+        request_id: u64,
         /// What goes.
         planned: Box<Planned>,
     },

@@ -334,45 +334,21 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         }
     }
     let Some(scope) = model.scope() else { return };
-    let hints: Vec<(String, &str, Style)> = ACTIONS
+    // The dialog of a plan has its own keys inside of it.
+    if matches!(scope, Scope::Plan(_)) {
+        return;
+    }
+    // Of the views of screen 5, one has no lines.
+    let on_line = scope != Scope::Space || model.current_row().is_some();
+    let hints = ACTIONS
         .iter()
-        .filter(|action| action.scopes.contains(&scope) && !action.hint.is_empty())
-        .filter(|action| !matches!(action.act, Act::Help | Act::Quit | Act::Close))
-        // The dialog has its own keys inside of it.
-        .filter(|_| !matches!(scope, Scope::Plan(_)))
-        // Keys of one view of screen 5 are no keys of another.
-        .filter(|action| {
-            let own = matches!(
-                action.act,
-                Act::Collect | Act::Rules | Act::EveryPath | Act::Unroot | Act::Pin
-            );
-            let of_row = matches!(action.act, Act::Open | Act::Why | Act::Mark);
-            match scope {
-                Scope::Space if of_row => model.current_row().is_some(),
-                Scope::Space if action.act == Act::Collect => {
-                    crate::console::app::reasons::on_plan(model)
-                }
-                Scope::Space => !own || reasons::of(model, action.act).is_ok(),
-                _ => !own,
-            }
-        })
-        // Keys of screen 4 act nowhere else; help says so.
-        .filter(|action| {
-            let access = matches!(
-                action.act,
-                Act::Authorize | Act::Deny | Act::Revoke | Act::Expiry
-            );
-            !access || matches!(scope, Scope::Access | Scope::Card)
-        })
+        .filter(|action| action.hint_in.contains(&scope))
         .filter_map(|action| {
             let works = reasons::of(model, action.act).is_ok();
-            Some((
-                key(action.act)?,
-                action.hint,
-                if works { theme.key } else { theme.dim },
-            ))
-        })
-        .collect();
+            let style = if works { theme.key } else { theme.dim };
+            let shown = action.hint_when.now(works, on_line);
+            shown.then_some((key(action.act)?, action.hint, style))
+        });
     // What does not fit is left out whole, the general ones first: the table has what is special in front.
     let end = left.right();
     for (key, word, style) in hints {

@@ -41,12 +41,12 @@ pub(super) struct Backend {
     session: Option<Session>,
     jobs: HashMap<JobId, CancellationToken>,
     view: Latest,
-    calls_off: Arc<AtomicBool>,
+    cancel_view: Arc<AtomicBool>,
     group: Latest,
     measure: Latest,
     judge: Latest,
     collect: Latest,
-    collect_off: Arc<AtomicBool>,
+    cancel_plan: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -59,12 +59,12 @@ impl Backend {
             session: None,
             jobs: HashMap::new(),
             view: Latest::default(),
-            calls_off: Arc::default(),
+            cancel_view: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
             judge: Latest::default(),
             collect: Latest::default(),
-            collect_off: Arc::default(),
+            cancel_plan: Arc::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Backend {
             Effect::Space(effect) => self.space(effect),
             Effect::Ping => self.with_server(work::ping),
             Effect::Store(store::Effect::View {
-                asked,
+                request_id,
                 generation,
                 inventory,
                 query,
@@ -108,7 +108,7 @@ impl Backend {
                 hide_drv,
                 judged,
             }) => self.view(
-                asked,
+                request_id,
                 generation,
                 inventory,
                 query,
@@ -116,14 +116,14 @@ impl Backend {
                 judged,
             ),
             Effect::Unsigned(unsigned::Effect::Group {
-                asked,
+                request_id,
                 generation,
                 inventory,
             }) => {
                 let send = self.send.clone();
                 self.group.put(move || {
                     let _ = send.send(Msg::Groups {
-                        asked,
+                        request_id,
                         generation,
                         groups: crate::inventory::unsigned_groups(&inventory),
                         coverage: crate::inventory::coverage(&inventory),
@@ -180,7 +180,7 @@ impl Backend {
 
     fn view(
         &mut self,
-        asked: u64,
+        request_id: u64,
         generation: u64,
         inventory: Arc<Inventory>,
         query: Query,
@@ -188,9 +188,9 @@ impl Backend {
         judged: Option<Arc<Judged>>,
     ) {
         // The one that runs is called off, the one that waits is replaced.
-        self.calls_off.store(true, Ordering::Relaxed);
+        self.cancel_view.store(true, Ordering::Relaxed);
         let off = Arc::new(AtomicBool::new(false));
-        self.calls_off = Arc::clone(&off);
+        self.cancel_view = Arc::clone(&off);
         let send = self.send.clone();
         self.view.put(move || {
             let now = crate::domain::When::now();
@@ -201,7 +201,7 @@ impl Backend {
                 crate::inventory::view(&inventory, &query, sort, hide_drv, now, known, &off)
             {
                 let _ = send.send(Msg::View {
-                    asked,
+                    request_id,
                     generation,
                     view,
                 });

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is to be worked out.
 struct Of {
-    asked: u64,
+    request_id: u64,
     generation: u64,
     inventory: Arc<Inventory>,
     known: Arc<SpaceSnapshot>,
@@ -39,7 +39,7 @@ impl Backend {
                 self.with_server(|server, send| read(server, send, look, folder));
             }
             Effect::Judge {
-                asked,
+                request_id,
                 generation,
                 inventory,
                 known,
@@ -47,7 +47,7 @@ impl Backend {
                 let server = self.session.as_ref().and_then(Session::server);
                 let (send, place) = (self.send.clone(), self.judge.clone());
                 let of = Of {
-                    asked,
+                    request_id,
                     generation,
                     inventory,
                     known,
@@ -55,18 +55,18 @@ impl Backend {
                 tokio::spawn(judge(server, send, place, of));
             }
             Effect::Plan {
-                asked,
+                request_id,
                 judged,
                 rules,
                 saved,
             } => {
                 // The one that runs is called off, the one that waits is replaced.
-                self.collect_off.store(true, Ordering::Relaxed);
+                self.cancel_plan.store(true, Ordering::Relaxed);
                 let off = Arc::new(AtomicBool::new(false));
-                self.collect_off = Arc::clone(&off);
+                self.cancel_plan = Arc::clone(&off);
                 let send = self.send.clone();
                 self.collect
-                    .put(move || plan(&send, asked, judged, rules, saved, &off));
+                    .put(move || plan(&send, request_id, judged, rules, saved, &off));
             }
             Effect::WhyAlive { judged, row } => {
                 let send = self.send.clone();
@@ -87,15 +87,15 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
             Ok(found) => pairs = found,
             Err(error) => {
                 let judged = Err(Problem::new(&error));
-                let asked = of.asked;
-                let _ = send.send(Msg::SpaceJudged { asked, judged });
+                let request_id = of.request_id;
+                let _ = send.send(Msg::SpaceJudged { request_id, judged });
                 return;
             }
         }
     }
     place.put(move || {
         let Of {
-            asked,
+            request_id,
             generation,
             inventory,
             known,
@@ -103,14 +103,14 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
         let judged = Judged::new(generation, inventory, known, pairs, When::now())
             .map(Arc::new)
             .map_err(|why| Problem::new(&why));
-        let _ = send.send(Msg::SpaceJudged { asked, judged });
+        let _ = send.send(Msg::SpaceJudged { request_id, judged });
     });
 }
 
 /// Plans what goes; a plan that was called off is not told.
 pub(super) fn plan(
     send: &Sender,
-    asked: u64,
+    request_id: u64,
     judged: Arc<Judged>,
     rules: Rules,
     saved: Option<Bytes>,
@@ -123,7 +123,10 @@ pub(super) fn plan(
             saved,
             collection: Arc::new(collection),
         });
-        let _ = send.send(Msg::SpacePlanned { asked, planned });
+        let _ = send.send(Msg::SpacePlanned {
+            request_id,
+            planned,
+        });
     }
 }
 

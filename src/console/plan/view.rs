@@ -89,14 +89,8 @@ fn draw_keys(
     let scope = Scope::Plan(dialog.change.family());
     let mut x = area.x;
     for action in ACTIONS {
-        if !action.scopes.contains(&scope)
-            || action.hint.is_empty()
-            || matches!(action.act, Act::Help | Act::Quit | Act::Copy)
-        {
-            continue;
-        }
         let works = reasons::of(dialog, action.act, cx, inputs).is_ok();
-        if !works && action.act != Act::ConfirmPlan {
+        if !action.hint_in.contains(&scope) || !action.hint_when.now(works, true) {
             continue;
         }
         let Some(key) = cx.keymap.keys(action.act).first() else {

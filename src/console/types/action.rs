@@ -18,6 +18,28 @@ pub enum Danger {
     Confirms,
 }
 
+/// When an action is hinted at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintWhen {
+    /// Always; dimmed while it can't be done.
+    Always,
+    /// While there is a line under the cursor.
+    OnLine,
+    /// While it can be done.
+    Possible,
+}
+
+impl HintWhen {
+    /// Whether it is hinted at now.
+    pub const fn now(self, possible: bool, on_line: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OnLine => on_line,
+            Self::Possible => possible,
+        }
+    }
+}
+
 /// What can be done with a key or from the palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each has its documentation in the table below")]
@@ -113,6 +135,10 @@ pub struct Action {
     pub scopes: &'static [Scope],
     /// What it can do.
     pub danger: Danger,
+    /// Where its word is among the hints.
+    pub hint_in: &'static [Scope],
+    /// When it is.
+    pub hint_when: HintWhen,
 }
 
 impl std::fmt::Debug for Action {
@@ -144,10 +170,29 @@ const fn action(
         keys,
         scopes,
         danger: Danger::None,
+        hint_in: if hint.is_empty() { &[] } else { scopes },
+        hint_when: HintWhen::Always,
     }
 }
 
 impl Action {
+    /// What can't be done, after "Cannot": its title as far as it says one thing.
+    pub fn verb(&self) -> String {
+        let ends = [", ", "; ", " or "]
+            .iter()
+            .filter_map(|end| self.title.find(end));
+        let first = &self.title[..ends.min().unwrap_or(self.title.len())];
+        let mut letters = first.chars();
+        let small = letters.next().map(|c| c.to_ascii_lowercase());
+        small.into_iter().chain(letters).collect()
+    }
+
+    const fn hints(mut self, scopes: Scopes, when: HintWhen) -> Self {
+        self.hint_in = scopes;
+        self.hint_when = when;
+        self
+    }
+
     const fn danger(mut self, danger: Danger) -> Self {
         self.danger = danger;
         self
@@ -226,6 +271,7 @@ const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
 const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
 /// The plans.
 pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
+const ON_ACCESS: Scopes = &[Scope::Access, Scope::Card];
 const COPIED: Scopes = &[
     Scope::Overview,
     Scope::Store,
@@ -240,6 +286,8 @@ const COPIED: Scopes = &[
     PLANS[1],
     PLANS[2],
 ];
+/// The same but for plans, where there is no room for its word.
+const COPIED_HINT: Scopes = COPIED.split_at(COPIED.len() - PLANS.len()).0;
 /// What `esc` closes.
 pub const DIALOGS: Scopes = &[
     Scope::Text,
@@ -255,44 +303,44 @@ use Scope::{Activity, Menu, Path, Quit, Space, Store, Text};
 /// All actions. Hints appear on the last line in this order.
 #[rustfmt::skip]
 pub static ACTIONS: &[Action] = &[
-    action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt."),
+    action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt.").hints(ROWS, HintWhen::OnLine),
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").danger(Danger::Plans),
-    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans),
-    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans),
-    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans),
-    action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans),
-    action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Proof of possession", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
-    action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "The next card", "Goes to the card of the next request or key."),
-    action(Act::Collect, "space.collect", &["x"], SCREENS, "collect", "Plan a collection", "On screen 5, plans to delete what the planner lists; it is confirmed by a word. Elsewhere, goes to the planner.").danger(Danger::Plans),
+    action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
+    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
+    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
+    action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
+    action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Prove possession of the key", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
+    action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "Go to the next card", "Goes to the card of the next request or key."),
+    action(Act::Collect, "space.collect", &["x"], SCREENS, "collect", "Plan a collection", "On screen 5, plans to delete what the planner lists; it is confirmed by a word. Elsewhere, goes to the planner.").danger(Danger::Plans).hints(&[Space], HintWhen::Always),
     action(Act::CollectWhole, "space.collect-whole", &["W"], &[Space], "", "Plan to collect all that is dead", "Plans to delete all that nothing keeps, whatever the rules say, as nix-collect-garbage does; it is confirmed by a word.").danger(Danger::Plans),
     action(Act::OldGenerations, "space.generations", &["O"], &[Space], "", "Plan to remove old generations", "Plans to remove the generations of all profiles that are older than an age, as nix-collect-garbage --delete-older-than chooses them.").danger(Danger::Plans),
-    action(Act::Rules, "space.rules", &["e"], &[Space], "rules", "Edit the planner's rules", "Edits the rules in place: tab goes to the next one, enter keeps them, esc takes them back; each change gives a new plan at once."),
-    action(Act::EveryPath, "space.list", &["l"], &[Space], "list", "List packages or every path", "Lists every path that goes in the order of deletion, or packages again."),
-    action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").danger(Danger::Plans),
-    action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").danger(Danger::Plans),
+    action(Act::Rules, "space.rules", &["e"], &[Space], "rules", "Edit the planner's rules", "Edits the rules in place: tab goes to the next one, enter keeps them, esc takes them back; each change gives a new plan at once.").hints(&[Space], HintWhen::Possible),
+    action(Act::EveryPath, "space.list", &["l"], &[Space], "list", "List packages or every path", "Lists every path that goes in the order of deletion, or packages again.").hints(&[Space], HintWhen::Possible),
+    action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
+    action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
     action(Act::Verify, "verify.some", &["V"], VERIFIED, "", "Verify the marked paths, else this one", "Compares the contents of the marked paths, else of the one under the cursor, with their hashes, as a job; changes nothing."),
     action(Act::VerifyAll, "verify.all", &["C"], &[Store, Space], "", "Verify all paths", "Asks, with how much that is, and then compares the contents of all paths with their hashes, as a job that can be cancelled; changes nothing."),
     action(Act::Repair, "verify.repair", &["M"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").danger(Danger::Plans),
     action(Act::DeleteDamaged, "verify.delete", &["X"], MENDED, "", "Delete what is damaged", "Plans to delete what was found damaged, with all that refers to it.").danger(Danger::Plans),
-    action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Why alive; or why depends, with a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two."),
-    action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down."),
+    action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Show why it is alive; or why it depends on a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").hints(&[Store, Path, Space], HintWhen::OnLine),
+    action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").hints(MARKS, HintWhen::OnLine),
     action(Act::MarkRange, "list.mark-range", &["v"], PATHS, "", "Mark a range", "Starts a range; pressed again, marks all from there to the cursor."),
     action(Act::MarkAll, "list.mark-all", &["*"], PATHS, "", "Mark all shown", "Marks every path that the list shows now."),
     action(Act::UnmarkAll, "list.unmark-all", &["u"], MARKS, "", "Unmark all", "Takes all marks away."),
     action(Act::Expand, "tree.expand", &["right"], TREES, "", "Expand", "Shows what is below."),
     action(Act::Collapse, "tree.collapse", &["left"], TREES, "", "Collapse", "Hides what is below, or goes to what is above."),
-    action(Act::NextView, "space.next-view", &["right"], &[Space], "", "Next view", "Goes to the view on the right: plan, roots, heaviest, growth."),
-    action(Act::PreviousView, "space.previous-view", &["left"], &[Space], "", "Previous view", "Goes to the view on the left."),
+    action(Act::NextView, "space.next-view", &["right"], &[Space], "", "Show the next view", "Goes to the view on the right: plan, roots, heaviest, growth."),
+    action(Act::PreviousView, "space.previous-view", &["left"], &[Space], "", "Show the previous view", "Goes to the view on the left."),
     action(Act::Sort, "store.sort", &["o"], &[Store], "sort", "Sort by the next column", "Sorts by the next column: name, size, closure, added, used, trust."),
     action(Act::Reverse, "store.reverse", &["O"], &[Store], "", "Reverse the order", "Turns the order of the list round."),
     action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so."),
-    action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "The other lists", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
+    action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "Show the next list", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
     action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end session", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
-    action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52)."),
+    action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52).").hints(COPIED_HINT, HintWhen::Always),
     action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
     action(Act::Go(Screen::Overview), "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
     action(Act::Go(Screen::Store), "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
@@ -314,23 +362,23 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),
     action(Act::Suspend, "app.suspend", &["ctrl-z"], SCREENS, "", "Suspend", "Stops the program and returns to the shell; fg comes back."),
     action(Act::ConfirmPlan, "plan.confirm", &["enter"], PLANS, "confirm", "Confirm the plan", "Confirms the plan that is shown and runs it as a job; one that deletes or takes something away asks for a word first.").danger(Danger::Confirms),
-    action(Act::PlanItems, "plan.list", &["l"], PLANS, "list all", "All of the plan", "Shows every line of the plan in full, and its paths."),
-    action(Act::PlanKey, "plan.key", &["k"], SIGN_PLAN, "key", "Another key", "Signs with the next key: the server's, a local file's, an ssh-agent's."),
-    action(Act::PlanClosure, "plan.closure", &["c"], SIGN_PLAN, "closure", "With or without closures", "Takes what the paths depend on into the plan, or leaves it out."),
-    action(Act::PlanUpstream, "plan.upstream", &["u"], SIGN_PLAN, "", "With or without upstream paths", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
-    action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none."),
-    action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "From where", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
-    action(Act::PlanComment, "plan.comment", &["c"], ACCESS_PLAN, "", "Another comment", "Edits the comment of the line; empty keeps the key's own."),
-    action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions or not", "Ends the open sessions of a revoked key, or leaves them."),
-    action(Act::PlanName, "plan.name", &["n"], SPACE_PLAN, "name", "Name the pin", "Edits the name of the pin."),
-    action(Act::PlanExpiry, "plan.expiry", &["e"], SPACE_PLAN, "when", "When the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go."),
-    action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request."),
+    action(Act::PlanItems, "plan.list", &["l"], PLANS, "list all", "Show all of the plan", "Shows every line of the plan in full, and its paths.").hints(PLANS, HintWhen::Possible),
+    action(Act::PlanKey, "plan.key", &["k"], SIGN_PLAN, "key", "Sign with another key", "Signs with the next key: the server's, a local file's, an ssh-agent's.").hints(SIGN_PLAN, HintWhen::Possible),
+    action(Act::PlanClosure, "plan.closure", &["c"], SIGN_PLAN, "closure", "Sign closures, or not", "Takes what the paths depend on into the plan, or leaves it out.").hints(SIGN_PLAN, HintWhen::Possible),
+    action(Act::PlanUpstream, "plan.upstream", &["u"], SIGN_PLAN, "", "Sign upstream paths, or not", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
+    action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Choose another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none.").hints(ACCESS_PLAN, HintWhen::Possible),
+    action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "Limit the addresses", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
+    action(Act::PlanComment, "plan.comment", &["c"], ACCESS_PLAN, "", "Write another comment", "Edits the comment of the line; empty keeps the key's own."),
+    action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions, or not", "Ends the open sessions of a revoked key, or leaves them.").hints(ACCESS_PLAN, HintWhen::Possible),
+    action(Act::PlanName, "plan.name", &["n"], SPACE_PLAN, "name", "Name the pin", "Edits the name of the pin.").hints(SPACE_PLAN, HintWhen::Possible),
+    action(Act::PlanExpiry, "plan.expiry", &["e"], SPACE_PLAN, "when", "Set when the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go.").hints(SPACE_PLAN, HintWhen::Possible),
+    action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request.").hints(PLANS, HintWhen::Possible),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "cancel and quit", "Quit although a job runs", "Cancels the job, waits for its receipt and quits; pressed again, quits at once."),
     action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),
-    action(Act::Close, "dialog.close", &["esc"], DIALOGS, "cancel", "Close", "Closes the dialog; nothing is changed."),
-    action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here."),
-    action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it."),
+    action(Act::Close, "dialog.close", &["esc"], DIALOGS, "cancel", "Close", "Closes the dialog; nothing is changed.").hints(PLANS, HintWhen::Always),
+    action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here.").hints(&[], HintWhen::Always),
+    action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it.").hints(&[], HintWhen::Always),
 ];
 
 /// Ids that configurations may still have, and what became of each.

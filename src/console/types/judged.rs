@@ -62,15 +62,6 @@ impl Mark {
             Self::Dead => "dead",
         }
     }
-
-    /// For a column of one.
-    pub const fn sign(self) -> &'static str {
-        match self {
-            Self::Pinned => "p",
-            Self::Live => "+",
-            Self::Dead => "-",
-        }
-    }
 }
 
 /// All that is worked out.

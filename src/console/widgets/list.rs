@@ -44,11 +44,11 @@ impl List {
             Move::First => 0,
             Move::Last => last,
         };
-        self.settle(rows, height);
+        self.clamp(rows, height);
     }
 
     /// Brings the cursor back among the rows and the view back to the cursor.
-    pub fn settle(&mut self, rows: usize, height: usize) {
+    pub fn clamp(&mut self, rows: usize, height: usize) {
         let height = height.max(1);
         self.cursor = self.cursor.min(rows.saturating_sub(1));
         let half = height / 2;

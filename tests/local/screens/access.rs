@@ -183,7 +183,7 @@ fn dropped_requests_are_on_the_overview() {
         let shown = text(&console);
         let line = shown.lines().find(|line| line.contains(expected));
         assert!(
-            line.is_some_and(|line| line.trim_end().ends_with('4')),
+            line.is_some_and(|line| line.trim_end().ends_with("-> 4 Access")),
             "{shown}"
         );
     }

@@ -535,10 +535,10 @@ fn keys_that_edit_a_rule_do_nothing_else() {
 fn an_older_plan_does_not_replace_a_newer_one() {
     let mut console = ready();
     let old = console.model.space.planned.clone().unwrap();
-    let asked = console.model.space.asked;
+    let request_id = console.model.space.request_id;
     console.keys(":older 30d<enter>");
     console.send(Msg::SpacePlanned {
-        asked,
+        request_id,
         planned: Box::new(old),
     });
     assert_eq!(goes(&console), ["storefront-1.0"]);

@@ -105,7 +105,7 @@ pub(super) fn next(model: &mut Model) -> Vec<Effect> {
     if rows > 0 {
         access.list.cursor = (access.list.cursor + 1) % rows;
         access.card = Some(0);
-        access.settled();
+        access.note_cursor();
     }
     vec![]
 }

@@ -31,7 +31,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
     if let Some(action) = action::find(act)
         && let Err(reason) = reasons::of(model, action.act)
     {
-        model.toast = Some(format!("{}: {reason}", action.title));
+        model.toast = Some(format!("Cannot {}: {reason}", action.verb()));
         return vec![];
     }
     if let Err(moved) = seen::check(model, act) {

@@ -19,7 +19,7 @@ pub(super) fn collect(model: &mut Model) -> Vec<Effect> {
     if !crate::console::app::reasons::on_plan(model) {
         let effects = crate::console::app::update::nav::go(model, Screen::Space);
         model.space.view = View::Plan;
-        model.space.settled();
+        model.space.note_cursor();
         return effects;
     }
     match model.space.planned.clone() {

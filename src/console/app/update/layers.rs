@@ -141,7 +141,7 @@ fn is_interrupt(key: Key) -> bool {
 }
 
 /// Keeps scrolled texts within their lines.
-pub(super) fn settle(model: &mut Model) {
+pub(super) fn clamp_cursors(model: &mut Model) {
     let (_, page) = layout::text_box(model.cx.size);
     let help = match model.layers.last() {
         Some(Layer::Help { scope, .. }) => crate::console::app::help::lines(model, *scope).len(),
@@ -151,7 +151,7 @@ pub(super) fn settle(model: &mut Model) {
     match model.layers.last_mut() {
         Some(Layer::Help { top, .. }) => *top = (*top).min(help.saturating_sub(page)),
         Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
-        Some(Layer::Servers(list)) => list.settle(servers, page),
+        Some(Layer::Servers(list)) => list.clamp(servers, page),
         _ => {}
     }
 }

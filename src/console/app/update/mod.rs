@@ -105,18 +105,18 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             vec![]
         }
         Msg::View {
-            asked,
+            request_id,
             generation,
             view,
         } => {
             let (store, cx) = (&mut model.store, &model.cx);
-            if screens::store::update::view(store, cx, asked, generation, view) {
+            if screens::store::update::view(store, cx, request_id, generation, view) {
                 model.seen = None;
             }
             vec![]
         }
         Msg::Groups {
-            asked,
+            request_id,
             generation,
             groups,
             coverage,
@@ -125,7 +125,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             screens::unsigned::update::groups(
                 &mut model.unsigned,
                 &model.cx,
-                asked,
+                request_id,
                 generation,
                 found,
             );
@@ -137,9 +137,12 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
         Msg::Access(known) => access::known(model, known),
         Msg::Space { look, known } => space::known(model, look, known),
-        Msg::SpaceJudged { asked, judged } => space::judged(model, asked, judged),
-        Msg::SpacePlanned { asked, planned } => {
-            screens::space::update::planned(&mut model.space, &model.cx, asked, *planned);
+        Msg::SpaceJudged { request_id, judged } => space::judged(model, request_id, judged),
+        Msg::SpacePlanned {
+            request_id,
+            planned,
+        } => {
+            screens::space::update::planned(&mut model.space, &model.cx, request_id, *planned);
             vec![]
         }
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
@@ -179,7 +182,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     let asked = |layer: &Layer| matches!(layer, Layer::Quit);
     model.leaving &= model.stopped || model.layers.iter().any(asked);
     places.restore(model);
-    settle(model);
+    clamp_cursors(model);
     plan::note_read(model);
     seen::note(model, by_key);
     effects.extend(data::measure(model));
@@ -281,7 +284,7 @@ fn wheel(model: &mut Model, rows: i32) -> Vec<Effect> {
 }
 
 /// Brings cursors back into their lists, whatever happened.
-fn settle(model: &mut Model) {
+fn clamp_cursors(model: &mut Model) {
     let height = list_height(model);
     let checks = crate::console::screens::overview::view::lines(&model.inputs());
     if let Some(anchor) = &model.overview.anchor {
@@ -297,31 +300,25 @@ fn settle(model: &mut Model) {
             _ => {}
         }
     }
-    model
-        .overview
-        .list
-        .settle(checks.len(), checks.len().max(1));
+    model.overview.list.clamp(checks.len(), checks.len().max(1));
     let rows = model.store.rows.len();
-    model.store.list.settle(
+    model.store.list.clamp(
         rows,
         usize::from(layout::lists(model.cx.size, true).list.height),
     );
     let rows = model.unsigned.lines.len();
     let plain = usize::from(layout::lists(model.cx.size, false).list.height);
-    model.unsigned.list.settle(rows, plain);
+    model.unsigned.list.clamp(rows, plain);
     let rows = model.access.known.as_ref().map_or(0, |known| known.len());
     let height_below = usize::from(layout::lists(model.cx.size, true).list.height);
-    model.access.list.settle(rows, height_below);
+    model.access.list.clamp(rows, height_below);
     let rows = model.activity_rows();
-    model.activity.list.settle(rows, plain);
+    model.activity.list.clamp(rows, plain);
     let rows = model.space.rows();
     let list = crate::console::screens::space::areas::areas(model.cx.size, &model.space).list;
-    model
-        .space
-        .list_mut()
-        .settle(rows, usize::from(list.height));
+    model.space.list_mut().clamp(rows, usize::from(list.height));
     if let (Some(inventory), Some(page)) = (&model.cx.data.inventory, model.pages.last_mut()) {
-        page.list.settle(page.len(inventory), height);
+        page.list.clamp(page.len(inventory), height);
     }
-    layers::settle(model);
+    layers::clamp_cursors(model);
 }

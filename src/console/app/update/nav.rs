@@ -93,14 +93,14 @@ fn step_access(model: &mut Model, step: Move, height: usize) {
     }
     let rows = access.known.as_ref().map_or(0, |known| known.len());
     access.list.step(step, rows, height);
-    access.settled();
+    access.note_cursor();
 }
 
 /// The card of what is under the cursor.
 fn open_card(model: &mut Model) -> Vec<Effect> {
     if model.access.current().is_some() && model.access.card.is_none() {
         model.access.card = Some(0);
-        model.access.settled();
+        model.access.note_cursor();
     }
     vec![]
 }
@@ -195,7 +195,7 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
             };
             if let Some(at) = unsigned.lines.iter().position(wanted) {
                 unsigned.list.cursor = at;
-                unsigned.settled();
+                unsigned.note_cursor();
             }
         }
         Target::Pin(name) => {
@@ -206,7 +206,7 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
             });
             if let Some(at) = place {
                 model.space.roots.cursor = at;
-                model.space.settled();
+                model.space.note_cursor();
             }
         }
         Target::View(view) => model.space.view = *view,
@@ -254,7 +254,7 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
         model.pages.pop();
     } else if model.screen == Screen::Access && model.access.card.take().is_some() {
     } else if model.screen == Screen::Space && std::mem::take(&mut model.space.paths) {
-        model.space.settled();
+        model.space.note_cursor();
     } else if model.store.range.take().is_some() || model.unsigned.range.take().is_some() {
     } else if model.screen == Screen::Store && !model.store.search.value().is_empty() {
         model.store.search.reset();

@@ -45,14 +45,14 @@ pub(super) fn judge(model: &mut Model) -> Vec<Effect> {
 /// It was worked out. Its times and marks are a column of the store's list and an order of it.
 pub(super) fn judged(
     model: &mut Model,
-    asked: u64,
+    request_id: u64,
     judged: Result<Arc<Judged>, Problem>,
 ) -> Vec<Effect> {
     let before = model.space.judged.clone();
     let mut effects = all(update::judged(
         &mut model.space,
         &mut model.cx,
-        asked,
+        request_id,
         judged,
     ));
     let same = match (&before, &model.space.judged) {

@@ -90,14 +90,20 @@ pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
                 Level::Refuse => State::Critical,
                 _ => State::Warning,
             };
-            let text = format!(
-                "{} to look at: {}",
-                count(odd.len(), "key"),
-                finding.message
-            );
-            let owner = entry.row.comment.chars().take(20).collect();
+            // What a finding says of "the key" is said of its owner.
+            let message = &finding.message;
+            let can = message.strip_prefix("the key ").unwrap_or(message);
+            let owner: String = match entry.row.comment.as_str() {
+                "" => entry.row.fingerprint.to_string().chars().take(20).collect(),
+                comment => comment.chars().take(30).collect(),
+            };
+            let text = format!("{owner} {can}");
+            let others = match odd.len() - 1 {
+                0 => String::new(),
+                more => format!("and {}", count(more, "more key")),
+            };
             let target = Some(Line::Key(entry).anchor());
-            checks.push(line("odd-keys", target, state, text, owner));
+            checks.push(line("odd-keys", target, state, text, others));
         }
     }
     let ending: Vec<&KeyEntry> = known

@@ -265,12 +265,12 @@ fn usage(known: &AccessSnapshot, entry: &KeyEntry, now: When) -> String {
         return format!("not known: {}", why.0);
     }
     let since = row.logs_since.map_or_else(
-        || "the log does not say since when".to_owned(),
-        |since| format!("the log goes back {}", since.age(now)),
+        || "how far the log reaches back is not known".to_owned(),
+        |since| format!("log reaches back {}", since.age(now)),
     );
     let mut parts = vec![match &row.last_used {
         Some(seen) => format!("{} ago from {}", seen.at.age(now), seen.from),
-        None => "no login seen".to_owned(),
+        None => "never seen".to_owned(),
     }];
     match row.refused {
         Some(0) | None => {}
@@ -281,7 +281,7 @@ fn usage(known: &AccessSnapshot, entry: &KeyEntry, now: When) -> String {
         Some(0) | None => {}
         Some(open) => parts.push(format!("{} open", count(open, "session"))),
     }
-    format!("{}; {since}", parts.join(", "))
+    format!("{} ({since})", parts.join(", "))
 }
 
 fn key(out: &mut Entries<'_>, cx: &Context, known: &AccessSnapshot, entry: &KeyEntry) {

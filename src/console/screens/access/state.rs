@@ -54,19 +54,19 @@ impl Access {
         }
         self.known = Some(known);
         self.trouble = None;
-        self.settled();
+        self.note_cursor();
     }
 
     /// Puts the cursor on this, where it is there.
     pub fn go_to(&mut self, anchor: &Anchor) {
         if let Some(place) = self.known.as_ref().and_then(|known| known.place(anchor)) {
             self.list.cursor = place;
-            self.settled();
+            self.note_cursor();
         }
     }
 
     /// Remembers what is under the cursor.
-    pub fn settled(&mut self) {
+    pub fn note_cursor(&mut self) {
         let rows = self.known.as_ref().map_or(0, |known| known.len());
         self.list.cursor = self.list.cursor.min(rows.saturating_sub(1));
         self.anchor = self.current().map(|line| line.anchor());

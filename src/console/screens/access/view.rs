@@ -326,11 +326,11 @@ fn short(row: &KeyRow) -> String {
     }
 }
 
-/// `3d`; `>41d` where the log, which goes back so far, has no login; `?` without a log.
+/// `3d`; `never` where the log has no login as far as it goes back, which the details say; `?` without a log.
 fn used(row: &KeyRow, now: When) -> String {
     match (&row.last_used, row.logs_since) {
         (Some(seen), _) => seen.at.age(now).to_string(),
-        (None, Some(since)) => format!(">{}", since.age(now)),
+        (None, Some(_)) => "never".to_owned(),
         (None, None) => "?".to_owned(),
     }
 }

@@ -253,6 +253,8 @@ fn draw_checks(
     }
     // The cursor stays in view where there are more checks than rows.
     let first = (overview.list.cursor + 1).saturating_sub(most);
+    let to_width = checks.iter().map(|check| leads_to(check).len()).max();
+    let to_width = to_width.unwrap_or(0) as u16;
     let mut y = 0;
     for (index, check) in checks.iter().enumerate().skip(first).take(most) {
         let line = row(area, y);
@@ -267,29 +269,31 @@ fn draw_checks(
             theme.accent,
         );
         pen.text(line, line.x + 1, line.y, &mark, style);
-        let screen = check
-            .screen
-            .and_then(|screen| Screen::ALL.iter().position(|own| *own == screen));
-        let to = match (screen, check.trouble.is_some()) {
-            (Some(at), _) => (at + 1).to_string(),
-            (None, true) => "enter".to_owned(),
-            (None, false) => String::new(),
-        };
-        let right = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
-        let x = pen.right(right, &to, theme.key);
+        let to_at = line.right().saturating_sub(2 + to_width);
+        pen.text(line, to_at, line.y, &leads_to(check), theme.key);
         let note_width = check.note.chars().count() as u16;
-        let wide = line.width.saturating_sub(6);
-        let text_width = wide.saturating_sub(note_width + 9);
+        let note_at = to_at.saturating_sub(note_width + 2);
+        let text_width = note_at.saturating_sub(line.x + 4 + 1);
         let text = cell(&check.text, usize::from(text_width), Align::Left);
         let text_style = if current { theme.selected } else { theme.text };
         pen.text(line, line.x + 4, line.y, text.trim_end(), text_style);
-        let note_at = x
-            .min(line.right().saturating_sub(8))
-            .saturating_sub(note_width + 2);
         pen.text(line, note_at, line.y, &check.note, theme.dim);
         y += 1;
     }
     y
+}
+
+/// Where `enter` leads to: `-> 3 Unsigned`.
+fn leads_to(check: &Check) -> String {
+    let place = |screen: &Screen| Screen::ALL.iter().position(|own| own == screen);
+    match (check.screen, check.trouble.is_some()) {
+        (Some(screen), _) => {
+            let number = place(&screen).map_or(0, |at| at + 1);
+            format!("-> {number} {}", screen.title())
+        }
+        (None, true) => "-> enter".to_owned(),
+        (None, false) => String::new(),
+    }
 }
 
 fn draw_disk(inputs: &Inputs<'_>, facts: &Facts, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {

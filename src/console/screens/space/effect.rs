@@ -18,7 +18,7 @@ pub enum Effect {
     /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
     Judge {
         /// The number of the request.
-        asked: u64,
+        request_id: u64,
         /// Of this generation.
         generation: u64,
         /// In this.
@@ -29,7 +29,7 @@ pub enum Effect {
     /// Plan what goes; a newer request calls an older one off.
     Plan {
         /// The number of the request.
-        asked: u64,
+        request_id: u64,
         /// In this.
         judged: Arc<Judged>,
         /// By these rules.

@@ -74,7 +74,7 @@ pub struct Space {
     /// The newest plan.
     pub planned: Option<Planned>,
     /// The number of the newest request for a plan.
-    pub asked: u64,
+    pub request_id: u64,
     /// Whether a newer plan is being made.
     pub stale: bool,
     /// Whether the plan lists single paths instead of packages.
@@ -214,24 +214,24 @@ impl Space {
     pub fn step(&mut self, step: Move, height: usize) {
         let rows = self.rows();
         self.list_mut().step(step, rows, height);
-        self.settled();
+        self.note_cursor();
     }
 
     /// Goes so many views to the right.
     pub fn turn(&mut self, by: usize) {
         self.view = self.view.turn(by);
-        self.settled();
+        self.note_cursor();
     }
 
     /// Lists packages, or every path.
     pub fn list_every_path(&mut self, every: bool) {
         self.paths = every;
         self.plan = List::default();
-        self.settled();
+        self.note_cursor();
     }
 
     /// Remembers what is under the cursors and beside it.
-    pub fn settled(&mut self) {
+    pub fn note_cursor(&mut self) {
         // Without a plan yet, as after a newer look, what was under the cursor before is still wanted.
         if self.planned.is_some() {
             self.plan_anchors = near(self.plan.cursor, self.plan_rows())
@@ -261,7 +261,7 @@ impl Space {
         }
         self.judged = Some(judged);
         self.working = false;
-        self.settled();
+        self.note_cursor();
     }
 
     /// A newer plan; the cursor stays on its path, or goes to its neighbour.
@@ -272,7 +272,7 @@ impl Space {
         if let Some(at) = first_of(&self.plan_anchors, rows) {
             self.plan.cursor = at;
         }
-        self.settled();
+        self.note_cursor();
     }
 
     /// Rows have other numbers now: what names them by number goes, but for the cursors.

@@ -71,11 +71,11 @@ pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     if done {
         return vec![];
     }
-    let asked = cx.next_number();
-    space.judging = asked;
+    let request_id = cx.next_number();
+    space.judging = request_id;
     space.working = true;
     vec![Effect::Judge {
-        asked,
+        request_id,
         generation: cx.data.generation,
         inventory,
         known,
@@ -86,10 +86,10 @@ pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
 pub fn judged(
     space: &mut Space,
     cx: &mut Context,
-    asked: u64,
+    request_id: u64,
     judged: Result<Arc<Judged>, Problem>,
 ) -> Vec<Effect> {
-    if asked != space.judging {
+    if request_id != space.judging {
         return vec![];
     }
     space.working = false;
@@ -111,11 +111,11 @@ pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
         return vec![];
     };
     let saved = space.known.as_ref().and_then(|known| known.saved());
-    let asked = cx.next_number();
-    space.asked = asked;
+    let request_id = cx.next_number();
+    space.request_id = request_id;
     space.stale = true;
     vec![Effect::Plan {
-        asked,
+        request_id,
         judged,
         rules: space.form.rules.clone(),
         saved,
@@ -123,8 +123,8 @@ pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
 }
 
 /// The planner has planned.
-pub fn planned(space: &mut Space, cx: &Context, asked: u64, planned: Planned) {
-    if asked == space.asked && planned.judged.generation == cx.data.generation {
+pub fn planned(space: &mut Space, cx: &Context, request_id: u64, planned: Planned) {
+    if request_id == space.request_id && planned.judged.generation == cx.data.generation {
         space.replan(planned);
     }
 }

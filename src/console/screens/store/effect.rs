@@ -10,7 +10,7 @@ pub enum Effect {
     /// Filter and sort; a newer request replaces an older one.
     View {
         /// The number of the request.
-        asked: u64,
+        request_id: u64,
         /// Of this generation.
         generation: u64,
         /// In this.

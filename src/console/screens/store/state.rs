@@ -42,7 +42,7 @@ pub struct Store {
     /// Where a range of marks was begun.
     pub range: Option<Row>,
     /// The number of the newest request for rows; older answers are dropped.
-    pub asked: u64,
+    pub request_id: u64,
     /// Whether rows have come in at all.
     pub answered: bool,
 }

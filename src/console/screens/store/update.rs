@@ -24,9 +24,9 @@ pub fn ask_view(
     };
     store.query_error = None;
     let inventory = cx.data.inventory.clone()?;
-    store.asked = cx.next_number();
+    store.request_id = cx.next_number();
     Some(Effect::View {
-        asked: store.asked,
+        request_id: store.request_id,
         generation: cx.data.generation,
         inventory,
         query,
@@ -50,8 +50,8 @@ pub fn search_changed(
 
 /// The rows that match; says whether another search or order was asked for, so that nothing of the old list is expected under the
 /// cursor.
-pub fn view(store: &mut Store, cx: &Context, asked: u64, generation: u64, view: View) -> bool {
-    if asked != store.asked || generation != cx.data.generation {
+pub fn view(store: &mut Store, cx: &Context, request_id: u64, generation: u64, view: View) -> bool {
+    if request_id != store.request_id || generation != cx.data.generation {
         return false;
     }
     let fresh = store.anchor.is_none();

@@ -22,9 +22,9 @@ use ratatui::layout::Rect;
 const SIZE: usize = 8;
 const CLOSURE: usize = 9;
 const AGE: usize = 6;
+/// Columns of what keeps a path.
+const KEPT: usize = 4;
 const TRUST: usize = 19;
-/// From this width on, what keeps a path is said in a word.
-const ROOMY: u16 = 96;
 
 /// Draws the screen.
 pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<'_>) {
@@ -138,13 +138,8 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
 }
 
 fn name_width(width: u16) -> usize {
-    let fixed = 3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 1 + kept_width(width) + 2 + TRUST;
+    let fixed = 3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 1 + KEPT + 2 + TRUST;
     usize::from(width).saturating_sub(fixed)
-}
-
-/// The column that says whether something keeps a path: a word where there is room, else a sign.
-fn kept_width(width: u16) -> usize {
-    if width >= ROOMY { 4 } else { 1 }
 }
 
 fn draw_head(store: &Store, pen: &mut Pen<'_>, area: Rect) {
@@ -168,11 +163,7 @@ fn draw_head(store: &Store, pen: &mut Pen<'_>, area: Rect) {
         cell(&head(SortKey::Closure, "CLOSURE"), CLOSURE, Align::Right),
         cell(&head(SortKey::Added, "ADDED"), AGE, Align::Right),
         cell(&head(SortKey::Used, "USED"), AGE, Align::Right),
-        if kept_width(area.width) == 1 {
-            "K"
-        } else {
-            "KEPT"
-        },
+        "KEPT",
         cell(&head(SortKey::Trust, "TRUST"), TRUST, Align::Left),
     );
     pen.line(area, &text, pen.theme.heading);
@@ -231,19 +222,14 @@ fn draw_row(
         &numbers,
         theme.text,
     );
-    let room = kept_width(area.width);
     let mark = judged.and_then(|judged| judged.mark(path));
-    let kept = match (mark, room) {
-        (None, _) => "?",
-        (Some(mark), 1) => mark.sign(),
-        (Some(mark), _) => mark.word(),
-    };
+    let kept = mark.map_or("?", Mark::word);
     let style = match mark {
         Some(Mark::Pinned) => theme.accent,
         Some(Mark::Live) => theme.text,
         Some(Mark::Dead) | None => theme.dim,
     };
-    let x = pen.text(area, x, area.y, &cell(kept, room, Align::Left), style);
+    let x = pen.text(area, x, area.y, &cell(kept, KEPT, Align::Left), style);
     let refused = inventory.trust(path).is_some_and(TrustClass::refused);
     let (word, style) = match text::trust_of(inventory, path) {
         Some(word) if refused => (word, theme.critical),

@@ -9,7 +9,7 @@ pub enum Effect {
     /// Group what is refused; a newer request replaces an older one.
     Group {
         /// The number of the request.
-        asked: u64,
+        request_id: u64,
         /// Of this generation.
         generation: u64,
         /// In this.

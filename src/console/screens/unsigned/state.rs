@@ -35,7 +35,7 @@ pub struct Unsigned {
     /// Where a range of marks was begun, a line.
     pub range: Option<usize>,
     /// The number of the newest request.
-    pub asked: u64,
+    pub request_id: u64,
     /// Whether groups have come in at all.
     pub answered: bool,
 }
@@ -70,7 +70,7 @@ impl Unsigned {
     }
 
     /// Remembers what is under the cursor and beside it.
-    pub fn settled(&mut self) {
+    pub fn note_cursor(&mut self) {
         self.anchors = near(self.list.cursor, self.lines.len())
             .filter_map(|at| self.subject(*self.lines.get(at)?))
             .collect();

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 /// Asks what is refused.
 pub fn ask_groups(unsigned: &mut Unsigned, cx: &mut Context, inventory: Arc<Inventory>) -> Effect {
-    unsigned.asked = cx.next_number();
+    unsigned.request_id = cx.next_number();
     Effect::Group {
-        asked: unsigned.asked,
+        request_id: unsigned.request_id,
         generation: cx.data.generation,
         inventory,
     }
@@ -21,11 +21,11 @@ pub fn ask_groups(unsigned: &mut Unsigned, cx: &mut Context, inventory: Arc<Inve
 pub fn groups(
     unsigned: &mut Unsigned,
     cx: &Context,
-    asked: u64,
+    request_id: u64,
     generation: u64,
     (groups, coverage): (Vec<Group>, Vec<(String, usize, usize)>),
 ) {
-    if asked != unsigned.asked || generation != cx.data.generation {
+    if request_id != unsigned.request_id || generation != cx.data.generation {
         return;
     }
     let ages = groups.iter().map(|group| group.registered);
@@ -40,7 +40,7 @@ pub fn groups(
     if let Some(at) = first_of(&wanted, subjects) {
         unsigned.list.cursor = at;
     }
-    unsigned.settled();
+    unsigned.note_cursor();
 }
 
 fn make_lines(unsigned: &mut Unsigned) {
@@ -80,14 +80,14 @@ pub fn fold(unsigned: &mut Unsigned, wanted: bool) {
     if let Some(at) = unsigned.lines.iter().position(head) {
         unsigned.list.cursor = at;
     }
-    unsigned.settled();
+    unsigned.note_cursor();
 }
 
 /// Steps in a list of so many rows in view.
 pub fn step(unsigned: &mut Unsigned, step: Move, height: usize) {
     let rows = unsigned.lines.len();
     unsigned.list.step(step, rows, height);
-    unsigned.settled();
+    unsigned.note_cursor();
 }
 
 /// Rows have other numbers now: what names them by number goes, but for the cursor's and the open groups'.
