@@ -97,8 +97,8 @@ fn all_that_clients_refuse() {
     on        prod (root@cache.example.org)
     with      cache.example.org-1, the server's key /root/nix-cache-key.sec
     what      4 paths, 3.9 KiB, uploaded 2d to 4m ago
-              3 top-level: app-1, tool-1, stray-1
-    not       2 upstream paths (signed by cache.nixos.org-1)
+              3 uploads, the rest their dependencies: app-1, tool-1, stray-1
+    skipped   2 upstream paths (signed by cache.nixos.org-1)
               1 path of another key of this cache (signed by old-1)
     effect    every client that trusts this key will accept these paths
     same as   nix store sign -k /root/nix-cache-key.sec …

@@ -256,7 +256,7 @@ fn a_target_is_a_share_of_the_disk_and_hard_links_count_against_it() {
     );
     assert_eq!(
         capped.goal_sentence(),
-        "short of the goal by 10 B; the next in order would pass the maximum"
+        "target missed by 10 B; the next in order would pass the maximum"
     );
     let enough = of(situation(Some((Bytes(1000), Bytes(500))), None), &rules);
     assert!(enough.order.is_empty());
