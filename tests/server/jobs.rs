@@ -140,12 +140,12 @@ fn several_change_something_at_once() {
     assert_eq!(running.len(), 1, "{running:?}");
     assert!(running[0].contains("sign "), "{running:?}");
     // Nobody is held up.
+    let second = spawn(&rig, "sign root --all --yes --json");
+    wait_until("both", || left(&rig) == 2);
     let paths = rig.sql("select path from ValidPaths order by id limit 1;");
     let pin = format!("pin root {} --name kept --yes", paths.trim());
     let pinned = rig.run(&pin);
     assert!(pinned.status.success(), "{}", text(&pinned.stderr));
-    let second = spawn(&rig, "sign root --all --yes --json");
-    wait_until("both", || left(&rig) == 2);
     for child in [first, second] {
         let output = child.wait_with_output().unwrap();
         assert_eq!(json(&output)["receipt"]["result"], "done");
