@@ -39,11 +39,16 @@ fn next(why: &str, state_dir: Option<&str>) -> String {
 
 /// The path of the row that Nix means, if it can stand in a command as it is.
 fn row(why: &str) -> Option<String> {
-    if why.ends_with("an empty path") && !why.contains('\'') {
-        return Some(String::new());
-    }
-    let (_, rest) = why.split_once('\'')?;
-    let (named, _) = rest.split_once('\'')?;
+    // Nix 2.34 has double quotes where older ones have single ones.
+    let Some(at) = why.find(['\'', '"']) else {
+        return why.ends_with("an empty path").then(String::new);
+    };
+    let quote = if why[at..].starts_with('"') {
+        '"'
+    } else {
+        '\''
+    };
+    let (named, _) = why[at + 1..].split_once(quote)?;
     // Some messages name what follows the folder of the store.
     let path = if named.starts_with('/') || why.contains("not an absolute path") {
         named.to_owned()
@@ -73,6 +78,10 @@ mod tests {
             Some("/tmp/x")
         );
         assert_eq!(
+            named("path \"/tmp/x\" is not in the Nix store").as_deref(),
+            Some("/tmp/x")
+        );
+        assert_eq!(
             named("'short' is too short to be a valid store path").as_deref(),
             Some("/nix/store/short")
         );
@@ -99,6 +108,8 @@ mod tests {
             assert!(next.contains("select id, path"), "{next}");
             assert!(!next.contains(path), "{next}");
         }
+        let cut = next("path \"/tmp/x' is not in the Nix store", None);
+        assert!(cut.contains("select id, path"), "{cut}");
         let strange = next("path '/tmp/x' is bad", Some("/a\"b"));
         assert!(!strange.contains("/a\"b"), "{strange}");
     }
