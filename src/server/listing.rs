@@ -39,11 +39,10 @@ fn next(why: &str, state_dir: Option<&str>) -> String {
 
 /// The path of the row that Nix means, if it can stand in a command as it is.
 fn row(why: &str) -> Option<String> {
-    if why.ends_with("an empty path") && !why.contains('\'') {
-        return Some(String::new());
-    }
     // Nix quotes a path as `'…'` or, since 2.34, as `"…"`.
-    let (start, quote) = why.char_indices().find(|(_, c)| "'\"".contains(*c))?;
+    let Some((start, quote)) = why.char_indices().find(|(_, c)| "'\"".contains(*c)) else {
+        return why.ends_with("an empty path").then(String::new);
+    };
     let (named, _) = why[start + 1..].split_once(quote)?;
     // Some messages name what follows the folder of the store.
     let path = if named.starts_with('/') || why.contains("not an absolute path") {
@@ -104,6 +103,8 @@ mod tests {
             assert!(next.contains("select id, path"), "{next}");
             assert!(!next.contains(path), "{next}");
         }
+        let cut = next("path \"/tmp/x' is not in the Nix store", None);
+        assert!(cut.contains("select id, path"), "{cut}");
         let strange = next("path '/tmp/x' is bad", Some("/a\"b"));
         assert!(!strange.contains("/a\"b"), "{strange}");
     }

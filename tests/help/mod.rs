@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
 use storekeeper::inventory::{Builder, Inventory};
 use storekeeper::judge::trust::assess;
@@ -74,6 +75,12 @@ pub(crate) async fn carry_out(
     let confirmed = plan.confirm(answer, Policy { read_only: false }).unwrap();
     let (events, _told) = unbounded_channel();
     run_in(state, confirmed, server, events, CancellationToken::new()).await
+}
+
+/// How long this thread has had a processor, whatever else ran meanwhile; see schedstat in the kernel's documentation.
+pub(crate) fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
 /// What a program has printed.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 20] = [
+const PACKAGES: [(&str, &str, &str); 21] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
@@ -18,6 +18,7 @@ const PACKAGES: [(&str, &str, &str); 20] = [
     ("unshare", "util-linux", "util-linux"),
     ("mount", "mount", "util-linux"),
     ("cp", "coreutils", "coreutils"),
+    ("id", "coreutils", "coreutils"),
     ("busybox", "busybox", "busybox"),
     ("dash", "dash", "dash"),
     ("fish", "fish", "fish"),

@@ -144,7 +144,7 @@ impl Sshd {
     /// Waits until it accepts connections.
     pub(crate) fn wait(&self) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
         while TcpStream::connect(address).is_err() {
             assert!(
                 std::time::Instant::now() < end,

@@ -142,13 +142,12 @@ fn a_cut_connection_is_said_and_the_next_reading_connects_anew() {
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(taken.replies.len() < 20_000);
         let server = enter(&rig, Access::Root).await;
+        let began = Instant::now();
         let taken = read(&server, || ()).await;
+        let all = began.elapsed();
         assert_eq!(taken.summary.unwrap().answered, 20_000);
-        assert!(
-            taken.first.unwrap() < Duration::from_secs(1),
-            "{:?}",
-            taken.first
-        );
+        let first = taken.first.unwrap();
+        assert!(first * 2 < all, "{first:?} of {all:?}");
     });
 }
 

@@ -382,8 +382,11 @@ fn whoever_owns_a_profile_gains_nothing() {
     for (title, attack) in attacks {
         let ground = Ground::new();
         let before = ground.of_root();
-        // What the attacker would like to have removed.
-        symlink(TARGET, ground.victim.join("profile-1-link")).unwrap();
+        // What the attacker would like to have removed; a round below that meets the swapped folder would make it there too.
+        let mine = [("profile-1-link", TARGET), ("profile", "profile-2-link")];
+        for (name, target) in mine {
+            symlink(target, ground.victim.join(name)).unwrap();
+        }
         removed += ground.under(attack, |_| {
             let folder = ground.home.join(".ssh");
             let (profile, link) = (folder.join("profile"), folder.join("profile-1-link"));
@@ -401,9 +404,11 @@ fn whoever_owns_a_profile_gains_nothing() {
             ];
             run(REMOVE, &args, b"")
         });
-        let kept = ground.victim.join("profile-1-link");
-        assert!(fs::symlink_metadata(&kept).is_ok(), "{title}");
-        fs::remove_file(&kept).unwrap();
+        for (name, target) in mine {
+            let kept = ground.victim.join(name);
+            assert_eq!(fs::read_link(&kept).unwrap(), Path::new(target), "{title}");
+            fs::remove_file(&kept).unwrap();
+        }
         assert_eq!(
             without_times(ground.of_root()),
             without_times(before),

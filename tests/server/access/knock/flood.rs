@@ -178,7 +178,7 @@ fn a_folder_of_junk_is_read_in_its_bounds() {
     symlink(&secret, waiting.join("dropped")).unwrap();
     let began = Instant::now();
     let facts = house.facts();
-    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(began.elapsed() < Duration::from_secs(120));
     let [found] = house.waiting().try_into().unwrap();
     assert!(
         found.proof.is_some(),
