@@ -239,7 +239,7 @@ fn space_is_kept_by_a_pin_until_it_is_removed() {
         // While a note is typed, the keys of the last line are other ones.
         let plan = terminal.wait("a plan with its note", |text| {
             text.contains("│ keeps ")
-                && text.contains("note      the release")
+                && text.contains("reason    the release")
                 && text.contains("? help")
         });
         assert!(plan.contains("keeps     4 paths"), "{plan}");
@@ -297,14 +297,14 @@ fn damage_is_found_by_keys_and_deleted_by_its_word() {
             text.contains("find leaf-1.0") && text.contains(" 1 of ")
         });
         terminal.keys("V");
-        let found = terminal.wait_for("┌ Contents");
+        let found = terminal.wait_for("┌ Verification");
         assert!(found.contains("result    damaged"), "{found}");
         assert!(found.contains("compared  1 path,"), "{found}");
         assert!(found.contains("modified! expected hash"), "{found}");
         terminal.keys("X");
         terminal.wait_for("read-only");
         terminal.keys("\u{1b}");
-        terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
+        terminal.wait("no dialog", |text| !text.contains("┌ Verification"));
         terminal.keys("q");
         assert_eq!(terminal.exit(), 0);
         assert!(!Path::new(&rig.file("var/audit.jsonl")).exists());
@@ -315,7 +315,7 @@ fn damage_is_found_by_keys_and_deleted_by_its_word() {
         terminal.keys("C");
         terminal.wait_for("?");
         terminal.keys("\r");
-        let found = terminal.wait_for("┌ Contents");
+        let found = terminal.wait_for("┌ Verification");
         assert!(found.contains("damaged   1 path"), "{found}");
         let all = format!("compared  {} paths,", before.len());
         assert!(found.contains(&all), "{found}");
@@ -378,13 +378,13 @@ fn verifying_is_called_off_at_once() {
     let running = terminal.wait_for(" 1 running");
     assert!(running.contains("0 of 1,000"), "{running}");
     terminal.keys("c");
-    let text = terminal.wait_for("┌ Contents");
+    let text = terminal.wait_for("┌ Verification");
     assert!(text.contains("result    cancelled"), "{text}");
     assert!(text.contains("Stopped on request"), "{text}");
     faults.clear();
     // The connection is as good as before.
     terminal.keys("\u{1b}");
-    terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
+    terminal.wait("no dialog", |text| !text.contains("┌ Verification"));
     terminal.keys("5C");
     terminal.wait_for("Verify all 1,000 paths?");
     terminal.keys("\r");
@@ -392,7 +392,7 @@ fn verifying_is_called_off_at_once() {
         text.contains("result    done") && text.contains("compared  1,000 paths")
     });
     terminal.keys("q");
-    terminal.wait("no dialog", |text| !text.contains("┌ Contents"));
+    terminal.wait("no dialog", |text| !text.contains("┌ Verification"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }

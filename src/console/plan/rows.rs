@@ -53,14 +53,15 @@ pub struct Fitted {
     pub hides_warning: bool,
 }
 
-/// Rows that a long line of the plan may take; all of it is read with `l`.
-const MOST: usize = 3;
+/// Rows that a long line of the plan may take, and one that goes on with the line before; all of it is read with `l`.
+const MOST: (usize, usize) = (3, 1);
 
 /// Adds what a plan says. A warning is never shortened.
 fn say(rows: &mut Vec<Row>, label: &str, text: &str, wide: usize, style: Style, warns: bool) {
     let mut parts = wrap(text, wide);
-    if parts.len() > MOST && !warns {
-        parts.truncate(MOST);
+    let most = if label.is_empty() { MOST.1 } else { MOST.0 };
+    if parts.len() > most && !warns {
+        parts.truncate(most);
         if let Some(last) = parts.last_mut() {
             last.push('…');
         }
@@ -178,9 +179,14 @@ fn told(plan: &Plan) -> Vec<(&'static str, &str)> {
     let says_what = plan.lines.iter().any(|(label, _)| *label == "what");
     let summary = (!says_what).then_some(("what", plan.summary.as_str()));
     let warnings = plan.warnings.iter().map(|text| ("warning", text.as_str()));
+    // Of the rest, with what it is done and what follows from it are cut off last.
+    let (next, last): (Vec<_>, Vec<_>) = rest
+        .into_iter()
+        .partition(|(label, _)| warned && matches!(*label, "with" | "effect"));
     let mut said: Vec<_> = summary.into_iter().chain(first).collect();
     said.extend(warnings);
-    said.extend(rest);
+    said.extend(next);
+    said.extend(last);
     said
 }
 
