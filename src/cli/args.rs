@@ -103,17 +103,17 @@ pub(super) enum Command {
     Why(Why),
     /// Sign store paths.
     Sign(Sign),
-    /// List who may log in to the cache; let keys in, take them out, set when they end.
+    /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
     Gc(gc::Gc),
-    /// List keys that ask to be let in; approve and deny them.
+    /// List key requests; approve and deny them.
     Requests(access::Requests),
     /// List the GC roots and what each keeps; remove one.
     Roots(roots::Roots),
     /// Keep store paths, with all that they need, until they are unpinned.
     Pin(roots::Pin),
-    /// Keep store paths no longer: take pins away by name, or all that have expired.
+    /// Remove pins by name, or all that have expired.
     Unpin(roots::Unpin),
     /// Compare the contents of store paths with their hashes; exit 1 if one is damaged.
     Verify(roots::Verify),

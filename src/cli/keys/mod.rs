@@ -187,7 +187,7 @@ pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), Cli
     ))
 }
 
-/// Refuses a weak key, and tells what else there is to say about one that is let in.
+/// Refuses a weak key, and reports what else there is to say about one that is authorized.
 pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliError> {
     let findings = of_candidate(facts, key);
     refuse(key, &findings)?;

@@ -146,7 +146,7 @@ pub enum Msg {
         /// From a root's path to it.
         chain: Option<Vec<Row>>,
     },
-    /// What whoever was let in has to do, or why that can't be told.
+    /// What the new client has to do, or why that can't be written.
     Onboarding(Result<String, Problem>),
     /// A job goes on.
     Progress {
@@ -225,7 +225,7 @@ pub enum Effect {
     Space(space::Effect),
     /// Look at who may log in.
     ReadAccess,
-    /// Write out what whoever was let in has to do.
+    /// Write out what the new client has to do.
     Onboard {
         /// The server's name.
         server: String,

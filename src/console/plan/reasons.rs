@@ -14,6 +14,7 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
     let change = &dialog.change;
     match act {
         Act::ConfirmPlan => ready(dialog, cx, inputs),
+        Act::PlanItems if dialog.made().is_none() => no("there is no plan to list yet"),
         Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
             no("this change writes no new line")
         }

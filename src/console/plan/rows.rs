@@ -10,7 +10,7 @@ use crate::console::types::action::Act;
 use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
 use crate::console::types::context::Context;
 use crate::console::widgets::layout;
-use crate::console::widgets::pen::wrap;
+use crate::console::widgets::pen::{self, wrap};
 use crate::console::widgets::theme::Theme;
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::visible;
@@ -53,15 +53,18 @@ pub struct Fitted {
     pub hides_warning: bool,
 }
 
-/// Rows that a long line of the plan may take, and one that goes on with the line before; all of it is read with `l`.
-const MOST: (usize, usize) = (3, 1);
+/// Rows that a long line of the plan may take; all of it is read with `l`.
+const MOST: usize = 3;
 
 /// Adds what a plan says. A warning is never shortened.
 fn say(rows: &mut Vec<Row>, label: &str, text: &str, wide: usize, style: Style, warns: bool) {
     let mut parts = wrap(text, wide);
-    let most = if label.is_empty() { MOST.1 } else { MOST.0 };
-    if parts.len() > most && !warns {
-        parts.truncate(most);
+    if label.is_empty() && !warns {
+        // What goes on with the line before has one row.
+        parts = vec![pen::fit(text, wide)];
+    }
+    if parts.len() > MOST && !warns {
+        parts.truncate(MOST);
         if let Some(last) = parts.last_mut() {
             last.push('…');
         }

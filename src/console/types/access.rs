@@ -14,7 +14,7 @@ use crate::judge::finding::{Finding, Level};
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
 
-/// A key that is let in.
+/// An authorized key.
 #[derive(Debug, Clone)]
 pub struct KeyEntry {
     /// What the judge says.

@@ -67,7 +67,7 @@ fn on_access(model: &Model) -> Reason {
     Ok(())
 }
 
-/// A key can be let in.
+/// A key can be authorized.
 pub(super) fn can_authorize(model: &Model) -> Reason {
     on_access(model)?;
     let Some(known) = &model.access.known else {
@@ -131,7 +131,7 @@ pub(super) fn can_end_session(model: &Model) -> Reason {
     }
 }
 
-/// The same, or a request, whose lifetime is chosen before it is let in.
+/// The same, or a request, whose lifetime is chosen before it is authorized.
 pub(super) fn can_expire(model: &Model) -> Reason {
     on_access(model)?;
     match model.access.current() {

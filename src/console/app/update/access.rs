@@ -114,7 +114,7 @@ fn open(model: &mut Model, change: AccessChange) -> Vec<Effect> {
     plan::open(model, ChangeKind::Access(change))
 }
 
-/// A change of access has ended: what is shown is read anew, and whoever was let in is told what to do.
+/// A change of access has ended: what is shown is read anew, and the text for the new client is asked for.
 pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
     if !matches!(model.cx.link, Link::Up { .. }) {
         return vec![];
@@ -129,7 +129,7 @@ pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect
     effects
 }
 
-/// The text for whoever was let in, over the receipt: one key copies it.
+/// The text for the new client, over the receipt: one key copies it.
 pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Vec<Effect> {
     let free = matches!(model.layers.as_slice(), [] | [Layer::Text(_)]);
     match text {

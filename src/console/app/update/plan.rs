@@ -112,9 +112,8 @@ pub(super) fn planned(
 
 /// Shows all of the plan.
 fn list(model: &mut Model) -> Vec<Effect> {
-    match model.plan_dialog().and_then(told::text) {
-        Some(text) => model.layers.push(Layer::Text(text)),
-        None => model.toast = Some("there is no plan to list yet".to_owned()),
+    if let Some(text) = model.plan_dialog().and_then(told::text) {
+        model.layers.push(Layer::Text(text));
     }
     vec![]
 }

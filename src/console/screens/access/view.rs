@@ -1,4 +1,4 @@
-//! Screen 4: requests that wait, keys that are let in, and what is to be said of the server.
+//! Screen 4: pending requests, authorized keys, and findings about the server.
 
 use crate::console::screens::access::detail;
 use crate::console::screens::access::state::Access;
