@@ -302,9 +302,12 @@ fn write_server_settings(scratch: &Path) {
     fs::create_dir_all(scratch.join("home-daemon")).expect("the scratch folder can't be written");
     // The daemon knows user 0 by the first of its names on this machine.
     let root = nix::text_of(Command::new(need::program("id")).arg("-un"));
-    let root = root.trim();
+    let root = match root.trim() {
+        "root" => String::new(),
+        other => format!(" {other}"),
+    };
     let settings = format!(
-        "build-users-group =\nsubstitute = false\nsubstituters =\ntrusted-users = root {root}\nsecret-key-files = {}/keys/{OURS}.sec\n",
+        "build-users-group =\nsubstitute = false\nsubstituters =\ntrusted-users = root{root}\nsecret-key-files = {}/keys/{OURS}.sec\n",
         scratch.display()
     );
     fs::write(conf.join("nix.conf"), settings).expect("the scratch folder can't be written");
