@@ -54,6 +54,13 @@ pub struct Counts {
     pub unreadable: usize,
 }
 
+impl Counts {
+    /// Paths that have been read, or whose reading was answered with an error.
+    pub const fn read(&self) -> usize {
+        self.paths.saturating_sub(self.unread)
+    }
+}
+
 impl Default for Inventory {
     /// The empty store.
     fn default() -> Self {

@@ -1,7 +1,7 @@
 //! The in-progress marker of a job, on the server while it has no record; and the records of those that were killed.
 //!
-//! In: the plan, and the markers of others beside the audit log. Out: a lock that lives as long as the job; and of each job
-//! whose lock nobody holds, a record, `interrupted`. A collection's says how many of its paths are gone.
+//! In: the plan, and the markers of others beside the audit log. Out: a lock that lives as long as the job; and for each
+//! stale marker of a killed job a record, `interrupted`. A collection's says how many of its paths are gone.
 
 use super::cache::{CacheServer, Trouble};
 use super::space::{SpaceStep, SpaceStepped};

@@ -11,7 +11,6 @@ use crate::console::types::action::Act;
 use crate::console::types::change::AccessChange;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::problem::Problem;
-use crate::console::types::server::Link;
 use crate::console::types::text::Text;
 use crate::console::widgets::pen::wrap;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Proble
     vec![]
 }
 
-/// `a`: lets the request under the cursor in, else asks for a key.
+/// `a`: approves the request under the cursor, else asks for a key to authorize.
 pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
     let change = match model.access.current() {
         Some(Line::Request(entry)) => AccessChange::Approve(Box::new(entry.request.clone())),
@@ -116,7 +115,7 @@ fn open(model: &mut Model, change: AccessChange) -> Vec<Effect> {
 
 /// A change of access has ended: what is shown is read anew, and the text for the new client is asked for.
 pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
-    if !matches!(model.cx.link, Link::Up { .. }) {
+    if !model.cx.is_up() {
         return vec![];
     }
     let mut effects = vec![Effect::ReadAccess];

@@ -7,7 +7,6 @@ use crate::console::screens::space::state::View;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::change::SpaceChange;
 use crate::console::types::screen::Screen;
-use crate::console::types::server::Link;
 use crate::console::types::space::pin_name;
 use crate::domain::StorePath;
 use crate::domain::roots::RootKind;
@@ -97,7 +96,7 @@ pub(super) fn show(model: &mut Model, change: SpaceChange) -> Vec<Effect> {
 
 /// A change of what the store keeps has ended: what is shown is looked at anew.
 pub(super) fn ended(model: &mut Model) -> Vec<Effect> {
-    if !matches!(model.cx.link, Link::Up { .. }) {
+    if !model.cx.is_up() {
         return vec![];
     }
     vec![crate::console::app::update::space::read(model)]

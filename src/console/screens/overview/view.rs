@@ -360,7 +360,7 @@ fn draw_sums(inputs: &Inputs<'_>, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
     let label = |text: &str| format!(" {text:<9}");
     if let Some(inventory) = &inputs.cx.data.inventory {
         let counts = inventory.counts();
-        let read = counts.paths - counts.unread.min(counts.paths);
+        let read = counts.read();
         let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
         if inputs.cx.data.loading {
             text = format!(

@@ -87,7 +87,7 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
     let note = match total {
         Some(counts) if cx.data.loading => format!(
             "loading {} of {}",
-            number(counts.paths - counts.unread.min(counts.paths)),
+            number(counts.read()),
             number(counts.paths)
         ),
         Some(counts) => {

@@ -107,7 +107,7 @@ fn draw_coverage(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>, area: Rec
     let note = match counts {
         Some(counts) if cx.data.loading => format!(
             "loading {} of {}",
-            number(counts.paths - counts.unread.min(counts.paths)),
+            number(counts.read()),
             number(counts.paths)
         ),
         Some(counts) => format!("{} refused", number(counts.refused)),
@@ -115,7 +115,7 @@ fn draw_coverage(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>, area: Rec
     };
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let right = pen.right(inner, &note, theme.dim);
-    let read = counts.map_or(0, |counts| counts.paths - counts.unread.min(counts.paths));
+    let read = counts.map_or(0, |counts| counts.read());
     let mut x = pen.text(area, area.x + 1, area.y, "signed by", theme.dim) + 1;
     let mut keys: Vec<&(String, usize, usize)> = unsigned
         .coverage

@@ -96,7 +96,7 @@ fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
             let counts = inventory.counts();
             format!(
                 "Reading the store, {} of {}; what is dead is known when all of it is read.",
-                number(counts.paths - counts.unread.min(counts.paths)),
+                number(counts.read()),
                 number(counts.paths)
             )
         }
