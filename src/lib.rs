@@ -2,7 +2,7 @@
 //!
 //! The floor plan, from the outside in and back out again (`docs/ARCHITECTURE.md` says why):
 //!
-//! - in: `link -> wire -> server -> inventory and facts -> judge -> console model or cli -> screen`
+//! - in: `link -> wire -> server -> load -> inventory, facts, verdicts of judge -> console model or cli -> screen`
 //! - out: `key or argument -> action -> change::Plan -> confirmation -> job -> server -> receipt -> audit -> refresh`
 
 pub mod change;
@@ -14,6 +14,7 @@ pub mod domain;
 pub mod inventory;
 pub mod judge;
 pub mod link;
+pub mod load;
 pub mod onboard;
 pub mod server;
 pub mod wire;

@@ -3,10 +3,10 @@
 //! In: a row of the inventory, or an info that has just arrived. Out: the element of `paths`, its keys in the order of
 //! the output contract. Nothing is copied that can be written from where it lies: there may be a million of them.
 
-use super::load::AssessedPath;
 use crate::domain::store_path::Full;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row};
+use crate::load::AssessedPath;
 use serde::{Serialize, Serializer};
 
 #[derive(Debug)]
@@ -156,7 +156,7 @@ mod tests {
         let element = Element::of_answer(&answer).unwrap();
         assert_eq!(serde_json::to_string(&element).unwrap(), EXPECTED);
         let mut builder = Builder::new(vec![vector().path]);
-        super::super::load::enter(&mut builder, answer);
+        answer.enter(&mut builder);
         let inventory = builder.finish();
         let row = inventory.find(&vector().path).unwrap();
         let element = Element::of_row(&inventory, row);

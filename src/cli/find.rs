@@ -3,12 +3,12 @@
 //! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
 
 use super::error::CliError;
-use super::load::load_closure;
 use crate::domain::nearest::edits;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, nix32};
 use crate::inventory::{Inventory, Row};
+use crate::load::load_closure;
 use crate::server::{Server, StoreEvent};
 use tokio::sync::mpsc;
 

@@ -6,7 +6,7 @@
 use super::args::{self, SortBy};
 use super::element::Element;
 use super::error::{CliError, Kind};
-use super::load::{AssessedPath, enter, load};
+use super::load::load;
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::session::Session;
@@ -14,6 +14,7 @@ use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
 use crate::judge::health::UNREADABLE;
+use crate::load::AssessedPath;
 use rayon::prelude::*;
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
@@ -99,7 +100,7 @@ impl Wanted {
         // The listed paths have the first rows, in the order of the batch.
         let mut builder = Builder::new(batch.iter().map(|judged| judged.path().clone()).collect());
         for judged in batch {
-            enter(&mut builder, judged.clone());
+            judged.enter(&mut builder);
         }
         let rows = self.rows(&builder.finish(), now);
         let mut positions: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();

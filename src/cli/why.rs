@@ -6,7 +6,6 @@
 use super::args;
 use super::error::{CliError, Kind};
 use super::find::{self, Wanted, paths};
-use super::load::{AssessedPath, closure};
 use super::out::Out;
 use super::session::Session;
 use crate::change::sign::is_unmendable;
@@ -14,6 +13,7 @@ use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
 use crate::judge::health::UNREADABLE;
+use crate::load::{AssessedPath, closure};
 use serde::Serialize;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -109,6 +109,18 @@ pub enum ServerError {
         /// What was too large.
         what: TooLarge,
     },
+    /// References go on and on.
+    #[error(
+        "the references of {path} on {place} go deeper than {levels} paths, as in no real store; check that this is the server that you mean"
+    )]
+    TooDeep {
+        /// Where.
+        place: String,
+        /// The base name of the path.
+        path: String,
+        /// How deep they were followed.
+        levels: usize,
+    },
     /// The daemon answered with an error.
     #[error("Nix on {place} refuses to {what}: {why}; {next}")]
     Nix {
@@ -180,6 +192,7 @@ impl ServerError {
             | Self::Handshake { .. }
             | Self::Daemon { .. }
             | Self::TooLarge { .. }
+            | Self::TooDeep { .. }
             | Self::Nix { .. }
             | Self::Listing { .. }
             | Self::Script { .. }

@@ -12,12 +12,11 @@ use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
-use storekeeper::inventory::{Builder, Inventory};
-use storekeeper::judge::trust::assess;
+use storekeeper::inventory::Inventory;
 use storekeeper::link::NoPrompter;
-use storekeeper::server::{InfoReply, Server, Spec, StoreEvent};
+use storekeeper::server::{Server, Spec};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{channel, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 /// One runtime for all of a test: a connection ends with that which it was opened in.
@@ -38,31 +37,7 @@ pub(crate) async fn connect(spec: Spec) -> Server {
 
 /// The whole store, assessed by the server's own keys.
 pub(crate) async fn read(server: &Server) -> Inventory {
-    let (sink, mut events) = channel(16);
-    let facts = server.facts();
-    let building = async {
-        let mut builder = Builder::new(Vec::new());
-        while let Some(event) = events.recv().await {
-            let replies = match event {
-                StoreEvent::Listed(paths) => {
-                    builder = Builder::new(paths);
-                    continue;
-                }
-                StoreEvent::Infos(replies) => replies,
-            };
-            for reply in replies {
-                match reply {
-                    InfoReply::Valid(info) => builder.add(&info, &assess(&facts.keys, &info)),
-                    InfoReply::Invalid(path) => builder.gone(&path),
-                    InfoReply::Failed(path, why) => builder.unreadable(&path, why),
-                }
-            }
-        }
-        builder.finish()
-    };
-    let (summary, inventory) = tokio::join!(server.read_store(sink), building);
-    summary.unwrap();
-    inventory
+    storekeeper::load::load(server).await.unwrap()
 }
 
 /// Confirms a plan and runs it; `state` is where the copy of the audit log is kept.

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["link", "wire", "domain"]),
     ("inventory", &["domain"]),
     ("judge", &["inventory", "domain"]),
+    ("load", &["server", "judge", "inventory", "domain"]),
     ("onboard", &["domain"]),
     // `link` for the agent's keys, which sign here and not on the server.
     (
@@ -28,6 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "console",
         &[
             "change",
+            "load",
             "judge",
             "onboard",
             "inventory",
@@ -42,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "change",
+            "load",
             "judge",
             "onboard",
             "inventory",

@@ -8,16 +8,17 @@ use crate::console::backend::Sender;
 use crate::console::backend::answer::Prompt;
 use crate::console::backend::connect::State;
 use crate::console::types::problem::Problem;
+use crate::domain::StorePath;
 use crate::domain::count::count;
-use crate::domain::{KeyRing, StorePath, TooLarge};
-use crate::inventory::Builder;
-use crate::judge::trust::assess_each;
-use crate::server::{InfoReply, Server, ServerError, StoreEvent};
+use crate::load::{Loaded, Loader};
+use crate::server::{Server, ServerError};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
-/// Batches that may wait to be judged.
-const AHEAD: usize = 4;
+/// How long a first reading may go on without showing what it has.
+const UNSHOWN: Duration = Duration::from_secs(5);
 
 /// Reads the whole store. Somebody who has asked for it is told that it is done; a reading that begins by itself, as after
 /// a broken connection, leaves the last line alone.
@@ -29,123 +30,92 @@ pub(super) async fn load(
     asked_for: bool,
 ) {
     let _writing = state.writing.lock().await;
-    let ring = server.facts().keys.clone();
-    let (sink, events) = mpsc::channel(AHEAD);
+    let stop = CancellationToken::new();
+    let _stopped_with_this = stop.clone().drop_guard();
     let taking = {
-        let (state, send) = (Arc::clone(state), send.clone());
-        tokio::task::spawn_blocking(move || take(events, &ring, &state, &send))
+        let (server, state, send) = (server.clone(), Arc::clone(state), send.clone());
+        // Snapshots cost too much for a thread that drains connections.
+        tokio::task::spawn_blocking(move || take(&server, &state, &send, &stop))
     };
-    let read = server.read_store(sink).await;
-    let paths = taking.await.ok().flatten();
-    match (read, paths) {
-        // What was read stays on the screen.
-        (_, Some(Err(what))) => {
-            let place = server.spec().place.describe();
-            let error = ServerError::too_large(&place, what);
-            let _ = send.send(Msg::LoadFailed(Problem::new(&error)));
-        }
-        (Ok(_), Some(Ok(paths))) => {
+    match taking.await {
+        Ok(Ok(paths)) => {
             prompt.worked();
             if asked_for {
                 let _ = send.send(Msg::Toast(format!("read {}", count(paths, "path"))));
             }
         }
-        (Ok(_), None) => {}
-        (Err(error), _) => {
+        // What was read stays on the screen.
+        Ok(Err(error)) => {
             let _ = send.send(Msg::LoadFailed(Problem::new(&error)));
         }
+        Err(_) => {}
     }
 }
 
-/// Takes events in until there are no more, or no more room. Gives back how many paths were listed.
+/// Reads until there is no more. Gives back how many paths were listed.
 fn take(
-    mut events: mpsc::Receiver<StoreEvent>,
-    ring: &KeyRing,
+    server: &Server,
     state: &State,
     send: &Sender,
-) -> Option<Result<usize, TooLarge>> {
-    let Some(StoreEvent::Listed(paths)) = events.blocking_recv() else {
-        return None;
-    };
-    let listed = paths.len();
+    stop: &CancellationToken,
+) -> Result<usize, ServerError> {
     let known = state.newest();
     let again = known.is_some();
-    let (generation, mut builder) = match known {
-        Some((generation, inventory)) => {
-            let mut builder = Builder::resume(&inventory);
-            builder.relist(&paths);
-            (generation, builder)
-        }
-        None => (State::new_generation(), Builder::new(paths)),
+    let (generation, inventory) = match known {
+        Some((generation, inventory)) => (generation, Some(inventory)),
+        None => (State::new_generation(), None),
     };
-    let first = builder.snapshot();
-    // Before the answers are judged, which keeps all cores busy: the first rows are to be seen at once.
-    first.order_by_name();
-    state.publish(send, generation, first, listed > 0);
-    let mut answered = 0;
-    let mut told = std::time::Instant::now();
-    while let Some(event) = events.blocking_recv() {
-        let StoreEvent::Infos(replies) = event else {
-            continue;
-        };
-        answered += replies.len();
-        enter(&mut builder, ring, replies);
-        if builder.check().is_err() {
-            break;
+    let runtime = Handle::current();
+    let _entered = runtime.enter();
+    let mut loader = Loader::start(server, inventory);
+    let (mut listed, mut answered) = (None, 0);
+    let mut shown = Instant::now();
+    let end = loop {
+        match runtime.block_on(next(&mut loader, stop)) {
+            Ok(Some(Loaded::Listed(paths))) => {
+                listed = Some(paths);
+                let first = loader.builder().snapshot();
+                // Before the answers are assessed, which keeps all cores busy: the first rows are to be seen at once.
+                first.order_by_name();
+                state.publish(send, generation, first, paths > 0);
+            }
+            Ok(Some(Loaded::Paths(batch))) => {
+                answered += batch.len();
+                // A store that is read again has nothing new to show until it is through; a first one grows before one's eyes.
+                let waited = !again && shown.elapsed() >= UNSHOWN;
+                if listed > Some(answered) && (loader.builder().due() || waited) {
+                    shown = Instant::now();
+                    state.publish(send, generation, loader.builder().snapshot(), true);
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
         }
-        // A store that is read again has nothing new to show until it is through; a first one grows before one's eyes.
-        let waited = told.elapsed() >= std::time::Duration::from_secs(5);
-        if answered < listed && (builder.due() || (!again && waited)) {
-            told = std::time::Instant::now();
-            state.publish(send, generation, builder.snapshot(), true);
-        }
+    };
+    if listed.is_some() {
+        // Cut off in the middle is not done: what is missing stays to be read.
+        state.publish(send, generation, loader.finish(), false);
     }
-    // Cut off in the middle is not done: what is missing stays to be read.
-    let room = builder.check();
-    state.publish(send, generation, builder.finish(), false);
-    Some(room.map(|()| listed))
+    end.map(|()| listed.unwrap_or_default())
 }
 
-/// Judges on all cores, then enters.
-fn enter(builder: &mut Builder, ring: &KeyRing, replies: Vec<InfoReply>) {
-    let assessments = assess_each(ring, &replies, InfoReply::info);
-    for judged in replies.into_iter().zip(assessments) {
-        match judged {
-            (InfoReply::Valid(info), Some(assessment)) => builder.add(&info, &assessment),
-            // Every valid path was judged.
-            (InfoReply::Valid(_), None) => {}
-            (InfoReply::Invalid(path), _) => builder.gone(&path),
-            (InfoReply::Failed(path, why), _) => builder.unreadable(&path, why),
-        }
+async fn next(
+    loader: &mut Loader,
+    stop: &CancellationToken,
+) -> Result<Option<Loaded>, ServerError> {
+    tokio::select! {
+        entered = loader.next() => entered,
+        () = stop.cancelled() => Err(ServerError::Stopped),
     }
 }
 
 /// Asks again for paths that a job has touched. What cannot be asked now is asked with the next refresh.
 pub(super) async fn renew(server: &Server, state: &Arc<State>, send: &Sender, paths: &[StorePath]) {
-    const CHUNK: usize = 2_000;
     let _writing = state.writing.lock().await;
     let Some((generation, inventory)) = state.newest() else {
         return;
     };
-    let ring = Arc::new(server.facts().keys.clone());
-    let mut builder = Builder::resume(&inventory);
-    for chunk in paths.chunks(CHUNK) {
-        let Ok(replies) = server.path_infos(chunk).await else {
-            break;
-        };
-        let ring = Arc::clone(&ring);
-        let work = tokio::task::spawn_blocking(move || {
-            enter(&mut builder, &ring, replies);
-            builder
-        });
-        match work.await {
-            Ok(entered) => builder = entered,
-            Err(_) => return,
-        }
+    if let Some(renewed) = crate::load::renew(server, &inventory, paths).await {
+        state.publish(send, generation, renewed, false);
     }
-    let (state, send) = (Arc::clone(state), send.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        state.publish(&send, generation, builder.finish(), false);
-    });
-    let _ = work.await;
 }

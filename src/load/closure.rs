@@ -1,0 +1,77 @@
+//! A part of a store: some paths and all that they need.
+//!
+//! In: a connected server and paths. Out: the answers for their closure, assessed, or an inventory of them.
+
+use super::{AssessedPath, assess};
+use crate::domain::budget::{Budget, entry, most};
+use crate::domain::{KeyRing, StorePath};
+use crate::inventory::{Builder, Inventory};
+use crate::server::{Server, ServerError};
+use std::collections::HashSet;
+
+/// Paths that are asked for at one time.
+const CHUNK: usize = 1000;
+
+/// References in a row that are followed. Chains in real stores have some hundreds, those of derivations a few thousand.
+const DEEPEST: usize = 10_000;
+
+/// These paths and all that they need, assessed; each path once, nearest first.
+pub async fn closure(
+    server: &Server,
+    keys: &KeyRing,
+    paths: &[StorePath],
+) -> Result<Vec<AssessedPath>, ServerError> {
+    let mut seen: HashSet<StorePath> = HashSet::new();
+    let new = |path: &&StorePath| seen.insert((*path).clone());
+    let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
+    let mut all = Vec::new();
+    let mut room = Budget::new(
+        "what is known of these paths and all that they need",
+        most::CLOSURE,
+    );
+    let place = || server.spec().place.describe();
+    let mut depth = 0;
+    while !level.is_empty() {
+        if depth > DEEPEST {
+            return Err(ServerError::TooDeep {
+                place: place(),
+                path: paths
+                    .first()
+                    .map_or("a path", StorePath::base_name)
+                    .to_owned(),
+                levels: DEEPEST,
+            });
+        }
+        depth += 1;
+        let mut next = Vec::new();
+        for chunk in level.chunks(CHUNK) {
+            let answers = assess(keys, server.path_infos(chunk).await?);
+            for answer in &answers {
+                if let AssessedPath::Valid(info, _) = answer {
+                    // And what is noted of each reference: that it was seen, and that it is to be asked for.
+                    let noted = 2 * entry::<StorePath>() * info.references.len() as u64;
+                    room.charge(info.memory() + noted)
+                        .map_err(|what| ServerError::too_large(&place(), what))?;
+                    for reference in &info.references {
+                        if seen.insert(reference.clone()) {
+                            next.push(reference.clone());
+                        }
+                    }
+                }
+            }
+            all.extend(answers);
+        }
+        level = next;
+    }
+    Ok(all)
+}
+
+/// The part of the store that these paths need, themselves included.
+pub async fn load_closure(server: &Server, paths: &[StorePath]) -> Result<Inventory, ServerError> {
+    let answers = closure(server, &server.facts().keys, paths).await?;
+    let mut builder = Builder::new(answers.iter().map(|one| one.path().clone()).collect());
+    for answer in &answers {
+        answer.enter(&mut builder);
+    }
+    Ok(builder.finish())
+}
