@@ -9,6 +9,7 @@ use super::keep::KeepStep;
 use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
+use crate::domain::{Explain, Notice, notice};
 use crate::domain::{PublicKey, StorePath, When};
 use crate::judge::concern::{self, Concern};
 use serde::Serialize;
@@ -256,30 +257,47 @@ pub enum Answer {
 
 /// Why a plan is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum Refusal {
     /// Read-only.
-    #[error(
-        "storekeeper is read-only here; start it without --read-only (or set read_only = false for this server) to make changes"
-    )]
     ReadOnly,
     /// Nothing to do.
-    #[error("there is nothing to do; every path that was asked for is done already")]
     Nothing,
     /// The word was not typed.
-    #[error("the plan is confirmed by typing {0:?}; nothing was changed")]
     Word(&'static str),
     /// Concerns that were not accepted.
-    #[error(
-        "the key {}, so nothing was changed; to authorize it all the same, add --accept {}",
-        concern::meanings(.missing),
-        concern::ids(.all)
-    )]
     Accept {
         /// Those.
         missing: Vec<Concern>,
         /// All that the plan has.
         all: Vec<Concern>,
     },
+}
+
+impl Explain for Refusal {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::ReadOnly => notice!(
+                "storekeeper is read-only here",
+                "start it without --read-only (or set read_only = false for this server) to make changes"
+            ),
+            Self::Nothing => notice!(
+                "there is nothing to do",
+                "every path that was asked for is done already"
+            ),
+            Self::Word(word) => notice!(
+                "the plan is confirmed by typing {word:?}",
+                "nothing was changed"
+            ),
+            Self::Accept { missing, all } => {
+                let (missing, all) = (concern::meanings(missing), concern::ids(all));
+                notice!(
+                    "the key {missing}, so nothing was changed",
+                    "to authorize it all the same, add --accept {all}"
+                )
+            }
+        }
+    }
 }
 
 /// A plan that may run, once.

@@ -14,6 +14,7 @@ use crate::change::collect::Amounts;
 use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
 use crate::domain::alike::grouped;
 use crate::domain::count::number;
+use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::judge::concern::{self, Concern};
 use crate::server::Server;
@@ -116,9 +117,10 @@ fn answer(
         return Ok(flags());
     }
     if !someone_is_there() {
-        return Err(CliError::usage(
-            "nobody can be asked without a terminal, so nothing was changed; look at it with --dry-run and confirm it with --yes",
-        ));
+        return Err(CliError::usage(notice!(
+            "nobody can be asked without a terminal, so nothing was changed",
+            "look at it with --dry-run and confirm it with --yes"
+        )));
     }
     let named = plan.danger == Danger::Adds
         && plan
@@ -135,7 +137,10 @@ fn answer(
         Some(typed) if typed.trim() == word => Ok(answer),
         Some(_) => Err(CliError::new(
             Kind::Interrupted,
-            format!("not confirmed, so nothing was changed; type {word} to confirm"),
+            notice!(
+                "not confirmed, so nothing was changed",
+                "type {word} to confirm"
+            ),
         )),
         None => Err(interrupted()),
     }

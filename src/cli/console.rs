@@ -10,8 +10,10 @@ use crate::config::{Config, Overrides, Target};
 use crate::console;
 use crate::console::{ConsoleError, End};
 use crate::demo::{self, Demo, DemoError, Listening};
+use crate::domain::Explain;
 use crate::domain::When;
 use crate::domain::count::count;
+use crate::domain::notice;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +46,10 @@ pub(super) async fn demo(
     let program = std::env::current_exe().map_err(|error| {
         CliError::new(
             Kind::Server,
-            format!("this program does not find itself: {error}; start it by its full path"),
+            notice!(
+                "this program does not find itself: {error}",
+                "start it by its full path"
+            ),
         )
     })?;
     let mut options = demo::Options::new(program);
@@ -107,8 +112,9 @@ fn needs_terminal(next: &str) -> Result<(), CliError> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         return Ok(());
     }
-    Err(CliError::usage(format!(
-        "the console needs a terminal; {next}"
+    Err(CliError::usage(notice!(
+        "the console needs a terminal",
+        "{next}"
     )))
 }
 
@@ -122,10 +128,8 @@ async fn open(config: Config, overrides: Overrides, target: Target) -> Result<u8
     match console::run(start).await {
         Ok(End::Quit) => Ok(0),
         Ok(End::Interrupted) => Ok(130),
-        Err(ConsoleError::Keys { error, line }) => {
-            Err(file.complain(line, error.to_string()).into())
-        }
-        Err(error) => Err(CliError::usage(error.to_string())),
+        Err(ConsoleError::Keys { error, line }) => Err(file.complain(line, error.notice()).into()),
+        Err(error) => Err(CliError::usage(error)),
     }
 }
 
@@ -141,6 +145,6 @@ impl From<Arc<DemoError>> for CliError {
             DemoError::Listen { .. } => Kind::Usage,
             _ => Kind::Server,
         };
-        Self::new(kind, error)
+        Self::new(kind, error.notice())
     }
 }

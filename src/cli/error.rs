@@ -4,6 +4,7 @@
 //! object. The kinds and codes are part of the output contract.
 
 use crate::change::access::AccessError;
+use crate::domain::{Explain, Notice, notice};
 use crate::link::LinkError;
 use crate::server::{ErrorKind, ServerError, details};
 use serde::Serialize;
@@ -50,8 +51,8 @@ pub(super) enum CliError {
     Message {
         /// What sort of thing.
         kind: Kind,
-        /// One sentence: the cause, and after the last semicolon the next step.
-        sentence: String,
+        /// What is wrong, fit to be shown.
+        notice: Notice,
     },
     /// The reader of our output has gone; there is nobody to say anything to.
     Closed,
@@ -60,7 +61,7 @@ pub(super) enum CliError {
 impl std::fmt::Display for CliError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Message { sentence, .. } => f.write_str(sentence),
+            Self::Message { notice, .. } => notice.fmt(f),
             Self::Closed => f.write_str("nobody reads the output any more"),
         }
     }
@@ -81,16 +82,16 @@ struct Object<'a> {
 
 impl CliError {
     /// An error of this kind.
-    pub(super) fn new(kind: Kind, sentence: impl std::fmt::Display) -> Self {
+    pub(super) fn new(kind: Kind, notice: impl Into<Notice>) -> Self {
         Self::Message {
             kind,
-            sentence: crate::domain::text::visible(&sentence.to_string()).into_owned(),
+            notice: notice.into().visible(),
         }
     }
 
     /// An error in what was asked.
-    pub(super) fn usage(sentence: impl std::fmt::Display) -> Self {
-        Self::new(Kind::Usage, sentence)
+    pub(super) fn usage(notice: impl Into<Notice>) -> Self {
+        Self::new(Kind::Usage, notice)
     }
 
     /// The exit code. A closed pipe is how `head` ends a list, which is no failure.
@@ -103,17 +104,13 @@ impl CliError {
 
     /// The error object of `--json`, without the newline.
     pub(super) fn json(&self) -> Option<String> {
-        let Self::Message { kind, sentence } = self else {
+        let Self::Message { kind, notice } = self else {
             return None;
-        };
-        let (message, next) = match sentence.rsplit_once("; ") {
-            Some((message, next)) => (message, Some(next)),
-            None => (sentence.as_str(), None),
         };
         let error = Object {
             kind: *kind,
-            message,
-            next,
+            message: &notice.message,
+            next: notice.hint.as_deref(),
         };
         serde_json::to_string(&Document { schema: 1, error }).ok()
     }
@@ -127,7 +124,10 @@ impl From<std::io::Error> for CliError {
         }
         Self::new(
             Kind::Server,
-            format!("cannot write the output: {error}; check where it is redirected to"),
+            notice!(
+                "cannot write the output: {error}",
+                "check where it is redirected to"
+            ),
         )
     }
 }
@@ -140,7 +140,7 @@ impl From<serde_json::Error> for CliError {
 
 impl From<crate::config::ConfigError> for CliError {
     fn from(error: crate::config::ConfigError) -> Self {
-        Self::usage(error)
+        Self::usage(error.notice())
     }
 }
 
@@ -161,7 +161,7 @@ impl From<ServerError> for CliError {
     fn from(error: ServerError) -> Self {
         // The sentence has one line of what a program there said.
         tracing::warn!("{}", crate::domain::text::visible(&details(&error)));
-        Self::new(error.kind().into(), error)
+        Self::new(error.kind().into(), error.notice())
     }
 }
 
@@ -182,7 +182,7 @@ impl From<AccessError> for CliError {
             | AccessError::Unknown(_)
             | AccessError::Nothing(_) => Kind::Server,
         };
-        Self::new(kind, error)
+        Self::new(kind, error.notice())
     }
 }
 
@@ -221,7 +221,7 @@ impl From<clap::Error> for CliError {
             || "storekeeper help says how it is used".to_owned(),
             |tip| format!("{tip}, or see storekeeper help"),
         );
-        Self::usage(format!("{cause}; {next}"))
+        Self::usage(Notice::new(cause, next))
     }
 }
 
@@ -233,7 +233,10 @@ mod tests {
 
     #[test]
     fn the_object() {
-        let error = CliError::new(Kind::HostKey, "a; b changed its key; compare it");
+        let error = CliError::new(
+            Kind::HostKey,
+            Notice::new("a; b changed its key", "compare it"),
+        );
         assert_eq!(
             error.json().unwrap(),
             r#"{"schema":1,"error":{"kind":"host-key","message":"a; b changed its key","next":"compare it"}}"#
@@ -251,7 +254,8 @@ mod tests {
         let told = |line: &str| {
             let error = Args::try_parse_from(line.split(' ')).unwrap_err();
             match CliError::from(error) {
-                CliError::Message { kind, sentence } => {
+                CliError::Message { kind, notice } => {
+                    let sentence = notice.to_string();
                     assert_eq!(kind, Kind::Usage);
                     assert!(
                         !sentence.contains('\n') && sentence.contains("; "),

@@ -3,7 +3,9 @@
 //! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
 
 use super::error::CliError;
+use crate::domain::Notice;
 use crate::domain::nearest::edits;
+use crate::domain::notice;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, nix32};
@@ -38,8 +40,9 @@ impl Wanted {
             return StorePath::from_base_name(base)
                 .map(Self::Exact)
                 .map_err(|error| {
-                    CliError::usage(format!(
-                        "\"{text}\" is not a store path: {error}; copy it whole"
+                    CliError::usage(notice!(
+                        "\"{text}\" is not a store path: {error}",
+                        "copy it whole"
                     ))
                 });
         }
@@ -51,8 +54,9 @@ impl Wanted {
         }
         if text.is_empty() || text.contains('/') {
             let text = visible(text);
-            return Err(CliError::usage(format!(
-                "\"{text}\" is not a store path; write /nix/store/…, its hash part, or its name"
+            return Err(CliError::usage(notice!(
+                "\"{text}\" is not a store path",
+                "write /nix/store/…, its hash part, or its name"
             )));
         }
         Ok(Self::Name(text.to_owned()))
@@ -69,9 +73,9 @@ impl Wanted {
 
     /// It is not there.
     fn missing(&self) -> CliError {
-        CliError::usage(format!(
-            "{} is not in the store; storekeeper paths lists what is",
-            self.shown()
+        CliError::usage(Notice::new(
+            format!("{} is not in the store", self.shown()),
+            "storekeeper paths lists what is",
         ))
     }
 
@@ -92,11 +96,9 @@ pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
         .map(StorePath::hash_part)
         .collect();
     let more = if candidates.len() > TOLD { " …" } else { "" };
-    CliError::usage(format!(
-        "{} paths are called {}; give the hash part of one: {}{more}",
-        candidates.len(),
-        wanted.shown(),
-        told.join(", ")
+    CliError::usage(Notice::new(
+        format!("{} paths are called {}", candidates.len(), wanted.shown()),
+        format!("give the hash part of one: {}{more}", told.join(", ")),
     ))
 }
 

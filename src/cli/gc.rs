@@ -15,6 +15,7 @@ use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::collect::{About, Amounts, CollectError, WHOLE, amounts, output_pairs, plan};
 use crate::change::unfinished::left;
+use crate::domain::Notice;
 use crate::domain::alike::grouped;
 use crate::domain::space::SpaceFacts;
 use crate::domain::unfinished::Unfinished;
@@ -172,9 +173,7 @@ async fn kept_outputs(
         ("keep-outputs", &space.keep_outputs),
     ] {
         if let Err(unknown) = known {
-            notes.push(format!(
-                "how Nix is set there ({name}) is not known, so its default is assumed; what it keeps besides, it refuses to delete ({unknown})"
-            ));
+            notes.push(format!("how Nix is set there ({name}) is not known, so its default is assumed; what it keeps besides, it refuses to delete ({unknown})"));
         }
     }
     if !matches!(space.keep_outputs, Ok(true)) {
@@ -194,17 +193,16 @@ async fn unfinished(server: &Server, args: &Gc) -> Result<Vec<String>, CliError>
             Some(true) if !args.change.dry_run => {
                 return Err(CliError::new(
                     Kind::Conflict,
-                    format!("{}; wait until it has ended", runs(&other.what)),
+                    Notice::new(runs(&other.what), "wait until it has ended"),
                 ));
             }
             Some(true) => notes.push(runs(&other.what)),
-            Some(false) => notes.push(format!(
-                "the collection {} that {} began at {} was interrupted: {}; the next change here writes that into the audit log",
-                other.what.id,
-                other.what.by,
-                other.what.at,
-                other.progress()
-            )),
+            Some(false) => notes.push(format!("the collection {} that {} began at {} was interrupted: {}; the next change here writes that into the audit log",
+                    other.what.id,
+                    other.what.by,
+                    other.what.at,
+                    other.progress()
+                )),
             None => {}
         }
     }

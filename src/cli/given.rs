@@ -3,7 +3,9 @@
 //! In: `FILE` or `-`. Out: the key or the text, or why it is none. What was read is wiped: a private key may be in it by mistake.
 
 use super::error::{CliError, Kind};
+use crate::domain::Notice;
 use crate::domain::key_request::Source;
+use crate::domain::notice;
 use crate::domain::ssh_key::{KeyError, PublicSshKey};
 use crate::domain::text::visible;
 use std::io::Read as _;
@@ -29,8 +31,9 @@ pub(super) fn answer(argument: &str) -> Result<Zeroizing<String>, CliError> {
     let bytes = bytes(argument, "the file with the signature")?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         let name = name(argument);
-        CliError::usage(format!(
-            "{name} is no text; give the answer of ssh-keygen -Y sign as it was printed"
+        CliError::usage(notice!(
+            "{name} is no text",
+            "give the answer of ssh-keygen -Y sign as it was printed"
         ))
     })?;
     Ok(Zeroizing::new(text.to_owned()))
@@ -56,9 +59,9 @@ fn bytes(argument: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
         }
     }
     .map_err(|error| {
-        CliError::usage(format!(
-            "cannot read {}: {error}; name {what}, or - for standard input",
-            name(argument)
+        CliError::usage(Notice::new(
+            format!("cannot read {}: {error}", name(argument)),
+            format!("name {what}, or - for standard input"),
         ))
     })?;
     Ok(bytes)
@@ -72,8 +75,9 @@ fn read(argument: &str) -> Result<(PublicSshKey, Source), CliError> {
     let bytes = bytes(argument, "the .pub file")?;
     let name = name(argument);
     let text = std::str::from_utf8(&bytes).map_err(|_| {
-        CliError::usage(format!(
-            "{name} is no text; give the one line of the .pub file"
+        CliError::usage(notice!(
+            "{name} is no text",
+            "give the one line of the .pub file"
         ))
     })?;
     let key = PublicSshKey::parse(text).map_err(|error| {

@@ -4,6 +4,7 @@
 
 use super::args::Args;
 use super::error::{CliError, Kind};
+use crate::domain::Notice;
 use crate::domain::nearest::edits;
 use crate::domain::text::visible;
 use clap::CommandFactory as _;
@@ -61,12 +62,10 @@ pub(super) fn explain(error: clap::Error, arguments: &[OsString]) -> CliError {
             | clap::error::ErrorKind::MissingRequiredArgument
     );
     match (told, meant(arguments).filter(|_| wrong)) {
-        (CliError::Message { kind, sentence }, Some(line)) => {
-            let cause = sentence
-                .rsplit_once("; ")
-                .map_or(&*sentence, |(cause, _)| cause);
-            CliError::new(kind, format!("{cause}; did you mean {line}?"))
-        }
+        (CliError::Message { kind, notice }, Some(line)) => CliError::new(
+            kind,
+            Notice::new(notice.message, format!("did you mean {line}?")),
+        ),
         (told, _) => told,
     }
 }
@@ -78,12 +77,15 @@ pub(super) fn server(error: CliError, name: &str, known: &[String]) -> CliError 
         (
             CliError::Message {
                 kind: kind @ (Kind::Connect | Kind::Auth | Kind::HostKey),
-                sentence,
+                notice,
             },
             Some(near),
         ) => CliError::new(
             kind,
-            format!("{sentence}; did you mean {near}, a server of the configuration?"),
+            Notice::new(
+                notice.to_string(),
+                format!("did you mean {near}, a server of the configuration?"),
+            ),
         ),
         (error, _) => error,
     }
@@ -137,7 +139,7 @@ mod tests {
     fn a_server_that_is_nearly_one_of_the_configuration() {
         let known = ["prod".to_owned(), "staging".to_owned()];
         let error = |name: &str| {
-            let error = CliError::new(Kind::Connect, "no such host; check the name");
+            let error = CliError::new(Kind::Connect, Notice::new("no such host", "check the name"));
             server(error, name, &known).to_string()
         };
         assert!(error("prud").ends_with("did you mean prod, a server of the configuration?"));

@@ -6,6 +6,8 @@
 use super::args;
 use super::error::{CliError, Kind};
 use super::out::Out;
+use crate::domain::Notice;
+use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::domain::{KeyName, SigningKey};
 use serde::Serialize;
@@ -30,15 +32,19 @@ struct Document<'a> {
 pub(super) fn run(args: &args::Keygen, out: &mut Out) -> Result<(), CliError> {
     let name = KeyName::new(&args.name).map_err(|error| {
         let name = visible(&args.name);
-        CliError::usage(format!(
-            "\"{name}\" cannot name a key: {error}; take one such as cache.example.org-1"
+        CliError::usage(notice!(
+            "\"{name}\" cannot name a key: {error}",
+            "take one such as cache.example.org-1"
         ))
     })?;
     let mut seed = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *seed).map_err(|error| {
         CliError::new(
             Kind::Server,
-            format!("this system gives no random numbers: {error}; make the key on another one"),
+            notice!(
+                "this system gives no random numbers: {error}",
+                "make the key on another one"
+            ),
         )
     })?;
     let key = SigningKey::from_seed(name, &seed);
@@ -105,9 +111,9 @@ fn file_name(name: &KeyName) -> String {
 }
 
 fn exists(file: &Path) -> CliError {
-    CliError::usage(format!(
-        "{} is there already; take another name or folder, it is not overwritten",
-        file.display()
+    CliError::usage(Notice::new(
+        format!("{} is there already", file.display()),
+        "take another name or folder, it is not overwritten",
     ))
 }
 
@@ -135,8 +141,8 @@ fn create(file: &Path, mode: u32, content: &[u8]) -> Result<(), CliError> {
 }
 
 fn failed(file: &Path, error: &std::io::Error) -> CliError {
-    CliError::usage(format!(
-        "cannot make {}: {error}; give --out a folder that can be written to",
-        file.display()
+    CliError::usage(Notice::new(
+        format!("cannot make {}: {error}", file.display()),
+        "give --out a folder that can be written to",
     ))
 }

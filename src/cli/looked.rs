@@ -9,6 +9,7 @@ use super::out::say;
 use super::progress::Progress;
 use crate::change::collect::output_pairs;
 use crate::change::keep::Kept;
+use crate::domain::Explain;
 use crate::domain::Fact;
 use crate::domain::alike::grouped;
 use crate::domain::pin::Pin;
@@ -80,7 +81,7 @@ impl Looked {
     pub(super) fn pins(&self) -> Result<&[Pin], CliError> {
         match &self.pins {
             Ok(pins) => Ok(pins),
-            Err(unknown) => Err(CliError::new(super::error::Kind::Server, unknown)),
+            Err(unknown) => Err(CliError::new(super::error::Kind::Server, unknown.notice())),
         }
     }
 }

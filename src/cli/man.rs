@@ -5,6 +5,7 @@
 use super::args::{self, Args};
 use super::error::CliError;
 use super::out::Out;
+use crate::domain::Notice;
 use crate::domain::text::visible;
 use clap::CommandFactory as _;
 
@@ -32,9 +33,9 @@ pub(super) fn man(args: &args::Man, out: &mut Out) -> Result<(), CliError> {
                     .filter(|command| !command.is_hide_set())
                     .map(clap::Command::get_name);
                 let near = crate::domain::nearest::nearest(name, known).unwrap_or_default();
-                return Err(CliError::usage(format!(
-                    "there is no subcommand \"{}\"; the nearest is {near}",
-                    visible(name)
+                return Err(CliError::usage(Notice::new(
+                    format!("there is no subcommand \"{}\"", visible(name)),
+                    format!("the nearest is {near}"),
                 )));
             };
             found.clone()

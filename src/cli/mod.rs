@@ -36,6 +36,7 @@ mod verify;
 mod when;
 mod why;
 
+use crate::domain::notice;
 use args::{Args, Command};
 use clap::Parser as _;
 use error::{CliError, Kind};
@@ -121,8 +122,9 @@ fn run(args: &Args) -> Result<u8, CliError> {
 fn check(args: &Args) -> Result<(), CliError> {
     if let (Some(server), Some(_)) = (&args.server, &args.command) {
         let server = crate::domain::text::visible(server);
-        return Err(CliError::usage(format!(
-            "\"{server}\" stands before the subcommand; write the server behind it"
+        return Err(CliError::usage(notice!(
+            "\"{server}\" stands before the subcommand",
+            "write the server behind it"
         )));
     }
     let printing = match &args.command {
@@ -133,8 +135,9 @@ fn check(args: &Args) -> Result<(), CliError> {
         Some(_) => return Ok(()),
     };
     if args.common.json {
-        return Err(CliError::usage(format!(
-            "--json has no meaning for {printing}; leave it out"
+        return Err(CliError::usage(notice!(
+            "--json has no meaning for {printing}",
+            "leave it out"
         )));
     }
     Ok(())
@@ -153,7 +156,10 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     let runtime = builder.enable_all().build().map_err(|error| {
         CliError::new(
             Kind::Server,
-            format!("this system gives no threads: {error}; check the limits of processes"),
+            notice!(
+                "this system gives no threads: {error}",
+                "check the limits of processes"
+            ),
         )
     })?;
     let result = runtime.block_on(dispatch(args, out));
@@ -166,7 +172,7 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
 async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     let session = |server: &str| Session::new(&args.common, server);
     match &args.command {
-        Some(Command::Demo(demo)) => console::demo(demo, &args.common, out).await,
+        Some(Command::Demo(demo)) => Box::pin(console::demo(demo, &args.common, out)).await,
         Some(Command::Status(status)) => {
             let session = session(&status.server)?;
             unless_stopped(Box::pin(status::run(&session, out))).await

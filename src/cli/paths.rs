@@ -10,6 +10,7 @@ use super::load::load;
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::session::Session;
+use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
@@ -36,9 +37,10 @@ impl Wanted {
     fn new(args: &args::Paths) -> Result<Self, CliError> {
         let query = Query::parse(&args.query.join(" ")).map_err(CliError::usage)?;
         if query.asks_roots() || query.asks_use() {
-            return Err(CliError::usage(
-                "paths reads neither roots nor the last use; see `storekeeper gc SERVER --dry-run` and `storekeeper roots SERVER`, or put ' before a word to look for it in names",
-            ));
+            return Err(CliError::usage(notice!(
+                "paths reads neither roots nor the last use",
+                "see `storekeeper gc SERVER --dry-run` and `storekeeper roots SERVER`, or put ' before a word to look for it in names"
+            )));
         }
         let key = match args.sort {
             None | Some(SortBy::Name) => SortKey::Name,

@@ -12,10 +12,13 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use super::{given, onboard};
 use crate::change::access::{About, AccessError, approve, deny, submit};
+use crate::domain::Explain;
+use crate::domain::Notice;
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
+use crate::domain::notice;
 use crate::domain::randomart::randomart;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
@@ -88,7 +91,7 @@ pub(super) async fn run(
 fn known(facts: &AccessFacts) -> Result<&[Request], CliError> {
     match &facts.requests {
         Ok(requests) => Ok(requests),
-        Err(unknown) => Err(CliError::new(Kind::Server, unknown)),
+        Err(unknown) => Err(CliError::new(Kind::Server, unknown.notice())),
     }
 }
 
@@ -219,8 +222,9 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
     }
     match found.as_slice() {
         [one] => Ok(one),
-        [] => Err(CliError::usage(format!(
-            "no request is called \"{shown}\"; storekeeper requests SERVER list shows those that wait"
+        [] => Err(CliError::usage(notice!(
+            "no request is called \"{shown}\"",
+            "storekeeper requests SERVER list shows those that wait"
         ))),
         several => {
             let told: Vec<String> = several
@@ -228,10 +232,13 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
                 .take(TOLD)
                 .map(|one| format!("{} {}", one.id(), visible(&one.key.comment())))
                 .collect();
-            Err(CliError::usage(format!(
-                "{} requests are called \"{shown}\": {}; give the id of one",
-                several.len(),
-                told.join(", ")
+            Err(CliError::usage(Notice::new(
+                format!(
+                    "{} requests are called \"{shown}\": {}",
+                    several.len(),
+                    told.join(", ")
+                ),
+                "give the id of one",
             )))
         }
     }
@@ -252,10 +259,9 @@ async fn let_in(
     {
         return Err(CliError::new(
             Kind::Conflict,
-            format!(
-                "the request {} was approved already; storekeeper keys {} list shows the key",
-                request.id(),
-                session.name()
+            Notice::new(
+                format!("the request {} was approved already", request.id()),
+                format!("storekeeper keys {} list shows the key", session.name()),
             ),
         ));
     }

@@ -14,6 +14,8 @@ use crate::change::Plan;
 use crate::change::access::{About, install_knock, knock_to_install};
 use crate::change::keep::install_lease;
 use crate::domain::KeyName;
+use crate::domain::Notice;
+use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::onboard::server::{HEAD, NewServer, debian, nixos};
 use crate::onboard::{Step, text};
@@ -41,9 +43,12 @@ pub(super) async fn run(
         None => None,
     };
     match session {
-        Some(_) if args.knock && args.lease.is_some() && !args.nixos => Err(CliError::usage(
-            "--knock and --lease are installed one by one; give one of them",
-        )),
+        Some(_) if args.knock && args.lease.is_some() && !args.nixos => {
+            Err(CliError::usage(notice!(
+                "--knock and --lease are installed one by one",
+                "give one of them"
+            )))
+        }
         Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
         Some(session)
             if !args.nixos
@@ -61,9 +66,12 @@ pub(super) async fn run(
 fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result<(), CliError> {
     // The texts put it into commands and file names.
     if !KeyName::new(&args.key_name).is_ok_and(|name| name.is_plain()) {
-        return Err(CliError::usage(format!(
-            "\"{}\" can't name the key of a new server: its texts take letters, digits, '.', '_' and '-'; take one such as cache.example.org-1",
-            visible(&args.key_name)
+        return Err(CliError::usage(Notice::new(
+            format!(
+                "\"{}\" can't name the key of a new server: its texts take letters, digits, '.', '_' and '-'",
+                visible(&args.key_name)
+            ),
+            "take one such as cache.example.org-1",
         )));
     }
     let settings = session.map(|session| &session.target.settings);
@@ -118,9 +126,10 @@ fn plain(new: &NewServer) -> Result<(), CliError> {
     if words.is_plain() {
         return Ok(());
     }
-    Err(CliError::usage(
-        "cache_user or requests_dir has characters that sshd would read in its own way; choose plain ones",
-    ))
+    Err(CliError::usage(notice!(
+        "cache_user or requests_dir has characters that sshd would read in its own way",
+        "choose plain ones"
+    )))
 }
 
 async fn install(session: &Session, args: &args::Setup, out: &mut Out) -> Result<u8, CliError> {
@@ -151,7 +160,10 @@ async fn lease(
         let install = LeaseInstall::of(&server, days).ok_or_else(|| {
             CliError::new(
                 Kind::Server,
-                "it is not known in which folder the store there is; log in as root",
+                notice!(
+                    "it is not known in which folder the store there is",
+                    "log in as root"
+                ),
             )
         })?;
         let found = server.lease_facts(&install).await?;

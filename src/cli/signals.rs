@@ -4,6 +4,7 @@
 //! signal: it is asked to stop, and tells what it has done until then. A second one ends it at once.
 
 use super::error::{CliError, Kind};
+use crate::domain::notice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that mean stop, one after the other.
@@ -54,7 +55,7 @@ pub(super) async fn unless_stopped<T>(
 pub(super) fn interrupted() -> CliError {
     CliError::new(
         Kind::Interrupted,
-        "interrupted; nothing was changed by this",
+        notice!("interrupted", "nothing was changed by this"),
     )
 }
 
@@ -62,6 +63,9 @@ pub(super) fn interrupted() -> CliError {
 pub(super) fn cut_off() -> CliError {
     CliError::new(
         Kind::Interrupted,
-        "stopped at once by a second signal; what was changed until then is not told, and the next change of this server writes that into its audit log",
+        notice!(
+            "stopped at once by a second signal",
+            "what was changed until then is not told, and the next change of this server writes that into its audit log"
+        ),
     )
 }

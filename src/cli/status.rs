@@ -13,6 +13,7 @@ use crate::change::unfinished::left;
 use crate::domain::count::number;
 use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
+use crate::domain::{Explain, Notice};
 use crate::domain::{Unknown, When};
 use crate::inventory::{Counts, Inventory};
 use crate::judge::growth::{self, Forecast, Growth};
@@ -88,8 +89,8 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         Ok(server) => server,
         Err(CliError::Message {
             kind: Kind::Server,
-            sentence,
-        }) => return broken(session.name(), &sentence, out),
+            notice,
+        }) => return broken(session.name(), notice, out),
         Err(error) => return Err(error),
     };
     let round_trip = server.link().round_trip().await.ok();
@@ -106,8 +107,8 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         // The rest is reported all the same.
         Err(CliError::Message {
             kind: Kind::Server,
-            sentence,
-        }) => Err(critical("store-listing", &sentence)),
+            notice,
+        }) => Err(critical("store-listing", notice)),
         Err(error) => return Err(error),
     };
     let facts = server.facts();
@@ -157,7 +158,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
             fix: None,
         }),
     }
-    let left = left.map_err(|error| Unknown(error.to_string()));
+    let left = left.map_err(|error| Unknown(error.notice()));
     let now = facts.there(When::now());
     checks.extend(health::unfinished::checks(session.name(), &left, now));
     let document = Document {
@@ -191,8 +192,8 @@ fn forecast(server: &str, space: &SpaceFacts, inventory: Option<&Inventory>) -> 
 }
 
 /// The server is there and its Nix is not: that is an answer, not an error of ours.
-fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
-    let checks = [critical("nix", sentence)];
+fn broken(name: &str, notice: Notice, out: &mut Out) -> Result<u8, CliError> {
+    let checks = [critical("nix", notice)];
     let document = Document {
         schema: 1,
         server: name,
@@ -205,17 +206,13 @@ fn broken(name: &str, sentence: &str, out: &mut Out) -> Result<u8, CliError> {
     tell(&document, out)
 }
 
-/// An error that clients of the cache would meet too; what mends it stands behind its last semicolon.
-fn critical(id: &'static str, sentence: &str) -> Check {
-    let (summary, fix) = match sentence.rsplit_once("; ") {
-        Some((summary, fix)) => (summary, Some(fix.to_owned())),
-        None => (sentence, None),
-    };
+/// An error that clients of the cache would meet too.
+fn critical(id: &'static str, notice: Notice) -> Check {
     Check {
         id,
         state: State::Critical,
-        summary: summary.to_owned(),
-        fix,
+        summary: notice.message,
+        fix: notice.hint,
     }
 }
 

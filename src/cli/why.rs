@@ -9,6 +9,7 @@ use super::find::{self, Wanted, paths};
 use super::out::Out;
 use super::session::Session;
 use crate::change::sign::is_unmendable;
+use crate::domain::Notice;
 use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
@@ -131,9 +132,12 @@ fn answer(
             AssessedPath::Failed(failed, why) => {
                 return Err(CliError::new(
                     Kind::Server,
-                    format!(
-                        "the server could not tell anything of {failed}: {}; {UNREADABLE}",
-                        visible(why)
+                    Notice::new(
+                        format!(
+                            "the server could not tell anything of {failed}: {}",
+                            visible(why)
+                        ),
+                        UNREADABLE,
                     ),
                 ));
             }

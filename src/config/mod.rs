@@ -11,6 +11,7 @@ mod target;
 pub use target::{Overrides, Target};
 
 use crate::domain::Threshold;
+use crate::domain::{Explain, Notice, notice};
 use crate::server::spec::Settings;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -21,9 +22,9 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Why there is no configuration, or no server in it. All of these are exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum ConfigError {
     /// The file is not there or not readable.
-    #[error("cannot read {file}: {cause}; {next}")]
     Unreadable {
         /// The file.
         file: String,
@@ -33,18 +34,32 @@ pub enum ConfigError {
         next: &'static str,
     },
     /// Something in the file is not right.
-    #[error("{file}:{line}: {message}")]
     Invalid {
         /// The file.
         file: String,
         /// Line, counted from 1.
         line: usize,
-        /// One sentence with the next step.
-        message: String,
+        /// What, and what to do about it.
+        problem: Notice,
     },
     /// The server that was asked for is none.
-    #[error("{0}")]
-    Server(String),
+    Server(Notice),
+}
+
+impl Explain for ConfigError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Unreadable { file, cause, next } => {
+                notice!("cannot read {file}: {cause}", "{next}")
+            }
+            Self::Invalid {
+                file,
+                line,
+                problem,
+            } => problem.clone().after(format_args!("{file}:{line}: ")),
+            Self::Server(notice) => notice.clone(),
+        }
+    }
 }
 
 /// All that was configured.
@@ -180,11 +195,11 @@ impl Config {
     }
 
     /// An error about a line of this file that another room has found, such as an action that does not exist.
-    pub fn complain(&self, line: usize, message: String) -> ConfigError {
+    pub fn complain(&self, line: usize, problem: Notice) -> ConfigError {
         ConfigError::Invalid {
             file: self.file.as_deref().map(shown).unwrap_or_default(),
             line,
-            message,
+            problem,
         }
     }
 }

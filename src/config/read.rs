@@ -4,6 +4,7 @@
 //! a value that is present here has the right form.
 
 use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
+use crate::domain::{Notice, notice};
 use crate::domain::{PublicKey, Threshold};
 use crate::server::Sudo;
 use std::path::{Path, PathBuf};
@@ -11,19 +12,19 @@ use toml::de::{DeTable, DeValue};
 
 /// Reads the text of a configuration file.
 pub(super) fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
-    let invalid = |at: usize, message: String| ConfigError::Invalid {
+    let invalid = |at: usize, problem: Notice| ConfigError::Invalid {
         file: shown(file),
         line: line_of(text, at),
-        message,
+        problem,
     };
     let document = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let what = crate::domain::text::plain(error.message());
-        invalid(at, format!("this is not TOML ({what}); mend the line"))
+        invalid(at, notice!("this is not TOML ({what})", "mend the line"))
     })?;
     let root = document.get_ref();
     if let Some(problem) = schema::check(root) {
-        return Err(invalid(problem.at, problem.message));
+        return Err(invalid(problem.at, problem.notice));
     }
     let keys = entries(root, "keys")
         .map(|(action, at, value)| Remap {

@@ -6,6 +6,7 @@
 use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
+use crate::domain::{Notice, notice};
 use crate::domain::{PublicKey, Threshold};
 use std::ops::Range;
 use toml::Spanned;
@@ -103,8 +104,8 @@ const THRESHOLDS: &[Field] = &[
 pub(super) struct Problem {
     /// Byte offset in the file.
     pub(super) at: usize,
-    /// One sentence, with the next step.
-    pub(super) message: String,
+    /// What is wrong, with the next step.
+    pub(super) notice: Notice,
 }
 
 /// The first problem of a document, in the order of the file.
@@ -121,22 +122,22 @@ fn check_table(table: &DeTable<'_>, fields: &[Field], place: &str, problems: &mu
             Some(field) => check_value(value, field.kind, &join(place, name), problems),
             None => problems.push(Problem {
                 at: key.span().start,
-                message: unknown(name, fields, place),
+                notice: unknown(name, fields, place),
             }),
         }
     }
 }
 
-fn unknown(name: &str, fields: &[Field], place: &str) -> String {
+fn unknown(name: &str, fields: &[Field], place: &str) -> Notice {
     let place = if place.is_empty() {
         String::new()
     } else {
         format!(" in [{place}]")
     };
     let near = nearest(name, fields.iter().map(|field| field.name)).unwrap_or_default();
-    format!(
-        "unknown key \"{}\"{place}; the nearest known name is \"{near}\"",
-        visible(name)
+    Notice::new(
+        format!("unknown key \"{}\"{place}", visible(name)),
+        format!("the nearest known name is \"{near}\""),
     )
 }
 
@@ -183,7 +184,7 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             if found.starts_with('/') {
                 line(found)
             } else {
-                one_of(found, words).map_err(|wrong| format!("{wrong}, or an absolute path"))
+                one_of(found, words).map_err(|wrong| notice!("{wrong}, or an absolute path"))
             }
         }),
         Kind::RemotePath => text(data, remote_path),
@@ -192,17 +193,17 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             line(found)?;
             match shell_words::split(found) {
                 Ok(words) if !words.is_empty() => Ok(()),
-                _ => Err("be a command line; check its quotes".to_owned()),
+                _ => Err(notice!("be a command line", "check its quotes")),
             }
         }),
         Kind::Threshold => text(data, |found| {
             Threshold::parse(found).map(|_| ()).map_err(|_| {
-                "be a share such as \"15%\" or a size such as \"20G\", with its unit".to_owned()
+                "be a share such as \"15%\" or a size such as \"20G\", with its unit".into()
             })
         }),
     };
     if let Err(must) = result {
-        problems.push(complaint(place, &must, value.span()));
+        problems.push(complaint(place, must, value.span()));
     }
 }
 
@@ -210,30 +211,30 @@ fn check_list(
     value: &Spanned<DeValue<'_>>,
     place: &str,
     problems: &mut Vec<Problem>,
-    check: fn(&str) -> Result<(), String>,
+    check: fn(&str) -> Result<(), Notice>,
 ) {
     let Some(items) = value.get_ref().as_array() else {
         let must = wrong(value.get_ref(), "a list of strings");
-        problems.push(complaint(place, &must, value.span()));
+        problems.push(complaint(place, must, value.span()));
         return;
     };
     for item in items {
         if let Err(must) = text(item.get_ref(), check) {
             let place = format!("each of {place}");
-            problems.push(complaint(&place, &must, item.span()));
+            problems.push(complaint(&place, must, item.span()));
         }
     }
 }
 
-fn complaint(place: &str, must: &str, span: Range<usize>) -> Problem {
+fn complaint(place: &str, must: Notice, span: Range<usize>) -> Problem {
     Problem {
         at: span.start,
-        message: format!("{place} must {must}"),
+        notice: must.after(format_args!("{place} must ")),
     }
 }
 
-fn wrong(found: &DeValue<'_>, wanted: &str) -> String {
-    match found {
+fn wrong(found: &DeValue<'_>, wanted: &str) -> Notice {
+    Notice::from(match found {
         DeValue::Integer(number) => format!("be {wanted}, not {}", number.as_str()),
         found => {
             let kind = found.type_str();
@@ -244,10 +245,10 @@ fn wrong(found: &DeValue<'_>, wanted: &str) -> String {
             };
             format!("be {wanted}, not {article} {kind}")
         }
-    }
+    })
 }
 
-fn text(data: &DeValue<'_>, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
+fn text(data: &DeValue<'_>, check: impl Fn(&str) -> Result<(), Notice>) -> Result<(), Notice> {
     match data.as_str() {
         Some(found) => check(found),
         None => Err(wrong(data, "a string")),
@@ -255,49 +256,57 @@ fn text(data: &DeValue<'_>, check: impl Fn(&str) -> Result<(), String>) -> Resul
 }
 
 /// One line, not empty: a line break in a host, a path or an argument is never meant.
-fn line(found: &str) -> Result<(), String> {
+fn line(found: &str) -> Result<(), Notice> {
     if found.is_empty() {
-        return Err("not be empty; leave the line out for the default".to_owned());
+        return Err(notice!(
+            "not be empty",
+            "leave the line out for the default"
+        ));
     }
     if found.chars().any(char::is_control) {
-        return Err("not have control characters; write it on one line".to_owned());
+        return Err(notice!(
+            "not have control characters",
+            "write it on one line"
+        ));
     }
     Ok(())
 }
 
-fn one_of(found: &str, words: &[&str]) -> Result<(), String> {
+fn one_of(found: &str, words: &[&str]) -> Result<(), Notice> {
     if words.contains(&found) {
         return Ok(());
     }
     let known: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Err(format!(
-        "be one of {}, not \"{}\"",
-        known.join(", "),
-        visible(found)
-    ))
+    Err(format!("be one of {}, not \"{}\"", known.join(", "), visible(found)).into())
 }
 
-fn remote_path(found: &str) -> Result<(), String> {
+fn remote_path(found: &str) -> Result<(), Notice> {
     line(found)?;
     if found.starts_with('/') {
         return Ok(());
     }
-    Err("be an absolute path on the server; begin it with /".to_owned())
+    Err(notice!(
+        "be an absolute path on the server",
+        "begin it with /"
+    ))
 }
 
-fn local_path(found: &str) -> Result<(), String> {
+fn local_path(found: &str) -> Result<(), Notice> {
     line(found)?;
     if found.starts_with('~') && found != "~" && !found.starts_with("~/") {
-        return Err("not name another user's home by ~; write the whole path".to_owned());
+        return Err(notice!(
+            "not name another user's home by ~",
+            "write the whole path"
+        ));
     }
     Ok(())
 }
 
-fn public_key(found: &str) -> Result<(), String> {
+fn public_key(found: &str) -> Result<(), Notice> {
     match PublicKey::parse(found) {
         // One of another algorithm is left out, and reported by `status`.
         Ok(_) | Err(KeyError::Algorithm(_)) => Ok(()),
-        Err(error) => Err(format!(
+        Err(error) => Err(notice!(
             "be a public key such as \"cache.example.org-1:…=\", and {error}"
         )),
     }

@@ -5,6 +5,7 @@
 
 use super::{Config, ConfigError, ServerConfig, home};
 use crate::domain::text::visible;
+use crate::domain::{Notice, notice};
 use crate::link::{self, LinkError, Options};
 use crate::server::Spec;
 use std::path::{Path, PathBuf};
@@ -81,15 +82,15 @@ impl Config {
     pub fn only_server(&self) -> Result<&str, ConfigError> {
         match self.servers.as_slice() {
             [server] => Ok(&server.name),
-            [] => Err(ConfigError::Server(
-                "no server is configured; name one, such as storekeeper root@cache.example.org, or try storekeeper demo"
-                    .to_owned(),
-            )),
+            [] => Err(ConfigError::Server(notice!(
+                "no server is configured",
+                "name one, such as storekeeper root@cache.example.org, or try storekeeper demo"
+            ))),
             several => {
                 let names: Vec<_> = several.iter().map(|server| visible(&server.name)).collect();
-                Err(ConfigError::Server(format!(
-                    "several servers are configured; name one of {}",
-                    names.join(", ")
+                Err(ConfigError::Server(Notice::new(
+                    "several servers are configured",
+                    format!("name one of {}", names.join(", ")),
                 )))
             }
         }
@@ -107,9 +108,9 @@ fn expand(path: &Path) -> PathBuf {
 /// Refuses what is no address in any form, before a part of it reaches `ssh` or a shell.
 fn check_address(text: &str) -> Result<(), ConfigError> {
     let wrong = |why: &str| {
-        Err(ConfigError::Server(format!(
-            "\"{}\" is not a server: {why}; write a name of the configuration, user@host, ssh://user@host:port, or local",
-            visible(text)
+        Err(ConfigError::Server(Notice::new(
+            format!("\"{}\" is not a server: {why}", visible(text)),
+            "write a name of the configuration, user@host, ssh://user@host:port, or local",
         )))
     };
     if text.is_empty() || text.starts_with('-') {
@@ -166,10 +167,10 @@ fn check_address(text: &str) -> Result<(), ConfigError> {
 
 /// The address is not repeated: messages are kept in logs.
 fn password() -> ConfigError {
-    ConfigError::Server(
-        "a server's address can't have a password in it; leave it out, it is asked for where it is needed"
-            .to_owned(),
-    )
+    ConfigError::Server(notice!(
+        "a server's address can't have a password in it",
+        "leave it out, it is asked for where it is needed"
+    ))
 }
 
 #[cfg(test)]

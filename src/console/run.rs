@@ -19,6 +19,7 @@ use crate::console::types::key::Key;
 use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
 use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
+use crate::domain::{Explain, Notice, notice};
 use crate::domain::{Threshold, When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
@@ -56,21 +57,33 @@ pub struct Start {
 
 /// Why the console was not opened, or could not go on.
 #[derive(Debug, Error)]
+#[error("{}", self.notice())]
 pub enum ConsoleError {
     /// The terminal.
-    #[error("the terminal cannot be used: {0}; run storekeeper on a terminal")]
     Terminal(#[from] io::Error),
     /// The theme.
     #[error(transparent)]
     Theme(#[from] ThemeError),
     /// The keys.
-    #[error("{error}")]
     Keys {
         /// What is wrong.
         error: KeymapError,
         /// The line of the configuration that it is in, counted from 1; 0 if it is in none.
         line: usize,
     },
+}
+
+impl Explain for ConsoleError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Terminal(error) => notice!(
+                "the terminal cannot be used: {error}",
+                "run storekeeper on a terminal"
+            ),
+            Self::Theme(error) => error.notice(),
+            Self::Keys { error, .. } => notice!("{error}"),
+        }
+    }
 }
 
 /// How the console was left.

@@ -8,6 +8,7 @@
 mod access;
 mod collect;
 mod daemon;
+mod error;
 mod exec;
 mod faults;
 mod keys;
@@ -24,9 +25,9 @@ mod ssh;
 pub mod store;
 mod tools;
 
+pub use error::DemoError;
 pub use faults::{Faults, Plan};
 
-use crate::domain::signature::KeyError;
 use crate::domain::{PublicKey, When};
 use keys::Keys;
 use release::Release;
@@ -38,7 +39,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Store, StoreOptions};
 use tempfile::TempDir;
-use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -88,39 +88,6 @@ impl Options {
             program,
         }
     }
-}
-
-/// Why the demo could not be started.
-#[derive(Debug, Error)]
-pub enum DemoError {
-    /// A signing key could not be made.
-    #[error("the demo's signing key could not be made: {0}; try another seed")]
-    Key(#[source] KeyError),
-    /// A generated name is no store path name.
-    #[error("the demo made a name that no store path can have, {0:?}; try another seed")]
-    Name(String),
-    /// It was stopped while the store was being made.
-    #[error("the demo was ended before it had begun; start it again")]
-    Ended,
-    /// An SSH key could not be made.
-    #[error("the demo's SSH keys could not be made: {0}; try again")]
-    SshKey(String),
-    /// The scratch folder could not be made or filled.
-    #[error(
-        "the demo's scratch folder could not be made: {0}; set TMPDIR to a folder that you can write to"
-    )]
-    Scratch(#[source] std::io::Error),
-    /// The socket in it could not be made.
-    #[error("the demo's socket could not be made: {0}; set TMPDIR to a folder with a short name")]
-    Socket(#[source] std::io::Error),
-    /// The address cannot be listened on.
-    #[error("the demo can't listen on {address}: {source}; give another address or port")]
-    Listen {
-        /// As asked for.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
 }
 
 /// What has become of the store: nothing yet, the store, or why there is none.

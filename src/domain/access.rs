@@ -6,6 +6,7 @@
 use super::When;
 use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{Request, RevokedKey};
+use super::notice::Notice;
 use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
 use super::sshd_log::KeyUse;
@@ -229,7 +230,7 @@ pub struct KeyFile {
     /// Permission bits, such as `0o644`.
     pub mode: u32,
     /// Whether this program may write it, or why not.
-    pub editable: Result<(), String>,
+    pub editable: Result<(), Notice>,
     /// Why sshd would not read it (`StrictModes`), as one sentence.
     pub strict_modes_problem: Option<String>,
     /// What writes it anew, such as NixOS's `users.users.nix-ssh.openssh.authorizedKeys`.

@@ -6,6 +6,7 @@
 
 use super::ssh_key::{Fingerprint, PublicSshKey, holds_private};
 use super::text::visible;
+use crate::domain::{Explain, Notice, notice};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ssh_key::encoding::Decode as _;
@@ -29,53 +30,81 @@ const END: &str = "-----END SSH SIGNATURE-----";
 
 /// Why an answer proves nothing. The answer itself is never part of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum ProofError {
     /// Nothing there.
-    #[error("there is no answer; paste all of it, from {BEGIN} to {END}")]
     Empty,
     /// A private key.
-    #[error(
-        "this is a private key and no signature, and it was not kept; the requester should make a new key, since others may have seen this one"
-    )]
     Private,
     /// More than an answer can have.
-    #[error("it is too long for a signature; paste only the lines from {BEGIN} to {END}")]
     Long,
     /// No line that begins a signature.
-    #[error("there is no line {BEGIN}; paste the whole answer")]
     NoBegin,
     /// The end is missing.
-    #[error("the answer is cut off: there is no line {END}")]
     NoEnd,
     /// Something before or behind the signature.
-    #[error("there is something beside the signature; paste only the lines from {BEGIN} to {END}")]
     Beside,
     /// Not what `ssh-keygen` writes.
-    #[error("the signature is damaged ({0}); ask for the whole answer again")]
     Damaged(&'static str),
     /// Another namespace.
-    #[error(
-        "it was signed for \"{0}\" and not for \"{NAMESPACE}\"; the requester has to run the command as it was sent"
-    )]
     Namespace(String),
     /// Another key.
-    #[error(
-        "another key has signed it, {0}; the requester has to give the file of the key of this request behind -f"
-    )]
     OtherKey(Fingerprint),
     /// Right form, wrong text or forged.
-    #[error(
-        "the key has not signed this text; the requester has to run the command as it was sent for this very request"
-    )]
     Wrong,
     /// SHA-1.
-    #[error(
-        "it is an RSA signature with SHA-1, which anybody may forge soon; sign with the ssh-keygen of OpenSSH 8.2 or later"
-    )]
     Sha1,
     /// A key that signs nothing of this kind.
-    #[error("keys of the type {0} cannot prove anything here; ask for an ed25519 key")]
     Type(String),
+}
+
+impl Explain for ProofError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Empty => notice!(
+                "there is no answer",
+                "paste all of it, from {BEGIN} to {END}"
+            ),
+            Self::Private => notice!(
+                "this is a private key and no signature, and it was not kept",
+                "the requester should make a new key, since others may have seen this one"
+            ),
+            Self::Long => notice!(
+                "it is too long for a signature",
+                "paste only the lines from {BEGIN} to {END}"
+            ),
+            Self::NoBegin => notice!("there is no line {BEGIN}", "paste the whole answer"),
+            Self::NoEnd => notice!("the answer is cut off: there is no line {END}"),
+            Self::Beside => notice!(
+                "there is something beside the signature",
+                "paste only the lines from {BEGIN} to {END}"
+            ),
+            Self::Damaged(how) => notice!(
+                "the signature is damaged ({how})",
+                "ask for the whole answer again"
+            ),
+            Self::Namespace(namespace) => notice!(
+                "it was signed for \"{namespace}\" and not for \"{NAMESPACE}\"",
+                "the requester has to run the command as it was sent"
+            ),
+            Self::OtherKey(fingerprint) => notice!(
+                "another key has signed it, {fingerprint}",
+                "the requester has to give the file of the key of this request behind -f"
+            ),
+            Self::Wrong => notice!(
+                "the key has not signed this text",
+                "the requester has to run the command as it was sent for this very request"
+            ),
+            Self::Sha1 => notice!(
+                "it is an RSA signature with SHA-1, which anybody may forge soon",
+                "sign with the ssh-keygen of OpenSSH 8.2 or later"
+            ),
+            Self::Type(name) => notice!(
+                "keys of the type {name} cannot prove anything here",
+                "ask for an ed25519 key"
+            ),
+        }
+    }
 }
 
 /// The one line that the requester signs. It names the key, the server and the request, so that it is worth nothing elsewhere. `server` is

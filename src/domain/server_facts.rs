@@ -3,6 +3,7 @@
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
 use super::{Bytes, KeyRing, PublicKey, When};
+use crate::domain::Notice;
 
 /// What the login user may do on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub struct ServerKey {
     /// Name of the key, from its public half; `None` if the file could not be used.
     pub name: Option<String>,
     /// Why it cannot be used (missing, not readable, readable by all, not a key), with the next step.
-    pub problem: Option<String>,
+    pub problem: Option<Notice>,
 }
 
 /// Everything that one probe finds out.

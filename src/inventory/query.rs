@@ -2,6 +2,7 @@
 //!
 //! In: text. Out: a [`Query`], or a sentence that names the term that was not understood and the nearest known one.
 
+use crate::domain::Notice;
 use crate::domain::nearest::edits;
 use crate::domain::nix32;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
@@ -113,7 +114,7 @@ pub(super) enum Derivations {
 
 impl Query {
     /// Reads what was typed. The error is one sentence for people.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, Notice> {
         let mut query = Self::default();
         for typed in text.split_whitespace() {
             let (word, wanted) = match typed.strip_prefix('!') {
@@ -152,7 +153,7 @@ impl Query {
         }
     }
 
-    fn term(&mut self, typed: &str, word: &str, wanted: bool) -> Result<(), String> {
+    fn term(&mut self, typed: &str, word: &str, wanted: bool) -> Result<(), Notice> {
         let compared = compared(word)?;
         if let Some((name, value)) = compared.or_else(|| word.split_once(':')) {
             return match name {
@@ -179,9 +180,9 @@ impl Query {
                     self.tests.push(Test::Size(bound));
                     Ok(())
                 }
-                "key" if value.is_empty() => Err(format!(
-                    "{} names no key; write the name of a key after it, such as key:cache.example.org-1",
-                    visible(typed)
+                "key" if value.is_empty() => Err(Notice::new(
+                    format!("{} names no key", visible(typed)),
+                    "write the name of a key after it, such as key:cache.example.org-1",
                 )),
                 "key" => {
                     let name = value.to_owned();
@@ -224,7 +225,7 @@ impl Query {
         self.tests.iter().any(|test| matches!(test, Test::Used(_)))
     }
 
-    fn trust(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), String> {
+    fn trust(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), Notice> {
         for word in value.split(',') {
             let Some(bits) = classes(word) else {
                 return Err(unknown(typed, word, &CLASS_WORDS));
@@ -238,7 +239,7 @@ impl Query {
         Ok(())
     }
 
-    fn derivations(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), String> {
+    fn derivations(&mut self, typed: &str, value: &str, wanted: bool) -> Result<(), Notice> {
         self.derivations = match (value, wanted) {
             ("yes", true) | ("no", false) => Derivations::Shown,
             ("no", true) | ("yes" | "only", false) => Derivations::Hidden,
@@ -250,7 +251,7 @@ impl Query {
 }
 
 /// `size>1G` for `size:>1G`, and `trust=ours` for `trust:ours`; nothing of a name, in which `=` may stand too.
-fn compared(word: &str) -> Result<Option<(&str, &str)>, String> {
+fn compared(word: &str) -> Result<Option<(&str, &str)>, Notice> {
     let Some(at) = word.find(['<', '>', '=', ':']) else {
         return Ok(None);
     };
@@ -262,10 +263,9 @@ fn compared(word: &str) -> Result<Option<(&str, &str)>, String> {
         ("older", ">" | "=")
         | ("newer", "<" | "=")
         | ("trust" | "key" | "drv" | "size" | "used", "=") => Ok(Some((name, value))),
-        ("older" | "newer" | "trust" | "key" | "drv", _) => Err(format!(
-            "{} is not understood; write {name}:{}",
-            visible(word),
-            visible(value)
+        ("older" | "newer" | "trust" | "key" | "drv", _) => Err(Notice::new(
+            format!("{} is not understood", visible(word)),
+            format!("write {name}:{}", visible(value)),
         )),
         _ => Ok(None),
     }
@@ -336,20 +336,20 @@ fn name_word(word: &str, wanted: bool) -> Word {
     }
 }
 
-fn argument<T: std::str::FromStr<Err = String>>(typed: &str, value: &str) -> Result<T, String> {
+fn argument<T: std::str::FromStr<Err = String>>(typed: &str, value: &str) -> Result<T, Notice> {
     value.parse().map_err(
         |_: String| match typed.trim_start_matches('!').split_once(':') {
-            Some(("size", _)) => format!(
-                "{} has no size; write a comparison and a size, such as size:>1G or size:<=500M",
-                visible(typed)
+            Some(("size", _)) => Notice::new(
+                format!("{} has no size", visible(typed)),
+                "write a comparison and a size, such as size:>1G or size:<=500M",
             ),
-            Some(("used", _)) => format!(
-                "{} has no age; write a comparison and an age, such as used:>30d or used:<2h",
-                visible(typed)
+            Some(("used", _)) => Notice::new(
+                format!("{} has no age", visible(typed)),
+                "write a comparison and an age, such as used:>30d or used:<2h",
             ),
-            _ => format!(
-                "{} has no age; write a number and one of s m h d w y, such as older:30d",
-                visible(typed)
+            _ => Notice::new(
+                format!("{} has no age", visible(typed)),
+                "write a number and one of s m h d w y, such as older:30d",
             ),
         },
     )
@@ -360,7 +360,7 @@ fn bound<T: std::str::FromStr<Err = String>>(
     typed: &str,
     value: &str,
     of: impl FnOnce(T) -> u64,
-) -> Result<Bound, String> {
+) -> Result<Bound, Notice> {
     let digits = value.trim_start_matches(['<', '>', '=']);
     let number = of(argument(typed, digits)?);
     match &value[..value.len() - digits.len()] {
@@ -371,23 +371,25 @@ fn bound<T: std::str::FromStr<Err = String>>(
         _ => {
             let term = typed.trim_start_matches('!');
             let term = term.split_once(':').map_or(term, |(term, _)| term);
-            Err(format!(
-                "{} compares with nothing; write {term}:>{digits} or {term}:<{digits}",
-                visible(typed)
+            Err(Notice::new(
+                format!("{} compares with nothing", visible(typed)),
+                format!("write {term}:>{digits} or {term}:<{digits}"),
             ))
         }
     }
 }
 
 /// The sentence for a term that is none.
-fn unknown(typed: &str, word: &str, known: &[&str]) -> String {
+fn unknown(typed: &str, word: &str, known: &[&str]) -> Notice {
     let near = known
         .iter()
         .min_by_key(|candidate| edits(word, candidate.trim_end_matches(':')));
-    format!(
-        "{} is no filter; did you mean {}? Known here: {}",
-        visible(typed),
-        near.copied().unwrap_or_default(),
-        known.join(" ")
+    Notice::new(
+        format!("{} is no filter", visible(typed)),
+        format!(
+            "did you mean {}? Known here: {}",
+            near.copied().unwrap_or_default(),
+            known.join(" ")
+        ),
     )
 }

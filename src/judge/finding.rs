@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: the one form that screens, findings of the overview and JSON share.
 
+use crate::domain::Notice;
 use serde::Serialize;
 
 /// How grave it is, the gravest last.
@@ -36,6 +37,14 @@ impl Finding {
             code,
             message: message.into(),
             fix: None,
+        }
+    }
+
+    /// What is wrong, and what mends it.
+    pub fn notice(&self) -> Notice {
+        Notice {
+            message: self.message.clone(),
+            hint: self.fix.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod space;
 pub mod unfinished;
 mod vitals;
 
+use crate::domain::Notice;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, Threshold};
 use serde::Serialize;
@@ -109,7 +110,7 @@ pub struct Vitals<'a> {
     /// Names of keys that have the name of another and are passed over.
     pub shadowed: Vec<&'a str>,
     /// What is wrong with key files on the server: the file and the problem.
-    pub key_problems: Vec<(&'a str, &'a str)>,
+    pub key_problems: Vec<(&'a str, &'a Notice)>,
     /// Paths that clients refuse.
     pub refused: usize,
     /// Paths that carry a wrong signature and no good one.
@@ -236,13 +237,9 @@ fn clock(vitals: &Vitals<'_>) -> Option<Check> {
 fn signing_key(vitals: &Vitals<'_>) -> Check {
     let id = "signing-key";
     if let Some((file, problem)) = vitals.key_problems.first() {
-        // A problem is told with its next step behind the last semicolon.
-        let (problem, fix) = match problem.rsplit_once("; ") {
-            Some((problem, fix)) => (problem, Some(fix.to_owned())),
-            None => (*problem, None),
-        };
-        let summary = format!("the signing key {file} can't be used: {problem}");
-        return check(id, State::Warning, summary, fix);
+        let Notice { message, hint } = (*problem).clone();
+        let summary = format!("the signing key {file} can't be used: {message}");
+        return check(id, State::Warning, summary, hint);
     }
     if vitals.own_keys == 0 {
         let summary = "the cache's own public key is not known, so its signatures count as those of strangers";

@@ -3,6 +3,7 @@
 //! In: failures of the socket, of russh, of files and of people who said no. Out: [`LinkError`], and its [`ErrorKind`] for exit codes.
 //! Everything in a message that came from outside has passed the sanitizer.
 
+use crate::domain::{Explain, Notice, notice};
 use std::path::{Path, PathBuf};
 
 use crate::domain::text::visible;
@@ -24,11 +25,9 @@ pub enum ErrorKind {
 
 /// An error of the link. Cheap to clone: every user of a broken connection gets the same one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.notice())]
 pub enum LinkError {
     /// The address does not parse.
-    #[error(
-        "`{address}` is no address of a server: {why}; write HOST, USER@HOST, ssh://USER@HOST:PORT or `local`"
-    )]
     Address {
         /// As it was given.
         address: String,
@@ -36,7 +35,6 @@ pub enum LinkError {
         why: String,
     },
     /// `ssh -G` or the values that it gave are of no use.
-    #[error("the ssh configuration for `{host}` cannot be used: {why}; try `ssh -G -- {host}`")]
     Config {
         /// The name that was looked up.
         host: String,
@@ -44,13 +42,11 @@ pub enum LinkError {
         why: String,
     },
     /// A command that cannot be sent.
-    #[error("the command cannot be sent: {why}; this is a defect of the caller, please report it")]
     Command {
         /// Why not.
         why: String,
     },
     /// No connection.
-    #[error("cannot connect to {place}: {why}; check the name and that sshd answers there")]
     Connect {
         /// The place.
         place: String,
@@ -58,9 +54,6 @@ pub enum LinkError {
         why: String,
     },
     /// The proxy command could not be run.
-    #[error(
-        "the ProxyCommand for {place} failed: {why}; connect with ssh once to see what it says"
-    )]
     Proxy {
         /// The place behind it.
         place: String,
@@ -68,7 +61,6 @@ pub enum LinkError {
         why: String,
     },
     /// The connection is gone.
-    #[error("the connection to {place} is lost: {why}; connect again")]
     Lost {
         /// The place.
         place: String,
@@ -76,9 +68,6 @@ pub enum LinkError {
         why: String,
     },
     /// Something took longer than it may.
-    #[error(
-        "{place} did not {what} within {seconds} s; check the network and the load there, then try again"
-    )]
     Timeout {
         /// The place.
         place: String,
@@ -88,7 +77,6 @@ pub enum LinkError {
         seconds: u64,
     },
     /// The server does not run the command at all.
-    #[error("{place} does not run commands for this user: {why}; log in as a user with a shell")]
     Refused {
         /// The place.
         place: String,
@@ -96,9 +84,6 @@ pub enum LinkError {
         why: String,
     },
     /// The server opens no channel for a command.
-    #[error(
-        "{place} opens no session for a command: {why}; set MaxSessions of sshd there to 1 or more, and end commands that hang"
-    )]
     NoSession {
         /// The place.
         place: String,
@@ -106,7 +91,6 @@ pub enum LinkError {
         why: String,
     },
     /// A local program could not be started.
-    #[error("cannot run `{program}` here: {why}; check that it is installed and on PATH")]
     Start {
         /// The program.
         program: String,
@@ -114,9 +98,6 @@ pub enum LinkError {
         why: String,
     },
     /// More output than was allowed.
-    #[error(
-        "a command on {place} wrote more than {limit} bytes and was stopped; the server is not what it should be, look at it with ssh"
-    )]
     TooMuch {
         /// The place.
         place: String,
@@ -124,9 +105,6 @@ pub enum LinkError {
         limit: usize,
     },
     /// Nothing was accepted.
-    #[error(
-        "{place} accepted no login: tried {tried}{why}; add your public key there, load it with ssh-add, or name it with --identity"
-    )]
     Auth {
         /// The place.
         place: String,
@@ -136,7 +114,6 @@ pub enum LinkError {
         why: String,
     },
     /// A key file of no use.
-    #[error("the key file {file} cannot be used: {why}")]
     KeyFile {
         /// The file.
         file: String,
@@ -144,15 +121,11 @@ pub enum LinkError {
         why: String,
     },
     /// The agent is of no use.
-    #[error("ssh-agent: {why}; check `ssh-add -l`")]
     Agent {
         /// The cause.
         why: String,
     },
     /// Nobody vouches for the host's key, and nobody said yes.
-    #[error(
-        "the host key of {host} is unknown ({key_type} {fingerprint}){note}; compare it with `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the server, then connect from a terminal and type yes, or add it to {file}"
-    )]
     UnknownHost {
         /// The host as `known_hosts` would have it.
         host: String,
@@ -166,9 +139,6 @@ pub enum LinkError {
         file: String,
     },
     /// Another key than the known one.
-    #[error(
-        "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but it is known by another key, {known}; somebody may be in between: ask the server's owner, and only then remove that line"
-    )]
     ChangedHost {
         /// The host, or its address where that is what is known by another key.
         host: String,
@@ -180,9 +150,6 @@ pub enum LinkError {
         known: String,
     },
     /// A key that must not be accepted.
-    #[error(
-        "the host key of {host} ({fingerprint}) is REVOKED by {at}; do not connect, ask the server's owner for its new key"
-    )]
     RevokedHost {
         /// The host.
         host: String,
@@ -192,9 +159,6 @@ pub enum LinkError {
         at: String,
     },
     /// A key may be revoked for the host, and which one cannot be read.
-    #[error(
-        "{at} revokes a key for {host} and can't be read: {why}; the server's key may be the revoked one, so there is no connection: repair that line, or remove it when you know that its key is not in use"
-    )]
     UnreadableRevocation {
         /// The host.
         host: String,
@@ -204,7 +168,6 @@ pub enum LinkError {
         why: &'static str,
     },
     /// The host key was accepted but could not be recorded, or known hosts could not be read.
-    #[error("{file} cannot be {done}: {why}; repair it, or name another file with --known-hosts")]
     KnownHosts {
         /// The file.
         file: String,
@@ -214,9 +177,6 @@ pub enum LinkError {
         why: String,
     },
     /// `KnownHostsCommand` failed, so it is not known what it would have said of the key.
-    #[error(
-        "KnownHostsCommand {command} failed: {why}; try it by hand, or name a file with --known-hosts, which then counts alone"
-    )]
     KnownHostsCommand {
         /// Its program.
         command: String,
@@ -224,11 +184,113 @@ pub enum LinkError {
         why: String,
     },
     /// A question was declined.
-    #[error("stopped: {what} was declined; try again when you are ready")]
     Declined {
         /// What was asked for.
         what: String,
     },
+}
+
+impl Explain for LinkError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Address { address, why } => notice!(
+                "`{address}` is no address of a server: {why}",
+                "write HOST, USER@HOST, ssh://USER@HOST:PORT or `local`"
+            ),
+            Self::Config { host, why } => notice!(
+                "the ssh configuration for `{host}` cannot be used: {why}",
+                "try `ssh -G -- {host}`"
+            ),
+            Self::Command { why } => notice!(
+                "the command cannot be sent: {why}",
+                "this is a defect of the caller, please report it"
+            ),
+            Self::Connect { place, why } => notice!(
+                "cannot connect to {place}: {why}",
+                "check the name and that sshd answers there"
+            ),
+            Self::Proxy { place, why } => notice!(
+                "the ProxyCommand for {place} failed: {why}",
+                "connect with ssh once to see what it says"
+            ),
+            Self::Lost { place, why } => {
+                notice!("the connection to {place} is lost: {why}", "connect again")
+            }
+            Self::Timeout {
+                place,
+                what,
+                seconds,
+            } => notice!(
+                "{place} did not {what} within {seconds} s",
+                "check the network and the load there, then try again"
+            ),
+            Self::Refused { place, why } => notice!(
+                "{place} does not run commands for this user: {why}",
+                "log in as a user with a shell"
+            ),
+            Self::NoSession { place, why } => notice!(
+                "{place} opens no session for a command: {why}",
+                "set MaxSessions of sshd there to 1 or more, and end commands that hang"
+            ),
+            Self::Start { program, why } => notice!(
+                "cannot run `{program}` here: {why}",
+                "check that it is installed and on PATH"
+            ),
+            Self::TooMuch { place, limit } => notice!(
+                "a command on {place} wrote more than {limit} bytes and was stopped",
+                "the server is not what it should be, look at it with ssh"
+            ),
+            Self::Auth { place, tried, why } => notice!(
+                "{place} accepted no login: tried {tried}{why}",
+                "add your public key there, load it with ssh-add, or name it with --identity"
+            ),
+            Self::KeyFile { file, why } => notice!("the key file {file} cannot be used: {why}"),
+            Self::Agent { why } => notice!("ssh-agent: {why}", "check `ssh-add -l`"),
+            Self::UnknownHost {
+                host,
+                key_type,
+                fingerprint,
+                note,
+                file,
+            } => notice!(
+                "the host key of {host} is unknown ({key_type} {fingerprint}){note}",
+                "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the server, then connect from a terminal and type yes, or add it to {file}"
+            ),
+            Self::ChangedHost {
+                host,
+                key_type,
+                fingerprint,
+                known,
+            } => notice!(
+                "THE HOST KEY OF {host} HAS CHANGED: it sent {key_type} {fingerprint}, but it is known by another key, {known}",
+                "somebody may be in between: ask the server's owner, and only then remove that line"
+            ),
+            Self::RevokedHost {
+                host,
+                fingerprint,
+                at,
+            } => notice!(
+                "the host key of {host} ({fingerprint}) is REVOKED by {at}",
+                "do not connect, ask the server's owner for its new key"
+            ),
+            Self::UnreadableRevocation { host, at, why } => notice!(
+                "{at} revokes a key for {host} and can't be read: {why}",
+                "the server's key may be the revoked one, so there is no connection: repair that line, or remove it when you know that its key is not in use"
+            ),
+            Self::KnownHosts { file, done, why } => notice!(
+                "{file} cannot be {done}: {why}",
+                "repair it, or name another file with --known-hosts"
+            ),
+            Self::KnownHostsCommand { command, why } => notice!(
+                "KnownHostsCommand {command} failed: {why}",
+                "try it by hand, or name a file with --known-hosts, which then counts alone"
+            ),
+            Self::Declined { what } => notice!(
+                "stopped: {what} was declined",
+                "try again when you are ready"
+            ),
+        }
+    }
 }
 
 impl LinkError {

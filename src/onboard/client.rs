@@ -9,6 +9,7 @@ mod tests;
 use super::{Step, add_line, word};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::{nix_string, visible};
+use crate::domain::{Explain, Notice, notice};
 use crate::domain::{KeyRing, PublicKey};
 use thiserror::Error;
 
@@ -62,10 +63,20 @@ pub struct Cache {
 
 /// What the administrator says that clients write is no address over ssh.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cache_address \"{address}\" is no address over ssh; write ssh://{user}@host")]
+#[error("{}", self.notice())]
 pub struct NoAddress {
     address: String,
     user: String,
+}
+
+impl Explain for NoAddress {
+    fn notice(&self) -> Notice {
+        let Self { address, user } = self;
+        notice!(
+            "cache_address \"{address}\" is no address over ssh",
+            "write ssh://{user}@host"
+        )
+    }
 }
 
 impl Cache {

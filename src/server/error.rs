@@ -3,6 +3,7 @@
 //! In: the link's errors, the daemon's, and what scripts there say. Out: one sentence with the next step, and its kind.
 
 use crate::domain::{Bytes, TooLarge, text};
+use crate::domain::{Explain, Notice, notice};
 use crate::link::{self, LinkError};
 use crate::wire::RemoteError;
 use std::fmt;
@@ -41,14 +42,12 @@ impl ErrorKind {
 
 /// An error of this room.
 #[derive(Debug, Error)]
+#[error("{}", self.notice())]
 pub enum ServerError {
     /// The way there.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The login runs something else than what was asked for.
-    #[error(
-        "{place} does not run commands for this login ({why}); log in as root or as a user with a shell, not as the cache's own user"
-    )]
     NoShell {
         /// Where.
         place: String,
@@ -57,17 +56,11 @@ pub enum ServerError {
         why: Why,
     },
     /// `sudo = "always"` and it asks for a password.
-    #[error(
-        "sudo asks for a password on {place}; allow `sudo -n` there for this user, log in as root, or set sudo = \"never\""
-    )]
     Sudo {
         /// Where.
         place: String,
     },
     /// There is no daemon command.
-    #[error(
-        "{command} is not on {place} or cannot be run, on PATH or in Nix's usual profiles; install Nix there, or set daemon_command for this server"
-    )]
     NoNix {
         /// Where.
         place: String,
@@ -75,9 +68,6 @@ pub enum ServerError {
         command: String,
     },
     /// Something answered, and not as a daemon does.
-    #[error(
-        "no Nix daemon answers on {place}: {why}; run `{command} < /dev/null` there and see what it says"
-    )]
     Handshake {
         /// Where.
         place: String,
@@ -88,9 +78,6 @@ pub enum ServerError {
         command: String,
     },
     /// The conversation with the daemon ended early.
-    #[error(
-        "the Nix daemon on {place} broke off: {why}; try again, and look at its log there if it happens again"
-    )]
     Daemon {
         /// Where.
         place: String,
@@ -99,10 +86,6 @@ pub enum ServerError {
         why: Why,
     },
     /// What comes needs more memory than it may have.
-    #[error(
-        "{} from the Nix daemon on {place} needs more than {} of memory, so reading it was stopped; check that this is the server that you mean, and look at its daemon's log there",
-        what.what, Bytes(what.limit)
-    )]
     TooLarge {
         /// Where.
         place: String,
@@ -110,9 +93,6 @@ pub enum ServerError {
         what: TooLarge,
     },
     /// References go on and on.
-    #[error(
-        "the references of {path} on {place} go deeper than {levels} paths, as in no real store; check that this is the server that you mean"
-    )]
     TooDeep {
         /// Where.
         place: String,
@@ -122,7 +102,6 @@ pub enum ServerError {
         levels: usize,
     },
     /// The daemon answered with an error.
-    #[error("Nix on {place} refuses to {what}: {why}; {next}")]
     Nix {
         /// Where.
         place: String,
@@ -135,7 +114,6 @@ pub enum ServerError {
         next: &'static str,
     },
     /// The daemon can't list the store: one row of its database is no store path.
-    #[error("Nix on {place} refuses to list its store: {why}; {next}")]
     Listing {
         /// Where.
         place: String,
@@ -145,7 +123,6 @@ pub enum ServerError {
         next: String,
     },
     /// A script of ours failed there.
-    #[error("{place} could not {what}: {why}; {next}")]
     Script {
         /// Where.
         place: String,
@@ -158,9 +135,6 @@ pub enum ServerError {
         next: &'static str,
     },
     /// A key file there holds another key than the one that was planned with.
-    #[error(
-        "the key file {file} on {place} was changed after the plan was made: {why}; nothing was signed with it: find out who changed it, then plan again"
-    )]
     KeyChanged {
         /// Where.
         place: String,
@@ -170,8 +144,74 @@ pub enum ServerError {
         why: String,
     },
     /// Nobody waits for the answer any more.
-    #[error("reading was stopped; start it again to see the rest")]
     Stopped,
+}
+
+impl Explain for ServerError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Link(error) => error.notice(),
+            Self::NoShell { place, why } => notice!(
+                "{place} does not run commands for this login ({why})",
+                "log in as root or as a user with a shell, not as the cache's own user"
+            ),
+            Self::Sudo { place } => notice!(
+                "sudo asks for a password on {place}",
+                "allow `sudo -n` there for this user, log in as root, or set sudo = \"never\""
+            ),
+            Self::NoNix { place, command } => notice!(
+                "{command} is not on {place} or cannot be run, on PATH or in Nix's usual profiles",
+                "install Nix there, or set daemon_command for this server"
+            ),
+            Self::Handshake {
+                place,
+                why,
+                command,
+            } => notice!(
+                "no Nix daemon answers on {place}: {why}",
+                "run `{command} < /dev/null` there and see what it says"
+            ),
+            Self::Daemon { place, why } => notice!(
+                "the Nix daemon on {place} broke off: {why}",
+                "try again, and look at its log there if it happens again"
+            ),
+            Self::TooLarge { place, what } => {
+                let (what, limit) = (what.what, Bytes(what.limit));
+                notice!(
+                    "{what} from the Nix daemon on {place} needs more than {limit} of memory, so reading it was stopped",
+                    "check that this is the server that you mean, and look at its daemon's log there"
+                )
+            }
+            Self::TooDeep {
+                place,
+                path,
+                levels,
+            } => notice!(
+                "the references of {path} on {place} go deeper than {levels} paths, as in no real store",
+                "check that this is the server that you mean"
+            ),
+            Self::Nix {
+                place,
+                what,
+                why,
+                next,
+            } => notice!("Nix on {place} refuses to {what}: {why}", "{next}"),
+            Self::Listing { place, why, next } => {
+                notice!("Nix on {place} refuses to list its store: {why}", "{next}")
+            }
+            Self::Script {
+                place,
+                what,
+                why,
+                next,
+            } => notice!("{place} could not {what}: {why}", "{next}"),
+            Self::KeyChanged { place, file, why } => notice!(
+                "the key file {file} on {place} was changed after the plan was made: {why}",
+                "nothing was signed with it: find out who changed it, then plan again"
+            ),
+            Self::Stopped => notice!("reading was stopped", "start it again to see the rest"),
+        }
+    }
 }
 
 impl ServerError {

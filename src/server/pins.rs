@@ -9,6 +9,7 @@ use super::script::{self, Answers, why};
 use super::space::LOOK;
 use super::{Inner, Server};
 use crate::change::token::Token;
+use crate::domain::notice;
 use crate::domain::path_info::hex;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
@@ -89,11 +90,13 @@ impl Server {
         Ok(match answers.get("state") {
             Some("read") => Ok(pins(answers.iter())),
             Some("none") => Ok(Vec::new()),
-            _ => Err(Unknown(format!(
-                "the pins in {} are hidden from {}; log in as root, or allow `sudo -n`",
-                visible(&folder),
-                visible(&user)
-            ))),
+            _ => {
+                let (folder, user) = (visible(&folder), visible(&user));
+                Err(Unknown(notice!(
+                    "the pins in {folder} are hidden from {user}",
+                    "log in as root, or allow `sudo -n`"
+                )))
+            }
         })
     }
 

@@ -7,6 +7,7 @@ use super::error::ServerError;
 use super::facts::{Database, Disk, Facts, Rights, ServerKey};
 use super::script::{self, Answers};
 use super::spec::{Spec, Sudo};
+use crate::domain::notice;
 use crate::domain::{Bytes, KeyRing, PublicKey, When, text};
 use crate::link::{Command, Link};
 use crate::wire::Hello;
@@ -184,25 +185,33 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
         match (name, value) {
             ("key-state", "missing") => {
                 key.problem = Some(if login.rights == Rights::User {
-                    format!(
-                        "it is missing, or hidden from {user}; log in as root or allow `sudo -n`"
+                    notice!(
+                        "it is missing, or hidden from {user}",
+                        "log in as root or allow `sudo -n`"
                     )
                 } else {
-                    "it is missing; put the key there, or set signing_key to where it is".to_owned()
+                    notice!(
+                        "it is missing",
+                        "put the key there, or set signing_key to where it is"
+                    )
                 });
             }
             ("key-state", "odd") => {
-                key.problem =
-                    Some("it is not a regular file; set signing_key to the key's file".to_owned());
+                key.problem = Some(notice!(
+                    "it is not a regular file",
+                    "set signing_key to the key's file"
+                ));
             }
             ("key-state", "unreadable") => {
-                key.problem = Some(format!(
-                    "{user} may not read it; log in as root or allow `sudo -n`"
+                key.problem = Some(notice!(
+                    "{user} may not read it",
+                    "log in as root or allow `sudo -n`"
                 ));
             }
             ("key-state", "exposed") => {
-                key.problem = Some(format!(
-                    "it can be read or changed by every user there; run `chmod 600 {file}` there, and replace the key if others could log in"
+                key.problem = Some(notice!(
+                    "it can be read or changed by every user there",
+                    "run `chmod 600 {file}` there, and replace the key if others could log in"
                 ));
             }
             ("key-public", text) => match PublicKey::parse(text) {
@@ -211,13 +220,14 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
                     public.push(found);
                 }
                 Err(_) if text.is_empty() => {
-                    key.problem = Some(
-                        "it is not a secret signing key; set signing_key to the key's file"
-                            .to_owned(),
-                    );
+                    key.problem = Some(notice!(
+                        "it is not a secret signing key",
+                        "set signing_key to the key's file"
+                    ));
                 }
                 Err(why) => {
-                    key.problem = Some(format!("{why}; make a new one with `storekeeper keygen`"));
+                    key.problem =
+                        Some(notice!("{why}", "make a new one with `storekeeper keygen`"));
                 }
             },
             _ => {}
@@ -229,7 +239,7 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
 /// Why the cache's own public key is not known.
 fn no_key(keys: &[ServerKey]) -> String {
     let useless = keys.iter().find_map(|key| {
-        let problem = key.problem.as_deref()?;
+        let problem = key.problem.as_ref()?;
         Some(format!(
             "{} can't be used: {problem}",
             text::visible(&key.file)
@@ -391,7 +401,7 @@ mod tests {
         }
         let exposed = format!("key=/k\nkey-state=exposed\nkey-public={KEY}");
         let facts = read(ROOT, &exposed, &spec);
-        let problem = facts.signing_keys[0].problem.as_deref().unwrap();
+        let problem = facts.signing_keys[0].problem.as_ref().unwrap().to_string();
         assert!(problem.contains("chmod 600 /k"), "{problem}");
         // What it has signed is still signed.
         assert_eq!(facts.keys.ours().len(), 1);

@@ -495,7 +495,7 @@ fn another_key_can_sign() {
 fn what_cannot_be_done_says_why() {
     let mut console = ready();
     console.send(Msg::Down {
-        trouble: Problem::say("gone"),
+        problem: Problem::say("gone"),
         again: Some(When::from_unix(now().unix() + 8)),
     });
     console.keys("2s");
@@ -518,7 +518,7 @@ fn what_cannot_be_done_says_why() {
     let mut console = ready();
     console.keys("s");
     console.send(Msg::Down {
-        trouble: Problem::say("gone"),
+        problem: Problem::say("gone"),
         again: None,
     });
     console.keys("<enter>");
@@ -667,7 +667,8 @@ fn copying() {
     );
     let mut console = Console::new(model((80, 24), "dark", false));
     console.send(Msg::Failed(Problem {
-        summary: "no".to_owned(),
+        message: "no".to_owned(),
+        hint: None,
         details: "no, because".to_owned(),
     }));
     console.keys("y");
@@ -774,7 +775,7 @@ fn deliver(console: &mut Console, message: Message) {
         Message::Paste(text) => console.send(Msg::Paste(text)),
         Message::Resize(width, height) => console.send(Msg::Resize(width, height)),
         Message::Down => console.send(Msg::Down {
-            trouble: Problem::say("the link is gone"),
+            problem: Problem::say("the link is gone"),
             again: Some(When::from_unix(now().unix() + 3)),
         }),
         Message::Up => console.connect(),

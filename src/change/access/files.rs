@@ -14,7 +14,7 @@ pub(super) fn files(facts: &AccessFacts) -> Result<&[KeyFile], AccessError> {
         return Ok(&facts.files);
     }
     let why = match (&facts.cache_user, &facts.sshd.settings) {
-        (Err(unknown), _) | (_, Err(unknown)) => unknown.0.clone(),
+        (Err(unknown), _) | (_, Err(unknown)) => unknown.to_string(),
         _ => "sshd reads none for the cache user".to_owned(),
     };
     Err(AccessError::NoFile(why))

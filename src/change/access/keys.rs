@@ -5,6 +5,7 @@
 use super::files::{document, editable, files, target};
 use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
 use crate::change::{Danger, Item, Operation, Plan};
+use crate::domain::Notice;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::key_request::RevokedKey;
@@ -174,8 +175,7 @@ fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessE
 fn own_way(plan: &mut Plan) {
     plan.warnings.insert(
         0,
-        "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards"
-            .to_owned(),
+        "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards".to_owned(),
     );
     plan.danger = OWN;
 }
@@ -272,9 +272,12 @@ fn undoable(file: &KeyFile) -> Result<(), AccessError> {
     if file.numbers.is_none() {
         return Ok(());
     }
-    Err(AccessError::NotEditable(format!(
-        "{} is too large to be put back as it was, and this is the key that you are logged in with; log in with another one, or take the padding out of the file first",
-        visible(&file.path)
+    Err(AccessError::NotEditable(Notice::new(
+        format!(
+            "{} is too large to be put back as it was, and this is the key that you are logged in with",
+            visible(&file.path)
+        ),
+        "log in with another one, or take the padding out of the file first",
     )))
 }
 
@@ -302,8 +305,7 @@ fn sessions(
         Ok(open) => open,
         Err(unknown) => {
             plan.warnings.push(format!(
-                "whether it has open sessions is not known ({})",
-                unknown.0
+                "whether it has open sessions is not known ({unknown})"
             ));
             return;
         }

@@ -6,6 +6,7 @@
 use super::{About, AccessError, AccessOperation};
 use crate::change::{Item, Plan};
 use crate::domain::text::visible;
+use crate::domain::{Notice, notice};
 use crate::link::quote;
 use crate::server::access::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall};
 
@@ -34,21 +35,25 @@ pub fn install_knock(
 ) -> Result<Plan, AccessError> {
     let shown = visible(&install.lines()).replace("\\n", "\n");
     if facts.nixos {
-        return Err(AccessError::Knock(format!(
-            "on NixOS the knock comes with the module of storekeeper (docs/nixos); enable it there with these lines for sshd:\n{shown}"
+        return Err(AccessError::Knock(notice!(
+            "on NixOS the knock comes with the module of storekeeper (docs/nixos)",
+            "enable it there with these lines for sshd:\n{shown}"
         )));
     }
     if facts.folder.is_none() {
-        return Err(AccessError::Knock(format!(
-            "{} includes no folder of further files, so nothing was installed; add `Include /etc/ssh/sshd_config.d/*.conf` at its top and try again",
-            visible(&facts.config)
+        return Err(AccessError::Knock(Notice::new(
+            format!(
+                "{} includes no folder of further files, so nothing was installed",
+                visible(&facts.config)
+            ),
+            "add `Include /etc/ssh/sshd_config.d/*.conf` at its top and try again",
         )));
     }
     if !install.is_plain() {
-        return Err(AccessError::Knock(
-            "a path or a user name has characters that sshd would read in its own way; choose plain ones"
-                .to_owned(),
-        ));
+        return Err(AccessError::Knock(notice!(
+            "a path or a user name has characters that sshd would read in its own way",
+            "choose plain ones"
+        )));
     }
     let mut plan = about.plan(
         "install-knock",
@@ -79,8 +84,7 @@ pub fn install_knock(
     }
     plan.lines.push((
         "then",
-        "sshd -t, sshd -T for the cache user, and a reload of sshd; all of it is taken back if one fails"
-            .to_owned(),
+        "sshd -t, sshd -T for the cache user, and a reload of sshd; all of it is taken back if one fails".to_owned(),
     ));
     for file in [&install.script, &install.lines_file] {
         plan.items.push(Item::File { file: file.clone() });
@@ -109,10 +113,7 @@ pub fn install_knock(
                 .to_owned(),
         );
     }
-    plan.warnings.push(
-        "sshd runs the script for each login that no key file answers; a key that is in a file is not slowed"
-            .to_owned(),
-    );
+    plan.warnings.push("sshd runs the script for each login that no key file answers; a key that is in a file is not slowed".to_owned());
     if let crate::change::Operation::Access(operation) = &mut plan.operation {
         operation.knock = Some(install);
     }

@@ -21,6 +21,7 @@ use crate::domain::authorized_keys::EditError;
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::proof::ProofError;
 use crate::domain::ssh_key::Fingerprint;
+use crate::domain::{Explain, Notice, notice};
 use crate::server::Server;
 use crate::server::access::{Edit, Folder, KnockInstall};
 use thiserror::Error;
@@ -111,11 +112,9 @@ impl About {
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum AccessError {
     /// There already.
-    #[error(
-        "the key {fingerprint} is in {file} already, line {line}; change its expiry, or revoke it first"
-    )]
     There {
         /// Which key.
         fingerprint: Fingerprint,
@@ -125,27 +124,14 @@ pub enum AccessError {
         line: usize,
     },
     /// Not there.
-    #[error(
-        "the key {0} is in no key file of the cache user; `keys SERVER list` shows those that are"
-    )]
     NotThere(Fingerprint),
     /// No key file at all.
-    #[error(
-        "it is not known which key files count ({0}); name them with key_files for this server in the configuration"
-    )]
     NoFile(String),
     /// The file that was asked for.
-    #[error(
-        "{0} is no key file of the cache user; leave it out, or name it in key_files for this server in the configuration"
-    )]
     OtherFile(String),
     /// Not ours to edit.
-    #[error("{0}")]
-    NotEditable(String),
+    NotEditable(Notice),
     /// Written by NixOS.
-    #[error(
-        "{file} is written by {by}, so an edit would be lost; in the configuration of that server, {change}"
-    )]
     Generated {
         /// The file.
         file: String,
@@ -155,9 +141,6 @@ pub enum AccessError {
         change: String,
     },
     /// Its keys would log in as somebody else, too.
-    #[error(
-        "{file} is read for {user} too, so the key could log in as {user}; give the cache user a file of its own"
-    )]
     Shared {
         /// The file, with where its links lead.
         file: String,
@@ -171,17 +154,55 @@ pub enum AccessError {
     #[error(transparent)]
     Line(#[from] EditError),
     /// Nothing would be different.
-    #[error("there is nothing to do: {0}")]
     Nothing(String),
     /// A weak key.
-    #[error("the key is refused: {0}")]
     Weak(String),
     /// The answer to a challenge proves nothing.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// The knock cannot be installed so.
-    #[error("{0}")]
-    Knock(String),
+    Knock(Notice),
+}
+
+impl Explain for AccessError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::There {
+                fingerprint,
+                file,
+                line,
+            } => notice!(
+                "the key {fingerprint} is in {file} already, line {line}",
+                "change its expiry, or revoke it first"
+            ),
+            Self::NotThere(fingerprint) => notice!(
+                "the key {fingerprint} is in no key file of the cache user",
+                "`keys SERVER list` shows those that are"
+            ),
+            Self::NoFile(why) => notice!(
+                "it is not known which key files count ({why})",
+                "name them with key_files for this server in the configuration"
+            ),
+            Self::OtherFile(file) => notice!(
+                "{file} is no key file of the cache user",
+                "leave it out, or name it in key_files for this server in the configuration"
+            ),
+            Self::NotEditable(why) | Self::Knock(why) => why.clone(),
+            Self::Generated { file, by, change } => notice!(
+                "{file} is written by {by}, so an edit would be lost",
+                "in the configuration of that server, {change}"
+            ),
+            Self::Shared { file, user } => notice!(
+                "{file} is read for {user} too, so the key could log in as {user}",
+                "give the cache user a file of its own"
+            ),
+            Self::Unknown(error) => error.notice(),
+            Self::Line(error) => error.notice(),
+            Self::Nothing(why) => notice!("there is nothing to do: {why}"),
+            Self::Weak(why) => notice!("the key is refused: {why}"),
+            Self::Proof(error) => error.notice(),
+        }
+    }
 }
 
 impl AccessError {

@@ -5,6 +5,7 @@
 
 use super::witness::Copied;
 use crate::domain::text::visible;
+use crate::domain::{Explain, Notice, notice};
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,22 +18,32 @@ const MOST_LINE: u64 = 16 << 20;
 
 /// Why there is no copy.
 #[derive(Debug, Error)]
+#[error("{}", self.notice())]
 pub enum CopyError {
     /// No home, no state folder.
-    #[error(
-        "no local copy of the audit log is kept: there is no state folder; set HOME or XDG_STATE_HOME"
-    )]
     NoFolder,
     /// The file system refuses.
-    #[error(
-        "no local copy of the audit log is kept in {file}: {cause}; make it writable for yourself"
-    )]
     File {
         /// The file.
         file: String,
         /// What the system says.
         cause: std::io::Error,
     },
+}
+
+impl Explain for CopyError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::NoFolder => notice!(
+                "no local copy of the audit log is kept: there is no state folder",
+                "set HOME or XDG_STATE_HOME"
+            ),
+            Self::File { file, cause } => notice!(
+                "no local copy of the audit log is kept in {file}: {cause}",
+                "make it writable for yourself"
+            ),
+        }
+    }
 }
 
 /// The state folder of this program: `$XDG_STATE_HOME/storekeeper`, else `~/.local/state/storekeeper`.

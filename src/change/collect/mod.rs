@@ -14,6 +14,7 @@ pub use outputs::output_pairs;
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::space::UseSource;
 use crate::domain::{Bytes, Threshold, When};
+use crate::domain::{Explain, Notice, notice};
 use crate::inventory::{Edges, Keeps};
 use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
 use serde::Serialize;
@@ -106,13 +107,21 @@ pub struct AmountKept {
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum CollectError {
     /// Nothing may go.
-    #[error("there is nothing to collect: {0}")]
     Nothing(String),
     /// Whether the goal is reached cannot be known.
-    #[error("{0}")]
     Unknown(String),
+}
+
+impl Explain for CollectError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Nothing(why) => notice!("there is nothing to collect: {why}"),
+            Self::Unknown(why) => notice!("{why}"),
+        }
+    }
 }
 
 /// Everything that a plan is made from.

@@ -4,6 +4,7 @@
 //! refers to it, so all of that goes, too, and is listed; what a root keeps is refused.
 
 use super::{About, Danger, Item, KeepError, KeepStep, Kept, Operation, Plan, empty};
+use crate::domain::Notice;
 use crate::domain::count::count;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::{Inventory, Liveness, Row};
@@ -70,10 +71,13 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
         let top = chain
             .and_then(|chain| chain.first().copied())
             .unwrap_or(*row);
-        return Err(KeepError::Refused(format!(
-            "{} is damaged and kept by a root of {}; have it repaired instead, or remove that root first",
-            inventory.path(*row),
-            inventory.path(top)
+        return Err(KeepError::Refused(Notice::new(
+            format!(
+                "{} is damaged and kept by a root of {}",
+                inventory.path(*row),
+                inventory.path(top)
+            ),
+            "have it repaired instead, or remove that root first",
         )));
     }
     let order = with_referrers(inventory, &rows);
@@ -94,10 +98,7 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
     let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
     plan.lines.extend(named(paths.iter()));
     if order.len() > rows.len() {
-        plan.warnings.push(format!(
-            "{} refer to what is damaged, directly or not, and go with it; clients that need them have to get them elsewhere",
-            count(order.len() - rows.len(), "path")
-        ));
+        plan.warnings.push(format!("{} refer to what is damaged, directly or not, and go with it; clients that need them have to get them elsewhere", count(order.len() - rows.len(), "path")));
     }
     for row in &order {
         let path = inventory.path(*row);
@@ -204,9 +205,10 @@ mod tests {
     #[test]
     fn what_a_root_keeps_is_refused() {
         let root = Root::new("/r".into(), path("app"), "/nix/var/nix", "/p");
-        let Err(KeepError::Refused(why)) = delete_with(&[root], &["base"]) else {
+        let Err(why @ KeepError::Refused(_)) = delete_with(&[root], &["base"]) else {
             panic!()
         };
+        let why = why.to_string();
         assert!(
             why.contains(&path("app").to_string()) && why.contains("repaired instead"),
             "{why}"

@@ -4,6 +4,7 @@
 //! systemd, what to do instead.
 
 use super::{About, Danger, Item, KeepError, KeepStep, Operation, Plan, empty};
+use crate::domain::notice;
 use crate::link::quote;
 use crate::server::{LeaseFacts, LeaseInstall};
 
@@ -15,25 +16,28 @@ pub fn install_lease(
 ) -> Result<Plan, KeepError> {
     let days = install.days;
     if days == 0 {
-        return Err(KeepError::Refused(
-            "a lease of no days keeps nothing; give a number of days".to_owned(),
-        ));
+        return Err(KeepError::Refused(notice!(
+            "a lease of no days keeps nothing",
+            "give a number of days"
+        )));
     }
     if facts.nixos {
-        return Err(KeepError::Refused(format!(
-            "on NixOS the lease comes with the module of storekeeper (docs/nixos); set services.storekeeper.leaseDays = {days} there"
+        return Err(KeepError::Refused(notice!(
+            "on NixOS the lease comes with the module of storekeeper (docs/nixos)",
+            "set services.storekeeper.leaseDays = {days} there"
         )));
     }
     if !facts.systemd {
-        return Err(KeepError::Refused(format!(
-            "there is no systemd, so no timer was installed; have cron run the script of `storekeeper setup --lease {days}` every five minutes"
+        return Err(KeepError::Refused(notice!(
+            "there is no systemd, so no timer was installed",
+            "have cron run the script of `storekeeper setup --lease {days}` every five minutes"
         )));
     }
     if !install.is_plain() {
-        return Err(KeepError::Refused(
-            "the path of the store has characters that systemd would read in its own way; write the units by hand"
-                .to_owned(),
-        ));
+        return Err(KeepError::Refused(notice!(
+            "the path of the store has characters that systemd would read in its own way",
+            "write the units by hand"
+        )));
     }
     if facts.there {
         return Err(KeepError::Nothing(format!(
@@ -80,10 +84,7 @@ pub fn install_lease(
             quote(&install.folder())
         ),
     ));
-    plan.warnings.push(
-        "what arrives is kept from the timer's next run on, within five minutes; until then a collection may still take it"
-            .to_owned(),
-    );
+    plan.warnings.push("what arrives is kept from the timer's next run on, within five minutes; until then a collection may still take it".to_owned());
     plan.warnings.push(
         "what is leased counts as kept for `storekeeper gc` as well: a disk that fills up faster than the lease ends needs a shorter one"
             .to_owned(),
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn where_it_is_not_installed() {
         let refused = |facts: LeaseFacts, install| match plan(&facts, install) {
-            Err(KeepError::Refused(why)) => why,
+            Err(why @ KeepError::Refused(_)) => why.to_string(),
             other => panic!("{other:?}"),
         };
         assert!(

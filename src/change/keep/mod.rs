@@ -4,12 +4,14 @@
 //! what nothing keeps afterwards; or why there is none. Nothing here asks the server.
 
 mod damaged;
+mod error;
 mod generations;
 mod lease;
 #[cfg(test)]
 mod tests;
 
 pub use damaged::{delete, repair};
+pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
 
@@ -19,12 +21,12 @@ use crate::domain::count::count;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
-use crate::domain::{Age, Bytes, StorePath, Unknown, When};
-use crate::inventory::{Inventory, Keep, Liveness, Row, State};
+use crate::domain::{Age, Bytes, StorePath, When};
+use crate::domain::{Notice, notice};
+use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
 use crate::server::{Generation, LeaseInstall};
 use std::collections::HashSet;
-use thiserror::Error;
 
 /// Taking a root away.
 const REMOVE: Danger = Danger::Destroys { word: "remove" };
@@ -66,39 +68,6 @@ pub enum KeepStep {
     Lease(LeaseInstall),
 }
 
-/// Why there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum KeepError {
-    /// Not in the store.
-    #[error("{0} is not in the store, so there is nothing to keep; upload it first")]
-    NotValid(StorePath),
-    /// Another pin has the name.
-    #[error(
-        "the pin {name} is there already and keeps {target}; choose another name, or unpin it first"
-    )]
-    Taken {
-        /// Its name.
-        name: PinName,
-        /// What it keeps.
-        target: StorePath,
-    },
-    /// No such pin.
-    #[error("there is no pin {0}; `roots SERVER list` shows those that are")]
-    NoPin(String),
-    /// No such root.
-    #[error("there is no root {0}; `roots SERVER list` shows those that are")]
-    NoRoot(String),
-    /// A root that is not removed from here.
-    #[error("{0}")]
-    Refused(String),
-    /// Something is not known.
-    #[error(transparent)]
-    Unknown(#[from] Unknown),
-    /// Nothing would be different.
-    #[error("there is nothing to do: {0}")]
-    Nothing(String),
-}
-
 /// What is requested of a pin, beside its path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PinRequest {
@@ -123,17 +92,17 @@ pub fn pin(
     if let Some(end) = request.expires
         && end <= now
     {
-        return Err(KeepError::Refused(format!(
-            "the pin would have expired already, at {end}; choose a later time"
+        return Err(KeepError::Refused(notice!(
+            "the pin would have expired already, at {end}",
+            "choose a later time"
         )));
     }
     let mut all = pins.to_vec();
     let mut new = Vec::new();
     for path in paths {
-        let valid = |row: &Row| !matches!(inventory.state(*row), State::Gone | State::Unlisted);
         let row = inventory
             .find(path)
-            .filter(valid)
+            .filter(|row| inventory.state(*row).is_present())
             .ok_or_else(|| KeepError::NotValid(path.clone()))?;
         let taken = |name: &PinName| all.iter().find(|pin| pin.name == *name);
         let name = match &request.name {
@@ -314,12 +283,15 @@ pub fn remove(
         .iter()
         .find(|root| root.link == link)
         .ok_or_else(|| KeepError::NoRoot(visible(link).into_owned()))?;
-    let why = match &root.kind {
+    let (why, next) = match &root.kind {
         RootKind::Pin(name) => {
             let name = name.parse().map_err(|_| {
-                KeepError::Refused(format!(
-                    "{} is a link in the folder of pins that is no pin; remove it there by hand",
-                    visible(link)
+                KeepError::Refused(Notice::new(
+                    format!(
+                        "{} is a link in the folder of pins that is no pin",
+                        visible(link)
+                    ),
+                    "remove it there by hand",
                 ))
             })?;
             return unpin(about, kept, pins, folder, &[name]);
@@ -330,32 +302,46 @@ pub fn remove(
                 Some(found) if !found.current => {
                     return roots(about, kept, &[(root, found.made())]);
                 }
-                Some(_) => {
-                    "it is the current generation of its profile; switch the profile to another one first"
-                }
-                None => {
-                    "it is not known whether it is the current generation of its profile; look again"
-                }
+                Some(_) => (
+                    "it is the current generation of its profile",
+                    Some("switch the profile to another one first"),
+                ),
+                None => (
+                    "it is not known whether it is the current generation of its profile",
+                    Some("look again"),
+                ),
             }
         }
         RootKind::Indirect => return roots(about, kept, &[(root, None)]),
-        RootKind::Profile => {
-            "it is a profile itself and not one of its generations; remove the profile there by hand"
-        }
-        RootKind::Direct => {
-            "Nix or the system made it for itself; whoever is sure of it removes the link by hand"
-        }
-        RootKind::Temporary => {
-            "it goes with the connection that builds, uploads or reads this path"
-        }
-        RootKind::Runtime(_) => "a running process uses the path; it goes when the process ends",
-        RootKind::Censored => "Nix does not tell this login what it is; log in as root",
-        RootKind::Unknown => "this version does not know such roots; look at it on the server",
+        RootKind::Profile => (
+            "it is a profile itself and not one of its generations",
+            Some("remove the profile there by hand"),
+        ),
+        RootKind::Direct => (
+            "Nix or the system made it for itself",
+            Some("whoever is sure of it removes the link by hand"),
+        ),
+        RootKind::Temporary => (
+            "it goes with the connection that builds, uploads or reads this path",
+            None,
+        ),
+        RootKind::Runtime(_) => (
+            "a running process uses the path",
+            Some("it goes when the process ends"),
+        ),
+        RootKind::Censored => (
+            "Nix does not tell this login what it is",
+            Some("log in as root"),
+        ),
+        RootKind::Unknown => (
+            "this version does not know such roots",
+            Some("look at it on the server"),
+        ),
     };
-    Err(KeepError::Refused(format!(
-        "the root {} stays: {why}",
-        visible(link)
-    )))
+    Err(KeepError::Refused(Notice {
+        message: format!("the root {} stays: {why}", visible(link)),
+        hint: next.map(str::to_owned),
+    }))
 }
 
 /// Removes generations and indirect roots, all of which may go.
@@ -394,10 +380,7 @@ pub(super) fn roots(
         .iter()
         .any(|(root, _)| root.kind == RootKind::Indirect)
     {
-        plan.warnings.push(
-            "only the automatic link below gcroots/auto goes; the user's own link stays, and keeps nothing any more"
-                .to_owned(),
-        );
+        plan.warnings.push("only the automatic link below gcroots/auto goes; the user's own link stays, and keeps nothing any more".to_owned());
     }
     let steps = going.iter().map(|(root, made)| KeepStep::Root {
         root: (*root).clone(),

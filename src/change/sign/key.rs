@@ -5,6 +5,8 @@
 
 use super::PlanError;
 use crate::change::KeySource;
+use crate::domain::Notice;
+use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::domain::{KeyName, KeyRing, PublicKey, Role, SigningKey};
 use crate::link::agent::{Agent, AgentKey};
@@ -87,15 +89,18 @@ fn on_server(file: Option<&str>, facts: &Facts) -> Result<Key, PlanError> {
             .find(|key| key.file == file)
             .ok_or_else(|| PlanError::NotAsked(visible(file).into_owned()))?,
     };
-    let unusable = |problem: &str| PlanError::ServerKey {
+    let unusable = |problem: Notice| PlanError::ServerKey {
         file: visible(&key.file).into_owned(),
-        problem: visible(problem).into_owned(),
+        problem: problem.visible(),
     };
     if let Some(problem) = &key.problem {
-        return Err(unusable(problem));
+        return Err(unusable(problem.clone()));
     }
     let name = key.name.as_deref().ok_or_else(|| {
-        unusable("its public half could not be derived; check that it is a key of Nix")
+        unusable(notice!(
+            "its public half could not be derived",
+            "check that it is a key of Nix"
+        ))
     })?;
     let known = facts.keys.get(name);
     let (_, public) = known.ok_or_else(|| PlanError::NoPublicHalf(visible(name).into_owned()))?;

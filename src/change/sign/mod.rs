@@ -16,6 +16,7 @@ use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
 use crate::domain::signature::{KeyError, decode, split};
 use crate::domain::text::visible;
+use crate::domain::{Explain, Notice, notice};
 use crate::domain::{KeyRing, PathInfo, StorePath, When};
 use crate::inventory::{Inventory, Row};
 use crate::link::LinkError;
@@ -90,52 +91,30 @@ impl Selection {
 
 /// Why there is no plan.
 #[derive(Debug, Error)]
+#[error("{}", self.notice())]
 pub enum PlanError {
     /// Nothing to do.
-    #[error("there is nothing to sign: {0}")]
     Nothing(String),
     /// Only paths that signing does not help.
-    #[error(
-        "signing can't mend {0}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away; delete it on the server and upload it again"
-    )]
     Unmendable(String),
     /// The store does not take signatures.
-    #[error(
-        "the store on {0} can't be written, so nothing can be signed there; mount it writable, or log in as a user who may write it"
-    )]
     ReadOnlyStore(String),
     /// No `secret-key-files` and no configuration.
-    #[error(
-        "the server names no signing key; set secret-key-files in its nix.conf or signing_key for this server in the configuration, or sign with a key file of this machine"
-    )]
     NoServerKey,
     /// A key file that the probe did not look at.
-    #[error(
-        "the key {0} was not looked at when the server was connected to; set signing_key = {0:?} for this server in the configuration and connect again"
-    )]
     NotAsked(String),
     /// Missing, not readable, readable by all, not a key.
-    #[error("the server's key {file} can't be used: {problem}")]
     ServerKey {
         /// Path on the server.
         file: String,
-        /// As found by the probe, with the next step.
-        problem: String,
+        /// As found by the probe.
+        problem: Notice,
     },
     /// Signatures could not be checked.
-    #[error(
-        "the public half of {0} is not known here, so its signatures could not be checked; add it to public_keys for this server in the configuration"
-    )]
     NoPublicHalf(String),
     /// Same name, other key.
-    #[error(
-        "this key is called {0}, and clients know another key by that name, so they would call its signatures wrong; use that key, or one with a name of its own"
-    )]
     OtherKey(String),
     /// A file of this machine that cannot be read.
-    #[error(
-        "the key file {file} can't be read: {cause}; give the path of a secret key file of Nix"
-    )]
     KeyFile {
         /// Path here.
         file: String,
@@ -143,9 +122,6 @@ pub enum PlanError {
         cause: String,
     },
     /// Open to others.
-    #[error(
-        "the key file {file} can be read by others (mode {mode:04o}), so it is not used; run chmod 600 on it"
-    )]
     KeyFileMode {
         /// Path here.
         file: String,
@@ -153,9 +129,6 @@ pub enum PlanError {
         mode: u32,
     },
     /// Some other file.
-    #[error(
-        "the key file {file} is no secret key of Nix: {problem}; make one with storekeeper keygen"
-    )]
     NotAKeyFile {
         /// Path here.
         file: String,
@@ -163,9 +136,6 @@ pub enum PlanError {
         problem: KeyError,
     },
     /// A name that would break what is stored.
-    #[error(
-        "{name:?} can't be the name of a key: {problem}; choose one such as cache.example.org-1"
-    )]
     KeyName {
         /// As given.
         name: String,
@@ -176,16 +146,73 @@ pub enum PlanError {
     #[error(transparent)]
     Agent(LinkError),
     /// The agent has other keys.
-    #[error("ssh-agent holds no key {0}; ssh-add -l lists what it holds")]
     NotInAgent(String),
     /// RSA and the like.
-    #[error(
-        "the agent's key {0} is not an Ed25519 key, and Nix knows no other signatures; choose one from ssh-add -l"
-    )]
     NotEd25519(String),
     /// The paths with wrong signatures could not be looked at.
     #[error(transparent)]
     Server(#[from] ServerError),
+}
+
+impl Explain for PlanError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Nothing(why) => notice!("there is nothing to sign: {why}"),
+            Self::Unmendable(paths) => notice!(
+                "signing can't mend {paths}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away",
+                "delete it on the server and upload it again"
+            ),
+            Self::ReadOnlyStore(place) => notice!(
+                "the store on {place} can't be written, so nothing can be signed there",
+                "mount it writable, or log in as a user who may write it"
+            ),
+            Self::NoServerKey => notice!(
+                "the server names no signing key",
+                "set secret-key-files in its nix.conf or signing_key for this server in the configuration, or sign with a key file of this machine"
+            ),
+            Self::NotAsked(file) => notice!(
+                "the key {file} was not looked at when the server was connected to",
+                "set signing_key = {file:?} for this server in the configuration and connect again"
+            ),
+            Self::ServerKey { file, problem } => problem
+                .clone()
+                .after(format_args!("the server's key {file} can't be used: ")),
+            Self::NoPublicHalf(key) => notice!(
+                "the public half of {key} is not known here, so its signatures could not be checked",
+                "add it to public_keys for this server in the configuration"
+            ),
+            Self::OtherKey(name) => notice!(
+                "this key is called {name}, and clients know another key by that name, so they would call its signatures wrong",
+                "use that key, or one with a name of its own"
+            ),
+            Self::KeyFile { file, cause } => notice!(
+                "the key file {file} can't be read: {cause}",
+                "give the path of a secret key file of Nix"
+            ),
+            Self::KeyFileMode { file, mode } => notice!(
+                "the key file {file} can be read by others (mode {mode:04o}), so it is not used",
+                "run chmod 600 on it"
+            ),
+            Self::NotAKeyFile { file, problem } => notice!(
+                "the key file {file} is no secret key of Nix: {problem}",
+                "make one with storekeeper keygen"
+            ),
+            Self::KeyName { name, problem } => notice!(
+                "{name:?} can't be the name of a key: {problem}",
+                "choose one such as cache.example.org-1"
+            ),
+            Self::Agent(error) => error.notice(),
+            Self::NotInAgent(fingerprint) => notice!(
+                "ssh-agent holds no key {fingerprint}",
+                "ssh-add -l lists what it holds"
+            ),
+            Self::NotEd25519(fingerprint) => notice!(
+                "the agent's key {fingerprint} is not an Ed25519 key, and Nix knows no other signatures",
+                "choose one from ssh-add -l"
+            ),
+            Self::Server(error) => error.notice(),
+        }
+    }
 }
 
 /// Makes the plan. Asks the server only for paths that carry wrong signatures, and the agent only for its list of keys.

@@ -79,7 +79,7 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         Some(why) => format!(
             "{} known, {active} of them authorized; there may be more: {}",
             count(keys, "key"),
-            visible(&why.0)
+            visible(&why.to_string())
         ),
     })?;
     Ok(())
@@ -126,7 +126,7 @@ fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
                     )
                 },
             );
-            format!("{counts}: {}", visible(&why.0))
+            format!("{counts}: {}", visible(&why.to_string()))
         }
         (None, None, Ok(_)) => "use not known, the log is empty".to_owned(),
     };

@@ -15,11 +15,12 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::{About, AccessError, authorize, expire, revoke};
 use crate::change::{Operation, Plan};
+use crate::domain::Notice;
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
+use crate::domain::notice;
 use crate::domain::ssh_key::PublicSshKey;
-use crate::domain::text::visible;
 use crate::judge::access::of_candidate;
 use crate::judge::concern::Concern;
 use crate::judge::finding::{Finding, Level};
@@ -179,10 +180,13 @@ pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), Cli
     let fix = worst.fix.as_deref().unwrap_or("ask for another key");
     Err(CliError::new(
         Kind::Policy,
-        format!(
-            "the key {} is not authorized: {}; {fix}",
-            key.fingerprint(),
-            worst.message
+        Notice::new(
+            format!(
+                "the key {} is not authorized: {}",
+                key.fingerprint(),
+                worst.message
+            ),
+            fix,
         ),
     ))
 }
@@ -194,7 +198,7 @@ pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliEr
     // What is there already is an error of its own.
     let told = |found: &&Finding| found.level == Level::Warning && found.code != "duplicate";
     for finding in findings.iter().filter(told) {
-        say(&format!("storekeeper: {}", sentence(finding)));
+        say(&format!("storekeeper: {}", finding.notice().visible()));
     }
     Ok(())
 }
@@ -209,19 +213,13 @@ fn own_way(planned: Planned, allowed: bool, options: &args::Change) -> Result<Pl
     {
         return Err(CliError::new(
             Kind::Policy,
-            "this is the key that you are logged in with; leave --yes out to be asked, or add --my-own-key",
+            notice!(
+                "this is the key that you are logged in with",
+                "leave --yes out to be asked, or add --my-own-key"
+            ),
         ));
     }
     Ok(planned)
-}
-
-/// A finding as a line of text.
-pub(super) fn sentence(finding: &Finding) -> String {
-    let message = visible(&finding.message);
-    match &finding.fix {
-        Some(fix) => format!("{message}; {}", visible(fix)),
-        None => message.into_owned(),
-    }
 }
 
 /// The mark in front of a finding; never colour alone.
@@ -239,7 +237,7 @@ pub(super) fn tell(findings: &[Finding], indent: &str, out: &mut Out) -> Result<
         out.line(&format!(
             "{indent}{} {}",
             mark(finding.level),
-            sentence(finding)
+            finding.notice().visible()
         ))?;
     }
     Ok(())

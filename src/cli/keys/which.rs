@@ -3,8 +3,11 @@
 //! In: a fingerprint, `FILE:LINE`, or a comment, and the key files. Out: the key's fingerprint, or why it is none or not one.
 
 use super::super::error::CliError;
+use crate::domain::Explain;
+use crate::domain::Notice;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
+use crate::domain::notice;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 
@@ -29,9 +32,9 @@ pub(super) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliErr
     let shown = visible(text);
     let mut found = Vec::new();
     for file in &facts.files {
-        let document = file
-            .document()
-            .map_err(|unknown| CliError::new(super::super::error::Kind::Server, &unknown))?;
+        let document = file.document().map_err(|unknown| {
+            CliError::new(super::super::error::Kind::Server, unknown.notice())
+        })?;
         collect(file, &document, text, &mut found);
     }
     let mut keys: Vec<Fingerprint> = found.iter().map(|one| one.fingerprint).collect();
@@ -39,13 +42,17 @@ pub(super) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliErr
     keys.dedup();
     match keys.as_slice() {
         [key] => Ok(*key),
-        [] => Err(CliError::usage(format!(
-            "no key of the cache user is called \"{shown}\"; give a fingerprint, a whole comment or FILE:LINE, as storekeeper keys SERVER list shows them"
+        [] => Err(CliError::usage(notice!(
+            "no key of the cache user is called \"{shown}\"",
+            "give a fingerprint, a whole comment or FILE:LINE, as storekeeper keys SERVER list shows them"
         ))),
-        several => Err(CliError::usage(format!(
-            "{} keys are called \"{shown}\": {}; give the fingerprint or FILE:LINE of one",
-            several.len(),
-            told(&found)
+        several => Err(CliError::usage(Notice::new(
+            format!(
+                "{} keys are called \"{shown}\": {}",
+                several.len(),
+                told(&found)
+            ),
+            "give the fingerprint or FILE:LINE of one",
         ))),
     }
 }
@@ -109,7 +116,7 @@ pub(in crate::cli) mod tests {
 
     /// A server with one key file.
     pub(in crate::cli) fn facts(content: &str) -> AccessFacts {
-        let unknown = || Unknown("not asked".into());
+        let unknown = || Unknown::new("not asked");
         AccessFacts {
             host: "cache".into(),
             at: When::from_unix(1_800_000_000),

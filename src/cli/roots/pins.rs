@@ -14,6 +14,7 @@ use super::settle;
 use crate::change::access::About;
 use crate::change::keep::{PinRequest, named, pin, unpin};
 use crate::domain::When;
+use crate::domain::notice;
 use crate::domain::pin::{Pin as Known, PinName};
 use crate::server::Server;
 
@@ -24,9 +25,10 @@ pub(in crate::cli) async fn add(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     if args.name.is_some() && args.paths.len() > 1 {
-        return Err(CliError::usage(
-            "--name can't name several paths; pin them one by one, or leave it out",
-        ));
+        return Err(CliError::usage(notice!(
+            "--name can't name several paths",
+            "pin them one by one, or leave it out"
+        )));
     }
     let prepare = async {
         let server = session.connect().await?;

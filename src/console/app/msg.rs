@@ -55,7 +55,7 @@ pub enum Msg {
     /// The connection is lost, or an attempt to open it again has failed.
     Down {
         /// Why.
-        trouble: Problem,
+        problem: Problem,
         /// When the next attempt is made; `None` if one is being made.
         again: Option<When>,
     },

@@ -18,7 +18,7 @@ pub(super) async fn read(server: Server, send: Sender) {
         // Thousands of keys take a moment; nothing else waits for it.
         Ok(facts) => tokio::task::spawn_blocking(move || Arc::new(AccessSnapshot::new(facts)))
             .await
-            .map_err(|error| Problem::new(&error)),
+            .map_err(|error| Problem::say(error.to_string())),
         Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Access(known));

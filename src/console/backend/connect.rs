@@ -11,6 +11,7 @@ use crate::console::backend::load;
 use crate::console::backend::{Sender, lock, work};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
+use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
 use crate::server::{ErrorKind, Server, ServerError};
@@ -177,18 +178,18 @@ impl Keeper {
                     failures = 0;
                     self.prompt.worked();
                     *lock(&self.state.server) = Some(server.clone());
-                    let trouble = self.connected(&server).await;
+                    let problem = self.connected(&server).await;
                     *lock(&self.state.server) = None;
-                    self.wait(trouble, &mut failures).await;
+                    self.wait(problem, &mut failures).await;
                 }
                 Err(error) => {
                     self.prompt.failed();
-                    let trouble = Problem::new(&error);
+                    let problem = Problem::new(&error);
                     if error.kind() == ErrorKind::Connect {
-                        self.wait(trouble, &mut failures).await;
+                        self.wait(problem, &mut failures).await;
                     } else {
                         // Trying again by itself would only lock an account or fill a log.
-                        self.tell(Msg::Failed(trouble));
+                        self.tell(Msg::Failed(problem));
                         self.wake.notified().await;
                     }
                 }
@@ -204,12 +205,12 @@ impl Keeper {
     }
 
     /// Tells that it is down, and waits for the next attempt.
-    async fn wait(&self, trouble: Problem, failures: &mut usize) {
+    async fn wait(&self, problem: Problem, failures: &mut usize) {
         let seconds = WAITS[(*failures).min(WAITS.len() - 1)];
         *failures += 1;
         let again = When::from_unix(When::now().unix() + seconds as i64);
         self.tell(Msg::Down {
-            trouble: trouble.clone(),
+            problem: problem.clone(),
             again: Some(again),
         });
         tokio::select! {
@@ -217,7 +218,7 @@ impl Keeper {
             () = self.wake.notified() => {}
         }
         self.tell(Msg::Down {
-            trouble,
+            problem,
             again: None,
         });
     }
@@ -241,7 +242,7 @@ impl Keeper {
         let lost = server.link().lost();
         tokio::select! {
             error = lost => Problem::new(&error),
-            () = reading => Problem::say("the reading ended; R connects again"),
+            () = reading => Problem::say(notice!("the reading ended", "R connects again")),
         }
     }
 

@@ -57,7 +57,7 @@ async fn run(server: Option<Server>, send: Sender, task: Task, cancel: Cancellat
     } = task;
     let of = |rows: &Vec<Row>| rows.iter().map(|row| inventory.path(*row)).collect();
     let paths: Option<Vec<StorePath>> = rows.as_ref().map(of);
-    let (found, cancelled, trouble) = match server {
+    let (found, cancelled, problem) = match server {
         // The link broke between the last draw and the key.
         None => (Compared::default(), false, Some(Problem::say(LOST))),
         Some(server) => {
@@ -77,7 +77,7 @@ async fn run(server: Option<Server>, send: Sender, task: Task, cancel: Cancellat
         at: When::now(),
         found,
         cancelled,
-        trouble,
+        problem,
     };
     let _ = send.send(Msg::Compared {
         job,

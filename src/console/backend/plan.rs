@@ -58,7 +58,7 @@ async fn of_space(
     let asked = asked.map_err(|error| Problem::new(&error))?;
     tokio::task::spawn_blocking(move || space::plan(&request, &change, &asked))
         .await
-        .unwrap_or_else(|error| Err(Problem::new(&error)))
+        .unwrap_or_else(|error| Err(Problem::say(error.to_string())))
 }
 
 async fn ask(

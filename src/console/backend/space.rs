@@ -13,6 +13,7 @@ use crate::console::screens::space::Effect;
 use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
+use crate::domain::Explain;
 use crate::domain::{Bytes, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
@@ -144,7 +145,7 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
     };
     let (roots, notes) = match roots {
         Ok(found) => (Ok(found.roots), found.notes),
-        Err(error) => (Err(Unknown(error.to_string())), vec![]),
+        Err(error) => (Err(Unknown(error.notice())), vec![]),
     };
     let (seen, name) = (facts.clone(), server.spec().name.clone());
     let samples = move || samples::look(folder.as_deref(), &name, &seen);
@@ -154,19 +155,19 @@ pub(super) async fn read(server: Server, send: Sender, look: u64, folder: Option
         facts,
         roots,
         notes,
-        pins: pins.unwrap_or_else(|error| Err(Unknown(error.to_string()))),
+        pins: pins.unwrap_or_else(|error| Err(Unknown(error.notice()))),
         last_use: None,
         links: None,
-        unfinished: unfinished.map_err(|error| Unknown(error.to_string())),
+        unfinished: unfinished.map_err(|error| Unknown(error.notice())),
         samples: samples.unwrap_or_default().into(),
         skew: server.facts().clock_skew,
     };
     tell(Ok(known.clone()));
     let last_use = server.last_use().await;
-    let last_use = last_use.map_err(|error| Unknown(error.to_string()));
+    let last_use = last_use.map_err(|error| Unknown(error.notice()));
     known.last_use = Some(Arc::new(last_use));
     tell(Ok(known.clone()));
     let links = server.links().await;
-    known.links = Some(links.unwrap_or_else(|error| Err(Unknown(error.to_string()))));
+    known.links = Some(links.unwrap_or_else(|error| Err(Unknown(error.notice()))));
     tell(Ok(known));
 }

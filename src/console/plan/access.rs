@@ -6,7 +6,6 @@
 use crate::change::Plan;
 use crate::change::access::{self, About, AccessError};
 use crate::console::plan::request::PlanRequest;
-use crate::console::types::access::sentence;
 use crate::console::types::change::AccessChange;
 use crate::console::types::problem::Problem;
 use crate::domain::access::AccessFacts;
@@ -71,10 +70,9 @@ fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), Problem> {
     let findings = crate::judge::access::of_candidate(facts, key);
     let worst = findings.iter().find(|found| found.level == Level::Refuse);
     match worst {
-        Some(worst) => Err(Problem::say(format!(
-            "this key is not authorized: {}",
-            sentence(worst)
-        ))),
+        Some(worst) => Err(Problem::say(
+            worst.notice().after("this key is not authorized: "),
+        )),
         None => Ok(()),
     }
 }

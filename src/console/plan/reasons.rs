@@ -46,7 +46,7 @@ pub fn ready(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Reason {
     }
     match &dialog.plan {
         None => no("the plan is still being made"),
-        Some(Err(problem)) => Err(Cow::Owned(problem.summary.clone())),
+        Some(Err(problem)) => Err(Cow::Owned(problem.to_string())),
         Some(Ok(plan)) if plan.items.is_empty() => Err(Cow::Owned(Refusal::Nothing.to_string())),
         Some(Ok(_)) if !dialog.read && rows::of(dialog, cx, inputs).hides_warning => {
             no("a warning is not on the screen; read it with l, or make the terminal larger")

@@ -198,7 +198,7 @@ fn plan_rows(dialog: &PlanDialog, wide: usize, theme: &Theme) -> Vec<Row> {
     match &dialog.plan {
         None => rows.push(Row::new("", "Making the plan.", theme.dim)),
         Some(Err(problem)) => {
-            for line in wrap(&problem.summary, wide) {
+            for line in wrap(&problem.to_string(), wide) {
                 rows.push(Row::new("", line, theme.critical));
             }
         }

@@ -36,8 +36,8 @@ pub struct Asked {
 
 /// Makes it.
 pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Result<Plan, Problem> {
-    let trouble = |error: KeepError| Problem::new(&error);
-    let pins = || asked.pins.as_deref().map_err(|why| Problem::new(why));
+    let problem = |error: KeepError| Problem::new(&error);
+    let pins = || asked.pins.as_deref().map_err(Problem::new);
     let mut plan = match change {
         SpaceChange::Pin(paths) => {
             let inventory = request.inventory()?;
@@ -99,7 +99,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             return collection(request, asked, &planned, Some(WHOLE));
         }
     }
-    .map_err(trouble)?;
+    .map_err(problem)?;
     plan.reason.clone_from(&request.reason);
     Ok(plan)
 }

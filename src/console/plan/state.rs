@@ -12,6 +12,7 @@ use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::widgets::theme::Theme;
+use crate::domain::notice;
 use crate::domain::{Age, When};
 use std::sync::Arc;
 use tui_input::Input;
@@ -238,12 +239,14 @@ impl PlanDialog {
         let keys = cx.facts.iter().flat_map(|facts| &facts.signing_keys);
         let broken = keys.filter_map(|key| Some((&key.file, key.problem.as_ref()?)));
         Err(match broken.into_iter().next() {
-            Some((file, why)) => {
-                Problem::say(format!("the server's key {file} cannot sign: {why}"))
-            }
-            None => Problem::say(
-                "no key can sign here; set secret-key-files in the server's nix.conf, signing_key in the configuration, or start with --key-file",
+            Some((file, why)) => Problem::say(
+                why.clone()
+                    .after(format_args!("the server's key {file} cannot sign: ")),
             ),
+            None => Problem::say(notice!(
+                "no key can sign here",
+                "set secret-key-files in the server's nix.conf, signing_key in the configuration, or start with --key-file"
+            )),
         })
     }
 }

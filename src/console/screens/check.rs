@@ -40,20 +40,20 @@ pub struct Check {
     /// What on that screen.
     pub target: Option<Target>,
     /// What `enter` shows instead.
-    pub trouble: Option<Problem>,
+    pub problem: Option<Problem>,
 }
 
 impl Check {
     /// One about something that went wrong.
-    pub fn trouble(trouble: &Problem) -> Self {
+    pub fn problem(problem: &Problem) -> Self {
         Self {
-            id: "trouble".to_owned(),
+            id: "problem".to_owned(),
             level: State::Critical,
-            text: trouble.summary.clone(),
+            text: problem.to_string(),
             note: String::new(),
             screen: None,
             target: None,
-            trouble: Some(trouble.clone()),
+            problem: Some(problem.clone()),
         }
     }
 }

@@ -37,20 +37,17 @@ fn no_store(cx: &Context) -> Option<(String, bool)> {
         return None;
     }
     Some(match &cx.link {
-        Link::Failed(trouble) => (
-            format!("{}.  R tries again, y copies the details.", trouble.summary),
+        Link::Failed(problem) => (
+            format!("{problem}.  R tries again, y copies the details."),
             true,
         ),
-        Link::Down { trouble, .. } => (
-            format!(
-                "{}.  R tries at once, y copies the details.",
-                trouble.summary
-            ),
+        Link::Down { problem, .. } => (
+            format!("{problem}.  R tries at once, y copies the details."),
             true,
         ),
         Link::Connecting => ("Connecting to the server.".to_owned(), false),
-        Link::Up { .. } => match &cx.data.trouble {
-            Some(trouble) => (format!("{}.  R tries again.", trouble.summary), true),
+        Link::Up { .. } => match &cx.data.problem {
+            Some(problem) => (format!("{problem}.  R tries again."), true),
             None => (
                 "Listing the store; the first rows come in a moment.".to_owned(),
                 false,

@@ -157,7 +157,7 @@ pub fn fixed(file: &KeyFile) -> Option<String> {
             visible(&file.path),
             visible(by)
         )),
-        (None, Err(why)) => Some(visible(why).into_owned()),
+        (None, Err(why)) => Some(why.visible().to_string()),
         (None, Ok(())) => None,
     }
 }
@@ -172,19 +172,25 @@ fn unknowns(facts: &AccessFacts) -> Vec<Finding> {
     };
     let mut notices = Vec::new();
     if let Err(why) = &facts.requests {
-        notices.push(of("which requests wait is not known", &why.0));
+        notices.push(of("which requests wait is not known", &why.to_string()));
     }
     if let (Ok(_), Err(why)) = (&facts.requests, &facts.overflow) {
-        notices.push(of("how many requests were dropped is not known", &why.0));
+        notices.push(of(
+            "how many requests were dropped is not known",
+            &why.to_string(),
+        ));
     }
     if let Err(why) = &facts.events {
-        notices.push(of("when keys were used is not known", &why.0));
+        notices.push(of("when keys were used is not known", &why.to_string()));
     }
     if let Err(why) = &facts.sessions {
-        notices.push(of("which sessions are open is not known", &why.0));
+        notices.push(of("which sessions are open is not known", &why.to_string()));
     }
     if let Err(why) = &facts.revoked {
-        notices.push(of("which keys were revoked before is not known", &why.0));
+        notices.push(of(
+            "which keys were revoked before is not known",
+            &why.to_string(),
+        ));
     }
     notices
 }
@@ -227,7 +233,7 @@ impl Line<'_> {
         match self {
             Self::Request(entry) => visible_bytes(&entry.request.key.line()),
             Self::Key(entry) => entry.line.clone(),
-            Self::Notice(finding) => sentence(finding),
+            Self::Notice(finding) => finding.notice().to_string(),
         }
     }
 
@@ -242,13 +248,5 @@ impl Line<'_> {
             ),
             Self::Notice(finding) => Anchor::Notice(finding.message.clone()),
         }
-    }
-}
-
-/// A finding and what mends it.
-pub fn sentence(finding: &Finding) -> String {
-    match &finding.fix {
-        Some(fix) => format!("{}; {fix}", finding.message),
-        None => finding.message.clone(),
     }
 }

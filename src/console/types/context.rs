@@ -67,7 +67,7 @@ pub struct Data {
     /// When the last of it came in.
     pub at: Option<When>,
     /// Why it ended early.
-    pub trouble: Option<Problem>,
+    pub problem: Option<Problem>,
     /// The rows whose closures are being measured, so that they are asked for once.
     pub measuring: Vec<Row>,
 }

@@ -124,7 +124,7 @@ impl Judged {
     ) -> Result<Self, Unknown> {
         let roots = known.roots.as_ref().map_err(Clone::clone)?;
         let now = known.there(now);
-        let unread = || Unknown("when paths were last used is still being read".to_owned());
+        let unread = || Unknown::new("when paths were last used is still being read");
         let last_use = known.last_use.clone().ok_or_else(unread)?;
         let found: Vec<(&Root, Row)> = roots
             .iter()
@@ -143,7 +143,7 @@ impl Judged {
         let retained = Retained::of(&inventory, &root_rows, &keeps);
         let usage = match last_use.as_ref() {
             Ok(last_use) => Usage::new(&inventory, last_use),
-            Err(why) => Usage::new(&inventory, &unknown_use(&why.0)),
+            Err(why) => Usage::new(&inventory, &unknown_use(&why.to_string())),
         };
         let mut lines: Vec<RootLine> = found
             .iter()

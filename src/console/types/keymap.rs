@@ -8,16 +8,15 @@ use crate::console::types::action::{ACTIONS, Act};
 use crate::console::types::key::Key;
 use crate::console::types::scope::Scope;
 use crate::domain::nearest::nearest;
+use crate::domain::{Explain, Notice, notice};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
 /// Why the remaps cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum KeymapError {
     /// No such action.
-    #[error(
-        "[keys] names an unknown action {id:?}; the nearest is {nearest:?}, docs/keys.md lists all"
-    )]
     Unknown {
         /// As written.
         id: String,
@@ -25,7 +24,6 @@ pub enum KeymapError {
         nearest: &'static str,
     },
     /// No such key.
-    #[error("[keys] {id}: {what}")]
     Key {
         /// The action.
         id: String,
@@ -33,9 +31,6 @@ pub enum KeymapError {
         what: String,
     },
     /// One key, two actions.
-    #[error(
-        "[keys] gives {key} to both {first} and {second} ({scope}); choose another key for one of them"
-    )]
     Collision {
         /// The key.
         key: String,
@@ -47,8 +42,32 @@ pub enum KeymapError {
         scope: &'static str,
     },
     /// An action that must stay reachable has lost all keys.
-    #[error("[keys] leaves {0} without a key; give it one, or nobody could leave the console")]
     Needed(&'static str),
+}
+
+impl Explain for KeymapError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Unknown { id, nearest } => notice!(
+                "[keys] names an unknown action {id:?}",
+                "the nearest is {nearest:?}, docs/keys.md lists all"
+            ),
+            Self::Key { id, what } => notice!("[keys] {id}: {what}"),
+            Self::Collision {
+                key,
+                first,
+                second,
+                scope,
+            } => notice!(
+                "[keys] gives {key} to both {first} and {second} ({scope})",
+                "choose another key for one of them"
+            ),
+            Self::Needed(what) => notice!(
+                "[keys] leaves {what} without a key",
+                "give it one, or nobody could leave the console"
+            ),
+        }
+    }
 }
 
 /// Which key does what, where.

@@ -28,7 +28,7 @@ pub enum Link {
     /// Lost; it is being opened again.
     Down {
         /// Why.
-        trouble: Problem,
+        problem: Problem,
         /// When the next attempt is made; `None` while one runs.
         again: Option<When>,
     },

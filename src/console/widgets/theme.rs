@@ -5,6 +5,7 @@
 //! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
 
 use crate::domain::plain;
+use crate::domain::{Explain, Notice, notice};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::BTreeMap;
@@ -24,11 +25,9 @@ const EMBEDDED: [(&str, &str); 4] = [
 
 /// Why a theme cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum ThemeError {
     /// No theme of that name.
-    #[error(
-        "there is no theme {name:?}; choose one of {known}, or put {name}.toml into the themes folder beside the configuration"
-    )]
     Unknown {
         /// As asked for.
         name: String,
@@ -36,7 +35,6 @@ pub enum ThemeError {
         known: String,
     },
     /// The file is wrong.
-    #[error("theme {name}: {what}; correct that line of its file")]
     Invalid {
         /// The theme.
         name: String,
@@ -44,13 +42,30 @@ pub enum ThemeError {
         what: String,
     },
     /// The file cannot be read.
-    #[error("theme {name} cannot be read ({cause}); check the file's permissions")]
     Unreadable {
         /// The theme.
         name: String,
         /// What the system said.
         cause: String,
     },
+}
+
+impl Explain for ThemeError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Unknown { name, known } => notice!(
+                "there is no theme {name:?}",
+                "choose one of {known}, or put {name}.toml into the themes folder beside the configuration"
+            ),
+            Self::Invalid { name, what } => {
+                notice!("theme {name}: {what}", "correct that line of its file")
+            }
+            Self::Unreadable { name, cause } => notice!(
+                "theme {name} cannot be read ({cause})",
+                "check the file's permissions"
+            ),
+        }
+    }
 }
 
 macro_rules! roles {

@@ -7,6 +7,7 @@ use super::options::{Word, words};
 use super::{AuthorizedKeys, Expiry, KeyOptions, Line, OptionError};
 use crate::domain::When;
 use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::{Explain, Notice, notice};
 use thiserror::Error;
 
 /// Bytes of a line at most, which older versions of sshd take.
@@ -14,25 +15,40 @@ const MOST_LINE: usize = 8 * 1024;
 
 /// Why a line cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum EditError {
     /// There is no such line, or no key on it.
-    #[error("line {0} has no key; read the file again")]
     NoKey(usize),
     /// sshd would not take the line.
-    #[error("sshd would not take the line: {0}")]
     Options(#[from] OptionError),
     /// The options would end the line or the field.
-    #[error("options can't have line ends, and blanks only inside of double quotes")]
     Blank,
     /// A value with a quote or a line end in it.
-    #[error("{0} can't have double quotes, backslashes, control characters or line ends")]
     Value(&'static str),
     /// Too long.
-    #[error("the line would have {0} bytes; sshd takes {MOST_LINE}")]
     Long(usize),
     /// Nothing to read the key with.
-    #[error("sshd does not know keys of this type")]
     Type,
+}
+
+impl Explain for EditError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::NoKey(line) => notice!("line {line} has no key", "read the file again"),
+            Self::Options(error) => notice!("sshd would not take the line: {error}"),
+            Self::Blank => {
+                notice!("options can't have line ends, and blanks only inside of double quotes")
+            }
+            Self::Value(option) => notice!(
+                "{option} can't have double quotes, backslashes, control characters or line ends"
+            ),
+            Self::Long(bytes) => notice!(
+                "the line would have {bytes} bytes",
+                "sshd takes {MOST_LINE}"
+            ),
+            Self::Type => notice!("sshd does not know keys of this type"),
+        }
+    }
 }
 
 /// A key to authorize.

@@ -10,6 +10,7 @@ mod tests;
 
 pub use self::blob::{Certificate, Material};
 
+use crate::domain::{Explain, Notice, notice};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -81,44 +82,66 @@ impl<'de> Deserialize<'de> for Fingerprint {
 
 /// Why a text is no public key. The text itself is never part of the message: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
 pub enum KeyError {
     /// Nothing there.
-    #[error("there is no key; paste the one line of the .pub file")]
     Empty,
     /// A private key. It is not kept, shown or logged.
-    #[error(
-        "this is a private key, and it was not kept; send the one line of the .pub file, and make a new key if others may have seen this one"
-    )]
     Private,
     /// The form of RFC 4716.
-    #[error(
-        "this is the SSH2 form of a public key; convert it with 'ssh-keygen -i -f FILE' and paste the one line"
-    )]
     Ssh2,
     /// More than one line.
-    #[error("there is more than one line; give one key at a time, each on one line")]
     Lines,
     /// More than a key can have.
-    #[error("it is too long for a key; paste the one line of the .pub file")]
     Long,
     /// Not `type base64 comment`.
-    #[error(
-        "it does not have the form 'type base64 comment'; paste the one line of the .pub file, without options"
-    )]
     Form,
     /// The second word is not base64.
-    #[error(
-        "what follows the key's type is not base64; copy the whole line of the .pub file again"
-    )]
     Base64,
     /// The blob ends too early or has more than it should.
-    #[error("the key is damaged ({0}); copy the whole line of the .pub file again")]
     Damaged(&'static str),
     /// The blob says another type than the line.
-    #[error(
-        "the line says one type of key and its data another; copy the whole line of the .pub file again"
-    )]
     TypeMismatch,
+}
+
+impl Explain for KeyError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::Empty => notice!("there is no key", "paste the one line of the .pub file"),
+            Self::Private => notice!(
+                "this is a private key, and it was not kept",
+                "send the one line of the .pub file, and make a new key if others may have seen this one"
+            ),
+            Self::Ssh2 => notice!(
+                "this is the SSH2 form of a public key",
+                "convert it with 'ssh-keygen -i -f FILE' and paste the one line"
+            ),
+            Self::Lines => notice!(
+                "there is more than one line",
+                "give one key at a time, each on one line"
+            ),
+            Self::Long => notice!(
+                "it is too long for a key",
+                "paste the one line of the .pub file"
+            ),
+            Self::Form => notice!(
+                "it does not have the form 'type base64 comment'",
+                "paste the one line of the .pub file, without options"
+            ),
+            Self::Base64 => notice!(
+                "what follows the key's type is not base64",
+                "copy the whole line of the .pub file again"
+            ),
+            Self::Damaged(how) => notice!(
+                "the key is damaged ({how})",
+                "copy the whole line of the .pub file again"
+            ),
+            Self::TypeMismatch => notice!(
+                "the line says one type of key and its data another",
+                "copy the whole line of the .pub file again"
+            ),
+        }
+    }
 }
 
 /// A public key or certificate, of whatever type.

@@ -277,7 +277,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
         findings.push(Finding::new(
             Level::Warning,
             "unreadable",
-            visible(&unknown.0),
+            visible(&unknown.to_string()),
         ));
     }
     if let Some(problem) = &file.strict_modes_problem {
@@ -328,7 +328,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
             .editable
             .as_ref()
             .err()
-            .map(|why| visible(why).into_owned()),
+            .map(|why| why.visible().to_string()),
         findings,
     }
 }

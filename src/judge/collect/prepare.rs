@@ -62,7 +62,7 @@ impl Prepared {
             ..
         } = *situation;
         if liveness.unread() > 0 {
-            return Err(Unknown(format!(
+            return Err(Unknown::new(format!(
                 "nothing can be planned yet: {} of {} paths have not been read, and they might need anything; wait until the store is read",
                 liveness.unread(),
                 inventory.counts().paths

@@ -167,7 +167,7 @@ mod tests {
 
     /// A server on which all is well, with one key file.
     fn facts(content: &str) -> AccessFacts {
-        let unknown = || Unknown("not asked".into());
+        let unknown = || Unknown::new("not asked");
         AccessFacts {
             host: "cache".into(),
             at: When::from_unix(1_803_081_600), // 2027-02-20
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(found.state, State::Warning);
         assert_eq!(found.summary, "1 key request waits, the oldest for 2h");
         assert_eq!(found.fix.as_deref(), Some("storekeeper requests prod list"));
-        facts.requests = Err(Unknown("no rights".into()));
+        facts.requests = Err(Unknown::new("no rights"));
         assert_eq!(ids(&facts)[0], ("key-requests", State::Unknown));
     }
 
@@ -282,9 +282,9 @@ mod tests {
             unread: 3,
         });
         assert_eq!(ids(&facts)[1..], [("requests-unread", State::Warning)]);
-        facts.overflow = Err(Unknown("no count".into()));
+        facts.overflow = Err(Unknown::new("no count"));
         assert_eq!(ids(&facts)[1..], [("requests-dropped", State::Unknown)]);
-        facts.requests = Err(Unknown("no rights".into()));
+        facts.requests = Err(Unknown::new("no rights"));
         assert_eq!(ids(&facts), [("key-requests", State::Unknown)]);
     }
 

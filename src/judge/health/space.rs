@@ -8,6 +8,7 @@ use crate::domain::count::count;
 use crate::domain::pin::Pin;
 use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
 use crate::domain::{Age, Fact, Threshold, When};
+use crate::domain::{Explain, Notice};
 use crate::judge::growth::Forecast;
 
 /// A database that has less to give back is left alone.
@@ -105,12 +106,8 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
 }
 
 fn not_known(id: &'static str, unknown: &crate::domain::Unknown) -> Check {
-    // Told with its next step behind the last semicolon.
-    let (summary, fix) = match unknown.0.rsplit_once("; ") {
-        Some((summary, fix)) => (summary, Some(fix.to_owned())),
-        None => (unknown.0.as_str(), None),
-    };
-    check(id, State::Unknown, summary.to_owned(), fix)
+    let Notice { message, hint } = unknown.notice();
+    check(id, State::Unknown, message, hint)
 }
 
 fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {

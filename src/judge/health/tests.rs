@@ -1,6 +1,7 @@
 //! In: vitals with one thing wrong. Out: the check that must tell of it.
 
 use super::*;
+use crate::domain::Notice;
 
 fn vitals() -> Vitals<'static> {
     Vitals {
@@ -107,8 +108,9 @@ fn space_runs_out() {
 
 #[test]
 fn keys_rights_and_clock() {
+    let exposed = Notice::new("it can be read by all", "chmod 600 it");
     let problem = Vitals {
-        key_problems: vec![("/root/k", "it can be read by all; chmod 600 it")],
+        key_problems: vec![("/root/k", &exposed)],
         ..vitals()
     };
     assert_eq!(

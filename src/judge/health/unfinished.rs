@@ -126,7 +126,7 @@ mod tests {
         );
         assert_eq!(found[1].fix.as_deref(), Some("storekeeper gc prod"));
         assert!(checks("prod", &Ok(vec![]), now).is_empty());
-        let found = checks("prod", &Err(Unknown("it is hidden".into())), now);
+        let found = checks("prod", &Err(Unknown::new("it is hidden")), now);
         assert_eq!(found[0].state, State::Unknown);
         let others = Ok(vec![
             of("sign", Some(false), None),

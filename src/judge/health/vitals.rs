@@ -40,7 +40,7 @@ impl<'a> Vitals<'a> {
             key_problems: facts
                 .signing_keys
                 .iter()
-                .filter_map(|key| Some((key.file.as_str(), key.problem.as_deref()?)))
+                .filter_map(|key| Some((key.file.as_str(), key.problem.as_ref()?)))
                 .collect(),
             refused: counts.map_or(0, |counts| counts.refused),
             bad: bad.map_or(0, |(_, paths, _)| *paths),

@@ -57,7 +57,7 @@ pub fn of_key(facts: &AccessFacts, options: &KeyOptions) -> KeyPosture {
     let (settings, user) = match (&facts.sshd.settings, &facts.cache_user) {
         (Ok(settings), Ok(user)) => (settings, user),
         (Err(Unknown(why)), _) | (_, Err(Unknown(why))) => {
-            let why = visible(why);
+            let why = why.visible();
             let message = format!("clients may get nothing, and the key may do anything: {why}");
             findings.push(Finding::new(Level::Warning, "posture-unknown", message));
             let words = format!("not known: {why}");
@@ -245,7 +245,7 @@ fn dangers(
     } else if let (true, Err(Unknown(why))) = (uploads, trusted) {
         let message = format!(
             "whether the key can put in unsigned paths is not known: {}",
-            visible(why)
+            visible(&why.to_string())
         );
         findings.push(Finding::new(Level::Warning, "inject-unknown", message));
     }

@@ -60,11 +60,17 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
         (Err(Unknown(why)), _) | (_, Err(Unknown(why))) => findings.push(Finding::new(
             Level::Warning,
             "posture-unknown",
-            format!("what keys can do here is not known: {}", visible(why)),
+            format!(
+                "what keys can do here is not known: {}",
+                visible(&why.to_string())
+            ),
         )),
     }
     if let Err(Unknown(why)) = &facts.trusted_users {
-        let message = format!("Nix's trusted-users are not known: {}", visible(why));
+        let message = format!(
+            "Nix's trusted-users are not known: {}",
+            visible(&why.to_string())
+        );
         findings.push(Finding::new(Level::Note, "trusted-unknown", message));
     }
     posture.findings = findings;

@@ -157,10 +157,10 @@ fn what_is_not_known_is_said() {
     assert_eq!(codes(&posture), ["unknown-command"]);
     assert_eq!(posture.words, "unknown, runs /opt/wrapper \\e[31m");
     settings(&mut facts).force_command = Some("nix-daemon --stdio".to_owned());
-    facts.trusted_users = Err(Unknown("nix.conf can't be read".to_owned()));
+    facts.trusted_users = Err(Unknown::new("nix.conf can't be read"));
     assert!(codes(&of_key(&facts, &options(""))).contains(&"inject-unknown"));
     assert_eq!(of_server(&facts).trusted, None);
-    facts.sshd.settings = Err(Unknown("not root".to_owned()));
+    facts.sshd.settings = Err(Unknown::new("not root"));
     let posture = of_key(&facts, &options("restrict"));
     assert_eq!(
         (posture.can, posture.words.as_str()),

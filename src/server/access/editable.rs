@@ -1,9 +1,10 @@
 //! Whether an edit of a key file would be refused for whose it is.
 //!
-//! In: owner and mode of the file and of every folder above it. Out: one sentence with what to do, or nothing. The script of the edit
+//! In: owner and mode of the file and of every folder above it. Out: why, with what to do, or nothing. The script of the edit
 //! (`scripts/access-edit.sh`) has the last word; this says the same before there is a plan.
 
 use super::strict::{Stat, User};
+use crate::domain::Notice;
 
 /// Modes that a key file may have: an edit gives no others.
 const MODES: [u32; 3] = [0o644, 0o640, 0o600];
@@ -14,7 +15,7 @@ pub(super) fn problem(
     path: &str,
     file: Option<Stat>,
     folders: &[(Stat, &str)],
-) -> Option<String> {
+) -> Option<Notice> {
     let name = account.name;
     // From `/` down to where root's folders end.
     let mut down = folders.iter().rev();
@@ -25,36 +26,48 @@ pub(super) fn problem(
             break;
         }
         if folder.uid != 0 {
-            return Some(format!(
-                "its folder {at} belongs to user id {}, who could put other files in the way; give it to root or {name}",
-                folder.uid
+            return Some(Notice::new(
+                format!(
+                    "its folder {at} belongs to user id {}, who could put other files in the way",
+                    folder.uid
+                ),
+                format!("give it to root or {name}"),
             ));
         }
         if folder.mode & 0o022 != 0 && folder.mode & 0o1000 == 0 {
-            return Some(format!(
-                "others may write in its folder {at} (mode {:03o}); run chmod go-w {at}",
-                folder.mode
+            return Some(Notice::new(
+                format!(
+                    "others may write in its folder {at} (mode {:03o})",
+                    folder.mode
+                ),
+                format!("run chmod go-w {at}"),
             ));
         }
     }
     if let Some((folder, at)) = down.find(|(folder, _)| folder.uid != holder) {
-        return Some(format!(
-            "the folder {at} belongs to user id {}, and lies in one of {name}, who can replace it; run chown {name} {at}",
-            folder.uid
+        return Some(Notice::new(
+            format!(
+                "the folder {at} belongs to user id {}, and lies in one of {name}, who can replace it",
+                folder.uid
+            ),
+            format!("run chown {name} {at}"),
         ));
     }
     let file = file?;
     if file.uid != holder && (holder != 0 || file.uid != account.uid) {
-        return Some(format!(
-            "it belongs to user id {}, and lies in a folder of {}; run chown {name} {path}",
-            file.uid,
-            if holder == 0 { "root" } else { name }
+        return Some(Notice::new(
+            format!(
+                "it belongs to user id {}, and lies in a folder of {}",
+                file.uid,
+                if holder == 0 { "root" } else { name }
+            ),
+            format!("run chown {name} {path}"),
         ));
     }
     (!MODES.contains(&file.mode)).then(|| {
-        format!(
-            "its mode is {:03o}; run chmod 644 {path}, or 640 or 600",
-            file.mode
+        Notice::new(
+            format!("its mode is {:03o}", file.mode),
+            format!("run chmod 644 {path}, or 640 or 600"),
         )
     })
 }
@@ -117,7 +130,7 @@ mod tests {
             ),
         ] {
             let why = of(folders, file).unwrap();
-            assert!(why.contains(word), "{why}");
+            assert!(why.to_string().contains(word), "{why}");
         }
     }
 }

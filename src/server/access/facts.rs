@@ -8,6 +8,7 @@ use super::strict::User;
 use crate::domain::When;
 use crate::domain::access::{CacheUser, Fact, KeyFile, SshdFacts, Unknown};
 use crate::domain::text::visible;
+use crate::domain::{Notice, notice};
 use crate::link::{Command, Limits};
 use crate::server::error::ServerError;
 use crate::server::script::{self, Answers, why};
@@ -58,8 +59,8 @@ pub(super) fn get<'a>(answers: &[(&'a str, &'a str)], name: &str) -> Option<&'a 
     found.next_back().map(|(_, value)| *value)
 }
 
-pub(super) fn unknown(why: impl Into<String>) -> Unknown {
-    Unknown(visible(&why.into()).into_owned())
+pub(super) fn unknown(why: impl Into<Notice>) -> Unknown {
+    Unknown(why.into().visible())
 }
 
 /// Asks.
@@ -114,9 +115,9 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         other_files.extend(self::files(other, &part_settings(other), root, nixos));
     }
     let said = |name: &str| get(&whole, name).filter(|value| !value.is_empty());
-    let fact = |name: &str, why: &str| -> Fact<String> {
+    let fact = |name: &str, why: Notice| -> Fact<String> {
         let value = said(name).map(|value| visible(value).into_owned());
-        value.ok_or_else(|| unknown(said(&format!("{name}-why")).unwrap_or(why)))
+        value.ok_or_else(|| unknown(said(&format!("{name}-why")).map_or(why, Notice::from)))
     };
     Found {
         at: said("now")
@@ -127,10 +128,13 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         sshd: SshdFacts {
             binary: fact(
                 "sshd",
-                "no sshd was found on PATH there; log in with a PATH that has it",
+                notice!(
+                    "no sshd was found on PATH there",
+                    "log in with a PATH that has it"
+                ),
             ),
-            config_file: fact("config", "the server did not say"),
-            version: fact("version", "sshd did not tell its version"),
+            config_file: fact("config", "the server did not say".into()),
+            version: fact("version", "sshd did not tell its version".into()),
             settings,
         },
         files,
@@ -144,7 +148,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
                 said("trusted-why").unwrap_or("Nix does not tell its settings there"),
             )),
         },
-        nix_version: fact("nix-version", "no nix command was found there"),
+        nix_version: fact("nix-version", "no nix command was found there".into()),
     }
 }
 
@@ -174,12 +178,12 @@ fn part_settings(part: &Part<'_>) -> Fact<crate::domain::access::SshdSettings> {
             .get("settings-why")
             .or_else(|| part.get("passwd-why"))
             .unwrap_or("sshd -T said nothing");
-        let next = if why.contains("hostkeys") || why.contains("Permission denied") {
-            "; log in as root or allow sudo -n"
+        let hidden = why.contains("hostkeys") || why.contains("Permission denied");
+        return Err(unknown(if hidden {
+            Notice::new(why, "log in as root or allow sudo -n")
         } else {
-            ""
-        };
-        return Err(unknown(format!("{why}{next}")));
+            why.into()
+        }));
     }
     let files = part.files.iter().map(|(path, _)| (*path).to_owned());
     Ok(settings::read(lines, files.collect()))
@@ -304,7 +308,7 @@ end=
                 .contains("group")
         );
         let why = first.editable.as_ref().unwrap_err();
-        assert!(why.contains("its mode is 664"), "{why}");
+        assert!(why.message.contains("its mode is 664"), "{why}");
         assert!(!second.exists);
         assert_eq!((second.mode, &second.editable), (0o644, &Ok(())));
         assert_eq!(found.trusted_users.unwrap(), ["root", "@wheel"]);
@@ -339,7 +343,7 @@ end=
         assert!(found.sshd.binary.is_err() && found.trusted_users.is_err());
         let answers = Answers::parse(ANSWERS.replace("T=", "X=").as_bytes()).unwrap();
         let found = read(&answers, "root", false);
-        let why = found.sshd.settings.unwrap_err().0;
+        let why = found.sshd.settings.unwrap_err().to_string();
         assert!(why.contains("hostkeys") && why.contains("sudo"), "{why}");
     }
 

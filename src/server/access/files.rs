@@ -5,6 +5,7 @@
 use super::editable;
 use super::facts;
 use super::strict::{self, Stat, User};
+use crate::domain::Notice;
 use crate::domain::access::KeyFile;
 use crate::domain::path_info::from_hex;
 use crate::domain::text::visible;
@@ -54,23 +55,24 @@ pub(super) fn file(
         None => 0o644,
     };
     let editable = match (&generated_by, content_why) {
-        (Some(by), _) => Err(format!(
-            "{} is written by {by}, so an edit would be lost; make the change there",
-            visible(path)
+        (Some(by), _) => Err(Notice::new(
+            format!(
+                "{} is written by {by}, so an edit would be lost",
+                visible(path)
+            ),
+            "make the change there",
         )),
-        (None, Some(why)) => Err(format!("{} can't be read: {why}", visible(path))),
-        (None, None) if !root && facts::get(answers, "writable").is_none() => Err(format!(
-            "this login may not write {}; log in as root or allow sudo -n",
-            visible(path)
+        (None, Some(why)) => Err(format!("{} can't be read: {why}", visible(path)).into()),
+        (None, None) if !root && facts::get(answers, "writable").is_none() => Err(Notice::new(
+            format!("this login may not write {}", visible(path)),
+            "log in as root or allow sudo -n",
         )),
         (None, None) => {
             let problem = editable::problem(who, resolved, stat.map(|(stat, _)| stat), &folders);
             match problem.filter(|_| root) {
-                Some(problem) => Err(format!(
-                    "{} can't be edited: {}",
-                    visible(path),
-                    visible(&problem)
-                )),
+                Some(problem) => Err(problem
+                    .visible()
+                    .after(format_args!("{} can't be edited: ", visible(path)))),
                 None => Ok(()),
             }
         }
@@ -80,7 +82,7 @@ pub(super) fn file(
             Some("sshd does not read it: it is not a regular file".to_owned())
         }
         (Some((stat, _)), _) => strict::problem(who, resolved, stat, &folders, strict)
-            .map(|problem| visible(&problem).into_owned()),
+            .map(|problem| problem.visible().to_string()),
         (None, _) => None,
     };
     KeyFile {

@@ -6,6 +6,7 @@
 use super::sessions;
 use crate::domain::When;
 use crate::domain::access::{Fact, LogEvent, LogReach, LogSource, Session, Unknown};
+use crate::domain::notice;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::sshd_log::{self, KeyUse};
 use crate::domain::text::visible;
@@ -39,7 +40,7 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
     let output = inner.link.run(&command, b"", READ).await?;
     let whole = sort(&output.stdout, &inner.spec.cache_user);
     let mut found = whole.unwrap_or_else(|| {
-        let unknown = Unknown(format!("sshd's log can't be read: {}", why(&output)));
+        let unknown = Unknown::new(format!("sshd's log can't be read: {}", why(&output)));
         Found {
             events: Err(unknown.clone()),
             undated: BTreeMap::new(),
@@ -49,9 +50,10 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
     });
     if !super::is_root(inner) {
         // What is seen of others' processes then would look as if there were none.
-        found.sessions = Err(Unknown(
-            "the sessions of others are not seen without root's rights; log in as root or allow sudo -n".to_owned(),
-        ));
+        found.sessions = Err(Unknown(notice!(
+            "the sessions of others are not seen without root's rights",
+            "log in as root or allow sudo -n"
+        )));
     }
     Ok(found)
 }
@@ -70,7 +72,7 @@ fn sort(output: &[u8], user: &str) -> Option<Found> {
         let why = answers
             .get("log-why")
             .unwrap_or("it is not known where it is");
-        (Err(Unknown(visible(why).into_owned())), None)
+        (Err(Unknown::new(visible(why))), None)
     };
     sessions::join(&mut open, events.as_deref().unwrap_or_default());
     Some(Found {
@@ -102,9 +104,11 @@ fn events(
     };
     if read.undated {
         *undated = read.undated_by_key(user);
-        let unknown =
-            "the log has no dates, so logins can't be dated; log to syslog or the journal";
-        return (Err(Unknown(unknown.to_owned())), None);
+        let unknown = notice!(
+            "the log has no dates, so logins can't be dated",
+            "log to syslog or the journal"
+        );
+        return (Err(Unknown(unknown)), None);
     }
     let reach = read.oldest.map(|since| LogReach { since, source });
     (Ok(read.events), reach)

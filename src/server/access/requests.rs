@@ -96,7 +96,7 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
 }
 
 fn failed(why: &str) -> Found {
-    let unknown = Unknown(visible(why).into_owned());
+    let unknown = Unknown::new(visible(why));
     Found {
         requests: Err(unknown.clone()),
         overflow: Err(unknown.clone()),
@@ -108,17 +108,15 @@ fn overflow(answers: &Answers) -> Fact<Overflow> {
     let dropped = match answers.get("dropped") {
         None => None,
         Some(text) => Some(Dropped::parse(text).ok_or_else(|| {
-            Unknown(
-                "the file `dropped` beside the waiting requests is not what the knock writes"
-                    .to_owned(),
+            Unknown::new(
+                "the file `dropped` beside the waiting requests is not what the knock writes",
             )
         })?),
     };
     let unread = answers.get("unread").map_or(Ok(0), str::parse);
     Ok(Overflow {
         dropped,
-        unread: unread
-            .map_err(|_| Unknown("the waiting requests could not be counted".to_owned()))?,
+        unread: unread.map_err(|_| Unknown::new("the waiting requests could not be counted"))?,
     })
 }
 
@@ -385,7 +383,7 @@ mod tests {
         assert_eq!(told.dropped.unwrap().count, 37);
         assert_eq!(told.unread, 4);
         for lines in ["dropped=root:x:0:0", "unread=many"] {
-            let why = found(lines).overflow.unwrap_err().0;
+            let why = found(lines).overflow.unwrap_err().to_string();
             assert!(!why.contains("root:x"), "{why}");
         }
     }

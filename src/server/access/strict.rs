@@ -3,6 +3,7 @@
 //! In: owner, group and mode of the file and of every folder above it. Out: one sentence, or nothing. Sources: OpenSSH's
 //! `safe_path` in misc.c and `auth_openfile` in auth.c, which opens the file with the rights of the user who logs in.
 
+use crate::domain::{Notice, notice};
 /// Owner, group and permission bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -72,33 +73,40 @@ pub(super) fn problem(
     file: Stat,
     folders: &[(Stat, &str)],
     strict: bool,
-) -> Option<String> {
+) -> Option<Notice> {
+    let name = user.name;
     if let Some((_, folder)) = folders.iter().find(|(folder, _)| !folder.allows(user, 0o1)) {
-        return Some(format!(
-            "sshd opens it as {0}, who may not enter {folder}; run chmod a+x {folder}",
-            user.name
+        return Some(Notice::new(
+            format!(
+                "sshd opens it as {0}, who may not enter {folder}",
+                user.name
+            ),
+            format!("run chmod a+x {folder}"),
         ));
     }
     if !file.allows(user, 0o4) {
-        return Some(format!(
-            "sshd opens it as {}, who may not read it (mode {:03o}); run chmod 644 {path}",
-            user.name, file.mode
+        return Some(Notice::new(
+            format!(
+                "sshd opens it as {}, who may not read it (mode {:03o})",
+                user.name, file.mode
+            ),
+            format!("run chmod 644 {path}"),
         ));
     }
     if !strict {
         return None;
     }
     if let Some(complaint) = file.complaint(user) {
-        return Some(format!(
-            "sshd refuses it (bad ownership or modes for file {path}): {complaint}; give it to root or {} and run chmod go-w {path}",
-            user.name
+        return Some(notice!(
+            "sshd refuses it (bad ownership or modes for file {path}): {complaint}",
+            "give it to root or {name} and run chmod go-w {path}"
         ));
     }
     for (stat, folder) in folders {
         if let Some(complaint) = stat.complaint(user) {
-            return Some(format!(
-                "sshd refuses it (bad ownership or modes for directory {folder}): {complaint}; give it to root or {} and run chmod go-w {folder}",
-                user.name
+            return Some(notice!(
+                "sshd refuses it (bad ownership or modes for directory {folder}): {complaint}",
+                "give it to root or {name} and run chmod go-w {folder}"
             ));
         }
         if *folder == user.home {
@@ -139,7 +147,7 @@ mod tests {
             home: "/h",
         };
         let folders = [(keys, "/h/.ssh"), (home, "/h"), (stat(99, 0o777), "/")];
-        problem(&user, "/h/.ssh/k", file, &folders, strict)
+        problem(&user, "/h/.ssh/k", file, &folders, strict).map(|why| why.to_string())
     }
 
     #[test]

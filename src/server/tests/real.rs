@@ -233,15 +233,19 @@ async fn the_probe_finds_the_signing_keys() {
             .signing_keys
             .iter()
             .map(|key| {
-                let problem = key.problem.as_deref().unwrap_or("none");
-                (key.file.as_str(), key.name.as_deref(), problem)
+                let problem = key.problem.as_ref().map(ToString::to_string);
+                (
+                    key.file.as_str(),
+                    key.name.as_deref(),
+                    problem.unwrap_or_default(),
+                )
             })
             .collect();
         let name = Some("test-key-1");
         let [first, second, third, fourth] = found.as_slice() else {
             panic!("{found:?}")
         };
-        assert_eq!(*first, (good.as_str(), name, "none"));
+        assert_eq!(*first, (good.as_str(), name, String::new()));
         assert_eq!((second.0, second.1), (open.as_str(), name));
         assert!(second.2.contains("chmod 600"), "{}", second.2);
         assert_eq!((third.0, third.1), (junk.as_str(), None));

@@ -649,7 +649,7 @@ fn activity(facts: fn() -> AccessFacts, keys: &'static str) -> impl Fn((u16, u16
 fn undated() -> AccessFacts {
     let mut facts = facts();
     let why = "the log has no dates, so logins can't be dated; log to syslog or the journal";
-    let events = std::mem::replace(&mut facts.events, Err(Unknown(why.to_owned())));
+    let events = std::mem::replace(&mut facts.events, Err(Unknown::new(why)));
     for event in events.unwrap() {
         let seen = facts.undated.entry(event.fingerprint.unwrap()).or_default();
         match event.kind {

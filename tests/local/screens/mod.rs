@@ -127,7 +127,7 @@ fn store_disconnected() {
             console.keys("2");
             console.model.cx.data.at = Some(When::from_unix(now().unix() - 180));
             console.send(Msg::Down {
-                trouble: Problem::say(
+                problem: Problem::say(
                     "the connection to cache.example.org is lost: timed out; connect again",
                 ),
                 again: Some(When::from_unix(now().unix() + 8)),

@@ -737,7 +737,7 @@ fn an_older_look_is_dropped() {
         look: old,
         known: Err(Problem::say("too late")),
     });
-    assert!(console.model.space.trouble.is_none());
+    assert!(console.model.space.problem.is_none());
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn the_sshd_of_this_connection_is_asked() {
         let server = connect(&rig, "visitor", sshd.port, None).await;
         server.access().await.unwrap()
     });
-    let why = less.sshd.settings.as_ref().unwrap_err().0.clone();
+    let why = less.sshd.settings.as_ref().unwrap_err().to_string();
     assert!(why.contains("sudo"), "{why}");
     assert!(less.sessions.is_err() && same.sessions.is_ok());
     // With sudo a key can be let in, without it the reason is told.
@@ -715,7 +715,10 @@ fn a_log_without_dates_is_said_to_be_one() {
     let why = found.events.unwrap_err().0;
     assert_eq!(
         why,
-        "the log has no dates, so logins can't be dated; log to syslog or the journal"
+        storekeeper::domain::Notice::new(
+            "the log has no dates, so logins can't be dated",
+            "log to syslog or the journal"
+        )
     );
     // What happened is counted; no time is made up.
     let seen = &found.undated[&bob];

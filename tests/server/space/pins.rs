@@ -177,7 +177,7 @@ fn without_rights_it_is_said_what_is_hidden() {
         facts.collecting.unwrap_err(),
     ] {
         assert!(
-            why.0.contains("daemon.socket") && why.0.contains("log in as root"),
+            why.to_string().contains("daemon.socket") && why.to_string().contains("log in as root"),
             "{why}"
         );
     }

@@ -59,8 +59,8 @@ fn on_access(model: &Model) -> Reason {
     }
     model.cx.can_change()?;
     if model.access.known.is_none() {
-        return match &model.access.trouble {
-            Some(trouble) => Err(Cow::Owned(trouble.summary.clone())),
+        return match &model.access.problem {
+            Some(problem) => Err(Cow::Owned(problem.to_string())),
             None => no("who may log in has not been read yet"),
         };
     }

@@ -15,15 +15,15 @@ fn judged(model: &Model) -> Reason {
     if space.judged.is_some() {
         return Ok(());
     }
-    match (&space.known, &space.trouble) {
-        (None, Some(trouble)) => Err(Cow::Owned(trouble.summary.clone())),
+    match (&space.known, &space.problem) {
+        (None, Some(problem)) => Err(Cow::Owned(problem.to_string())),
         (None, None) => no("the server has not been asked for its roots yet"),
         (Some(known), _) => match &known.roots {
-            Err(why) => Err(Cow::Owned(format!("the roots are not known: {}", why.0))),
+            Err(why) => Err(Cow::Owned(format!("the roots are not known: {why}"))),
             Ok(_) if known.last_use.is_none() => {
                 no("when paths were last used is still being read")
             }
-            Ok(_) if model.cx.data.trouble.is_some() => {
+            Ok(_) if model.cx.data.problem.is_some() => {
                 no("the store was not read to its end; R reads it again")
             }
             Ok(_) if model.cx.data.loading || model.cx.data.inventory.is_none() => {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Problem>) -> Vec<Effect> {
     match known {
         Ok(known) => model.access.take(known),
-        Err(trouble) => model.access.trouble = Some(trouble),
+        Err(problem) => model.access.problem = Some(problem),
     }
     vec![]
 }
@@ -149,7 +149,7 @@ pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Ve
             );
             model.toast = Some(text);
         }
-        Err(trouble) => model.toast = Some(trouble.summary),
+        Err(problem) => model.toast = Some(problem.to_string()),
     }
     vec![]
 }

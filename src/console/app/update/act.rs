@@ -202,10 +202,10 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             _ => vec![],
         };
     }
-    if let Link::Failed(trouble) | Link::Down { trouble, .. } = &model.cx.link
+    if let Link::Failed(problem) | Link::Down { problem, .. } = &model.cx.link
         && (model.screen == Screen::Overview || model.cx.data.inventory.is_none())
     {
-        return vec![Effect::Copy(trouble.details.clone())];
+        return vec![Effect::Copy(problem.details.clone())];
     }
     if model.screen == Screen::Access
         && let Some(line) = model.access.current()
@@ -221,9 +221,9 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         return vec![Effect::Copy(text.copy)];
     }
     if model.screen == Screen::Overview
-        && let Some(trouble) = &model.cx.data.trouble
+        && let Some(problem) = &model.cx.data.problem
     {
-        return vec![Effect::Copy(trouble.details.clone())];
+        return vec![Effect::Copy(problem.details.clone())];
     }
     model.toast = Some("there is nothing to copy here".to_owned());
     vec![]

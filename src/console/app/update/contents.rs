@@ -116,7 +116,7 @@ pub(super) fn compared(
 /// What is damaged now: what was compared again (all of it, without `paths`) is as it was found, the rest as it was.
 fn remember(damaged: &mut Vec<Damage>, paths: Option<&[StorePath]>, comparison: &Comparison) {
     let found = &comparison.found;
-    if !comparison.cancelled && comparison.trouble.is_none() {
+    if !comparison.cancelled && comparison.problem.is_none() {
         let again: Option<HashSet<&StorePath>> = paths.map(|paths| paths.iter().collect());
         damaged.retain(|one| {
             again
@@ -190,7 +190,7 @@ mod tests {
                     at: When::default(),
                     found: Compared { corrupt: corrupt.iter().copied().map(damage).collect(), ..Compared::default() },
                     cancelled: end == 1,
-                    trouble: (end == 2).then(|| Problem::say("lost")),
+                    problem: (end == 2).then(|| Problem::say("lost")),
                 };
                 let paths: Option<Vec<StorePath>> = of.map(|of| of.into_iter().map(path).collect());
                 remember(&mut damaged, paths.as_deref(), &comparison);

@@ -61,7 +61,7 @@ pub(super) fn inventory(
     model.cx.data.inventory = Some(Arc::clone(&inventory));
     model.cx.data.loading = loading;
     model.cx.data.at = Some(model.cx.now);
-    model.cx.data.trouble = None;
+    model.cx.data.problem = None;
     model.cx.data.measuring.clear();
     let mut effects = super::nav::ask_view(model);
     let group =

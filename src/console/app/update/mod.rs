@@ -72,13 +72,13 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             }
             vec![]
         }
-        Msg::Down { trouble, again } => {
-            model.cx.link = Link::Down { trouble, again };
+        Msg::Down { problem, again } => {
+            model.cx.link = Link::Down { problem, again };
             model.cx.data.loading = false;
             vec![]
         }
-        Msg::Failed(trouble) => {
-            model.cx.link = Link::Failed(trouble);
+        Msg::Failed(problem) => {
+            model.cx.link = Link::Failed(problem);
             model.cx.data.loading = false;
             vec![]
         }
@@ -99,9 +99,9 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             inventory,
             loading,
         } => data::inventory(model, generation, inventory, loading),
-        Msg::LoadFailed(trouble) => {
+        Msg::LoadFailed(problem) => {
             model.cx.data.loading = false;
-            model.cx.data.trouble = Some(trouble);
+            model.cx.data.problem = Some(problem);
             vec![]
         }
         Msg::View {

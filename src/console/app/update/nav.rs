@@ -164,8 +164,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn open_check(model: &mut Model) -> Vec<Effect> {
     let lines = crate::console::screens::overview::view::lines(&model.inputs());
     if let Some(check) = lines.get(model.overview.list.cursor) {
-        if let Some(trouble) = &check.trouble {
-            super::show::show_trouble(model, "What went wrong", trouble);
+        if let Some(problem) = &check.problem {
+            super::show::show_problem(model, "What went wrong", problem);
             return vec![];
         }
         if let Some(screen) = check.screen {

@@ -15,16 +15,17 @@ pub(super) fn push(model: &mut Model, layer: Layer) -> Vec<Effect> {
 }
 
 /// Shows an error over the screen.
-pub(super) fn show_trouble(model: &mut Model, title: &str, trouble: &Problem) {
-    let mut lines = wrap(&trouble.summary, 72);
-    if trouble.details != trouble.summary {
+pub(super) fn show_problem(model: &mut Model, title: &str, problem: &Problem) {
+    let sentence = problem.to_string();
+    let mut lines = wrap(&sentence, 72);
+    if problem.details != sentence {
         lines.push(String::new());
-        lines.extend(trouble.details.lines().map(str::to_owned));
+        lines.extend(problem.details.lines().map(str::to_owned));
     }
     model.layers.push(Layer::Text(Text {
         title: title.to_owned(),
         lines,
-        copy: trouble.details.clone(),
+        copy: problem.details.clone(),
         top: 0,
         of: None,
     }));

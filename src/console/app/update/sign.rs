@@ -45,8 +45,8 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Problem>) -> Vec<E
                 model.sources.push(source);
             }
         }
-        Err(trouble) => {
-            super::show::show_trouble(model, "This key cannot sign", &trouble);
+        Err(problem) => {
+            super::show::show_problem(model, "This key cannot sign", &problem);
         }
     }
     vec![]

@@ -4,9 +4,8 @@
 
 use crate::console::screens::access::state::Access;
 use crate::console::screens::check::{Check, Target};
-use crate::console::types::access::{Anchor, KeyEntry, Line, SOON, sentence};
+use crate::console::types::access::{Anchor, KeyEntry, Line, SOON};
 use crate::console::types::context::Context;
-use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
 use crate::domain::count::count;
 use crate::judge::finding::{Finding, Level};
@@ -22,12 +21,12 @@ pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
         note,
         screen: Some(Screen::Access),
         target: target.map(Target::Access),
-        trouble: None,
+        problem: None,
     };
     let mut checks = Vec::new();
     let mut fine = 0;
-    if let Some(Problem { summary, .. }) = &access.trouble {
-        let text = format!("who may log in could not be read: {summary}");
+    if let Some(problem) = &access.problem {
+        let text = format!("who may log in could not be read: {problem}");
         checks.push(line("access", None, State::Unknown, text, String::new()));
     }
     let Some(known) = &access.known else {
@@ -60,7 +59,7 @@ pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
                 finding.code,
                 target,
                 level,
-                sentence(finding),
+                finding.notice().to_string(),
                 String::new(),
             ));
         }

@@ -9,7 +9,6 @@ use crate::console::types::access::AccessSnapshot;
 use crate::console::types::access::KeyEntry;
 use crate::console::types::access::Line;
 use crate::console::types::access::RequestEntry;
-use crate::console::types::access::sentence;
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
@@ -54,7 +53,7 @@ impl Entries<'_> {
         for (index, finding) in findings.iter().enumerate() {
             let (mark, style) = sign(self.pen, finding.level);
             let label = if index == 0 { "findings" } else { "" };
-            self.styled(label, format!("{mark} {}", sentence(finding)), style);
+            self.styled(label, format!("{mark} {}", finding.notice()), style);
         }
     }
 }
@@ -131,7 +130,7 @@ fn gravest(out: &mut Entries<'_>, findings: &[Finding]) {
             };
             out.styled(
                 "findings",
-                format!("{mark}{more} {}", sentence(finding)),
+                format!("{mark}{more} {}", finding.notice()),
                 style,
             );
         }
@@ -205,10 +204,7 @@ fn request(
     }
     let none = match &known.facts.revoked {
         Ok(_) => "not weak, not authorized, not revoked before".to_owned(),
-        Err(why) => format!(
-            "not weak; whether it was revoked before is not known: {}",
-            why.0
-        ),
+        Err(why) => format!("not weak; whether it was revoked before is not known: {why}"),
     };
     out.findings(&row.findings, &none);
     out.add("would", row.words.clone());
@@ -262,7 +258,7 @@ fn place(entry: &KeyEntry) -> String {
 fn usage(known: &AccessSnapshot, entry: &KeyEntry, now: When) -> String {
     let row = &entry.row;
     if let Err(why) = &known.facts.events {
-        return format!("not known: {}", why.0);
+        return format!("not known: {why}");
     }
     let since = row.logs_since.map_or_else(
         || "how far the log reaches back is not known".to_owned(),
@@ -328,7 +324,7 @@ fn key(out: &mut Entries<'_>, cx: &Context, known: &AccessSnapshot, entry: &KeyE
     );
     out.add("used", usage(known, entry, cx.now));
     if let Err(why) = &known.facts.sessions {
-        out.add("sessions", format!("not known: {}", why.0));
+        out.add("sessions", format!("not known: {why}"));
     }
     out.findings(&row.findings, "none");
     out.add("line", entry.line.clone());

@@ -16,7 +16,7 @@ pub struct Access {
     /// What was found out last.
     pub known: Option<Arc<AccessSnapshot>>,
     /// Why the last look failed.
-    pub trouble: Option<Problem>,
+    pub problem: Option<Problem>,
     /// Where the list is.
     pub list: List,
     /// What is under the cursor.
@@ -53,7 +53,7 @@ impl Access {
             self.card = None;
         }
         self.known = Some(known);
-        self.trouble = None;
+        self.problem = None;
         self.note_cursor();
     }
 

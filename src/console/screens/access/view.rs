@@ -70,12 +70,9 @@ pub fn draw(cx: &Context, access: &Access, pen: &mut Pen<'_>) {
 
 /// Why there is nothing to show, and whether that is bad.
 fn nothing(cx: &Context, access: &Access) -> (String, bool) {
-    match (&access.trouble, no_store(cx)) {
-        (Some(trouble), _) => (
-            format!(
-                "Who may log in is not known: {}.  R tries again.",
-                trouble.summary
-            ),
+    match (&access.problem, no_store(cx)) {
+        (Some(problem), _) => (
+            format!("Who may log in is not known: {problem}.  R tries again."),
             true,
         ),
         (None, Some((text, true))) => (text, true),
@@ -89,11 +86,8 @@ fn nothing(cx: &Context, access: &Access) -> (String, bool) {
 fn draw_sums(access: &Access, known: &AccessSnapshot, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
-    let (note, style) = match &access.trouble {
-        Some(trouble) => (
-            format!("not read again: {}", trouble.summary),
-            theme.warning,
-        ),
+    let (note, style) = match &access.problem {
+        Some(problem) => (format!("not read again: {problem}"), theme.warning),
         None if known.notices.is_empty() => (String::new(), theme.dim),
         None => (
             format!("{} below", count(known.notices.len(), "note")),

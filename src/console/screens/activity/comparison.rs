@@ -45,13 +45,13 @@ pub struct Comparison {
     /// Whether it was called off.
     pub cancelled: bool,
     /// Why it could not go on.
-    pub trouble: Option<Problem>,
+    pub problem: Option<Problem>,
 }
 
 impl Comparison {
     /// In one word; damage counts more than how it ended.
     pub const fn word(&self) -> &'static str {
-        match (&self.trouble, self.cancelled) {
+        match (&self.problem, self.cancelled) {
             _ if !self.found.corrupt.is_empty() => "damaged",
             (Some(_), _) => "failed",
             (None, true) => "cancelled",
@@ -96,8 +96,8 @@ impl Comparison {
             lines.push(String::new());
             lines.extend(wrap(text, 72));
         };
-        if let Some(trouble) = &self.trouble {
-            say(&format!("It could not go on: {}.", trouble.summary));
+        if let Some(problem) = &self.problem {
+            say(&format!("It could not go on: {problem}."));
         } else if self.cancelled {
             say("Stopped on request; the other paths were not compared.");
         }

@@ -21,11 +21,11 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
     let theme = pen.theme;
     let Some(known) = &access.known else {
         draw_find(cx, activity, access, pen, areas.find, "");
-        let text = match &access.trouble {
-            Some(trouble) => trouble.summary.as_str(),
-            None => "Sessions not loaded yet.",
+        let text = match &access.problem {
+            Some(problem) => problem.to_string(),
+            None => "Sessions not loaded yet.".to_owned(),
         };
-        return paragraph(pen, areas.list, text, theme.dim);
+        return paragraph(pen, areas.list, &text, theme.dim);
     };
     let sessions = activity.part == Part::Sessions;
     let about = if sessions { open(known) } else { reach(known) };
@@ -51,7 +51,7 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
             below = row(areas.list, y as u16 + 2);
             below.height = areas.list.bottom().saturating_sub(below.y);
         }
-        return paragraph(pen, below, &visible(&why.0), theme.warning);
+        return paragraph(pen, below, &visible(&why.to_string()), theme.warning);
     }
     let rows = activity.rows(access.known.as_deref());
     if rows == 0 {
@@ -240,7 +240,7 @@ pub fn on_now(cx: &Context, access: &Access) -> Option<String> {
     let known = access.known.as_ref()?;
     let sessions = match &known.facts.sessions {
         Ok(sessions) => sessions,
-        Err(why) => return Some(format!("? {}", visible(&why.0))),
+        Err(why) => return Some(format!("? {}", visible(&why.to_string()))),
     };
     if sessions.is_empty() {
         return Some("nobody".to_owned());

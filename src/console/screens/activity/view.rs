@@ -74,9 +74,9 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
         number(past)
     );
     draw_find(cx, activity, access, pen, areas.find, &text);
-    if let Some(Err(trouble)) = &activity.past {
+    if let Some(Err(problem)) = &activity.past {
         let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
-        paragraph(pen, room, &trouble.summary, theme.warning);
+        paragraph(pen, room, &problem.to_string(), theme.warning);
     }
     let rows = activity.jobs.len() + past;
     if rows == 0 {

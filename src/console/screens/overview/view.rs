@@ -20,6 +20,7 @@ use crate::console::widgets::gauge;
 use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
+use crate::domain::Notice;
 use crate::domain::count::{count, number};
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::Facts;
@@ -48,11 +49,11 @@ pub struct Inputs<'a> {
 pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
     match &inputs.cx.link {
-        Link::Failed(trouble) | Link::Down { trouble, .. } => checks.push(Check::trouble(trouble)),
+        Link::Failed(problem) | Link::Down { problem, .. } => checks.push(Check::problem(problem)),
         Link::Connecting | Link::Up { .. } => {}
     }
-    if let Some(trouble) = &inputs.cx.data.trouble {
-        checks.push(Check::trouble(trouble));
+    if let Some(problem) = &inputs.cx.data.problem {
+        checks.push(Check::problem(problem));
     }
     let mut fine = 0;
     for check in judged(inputs) {
@@ -88,7 +89,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
             note: String::new(),
             screen: None,
             target: None,
-            trouble: None,
+            problem: None,
         });
     }
     checks
@@ -148,9 +149,11 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
     };
     // What cannot be found out is not mended on a screen, where it is known how it is.
     let screen = screen.filter(|_| check.state != State::Unknown || check.fix.is_none());
-    let trouble = screen.is_none().then(|| {
-        let fix = check.fix.as_deref().map(|fix| format!("; {fix}"));
-        Problem::say(format!("{}{}", check.summary, fix.unwrap_or_default()))
+    let problem = screen.is_none().then(|| {
+        Problem::say(Notice {
+            message: check.summary.clone(),
+            hint: check.fix.clone(),
+        })
     });
     let target = match check.id {
         "unsigned-paths" => Some(Target::Refused { bad: false }),
@@ -172,7 +175,7 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
         text: check.summary,
         screen,
         target,
-        trouble,
+        problem,
     }
 }
 
@@ -286,7 +289,7 @@ fn draw_checks(
 /// Where `enter` leads to: `-> 3 Unsigned`.
 fn leads_to(check: &Check) -> String {
     let place = |screen: &Screen| Screen::ALL.iter().position(|own| own == screen);
-    match (check.screen, check.trouble.is_some()) {
+    match (check.screen, check.problem.is_some()) {
         (Some(screen), _) => {
             let number = place(&screen).map_or(0, |at| at + 1);
             format!("-> {number} {}", screen.title())

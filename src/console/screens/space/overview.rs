@@ -24,9 +24,9 @@ pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
         fix: None,
     };
     let Some(known) = &space.known else {
-        let trouble = space.trouble.iter();
-        let why = trouble.map(|trouble| {
-            let why = &trouble.summary;
+        let problem = space.problem.iter();
+        let why = problem.map(|problem| {
+            let why = &problem.to_string();
             unknown("space", format!("what fills the disk is not known: {why}"))
         });
         return why.collect();

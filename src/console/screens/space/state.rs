@@ -62,7 +62,7 @@ pub struct Space {
     /// The number of the newest request for a look; parts of older ones are dropped.
     pub look: u64,
     /// Why the last look failed.
-    pub trouble: Option<Problem>,
+    pub problem: Option<Problem>,
     /// What follows from it for the store as it was read.
     pub judged: Option<Arc<Judged>>,
     /// The number of the newest request for that.

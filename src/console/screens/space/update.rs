@@ -34,15 +34,15 @@ pub fn known(
             let before = space.known.as_ref().and_then(|known| known.saved());
             let saved = known.saved();
             space.known = Some(known);
-            space.trouble = None;
+            space.problem = None;
             let effects = judge(space, cx);
             if effects.is_empty() && before != saved {
                 return replan(space, cx);
             }
             effects
         }
-        Err(trouble) => {
-            space.trouble = Some(trouble);
+        Err(problem) => {
+            space.problem = Some(problem);
             vec![]
         }
     }
@@ -53,7 +53,7 @@ pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     let Some(known) = space.known.clone() else {
         return vec![];
     };
-    let whole = !cx.data.loading && cx.data.trouble.is_none();
+    let whole = !cx.data.loading && cx.data.problem.is_none();
     let Some(inventory) = cx.data.inventory.clone().filter(|_| whole) else {
         return vec![];
     };
@@ -96,8 +96,8 @@ pub fn judged(
     let judged = match judged {
         Ok(judged) if judged.generation == cx.data.generation => judged,
         Ok(_) => return vec![],
-        Err(trouble) => {
-            space.trouble = Some(trouble);
+        Err(problem) => {
+            space.problem = Some(problem);
             return vec![];
         }
     };

@@ -18,7 +18,7 @@ pub fn ask_view(
     let query = match Query::parse(words.trim()) {
         Ok(query) => query,
         Err(error) => {
-            store.query_error = Some(error);
+            store.query_error = Some(error.to_string());
             return None;
         }
     };

@@ -1,6 +1,7 @@
 //! The checks of space: what is said of what, and how bad it is.
 
 use super::*;
+use crate::domain::Notice;
 use crate::domain::server_facts::Disk;
 use crate::domain::{Bytes, StorePath, Unknown};
 use crate::judge::growth::Rate;
@@ -65,7 +66,7 @@ fn all_is_well() {
 
 #[test]
 fn what_is_not_known_is_said_with_its_next_step() {
-    let why = || Unknown("it is hidden from eve; log in as root".into());
+    let why = || Unknown(Notice::new("it is hidden from eve", "log in as root"));
     let facts = SpaceFacts {
         root: Err(why()),
         database: Err(why()),

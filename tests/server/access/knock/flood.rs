@@ -212,7 +212,7 @@ fn a_folder_of_junk_is_read_in_its_bounds() {
                 "{text:?}"
             ),
             Err(why) => assert!(
-                !why.0.contains("root:") && !why.0.contains('\u{1b}'),
+                !why.to_string().contains("root:") && !why.to_string().contains('\u{1b}'),
                 "{why:?}"
             ),
         }

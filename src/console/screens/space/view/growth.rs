@@ -61,12 +61,12 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
     let mut down = Down { pen, area, y: 0 };
     match &known.facts.store {
         Ok(disk) => file_system(&mut down, &disk.mount, &disk.disk),
-        Err(why) => down.unknown("store", &why.0),
+        Err(why) => down.unknown("store", &why.to_string()),
     }
     match &known.facts.root {
         Ok(Some(disk)) => file_system(&mut down, &disk.mount, &disk.disk),
         Ok(None) => {}
-        Err(why) => down.unknown("/", &why.0),
+        Err(why) => down.unknown("/", &why.to_string()),
     }
     match &known.facts.database {
         Ok(database) => {
@@ -77,7 +77,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
             let words = format!("{}{free}, log {}", database.size, database.wal);
             down.said("database", &words, text);
         }
-        Err(why) => down.unknown("database", &why.0),
+        Err(why) => down.unknown("database", &why.to_string()),
     }
     match &known.links {
         None => down.said("links", "hard links are being counted", text),
@@ -90,7 +90,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
             let words = format!("{} saved by {} shared files", links.saved, number(files));
             down.said("links", &words, text);
         }
-        Some(Err(why)) => down.unknown("links", &why.0),
+        Some(Err(why)) => down.unknown("links", &why.to_string()),
     }
     collections(&mut down, cx, known);
     used(&mut down, space);
@@ -137,7 +137,7 @@ fn collections(down: &mut Down<'_, '_>, cx: &Context, known: &SpaceSnapshot) {
     let mut label = "collects";
     let checks = match &known.facts.collecting {
         Err(why) => {
-            down.unknown(label, &why.0);
+            down.unknown(label, &why.to_string());
             label = "";
             Vec::new()
         }
@@ -172,7 +172,7 @@ fn used(down: &mut Down<'_, '_>, space: &Space) {
     };
     match last_use.as_ref() {
         Err(why) => {
-            let words = format!("{}; collections go by the time of upload instead", why.0);
+            let words = format!("{why}; collections go by the time of upload instead");
             down.said("last use", &words, unknown);
         }
         Ok(last_use) => match (last_use.source, &last_use.why) {

@@ -54,11 +54,10 @@ fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
         return Some((text, true));
     }
     let Some(known) = &space.known else {
-        return Some(match &space.trouble {
-            Some(trouble) => (
+        return Some(match &space.problem {
+            Some(problem) => (
                 format!(
-                    "What fills the disk is not known: {}.  R tries again.",
-                    trouble.summary
+                    "What fills the disk is not known: {problem}.  R tries again."
                 ),
                 true,
             ),
@@ -74,20 +73,18 @@ fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
     }
     if let Err(why) = &known.roots {
         let text = format!(
-            "The roots could not be read, so nothing is called dead and no collection can be planned: {}.  R tries again.",
-            why.0
+            "The roots could not be read, so nothing is called dead and no collection can be planned: {why}.  R tries again."
         );
         return Some((text, true));
     }
     if space.judged.is_some() {
         return None;
     }
-    let text = match (&cx.data.trouble, &cx.data.inventory) {
-        (Some(trouble), _) => {
+    let text = match (&cx.data.problem, &cx.data.inventory) {
+        (Some(problem), _) => {
             return Some((
                 format!(
-                    "The store was not read to its end, so that what is dead is not known: {}.  R tries again.",
-                    trouble.summary
+                    "The store was not read to its end, so that what is dead is not known: {problem}.  R tries again."
                 ),
                 true,
             ));
@@ -213,11 +210,8 @@ fn draw_views(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect) {
 
 /// What is being done, or what has to be known of what is shown.
 fn state(space: &Space, theme: &Theme) -> Option<(String, Style)> {
-    if let (Some(trouble), Some(_)) = (&space.trouble, &space.known) {
-        return Some((
-            format!("not read again: {}", trouble.summary),
-            theme.warning,
-        ));
+    if let (Some(problem), Some(_)) = (&space.problem, &space.known) {
+        return Some((format!("not read again: {problem}"), theme.warning));
     }
     let collecting = space.known.as_ref().map(|known| &known.facts.collecting);
     if let Some(Ok(running)) = collecting

@@ -1,0 +1,59 @@
+//! Why there is no plan for what the store keeps.
+//!
+//! In: what planning found. Out: a notice with the next step.
+
+use crate::domain::pin::PinName;
+use crate::domain::{Explain, Notice, StorePath, Unknown, notice};
+use thiserror::Error;
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", self.notice())]
+pub enum KeepError {
+    /// Not in the store.
+    NotValid(StorePath),
+    /// Another pin has the name.
+    Taken {
+        /// Its name.
+        name: PinName,
+        /// What it keeps.
+        target: StorePath,
+    },
+    /// No such pin.
+    NoPin(String),
+    /// No such root.
+    NoRoot(String),
+    /// A root that is not removed from here.
+    Refused(Notice),
+    /// Something is not known.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Nothing would be different.
+    Nothing(String),
+}
+
+impl Explain for KeepError {
+    fn notice(&self) -> Notice {
+        match self {
+            Self::NotValid(path) => notice!(
+                "{path} is not in the store, so there is nothing to keep",
+                "upload it first"
+            ),
+            Self::Taken { name, target } => notice!(
+                "the pin {name} is there already and keeps {target}",
+                "choose another name, or unpin it first"
+            ),
+            Self::NoPin(name) => notice!(
+                "there is no pin {name}",
+                "`roots SERVER list` shows those that are"
+            ),
+            Self::NoRoot(root) => notice!(
+                "there is no root {root}",
+                "`roots SERVER list` shows those that are"
+            ),
+            Self::Refused(why) => why.clone(),
+            Self::Unknown(error) => error.notice(),
+            Self::Nothing(why) => notice!("there is nothing to do: {why}"),
+        }
+    }
+}
