@@ -10,6 +10,7 @@ use super::session::Session;
 use crate::change::audit::copy::state_folder;
 use crate::change::samples;
 use crate::change::unfinished::left;
+use crate::domain::Remedy;
 use crate::domain::count::number;
 use crate::domain::space::SpaceFacts;
 use crate::domain::text::visible;
@@ -212,7 +213,7 @@ fn critical(id: &'static str, notice: Notice) -> Check {
         id,
         state: State::Critical,
         summary: notice.message,
-        fix: notice.hint,
+        fix: notice.hint.map(Remedy::from),
     }
 }
 
@@ -262,7 +263,7 @@ fn text(document: &Document<'_>, out: &mut Out) -> Result<(), CliError> {
             visible(&check.summary)
         ))?;
         if let Some(fix) = &check.fix {
-            out.line(&format!("      {}", visible(fix)))?;
+            out.line(&format!("      {}", visible(fix.text())))?;
         }
     }
     let Some(counts) = &document.counts else {

@@ -13,6 +13,7 @@ use crate::domain::Notice;
 use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Assessment, Bytes, KeyRing, PathInfo, StorePath, TrustClass, Verdict};
+use crate::domain::{Remedy, remedy};
 use crate::judge::health::UNREADABLE;
 use crate::load::{AssessedPath, closure};
 use serde::Serialize;
@@ -43,7 +44,8 @@ struct Obstacle {
     path: String,
     kind: &'static str,
     message: String,
-    fix: Option<String>,
+    #[serde(flatten, serialize_with = "remedy::fields")]
+    fix: Option<Remedy>,
 }
 
 /// Runs it; the exit code is 0 where a client would get the path, else 1.
@@ -83,9 +85,7 @@ fn absent(path: String) -> Document {
         path: path.clone(),
         kind: "missing",
         message: "it is not in the store".to_owned(),
-        fix: Some(
-            "nix copy --to the server from a machine that has it, or build it again".to_owned(),
-        ),
+        fix: Some("nix copy --to the server from a machine that has it, or build it again".into()),
     };
     Document {
         schema: 1,
@@ -125,9 +125,9 @@ fn answer(
                 path: missing.to_string(),
                 kind: "missing",
                 message: "it is needed and not in the store of this server".to_owned(),
-                fix: Some(format!(
+                fix: Some(Remedy::Advice(format!(
                     "copy the closure again: nix copy {path} from a machine that has it"
-                )),
+                ))),
             }),
             AssessedPath::Failed(failed, why) => {
                 return Err(CliError::new(
@@ -206,14 +206,16 @@ fn obstacle(
         }
     };
     let fix = if unmendable && assessment.class == TrustClass::UnknownKey {
-        "give the key of the other algorithm a name of its own, and remove this signature from the path's row in Nix's database there".to_owned()
+        Remedy::from(
+            "give the key of the other algorithm a name of its own, and remove this signature from the path's row in Nix's database there",
+        )
     } else if unmendable {
-        format!(
+        Remedy::Advice(format!(
             "nix store delete {} on the server, and upload it again",
             info.path
-        )
+        ))
     } else {
-        sign.to_owned()
+        Remedy::command(sign)
     };
     Some(Obstacle {
         path: info.path.to_string(),
@@ -260,7 +262,12 @@ fn text(document: &Document, out: &mut Out) -> Result<(), CliError> {
     for obstacle in &document.obstacles {
         out.line(&format!("  {:<11} {}", obstacle.kind, obstacle.path))?;
         out.line(&format!("              {}", obstacle.message))?;
-        if let Some(fix) = obstacle.fix.as_deref().filter(|fix| !fixes.contains(fix)) {
+        if let Some(fix) = obstacle
+            .fix
+            .as_ref()
+            .map(Remedy::text)
+            .filter(|fix| !fixes.contains(fix))
+        {
             fixes.push(fix);
         }
     }
@@ -313,7 +320,7 @@ mod tests {
             };
             assert_eq!(obstacle.kind, kind);
             assert_eq!(
-                obstacle.fix.as_deref(),
+                obstacle.fix.as_ref().map(Remedy::text),
                 Some(
                     "storekeeper sign prod /nix/store/5wd5yzrxv6y0dj2mzzjqlyx5v1kh8vzr-demo-1.0 --closure"
                 )
@@ -324,7 +331,11 @@ mod tests {
     #[test]
     fn a_malformed_signature_is_not_mended_by_signing() {
         let document = document(&[judged(&["k-1:AAAA".to_owned()])]);
-        let fix = document.obstacles[0].fix.as_deref().unwrap();
+        let fix = document.obstacles[0]
+            .fix
+            .as_ref()
+            .map(Remedy::text)
+            .unwrap();
         assert!(fix.starts_with("nix store delete /nix/store/5wd5"), "{fix}");
     }
 

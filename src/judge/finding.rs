@@ -3,6 +3,7 @@
 //! In: nothing. Out: the one form that screens, findings of the overview and JSON share.
 
 use crate::domain::Notice;
+use crate::domain::{Remedy, remedy};
 use serde::Serialize;
 
 /// How grave it is, the gravest last.
@@ -27,7 +28,8 @@ pub struct Finding {
     /// One sentence.
     pub message: String,
     /// What mends it, where something does.
-    pub fix: Option<String>,
+    #[serde(flatten, serialize_with = "remedy::fields")]
+    pub fix: Option<Remedy>,
 }
 
 impl Finding {
@@ -44,11 +46,11 @@ impl Finding {
     pub fn notice(&self) -> Notice {
         Notice {
             message: self.message.clone(),
-            hint: self.fix.clone(),
+            hint: self.fix.as_ref().map(ToString::to_string),
         }
     }
 
-    pub(super) fn fix(mut self, fix: impl Into<String>) -> Self {
+    pub(super) fn fix(mut self, fix: impl Into<Remedy>) -> Self {
         self.fix = Some(fix.into());
         self
     }

@@ -12,6 +12,7 @@ mod vitals;
 use crate::domain::Notice;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, Threshold};
+use crate::domain::{Remedy, remedy};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -68,7 +69,8 @@ pub struct Check {
     /// What was found, without a full stop.
     pub summary: String,
     /// What mends it: a command, or what to do.
-    pub fix: Option<String>,
+    #[serde(flatten, serialize_with = "remedy::fields")]
+    pub fix: Option<Remedy>,
 }
 
 /// A file system.
@@ -162,7 +164,7 @@ pub fn about_paths(check: &Check) -> bool {
     )
 }
 
-fn check(id: &'static str, state: State, summary: String, fix: Option<String>) -> Check {
+fn check(id: &'static str, state: State, summary: String, fix: Option<Remedy>) -> Check {
     Check {
         id,
         state,
@@ -193,34 +195,19 @@ fn rights(vitals: &Vitals<'_>) -> Option<Check> {
     if vitals.trusted == Some(false) {
         let summary = "Nix does not trust this login, so nothing can be signed".to_owned();
         let fix = "log in as root, or add the user to trusted-users in the server's nix.conf";
-        return Some(check(
-            "rights",
-            State::Warning,
-            summary,
-            Some(fix.to_owned()),
-        ));
+        return Some(check("rights", State::Warning, summary, Some(fix.into())));
     }
     if vitals.writable == Some(false) {
         let summary = "the store can't be written, so nothing can be signed or uploaded".to_owned();
         let fix = "mount it writable";
-        return Some(check(
-            "rights",
-            State::Warning,
-            summary,
-            Some(fix.to_owned()),
-        ));
+        return Some(check("rights", State::Warning, summary, Some(fix.into())));
     }
     if vitals.privileged {
         return None;
     }
     let summary = "the login is not root and sudo does not work without a password".to_owned();
     let fix = "log in as root, or allow the user sudo without a password";
-    Some(check(
-        "rights",
-        State::Warning,
-        summary,
-        Some(fix.to_owned()),
-    ))
+    Some(check("rights", State::Warning, summary, Some(fix.into())))
 }
 
 fn clock(vitals: &Vitals<'_>) -> Option<Check> {
@@ -230,7 +217,7 @@ fn clock(vitals: &Vitals<'_>) -> Option<Check> {
     }
     let way = if off > 0 { "ahead of" } else { "behind" };
     let summary = format!("the server's clock is {} s {way} this machine's", off.abs());
-    let fix = "set both clocks by NTP".to_owned();
+    let fix = "set both clocks by NTP".into();
     Some(check("clock", State::Warning, summary, Some(fix)))
 }
 
@@ -239,17 +226,17 @@ fn signing_key(vitals: &Vitals<'_>) -> Check {
     if let Some((file, problem)) = vitals.key_problems.first() {
         let Notice { message, hint } = (*problem).clone();
         let summary = format!("the signing key {file} can't be used: {message}");
-        return check(id, State::Warning, summary, hint);
+        return check(id, State::Warning, summary, hint.map(Remedy::from));
     }
     if vitals.own_keys == 0 {
         let summary = "the cache's own public key is not known, so its signatures count as those of strangers";
         let fix = "set public_keys for this server in the configuration, or secret-key-files in its nix.conf";
-        return check(id, State::Warning, summary.to_owned(), Some(fix.to_owned()));
+        return check(id, State::Warning, summary.to_owned(), Some(fix.into()));
     }
     if let Some(name) = vitals.shadowed.first() {
         let summary =
             format!("two different keys are called {name}, and clients know only the first");
-        let fix = "give each key a name of its own".to_owned();
+        let fix = "give each key a name of its own".into();
         return check(id, State::Warning, summary, Some(fix));
     }
     let summary = match vitals.own_keys {
@@ -267,7 +254,10 @@ fn bad(vitals: &Vitals<'_>) -> Check {
             id,
             State::Critical,
             format!("{} a wrong signature", carry(bad)),
-            Some(format!("storekeeper paths {} --trust bad", vitals.server)),
+            Some(Remedy::command(format!(
+                "storekeeper paths {} --trust bad",
+                vitals.server
+            ))),
         ),
     }
 }
@@ -280,7 +270,10 @@ fn unsigned(vitals: &Vitals<'_>) -> Check {
             id,
             State::Warning,
             format!("{} would be refused", count(refused, "path")),
-            Some(format!("storekeeper sign {} --all", vitals.server)),
+            Some(Remedy::command(format!(
+                "storekeeper sign {} --all",
+                vitals.server
+            ))),
         ),
     }
 }
@@ -301,7 +294,7 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
         "unreadable-paths",
         State::Warning,
         summary,
-        Some(fix),
+        Some(fix.into()),
     ))
 }
 
@@ -325,10 +318,10 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
     let disk = state(space.available.0, space.size.0);
     let fix = |state| {
         (state != State::Fine).then(|| {
-            format!(
+            Remedy::command(format!(
                 "storekeeper gc {} --until-free {}",
                 vitals.server, vitals.disk_warning
-            )
+            ))
         })
     };
     let summary = format!("{} of {} left on {mount}", space.available, space.size);

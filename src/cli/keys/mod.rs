@@ -16,6 +16,7 @@ use super::signals::unless_stopped;
 use crate::change::access::{About, AccessError, authorize, expire, revoke};
 use crate::change::{Operation, Plan};
 use crate::domain::Notice;
+use crate::domain::Remedy;
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
@@ -177,7 +178,10 @@ pub(super) fn refuse(key: &PublicSshKey, findings: &[Finding]) -> Result<(), Cli
     let Some(worst) = findings.iter().find(|found| found.level == Level::Refuse) else {
         return Ok(());
     };
-    let fix = worst.fix.as_deref().unwrap_or("ask for another key");
+    let fix = worst
+        .fix
+        .as_ref()
+        .map_or("ask for another key", Remedy::text);
     Err(CliError::new(
         Kind::Policy,
         Notice::new(

@@ -5,6 +5,7 @@
 
 use super::{Check, State, check};
 use crate::domain::Age;
+use crate::domain::Remedy;
 use crate::domain::access::AccessFacts;
 use crate::judge::access::{Access, KeyRow, keys, overflow};
 use crate::judge::finding::{Finding, Level};
@@ -51,7 +52,7 @@ fn requests(server: &str, facts: &AccessFacts) -> Check {
         count => format!("{count} key requests wait{age}"),
     };
     let fix = format!("storekeeper requests {server} list");
-    check(id, State::Warning, summary, Some(fix))
+    check(id, State::Warning, summary, Some(Remedy::command(fix)))
 }
 
 fn lost_requests(facts: &AccessFacts) -> Vec<Check> {
@@ -95,7 +96,12 @@ fn of_keys(server: &str, access: &Access) -> Vec<Check> {
             [key] => format!("1 key {one}: {}", name(key)),
             keys => format!("{} keys {several}", keys.len()),
         };
-        checks.push(check(id, State::Warning, summary, Some(list.clone())));
+        checks.push(check(
+            id,
+            State::Warning,
+            summary,
+            Some(Remedy::command(&*list)),
+        ));
     };
     let active: Vec<&KeyRow> = access.keys.iter().filter(|key| key.active).collect();
     let with = |is: &dyn Fn(&Finding) -> bool| -> Vec<&KeyRow> {
@@ -241,7 +247,10 @@ mod tests {
         let found = &checks("prod", &facts)[0];
         assert_eq!(found.state, State::Warning);
         assert_eq!(found.summary, "1 key request waits, the oldest for 2h");
-        assert_eq!(found.fix.as_deref(), Some("storekeeper requests prod list"));
+        assert_eq!(
+            found.fix.as_ref().map(Remedy::text),
+            Some("storekeeper requests prod list")
+        );
         facts.requests = Err(Unknown::new("no rights"));
         assert_eq!(ids(&facts)[0], ("key-requests", State::Unknown));
     }

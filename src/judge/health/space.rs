@@ -4,6 +4,7 @@
 //! store's own file system is among the checks of [`super::checks`], since every connection finds that out.
 
 use super::{Check, State, check};
+use crate::domain::Remedy;
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
 use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
@@ -73,7 +74,7 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
             "hard-links",
             State::Fine,
             "equal files of the store are not linked to each other".to_owned(),
-            Some("nix-store --optimise on the server, which takes a while".to_owned()),
+            Some("nix-store --optimise on the server, which takes a while".into()),
         ));
     }
     checks
@@ -85,21 +86,26 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
     let Some(at) = lease.at else {
         let summary = "whether the upload lease works is not known: its script is an older one";
         let fix = format!("storekeeper setup {server} --lease DAYS");
-        return check(id, State::Unknown, summary.to_owned(), Some(fix));
+        return check(
+            id,
+            State::Unknown,
+            summary.to_owned(),
+            Some(Remedy::command(fix)),
+        );
     };
     if let Some(problem) = &lease.problem {
         let summary = format!(
             "the upload lease can't tell what was uploaded, and keeps everything: {problem}"
         );
         let fix = "systemctl start storekeeper-lease on the server, once that is mended";
-        return check(id, State::Warning, summary, Some(fix.to_owned()));
+        return check(id, State::Warning, summary, Some(fix.into()));
     }
     let age = at.age(now);
     if age > LONG {
         let summary =
             format!("the upload lease last ran {age} ago, and keeps nothing that came since");
         let fix = "systemctl status storekeeper-lease.timer storekeeper-lease on the server";
-        return check(id, State::Warning, summary, Some(fix.to_owned()));
+        return check(id, State::Warning, summary, Some(fix.into()));
     }
     let summary = "the upload lease works".to_owned();
     check(id, State::Fine, summary, None)
@@ -107,7 +113,7 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
 
 fn not_known(id: &'static str, unknown: &crate::domain::Unknown) -> Check {
     let Notice { message, hint } = unknown.notice();
-    check(id, State::Unknown, message, hint)
+    check(id, State::Unknown, message, hint.map(Remedy::from))
 }
 
 fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
@@ -115,10 +121,10 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
         Forecast::Full { days, .. } if *days > SOON_DAYS => (State::Fine, None),
         Forecast::Now | Forecast::Full { .. } => (
             State::Warning,
-            Some(format!(
+            Some(Remedy::command(format!(
                 "storekeeper gc {} --until-free {}",
                 looked.server, looked.limits.0
-            )),
+            ))),
         ),
         Forecast::NotSoon(_) => (State::Fine, None),
         Forecast::Unknown(_) => (State::Unknown, None),
@@ -136,8 +142,8 @@ fn of_root(root: &FileSystem, (warning, critical): (Threshold, Threshold)) -> Ch
     } else {
         State::Fine
     };
-    let fix = (state != State::Fine)
-        .then(|| "free space there: logs in /var/log, builds in /tmp".to_owned());
+    let fix =
+        (state != State::Fine).then(|| "free space there: logs in /var/log, builds in /tmp".into());
     let summary = format!("{} of {} left on {}", disk.available, disk.size, root.mount);
     check("root-disk", state, summary, fix)
 }
@@ -155,7 +161,7 @@ fn of_database(database: &DatabaseFacts) -> Vec<Check> {
             ),
             Some(
                 "sqlite3 /nix/var/nix/db/db.sqlite vacuum on the server, when nothing else runs"
-                    .to_owned(),
+                    .into(),
             ),
         ));
     }
@@ -167,7 +173,7 @@ fn of_database(database: &DatabaseFacts) -> Vec<Check> {
                 "the log of Nix's database has grown to {}, as some process keeps reading an old state",
                 database.wal
             ),
-            Some("end old connections, or restart nix-daemon on the server".to_owned()),
+            Some("end old connections, or restart nix-daemon on the server".into()),
         ));
     }
     if checks.is_empty() {
@@ -211,7 +217,7 @@ pub fn collectors(collecting: &[Collector], now: When) -> Vec<Check> {
                 "collecting",
                 if long { State::Warning } else { State::Fine },
                 format!("a collection waits{behind}, {who}"),
-                long.then(|| "look at what holds the lock; end it if it hangs".to_owned()),
+                long.then(|| "look at what holds the lock; end it if it hangs".into()),
             )
         })
         .collect()
@@ -241,7 +247,12 @@ fn of_pins(looked: &Looked<'_>) -> Option<Check> {
         ),
     };
     let fix = format!("storekeeper unpin {} --expired", looked.server);
-    Some(check("pins", State::Warning, summary, Some(fix)))
+    Some(check(
+        "pins",
+        State::Warning,
+        summary,
+        Some(Remedy::command(fix)),
+    ))
 }
 
 fn of_access_times(store: &FileSystem) -> Option<Check> {
@@ -255,7 +266,7 @@ fn of_access_times(store: &FileSystem) -> Option<Check> {
             "{} keeps no access times, so a collection goes by when paths were uploaded",
             store.mount
         ),
-        Some("mount it with relatime, if last use shall count".to_owned()),
+        Some("mount it with relatime, if last use shall count".into()),
     ))
 }
 

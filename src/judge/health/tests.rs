@@ -40,7 +40,11 @@ fn found(vitals: &Vitals<'_>, id: &str) -> (State, String, Option<String>) {
         .into_iter()
         .find(|check| check.id == id)
         .unwrap();
-    (check.state, check.summary, check.fix)
+    (
+        check.state,
+        check.summary,
+        check.fix.map(|fix| fix.to_string()),
+    )
 }
 
 #[test]

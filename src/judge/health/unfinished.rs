@@ -3,6 +3,7 @@
 //! In: what jobs have left on the server, and of collections how many of their paths are gone. Out: [`Check`]s.
 
 use super::{Check, State, check};
+use crate::domain::Remedy;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{Fact, When};
 
@@ -72,8 +73,8 @@ fn one(server: &str, left: &Left, now: When) -> Check {
         ),
         Some(false) => {
             let fix = match what.change.as_str() {
-                "gc" => Some(format!("storekeeper gc {server}")),
-                "sign" => Some(format!("storekeeper sign {server} --all")),
+                "gc" => Some(Remedy::command(format!("storekeeper gc {server}"))),
+                "sign" => Some(Remedy::command(format!("storekeeper sign {server} --all"))),
                 _ => None,
             };
             let text = format!("a {kind} was interrupted{which}: {progress}; {who}");
@@ -124,7 +125,10 @@ mod tests {
             found[1].summary,
             "a collection was interrupted: 3 of its 9 paths are gone; begun 2h ago by root via ada@laptop (7f3a0011)"
         );
-        assert_eq!(found[1].fix.as_deref(), Some("storekeeper gc prod"));
+        assert_eq!(
+            found[1].fix.as_ref().map(Remedy::text),
+            Some("storekeeper gc prod")
+        );
         assert!(checks("prod", &Ok(vec![]), now).is_empty());
         let found = checks("prod", &Err(Unknown::new("it is hidden")), now);
         assert_eq!(found[0].state, State::Unknown);
@@ -138,7 +142,10 @@ mod tests {
             found[0].summary,
             "a signing was interrupted (collect 9 paths): signing again goes on where it stopped; begun 2h ago by root via ada@laptop (7f3a0011)"
         );
-        assert_eq!(found[0].fix.as_deref(), Some("storekeeper sign prod --all"));
+        assert_eq!(
+            found[0].fix.as_ref().map(Remedy::text),
+            Some("storekeeper sign prod --all")
+        );
         assert_eq!((found[1].state, &found[1].fix), (State::Warning, &None));
         assert_eq!(
             (found[2].id, found[2].state),

@@ -14,6 +14,7 @@ pub use self::command::Runs;
 pub use self::server::{Posture, of_server};
 
 use super::finding::{Finding, Level};
+use crate::domain::Remedy;
 use crate::domain::access::{AccessFacts, CacheUser, Fact, Forwarding, SshdSettings, Unknown};
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::text::visible;
@@ -190,7 +191,7 @@ fn of_runs(runs: &Runs, user: &CacheUser, findings: &mut Vec<Finding>) {
                 visible(&user.name)
             ),
         )
-        .fix("ForceCommand nix-store --serve"),
+        .fix(Remedy::sshd("ForceCommand nix-store --serve")),
         Runs::Nothing => Finding::new(
             Level::Warning,
             "no-shell",
@@ -199,7 +200,10 @@ fn of_runs(runs: &Runs, user: &CacheUser, findings: &mut Vec<Finding>) {
                 visible(&user.shell)
             ),
         )
-        .fix(format!("usermod -s /bin/sh {}", visible(&user.name))),
+        .fix(Remedy::Command(format!(
+            "usermod -s /bin/sh {}",
+            visible(&user.name)
+        ))),
         _ => return,
     };
     findings.push(finding);
@@ -217,7 +221,7 @@ fn dangers(
     if has(Ability::Shell) && has(Ability::Inject) {
         findings.push(
             Finding::new(Level::Refuse, "shell-trusted", format!("the key has a shell and Nix trusts {user}, which is as good as root on this server"))
-                .fix(format!("ForceCommand nix-store --serve in 'Match User {user}', and take {user} out of trusted-users")),
+                .fix(Remedy::sshd(format!("ForceCommand nix-store --serve in 'Match User {user}', and take {user} out of trusted-users"))),
         );
     } else if has(Ability::Shell) {
         findings.push(
@@ -226,9 +230,9 @@ fn dangers(
                 "shell",
                 format!("the key runs any command as {user}, since no command is forced"),
             )
-            .fix(format!(
+            .fix(Remedy::sshd(format!(
                 "ForceCommand nix-store --serve in 'Match User {user}' of sshd_config"
-            )),
+            ))),
         );
     }
     if has(Ability::Inject) {
@@ -238,9 +242,9 @@ fn dangers(
                 "inject",
                 format!("the key can put in unsigned paths, since Nix trusts {user}"),
             )
-            .fix(format!(
+            .fix(Remedy::nix(format!(
                 "take {user} out of trusted-users (on NixOS: nix.sshServe.trusted = false)"
-            )),
+            ))),
         );
     } else if let (true, Err(Unknown(why))) = (uploads, trusted) {
         let message = format!(
@@ -252,7 +256,7 @@ fn dangers(
     if has(Ability::Gc) && !has(Ability::Shell) {
         findings.push(
             Finding::new(Level::Warning, "gc", "the key can run garbage collection: nix-daemon --stdio asks nobody for trust there")
-                .fix("ForceCommand nix-store --serve (on NixOS: nix.sshServe.protocol = \"ssh\")"),
+                .fix(Remedy::sshd("ForceCommand nix-store --serve (on NixOS: nix.sshServe.protocol = \"ssh\")")),
         );
     }
     if has(Ability::Forward) {

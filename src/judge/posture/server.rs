@@ -4,6 +4,7 @@
 
 use super::super::finding::{Finding, Level};
 use super::{Ability, Runs, is_trusted, of_key};
+use crate::domain::Remedy;
 use crate::domain::access::{AccessFacts, CacheUser, LogLevel, SshdSettings, Unknown};
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::text::visible;
@@ -79,7 +80,7 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
 
 fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Finding>) {
     let name = visible(&user.name);
-    let mut add = |level, code, message: String, fix: &str| {
+    let mut add = |level, code, message: String, fix: Remedy| {
         findings.push(Finding::new(level, code, message).fix(fix));
     };
     if settings.pubkey_authentication == Some(false) {
@@ -88,18 +89,28 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Level::Warning,
             "no-keys",
             message,
-            "PubkeyAuthentication yes",
+            Remedy::sshd("PubkeyAuthentication yes"),
         );
     }
     if is_shut_out(settings, user) {
         let message = format!(
             "AllowUsers, DenyUsers, AllowGroups or DenyGroups keep {name} out, whatever its keys"
         );
-        add(Level::Warning, "shut-out", message, "let the user in there");
+        add(
+            Level::Warning,
+            "shut-out",
+            message,
+            "let the user in there".into(),
+        );
     }
     if settings.strict_modes == Some(false) {
         let message = "StrictModes is off: sshd reads key files that others may write".to_owned();
-        add(Level::Warning, "strict-modes", message, "StrictModes yes");
+        add(
+            Level::Warning,
+            "strict-modes",
+            message,
+            Remedy::sshd("StrictModes yes"),
+        );
     }
     if settings
         .log_level
@@ -108,7 +119,12 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
         let message =
             "refused keys and what sessions run can't be seen: sshd's LogLevel hides them"
                 .to_owned();
-        add(Level::Note, "log-level", message, "LogLevel VERBOSE");
+        add(
+            Level::Note,
+            "log-level",
+            message,
+            Remedy::sshd("LogLevel VERBOSE"),
+        );
     }
     if let Some(command) = &settings.authorized_keys_command {
         // Our own prints nothing; it only takes down who asks.
@@ -121,7 +137,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
                 Level::Warning,
                 "keys-command",
                 message,
-                "AuthorizedKeysCommand none, if it is not needed",
+                Remedy::sshd("AuthorizedKeysCommand none, if it is not needed"),
             );
         }
     }
@@ -134,7 +150,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Level::Warning,
             "trusted-ca",
             message,
-            "TrustedUserCAKeys none, if it is not needed",
+            Remedy::sshd("TrustedUserCAKeys none, if it is not needed"),
         );
     }
     let asks = settings.password_authentication == Some(true)
@@ -145,7 +161,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Level::Note,
             "passwords",
             message,
-            "PasswordAuthentication no and KbdInteractiveAuthentication no",
+            Remedy::sshd("PasswordAuthentication no and KbdInteractiveAuthentication no"),
         );
     }
 }

@@ -142,7 +142,7 @@ fn status_is_as_the_contract_says() {
     assert_eq!(status["server"], "demo");
     assert_eq!(status["state"], "critical");
     for check in status["checks"].as_array().unwrap() {
-        assert_eq!(keys(check), ["id", "state", "summary", "fix"]);
+        assert_eq!(keys(check), ["id", "state", "summary", "fix", "remedy"]);
     }
     let refused = server.refused().len();
     assert_eq!(keys(&status["counts"]), ["paths", "refused", "byTrust"]);
@@ -333,7 +333,7 @@ fn why_takes_every_form_of_a_path() {
         assert_eq!(why["wouldCopy"], false);
         assert_eq!(keys(&why["closure"]), ["paths", "narSize"]);
         for obstacle in why["obstacles"].as_array().unwrap() {
-            assert_eq!(keys(obstacle), ["path", "kind", "message", "fix"]);
+            assert_eq!(keys(obstacle), ["path", "kind", "message", "fix", "remedy"]);
             assert!(refused.contains(obstacle["path"].as_str().unwrap()));
         }
     }
@@ -751,7 +751,12 @@ fn pins_of_the_demo_come_and_go() {
     let status = server.json("status demo", 2);
     let checks = status["checks"].as_array().unwrap();
     let of = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap();
-    assert_eq!(of("pins")["fix"], "storekeeper unpin demo --expired");
+    let command = "storekeeper unpin demo --expired";
+    assert_eq!(of("pins")["fix"], command);
+    assert_eq!(
+        of("pins")["remedy"],
+        serde_json::json!({"kind": "command", "text": command, "file": null})
+    );
     assert_eq!(of("database")["state"], "fine");
     let plan = server.json("unpin demo --expired --yes", 0);
     assert_eq!(plan["plan"]["items"][0]["pin"], "bisect-4711");

@@ -141,7 +141,7 @@ fn notice(out: &mut Entries<'_>, finding: &Finding) {
     let (mark, style) = sign(out.pen, finding.level);
     out.styled("finding", format!("{mark} {}", finding.message), style);
     if let Some(fix) = &finding.fix {
-        out.add("fix", fix.clone());
+        out.add("fix", fix.to_string());
     }
 }
 

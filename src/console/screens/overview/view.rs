@@ -152,7 +152,7 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
     let problem = screen.is_none().then(|| {
         Problem::say(Notice {
             message: check.summary.clone(),
-            hint: check.fix.clone(),
+            hint: check.fix.as_ref().map(ToString::to_string),
         })
     });
     let target = match check.id {
