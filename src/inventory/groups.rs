@@ -3,9 +3,10 @@
 //! In: an inventory. Out: groups of refused paths for the Unsigned screen, coverage by key name for a rotation.
 
 use super::graph::RowSet;
-use super::{Inventory, Row};
+use super::{Inventory, Row, WithClosure};
 use crate::domain::{TrustClass, Verdict, When};
 use rayon::prelude::*;
+use std::collections::VecDeque;
 
 /// Refused paths that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,28 +15,39 @@ pub struct Group {
     pub kind: GroupKind,
     /// The path that stands for the group: the top of the closure, or the newest bad path.
     pub top: Row,
-    /// All paths of the group, the top first.
+    /// All paths of the group, the top first. Of a closure: all that signing can mend of what a client would refuse of it.
     pub rows: Vec<Row>,
     /// Their NAR bytes together.
     pub size: u64,
     /// When the top was registered.
     pub registered: When,
+    /// When the first of its paths was registered.
+    pub oldest: When,
+    /// Of a closure: it needs paths of the bad group as well, so clients go on refusing it after its rows were signed.
+    pub needs_bad: bool,
 }
 
 /// What kind of group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GroupKind {
-    /// All paths with a signature that does not verify, newest first.
+    /// All paths with a signature that does not verify or a content address that is another path's, newest first.
     Bad,
-    /// A path that no other refused path refers to, and the refused paths below it, nearest first.
+    /// A path that no other refused path needs, and the refused paths that it needs, nearest first.
     Closure,
 }
 
+/// How many rows groups may share, for each row of the store: what is shared stands in each of them, and a store that was
+/// made for it could have a million groups of a million paths.
+const SHARED: usize = 4;
+
+/// The same for small stores.
+const SHARED_MIN: usize = 100_000;
+
 /// Groups the refused paths: first all `bad` ones, then one group a closure top, newest top first.
 ///
-/// Bad paths take no part in the closures. A top is a refused path that no other refused path refers to; its group are
-/// the refused paths that are reached from it through refused paths. A path that is reached from several tops belongs
-/// to the newest of them, so each refused path is in exactly one group. (References in a circle, which no real store
+/// A top is a refused path that no other refused path needs, through whatever is between. Its group is everything
+/// refused in its closure but the bad paths, so that signing the group is all that signing can do for a client that
+/// wants the top. A path that several tops need is in the group of each. (References in a circle, which no real store
 /// has, get the newest path of the circle as their top.) A job: it looks at every row.
 pub fn unsigned_groups(inventory: &Inventory) -> Vec<Group> {
     let class = |row: Row| inventory.trust(row).filter(|class| class.refused());
@@ -51,44 +63,22 @@ pub fn unsigned_groups(inventory: &Inventory) -> Vec<Group> {
             .then_with(|| inventory.name(*a).cmp(inventory.name(*b)))
             .then(a.cmp(b))
     });
-    let (bad, rest): (Vec<Row>, Vec<Row>) = refused
-        .into_iter()
-        .partition(|row| class(*row) == Some(TrustClass::Bad));
+    let (bad, rest): (Vec<Row>, Vec<Row>) = refused.into_iter().partition(|row| {
+        class(*row) == Some(TrustClass::Bad) || inventory.refused_for_its_address(*row)
+    });
 
-    let mut open = RowSet::new(inventory.len());
-    for row in &rest {
-        open.insert(*row);
-    }
-    let mut referred = RowSet::new(inventory.len());
-    for row in &rest {
-        for reference in inventory.references(*row).iter().filter(|r| *r != row) {
-            if open.contains(*reference) {
-                referred.insert(*reference);
-            }
-        }
-    }
+    let mut walk = Walk::new(inventory, &rest, &bad);
+    let needed = walk.below(&rest);
     let mut groups = Vec::new();
     if let Some(top) = bad.first() {
-        groups.push(group(inventory, GroupKind::Bad, *top, bad));
+        groups.push(group(inventory, GroupKind::Bad, *top, bad, false));
     }
-    let tops = rest.iter().filter(|row| !referred.contains(**row));
+    let tops = rest.iter().filter(|row| !needed.contains(**row));
     for top in tops.chain(&rest) {
-        if !open.contains(*top) {
-            continue;
+        if let Some((rows, needs_bad)) = walk.group(*top) {
+            let kind = GroupKind::Closure;
+            groups.push(group(inventory, kind, *top, rows, needs_bad));
         }
-        open.remove(*top);
-        let mut rows = vec![*top];
-        let mut next = 0;
-        while let Some(row) = rows.get(next).copied() {
-            next += 1;
-            for reference in inventory.references(row) {
-                if open.contains(*reference) {
-                    open.remove(*reference);
-                    rows.push(*reference);
-                }
-            }
-        }
-        groups.push(group(inventory, GroupKind::Closure, *top, rows));
     }
     // Tops of circles came last; they go where their age puts them.
     groups.sort_by_key(|group| {
@@ -98,14 +88,109 @@ pub fn unsigned_groups(inventory: &Inventory) -> Vec<Group> {
     groups
 }
 
-fn group(inventory: &Inventory, kind: GroupKind, top: Row, rows: Vec<Row>) -> Group {
+/// What a client refuses with its closure, of all that a path refers to.
+fn refused_below(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> {
+    let references = inventory.references(row).iter().copied();
+    references.filter(move |other| {
+        *other != row && inventory.with_closure(*other) == WithClosure::Refused
+    })
+}
+
+/// Walks what clients refuse, path by path.
+struct Walk<'a> {
+    inventory: &'a Inventory,
+    /// What groups are made of.
+    mendable: RowSet,
+    bad: RowSet,
+    /// In a group already.
+    taken: RowSet,
+    /// For each row the last group that it was met for, from 1.
+    met: Vec<u32>,
+    groups: u32,
+    /// How many more rows may be met again.
+    shared: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(inventory: &'a Inventory, rest: &[Row], bad: &[Row]) -> Self {
+        let set = |rows: &[Row]| {
+            let mut set = RowSet::new(inventory.len());
+            for row in rows {
+                set.insert(*row);
+            }
+            set
+        };
+        Self {
+            inventory,
+            mendable: set(rest),
+            bad: set(bad),
+            taken: set(&[]),
+            met: vec![0; inventory.len()],
+            groups: 0,
+            shared: (inventory.len() * SHARED).max(SHARED_MIN),
+        }
+    }
+
+    /// Everything that one of these needs on the ways to what is refused.
+    fn below(&self, rows: &[Row]) -> RowSet {
+        let mut below = RowSet::new(self.inventory.len());
+        let mut todo: Vec<Row> = rows.to_vec();
+        while let Some(row) = todo.pop() {
+            let met = refused_below(self.inventory, row).filter(|other| below.insert(*other));
+            todo.extend(met);
+        }
+        below
+    }
+
+    /// The group of a top, and whether it needs bad paths; nothing where the top is in a group already.
+    fn group(&mut self, top: Row) -> Option<(Vec<Row>, bool)> {
+        if self.taken.contains(top) {
+            return None;
+        }
+        self.groups += 1;
+        self.met[top as usize] = self.groups;
+        let (mut rows, mut needs_bad) = (Vec::new(), false);
+        let mut todo = VecDeque::from([top]);
+        while let Some(row) = todo.pop_front() {
+            needs_bad |= self.bad.contains(row);
+            if self.mendable.contains(row) {
+                self.taken.insert(row);
+                rows.push(row);
+            }
+            for other in refused_below(self.inventory, row) {
+                if self.met[other as usize] == self.groups {
+                    continue;
+                }
+                let again = self.met[other as usize] != 0;
+                if again && self.shared == 0 {
+                    continue;
+                }
+                self.shared -= usize::from(again);
+                self.met[other as usize] = self.groups;
+                todo.push_back(other);
+            }
+        }
+        Some((rows, needs_bad))
+    }
+}
+
+fn group(
+    inventory: &Inventory,
+    kind: GroupKind,
+    top: Row,
+    rows: Vec<Row>,
+    needs_bad: bool,
+) -> Group {
     let sizes = rows.iter().filter_map(|row| inventory.nar_size(*row));
+    let times = rows.iter().filter_map(|row| inventory.registered(*row));
     Group {
         kind,
         top,
         size: sizes.fold(0, u64::saturating_add),
         registered: inventory.registered(top).unwrap_or_default(),
+        oldest: times.min().unwrap_or_default(),
         rows,
+        needs_bad,
     }
 }
 

@@ -14,7 +14,7 @@ use super::search::FEW;
 use super::with_closure::WithClosure;
 use crate::domain::Budget;
 use crate::domain::store_path::HASH_CHARS;
-use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When, nix32};
+use crate::domain::{ContentAddress, NarHash, StorePath, TrustClass, Verdict, When, nix32};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -242,10 +242,18 @@ impl Inventory {
         self.graph.referrers(row)
     }
 
-    /// Whether the path is refused although its signatures are in order: its content address is another path's.
+    /// Whether the path is refused, and would be with its signatures in order: its content address is another path's.
     pub fn refused_for_its_address(&self, row: Row) -> bool {
         let wrong = |(_, verdict)| verdict == Verdict::Bad;
-        self.trust(row) == Some(TrustClass::Bad) && !self.signatures(row).any(wrong)
+        match self.trust(row) {
+            Some(TrustClass::Bad) => !self.signatures(row).any(wrong),
+            // A true one would need no signature.
+            Some(class) if class.refused() => {
+                let claims = self.content_address(row).map(ContentAddress::parse);
+                claims.flatten().is_some()
+            }
+            _ => false,
+        }
     }
 
     /// Sums over the store.

@@ -1,7 +1,7 @@
 //! Journeys: a state, keys, the state after; and what must hold for any keys at all.
 
 use crate::fixture::{
-    Console, any_key, large_store, model, now, path, receipt, store, store_shuffled,
+    Console, any_key, large_store, model, now, path, receipt, store, store_before, store_shuffled,
 };
 use crate::help::processor_time;
 use proptest::prelude::*;
@@ -391,6 +391,54 @@ fn what_a_line_names_is_what_is_signed() {
     assert!(text.contains("not storefront-2.0 and 1 it needs"), "{text}");
     console.keys("<esc>us<enter>");
     assert_eq!(names(&console), both);
+}
+
+/// While the store is read, a line names what is known, the plan is that, and what comes in later gets lines of its own.
+#[test]
+fn a_group_that_grows_is_signed_as_it_was_named() {
+    let mut console = Console::new(model((80, 24), "dark", false));
+    console.connect();
+    let send = |console: &mut Console, inventory, loading| {
+        console.send(Msg::Inventory {
+            generation: 1,
+            inventory: Arc::new(inventory),
+            loading,
+        });
+    };
+    let shown = |console: &Console| -> String {
+        let frame = draw(&console.model);
+        let cells = frame.content().iter();
+        cells.map(ratatui::buffer::Cell::symbol).collect()
+    };
+    send(&mut console, store_before("ledger-4.2"), true);
+    console.keys("3j");
+    assert!(
+        shown(&console).contains(">    storefront-2.0  "),
+        "{}",
+        shown(&console)
+    );
+    console.keys("s");
+    let plan = shown(&console);
+    assert!(plan.contains("Sign 1 path"), "{plan}");
+    // More comes in while the dialog is open: it stays what it was.
+    send(&mut console, store(14), false);
+    assert!(
+        shown(&console).contains("Sign 1 path"),
+        "{}",
+        shown(&console)
+    );
+    console.keys("<esc>s");
+    assert!(
+        shown(&console).contains("Sign 2 paths"),
+        "{}",
+        shown(&console)
+    );
+    console.keys("<esc>");
+    assert!(
+        shown(&console).contains("storefront-2.0 and 1 it needs"),
+        "{}",
+        shown(&console)
+    );
 }
 
 #[test]

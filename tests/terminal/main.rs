@@ -9,6 +9,7 @@ mod bytes;
 mod cli;
 mod demo;
 mod ending;
+mod groups;
 mod hostile;
 mod hosts;
 mod link;

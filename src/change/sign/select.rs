@@ -33,6 +33,8 @@ pub(super) struct Picked {
     pub unread: usize,
     /// Not asked for, needed by what was, and refused by clients.
     pub needed: usize,
+    /// Not asked for, needed by what was, and not judged.
+    pub needed_unread: usize,
 }
 
 /// Picks the rows.
@@ -96,7 +98,7 @@ pub(super) fn pick(
             TrustClass::ContentAddressed => picked.addressed += 1,
         }
     }
-    picked.needed = needed(inventory, selection, &rows);
+    (picked.needed, picked.needed_unread) = needed(inventory, selection, &rows);
     // A job that is cut short then leaves whole closures signed.
     picked.rows = inventory.order_references_first(&rows);
     picked
@@ -128,10 +130,10 @@ fn asked(inventory: &Inventory, selection: &Selection) -> Vec<Row> {
     asked
 }
 
-/// How many refused paths the picked ones need that are not among them.
-fn needed(inventory: &Inventory, selection: &Selection, rows: &[Row]) -> usize {
+/// How many refused paths the picked ones need that are not among them, and how many that were not judged.
+fn needed(inventory: &Inventory, selection: &Selection, rows: &[Row]) -> (usize, usize) {
     if selection.closure || matches!(selection.what, What::All) {
-        return 0;
+        return (0, 0);
     }
     let mut seen = vec![false; inventory.len()];
     for row in rows {
@@ -142,17 +144,18 @@ fn needed(inventory: &Inventory, selection: &Selection, rows: &[Row]) -> usize {
         .flat_map(|row| inventory.references(*row))
         .copied()
         .collect();
-    let mut needed = 0;
+    let (mut needed, mut unread) = (0, 0);
     while let Some(row) = queue.pop() {
         if std::mem::replace(&mut seen[row as usize], true) {
             continue;
         }
-        if inventory.trust(row).is_some_and(TrustClass::refused) {
-            needed += 1;
+        match inventory.trust(row) {
+            Some(class) => needed += usize::from(class.refused()),
+            None => unread += usize::from(inventory.state(row).is_present()),
         }
         queue.extend_from_slice(inventory.references(row));
     }
-    needed
+    (needed, unread)
 }
 
 /// What the dialog says of the picked rows.

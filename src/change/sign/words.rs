@@ -281,6 +281,12 @@ impl About<'_> {
                 count(self.picked.needed, "path")
             ));
         }
+        if self.picked.needed_unread > 0 {
+            warnings.push(format!(
+                "{} that these need could not be judged, being unreadable or not read yet, so clients may go on refusing these",
+                count(self.picked.needed_unread, "path")
+            ));
+        }
         if self.picked.unread > 0 {
             warnings.push(format!(
                 "{} could not be judged, being unreadable or not read yet: refresh and sign again",

@@ -13,7 +13,7 @@ fn entry(i: usize, name: &str, at: i64, class: TrustClass, references: &[usize])
 }
 
 #[test]
-fn a_shared_path_goes_to_the_newest_top() {
+fn a_shared_path_is_in_the_group_of_each_top() {
     use TrustClass::{Bad, Ours, Unsigned};
     let entries = [
         entry(0, "shared", 1, Unsigned, &[]),
@@ -23,8 +23,11 @@ fn a_shared_path_goes_to_the_newest_top() {
         entry(4, "below-signed", 7, Unsigned, &[]),
         entry(5, "bad", 8, Bad, &[6]),
         entry(6, "below-bad", 3, Unsigned, &[]),
+        entry(7, "on-bad", 4, Unsigned, &[5]),
     ];
     let groups = unsigned_groups(&full(&entries));
+    let on_bad = groups.iter().filter(|group| group.needs_bad);
+    assert_eq!(on_bad.map(|group| group.top).collect::<Vec<_>>(), [7]);
     let short: Vec<(GroupKind, Row, Vec<Row>)> = groups
         .into_iter()
         .map(|group| (group.kind, group.top, group.rows))
@@ -33,10 +36,9 @@ fn a_shared_path_goes_to_the_newest_top() {
         short,
         [
             (GroupKind::Bad, 5, vec![5]),
-            (GroupKind::Closure, 2, vec![2, 0]),
-            (GroupKind::Closure, 4, vec![4]),
-            (GroupKind::Closure, 1, vec![1]),
-            (GroupKind::Closure, 6, vec![6]),
+            (GroupKind::Closure, 2, vec![2, 0, 4]),
+            (GroupKind::Closure, 1, vec![1, 0]),
+            (GroupKind::Closure, 7, vec![7, 6]),
         ]
     );
 }

@@ -300,35 +300,40 @@ proptest! {
     }
 
     #[test]
-    fn groups_part_the_refused(entries in store()) {
+    fn a_group_is_what_its_top_needs(entries in store()) {
         let inventory = full(&entries);
         let groups = unsigned_groups(&inventory);
+        let refused = |i: usize| entries[i].class.refused();
+        let bad = |i: usize| entries[i].class == TrustClass::Bad;
         let mut seen = BTreeSet::new();
         for (at, group) in groups.iter().enumerate() {
             prop_assert_eq!(group.rows[0], group.top);
-            prop_assert_eq!(group.kind == GroupKind::Bad, inventory.trust(group.top) == Some(TrustClass::Bad));
+            prop_assert_eq!(group.kind == GroupKind::Bad, bad(group.top as usize));
             prop_assert!(at == 0 || group.kind == GroupKind::Closure);
             prop_assert_eq!(group.size, group.rows.iter().map(|r| entries[*r as usize].size).sum::<u64>());
-            for row in &group.rows {
-                prop_assert!(seen.insert(*row));
-                let bad = inventory.trust(*row) == Some(TrustClass::Bad);
-                prop_assert_eq!(bad, group.kind == GroupKind::Bad);
-                if group.kind == GroupKind::Closure {
-                    prop_assert!(inventory.why_depends(group.top, *row).is_some());
-                }
+            let rows: BTreeSet<usize> = group.rows.iter().map(|row| *row as usize).collect();
+            prop_assert_eq!(rows.len(), group.rows.len());
+            if group.kind == GroupKind::Bad {
+                prop_assert_eq!(&rows, &(0..entries.len()).filter(|i| bad(*i)).collect::<BTreeSet<_>>());
+            } else {
+                let closure = closure_model(&entries, group.top as usize);
+                prop_assert_eq!(group.needs_bad, closure.iter().any(|i| bad(*i)));
+                let wanted: BTreeSet<usize> =
+                    closure.into_iter().filter(|i| refused(*i) && !bad(*i)).collect();
+                prop_assert_eq!(&rows, &wanted);
             }
+            seen.extend(rows);
         }
-        let refused: BTreeSet<Row> =
-            (0..entries.len() as Row).filter(|r| entries[*r as usize].class.refused()).collect();
-        prop_assert_eq!(&seen, &refused);
+        let all: BTreeSet<usize> = (0..entries.len()).filter(|i| refused(*i)).collect();
+        prop_assert_eq!(&seen, &all);
         let closures: Vec<&Group> = groups.iter().filter(|g| g.kind == GroupKind::Closure).collect();
         prop_assert!(closures.windows(2).all(|pair| pair[0].registered >= pair[1].registered));
-        // A path that only accepted or bad paths refer to stands on top.
-        for row in &refused {
-            let open = |r: Row| entries[r as usize].class.refused() && entries[r as usize].class != TrustClass::Bad;
-            let top = open(*row) && !inventory.referrers(*row).iter().any(|r| r != row && open(*r));
+        // A path that no other mendable path needs stands on top.
+        for row in all.into_iter().filter(|i| !bad(*i)) {
+            let needs = |i: usize| i != row && refused(i) && !bad(i) && closure_model(&entries, i).contains(&row);
+            let top = !(0..entries.len()).any(needs);
             if top {
-                prop_assert!(closures.iter().any(|group| group.top == *row));
+                prop_assert!(closures.iter().any(|group| group.top as usize == row));
             }
         }
     }

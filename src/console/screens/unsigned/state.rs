@@ -15,12 +15,16 @@ pub enum UnsignedLine {
     Row(usize, usize),
 }
 
+/// What a line is about, whatever its place: the top of its group, and the path of a line that is not its head. A path that
+/// several groups need has a line in each.
+pub type Subject = (Row, Option<Row>);
+
 /// The unsigned screen.
 #[derive(Debug, Default)]
 pub struct Unsigned {
     /// Groups, as last worked out.
     pub groups: Arc<[Group]>,
-    /// When the newest and the oldest group were added.
+    /// When the newest group and the oldest path were added.
     pub ages: Option<(When, When)>,
     /// Key name, paths with a valid signature by it, paths with a bad one.
     pub coverage: Vec<(String, usize, usize)>,
@@ -30,8 +34,8 @@ pub struct Unsigned {
     pub lines: Vec<UnsignedLine>,
     /// Where the list is.
     pub list: List,
-    /// What is under the cursor, then its neighbours: a path, and whether as the head of its group.
-    pub anchors: Vec<(bool, Row)>,
+    /// What is under the cursor, then its neighbours.
+    pub anchors: Vec<Subject>,
     /// Where a range of marks was begun, a line.
     pub range: Option<usize>,
     /// The number of the newest request.
@@ -41,12 +45,13 @@ pub struct Unsigned {
 }
 
 impl Unsigned {
-    /// What a line is about: a path, and whether as the head of its group.
-    pub fn subject(&self, line: UnsignedLine) -> Option<(bool, Row)> {
+    /// What a line is about.
+    pub fn subject(&self, line: UnsignedLine) -> Option<Subject> {
         match line {
-            UnsignedLine::Group(group) => Some((true, self.groups.get(group)?.top)),
+            UnsignedLine::Group(group) => Some((self.groups.get(group)?.top, None)),
             UnsignedLine::Row(group, row) => {
-                Some((false, self.groups.get(group)?.rows.get(row).copied()?))
+                let group = self.groups.get(group)?;
+                Some((group.top, Some(group.rows.get(row).copied()?)))
             }
         }
     }
@@ -58,7 +63,8 @@ impl Unsigned {
 
     /// The path under the cursor; of a group, the one that the others hang on.
     pub fn current_row(&self) -> Option<Row> {
-        Some(self.subject(self.current()?)?.1)
+        let (top, row) = self.subject(self.current()?)?;
+        Some(row.unwrap_or(top))
     }
 
     /// The group whose head is under the cursor.

@@ -28,8 +28,8 @@ pub fn groups(
     if request_id != unsigned.request_id || generation != cx.data.generation {
         return;
     }
-    let ages = groups.iter().map(|group| group.registered);
-    unsigned.ages = ages.clone().max().zip(ages.min());
+    let newest = groups.iter().map(|group| group.registered).max();
+    unsigned.ages = newest.zip(groups.iter().map(|group| group.oldest).min());
     unsigned.groups = groups.into();
     unsigned.coverage = coverage;
     unsigned.answered = true;
@@ -94,7 +94,10 @@ pub fn step(unsigned: &mut Unsigned, step: Move, height: usize) {
 pub fn carry(unsigned: &mut Unsigned, carry: impl Fn(Row) -> Option<Row>) {
     let anchors = unsigned.anchors.iter();
     unsigned.anchors = anchors
-        .filter_map(|(head, row)| Some((*head, carry(*row)?)))
+        .filter_map(|(top, row)| match row {
+            Some(row) => Some((carry(*top)?, Some(carry(*row)?))),
+            None => Some((carry(*top)?, None)),
+        })
         .collect();
     unsigned.open = unsigned.open.iter().copied().filter_map(carry).collect();
     // Rows of another numbering must not be drawn, not even for a moment.

@@ -217,10 +217,13 @@ fn draw_line(
         &numbers,
         theme.text,
     );
+    let needs_bad = match line {
+        UnsignedLine::Group(at) => groups.get(at).is_some_and(|group| group.needs_bad),
+        UnsignedLine::Row(..) => false,
+    };
     let (word, style) = match inventory.trust(row) {
-        Some(TrustClass::Bad) if inventory.refused_for_its_address(row) => {
-            ("bad address", theme.critical)
-        }
+        Some(class) if needs_bad && class.refused() => ("needs a bad path", theme.critical),
+        Some(_) if inventory.refused_for_its_address(row) => ("bad address", theme.critical),
         Some(TrustClass::Bad) => ("bad signature", theme.critical),
         Some(TrustClass::UnknownKey) => ("unknown key", theme.warning),
         Some(TrustClass::Unsigned) => ("unsigned", theme.text),
