@@ -124,6 +124,27 @@ impl Server {
         })
     }
 
+    /// Whether the lease is installed, its timer runs and its first run went well; `None` where that can't be told yet.
+    pub async fn lease_runs(&self, install: &LeaseInstall) -> Result<Option<bool>, ServerError> {
+        let command = Command::script(script::LEASE_LOOK)
+            .arg(&install.script)
+            .arg(&install.units);
+        let answers = super::space::look(&self.inner, command, LOOK).await?;
+        let is =
+            |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
+        let there = is("script", script::LEASE)
+            && is("service", &install.service())
+            && is("unit", LeaseInstall::timer());
+        let timer = answers.get("timer") == Some("active");
+        Ok(match answers.get("run") {
+            _ if !(there && timer) => Some(false),
+            Some("inactive") => Some(true),
+            Some("failed") => Some(false),
+            // It runs, and is taken back if it fails.
+            _ => None,
+        })
+    }
+
     /// Installs the lease, starts its timer, and runs it once.
     pub async fn install_lease(
         &self,

@@ -7,7 +7,9 @@
 pub(crate) mod terminal;
 
 use serde_json::Value;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -50,6 +52,78 @@ pub(crate) async fn carry_out(
     let confirmed = plan.confirm(answer, Policy { read_only: false }).unwrap();
     let (events, _told) = unbounded_channel();
     run_in(state, confirmed, server, events, CancellationToken::new()).await
+}
+
+/// A program of the server that does what it is called for, and then, where it was called with the words of the file
+/// `ready`, never comes back: the file is `reached` then.
+const STUCK: &str = r#"#!/bin/sh
+name=${0##*/}
+"$(PATH=/usr/bin:/bin:/usr/sbin:/sbin command -v "$name")" "$@"
+code=$?
+case "$name $*|" in
+*"$(cat "${0%/*}/ready" 2>/dev/null || echo 'not ready')"*)
+    mv "${0%/*}/ready" "${0%/*}/reached"
+    sleep 60
+    ;;
+esac
+exit $code
+"#;
+
+/// A folder of such programs, for the front of a server's search path.
+pub(crate) fn stuck(scratch: &Path, programs: &[&str]) -> PathBuf {
+    let first = scratch.join("first");
+    fs::create_dir(&first).unwrap();
+    for name in programs {
+        fs::write(first.join(name), STUCK).unwrap();
+        fs::set_permissions(first.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // Programs with the cache user's rights run there too.
+    fs::set_permissions(&first, fs::Permissions::from_mode(0o777)).unwrap();
+    first
+}
+
+/// How a job is cut off in the middle of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Its sessions on the server are killed; new ones are served.
+    Sessions,
+    /// It is cancelled, and the call does not answer.
+    Cancel,
+}
+
+/// Confirms a plan and runs it until a file is there that the server makes in the middle of a call, and cuts it off then.
+pub(crate) fn cut_off(
+    server: &Server,
+    plan: Plan,
+    reached: &Path,
+    cut: Cut,
+    kill: impl FnOnce(),
+) -> Receipt {
+    let answer = match plan.concerns.as_slice() {
+        [] => Answer::Flag,
+        concerns => Answer::Accepting(concerns.to_vec()),
+    };
+    let confirmed = plan.confirm(&answer, Policy { read_only: false }).unwrap();
+    let (events, _told) = unbounded_channel();
+    let cancel = CancellationToken::new();
+    wait(async {
+        let job = run_in(None, confirmed, server, events, cancel.clone());
+        let waiting = async {
+            while !reached.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::pin!(job);
+        tokio::select! {
+            receipt = &mut job => panic!("it ended before it could be cut off: {receipt:?}"),
+            () = waiting => {}
+        }
+        match cut {
+            Cut::Sessions => kill(),
+            Cut::Cancel => cancel.cancel(),
+        }
+        job.await
+    })
 }
 
 /// How long this thread has had a processor, whatever else ran meanwhile; see schedstat in the kernel's documentation.

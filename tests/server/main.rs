@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod conflicts;
 mod connect;
+mod cut_off;
 mod hostile_owner;
 mod jobs;
 mod login_shells;

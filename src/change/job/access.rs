@@ -1,15 +1,16 @@
 //! Changing who may log in, step by step: files, lists, requests, sessions.
 //!
 //! In: what a plan says. Out: a tally in which an edit counts as done when the file was read back as it should be, and a
-//! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
+//! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at, as are decisions,
+//! the list of revoked keys and the knock. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
 use super::Job;
 use super::cache::{CacheServer, Step, Stepped, Trouble};
 use crate::change::access::{AccessOperation, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
-use crate::domain::key_request::Request;
-use crate::server::access::{Edit, Edited, Folder};
+use crate::domain::key_request::{Request, RevokedKey};
+use crate::server::access::{Edit, Edited, Folder, KnockInstall};
 use sha2::{Digest as _, Sha256};
 
 /// Lines of a difference that are shown.
@@ -57,15 +58,28 @@ async fn steps<C: CacheServer>(
     }
     if let Some(install) = &operation.knock {
         job.progress(&install.script);
-        ask(job, Step::Knock(install)).await?;
-        job.tally.done += 2;
+        match ask(job, Step::Knock(install)).await {
+            Ok(_) => job.tally.done += 2,
+            Err(why) => return Err(half_installed(job, install, why).await),
+        }
         if open_another(job).await.is_err() {
             job.log("no new connection could be opened after sshd was told to read its configuration; keep this one open and look at sshd");
         }
     }
     for (folder, request) in &operation.requests {
         stop(job)?;
-        if let Stepped::Decided(why) = ask(job, Step::Request(*folder, request)).await? {
+        let answer = match ask(job, Step::Request(*folder, request)).await {
+            Err(why) => match is_kept(job, *folder, request).await {
+                Some(true) => {
+                    job.log(&although(&why));
+                    Stepped::Kept
+                }
+                Some(false) => return Err(format!("{why}; it is seen not to be kept")),
+                None => return Err(why),
+            },
+            Ok(answer) => answer,
+        };
+        if let Stepped::Decided(why) = answer {
             let why = conflict(job, request, &why);
             return Err(take_all_back(job, operation, why).await);
         }
@@ -74,6 +88,10 @@ async fn steps<C: CacheServer>(
     for key in &operation.revoked {
         // The key is out already; a list that can't be written is told, and undoes nothing.
         if let Err(why) = ask(job, Step::Revoked(key)).await {
+            if is_listed(job, key).await {
+                job.log(&although(&why));
+                continue;
+            }
             job.tally.fail(
                 "list of revoked keys",
                 format!("a later request for this key will not be flagged: {why}"),
@@ -89,7 +107,7 @@ async fn unchanged<C: CacheServer>(
     folder: Folder,
     request: &Request,
 ) -> Result<(), String> {
-    if let Stepped::Decided(why) = ask(job, Step::Look(folder, request)).await? {
+    if let Stepped::Decided(why) = first_look(job, Step::Look(folder, request)).await? {
         return Err(conflict(job, request, &why));
     }
     if folder != Folder::Denied {
@@ -97,7 +115,7 @@ async fn unchanged<C: CacheServer>(
     }
     // Somebody may have authorized the key without looking at its request.
     let step = Step::Authorized(request.key.fingerprint());
-    if let Stepped::Authorized(Some((file, line))) = ask(job, step).await? {
+    if let Stepped::Authorized(Some((file, line))) = first_look(job, step).await? {
         let why = format!("its key is authorized by now, in {file}, line {line}");
         return Err(format!(
             "{}; revoke the key to keep it out",
@@ -105,6 +123,14 @@ async fn unchanged<C: CacheServer>(
         ));
     }
     Ok(())
+}
+
+/// A look before anything is changed: where it fails, nothing may have been done.
+async fn first_look<C: CacheServer>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped, String> {
+    let answer = job
+        .twice(|cache, token| async move { cache.access(&token, step).await })
+        .await;
+    answer.map_err(|trouble| format!("nothing was changed: {trouble}"))
 }
 
 fn conflict<C: CacheServer>(job: &mut Job<C>, request: &Request, why: &str) -> String {
@@ -195,7 +221,7 @@ async fn ask<C: CacheServer>(job: &mut Job<C>, step: Step<'_>) -> Result<Stepped
 async fn edit_file<C: CacheServer>(job: &mut Job<C>, edit: &FileEdit) -> Result<(), String> {
     let stepped = match ask(job, Step::Edit(&edit.edit)).await {
         Err(why) if is_written(job, edit).await => {
-            job.log(&format!("done, although the call ended in an error: {why}"));
+            job.log(&although(&why));
             return Ok(());
         }
         answer => answer?,
@@ -239,6 +265,55 @@ async fn is_written<C: CacheServer>(job: &Job<C>, edit: &FileEdit) -> bool {
             && (file.exists && file.sha256 == after
                 || !edit.lines.is_empty() && holds(content, &edit.lines))
     })
+}
+
+fn although(why: &str) -> String {
+    format!("done, although the call ended in an error: {why}")
+}
+
+/// Whether a request is seen to lie where this job puts it, as it puts it; `None` where that is not known.
+async fn is_kept<C: CacheServer>(job: &Job<C>, folder: Folder, request: &Request) -> Option<bool> {
+    let Some(Stepped::Queue(Ok(requests), _)) = look(job, Step::Queue).await else {
+        return None;
+    };
+    let key = request.key.fingerprint();
+    let found = requests.iter().find(|own| own.key.fingerprint() == key);
+    Some(found.is_some_and(|found| match folder {
+        Folder::Waiting | Folder::Proven => {
+            found.waits() && found.nonce == request.nonce && found.proof == request.proof
+        }
+        Folder::Approved { .. } | Folder::Denied | Folder::Revoked => {
+            found.decision == request.decision
+        }
+    }))
+}
+
+/// Whether a key is seen to stand in the list of revoked ones.
+async fn is_listed<C: CacheServer>(job: &Job<C>, key: &RevokedKey) -> bool {
+    match look(job, Step::Queue).await {
+        Some(Stepped::Queue(_, Ok(revoked))) => revoked.contains(key),
+        _ => false,
+    }
+}
+
+/// What is there of the knock after its installation ended in an error. Whether sshd has read its configuration anew can't
+/// be seen, so without an answer its lines do not count; the script does where the lines that run it are in place.
+async fn half_installed<C: CacheServer>(
+    job: &mut Job<C>,
+    install: &KnockInstall,
+    why: String,
+) -> String {
+    let Some(Stepped::Knock(seen)) = look(job, Step::KnockSeen(install)).await else {
+        return why;
+    };
+    job.tally.done += usize::from(seen.script && seen.lines);
+    match (seen.script, seen.lines) {
+        (true, true) => format!(
+            "{why}; the script and sshd's lines are in place, and whether sshd has read them can't be seen: reload sshd, or install the knock again"
+        ),
+        (true, false) => format!("{why}; the script is in place, and sshd does not run it"),
+        (false, _) => format!("{why}; the script is not in place"),
+    }
 }
 
 /// Whether a session is seen to be gone.

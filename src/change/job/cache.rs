@@ -14,7 +14,7 @@ use crate::domain::pin::Pin;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
-use crate::server::access::{Edit, Edited, Folder, KnockInstall};
+use crate::server::access::{Edit, Edited, Folder, KnockInstall, KnockSeen};
 use crate::server::facts::Facts;
 use crate::server::{
     Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Whose,
@@ -56,6 +56,10 @@ pub(super) enum Step<'a> {
     Request(Folder, &'a Request),
     Revoked(&'a RevokedKey),
     Knock(&'a KnockInstall),
+    /// The requests and the revoked keys.
+    Queue,
+    /// What is there of the knock.
+    KnockSeen(&'a KnockInstall),
 }
 
 /// The answer to it.
@@ -70,6 +74,8 @@ pub(super) enum Stepped {
     Files(Vec<KeyFile>),
     /// Why a request was left as it is: somebody else has decided it.
     Decided(String),
+    Queue(Fact<Vec<Request>>, Fact<Vec<RevokedKey>>),
+    Knock(KnockSeen),
 }
 
 /// A job that has begun.
@@ -206,8 +212,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
             let verified = server.verify(std::slice::from_ref(path)).await?;
             Some(verified.corrupt.is_empty() && verified.failed.is_empty())
         }
-        // Its files are seen, and not whether its timer runs.
-        KeepStep::Lease(_) => None,
+        KeepStep::Lease(install) => server.lease_runs(install).await?,
     })
 }
 
@@ -294,6 +299,10 @@ impl CacheServer for Server {
                 .install_knock(token, install)
                 .await
                 .map(|()| Stepped::Kept),
+            Step::Queue => Self::access(self)
+                .await
+                .map(|facts| Stepped::Queue(facts.requests, facts.revoked)),
+            Step::KnockSeen(install) => self.knock_seen(install).await.map(Stepped::Knock),
         };
         match answer {
             Ok(stepped) => Ok(stepped),

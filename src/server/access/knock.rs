@@ -50,6 +50,15 @@ impl KnockFacts {
     }
 }
 
+/// What is there of an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnockSeen {
+    /// The script, whole.
+    pub script: bool,
+    /// sshd's lines, whole, and its configuration says so for the cache user.
+    pub lines: bool,
+}
+
 /// What is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnockInstall {
@@ -148,6 +157,25 @@ impl Server {
             script_there: answers.get("script") == Some(ours.as_str()),
             user_there: answers.get("user").is_some(),
             sshd_version: answers.shown("version"),
+        })
+    }
+
+    /// What is there of an installation.
+    pub async fn knock_seen(&self, install: &KnockInstall) -> Result<KnockSeen, ServerError> {
+        let Inner { link, start, .. } = &*self.inner;
+        let command = Command::script(script::ACCESS_KNOCK_LOOK)
+            .arg(&install.script)
+            .arg(&install.user)
+            .arg(&install.lines_file)
+            .arg(&install.cache_user)
+            .sudo(start.sudo);
+        let answers = script::ask(link, &command, &start.place).await?;
+        let is =
+            |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
+        Ok(KnockSeen {
+            script: is("script", script::KNOCK),
+            lines: is("lines", &install.lines())
+                && answers.get("effective") == Some(install.command().as_str()),
         })
     }
 

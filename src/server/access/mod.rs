@@ -15,7 +15,7 @@ mod settings;
 mod strict;
 
 pub use edit::{Edit, Edited, Kind};
-pub use knock::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall};
+pub use knock::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall, KnockSeen};
 pub use requests::Folder;
 
 use super::error::ServerError;

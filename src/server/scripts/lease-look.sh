@@ -6,4 +6,7 @@ if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 if [ -d "$2" ] && systemctl show-environment >/dev/null 2>&1; then say systemd yes; fi
 say script "$(sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1)"
 say service "$(sha256sum 2>/dev/null <"$2/storekeeper-lease.service" | cut -d ' ' -f 1)"
+say unit "$(sha256sum 2>/dev/null <"$2/storekeeper-lease.timer" | cut -d ' ' -f 1)"
+say timer "$(systemctl is-active storekeeper-lease.timer 2>/dev/null)"
+say run "$(systemctl is-active storekeeper-lease.service 2>/dev/null)"
 echo end=

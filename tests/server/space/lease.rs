@@ -1,6 +1,6 @@
 //! The upload lease on a real store: someone's own `nix-collect-garbage` does not take what has just arrived.
 
-use crate::help::{carry_out, connect, wait};
+use crate::help::{Cut, carry_out, connect, cut_off, wait};
 use crate::rig::{Access, Rig, Twist, need};
 use std::collections::BTreeSet;
 use std::fs;
@@ -324,17 +324,28 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
 const SYSTEMCTL: &str = r#"#!/bin/sh
 echo "$*" >>"$0.log"
 [ -e "$0.broken" ] && { echo "Failed to connect to bus"; exit 1; }
-case $1 in start)
+case $1 in
+is-active)
+    case $2 in
+    *.timer) if grep -q '^enable' "$0.log"; then echo active; else echo inactive; fi ;;
+    *) if [ -e "$0.running" ]; then echo activating; else echo inactive; fi ;;
+    esac
+    exit ;;
+start)
     unit=$(dirname "$0")/../units/storekeeper-lease.service
     export "$(sed -n 's/^Environment=//p' "$unit")"
-    exec $(sed -n 's/^ExecStart=//p' "$unit") ;;
+    $(sed -n 's/^ExecStart=//p' "$unit")
+    code=$?
+    # The first run is over and its answer is not sent.
+    if [ -e "$0.ready" ]; then mv "$0.ready" "$0.reached"; sleep 60; fi
+    exit $code ;;
 esac
 "#;
 
 struct House {
     rig: Rig,
     server: Server,
-    _sshd: crate::rig::Sshd,
+    sshd: crate::rig::Sshd,
 }
 
 impl House {
@@ -364,11 +375,7 @@ impl House {
         let mut spec = Spec::new("prod", place);
         spec.audit_log = rig.file("var/audit.jsonl");
         let server = wait(connect(spec));
-        Self {
-            rig,
-            server,
-            _sshd: sshd,
-        }
+        Self { rig, server, sshd }
     }
 
     fn install(&self, days: u32) -> LeaseInstall {
@@ -409,7 +416,9 @@ fn installed_by_a_plan() {
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     let log = fs::read_to_string(house.rig.file("first/systemctl.log")).unwrap();
     assert_eq!(
-        log.replace("show-environment\n", ""),
+        log.lines()
+            .filter(|line| !line.starts_with("show-environment") && !line.starts_with("is-active"))
+            .fold(String::new(), |text, line| text + line + "\n"),
         "daemon-reload\nenable --now storekeeper-lease.timer\nstart storekeeper-lease.service\n"
     );
     // It has run, on this store.
@@ -427,6 +436,36 @@ fn installed_by_a_plan() {
     // Again: nothing to do. With other days: something.
     assert!(matches!(house.plan(14), Err(KeepError::Nothing(_))));
     assert!(house.plan(7).is_ok());
+}
+
+/// Its installation is done when the session is killed, or when the job is cancelled: it is looked at and counts.
+#[test]
+fn an_installation_that_was_cut_off_is_looked_at() {
+    for cut in [Cut::Sessions, Cut::Cancel] {
+        let house = House::new();
+        register(&house.rig, "1", 30 * DAY);
+        let plan = house.plan(14).unwrap();
+        let ready = PathBuf::from(house.rig.file("first/systemctl.ready"));
+        fs::write(&ready, "").unwrap();
+        let reached = PathBuf::from(house.rig.file("first/systemctl.reached"));
+        let receipt = cut_off(&house.server, plan, &reached, cut, || {
+            house.sshd.kill_sessions()
+        });
+        assert_eq!(receipt.result, Outcome::Done, "{cut:?}: {receipt:?}");
+        assert_eq!(house.units(), 2);
+    }
+    // While its first run lasts nobody knows whether it will be taken back.
+    let house = House::new();
+    let plan = house.plan(14).unwrap();
+    fs::write(house.rig.file("first/systemctl.ready"), "").unwrap();
+    fs::write(house.rig.file("first/systemctl.running"), "").unwrap();
+    let reached = PathBuf::from(house.rig.file("first/systemctl.reached"));
+    let receipt = cut_off(&house.server, plan, &reached, Cut::Cancel, || ());
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Partial, 0),
+        "{receipt:?}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod flood;
 mod policy;
 
-use crate::help::{carry_out, connect, wait};
+use crate::help::{Cut, carry_out, connect, cut_off, stuck, wait};
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
 use std::collections::HashMap;
 use std::fs;
@@ -42,7 +42,11 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let rig = Rig::new();
+        Self::with(Rig::new(), None)
+    }
+
+    /// With programs of its own.
+    fn with(rig: Rig, first: Option<PathBuf>) -> Self {
         let etc = tempfile::Builder::new()
             .prefix("storekeeper-knock-")
             .permissions(fs::Permissions::from_mode(0o755))
@@ -51,6 +55,7 @@ impl House {
         let lines = etc.path().join("sshd_config.d");
         fs::create_dir(&lines).unwrap();
         let twist = Twist {
+            first,
             syslog: true,
             more: format!("Include {}/*.conf\n", lines.display()),
             ..Twist::default()
@@ -154,6 +159,41 @@ fn line(key: &PublicSshKey) -> NewKey {
         restrict: true,
         from: None,
         expires: None,
+    }
+}
+
+/// It is installed when its call is cut off: a new connection does the rest, and without one it is said what is there.
+#[test]
+fn an_installation_that_was_cut_off_is_looked_at() {
+    for cut in [Cut::Sessions, Cut::Cancel] {
+        let rig = Rig::new();
+        let first = stuck(rig.scratch(), &["sleep"]);
+        let house = House::with(rig, Some(first.clone()));
+        let plan = house.plan(&house.install());
+        fs::write(first.join("ready"), "sleep 1|").unwrap();
+        let reached = first.join("reached");
+        let receipt = cut_off(&house.server, plan, &reached, cut, || {
+            house.sshd.kill_sessions();
+        });
+        match cut {
+            Cut::Sessions => {
+                assert_eq!(
+                    (receipt.result, receipt.done),
+                    (Outcome::Done, 2),
+                    "{receipt:?}"
+                );
+            }
+            // Whether sshd has read its configuration nobody can see.
+            Cut::Cancel => {
+                assert_eq!((receipt.done, receipt.not_done), (1, 1), "{receipt:?}");
+                let why = &receipt.failed[0].message;
+                assert!(
+                    why.contains("are in place") && why.contains("reload sshd"),
+                    "{why}"
+                );
+            }
+        }
+        assert!(house.etc.path().join("knock").exists());
     }
 }
 
