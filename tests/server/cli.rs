@@ -236,6 +236,21 @@ fn signing_works_by_sudo_and_through_the_socket() {
     }
 }
 
+/// What this login may not read is unknown, not none.
+#[test]
+fn keys_that_cannot_be_read_are_not_called_none() {
+    let rig = Rig::new();
+    let keys = rig.ask("keys no-sudo list", 1);
+    assert_eq!(keys["keys"], serde_json::json!([]), "{keys}");
+    let said = rig.run("keys no-sudo list");
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    assert!(text.contains("there may be more"), "{text}");
+    // Who may read them gets them all.
+    let keys = rig.ask("keys root list", 0);
+    assert!(!keys["keys"].as_array().unwrap().is_empty(), "{keys}");
+}
+
 #[test]
 fn a_login_without_rights_changes_nothing() {
     let rig = Rig::new();

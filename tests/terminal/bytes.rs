@@ -212,8 +212,17 @@ fn inside_tmux_it_looks_the_same() {
     // By default tmux passes nothing of a program on to the clipboard: it is handed the text itself.
     inside.keys("2");
     inside.settle(REST);
+    let before = inside.bytes();
     inside.keys("y");
     inside.wait_for("into tmux");
+    // tmux tells its own terminal, with the sequence for its clipboard.
+    let clipboard = b"\x1b]52;";
+    inside.until("the clipboard of tmux's terminal", || {
+        let written = inside.raw_from(before);
+        written
+            .windows(clipboard.len())
+            .any(|part| part == clipboard)
+    });
     let buffer = std::process::Command::new("tmux")
         .args(["-L", &tmux.0, "show-buffer"])
         .output()
