@@ -93,7 +93,9 @@ impl House {
         fs::write(self.first.join("ready"), words).unwrap();
         let reached = self.first.join("reached");
         let server = self.after_all();
-        let receipt = cut_off(&server, plan, &reached, cut, || self.sshd.kill_sessions());
+        let receipt = cut_off(&server, plan, &reached, cut, || {
+            self.sshd.kill_sessions();
+        });
         fs::remove_file(reached).unwrap();
         // What hangs there lets its locks go.
         self.sshd.kill_sessions();

@@ -48,6 +48,9 @@ fn current(screen: &str) -> String {
     line.unwrap_or_default().to_owned()
 }
 
+/// Keys from the line of a group to the dialog with its plan.
+type Way = fn(&mut Terminal);
+
 /// Steps down until the line under the cursor has these words.
 fn to(terminal: &mut Terminal, words: &str) -> String {
     terminal.keys("g");
@@ -111,7 +114,6 @@ fn a_group_is_signed_as_it_is_named_from_everywhere() {
     let rig = Rig::new();
     let only_ours = [rig.public_key(OURS)];
     let named = "fresh-3.1 and 4 it needs";
-    type Way = fn(&mut Terminal);
     let ways: [(&str, Way); 6] = [
         ("its line", |terminal| terminal.keys("s")),
         ("its line, unfolded", |terminal| {

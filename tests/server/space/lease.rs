@@ -449,7 +449,7 @@ fn an_installation_that_was_cut_off_is_looked_at() {
         fs::write(&ready, "").unwrap();
         let reached = PathBuf::from(house.rig.file("first/systemctl.reached"));
         let receipt = cut_off(&house.server, plan, &reached, cut, || {
-            house.sshd.kill_sessions()
+            house.sshd.kill_sessions();
         });
         assert_eq!(receipt.result, Outcome::Done, "{cut:?}: {receipt:?}");
         assert_eq!(house.units(), 2);
