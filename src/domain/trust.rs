@@ -5,6 +5,7 @@
 
 use super::PublicKey;
 use super::verify::Verifier;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -186,6 +187,21 @@ impl KeyRing {
             .collect();
         keys.sort_unstable_by_key(|key| key.name().clone());
         keys
+    }
+
+    /// A SHA-256 of all keys and their roles: two rings with the same one give the same verdicts.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut keys: Vec<String> = self
+            .keys
+            .values()
+            .map(|known| format!("{:?} {}\n", known.role, known.key))
+            .collect();
+        keys.sort_unstable();
+        let mut hasher = Sha256::new();
+        for key in &keys {
+            hasher.update(key);
+        }
+        hasher.finalize().into()
     }
 
     /// Other keys whose name was already taken. Nix ignores them, so they are to be warned of.

@@ -11,10 +11,11 @@ use super::columns::{Chunk, Columns, Signed, State};
 use super::graph::Graph;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
+use super::proof::ProofKey;
 use super::with_closure::verdicts;
 use super::{Inventory, Row};
 use crate::domain::budget::{Budget, TooLarge, heap, most};
-use crate::domain::{Assessment, PathInfo, StorePath, When};
+use crate::domain::{Assessment, KeyRing, PathInfo, StorePath, When};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +57,11 @@ impl KeyNames {
         heap(16 + name.len()) + 4 * size_of::<(Arc<str>, u16)>() as u64
     }
 
+    /// All, in the order of their numbers.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     fn insert(&mut self, name: &str) -> u16 {
         let number = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
         if number < u16::MAX {
@@ -77,6 +83,19 @@ pub struct Builder {
     late_derivers: bool,
     published: AtomicUsize,
     room: Budget,
+    ring: Option<[u8; 32]>,
+    proof_key: Option<ProofKey>,
+}
+
+/// What an inventory that was stored is made of.
+pub(super) struct Parts {
+    pub(super) names: Names,
+    pub(super) columns: Columns,
+    /// The names of keys in the order of their numbers.
+    pub(super) keys: Vec<String>,
+    pub(super) ring: Option<[u8; 32]>,
+    pub(super) proof_key: Option<ProofKey>,
+    pub(super) late_derivers: bool,
 }
 
 /// What all of it may take where so many paths are listed.
@@ -93,7 +112,7 @@ fn room(listed: usize) -> Budget {
 /// Bytes of memory that a row takes whatever is known of it: its name with mask and place, its slots in the index, its part
 /// of each column, its part of the graph.
 fn room_of_row(base: &str) -> u64 {
-    const COLUMNS: u64 = 55 + 4 * 8;
+    const COLUMNS: u64 = 55 + 16 + 4 * 8;
     const NAME: u64 = 12;
     const INDEX: u64 = 32;
     const GRAPH: u64 = 8;
@@ -112,6 +131,8 @@ impl Builder {
             late_derivers: false,
             published: AtomicUsize::new(0),
             room: room(listed.len()),
+            ring: None,
+            proof_key: ProofKey::random(),
         };
         builder.columns.reserve(listed.len());
         for path in listed {
@@ -131,7 +152,42 @@ impl Builder {
             late_derivers: inventory.late_derivers,
             published: AtomicUsize::new(inventory.loaded()),
             room: inventory.room.clone(),
+            ring: inventory.ring,
+            proof_key: inventory.proof_key,
         }
+    }
+
+    /// From what was stored. What it takes of memory is charged as if it had been read from a server.
+    pub(super) fn from_parts(parts: Parts) -> Self {
+        let mut builder = Self {
+            names: parts.names,
+            columns: parts.columns,
+            keys: Arc::default(),
+            graph: OnceLock::new(),
+            order: Arc::default(),
+            late_derivers: parts.late_derivers,
+            published: AtomicUsize::new(0),
+            room: Budget::new("", 0),
+            ring: parts.ring,
+            proof_key: parts.proof_key,
+        };
+        builder.room = room(builder.columns.tally.counts().paths);
+        for name in &parts.keys {
+            builder.key(name);
+        }
+        let mut spent = 0;
+        for row in 0..builder.names.len() as Row {
+            let (chunk, at) = builder.columns.at(row);
+            spent += room_of_row(builder.names.base(row)) + chunk.lists(at);
+        }
+        // An error stays, for `check`.
+        let _ = builder.room.charge(spent);
+        builder
+    }
+
+    /// From here on verdicts are those of these keys. Verdicts of other keys that are there must be made anew.
+    pub fn assess_with(&mut self, ring: &KeyRing) {
+        self.ring = Some(ring.digest());
     }
 
     /// Whether all that was entered fits into the memory that it may have. What did not is not in it: its path stays as it
@@ -196,6 +252,7 @@ impl Builder {
             .filter(|_| deriver_row == NO_ROW)
             .map_or("", StorePath::base_name);
         let derivation = info.path.is_derivation();
+        let proof = self.proof_key.map_or(0, |key| key.prove(info));
         let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {
             lists.0 = chunk.lists(at);
@@ -206,6 +263,7 @@ impl Builder {
             chunk.nar_size[at] = info.nar_size;
             chunk.registered[at] = seconds(info.registered);
             chunk.nar_hash[at] = info.nar_hash.0;
+            chunk.proof[at] = proof;
             chunk.deriver[at] = deriver_row;
             chunk.deriver_name.set(at, deriver_name.as_bytes());
             chunk.signatures.set(at, &signatures);
@@ -283,6 +341,8 @@ impl Builder {
             order: Arc::clone(&self.order),
             late_derivers: self.late_derivers,
             room: self.room.clone(),
+            ring: self.ring,
+            proof_key: self.proof_key,
         }
     }
 
@@ -372,6 +432,7 @@ fn reset(chunk: &mut Chunk, at: usize) {
     chunk.registered[at] = 0;
     chunk.used[at] = 0;
     chunk.nar_hash[at] = [0; 32];
+    chunk.proof[at] = 0;
     chunk.deriver[at] = NO_ROW;
     chunk.deriver_name.set(at, &[]);
     chunk.signatures.set(at, &[]);

@@ -54,6 +54,19 @@ impl<T: Copy + PartialEq> Lists<T> {
         }
     }
 
+    /// From all items and the end of each list, which must rise and end with the last item.
+    pub(super) fn from_parts(items: Vec<T>, ends: &[u32]) -> Self {
+        let mut lists = Self {
+            items,
+            ..Self::new()
+        };
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        for (span, (start, end)) in lists.spans.iter_mut().zip(starts.zip(ends)) {
+            *span = (start, *end);
+        }
+        lists
+    }
+
     pub(super) fn get(&self, at: usize) -> &[T] {
         let (start, end) = self.spans[at];
         &self.items[start as usize..end as usize]
@@ -106,6 +119,8 @@ pub(super) struct Chunk {
     /// Seconds since 1970 of the last use, 0 where it is not known.
     pub(super) used: Vec<u32>,
     pub(super) nar_hash: Vec<[u8; 32]>,
+    /// What its verdict stands on; 0 where nothing does.
+    pub(super) proof: Vec<u128>,
     /// The row of the deriver, if it has one.
     pub(super) deriver: Vec<Row>,
     /// The base name of the deriver, where it has no row.
@@ -125,7 +140,7 @@ impl Chunk {
         (references + signatures + texts) as u64
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: vec![State::Unlisted; CHUNK],
             trust: vec![None; CHUNK],
@@ -134,6 +149,7 @@ impl Chunk {
             registered: vec![0; CHUNK],
             used: vec![0; CHUNK],
             nar_hash: vec![[0; 32]; CHUNK],
+            proof: vec![0; CHUNK],
             deriver: vec![NO_ROW; CHUNK],
             deriver_name: Lists::new(),
             references: Lists::new(),
@@ -206,6 +222,25 @@ impl Columns {
         while self.chunks.len() < chunks {
             self.chunks.push(Arc::clone(&self.empty));
         }
+    }
+
+    /// Adds a chunk of rows. The sums wait for [`Columns::count`].
+    pub(super) fn push(&mut self, chunk: Chunk) {
+        self.chunks.push(Arc::new(chunk));
+    }
+
+    /// Makes the sums of chunks that were pushed.
+    pub(super) fn count(&mut self, is_derivation: impl Fn(Row) -> bool) {
+        let mut tally = Tally::default();
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            for at in 0..CHUNK {
+                // Rows behind the last one are like those that were never listed, which count for nothing.
+                let derivation =
+                    chunk.state[at].is_present() && is_derivation((number * CHUNK + at) as Row);
+                count(&mut tally, chunk, at, derivation, true);
+            }
+        }
+        self.tally = tally;
     }
 
     /// The chunk of a row, and the place in it.

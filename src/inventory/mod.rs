@@ -23,9 +23,11 @@ mod keeps;
 mod liveness;
 mod names;
 mod order;
+mod proof;
 mod query;
 mod search;
 mod snapshot;
+mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -43,6 +45,7 @@ pub use liveness::{Life, Liveness};
 pub use query::Query;
 pub use search::{SearchFacts, Sort, SortKey, View, view};
 pub use snapshot::{Counts, Inventory};
+pub use stored::{Stamp, StoredError};
 pub use units::Units;
 pub use usage::Usage;
 pub use with_closure::WithClosure;

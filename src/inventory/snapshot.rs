@@ -10,10 +10,12 @@ use super::columns::{Columns, State};
 use super::graph::{self, Graph};
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
+use super::proof::ProofKey;
 use super::search::FEW;
 use super::with_closure::WithClosure;
 use crate::domain::Budget;
 use crate::domain::store_path::HASH_CHARS;
+use crate::domain::{Assessment, KeyRing, PathInfo};
 use crate::domain::{ContentAddress, NarHash, StorePath, TrustClass, Verdict, When, nix32};
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +35,9 @@ pub struct Inventory {
     pub(super) late_derivers: bool,
     /// What it takes of the memory that it may have.
     pub(super) room: Budget,
+    /// What the verdicts were made with, see [`KeyRing::digest`].
+    pub(super) ring: Option<[u8; 32]>,
+    pub(super) proof_key: Option<ProofKey>,
 }
 
 /// Sums over the paths of the store.
@@ -88,6 +93,26 @@ impl Inventory {
     /// How many listed paths have had their answer; with `counts().unread` still to come.
     pub fn loaded(&self) -> usize {
         self.columns.tally.answered()
+    }
+
+    /// Whether its verdicts were made with these keys.
+    pub fn is_assessed_with(&self, ring: &KeyRing) -> bool {
+        self.ring == Some(ring.digest())
+    }
+
+    /// The verdict of before, if all that it follows from is as it was.
+    pub fn assessment(&self, info: &PathInfo) -> Option<Assessment> {
+        let row = self.find(&info.path)?;
+        let (chunk, at) = self.columns.at(row);
+        let proof = self.proof_key?.prove(info);
+        let class = chunk.trust[at].filter(|_| chunk.proof[at] == proof)?;
+        let signatures = self.signatures(row);
+        Some(Assessment {
+            class,
+            signatures: signatures
+                .map(|(key, verdict)| (key.to_owned(), verdict))
+                .collect(),
+        })
     }
 
     /// The row of a path. It may be gone or never listed: see [`Inventory::state`].
