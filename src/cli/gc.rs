@@ -66,7 +66,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
     let mut notes = unfinished(&server, args).await?;
-    let inventory = load(&server, &progress, |_| Ok(())).await?;
+    let inventory = load(&server, &progress, |_| Ok(())).await?.inventory;
     progress.log("reading roots, last use and what fills the disk");
     // After the listing: what was rooted since then is seen.
     let (roots, last_use, space, links, pins) = tokio::join!(

@@ -5,21 +5,30 @@
 use super::error::CliError;
 use super::progress::Progress;
 use crate::inventory::Inventory;
-use crate::load::{AssessedPath, Loaded, Loader};
-use crate::server::Server;
+use crate::load::{AssessedPath, Entered, Loader};
+use crate::server::{ReadSummary, Server};
+
+/// A store that was read.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The store.
+    pub(super) inventory: Inventory,
+    /// How reading it went.
+    pub(super) read: ReadSummary,
+}
 
 /// Reads the whole store. `each` sees every batch; with an error it stops the reading.
 pub(super) async fn load(
     server: &Server,
     progress: &Progress,
     mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
-) -> Result<Inventory, CliError> {
+) -> Result<Loaded, CliError> {
     let mut loader = Loader::start(server, None);
     let mut done = 0;
-    while let Some(loaded) = loader.next().await? {
-        match loaded {
-            Loaded::Listed(count) => progress.total(count),
-            Loaded::Paths(batch) => {
+    while let Some(entered) = loader.next().await? {
+        match entered {
+            Entered::Listed(count) => progress.total(count),
+            Entered::Paths(batch) => {
                 each(&batch)?;
                 done += batch.len();
                 progress.done(done, "reading the store");
@@ -27,5 +36,11 @@ pub(super) async fn load(
         }
     }
     progress.finish();
-    Ok(loader.finish())
+    let (inventory, read) = loader.finish();
+    if let Some(why) = &read.fallback {
+        progress.log(&format!(
+            "the store was read through the daemon: {why}; set reader = \"daemon\" for this server to do so at once"
+        ));
+    }
+    Ok(Loaded { inventory, read })
 }

@@ -34,7 +34,7 @@ pub(super) struct Looked {
 impl Looked {
     /// Looks.
     pub(super) async fn at(server: &Server, progress: &Progress) -> Result<Self, CliError> {
-        let inventory = load(server, progress, |_| Ok(())).await?;
+        let inventory = load(server, progress, |_| Ok(())).await?.inventory;
         // Roots after the store: a path that is new since then is in no inventory, and nothing of it is called dead.
         let (found, pins, space) = tokio::try_join!(server.roots(), server.pins(), server.space())?;
         for note in grouped(found.notes.iter().map(String::as_str)) {

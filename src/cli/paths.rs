@@ -6,7 +6,7 @@
 use super::args::{self, SortBy};
 use super::element::Element;
 use super::error::{CliError, Kind};
-use super::load::load;
+use super::load::{Loaded, load};
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::session::Session;
@@ -16,6 +16,7 @@ use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
 use crate::judge::health::UNREADABLE;
 use crate::load::AssessedPath;
+use crate::server::Source;
 use rayon::prelude::*;
 use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
@@ -126,7 +127,7 @@ pub(super) async fn run(
     let server = session.connect_to_read().await?;
     let now = When::now();
     let progress = Progress::new(session.quiet);
-    let inventory = if args.jsonl {
+    let loaded = if args.jsonl {
         let mut left = wanted.limit;
         load(&server, &progress, |batch| {
             stream(&wanted, batch, now, &mut left, out)
@@ -136,7 +137,7 @@ pub(super) async fn run(
         load(&server, &progress, |_| Ok(())).await
     };
     server.link().close().await;
-    let inventory = match inventory {
+    let Loaded { inventory, read } = match loaded {
         // The limit is reached; what would follow is not wanted.
         Err(CliError::Closed) if args.jsonl => return Ok(0),
         other => other?,
@@ -144,7 +145,8 @@ pub(super) async fn run(
     if !args.jsonl {
         let rows = wanted.rows(&inventory, now);
         if out.json() {
-            document(session.name(), now, &inventory, &rows, out)?;
+            let from = (session.name(), read.source);
+            document(from, now, &inventory, &rows, out)?;
         } else {
             table(&inventory, &rows, out)?;
         }
@@ -184,7 +186,7 @@ fn stream(
 
 /// Writes the document in pieces, made on all cores: as one value it would be in memory twice.
 fn document(
-    server: &str,
+    (server, source): (&str, Source),
     at: When,
     inventory: &Inventory,
     rows: &[Row],
@@ -192,9 +194,10 @@ fn document(
 ) -> Result<(), CliError> {
     let raw = out.raw();
     let server = serde_json::to_string(server)?;
+    let source = source.word();
     write!(
         raw,
-        "{{\"schema\":1,\"server\":{server},\"at\":\"{at}\",\"source\":\"daemon\",\"paths\":["
+        "{{\"schema\":1,\"server\":{server},\"at\":\"{at}\",\"source\":\"{source}\",\"paths\":["
     )?;
     let mut first = true;
     let mut pieces = vec![Vec::new(); PIECES];

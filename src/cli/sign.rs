@@ -47,7 +47,9 @@ async fn prepare(
     args: &args::Sign,
 ) -> Result<(Server, Result<Plan, String>), CliError> {
     let server = session.connect_to_read().await?;
-    let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(())).await?;
+    let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(()))
+        .await?
+        .inventory;
     let selection = if args.all {
         Selection::all()
     } else {

@@ -103,7 +103,7 @@ pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError
         server.pins(),
         left(&server)
     );
-    let inventory = match inventory {
+    let inventory = match inventory.map(|loaded| loaded.inventory) {
         Ok(inventory) => Ok(inventory),
         // The rest is reported all the same.
         Err(CliError::Message {

@@ -236,6 +236,11 @@ pub mod home {
         base("XDG_CONFIG_HOME", ".config")
     }
 
+    /// This program's folder below `$XDG_CACHE_HOME`, by default `~/.cache`.
+    pub fn cache() -> Option<PathBuf> {
+        base("XDG_CACHE_HOME", ".cache").map(|home| home.join("storekeeper"))
+    }
+
     /// The XDG rule: a relative value counts as not set.
     fn base(variable: &str, default: &str) -> Option<PathBuf> {
         std::env::var_os(variable)

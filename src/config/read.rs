@@ -6,7 +6,7 @@
 use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
 use crate::domain::{Notice, notice};
 use crate::domain::{PublicKey, Threshold};
-use crate::server::Sudo;
+use crate::server::{Reader, Sudo};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -75,6 +75,11 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
         Some("always") => Sudo::Always,
         Some("never") => Sudo::Never,
         _ => Sudo::Auto,
+    };
+    server.reader = match string(table, "reader").as_deref() {
+        Some("database") => Reader::Database,
+        Some("daemon") => Reader::Daemon,
+        _ => Reader::Auto,
     };
     server.read_only = flag(table, "read_only");
     server.cache_address = string(table, "cache_address");
@@ -209,6 +214,7 @@ audit_public_keys = ["test-key-1:DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498="]
 pins_dir = "/nix/var/nix/gcroots/storekeeper"
 daemon_command = "nix-daemon --stdio --option 'x y' z"
 nix_command = "/opt/nix/bin/nix"
+reader = "database"
 agent = "auto"
 [servers.prod.thresholds]
 disk_warning = "20%"
@@ -250,6 +256,7 @@ disk_critical = "10G"
         assert!(server.identity_files[0].ends_with(".ssh/id_ed25519"));
         assert!(server.identity_files[0].is_absolute());
         assert_eq!(server.sudo, Sudo::Never);
+        assert_eq!(server.reader, Reader::Database);
         assert!(server.read_only);
         assert_eq!(server.public_keys.len(), 1);
         assert!(server.retired_keys.is_empty());

@@ -74,6 +74,7 @@ const SERVER: &[Field] = &[
     field("identity_files", Kind::LocalPaths),
     field("jump", Kind::Text),
     field("sudo", Kind::Word(&["auto", "always", "never"])),
+    field("reader", Kind::Word(&["auto", "database", "daemon"])),
     field("read_only", Kind::Flag),
     field("cache_user", Kind::Text),
     field("cache_address", Kind::Text),

@@ -53,6 +53,10 @@ impl Target {
         Ok(Spec {
             name: settings.name.clone(),
             place,
+            cache: match &self.state {
+                Some(state) => Some(state.join("cache")),
+                None => home::cache(),
+            },
             settings: settings.settings.clone(),
         })
     }

@@ -320,6 +320,8 @@ impl Listening {
             ("port", toml::Value::Integer(self.address.port().into())),
             ("identity_files", list(file(self.identity_file()))),
             ("signing_key", file(self.signing_key_file())),
+            // Its store is made up as it is asked for.
+            ("reader", text(&"daemon")),
             ("retired_keys", list(text(&self.keys.retired()))),
             ("upstream_keys", list(text(&self.keys.upstream()))),
             // Without these two, the key files of this machine's own cache user would be shown, and changed.

@@ -45,6 +45,10 @@ pub mod most {
     pub const CLOSURE: u64 = 256 * MIB;
     /// Times of last use of all paths: six million.
     pub const TIMES: u64 = 384 * MIB;
+    /// A copy of Nix's database, in bytes on this machine's disk: five million paths.
+    pub const COPY: u64 = 4096 * MIB;
+    /// What stays free on that disk.
+    pub const LEFT_FREE: u64 = 512 * MIB;
     /// What commands of one connection have written and nobody has read yet.
     pub const UNREAD: usize = 64 << 20;
 }

@@ -81,7 +81,7 @@ pub struct PathInfo {
     pub registered: When,
     /// Built by this very store, which therefore needs no signature for it. Clients do not take this over.
     pub ultimate: bool,
-    /// Signatures as stored, `name:base64`; what is stored need not be well-formed.
+    /// Signatures as stored, `name:base64`, sorted; what is stored need not be well-formed.
     pub signatures: Vec<String>,
     /// The content address as stored, if any.
     pub content_address: Option<String>,

@@ -70,7 +70,7 @@ pub fn assess(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<AssessedPath> {
 
 /// What a [`Loader`] has just entered.
 #[derive(Debug)]
-pub enum Loaded {
+pub enum Entered {
     /// The listing, with so many paths.
     Listed(usize),
     /// Answers.
@@ -90,6 +90,7 @@ pub struct Loader {
     reading: AbortOnDropHandle<Result<ReadSummary, ServerError>>,
     builder: Builder,
     place: String,
+    summary: ReadSummary,
 }
 
 impl Loader {
@@ -109,25 +110,27 @@ impl Loader {
             )),
             builder,
             place,
+            summary: ReadSummary::default(),
         }
     }
 
     /// What was entered next; `None` when the whole store is. With an error, what was entered before it stays.
-    pub async fn next(&mut self) -> Result<Option<Loaded>, ServerError> {
+    pub async fn next(&mut self) -> Result<Option<Entered>, ServerError> {
         let Some(step) = self.steps.next().await else {
             let read = (&mut self.reading).await;
-            return read.unwrap_or(Err(ServerError::Stopped)).map(|_| None);
+            self.summary = read.unwrap_or(Err(ServerError::Stopped))?;
+            return Ok(None);
         };
         let loaded = match step.ok_or(ServerError::Stopped)? {
             Step::Listed(count, builder) => {
                 self.builder = *builder;
-                Loaded::Listed(count)
+                Entered::Listed(count)
             }
             Step::Assessed(paths) => {
                 for path in &paths {
                     path.enter(&mut self.builder);
                 }
-                Loaded::Paths(paths)
+                Entered::Paths(paths)
             }
         };
         self.builder
@@ -141,9 +144,9 @@ impl Loader {
         &self.builder
     }
 
-    /// What was entered.
-    pub fn finish(self) -> Inventory {
-        self.builder.finish()
+    /// What was entered, and how reading it went.
+    pub fn finish(self) -> (Inventory, ReadSummary) {
+        (self.builder.finish(), self.summary)
     }
 }
 
@@ -185,7 +188,7 @@ fn listed(paths: Vec<StorePath>, known: Option<Arc<Inventory>>) -> Box<Builder> 
 pub async fn load(server: &Server) -> Result<Inventory, ServerError> {
     let mut loader = Loader::start(server, None);
     while loader.next().await?.is_some() {}
-    Ok(loader.finish())
+    Ok(loader.finish().0)
 }
 
 /// Asks again for some paths. What can't be asked now stays as it was; `None` where the program is ending.

@@ -122,6 +122,13 @@ pub enum ServerError {
         /// What takes the row out.
         next: String,
     },
+    /// Its database can't be read, and nothing else is wanted.
+    Database {
+        /// Where.
+        place: String,
+        /// Why, as a clause.
+        why: String,
+    },
     /// A script of ours failed there.
     Script {
         /// Where.
@@ -190,6 +197,10 @@ impl Explain for ServerError {
                 "the references of {path} on {place} go deeper than {levels} paths, as in no real store",
                 "check that this is the server that you mean"
             ),
+            Self::Database { place, why } => notice!(
+                "the store on {place} can't be read from its database: {why}",
+                "set reader = \"auto\" for this server to ask its daemon instead"
+            ),
             Self::Nix {
                 place,
                 what,
@@ -235,6 +246,7 @@ impl ServerError {
             | Self::TooDeep { .. }
             | Self::Nix { .. }
             | Self::Listing { .. }
+            | Self::Database { .. }
             | Self::Script { .. }
             | Self::KeyChanged { .. } => ErrorKind::Server,
         }

@@ -14,6 +14,7 @@ mod lease;
 mod listing;
 mod pins;
 mod probe;
+mod reader;
 mod roots;
 mod script;
 mod sign;
@@ -29,10 +30,11 @@ pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, LinkChange};
+pub use reader::Reader;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
-pub use store::{InfoReply, ReadSummary, StoreEvent};
+pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
 pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
 
@@ -42,8 +44,8 @@ pub use facts::Facts;
 use crate::domain::StorePath;
 use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
+use reader::{Outcome, Reading, Wanted};
 use std::sync::{Arc, PoisonError, RwLock};
-use store::Listing;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -61,7 +63,7 @@ struct Inner {
     link: Link,
     /// For whole stores: one undrained channel stops all others of its link.
     bulk: Mutex<Option<Link>>,
-    /// A listing that was begun while connecting.
+    /// A reading that was begun while connecting.
     ahead: Mutex<Option<Ahead>>,
     facts: RwLock<Arc<Facts>>,
     start: Start,
@@ -71,7 +73,7 @@ struct Inner {
     jobs: Arc<Semaphore>,
 }
 
-type Ahead = AbortOnDropHandle<Result<Listing, ServerError>>;
+type Ahead = AbortOnDropHandle<Result<Reading, ServerError>>;
 
 impl Server {
     /// Connects, and finds out what the server is.
@@ -79,7 +81,7 @@ impl Server {
         Self::open(spec, prompter, false).await
     }
 
-    /// The same for somebody who then reads the whole store: it is listed while the rest is found out.
+    /// The same for somebody who then reads the whole store: that is begun while the rest is found out.
     pub async fn connect_to_read(
         spec: Spec,
         prompter: Arc<dyn Prompter>,
@@ -96,10 +98,11 @@ impl Server {
         let (tell, told) = oneshot::channel();
         let ahead = to_read.then(|| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
+            let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
                 let start = told.await.map_err(|_| ServerError::Stopped)?;
-                store::list(bulk, start).await
+                reader::begin(bulk, start, &wanted).await
             }))
         });
         let (login, start) = probe::login(&link, &spec).await?;
@@ -169,10 +172,7 @@ impl Server {
 
     /// Reads the whole store over a connection of its own. Dropping the future or the receiver stops it.
     pub async fn read_store(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
-        let result = match self.listing().await {
-            Ok(listing) => store::read_all(listing, sink).await,
-            Err(error) => Err(error),
-        };
+        let result = self.read_from(sink).await;
         if matches!(result, Err(ServerError::Link(_))) {
             // The next reading connects anew.
             *self.inner.bulk.lock().await = None;
@@ -180,17 +180,41 @@ impl Server {
         result
     }
 
-    async fn listing(&self) -> Result<Listing, ServerError> {
+    async fn read_from(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
+        let (listing, fallback) = match self.begun().await? {
+            Reading::Listed(listing, fallback) => (*listing, fallback),
+            Reading::Copied(copied) => match reader::read(self, copied, sink.clone()).await? {
+                Outcome::Read(summary) => return Ok(summary),
+                Outcome::Useless(link, why) => {
+                    let listing = store::list(link, self.inner.start.clone()).await;
+                    (listing.map_err(|error| self.explain(error))?, Some(why))
+                }
+            },
+        };
+        let mut summary = store::read_all(listing, sink).await?;
+        if let Some(why) = &fallback {
+            tracing::info!(why, "the store was read through the daemon");
+        }
+        summary.fallback = fallback;
+        Ok(summary)
+    }
+
+    async fn begun(&self) -> Result<Reading, ServerError> {
         let ahead = self.inner.ahead.lock().await.take();
         if let Some(ahead) = ahead
-            && let Ok(Ok(listing)) = ahead.await
+            && let Ok(Ok(begun)) = ahead.await
         {
-            *self.inner.bulk.lock().await = Some(listing.link.clone());
-            return Ok(listing);
+            *self.inner.bulk.lock().await = Some(begun.link().clone());
+            return Ok(begun);
         }
         let link = self.bulk_link().await?;
-        let listing = store::list(link, self.inner.start.clone()).await;
-        listing.map_err(|error| listing::explain(error, self.facts().state_dir.as_deref()))
+        let wanted = Wanted::of(&self.inner.spec);
+        let begun = reader::begin(link, self.inner.start.clone(), &wanted).await;
+        begun.map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: ServerError) -> ServerError {
+        listing::explain(error, self.facts().state_dir.as_deref())
     }
 
     async fn bulk_link(&self) -> Result<Link, ServerError> {

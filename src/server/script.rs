@@ -23,6 +23,8 @@ pub(super) const WHOAMI: &str = script!("whoami.sh");
 pub(super) const PROBE: &str = script!("store.sh", "probe.sh");
 pub(super) const SPACE: &str = script!("store.sh", "space.sh");
 pub(super) const LINKS: &str = script!("store.sh", "links.sh");
+/// Hands Nix's database out, for a copy.
+pub(super) const DATABASE: &str = script!("store.sh", "database.sh");
 pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");

@@ -2,6 +2,7 @@
 //!
 //! In: the configuration and the command line, put together by their rooms. Out: [`Spec`].
 
+use super::reader::Reader;
 use crate::domain::PublicKey;
 use crate::link::Place;
 use std::ops::{Deref, DerefMut};
@@ -24,6 +25,8 @@ pub enum Sudo {
 pub struct Settings {
     /// How to get the rights to change it.
     pub sudo: Sudo,
+    /// What a whole store is read from.
+    pub reader: Reader,
     /// Program and arguments of the daemon on stdin and stdout.
     pub daemon_command: Vec<String>,
     /// The `nix` command there.
@@ -63,6 +66,8 @@ pub struct Spec {
     pub name: String,
     /// Where it is.
     pub place: Place,
+    /// The folder of caches on this machine, for the copy of its database; without one there is none.
+    pub cache: Option<PathBuf>,
     /// All else.
     pub settings: Settings,
 }
@@ -100,6 +105,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sudo: Sudo::Auto,
+            reader: Reader::Auto,
             daemon_command: vec!["nix-daemon".to_owned(), "--stdio".to_owned()],
             nix_command: "nix".to_owned(),
             signing_key: None,
@@ -125,6 +131,7 @@ impl Spec {
         Self {
             name: name.into(),
             place,
+            cache: None,
             settings: Settings::default(),
         }
     }

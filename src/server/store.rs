@@ -1,4 +1,4 @@
-//! Reads a whole store, or some of it, through the daemon.
+//! Reads a whole store, or some of it, through the daemon; and the words for a reading, whatever it comes from.
 //!
 //! In: links. Out: the listing first, then path infos in handfuls as they come. A path that the daemon cannot read
 //! costs that path and no other: where it takes the daemon down with it, a new one goes on with the rest.
@@ -65,6 +65,30 @@ pub struct ReadSummary {
     pub messages: Vec<String>,
     /// How long it took.
     pub took: Duration,
+    /// What it was read from.
+    pub source: Source,
+    /// Why it was not the database, where that was wanted. A clause, fit to be shown.
+    pub fallback: Option<String>,
+}
+
+/// What a store was read from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The daemon, path by path.
+    #[default]
+    Daemon,
+    /// A copy of Nix's database.
+    Database,
+}
+
+impl Source {
+    /// The stable word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::Database => "database",
+        }
+    }
 }
 
 /// A store that was listed, with the daemons that tell the rest.
@@ -132,6 +156,7 @@ pub(super) async fn read_all(
         answered: one.answered + two.answered,
         messages: one.notes,
         took: began.elapsed(),
+        ..ReadSummary::default()
     })
 }
 
@@ -140,8 +165,8 @@ pub(super) async fn read_all(
 pub(super) struct Asked {
     /// The answers, if nobody took them as they came. In the order of the paths where there was one asker.
     pub(super) replies: Vec<InfoReply>,
-    answered: usize,
-    notes: Vec<String>,
+    pub(super) answered: usize,
+    pub(super) notes: Vec<String>,
     /// The daemon, for more.
     pub(super) daemon: Option<Daemon>,
 }

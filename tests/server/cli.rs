@@ -35,11 +35,17 @@ fn paths_are_those_of_the_store_and_refused_are_those_that_the_client_refuses() 
         let key = format!("public_keys = [\"{}\"]", rig.public_key(OURS));
         let (user, port) = (Access::NoSudo.user(), rig.port(Access::NoSudo));
         rig.add_server(&rig.server_section("visitor", user, port, &key));
-        for server in ["root", "via-socket", "sudo", "visitor"] {
+        // Where the daemon's socket is not in its usual place, neither is its database.
+        for (server, source) in [
+            ("root", "database"),
+            ("via-socket", "daemon"),
+            ("sudo", "database"),
+            ("visitor", "daemon"),
+        ] {
             let all = rig.ask(&format!("paths {server}"), 0);
             assert_eq!(all["schema"], 1);
             assert_eq!(all["server"], server);
-            assert_eq!(all["source"], "daemon");
+            assert_eq!(all["source"], source, "{server}");
             for element in all["paths"].as_array().unwrap() {
                 let path = element["path"].as_str().unwrap();
                 let entry = rig.entries.iter().find(|entry| entry.path == path).unwrap();

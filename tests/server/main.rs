@@ -13,6 +13,7 @@ mod cli;
 mod conflicts;
 mod connect;
 mod cut_off;
+mod database;
 mod hostile_owner;
 mod jobs;
 mod login_shells;

@@ -10,7 +10,7 @@ use crate::console::backend::connect::State;
 use crate::console::types::problem::Problem;
 use crate::domain::StorePath;
 use crate::domain::count::count;
-use crate::load::{Loaded, Loader};
+use crate::load::{Entered, Loader};
 use crate::server::{Server, ServerError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,14 +72,14 @@ fn take(
     let mut shown = Instant::now();
     let end = loop {
         match runtime.block_on(next(&mut loader, stop)) {
-            Ok(Some(Loaded::Listed(paths))) => {
+            Ok(Some(Entered::Listed(paths))) => {
                 listed = Some(paths);
                 let first = loader.builder().snapshot();
                 // Before the answers are assessed, which keeps all cores busy: the first rows are to be seen at once.
                 first.order_by_name();
                 state.publish(send, generation, first, paths > 0);
             }
-            Ok(Some(Loaded::Paths(batch))) => {
+            Ok(Some(Entered::Paths(batch))) => {
                 answered += batch.len();
                 // A store that is read again has nothing new to show until it is through; a first one grows before one's eyes.
                 let waited = !again && shown.elapsed() >= UNSHOWN;
@@ -94,7 +94,7 @@ fn take(
     };
     if listed.is_some() {
         // Cut off in the middle is not done: what is missing stays to be read.
-        state.publish(send, generation, loader.finish(), false);
+        state.publish(send, generation, loader.finish().0, false);
     }
     end.map(|()| listed.unwrap_or_default())
 }
@@ -102,7 +102,7 @@ fn take(
 async fn next(
     loader: &mut Loader,
     stop: &CancellationToken,
-) -> Result<Option<Loaded>, ServerError> {
+) -> Result<Option<Entered>, ServerError> {
     tokio::select! {
         entered = loader.next() => entered,
         () = stop.cancelled() => Err(ServerError::Stopped),

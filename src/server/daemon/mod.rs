@@ -9,7 +9,7 @@ mod pipeline;
 mod queue;
 mod space;
 
-pub(super) use patience::Waits;
+pub(super) use patience::{Pace, Patience, Waits};
 pub(super) use pipeline::{Batch, Broken};
 pub(super) use queue::{Asker, Queue};
 
@@ -21,7 +21,7 @@ use crate::link::{BoxedReader, BoxedWriter, Command, Exit, Hold, Link, Process};
 use crate::wire::{
     Encoder, Hello, Message, Options, Reader, RemoteError, Request, WireError, client_handshake,
 };
-use patience::{Pace, Patience};
+
 use std::io;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;

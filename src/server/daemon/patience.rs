@@ -32,7 +32,7 @@ pub(in crate::server) struct Waits {
 
 /// A reader with limits on waiting.
 #[derive(Debug)]
-pub(super) struct Patience<R> {
+pub(in crate::server) struct Patience<R> {
     inner: R,
     waits: Waits,
     alarm: Option<Pin<Box<Sleep>>>,
@@ -54,7 +54,7 @@ struct Wait {
 }
 
 impl<R> Patience<R> {
-    pub(super) fn new(inner: R, waits: Waits) -> Self {
+    pub(in crate::server) fn new(inner: R, waits: Waits) -> Self {
         Self {
             inner,
             waits,
@@ -67,7 +67,7 @@ impl<R> Patience<R> {
     }
 
     /// Something new is asked for: what was waited before does not count.
-    pub(super) fn begin(&mut self, pace: Option<Pace>) {
+    pub(in crate::server) fn begin(&mut self, pace: Option<Pace>) {
         self.waits.pace = pace;
         self.wait = None;
         self.window();

@@ -1,5 +1,6 @@
 //! This room against daemons that misbehave, and against the real Nix.
 
+mod database;
 mod fake;
 mod jobs;
 mod real;

@@ -71,14 +71,14 @@ impl Scratch {
         self.dir.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str, mode: u32) -> String {
+    pub(super) fn write(&self, name: &str, text: &str, mode: u32) -> String {
         let file = self.file(name);
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         file.display().to_string()
     }
 
-    fn run(&self, program: &str, args: &[&str], input: &str) -> String {
+    pub(super) fn run(&self, program: &str, args: &[&str], input: &str) -> String {
         let mut child = Command::new(self.file(program))
             .args(args)
             .stdin(Stdio::piped())
@@ -94,7 +94,7 @@ impl Scratch {
     }
 
     /// Registers paths that exist in the database only, each with references to some before it.
-    fn fill(&self, count: usize) -> Vec<PathInfo> {
+    pub(super) fn fill(&self, count: usize) -> Vec<PathInfo> {
         let infos: Vec<PathInfo> = (0..count).map(info).collect();
         let mut text = String::new();
         for info in &infos {
@@ -109,7 +109,7 @@ impl Scratch {
         infos
     }
 
-    fn spec(&self) -> Spec {
+    pub(super) fn spec(&self) -> Spec {
         let mut spec = Spec::new("scratch", Place::Local);
         let program = |name: &str| self.file(name).display().to_string();
         spec.daemon_command = vec![program("nix-daemon"), "--stdio".into()];
@@ -123,11 +123,11 @@ impl Scratch {
     }
 }
 
-async fn connect(spec: Spec) -> Result<Server, ServerError> {
+pub(super) async fn connect(spec: Spec) -> Result<Server, ServerError> {
     Server::connect(spec, Arc::new(NoPrompter)).await
 }
 
-fn info(number: usize) -> PathInfo {
+pub(super) fn info(number: usize) -> PathInfo {
     let mut references = vec![path(number / 2), path(number / 3), path(number)];
     references.sort();
     references.dedup();

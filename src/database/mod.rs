@@ -1,0 +1,23 @@
+//! Nix's database: a copy of it, taken and checked while the server goes on, and what its rows say.
+//!
+//! In: the bytes that a server sends of its `db.sqlite` and write-ahead log, none of which is trusted. Out: the copy in a private
+//! folder of this machine, then its paths and what Nix would make of each row. The way: [`receive`] takes the copy and checks
+//! that nothing wrote to the database meanwhile, [`Folder`] is where it lies, [`Database`] reads it.
+//!
+//! A row that is as Nix writes them is read here. Any other, which Nix may read in one release and refuse in the next, is an
+//! [`Row::Odd`]: the daemon is asked about that one.
+
+mod copy;
+mod facts;
+mod folder;
+mod row;
+mod store;
+
+pub use copy::{Refusal, Word, receive};
+pub use facts::{Facts, Said};
+pub use folder::Folder;
+pub use row::Row;
+pub use store::{Database, Listing, Stopped};
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,356 @@
+//! Where a reading of the whole store comes from: a copy of Nix's database, or the daemon.
+//!
+//! In: what the administrator wants, and a link. Out: the events of a reading, the same ones either way. The database is taken
+//! where it can be, since the daemon is asked path by path; where it can't, the daemon is asked and the reason goes with the
+//! summary. Nothing of a copy is passed on before the daemon has said the same of some of its rows: a database that is not the
+//! daemon's own would show another store. Rows that are not as Nix writes them are the daemon's to read.
+
+mod copying;
+
+use super::daemon::{Daemon, Queue, Start};
+use super::error::ServerError;
+use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
+use super::{Server, Spec};
+use crate::database::{Database, Folder, Row, Stopped};
+use crate::domain::StorePath;
+use crate::domain::budget::{Budget, entry, most};
+use crate::link::Link;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tokio::sync::mpsc::Sender;
+
+/// Rows in one event, if they do not pass [`most::HANDFUL`] before.
+const BATCH: usize = 2000;
+
+/// Newest rows that the daemon has to know, and as many from all over.
+const WITNESSES: usize = 16;
+
+/// What a whole store is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reader {
+    /// The database, or the daemon where it can't be had.
+    #[default]
+    Auto,
+    /// The database; where it can't be had, reading is an error.
+    Database,
+    /// The daemon.
+    Daemon,
+}
+
+/// How the whole store is to be read.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    reader: Reader,
+    nix_command: String,
+    cache: Option<PathBuf>,
+    /// Why the daemon may have another store than the one in the usual place, if it may.
+    other_store: Option<String>,
+}
+
+impl Wanted {
+    pub(super) fn of(spec: &Spec) -> Self {
+        Self {
+            reader: spec.reader,
+            nix_command: spec.nix_command.clone(),
+            cache: spec.cache.clone(),
+            other_store: other_store(&spec.daemon_command),
+        }
+    }
+}
+
+/// Only a daemon without options of its own is known to serve the store that the server's settings name.
+fn other_store(command: &[String]) -> Option<String> {
+    let plain = matches!(command, [program, option]
+        if program.rsplit('/').next() == Some("nix-daemon") && option == "--stdio");
+    (!plain).then(|| "daemon_command is not plain `nix-daemon --stdio`".to_owned())
+}
+
+/// A reading that was begun.
+pub(super) enum Reading {
+    /// The database was copied.
+    Copied(Copied),
+    /// The daemon has listed it, and why it was asked, if not because that was wanted.
+    Listed(Box<Listing>, Option<String>),
+}
+
+impl Reading {
+    pub(super) fn link(&self) -> &Link {
+        match self {
+            Self::Copied(copied) => &copied.link,
+            Self::Listed(listing, _) => &listing.link,
+        }
+    }
+}
+
+/// A copy of the database.
+pub(super) struct Copied {
+    link: Link,
+    folder: Folder,
+    began: Instant,
+}
+
+/// Begins to read over a link of its own.
+pub(super) async fn begin(
+    link: Link,
+    start: Start,
+    wanted: &Wanted,
+) -> Result<Reading, ServerError> {
+    let began = Instant::now();
+    let why = match wanted.reader {
+        Reader::Daemon => None,
+        Reader::Auto | Reader::Database => match copy(&link, &start, wanted).await {
+            Ok(folder) => {
+                return Ok(Reading::Copied(Copied {
+                    link,
+                    folder,
+                    began,
+                }));
+            }
+            Err(why) => Some(why),
+        },
+    };
+    match why {
+        Some(why) if wanted.reader == Reader::Database => {
+            // Where the connection is lost, that is the error to show.
+            link.round_trip().await?;
+            Err(refused(&start, why))
+        }
+        why => {
+            let listing = store::list(link, start).await?;
+            Ok(Reading::Listed(Box::new(listing), why))
+        }
+    }
+}
+
+async fn copy(link: &Link, start: &Start, wanted: &Wanted) -> Result<Folder, String> {
+    if let Some(why) = &wanted.other_store {
+        return Err(why.clone());
+    }
+    let Some(cache) = wanted.cache.clone() else {
+        return Err("there is no folder for its copy here; set HOME or XDG_CACHE_HOME".to_owned());
+    };
+    copying::copy(link, &wanted.nix_command, start.sudo, cache).await
+}
+
+/// Ends the work on the copy when nobody waits for it any more.
+struct Flag(Arc<AtomicBool>);
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What became of a copy.
+pub(super) enum Outcome {
+    /// It was read.
+    Read(ReadSummary),
+    /// It is of no use, and nothing was passed on. Why, and the link for another way.
+    Useless(Link, String),
+}
+
+/// Reads the copy.
+pub(super) async fn read(
+    server: &Server,
+    copied: Copied,
+    sink: Sender<StoreEvent>,
+) -> Result<Outcome, ServerError> {
+    let Copied {
+        link,
+        folder,
+        began,
+    } = copied;
+    let unwanted = Arc::new(AtomicBool::new(false));
+    let _flag = Flag(Arc::clone(&unwanted));
+    let opened = blocking(move || {
+        let database = Database::open(&folder.database(), unwanted)?;
+        let listing = database.listing()?;
+        let rows = database.some(&listing, &witnesses(listing.paths().len()))?;
+        Ok((folder, database, listing, rows))
+    });
+    let (folder, database, listing, rows) = match opened.await {
+        Ok(opened) => opened,
+        Err(Stopped::Unwanted) => return Err(ServerError::Stopped),
+        Err(Stopped::Wrong(why)) => return useless(server, link, why),
+    };
+    if let Some(why) = contradiction(server, &link, rows).await? {
+        return useless(server, link, why);
+    }
+    let listed = listing.paths().len();
+    let events = sink.clone();
+    events
+        .send(StoreEvent::Listed(listing.paths().to_vec()))
+        .await
+        .map_err(|_| ServerError::Stopped)?;
+    let fed = blocking(move || {
+        let mut feed = Feed::new(events);
+        let result = database.rows(&listing, |row| feed.take(row));
+        let sent = feed.send();
+        let result = result.and(sent);
+        if let Err(Stopped::Wrong(_)) = &result {
+            // What was not read is asked for.
+            let rest = listing.paths().iter().skip(feed.taken);
+            feed.odd.extend(rest.cloned());
+        }
+        // The files go here, where it keeps nobody waiting.
+        drop((database, folder));
+        Ok((feed.odd, result))
+    });
+    let (odd, fallback) = match fed.await {
+        Ok((odd, Ok(()))) => (odd, None),
+        Ok((odd, Err(Stopped::Wrong(why)))) => (odd, Some(why)),
+        _ => return Err(ServerError::Stopped),
+    };
+    if let (Some(why), Reader::Database) = (&fallback, server.spec().reader) {
+        return Err(refused(&server.inner.start, why.clone()));
+    }
+    let answered = listed - odd.len();
+    let mut summary = ReadSummary {
+        listed,
+        answered,
+        source: if fallback.is_some() {
+            Source::Daemon
+        } else {
+            Source::Database
+        },
+        fallback,
+        ..ReadSummary::default()
+    };
+    if !odd.is_empty() {
+        let start = &server.inner.start;
+        let daemon = Daemon::open(&link, start).await?;
+        let asked = store::ask_all(&link, start, daemon, &Queue::new(odd), Some(sink)).await?;
+        summary.answered += asked.answered;
+        summary.messages = asked.notes;
+    }
+    summary.took = began.elapsed();
+    Ok(Outcome::Read(summary))
+}
+
+/// Where nothing but the database is wanted, that is an error.
+fn useless(server: &Server, link: Link, why: String) -> Result<Outcome, ServerError> {
+    if server.spec().reader == Reader::Database {
+        return Err(refused(&server.inner.start, why));
+    }
+    Ok(Outcome::Useless(link, why))
+}
+
+fn refused(start: &Start, why: String) -> ServerError {
+    ServerError::Database {
+        place: start.place.clone(),
+        why,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Stopped> + Send + 'static,
+) -> Result<T, Stopped> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Stopped::Wrong(format!(
+            "its database could not be read: {error}"
+        ))),
+    }
+}
+
+/// The places of rows that the daemon is asked about: the newest, and some from all over.
+fn witnesses(rows: usize) -> Vec<usize> {
+    let newest = rows.saturating_sub(WITNESSES)..rows;
+    let spread = (0..WITNESSES).map(|at| at * rows / WITNESSES);
+    let mut places: Vec<usize> = spread.chain(newest).filter(|at| *at < rows).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// What the daemon says against these rows, if anything. A path that went away meanwhile is no contradiction, as long as
+/// most are there.
+async fn contradiction(
+    server: &Server,
+    link: &Link,
+    rows: Vec<Row>,
+) -> Result<Option<String>, ServerError> {
+    const OTHER: &str = "the daemon has another store than the database in its state folder";
+    let start = &server.inner.start;
+    if rows.is_empty() {
+        // To ask for all of a store that is empty costs nothing.
+        let all = Daemon::open(link, start).await?.all_valid_paths().await?;
+        return Ok((!all.is_empty()).then(|| OTHER.to_owned()));
+    }
+    let path = |row: &Row| match row {
+        Row::Plain(info) => info.path.clone(),
+        Row::Odd(path) => path.clone(),
+    };
+    let paths: Vec<StorePath> = rows.iter().map(path).collect();
+    let mut gone = 0;
+    for (row, reply) in rows.iter().zip(server.path_infos(&paths).await?) {
+        match (row, reply) {
+            (Row::Plain(info), InfoReply::Valid(now)) => {
+                let same = (now.nar_hash, now.nar_size, now.registered)
+                    == (info.nar_hash, info.nar_size, info.registered);
+                if !same {
+                    return Ok(Some(OTHER.to_owned()));
+                }
+            }
+            (Row::Odd(_), InfoReply::Valid(_) | InfoReply::Failed(..)) => {}
+            (_, InfoReply::Invalid(_)) | (Row::Plain(_), InfoReply::Failed(..)) => gone += 1,
+        }
+    }
+    Ok((gone * 2 > rows.len()).then(|| OTHER.to_owned()))
+}
+
+/// Passes rows on in handfuls.
+struct Feed {
+    events: Sender<StoreEvent>,
+    replies: Vec<InfoReply>,
+    kept: Budget,
+    /// Rows that were taken, odd ones too.
+    taken: usize,
+    odd: Vec<StorePath>,
+}
+
+impl Feed {
+    fn new(events: Sender<StoreEvent>) -> Self {
+        Self {
+            events,
+            replies: Vec::new(),
+            kept: Budget::new("the information on the paths", u64::MAX),
+            taken: 0,
+            odd: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, row: Row) -> ControlFlow<()> {
+        self.taken += 1;
+        match row {
+            Row::Odd(path) => self.odd.push(path),
+            Row::Plain(info) => {
+                // It can't be overdrawn.
+                let _ = self.kept.charge(entry::<InfoReply>() + info.memory());
+                self.replies.push(InfoReply::Valid(info));
+            }
+        }
+        let full = self.replies.len() >= BATCH || self.kept.spent() >= most::HANDFUL;
+        match full.then(|| self.send()) {
+            Some(Err(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), Stopped> {
+        if self.replies.is_empty() {
+            return Ok(());
+        }
+        self.kept.release(u64::MAX);
+        let replies = std::mem::take(&mut self.replies);
+        self.events
+            .blocking_send(StoreEvent::Infos(replies))
+            .map_err(|_| Stopped::Unwanted)
+    }
+}
+
+#[cfg(test)]
+mod tests;

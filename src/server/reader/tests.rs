@@ -1,0 +1,31 @@
+use super::*;
+
+#[test]
+fn witnesses_are_the_newest_and_some_from_all_over() {
+    assert_eq!(witnesses(0), [0; 0]);
+    assert_eq!(witnesses(1), [0]);
+    assert_eq!(witnesses(20), (0..20).collect::<Vec<_>>());
+    let many = witnesses(1_000_000);
+    assert_eq!(many.len(), 2 * WITNESSES);
+    assert!(many.ends_with(&[999_998, 999_999]) && many[0] == 0);
+    assert!(many.is_sorted());
+}
+
+#[test]
+fn only_a_plain_daemon_has_the_usual_store() {
+    let other = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        other_store(&words).is_some()
+    };
+    assert!(!other("nix-daemon --stdio"));
+    assert!(!other("/opt/nix/bin/nix-daemon --stdio"));
+    for line in [
+        "nix-daemon",
+        "nix daemon --stdio",
+        "nix-daemon --stdio --store /mnt",
+        "my-nix-daemon --stdio",
+        "ssh elsewhere nix-daemon --stdio",
+    ] {
+        assert!(other(line), "{line}");
+    }
+}

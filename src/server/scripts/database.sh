@@ -1,0 +1,79 @@
+# Put behind store.sh. Hands out Nix's database, for a copy that is checked by whoever takes it: one line of facts, the first MiB
+# as it is, and, for each word on standard input, what it asks for. `raw`, `gzip`, `zstd`: the rest of the database, its write-ahead
+# log and the line of facts as it is then, packed in that way. `again`: all of it anew, after a moment. Nothing here is opened but
+# to be read. The first line says how long everything is: a file that shrinks meanwhile is filled up with zeros.
+set -u
+part=1048576
+database=$state/db/db.sqlite
+
+size() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
+problem() {
+    printf 'storekeeper-database problem=%s\n' "$1"
+    exit 0
+}
+
+# The database's facts come before those of its log: a checkpoint in between shows in the next line.
+look() {
+    set -- $(stat -c '%i %s %Y %y' "$database" 2>/dev/null)
+    inode=${1-} bytes=${2-} seconds=${3-} fraction=${5-}
+    case $fraction in *.*) fraction=${fraction##*.} ;; *) fraction= ;; esac
+    log=$(size "$database-wal")
+    salts=$(dd if="$database-wal" bs=32 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
+    journal=$(size "$database-journal")
+    clock=$(date '+%s.%N')
+}
+
+facts() {
+    look
+    printf 'storekeeper-database schema=%s inode=%s size=%s modified=%s.%s log=%s salts=%s journal=%s clock=%s packers=%s\n' \
+        "$schema" "$inode" "$bytes" "$seconds" "$fraction" "$log" "$salts" "$journal" "$clock" "$packers"
+}
+
+# So many bytes of standard input.
+exactly() { { cat; cat /dev/zero; } 2>/dev/null | head -c "$1"; }
+
+rest() {
+    exactly "$2"
+    if [ "$3" -gt 0 ]; then cat "$1-wal" 2>/dev/null | exactly "$3"; fi
+    facts
+}
+
+# What the session's environment says of a socket, nobody else knows.
+if [ -n "${NIX_DAEMON_SOCKET_PATH-}" ]; then problem socket; fi
+if [ "$plain" != yes ]; then problem store; fi
+for tool in stat dd od head; do have $tool || problem tools; done
+if ! [ -e "$database" ]; then
+    if [ -x "$state" ] && [ -x "$state/db" ]; then problem missing; fi
+    if [ -d "$state/db" ]; then problem rights; fi
+    problem missing
+fi
+if [ -L "$database" ] || ! [ -f "$database" ]; then problem odd; fi
+if ! [ -r "$database" ]; then problem rights; fi
+stat -c %s "$database" >/dev/null 2>&1 || problem tools
+if [ -e "$database-wal" ] && ! [ -r "$database-wal" ]; then problem rights; fi
+schema=$(head -c 20 "$state/db/schema" 2>/dev/null | tr -d '[:space:]')
+packers=
+for packer in gzip zstd; do
+    if have $packer; then packers=$packers$packer,; fi
+done
+
+while :; do
+    facts
+    first=$bytes
+    if [ "$first" -gt $part ]; then first=$part; fi
+    {
+        dd bs=65536 count=16 2>/dev/null | exactly "$first"
+        read -r word <&4 || exit 0
+        case $word in
+        raw) rest "$database" $((bytes - first)) "$log" ;;
+        gzip) rest "$database" $((bytes - first)) "$log" | gzip -1c ;;
+        zstd) rest "$database" $((bytes - first)) "$log" | zstd -q -1 -c ;;
+        esac
+        if [ "$word" != again ]; then read -r word <&4 || exit 0; fi
+    } 4<&0 <"$database" || exit 0
+    case $word in
+    again) sleep 0.2 2>/dev/null || sleep 1 ;;
+    *) exit 0 ;;
+    esac
+done

@@ -1,0 +1,528 @@
+//! A store read from its database, against the same store read through the daemon of every Nix there is; and the script
+//! that hands the database out, under a writer that never stops and with what any server may lack.
+
+use super::real::{Scratch, connect, info, scratches};
+use crate::database::testing;
+use crate::database::{Database, Folder, Row, Word, receive};
+use crate::domain::signature::tests::SECRET;
+use crate::domain::{PathInfo, SigningKey, StorePath};
+use crate::server::script::DATABASE;
+use crate::server::store::{InfoReply, ReadSummary, StoreEvent};
+use crate::server::{Reader, Server, ServerError, Source, Spec};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::io::{BufReader, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc;
+
+/// All that one reading says of each path, and how it went.
+type Told = (BTreeMap<StorePath, InfoReply>, ReadSummary);
+
+async fn read(server: &Server) -> Result<Told, ServerError> {
+    let (sink, mut events) = mpsc::channel(4);
+    let taking = async {
+        let (mut listed, mut told) = (None, BTreeMap::new());
+        while let Some(event) = events.recv().await {
+            match event {
+                StoreEvent::Listed(paths) => assert_eq!(listed.replace(paths), None),
+                StoreEvent::Infos(replies) => {
+                    assert!(listed.is_some());
+                    for reply in replies {
+                        let path = match &reply {
+                            InfoReply::Valid(info) => &info.path,
+                            InfoReply::Invalid(path) | InfoReply::Failed(path, _) => path,
+                        };
+                        assert_eq!(told.insert(path.clone(), reply), None);
+                    }
+                }
+            }
+        }
+        (listed, told)
+    };
+    let (summary, (listed, told)) = tokio::join!(server.read_store(sink), taking);
+    let summary = summary?;
+    let mut listed = listed.unwrap();
+    listed.sort_unstable();
+    assert!(listed.iter().eq(told.keys()));
+    assert_eq!((summary.listed, summary.answered), (told.len(), told.len()));
+    Ok((told, summary))
+}
+
+fn spec(scratch: &Scratch, reader: Reader) -> Spec {
+    let mut spec = scratch.spec();
+    spec.reader = reader;
+    spec.cache = Some(scratch.file("cache"));
+    spec
+}
+
+async fn told(scratch: &Scratch, reader: Reader) -> Result<Told, ServerError> {
+    read(&connect(spec(scratch, reader)).await?).await
+}
+
+fn sql(scratch: &Scratch) -> Connection {
+    Connection::open(scratch.file("top/nix/var/nix/db/db.sqlite")).unwrap()
+}
+
+/// What rows of the real world have in them, and what nobody should have put there.
+fn odd_rows() -> Vec<String> {
+    let key = SigningKey::parse(SECRET).unwrap();
+    let [one, two] = [b"1", b"2"].map(|text| key.sign(text).to_string());
+    let longer = one.replacen("test-key-1", "test-key", 1);
+    let nar_hash = info(1).nar_hash;
+    let (hex, digits) = (nar_hash.to_hex(), nar_hash.to_nix32());
+    let deriver = testing::path(5);
+    let mut rows: Vec<String> = [
+        "narSize = null",
+        "narSize = 0",
+        "narSize = -1",
+        "narSize = 4611686018427387904",
+        "narSize = 'x'",
+        "narSize = 1.5",
+        "registrationTime = 0",
+        "registrationTime = -5",
+        "registrationTime = 1099511627776",
+        "registrationTime = 'x'",
+        "ultimate = null",
+        "ultimate = 1",
+        "ultimate = 2",
+        "deriver = ''",
+        "deriver = 'x'",
+        "deriver = 'unknown-deriver'",
+        "deriver = x'ff00'",
+        "sigs = ''",
+        "sigs = 'x'",
+        "sigs = 'x:y'",
+        "sigs = ':'",
+        "sigs = x'ff00'",
+        "ca = ''",
+        "ca = 'x'",
+        "ca = 'fixed:git:sha1:x'",
+        "hash = 'x'",
+        "hash = ''",
+        "hash = 'sha256:00'",
+        "hash = 'sha1:0000000000000000000000000000000000000000'",
+        "hash = x'00ff'",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    rows.extend([
+        format!("deriver = '{deriver}'"),
+        format!("sigs = '{one}'"),
+        format!("sigs = '{two} {one}'"),
+        format!("sigs = '{one}  {one} '"),
+        format!("sigs = ' {one} {longer}'"),
+        format!("sigs = '{one}x'"),
+        format!("sigs = '{one}' || char(10)"),
+        format!("ca = 'fixed:r:sha256:{digits}'"),
+        format!("ca = 'fixed:sha256:{hex}'"),
+        format!("ca = 'text:sha256:{digits}'"),
+        "ca = 'fixed:sha1:w7fqrmv2q7f7srh9xxivyf5q8k6b2v8z'".to_owned(),
+        format!("hash = 'sha256:{digits}'"),
+        format!("hash = 'sha256:{}'", hex.to_uppercase()),
+        format!("hash = 'sha256:{hex}' || char(0)"),
+    ]);
+    rows
+}
+
+#[tokio::test]
+async fn the_database_says_what_the_daemon_says() {
+    for scratch in scratches() {
+        scratch.fill(300);
+        let database = sql(&scratch);
+        let rows = odd_rows();
+        assert!(rows.len() > 27);
+        for (number, set) in rows.iter().enumerate() {
+            let path = info(number + 20).path;
+            let changed = database.execute(
+                &format!("update ValidPaths set {set} where path = ?"),
+                [path.to_string()],
+            );
+            assert_eq!(changed.unwrap(), 1, "{set}");
+        }
+        let long = format!("/nix/store/{}-{}", "0".repeat(32), "x".repeat(211));
+        database
+            .execute_batch(&format!(
+                "pragma foreign_keys = off;
+                 update ValidPaths set path = '{long}' where path = '{}';
+                 insert into Refs values (1, 999999), (999999, 1);
+                 delete from ValidPaths where path = '{}';",
+                info(290).path,
+                info(291).path
+            ))
+            .unwrap();
+        drop(database);
+        let (expected, summary) = told(&scratch, Reader::Daemon).await.unwrap();
+        assert_eq!((summary.source, summary.fallback), (Source::Daemon, None));
+        for reader in [Reader::Database, Reader::Auto] {
+            let (found, summary) = told(&scratch, reader).await.unwrap();
+            assert_eq!((summary.source, summary.fallback), (Source::Database, None));
+            for (path, reply) in &expected {
+                let number = rows
+                    .iter()
+                    .enumerate()
+                    .find(|(at, _)| info(at + 20).path == *path);
+                assert_eq!(found.get(path), Some(reply), "{:?}", number);
+            }
+            assert_eq!(found.len(), expected.len());
+        }
+        // Nothing is left here.
+        assert_eq!(std::fs::read_dir(scratch.file("cache")).unwrap().count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_store_is_one() {
+    for scratch in scratches() {
+        let (found, summary) = told(&scratch, Reader::Database).await.unwrap();
+        assert_eq!((found.len(), summary.source), (0, Source::Database));
+    }
+}
+
+#[tokio::test]
+async fn where_the_database_does_not_serve_the_daemon_does_and_the_reason_is_told() {
+    let scratch = &scratches()[0];
+    scratch.fill(100);
+    let state = scratch.file("top/nix/var/nix");
+    let fails = async |word: &str| {
+        let (found, summary) = told(scratch, Reader::Auto).await.unwrap();
+        assert_eq!(found.len(), 100, "{word}");
+        assert_eq!(summary.source, Source::Daemon, "{word}");
+        let why = summary.fallback.unwrap();
+        assert!(why.contains(word), "{why}");
+        let error = told(scratch, Reader::Database)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(word) && error.contains("reader ="),
+            "{error}"
+        );
+    };
+    // Another store than the daemon's: the same paths, registered at another time.
+    let (there, here) = (state.join("db/db.sqlite"), scratch.file("other.sqlite"));
+    std::fs::copy(&there, &here).unwrap();
+    let other = Connection::open(&here).unwrap();
+    other
+        .execute_batch("update ValidPaths set registrationTime = registrationTime + 1")
+        .unwrap();
+    drop(other);
+    let other = std::fs::read(&here).unwrap();
+    let server = connect(stranger(scratch, Reader::Auto, &other))
+        .await
+        .unwrap();
+    let (found, summary) = read(&server).await.unwrap();
+    assert_eq!((found.len(), summary.source), (100, Source::Daemon));
+    let why = summary.fallback.unwrap();
+    assert!(why.contains("another store"), "{why}");
+    let alone = stranger(scratch, Reader::Database, &other);
+    let error = read(&connect(alone).await.unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("another store"), "{error}");
+    // A daemon with options of its own, and no folder here.
+    let mut own = spec(scratch, Reader::Auto);
+    own.daemon_command
+        .extend(["--option".into(), "cores".into(), "1".into()]);
+    let (_, summary) = read(&connect(own).await.unwrap()).await.unwrap();
+    assert!(summary.fallback.unwrap().contains("daemon_command"));
+    let mut homeless = spec(scratch, Reader::Auto);
+    homeless.cache = None;
+    let (_, summary) = read(&connect(homeless).await.unwrap()).await.unwrap();
+    assert!(summary.fallback.unwrap().contains("XDG_CACHE_HOME"));
+    let mut closed = spec(scratch, Reader::Auto);
+    closed.cache = Some("/dev/null/cache".into());
+    let (_, summary) = read(&connect(closed).await.unwrap()).await.unwrap();
+    assert!(summary.fallback.unwrap().contains("no room"));
+    // Newer or older than what is known here.
+    sql(scratch)
+        .execute_batch("create table R as select * from Refs; drop table Refs;
+             create table Refs (referrer integer, reference integer); insert into Refs select * from R")
+        .unwrap();
+    fails("no index").await;
+}
+
+/// A server whose settings name another store than the one that its daemon has.
+fn stranger(scratch: &Scratch, reader: Reader, database: &[u8]) -> Spec {
+    let top = scratch.file("elsewhere");
+    let folder = top.join("nix/var/nix/db");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("schema"), "10").unwrap();
+    std::fs::write(folder.join("db.sqlite"), database).unwrap();
+    let text = format!("#!/bin/sh\necho 'store = local?root={}'\n", top.display());
+    let mut spec = spec(scratch, reader);
+    spec.nix_command = scratch.write("other-nix", &text, 0o755);
+    spec
+}
+
+#[tokio::test]
+async fn what_damage_hides_is_asked_for() {
+    let scratch = &scratches()[0];
+    scratch.fill(3000);
+    let (expected, _) = told(scratch, Reader::Daemon).await.unwrap();
+    let whole = std::fs::read(scratch.file("top/nix/var/nix/db/db.sqlite")).unwrap();
+    let page = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
+    let (mut in_the_middle, pages) = (0, whole.len() / page);
+    for number in (1..pages).step_by(pages / 24) {
+        let mut damaged = whole.clone();
+        damaged[number * page..][..page].fill(0xff);
+        let server = connect(stranger(scratch, Reader::Auto, &damaged))
+            .await
+            .unwrap();
+        let (found, summary) = read(&server).await.unwrap();
+        assert!(found == expected, "page {number}: {summary:?}");
+        if let Some(why) = &summary.fallback {
+            assert_eq!(summary.source, Source::Daemon);
+            in_the_middle += usize::from(why.contains("malformed"));
+            let spec = stranger(scratch, Reader::Database, &damaged);
+            let error = read(&connect(spec).await.unwrap()).await.unwrap_err();
+            assert!(error.to_string().contains("reader ="), "{error}");
+        }
+    }
+    assert!(in_the_middle > 0);
+}
+
+/// The script on a state folder, run by this shell with this search path. `twist` is done before each word is said.
+fn copy(
+    shell: &[&str],
+    path: Option<&Path>,
+    state: &Path,
+    cache: &Path,
+    mut twist: impl FnMut(Word),
+) -> Result<Folder, String> {
+    let mut command = Command::new(shell[0]);
+    command
+        .args(&shell[1..])
+        .args(["-c", DATABASE, "storekeeper", "no-such-nix"])
+        .env_remove("NIX_REMOTE")
+        .env("NIX_CONF_DIR", "/nowhere")
+        .env("NIX_STATE_DIR", state)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let folder = Folder::new(cache).unwrap();
+    let say = |word: Word| {
+        twist(word);
+        stdin.write_all(word.line().as_bytes())
+    };
+    let result = receive(&mut stdout, say, &folder);
+    drop((stdin, stdout));
+    child.wait().unwrap();
+    result.map(|_| folder).map_err(|why| why.to_string())
+}
+
+fn rows(folder: &Folder) -> Vec<Row> {
+    let database = Database::open(&folder.database(), Arc::default()).unwrap();
+    let listing = database.listing().unwrap();
+    let mut rows = Vec::new();
+    let read = database.rows(&listing, |row| {
+        rows.push(row);
+        ControlFlow::Continue(())
+    });
+    read.unwrap();
+    rows
+}
+
+fn settle() {
+    std::thread::sleep(std::time::Duration::from_millis(120));
+}
+
+#[test]
+fn every_shell_and_every_set_of_tools_hands_out_the_same() {
+    let scratch = tempfile::tempdir().unwrap();
+    let applets = scratch.path().join("applets");
+    std::fs::create_dir(&applets).unwrap();
+    let installed = Command::new("busybox")
+        .args(["--install", "-s"])
+        .arg(&applets)
+        .status();
+    assert!(installed.unwrap().success());
+    let cache = scratch.path().join("cache");
+    for wal in [true, false] {
+        let state = scratch.path().join(format!("state {wal} '"));
+        let mut connection = testing::state(&state, wal);
+        let infos: Vec<PathInfo> = (0..20_000)
+            .map(|at| testing::info(at, &[at / 2, at / 3]))
+            .collect();
+        testing::register(&mut connection, &infos);
+        settle();
+        let expected: Vec<Row> = infos.into_iter().map(Row::Plain).collect();
+        let busybox = applets.join("sh").display().to_string();
+        for (shell, path) in [
+            (&["sh"][..], None),
+            (&["bash", "--posix"], None),
+            (&["dash"], None),
+            (&[busybox.as_str()], Some(applets.as_path())),
+        ] {
+            let folder = copy(shell, path, &state, &cache, |_| ()).unwrap();
+            assert!(rows(&folder) == expected, "{shell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_or_grows_is_taken_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
+    let mut connection = testing::state(&state, true);
+    let infos: Vec<PathInfo> = (0..20_000).map(|at| testing::info(at, &[at])).collect();
+    testing::register(&mut connection, &infos);
+    drop(connection);
+    settle();
+    let file = testing::database(&state);
+    let whole = std::fs::read(&file).unwrap();
+    for change in ["shrink", "grow", "replace", "remove"] {
+        let mut words = Vec::new();
+        let folder = copy(&["sh"], None, &state, &cache, |word| {
+            words.push(word);
+            let first = words.len() == 1;
+            match change {
+                "shrink" if first => std::fs::write(&file, &whole[..4096]).unwrap(),
+                "grow" if first => {
+                    std::fs::write(&file, [&whole[..], &[0; 4096]].concat()).unwrap()
+                }
+                "replace" if first => {
+                    std::fs::write(file.with_extension("new"), &whole).unwrap();
+                    std::fs::rename(file.with_extension("new"), &file).unwrap();
+                }
+                "remove" if first => std::fs::remove_file(&file).unwrap(),
+                _ if words.len() == 2 => std::fs::write(&file, &whole).unwrap(),
+                _ => {}
+            }
+        });
+        let folder = folder.unwrap_or_else(|why| panic!("{change}: {why}"));
+        assert!(
+            words.len() >= 3 && words.contains(&Word::Again),
+            "{change}: {words:?}"
+        );
+        assert_eq!(rows(&folder).len(), infos.len(), "{change}");
+        settle();
+    }
+}
+
+#[test]
+fn why_there_is_nothing_to_hand_out_is_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
+    let why = || copy(&["sh"], None, &state, &cache, |_| ()).unwrap_err();
+    assert!(why().contains("no database"), "{}", why());
+    drop(testing::state(&state, false));
+    settle();
+    std::fs::write(state.join("db/schema"), "11\n").unwrap();
+    assert!(why().contains("schema 11"), "{}", why());
+    std::fs::remove_file(state.join("db/schema")).unwrap();
+    assert!(why().contains("schema"), "{}", why());
+    let file = testing::database(&state);
+    std::fs::rename(&file, state.join("real")).unwrap();
+    std::os::unix::fs::symlink(state.join("real"), &file).unwrap();
+    assert!(why().contains("not a regular file"), "{}", why());
+    // A transaction that never ends.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::rename(state.join("real"), &file).unwrap();
+    std::fs::write(state.join("db/schema"), "10").unwrap();
+    std::fs::write(state.join("db/db.sqlite-journal"), "half").unwrap();
+    assert!(why().contains("changes all the time"), "{}", why());
+}
+
+/// Registers and removes paths in pairs as fast as it can: in every committed state there are as many of the one kind as of
+/// the other, each referring to its fellow.
+fn write_without_end(state: &Path, checkpoint: u32, ended: &AtomicBool) -> u64 {
+    let connection = Connection::open(testing::database(state)).unwrap();
+    connection
+        .busy_timeout(std::time::Duration::from_secs(30))
+        .unwrap();
+    connection
+        .pragma_update(None, "wal_autocheckpoint", checkpoint)
+        .unwrap();
+    connection
+        .pragma_update(None, "synchronous", "off")
+        .unwrap();
+    let mut insert = connection
+        .prepare(
+            "insert into ValidPaths(path, hash, registrationTime, narSize) values (?1, ?2, 1, 1)",
+        )
+        .unwrap();
+    let mut refer = connection
+        .prepare("insert into Refs values (?1, ?2), (?2, ?1)")
+        .unwrap();
+    let hash = format!("sha256:{}", "0".repeat(64));
+    let mut transactions = 0;
+    while !ended.load(Ordering::Relaxed) {
+        connection.execute_batch("begin immediate").unwrap();
+        let number = u64::from(checkpoint) * 1_000_000 + 2 * transactions;
+        let [one, two] = [number, number + 1].map(|number| {
+            insert
+                .insert([&testing::path(number).to_string(), &hash])
+                .unwrap()
+        });
+        refer.execute([one, two]).unwrap();
+        if transactions % 3 == 0 {
+            connection
+                .execute_batch(&format!(
+                    "delete from Refs where referrer in ({one}, {two}); delete from ValidPaths where id in ({one}, {two})"
+                ))
+                .unwrap();
+        }
+        connection.execute_batch("commit").unwrap();
+        transactions += 1;
+    }
+    transactions
+}
+
+#[test]
+fn a_writer_that_never_stops_leaves_a_consistent_copy_or_a_reason() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
+    let mut connection = testing::state(&state, true);
+    let infos: Vec<PathInfo> = (0..5_000).map(|at| testing::info(at, &[at / 2])).collect();
+    testing::register(&mut connection, &infos);
+    let (mut good, mut busy) = (0, 0);
+    // From one that checkpoints all the time to one that hardly ever does.
+    for checkpoint in [20, 400, 40_000] {
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| write_without_end(&state, checkpoint, &ended));
+            for _ in 0..2 {
+                match copy(&["sh"], None, &state, &cache, |_| ()) {
+                    Ok(folder) => {
+                        good += 1;
+                        consistent(&rows(&folder));
+                    }
+                    Err(why) => {
+                        assert!(why.contains("changes all the time"), "{why}");
+                        busy += 1;
+                    }
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+            assert!(writer.join().unwrap() > 100);
+        });
+    }
+    assert!(good > 0, "{good} good, {busy} busy");
+}
+
+fn consistent(rows: &[Row]) {
+    let mut pairs = 0;
+    for row in rows {
+        let Row::Plain(info) = row else {
+            panic!("{row:?}");
+        };
+        if info.registered.unix() != 1 {
+            continue;
+        }
+        pairs += 1;
+        let [fellow] = info.references.as_slice() else {
+            panic!("{info:?}");
+        };
+        assert_ne!(*fellow, info.path);
+    }
+    assert_eq!((rows.len() - pairs, pairs % 2), (5_000, 0));
+}

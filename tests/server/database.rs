@@ -1,0 +1,173 @@
+//! A store that is read from its database, over a real sshd and with the real Nix writing to it.
+
+use crate::help::text;
+use crate::rig::{Access, Nix, Rig, Twist};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The same server twice more: once from its database, once through its daemon.
+fn both(rig: &Rig, port: u16) {
+    for reader in ["database", "daemon"] {
+        let more = format!("reader = \"{reader}\"");
+        rig.add_server(&rig.server_section(reader, "root", port, &more));
+    }
+}
+
+fn paths(document: &Value) -> &Vec<Value> {
+    document["paths"].as_array().unwrap()
+}
+
+fn names(document: &Value) -> BTreeSet<&str> {
+    let paths = paths(document).iter();
+    paths.map(|path| path["path"].as_str().unwrap()).collect()
+}
+
+/// Nothing of a copy is left on this side.
+fn nothing_left(rig: &Rig) {
+    let cache = rig.scratch().join("home-here/.cache/storekeeper");
+    let left: Vec<_> = fs::read_dir(&cache).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn both_ways_tell_the_same() {
+    Rig::on_every_nix(|rig| {
+        both(rig, rig.port(Access::Root));
+        let from_database = rig.ask("paths database", 0);
+        let through_daemon = rig.ask("paths daemon", 0);
+        assert_eq!(from_database["source"], "database");
+        assert_eq!(through_daemon["source"], "daemon");
+        assert_eq!(from_database["paths"], through_daemon["paths"]);
+        assert_eq!(paths(&from_database).len(), rig.entries.len());
+        let lines = |server: &str| {
+            let output = rig.run(&format!("paths {server} --jsonl"));
+            let mut lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(lines("database"), lines("daemon"));
+        nothing_left(rig);
+        // Reading has left the server's folder as it was.
+        let folder = rig.scratch().join("server/nix/var/nix/db");
+        let files = |folder: &Path| {
+            let entries = fs::read_dir(folder).unwrap().flatten();
+            let files: BTreeSet<_> = entries
+                .map(|entry| {
+                    (
+                        entry.file_name(),
+                        entry.metadata().unwrap().modified().unwrap(),
+                    )
+                })
+                .filter(|(name, _)| name != "db.sqlite-shm")
+                .collect();
+            files
+        };
+        let before = files(&folder);
+        rig.ask("paths database", 0);
+        assert_eq!(files(&folder), before);
+    });
+}
+
+#[test]
+fn a_store_that_is_written_to_meanwhile_is_read_as_it_was_at_one_moment() {
+    Rig::on_every_nix(|rig| {
+        both(rig, rig.port(Access::Root));
+        rig.add_server(&rig.server_section("auto", "root", rig.port(Access::Root), ""));
+        let before = rig.ask("paths daemon", 0);
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut added = 0;
+                while !ended.load(Ordering::Relaxed) {
+                    let file = rig.scratch().join(format!("added-{added}"));
+                    fs::write(&file, format!("content {added}")).unwrap();
+                    let mut add = rig.nix_here("nix-store");
+                    add.arg("--add").arg(&file).stdout(Stdio::null());
+                    assert!(add.status().unwrap().success());
+                    added += 1;
+                }
+                added
+            });
+            let mut seen = 0;
+            for _ in 0..6 {
+                let now = rig.ask("paths auto", 0);
+                assert!(names(&now).is_superset(&names(&before)));
+                assert!(paths(&now).len() >= seen);
+                seen = paths(&now).len();
+                for path in paths(&now) {
+                    let references = path["references"].as_array().unwrap();
+                    let here = |path: &Value| names(&now).contains(path.as_str().unwrap());
+                    assert!(references.iter().all(here), "{path}");
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+            assert!(writer.join().unwrap() > 0);
+        });
+        let [from_database, through_daemon] =
+            ["database", "daemon"].map(|server| rig.ask(&format!("paths {server}"), 0));
+        assert_eq!(from_database["paths"], through_daemon["paths"]);
+    });
+}
+
+#[test]
+fn one_session_at_a_time_is_enough() {
+    let rig = Rig::new();
+    let twist = Twist {
+        more: "MaxSessions 1\n".to_owned(),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("one-session", Access::Root, twist);
+    both(&rig, rig.port(Access::Root));
+    let found = rig.ask("paths one-session", 0);
+    assert_eq!(found["source"], "database");
+    assert_eq!(found["paths"], rig.ask("paths daemon", 0)["paths"]);
+    drop(sshd);
+}
+
+#[test]
+fn a_reason_is_told_where_only_the_database_is_wanted() {
+    let rig = Rig::new();
+    both(&rig, rig.port(Access::ViaSocket));
+    let told = rig.ask("paths database", 1);
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("not in a place that is known"),
+        "{message}"
+    );
+    assert!(told.to_string().contains("reader ="), "{told}");
+    let found = rig.ask("paths via-socket", 0);
+    assert_eq!(found["source"], "daemon");
+    let status = rig.ask("status database", 2);
+    assert!(status.to_string().contains("reader ="), "{status}");
+}
+
+#[test]
+fn a_link_that_is_cut_in_the_middle_of_a_copy_is_an_error_and_leaves_nothing() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
+    let proxy = rig.proxied(Duration::from_millis(2));
+    both(&rig, proxy.port());
+    let whole = {
+        let before = proxy.bytes();
+        assert!(rig.run("paths database --json").status.success());
+        proxy.bytes() - before
+    };
+    let before = proxy.bytes();
+    let mut command = rig.storekeeper_command(["paths", "database", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while proxy.bytes() - before < whole / 2 {
+        assert!(Instant::now() < deadline, "nothing was copied");
+        std::thread::yield_now();
+    }
+    proxy.cut();
+    let output = child.wait_with_output().unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    nothing_left(&rig);
+    assert!(rig.run("paths database --json").status.success());
+}
