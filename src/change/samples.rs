@@ -4,7 +4,7 @@
 //! They stay few (see [`remember`]), and without a state folder, or with one that can't be written, there are none: a
 //! forecast then stands on what still exists.
 
-use super::audit::copy;
+use crate::domain::file_name;
 use crate::domain::space::SpaceFacts;
 use crate::judge::growth::{Sample, remember};
 use std::fs::{DirBuilder, OpenOptions};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The file for a server.
 fn file(state: &Path, server: &str) -> PathBuf {
-    let name = copy::plain_name(server);
+    let name = file_name::of(server);
     state.join("space").join(format!("{name}.json"))
 }
 

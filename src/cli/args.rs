@@ -55,6 +55,9 @@ pub(super) struct Common {
     /// Use this configuration of ssh.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) ssh_config: Option<PathBuf>,
+    /// Neither start from what this machine keeps of the server's store, nor keep it.
+    #[arg(long, global = true)]
+    pub(super) no_cache: bool,
     /// Print one JSON document on standard output.
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -71,6 +74,7 @@ impl Common {
             known_hosts: self.known_hosts.clone(),
             ssh_config: self.ssh_config.clone(),
             read_only: self.read_only,
+            no_cache: self.no_cache,
         }
     }
 }

@@ -102,6 +102,7 @@ fn target(demo: &Listening, common: &Common) -> Result<Target, CliError> {
         known_hosts: Some(demo.known_hosts_file()),
         ssh_config: Some(PathBuf::from("none")),
         read_only: common.read_only,
+        no_cache: common.no_cache,
     };
     let mut target = config.target(demo::NAME, &overrides)?;
     target.state = Some(demo.kept_here());

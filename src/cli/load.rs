@@ -4,9 +4,11 @@
 
 use super::error::CliError;
 use super::progress::Progress;
+use crate::domain::When;
 use crate::inventory::Inventory;
-use crate::load::{AssessedPath, Entered, Loader};
+use crate::load::{AssessedPath, Entered, Kept, Loader};
 use crate::server::{ReadSummary, Server};
+use std::sync::Arc;
 
 /// A store that was read.
 #[derive(Debug)]
@@ -23,7 +25,20 @@ pub(super) async fn load(
     progress: &Progress,
     mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
 ) -> Result<Loaded, CliError> {
-    let mut loader = Loader::start(server, None);
+    let kept = Kept::of(server.spec());
+    let known = match kept.clone() {
+        Some(kept) => tokio::task::spawn_blocking(move || kept.read()).await,
+        None => Ok(Ok(None)),
+    };
+    let known = match known {
+        Ok(Ok(known)) => known,
+        Ok(Err(why)) => {
+            progress.log(&format!("what was kept of this store is not used: {why}"));
+            None
+        }
+        Err(_) => None,
+    };
+    let mut loader = Loader::start(server, known.map(|known| Arc::new(known.inventory)));
     let mut done = 0;
     while let Some(entered) = loader.next().await? {
         match entered {
@@ -37,6 +52,11 @@ pub(super) async fn load(
     }
     progress.finish();
     let (inventory, read) = loader.finish();
+    if let Some(kept) = kept
+        && let Err(error) = kept.write(&inventory, When::now())
+    {
+        tracing::warn!(%error, "the inventory could not be kept");
+    }
     if let Some(why) = &read.fallback {
         progress.log(&format!(
             "the store was read through the daemon: {why}; set reader = \"daemon\" for this server to do so at once"

@@ -21,6 +21,8 @@ pub struct Overrides {
     pub ssh_config: Option<PathBuf>,
     /// `--read-only`: nothing may be changed.
     pub read_only: bool,
+    /// `--no-cache`: nothing is started from what this machine keeps, and nothing is kept.
+    pub no_cache: bool,
 }
 
 /// A server that was asked for, and how to get there.
@@ -34,6 +36,8 @@ pub struct Target {
     pub ssh_config: Option<PathBuf>,
     /// The folder of what is kept of it on this machine, where not the user's own: for a server that is not for real.
     pub state: Option<PathBuf>,
+    /// Nothing is started from what this machine keeps of its store, and nothing is kept.
+    pub no_cache: bool,
 }
 
 impl Target {
@@ -50,13 +54,15 @@ impl Target {
             ssh_config: self.ssh_config.clone(),
         })
         .await?;
+        let cache = match &self.state {
+            Some(state) => Some(state.join("cache")),
+            None => home::cache(),
+        };
         Ok(Spec {
             name: settings.name.clone(),
             place,
-            cache: match &self.state {
-                Some(state) => Some(state.join("cache")),
-                None => home::cache(),
-            },
+            kept: cache.clone().filter(|_| !self.no_cache),
+            cache,
             settings: settings.settings.clone(),
         })
     }
@@ -79,6 +85,7 @@ impl Config {
             known_hosts: overrides.known_hosts.as_deref().map(expand),
             ssh_config: overrides.ssh_config.as_deref().map(expand),
             state: None,
+            no_cache: overrides.no_cache,
         })
     }
 

@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod content_address;
 pub mod count;
 pub mod fact;
+pub mod file_name;
 pub mod key_request;
 pub mod login_line;
 pub mod nearest;

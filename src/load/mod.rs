@@ -5,14 +5,17 @@
 //! batches are assessed on all cores while the next ones arrive; and the first requests go out while the listing is entered.
 
 mod closure;
+mod kept;
 
 pub use closure::{closure, load_closure};
+pub use kept::{Kept, Known};
 
 use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
 use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess_each;
 use crate::server::{InfoReply, ReadSummary, Server, ServerError, StoreEvent};
 use futures_util::{Stream, StreamExt as _};
+use rayon::prelude::*;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -56,16 +59,31 @@ impl AssessedPath {
 
 /// Assesses answers on all cores.
 pub fn assess(ring: &KeyRing, replies: Vec<InfoReply>) -> Vec<AssessedPath> {
-    let assessments = assess_each(ring, &replies, InfoReply::info);
-    replies
-        .into_iter()
-        .zip(assessments)
-        .filter_map(|assessed| match assessed {
-            (InfoReply::Valid(info), assessment) => Some(AssessedPath::Valid(info, assessment?)),
-            (InfoReply::Invalid(path), _) => Some(AssessedPath::Invalid(path)),
-            (InfoReply::Failed(path, why), _) => Some(AssessedPath::Failed(path, why)),
-        })
-        .collect()
+    assess_over(ring, replies, None)
+}
+
+/// The same; a verdict of these keys that is known already is not made again.
+fn assess_over(
+    ring: &KeyRing,
+    replies: Vec<InfoReply>,
+    known: Option<&Inventory>,
+) -> Vec<AssessedPath> {
+    let before = |reply: &InfoReply| known?.assessment(reply.info()?);
+    let replies: Vec<(Option<Assessment>, InfoReply)> = replies
+        .into_par_iter()
+        .map(|reply| (before(&reply), reply))
+        .collect();
+    let assessments = assess_each(ring, &replies, |(before, reply)| match before {
+        Some(_) => None,
+        None => reply.info(),
+    });
+    let all = replies.into_iter().zip(assessments);
+    all.filter_map(|((before, reply), assessment)| match reply {
+        InfoReply::Valid(info) => Some(AssessedPath::Valid(info, before.or(assessment)?)),
+        InfoReply::Invalid(path) => Some(AssessedPath::Invalid(path)),
+        InfoReply::Failed(path, why) => Some(AssessedPath::Failed(path, why)),
+    })
+    .collect()
 }
 
 /// What a [`Loader`] has just entered.
@@ -94,9 +112,11 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Begins to read. What was known stays until it is known anew, and rows keep their numbers.
+    /// Begins to read. What was known stays until it is known anew, and rows keep their numbers; unless it was assessed with
+    /// other keys, which is as good as not known.
     pub fn start(server: &Server, known: Option<Arc<Inventory>>) -> Self {
         let (sink, events) = mpsc::channel(AHEAD);
+        let known = known.filter(|known| known.is_assessed_with(&server.facts().keys));
         let builder = known
             .as_deref()
             .map_or_else(|| Builder::new(Vec::new()), Builder::resume);
@@ -164,8 +184,10 @@ fn steps(
         let (ring, known) = (Arc::clone(&ring), known.clone());
         async move {
             let step = tokio::task::spawn_blocking(move || match event {
-                StoreEvent::Listed(paths) => Step::Listed(paths.len(), listed(paths, known)),
-                StoreEvent::Infos(replies) => Step::Assessed(assess(&ring, replies)),
+                StoreEvent::Listed(paths) => Step::Listed(paths.len(), listed(paths, known, &ring)),
+                StoreEvent::Infos(replies) => {
+                    Step::Assessed(assess_over(&ring, replies, known.as_deref()))
+                }
             });
             step.await.ok()
         }
@@ -173,15 +195,17 @@ fn steps(
     Box::pin(steps.buffered(AHEAD))
 }
 
-fn listed(paths: Vec<StorePath>, known: Option<Arc<Inventory>>) -> Box<Builder> {
-    Box::new(match known {
+fn listed(paths: Vec<StorePath>, known: Option<Arc<Inventory>>, ring: &KeyRing) -> Box<Builder> {
+    let mut builder = match known {
         Some(inventory) => {
             let mut builder = Builder::resume(&inventory);
             builder.relist(&paths);
             builder
         }
         None => Builder::new(paths),
-    })
+    };
+    builder.assess_with(ring);
+    Box::new(builder)
 }
 
 /// Reads the whole store.

@@ -68,6 +68,8 @@ pub struct Spec {
     pub place: Place,
     /// The folder of caches on this machine, for the copy of its database; without one there is none.
     pub cache: Option<PathBuf>,
+    /// The folder below which what is known of its store is kept on this machine; without one nothing is.
+    pub kept: Option<PathBuf>,
     /// All else.
     pub settings: Settings,
 }
@@ -132,6 +134,7 @@ impl Spec {
             name: name.into(),
             place,
             cache: None,
+            kept: None,
             settings: Settings::default(),
         }
     }

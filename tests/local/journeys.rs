@@ -403,6 +403,7 @@ fn a_group_that_grows_is_signed_as_it_was_named() {
             generation: 1,
             inventory: Arc::new(inventory),
             loading,
+            kept: None,
         });
     };
     let shown = |console: &Console| -> String {
@@ -833,6 +834,7 @@ fn deliver(console: &mut Console, message: Message) {
                 generation,
                 inventory: Arc::new(store(read)),
                 loading: true,
+                kept: None,
             });
         }
         Message::Shuffle => console.load(store_shuffled("ledger-4.2")),

@@ -4,9 +4,9 @@
 //! the last record of a server's log can be compared with.
 
 use super::witness::Copied;
+use crate::domain::file_name;
 use crate::domain::text::visible;
 use crate::domain::{Explain, Notice, notice};
-use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -61,22 +61,7 @@ pub fn state_folder() -> Option<PathBuf> {
 pub fn file(state: &Path, server: &str) -> PathBuf {
     state
         .join("audit")
-        .join(format!("{}.jsonl", plain_name(server)))
-}
-
-/// A server's name as a part of file names. Names that differ never share one: what is not plain is spelled by its byte.
-pub fn plain_name(server: &str) -> String {
-    let mut name = String::with_capacity(server.len());
-    for byte in server.bytes() {
-        let leading = name.is_empty() && byte == b'.';
-        if (byte.is_ascii_alphanumeric() || b"._-@".contains(&byte)) && !leading {
-            name.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(name, "%{byte:02x}");
-        }
-    }
-    name
+        .join(format!("{}.jsonl", file_name::of(server)))
 }
 
 /// Adds one line, in one write, to a file of mode 0600 in folders of mode 0700.

@@ -73,6 +73,8 @@ pub enum Msg {
         inventory: Arc<Inventory>,
         /// Whether more comes.
         loading: bool,
+        /// When it was kept, if it is what this machine remembers and nothing of it was read yet.
+        kept: Option<When>,
     },
     /// The store could not be read to its end.
     LoadFailed(Problem),

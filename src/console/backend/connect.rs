@@ -14,6 +14,7 @@ use crate::domain::When;
 use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
+use crate::load::Kept;
 use crate::server::{ErrorKind, Server, ServerError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,7 +85,33 @@ impl State {
             generation,
             inventory,
             loading,
+            kept: None,
         });
+    }
+
+    /// Starts from what this machine has kept, unless something newer is there already.
+    fn remember(&self, send: &Sender, kept: &Kept) {
+        let known = match kept.read() {
+            Ok(Some(known)) => known,
+            Ok(None) => return,
+            Err(why) => {
+                let why = format!("what was kept of this store is not used: {why}");
+                let _ = send.send(Msg::Toast(why));
+                return;
+            }
+        };
+        known.inventory.order_by_name();
+        let (generation, inventory) = (Self::new_generation(), Arc::new(known.inventory));
+        let mut newest = lock(&self.newest);
+        if newest.is_none() {
+            *newest = Some((generation, Arc::clone(&inventory)));
+            let _ = send.send(Msg::Inventory {
+                generation,
+                inventory,
+                loading: true,
+                kept: Some(known.at),
+            });
+        }
     }
 }
 
@@ -201,7 +228,16 @@ impl Keeper {
         let spec = target.spec().await?;
         self.tell(Msg::Place(spec.place.describe()));
         let prompter: Arc<dyn Prompter> = Arc::clone(&self.prompt) as Arc<dyn Prompter>;
-        Server::connect_to_read(spec, prompter).await
+        // Beside the connection, which takes longer; before the store is read, which goes on from it.
+        let kept = Kept::of(&spec).map(|kept| {
+            let (state, send) = (Arc::clone(&self.state), self.send.clone());
+            tokio::task::spawn_blocking(move || state.remember(&send, &kept))
+        });
+        let server = Server::connect_to_read(spec, prompter).await;
+        if let Some(kept) = kept {
+            let _ = kept.await;
+        }
+        server
     }
 
     /// Tells that it is down, and waits for the next attempt.

@@ -8,9 +8,9 @@ use crate::console::backend::Sender;
 use crate::console::backend::answer::Prompt;
 use crate::console::backend::connect::State;
 use crate::console::types::problem::Problem;
-use crate::domain::StorePath;
 use crate::domain::count::count;
-use crate::load::{Entered, Loader};
+use crate::domain::{StorePath, When};
+use crate::load::{Entered, Kept, Loader};
 use crate::server::{Server, ServerError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +59,11 @@ fn take(
     send: &Sender,
     stop: &CancellationToken,
 ) -> Result<usize, ServerError> {
-    let known = state.newest();
+    // Rows of other keys' verdicts are numbered anew, see `Loader::start`.
+    let keys = &server.facts().keys;
+    let known = state
+        .newest()
+        .filter(|(_, known)| known.is_assessed_with(keys));
     let again = known.is_some();
     let (generation, inventory) = match known {
         Some((generation, inventory)) => (generation, Some(inventory)),
@@ -93,8 +97,15 @@ fn take(
         }
     };
     if listed.is_some() {
+        let inventory = loader.finish().0;
+        let whole = end.is_ok().then(|| inventory.clone());
         // Cut off in the middle is not done: what is missing stays to be read.
-        state.publish(send, generation, loader.finish().0, false);
+        state.publish(send, generation, inventory, false);
+        if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole)
+            && let Err(error) = kept.write(&inventory, When::now())
+        {
+            tracing::warn!(%error, "the inventory could not be kept");
+        }
     }
     end.map(|()| listed.unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use crate::console::types::keymap::Keymap;
 use crate::console::types::marks::Marks;
 use crate::console::types::problem::Problem;
 use crate::console::types::server::Link;
+use crate::domain::count::number;
 use crate::domain::{Threshold, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
@@ -55,6 +56,23 @@ impl Context {
     }
 }
 
+impl Data {
+    /// What is to be said beside sums over the store while it is not all there, or not of now.
+    pub fn note(&self, now: When) -> Option<String> {
+        let counts = self.inventory.as_ref()?.counts();
+        if let Some(kept) = self.kept {
+            return Some(format!("as of {} ago", kept.age(now)));
+        }
+        self.loading.then(|| {
+            format!(
+                "loading {} of {}",
+                number(counts.read()),
+                number(counts.paths)
+            )
+        })
+    }
+}
+
 /// The store as far as it was read.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
@@ -64,6 +82,8 @@ pub struct Data {
     pub generation: u64,
     /// Whether more is coming.
     pub loading: bool,
+    /// When it was kept, while nothing newer than what this machine remembers is there.
+    pub kept: Option<When>,
     /// When the last of it came in.
     pub at: Option<When>,
     /// Why it ended early.

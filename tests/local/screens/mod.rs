@@ -93,6 +93,7 @@ fn store_loading() {
             generation: 1,
             inventory: Arc::new(store(5)),
             loading: true,
+            kept: None,
         });
         console.keys("2");
         console.model
@@ -189,6 +190,7 @@ fn unsigned_empty() {
             generation: 5,
             inventory: Arc::new(storekeeper::inventory::Inventory::default()),
             loading: false,
+            kept: None,
         });
         console.keys("3");
         console.model

@@ -185,6 +185,7 @@ fn loading() {
             generation: 1,
             inventory: Arc::new(store(5)),
             loading: true,
+            kept: None,
         });
         console.keys("5");
         console.model
@@ -782,6 +783,7 @@ fn nothing_is_dead_while_anything_is_unread() {
             generation: 1,
             inventory: Arc::new(store(5)),
             loading,
+            kept: None,
         });
         console.keys("5");
         assert!(console.model.space.planned.is_none(), "loading: {loading}");

@@ -98,7 +98,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             generation,
             inventory,
             loading,
-        } => data::inventory(model, generation, inventory, loading),
+            kept,
+        } => {
+            model.cx.data.kept = kept;
+            data::inventory(model, generation, inventory, loading)
+        }
         Msg::LoadFailed(problem) => {
             model.cx.data.loading = false;
             model.cx.data.problem = Some(problem);

@@ -21,7 +21,7 @@ use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::row;
 use crate::domain::Bytes;
 use crate::domain::Notice;
-use crate::domain::count::{count, number};
+use crate::domain::count::count;
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::Facts;
 use ratatui::layout::Rect;
@@ -365,12 +365,8 @@ fn draw_sums(inputs: &Inputs<'_>, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         let counts = inventory.counts();
         let read = counts.read();
         let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
-        if inputs.cx.data.loading {
-            text = format!(
-                "{text}   loading {} of {}",
-                number(read),
-                number(counts.paths)
-            );
+        if let Some(note) = inputs.cx.data.note(inputs.cx.now) {
+            text = format!("{text}   {note}");
         }
         pen.pieces(
             row(area, y),

@@ -84,13 +84,9 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
-    let note = match total {
-        Some(counts) if cx.data.loading => format!(
-            "loading {} of {}",
-            number(counts.read()),
-            number(counts.paths)
-        ),
-        Some(counts) => {
+    let note = match (cx.data.note(cx.now), total) {
+        (Some(note), _) => note,
+        (None, Some(counts)) => {
             let hidden = store.hidden;
             let all = counts.paths.saturating_sub(hidden);
             let drv = if hidden > 0 {
@@ -100,7 +96,7 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
             };
             format!("{} of {}{drv}", number(store.rows.len()), number(all))
         }
-        None => String::new(),
+        (None, None) => String::new(),
     };
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let right = match &store.query_error {

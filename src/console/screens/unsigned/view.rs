@@ -104,15 +104,8 @@ fn draw_coverage(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>, area: Rec
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
-    let note = match counts {
-        Some(counts) if cx.data.loading => format!(
-            "loading {} of {}",
-            number(counts.read()),
-            number(counts.paths)
-        ),
-        Some(counts) => format!("{} refused", number(counts.refused)),
-        None => String::new(),
-    };
+    let refused = || counts.map(|counts| format!("{} refused", number(counts.refused)));
+    let note = cx.data.note(cx.now).or_else(refused).unwrap_or_default();
     let inner = Rect::new(area.x, area.y, area.width.saturating_sub(1), area.height);
     let right = pen.right(inner, &note, theme.dim);
     let read = counts.map_or(0, |counts| counts.read());

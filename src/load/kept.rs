@@ -1,0 +1,89 @@
+//! The inventories that this machine keeps, one for each server, to start from.
+//!
+//! In: where a server is, and the folder of caches. Out: what was known of it the last time, or why that is of no use. The file is
+//! for its owner's eyes only, and whole or not there at all: it is made beside its place and renamed.
+
+use crate::domain::When;
+use crate::domain::file_name;
+use crate::inventory::{Inventory, Stamp, StoredError};
+use crate::server::Spec;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+/// The place of one server's inventory.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    file: PathBuf,
+    place: String,
+}
+
+/// What was known, and when.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The store as it was.
+    pub inventory: Inventory,
+    /// When it was read.
+    pub at: When,
+}
+
+impl Kept {
+    /// For a server; `None` where nothing is to be kept.
+    pub fn of(spec: &Spec) -> Option<Self> {
+        let place = spec.place.describe();
+        let folder = spec.kept.as_ref()?.join("inventories");
+        Some(Self {
+            file: folder.join(file_name::of(&place)),
+            place,
+        })
+    }
+
+    /// What was kept; `None` if nothing was. What is of no use is removed.
+    pub fn read(&self) -> Result<Option<Known>, StoredError> {
+        let file = match File::open(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        let restored = Inventory::restore(BufReader::new(file)).and_then(|(stamp, inventory)| {
+            let Stamp { place, at } = stamp;
+            (place == self.place)
+                .then_some(Known { inventory, at })
+                .ok_or(StoredError::Damaged)
+        });
+        if restored.is_err() {
+            // Where it can't be removed, the next one takes its place.
+            let _ = fs::remove_file(&self.file);
+        }
+        restored.map(Some)
+    }
+
+    /// Keeps an inventory that was whole at this time. Where another process does so at this moment, that one's is kept.
+    pub fn write(&self, inventory: &Inventory, at: When) -> io::Result<()> {
+        if let Some(folder) = self.file.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let new = self.file.with_extension("new");
+        // Not truncated before it is locked: it may be the other process's.
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&new)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(());
+        }
+        file.set_len(0)?;
+        let stamp = Stamp {
+            place: self.place.clone(),
+            at,
+        };
+        inventory.store(stamp, BufWriter::with_capacity(1 << 20, &file))?;
+        fs::rename(&new, &self.file)
+    }
+}
