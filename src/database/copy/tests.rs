@@ -1,3 +1,5 @@
+//! Copies from streams that are whole, packed, changed meanwhile, cut off or no copies at all.
+
 use super::*;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;

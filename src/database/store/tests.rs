@@ -1,3 +1,5 @@
+//! Databases of all kinds of stores, damaged ones, and ones that are not Nix's.
+
 use super::super::testing::{database, info, path, register, state};
 use super::*;
 use crate::domain::signature::tests::SECRET;

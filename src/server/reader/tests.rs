@@ -1,3 +1,5 @@
+//! Which rows the daemon is asked about, and which daemons are asked at once.
+
 use super::*;
 
 #[test]
