@@ -39,6 +39,10 @@ pub(super) struct Args {
 /// Options that every subcommand takes.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Common options")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Common {
     /// Read this configuration file.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -16,6 +16,7 @@ mod cut_off;
 mod database;
 mod hostile_owner;
 mod jobs;
+mod kept;
 mod login_shells;
 mod max_sessions;
 mod odd_answers;

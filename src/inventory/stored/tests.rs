@@ -1,3 +1,7 @@
+//! What was stored comes back, damage is seen, and no bytes are too odd to be looked at.
+//!
+//! In: random stores, and damage. Out: equal inventories, or an error.
+
 use super::*;
 use crate::inventory::testing::{Model, model};
 use proptest::prelude::*;

@@ -243,3 +243,29 @@ fn a_path_is_refused_with_what_it_needs() {
         [Refused, Refused, Refused, Accepted, Accepted, Accepted]
     );
 }
+
+#[test]
+fn a_verdict_is_kept_while_all_that_it_follows_from_is_as_it_was() {
+    let entries = [
+        entry(0, "a", 1, TrustClass::Ours, &[1]),
+        entry(1, "b", 1, TrustClass::Unsigned, &[]),
+    ];
+    let inventory = full(&entries);
+    let (info, assessment) = info(&entries, 0);
+    assert_eq!(inventory.assessment(&info), Some(assessment));
+    let change: [fn(&mut PathInfo); 7] = [
+        |info| info.path = path(1, "b"),
+        |info| info.nar_size += 1,
+        |info| info.nar_hash.0[31] ^= 1,
+        |info| info.references.clear(),
+        |info| info.signatures.push("k:AA==".to_owned()),
+        |info| info.signatures.clear(),
+        |info| info.content_address = Some(String::new()),
+    ];
+    for (number, change) in change.iter().enumerate() {
+        let mut other = info.clone();
+        change(&mut other);
+        let changed = other != info;
+        assert_eq!(inventory.assessment(&other).is_none(), changed, "{number}");
+    }
+}
