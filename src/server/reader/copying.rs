@@ -8,6 +8,7 @@ use super::super::error::Why;
 use super::super::script;
 use crate::database::{Folder, Word, receive};
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
+use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,13 +95,27 @@ async fn pump(
     loop {
         tokio::select! {
             read = stdout.read_buf(&mut piece) => {
-                let end = !matches!(read, Ok(count) if count > 0);
-                let got = match read {
-                    Ok(_) => Ok(std::mem::replace(&mut piece, Vec::with_capacity(PIECE))),
-                    Err(error) => Err(error),
-                };
-                if pieces.send(got).await.is_err() || end {
-                    return;
+                let mut read = read;
+                // What has come besides goes with it: packets are small.
+                while matches!(read, Ok(1..)) && piece.len() < PIECE {
+                    match stdout.read_buf(&mut piece).now_or_never() {
+                        Some(more) => read = more,
+                        None => break,
+                    }
+                }
+                if !piece.is_empty() {
+                    let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE));
+                    if pieces.send(Ok(full)).await.is_err() {
+                        return;
+                    }
+                }
+                match read {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) => {
+                        let _ = pieces.send(Err(error)).await;
+                        return;
+                    }
                 }
             }
             word = words.recv() => {
