@@ -28,7 +28,23 @@ pub struct Folder {
     _lock: File,
 }
 
+/// Removes the folder when it is dropped, also while a thread still works in it: what such a thread writes then goes nowhere.
+#[derive(Debug)]
+pub struct Removal(PathBuf);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        // What can't be removed is left for the next start.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 impl Folder {
+    /// Removes it at the end of the work, or when that is given up.
+    pub fn removal(&self) -> Removal {
+        Removal(self.dir.path().to_owned())
+    }
+
     /// Name of the database.
     pub const DATABASE: &str = "db.sqlite";
     /// Name of its write-ahead log, as SQLite looks for it.

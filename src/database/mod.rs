@@ -15,7 +15,7 @@ mod store;
 
 pub use copy::{Refusal, Word, receive};
 pub use facts::{Facts, Said};
-pub use folder::Folder;
+pub use folder::{Folder, Removal};
 pub use row::Row;
 pub use store::{Database, Listing, Stopped};
 

@@ -1,12 +1,12 @@
 //! Takes a copy of the database over a link.
 //!
-//! In: a link, and the folder of caches. Out: the folder with the copy, or why there is none. The stream is read here, with
+//! In: a link, and the folder of caches. Out: the folder with the copy and what removes it, or why there is none. The stream is read here, with
 //! limits on waiting; what it means is worked out on a thread of its own, which also writes it down.
 
 use super::super::daemon::{Pace, Patience, READING, Waits};
 use super::super::error::Why;
 use super::super::script;
-use crate::database::{Folder, Word, receive};
+use crate::database::{Folder, Removal, Word, receive};
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
 use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
@@ -36,7 +36,7 @@ pub(super) async fn copy(
     nix_command: &str,
     sudo: bool,
     cache: PathBuf,
-) -> Result<Folder, String> {
+) -> Result<(Folder, Removal), String> {
     let command = Command::script(script::DATABASE)
         .arg(nix_command)
         .sudo(sudo);
@@ -50,14 +50,14 @@ pub(super) async fn copy(
     let stdin = stdin.unwrap_or_else(|| Box::new(tokio::io::sink()));
     let (pieces, mut taken) = mpsc::channel(AHEAD);
     let (words, spoken) = mpsc::channel(1);
+    let made = tokio::task::spawn_blocking(move || Folder::new(&cache)).await;
+    let folder = match made {
+        Ok(Ok(folder)) => folder,
+        Ok(Err(error)) => return Err(format!("there is no room for its copy here: {error}")),
+        Err(error) => return Err(broken(&error)),
+    };
+    let removal = folder.removal();
     let write = tokio::task::spawn_blocking(move || {
-        let no_room = |error| {
-            (
-                format!("there is no room for its copy here: {error}"),
-                false,
-            )
-        };
-        let folder = Folder::new(&cache).map_err(no_room)?;
         let say = |word| words.blocking_send(word).map_err(|_| broken_pipe());
         match receive(&mut Pieces::new(&mut taken), say, &folder) {
             Ok(_) => Ok(folder),
@@ -67,7 +67,7 @@ pub(super) async fn copy(
     let pump = pump(stdout, stdin, pieces, spoken);
     let (written, ()) = tokio::join!(write, pump);
     match written {
-        Ok(Ok(folder)) => Ok(folder),
+        Ok(Ok(folder)) => Ok((folder, removal)),
         Ok(Err((why, broke_off))) => Err(match Why::said(&hold.stderr_tail()) {
             Some(said) if broke_off => format!("{why} ({said})"),
             _ => why,

@@ -11,7 +11,7 @@ use super::daemon::{Daemon, Queue, Start};
 use super::error::ServerError;
 use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
 use super::{Server, Spec};
-use crate::database::{Database, Folder, Row, Stopped};
+use crate::database::{Database, Folder, Removal, Row, Stopped};
 use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, most};
 use crate::link::Link;
@@ -89,6 +89,7 @@ impl Reading {
 pub(super) struct Copied {
     link: Link,
     folder: Folder,
+    removal: Removal,
     began: Instant,
 }
 
@@ -102,10 +103,11 @@ pub(super) async fn begin(
     let why = match wanted.reader {
         Reader::Daemon => None,
         Reader::Auto | Reader::Database => match copy(&link, &start, wanted).await {
-            Ok(folder) => {
+            Ok((folder, removal)) => {
                 return Ok(Reading::Copied(Copied {
                     link,
                     folder,
+                    removal,
                     began,
                 }));
             }
@@ -125,7 +127,7 @@ pub(super) async fn begin(
     }
 }
 
-async fn copy(link: &Link, start: &Start, wanted: &Wanted) -> Result<Folder, String> {
+async fn copy(link: &Link, start: &Start, wanted: &Wanted) -> Result<(Folder, Removal), String> {
     if let Some(why) = &wanted.other_store {
         return Err(why.clone());
     }
@@ -161,6 +163,7 @@ pub(super) async fn read(
     let Copied {
         link,
         folder,
+        removal: _removal,
         began,
     } = copied;
     let unwanted = Arc::new(AtomicBool::new(false));
