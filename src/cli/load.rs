@@ -51,8 +51,9 @@ pub(super) async fn load(
         }
     }
     progress.finish();
+    let unchanged = loader.is_unchanged();
     let (inventory, read) = loader.finish();
-    if let Some(kept) = kept
+    if let Some(kept) = kept.filter(|_| !unchanged)
         && let Err(error) = kept.write(&inventory, When::now())
     {
         tracing::warn!(%error, "the inventory could not be kept");

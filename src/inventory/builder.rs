@@ -9,14 +9,14 @@
 
 use super::columns::{Chunk, Columns, Signed, State};
 use super::graph::Graph;
+use super::key_names::KeyNames;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::proof::ProofKey;
 use super::with_closure::verdicts;
 use super::{Inventory, Row};
-use crate::domain::budget::{Budget, TooLarge, heap, most};
-use crate::domain::{Assessment, KeyRing, PathInfo, StorePath, When};
-use std::collections::HashMap;
+use crate::domain::budget::{Budget, TooLarge, most};
+use crate::domain::{Assessment, KeyRing, PathInfo, StorePath, TrustClass, When};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,52 +26,6 @@ const FIRST_ROWS: usize = 256;
 
 /// The longest problem text that is kept, in bytes.
 const LONGEST_PROBLEM: usize = 1024;
-
-/// The name that stands for all key names beyond the first 65,535 different ones.
-const OTHER_KEYS: &str = "(one of too many key names)";
-
-/// Key names, each kept once.
-#[derive(Clone, Default)]
-pub(super) struct KeyNames {
-    names: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, u16>,
-}
-
-impl KeyNames {
-    pub(super) fn get(&self, key: u16) -> &str {
-        self.names
-            .get(usize::from(key))
-            .map_or(OTHER_KEYS, |name| name)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<u16> {
-        self.numbers.get(name).copied()
-    }
-
-    /// Bytes of memory that one more takes: its text, two pointers to it, its number.
-    fn room(name: &str) -> u64 {
-        heap(16 + name.len()) + 4 * size_of::<(Arc<str>, u16)>() as u64
-    }
-
-    /// All, in the order of their numbers.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|name| &**name)
-    }
-
-    fn insert(&mut self, name: &str) -> u16 {
-        let number = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
-        if number < u16::MAX {
-            let name: Arc<str> = name.into();
-            self.names.push(Arc::clone(&name));
-            self.numbers.insert(name, number);
-        }
-        number
-    }
-}
 
 /// An inventory in the making.
 pub struct Builder {
@@ -85,6 +39,7 @@ pub struct Builder {
     room: Budget,
     ring: Option<[u8; 32]>,
     proof_key: Option<ProofKey>,
+    changes: usize,
 }
 
 /// What an inventory that was stored is made of.
@@ -133,6 +88,7 @@ impl Builder {
             room: room(listed.len()),
             ring: None,
             proof_key: ProofKey::random(),
+            changes: 0,
         };
         builder.columns.reserve(listed.len());
         for path in listed {
@@ -154,6 +110,7 @@ impl Builder {
             room: inventory.room.clone(),
             ring: inventory.ring,
             proof_key: inventory.proof_key,
+            changes: 0,
         }
     }
 
@@ -170,6 +127,7 @@ impl Builder {
             room: Budget::new("", 0),
             ring: parts.ring,
             proof_key: parts.proof_key,
+            changes: 0,
         };
         builder.room = room(builder.columns.tally.counts().paths);
         for name in &parts.keys {
@@ -228,14 +186,7 @@ impl Builder {
             return;
         }
         let row = self.row_of(&info.path);
-        let bases: Vec<&str> = info.references.iter().map(StorePath::base_name).collect();
-        let found = self.names.find_all(&bases);
-        let references: Vec<Row> = info
-            .references
-            .iter()
-            .zip(found)
-            .map(|(path, row)| row.unwrap_or_else(|| self.row_of(path)))
-            .collect();
+        let proof = self.proof_key.map_or(0, |key| key.prove(info));
         let signatures: Vec<Signed> = assessment
             .signatures
             .iter()
@@ -243,6 +194,18 @@ impl Builder {
                 key: self.key(name),
                 verdict: *verdict,
             })
+            .collect();
+        if self.is_known(row, info, proof, assessment.class, &signatures) {
+            return;
+        }
+        self.changes += 1;
+        let bases: Vec<&str> = info.references.iter().map(StorePath::base_name).collect();
+        let found = self.names.find_all(&bases);
+        let references: Vec<Row> = info
+            .references
+            .iter()
+            .zip(found)
+            .map(|(path, row)| row.unwrap_or_else(|| self.row_of(path)))
             .collect();
         let deriver = info.deriver.as_ref();
         let deriver_row = deriver
@@ -252,7 +215,6 @@ impl Builder {
             .filter(|_| deriver_row == NO_ROW)
             .map_or("", StorePath::base_name);
         let derivation = info.path.is_derivation();
-        let proof = self.proof_key.map_or(0, |key| key.prove(info));
         let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {
             lists.0 = chunk.lists(at);
@@ -277,6 +239,36 @@ impl Builder {
         if other_graph {
             self.graph.take();
         }
+    }
+
+    /// Whether a row says all of this already: then its chunk stays shared with the snapshots that have it.
+    fn is_known(
+        &self,
+        row: Row,
+        info: &PathInfo,
+        proof: u128,
+        class: TrustClass,
+        signatures: &[Signed],
+    ) -> bool {
+        let (chunk, at) = self.columns.at(row);
+        let deriver = match chunk.deriver[at] {
+            NO_ROW => chunk.deriver_name.get(at),
+            deriver => self.names.base(deriver).as_bytes(),
+        };
+        let named = info.deriver.as_ref().map_or("", StorePath::base_name);
+        chunk.state[at] == State::Valid
+            && self.proof_key.is_some()
+            && chunk.proof[at] == proof
+            && chunk.trust[at] == Some(class)
+            && chunk.ultimate[at] == info.ultimate
+            && chunk.registered[at] == seconds(info.registered)
+            && chunk.signatures.get(at) == signatures
+            && deriver == named.as_bytes()
+    }
+
+    /// How many rows were made or changed since it was begun or resumed.
+    pub const fn changes(&self) -> usize {
+        self.changes
     }
 
     /// What lists took before, and take now.
@@ -367,6 +359,7 @@ impl Builder {
     fn row_of(&mut self, path: &StorePath) -> Row {
         let (row, new) = self.names.insert(path.base_name());
         if new {
+            self.changes += 1;
             // An error stays, for `check`.
             let _ = self.room.charge(room_of_row(path.base_name()));
             self.columns.reserve(self.names.len());
@@ -384,6 +377,7 @@ impl Builder {
 
     /// Empties a row of all but its name.
     fn clear(&mut self, row: Row, state: State, note: &str) {
+        self.changes += 1;
         let derivation = super::is_derivation(self.names.base(row));
         let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {

@@ -20,6 +20,7 @@ mod graph;
 mod groups;
 mod heavy;
 mod keeps;
+mod key_names;
 mod liveness;
 mod names;
 mod order;

@@ -4,10 +4,10 @@
 //! the same at any size of the store, but for the walks that say so.
 
 use super::Row;
-use super::builder::KeyNames;
 use super::closures::Closures;
 use super::columns::{Columns, State};
 use super::graph::{self, Graph};
+use super::key_names::KeyNames;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::proof::ProofKey;

@@ -164,6 +164,11 @@ impl Loader {
         &self.builder
     }
 
+    /// Whether all of it was known before.
+    pub const fn is_unchanged(&self) -> bool {
+        self.builder.changes() == 0
+    }
+
     /// What was entered, and how reading it went.
     pub fn finish(self) -> (Inventory, ReadSummary) {
         (self.builder.finish(), self.summary)

@@ -97,8 +97,9 @@ fn take(
         }
     };
     if listed.is_some() {
+        let changed = !loader.is_unchanged();
         let inventory = loader.finish().0;
-        let whole = end.is_ok().then(|| inventory.clone());
+        let whole = (end.is_ok() && changed).then(|| inventory.clone());
         // Cut off in the middle is not done: what is missing stays to be read.
         state.publish(send, generation, inventory, false);
         if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole)
