@@ -119,6 +119,22 @@ impl Link {
         }
     }
 
+    /// Starts a command that is not needed, if a channel for it is to spare.
+    pub async fn start_spare(&self, command: &Command) -> Result<Option<Process>, LinkError> {
+        match &*self.0 {
+            Inner::Local { .. } => self.start(command).await.map(Some),
+            Inner::Ssh { pool, lane } => remote::start_spare(pool, command.line()?, *lane).await,
+        }
+    }
+
+    /// Commands that one connection runs at a time, as far as the server has shown it.
+    pub fn allows(&self) -> usize {
+        match &*self.0 {
+            Inner::Local { .. } => usize::MAX,
+            Inner::Ssh { pool, .. } => pool.allows(),
+        }
+    }
+
     /// Runs a command to its end. A command that fails is an [`Output`] with its [`Exit`]; a connection that is lost is an error.
     pub async fn run(
         &self,

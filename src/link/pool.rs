@@ -120,6 +120,18 @@ impl Pool {
         }
     }
 
+    /// A slot if one is free now.
+    pub(super) fn spare(&self) -> Result<Option<Slot>, LinkError> {
+        self.free()
+    }
+
+    /// Channels that one connection allows at a time, as far as the server has shown it.
+    pub(super) fn allows(&self) -> usize {
+        let members = self.members();
+        let limits = members.iter().map(|member| member.limit);
+        limits.max().unwrap_or(SLOTS)
+    }
+
     /// Ends all connections.
     pub(super) async fn close(&self) {
         self.0.closed.store(true, Ordering::Relaxed);

@@ -61,6 +61,21 @@ pub(super) async fn start(pool: &Pool, text: String, lane: Lane) -> Result<Proce
     }
 }
 
+/// The same where a channel is to spare; `None` where none is.
+pub(super) async fn start_spare(
+    pool: &Pool,
+    text: String,
+    lane: Lane,
+) -> Result<Option<Process>, LinkError> {
+    let Some(mut slot) = pool.spare()? else {
+        return Ok(None);
+    };
+    match open(&mut slot).await? {
+        Some(channel) => run(slot, channel, text, lane).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Opens a channel; `None` if the server allows no more than what is open.
 async fn open(slot: &mut Slot) -> Result<Option<Channel<Msg>>, LinkError> {
     let connection = Arc::clone(&slot.connection);

@@ -23,6 +23,7 @@ pub mod spec;
 pub mod store;
 mod unfinished;
 mod verify;
+mod watch;
 
 pub use audit::{JournalState, LogEvent, ReadLog, Whose};
 pub(crate) use chunks::chunks;
@@ -37,6 +38,7 @@ pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
 pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
+pub use watch::{WatchEvent, WatchLine, Watched};
 
 pub use crate::domain::server_facts as facts;
 pub use facts::Facts;

@@ -63,6 +63,8 @@ pub(super) const ACCESS_EDIT_FILE: &str = concat!(
     include_str!("scripts/access-edit-file.sh")
 );
 
+pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
+
 pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
 pub(super) const LEASE_INSTALL: &str = script!("folder.sh", "lease-install.sh");
 

@@ -24,6 +24,7 @@ mod rig_itself;
 mod sign;
 mod space;
 mod speed;
+mod watch;
 
 #[path = "../help/mod.rs"]
 mod help;

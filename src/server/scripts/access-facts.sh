@@ -30,32 +30,6 @@ say config-why "$config_why"
 if [ -n "$sshd" ]; then say version "$("$sshd" -V 2>&1 | sed -n 's/^\(OpenSSH_[^, ]*\).*/\1/p' | tail -n 1)"; fi
 
 # --- key files ---------------------------------------------------------------------------------------------------------
-# $1: a path with tokens. Needs user, id and home.
-expand() {
-    rest=$1
-    path=
-    while [ -n "$rest" ]; do
-        case $rest in
-        %h*) path=$path$home ;;
-        %u*) path=$path$user ;;
-        %U*) path=$path$id ;;
-        %%*) path=$path% ;;
-        %*)
-            say file-why "$1: a token that is not known"
-            return 1
-            ;;
-        *)
-            plain=${rest%%\%*}
-            path=$path$plain
-            rest=${rest#"$plain"}
-            continue
-            ;;
-        esac
-        rest=${rest#??}
-    done
-    case $path in /*) ;; *) path=$home/$path ;; esac
-}
-
 # $1: a path. What is there, and every folder above it.
 show_file() {
     say file "$1"
@@ -122,7 +96,8 @@ show_user() {
     elif settings=$(settings_for "$user"); then
         printf '%s\n' "$settings" | sed 's/^/T=/'
         for file in $(printf '%s\n' "$settings" | sed -n 's/^authorizedkeysfile //p'); do
-            if [ "$file" != none ] && expand "$file"; then files=$files$path$newline; fi
+            if [ "$file" = none ]; then continue; fi
+            if expand "$file"; then files=$files$path$newline; else say file-why "$file: a token that is not known"; fi
         done
     else
         say settings-why "$(last_line "$settings")"

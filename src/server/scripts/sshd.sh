@@ -1,5 +1,5 @@
 # Put before the scripts that ask or change sshd: which sshd serves this connection, and how it is asked for its settings.
-# Sets sshd, config, options, listener, sshd_why and config_why.
+# Sets sshd, config, options, listener, connection, sshd_why and config_why.
 # The sshd processes above this one, one above the other, and of them the topmost: its program and its configuration are those
 # that count. An sshd further up belongs to a login from which this server was started.
 set -f
@@ -92,4 +92,26 @@ x
 G
 s/\n//'
     return $told_status
+}
+# $1: a path with tokens, as AuthorizedKeysFile has them. Needs user, id and home, sets path; fails at a token that is not known.
+expand() {
+    rest=$1
+    path=
+    while [ -n "$rest" ]; do
+        case $rest in
+        %h*) path=$path$home ;;
+        %u*) path=$path$user ;;
+        %U*) path=$path$id ;;
+        %%*) path=$path% ;;
+        %*) return 1 ;;
+        *)
+            literal=${rest%%\%*}
+            path=$path$literal
+            rest=${rest#"$literal"}
+            continue
+            ;;
+        esac
+        rest=${rest#??}
+    done
+    case $path in /*) ;; *) path=$home/$path ;; esac
 }

@@ -1,0 +1,390 @@
+//! What a watch tells of a real server: each change soon after it has really happened, nothing where nothing happens, and nothing
+//! that stays behind when the client is gone.
+
+use crate::help::{connect, wait};
+use crate::rig::{Access, Nix, Rig, Sshd, Twist, need, wait_until};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use storekeeper::link::Limits;
+use storekeeper::server::{Server, ServerError, WatchEvent, Watched};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{timeout, timeout_at};
+
+/// So often that a test need not wait.
+const PACE: Duration = Duration::from_millis(100);
+
+/// No machine is so busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Some rounds in which nothing may come.
+const QUIET: Duration = Duration::from_secs(2);
+
+struct Watching {
+    events: mpsc::Receiver<WatchEvent>,
+    _pace: watch::Sender<Duration>,
+    task: JoinHandle<Result<(), ServerError>>,
+    /// What it can't see.
+    hidden: Vec<Watched>,
+    /// What it said before it began to look.
+    first: Vec<WatchEvent>,
+}
+
+impl Watching {
+    async fn start(server: &Server) -> Self {
+        let (sink, mut events) = mpsc::channel(64);
+        let (pace, every) = watch::channel(PACE);
+        let server = server.clone();
+        let task = tokio::spawn(async move { server.watch(sink, every).await });
+        let begun = timeout(PATIENCE, events.recv()).await.unwrap();
+        let Some(WatchEvent::Began { hidden }) = begun else {
+            panic!("{begun:?}: {:?}", task.await);
+        };
+        let mut first = Vec::new();
+        while let Ok(Some(event)) = timeout(QUIET, events.recv()).await {
+            first.push(event);
+        }
+        Self {
+            events,
+            _pace: pace,
+            task,
+            hidden,
+            first,
+        }
+    }
+
+    /// The next event, but for the disk, on which others write as well.
+    async fn next(&mut self) -> Option<WatchEvent> {
+        loop {
+            match self.events.recv().await {
+                Some(WatchEvent::Disk(_)) => {}
+                event => return event,
+            }
+        }
+    }
+
+    /// All that comes up to this.
+    async fn until(&mut self, wanted: &WatchEvent) -> Vec<WatchEvent> {
+        let mut all = Vec::new();
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while !all.contains(wanted) {
+            let event = timeout_at(end, self.next()).await;
+            let event = event.unwrap_or_else(|_| panic!("{wanted:?} was never told: {all:?}"));
+            all.push(event.expect("the watch has ended"));
+        }
+        all
+    }
+
+    async fn changed(&mut self, what: Watched) -> Vec<WatchEvent> {
+        self.until(&WatchEvent::Changed(what)).await
+    }
+
+    /// What comes in the next rounds.
+    async fn rest(&mut self) -> Vec<WatchEvent> {
+        let mut all = Vec::new();
+        while let Ok(Some(event)) = timeout(QUIET, self.next()).await {
+            all.push(event);
+        }
+        all
+    }
+}
+
+fn logged(rig: &Rig, first: Option<PathBuf>) -> (Sshd, Server) {
+    let twist = Twist {
+        first,
+        syslog: true,
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("watched", Access::Root, twist);
+    let mut spec = wait(rig.spec("root", sshd.port));
+    spec.sshd_log = Some(sshd.auth_log());
+    let server = wait(connect(spec));
+    (sshd, server)
+}
+
+/// Somebody's own program on the server.
+fn there(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The shells that run a script against this rig.
+fn scripts(rig: &Rig) -> usize {
+    let mark = rig.file("var/requests");
+    let processes = fs::read_dir("/proc").unwrap();
+    let lines = processes.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    let has =
+        |line: &[u8], word: &str| line.windows(word.len()).any(|part| part == word.as_bytes());
+    lines
+        .filter(|line| has(line, &mark) && has(line, "ask_files") && !line.starts_with(b"sshd"))
+        .count()
+}
+
+fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
+    let (sshd, server) = logged(rig, first);
+    wait(async {
+        let mut watching = Watching::start(&server).await;
+        assert_eq!(watching.hidden, []);
+        let told = |event: &WatchEvent| matches!(event, WatchEvent::Disk(disk) if disk.size.0 > 0);
+        assert!(watching.first.iter().any(told), "{:?}", watching.first);
+        assert_eq!(watching.rest().await, []);
+
+        let file = rig.scratch().join("uploaded");
+        fs::write(&file, "contents").unwrap();
+        there(rig.nix_here("nix-store").arg("--add").arg(&file));
+        let all = watching.changed(Watched::Database).await;
+        assert_eq!(all, [WatchEvent::Changed(Watched::Database)]);
+        watching.rest().await;
+
+        // Whoever only looks changes nothing, whichever way it is: its sessions are in the log, and Nix makes an empty log
+        // beside the database.
+        server.access().await.unwrap();
+        storekeeper::load::load(&server).await.unwrap();
+        there(rig.nix_here("nix").args([
+            "--extra-experimental-features",
+            "nix-command",
+            "path-info",
+            "--all",
+        ]));
+        let all = watching.rest().await;
+        assert!(
+            !all.contains(&WatchEvent::Changed(Watched::Database)),
+            "{all:?}"
+        );
+        server.access().await.unwrap();
+        assert_eq!(watching.rest().await, []);
+
+        let signed = rig.run("sign root --all --yes --json");
+        assert!(!signed.stdout.is_empty());
+        let mut all = watching.changed(Watched::AuditLog).await;
+        all.extend(watching.rest().await);
+        for what in [Watched::Database, Watched::Jobs] {
+            assert!(
+                all.contains(&WatchEvent::Changed(what)),
+                "{what:?}: {all:?}"
+            );
+        }
+
+        let keys = rig.scratch().join("home-nix-ssh/.ssh/authorized_keys");
+        let mut file = File::options().append(true).open(keys).unwrap();
+        writeln!(file, "# by hand").unwrap();
+        let all = watching.changed(Watched::KeyFiles).await;
+        assert_eq!(all, [WatchEvent::Changed(Watched::KeyFiles)]);
+
+        let waiting = rig.scratch().join("var/requests/waiting");
+        fs::create_dir_all(&waiting).unwrap();
+        watching.changed(Watched::Requests).await;
+        watching.rest().await;
+        fs::write(waiting.join("key-a.json"), "{}").unwrap();
+        let all = watching.changed(Watched::Requests).await;
+        assert_eq!(all, [WatchEvent::Changed(Watched::Requests)]);
+
+        // It gets nothing of what it wants to hear, and has logged in.
+        let _ = rig.ssh_as("nix-ssh", sshd.port, "true").output().unwrap();
+        watching.changed(Watched::LoginLog).await;
+        watching.rest().await;
+
+        let mut file = File::options().append(true).open(sshd.config()).unwrap();
+        writeln!(file, "# by hand").unwrap();
+        let all = watching.changed(Watched::SshdConfig).await;
+        assert_eq!(all, [WatchEvent::Changed(Watched::SshdConfig)]);
+
+        let lock = rig.scratch().join("server/nix/var/nix/gc.lock");
+        let held = File::create(&lock).unwrap();
+        held.lock().unwrap();
+        watching.until(&WatchEvent::GcLock(true)).await;
+        held.unlock().unwrap();
+        watching.until(&WatchEvent::GcLock(false)).await;
+        assert_eq!(watching.rest().await, []);
+    });
+}
+
+#[test]
+fn each_change_is_told_once_and_nothing_else_is() {
+    each_change_is_told(&Rig::new(), None);
+}
+
+#[test]
+fn so_it_is_where_all_programs_are_busybox() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let programs = folder.path().join("applets");
+    need::busybox(&programs);
+    each_change_is_told(&Rig::new(), Some(programs));
+}
+
+#[test]
+fn a_daemon_that_is_stopped_is_told_and_so_is_its_return() {
+    let mut rig = Rig::new();
+    let server = wait(async { connect(rig.spec("root", rig.port(Access::ViaSocket)).await).await });
+    let mut watching = wait(Watching::start(&server));
+    assert!(
+        watching.first.contains(&WatchEvent::Daemon(true)),
+        "{:?}",
+        watching.first
+    );
+    // Where the store is, its address does not tell.
+    assert!(
+        watching.hidden.contains(&Watched::Database),
+        "{:?}",
+        watching.hidden
+    );
+    let pid = rig.daemon_pid().to_string();
+    there(Command::new("kill").args(["-KILL", &pid]));
+    wait(watching.until(&WatchEvent::Daemon(false)));
+    rig.reconfigure("");
+    wait(watching.until(&WatchEvent::Daemon(true)));
+}
+
+/// A file system of its own, which ends with the test.
+struct Small(PathBuf);
+
+impl Small {
+    fn at(folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        there(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"])
+                .arg(folder),
+        );
+        Self(folder.to_owned())
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_fills_is_told_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("nix/store");
+    let _small = Small::at(&store);
+    let mut spec = storekeeper::server::Spec::new("here", storekeeper::link::Place::Local);
+    spec.audit_log = folder.path().join("audit.jsonl").display().to_string();
+    spec.requests_dir = folder.path().join("requests").display().to_string();
+    let program = folder.path().join("daemon");
+    let text = format!(
+        "#!/bin/sh\nexport NIX_REMOTE='local?root={}'\nexec {} \"$@\"\n",
+        folder.path().display(),
+        need::program("nix-daemon").display()
+    );
+    fs::write(&program, &text).unwrap();
+    let nix = folder.path().join("nix-there");
+    fs::write(&nix, text.replace("nix-daemon", "nix")).unwrap();
+    for file in [&program, &nix] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    spec.daemon_command = vec![program.display().to_string(), "--stdio".to_owned()];
+    spec.nix_command = nix.display().to_string();
+    wait(async {
+        let server = connect(spec).await;
+        let mut watching = Watching::start(&server).await;
+        fs::write(store.join("little"), vec![1; 20 << 10]).unwrap();
+        while let Ok(event) = timeout(QUIET, watching.events.recv()).await {
+            assert!(!matches!(event, Some(WatchEvent::Disk(_))), "{event:?}");
+        }
+        fs::write(store.join("large"), vec![1; 8 << 20]).unwrap();
+        let used = loop {
+            let event = timeout(PATIENCE, watching.events.recv())
+                .await
+                .unwrap()
+                .unwrap();
+            if let WatchEvent::Disk(disk) = event {
+                break disk.used.0;
+            }
+        };
+        assert!((1 << 20..16 << 20).contains(&used), "{used}");
+    });
+}
+
+#[test]
+fn nothing_stays_on_the_server_when_the_client_is_gone() {
+    let rig = Rig::new();
+    let proxy = rig.proxied(Duration::ZERO);
+    let server = wait(async { connect(rig.spec("root", proxy.port()).await).await });
+    let watching = wait(Watching::start(&server));
+    assert_eq!(scripts(&rig), 1);
+    // As when the client's process or its machine is killed: nothing is said any more.
+    proxy.cut();
+    wait_until("the end of the script", || scripts(&rig) == 0);
+    let ended = wait(watching.task).unwrap();
+    assert!(ended.is_err());
+
+    let server = wait(async { connect(rig.spec("root", rig.port(Access::Root)).await).await });
+    let watching = wait(Watching::start(&server));
+    assert_eq!(scripts(&rig), 1);
+    // Nobody wants to know any more.
+    drop(watching.events);
+    assert!(wait(watching.task).unwrap().is_ok());
+    wait_until("the end of the script", || scripts(&rig) == 0);
+}
+
+#[test]
+fn a_server_that_allows_few_sessions_is_not_watched_and_one_that_floods_no_longer() {
+    let rig = Rig::new();
+    for sessions in [1, 3] {
+        let twist = Twist {
+            more: format!("MaxSessions {sessions}\n"),
+            ..Twist::default()
+        };
+        let sshd = rig.twisted(&format!("few-{sessions}"), Access::Root, twist);
+        let error = wait(async {
+            let server = connect(rig.spec("root", sshd.port).await).await;
+            let (sink, _events) = mpsc::channel(64);
+            let (_pace, every) = watch::channel(PACE);
+            let limits = Limits {
+                output: 10,
+                time: PATIENCE,
+            };
+            let sleep = storekeeper::link::Command::script("sleep 1");
+            let busy = async {
+                // Others need sessions meanwhile, which shows how many there are.
+                let run = || server.link().run(&sleep, b"", limits);
+                let _ = tokio::join!(run(), run(), run(), run());
+            };
+            tokio::join!(server.watch(sink, every), busy).0
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("no session to spare"), "{error}");
+    }
+
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    let shell = first.join("sh");
+    let text = "#!/bin/sh\ncase $2 in *ask_files*) ;; *) exec /bin/sh \"$@\" ;; esac\n\
+                echo storekeeper-answer\necho began=\nread -r word\nexec yes database=\n";
+    fs::write(&shell, text).unwrap();
+    fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
+    let twist = Twist {
+        first: Some(first),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("floods", Access::Root, twist);
+    let ended = wait(async {
+        let server = connect(rig.spec("root", sshd.port).await).await;
+        let watching = Watching::start(&server).await;
+        timeout(PATIENCE, watching.task).await.unwrap().unwrap()
+    });
+    let error = ended.unwrap_err().to_string();
+    assert!(error.contains("more than it was asked for"), "{error}");
+}
+
+#[test]
+fn every_nix_is_watched() {
+    for nix in Nix::all() {
+        let rig = Rig::with(&nix);
+        let server = wait(async { connect(rig.spec("root", rig.port(Access::Root)).await).await });
+        let mut watching = wait(Watching::start(&server));
+        let file = rig.scratch().join("uploaded");
+        fs::write(&file, "contents").unwrap();
+        there(rig.nix_here("nix-store").arg("--add").arg(&file));
+        wait(watching.changed(Watched::Database));
+    }
+}
