@@ -1,8 +1,9 @@
 //! The loop: input, messages, signals; then one frame, if it looks different.
 //!
 //! In: the terminal's events, the backend's messages, signals. Out: frames, and effects to the backend. Nothing is read
-//! and nothing waited for in it but what it selects on. Without a message nothing is drawn; there is no tick, but for
-//! one a second while something on the screen counts seconds, and one alarm when a short message was there long enough.
+//! and nothing waited for in it but what it selects on. Without a message nothing is drawn; there is no tick, but for one a
+//! minute, since the clock and ages go on, one a second while something on the screen counts seconds, and one alarm when a
+//! short message was there long enough.
 
 use crate::change::Policy;
 use crate::config::{Config, Overrides, ServerConfig, Target, home};
@@ -177,6 +178,11 @@ fn keymap(config: &Config) -> Result<Keymap, ConsoleError> {
     })
 }
 
+/// How long until the clock shows another minute.
+fn to_the_minute(now: When) -> Duration {
+    Duration::from_secs(60 - now.unix().rem_euclid(60).unsigned_abs())
+}
+
 struct Console {
     model: Model,
     backend: Backend,
@@ -285,6 +291,7 @@ impl Console {
                     second = Instant::now();
                     Woken::Message(Msg::Tick)
                 }
+                () = tokio::time::sleep(to_the_minute(When::now())) => Woken::Message(Msg::Tick),
                 () = sleep_until(leave.unwrap_or(frame)), if leave.is_some() => {
                     Woken::Message(Msg::EndNow)
                 }

@@ -12,6 +12,7 @@ mod demo;
 mod fixture;
 mod hostile_daemon;
 mod journeys;
+mod live;
 mod rules;
 mod screens;
 mod screenshots;

@@ -1,6 +1,7 @@
 //! What a watch tells of a real server: each change soon after it has really happened, nothing where nothing happens, and nothing
 //! that stays behind when the client is gone.
 
+use crate::help::terminal::Terminal;
 use crate::help::{connect, wait};
 use crate::rig::{Access, Nix, Rig, Sshd, Twist, need, wait_until};
 use std::fs::{self, File};
@@ -387,4 +388,66 @@ fn every_nix_is_watched() {
         there(rig.nix_here("nix-store").arg("--add").arg(&file));
         wait(watching.changed(Watched::Database));
     }
+}
+
+/// The console, with everything read.
+fn console(rig: &Rig, server: &str) -> Terminal {
+    let terminal = Terminal::start(&rig.storekeeper_command([server]), 80, 24);
+    terminal.wait("a store that is read", |text| {
+        text.contains(" Trust ") && !text.contains("loading")
+    });
+    terminal
+}
+
+#[test]
+fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_killed() {
+    let rig = Rig::new();
+    let mut terminal = console(&rig, "root");
+    let refused = rig.refused().len();
+    terminal.wait_for(&format!("3 Unsigned {refused}"));
+    let file = rig.scratch().join("uploaded");
+    fs::write(&file, "contents").unwrap();
+    // Not by this console, and not through its server.
+    there(
+        rig.nix_here("nix-store")
+            .arg("--add-fixed")
+            .arg("sha256")
+            .arg(&file),
+    );
+    let text = rig.scratch().join("other.nix");
+    fs::write(&text, "derivation { name = \"made\"; system = builtins.currentSystem; builder = \"/bin/sh\"; args = [ \"-c\" \"echo > $out\" ]; }").unwrap();
+    let mut build = rig.nix_here("nix-build");
+    there(
+        build
+            .args(rig.nix.build_options())
+            .arg("--no-out-link")
+            .arg(&text),
+    );
+    terminal.wait("the upload", |text| {
+        text.contains(&format!("3 Unsigned {}", refused + 1))
+    });
+
+    terminal.keys("4");
+    terminal.wait_for("4 Access");
+    let key = fs::read_to_string(rig.file("other.pub")).unwrap();
+    let keys = rig.scratch().join("home-nix-ssh/.ssh/authorized_keys");
+    let mut file = File::options().append(true).open(keys).unwrap();
+    file.write_all(key.as_bytes()).unwrap();
+    terminal.wait_for("somebody else");
+
+    assert_eq!(scripts(&rig), 1);
+    terminal.signal("KILL");
+    wait_until("the end of the script", || scripts(&rig) == 0);
+}
+
+#[test]
+fn a_stopped_daemon_is_on_the_screen_without_a_key() {
+    let mut rig = Rig::new();
+    let terminal = console(&rig, "via-socket");
+    assert!(!terminal.text().contains("does not listen"));
+    let pid = rig.daemon_pid().to_string();
+    there(Command::new("kill").args(["-KILL", &pid]));
+    terminal.wait_for("nix-daemon does not listen, since");
+    rig.reconfigure("");
+    terminal.wait("the daemon again", |text| !text.contains("does not listen"));
 }

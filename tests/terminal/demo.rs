@@ -34,11 +34,13 @@ fn given_back(terminal: &Terminal) {
 }
 
 #[test]
-fn idle_it_writes_nothing_and_asks_nothing() {
+fn idle_it_writes_the_minute_at_most_and_asks_nothing() {
     let (mut terminal, _home) = console(80, 24, &[]);
     let (bytes, ticks) = (terminal.bytes(), terminal.cpu_ticks());
     std::thread::sleep(Duration::from_secs(5));
-    assert_eq!(terminal.bytes(), bytes, "bytes written while idle");
+    // The clock may have gone on by a minute.
+    let written = terminal.bytes() - bytes;
+    assert!(written <= 200, "{written} bytes written while idle");
     assert!(
         terminal.cpu_ticks() - ticks <= 2,
         "processor time while idle"

@@ -29,6 +29,7 @@ use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::types::server::ServerChoice;
 pub use crate::console::types::text::Text;
+use crate::console::types::watch::Watch;
 use crate::console::widgets::layout::SMALLEST;
 use crate::console::widgets::theme::{Abilities, Theme};
 use crate::domain::access::Session;
@@ -130,6 +131,7 @@ impl Model {
                 server: beginning.server,
                 place: beginning.place,
                 limits: beginning.limits,
+                watch: Watch::default(),
                 link: Link::Connecting,
                 facts: None,
                 data: Data::default(),

@@ -21,6 +21,7 @@ use crate::console::types::secret::Secret;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::{StorePath, When};
 use crate::inventory::{Group, Inventory, Row, View};
+use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub enum Msg {
     Wheel(i32),
     /// The terminal has a new size.
     Resize(u16, u16),
-    /// A second has passed while something counts seconds.
+    /// A second has passed while something counts seconds, or a minute.
     Tick,
     /// Someone wants the program to end: what runs is cancelled, and its receipts are waited for.
     Terminate,
@@ -52,6 +53,10 @@ pub enum Msg {
     Up(Arc<Facts>),
     /// A round trip was measured.
     RoundTrip(Duration),
+    /// Something has changed on the server.
+    Watch(WatchEvent),
+    /// The server is not watched any more, or never was.
+    WatchEnded(Problem),
     /// The connection is lost, or an attempt to open it again has failed.
     Down {
         /// Why.
@@ -212,6 +217,8 @@ pub enum Effect {
     ReadAudit,
     /// Measure the round trip.
     Ping,
+    /// Reads what has changed of the store.
+    Renew,
     /// Make a plan.
     Plan {
         /// The number of the request.

@@ -146,7 +146,7 @@ fn rights(model: &Model) -> &'static str {
 
 fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
-    // To the minute: nothing ticks here, and a second that stands still would say less.
+    // To the minute, which is the only tick.
     let clock: String = model.cx.now.clock().chars().take(5).chain([' ']).collect();
     let clock_at = pen.right(area, &clock, theme.dim);
     let link_style = match model.cx.link {
@@ -155,6 +155,14 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         Link::Down { .. } | Link::Failed(_) => theme.critical,
     };
     let mut parts = vec![(link_text(model), link_style)];
+    if model.cx.is_up() && model.cx.watch.store_is_a_photograph() {
+        let age = model.cx.data.at.map(|at| at.age(model.cx.now));
+        let text = age.map_or_else(
+            || "not live".to_owned(),
+            |age| format!("not live, read {age} ago"),
+        );
+        parts.push((text, theme.warning));
+    }
     if let Some(facts) = &model.cx.facts {
         parts.push((format!("nix {}", fit(&facts.nix_version, 12)), theme.dim));
     }

@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, Overrides, Target};
 use crate::console::app::msg::Msg;
 use crate::console::backend::answer::Prompt;
 use crate::console::backend::load;
-use crate::console::backend::{Sender, lock, work};
+use crate::console::backend::{Sender, lock, watch, work};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
 use crate::domain::notice;
@@ -19,12 +19,15 @@ use crate::server::{ErrorKind, Server, ServerError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Seconds before the next attempt; the last one repeats.
 const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
+
+/// After a reading the next one that nobody has asked for waits for so many times as long as it took, and at least so long.
+const REST: (u32, Duration) = (4, Duration::from_secs(2));
 
 /// The servers that there are.
 pub(in crate::console) struct Targets {
@@ -120,6 +123,7 @@ pub(super) struct Session {
     state: Arc<State>,
     wake: Arc<Notify>,
     again: Arc<Notify>,
+    changed: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -137,10 +141,12 @@ impl Session {
         });
         let wake = Arc::new(Notify::new());
         let again = Arc::new(Notify::new());
+        let changed = Arc::new(Notify::new());
         let keeper = Keeper {
             state: Arc::clone(&state),
             wake: Arc::clone(&wake),
             again: Arc::clone(&again),
+            changed: Arc::clone(&changed),
             send,
             prompt,
         };
@@ -148,6 +154,7 @@ impl Session {
             state,
             wake,
             again,
+            changed,
             task: tokio::spawn(async move {
                 match target {
                     Ok(target) => keeper.keep(&target).await,
@@ -172,6 +179,11 @@ impl Session {
         self.wake.notify_one();
     }
 
+    /// Reads the store again, which is known to have changed, as soon as that is not too often.
+    pub(super) fn renew(&self) {
+        self.changed.notify_one();
+    }
+
     /// Reads everything again.
     pub(super) fn refresh(&self) {
         self.again.notify_one();
@@ -188,6 +200,7 @@ struct Keeper {
     state: Arc<State>,
     wake: Arc<Notify>,
     again: Arc<Notify>,
+    changed: Arc<Notify>,
     send: Sender,
     prompt: Arc<Prompt>,
 }
@@ -266,9 +279,21 @@ impl Keeper {
             self.own_keys(server).await;
             let mut asked_for = false;
             loop {
+                let begun = Instant::now();
                 load::load(server, &self.state, &self.send, &self.prompt, asked_for).await;
-                self.again.notified().await;
-                asked_for = true;
+                // A busy server is not read all the time.
+                let rest = (begun.elapsed() * REST.0).max(REST.1);
+                let changed = async {
+                    tokio::time::sleep(rest).await;
+                    self.changed.notified().await;
+                };
+                tokio::select! {
+                    () = self.again.notified() => asked_for = true,
+                    () = changed => {
+                        asked_for = false;
+                        continue;
+                    }
+                }
                 match server.reprobe().await {
                     Ok(facts) => self.tell(Msg::Up(facts)),
                     Err(error) => self.tell(Msg::LoadFailed(Problem::new(&error))),
@@ -278,6 +303,7 @@ impl Keeper {
         let lost = server.link().lost();
         tokio::select! {
             error = lost => Problem::new(&error),
+            problem = watch::watch(server, &self.send) => problem,
             () = reading => Problem::say(notice!("the reading ended", "R connects again")),
         }
     }

@@ -11,6 +11,7 @@ mod latest;
 mod load;
 mod plan;
 mod space;
+mod watch;
 mod work;
 
 pub(super) use answer::Prompt;
@@ -84,6 +85,7 @@ impl Backend {
             }
             Effect::Reconnect => self.with(Session::reconnect),
             Effect::Refresh => self.with(Session::refresh),
+            Effect::Renew => self.with(Session::renew),
             Effect::ReadAudit => {
                 let state = self.session.as_ref().map(Session::state);
                 let folder = state.and_then(|state| state.folder.clone());

@@ -8,6 +8,7 @@ use crate::console::types::keymap::Keymap;
 use crate::console::types::marks::Marks;
 use crate::console::types::problem::Problem;
 use crate::console::types::server::Link;
+use crate::console::types::watch::Watch;
 use crate::domain::count::number;
 use crate::domain::{Threshold, When};
 use crate::inventory::{Inventory, Row};
@@ -33,6 +34,8 @@ pub struct Context {
     pub limits: (Threshold, Threshold),
     /// The connection.
     pub link: Link,
+    /// Whether it is watched.
+    pub watch: Watch,
     /// What the server is.
     pub facts: Option<Arc<Facts>>,
     /// What the store has.

@@ -17,6 +17,7 @@ pub mod secret;
 pub mod server;
 pub mod space;
 pub mod text;
+pub mod watch;
 
 /// Names a job within this run of the console.
 pub type JobId = u64;

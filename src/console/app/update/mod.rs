@@ -11,6 +11,7 @@ mod data;
 mod keep;
 mod layers;
 mod leave;
+mod live;
 mod marks;
 mod nav;
 mod plan;
@@ -29,6 +30,7 @@ use crate::console::app::msg::{Effect, Msg};
 use crate::console::types::action::{self, Act, Danger};
 use crate::console::types::key::Key;
 use crate::console::types::server::Link;
+use crate::console::types::watch::{Watch, WatchState};
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::list::Move;
@@ -72,7 +74,14 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             }
             vec![]
         }
+        Msg::Watch(event) => live::happened(model, event),
+        Msg::WatchEnded(problem) => {
+            model.cx.watch.state = WatchState::Ended(problem);
+            model.cx.watch.daemon_down = None;
+            vec![]
+        }
         Msg::Down { problem, again } => {
+            model.cx.watch = Watch::default();
             model.cx.link = Link::Down { problem, again };
             model.cx.data.loading = false;
             vec![]

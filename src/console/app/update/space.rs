@@ -28,6 +28,11 @@ pub(super) fn read(model: &mut Model) -> Effect {
     Effect::Space(update::read(&mut model.space, &mut model.cx))
 }
 
+/// Looks at what is quick to find out; passes over the store's folders stay as they were.
+pub(super) fn look_quickly(model: &mut Model) -> Effect {
+    Effect::Space(update::look_quickly(&mut model.space, &mut model.cx))
+}
+
 /// The server was looked at, or could not be.
 pub(super) fn known(
     model: &mut Model,

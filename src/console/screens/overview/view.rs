@@ -5,6 +5,7 @@ use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::Activity;
 use crate::console::screens::check::Check;
 use crate::console::screens::check::Target;
+use crate::console::screens::overview::live;
 use crate::console::screens::overview::state::Overview;
 use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
@@ -55,6 +56,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
     if let Some(problem) = &inputs.cx.data.problem {
         checks.push(Check::problem(problem));
     }
+    checks.extend(live::checks(inputs.cx));
     let mut fine = 0;
     for check in judged(inputs) {
         // What is going on is worth a line, however fine it is.

@@ -14,6 +14,8 @@ pub enum Effect {
     Read {
         /// The number of the request.
         look: u64,
+        /// What the slow passes have found, where they are not to be made again.
+        known: Option<Arc<SpaceSnapshot>>,
     },
     /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
     Judge {

@@ -1,0 +1,64 @@
+//! What changes on the server by itself: just that is brought up to date.
+//!
+//! In: an event of the watch. Out: numbers that came with it, and the readings that it makes necessary. Nobody has pressed a key, so
+//! nothing is said on the last line and no dialog is touched.
+
+use super::space;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::types::watch::WatchState;
+use crate::server::facts::Disk;
+use crate::server::{WatchEvent, Watched};
+use std::sync::Arc;
+
+/// Takes an event in.
+pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
+    match event {
+        WatchEvent::Began { hidden } => {
+            model.cx.watch.state = WatchState::Live { hidden };
+            vec![]
+        }
+        WatchEvent::Alive => vec![],
+        WatchEvent::Disk(now) => {
+            disk(model, now);
+            vec![]
+        }
+        WatchEvent::Daemon(true) => {
+            model.cx.watch.daemon_down = None;
+            vec![]
+        }
+        WatchEvent::Daemon(false) => {
+            model.cx.watch.daemon_down.get_or_insert(model.cx.now);
+            vec![]
+        }
+        // One that has ended has taken links and times along.
+        WatchEvent::GcLock(false) => vec![space::read(model)],
+        WatchEvent::GcLock(true) => vec![space::look_quickly(model)],
+        WatchEvent::Changed(what) => match what {
+            Watched::Database => vec![Effect::Renew],
+            Watched::KeyFiles | Watched::Requests | Watched::LoginLog | Watched::SshdConfig => {
+                vec![Effect::ReadAccess]
+            }
+            Watched::AuditLog => vec![Effect::ReadAudit],
+            Watched::Jobs => vec![Effect::ReadAudit, space::look_quickly(model)],
+            Watched::Disk | Watched::GcLock => vec![],
+        },
+    }
+}
+
+/// How full the store's file system is now.
+fn disk(model: &mut Model, now: Disk) {
+    if let Some(facts) = &mut model.cx.facts
+        && facts.disk.is_some()
+    {
+        Arc::make_mut(facts).disk = Some(now);
+    }
+    if let Some(known) = &mut model.space.known
+        && known.facts.store.is_ok()
+    {
+        let known = Arc::make_mut(known);
+        if let Ok(store) = &mut known.facts.store {
+            store.disk = now;
+        }
+    }
+}

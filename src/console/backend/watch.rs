@@ -1,0 +1,126 @@
+//! Watching the server while it is connected.
+//!
+//! In: a connected server. Out: its events as messages. Of a kind that comes again and again, as logins do where somebody tries
+//! passwords, one is passed on in a while: each makes the console read something.
+
+use crate::console::app::msg::Msg;
+use crate::console::backend::Sender;
+use crate::console::types::problem::Problem;
+use crate::domain::notice;
+use crate::server::{Server, WatchEvent, Watched};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// How often the server is looked at. Two programs run there each time; this keeps them below a thousandth of a core, and all
+/// that is looked at in turn within five seconds.
+const PACE: Duration = Duration::from_millis(2400);
+
+/// What is passed on at most once in a while, each by itself, and after how long the next one is.
+const SLOWED: [(Watched, Duration); 6] = [
+    (Watched::KeyFiles, Duration::from_secs(4)),
+    (Watched::Requests, Duration::from_secs(4)),
+    (Watched::LoginLog, Duration::from_secs(15)),
+    (Watched::SshdConfig, Duration::from_secs(4)),
+    (Watched::AuditLog, Duration::from_secs(4)),
+    (Watched::Jobs, Duration::from_secs(4)),
+];
+
+/// Watches until the watch ends, and says why; then never ends.
+pub(super) async fn watch(server: &Server, send: &Sender) -> Problem {
+    let (sink, events) = mpsc::channel(16);
+    let (_pace, every) = watch::channel(PACE);
+    let ended = tokio::select! {
+        ended = server.watch(sink, every) => ended,
+        () = pass_on(events, send) => Ok(()),
+    };
+    let problem = match ended {
+        Ok(()) => Problem::say(notice!("the watch has ended", "R reads everything again")),
+        Err(error) => Problem::new(&error),
+    };
+    let _ = send.send(Msg::WatchEnded(problem));
+    std::future::pending().await
+}
+
+/// Passes events on; what waits for its time comes with the next look after it.
+async fn pass_on(mut events: mpsc::Receiver<WatchEvent>, send: &Sender) {
+    let mut gates = SLOWED.map(|(what, pause)| Gate {
+        what,
+        pause,
+        open: Instant::now(),
+        waits: false,
+    });
+    loop {
+        let due = gates
+            .iter()
+            .filter(|gate| gate.waits)
+            .map(|gate| gate.open)
+            .min();
+        let event = tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => Some(event),
+                None => return,
+            },
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
+        };
+        let now = Instant::now();
+        match event {
+            Some(WatchEvent::Changed(what)) if gates.iter().any(|gate| gate.what == what) => {
+                for gate in gates.iter_mut().filter(|gate| gate.what == what) {
+                    gate.waits = true;
+                }
+            }
+            // It is there, and nothing else is new.
+            Some(WatchEvent::Alive) | None => {}
+            Some(event) => {
+                let _ = send.send(Msg::Watch(event));
+            }
+        }
+        for gate in gates
+            .iter_mut()
+            .filter(|gate| gate.waits && gate.open <= now)
+        {
+            gate.waits = false;
+            gate.open = now + gate.pause;
+            let _ = send.send(Msg::Watch(WatchEvent::Changed(gate.what)));
+        }
+    }
+}
+
+/// When the next event of a kind may pass.
+struct Gate {
+    what: Watched,
+    pause: Duration,
+    open: Instant,
+    waits: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_logins_the_first_and_the_last_are_passed_on() {
+        let (sink, events) = mpsc::channel(16);
+        let (send, mut receive) = mpsc::unbounded_channel();
+        let login = || WatchEvent::Changed(Watched::LoginLog);
+        let passing = tokio::spawn(async move { pass_on(events, &send).await });
+        for _ in 0..5 {
+            sink.send(login()).await.unwrap();
+        }
+        sink.send(WatchEvent::Daemon(false)).await.unwrap();
+        let begun = Instant::now();
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            match receive.recv().await.unwrap() {
+                Msg::Watch(event) => told.push((event, begun.elapsed().as_secs())),
+                other => panic!("{other:?}"),
+            }
+        }
+        let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 15)];
+        assert_eq!(told, expected);
+        drop(sink);
+        passing.await.unwrap();
+        assert!(receive.recv().await.is_none());
+    }
+}

@@ -1,0 +1,43 @@
+//! What the watch has seen, and what it can't see, as lines of screen 1.
+
+use crate::console::screens::check::Check;
+use crate::console::types::context::Context;
+use crate::console::types::problem::Problem;
+use crate::domain::Notice;
+use crate::judge::health::State;
+
+/// What the watch has seen, and what it can't see.
+pub(super) fn checks(cx: &Context) -> Vec<Check> {
+    let line = |id: &str, level, text: String, hint: &str| Check {
+        id: id.to_owned(),
+        level,
+        note: String::new(),
+        screen: None,
+        target: None,
+        problem: Some(Problem::say(Notice {
+            message: text.clone(),
+            hint: Some(hint.to_owned()),
+        })),
+        text,
+    };
+    let mut checks = Vec::new();
+    if let Some(since) = cx.watch.daemon_down {
+        let text = format!(
+            "nix-daemon does not listen, since {} ({})",
+            since.clock().chars().take(5).collect::<String>(),
+            since.age(cx.now)
+        );
+        let hint = "clients get nothing and upload nothing: run systemctl restart nix-daemon.socket nix-daemon there";
+        checks.push(line("daemon-down", State::Critical, text, hint));
+    }
+    if let Some(why) = cx.watch.not_live().filter(|_| cx.is_up()) {
+        let hint = "R reads everything again";
+        checks.push(line(
+            "not-live",
+            State::Unknown,
+            format!("not live: {why}"),
+            hint,
+        ));
+    }
+    checks
+}

@@ -1,0 +1,200 @@
+//! What changes on the server by itself: an event, what is asked for then, what is on the screen; and that nothing is taken from
+//! whoever is typing or reading meanwhile.
+
+use crate::fixture::{Console, facts, now, store};
+use std::sync::Arc;
+use storekeeper::console::app::layer::Layer;
+use storekeeper::console::app::msg::{Effect, Msg};
+use storekeeper::console::app::paint::Painter;
+use storekeeper::console::app::update::update;
+use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::space;
+use storekeeper::console::types::problem::Problem;
+use storekeeper::domain::Bytes;
+use storekeeper::domain::When;
+use storekeeper::domain::server_facts::Disk;
+use storekeeper::server::{WatchEvent, Watched};
+
+fn ready() -> Console {
+    Console::ready((80, 24), "dark", false)
+}
+
+fn began(hidden: Vec<Watched>) -> Msg {
+    Msg::Watch(WatchEvent::Began { hidden })
+}
+
+fn text(console: &Console) -> String {
+    let buffer = draw(&console.model);
+    let width = usize::from(buffer.area.width);
+    let symbols: Vec<&str> = buffer.content.iter().map(|cell| cell.symbol()).collect();
+    let lines: Vec<String> = symbols.chunks(width).map(|line| line.concat()).collect();
+    lines.join("\n")
+}
+
+/// The effects of one event, in words.
+fn asks(event: WatchEvent) -> Vec<String> {
+    let mut console = ready();
+    let effects = update(&mut console.model, now(), Msg::Watch(event));
+    let words = effects.iter().map(|effect| match effect {
+        Effect::Renew => "store".to_owned(),
+        Effect::ReadAccess => "access".to_owned(),
+        Effect::ReadAudit => "audit".to_owned(),
+        Effect::Space(space::Effect::Read { .. }) => "space".to_owned(),
+        Effect::Store(_) => "measure".to_owned(),
+        other => format!("{other:?}"),
+    });
+    words.filter(|word| word != "measure").collect()
+}
+
+#[test]
+fn each_event_asks_for_what_it_is_about_and_for_nothing_else() {
+    let none: [&str; 0] = [];
+    let changed = WatchEvent::Changed;
+    assert_eq!(asks(changed(Watched::Database)), ["store"]);
+    for what in [
+        Watched::KeyFiles,
+        Watched::Requests,
+        Watched::LoginLog,
+        Watched::SshdConfig,
+    ] {
+        assert_eq!(asks(changed(what)), ["access"], "{what:?}");
+    }
+    assert_eq!(asks(changed(Watched::AuditLog)), ["audit"]);
+    assert_eq!(asks(changed(Watched::Jobs)), ["audit", "space"]);
+    assert_eq!(asks(WatchEvent::GcLock(true)), ["space"]);
+    assert_eq!(asks(WatchEvent::GcLock(false)), ["space"]);
+    assert_eq!(asks(WatchEvent::Daemon(false)), none);
+    assert_eq!(asks(WatchEvent::Alive), none);
+}
+
+#[test]
+fn a_daemon_that_is_down_is_the_first_line_until_it_is_back() {
+    let mut console = ready();
+    console.send(began(vec![]));
+    let before = text(&console);
+    console.send(Msg::Watch(WatchEvent::Daemon(false)));
+    let since: String = now().clock().chars().take(5).collect();
+    let down = text(&console);
+    let wanted = format!("x  nix-daemon does not listen, since {since}");
+    let line = down.lines().position(|line| line.contains(&wanted));
+    assert!(line.is_some_and(|line| line < 6), "{down}");
+    console.send(Msg::Watch(WatchEvent::Daemon(true)));
+    assert_eq!(text(&console), before);
+    // Of a server that can't be seen it is not known.
+    console.send(Msg::Watch(WatchEvent::Daemon(false)));
+    console.send(Msg::WatchEnded(Problem::say("it has no session to spare")));
+    assert!(!text(&console).contains("does not listen"));
+}
+
+#[test]
+fn a_disk_that_fills_is_in_the_tab_and_on_the_overview_at_once() {
+    let mut console = ready();
+    let disk = Disk {
+        size: Bytes(1000 << 30),
+        used: Bytes(990 << 30),
+        available: Bytes(10 << 30),
+        inodes: 1000,
+        inodes_used: 10,
+    };
+    assert!(!text(&console).contains("5 Space 99%"));
+    console.send(Msg::Watch(WatchEvent::Disk(disk)));
+    let full = text(&console);
+    assert!(full.contains("5 Space 99%"), "{full}");
+    assert!(full.contains("x "), "{full}");
+}
+
+#[test]
+fn what_is_not_live_says_so_with_its_age_and_why() {
+    let mut console = ready();
+    console.send(began(vec![]));
+    assert!(!text(&console).contains("not live"));
+    let why = "root@cache could not be watched for changes: it has no session to spare";
+    console.send(Msg::WatchEnded(Problem::say(why)));
+    // Wherever one is, the header has it.
+    for key in ["1", "2", "3", "4", "5", "6"] {
+        console.keys(key);
+        let screen = text(&console);
+        let header = screen.lines().next().unwrap();
+        assert!(header.contains("not live, read "), "{header}");
+    }
+    console.keys("1");
+    assert!(text(&console).contains("not live: root@cache could not be watched"));
+
+    let mut console = ready();
+    console.send(began(vec![Watched::Database, Watched::KeyFiles]));
+    let screen = text(&console);
+    assert!(
+        screen.lines().next().unwrap().contains("not live, read "),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("not live: the store, key files;"),
+        "{screen}"
+    );
+    // A new connection has a watch of its own.
+    console.send(Msg::Down {
+        problem: Problem::say("lost"),
+        again: None,
+    });
+    console.send(Msg::Up(Arc::new(facts())));
+    assert!(!text(&console).contains("not live"));
+}
+
+#[test]
+fn whoever_types_reads_or_has_a_plan_open_is_left_alone() {
+    let all = || {
+        let mut all: Vec<Msg> = [
+            Watched::Database,
+            Watched::KeyFiles,
+            Watched::Requests,
+            Watched::LoginLog,
+            Watched::SshdConfig,
+            Watched::AuditLog,
+            Watched::Jobs,
+        ]
+        .map(|what| Msg::Watch(WatchEvent::Changed(what)))
+        .into();
+        all.push(Msg::Watch(WatchEvent::GcLock(true)));
+        all.push(Msg::Watch(WatchEvent::GcLock(false)));
+        all
+    };
+    for keys in ["2/led", "2jj<enter>", "3s", "?", ":si", "2jj", "4j", "6"] {
+        let mut console = ready();
+        console.keys(keys);
+        let plan = |console: &Console| match console.model.layers.last() {
+            Some(Layer::Plan(dialog)) => format!("{:?}", dialog.plan),
+            other => format!("{:?}", other.is_some()),
+        };
+        let before = (text(&console), plan(&console), console.model.scope());
+        for message in all() {
+            console.send(message);
+            // The store as it is read again: rows keep their numbers.
+            let generation = console.model.cx.data.generation;
+            console.send(Msg::Inventory {
+                generation,
+                inventory: Arc::new(store(usize::MAX)),
+                loading: false,
+                kept: None,
+            });
+        }
+        let after = (text(&console), plan(&console), console.model.scope());
+        assert_eq!(after, before, "{keys}");
+    }
+}
+
+#[test]
+fn a_minute_in_which_nothing_happens_costs_a_few_bytes() {
+    for keys in ["1", "2", "3", "4", "5", "6", "2<enter>", "?"] {
+        let mut console = ready();
+        console.send(began(vec![]));
+        console.keys(keys);
+        let mut painter = Painter::default();
+        let _ = painter.frame(draw(&console.model));
+        for minute in 1..=60 {
+            let later = When::from_unix(now().unix() + minute * 60);
+            let _ = update(&mut console.model, later, Msg::Tick);
+            let bytes = painter.frame(draw(&console.model)).len();
+            assert!((1..=200).contains(&bytes), "{keys}: {bytes} bytes");
+        }
+    }
+}
