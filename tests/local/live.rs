@@ -26,9 +26,14 @@ fn began(hidden: Vec<Watched>) -> Msg {
 fn text(console: &Console) -> String {
     let buffer = draw(&console.model);
     let width = usize::from(buffer.area.width);
-    let symbols: Vec<&str> = buffer.content.iter().map(|cell| cell.symbol()).collect();
-    let lines: Vec<String> = symbols.chunks(width).map(|line| line.concat()).collect();
-    lines.join("\n")
+    let mut text = String::new();
+    for (at, cell) in buffer.content.iter().enumerate() {
+        if at > 0 && at % width == 0 {
+            text.push('\n');
+        }
+        text.push_str(cell.symbol());
+    }
+    text
 }
 
 /// The effects of one event, in words.
@@ -87,6 +92,24 @@ fn a_daemon_that_is_down_is_the_first_line_until_it_is_back() {
 }
 
 #[test]
+fn another_server_has_a_watch_of_its_own() {
+    let mut console = ready();
+    console.send(began(vec![Watched::Database]));
+    console.send(Msg::Watch(WatchEvent::Daemon(false)));
+    let here = console.model.cx.server.clone();
+    let mut others = console.model.servers.iter().map(|server| &server.name);
+    let other = others.find(|name| **name != here).unwrap().clone();
+    console.keys(&format!(":server {other}<enter>"));
+    assert_eq!(console.model.cx.server, other);
+    console.send(Msg::Up(Arc::new(facts())));
+    let screen = text(&console);
+    assert!(
+        !screen.contains("does not listen") && !screen.contains("not live"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn a_disk_that_fills_is_in_the_tab_and_on_the_overview_at_once() {
     let mut console = ready();
     let disk = Disk {
@@ -128,7 +151,7 @@ fn what_is_not_live_says_so_with_its_age_and_why() {
         "{screen}"
     );
     assert!(
-        screen.contains("not live: the store, key files;"),
+        screen.contains("not live: the store, key files can't be watched"),
         "{screen}"
     );
     // A new connection has a watch of its own.

@@ -45,7 +45,7 @@ impl Watch {
             WatchState::Live { hidden } if hidden.is_empty() => None,
             WatchState::Live { hidden } => {
                 let words: Vec<&str> = hidden.iter().map(|what| what.word()).collect();
-                Some(format!("{}; this login can't watch that", words.join(", ")))
+                Some(format!("{} can't be watched", words.join(", ")))
             }
             WatchState::Ended(problem) => Some(problem.message.clone()),
         }

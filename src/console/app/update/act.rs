@@ -22,6 +22,7 @@ use crate::console::types::change::SpaceChange;
 use crate::console::types::context::Data;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::{Link, ServerChoice};
+use crate::console::types::watch::Watch;
 use crate::console::widgets::list::{List, Move};
 use crate::console::widgets::theme::Theme;
 
@@ -255,6 +256,7 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
     model.sources.clear();
     model.cx.place.clear();
     model.cx.link = Link::Connecting;
+    model.cx.watch = Watch::default();
     model.cx.facts = None;
     model.cx.data = Data::default();
     model.store = Store {

@@ -6,7 +6,7 @@
 use super::space;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::types::watch::WatchState;
+use crate::console::types::watch::{Watch, WatchState};
 use crate::server::facts::Disk;
 use crate::server::{WatchEvent, Watched};
 use std::sync::Arc;
@@ -15,7 +15,11 @@ use std::sync::Arc;
 pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
     match event {
         WatchEvent::Began { hidden } => {
-            model.cx.watch.state = WatchState::Live { hidden };
+            // Whether the daemon listens is told after this.
+            model.cx.watch = Watch {
+                state: WatchState::Live { hidden },
+                daemon_down: None,
+            };
             vec![]
         }
         WatchEvent::Alive => vec![],
