@@ -371,6 +371,7 @@ impl Console {
         let message = match event {
             Event::Key(event) => match Key::from_event(&event) {
                 Some(key) => {
+                    self.backend.key_pressed();
                     let repeated = event.kind == KeyEventKind::Repeat;
                     let (plan, now) = (self.model.plan_shown(), std::time::Instant::now());
                     if self.presses.held(key, repeated, plan, now) {

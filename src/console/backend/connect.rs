@@ -48,6 +48,9 @@ impl Targets {
     }
 }
 
+/// When a key was pressed last.
+pub(super) type Keys = Arc<tokio::sync::watch::Sender<tokio::time::Instant>>;
+
 /// What a session's tasks share.
 #[derive(Default)]
 pub(super) struct State {
@@ -133,6 +136,7 @@ impl Session {
         target: Result<Target, ConfigError>,
         send: Sender,
         prompt: Arc<Prompt>,
+        keys: Keys,
     ) -> Self {
         let own = target.as_ref().ok().and_then(|target| target.state.clone());
         let state = Arc::new(State {
@@ -147,6 +151,7 @@ impl Session {
             wake: Arc::clone(&wake),
             again: Arc::clone(&again),
             changed: Arc::clone(&changed),
+            keys,
             send,
             prompt,
         };
@@ -201,6 +206,7 @@ struct Keeper {
     wake: Arc<Notify>,
     again: Arc<Notify>,
     changed: Arc<Notify>,
+    keys: Keys,
     send: Sender,
     prompt: Arc<Prompt>,
 }
@@ -303,7 +309,7 @@ impl Keeper {
         let lost = server.link().lost();
         tokio::select! {
             error = lost => Problem::new(&error),
-            problem = watch::watch(server, &self.send) => problem,
+            problem = watch::watch(server, &self.send, self.keys.subscribe()) => problem,
             () = reading => Problem::say(notice!("the reading ended", "R connects again")),
         }
     }

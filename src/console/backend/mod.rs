@@ -23,7 +23,7 @@ use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
 use crate::inventory::{Inventory, Query, SearchFacts, Sort};
 use crate::server::Server;
-use connect::Session;
+use connect::{Keys, Session};
 use latest::Latest;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +40,7 @@ pub(super) struct Backend {
     targets: Targets,
     prompt: Arc<Prompt>,
     session: Option<Session>,
+    keys: Keys,
     jobs: HashMap<JobId, CancellationToken>,
     view: Latest,
     cancel_view: Arc<AtomicBool>,
@@ -58,6 +59,7 @@ impl Backend {
             send,
             targets,
             session: None,
+            keys: Arc::new(tokio::sync::watch::Sender::new(tokio::time::Instant::now())),
             jobs: HashMap::new(),
             view: Latest::default(),
             cancel_view: Arc::default(),
@@ -67,6 +69,11 @@ impl Backend {
             collect: Latest::default(),
             cancel_plan: Arc::default(),
         }
+    }
+
+    /// Somebody is there.
+    pub(super) fn key_pressed(&self) {
+        self.keys.send_replace(tokio::time::Instant::now());
     }
 
     /// Does what is wanted, or begins it.
@@ -81,6 +88,7 @@ impl Backend {
                     target,
                     self.send.clone(),
                     Arc::clone(&self.prompt),
+                    Arc::clone(&self.keys),
                 ));
             }
             Effect::Reconnect => self.with(Session::reconnect),

@@ -12,9 +12,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How often the server is looked at. Two programs run there each time; this keeps them below a thousandth of a core, and all
-/// that is looked at in turn within five seconds.
+/// How often the server is looked at. Two programs run there each time, and all that is looked at in turn is so within five seconds.
 const PACE: Duration = Duration::from_millis(2400);
+
+/// The same where nobody has pressed a key for so long.
+const IDLE_PACE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(600);
 
 /// What is passed on at most once in a while, each by itself, and after how long the next one is.
 const SLOWED: [(Watched, Duration); 6] = [
@@ -27,11 +30,16 @@ const SLOWED: [(Watched, Duration); 6] = [
 ];
 
 /// Watches until the watch ends, and says why; then never ends.
-pub(super) async fn watch(server: &Server, send: &Sender) -> Problem {
+pub(super) async fn watch(
+    server: &Server,
+    send: &Sender,
+    keys: watch::Receiver<Instant>,
+) -> Problem {
     let (sink, events) = mpsc::channel(16);
-    let (_pace, every) = watch::channel(PACE);
+    let (pace, every) = watch::channel(PACE);
     let ended = tokio::select! {
         ended = server.watch(sink, every) => ended,
+        () = slow_down(pace, keys) => Ok(()),
         () = pass_on(events, send) => Ok(()),
     };
     let problem = match ended {
@@ -40,6 +48,25 @@ pub(super) async fn watch(server: &Server, send: &Sender) -> Problem {
     };
     let _ = send.send(Msg::WatchEnded(problem));
     std::future::pending().await
+}
+
+/// Sets the pace by when a key was pressed last. Ends with the console.
+async fn slow_down(pace: watch::Sender<Duration>, mut keys: watch::Receiver<Instant>) {
+    loop {
+        let idle = *keys.borrow_and_update() + IDLE;
+        let now = if idle > Instant::now() {
+            PACE
+        } else {
+            IDLE_PACE
+        };
+        pace.send_if_modified(|pace| std::mem::replace(pace, now) != now);
+        tokio::select! {
+            pressed = keys.changed() => if pressed.is_err() {
+                return;
+            },
+            () = sleep_until(idle), if now == PACE => {}
+        }
+    }
 }
 
 /// Passes events on; what waits for its time comes with the next look after it.
@@ -98,6 +125,22 @@ struct Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_slows_down_without_keys_and_a_key_brings_it_back() {
+        let (pace, mut every) = watch::channel(PACE);
+        let (press, keys) = watch::channel(Instant::now());
+        let begun = Instant::now();
+        let pacing = tokio::spawn(slow_down(pace, keys));
+        every.changed().await.unwrap();
+        assert_eq!(*every.borrow_and_update(), IDLE_PACE);
+        assert_eq!(begun.elapsed().as_secs(), IDLE.as_secs());
+        press.send(Instant::now()).unwrap();
+        every.changed().await.unwrap();
+        assert_eq!(*every.borrow_and_update(), PACE);
+        drop(press);
+        pacing.await.unwrap();
+    }
 
     #[tokio::test(start_paused = true)]
     async fn of_many_logins_the_first_and_the_last_are_passed_on() {

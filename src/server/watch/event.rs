@@ -169,7 +169,7 @@ mod tests {
         );
         assert_eq!(
             read("problem=a\u{1b}[31mb"),
-            Some(WatchLine::Problem("ab".to_owned()))
+            Some(WatchLine::Problem("a\\e[31mb".to_owned()))
         );
         for line in [
             "",
