@@ -13,6 +13,14 @@ use std::time::{Duration, Instant};
 /// How long a text may take to appear before the test fails. Generous: it bounds a hang, it measures nothing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Whether the first screen counts a store that is all there, and of now.
+pub(crate) fn is_read(text: &str) -> bool {
+    let not_yet = ["loading", "as of ", "reading again"];
+    text.contains("connected, ")
+        && text.contains(" Trust ")
+        && !not_yet.iter().any(|words| text.contains(words))
+}
+
 struct Seen {
     parser: vt100::Parser,
     bytes: usize,

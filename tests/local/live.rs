@@ -221,3 +221,63 @@ fn a_minute_in_which_nothing_happens_costs_a_few_bytes() {
         }
     }
 }
+
+#[test]
+fn what_is_kept_is_on_the_screen_before_the_connection_with_its_age() {
+    let mut console = Console::new(crate::fixture::model((80, 24), "dark", false));
+    let kept = When::from_unix(now().unix() - 3 * 3600);
+    let send = |console: &mut Console, kept, loading| {
+        console.send(Msg::Inventory {
+            generation: 1,
+            inventory: Arc::new(store(usize::MAX)),
+            loading,
+            kept,
+        });
+    };
+    send(&mut console, Some(kept), true);
+    let screens = ["1", "2", "3"].map(|key| {
+        console.keys(key);
+        text(&console)
+    });
+    for screen in &screens {
+        assert!(screen.contains("as of 3h ago"), "{screen}");
+    }
+    // It is searched as always, and nothing of it can be changed.
+    console.keys("2/ledger<enter>");
+    assert!(text(&console).contains("ledger-4.2"), "{}", text(&console));
+    console.keys("s");
+    assert!(console.model.layers.is_empty());
+    assert!(
+        text(&console).contains("not connected"),
+        "{}",
+        text(&console)
+    );
+    // The server can't be reached: what is shown is as old as it is.
+    console.send(Msg::Down {
+        problem: Problem::say("refused"),
+        again: None,
+    });
+    assert!(text(&console).contains("data 3h old"), "{}", text(&console));
+    // Connected, and not read yet: a plan would be of what was.
+    console.connect();
+    console.keys("s");
+    assert!(console.model.layers.is_empty());
+    assert!(
+        text(&console).contains("as it was kept"),
+        "{}",
+        text(&console)
+    );
+    // Read again later, it is what the server had a moment ago.
+    send(&mut console, None, true);
+    assert!(
+        text(&console).contains("reading again"),
+        "{}",
+        text(&console)
+    );
+    send(&mut console, None, false);
+    let after = text(&console);
+    assert!(
+        !after.contains("as of") && !after.contains("reading again"),
+        "{after}"
+    );
+}

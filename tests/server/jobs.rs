@@ -1,7 +1,7 @@
 //! Jobs that come to no good end, on a real server: killed, or asked to stop by a signal. What the next one finds, what the
 //! audit log says, and that exactly what is said was done.
 
-use crate::help::terminal::Terminal;
+use crate::help::terminal::{Terminal, is_read};
 use crate::help::{json, text};
 use crate::rig::{Nix, OURS, Rig, wait_until};
 use std::collections::BTreeSet;
@@ -284,9 +284,7 @@ fn a_console_on_a_server_that_stalls_says_what_it_waits_for_and_a_second_signal_
 fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
     let before = signed(rig).len();
     let mut terminal = Terminal::start(command, 80, 24);
-    terminal.wait("a store that is read", |text| {
-        text.contains("connected, ") && text.contains(" Trust ") && !text.contains("loading")
-    });
+    terminal.wait("a store that is read", is_read);
     terminal.keys("3");
     terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
     terminal.keys("*");

@@ -1,6 +1,6 @@
 //! Servers that allow few sessions on a connection (sshd's `MaxSessions`): everything works, down to one.
 
-use crate::help::terminal::Terminal;
+use crate::help::terminal::{Terminal, is_read};
 use crate::rig::{Access, Rig, Twist};
 use serde_json::Value;
 
@@ -81,9 +81,7 @@ fn every_screen_of_the_console_comes() {
         for _ in 0..STARTS {
             let command = rig.storekeeper_command([name.as_str()]);
             let mut terminal = Terminal::start(&command, 100, 30);
-            terminal.wait("a store that is read", |text| {
-                text.contains(" Trust ") && !text.contains("loading")
-            });
+            terminal.wait("a store that is read", is_read);
             for screen in ["2", "3", "4", "5", "6", "1"] {
                 terminal.keys(screen);
                 terminal.settle(std::time::Duration::from_millis(300));

@@ -1,7 +1,7 @@
 //! What a watch tells of a real server: each change soon after it has really happened, nothing where nothing happens, and nothing
 //! that stays behind when the client is gone.
 
-use crate::help::terminal::Terminal;
+use crate::help::terminal::{Terminal, is_read};
 use crate::help::{connect, wait};
 use crate::rig::{Access, Nix, Rig, Sshd, Twist, need, wait_until};
 use std::fs::{self, File};
@@ -393,9 +393,7 @@ fn every_nix_is_watched() {
 /// The console, with everything read.
 fn console(rig: &Rig, server: &str) -> Terminal {
     let terminal = Terminal::start(&rig.storekeeper_command([server]), 80, 24);
-    terminal.wait("a store that is read", |text| {
-        text.contains(" Trust ") && !text.contains("loading")
-    });
+    terminal.wait("a store that is read", is_read);
     terminal
 }
 

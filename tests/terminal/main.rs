@@ -23,7 +23,7 @@ mod help;
 #[path = "../rig/mod.rs"]
 mod rig;
 
-use crate::help::terminal::Terminal;
+use crate::help::terminal::{Terminal, is_read};
 use crate::rig::Rig;
 use std::collections::BTreeSet;
 
@@ -45,11 +45,7 @@ fn open(rig: &Rig, arguments: &[&str]) -> Terminal {
 
 /// Waits until the store is read: the first screen counts it then.
 fn loaded(terminal: &Terminal) {
-    terminal.wait("a store that is read", |text| {
-        header(text).contains("connected, ")
-            && text.contains(" Trust ")
-            && !text.contains("loading")
-    });
+    terminal.wait("a store that is read", is_read);
 }
 
 /// The first line.

@@ -59,6 +59,8 @@ pub(super) struct State {
     server: Mutex<Option<Server>>,
     /// The newest inventory, and what its rows are numbered by.
     newest: Mutex<Option<(u64, Arc<Inventory>)>>,
+    /// When what is known was kept, until the whole store was read.
+    kept: Mutex<Option<When>>,
     /// Held by whoever makes a newer inventory.
     pub(super) writing: tokio::sync::Mutex<()>,
 }
@@ -91,8 +93,13 @@ impl State {
             generation,
             inventory,
             loading,
-            kept: None,
+            kept: *lock(&self.kept),
         });
+    }
+
+    /// From here on nothing is of the last time.
+    pub(super) fn is_read(&self) {
+        *lock(&self.kept) = None;
     }
 
     /// Starts from what this machine has kept, unless something newer is there already.
@@ -111,6 +118,7 @@ impl State {
         let mut newest = lock(&self.newest);
         if newest.is_none() {
             *newest = Some((generation, Arc::clone(&inventory)));
+            *lock(&self.kept) = Some(known.at);
             let _ = send.send(Msg::Inventory {
                 generation,
                 inventory,

@@ -65,6 +65,9 @@ fn take(
         .newest()
         .filter(|(_, known)| known.is_assessed_with(keys));
     let again = known.is_some();
+    if !again {
+        state.is_read();
+    }
     let (generation, inventory) = match known {
         Some((generation, inventory)) => (generation, Some(inventory)),
         None => (State::new_generation(), None),
@@ -97,6 +100,9 @@ fn take(
         }
     };
     if listed.is_some() {
+        if end.is_ok() {
+            state.is_read();
+        }
         let changed = !loader.is_unchanged();
         let inventory = loader.finish().0;
         let whole = (end.is_ok() && changed).then(|| inventory.clone());

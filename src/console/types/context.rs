@@ -66,12 +66,13 @@ impl Data {
         if let Some(kept) = self.kept {
             return Some(format!("as of {} ago", kept.age(now)));
         }
-        self.loading.then(|| {
-            format!(
+        self.loading.then(|| match counts.unread {
+            0 => "reading again".to_owned(),
+            _ => format!(
                 "loading {} of {}",
                 number(counts.read()),
                 number(counts.paths)
-            )
+            ),
         })
     }
 }

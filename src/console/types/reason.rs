@@ -36,4 +36,13 @@ impl Context {
         }
         self.connected()
     }
+
+    /// What a change of paths needs besides: that they are shown as they are, and not as they were the last time.
+    pub fn can_change_paths(&self) -> Reason {
+        self.can_change()?;
+        match self.data.kept {
+            Some(_) => no("the store is shown as it was kept; wait until it has been read"),
+            None => Ok(()),
+        }
+    }
 }

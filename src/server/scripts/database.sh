@@ -15,6 +15,7 @@ problem() {
 
 # The database's facts come before those of its log: a checkpoint in between shows in the next line.
 look() {
+    # shellcheck disable=SC2046 # Numbers and times, a word each.
     set -- $(stat -c '%i %s %Y %y' "$database" 2>/dev/null)
     inode=${1-} bytes=${2-} seconds=${3-} fraction=${5-}
     case $fraction in *.*) fraction=${fraction##*.} ;; *) fraction= ;; esac

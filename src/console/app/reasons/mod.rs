@@ -142,7 +142,7 @@ pub(super) fn can_expire(model: &Model) -> Reason {
 
 /// There is something here that signing could mean.
 pub(super) fn can_sign(model: &Model) -> Reason {
-    model.cx.can_change()?;
+    model.cx.can_change_paths()?;
     if model.screen == Screen::Overview && model.pages.is_empty() {
         return can_sign_all(model);
     }
@@ -154,7 +154,7 @@ pub(super) fn can_sign(model: &Model) -> Reason {
 
 /// Something is refused.
 pub(super) fn can_sign_all(model: &Model) -> Reason {
-    model.cx.can_change()?;
+    model.cx.can_change_paths()?;
     match &model.cx.data.inventory {
         None => no("the store has not been read yet"),
         Some(inventory) if inventory.counts().refused == 0 => {

@@ -93,7 +93,7 @@ pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
 
 /// There is a path to pin.
 pub(in crate::console) fn can_pin(model: &Model) -> Reason {
-    model.cx.can_change()?;
+    model.cx.can_change_paths()?;
     if model.cx.marks.count() == 0 && model.current_row().is_none() {
         return no("no path is marked or under the cursor");
     }
@@ -124,7 +124,7 @@ pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
 
 /// Something is known to be damaged.
 pub(in crate::console) fn can_mend(model: &Model) -> Reason {
-    model.cx.can_change()?;
+    model.cx.can_change_paths()?;
     if model.space.damaged.is_empty() {
         return no("no path is known to be damaged; V verifies paths");
     }

@@ -60,7 +60,7 @@ pub(super) fn inventory(
     model.cx.data.generation = generation;
     model.cx.data.inventory = Some(Arc::clone(&inventory));
     model.cx.data.loading = loading;
-    model.cx.data.at = Some(model.cx.now);
+    model.cx.data.at = Some(model.cx.data.kept.unwrap_or(model.cx.now));
     model.cx.data.problem = None;
     model.cx.data.measuring.clear();
     let mut effects = super::nav::ask_view(model);
