@@ -53,6 +53,8 @@ type Way = fn(&mut Terminal);
 
 /// Steps down until the line under the cursor has these words.
 fn to(terminal: &mut Terminal, words: &str) -> String {
+    // Lines follow the store a moment later, and the cursor stays with the one that it is on.
+    terminal.wait_for(words);
     terminal.keys("g");
     for _ in 0..12 {
         let screen = terminal.wait("a cursor", |text| !current(text).is_empty());
