@@ -18,8 +18,11 @@ fn left_alone_it_writes_nothing_and_takes_no_time() {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(15) {
         std::thread::sleep(Duration::from_millis(100));
-        assert_eq!(terminal.bytes(), bytes, "{}", terminal.text());
+        // The minute of the clock, if it changes just then, and nothing else.
+        let written = terminal.bytes() - bytes;
+        assert!(written <= 200, "{written}: {}", terminal.text());
     }
+    let bytes = terminal.bytes();
     // A tick is 10 ms. The link says now and then that it is alive.
     let used = terminal.cpu_ticks() - ticks;
     assert!(used <= 2, "{used} ticks");
@@ -44,7 +47,8 @@ fn a_notice_goes_by_itself_and_leaves_the_marks() {
     assert!(!after.contains("copied "), "{after}");
     let bytes = terminal.bytes();
     terminal.settle(REST);
-    assert_eq!(terminal.bytes(), bytes, "{}", terminal.text());
+    let written = terminal.bytes() - bytes;
+    assert!(written <= 200, "{written}: {}", terminal.text());
 }
 
 /// The parameters of every `CSI … m` of an output.

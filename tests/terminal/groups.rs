@@ -55,15 +55,16 @@ type Way = fn(&mut Terminal);
 fn to(terminal: &mut Terminal, words: &str) -> String {
     // Lines follow the store a moment later, and the cursor stays with the one that it is on.
     terminal.wait_for(words);
-    terminal.keys("g");
-    for _ in 0..12 {
-        let screen = terminal.wait("a cursor", |text| !current(text).is_empty());
-        if current(&screen).contains(words) {
-            return current(&screen);
+    for _ in 0..8 {
+        terminal.keys("g");
+        for _ in 0..6 {
+            terminal.settle(std::time::Duration::from_millis(200));
+            let line = current(&terminal.text());
+            if line.contains(words) {
+                return line;
+            }
+            terminal.keys("j");
         }
-        let before = current(&screen);
-        terminal.keys("j");
-        terminal.wait("the next line", |text| current(text) != before);
     }
     panic!("no line {words:?}:\n{}", terminal.text());
 }
