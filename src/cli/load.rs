@@ -4,7 +4,6 @@
 
 use super::error::CliError;
 use super::progress::Progress;
-use crate::domain::When;
 use crate::inventory::Inventory;
 use crate::load::{AssessedPath, Entered, Kept, Loader};
 use crate::server::{ReadSummary, Server};
@@ -53,10 +52,8 @@ pub(super) async fn load(
     progress.finish();
     let unchanged = loader.is_unchanged();
     let (inventory, read) = loader.finish();
-    if let Some(kept) = kept.filter(|_| !unchanged)
-        && let Err(error) = kept.write(&inventory, When::now())
-    {
-        tracing::warn!(%error, "the inventory could not be kept");
+    if let Some(kept) = kept.filter(|_| !unchanged) {
+        kept.keep(&inventory);
     }
     if let Some(why) = &read.fallback {
         progress.log(&format!(

@@ -83,7 +83,7 @@ impl Said {
     }
 }
 
-/// What a word of the script means.
+/// Why there is no database to read, by what the script calls it. A clause.
 fn problem(word: &str) -> String {
     match word {
         "store" => "its store is not in a place that is known here",

@@ -59,8 +59,15 @@ impl Kept {
         restored.map(Some)
     }
 
+    /// Keeps what was just read whole. Where that can't be, the next start is slower, and the log says why.
+    pub fn keep(&self, inventory: &Inventory) {
+        if let Err(error) = self.write(inventory, When::now()) {
+            tracing::warn!(%error, "the inventory could not be kept");
+        }
+    }
+
     /// Keeps an inventory that was whole at this time. Where another process does so at this moment, that one's is kept.
-    pub fn write(&self, inventory: &Inventory, at: When) -> io::Result<()> {
+    fn write(&self, inventory: &Inventory, at: When) -> io::Result<()> {
         if let Some(folder) = self.file.parent() {
             DirBuilder::new()
                 .recursive(true)

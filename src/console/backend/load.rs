@@ -8,8 +8,8 @@ use crate::console::backend::Sender;
 use crate::console::backend::answer::Prompt;
 use crate::console::backend::connect::State;
 use crate::console::types::problem::Problem;
+use crate::domain::StorePath;
 use crate::domain::count::count;
-use crate::domain::{StorePath, When};
 use crate::load::{Entered, Kept, Loader};
 use crate::server::{Server, ServerError};
 use std::sync::Arc;
@@ -108,10 +108,8 @@ fn take(
         let whole = (end.is_ok() && changed).then(|| inventory.clone());
         // Cut off in the middle is not done: what is missing stays to be read.
         state.publish(send, generation, inventory, false);
-        if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole)
-            && let Err(error) = kept.write(&inventory, When::now())
-        {
-            tracing::warn!(%error, "the inventory could not be kept");
+        if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole) {
+            kept.keep(&inventory);
         }
     }
     end.map(|()| listed.unwrap_or_default())
