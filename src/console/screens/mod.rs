@@ -31,6 +31,16 @@ fn paragraph(pen: &mut Pen<'_>, area: Rect, text: &str, style: Style) {
     }
 }
 
+/// Says over a whole list why there is nothing to show, and whether that is bad.
+fn say_nothing(pen: &mut Pen<'_>, area: Rect, text: &str, bad: bool) {
+    let style = if bad {
+        pen.theme.critical
+    } else {
+        pen.theme.dim
+    };
+    paragraph(pen, area, text, style);
+}
+
 /// Why there is nothing of the store to show; `None` if there is.
 fn no_store(cx: &Context) -> Option<(String, bool)> {
     if cx.data.inventory.is_some() {

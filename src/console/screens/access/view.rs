@@ -2,7 +2,7 @@
 
 use crate::console::screens::access::detail;
 use crate::console::screens::access::state::Access;
-use crate::console::screens::{no_store, paragraph};
+use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::access::{AccessSnapshot, KeyEntry, Line, RequestEntry};
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
@@ -31,13 +31,8 @@ pub fn draw(cx: &Context, access: &Access, pen: &mut Pen<'_>) {
     let areas = layout::lists(cx.size, true);
     let Some(known) = &access.known else {
         let (text, bad) = nothing(cx, access);
-        let style = if bad {
-            pen.theme.critical
-        } else {
-            pen.theme.dim
-        };
         let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
-        return paragraph(pen, area, &text, style);
+        return say_nothing(pen, area, &text, bad);
     };
     if let (Some(top), Some(line)) = (access.card, access.current()) {
         let body = layout::areas(cx.size).body;

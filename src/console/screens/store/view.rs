@@ -2,7 +2,7 @@
 
 use crate::console::screens::path::pane;
 use crate::console::screens::store::state::Store;
-use crate::console::screens::{no_store, paragraph};
+use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
 use crate::console::types::judged::Mark;
@@ -31,13 +31,8 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
     let areas = layout::lists(cx.size, true);
     draw_find(cx, store, pen, areas.find);
     if let Some((text, bad)) = no_store(cx) {
-        let style = if bad {
-            pen.theme.critical
-        } else {
-            pen.theme.dim
-        };
         let area = Rect::new(areas.list.x, areas.head.y, cx.size.0, areas.list.height);
-        return paragraph(pen, area, &text, style);
+        return say_nothing(pen, area, &text, bad);
     }
     let Some(inventory) = cx.data.inventory.clone() else {
         return;

@@ -2,7 +2,7 @@
 
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
-use crate::console::screens::{no_store, paragraph};
+use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -25,13 +25,8 @@ const WHY: usize = 19;
 pub fn draw(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>) {
     let areas = layout::lists(cx.size, false);
     if let Some((text, bad)) = no_store(cx) {
-        let style = if bad {
-            pen.theme.critical
-        } else {
-            pen.theme.dim
-        };
         let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
-        return paragraph(pen, area, &text, style);
+        return say_nothing(pen, area, &text, bad);
     }
     let Some(inventory) = cx.data.inventory.clone() else {
         return;

@@ -9,7 +9,7 @@ mod roots;
 use crate::console::screens::space::areas::areas;
 use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
-use crate::console::screens::{no_store, paragraph};
+use crate::console::screens::{no_store, say_nothing};
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
@@ -30,15 +30,10 @@ pub fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>) {
     draw_head(cx, space, pen, areas.head);
     draw_views(cx, space, pen, areas.views);
     if let Some((text, bad)) = nothing(cx, space) {
-        let style = if bad {
-            pen.theme.critical
-        } else {
-            pen.theme.dim
-        };
         let y = areas.views.bottom() + 1;
         let body = crate::console::widgets::layout::areas(cx.size).body;
         let area = Rect::new(body.x, y, body.width, body.bottom().saturating_sub(y));
-        return paragraph(pen, area, &text, style);
+        return say_nothing(pen, area, &text, bad);
     }
     match space.view {
         View::Plan => plan::draw(cx, space, pen, &areas),
