@@ -21,6 +21,15 @@ const SLOW: &str = "create trigger slow before update on ValidPaths begin \
 const SLOWER: &str = "create trigger slow before update on ValidPaths begin \
                       select length(hex(randomblob(6000000))); end;";
 
+/// Takes back what was signed since the first call, and makes signing slow: each round has as much before it as the first.
+fn afresh(rig: &Rig, slow: &str) {
+    rig.sql(&format!(
+        "drop trigger if exists slow; \
+         create table if not exists AtFirst as select id from ValidPaths where sigs is not null; \
+         update ValidPaths set sigs = null where id not in (select id from AtFirst); {slow}"
+    ));
+}
+
 fn spawn(rig: &Rig, line: &str) -> Child {
     rig.storekeeper_command(line.split(' '))
         .stdout(Stdio::piped())
@@ -133,7 +142,7 @@ fn signing_that_is_killed_is_told_and_the_next_change_writes_its_record() {
 #[test]
 fn several_change_something_at_once() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
+    rig.sql(SLOWER);
     let first = signing(&rig);
     assert_eq!(left(&rig), 1);
     let running = checks(&rig, "change-running");
@@ -146,6 +155,8 @@ fn several_change_something_at_once() {
     let pin = format!("pin root {} --name kept --yes", paths.trim());
     let pinned = rig.run(&pin);
     assert!(pinned.status.success(), "{}", text(&pinned.stderr));
+    // Both were there at once; their end needs no time.
+    rig.sql("drop trigger slow;");
     for child in [first, second] {
         let output = child.wait_with_output().unwrap();
         assert_eq!(json(&output)["receipt"]["result"], "done");
@@ -176,7 +187,6 @@ fn is_cancelled(rig: &Rig, before: usize) -> usize {
 #[test]
 fn a_signal_stops_a_command_in_good_order() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOWER);
     let local = format!(
         "sign root --all --yes --json --key-file {}",
         rig.secret_key_file(OURS).display()
@@ -186,6 +196,7 @@ fn a_signal_stops_a_command_in_good_order() {
         ("HUP", &local),
         ("INT", "sign sudo --all --yes --json"),
     ] {
+        afresh(&rig, SLOWER);
         let before = signed(&rig).len();
         let child = signing_by(&rig, line);
         let told = Instant::now();
@@ -210,9 +221,9 @@ fn proxied(rig: &Rig) -> crate::rig::DelayProxy {
 #[test]
 fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
     let proxy = proxied(&rig);
     for signals in [1, 2] {
+        afresh(&rig, SLOW);
         let child = signing_by(&rig, "sign slow --all --yes --json");
         proxy.stall();
         let told = Instant::now();
@@ -257,9 +268,9 @@ fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
 #[test]
 fn a_console_on_a_server_that_stalls_says_what_it_waits_for_and_a_second_signal_ends_it() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
     let proxy = proxied(&rig);
     for signals in [1, 2] {
+        afresh(&rig, SLOW);
         let command = rig.storekeeper_command(["slow"]);
         let mut terminal = console_that_signs(&rig, &command);
         proxy.stall();
@@ -300,8 +311,8 @@ fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
 #[test]
 fn a_signal_stops_a_console_in_good_order() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
     for name in ["TERM", "HUP"] {
+        afresh(&rig, SLOWER);
         let before = signed(&rig).len();
         let command = rig.storekeeper_command(["root"]);
         let mut terminal = console_that_signs(&rig, &command);
@@ -329,8 +340,8 @@ fn below_a_shell(command: &std::process::Command) -> std::process::Command {
 #[test]
 fn a_terminal_that_is_gone_stops_what_runs_in_good_order() {
     let rig = Rig::bulk(&Nix::of_this_machine(), PATHS);
-    rig.sql(SLOW);
     for console in [true, false] {
+        afresh(&rig, SLOWER);
         let before = signed(&rig).len();
         let terminal = if console {
             let command = rig.storekeeper_command(["root"]);
