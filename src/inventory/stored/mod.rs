@@ -5,7 +5,8 @@
 //! its length is found to be possible.
 //!
 //! Format, all numbers little-endian: [`MAGIC`]; then parts, each with its length, its CRC-32 and its bytes. The first part
-//! is the [`Header`] as JSON, the others are [`CHUNK`] rows each (see `chunk`).
+//! is the [`Header`] as JSON, the second one whatever the store was read from wants to know again, the others are [`CHUNK`] rows
+//! each (see `chunk`).
 
 mod bytes;
 mod chunk;
@@ -23,7 +24,7 @@ use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// The first bytes of such a file, with the version of the format.
-const MAGIC: &[u8; 24] = b"storekeeper inventory 1\n";
+const MAGIC: &[u8; 24] = b"storekeeper inventory 2\n";
 
 /// The longest part, in bytes: rows with more references than any store has.
 const MOST: usize = 256 << 20;
@@ -38,6 +39,8 @@ pub struct Stamp {
     pub place: String,
     /// When the store was read.
     pub at: When,
+    /// What it was read from was like then, in a line of its own.
+    pub facts: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,8 +69,8 @@ pub enum StoredError {
 }
 
 impl Inventory {
-    /// Writes all that is needed to have it again.
-    pub fn store(&self, stamp: Stamp, mut out: impl Write) -> io::Result<()> {
+    /// Writes all that is needed to have it again, and with it what was seen of what it was read from.
+    pub fn store(&self, stamp: Stamp, seen: &[u8], mut out: impl Write) -> io::Result<()> {
         let header = Header {
             stamp,
             ring: self.ring,
@@ -78,6 +81,7 @@ impl Inventory {
         };
         out.write_all(MAGIC)?;
         write_part(&serde_json::to_vec(&header)?, &mut out)?;
+        write_part(seen, &mut out)?;
         let chunks: Vec<usize> = (0..self.len().div_ceil(CHUNK)).collect();
         for some in chunks.chunks(AT_ONCE) {
             let parts: Vec<Vec<u8>> = some
@@ -92,14 +96,9 @@ impl Inventory {
     }
 
     /// Reads what [`Inventory::store`] has written.
-    pub fn restore(mut from: impl Read) -> Result<(Stamp, Self), StoredError> {
-        let mut magic = [0; MAGIC.len()];
-        from.read_exact(&mut magic)?;
-        if magic != *MAGIC {
-            return Err(StoredError::Version);
-        }
-        let header: Header =
-            serde_json::from_slice(&read_part(&mut from)?).map_err(|_| StoredError::Damaged)?;
+    pub fn restore(mut from: impl Read) -> Result<Restored, StoredError> {
+        let header = read_header(&mut from)?;
+        let seen = read_part(&mut from)?;
         let rows = header.rows as usize;
         let mut names = Names::with_capacity(rows.min(1 << 20));
         let mut columns = Columns::new();
@@ -134,8 +133,37 @@ impl Inventory {
         };
         let builder = Builder::from_parts(parts);
         builder.check().map_err(|_| StoredError::Damaged)?;
-        Ok((header.stamp, builder.finish()))
+        Ok(Restored {
+            stamp: header.stamp,
+            seen,
+            inventory: builder.finish(),
+        })
     }
+}
+
+/// What was stored.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it is of.
+    pub stamp: Stamp,
+    /// What was seen of what it was read from.
+    pub seen: Vec<u8>,
+    /// The inventory.
+    pub inventory: Inventory,
+}
+
+/// What a stored inventory is of, without reading it.
+pub fn stamp(mut from: impl Read) -> Result<Stamp, StoredError> {
+    read_header(&mut from).map(|header| header.stamp)
+}
+
+fn read_header(from: &mut impl Read) -> Result<Header, StoredError> {
+    let mut magic = [0; MAGIC.len()];
+    from.read_exact(&mut magic)?;
+    if magic != *MAGIC {
+        return Err(StoredError::Version);
+    }
+    serde_json::from_slice(&read_part(from)?).map_err(|_| StoredError::Damaged)
 }
 
 fn write_part(part: &[u8], out: &mut impl Write) -> io::Result<()> {
