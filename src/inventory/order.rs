@@ -78,6 +78,11 @@ fn merge<'a, T: Copy>(
 pub(super) struct NameOrder(OnceLock<Vec<u32>>);
 
 impl NameOrder {
+    /// These ranks, each row's once.
+    pub(super) fn of(ranks: Vec<u32>) -> Self {
+        Self(OnceLock::from(ranks))
+    }
+
     /// The ranks, if they have been made.
     pub(super) fn known(&self) -> Option<&[u32]> {
         self.0.get().map(Vec::as_slice)

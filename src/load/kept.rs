@@ -100,6 +100,7 @@ impl Kept {
             facts: known.seen.as_ref().map(|seen| seen.facts().to_string()),
         };
         let seen = known.seen.as_ref().map(|seen| seen.to_bytes());
+        known.inventory.order_by_name();
         let out = BufWriter::with_capacity(1 << 20, &file);
         known
             .inventory

@@ -5,8 +5,8 @@
 //! its length is found to be possible.
 //!
 //! Format, all numbers little-endian: [`MAGIC`]; then parts, each with its length, its CRC-32 and its bytes. The first part
-//! is the [`Header`] as JSON, the second one whatever the store was read from wants to know again, the others are [`CHUNK`] rows
-//! each (see `chunk`).
+//! is the [`Header`] as JSON, the second one whatever the store was read from wants to know again, the third one the place of each
+//! row in the order by name, which may be empty; the others are [`CHUNK`] rows each (see `chunk`).
 
 mod bytes;
 mod chunk;
@@ -15,6 +15,7 @@ mod tests;
 
 use super::builder::{Builder, Parts};
 use super::names::{CHUNK, Names};
+use super::order::NameOrder;
 use super::proof::ProofKey;
 use super::{Inventory, columns::Columns};
 use crate::domain::When;
@@ -24,7 +25,7 @@ use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// The first bytes of such a file, with the version of the format.
-const MAGIC: &[u8; 24] = b"storekeeper inventory 2\n";
+const MAGIC: &[u8; 24] = b"storekeeper inventory 3\n";
 
 /// The longest part, in bytes: rows with more references than any store has.
 const MOST: usize = 256 << 20;
@@ -82,6 +83,9 @@ impl Inventory {
         out.write_all(MAGIC)?;
         write_part(&serde_json::to_vec(&header)?, &mut out)?;
         write_part(seen, &mut out)?;
+        let ranks = self.order.known().unwrap_or_default();
+        let ranks: Vec<u8> = ranks.iter().flat_map(|rank| rank.to_le_bytes()).collect();
+        write_part(&ranks, &mut out)?;
         let chunks: Vec<usize> = (0..self.len().div_ceil(CHUNK)).collect();
         for some in chunks.chunks(AT_ONCE) {
             let parts: Vec<Vec<u8>> = some
@@ -99,6 +103,7 @@ impl Inventory {
     pub fn restore(mut from: impl Read) -> Result<Restored, StoredError> {
         let header = read_header(&mut from)?;
         let seen = read_part(&mut from)?;
+        let ranks = read_part(&mut from)?;
         let rows = header.rows as usize;
         let mut names = Names::with_capacity(rows.min(1 << 20));
         let mut columns = Columns::new();
@@ -126,6 +131,7 @@ impl Inventory {
         let parts = Parts {
             names,
             columns,
+            order: order(&ranks, rows).ok_or(StoredError::Damaged)?,
             keys: header.keys,
             ring: header.ring,
             proof_key: header.proof_key.map(ProofKey),
@@ -164,6 +170,23 @@ fn read_header(from: &mut impl Read) -> Result<Header, StoredError> {
         return Err(StoredError::Version);
     }
     serde_json::from_slice(&read_part(from)?).map_err(|_| StoredError::Damaged)
+}
+
+/// The order that these bytes tell: a place for each row, or for none.
+fn order(ranks: &[u8], rows: usize) -> Option<NameOrder> {
+    let (ranks, []) = ranks.as_chunks() else {
+        return None;
+    };
+    if ranks.is_empty() {
+        return Some(NameOrder::default());
+    }
+    let ranks: Vec<u32> = ranks.iter().map(|rank| u32::from_le_bytes(*rank)).collect();
+    let mut taken = vec![false; rows];
+    let each_once = ranks.iter().all(|rank| {
+        let place = taken.get_mut(*rank as usize);
+        place.is_some_and(|place| !std::mem::replace(place, true))
+    });
+    (ranks.len() == rows && each_once).then(|| NameOrder::of(ranks))
 }
 
 fn write_part(part: &[u8], out: &mut impl Write) -> io::Result<()> {

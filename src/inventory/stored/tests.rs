@@ -24,12 +24,14 @@ proptest! {
     #[test]
     fn it_comes_back_as_it_was(model in model(true)) {
         let inventory = Model::inventory(&model);
+        inventory.order_by_name();
         let bytes = stored(&inventory);
         let restored = Inventory::restore(bytes.as_slice()).unwrap();
         prop_assert_eq!(&restored.stamp, &a_stamp());
         prop_assert_eq!(restored.seen, b"seen");
         prop_assert_eq!(stamp(bytes.as_slice()).unwrap(), a_stamp());
         let again = restored.inventory;
+        prop_assert_eq!(again.order.known(), inventory.order.known());
         prop_assert_eq!(again.counts(), inventory.counts());
         prop_assert_eq!(stored(&again), bytes);
         for row in 0..inventory.len() as crate::inventory::Row {
