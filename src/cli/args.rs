@@ -103,8 +103,8 @@ pub(super) struct Change {
 pub(super) enum Command {
     /// Open the console on a built-in cache server.
     Demo(Demo),
-    /// Check the health of a server; exit 0 fine, 1 warning, 2 critical, 3 unreachable.
-    Status(OnServer),
+    /// Check the health of a server, or of all; exit 0 fine, 1 warning, 2 critical, 3 unreachable.
+    Status(Status),
     /// List store paths and what clients make of them.
     Paths(Paths),
     /// Say whether a client would get a path, and each obstacle, its closure included; exit 0 if it would, else 1.
@@ -139,11 +139,34 @@ pub(super) enum Command {
     Man(Man),
 }
 
-/// Arguments of a subcommand that takes a server and nothing else.
+/// Arguments of `status`.
 #[derive(Debug, ClapArgs)]
-pub(super) struct OnServer {
+pub(super) struct Status {
     /// A configured name, an address, or local.
-    pub(super) server: String,
+    #[arg(required_unless_present = "all")]
+    pub(super) server: Option<String>,
+    /// Every server of the configuration, at once; the exit code is the worst.
+    #[arg(long, conflicts_with = "server")]
+    pub(super) all: bool,
+    /// The form of the output; with prometheus the exit code is 0.
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    /// Give a server up that has not answered after so long; by default 60 with --all, sooner where it does not even let us in.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) timeout: Option<u64>,
+}
+
+/// The form in which `status` is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document, as with --json.
+    Json,
+    /// A plugin's line with its performance data.
+    Nagios,
+    /// Metrics for a text file of the node exporter.
+    Prometheus,
 }
 
 /// Arguments of `demo`.

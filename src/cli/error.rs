@@ -73,8 +73,9 @@ struct Document<'a> {
     error: Object<'a>,
 }
 
+/// An error as a document has it.
 #[derive(Serialize)]
-struct Object<'a> {
+pub(super) struct Object<'a> {
     kind: Kind,
     message: &'a str,
     next: Option<&'a str>,
@@ -104,15 +105,22 @@ impl CliError {
 
     /// The error object of `--json`, without the newline.
     pub(super) fn json(&self) -> Option<String> {
-        let Self::Message { kind, notice } = self else {
+        let error = Object::of(self)?;
+        serde_json::to_string(&Document { schema: 1, error }).ok()
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Of an error that there is somebody to be told.
+    pub(super) fn of(error: &'a CliError) -> Option<Self> {
+        let CliError::Message { kind, notice } = error else {
             return None;
         };
-        let error = Object {
+        Some(Self {
             kind: *kind,
             message: &notice.message,
             next: notice.hint.as_deref(),
-        };
-        serde_json::to_string(&Document { schema: 1, error }).ok()
+        })
     }
 }
 

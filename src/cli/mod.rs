@@ -174,8 +174,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     match &args.command {
         Some(Command::Demo(demo)) => Box::pin(console::demo(demo, &args.common, out)).await,
         Some(Command::Status(status)) => {
-            let session = session(&status.server)?;
-            unless_stopped(Box::pin(status::run(&session, out))).await
+            unless_stopped(Box::pin(status::run(&args.common, status, out))).await
         }
         Some(Command::Paths(paths)) => {
             paths::check(paths)?;

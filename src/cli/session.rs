@@ -51,9 +51,16 @@ impl Session {
 
     /// Connects, to read the whole store next.
     pub(super) async fn connect_to_read(&self) -> Result<Server, CliError> {
+        self.connect_to_read_with(Arc::new(Terminal)).await
+    }
+
+    /// The same, where this one is asked.
+    pub(super) async fn connect_to_read_with(
+        &self,
+        prompter: Arc<dyn Prompter>,
+    ) -> Result<Server, CliError> {
         self.reach(async {
             let spec = self.target.spec().await?;
-            let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
             let known = Kept::of(&spec).and_then(|kept| kept.facts());
             Ok(Box::pin(Server::connect_to_read(spec, prompter, known)).await?)
         })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 21] = [
+const PACKAGES: [(&str, &str, &str); 22] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
@@ -28,6 +28,7 @@ const PACKAGES: [(&str, &str, &str); 21] = [
     ("getfacl", "acl", "acl"),
     ("setfattr", "attr", "attr"),
     ("getfattr", "attr", "attr"),
+    ("promtool", "prometheus", "prometheus"),
 ];
 
 /// Where `sshd` and `unshare` are when `PATH` of the caller leaves the system directories out.

@@ -14,6 +14,7 @@ mod conflicts;
 mod connect;
 mod cut_off;
 mod database;
+mod fleet;
 mod hostile_owner;
 mod jobs;
 mod kept;

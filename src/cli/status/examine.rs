@@ -1,0 +1,116 @@
+//! Asking one server how it is.
+//!
+//! In: a server. Out: its [`Report`], or why it could not be asked.
+
+use super::report::{Report, critical};
+use crate::change::audit::copy::state_folder;
+use crate::change::samples;
+use crate::change::unfinished::left;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::load::load;
+use crate::cli::progress::Progress;
+use crate::cli::session::Session;
+use crate::domain::Explain;
+use crate::domain::space::SpaceFacts;
+use crate::domain::{Unknown, When};
+use crate::inventory::Inventory;
+use crate::judge::growth::{self, Forecast, Growth};
+use crate::judge::health::{self, Check, State, Vitals, checks};
+use crate::link::Prompter;
+use std::sync::Arc;
+
+/// Asks a server. `prompter` answers what connecting asks for; `reached` is called when it is connected.
+pub(super) async fn examine(
+    session: &Session,
+    prompter: Arc<dyn Prompter>,
+    reached: impl FnOnce(),
+) -> Result<Report, CliError> {
+    let server = match session.connect_to_read_with(prompter).await {
+        Ok(server) => server,
+        Err(CliError::Message {
+            kind: Kind::Server,
+            notice,
+        }) => return Ok(Report::broken(session.name(), notice)),
+        Err(error) => return Err(error),
+    };
+    reached();
+    let round_trip = server.link().round_trip().await.ok();
+    let progress = Progress::new(session.quiet);
+    let (inventory, access, space, pins, left) = tokio::join!(
+        load(&server, &progress, |_| Ok(())),
+        server.access(),
+        server.space(),
+        server.pins(),
+        left(&server)
+    );
+    let inventory = match inventory.map(|loaded| loaded.inventory) {
+        Ok(inventory) => Ok(inventory),
+        // The rest is reported all the same.
+        Err(CliError::Message {
+            kind: Kind::Server,
+            notice,
+        }) => Err(critical("store-listing", notice)),
+        Err(error) => return Err(error),
+    };
+    let facts = server.facts();
+    let place = server.spec().place.describe();
+    server.link().close().await;
+    let thresholds = session.target.settings.thresholds;
+    let limits = (thresholds.disk_warning, thresholds.disk_critical);
+    let counts = inventory.as_ref().ok().map(Inventory::counts);
+    let vitals = Vitals::of(
+        session.name(),
+        &place,
+        round_trip,
+        &facts,
+        counts.as_ref(),
+        limits,
+    );
+    let mut checks = checks(&vitals);
+    if let Err(unlisted) = &inventory {
+        checks.retain(|check| !health::about_paths(check));
+        checks.insert(1, unlisted.clone());
+    }
+    match access {
+        Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
+        // Without its sshd a cache is read all the same: by this very connection.
+        Err(error) => checks.push(Check {
+            id: "access",
+            state: State::Unknown,
+            summary: format!("who may log in is not known: {error}"),
+            fix: None,
+        }),
+    }
+    match space.and_then(|space| Ok((space, pins?))) {
+        Ok((space, pins)) => {
+            checks.extend(health::space::checks(&health::space::Looked {
+                server: session.name(),
+                facts: &space,
+                pins: &pins,
+                forecast: Some(&forecast(session.name(), &space, inventory.as_ref().ok())),
+                limits,
+                now: space.at,
+            }));
+        }
+        Err(error) => checks.push(Check {
+            id: "space",
+            state: State::Unknown,
+            summary: format!("what fills the disk is not known: {error}"),
+            fix: None,
+        }),
+    }
+    let left = left.map_err(|error| Unknown(error.notice()));
+    let now = facts.there(When::now());
+    checks.extend(health::unfinished::checks(session.name(), &left, now));
+    Ok(Report::new(session.name(), checks, counts, &facts))
+}
+
+/// When the store's disk is full. Each look is remembered here for the next ones.
+fn forecast(server: &str, space: &SpaceFacts, inventory: Option<&Inventory>) -> Forecast {
+    let samples = samples::look(state_folder().as_deref(), server, space);
+    let growth =
+        inventory.map(|inventory| Growth::by_registration(inventory, space.at, growth::DAYS));
+    let store = space.store.as_ref().ok();
+    let available = store.map(|store| store.disk.available);
+    growth::forecast(&samples, growth.as_ref(), available, space.at)
+}

@@ -1,0 +1,121 @@
+//! `status` for Nagios, Icinga and what runs their plugins.
+//!
+//! In: what was found out. Out: one line with what is worst and the performance data, then a line for each check that is not
+//! fine. Source: the Monitoring Plugins' development guidelines, sections 2.2 and 2.6. Their exit code 3 is `UNKNOWN`, which
+//! is what a server that can't be asked is.
+
+use super::report::Asked;
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::domain::text::visible;
+use crate::judge::health::State;
+
+/// Writes all of it.
+pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
+    let worst = all.iter().map(Asked::code).max().unwrap_or_default();
+    let word = ["OK", "WARNING", "CRITICAL", "UNKNOWN"][usize::from(worst.min(3))];
+    let many = all.len() > 1;
+    let mut found = Vec::new();
+    for asked in all {
+        match asked {
+            Asked::Answered(report) => {
+                let checks = report.checks.iter();
+                let wrong = checks.filter(|check| check.state != State::Fine);
+                found.extend(wrong.map(|check| (asked, check.summary.clone())));
+            }
+            Asked::Unreachable(unreachable) => found.push((asked, unreachable.error.to_string())),
+        }
+    }
+    found.sort_by_key(|(asked, _)| std::cmp::Reverse(asked.code()));
+    // A bar begins the performance data.
+    let line = |(asked, summary): &(&Asked, String)| {
+        let text = if many {
+            format!("{}: {summary}", asked.server())
+        } else {
+            summary.clone()
+        };
+        visible(&text).replace('|', "/")
+    };
+    let first = found.first().map_or_else(|| "all is well".to_owned(), line);
+    let data: Vec<String> = all.iter().flat_map(|asked| data(asked, many)).collect();
+    let data = if data.is_empty() {
+        String::new()
+    } else {
+        format!(" | {}", data.join(" "))
+    };
+    out.line(&format!("STOREKEEPER {word} - {first}{data}"))?;
+    for more in found.iter().skip(1) {
+        out.line(&line(more))?;
+    }
+    Ok(())
+}
+
+/// The performance data of a server. Labels stand in quotes, in which a quote is written twice.
+fn data(asked: &Asked, many: bool) -> Vec<String> {
+    let Asked::Answered(report) = asked else {
+        return Vec::new();
+    };
+    let server = visible(&report.server)
+        .replace(['=', '|'], "_")
+        .replace('\'', "''");
+    let label = |name: &str| {
+        if many {
+            format!("'{server} {name}'")
+        } else {
+            name.to_owned()
+        }
+    };
+    let counts = report.counts.as_ref();
+    let counts = counts.map(|counts| {
+        [
+            format!("{}={};;;0", label("paths"), counts.paths),
+            format!("{}={};;;0", label("refused"), counts.refused),
+        ]
+    });
+    let store = report.disk.store.as_ref();
+    let store = store.map(|store| {
+        format!(
+            "{}={}B;;;0;{}",
+            label("available"),
+            store.available,
+            store.size
+        )
+    });
+    counts.into_iter().flatten().chain(store).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::error::Kind;
+    use crate::cli::out::tests::Shared;
+    use crate::domain::notice;
+
+    #[test]
+    fn what_a_server_says_is_no_performance_data() {
+        let shared = Shared::default();
+        let mut out = Out::to(Box::new(shared.clone()), false);
+        let said = "no route | paths=0\nmore";
+        let error = || Err(CliError::new(Kind::Connect, notice!("{said}", "wait")));
+        tell(&[Asked::new("one", error())], &mut out).unwrap();
+        tell(
+            &[Asked::new("one", error()), Asked::new("two", error())],
+            &mut out,
+        )
+        .unwrap();
+        out.flush().unwrap();
+        let bytes = shared.0.lock().unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(
+            lines[0].starts_with("STOREKEEPER UNKNOWN - no route / paths=0"),
+            "{text}"
+        );
+        assert!(
+            lines[1].contains(" - one: no route") && lines[2].starts_with("two: "),
+            "{text}"
+        );
+        assert!(!text.contains('|'), "{text}");
+    }
+}
