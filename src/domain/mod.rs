@@ -19,6 +19,7 @@ pub mod nix32;
 pub mod notice;
 pub mod overflow;
 pub mod path_info;
+pub mod pattern;
 pub mod pin;
 pub mod plain;
 pub mod proof;

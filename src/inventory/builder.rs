@@ -340,7 +340,8 @@ impl Builder {
     }
 
     /// The last snapshot.
-    pub fn finish(self) -> Inventory {
+    pub fn finish(mut self) -> Inventory {
+        self.columns.shrink();
         self.snapshot()
     }
 

@@ -102,6 +102,13 @@ impl<T: Copy + PartialEq> Lists<T> {
         true
     }
 
+    /// Gives back what it has taken beyond its items.
+    fn shrink(&mut self) {
+        if self.items.capacity() > self.items.len() + self.items.len() / 8 {
+            self.items.shrink_to_fit();
+        }
+    }
+
     fn compact(&mut self) {
         let mut items = Vec::with_capacity(self.items.len() - self.dead.min(self.items.len()));
         for span in &mut self.spans {
@@ -234,6 +241,16 @@ impl Columns {
     /// Adds a chunk of rows. The sums wait for [`Columns::count`].
     pub(super) fn push(&mut self, chunk: Chunk) {
         self.chunks.push(Arc::new(chunk));
+    }
+
+    /// Gives back what lists have taken in growing, where no snapshot shares them.
+    pub(super) fn shrink(&mut self) {
+        for chunk in self.chunks.iter_mut().filter_map(Arc::get_mut) {
+            chunk.deriver_name.shrink();
+            chunk.references.shrink();
+            chunk.signatures.shrink();
+            chunk.note.shrink();
+        }
     }
 
     /// Makes the sums of chunks that were pushed.

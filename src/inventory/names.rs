@@ -155,6 +155,9 @@ impl Names {
         // A chunk holds 4096 names of at most 244 bytes, far below 2^32.
         last.ends.push(last.text.len() as u32);
         last.masks.push(mask(&base[HASH_CHARS + 1..]).unwrap_or(0));
+        if last.ends.len() == CHUNK {
+            last.text.shrink_to_fit();
+        }
         self.len += 1;
         Arc::make_mut(&mut self.slots)[at] = Slot { tag, row };
         (row, true)

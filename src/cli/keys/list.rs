@@ -69,6 +69,18 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         }
         tell(&key.findings, "    ", out)?;
     }
+    if !access.refused.is_empty() {
+        out.line("")?;
+        out.line("refused within a day:")?;
+    }
+    for one in &access.refused {
+        let (name, times) = (one.name(), times(one.times));
+        let (age, from) = (one.last.at.age(facts.at), &one.last.from);
+        out.line(&format!(
+            "  {name}: {times}, last {age} ago from {from}; {}",
+            one.message
+        ))?;
+    }
     let (keys, active) = (
         access.keys.len(),
         access.keys.iter().filter(|key| key.active).count(),

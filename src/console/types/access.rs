@@ -8,7 +8,7 @@ use crate::domain::authorized_keys::AuthorizedKeys;
 use crate::domain::key_request::Request;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::{visible, visible_bytes};
-use crate::judge::access::{KeyRow, RequestRow};
+use crate::judge::access::{KeyRow, Refused, RequestRow};
 use crate::judge::finding::{Finding, Level};
 
 /// Keys that end within this time are pointed out.
@@ -45,6 +45,8 @@ pub struct AccessSnapshot {
     pub requests: Vec<RequestEntry>,
     /// Keys, by file and line.
     pub keys: Vec<KeyEntry>,
+    /// Clients that were refused lately, the latest first.
+    pub refused: Vec<Refused>,
     /// What is to be said of the server and its files, the gravest first.
     pub notices: Vec<Finding>,
     /// Files in words: how many, and which where it is one.
@@ -64,6 +66,7 @@ impl AccessSnapshot {
                 Some((visible(&file.path).into_owned(), file, document))
             })
             .collect();
+        let refused = judged.refused;
         let keys = judged
             .keys
             .into_iter()
@@ -100,6 +103,7 @@ impl AccessSnapshot {
             facts,
             requests,
             keys,
+            refused,
             notices,
             files,
         }

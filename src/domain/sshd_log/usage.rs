@@ -31,6 +31,8 @@ pub struct KeyUse {
     pub refused: u64,
     /// The last of them.
     pub last_refused: Option<Seen>,
+    /// Those after the last login with it, by the order of the log: its times are whole seconds.
+    pub refused_since: u64,
     /// Connections in which it failed before another key opened.
     pub passed_over: u64,
     /// Refused because of its options: expired, or from an address that `from=` does not have.
@@ -50,7 +52,8 @@ type Connection<'a> = (Option<u32>, &'a str, u16);
 #[derive(Default)]
 struct Course {
     opened: bool,
-    failed: BTreeMap<Fingerprint, (When, Why)>,
+    /// When and where in the log each key failed, and why.
+    failed: BTreeMap<Fingerprint, (When, Why, usize)>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,8 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
     let mut order: Vec<Connection<'_>> = Vec::new();
     // The reason stands in a line of its own before the refusal.
     let mut reasons: HashMap<u32, Why> = HashMap::new();
-    for event in events {
+    let mut accepted: BTreeMap<Fingerprint, usize> = BTreeMap::new();
+    for (at, event) in events.iter().enumerate() {
         match (&event.kind, event.pid) {
             (LogKind::RefusedByOptions, Some(pid)) => {
                 reasons.insert(pid, Why::Options);
@@ -87,6 +91,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
                 let course = courses.entry(connection).or_default();
                 course.opened = true;
                 course.failed.remove(&fingerprint);
+                accepted.insert(fingerprint, at);
                 let entry = summary.entry(fingerprint).or_default();
                 entry.accepted += 1;
                 entry.last_accepted = Some(seen(event.at, connection));
@@ -100,7 +105,7 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
                 });
                 // The client asks, and then signs: the same refusal twice.
                 let entry = course.failed.entry(fingerprint).or_default();
-                *entry = (event.at, why.unwrap_or(entry.1));
+                *entry = (event.at, why.unwrap_or(entry.1), at);
                 summary
                     .entry(fingerprint)
                     .or_default()
@@ -113,13 +118,15 @@ pub fn by_key(events: &[LogEvent], user: &str) -> BTreeMap<Fingerprint, KeyUse> 
         let Some(course) = courses.get(&connection) else {
             continue;
         };
-        for (fingerprint, (at, why)) in &course.failed {
+        for (fingerprint, (at, why, place)) in &course.failed {
             let entry = summary.entry(*fingerprint).or_default();
             if course.opened {
                 entry.passed_over += 1;
                 continue;
             }
             entry.refused += 1;
+            let since = accepted.get(fingerprint).is_none_or(|login| login < place);
+            entry.refused_since += u64::from(since);
             entry.refused_by_options += u64::from(*why == Why::Options);
             entry.refused_as_revoked += u64::from(*why == Why::Revoked);
             if entry

@@ -5,12 +5,14 @@
 
 mod candidates;
 mod overflow;
+mod refused;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;
+pub use self::refused::{Cause, Refused};
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
 
 use super::finding::{Finding, Level};
@@ -96,6 +98,7 @@ pub fn keys(facts: &AccessFacts, soon: Age) -> Access {
             .map(|file| file_row(&reading, file))
             .collect(),
         posture: posture::of_server(facts),
+        refused: refused::refused(&reading, &rows),
         keys: rows,
     }
 }

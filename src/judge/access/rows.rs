@@ -2,6 +2,7 @@
 //!
 //! In: nothing. Out: what is printed as JSON and shown on screens. What is not known is null.
 
+use super::refused::Refused;
 use crate::domain::When;
 use crate::domain::key_request::{Proof, Source};
 use crate::domain::overflow::Dropped;
@@ -24,6 +25,8 @@ pub struct Access {
     pub posture: Posture,
     /// The keys, by file and line.
     pub keys: Vec<KeyRow>,
+    /// Clients that were refused lately and have not come in since, the latest first.
+    pub refused: Vec<Refused>,
 }
 
 /// A key file.

@@ -75,7 +75,7 @@ fn the_document_has_the_form_of_the_contract() {
     };
     assert_eq!(
         names(&json),
-        ["schema", "cacheUser", "files", "posture", "keys"]
+        ["schema", "cacheUser", "files", "posture", "keys", "refused"]
     );
     assert_eq!(names(&json["files"][0])[..3], ["path", "editable", "why"]);
     let row = &json["keys"][0];
@@ -259,4 +259,138 @@ fn requests_that_wait() {
         codes(&of_candidate(&facts, &key(KEY))),
         ["duplicate", "revoked-before"]
     );
+}
+
+/// What is said of the key, where this is in the key file and that in the log.
+fn why_refused(facts: &mut AccessFacts, log: &str) -> Vec<Refused> {
+    let print = key(KEY).fingerprint();
+    let log = log.replace("KEY", &format!("ED25519 {print}"));
+    facts.events = Ok(read_text(log.as_bytes(), facts.at, 0).events);
+    keys(facts, Age(0)).refused
+}
+
+#[test]
+fn a_client_that_is_refused_is_told_with_the_reason() {
+    let now = with("").at;
+    let before = |seconds: i64| When::from_unix(now.unix() - seconds);
+    let line = |seconds: i64, what: &str, pid: u32| {
+        let rest = "publickey for nix-ssh from 10.0.0.7 port";
+        format!(
+            "{} h sshd[{pid}]: {what} {rest} {pid} ssh2: KEY\n",
+            before(seconds)
+        )
+    };
+    let log = |seconds| line(seconds, "Failed", 5);
+    let ended = before(7200).to_string().replace(['-', ':', 'T'], "");
+    let ended = format!("expiry-time=\"{ended}\" {KEY} ada\n");
+    let revoked = |facts: &mut AccessFacts| {
+        facts.revoked = Ok(vec![RevokedKey {
+            fingerprint: key(KEY).fingerprint(),
+            comment: "ada".into(),
+            at: before(3600),
+            by: "root".into(),
+            reason: "left".into(),
+        }]);
+    };
+    let asked = |facts: &mut AccessFacts, decision: Option<Decision>| {
+        let mut request = Request::new(
+            key(&format!("{KEY} ada")),
+            Source::Knock,
+            "nix-ssh",
+            before(60),
+        );
+        request.decision = decision;
+        facts.requests = Ok(vec![request]);
+    };
+    let denied = Decision {
+        approved: false,
+        at: before(120),
+        by: "root".into(),
+        note: "who?".into(),
+    };
+    type Change<'a> = &'a dyn Fn(&mut AccessFacts);
+    let cases: [(&str, Change<'_>, String, Cause, &str); 10] = [
+        (
+            &ended,
+            &|_| (),
+            log(10),
+            Cause::Expired,
+            "key expired 2h ago",
+        ),
+        (
+            "",
+            &revoked,
+            log(10),
+            Cause::Revoked,
+            "key revoked 1h ago by root (left)",
+        ),
+        (
+            "",
+            &|facts| asked(facts, None),
+            log(10),
+            Cause::Waits,
+            "waits",
+        ),
+        (
+            "",
+            &|facts| asked(facts, Some(denied.clone())),
+            log(10),
+            Cause::Denied,
+            "request denied 2m ago by root (who?)",
+        ),
+        (
+            "",
+            &|_| (),
+            line(600, "Accepted", 4) + &log(10),
+            Cause::Removed,
+            "no file any more; it came in 10m ago",
+        ),
+        (
+            &format!("from=\"10.9.0.0/16\" {KEY} ada\n"),
+            &|_| (),
+            format!(
+                "{} h sshd[5]: Authentication tried for nix-ssh with correct key but not from a permitted host (host=10.0.0.7, ip=10.0.0.7, required=10.9.0.0/16).\n",
+                before(10)
+            ) + &log(10),
+            Cause::Options,
+            "other addresses only, from=\"10.9.0.0/16\"",
+        ),
+        (
+            &format!("principals=\"a\" {KEY} ada\n"),
+            &|_| (),
+            log(10),
+            Cause::NotRead,
+            "but ",
+        ),
+        (
+            &format!("{KEY} ada\n"),
+            &|_| (),
+            log(10),
+            Cause::Authorized,
+            "may come in",
+        ),
+        ("", &|_| (), log(10), Cause::NeverSeen, "never seen"),
+        (
+            &ended,
+            &|facts| revoked(facts),
+            log(10),
+            Cause::Expired,
+            "expired",
+        ),
+    ];
+    for (content, change, log, cause, words) in cases {
+        let mut facts = with(content);
+        change(&mut facts);
+        let found = why_refused(&mut facts, &log);
+        let [one] = found.as_slice() else {
+            panic!("{cause:?}: {found:?}");
+        };
+        assert_eq!((one.cause, one.times), (cause, 1), "{one:?}");
+        assert!(one.message.contains(words), "{words}: {}", one.message);
+        assert_eq!(one.last.from, "10.0.0.7");
+    }
+    // Whoever came in since then is not refused, and what was yesterday is history.
+    let came = log(600) + &line(10, "Accepted", 6);
+    assert_eq!(why_refused(&mut with(""), &came), []);
+    assert_eq!(why_refused(&mut with(""), &log(90_000)), []);
 }

@@ -4,10 +4,11 @@
 //! keys that end soon or are weak, key files that sshd does not read.
 
 use super::{Check, State, check};
-use crate::domain::Age;
 use crate::domain::Remedy;
 use crate::domain::access::AccessFacts;
-use crate::judge::access::{Access, KeyRow, keys, overflow};
+use crate::domain::count::count;
+use crate::domain::{Age, When};
+use crate::judge::access::{Access, Cause, KeyRow, Refused, keys, overflow};
 use crate::judge::finding::{Finding, Level};
 
 /// Keys that end within this time are pointed out.
@@ -25,6 +26,7 @@ pub fn checks(server: &str, facts: &AccessFacts) -> Vec<Check> {
             check("key-file", State::Warning, summary, finding.fix.clone())
         }));
     }
+    checks.extend(of_refused(server, facts.at, &access));
     checks.extend(of_keys(server, &access));
     checks
 }
@@ -85,6 +87,46 @@ fn of_posture(finding: &Finding) -> Option<Check> {
         finding.message.clone(),
         finding.fix.clone(),
     ))
+}
+
+/// Refused clients that are told one by one.
+const REFUSED: usize = 5;
+
+/// Somebody gets nothing from the cache. A request that waits is told as that.
+fn of_refused(server: &str, at: When, access: &Access) -> Vec<Check> {
+    let wait = |one: &&Refused| one.cause != Cause::Waits;
+    let all: Vec<&Refused> = access.refused.iter().filter(wait).collect();
+    let told = all.iter().take(REFUSED).map(|one| {
+        let times = count(usize::try_from(one.times).unwrap_or(usize::MAX), "time");
+        let summary = format!(
+            "{} was refused {times}, last {} ago from {}: {}",
+            one.name(),
+            one.last.at.age(at),
+            one.last.from,
+            one.message
+        );
+        let fix = match one.cause {
+            Cause::Expired => Some(Remedy::command(format!(
+                "storekeeper keys {server} expire {} 90d",
+                one.fingerprint
+            ))),
+            _ => one.fix.clone(),
+        };
+        check("refused-clients", State::Warning, summary, fix)
+    });
+    let mut checks: Vec<Check> = told.collect();
+    if all.len() > REFUSED {
+        let more = count(all.len() - REFUSED, "more client");
+        let summary = format!("{more} refused within a day");
+        let list = Remedy::command(format!("storekeeper keys {server} list"));
+        checks.push(check(
+            "refused-clients",
+            State::Warning,
+            summary,
+            Some(list),
+        ));
+    }
+    checks
 }
 
 fn of_keys(server: &str, access: &Access) -> Vec<Check> {

@@ -17,7 +17,7 @@ pub(crate) use self::file::{append, read};
 pub use self::line::line;
 use self::line::{Line, Marker, blob_kind};
 use self::pattern::Hosts;
-pub(in crate::link) use self::pattern::glob;
+use crate::domain::pattern::glob;
 
 /// Lines of one kind that a question names: enough to look at.
 const MOST_NOTES: usize = 3;

@@ -8,8 +8,12 @@ use crate::console::types::access::{Anchor, KeyEntry, Line, SOON};
 use crate::console::types::context::Context;
 use crate::console::types::screen::Screen;
 use crate::domain::count::count;
+use crate::judge::access::{Cause, Refused};
 use crate::judge::finding::{Finding, Level};
 use crate::judge::health::State;
+
+/// Refused clients that have a line each.
+const REFUSED: usize = 3;
 
 /// The lines, and how many checks were fine.
 #[allow(clippy::too_many_lines, reason = "one paragraph for each check")]
@@ -32,6 +36,26 @@ pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
     let Some(known) = &access.known else {
         return (checks, fine);
     };
+    // A request that waits is told as that.
+    let refused = known.refused.iter();
+    let refused: Vec<&Refused> = refused.filter(|one| one.cause != Cause::Waits).collect();
+    fine += usize::from(refused.is_empty() && known.facts.events.is_ok());
+    for (at, one) in refused.iter().take(REFUSED).enumerate() {
+        let name: String = one.name().chars().take(24).collect();
+        let times = count(usize::try_from(one.times).unwrap_or(usize::MAX), "time");
+        let text = format!("{name} refused {times}: {}", one.message);
+        let last = format!("last {} ago", one.last.at.age(cx.now));
+        let note = match refused.len() - 1 - at {
+            more @ 1.. if at + 1 == REFUSED => format!("{last}, and {more} more"),
+            _ => last,
+        };
+        let key = known.keys.iter();
+        let key = key.filter(|entry| entry.row.fingerprint == one.fingerprint);
+        let target = key.max_by_key(|entry| entry.row.active);
+        let target = target.map(|entry| Line::Key(entry).anchor());
+        let id = format!("refused-{}", one.fingerprint);
+        checks.push(line(&id, target, State::Warning, text, note));
+    }
     match known.requests.as_slice() {
         [] => fine += usize::from(known.facts.requests.is_ok()),
         waiting => {

@@ -3,6 +3,7 @@
 mod console;
 mod posture;
 mod proof;
+mod refused;
 
 use crate::help::text;
 use crate::rig::{Access, OURS, Rig, Sshd, Twist, key_pair, wait_until};
