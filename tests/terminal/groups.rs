@@ -278,7 +278,8 @@ fn a_search_signs_what_it_shows() {
     let rig = Rig::new();
     reset(&rig);
     let mut terminal = on_group(&rig, "fresh-3.1 and 4 it needs");
-    // From here the search looks among what is refused.
+    terminal.keys(":filter refused\r");
+    terminal.wait_for("[refused]");
     terminal.keys("/-1.0\r");
     terminal.wait("four rows", |text| {
         text.contains("leaf-1.0") && !text.contains("fresh-3.1")
