@@ -9,7 +9,7 @@
 
 use super::arrange::{by_rank, by_value};
 use super::graph::RowSet;
-use super::names::{CHUNK, mask};
+use super::names::{CHUNK, head, mask};
 use super::query::{Derivations, Query, Test, Word};
 use super::rank::{HASH, LAST, rank};
 use super::{Inventory, Life, Liveness, Row, State, Usage};
@@ -115,6 +115,8 @@ pub(super) struct Filter<'a> {
     masks: Vec<Option<u64>>,
     /// What all names must have that can match, whatever else is asked for.
     needed: u64,
+    /// Of each word that is looked for in the hash part too, what names must have that have it, and else the hash part.
+    either: Vec<(Option<u64>, Option<u16>)>,
     /// The number of each key that is asked for, in the order of the tests; `None` if no path has it.
     keys: Vec<Option<u16>>,
 }
@@ -145,6 +147,13 @@ impl<'a> Filter<'a> {
         let needed = words
             .filter(|(word, _)| by_name(word))
             .fold(0, |needed, (_, mask)| needed | mask.unwrap_or(0));
+        let words = query.words.iter().zip(&masks);
+        let either = words
+            .filter_map(|(word, mask)| match word {
+                Word::Fuzzy { text, hash: true } => Some((*mask, head(text))),
+                _ => None,
+            })
+            .collect();
         let keys = query.tests.iter().map(|test| match test {
             Test::Key { name, .. } => inventory.keys.number(name),
             _ => None,
@@ -166,6 +175,7 @@ impl<'a> Filter<'a> {
             pinned,
             masks,
             needed,
+            either,
             keys: keys.collect(),
         }
     }
@@ -238,7 +248,12 @@ impl<'a> Filter<'a> {
     /// How a row matches, if it does; smaller is better.
     pub(super) fn rank(&self, row: Row) -> Option<u8> {
         let inventory = self.inventory;
-        if inventory.names.mask(row) & self.needed != self.needed {
+        let mask = inventory.names.mask(row);
+        let has = |needed: u64| mask & needed == needed;
+        let possible = |(needed, digits): &(Option<u64>, Option<u16>)| {
+            needed.is_some_and(has) || *digits == Some(inventory.names.head(row))
+        };
+        if !has(self.needed) || !self.either.iter().all(possible) {
             return None;
         }
         if !inventory.state(row).is_present() || !self.query.wants(inventory.trust(row)) {
