@@ -215,7 +215,7 @@ async fn listed(server: &Server) -> Result<Vec<StorePath>, CliError> {
         drop(events);
         listed
     };
-    let (read, listed) = tokio::join!(server.read_store(sink), find);
+    let (read, listed) = tokio::join!(server.read_store(sink, None), find);
     if listed.is_none() {
         read?;
     }

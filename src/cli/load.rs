@@ -5,7 +5,7 @@
 use super::error::CliError;
 use super::progress::Progress;
 use crate::inventory::Inventory;
-use crate::load::{AssessedPath, Entered, Kept, Loader};
+use crate::load::{AssessedPath, Entered, Kept, Known, Loader};
 use crate::server::{ReadSummary, Server};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub(super) async fn load(
         }
         Err(_) => None,
     };
-    let mut loader = Loader::start(server, known.map(|known| Arc::new(known.inventory)));
+    let mut loader = Loader::start(server, known.map(|(known, _)| known));
     let mut done = 0;
     while let Some(entered) = loader.next().await? {
         match entered {
@@ -53,7 +53,10 @@ pub(super) async fn load(
     let unchanged = loader.is_unchanged();
     let (inventory, read) = loader.finish();
     if let Some(kept) = kept.filter(|_| !unchanged) {
-        kept.keep(&inventory);
+        kept.keep(&Known {
+            inventory: Arc::new(inventory.clone()),
+            seen: read.seen.clone(),
+        });
     }
     if let Some(why) = &read.fallback {
         progress.log(&format!(

@@ -10,6 +10,7 @@ use super::prompter::Terminal;
 use crate::change::Policy;
 use crate::config::{Config, Target};
 use crate::link::{NoPrompter, Prompter};
+use crate::load::Kept;
 use crate::server::Server;
 use std::sync::Arc;
 
@@ -53,7 +54,8 @@ impl Session {
         self.reach(async {
             let spec = self.target.spec().await?;
             let prompter: Arc<dyn Prompter> = Arc::new(Terminal);
-            Ok(Server::connect_to_read(spec, prompter).await?)
+            let known = Kept::of(&spec).and_then(|kept| kept.facts());
+            Ok(Box::pin(Server::connect_to_read(spec, prompter, known)).await?)
         })
         .await
     }

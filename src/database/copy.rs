@@ -1,10 +1,12 @@
 //! Takes a copy of a database from a stream, checks it, and takes it again where it was written to meanwhile.
 //!
-//! In: what `database.sh` writes. Out: the words that it is to do, and two files. Every length is told before the bytes, so a
-//! stream that ends early, or goes on, is one that broke. What is sent packed is unpacked here, never to more than was told.
+//! In: what `database.sh` writes. Out: the words that it is to do, and two files; or that nothing was written since it was read
+//! the last time. Every length is told before the bytes, so a stream that ends early, or goes on, is one that broke. What is sent
+//! packed is unpacked here, never to more than was told.
 
 use super::facts::{Facts, Said};
 use super::folder::Folder;
+use super::held::{Held, Need};
 use crate::domain::Bytes;
 use crate::domain::budget::most;
 use std::fmt;
@@ -46,16 +48,25 @@ pub enum Word {
     Zstd,
     /// Begin anew.
     Again,
+    /// Send the database.
+    Copy,
+    /// Send so many bytes of the log behind so many.
+    Log(u64, u64),
+    /// Nothing more is needed.
+    End,
 }
 
 impl Word {
     /// As the script reads it.
-    pub const fn line(self) -> &'static str {
+    pub fn line(self) -> String {
         match self {
-            Self::Raw => "raw\n",
-            Self::Gzip => "gzip\n",
-            Self::Zstd => "zstd\n",
-            Self::Again => "again\n",
+            Self::Raw => "raw\n".to_owned(),
+            Self::Gzip => "gzip\n".to_owned(),
+            Self::Zstd => "zstd\n".to_owned(),
+            Self::Again => "again\n".to_owned(),
+            Self::Copy => "copy\n".to_owned(),
+            Self::Log(from, bytes) => format!("log {from} {bytes}\n"),
+            Self::End => "end\n".to_owned(),
         }
     }
 
@@ -105,18 +116,50 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, Refusal> {
     })
 }
 
-/// Takes a copy into the folder. `say` tells the script what to do.
+/// What has become of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// It is the database as it is, which is like this.
+    Held(Facts),
+    /// There is none: nothing was written since the database was like what is known.
+    Same,
+}
+
+/// Takes a copy, or brings one up to date, unless the database is as it is known. `say` tells the script what to do; it waits
+/// for that at each of its lines where [`Held::asks`] says so.
 pub fn receive(
     from: &mut impl BufRead,
     mut say: impl FnMut(Word) -> io::Result<()>,
-    to: &Folder,
-) -> Result<Facts, Refusal> {
+    held: &mut Held,
+    known: Option<&Facts>,
+) -> Result<Received, Refusal> {
+    let asks = held.asks(known);
     let (mut looks, mut tries) = (0, 0);
     let mut before = beginning(from)?;
     loop {
         if let Some(why) = before.refused() {
             return refuse(why);
         }
+        if asks {
+            if known.is_some_and(|known| known.same(&before)) {
+                say(Word::End)?;
+                return Ok(Received::Same);
+            }
+            match held.need(&before)? {
+                Need::Nothing(now) => {
+                    say(Word::End)?;
+                    return Ok(Received::Held(now));
+                }
+                Need::Log(behind, bytes) => {
+                    say(Word::Log(behind, bytes))?;
+                    held.grow(bytes, |log| transfer(from, log, bytes))?;
+                    before = facts(&line(from, LINE)?)?;
+                    continue;
+                }
+                Need::All => say(Word::Copy)?,
+            }
+        }
+        let to = held.spoil();
         room(&before, to)?;
         let first = before.size.min(FIRST);
         let began = Instant::now();
@@ -139,10 +182,11 @@ pub fn receive(
                         .map_err(io::Error::other)?;
                     packed(unpacked, &rest, file)?
                 }
-                Word::Raw | Word::Again => rest.take(from, file)?,
+                _ => rest.take(from, file)?,
             };
             if matches!(&after, Said::Facts(after) if before.still(after)) {
-                return Ok(before);
+                held.is_whole(before.clone());
+                return Ok(Received::Held(before));
             }
         } else {
             looks += 1;

@@ -4,6 +4,7 @@
 //! anything wrote to the database in between: its file is written by checkpoints only, which move its time; and a log that is
 //! begun anew gets new salts. A log that only grew has not changed what was copied of it.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What such a line begins with.
@@ -39,6 +40,8 @@ pub struct Facts {
     modified: Duration,
     /// Bytes of the write-ahead log; 0 also where there is none.
     pub log: u64,
+    /// When the log was written last, since 1970.
+    log_modified: Duration,
     /// The first 32 bytes of the log.
     salts: String,
     /// Bytes of the rollback journal; 0 also where there is none.
@@ -69,6 +72,7 @@ impl Said {
                 "size" => facts.size = number(value),
                 "modified" => facts.modified = time(value),
                 "log" => facts.log = number(value),
+                "log_modified" => facts.log_modified = time(value),
                 "salts" => value.clone_into(&mut facts.salts),
                 "journal" => facts.journal = number(value),
                 "clock" => facts.clock = time(value),
@@ -124,12 +128,25 @@ impl Facts {
     /// Whether a write from now on would show: the file is old enough to get another time by it, and no transaction of a
     /// rollback journal is under way.
     pub fn is_settled(&self) -> bool {
-        let step = if self.modified.subsec_nanos() == 0 {
+        self.journal == 0 && self.is_old(self.modified)
+    }
+
+    /// Whether a file of this time gets another one when it is written to.
+    fn is_old(&self, modified: Duration) -> bool {
+        let step = if modified.subsec_nanos() == 0 {
             COARSE_STEP
         } else {
             STEP
         };
-        self.journal == 0 && self.clock.abs_diff(self.modified) >= step
+        self.clock.abs_diff(modified) >= step
+    }
+
+    /// Whether nothing at all was written since then, where these are the facts now. A log that was begun anew in its old
+    /// length has its time only to show what came into it.
+    pub fn same(&self, now: &Self) -> bool {
+        let same_log = self.log == 0
+            || (self.log_modified == now.log_modified && self.is_old(self.log_modified));
+        self.is_settled() && self.still(now) && self.log == now.log && same_log
     }
 
     /// Whether what was copied since then is the database as it was then, where these are the facts now.
@@ -147,12 +164,24 @@ impl Facts {
     }
 }
 
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |time: Duration| format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+        write!(f, "{BEGIN} schema={}", self.schema.unwrap_or_default())?;
+        write!(f, " inode={} size={}", self.inode, self.size)?;
+        write!(f, " modified={} log={}", time(self.modified), self.log)?;
+        write!(f, " log_modified={}", time(self.log_modified))?;
+        write!(f, " salts={} journal={}", self.salts, self.journal)?;
+        write!(f, " clock={}", time(self.clock))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LINE: &str = "storekeeper-database schema=10 inode=7 size=4096 modified=1700000000.409488306 log=4152 \
+    const LINE: &str = "storekeeper-database schema=10 inode=7 size=4096 modified=1700000000.409488306 log=4152 log_modified=1700000000.5 \
         salts=377f0682002de218 journal=0 clock=1700000001.5 packers=gzip,zstd,";
 
     fn facts(line: &str) -> Facts {
@@ -177,6 +206,34 @@ mod tests {
         assert!(why.contains("may not read"), "{why}");
         for (from, to) in [("schema=10", "schema=9"), ("schema=10", "schema=")] {
             assert!(facts(&LINE.replace(from, to)).refused().is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_it_is_the_same() {
+        let found = facts(LINE);
+        let again = facts(&found.to_string());
+        assert!(found.same(&again) && again.same(&found));
+        for (from, to, same) in [
+            ("clock=1700000001.5", "clock=1700000099.5", true),
+            ("packers=gzip,zstd,", "packers=", true),
+            ("inode=7", "inode=8", false),
+            ("409488306", "409488307", false),
+            ("salts=37", "salts=38", false),
+            ("log=4152", "log=9999", false),
+            (
+                "log_modified=1700000000.5",
+                "log_modified=1700000000.6",
+                false,
+            ),
+            ("journal=0", "journal=512", false),
+        ] {
+            assert_eq!(again.same(&facts(&LINE.replace(from, to))), same, "{to}");
+        }
+        // A file that was only just written to may have been written to again.
+        for young in ["1700000000.42", "1700000000.51"] {
+            let young = facts(&LINE.replace("clock=1700000001.5", &format!("clock={young}")));
+            assert!(!young.same(&young));
         }
     }
 

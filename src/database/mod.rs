@@ -10,13 +10,18 @@
 mod copy;
 mod facts;
 mod folder;
+mod held;
+mod log;
 mod row;
+mod seen;
 mod store;
 
-pub use copy::{Refusal, Word, receive};
+pub use copy::{Received, Refusal, Word, receive};
 pub use facts::{Facts, Said};
 pub use folder::{Folder, Removal};
+pub use held::Held;
 pub use row::Row;
+pub use seen::{Difference, Seen};
 pub use store::{Database, Listing, Stopped};
 
 #[cfg(test)]

@@ -11,7 +11,12 @@ use crate::domain::{ContentAddress, NarHash, PathInfo, Signature, StorePath, Whe
 use rusqlite::types::ValueRef;
 
 /// The columns of a row, in the order in which [`read`] takes them.
-pub(super) const COLUMNS: &str = "hash, registrationTime, deriver, narSize, ultimate, sigs, ca";
+pub(super) const COLUMNS: &str =
+    "hash, registrationTime, deriver, narSize, ultimate, sigs, ca, path";
+
+/// The place of the path among them, and that of the number, where it comes behind them.
+pub(super) const PATH: usize = 7;
+pub(super) const ID: usize = 8;
 
 /// More signatures are no real path's.
 const SIGNATURES: usize = 256;

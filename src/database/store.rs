@@ -6,12 +6,14 @@
 //! Nothing in the file is run: it is opened to be read, without trust in its schema, and both tables have to be tables. What is
 //! read has to be in order, so that pages that lead in a circle end the reading.
 
-use super::row::{self, COLUMNS, Row};
+use super::row::{self, COLUMNS, ID, PATH, Row};
+use super::seen::{Seen, Walk};
 use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, heap, most};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Statement};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ const STEPS: i32 = 20_000;
 
 /// The longest text of a row, and so what a row may make SQLite take.
 const LONGEST: i32 = 8 << 20;
+
+/// References of one row that are looked at: more take more memory than a path may, however short their names are.
+const MOST_REFERENCES: usize = (most::INFO / 64) as usize + 1;
 
 /// Pages that are kept in memory, in KiB.
 const CACHE: i64 = 16 << 10;
@@ -91,6 +96,11 @@ impl Listing {
     pub fn paths(&self) -> &[StorePath] {
         &self.paths
     }
+
+    /// The numbers of their rows.
+    pub fn ids(&self) -> &[i64] {
+        &self.ids
+    }
 }
 
 impl Database {
@@ -151,7 +161,7 @@ impl Database {
         Ok(())
     }
 
-    /// Every path. A row that is no store path stops it: Nix lists no such store, and its own words name the row.
+    /// Every path.
     pub fn listing(&self) -> Result<Listing, Stopped> {
         let mut budget = Budget::new("the list of store paths", most::LISTING);
         let mut listing = Listing::default();
@@ -161,14 +171,7 @@ impl Database {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            let path = row
-                .get_ref(1)?
-                .as_str()
-                .ok()
-                .and_then(|path| StorePath::parse(path).ok());
-            let Some(path) = path else {
-                return wrong("a row of its database is no store path");
-            };
+            let path = store_path(row.get_ref(1)?)?;
             if listing.ids.last().is_some_and(|last| *last >= id) {
                 return wrong("the rows of its database are not in order");
             }
@@ -182,32 +185,80 @@ impl Database {
         Ok(listing)
     }
 
-    /// What is known of the rows at these places of the listing, without what they refer to.
-    pub fn some(&self, listing: &Listing, places: &[usize]) -> Result<Vec<Row>, Stopped> {
+    /// The numbers of all rows.
+    pub fn ids(&self) -> Result<Vec<i64>, Stopped> {
+        let mut budget = Budget::new("the list of store paths", most::LISTING);
+        let mut statement = self
+            .connection
+            .prepare("select id from main.ValidPaths order by id")?;
+        let mut rows = statement.query([])?;
+        let mut ids: Vec<i64> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            if ids.last().is_some_and(|last| *last >= id) {
+                return wrong("the rows of its database are not in order");
+            }
+            budget
+                .charge(entry::<i64>())
+                .map_err(|what| Stopped::Wrong(what.to_string()))?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// What is known of the rows of these numbers, without what they refer to.
+    pub fn some(&self, ids: &[i64]) -> Result<Vec<Row>, Stopped> {
         let mut statement = self.connection.prepare(&format!(
             "select {COLUMNS} from main.ValidPaths where id = ?1"
         ))?;
-        let mut found = Vec::with_capacity(places.len());
-        for place in places {
-            let (Some(id), Some(path)) = (listing.ids.get(*place), listing.paths.get(*place))
-            else {
-                continue;
-            };
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
             let mut rows = statement.query([id])?;
             if let Some(row) = rows.next()? {
-                found.push(row::read(path, |at| row.get_ref(at), Vec::new()));
+                let path = path_of(row)?;
+                found.push(row::read(&path, |at| row.get_ref(at), Vec::new()));
             }
         }
         Ok(found)
     }
 
-    /// What is known of each path, in the order of the listing. `each` says whether it goes on.
+    /// What is known of each path, in the order of the listing. `each` says whether it goes on. With what was seen, only the
+    /// rows that differ are given out. Gives back what was seen of all.
     pub fn rows(
         &self,
         listing: &Listing,
+        seen: Seen,
+        before: Option<&Seen>,
+        each: impl FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<Seen, Stopped> {
+        let paths = Paths::Listed(&listing.paths);
+        self.walk(&listing.ids, paths, seen, before, each)
+    }
+
+    /// The same for the rows of these numbers, of which most are as they were seen: paths are looked up where one differs.
+    pub fn changes(
+        &self,
+        ids: &[i64],
+        seen: Seen,
+        before: &Seen,
+        each: impl FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<Seen, Stopped> {
+        let look_up = self
+            .connection
+            .prepare("select path from main.ValidPaths where id = ?1")?;
+        self.walk(ids, Paths::LookedUp(look_up), seen, Some(before), each)
+    }
+
+    fn walk(
+        &self,
+        ids: &[i64],
+        mut paths: Paths<'_>,
+        mut seen: Seen,
+        before: Option<&Seen>,
         mut each: impl FnMut(Row) -> ControlFlow<()>,
-    ) -> Result<(), Stopped> {
-        let index = Index::new(&listing.ids);
+    ) -> Result<Seen, Stopped> {
+        let index = Index::new(ids);
+        let mut before = before.map(Seen::walk);
         let mut references = self.connection.prepare(REFERENCES)?;
         let mut references = References {
             rows: references.query([])?,
@@ -216,43 +267,115 @@ impl Database {
         };
         references.step()?;
         let mut statement = self.connection.prepare(&format!(
-            "select id, {COLUMNS} from main.ValidPaths order by id"
+            "select {COLUMNS}, id from main.ValidPaths order by id"
         ))?;
         let mut rows = statement.query([])?;
-        for (id, path) in listing.ids.iter().zip(&listing.paths) {
+        let mut places = Vec::new();
+        for (at, id) in ids.iter().enumerate() {
             let Some(row) = rows.next()? else {
                 return wrong("the rows of its database change");
             };
-            if row.get::<_, i64>(0)? != *id {
+            if row.get::<_, i64>(ID)? != *id {
                 return wrong("the rows of its database change");
             }
-            let mut own = Vec::new();
-            let mut size = 0;
+            let mut mark = seen.mark();
+            (0..ID).for_each(|column| mark.column(&row.get_ref(column)));
+            places.clear();
             while let Some((referrer, reference)) = references.next {
                 if referrer > *id {
                     break;
                 }
                 // One that is not in the store any more, or of such a one, Nix doesn't see.
                 if referrer == *id
-                    && let Some(path) = index.place(reference).and_then(|at| listing.paths.get(at))
+                    && let Some(place) = index.place(reference)
                 {
-                    size += entry::<StorePath>() + heap(16 + path.base_name().len());
-                    if size <= most::INFO {
-                        own.push(path.clone());
+                    mark.reference(reference);
+                    if places.len() < MOST_REFERENCES {
+                        places.push(place);
                     }
                 }
                 references.step()?;
             }
-            let row = if size > most::INFO {
-                Row::Odd(path.clone())
-            } else {
-                row::read(path, |at| row.get_ref(at + 1), own)
+            let mark = mark.finish();
+            seen.push(*id, mark);
+            let known = |before: &mut Walk<'_>| before.is_known(*id, mark);
+            if before.as_mut().is_some_and(known) {
+                continue;
+            }
+            let path = paths.get(at, row)?;
+            let row = match paths.all(ids, &places)? {
+                Some(own) => row::read(&path, |at| row.get_ref(at), own),
+                None => Row::Odd(path),
             };
+            if matches!(row, Row::Odd(_)) {
+                seen.push_odd();
+            }
             if each(row).is_break() {
                 return Err(Stopped::Unwanted);
             }
         }
-        Ok(())
+        Ok(seen)
+    }
+}
+
+/// The path of a row of all [`COLUMNS`]. One that is no store path stops the reading: Nix lists no such store, and its own
+/// words name the row.
+fn path_of(row: &rusqlite::Row<'_>) -> Result<StorePath, Stopped> {
+    store_path(row.get_ref(PATH)?)
+}
+
+fn store_path(value: ValueRef<'_>) -> Result<StorePath, Stopped> {
+    let path = value.as_str().ok();
+    match path.and_then(|path| StorePath::parse(path).ok()) {
+        Some(path) => Ok(path),
+        None => wrong("a row of its database is no store path"),
+    }
+}
+
+/// Where the paths of rows come from.
+enum Paths<'a> {
+    /// They are here, in the order of the rows.
+    Listed(&'a [StorePath]),
+    /// They are looked up by their numbers.
+    LookedUp(Statement<'a>),
+}
+
+impl Paths<'_> {
+    /// The path at this place, whose row this is.
+    fn get(&self, at: usize, row: &rusqlite::Row<'_>) -> Result<StorePath, Stopped> {
+        match self {
+            Self::Listed(paths) if at < paths.len() => Ok(paths[at].clone()),
+            _ => path_of(row),
+        }
+    }
+
+    /// The paths at these places; `None` where they are more than a path has.
+    fn all(&mut self, ids: &[i64], places: &[usize]) -> Result<Option<Vec<StorePath>>, Stopped> {
+        let mut size = 0;
+        let mut found = Vec::with_capacity(places.len());
+        for place in places {
+            let path = match self {
+                Self::Listed(paths) => paths.get(*place).cloned(),
+                Self::LookedUp(statement) => match ids.get(*place) {
+                    Some(id) => {
+                        let mut rows = statement.query([id])?;
+                        rows.next()?
+                            .map(|row| store_path(row.get_ref(0)?))
+                            .transpose()?
+                    }
+                    None => None,
+                },
+            };
+            let Some(path) = path else {
+                return wrong("the rows of its database change");
+            };
+            size += entry::<StorePath>() + heap(16 + path.base_name().len());
+            if size > most::INFO {
+                return Ok(None);
+            }
+            found.push(path);
+        }
+        Ok(Some(found))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn by_rank(
 ) -> Option<Vec<Row>> {
     if are_few(found, inventory) {
         let mut rows = found.to_vec();
-        match inventory.order.known() {
+        match inventory.order.made() {
             Some(order) => rows.sort_unstable_by_key(|(row, rank)| (*rank, order.place(*row))),
             None => rows.sort_unstable_by(|a, b| {
                 let name = |row: Row| inventory.name(row);
@@ -33,7 +33,7 @@ pub(super) fn by_rank(
         }
         return Some(rows.into_iter().map(|(row, _)| row).collect());
     }
-    let order = inventory.order.of(&inventory.names, cancel)?;
+    let order = inventory.order.make(&inventory.names, cancel)?;
     // Many: for each rank a set of places in the order by name, which comes out sorted.
     let mut sets: Vec<Option<RowSet>> = vec![None; usize::from(LAST) + 1];
     for some in found.chunks(CHUNK) {
@@ -60,8 +60,8 @@ pub(super) fn by_value(
     known: SearchFacts<'_>,
     cancel: &AtomicBool,
 ) -> Option<Vec<Row>> {
-    let order = match inventory.order.known() {
-        None if !are_few(found, inventory) => Some(inventory.order.of(&inventory.names, cancel)?),
+    let order = match inventory.order.made() {
+        None if !are_few(found, inventory) => Some(inventory.order.make(&inventory.names, cancel)?),
         known => known,
     };
     let keys = keys(inventory, found, sort, known, cancel)?;

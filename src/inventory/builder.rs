@@ -46,6 +46,7 @@ pub struct Builder {
 pub(super) struct Parts {
     pub(super) names: Names,
     pub(super) columns: Columns,
+    pub(super) order: NameOrder,
     /// The names of keys in the order of their numbers.
     pub(super) keys: Vec<String>,
     pub(super) ring: Option<[u8; 32]>,
@@ -121,7 +122,7 @@ impl Builder {
             columns: parts.columns,
             keys: Arc::default(),
             graph: OnceLock::new(),
-            order: Arc::default(),
+            order: Arc::new(parts.order),
             late_derivers: parts.late_derivers,
             published: AtomicUsize::new(0),
             room: Budget::new("", 0),

@@ -41,6 +41,7 @@ pub(super) struct Signed {
 #[derive(Clone)]
 pub(super) struct Lists<T> {
     items: Vec<T>,
+    /// Where each list is; none are here until one of them has items.
     spans: Vec<(u32, u32)>,
     dead: usize,
 }
@@ -49,7 +50,7 @@ impl<T: Copy + PartialEq> Lists<T> {
     fn new() -> Self {
         Self {
             items: Vec::new(),
-            spans: vec![(0, 0); CHUNK],
+            spans: Vec::new(),
             dead: 0,
         }
     }
@@ -60,6 +61,9 @@ impl<T: Copy + PartialEq> Lists<T> {
             items,
             ..Self::new()
         };
+        if !lists.items.is_empty() {
+            lists.spans = vec![(0, 0); CHUNK];
+        }
         let starts = std::iter::once(0).chain(ends.iter().copied());
         for (span, (start, end)) in lists.spans.iter_mut().zip(starts.zip(ends)) {
             *span = (start, *end);
@@ -68,7 +72,7 @@ impl<T: Copy + PartialEq> Lists<T> {
     }
 
     pub(super) fn get(&self, at: usize) -> &[T] {
-        let (start, end) = self.spans[at];
+        let (start, end) = self.spans.get(at).copied().unwrap_or_default();
         &self.items[start as usize..end as usize]
     }
 
@@ -79,6 +83,9 @@ impl<T: Copy + PartialEq> Lists<T> {
             return false;
         }
         self.dead += old.len();
+        if self.spans.is_empty() {
+            self.spans = vec![(0, 0); CHUNK];
+        }
         if self.dead > 4096 && self.dead * 2 > self.items.len() {
             self.spans[at] = (0, 0);
             self.compact();

@@ -50,7 +50,7 @@ pub use query::Query;
 pub use search::{SearchFacts, Sort, SortKey, View, view};
 pub use searcher::Searcher;
 pub use snapshot::{Counts, Inventory};
-pub use stored::{Stamp, StoredError};
+pub use stored::{Restored, Stamp, StoredError, stamp};
 pub use units::Units;
 pub use usage::Usage;
 pub use with_closure::WithClosure;

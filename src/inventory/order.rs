@@ -159,29 +159,46 @@ pub(super) struct Beginning {
 pub(super) struct NameOrder(OnceLock<ByName>);
 
 impl NameOrder {
+    /// These places, each row's once.
+    pub(super) fn of(places: Vec<u32>) -> Self {
+        let rows = turned(&places);
+        Self(OnceLock::from(ByName { rows, places }))
+    }
+
+    /// The place of each row, if the order has been made.
+    pub(super) fn known(&self) -> Option<&[u32]> {
+        self.made().map(|order| order.places.as_slice())
+    }
+
     /// The order, if it has been made.
-    pub(super) fn known(&self) -> Option<&ByName> {
+    pub(super) fn made(&self) -> Option<&ByName> {
         self.0.get()
     }
 
-    /// The order; `None` when cancelled.
-    pub(super) fn of(&self, names: &Names, cancel: &AtomicBool) -> Option<&ByName> {
+    /// The order, made if need be; `None` when cancelled.
+    pub(super) fn make(&self, names: &Names, cancel: &AtomicBool) -> Option<&ByName> {
         if self.0.get().is_none() {
             let rows = by_name(names, cancel)?;
-            let mut places = vec![0; rows.len()];
-            for (place, row) in rows.iter().enumerate() {
-                places[*row as usize] = place as u32;
-            }
+            let places = turned(&rows);
             // Another job may have been faster, with the same result.
             let _ = self.0.set(ByName { rows, places });
         }
-        self.known()
+        self.made()
     }
 
     /// Forgets it.
     pub(super) fn forget(&mut self) {
         self.0.take();
     }
+}
+
+/// Where each number stands: rows by place from places by row, and the other way round.
+fn turned(numbers: &[u32]) -> Vec<u32> {
+    let mut turned = vec![0; numbers.len()];
+    for (at, number) in numbers.iter().enumerate() {
+        turned[*number as usize] = at as u32;
+    }
+    turned
 }
 
 /// Bytes of a name that are compared at a time.
@@ -302,11 +319,14 @@ mod tests {
         let go = AtomicBool::new(false);
         assert_eq!(by_name(&names, &go), Some(expected.clone()));
         let order = NameOrder::default();
-        assert!(order.of(&names, &AtomicBool::new(true)).is_none());
-        let order = order.of(&names, &go).unwrap();
+        assert!(order.make(&names, &AtomicBool::new(true)).is_none());
+        let order = order.make(&names, &go).unwrap();
         for (place, row) in expected.iter().enumerate() {
             let place = place as u32;
             assert_eq!((order.place(*row), order.row(place)), (place, *row));
         }
+        let again = NameOrder::of(order.places.clone());
+        assert_eq!(again.known(), Some(&order.places[..]));
+        assert_eq!(again.made().map(|order| &order.rows), Some(&expected));
     }
 }

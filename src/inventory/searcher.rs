@@ -46,7 +46,7 @@ impl Searcher {
         let ([Word::Fuzzy { text, .. }], true, Some(order)) = (
             &query.words[..],
             sort == Sort::default(),
-            inventory.order.known(),
+            inventory.order.made(),
         ) else {
             return None;
         };

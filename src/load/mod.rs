@@ -8,8 +8,9 @@ mod closure;
 mod kept;
 
 pub use closure::{closure, load_closure};
-pub use kept::{Kept, Known};
+pub use kept::Kept;
 
+use crate::database::Seen;
 use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
 use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess_each;
@@ -26,6 +27,15 @@ const AHEAD: usize = 4;
 
 /// Paths that are asked for at one time, where some are.
 const CHUNK: usize = 2_000;
+
+/// A store that was read, to be read again over it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What is known of it.
+    pub inventory: Arc<Inventory>,
+    /// What was seen of the database that it is from, if it is from one.
+    pub seen: Option<Arc<Seen>>,
+}
 
 /// One answer of the daemon, assessed.
 #[derive(Debug, Clone)]
@@ -109,28 +119,33 @@ pub struct Loader {
     builder: Builder,
     place: String,
     summary: ReadSummary,
+    seen: Option<Arc<Seen>>,
 }
 
 impl Loader {
     /// Begins to read. What was known stays until it is known anew, and rows keep their numbers; unless it was assessed with
     /// other keys, which is as good as not known.
-    pub fn start(server: &Server, known: Option<Arc<Inventory>>) -> Self {
+    pub fn start(server: &Server, known: Option<Known>) -> Self {
         let (sink, events) = mpsc::channel(AHEAD);
-        let known = known.filter(|known| known.is_assessed_with(&server.facts().keys));
+        let keys = &server.facts().keys;
+        let known = known.filter(|known| known.inventory.is_assessed_with(keys));
+        let (known, seen) = known.map(|known| (known.inventory, known.seen)).unzip();
+        let seen = seen.flatten();
         let builder = known
             .as_deref()
             .map_or_else(|| Builder::new(Vec::new()), Builder::resume);
         let ring = Arc::new(server.facts().keys.clone());
         let place = server.spec().place.describe();
-        let server = server.clone();
+        let (server, before) = (server.clone(), seen.clone());
         Self {
             steps: steps(events, ring, known),
-            reading: AbortOnDropHandle::new(tokio::spawn(
-                async move { server.read_store(sink).await },
-            )),
+            reading: AbortOnDropHandle::new(tokio::spawn(async move {
+                server.read_store(sink, before).await
+            })),
             builder,
             place,
             summary: ReadSummary::default(),
+            seen,
         }
     }
 
@@ -164,9 +179,10 @@ impl Loader {
         &self.builder
     }
 
-    /// Whether all of it was known before.
-    pub const fn is_unchanged(&self) -> bool {
-        self.builder.changes() == 0
+    /// Whether all of it was known before, and what it is from is as it was.
+    pub fn is_unchanged(&self) -> bool {
+        let facts = |seen: &Option<Arc<Seen>>| seen.as_ref().map(|seen| seen.facts().clone());
+        self.builder.changes() == 0 && facts(&self.seen) == facts(&self.summary.seen)
     }
 
     /// What was entered, and how reading it went.
@@ -189,12 +205,19 @@ fn steps(
         let (ring, known) = (Arc::clone(&ring), known.clone());
         async move {
             let step = tokio::task::spawn_blocking(move || match event {
-                StoreEvent::Listed(paths) => Step::Listed(paths.len(), listed(paths, known, &ring)),
+                StoreEvent::Listed(paths) => {
+                    Some(Step::Listed(paths.len(), listed(paths, known, &ring)))
+                }
+                StoreEvent::Same(paths) => {
+                    let builder = Builder::resume(known.as_deref()?);
+                    Some(Step::Listed(paths, Box::new(builder)))
+                }
                 StoreEvent::Infos(replies) => {
-                    Step::Assessed(assess_over(&ring, replies, known.as_deref()))
+                    let assessed = assess_over(&ring, replies, known.as_deref());
+                    Some(Step::Assessed(assessed))
                 }
             });
-            step.await.ok()
+            step.await.ok().flatten()
         }
     });
     Box::pin(steps.buffered(AHEAD))

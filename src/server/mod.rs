@@ -40,13 +40,16 @@ pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
 pub use watch::{WatchEvent, WatchLine, Watched};
 
+pub use crate::database::Seen;
 pub use crate::domain::server_facts as facts;
 pub use facts::Facts;
 
+use crate::database::Facts as DatabaseFacts;
 use crate::domain::StorePath;
 use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
-use reader::{Outcome, Reading, Wanted};
+use reader::{Before, Copy, Outcome, Reading, Wanted};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{Mutex, Semaphore, oneshot};
@@ -67,6 +70,9 @@ struct Inner {
     bulk: Mutex<Option<Link>>,
     /// A reading that was begun while connecting.
     ahead: Mutex<Option<Ahead>>,
+    /// Whether a copy of the database stays for the next reading.
+    copies: AtomicBool,
+    copy: Mutex<Option<Copy>>,
     facts: RwLock<Arc<Facts>>,
     start: Start,
     /// A daemon that is kept for small questions.
@@ -80,31 +86,34 @@ type Ahead = AbortOnDropHandle<Result<Reading, ServerError>>;
 impl Server {
     /// Connects, and finds out what the server is.
     pub async fn connect(spec: Spec, prompter: Arc<dyn Prompter>) -> Result<Self, ServerError> {
-        Self::open(spec, prompter, false).await
+        Self::open(spec, prompter, None).await
     }
 
-    /// The same for somebody who then reads the whole store: that is begun while the rest is found out.
+    /// The same for somebody who then reads the whole store: that is begun while the rest is found out. Of a database that is
+    /// as it is known, nothing is copied.
     pub async fn connect_to_read(
         spec: Spec,
         prompter: Arc<dyn Prompter>,
+        known: Option<DatabaseFacts>,
     ) -> Result<Self, ServerError> {
-        Self::open(spec, prompter, true).await
+        let before = Before { known, copy: None };
+        Self::open(spec, prompter, Some(before)).await
     }
 
     async fn open(
         spec: Spec,
         prompter: Arc<dyn Prompter>,
-        to_read: bool,
+        to_read: Option<Before>,
     ) -> Result<Self, ServerError> {
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
         let (tell, told) = oneshot::channel();
-        let ahead = to_read.then(|| {
+        let ahead = to_read.map(|before| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
             let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
                 let start = told.await.map_err(|_| ServerError::Stopped)?;
-                reader::begin(bulk, start, &wanted).await
+                reader::begin(bulk, start, &wanted, before).await
             }))
         });
         let (login, start) = probe::login(&link, &spec).await?;
@@ -117,6 +126,8 @@ impl Server {
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),
             ahead: Mutex::new(ahead),
+            copies: AtomicBool::new(false),
+            copy: Mutex::new(None),
             jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
@@ -172,9 +183,20 @@ impl Server {
         Ok(facts)
     }
 
-    /// Reads the whole store over a connection of its own. Dropping the future or the receiver stops it.
-    pub async fn read_store(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
-        let result = self.read_from(sink).await;
+    /// From here on a copy of the database stays on this machine for as long as the connection lives: the next reading takes
+    /// what the log has grown. For somebody who reads often.
+    pub fn keep_copy(&self) {
+        self.inner.copies.store(true, Ordering::Relaxed);
+    }
+
+    /// Reads the whole store over a connection of its own; of what was seen before, what differs. Dropping the future or the
+    /// receiver stops it.
+    pub async fn read_store(
+        &self,
+        sink: Sender<StoreEvent>,
+        seen: Option<Arc<Seen>>,
+    ) -> Result<ReadSummary, ServerError> {
+        let result = self.read_from(sink, seen).await;
         if matches!(result, Err(ServerError::Link(_))) {
             // The next reading connects anew.
             *self.inner.bulk.lock().await = None;
@@ -182,16 +204,29 @@ impl Server {
         result
     }
 
-    async fn read_from(&self, sink: Sender<StoreEvent>) -> Result<ReadSummary, ServerError> {
-        let (listing, fallback) = match self.begun().await? {
+    async fn read_from(
+        &self,
+        sink: Sender<StoreEvent>,
+        seen: Option<Arc<Seen>>,
+    ) -> Result<ReadSummary, ServerError> {
+        let (listing, fallback) = match self.begun(seen.as_deref()).await? {
             Reading::Listed(listing, fallback) => (*listing, fallback),
-            Reading::Copied(copied) => match reader::read(self, copied, sink.clone()).await? {
-                Outcome::Read(summary) => return Ok(summary),
-                Outcome::Useless(link, why) => {
-                    let listing = store::list(link, self.inner.start.clone()).await;
-                    (listing.map_err(|error| self.explain(error))?, Some(why))
+            Reading::Same(_, _, copy) => {
+                self.keep(copy).await;
+                return same(sink, seen).await;
+            }
+            Reading::Copied(copied) => {
+                match reader::read(self, copied, sink.clone(), seen).await? {
+                    Outcome::Read(summary, copy) => {
+                        self.keep(Some(copy)).await;
+                        return Ok(summary);
+                    }
+                    Outcome::Useless(link, why) => {
+                        let listing = store::list(link, self.inner.start.clone()).await;
+                        (listing.map_err(|error| self.explain(error))?, Some(why))
+                    }
                 }
-            },
+            }
         };
         let mut summary = store::read_all(listing, sink).await?;
         if let Some(why) = &fallback {
@@ -201,17 +236,31 @@ impl Server {
         Ok(summary)
     }
 
-    async fn begun(&self) -> Result<Reading, ServerError> {
+    async fn keep(&self, copy: Option<Copy>) {
+        if self.inner.copies.load(Ordering::Relaxed) {
+            *self.inner.copy.lock().await = copy;
+        }
+    }
+
+    async fn begun(&self, seen: Option<&Seen>) -> Result<Reading, ServerError> {
+        let known = seen.map(Seen::facts);
         let ahead = self.inner.ahead.lock().await.take();
         if let Some(ahead) = ahead
             && let Ok(Ok(begun)) = ahead.await
         {
             *self.inner.bulk.lock().await = Some(begun.link().clone());
-            return Ok(begun);
+            // What is the same as something else than what was seen says nothing.
+            if !matches!(&begun, Reading::Same(_, facts, _) if Some(facts) != known) {
+                return Ok(begun);
+            }
         }
         let link = self.bulk_link().await?;
         let wanted = Wanted::of(&self.inner.spec);
-        let begun = reader::begin(link, self.inner.start.clone(), &wanted).await;
+        let before = Before {
+            known: known.cloned(),
+            copy: self.inner.copy.lock().await.take(),
+        };
+        let begun = reader::begin(link, self.inner.start.clone(), &wanted, before).await;
         begun.map_err(|error| self.explain(error))
     }
 
@@ -249,6 +298,23 @@ impl Server {
         *idle = asked.daemon.filter(|_| clean);
         Ok(asked.replies)
     }
+}
+
+/// The events of a store that is as it was seen.
+async fn same(
+    sink: Sender<StoreEvent>,
+    seen: Option<Arc<Seen>>,
+) -> Result<ReadSummary, ServerError> {
+    let listed = seen.as_ref().map_or(0, |seen| seen.len());
+    let sent = sink.send(StoreEvent::Same(listed)).await;
+    sent.map_err(|_| ServerError::Stopped)?;
+    Ok(ReadSummary {
+        listed,
+        answered: listed,
+        source: Source::Database,
+        seen,
+        ..ReadSummary::default()
+    })
 }
 
 #[cfg(test)]

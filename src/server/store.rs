@@ -5,6 +5,7 @@
 
 use super::daemon::{Asker, Batch, Broken, Daemon, Queue, Start, has_gone};
 use super::error::ServerError;
+use crate::database::Seen;
 use crate::domain::{PathInfo, StorePath};
 use crate::link::Link;
 use std::sync::Arc;
@@ -27,8 +28,10 @@ const MAX_NOTES: usize = 50;
 /// A piece of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
-    /// Every valid path. The first event, and sent once.
+    /// Every valid path. The first event; sent again where the way to what follows turned out to be of no use.
     Listed(Vec<StorePath>),
+    /// Instead of that: they are those that were known, so many, but for what follows.
+    Same(usize),
     /// What is known of some of them, in no order.
     Infos(Vec<InfoReply>),
 }
@@ -69,6 +72,8 @@ pub struct ReadSummary {
     pub source: Source,
     /// Why it was not the database, where that was wanted. A clause, fit to be shown.
     pub fallback: Option<String>,
+    /// What was seen of the database, for the next reading.
+    pub seen: Option<Arc<Seen>>,
 }
 
 /// What a store was read from.

@@ -606,7 +606,7 @@ async fn read(server: &Server) -> Result<Vec<InfoReply>, ServerError> {
         all
     };
     let (summary, all) = timeout(PATIENCE, async {
-        tokio::join!(server.read_store(sender), gather)
+        tokio::join!(server.read_store(sender, None), gather)
     })
     .await
     .expect("reading ends");

@@ -18,7 +18,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["database", "link", "wire", "domain"]),
     ("inventory", &["domain"]),
     ("judge", &["inventory", "domain"]),
-    ("load", &["server", "judge", "inventory", "domain"]),
+    (
+        "load",
+        &["server", "database", "judge", "inventory", "domain"],
+    ),
     ("onboard", &["domain"]),
     // `link` for the agent's keys, which sign here and not on the server.
     (

@@ -1,4 +1,4 @@
-//! A slow or broken network: a TCP forwarder that delays what it carries, stalls, and cuts.
+//! A slow or broken network: a TCP forwarder that delays what it carries, or carries it slowly, stalls, and cuts.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,6 +18,8 @@ struct State {
     ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     bytes: AtomicU64,
+    /// The most bytes a second in each direction; 0 is no limit.
+    rate: AtomicU64,
 }
 
 /// Forwards connections to a target with a delay in each direction.
@@ -54,6 +56,11 @@ impl DelayProxy {
     /// Where to connect to instead of the target.
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// From here on carries so many bytes a second in each direction of a connection.
+    pub(crate) fn limit(&self, bytes_a_second: u64) {
+        self.state.rate.store(bytes_a_second, Ordering::SeqCst);
     }
 
     /// How many bytes it has carried, both directions together.
@@ -128,11 +135,18 @@ fn read(
     delay: Duration,
 ) {
     let mut buffer = vec![0; 64 * 1024];
+    // When what was taken last has left.
+    let mut left = Instant::now();
     loop {
         let count = from.read(&mut buffer).unwrap_or(0);
         state.bytes.fetch_add(count as u64, Ordering::SeqCst);
+        left = left.max(Instant::now());
+        let rate = state.rate.load(Ordering::SeqCst);
+        if rate > 0 {
+            left += Duration::from_secs_f64(count as f64 / rate as f64);
+        }
         if sender
-            .send((Instant::now() + delay, buffer[..count].to_vec()))
+            .send((left + delay, buffer[..count].to_vec()))
             .is_err()
             || count == 0
         {

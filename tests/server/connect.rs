@@ -39,6 +39,7 @@ async fn read(server: &Server, mut each: impl FnMut()) -> Taken {
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Listed(paths) => listed = paths,
+                StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(some) => {
                     first.get_or_insert_with(|| began.elapsed());
                     replies.extend(some);
@@ -48,7 +49,7 @@ async fn read(server: &Server, mut each: impl FnMut()) -> Taken {
         }
         (listed, replies, first)
     };
-    let (summary, (listed, replies, first)) = tokio::join!(server.read_store(sink), taking);
+    let (summary, (listed, replies, first)) = tokio::join!(server.read_store(sink, None), taking);
     Taken {
         summary,
         listed,

@@ -160,7 +160,7 @@ fn a_link_that_is_cut_in_the_middle_of_a_copy_is_an_error_and_leaves_nothing() {
         proxy.bytes() - before
     };
     let before = proxy.bytes();
-    let mut command = rig.storekeeper_command(["paths", "database", "--json"]);
+    let mut command = rig.storekeeper_command(["paths", "database", "--json", "--no-cache"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

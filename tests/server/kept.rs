@@ -1,10 +1,16 @@
 //! What this machine keeps of a store, to start from, over a real sshd and with the real Nix changing the store meanwhile.
 
-use crate::rig::{Access, OURS, Rig};
+use crate::help::{connect, wait};
+use crate::rig::{Access, Nix, OURS, Rig, wait_until};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use storekeeper::inventory::{Inventory, Row};
+use storekeeper::load::{Known, Loader};
+use storekeeper::server::{ReadSummary, Server, Source};
 
 /// The file of the only server that anything is kept of.
 fn kept(rig: &Rig) -> PathBuf {
@@ -97,4 +103,185 @@ fn a_damaged_file_is_dropped_and_made_anew() {
     fs::write(&other, &whole).unwrap();
     let (sudo, fresh) = both(&rig, "sudo");
     assert_eq!(sudo, fresh);
+}
+
+/// All that an inventory says of each path.
+fn all(inventory: &Inventory) -> BTreeMap<String, String> {
+    let rows = (0..inventory.len() as Row).filter(|row| inventory.state(*row).is_present());
+    let named = |rows: &[Row]| {
+        let mut paths: Vec<String> = rows
+            .iter()
+            .map(|row| inventory.path(*row).to_string())
+            .collect();
+        paths.sort();
+        paths
+    };
+    rows.map(|row| {
+        let signatures: Vec<String> = inventory
+            .signatures(row)
+            .map(|one| format!("{one:?}"))
+            .collect();
+        let said = format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {signatures:?} {:?} {:?} {:?}",
+            inventory.state(row),
+            inventory.trust(row),
+            inventory.nar_size(row),
+            inventory.registered(row),
+            inventory.deriver(row),
+            inventory.nar_hash(row),
+            named(inventory.references(row)),
+            named(inventory.referrers(row)),
+            inventory.with_closure(row),
+        );
+        (inventory.path(row).to_string(), said)
+    })
+    .collect()
+}
+
+/// Reads a store over what is known of it.
+async fn over(server: &Server, known: Option<Known>) -> (Known, ReadSummary) {
+    let mut loader = Loader::start(server, known);
+    while loader.next().await.unwrap().is_some() {}
+    let (inventory, read) = loader.finish();
+    let known = Known {
+        inventory: Arc::new(inventory),
+        seen: read.seen.clone(),
+    };
+    (known, read)
+}
+
+fn settle() {
+    std::thread::sleep(std::time::Duration::from_millis(200));
+}
+
+#[test]
+fn what_did_not_change_is_not_sent_again() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
+    let proxy = rig.proxied(std::time::Duration::ZERO);
+    rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    settle();
+    let sent = |line: &str| {
+        let before = proxy.bytes();
+        let answer = rig.ask(line, 0);
+        (answer, proxy.bytes() - before)
+    };
+    let (first, cold) = sent("paths slow");
+    let (again, warm) = sent("paths slow");
+    assert_eq!(first["paths"], again["paths"]);
+    assert_eq!(again["source"], "database");
+    assert!(
+        cold > 8_000_000 && warm < 300_000,
+        "{cold} and {warm} bytes"
+    );
+    // What is signed is read again, and said as it is.
+    rig.ask("sign slow --all --yes", 0);
+    settle();
+    let (signed, _) = sent("paths slow");
+    assert_eq!(
+        signed["paths"],
+        rig.ask("paths slow --no-cache", 0)["paths"]
+    );
+    assert_ne!(signed["paths"], first["paths"]);
+}
+
+#[test]
+fn a_connection_that_stays_takes_what_the_log_grows() {
+    Rig::on_every_nix(|rig| follows(rig, None));
+    follows(&Rig::bulk(&Nix::of_this_machine(), 20_000), Some(300_000));
+}
+
+/// A store that is changed by Nix again and again is read over one connection as it is read anew; after ten new paths with no
+/// more than so many bytes.
+fn follows(rig: &Rig, most: Option<u64>) {
+    let proxy = rig.proxied(std::time::Duration::ZERO);
+    settle();
+    wait(async {
+        let mut spec = rig.spec("root", proxy.port()).await;
+        spec.cache = Some(rig.scratch().join("copies"));
+        let server = connect(spec.clone()).await;
+        server.keep_copy();
+        let (mut known, read) = over(&server, None).await;
+        assert_eq!(read.source, Source::Database);
+        let equal = async |change: &str, known: &mut Known| {
+            settle();
+            let before = proxy.bytes();
+            let (now, read) = over(&server, Some(known.clone())).await;
+            let bytes = proxy.bytes() - before;
+            assert_eq!(
+                (read.source, read.fallback),
+                (Source::Database, None),
+                "{change}"
+            );
+            let fresh = connect(spec.clone()).await;
+            let fresh = over(&fresh, None).await.0;
+            assert_eq!(all(&now.inventory), all(&fresh.inventory), "{change}");
+            *known = now;
+            bytes
+        };
+        let mut files = Vec::new();
+        for number in 0..10 {
+            let file = rig.scratch().join(format!("new-{number}"));
+            fs::write(&file, format!("contents {number}")).unwrap();
+            let added = rig
+                .nix_here("nix-store")
+                .arg("--add")
+                .arg(&file)
+                .output()
+                .unwrap();
+            assert!(added.status.success(), "{added:?}");
+            files.push(String::from_utf8_lossy(&added.stdout).trim().to_owned());
+        }
+        let bytes = equal("ten new paths", &mut known).await;
+        assert!(most.is_none_or(|most| bytes < most), "{bytes} bytes");
+        let bytes = equal("nothing", &mut known).await;
+        assert!(bytes < 100_000, "{bytes} bytes");
+        if most.is_some() {
+            return;
+        }
+        let deleted = rig
+            .nix_here("nix-store")
+            .args(["--delete", &files[3]])
+            .output()
+            .unwrap();
+        assert!(deleted.status.success(), "{deleted:?}");
+        equal("a path that is deleted", &mut known).await;
+        let path = &files[4];
+        rig.sql(&format!(
+            "update ValidPaths set sigs = 'other-1:{}==' where path = '{path}'",
+            "A".repeat(86)
+        ));
+        equal("a signature", &mut known).await;
+        rig.sql(&format!(
+            "update ValidPaths set narSize = 'odd' where path = '{path}'"
+        ));
+        equal("an odd row", &mut known).await;
+        rig.sql(&format!(
+            "update ValidPaths set narSize = 120 where path = '{path}'"
+        ));
+        equal("a row in order again", &mut known).await;
+        rig.sql("pragma wal_checkpoint(restart);");
+        equal("a log that is begun anew", &mut known).await;
+        let again = rig
+            .nix_here("nix-store")
+            .arg("--add")
+            .arg(rig.scratch().join("new-3"))
+            .output();
+        assert!(again.unwrap().status.success());
+        equal("a path that is registered again", &mut known).await;
+        // Nobody else's copy was left, and this one goes with its connection.
+        drop(server);
+        wait_until("the end of the copy", || {
+            let left = fs::read_dir(rig.scratch().join("copies")).unwrap();
+            left.filter(|entry| {
+                entry
+                    .as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("copy-")
+            })
+            .count()
+                == 0
+        });
+    });
 }

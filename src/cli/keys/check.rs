@@ -42,7 +42,7 @@ pub(super) async fn run(
     let (findings, why) = if args.offline {
         (hygiene::of_key(&key), Some("it was not asked".to_owned()))
     } else {
-        match compare(session, &key).await {
+        match Box::pin(compare(session, &key)).await {
             Ok(findings) => (findings, None),
             // A wrong address or a signal is nothing that the key could be judged in spite of.
             Err(

@@ -14,8 +14,8 @@ use crate::domain::When;
 use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
-use crate::load::Kept;
-use crate::server::{ErrorKind, Server, ServerError};
+use crate::load::{Kept, Known};
+use crate::server::{ErrorKind, Seen, Server, ServerError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -57,20 +57,25 @@ pub(super) struct State {
     /// Where it is kept on this machine what was seen and changed there.
     pub(super) folder: Option<PathBuf>,
     server: Mutex<Option<Server>>,
-    /// The newest inventory, and what its rows are numbered by.
-    newest: Mutex<Option<(u64, Arc<Inventory>)>>,
+    /// The newest that is known, and what its rows are numbered by.
+    newest: Mutex<Option<(u64, Known)>>,
     /// When what is known was kept, until the whole store was read.
     kept: Mutex<Option<When>>,
+    /// When what is known may be kept again.
+    rest: Mutex<Option<Instant>>,
     /// Held by whoever makes a newer inventory.
     pub(super) writing: tokio::sync::Mutex<()>,
 }
+
+/// Of the time at most one part in so many goes to keeping what is known.
+const KEEPING: u32 = 60;
 
 /// Numbers of inventories are never used twice, also not by another session.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl State {
-    /// The newest inventory.
-    pub(super) fn newest(&self) -> Option<(u64, Arc<Inventory>)> {
+    /// The newest that is known.
+    pub(super) fn newest(&self) -> Option<(u64, Known)> {
         lock(&self.newest).clone()
     }
 
@@ -79,7 +84,8 @@ impl State {
         GENERATION.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Keeps and tells a newer inventory.
+    /// Keeps and tells a newer inventory. What was seen of the database is what the last whole reading has seen: what came
+    /// in since then is read again.
     pub(super) fn publish(
         &self,
         send: &Sender,
@@ -88,7 +94,13 @@ impl State {
         loading: bool,
     ) {
         let inventory = Arc::new(inventory);
-        *lock(&self.newest) = Some((generation, Arc::clone(&inventory)));
+        let mut newest = lock(&self.newest);
+        let before = newest.take().filter(|(of, _)| *of == generation);
+        let known = Known {
+            inventory: Arc::clone(&inventory),
+            seen: before.and_then(|(_, known)| known.seen),
+        };
+        *newest = Some((generation, known));
         let _ = send.send(Msg::Inventory {
             generation,
             inventory,
@@ -102,9 +114,26 @@ impl State {
         *lock(&self.kept) = None;
     }
 
+    /// What the last reading has seen of the database; nothing where it did not come to its end.
+    pub(super) fn has_seen(&self, seen: Option<Arc<Seen>>) {
+        if let Some((_, known)) = &mut *lock(&self.newest) {
+            known.seen = seen;
+        }
+    }
+
+    /// Keeps what was just read, but not all the time where that takes time.
+    pub(super) fn keep(&self, kept: &Kept, known: &Known) {
+        let mut rest = lock(&self.rest);
+        let began = Instant::now();
+        if rest.is_none_or(|rest| rest <= began) {
+            kept.keep(known);
+            *rest = Some(began + began.elapsed() * KEEPING);
+        }
+    }
+
     /// Starts from what this machine has kept, unless something newer is there already.
     fn remember(&self, send: &Sender, kept: &Kept) {
-        let known = match kept.read() {
+        let (known, at) = match kept.read() {
             Ok(Some(known)) => known,
             Ok(None) => return,
             Err(why) => {
@@ -114,16 +143,16 @@ impl State {
             }
         };
         known.inventory.order_by_name();
-        let (generation, inventory) = (Self::new_generation(), Arc::new(known.inventory));
+        let (generation, inventory) = (Self::new_generation(), Arc::clone(&known.inventory));
         let mut newest = lock(&self.newest);
         if newest.is_none() {
-            *newest = Some((generation, Arc::clone(&inventory)));
-            *lock(&self.kept) = Some(known.at);
+            *newest = Some((generation, known));
+            *lock(&self.kept) = Some(at);
             let _ = send.send(Msg::Inventory {
                 generation,
                 inventory,
                 loading: true,
-                kept: Some(known.at),
+                kept: Some(at),
             });
         }
     }
@@ -256,15 +285,17 @@ impl Keeper {
         self.tell(Msg::Place(spec.place.describe()));
         let prompter: Arc<dyn Prompter> = Arc::clone(&self.prompt) as Arc<dyn Prompter>;
         // Beside the connection, which takes longer; before the store is read, which goes on from it.
-        let kept = Kept::of(&spec).map(|kept| {
+        let kept = Kept::of(&spec);
+        let facts = kept.as_ref().and_then(Kept::facts);
+        let kept = kept.map(|kept| {
             let (state, send) = (Arc::clone(&self.state), self.send.clone());
             tokio::task::spawn_blocking(move || state.remember(&send, &kept))
         });
-        let server = Server::connect_to_read(spec, prompter).await;
+        let server = Server::connect_to_read(spec, prompter, facts).await;
         if let Some(kept) = kept {
             let _ = kept.await;
         }
-        server
+        server.inspect(Server::keep_copy)
     }
 
     /// Tells that it is down, and waits for the next attempt.

@@ -63,18 +63,18 @@ fn take(
     let keys = &server.facts().keys;
     let known = state
         .newest()
-        .filter(|(_, known)| known.is_assessed_with(keys));
+        .filter(|(_, known)| known.inventory.is_assessed_with(keys));
     let again = known.is_some();
     if !again {
         state.is_read();
     }
-    let (generation, inventory) = match known {
-        Some((generation, inventory)) => (generation, Some(inventory)),
+    let (generation, known) = match known {
+        Some((generation, known)) => (generation, Some(known)),
         None => (State::new_generation(), None),
     };
     let runtime = Handle::current();
     let _entered = runtime.enter();
-    let mut loader = Loader::start(server, inventory);
+    let mut loader = Loader::start(server, known);
     let (mut listed, mut answered) = (None, 0);
     let mut shown = Instant::now();
     let end = loop {
@@ -104,12 +104,13 @@ fn take(
             state.is_read();
         }
         let changed = !loader.is_unchanged();
-        let inventory = loader.finish().0;
-        let whole = (end.is_ok() && changed).then(|| inventory.clone());
+        let (inventory, read) = loader.finish();
         // Cut off in the middle is not done: what is missing stays to be read.
         state.publish(send, generation, inventory, false);
-        if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole) {
-            kept.keep(&inventory);
+        state.has_seen(read.seen);
+        let whole = state.newest().filter(|_| end.is_ok() && changed);
+        if let Some((kept, (_, known))) = Kept::of(server.spec()).zip(whole) {
+            state.keep(&kept, &known);
         }
     }
     end.map(|()| listed.unwrap_or_default())
@@ -128,10 +129,10 @@ async fn next(
 /// Asks again for paths that a job has touched. What cannot be asked now is asked with the next refresh.
 pub(super) async fn renew(server: &Server, state: &Arc<State>, send: &Sender, paths: &[StorePath]) {
     let _writing = state.writing.lock().await;
-    let Some((generation, inventory)) = state.newest() else {
+    let Some((generation, known)) = state.newest() else {
         return;
     };
-    if let Some(renewed) = crate::load::renew(server, &inventory, paths).await {
+    if let Some(renewed) = crate::load::renew(server, &known.inventory, paths).await {
         state.publish(send, generation, renewed, false);
     }
 }

@@ -101,7 +101,7 @@ struct Got {
 
 fn take(parts: Vec<Part>, slow: bool) -> Got {
     let cache = tempfile::tempdir().unwrap();
-    let folder = Folder::new(cache.path()).unwrap();
+    let mut held = Held::new(Folder::new(cache.path()).unwrap());
     let (say, words) = std::sync::mpsc::channel();
     let mut script = Script {
         parts: parts.into(),
@@ -117,9 +117,10 @@ fn take(parts: Vec<Part>, slow: bool) -> Got {
             said.push(word);
             say.send(word).map_err(io::Error::other)
         },
-        &folder,
+        &mut held,
+        None,
     );
-    let file = |name| fs::read(folder.database().with_file_name(name)).ok();
+    let file = |name| fs::read(held.database().with_file_name(name)).ok();
     Got {
         result: result.map(|_| ()).map_err(|why| why.to_string()),
         words: said,

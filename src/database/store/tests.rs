@@ -1,5 +1,6 @@
 //! Databases of all kinds of stores, damaged ones, and ones that are not Nix's.
 
+use super::super::facts::{Facts, Said};
 use super::super::testing::{database, info, path, register, state};
 use super::*;
 use crate::domain::signature::tests::SECRET;
@@ -12,14 +13,47 @@ fn open(file: &Path) -> Result<Database, Stopped> {
 }
 
 fn read(file: &Path) -> Result<Vec<Row>, Stopped> {
+    read_all(file).map(|(rows, _)| rows)
+}
+
+fn read_all(file: &Path) -> Result<(Vec<Row>, Seen), Stopped> {
     let database = open(file)?;
     let listing = database.listing()?;
     let mut rows = Vec::new();
-    database.rows(&listing, |row| {
+    let seen = Seen::begin(facts(), None).unwrap();
+    let seen = database.rows(&listing, seen, None, |row| {
         rows.push(row);
         ControlFlow::Continue(())
     })?;
-    Ok(rows)
+    Ok((rows, seen))
+}
+
+/// The rows that differ from what was seen, and what was seen now; each way to them gives the same.
+fn differing(file: &Path, before: &Seen) -> (Vec<Row>, Seen) {
+    let database = open(file).unwrap();
+    let listing = database.listing().unwrap();
+    let begin = || Seen::begin(facts(), Some(before)).unwrap();
+    let mut rows = Vec::new();
+    let seen = database
+        .rows(&listing, begin(), Some(before), |row| {
+            rows.push(row);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let mut others = Vec::new();
+    let changes = database.changes(&database.ids().unwrap(), begin(), before, |row| {
+        others.push(row);
+        ControlFlow::Continue(())
+    });
+    assert_eq!((&others, changes.as_ref()), (&rows, Ok(&seen)));
+    (rows, seen)
+}
+
+fn facts() -> Facts {
+    match Said::parse("storekeeper-database schema=10") {
+        Some(Said::Facts(facts)) => facts,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn why(result: Result<Vec<Row>, Stopped>) -> String {
@@ -92,6 +126,39 @@ proptest! {
             .filter_map(|(info, kept)| kept.then_some(Row::Plain(info)))
             .collect();
         prop_assert_eq!(read(&database(folder.path())).unwrap(), expected);
+    }
+
+    /// Rows that differ are those that were registered, signed, registered anew, or that lost something that they refer to;
+    /// what is odd is always among them.
+    #[test]
+    fn what_differs_is_read_again_and_nothing_else((infos, kept) in stores(), signed in prop::collection::vec(any::<prop::sample::Index>(), 0..4)) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = database(folder.path());
+        let mut connection = state(folder.path(), true);
+        register(&mut connection, &infos);
+        connection.execute("update ValidPaths set narSize = 'odd' where id = 1", []).unwrap();
+        let (rows, seen) = read_all(&file).unwrap();
+        let odd: Vec<Row> = rows.iter().filter(|row| matches!(row, Row::Odd(_))).cloned().collect();
+        prop_assert_eq!(differing(&file, &seen), (odd, seen.clone()));
+        connection.pragma_update(None, "foreign_keys", false).unwrap();
+        for (info, kept) in infos.iter().zip(&kept) {
+            if !kept {
+                connection.execute("delete from ValidPaths where path = ?", [info.path.to_string()]).unwrap();
+            }
+        }
+        for signed in signed {
+            if let Some(info) = (!infos.is_empty()).then(|| &infos[signed.index(infos.len())]) {
+                connection.execute("update ValidPaths set sigs = 'k:AA==' where path = ?", [info.path.to_string()]).unwrap();
+            }
+        }
+        register(&mut connection, &[info(500, &[500]), info(501, &[500])]);
+        let before: std::collections::HashSet<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+        let (all, now) = read_all(&file).unwrap();
+        let new = |row: &Row| matches!(row, Row::Odd(_)) || !before.contains(&format!("{row:?}"));
+        let (found, again) = differing(&file, &seen);
+        prop_assert_eq!(found, all.into_iter().filter(new).collect::<Vec<_>>());
+        prop_assert_eq!(again.len(), now.len());
+        prop_assert_eq!(differing(&file, &again).1, again);
     }
 
     #[test]
@@ -184,9 +251,13 @@ fn nobody_who_has_gone_is_waited_for() {
     let unwanted = Arc::new(AtomicBool::new(false));
     let reading = Database::open(&file, Arc::clone(&unwanted)).unwrap();
     let listing = reading.listing().unwrap();
-    let stopped = reading.rows(&listing, |_| ControlFlow::Break(()));
+    let stopped = reading.rows(&listing, Seen::begin(facts(), None).unwrap(), None, |_| {
+        ControlFlow::Break(())
+    });
     assert_eq!(stopped, Err(Stopped::Unwanted));
     unwanted.store(true, Ordering::Relaxed);
-    let stopped = reading.rows(&listing, |_| ControlFlow::Continue(()));
+    let stopped = reading.rows(&listing, Seen::begin(facts(), None).unwrap(), None, |_| {
+        ControlFlow::Continue(())
+    });
     assert_eq!(stopped, Err(Stopped::Unwanted));
 }

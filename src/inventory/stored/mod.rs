@@ -5,7 +5,8 @@
 //! its length is found to be possible.
 //!
 //! Format, all numbers little-endian: [`MAGIC`]; then parts, each with its length, its CRC-32 and its bytes. The first part
-//! is the [`Header`] as JSON, the others are [`CHUNK`] rows each (see `chunk`).
+//! is the [`Header`] as JSON, the second one whatever the store was read from wants to know again, the third one the place of each
+//! row in the order by name, which may be empty; the others are [`CHUNK`] rows each (see `chunk`).
 
 mod bytes;
 mod chunk;
@@ -14,6 +15,7 @@ mod tests;
 
 use super::builder::{Builder, Parts};
 use super::names::{CHUNK, Names};
+use super::order::NameOrder;
 use super::proof::ProofKey;
 use super::{Inventory, columns::Columns};
 use crate::domain::When;
@@ -23,7 +25,7 @@ use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// The first bytes of such a file, with the version of the format.
-const MAGIC: &[u8; 24] = b"storekeeper inventory 1\n";
+const MAGIC: &[u8; 24] = b"storekeeper inventory 3\n";
 
 /// The longest part, in bytes: rows with more references than any store has.
 const MOST: usize = 256 << 20;
@@ -38,6 +40,8 @@ pub struct Stamp {
     pub place: String,
     /// When the store was read.
     pub at: When,
+    /// What it was read from was like then, in a line of its own.
+    pub facts: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,8 +70,8 @@ pub enum StoredError {
 }
 
 impl Inventory {
-    /// Writes all that is needed to have it again.
-    pub fn store(&self, stamp: Stamp, mut out: impl Write) -> io::Result<()> {
+    /// Writes all that is needed to have it again, and with it what was seen of what it was read from.
+    pub fn store(&self, stamp: Stamp, seen: &[u8], mut out: impl Write) -> io::Result<()> {
         let header = Header {
             stamp,
             ring: self.ring,
@@ -78,6 +82,10 @@ impl Inventory {
         };
         out.write_all(MAGIC)?;
         write_part(&serde_json::to_vec(&header)?, &mut out)?;
+        write_part(seen, &mut out)?;
+        let ranks = self.order.known().unwrap_or_default();
+        let ranks: Vec<u8> = ranks.iter().flat_map(|rank| rank.to_le_bytes()).collect();
+        write_part(&ranks, &mut out)?;
         let chunks: Vec<usize> = (0..self.len().div_ceil(CHUNK)).collect();
         for some in chunks.chunks(AT_ONCE) {
             let parts: Vec<Vec<u8>> = some
@@ -92,14 +100,10 @@ impl Inventory {
     }
 
     /// Reads what [`Inventory::store`] has written.
-    pub fn restore(mut from: impl Read) -> Result<(Stamp, Self), StoredError> {
-        let mut magic = [0; MAGIC.len()];
-        from.read_exact(&mut magic)?;
-        if magic != *MAGIC {
-            return Err(StoredError::Version);
-        }
-        let header: Header =
-            serde_json::from_slice(&read_part(&mut from)?).map_err(|_| StoredError::Damaged)?;
+    pub fn restore(mut from: impl Read) -> Result<Restored, StoredError> {
+        let header = read_header(&mut from)?;
+        let seen = read_part(&mut from)?;
+        let ranks = read_part(&mut from)?;
         let rows = header.rows as usize;
         let mut names = Names::with_capacity(rows.min(1 << 20));
         let mut columns = Columns::new();
@@ -127,6 +131,7 @@ impl Inventory {
         let parts = Parts {
             names,
             columns,
+            order: order(&ranks, rows).ok_or(StoredError::Damaged)?,
             keys: header.keys,
             ring: header.ring,
             proof_key: header.proof_key.map(ProofKey),
@@ -134,8 +139,54 @@ impl Inventory {
         };
         let builder = Builder::from_parts(parts);
         builder.check().map_err(|_| StoredError::Damaged)?;
-        Ok((header.stamp, builder.finish()))
+        Ok(Restored {
+            stamp: header.stamp,
+            seen,
+            inventory: builder.finish(),
+        })
     }
+}
+
+/// What was stored.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it is of.
+    pub stamp: Stamp,
+    /// What was seen of what it was read from.
+    pub seen: Vec<u8>,
+    /// The inventory.
+    pub inventory: Inventory,
+}
+
+/// What a stored inventory is of, without reading it.
+pub fn stamp(mut from: impl Read) -> Result<Stamp, StoredError> {
+    read_header(&mut from).map(|header| header.stamp)
+}
+
+fn read_header(from: &mut impl Read) -> Result<Header, StoredError> {
+    let mut magic = [0; MAGIC.len()];
+    from.read_exact(&mut magic)?;
+    if magic != *MAGIC {
+        return Err(StoredError::Version);
+    }
+    serde_json::from_slice(&read_part(from)?).map_err(|_| StoredError::Damaged)
+}
+
+/// The order that these bytes tell: a place for each row, or for none.
+fn order(ranks: &[u8], rows: usize) -> Option<NameOrder> {
+    let (ranks, []) = ranks.as_chunks() else {
+        return None;
+    };
+    if ranks.is_empty() {
+        return Some(NameOrder::default());
+    }
+    let ranks: Vec<u32> = ranks.iter().map(|rank| u32::from_le_bytes(*rank)).collect();
+    let mut taken = vec![false; rows];
+    let each_once = ranks.iter().all(|rank| {
+        let place = taken.get_mut(*rank as usize);
+        place.is_some_and(|place| !std::mem::replace(place, true))
+    });
+    (ranks.len() == rows && each_once).then(|| NameOrder::of(ranks))
 }
 
 fn write_part(part: &[u8], out: &mut impl Write) -> io::Result<()> {

@@ -6,16 +6,17 @@ use super::*;
 use crate::inventory::testing::{Model, model};
 use proptest::prelude::*;
 
-fn stamp() -> Stamp {
+fn a_stamp() -> Stamp {
     Stamp {
         place: "root@cache:22".to_owned(),
         at: When::from_unix(1_700_000_000),
+        facts: Some("as it was".to_owned()),
     }
 }
 
 fn stored(inventory: &Inventory) -> Vec<u8> {
     let mut bytes = Vec::new();
-    inventory.store(stamp(), &mut bytes).unwrap();
+    inventory.store(a_stamp(), b"seen", &mut bytes).unwrap();
     bytes
 }
 
@@ -23,9 +24,14 @@ proptest! {
     #[test]
     fn it_comes_back_as_it_was(model in model(true)) {
         let inventory = Model::inventory(&model);
+        inventory.order_by_name();
         let bytes = stored(&inventory);
-        let (found, again) = Inventory::restore(bytes.as_slice()).unwrap();
-        prop_assert_eq!(found, stamp());
+        let restored = Inventory::restore(bytes.as_slice()).unwrap();
+        prop_assert_eq!(&restored.stamp, &a_stamp());
+        prop_assert_eq!(restored.seen, b"seen");
+        prop_assert_eq!(stamp(bytes.as_slice()).unwrap(), a_stamp());
+        let again = restored.inventory;
+        prop_assert_eq!(again.order.known(), inventory.order.known());
         prop_assert_eq!(again.counts(), inventory.counts());
         prop_assert_eq!(stored(&again), bytes);
         for row in 0..inventory.len() as crate::inventory::Row {
@@ -49,7 +55,7 @@ proptest! {
     #[test]
     fn parts_of_any_bytes_are_read_or_refused(part in prop::collection::vec(any::<u8>(), 0..200), rows in 0..5_u32) {
         let header = Header {
-            stamp: stamp(),
+            stamp: a_stamp(),
             ring: None,
             proof_key: None,
             keys: Vec::new(),

@@ -1,12 +1,13 @@
 //! Takes a copy of the database over a link.
 //!
-//! In: a link, and the folder of caches. Out: the folder with the copy and what removes it, or why there is none. The stream is read here, with
-//! limits on waiting; what it means is worked out on a thread of its own, which also writes it down.
+//! In: a link, the folder of caches, and what there is of the database already. Out: the copy, or that it would say nothing new,
+//! or why there is none. The stream is read here, with limits on waiting; what it means is worked out on a thread of its own,
+//! which also writes it down.
 
 use super::super::daemon::{Pace, Patience, READING, Waits};
 use super::super::error::Why;
 use super::super::script;
-use crate::database::{Folder, Removal, Word, receive};
+use crate::database::{Facts, Folder, Held, Received, Removal, Word, receive};
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
 use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
@@ -30,17 +31,54 @@ const WAITS: Waits = Waits {
     ..READING
 };
 
-/// Takes a copy.
+/// A copy of the database. Its files go with it.
+pub(in crate::server) struct Copy {
+    pub(super) held: Box<Held>,
+    pub(super) removal: Removal,
+}
+
+/// What there is of the database already.
+#[derive(Default)]
+pub(in crate::server) struct Before {
+    /// What it was like when it was read.
+    pub(in crate::server) known: Option<Facts>,
+    /// A copy that may be brought up to date.
+    pub(in crate::server) copy: Option<Copy>,
+}
+
+/// What has become of it.
+pub(super) enum Copied {
+    /// There is a copy of the database as it is.
+    Copy(Copy, Facts),
+    /// It is as it is known. An older copy stays what it is.
+    Same(Facts, Option<Copy>),
+}
+
+/// Takes a copy, or brings one up to date, if the database is not as it is known.
 pub(super) async fn copy(
     link: &Link,
     nix_command: &str,
     sudo: bool,
     cache: PathBuf,
-) -> Result<(Folder, Removal), String> {
-    let command = Command::script(script::DATABASE)
+    Before { known, copy }: Before,
+) -> Result<Copied, String> {
+    let broken = |why: &dyn std::fmt::Display| format!("its database can't be copied: {why}");
+    let had = copy.is_some();
+    let (mut held, removal) = if let Some(Copy { held, removal }) = copy {
+        (held, removal)
+    } else {
+        let made = tokio::task::spawn_blocking(move || Folder::new(&cache)).await;
+        let made = made.map_err(|why| broken(&why))?;
+        let folder = made.map_err(|why| format!("there is no room for its copy here: {why}"))?;
+        let removal = folder.removal();
+        (Box::new(Held::new(folder)), removal)
+    };
+    let mut command = Command::script(script::DATABASE)
         .arg(nix_command)
         .sudo(sudo);
-    let broken = |why: &dyn std::fmt::Display| format!("its database can't be copied: {why}");
+    if held.asks(known.as_ref()) {
+        command = command.arg("ask");
+    }
     let process = link.start(&command).await.map_err(|why| broken(&why))?;
     let Process {
         stdin,
@@ -50,24 +88,25 @@ pub(super) async fn copy(
     let stdin = stdin.unwrap_or_else(|| Box::new(tokio::io::sink()));
     let (pieces, mut taken) = mpsc::channel(AHEAD);
     let (words, spoken) = mpsc::channel(1);
-    let made = tokio::task::spawn_blocking(move || Folder::new(&cache)).await;
-    let folder = match made {
-        Ok(Ok(folder)) => folder,
-        Ok(Err(error)) => return Err(format!("there is no room for its copy here: {error}")),
-        Err(error) => return Err(broken(&error)),
-    };
-    let removal = folder.removal();
+    let asked = known.clone();
     let write = tokio::task::spawn_blocking(move || {
         let say = |word| words.blocking_send(word).map_err(|_| broken_pipe());
-        match receive(&mut Pieces::new(&mut taken), say, &folder) {
-            Ok(_) => Ok(folder),
+        match receive(&mut Pieces::new(&mut taken), say, &mut held, asked.as_ref()) {
+            Ok(received) => Ok((received, held)),
             Err(why) => Err((why.to_string(), why.broke_off)),
         }
     });
     let pump = pump(stdout, stdin, pieces, spoken);
     let (written, ()) = tokio::join!(write, pump);
     match written {
-        Ok(Ok(folder)) => Ok((folder, removal)),
+        Ok(Ok((received, held))) => {
+            let copy = Copy { held, removal };
+            match (received, known) {
+                (Received::Held(facts), _) => Ok(Copied::Copy(copy, facts)),
+                (Received::Same, Some(known)) => Ok(Copied::Same(known, had.then_some(copy))),
+                (Received::Same, None) => Err(broken(&"it is like nothing that is known")),
+            }
+        }
         Ok(Err((why, broke_off))) => Err(match Why::said(&hold.stderr_tail()) {
             Some(said) if broke_off => format!("{why} ({said})"),
             _ => why,

@@ -2,16 +2,18 @@
 //!
 //! In: what the administrator wants, and a link. Out: the events of a reading, the same ones either way. The database is taken
 //! where it can be, since the daemon is asked path by path; where it can't, the daemon is asked and the reason goes with the
-//! summary. Nothing of a copy is passed on before the daemon has said the same of some of its rows: a database that is not the
+//! summary. What was read before is compared row by row, and only what differs is passed on. Nothing of a copy is passed on before the daemon has said the same of some of its rows: a database that is not the
 //! daemon's own would show another store. Rows that are not as Nix writes them are the daemon's to read.
 
 mod copying;
+
+pub(super) use copying::{Before, Copy};
 
 use super::daemon::{Daemon, Queue, Start};
 use super::error::ServerError;
 use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
 use super::{Server, Spec};
-use crate::database::{Database, Folder, Removal, Row, Stopped};
+use crate::database::{Database, Facts, Listing as Rows, Row, Seen, Stopped};
 use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, most};
 use crate::link::Link;
@@ -70,8 +72,10 @@ fn other_store(command: &[String]) -> Option<String> {
 
 /// A reading that was begun.
 pub(super) enum Reading {
-    /// The database was copied.
+    /// There is a copy of the database.
     Copied(Copied),
+    /// Nothing was written to the database since it was like this; an older copy of it, for later.
+    Same(Link, Facts, Option<Copy>),
     /// The daemon has listed it, and why it was asked, if not because that was wanted.
     Listed(Box<Listing>, Option<String>),
 }
@@ -80,6 +84,7 @@ impl Reading {
     pub(super) fn link(&self) -> &Link {
         match self {
             Self::Copied(copied) => &copied.link,
+            Self::Same(link, ..) => link,
             Self::Listed(listing, _) => &listing.link,
         }
     }
@@ -88,8 +93,8 @@ impl Reading {
 /// A copy of the database.
 pub(super) struct Copied {
     link: Link,
-    folder: Folder,
-    removal: Removal,
+    copy: Copy,
+    facts: Facts,
     began: Instant,
 }
 
@@ -98,19 +103,21 @@ pub(super) async fn begin(
     link: Link,
     start: Start,
     wanted: &Wanted,
+    before: Before,
 ) -> Result<Reading, ServerError> {
     let began = Instant::now();
     let why = match wanted.reader {
         Reader::Daemon => None,
-        Reader::Auto | Reader::Database => match copy(&link, &start, wanted).await {
-            Ok((folder, removal)) => {
+        Reader::Auto | Reader::Database => match copy(&link, &start, wanted, before).await {
+            Ok(copying::Copied::Copy(copy, facts)) => {
                 return Ok(Reading::Copied(Copied {
                     link,
-                    folder,
-                    removal,
+                    copy,
+                    facts,
                     began,
                 }));
             }
+            Ok(copying::Copied::Same(facts, copy)) => return Ok(Reading::Same(link, facts, copy)),
             Err(why) => Some(why),
         },
     };
@@ -127,14 +134,19 @@ pub(super) async fn begin(
     }
 }
 
-async fn copy(link: &Link, start: &Start, wanted: &Wanted) -> Result<(Folder, Removal), String> {
+async fn copy(
+    link: &Link,
+    start: &Start,
+    wanted: &Wanted,
+    before: Before,
+) -> Result<copying::Copied, String> {
     if let Some(why) = &wanted.other_store {
         return Err(why.clone());
     }
     let Some(cache) = wanted.cache.clone() else {
         return Err("there is no folder for its copy here; set HOME or XDG_CACHE_HOME".to_owned());
     };
-    copying::copy(link, &wanted.nix_command, start.sudo, cache).await
+    copying::copy(link, &wanted.nix_command, start.sudo, cache, before).await
 }
 
 /// Ends the work on the copy when nobody waits for it any more.
@@ -148,33 +160,65 @@ impl Drop for Flag {
 
 /// What became of a copy.
 pub(super) enum Outcome {
-    /// It was read.
-    Read(ReadSummary),
-    /// It is of no use, and nothing was passed on. Why, and the link for another way.
+    /// It was read; and the copy, for later.
+    Read(ReadSummary, Copy),
+    /// It is of no use. Why, and the link for another way.
     Useless(Link, String),
 }
 
-/// Reads the copy.
+/// What of a copy is read.
+enum Part {
+    /// All of it, or what differs from what was seen, where paths have gone.
+    All(Rows),
+    /// The rows that differ from what was seen, where nothing has gone. The numbers of all rows.
+    Changes(Vec<i64>, Arc<Seen>),
+}
+
+impl Part {
+    fn ids(&self) -> &[i64] {
+        match self {
+            Self::All(listing) => listing.ids(),
+            Self::Changes(ids, _) => ids,
+        }
+    }
+
+    /// Reads only what differs where that is a small part: each path of it is looked up.
+    fn of(database: &Database, before: Option<Arc<Seen>>) -> Result<Self, Stopped> {
+        if let Some(before) = before {
+            let ids = database.ids()?;
+            let difference = before.compare(&ids);
+            if difference.gone == 0 && difference.new <= ids.len() / 4 {
+                return Ok(Self::Changes(ids, before));
+            }
+        }
+        Ok(Self::All(database.listing()?))
+    }
+}
+
+/// Reads the copy. Of what was seen, only what differs is passed on.
 pub(super) async fn read(
     server: &Server,
     copied: Copied,
     sink: Sender<StoreEvent>,
+    before: Option<Arc<Seen>>,
 ) -> Result<Outcome, ServerError> {
     let Copied {
         link,
-        folder,
-        removal: _removal,
+        copy,
+        facts,
         began,
     } = copied;
+    let Copy { held, removal } = copy;
     let unwanted = Arc::new(AtomicBool::new(false));
     let _flag = Flag(Arc::clone(&unwanted));
+    let known = before.clone();
     let opened = blocking(move || {
-        let database = Database::open(&folder.database(), unwanted)?;
-        let listing = database.listing()?;
-        let rows = database.some(&listing, &witnesses(listing.paths().len()))?;
-        Ok((folder, database, listing, rows))
+        let database = Database::open(&held.database(), unwanted)?;
+        let part = Part::of(&database, known)?;
+        let rows = database.some(&witnesses(part.ids()))?;
+        Ok((held, database, part, rows))
     });
-    let (folder, database, listing, rows) = match opened.await {
+    let (held, database, part, rows) = match opened.await {
         Ok(opened) => opened,
         Err(Stopped::Unwanted) => return Err(ServerError::Stopped),
         Err(Stopped::Wrong(why)) => return useless(server, link, why),
@@ -182,44 +226,45 @@ pub(super) async fn read(
     if let Some(why) = contradiction(server, &link, rows).await? {
         return useless(server, link, why);
     }
-    let listed = listing.paths().len();
+    let listed = part.ids().len();
+    let first = match &part {
+        Part::All(listing) => StoreEvent::Listed(listing.paths().to_vec()),
+        Part::Changes(..) => StoreEvent::Same(listed),
+    };
     let events = sink.clone();
-    events
-        .send(StoreEvent::Listed(listing.paths().to_vec()))
-        .await
-        .map_err(|_| ServerError::Stopped)?;
+    let sent = events.send(first).await;
+    sent.map_err(|_| ServerError::Stopped)?;
     let fed = blocking(move || {
         let mut feed = Feed::new(events);
-        let result = database.rows(&listing, |row| feed.take(row));
-        let sent = feed.send();
-        let result = result.and(sent);
-        if let Err(Stopped::Wrong(_)) = &result {
+        let result = feed.all(&database, &part, facts, before.as_deref());
+        if let (Err(Stopped::Wrong(_)), Part::All(listing)) = (&result, &part) {
             // What was not read is asked for.
-            let rest = listing.paths().iter().skip(feed.taken);
-            feed.odd.extend(rest.cloned());
+            let read = if before.is_some() { 0 } else { feed.taken };
+            feed.odd.extend(listing.paths().iter().skip(read).cloned());
         }
-        // The files go here, where it keeps nobody waiting.
-        drop((database, folder));
-        Ok((feed.odd, result))
+        let whole = matches!(part, Part::All(_));
+        Ok((feed.odd, result, held, whole))
     });
-    let (odd, fallback) = match fed.await {
-        Ok((odd, Ok(()))) => (odd, None),
-        Ok((odd, Err(Stopped::Wrong(why)))) => (odd, Some(why)),
-        _ => return Err(ServerError::Stopped),
+    let (odd, result, held, whole) = fed.await.map_err(|_| ServerError::Stopped)?;
+    let (seen, fallback) = match result {
+        Ok(seen) => (Some(Arc::new(seen)), None),
+        Err(Stopped::Unwanted) => return Err(ServerError::Stopped),
+        Err(Stopped::Wrong(why)) if !whole => return useless(server, link, why),
+        Err(Stopped::Wrong(why)) => (None, Some(why)),
     };
     if let (Some(why), Reader::Database) = (&fallback, server.spec().reader) {
         return Err(refused(&server.inner.start, why.clone()));
     }
-    let answered = listed - odd.len();
     let mut summary = ReadSummary {
         listed,
-        answered,
+        answered: listed.saturating_sub(odd.len()),
         source: if fallback.is_some() {
             Source::Daemon
         } else {
             Source::Database
         },
         fallback,
+        seen,
         ..ReadSummary::default()
     };
     if !odd.is_empty() {
@@ -230,7 +275,7 @@ pub(super) async fn read(
         summary.messages = asked.notes;
     }
     summary.took = began.elapsed();
-    Ok(Outcome::Read(summary))
+    Ok(Outcome::Read(summary, Copy { held, removal }))
 }
 
 /// Where nothing but the database is wanted, that is an error.
@@ -259,14 +304,18 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// The places of rows that the daemon is asked about: the newest, and some from all over.
-fn witnesses(rows: usize) -> Vec<usize> {
+/// The numbers of the rows that the daemon is asked about: the newest, and some from all over.
+fn witnesses(ids: &[i64]) -> Vec<i64> {
+    let rows = ids.len();
     let newest = rows.saturating_sub(WITNESSES)..rows;
     let spread = (0..WITNESSES).map(|at| at * rows / WITNESSES);
-    let mut places: Vec<usize> = spread.chain(newest).filter(|at| *at < rows).collect();
-    places.sort_unstable();
-    places.dedup();
-    places
+    let mut numbers: Vec<i64> = spread
+        .chain(newest)
+        .filter_map(|at| ids.get(at).copied())
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// What the daemon says against these rows, if anything. A path that went away meanwhile is no contradiction, as long as
@@ -324,6 +373,25 @@ impl Feed {
             taken: 0,
             odd: Vec::new(),
         }
+    }
+
+    /// Passes on what of the database is to be read.
+    fn all(
+        &mut self,
+        database: &Database,
+        part: &Part,
+        facts: Facts,
+        before: Option<&Seen>,
+    ) -> Result<Seen, Stopped> {
+        let seen = Seen::begin(facts, before)
+            .map_err(|error| Stopped::Wrong(format!("its rows can't be marked: {error}")))?;
+        let take = |row| self.take(row);
+        let seen = match part {
+            Part::Changes(ids, before) => database.changes(ids, seen, before, take),
+            Part::All(listing) => database.rows(listing, seen, before, take),
+        };
+        let sent = self.send();
+        sent.and(seen)
     }
 
     fn take(&mut self, row: Row) -> ControlFlow<()> {

@@ -1,8 +1,11 @@
 # Put behind store.sh. Hands out Nix's database, for a copy that is checked by whoever takes it: one line of facts, the first MiB
 # as it is, and, for each word on standard input, what it asks for. `raw`, `gzip`, `zstd`: the rest of the database, its write-ahead
-# log and the line of facts as it is then, packed in that way. `again`: all of it anew, after a moment. Nothing here is opened but
-# to be read. The first line says how long everything is: a file that shrinks meanwhile is filled up with zeros.
+# log and the line of facts as it is then, packed in that way. `again`: all of it anew, after a moment. With `ask` as first
+# argument each line of facts waits for a word of its own: `copy` goes on as above; `log` with two numbers is for so many bytes of
+# the log behind so many, and another line of facts; anything else is the end. Nothing here is opened but to be read. The line says
+# how long everything is: a file that shrinks meanwhile is filled up with zeros.
 set -u
+mode=${1-}
 part=1048576
 database=$state/db/db.sqlite
 
@@ -19,7 +22,10 @@ look() {
     set -- $(stat -c '%i %s %Y %y' "$database" 2>/dev/null)
     inode=${1-} bytes=${2-} seconds=${3-} fraction=${5-}
     case $fraction in *.*) fraction=${fraction##*.} ;; *) fraction= ;; esac
-    log=$(size "$database-wal")
+    # shellcheck disable=SC2046
+    set -- $(stat -c '%s %Y %y' "$database-wal" 2>/dev/null)
+    log=${1-0} log_seconds=${2-} log_fraction=${4-}
+    case $log_fraction in *.*) log_fraction=${log_fraction##*.} ;; *) log_fraction= ;; esac
     salts=$(dd if="$database-wal" bs=32 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
     journal=$(size "$database-journal")
     clock=$(date '+%s.%N')
@@ -27,8 +33,8 @@ look() {
 
 facts() {
     look
-    printf 'storekeeper-database schema=%s inode=%s size=%s modified=%s.%s log=%s salts=%s journal=%s clock=%s packers=%s\n' \
-        "$schema" "$inode" "$bytes" "$seconds" "$fraction" "$log" "$salts" "$journal" "$clock" "$packers"
+    printf 'storekeeper-database schema=%s inode=%s size=%s modified=%s.%s log=%s log_modified=%s.%s salts=%s journal=%s clock=%s packers=%s\n' \
+        "$schema" "$inode" "$bytes" "$seconds" "$fraction" "$log" "$log_seconds" "$log_fraction" "$salts" "$journal" "$clock" "$packers"
 }
 
 # So many bytes of standard input.
@@ -59,8 +65,22 @@ for packer in gzip zstd; do
     if have $packer; then packers=$packers$packer,; fi
 done
 
+# A word for the line of facts, and what it asks for, until that is the copy.
+asked() {
+    while :; do
+        read -r word from bytes_of_log || exit 0
+        case $word in
+        copy) return ;;
+        log) tail -c "+$((from + 1))" "$database-wal" 2>/dev/null | exactly "$bytes_of_log" ;;
+        *) exit 0 ;;
+        esac
+        facts
+    done
+}
+
 while :; do
     facts
+    if [ "$mode" = ask ]; then asked; fi
     first=$bytes
     if [ "$first" -gt $part ]; then first=$part; fi
     {

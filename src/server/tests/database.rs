@@ -19,6 +19,7 @@ async fn read(server: &Server) -> Result<Told, ServerError> {
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Listed(paths) => assert_eq!(listed.replace(paths), None),
+                StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => {
                     assert!(listed.is_some());
                     for reply in replies {
@@ -33,7 +34,7 @@ async fn read(server: &Server) -> Result<Told, ServerError> {
         }
         (listed, told)
     };
-    let (summary, (listed, told)) = tokio::join!(server.read_store(sink), taking);
+    let (summary, (listed, told)) = tokio::join!(server.read_store(sink, None), taking);
     let summary = summary?;
     let mut listed = listed.unwrap();
     listed.sort_unstable();

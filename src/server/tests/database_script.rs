@@ -1,29 +1,41 @@
-//! The script that hands Nix's database out: by every shell, with what any server may lack, and under a writer that never stops.
+//! The script that hands Nix's database out: by every shell, and with what any server may lack.
 
 use crate::database::testing;
-use crate::database::{Database, Folder, Row, Word, receive};
+use crate::database::{Database, Facts, Folder, Held, Received, Row, Said, Seen, Word, receive};
 use crate::domain::PathInfo;
 use crate::server::script::DATABASE;
-use rusqlite::Connection;
 use std::io::{BufReader, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The script on a state folder, run by this shell with this search path. `twist` is done before each word is said.
-fn copy(
+pub(super) fn copy(
     shell: &[&str],
     path: Option<&Path>,
     state: &Path,
     cache: &Path,
+    twist: impl FnMut(Word),
+) -> Result<Held, String> {
+    let held = Held::new(Folder::new(cache).unwrap());
+    bring_up(held, None, (shell, path), state, twist).map(|(held, _)| held)
+}
+
+/// The same for a copy that is there already, or where the database is known.
+pub(super) fn bring_up(
+    mut held: Held,
+    known: Option<&Facts>,
+    (shell, path): (&[&str], Option<&Path>),
+    state: &Path,
     mut twist: impl FnMut(Word),
-) -> Result<Folder, String> {
+) -> Result<(Held, Received), String> {
+    let mode: &[&str] = if held.asks(known) { &["ask"] } else { &[] };
     let mut command = Command::new(shell[0]);
     command
         .args(&shell[1..])
         .args(["-c", DATABASE, "storekeeper", "no-such-nix"])
+        .args(mode)
         .env_remove("NIX_REMOTE")
         .env("NIX_CONF_DIR", "/nowhere")
         .env("NIX_STATE_DIR", state)
@@ -37,22 +49,28 @@ fn copy(
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let folder = Folder::new(cache).unwrap();
     let say = |word: Word| {
         twist(word);
         stdin.write_all(word.line().as_bytes())
     };
-    let result = receive(&mut stdout, say, &folder);
+    let result = receive(&mut stdout, say, &mut held, known);
     drop((stdin, stdout));
     child.wait().unwrap();
-    result.map(|_| folder).map_err(|why| why.to_string())
+    match result {
+        Ok(received) => Ok((held, received)),
+        Err(why) => Err(why.to_string()),
+    }
 }
 
-fn rows(folder: &Folder) -> Vec<Row> {
-    let database = Database::open(&folder.database(), Arc::default()).unwrap();
+pub(super) fn rows(held: &Held) -> Vec<Row> {
+    let database = Database::open(&held.database(), Arc::default()).unwrap();
     let listing = database.listing().unwrap();
     let mut rows = Vec::new();
-    let read = database.rows(&listing, |row| {
+    let Some(Said::Facts(facts)) = Said::parse("storekeeper-database schema=10") else {
+        panic!("no facts");
+    };
+    let seen = Seen::begin(facts, None).unwrap();
+    let read = database.rows(&listing, seen, None, |row| {
         rows.push(row);
         ControlFlow::Continue(())
     });
@@ -60,7 +78,7 @@ fn rows(folder: &Folder) -> Vec<Row> {
     rows
 }
 
-fn settle() {
+pub(super) fn settle() {
     std::thread::sleep(std::time::Duration::from_millis(120));
 }
 
@@ -208,101 +226,4 @@ fn a_script_that_is_killed_in_the_middle_is_a_copy_that_broke_off() {
     let why = copy(&["sh"], Some(Path::new(&path)), &state, &cache, |_| ()).unwrap_err();
     assert!(why.contains("broke off"), "{why}");
     assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0);
-}
-
-/// Registers and removes paths in pairs as fast as it can: in every committed state there are as many of the one kind as of
-/// the other, each referring to its fellow.
-fn write_without_end(state: &Path, checkpoint: u32, ended: &AtomicBool) -> u64 {
-    let connection = Connection::open(testing::database(state)).unwrap();
-    connection
-        .busy_timeout(std::time::Duration::from_secs(30))
-        .unwrap();
-    connection
-        .pragma_update(None, "wal_autocheckpoint", checkpoint)
-        .unwrap();
-    connection
-        .pragma_update(None, "synchronous", "off")
-        .unwrap();
-    let mut insert = connection
-        .prepare(
-            "insert into ValidPaths(path, hash, registrationTime, narSize) values (?1, ?2, 1, 1)",
-        )
-        .unwrap();
-    let mut refer = connection
-        .prepare("insert into Refs values (?1, ?2), (?2, ?1)")
-        .unwrap();
-    let hash = format!("sha256:{}", "0".repeat(64));
-    let mut transactions = 0;
-    while !ended.load(Ordering::Relaxed) {
-        connection.execute_batch("begin immediate").unwrap();
-        let number = u64::from(checkpoint + 1) * 1_000_000 + 2 * transactions;
-        let [one, two] = [number, number + 1].map(|number| {
-            insert
-                .insert([&testing::path(number).to_string(), &hash])
-                .unwrap()
-        });
-        refer.execute([one, two]).unwrap();
-        if transactions % 3 == 0 {
-            connection
-                .execute_batch(&format!(
-                    "delete from Refs where referrer in ({one}, {two}); delete from ValidPaths where id in ({one}, {two})"
-                ))
-                .unwrap();
-        }
-        connection.execute_batch("commit").unwrap();
-        transactions += 1;
-        // As fast as no Nix is, and still slower than a copy.
-        std::thread::sleep(std::time::Duration::from_micros(500));
-    }
-    transactions
-}
-
-#[test]
-fn a_writer_that_never_stops_leaves_a_consistent_copy_or_a_reason() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
-    let mut connection = testing::state(&state, true);
-    let infos: Vec<PathInfo> = (0..5_000).map(|at| testing::info(at, &[at / 2])).collect();
-    testing::register(&mut connection, &infos);
-    let (mut good, mut busy) = (0, 0);
-    // From one that checkpoints all the time to one that never does.
-    for checkpoint in [20, 400, 0] {
-        let ended = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(|| write_without_end(&state, checkpoint, &ended));
-            for _ in 0..2 {
-                match copy(&["sh"], None, &state, &cache, |_| ()) {
-                    Ok(folder) => {
-                        good += 1;
-                        consistent(&rows(&folder));
-                    }
-                    Err(why) => {
-                        assert!(why.contains("changes all the time"), "{why}");
-                        busy += 1;
-                    }
-                }
-            }
-            ended.store(true, Ordering::Relaxed);
-            assert!(writer.join().unwrap() > 100);
-        });
-    }
-    assert!(good > 0, "{good} good, {busy} busy");
-}
-
-fn consistent(rows: &[Row]) {
-    let mut pairs = 0;
-    for row in rows {
-        let Row::Plain(info) = row else {
-            panic!("{row:?}");
-        };
-        if info.registered.unix() != 1 {
-            continue;
-        }
-        pairs += 1;
-        let [fellow] = info.references.as_slice() else {
-            panic!("{info:?}");
-        };
-        assert_ne!(*fellow, info.path);
-    }
-    assert_eq!((rows.len() - pairs, pairs % 2), (5_000, 0));
 }

@@ -1,6 +1,7 @@
 //! This room against daemons that misbehave, and against the real Nix.
 
 mod database;
+mod database_follow;
 mod database_script;
 mod fake;
 mod jobs;

@@ -147,12 +147,13 @@ async fn read(server: &Server) -> (Vec<StorePath>, Vec<InfoReply>) {
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Listed(paths) => listed = paths,
+                StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => infos.extend(replies),
             }
         }
         (listed, infos)
     };
-    let (summary, taken) = tokio::join!(server.read_store(sink), taking);
+    let (summary, taken) = tokio::join!(server.read_store(sink, None), taking);
     let summary = summary.unwrap();
     assert_eq!(summary.listed, taken.0.len());
     assert_eq!(summary.answered, taken.1.len());

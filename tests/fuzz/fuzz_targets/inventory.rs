@@ -6,8 +6,8 @@ use libfuzzer_sys::fuzz_target;
 use storekeeper::inventory::Inventory;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok((stamp, inventory)) = Inventory::restore(bytes) {
+    if let Ok(found) = Inventory::restore(bytes) {
         let mut again = Vec::new();
-        let _ = inventory.store(stamp, &mut again);
+        let _ = found.inventory.store(found.stamp, &found.seen, &mut again);
     }
 });
