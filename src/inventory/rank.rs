@@ -15,7 +15,7 @@ pub(super) const PREFIX: u8 = 2;
 /// The word is in the name, at the beginning of a part.
 const PART: u8 = 3;
 /// The word is in the name.
-const WITHIN: u8 = 4;
+pub(super) const WITHIN: u8 = 4;
 /// The word's letters are in the name, in two or more pieces: this, and one for each piece.
 const PIECES: u8 = 3;
 /// From so many pieces on they all rank alike.

@@ -11,7 +11,7 @@ use super::arrange::{by_rank, by_value};
 use super::graph::RowSet;
 use super::names::{CHUNK, head, mask};
 use super::query::{Derivations, Query, Test, Word};
-use super::rank::{HASH, LAST, rank};
+use super::rank::{HASH, LAST, WITHIN, rank};
 use super::{Inventory, Life, Liveness, Row, State, Usage};
 use crate::domain::{Verdict, When};
 use fuzzy_matcher::FuzzyMatcher as _;
@@ -115,6 +115,8 @@ pub(super) struct Filter<'a> {
     masks: Vec<Option<u64>>,
     /// What all names must have that can match, whatever else is asked for.
     needed: u64,
+    /// The mask of a derivation's ending.
+    derivation: Option<u64>,
     /// Of each word that is looked for in the hash part too, what names must have that have it, and else the hash part.
     either: Vec<(Option<u64>, Option<u16>)>,
     /// The number of each key that is asked for, in the order of the tests; `None` if no path has it.
@@ -175,6 +177,7 @@ impl<'a> Filter<'a> {
             pinned,
             masks,
             needed,
+            derivation: mask(".drv"),
             either,
             keys: keys.collect(),
         }
@@ -186,32 +189,21 @@ impl<'a> Filter<'a> {
         let found: Vec<Vec<(Row, u8)>> = (0..rows)
             .into_par_iter()
             .step_by(CHUNK)
-            .map(|start| self.those(start as Row..rows.min(start + CHUNK) as Row, cancel))
+            .map(|start| {
+                let rows = start as Row..rows.min(start + CHUNK) as Row;
+                those(rows, |row| self.rank(row), cancel)
+            })
             .collect::<Option<_>>()?;
         Some(found.concat())
     }
 
-    /// Those of these rows that match.
+    /// Those of these rows that match; they have passed everything but the words.
     pub(super) fn among(&self, rows: &[Row], cancel: &AtomicBool) -> Option<Vec<(Row, u8)>> {
         let found: Vec<Vec<(Row, u8)>> = rows
             .par_chunks(CHUNK)
-            .map(|rows| self.those(rows.iter().copied(), cancel))
+            .map(|rows| those(rows.iter().copied(), |row| self.rank_again(row), cancel))
             .collect::<Option<_>>()?;
         Some(found.concat())
-    }
-
-    fn those(
-        &self,
-        rows: impl Iterator<Item = Row>,
-        cancel: &AtomicBool,
-    ) -> Option<Vec<(Row, u8)>> {
-        if cancel.load(Ordering::Relaxed) {
-            return None;
-        }
-        Some(
-            rows.filter_map(|row| Some((row, self.rank(row)?)))
-                .collect(),
-        )
     }
 
     pub(super) fn view(
@@ -248,27 +240,45 @@ impl<'a> Filter<'a> {
     /// How a row matches, if it does; smaller is better.
     pub(super) fn rank(&self, row: Row) -> Option<u8> {
         let inventory = self.inventory;
-        let mask = inventory.names.mask(row);
-        let has = |needed: u64| mask & needed == needed;
-        let possible = |(needed, digits): &(Option<u64>, Option<u16>)| {
-            needed.is_some_and(has) || *digits == Some(inventory.names.head(row))
-        };
-        if !has(self.needed) || !self.either.iter().all(possible) {
+        if !self.may_match(row) {
             return None;
         }
         if !inventory.state(row).is_present() || !self.query.wants(inventory.trust(row)) {
             return None;
         }
+        let is_derivation = || self.may_be_derivation(row) && inventory.is_derivation(row);
         let shown = match self.derivations {
             Derivations::Unsaid | Derivations::Shown => true,
-            Derivations::Only => inventory.is_derivation(row),
-            Derivations::Hidden => !inventory.is_derivation(row),
+            Derivations::Only => is_derivation(),
+            Derivations::Hidden => !is_derivation(),
         };
         let mut tests = self.query.tests.iter().zip(&self.keys);
         if !shown || !tests.all(|(test, key)| self.passes(row, test, *key)) {
             return None;
         }
         self.words(row)
+    }
+
+    /// The same for a row that has passed everything but the words.
+    fn rank_again(&self, row: Row) -> Option<u8> {
+        self.may_match(row).then(|| self.words(row))?
+    }
+
+    /// Whether its name's characters allow it to match.
+    fn may_match(&self, row: Row) -> bool {
+        let inventory = self.inventory;
+        let mask = inventory.names.mask(row);
+        let has = |needed: u64| mask & needed == needed;
+        let possible = |(needed, digits): &(Option<u64>, Option<u16>)| {
+            needed.is_some_and(has) || *digits == Some(inventory.names.head(row))
+        };
+        has(self.needed) && self.either.iter().all(possible)
+    }
+
+    /// The same for a derivation's name, so that most names are not looked at.
+    fn may_be_derivation(&self, row: Row) -> bool {
+        let needed = self.derivation.unwrap_or(0);
+        self.inventory.names.mask(row) & needed == needed
     }
 
     /// The ranks of all words together.
@@ -353,7 +363,8 @@ impl<'a> Filter<'a> {
                 rank(inventory.base_name(row), text)
             }
             Word::Contains { text, wanted } => {
-                let contained = possible && contains(inventory.name(row), text);
+                let rank = || rank(inventory.base_name(row), text);
+                let contained = possible && rank().is_some_and(|rank| rank <= WITHIN);
                 (contained == *wanted).then_some(0)
             }
             Word::Prefix { base, wanted } => {
@@ -364,11 +375,14 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Whether a name contains a text in lower case, its own case ignored.
-fn contains(name: &str, text: &str) -> bool {
-    let (name, text) = (name.as_bytes(), text.as_bytes());
-    text.is_empty()
-        || name
-            .windows(text.len())
-            .any(|window| window.eq_ignore_ascii_case(text))
+/// Those of these rows that have a rank; `None` when called off.
+fn those(
+    rows: impl Iterator<Item = Row>,
+    rank: impl Fn(Row) -> Option<u8>,
+    cancel: &AtomicBool,
+) -> Option<Vec<(Row, u8)>> {
+    if cancel.load(Ordering::Relaxed) {
+        return None;
+    }
+    Some(rows.filter_map(|row| Some((row, rank(row)?))).collect())
 }

@@ -33,7 +33,7 @@ struct Before {
 
 impl Searcher {
     /// The first rows of what [`Self::view`] will find, where they are found without looking at all of the store: there are enough
-    /// names that begin with the one word that is searched. Hash parts that do, which hardly any has, are left to the whole.
+    /// names that begin with the one word that is searched, or nothing ranks them. Hash parts that do, which hardly any has, are left to the whole.
     pub fn first_page(
         &self,
         inventory: &Inventory,
@@ -43,19 +43,24 @@ impl Searcher {
         now: When,
         known: SearchFacts<'_>,
     ) -> Option<View> {
-        let ([Word::Fuzzy { text, .. }], true, Some(order)) = (
-            &query.words[..],
-            sort == Sort::default(),
-            inventory.order.made(),
-        ) else {
-            return None;
+        let order = inventory.order.made().filter(|_| sort == Sort::default())?;
+        let parts = match &query.words[..] {
+            [Word::Fuzzy { text, .. }] => {
+                let beginning = order.beginning(&inventory.names, text);
+                vec![(beginning.exact, EXACT), (beginning.all, PREFIX)]
+            }
+            // All that match are alike.
+            _ if !query.ranks() => {
+                let all = std::iter::once(0..inventory.len() as u32);
+                vec![(all.collect(), 0)]
+            }
+            _ => return None,
         };
         let derivations = query.derivations.or_hidden(hide_drv);
         let filter = Filter::new(inventory, query, derivations, now, known);
         let mut looked = 0;
         let mut page = Vec::with_capacity(SCORED);
-        let beginnings = order.beginning(&inventory.names, text);
-        for (places, wanted) in [(beginnings.exact, EXACT), (beginnings.all, PREFIX)] {
+        for (places, wanted) in parts {
             for place in places.into_iter().flatten() {
                 let row = order.row(place);
                 looked += 1;

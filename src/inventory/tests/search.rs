@@ -102,7 +102,16 @@ fn the_first_page_is_the_beginning_of_the_whole() {
             assert_eq!(page.rows[..], whole[..page.rows.len()], "{text}");
         }
     }
-    for text in ["", "zz", "ledger cli", "'led", "dge", "!led"] {
+    for text in ["", "'led", "!z", "unsigned", "size:>1B 'd"] {
+        let mut searcher = Searcher::default();
+        let query = Query::parse(text).unwrap();
+        let (facts, sort) = (SearchFacts::default(), Sort::default());
+        let page = searcher.first_page(&inventory, &query, sort, true, now(), facts);
+        let page = page.unwrap_or_else(|| panic!("{text} has no first page"));
+        let whole = found(&mut searcher, &inventory, text, true);
+        assert_eq!(page.rows[..], whole[..page.rows.len()], "{text}");
+    }
+    for text in ["zz", "ledger cli", "dge", "'zzz"] {
         let query = Query::parse(text).unwrap();
         let (facts, sort) = (SearchFacts::default(), Sort::default());
         let page = Searcher::default().first_page(&inventory, &query, sort, true, now(), facts);
