@@ -13,7 +13,7 @@ pub(super) const EXACT: u8 = 1;
 /// The name begins with the word.
 pub(super) const PREFIX: u8 = 2;
 /// The word is in the name, at the beginning of a part.
-const PART: u8 = 3;
+pub(super) const PART: u8 = 3;
 /// The word is in the name.
 pub(super) const WITHIN: u8 = 4;
 /// The word's letters are in the name, in two or more pieces: this, and one for each piece.

@@ -4,7 +4,7 @@
 //! one before looks among the rows that that one has found, and the first rows of one word come from the order by name.
 
 use super::query::{Derivations, Query, Test, Word};
-use super::rank::{EXACT, PREFIX};
+use super::rank::{EXACT, PART, PREFIX};
 use super::search::{Filter, SCORED, SearchFacts, Sort, View};
 use super::{Inventory, Row};
 use crate::domain::When;
@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 /// Names that are looked at for a first page: where more are turned away by other terms, all of the store is as fast.
-const MOST_LOOKED: usize = 16 * SCORED;
+const MOST_LOOKED: usize = 64 * SCORED;
 
 /// A search that goes on. While a query grows, as when it is typed, each further one looks only among the rows that the one
 /// before has found; the answers are those of [`super::view`].
@@ -33,7 +33,7 @@ struct Before {
 
 impl Searcher {
     /// The first rows of what [`Self::view`] will find, where they are found without looking at all of the store: there are enough
-    /// names that begin with the one word that is searched, or nothing ranks them. Hash parts that do, which hardly any has, are left to the whole.
+    /// names that begin with the one word that is searched or have a part that does, or nothing ranks them. Hash parts that do, which hardly any has, are left to the whole.
     pub fn first_page(
         &self,
         inventory: &Inventory,
@@ -44,16 +44,19 @@ impl Searcher {
         known: SearchFacts<'_>,
     ) -> Option<View> {
         let order = inventory.order.made().filter(|_| sort == Sort::default())?;
+        let all = std::iter::once(0..inventory.len() as u32).collect();
+        // A part counts when the ones before it were gone through.
         let parts = match &query.words[..] {
             [Word::Fuzzy { text, .. }] => {
                 let beginning = order.beginning(&inventory.names, text);
-                vec![(beginning.exact, EXACT), (beginning.all, PREFIX)]
+                vec![
+                    (beginning.exact, EXACT),
+                    (beginning.all, PREFIX),
+                    (all, PART),
+                ]
             }
             // All that match are alike.
-            _ if !query.ranks() => {
-                let all = std::iter::once(0..inventory.len() as u32);
-                vec![(all.collect(), 0)]
-            }
+            _ if !query.ranks() => vec![(all, 0)],
             _ => return None,
         };
         let derivations = query.derivations.or_hidden(hide_drv);
@@ -62,11 +65,14 @@ impl Searcher {
         let mut page = Vec::with_capacity(SCORED);
         for (places, wanted) in parts {
             for place in places.into_iter().flatten() {
-                let row = order.row(place);
-                looked += 1;
-                if page.len() == SCORED || looked > MOST_LOOKED {
+                if page.len() == SCORED {
                     break;
                 }
+                looked += 1;
+                if looked > MOST_LOOKED {
+                    return None;
+                }
+                let row = order.row(place);
                 if filter.rank(row) == Some(wanted) {
                     page.push(row);
                 }

@@ -90,6 +90,9 @@ fn the_first_page_is_the_beginning_of_the_whole() {
         "e",
         "lo",
         "led unsigned",
+        "1",
+        "4.",
+        "cli",
     ] {
         let mut searcher = Searcher::default();
         let query = Query::parse(text).unwrap();
