@@ -46,9 +46,11 @@ fn last_line(console: &Console) -> String {
 const RULES: &str = ":newest<enter>:until<enter>:grace 1h<enter>";
 
 /// How to get to a list, what is typed there, what the line under the cursor has then, and after `n`.
-const LISTS: [(&str, &str, &str, &str); 10] = [
+const LISTS: [(&str, &str, &str, &str); 11] = [
     ("2", "ledger", "ledger-4.0", "ledger-4.1"),
     ("3", "unit", "", ""),
+    // It begins as something that is there does.
+    ("3", "cli x", "", ""),
     ("3", "4.2", "  ledger-4.2", "ledger-4.2-doc"),
     ("4", "rsa eve", "eve@old", "eve@old"),
     ("5", "LEDGER", "ledger-cli-4.1", "ledger-cli-4.1"),

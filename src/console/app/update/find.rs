@@ -131,9 +131,12 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     };
     let Some(range) = scan.next(count(model, scan.place)) else {
         let text = model.finds.text(scan.place).to_owned();
-        match &mut model.finds.typing {
-            Some(typing) => typing.missed = true,
-            None => model.toast = Some(missing(&text)),
+        if let Some(typing) = &mut model.finds.typing {
+            typing.missed = true;
+            let origin = typing.origin;
+            go_to(model, scan.place, origin, false);
+        } else {
+            model.toast = Some(missing(&text));
         }
         return vec![];
     };
