@@ -66,6 +66,7 @@ pub(super) fn references(columns: &Columns, row: Row) -> &[Row] {
 }
 
 /// A set of rows, one bit each.
+#[derive(Clone)]
 pub(super) struct RowSet(Vec<u64>);
 
 impl RowSet {
@@ -88,6 +89,19 @@ impl RowSet {
 
     pub(super) fn contains(&self, row: Row) -> bool {
         self.0[row as usize / 64] & (1 << (row % 64)) != 0
+    }
+
+    /// The rows in it, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row> {
+        self.0.iter().enumerate().flat_map(|(at, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                // Takes the lowest bit away.
+                left &= left.wrapping_sub(1);
+                (bit < 64).then(|| (at * 64) as Row + bit)
+            })
+        })
     }
 }
 

@@ -12,6 +12,7 @@
 //! What may be called where: accessors of [`Inventory`] cost the same at any size of the store and may be called while
 //! drawing. What walks a closure, or all rows, says so and belongs into a job.
 
+mod arrange;
 mod builder;
 mod closures;
 mod columns;
@@ -26,7 +27,9 @@ mod names;
 mod order;
 mod proof;
 mod query;
+mod rank;
 mod search;
+mod searcher;
 mod snapshot;
 mod stored;
 #[cfg(test)]
@@ -45,6 +48,7 @@ pub use keeps::{Edges, Keep, Keeps};
 pub use liveness::{Life, Liveness};
 pub use query::Query;
 pub use search::{SearchFacts, Sort, SortKey, View, view};
+pub use searcher::Searcher;
 pub use snapshot::{Counts, Inventory};
 pub use stored::{Restored, Stamp, StoredError, stamp};
 pub use units::Units;

@@ -10,6 +10,7 @@
 //! come from a server that could otherwise choose them to collide.
 
 use super::Row;
+use crate::domain::nix32;
 use crate::domain::store_path::HASH_CHARS;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -31,6 +32,7 @@ struct NameChunk {
     text: String,
     ends: Vec<u32>,
     masks: Vec<u64>,
+    heads: Vec<u16>,
 }
 
 impl NameChunk {
@@ -95,6 +97,12 @@ impl Names {
         self.chunks[chunk].masks[at]
     }
 
+    /// The beginning of a row's hash part, see [`head`].
+    pub(super) fn head(&self, row: Row) -> u16 {
+        let (chunk, at) = place(row);
+        self.chunks[chunk].heads[at]
+    }
+
     /// The row of a base name.
     pub(super) fn find(&self, base: &str) -> Option<Row> {
         let hash_part = base.get(..HASH_CHARS)?;
@@ -155,6 +163,7 @@ impl Names {
         // A chunk holds 4096 names of at most 244 bytes, far below 2^32.
         last.ends.push(last.text.len() as u32);
         last.masks.push(mask(&base[HASH_CHARS + 1..]).unwrap_or(0));
+        last.heads.push(head(base).unwrap_or(0));
         if last.ends.len() == CHUNK {
             last.text.shrink_to_fit();
         }
@@ -221,6 +230,15 @@ pub(super) fn mask(text: &str) -> Option<u64> {
         bits |= 1 << bit;
     }
     Some(bits)
+}
+
+/// The first three digits of a hash part as a number: two bytes a row, so that a search for the beginning of one looks at no other.
+/// `None` where there are not so many digits.
+pub(super) fn head(base: &str) -> Option<u16> {
+    let digits = base.as_bytes().get(..3)?.iter();
+    digits
+        .map(|byte| nix32::digit(*byte))
+        .try_fold(0, |head, digit| Some(head << 5 | u16::from(digit?)))
 }
 
 #[cfg(test)]

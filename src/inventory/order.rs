@@ -7,6 +7,7 @@ use super::Row;
 use super::names::Names;
 use rayon::prelude::*;
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering as Memory};
 
@@ -73,38 +74,131 @@ fn merge<'a, T: Copy>(
     Some(())
 }
 
-/// The rank of each row by name and then row. Made on first use, shared by snapshots until a row is added.
+/// All rows by name and then row: which one is where, both ways. Eight bytes a row.
+pub(super) struct ByName {
+    rows: Vec<Row>,
+    places: Vec<u32>,
+}
+
+impl ByName {
+    /// The place of a row.
+    pub(super) fn place(&self, row: Row) -> u32 {
+        self.places[row as usize]
+    }
+
+    /// The row at a place.
+    pub(super) fn row(&self, place: u32) -> Row {
+        self.rows[place as usize]
+    }
+
+    /// The places of the names that begin with a word in lower case, in whatever case they do.
+    pub(super) fn beginning(&self, names: &Names, word: &str) -> Beginning {
+        let all = (0, self.rows.len() as u32);
+        let begun = word
+            .bytes()
+            .enumerate()
+            .fold(vec![all], |ranges, (at, byte)| {
+                self.next(names, &ranges, at, &[byte.to_ascii_uppercase(), byte])
+            });
+        let len = word.len();
+        // The shortest name comes first.
+        let whole = begun.iter().map(|(start, end)| {
+            let name_ends = |row: &Row| names.name(*row).len() == len;
+            let same = self.rows[*start as usize..*end as usize].partition_point(name_ends);
+            (*start, start + same as u32)
+        });
+        let mut exact: Vec<(u32, u32)> = whole.collect();
+        let versions = self.next(names, &begun, len, b"-");
+        exact.extend(self.next(names, &versions, len + 1, b"0123456789"));
+        exact.sort_unstable();
+        let places = |ranges: Vec<(u32, u32)>| ranges.into_iter().map(|(start, end)| start..end);
+        Beginning {
+            exact: places(exact).collect(),
+            all: places(begun).collect(),
+        }
+    }
+
+    /// The parts of ranges, in each of which names are the same up to this byte, that have one of these bytes there. The bytes rise.
+    fn next(
+        &self,
+        names: &Names,
+        ranges: &[(u32, u32)],
+        at: usize,
+        bytes: &[u8],
+    ) -> Vec<(u32, u32)> {
+        let mut parts = Vec::new();
+        for (start, end) in ranges {
+            let rows = &self.rows[*start as usize..*end as usize];
+            let byte_of = |row: &Row| names.name(*row).as_bytes().get(at).copied();
+            let mut last = None;
+            for byte in bytes
+                .iter()
+                .filter(|byte| last.replace(**byte) != Some(**byte))
+            {
+                let first = rows.partition_point(|row| byte_of(row) < Some(*byte));
+                let behind = rows.partition_point(|row| byte_of(row) <= Some(*byte));
+                if first < behind {
+                    parts.push((start + first as u32, start + behind as u32));
+                }
+            }
+        }
+        parts
+    }
+}
+
+/// Places in the order by name, as ranges that rise.
+pub(super) struct Beginning {
+    /// Of the names that are a word, or are it before their version.
+    pub(super) exact: Vec<Range<u32>>,
+    /// Of all names that begin with it.
+    pub(super) all: Vec<Range<u32>>,
+}
+
+/// The order by name. Made on first use, shared by snapshots until a row is added.
 #[derive(Default)]
-pub(super) struct NameOrder(OnceLock<Vec<u32>>);
+pub(super) struct NameOrder(OnceLock<ByName>);
 
 impl NameOrder {
-    /// These ranks, each row's once.
-    pub(super) fn of(ranks: Vec<u32>) -> Self {
-        Self(OnceLock::from(ranks))
+    /// These places, each row's once.
+    pub(super) fn of(places: Vec<u32>) -> Self {
+        let rows = turned(&places);
+        Self(OnceLock::from(ByName { rows, places }))
     }
 
-    /// The ranks, if they have been made.
+    /// The place of each row, if the order has been made.
     pub(super) fn known(&self) -> Option<&[u32]> {
-        self.0.get().map(Vec::as_slice)
+        self.made().map(|order| order.places.as_slice())
     }
 
-    /// The ranks; `None` when cancelled.
-    pub(super) fn ranks(&self, names: &Names, cancel: &AtomicBool) -> Option<&[u32]> {
+    /// The order, if it has been made.
+    pub(super) fn made(&self) -> Option<&ByName> {
+        self.0.get()
+    }
+
+    /// The order, made if need be; `None` when cancelled.
+    pub(super) fn make(&self, names: &Names, cancel: &AtomicBool) -> Option<&ByName> {
         if self.0.get().is_none() {
-            let mut ranks = vec![0; names.len()];
-            for (rank, row) in by_name(names, cancel)?.into_iter().enumerate() {
-                ranks[row as usize] = rank as u32;
-            }
+            let rows = by_name(names, cancel)?;
+            let places = turned(&rows);
             // Another job may have been faster, with the same result.
-            let _ = self.0.set(ranks);
+            let _ = self.0.set(ByName { rows, places });
         }
-        self.known()
+        self.made()
     }
 
-    /// Forgets the ranks.
+    /// Forgets it.
     pub(super) fn forget(&mut self) {
         self.0.take();
     }
+}
+
+/// Where each number stands: rows by place from places by row, and the other way round.
+fn turned(numbers: &[u32]) -> Vec<u32> {
+    let mut turned = vec![0; numbers.len()];
+    for (at, number) in numbers.iter().enumerate() {
+        turned[*number as usize] = at as u32;
+    }
+    turned
 }
 
 /// Bytes of a name that are compared at a time.
@@ -225,13 +319,14 @@ mod tests {
         let go = AtomicBool::new(false);
         assert_eq!(by_name(&names, &go), Some(expected.clone()));
         let order = NameOrder::default();
-        assert_eq!(order.ranks(&names, &AtomicBool::new(true)), None);
-        let ranks = order.ranks(&names, &go).unwrap();
-        assert!(
-            expected
-                .iter()
-                .enumerate()
-                .all(|(rank, row)| ranks[*row as usize] == rank as u32)
-        );
+        assert!(order.make(&names, &AtomicBool::new(true)).is_none());
+        let order = order.make(&names, &go).unwrap();
+        for (place, row) in expected.iter().enumerate() {
+            let place = place as u32;
+            assert_eq!((order.place(*row), order.row(place)), (place, *row));
+        }
+        let again = NameOrder::of(order.places.clone());
+        assert_eq!(again.known(), Some(&order.places[..]));
+        assert_eq!(again.made().map(|order| &order.rows), Some(&expected));
     }
 }

@@ -15,8 +15,9 @@ const SHORTEST_HASH: usize = 4;
 /// What to look for: words and terms, separated by blanks; a path must match all of them.
 ///
 /// Words:
-/// - `ledg 4`: each word is matched fuzzily with the name (its letters in order, case ignored); the better the match,
-///   the higher up. Four or more base-32 digits also match the beginning of a hash part, and then come first.
+/// - `ledg 4`: each word, in any order, is matched fuzzily with the name (its letters in order, case ignored). Names that are or
+///   begin with a word come first; then, the better the match, the higher up. Four or more base-32 digits also match the
+///   beginning of a hash part, and then come first.
 /// - `/nix/store/5wd5y`, a hash part, or a base name match by prefix; what lies below a store path is cut off.
 /// - `'word` matches names that contain it exactly (case ignored), also if the word is a term.
 ///
@@ -36,15 +37,15 @@ const SHORTEST_HASH: usize = 4;
 pub struct Query {
     pub(super) words: Vec<Word>,
     pub(super) tests: Vec<Test>,
-    classes: u8,
-    not_classes: u8,
+    pub(super) classes: u8,
+    pub(super) not_classes: u8,
     pub(super) derivations: Derivations,
 }
 
 /// A word to be matched with the name or base name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Word {
-    /// Fuzzily, and if so said also as the beginning of the hash part.
+    /// Fuzzily, in lower case; if so said also as the beginning of the hash part.
     Fuzzy { text: String, hash: bool },
     /// As part of the name; in lower case.
     Contains { text: String, wanted: bool },
@@ -110,6 +111,16 @@ pub(super) enum Derivations {
     Shown,
     Only,
     Hidden,
+}
+
+impl Derivations {
+    /// Hidden by default, unless something is said.
+    pub(super) const fn or_hidden(self, hidden: bool) -> Self {
+        match self {
+            Self::Unsaid if hidden => Self::Hidden,
+            said => said,
+        }
+    }
 }
 
 impl Query {
@@ -331,7 +342,7 @@ fn name_word(word: &str, wanted: bool) -> Word {
     let hash = (SHORTEST_HASH..HASH_CHARS).contains(&word.len())
         && word.bytes().all(|byte| nix32::digit(byte).is_some());
     Word::Fuzzy {
-        text: word.to_owned(),
+        text: word.to_ascii_lowercase(),
         hash,
     }
 }

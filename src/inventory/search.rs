@@ -3,12 +3,15 @@
 //! In: an inventory, a query, an order, a flag that calls it off. Out: rows, or nothing when called off. It looks at
 //! the flag every few thousand rows, so that the newest of several requests need not wait for the older ones.
 //!
-//! Words go by a mask of the name's characters first, which turns most names away at the cost of one comparison; only
-//! the rest is scored by the fuzzy matcher.
+//! Words go by a mask of the name's characters first, which turns most names away at the cost of one comparison. The rest is ranked
+//! (`rank`), and only what can be shown is scored by the fuzzy matcher. A query that only adds to the one before looks among what
+//! that one has found (`searcher`).
 
+use super::arrange::{by_rank, by_value};
 use super::graph::RowSet;
-use super::names::{CHUNK, mask};
+use super::names::{CHUNK, head, mask};
 use super::query::{Derivations, Query, Test, Word};
+use super::rank::{HASH, LAST, WITHIN, rank};
 use super::{Inventory, Life, Liveness, Row, State, Usage};
 use crate::domain::{Verdict, When};
 use fuzzy_matcher::FuzzyMatcher as _;
@@ -17,8 +20,8 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What a match at the beginning of the hash part scores: more than any name.
-const HASH_SCORE: i64 = 1 << 20;
+/// So many rows from the top, those of the same rank are put in order by the fuzzy matcher: more than any terminal shows at first.
+pub(super) const SCORED: usize = 256;
 
 /// Up to so many rows, closures are measured one by one instead of all of the store.
 pub(super) const FEW: usize = 512;
@@ -63,7 +66,7 @@ pub struct SearchFacts<'a> {
 }
 
 impl SearchFacts<'_> {
-    fn last_used(&self, inventory: &Inventory, row: Row) -> Option<When> {
+    pub(super) fn last_used(&self, inventory: &Inventory, row: Row) -> Option<When> {
         match self.usage {
             Some(usage) => Some(usage.used(row)),
             None => inventory.last_used(row),
@@ -78,6 +81,8 @@ pub struct View {
     pub rows: Arc<[Row]>,
     /// How many derivations of the store are not looked at because they are hidden.
     pub hidden_drv: usize,
+    /// Whether these are only the first ones, and another view has them all.
+    pub partial: bool,
 }
 
 /// Filters and sorts; `None` when cancelled. Only paths of the store are shown, not rows that are gone or never were.
@@ -91,34 +96,14 @@ pub fn view(
     known: SearchFacts<'_>,
     cancel: &AtomicBool,
 ) -> Option<View> {
-    let derivations = match query.derivations {
-        Derivations::Unsaid if hide_drv => Derivations::Hidden,
-        said => said,
-    };
+    let derivations = query.derivations.or_hidden(hide_drv);
     let filter = Filter::new(inventory, query, derivations, now, known);
-    let found: Vec<Vec<(Row, i64)>> = (0..inventory.len())
-        .into_par_iter()
-        .step_by(CHUNK)
-        .map(|start| {
-            if cancel.load(Ordering::Relaxed) {
-                return None;
-            }
-            let end = inventory.len().min(start + CHUNK);
-            let rows = (start as Row..end as Row).filter_map(|row| Some((row, filter.score(row)?)));
-            Some(rows.collect())
-        })
-        .collect::<Option<_>>()?;
-    let found: Vec<(Row, i64)> = found.into_iter().flatten().collect();
-    let hidden_drv = match derivations {
-        Derivations::Hidden => inventory.counts().derivations,
-        _ => 0,
-    };
-    let rows = arrange(inventory, &found, query.ranks(), sort, known, cancel)?;
-    Some(View { rows, hidden_drv })
+    let found = filter.all(cancel)?;
+    filter.view(&found, sort, cancel)
 }
 
 /// A query made ready for one inventory.
-struct Filter<'a> {
+pub(super) struct Filter<'a> {
     inventory: &'a Inventory,
     query: &'a Query,
     derivations: Derivations,
@@ -126,25 +111,51 @@ struct Filter<'a> {
     known: SearchFacts<'a>,
     /// The paths that pins keep; empty unless the query asks for them and they are known.
     pinned: RowSet,
-    matcher: SkimMatcherV2,
     /// The mask of each word that a name must have; `None` for a word that no name can match.
     masks: Vec<Option<u64>>,
+    /// What all names must have that can match, whatever else is asked for.
+    needed: u64,
+    /// The mask of a derivation's ending.
+    derivation: Option<u64>,
+    /// Of each word that is looked for in the hash part too, what names must have that have it, and else the hash part.
+    either: Vec<(Option<u64>, Option<u16>)>,
     /// The number of each key that is asked for, in the order of the tests; `None` if no path has it.
     keys: Vec<Option<u16>>,
 }
 
 impl<'a> Filter<'a> {
-    fn new(
+    pub(super) fn new(
         inventory: &'a Inventory,
         query: &'a Query,
         derivations: Derivations,
         now: When,
         known: SearchFacts<'a>,
     ) -> Self {
-        let masks = query.words.iter().map(|word| match word {
-            Word::Fuzzy { text, .. } | Word::Contains { text, .. } => mask(text),
-            Word::Prefix { .. } => Some(0),
-        });
+        let masks: Vec<Option<u64>> = query
+            .words
+            .iter()
+            .map(|word| match word {
+                Word::Fuzzy { text, .. } | Word::Contains { text, .. } => mask(text),
+                Word::Prefix { .. } => Some(0),
+            })
+            .collect();
+        let by_name = |word: &Word| {
+            matches!(
+                word,
+                Word::Fuzzy { hash: false, .. } | Word::Contains { wanted: true, .. }
+            )
+        };
+        let words = query.words.iter().zip(&masks);
+        let needed = words
+            .filter(|(word, _)| by_name(word))
+            .fold(0, |needed, (_, mask)| needed | mask.unwrap_or(0));
+        let words = query.words.iter().zip(&masks);
+        let either = words
+            .filter_map(|(word, mask)| match word {
+                Word::Fuzzy { text, hash: true } => Some((*mask, head(text))),
+                _ => None,
+            })
+            .collect();
         let keys = query.tests.iter().map(|test| match test {
             Test::Key { name, .. } => inventory.keys.number(name),
             _ => None,
@@ -164,32 +175,144 @@ impl<'a> Filter<'a> {
             now,
             known,
             pinned,
-            matcher: SkimMatcherV2::default().ignore_case(),
-            masks: masks.collect(),
+            masks,
+            needed,
+            derivation: mask(".drv"),
+            either,
             keys: keys.collect(),
         }
     }
 
-    /// How well a row matches, if it does.
-    fn score(&self, row: Row) -> Option<i64> {
+    /// All rows that match, each with its rank.
+    pub(super) fn all(&self, cancel: &AtomicBool) -> Option<Vec<(Row, u8)>> {
+        let rows = self.inventory.len();
+        let found: Vec<Vec<(Row, u8)>> = (0..rows)
+            .into_par_iter()
+            .step_by(CHUNK)
+            .map(|start| {
+                let rows = start as Row..rows.min(start + CHUNK) as Row;
+                those(rows, |row| self.rank(row), cancel)
+            })
+            .collect::<Option<_>>()?;
+        Some(found.concat())
+    }
+
+    /// Those of these rows that match; they have passed everything but the words.
+    pub(super) fn among(&self, rows: &[Row], cancel: &AtomicBool) -> Option<Vec<(Row, u8)>> {
+        let found: Vec<Vec<(Row, u8)>> = rows
+            .par_chunks(CHUNK)
+            .map(|rows| those(rows.iter().copied(), |row| self.rank_again(row), cancel))
+            .collect::<Option<_>>()?;
+        Some(found.concat())
+    }
+
+    pub(super) fn view(
+        &self,
+        found: &[(Row, u8)],
+        sort: Sort,
+        cancel: &AtomicBool,
+    ) -> Option<View> {
+        let rows = match sort.key {
+            SortKey::Name => {
+                let mut rows = by_rank(self.inventory, found, cancel)?;
+                self.score(&mut rows);
+                if sort.reverse {
+                    rows.reverse();
+                }
+                rows
+            }
+            _ => by_value(self.inventory, found, sort, self.known, cancel)?,
+        };
+        Some(View {
+            rows: rows.into(),
+            hidden_drv: self.hidden_drv(),
+            partial: false,
+        })
+    }
+
+    pub(super) fn hidden_drv(&self) -> usize {
+        match self.derivations {
+            Derivations::Hidden => self.inventory.counts().derivations,
+            _ => 0,
+        }
+    }
+
+    /// How a row matches, if it does; smaller is better.
+    pub(super) fn rank(&self, row: Row) -> Option<u8> {
         let inventory = self.inventory;
+        if !self.may_match(row) {
+            return None;
+        }
         if !inventory.state(row).is_present() || !self.query.wants(inventory.trust(row)) {
             return None;
         }
+        let is_derivation = || self.may_be_derivation(row) && inventory.is_derivation(row);
         let shown = match self.derivations {
             Derivations::Unsaid | Derivations::Shown => true,
-            Derivations::Only => inventory.is_derivation(row),
-            Derivations::Hidden => !inventory.is_derivation(row),
+            Derivations::Only => is_derivation(),
+            Derivations::Hidden => !is_derivation(),
         };
         let mut tests = self.query.tests.iter().zip(&self.keys);
         if !shown || !tests.all(|(test, key)| self.passes(row, test, *key)) {
             return None;
         }
-        let mut score = 0;
-        for (word, mask) in self.query.words.iter().zip(&self.masks) {
-            score += self.word(row, word, *mask)?;
+        self.words(row)
+    }
+
+    /// The same for a row that has passed everything but the words.
+    fn rank_again(&self, row: Row) -> Option<u8> {
+        self.may_match(row).then(|| self.words(row))?
+    }
+
+    /// Whether its name's characters allow it to match.
+    fn may_match(&self, row: Row) -> bool {
+        let inventory = self.inventory;
+        let mask = inventory.names.mask(row);
+        let has = |needed: u64| mask & needed == needed;
+        let possible = |(needed, digits): &(Option<u64>, Option<u16>)| {
+            needed.is_some_and(has) || *digits == Some(inventory.names.head(row))
+        };
+        has(self.needed) && self.either.iter().all(possible)
+    }
+
+    /// The same for a derivation's name, so that most names are not looked at.
+    fn may_be_derivation(&self, row: Row) -> bool {
+        let needed = self.derivation.unwrap_or(0);
+        self.inventory.names.mask(row) & needed == needed
+    }
+
+    /// The ranks of all words together.
+    fn words(&self, row: Row) -> Option<u8> {
+        let mut words = self.query.words.iter().zip(&self.masks);
+        words.try_fold(0_u8, |ranks, (word, mask)| {
+            let rank = self.word(row, word, *mask)?;
+            Some(ranks.saturating_add(rank).min(LAST))
+        })
+    }
+
+    /// Puts the rows that can be shown at first in order: within each rank by the fuzzy matcher, and then as they are.
+    pub(super) fn score(&self, rows: &mut [Row]) {
+        if !self.query.ranks() {
+            return;
         }
-        Some(score)
+        let shown = rows.len().min(SCORED);
+        let matcher = SkimMatcherV2::default().ignore_case();
+        let score = |row: Row| {
+            let name = self.inventory.name(row);
+            let words = self.query.words.iter().map(|word| match word {
+                Word::Fuzzy { text, .. } => matcher.fuzzy_match(name, text).unwrap_or(0),
+                Word::Contains { .. } | Word::Prefix { .. } => 0,
+            });
+            words.sum::<i64>()
+        };
+        let mut items: Vec<(Option<u8>, i64, Row)> = rows[..shown]
+            .iter()
+            .map(|row| (self.words(*row), -score(*row), *row))
+            .collect();
+        items.sort_by_key(|(rank, score, _)| (*rank, *score));
+        for (place, (.., row)) in rows.iter_mut().zip(items) {
+            *place = row;
+        }
     }
 
     fn passes(&self, row: Row, test: &Test, key: Option<u16>) -> bool {
@@ -225,22 +348,23 @@ impl<'a> Filter<'a> {
         }
     }
 
-    fn word(&self, row: Row, word: &Word, mask: Option<u64>) -> Option<i64> {
+    fn word(&self, row: Row, word: &Word, mask: Option<u64>) -> Option<u8> {
         let inventory = self.inventory;
         // Whether the name has all characters of the word.
         let possible = mask.is_some_and(|mask| inventory.names.mask(row) & mask == mask);
         match word {
             Word::Fuzzy { text, hash } => {
                 if *hash && inventory.base_name(row).starts_with(text.as_str()) {
-                    return Some(HASH_SCORE);
+                    return Some(HASH);
                 }
                 if !possible {
                     return None;
                 }
-                self.matcher.fuzzy_match(inventory.name(row), text)
+                rank(inventory.base_name(row), text)
             }
             Word::Contains { text, wanted } => {
-                let contained = possible && contains(inventory.name(row), text);
+                let rank = || rank(inventory.base_name(row), text);
+                let contained = possible && rank().is_some_and(|rank| rank <= WITHIN);
                 (contained == *wanted).then_some(0)
             }
             Word::Prefix { base, wanted } => {
@@ -251,98 +375,14 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Whether a name contains a text in lower case, its own case ignored.
-fn contains(name: &str, text: &str) -> bool {
-    let (name, text) = (name.as_bytes(), text.as_bytes());
-    text.is_empty()
-        || name
-            .windows(text.len())
-            .any(|window| window.eq_ignore_ascii_case(text))
-}
-
-/// Puts rows in order.
-fn arrange(
-    inventory: &Inventory,
-    found: &[(Row, i64)],
-    ranked: bool,
-    sort: Sort,
-    known: SearchFacts<'_>,
+/// Those of these rows that have a rank; `None` when called off.
+fn those(
+    rows: impl Iterator<Item = Row>,
+    rank: impl Fn(Row) -> Option<u8>,
     cancel: &AtomicBool,
-) -> Option<Arc<[Row]>> {
-    let by_name = sort.key == SortKey::Name && !ranked;
-    // The order of all names is made once; for a few rows of a large store it is not worth it.
-    let ranks = match inventory.order.known() {
-        Some(ranks) => Some(ranks),
-        None if found.len() > inventory.len() / 16 => {
-            Some(inventory.order.ranks(&inventory.names, cancel)?)
-        }
-        None => None,
-    };
-    let keys = if by_name {
-        vec![0; found.len()]
-    } else {
-        keys(inventory, found, sort, known, cancel)?
-    };
-    let items: Vec<(u64, u32, Row)> = found
-        .iter()
-        .zip(keys)
-        .map(|((row, _), key)| (key, ranks.map_or(0, |ranks| ranks[*row as usize]), *row))
-        .collect();
-    let items = super::order::sort(
-        items,
-        |a, b| {
-            let order = (a.0, a.1).cmp(&(b.0, b.1));
-            match ranks {
-                Some(_) => order,
-                None => order
-                    .then_with(|| inventory.name(a.2).cmp(inventory.name(b.2)))
-                    .then(a.2.cmp(&b.2)),
-            }
-        },
-        cancel,
-    )?;
-    let rows = items.iter().map(|(.., row)| *row);
-    Some(if by_name && sort.reverse {
-        rows.rev().collect()
-    } else {
-        rows.collect()
-    })
-}
-
-/// The number by which each row is sorted, smallest first.
-fn keys(
-    inventory: &Inventory,
-    found: &[(Row, i64)],
-    sort: Sort,
-    known: SearchFacts<'_>,
-    cancel: &AtomicBool,
-) -> Option<Vec<u64>> {
-    let seconds = |when: Option<When>| when.and_then(|when| u64::try_from(when.unix()).ok());
-    let closures = match sort.key {
-        SortKey::Closure if found.len() > FEW => Some(inventory.closures(cancel)?),
-        _ => None,
-    };
-    found
-        .par_iter()
-        .map(|(row, score)| {
-            // Larger is more interesting; trust classes count from the worst up.
-            let value = match sort.key {
-                SortKey::Name => Some(score.saturating_add(1 << 40).max(0) as u64),
-                SortKey::Size => inventory.nar_size(*row),
-                SortKey::Closure if cancel.load(Ordering::Relaxed) => return None,
-                SortKey::Closure => inventory.nar_size(*row).map(|_| match closures {
-                    Some(closures) => closures.get(*row).1,
-                    None => inventory.closure_size(*row).1,
-                }),
-                SortKey::Added => seconds(inventory.registered(*row)),
-                SortKey::Used => seconds(known.last_used(inventory, *row)),
-                SortKey::Trust => inventory.trust(*row).map(|class| 7 - class as u64),
-            };
-            // The last number is kept for what is not known.
-            Some(value.map_or(u64::MAX, |value| {
-                let key = if sort.reverse { value } else { !value };
-                key.min(u64::MAX - 1)
-            }))
-        })
-        .collect()
+) -> Option<Vec<(Row, u8)>> {
+    if cancel.load(Ordering::Relaxed) {
+        return None;
+    }
+    Some(rows.filter_map(|row| Some((row, rank(row)?))).collect())
 }

@@ -87,7 +87,7 @@ impl Inventory {
     /// Makes the order by name, unless it is there: otherwise the first list that needs it does. A job.
     pub fn order_by_name(&self) {
         let never = AtomicBool::new(false);
-        let _ = self.order.ranks(&self.names, &never);
+        let _ = self.order.make(&self.names, &never);
     }
 
     /// How many listed paths have had their answer; with `counts().unread` still to come.

@@ -72,8 +72,8 @@ fn journeys() {
         ("2/zlibq", quits, "false"),
         ("2/zlib<esc>", at, "curl-8.7.1"),
         ("2/zlib<enter><esc>", at, "curl-8.7.1"),
-        ("3/", place, "Store"),
-        ("3/<enter>G", at, "storefront-2.0"),
+        ("/", place, "Store"),
+        ("3/", place, "Unsigned"),
         // Order.
         ("2o", at, "storefront-2.0"),
         ("2oO", at, "ledger-4.2-doc"),
@@ -628,6 +628,7 @@ fn older_answers_are_dropped() {
         request_id,
         generation,
         view: storekeeper::inventory::View {
+            partial: false,
             rows: [0, 1].into(),
             hidden_drv: 0,
         },

@@ -9,6 +9,7 @@
 
 mod cli;
 mod demo;
+mod find;
 mod fixture;
 mod hostile_daemon;
 mod journeys;

@@ -278,7 +278,8 @@ fn a_search_signs_what_it_shows() {
     let rig = Rig::new();
     reset(&rig);
     let mut terminal = on_group(&rig, "fresh-3.1 and 4 it needs");
-    // From here the search looks among what is refused.
+    terminal.keys(":filter refused\r");
+    terminal.wait_for("[refused]");
     terminal.keys("/-1.0\r");
     terminal.wait("four rows", |text| {
         text.contains("leaf-1.0") && !text.contains("fresh-3.1")
@@ -299,5 +300,46 @@ fn the_command_line_signs_the_path_or_its_closure() {
         let receipt = rig.ask(&format!("sign root {fresh}{flags} --yes"), 0);
         assert_eq!(receipt["receipt"]["done"], count, "{receipt}");
         assert_eq!(not_signed(&rig, &FIVE).len(), left, "{receipt}");
+    }
+}
+
+/// Of a path that is accepted itself, its row and its page show the verdict of `why` on all that it needs, and the signing dialog
+/// begins with the closure.
+#[test]
+fn a_path_that_is_refused_for_what_it_needs_says_so_and_is_signed_with_its_closure() {
+    let rig = Rig::new();
+    let only_ours = [rig.public_key(OURS)];
+    let application = rig.path("application-2.0");
+    let on_row = |text: &str| current(text).contains("application-2.0");
+    for keys in ["", "\r"] {
+        reset(&rig);
+        assert!(rig.client_accepts_with(application, &only_ours).is_err());
+        let why = rig.ask(&format!("why root {application}"), 1);
+        assert_eq!(why["wouldCopy"], false, "{why}");
+        let mut terminal = console(&rig, &[Access::Root.server()]);
+        terminal.keys("2/application-2.0\r");
+        let row = terminal.wait("its row", on_row);
+        assert!(current(&row).contains(" ours"), "{row}");
+        assert!(row.contains("closure refused; "), "{row}");
+        terminal.keys(keys);
+        if !keys.is_empty() {
+            let page = terminal.wait("a page", |text| text.contains("Needed by"));
+            let closure = page.lines().find(|line| line.contains(" closure "));
+            let closure = closure.unwrap_or_default();
+            assert!(closure.contains("refused for what it needs"), "{page}");
+        }
+        terminal.keys("s");
+        assert_eq!(confirm(&mut terminal).0, 2, "after {keys:?}");
+        assert_eq!(not_signed(&rig, &["library-2.0", "leaf-1.0"]), [""; 0]);
+        assert_eq!(rig.client_accepts_with(application, &only_ours), Ok(()));
+        let why = rig.ask(&format!("why root {application}"), 0);
+        assert_eq!(why["wouldCopy"], true, "{why}");
+        let mut terminal = console(&rig, &[Access::Root.server()]);
+        terminal.keys("2/application-2.0\r");
+        let row = terminal.wait("its row", on_row);
+        assert!(!row.contains("closure refused"), "{row}");
+        terminal.keys("\r");
+        let page = terminal.wait("a page", |text| text.contains("Needed by"));
+        assert!(page.contains("closure     accepted; "), "{page}");
     }
 }

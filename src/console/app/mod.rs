@@ -2,6 +2,7 @@
 
 pub(super) mod clipboard;
 pub mod dialogs;
+pub mod find;
 pub mod heights;
 pub mod help;
 pub mod layer;

@@ -3,6 +3,7 @@
 //! In: nothing. Out: [`Model`], and what follows from it at a glance: the scope in force, the row under the cursor.
 
 use crate::change::Policy;
+use crate::console::app::find::Finds;
 pub use crate::console::app::layer::{Layer, Palette};
 use crate::console::app::subject::Subject;
 use crate::console::plan;
@@ -70,6 +71,8 @@ pub struct Model {
     pub activity: Activity,
     /// Pages of single paths, opened over screen 2, 3 or 5, the last one on top.
     pub pages: Vec<Page>,
+    /// What is looked for in lists.
+    pub finds: Finds,
     /// What was last seen under the cursor.
     pub seen: Option<Subject>,
     /// What lies over the screen.
@@ -155,6 +158,7 @@ impl Model {
             space: Space::default(),
             activity: Activity::default(),
             pages: Vec::new(),
+            finds: Finds::default(),
             seen: None,
             layers: Vec::new(),
             idle_keys: BTreeSet::new(),
@@ -187,7 +191,7 @@ impl Model {
             Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
-            None if self.edits_rules() => None,
+            None if self.edits_rules() || self.finds.typing.is_some() => None,
             None => Some(self.screen_scope()),
         }
     }

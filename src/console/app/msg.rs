@@ -105,6 +105,8 @@ pub enum Msg {
     },
     /// Closure sizes are known now.
     Measured,
+    /// What is looked for in a list is to be looked for in the next lines.
+    FindOn,
     /// A chain of references was looked for.
     Chain {
         /// From.
@@ -209,6 +211,8 @@ pub enum Effect {
         /// Its name.
         server: String,
     },
+    /// Take [`Msg::FindOn`] in when what has come before it was.
+    FindOn,
     /// Try again now.
     Reconnect,
     /// Ask the server for its facts and read the store.

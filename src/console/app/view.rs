@@ -12,6 +12,7 @@ use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::widgets::Pen;
+use crate::console::widgets::input;
 use crate::console::widgets::layout::SMALLEST;
 use crate::console::widgets::layout::{self, Areas};
 use crate::console::widgets::pen::fit;
@@ -21,6 +22,7 @@ use crate::server::facts::Rights;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use tui_input::Input;
 use unicode_width::UnicodeWidthStr;
 
 /// Draws the whole frame.
@@ -341,6 +343,11 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
             return;
         }
     }
+    if model.layers.is_empty()
+        && let Some((input, missed)) = model.finds.typed()
+    {
+        return draw_find(pen, left, input, missed);
+    }
     let Some(scope) = model.scope() else { return };
     // The dialog of a plan has its own keys inside of it.
     if matches!(scope, Scope::Plan(_)) {
@@ -366,6 +373,17 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         x = pen.text(left, x, left.y, &key, style);
         x = pen.text(left, x + 1, left.y, word, theme.dim) + 3;
     }
+}
+
+/// What is looked for on a list while it is typed.
+fn draw_find(pen: &mut Pen<'_>, area: Rect, input: &Input, missed: bool) {
+    let theme = pen.theme;
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
+    let note = if missed { "no such line" } else { "" };
+    let right = pen.right(inner, note, theme.warning);
+    let x = pen.text(area, area.x + 1, area.y, "/", theme.key);
+    let room = Rect::new(x, area.y, right.saturating_sub(x + 1), area.height);
+    input::draw(pen, room, input, true);
 }
 
 fn fits(text: &str, width: u16) -> bool {

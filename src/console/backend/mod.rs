@@ -21,7 +21,7 @@ use crate::console::app::msg::{Effect, Msg};
 use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
-use crate::inventory::{Inventory, Query, SearchFacts, Sort};
+use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
 use crate::server::Server;
 use connect::{Keys, Session};
 use latest::Latest;
@@ -44,6 +44,7 @@ pub(super) struct Backend {
     jobs: HashMap<JobId, CancellationToken>,
     view: Latest,
     cancel_view: Arc<AtomicBool>,
+    searcher: Arc<Mutex<Searcher>>,
     group: Latest,
     measure: Latest,
     judge: Latest,
@@ -63,6 +64,7 @@ impl Backend {
             jobs: HashMap::new(),
             view: Latest::default(),
             cancel_view: Arc::default(),
+            searcher: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
             judge: Latest::default(),
@@ -90,6 +92,9 @@ impl Backend {
                     Arc::clone(&self.prompt),
                     Arc::clone(&self.keys),
                 ));
+            }
+            Effect::FindOn => {
+                let _ = self.send.send(Msg::FindOn);
             }
             Effect::Reconnect => self.with(Session::reconnect),
             Effect::Refresh => self.with(Session::refresh),
@@ -202,20 +207,25 @@ impl Backend {
         let off = Arc::new(AtomicBool::new(false));
         self.cancel_view = Arc::clone(&off);
         let send = self.send.clone();
+        let searcher = Arc::clone(&self.searcher);
         self.view.put(move || {
             let now = crate::domain::When::now();
             let known = judged
                 .as_ref()
                 .map_or_else(SearchFacts::default, |judged| judged.for_search());
-            if let Some(view) =
-                crate::inventory::view(&inventory, &query, sort, hide_drv, now, known, &off)
-            {
+            let tell = |view| {
                 let _ = send.send(Msg::View {
                     request_id,
                     generation,
                     view,
                 });
-            }
+            };
+            // One runs at a time, so nobody waits for it.
+            let mut searcher = lock(&searcher);
+            let first = searcher.first_page(&inventory, &query, sort, hide_drv, now, known);
+            first.into_iter().for_each(&tell);
+            let whole = searcher.view(&inventory, &query, sort, hide_drv, now, known, &off);
+            whole.into_iter().for_each(tell);
         });
     }
 

@@ -2,7 +2,13 @@
 
 use super::*;
 
-fn entry(i: usize, name: &str, at: i64, class: TrustClass, references: &[usize]) -> Entry {
+pub(super) fn entry(
+    i: usize,
+    name: &str,
+    at: i64,
+    class: TrustClass,
+    references: &[usize],
+) -> Entry {
     Entry {
         path: path(i, name),
         size: 10,

@@ -3,6 +3,7 @@
 mod cases;
 mod model;
 mod query;
+mod search;
 mod space;
 
 use super::*;

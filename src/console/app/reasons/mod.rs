@@ -9,9 +9,11 @@ pub(super) use space::{
     can_remove_generations, can_unroot, can_verify, can_verify_all, on_plan, on_planner,
 };
 
+use crate::console::app::find::Place;
 use crate::console::app::model::Model;
 use crate::console::plan;
 use crate::console::screens::activity::state::Part;
+use crate::console::screens::store::state::Answer;
 use crate::console::types::access::Line;
 use crate::console::types::action::Act;
 use crate::console::types::reason::Reason;
@@ -43,7 +45,9 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::VerifyAll => can_verify_all(model),
         Act::Repair | Act::DeleteDamaged => can_mend(model),
         Act::Why => can_ask_why(model),
-        Act::Mark | Act::MarkRange | Act::MarkAll => has_rows(model),
+        Act::Mark | Act::MarkRange => has_rows(model),
+        Act::MarkAll => has_all_rows(model),
+        Act::NextMatch | Act::PreviousMatch => is_searched(model),
         Act::UnmarkAll => has_marks(model),
         Act::CancelJob => job_runs(model),
         Act::EndSession => can_end_session(model),
@@ -170,6 +174,28 @@ pub(super) fn has_rows(model: &Model) -> Reason {
         return no("the list is empty");
     }
     Ok(())
+}
+
+/// The same, and they are all that it will show.
+pub(super) fn has_all_rows(model: &Model) -> Reason {
+    if model.screen == Screen::Store && model.store.answer == Answer::FirstPage {
+        return no("the search has not come to its end; press it again");
+    }
+    has_rows(model)
+}
+
+/// Something is looked for on this list.
+fn is_searched(model: &Model) -> Reason {
+    let searched = match Place::of(model) {
+        Some(place) => !model.finds.text(place).trim().is_empty(),
+        None if model.screen == Screen::Overview => false,
+        None => !model.store.search.value().is_empty() || !model.store.filter.is_empty(),
+    };
+    if searched {
+        return Ok(());
+    }
+    let key = model.cx.keymap.names(Act::Search);
+    Err(format!("nothing is searched on this list; {key} searches").into())
 }
 
 /// Something is marked.

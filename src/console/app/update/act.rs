@@ -1,6 +1,7 @@
 //! What each action does.
 
 use crate::change::sign::KeyChoice;
+use crate::console::app::find::Finds;
 use crate::console::app::layer::{Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -9,7 +10,7 @@ use crate::console::app::reasons;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, keep, leave, marks, nav, seen, sign, space,
+    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -54,6 +55,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Expand => fold(model, true),
         Act::Collapse => fold(model, false),
         Act::Search => nav::search(model),
+        Act::NextMatch => find::next(model, false),
+        Act::PreviousMatch => find::next(model, true),
         Act::Palette => show::push(model, Layer::Palette(Palette::default())),
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
@@ -275,6 +278,7 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
         ..crate::console::screens::space::state::Space::default()
     };
     model.pages.clear();
+    model.finds = Finds::default();
     model.cx.marks.clear();
     model.screen = Screen::Overview;
     vec![Effect::Connect { server }]

@@ -4,7 +4,7 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::{self, Chosen};
-use crate::console::app::update::{act, nav};
+use crate::console::app::update::{act, find, nav};
 use crate::console::types::ask::AskKind;
 use crate::console::types::key::{Code, Key};
 use crate::console::widgets::input;
@@ -18,7 +18,10 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Layer::Plan(_)) => crate::console::app::update::plan::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
         None if model.edits_rules() => crate::console::app::update::space::form_key(model, key),
-        _ => search_key(model, key),
+        _ => match model.finds.typing {
+            Some(typing) => find::key(model, typing, key, is_interrupt(key)),
+            None => search_key(model, key),
+        },
     }
 }
 

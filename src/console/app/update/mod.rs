@@ -8,6 +8,7 @@ mod act;
 mod activity;
 mod contents;
 mod data;
+mod find;
 mod keep;
 mod layers;
 mod leave;
@@ -146,6 +147,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
+        Msg::FindOn => find::go_on(model),
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
         Msg::Access(known) => access::known(model, known),
@@ -263,6 +265,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     }
     let typing = model.scope().is_none();
     let rules = model.edits_rules();
+    let finding = model.finds.typing;
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
             input::paste(&mut palette.input, text);
@@ -277,6 +280,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
                 .for_each(|c| answer.push(c));
         }
         None if rules => return space::form(model, |form| form.paste(text)),
+        None if let Some(typing) = finding => return find::paste(model, typing, text),
         None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);

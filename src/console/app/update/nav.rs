@@ -1,9 +1,11 @@
 //! Moving about: screens, lists, pages, search.
 
+use crate::console::app::find::Place;
 use crate::console::app::heights::list_height;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::update::find;
 use crate::console::screens;
 use crate::console::screens::check::Target;
 use crate::console::screens::path::page::{Line, Page};
@@ -20,6 +22,8 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
     model.opened_from = None;
     model.store.searching = false;
+    model.finds.typing = None;
+    model.finds.scan = None;
     model.pages.clear();
     model.access.card = None;
     model.space.form.leave(true);
@@ -268,15 +272,13 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// Begins to type a search.
+/// Begins to type a search: of the store, or on any other list for a line of it.
 pub(super) fn search(model: &mut Model) -> Vec<Effect> {
-    let from_unsigned = model.screen == Screen::Unsigned;
+    if let Some(place) = Place::of(model) {
+        return find::begin(model, place);
+    }
     let effects = go(model, Screen::Store);
     model.store.searching = true;
-    if from_unsigned && model.store.filter.is_empty() {
-        "refused".clone_into(&mut model.store.filter);
-        return search_changed(model);
-    }
     effects
 }
 

@@ -179,13 +179,15 @@ impl Space {
 
     /// The path under the cursor.
     pub fn current_row(&self) -> Option<Row> {
+        self.row_at(self.list().cursor)
+    }
+
+    /// The path of a line of the list in view.
+    pub fn row_at(&self, at: usize) -> Option<Row> {
         match self.view {
-            View::Plan => self.plan_row(self.plan.cursor),
-            View::Roots => self.current_root()?.row,
-            View::Heaviest => {
-                let judged = self.judged.as_ref()?;
-                Some(judged.heaviest.get(self.heaviest.cursor)?.row)
-            }
+            View::Plan => self.plan_row(at),
+            View::Roots => self.judged.as_ref()?.roots.get(at)?.row,
+            View::Heaviest => Some(self.judged.as_ref()?.heaviest.get(at)?.row),
             View::Growth => None,
         }
     }

@@ -43,8 +43,20 @@ pub struct Store {
     pub range: Option<Row>,
     /// The number of the newest request for rows; older answers are dropped.
     pub request_id: u64,
-    /// Whether rows have come in at all.
-    pub answered: bool,
+    /// How much of the answer has come in.
+    pub answer: Answer,
+}
+
+/// How much is known of the rows that match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answer {
+    /// Nothing has come in yet.
+    #[default]
+    None,
+    /// The first rows.
+    FirstPage,
+    /// All rows.
+    Whole,
 }
 
 impl Store {

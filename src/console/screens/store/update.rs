@@ -1,7 +1,7 @@
 //! The rows that match: asked for when something changes what is searched, and taken in.
 
 use super::Effect;
-use super::state::Store;
+use super::state::{Answer, Store};
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
 use crate::console::widgets::list::{List, Move, first_of, near};
@@ -55,6 +55,10 @@ pub fn view(store: &mut Store, cx: &Context, request_id: u64, generation: u64, v
         return false;
     }
     let fresh = store.anchor.is_none();
+    // Where the cursor is on something already, it may be behind the first page.
+    if view.partial && !fresh {
+        return false;
+    }
     let beside = near(store.list.cursor, store.rows.len());
     let wanted: Vec<Row> = store
         .anchor
@@ -67,7 +71,11 @@ pub fn view(store: &mut Store, cx: &Context, request_id: u64, generation: u64, v
         .collect();
     store.rows = view.rows;
     store.hidden = view.hidden_drv;
-    store.answered = true;
+    store.answer = if view.partial {
+        Answer::FirstPage
+    } else {
+        Answer::Whole
+    };
     // The cursor stays on its path. Looking for it is no key press, so that it may cost a pass over the rows.
     match first_of(&wanted, store.rows.iter().copied()) {
         Some(at) => {
@@ -104,5 +112,5 @@ pub fn carry(store: &mut Store, carry: impl Fn(Row) -> Option<Row>) {
     store.range = store.range.and_then(carry);
     // Rows of another numbering must not be drawn, not even for a moment.
     store.rows = Arc::default();
-    store.answered = false;
+    store.answer = Answer::None;
 }

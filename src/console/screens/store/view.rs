@@ -1,7 +1,7 @@
 //! Screen 2: every valid path.
 
 use crate::console::screens::path::pane;
-use crate::console::screens::store::state::Store;
+use crate::console::screens::store::state::{Answer, Store};
 use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
@@ -39,7 +39,7 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
     };
     draw_head(store, pen, areas.head);
     if store.rows.is_empty() {
-        let text = if !store.answered {
+        let text = if store.answer == Answer::None {
             "Looking through the store.".to_owned()
         } else if inventory.is_empty() {
             "The store is empty; builders upload with nix copy --to, and what they upload appears here.".to_owned()
@@ -89,7 +89,12 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
             } else {
                 String::new()
             };
-            format!("{} of {}{drv}", number(store.rows.len()), number(all))
+            let more = if store.answer == Answer::FirstPage {
+                "+"
+            } else {
+                ""
+            };
+            format!("{}{more} of {}{drv}", number(store.rows.len()), number(all))
         }
         (None, None) => String::new(),
     };

@@ -83,6 +83,24 @@ pub fn fold(unsigned: &mut Unsigned, wanted: bool) {
     unsigned.note_cursor();
 }
 
+/// To the head of a group, or to one of its paths, for which it is opened if that is wanted.
+pub fn go_to(unsigned: &mut Unsigned, group: usize, row: Option<usize>, open: bool) {
+    let Some(top) = unsigned.groups.get(group).map(|group| group.top) else {
+        return;
+    };
+    if open && row.is_some() && unsigned.open.insert(top) {
+        make_lines(unsigned);
+    }
+    let row = row.filter(|_| unsigned.open.contains(&top));
+    let wanted = row.map_or(UnsignedLine::Group(group), |row| {
+        UnsignedLine::Row(group, row)
+    });
+    if let Some(at) = unsigned.lines.iter().position(|line| *line == wanted) {
+        unsigned.list.cursor = at;
+    }
+    unsigned.note_cursor();
+}
+
 /// Steps in a list of so many rows in view.
 pub fn step(unsigned: &mut Unsigned, step: Move, height: usize) {
     let rows = unsigned.lines.len();

@@ -1,0 +1,165 @@
+//! Search as it is typed: a query that goes on finds what a fresh one finds.
+
+use super::cases::entry;
+use super::*;
+use crate::inventory::Searcher;
+use std::sync::Arc;
+
+const STEMS: [&str; 9] = [
+    "ledger",
+    "Ledger",
+    "led",
+    "ledger-cli",
+    "pyledger",
+    "lodge",
+    "zlib",
+    "ed",
+    "l-e-d",
+];
+
+/// Many paths with few names: every fourth is a derivation.
+fn many(count: usize) -> Arc<Inventory> {
+    let entries: Vec<Entry> = (0..count)
+        .map(|i| {
+            let end = if i % 4 == 3 { ".drv" } else { "" };
+            let name = format!("{}-{}.{}{end}", STEMS[i * 7 % STEMS.len()], i % 5, i % 11);
+            entry(i, &name, 1, TrustClass::ALL[i % 7], &[])
+        })
+        .collect();
+    let inventory = full(&entries);
+    inventory.order_by_name();
+    Arc::new(inventory)
+}
+
+fn found(searcher: &mut Searcher, inventory: &Arc<Inventory>, text: &str, hide: bool) -> Vec<Row> {
+    let query = Query::parse(text).unwrap();
+    let facts = SearchFacts::default();
+    let sort = Sort::default();
+    let view = searcher.view(inventory, &query, sort, hide, now(), facts, &go());
+    view.unwrap().rows.to_vec()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_query_that_goes_on_finds_what_a_fresh_one_finds(
+        typed in "(!|'|:)?[ledgrz05w.-]{0,6}( (!|')?[ledgrz05w.-]{0,5}| size:>1B| unsigned| drv){0,2}",
+        hide: bool,
+        back in 0..4_usize,
+    ) {
+        let inventory = many(300);
+        let mut searcher = Searcher::default();
+        let ends = (0..=typed.len()).chain((typed.len().saturating_sub(back)..typed.len()).rev());
+        for end in ends {
+            let Ok(query) = Query::parse(&typed[..end]) else {
+                continue;
+            };
+            let fresh = view(&inventory, &query, Sort::default(), hide, now(), SearchFacts::default(), &go());
+            prop_assert_eq!(found(&mut searcher, &inventory, &typed[..end], hide), fresh.unwrap().rows.to_vec());
+        }
+    }
+
+    #[test]
+    fn the_order_of_words_does_not_matter(
+        words in prop::collection::vec("'?[ledgrz05.-]{1,4}", 1..4),
+        turn in 0..3_usize,
+    ) {
+        let inventory = many(200);
+        let mut turned = words.clone();
+        turned.rotate_left(turn % words.len());
+        let sets = [words, turned].map(|words| {
+            let mut rows = found(&mut Searcher::default(), &inventory, &words.join(" "), false);
+            rows.sort_unstable();
+            rows
+        });
+        prop_assert_eq!(&sets[0], &sets[1]);
+    }
+}
+
+#[test]
+fn the_first_page_is_the_beginning_of_the_whole() {
+    let inventory = many(20_000);
+    for text in [
+        "l",
+        "le",
+        "led",
+        "ledger",
+        "LEDGER",
+        "z",
+        "e",
+        "lo",
+        "led unsigned",
+        "1",
+        "4.",
+        "cli",
+    ] {
+        let mut searcher = Searcher::default();
+        let query = Query::parse(text).unwrap();
+        for hide in [true, false] {
+            let (facts, sort) = (SearchFacts::default(), Sort::default());
+            let page = searcher.first_page(&inventory, &query, sort, hide, now(), facts);
+            let page = page.unwrap_or_else(|| panic!("{text} has no first page"));
+            assert!(page.partial && page.rows.len() > 200, "{text}");
+            let whole = found(&mut searcher, &inventory, text, hide);
+            assert_eq!(page.rows[..], whole[..page.rows.len()], "{text}");
+        }
+    }
+    for text in ["", "'led", "!z", "unsigned", "size:>1B 'd"] {
+        let mut searcher = Searcher::default();
+        let query = Query::parse(text).unwrap();
+        let (facts, sort) = (SearchFacts::default(), Sort::default());
+        let page = searcher.first_page(&inventory, &query, sort, true, now(), facts);
+        let page = page.unwrap_or_else(|| panic!("{text} has no first page"));
+        let whole = found(&mut searcher, &inventory, text, true);
+        assert_eq!(page.rows[..], whole[..page.rows.len()], "{text}");
+    }
+    for text in ["zz", "ledger cli", "dge", "'zzz"] {
+        let query = Query::parse(text).unwrap();
+        let (facts, sort) = (SearchFacts::default(), Sort::default());
+        let page = Searcher::default().first_page(&inventory, &query, sort, true, now(), facts);
+        assert_eq!(page, None, "{text}");
+    }
+}
+
+#[test]
+fn exact_names_come_first_then_beginnings_then_parts_then_letters() {
+    let names = [
+        "l-e-d-ger-1",
+        "pyledger-2",
+        "big-ledger-1",
+        "ledger-cli-4.1",
+        "ledger-4.1",
+        "Ledger",
+        "zlib",
+    ];
+    let entries: Vec<Entry> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| entry(i, name, 1, TrustClass::Ours, &[]))
+        .collect();
+    let inventory = Arc::new(full(&entries));
+    let rows = found(&mut Searcher::default(), &inventory, "ledger", false);
+    let found: Vec<&str> = rows.iter().map(|row| inventory.name(*row)).collect();
+    assert_eq!(
+        found,
+        [
+            "ledger-4.1",
+            "Ledger",
+            "ledger-cli-4.1",
+            "big-ledger-1",
+            "pyledger-2",
+            "l-e-d-ger-1"
+        ]
+    );
+}
+
+#[test]
+fn another_store_is_searched_anew() {
+    let mut searcher = Searcher::default();
+    let (few, more) = (many(30), many(60));
+    assert!(!found(&mut searcher, &few, "led", false).is_empty());
+    let all = found(&mut Searcher::default(), &more, "ledg", false);
+    assert_eq!(found(&mut searcher, &more, "ledg", false), all);
+    assert!(all.iter().any(|row| *row >= 30));
+}
