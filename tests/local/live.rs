@@ -110,6 +110,29 @@ fn another_server_has_a_watch_of_its_own() {
 }
 
 #[test]
+fn a_watch_that_begins_again_makes_everything_be_read_that_may_have_changed() {
+    let mut console = ready();
+    let begin = |console: &mut Console| {
+        let effects = update(&mut console.model, now(), began(vec![]));
+        let count = |wanted: fn(&Effect) -> bool| effects.iter().filter(|e| wanted(e)).count();
+        [
+            count(|effect| matches!(effect, Effect::Renew)),
+            count(|effect| matches!(effect, Effect::ReadAccess)),
+            count(|effect| matches!(effect, Effect::ReadAudit)),
+            count(|effect| matches!(effect, Effect::Space(space::Effect::Read { .. }))),
+        ]
+    };
+    // After it has connected, everything is being read.
+    assert_eq!(begin(&mut console), [0; 4]);
+    console.send(Msg::WatchEnded(Problem::say("the script there has ended")));
+    assert!(text(&console).contains("not live: the script there has ended"));
+    assert_eq!(begin(&mut console), [1; 4]);
+    assert!(!text(&console).contains("not live"));
+    // Once.
+    assert_eq!(begin(&mut console), [0; 4]);
+}
+
+#[test]
 fn a_disk_that_fills_is_in_the_tab_and_on_the_overview_at_once() {
     let mut console = ready();
     let disk = Disk {
@@ -131,8 +154,7 @@ fn what_is_not_live_says_so_with_its_age_and_why() {
     let mut console = ready();
     console.send(began(vec![]));
     assert!(!text(&console).contains("not live"));
-    let why = "root@cache could not be watched for changes: it has no session to spare";
-    console.send(Msg::WatchEnded(Problem::say(why)));
+    console.send(Msg::WatchEnded(Problem::say("it has no session to spare")));
     // Wherever one is, the header has it.
     for key in ["1", "2", "3", "4", "5", "6"] {
         console.keys(key);
@@ -141,7 +163,7 @@ fn what_is_not_live_says_so_with_its_age_and_why() {
         assert!(header.contains("not live, read "), "{header}");
     }
     console.keys("1");
-    assert!(text(&console).contains("not live: root@cache could not be watched"));
+    assert!(text(&console).contains("not live: it has no session to spare"));
 
     let mut console = ready();
     console.send(began(vec![Watched::Database, Watched::KeyFiles]));

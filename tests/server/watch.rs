@@ -113,16 +113,23 @@ fn there(command: &mut Command) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// The shells that run a script against this rig.
-fn scripts(rig: &Rig) -> usize {
+/// The shells that run a watch of this rig, by their process.
+fn watches(rig: &Rig) -> Vec<String> {
     let mark = rig.file("var/requests");
-    let processes = fs::read_dir("/proc").unwrap();
-    let lines = processes.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     let has =
         |line: &[u8], word: &str| line.windows(word.len()).any(|part| part == word.as_bytes());
-    lines
-        .filter(|line| has(line, &mark) && has(line, "ask_files") && !line.starts_with(b"sshd"))
-        .count()
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            has(&line, &mark) && has(&line, "ask_files") && !line.starts_with(b"sshd")
+        })
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+fn scripts(rig: &Rig) -> usize {
+    watches(rig).len()
 }
 
 fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
@@ -397,6 +404,19 @@ fn console(rig: &Rig, server: &str) -> Terminal {
     terminal
 }
 
+/// A path that clients refuse, made beside the console and its connection.
+fn unsigned_upload(rig: &Rig) {
+    let text = rig.scratch().join("other.nix");
+    fs::write(&text, "derivation { name = \"made\"; system = builtins.currentSystem; builder = \"/bin/sh\"; args = [ \"-c\" \"echo > $out\" ]; }").unwrap();
+    let mut build = rig.nix_here("nix-build");
+    there(
+        build
+            .args(rig.nix.build_options())
+            .arg("--no-out-link")
+            .arg(&text),
+    );
+}
+
 #[test]
 fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_killed() {
     let rig = Rig::new();
@@ -412,15 +432,7 @@ fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_
             .arg("sha256")
             .arg(&file),
     );
-    let text = rig.scratch().join("other.nix");
-    fs::write(&text, "derivation { name = \"made\"; system = builtins.currentSystem; builder = \"/bin/sh\"; args = [ \"-c\" \"echo > $out\" ]; }").unwrap();
-    let mut build = rig.nix_here("nix-build");
-    there(
-        build
-            .args(rig.nix.build_options())
-            .arg("--no-out-link")
-            .arg(&text),
-    );
+    unsigned_upload(&rig);
     terminal.wait("the upload", |text| {
         text.contains(&format!("3 Unsigned {}", refused + 1))
     });
@@ -448,4 +460,19 @@ fn a_stopped_daemon_is_on_the_screen_without_a_key() {
     terminal.wait_for("nix-daemon does not listen, since");
     rig.reconfigure("");
     terminal.wait("the daemon again", |text| !text.contains("does not listen"));
+}
+
+#[test]
+fn a_watch_that_was_killed_is_begun_again_by_r() {
+    let rig = Rig::new();
+    let mut terminal = console(&rig, "root");
+    wait_until("a watch", || scripts(&rig) == 1);
+    there(Command::new("kill").arg("-KILL").args(watches(&rig)));
+    terminal.wait_for("not live: the watch's script there has ended");
+    let refused = rig.refused().len();
+    terminal.keys("R");
+    terminal.wait("a watch", |text| !text.contains("script there"));
+    unsigned_upload(&rig);
+    terminal.wait_for(&format!("3 Unsigned {}", refused + 1));
+    assert_eq!(scripts(&rig), 1);
 }

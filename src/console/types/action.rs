@@ -341,7 +341,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search the store", "Searches names as you type; enter keeps the search, esc clears it."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
     action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52).").hints(COPIED_HINT, HintWhen::Always),
-    action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
+    action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again and watches it again where that has ended, or connects now if the link is down."),
     action(Act::Go(Screen::Overview), "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
     action(Act::Go(Screen::Store), "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
     action(Act::Go(Screen::Unsigned), "screen.unsigned", &["3"], SCREENS, "", "Unsigned", "What clients would refuse."),

@@ -79,7 +79,7 @@ impl Server {
             place: self.inner.start.place.clone(),
             what: "be watched for changes",
             why,
-            next: "R reads everything again",
+            next: "R begins to watch again",
         }
     }
 
@@ -151,8 +151,9 @@ impl<'a> Talk<'a> {
     /// Why it has ended, as far as it said.
     fn ended(&self) -> ServerError {
         let said = Why::said(&self.process.stderr_tail());
-        self.server
-            .not_watched(said.unwrap_or_else(|| "the script there has ended".to_owned().into()))
+        self.server.not_watched(
+            said.unwrap_or_else(|| "the watch's script there has ended".to_owned().into()),
+        )
     }
 
     /// Waits until everything was looked at once.

@@ -16,11 +16,23 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
     match event {
         WatchEvent::Began { hidden } => {
             // Whether the daemon listens is told after this.
-            model.cx.watch = Watch {
-                state: WatchState::Live { hidden },
-                daemon_down: None,
-            };
-            vec![]
+            let before = std::mem::replace(
+                &mut model.cx.watch,
+                Watch {
+                    state: WatchState::Live { hidden },
+                    daemon_down: None,
+                },
+            );
+            // What changed while nobody watched was not seen, and what `R` reads may be read before this.
+            match before.state {
+                WatchState::Ended(_) => vec![
+                    Effect::Renew,
+                    Effect::ReadAccess,
+                    Effect::ReadAudit,
+                    space::read(model),
+                ],
+                WatchState::Off | WatchState::Live { .. } => vec![],
+            }
         }
         WatchEvent::Alive => vec![],
         WatchEvent::Disk(now) => {

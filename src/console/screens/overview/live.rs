@@ -3,6 +3,7 @@
 use crate::console::screens::check::Check;
 use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
+use crate::console::types::watch::WatchState;
 use crate::domain::Notice;
 use crate::judge::health::State;
 
@@ -31,7 +32,12 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
         checks.push(line("daemon-down", State::Critical, text, hint));
     }
     if let Some(why) = cx.watch.not_live().filter(|_| cx.is_up()) {
-        let hint = "R reads everything again";
+        let hint = match cx.watch.state {
+            WatchState::Ended(_) => {
+                "R begins to watch again; it is also tried by itself in a while"
+            }
+            _ => "R reads everything again",
+        };
         checks.push(line(
             "not-live",
             State::Unknown,
