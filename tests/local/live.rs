@@ -303,3 +303,44 @@ fn what_is_kept_is_on_the_screen_before_the_connection_with_its_age() {
         "{after}"
     );
 }
+
+#[test]
+fn why_the_store_is_read_through_the_daemon_is_said_beside_its_size_and_on_screen_2() {
+    let mut console = ready();
+    let read = |console: &mut Console, fallback: Option<&str>| {
+        let fallback = fallback.map(str::to_owned);
+        console.send(Msg::Read { fallback });
+    };
+    let before = text(&console);
+    read(&mut console, None);
+    assert_eq!(text(&console), before);
+    read(&mut console, Some("no rights to copy it"));
+    let screen = text(&console);
+    let line = ".  read through the daemon: no rights to copy it";
+    assert!(screen.contains(line), "{screen}");
+    assert!(screen.contains("   read through the daemon"), "{screen}");
+    // What it means, and what to do.
+    let at = |needle: &str| screen.lines().position(|line| line.contains(needle));
+    let down = at(line).unwrap() - at(">x").unwrap();
+    console.keys(&"j".repeat(down));
+    console.keys("<enter>");
+    let page = text(&console);
+    assert!(page.contains("reader = \"daemon\""), "{page}");
+    console.keys("<esc>2");
+    assert!(
+        text(&console).contains(", through the daemon"),
+        "{}",
+        text(&console)
+    );
+    // The rights were mended.
+    read(&mut console, None);
+    console.keys("1");
+    assert!(!text(&console).contains("through the daemon"));
+    // Another server's reason is its own.
+    read(&mut console, Some("no rights"));
+    let here = console.model.cx.server.clone();
+    let mut others = console.model.servers.iter().map(|server| &server.name);
+    let other = others.find(|name| **name != here).unwrap().clone();
+    console.keys(&format!(":server {other}<enter>"));
+    assert!(!text(&console).contains("through the daemon"));
+}

@@ -81,6 +81,11 @@ pub enum Msg {
         /// When it was kept, if it is what this machine remembers and nothing of it was read yet.
         kept: Option<When>,
     },
+    /// The whole store was read.
+    Read {
+        /// Why not from the database, where that was wanted. A clause.
+        fallback: Option<String>,
+    },
     /// The store could not be read to its end.
     LoadFailed(Problem),
     /// The rows that match.

@@ -104,10 +104,14 @@ fn take(
             state.is_read();
         }
         let changed = !loader.is_unchanged();
-        let inventory = loader.finish().0;
+        let (inventory, summary) = loader.finish();
         let whole = (end.is_ok() && changed).then(|| inventory.clone());
         // Cut off in the middle is not done: what is missing stays to be read.
         state.publish(send, generation, inventory, false);
+        if end.is_ok() {
+            let fallback = summary.fallback;
+            let _ = send.send(Msg::Read { fallback });
+        }
         if let Some((kept, inventory)) = Kept::of(server.spec()).zip(whole) {
             kept.keep(&inventory);
         }

@@ -112,6 +112,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.cx.data.kept = kept;
             data::inventory(model, generation, inventory, loading)
         }
+        Msg::Read { fallback } => {
+            model.cx.data.fallback = fallback;
+            vec![]
+        }
         Msg::LoadFailed(problem) => {
             model.cx.data.loading = false;
             model.cx.data.problem = Some(problem);

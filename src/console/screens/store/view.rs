@@ -89,7 +89,15 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
             } else {
                 String::new()
             };
-            format!("{} of {}{drv}", number(store.rows.len()), number(all))
+            let through = match cx.data.fallback {
+                Some(_) => ", through the daemon",
+                None => "",
+            };
+            format!(
+                "{} of {}{drv}{through}",
+                number(store.rows.len()),
+                number(all)
+            )
         }
         (None, None) => String::new(),
     };
