@@ -12,6 +12,7 @@ mod host_keys;
 mod last_use;
 mod lease;
 mod listing;
+mod own;
 mod pins;
 mod probe;
 mod reader;
@@ -65,6 +66,8 @@ struct Inner {
     link: Link,
     /// For whole stores: one undrained channel stops all others of its link.
     bulk: Mutex<Option<Link>>,
+    /// Which of them were not asked what connections they are.
+    unasked: own::Unasked,
     /// A reading that was begun while connecting.
     ahead: Mutex<Option<Ahead>>,
     facts: RwLock<Arc<Facts>>,
@@ -97,12 +100,16 @@ impl Server {
         to_read: bool,
     ) -> Result<Self, ServerError> {
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
+        let unasked = own::Unasked::default();
+        unasked.add(&link);
+        let opened = unasked.clone();
         let (tell, told) = oneshot::channel();
         let ahead = to_read.then(|| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
             let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
+                opened.add(&bulk);
                 let start = told.await.map_err(|_| ServerError::Stopped)?;
                 reader::begin(bulk, start, &wanted).await
             }))
@@ -117,6 +124,7 @@ impl Server {
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),
             ahead: Mutex::new(ahead),
+            unasked,
             jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
@@ -227,6 +235,7 @@ impl Server {
             return Ok(link.clone());
         }
         let link = Link::open(&self.inner.spec.place, &self.inner.prompter, Lane::Bulk).await?;
+        self.inner.unasked.add(&link);
         *slot = Some(link.clone());
         Ok(link)
     }

@@ -10,6 +10,7 @@
 mod cli;
 mod demo;
 mod fixture;
+mod followed;
 mod hostile_daemon;
 mod journeys;
 mod live;

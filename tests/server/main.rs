@@ -14,6 +14,7 @@ mod conflicts;
 mod connect;
 mod cut_off;
 mod database;
+mod followed;
 mod hostile_owner;
 mod jobs;
 mod kept;

@@ -74,6 +74,7 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         events: Ok(vec![]),
         undated: std::collections::BTreeMap::new(),
         reach: None,
+        log: Default::default(),
         sessions: Ok(vec![]),
         requests: Ok(vec![]),
         overflow: Ok(crate::domain::overflow::Overflow::default()),

@@ -149,6 +149,7 @@ pub(in crate::cli) mod tests {
             events: Err(unknown()),
             undated: std::collections::BTreeMap::new(),
             reach: None,
+            log: Default::default(),
             sessions: Err(unknown()),
             requests: Err(unknown()),
             overflow: Ok(crate::domain::overflow::Overflow::default()),

@@ -128,6 +128,13 @@ pub enum Msg {
     },
     /// Who may log in was looked at.
     Access(Result<Arc<AccessSnapshot>, Problem>),
+    /// sshd's log was read on.
+    Followed {
+        /// From here.
+        before: Arc<AccessSnapshot>,
+        /// To here.
+        known: Result<Arc<AccessSnapshot>, Problem>,
+    },
     /// A look at what fills the disk, or a part of it.
     Space {
         /// Of this request.
@@ -239,6 +246,11 @@ pub enum Effect {
     Space(space::Effect),
     /// Look at who may log in.
     ReadAccess,
+    /// Read what is new in sshd's log.
+    FollowLog {
+        /// What is known.
+        known: Arc<AccessSnapshot>,
+    },
     /// Write out what the new client has to do.
     Onboard {
         /// The server's name.

@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(600);
 const SLOWED: [(Watched, Duration); 6] = [
     (Watched::KeyFiles, Duration::from_secs(4)),
     (Watched::Requests, Duration::from_secs(4)),
-    (Watched::LoginLog, Duration::from_secs(15)),
+    (Watched::LoginLog, Duration::from_secs(4)),
     (Watched::SshdConfig, Duration::from_secs(4)),
     (Watched::AuditLog, Duration::from_secs(4)),
     (Watched::Jobs, Duration::from_secs(4)),
@@ -239,7 +239,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 15)];
+        let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 4)];
         assert_eq!(told, expected);
         drop(sink);
         passing.await.unwrap();

@@ -2,6 +2,7 @@
 //!
 //! In: the facts of the look. Out: [`AccessSnapshot`], judged once so that drawing only picks the rows in view.
 
+use crate::console::types::log::{self, LogLine};
 use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
@@ -10,6 +11,7 @@ use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::{visible, visible_bytes};
 use crate::judge::access::{KeyRow, RequestRow};
 use crate::judge::finding::{Finding, Level};
+use std::collections::HashMap;
 
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
@@ -47,6 +49,8 @@ pub struct AccessSnapshot {
     pub keys: Vec<KeyEntry>,
     /// What is to be said of the server and its files, the gravest first.
     pub notices: Vec<Finding>,
+    /// sshd's log, the newest entry first.
+    pub log: Vec<LogLine>,
     /// Files in words: how many, and which where it is one.
     pub files: String,
 }
@@ -64,7 +68,7 @@ impl AccessSnapshot {
                 Some((visible(&file.path).into_owned(), file, document))
             })
             .collect();
-        let keys = judged
+        let keys: Vec<KeyEntry> = judged
             .keys
             .into_iter()
             .filter_map(|row| key_entry(&documents, row))
@@ -96,11 +100,20 @@ impl AccessSnapshot {
             [file] => visible(&file.path).into_owned(),
             files => format!("{} files", files.len()),
         };
+        let log = {
+            let comments: HashMap<Fingerprint, String> = keys
+                .iter()
+                .rev()
+                .map(|entry: &KeyEntry| (entry.row.fingerprint, entry.key.comment().into_owned()))
+                .collect();
+            log::lines(&facts, |key| comments.get(&key).map(String::as_str))
+        };
         Self {
             facts,
             requests,
             keys,
             notices,
+            log,
             files,
         }
     }

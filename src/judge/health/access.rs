@@ -217,6 +217,7 @@ mod tests {
             events: Err(unknown()),
             undated: std::collections::BTreeMap::new(),
             reach: None,
+            log: Default::default(),
             sessions: Err(unknown()),
             requests: Ok(vec![]),
             overflow: Ok(crate::domain::overflow::Overflow::default()),

@@ -48,6 +48,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         events: Ok(Vec::new()),
         undated: std::collections::BTreeMap::new(),
         reach: None,
+        log: Default::default(),
         sessions: Ok(Vec::new()),
         requests: Ok(Vec::new()),
         overflow: Ok(crate::domain::overflow::Overflow::default()),

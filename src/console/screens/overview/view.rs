@@ -67,7 +67,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
             checks.push(shown(inputs, check));
         }
     }
-    checks.extend(fallback(inputs.cx));
+    checks.extend(live::fallback(inputs.cx));
     let (access, good) = crate::console::screens::access::checks::checks(inputs.cx, inputs.access);
     checks.extend(access);
     fine += good;
@@ -96,25 +96,6 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
         });
     }
     checks
-}
-
-/// Why the store is not read from the database: that it is read more slowly is worth a line, and nothing is wrong.
-fn fallback(cx: &Context) -> Option<Check> {
-    let why = cx.data.fallback.as_ref()?;
-    let text = format!("read through the daemon: {why}");
-    let hint = "reading a large store takes many times longer so; set reader = \"daemon\" for this server if it is to stay so";
-    Some(Check {
-        id: "fallback".to_owned(),
-        level: State::Fine,
-        note: String::new(),
-        screen: None,
-        target: None,
-        problem: Some(Problem::say(Notice {
-            message: format!("the store was {text}"),
-            hint: Some(hint.to_owned()),
-        })),
-        text,
-    })
 }
 
 /// The same checks as `storekeeper status`, as far as what they look at has come in.
