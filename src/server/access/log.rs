@@ -190,7 +190,15 @@ fn sort(output: &[u8], user: &str, before: Option<&str>) -> Option<Log> {
     let mut undated = BTreeMap::new();
     let mut cursor = None;
     let (events, reach) = if let Some(source) = answers.get("source") {
-        let found = lines(source, log, &answers);
+        let mut found = lines(source, log, &answers);
+        // What has no end yet is read again from its beginning, which a log without dates is anyway.
+        let whole = log.iter().rposition(|byte| *byte == b'\n');
+        if source.starts_with("file ") && said.is_some() && !found.undated && !log.is_empty() {
+            let end = whole.map_or(0, |at| at + 1);
+            if end < log.len() {
+                found = lines(source, log.get(..end).unwrap_or_default(), &answers);
+            }
+        }
         cursor = found.cursor.clone().or(said).and_then(fit);
         events(source, found, user, &mut undated)
     } else {

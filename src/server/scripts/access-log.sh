@@ -55,7 +55,7 @@ mark() {
 # $1: a file. $2 and $3: where a part of it begins and ends.
 part() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | head -c "$(($3 - $2))"; }
 
-# $1: a file. Sets `inode`, and `size` to the end of its last whole line: somebody may be writing.
+# $1: a file. Sets `inode` and `all`, its size, and `size` to the end of its last whole line: somebody may be writing.
 measure() {
     inode=
     size=
@@ -63,6 +63,7 @@ measure() {
     set -- "$1" $(stat -L -c '%i %s' -- "$1" 2>/dev/null)
     inode=$2
     size=$3
+    all=$3
     if [ "${size:-0}" = 0 ] || [ "$(part "$1" $((size - 1)) "$size" | wc -l)" -gt 0 ]; then return; fi
     piece=$((size < 65536 ? size : 65536))
     size=$((size - $(part "$1" $((size - piece)) "$size" | tail -n 1 | wc -c)))
@@ -105,8 +106,8 @@ text() {
     if [ -z "$wanted" ]; then keep=$((most * 32)); fi
     {
         if [ -n "$2" ]; then slowly cat "$2" 2>/dev/null; fi
-        if [ -n "$size" ]; then
-            part "$1" $((size > keep ? size - keep : 0)) "$size"
+        if [ -n "$all" ]; then
+            part "$1" $((all > keep ? all - keep : 0)) "$all"
         else
             tail -c $keep "$1" 2>/dev/null
         fi
