@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How often the server is looked at. Two programs run there each time, and all that is looked at in turn is so within five seconds.
+/// How often the server is looked at. One program runs there each time, and all that is looked at in turn is so within five seconds.
 const PACE: Duration = Duration::from_millis(2400);
 
 /// The same where nobody has pressed a key for so long.
