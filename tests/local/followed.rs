@@ -17,7 +17,8 @@ use storekeeper::server::{WatchEvent, Watched};
 fn text(console: &Console) -> String {
     let buffer = draw(&console.model);
     let width = usize::from(buffer.area.width);
-    let cells: Vec<&str> = buffer.content.iter().map(|cell| cell.symbol()).collect();
+    let cells = buffer.content.iter().map(ratatui::buffer::Cell::symbol);
+    let cells: Vec<&str> = cells.collect();
     let lines = cells.chunks(width).map(<[_]>::concat);
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -28,9 +29,10 @@ fn event(ago: i64, from: &str, port: u16, key: &str, accepted: bool) -> LogEvent
     LogEvent {
         at: When::from_unix(NOW - ago),
         pid: Some(100 + u32::from(port)),
-        kind: match accepted {
-            true => LogKind::Accepted(publickey),
-            false => LogKind::Failed(publickey),
+        kind: if accepted {
+            LogKind::Accepted(publickey)
+        } else {
+            LogKind::Failed(publickey)
         },
         user: "nix-ssh".to_owned(),
         address: from.to_owned(),

@@ -4,6 +4,7 @@ use super::*;
 use proptest::prelude::*;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 const AT: i64 = 1_790_000_000;
@@ -184,7 +185,7 @@ fn a_hundred_thousand_lines_in_a_moment_are_the_newest_of_them() {
     append(&log, many.as_bytes());
     reader.read(&log);
     assert_eq!(reader.whole, 2);
-    let last = all(&[log.clone()]).pop().unwrap();
+    let last = all(std::slice::from_ref(&log)).pop().unwrap();
     assert_eq!(reader.events.last(), Some(&last));
     let mut events = Ok(std::mem::take(&mut reader.events));
     let first = When::from_unix(AT);
@@ -227,7 +228,6 @@ done <'{}' | if [ -n "$reverse" ]; then tac; else cat; fi
         folder.join("journal").display()
     );
     fs::write(&program, text).unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     program
 }
