@@ -44,6 +44,8 @@ pub struct AccessFacts {
     pub undated: BTreeMap<Fingerprint, KeyUse>,
     /// How far back the log goes; `None` where there is none.
     pub reach: Option<LogReach>,
+    /// Where the log was read to.
+    pub log: LogPosition,
     /// Sessions on the cache user that are open now.
     pub sessions: Fact<Vec<Session>>,
     /// The requests that wait, and those that were decided on.
@@ -322,6 +324,28 @@ pub enum LogKind {
     ClosedBeforeLogin,
     /// The connection of a session ended.
     Disconnected,
+}
+
+/// Where sshd's log was read to, so that only what is new is read then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogPosition {
+    /// The server's word for it; `None` where the next look begins anew.
+    pub cursor: Option<String>,
+    /// Connections of this program there.
+    pub own: Vec<OwnConnection>,
+    /// Entries that were read and not kept, since there are too many.
+    pub dropped: u64,
+}
+
+/// A connection of this program, as the server sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnConnection {
+    /// The client's address.
+    pub address: String,
+    /// The client's port.
+    pub port: u16,
+    /// Not before this time of the server's clock: ports are used again.
+    pub since: When,
 }
 
 /// How far back the log goes.

@@ -1,7 +1,7 @@
 //! Patterns as OpenSSH has them.
 //!
 //! In: patterns of files, and names or addresses. Out: whether they match. Source: PATTERNS in `ssh_config(5)`, and `from=` in
-//! `sshd(8)`, AUTHORIZED_KEYS FILE FORMAT.
+//! `sshd(8)`, `AUTHORIZED_KEYS FILE FORMAT`.
 
 use std::net::IpAddr;
 

@@ -12,6 +12,7 @@ mod host_keys;
 mod last_use;
 mod lease;
 mod listing;
+mod own;
 mod pins;
 mod probe;
 mod reader;
@@ -68,6 +69,8 @@ struct Inner {
     link: Link,
     /// For whole stores: one undrained channel stops all others of its link.
     bulk: Mutex<Option<Link>>,
+    /// Which of them were not asked what connections they are.
+    unasked: own::Unasked,
     /// A reading that was begun while connecting.
     ahead: Mutex<Option<Ahead>>,
     /// Whether a copy of the database stays for the next reading.
@@ -106,12 +109,16 @@ impl Server {
         to_read: Option<Before>,
     ) -> Result<Self, ServerError> {
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
+        let unasked = own::Unasked::default();
+        unasked.add(&link);
+        let opened = unasked.clone();
         let (tell, told) = oneshot::channel();
         let ahead = to_read.map(|before| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
             let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
+                opened.add(&bulk);
                 let start = told.await.map_err(|_| ServerError::Stopped)?;
                 reader::begin(bulk, start, &wanted, before).await
             }))
@@ -128,6 +135,7 @@ impl Server {
             ahead: Mutex::new(ahead),
             copies: AtomicBool::new(false),
             copy: Mutex::new(None),
+            unasked,
             jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
@@ -276,6 +284,7 @@ impl Server {
             return Ok(link.clone());
         }
         let link = Link::open(&self.inner.spec.place, &self.inner.prompter, Lane::Bulk).await?;
+        self.inner.unasked.add(&link);
         *slot = Some(link.clone());
         Ok(link)
     }

@@ -46,7 +46,7 @@ fn last_line(console: &Console) -> String {
 const RULES: &str = ":newest<enter>:until<enter>:grace 1h<enter>";
 
 /// How to get to a list, what is typed there, what the line under the cursor has then, and after `n`.
-const LISTS: [(&str, &str, &str, &str); 11] = [
+const LISTS: [(&str, &str, &str, &str); 10] = [
     ("2", "ledger", "ledger-4.0", "ledger-4.1"),
     ("3", "unit", "", ""),
     // It begins as something that is there does.
@@ -57,7 +57,6 @@ const LISTS: [(&str, &str, &str, &str); 11] = [
     ("5<right>", "storefront", "release", "release"),
     ("5<right><right>", "2", "storefront-2.0", "glibc-2.39"),
     ("6", "paths sign", "r-3", "r-1"),
-    ("6oo", "10.2.0.3", "refused", ""),
     (
         "2/storefront-2<enter><enter>",
         "curl",

@@ -110,6 +110,29 @@ fn another_server_has_a_watch_of_its_own() {
 }
 
 #[test]
+fn a_watch_that_begins_again_makes_everything_be_read_that_may_have_changed() {
+    let mut console = ready();
+    let begin = |console: &mut Console| {
+        let effects = update(&mut console.model, now(), began(vec![]));
+        let count = |wanted: fn(&Effect) -> bool| effects.iter().filter(|e| wanted(e)).count();
+        [
+            count(|effect| matches!(effect, Effect::Renew)),
+            count(|effect| matches!(effect, Effect::ReadAccess)),
+            count(|effect| matches!(effect, Effect::ReadAudit)),
+            count(|effect| matches!(effect, Effect::Space(space::Effect::Read { .. }))),
+        ]
+    };
+    // After it has connected, everything is being read.
+    assert_eq!(begin(&mut console), [0; 4]);
+    console.send(Msg::WatchEnded(Problem::say("the script there has ended")));
+    assert!(text(&console).contains("not live: the script there has ended"));
+    assert_eq!(begin(&mut console), [1; 4]);
+    assert!(!text(&console).contains("not live"));
+    // Once.
+    assert_eq!(begin(&mut console), [0; 4]);
+}
+
+#[test]
 fn a_disk_that_fills_is_in_the_tab_and_on_the_overview_at_once() {
     let mut console = ready();
     let disk = Disk {
@@ -131,8 +154,7 @@ fn what_is_not_live_says_so_with_its_age_and_why() {
     let mut console = ready();
     console.send(began(vec![]));
     assert!(!text(&console).contains("not live"));
-    let why = "root@cache could not be watched for changes: it has no session to spare";
-    console.send(Msg::WatchEnded(Problem::say(why)));
+    console.send(Msg::WatchEnded(Problem::say("it has no session to spare")));
     // Wherever one is, the header has it.
     for key in ["1", "2", "3", "4", "5", "6"] {
         console.keys(key);
@@ -141,7 +163,7 @@ fn what_is_not_live_says_so_with_its_age_and_why() {
         assert!(header.contains("not live, read "), "{header}");
     }
     console.keys("1");
-    assert!(text(&console).contains("not live: root@cache could not be watched"));
+    assert!(text(&console).contains("not live: it has no session to spare"));
 
     let mut console = ready();
     console.send(began(vec![Watched::Database, Watched::KeyFiles]));
@@ -280,4 +302,45 @@ fn what_is_kept_is_on_the_screen_before_the_connection_with_its_age() {
         !after.contains("as of") && !after.contains("reading again"),
         "{after}"
     );
+}
+
+#[test]
+fn why_the_store_is_read_through_the_daemon_is_said_beside_its_size_and_on_screen_2() {
+    let mut console = ready();
+    let read = |console: &mut Console, fallback: Option<&str>| {
+        let fallback = fallback.map(str::to_owned);
+        console.send(Msg::Read { fallback });
+    };
+    let before = text(&console);
+    read(&mut console, None);
+    assert_eq!(text(&console), before);
+    read(&mut console, Some("no rights to copy it"));
+    let screen = text(&console);
+    let line = ".  read through the daemon: no rights to copy it";
+    assert!(screen.contains(line), "{screen}");
+    assert!(screen.contains("   read through the daemon"), "{screen}");
+    // What it means, and what to do.
+    let at = |needle: &str| screen.lines().position(|line| line.contains(needle));
+    let down = at(line).unwrap() - at(">x").unwrap();
+    console.keys(&"j".repeat(down));
+    console.keys("<enter>");
+    let page = text(&console);
+    assert!(page.contains("reader = \"daemon\""), "{page}");
+    console.keys("<esc>2");
+    assert!(
+        text(&console).contains(", through the daemon"),
+        "{}",
+        text(&console)
+    );
+    // The rights were mended.
+    read(&mut console, None);
+    console.keys("1");
+    assert!(!text(&console).contains("through the daemon"));
+    // Another server's reason is its own.
+    read(&mut console, Some("no rights"));
+    let here = console.model.cx.server.clone();
+    let mut others = console.model.servers.iter().map(|server| &server.name);
+    let other = others.find(|name| **name != here).unwrap().clone();
+    console.keys(&format!(":server {other}<enter>"));
+    assert!(!text(&console).contains("through the daemon"));
 }

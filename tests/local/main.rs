@@ -11,6 +11,7 @@ mod cli;
 mod demo;
 mod find;
 mod fixture;
+mod followed;
 mod hostile_daemon;
 mod journeys;
 mod live;

@@ -1,5 +1,6 @@
 //! A store that is read from its database, over a real sshd and with the real Nix writing to it.
 
+use crate::help::terminal::{Terminal, is_read};
 use crate::help::text;
 use crate::rig::{Access, Nix, Rig, Twist};
 use serde_json::Value;
@@ -147,6 +148,43 @@ fn a_reason_is_told_where_only_the_database_is_wanted() {
     assert_eq!(found["source"], "daemon");
     let status = rig.ask("status database", 2);
     assert!(status.to_string().contains("reader ="), "{status}");
+}
+
+#[test]
+fn the_console_says_why_it_asks_the_daemon_until_it_need_not() {
+    let rig = Rig::new();
+    let open = |server: &str| {
+        let terminal = Terminal::start(&rig.storekeeper_command([server]), 80, 24);
+        terminal.wait("a store that is read", is_read);
+        terminal
+    };
+    let mut terminal = open("via-socket");
+    terminal.wait_for("   read through the daemon");
+    terminal.keys("G");
+    terminal.wait_for(".  read through the daemon: ");
+    terminal.wait_for("its store is not in a place");
+    drop(terminal);
+    // A database that is not as any release of Nix makes it, which its daemon does not mind.
+    let database = rig.scratch().join("server/nix/var/nix/db/db.sqlite");
+    let with_key = |key: &str| {
+        let sql = rusqlite::Connection::open(&database).unwrap();
+        sql.execute_batch(&format!(
+            "begin; create table R as select * from Refs; drop table Refs;
+             create table Refs (referrer integer not null, reference integer not null{key});
+             insert into Refs select * from R; drop table R; commit"
+        ))
+        .unwrap();
+    };
+    with_key("");
+    let mut terminal = open("root");
+    terminal.wait_for(".  read through the daemon: ");
+    terminal.keys("2");
+    terminal.wait_for(", through the daemon");
+    with_key(", primary key (referrer, reference)");
+    terminal.keys("1R");
+    terminal.wait("a reading of the database", |text| {
+        text.contains("1 Overview") && !text.contains("through the daemon")
+    });
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod connect;
 mod cut_off;
 mod database;
 mod fleet;
+mod followed;
 mod hostile_owner;
 mod jobs;
 mod kept;

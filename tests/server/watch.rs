@@ -113,16 +113,23 @@ fn there(command: &mut Command) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// The shells that run a script against this rig.
-fn scripts(rig: &Rig) -> usize {
+/// The shells that run a watch of this rig, by their process.
+fn watches(rig: &Rig) -> Vec<String> {
     let mark = rig.file("var/requests");
-    let processes = fs::read_dir("/proc").unwrap();
-    let lines = processes.filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     let has =
         |line: &[u8], word: &str| line.windows(word.len()).any(|part| part == word.as_bytes());
-    lines
-        .filter(|line| has(line, &mark) && has(line, "ask_files") && !line.starts_with(b"sshd"))
-        .count()
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            has(&line, &mark) && has(&line, "ask_files") && !line.starts_with(b"sshd")
+        })
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+fn scripts(rig: &Rig) -> usize {
+    watches(rig).len()
 }
 
 fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
@@ -397,6 +404,19 @@ fn console(rig: &Rig, server: &str) -> Terminal {
     terminal
 }
 
+/// A path that clients refuse, made beside the console and its connection.
+fn unsigned_upload(rig: &Rig) {
+    let text = rig.scratch().join("other.nix");
+    fs::write(&text, "derivation { name = \"made\"; system = builtins.currentSystem; builder = \"/bin/sh\"; args = [ \"-c\" \"echo > $out\" ]; }").unwrap();
+    let mut build = rig.nix_here("nix-build");
+    there(
+        build
+            .args(rig.nix.build_options())
+            .arg("--no-out-link")
+            .arg(&text),
+    );
+}
+
 #[test]
 fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_killed() {
     let rig = Rig::new();
@@ -412,15 +432,7 @@ fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_
             .arg("sha256")
             .arg(&file),
     );
-    let text = rig.scratch().join("other.nix");
-    fs::write(&text, "derivation { name = \"made\"; system = builtins.currentSystem; builder = \"/bin/sh\"; args = [ \"-c\" \"echo > $out\" ]; }").unwrap();
-    let mut build = rig.nix_here("nix-build");
-    there(
-        build
-            .args(rig.nix.build_options())
-            .arg("--no-out-link")
-            .arg(&text),
-    );
+    unsigned_upload(&rig);
     terminal.wait("the upload", |text| {
         text.contains(&format!("3 Unsigned {}", refused + 1))
     });
@@ -448,4 +460,235 @@ fn a_stopped_daemon_is_on_the_screen_without_a_key() {
     terminal.wait_for("nix-daemon does not listen, since");
     rig.reconfigure("");
     terminal.wait("the daemon again", |text| !text.contains("does not listen"));
+}
+
+#[test]
+fn a_watch_that_was_killed_is_begun_again_by_r() {
+    let rig = Rig::new();
+    let mut terminal = console(&rig, "root");
+    wait_until("a watch", || scripts(&rig) == 1);
+    there(Command::new("kill").arg("-KILL").args(watches(&rig)));
+    terminal.wait_for("not live: the watch's script there has ended");
+    let refused = rig.refused().len();
+    terminal.keys("R");
+    terminal.wait("a watch", |text| !text.contains("script there"));
+    unsigned_upload(&rig);
+    terminal.wait_for(&format!("3 Unsigned {}", refused + 1));
+    assert_eq!(scripts(&rig), 1);
+}
+
+#[test]
+fn a_quiet_server_runs_few_programs_and_still_tells_what_times_do_not() {
+    let rig = Rig::new();
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    let calls = rig.scratch().join("calls");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = -f ] || echo call >>{}\nexec {} \"$@\"\n",
+        calls.display(),
+        need::program("stat").display()
+    );
+    fs::write(&calls, "").unwrap();
+    fs::set_permissions(&calls, fs::Permissions::from_mode(0o666)).unwrap();
+    fs::write(first.join("stat"), text).unwrap();
+    fs::set_permissions(first.join("stat"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (_sshd, server) = logged(&rig, Some(first));
+    wait(async {
+        let mut watching = Watching::start(&server).await;
+        let _ = watching.rest().await;
+        let before = fs::read_to_string(&calls).unwrap().len();
+        let begun = std::time::Instant::now();
+        assert_eq!(watching.rest().await, []);
+        let rounds = begun.elapsed().as_millis() / PACE.as_millis();
+        let looks = (fs::read_to_string(&calls).unwrap().len() - before) / "call\n".len();
+        assert!(looks as u128 <= rounds / 6 + 2, "{looks} in {rounds}");
+        // Other rights; and another file with an old time, in a folder that had the same time before.
+        let keys = rig.scratch().join("home-nix-ssh/.ssh/authorized_keys");
+        fs::set_permissions(&keys, fs::Permissions::from_mode(0o640)).unwrap();
+        watching.changed(Watched::KeyFiles).await;
+        watching.rest().await;
+        let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = File::options().append(true).open(&keys).unwrap();
+        (&file).write_all(b"# more\n").unwrap();
+        file.set_modified(old).unwrap();
+        watching.changed(Watched::KeyFiles).await;
+        watching.rest().await;
+        // One that came from the future counts as always new, and is looked at.
+        file.set_modified(std::time::SystemTime::now() + Duration::from_secs(1 << 20))
+            .unwrap();
+        watching.changed(Watched::KeyFiles).await;
+        (&file).write_all(b"# more\n").unwrap();
+        watching.changed(Watched::KeyFiles).await;
+    });
+}
+
+/// A journal of the rig's own: a program that prints lines of a file as `journalctl` prints entries, and a file where journald
+/// has its own, whose time moves when something is written.
+struct Journal {
+    lines: PathBuf,
+    file: PathBuf,
+}
+
+impl Journal {
+    fn new(rig: &Rig, first: &Path) -> Self {
+        let lines = rig.scratch().join("journal");
+        fs::write(&lines, "").unwrap();
+        let name = rig.scratch().file_name().unwrap().to_str().unwrap();
+        let folder = Path::new("/run/log/journal").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let journal = Self {
+            lines,
+            file: folder.join("system.journal"),
+        };
+        journal.write("Received SIGHUP; restarting.");
+        let text = format!(
+            r#"#!/bin/sh
+after=0 form=cat most=1000000 show= reverse=
+while [ $# -gt 0 ]; do
+    case $1 in
+    -n) most=$2; shift ;;
+    -o) form=$2; shift ;;
+    -r) reverse=yes ;;
+    --show-cursor) show=yes ;;
+    --after-cursor=*) after=${{1#*=s=}} ;;
+    esac
+    shift
+done
+all=$(wc -l <'{lines}')
+if [ "$most" = 0 ]; then after=$all; elif [ $((all - after)) -gt "$most" ]; then after=$((all - most)); fi
+awk -v after="$after" -v form="$form" '
+NR > after && form == "cat" {{ print; last = NR }}
+NR > after && form == "json" {{
+    printf "{{\"__CURSOR\":\"s=%d\",\"__REALTIME_TIMESTAMP\":\"%d000000\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"_PID\":\"7\",\"_UID\":\"0\",\"MESSAGE\":\"%s\"}}\n", NR, 1790000000 + NR, $0
+}}' '{lines}' | if [ -n "$reverse" ]; then tac; else cat; fi
+if [ -n "$show" ]; then echo "-- cursor: s=$all"; fi
+"#,
+            lines = journal.lines.display()
+        );
+        let program = first.join("journalctl");
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        journal
+    }
+
+    fn write(&self, line: &str) {
+        for (file, text) in [(&self.lines, line), (&self.file, "entry")] {
+            let mut file = File::options()
+                .create(true)
+                .append(true)
+                .open(file)
+                .unwrap();
+            writeln!(file, "{text}").unwrap();
+        }
+    }
+
+    fn login(&self, user: &str, from: &str) {
+        let key = "ED25519 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+        self.write(&format!(
+            "Accepted publickey for {user} from {from} port 40123 ssh2: {key}"
+        ));
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.file.parent().unwrap());
+    }
+}
+
+/// A server whose sshd logs to a journal.
+fn journaled(rig: &Rig) -> (Sshd, Journal) {
+    let first = rig.scratch().join("first");
+    fs::create_dir(&first).unwrap();
+    let journal = Journal::new(rig, &first);
+    let twist = Twist {
+        first: Some(first),
+        ..Twist::default()
+    };
+    (rig.twisted("journaled", Access::Root, twist), journal)
+}
+
+#[test]
+fn a_login_in_the_journal_is_told_and_what_others_write_there_is_not() {
+    let rig = Rig::new();
+    let (sshd, journal) = journaled(&rig);
+    wait(async {
+        let server = connect(rig.spec("root", sshd.port).await).await;
+        let mut watching = Watching::start(&server).await;
+        assert_eq!(watching.hidden, []);
+        // What came before the watch is no news.
+        assert_eq!(watching.rest().await, []);
+        journal.login("nix-ssh", "10.0.0.8");
+        let all = watching.changed(Watched::LoginLog).await;
+        assert_eq!(all, [WatchEvent::Changed(Watched::LoginLog)]);
+        watching.rest().await;
+        for number in 0..40 {
+            journal.write(&format!("Received SIGHUP; restarting, {number}."));
+            tokio::time::sleep(PACE / 2).await;
+        }
+        assert_eq!(watching.rest().await, []);
+        // A look that found nothing makes the next ones rarer; it comes all the same.
+        journal.login("nix-ssh", "10.0.0.9");
+        watching.changed(Watched::LoginLog).await;
+        let facts = server.access().await.unwrap();
+        assert_eq!(facts.events.as_ref().unwrap().len(), 2);
+        journal.login("nix-ssh", "10.0.0.10");
+        let facts = server.follow_log(facts).await.unwrap();
+        let events = facts.events.unwrap();
+        let from: Vec<_> = events.iter().map(|event| event.address.as_str()).collect();
+        assert_eq!(from, ["10.0.0.8", "10.0.0.9", "10.0.0.10"]);
+    });
+}
+
+#[test]
+fn the_console_follows_a_journal() {
+    let rig = Rig::new();
+    let (sshd, journal) = journaled(&rig);
+    rig.add_server(&rig.server_section("prod", "root", sshd.port, ""));
+    let mut terminal = console(&rig, "prod");
+    terminal.keys("6oo");
+    terminal.wait_for("sshd's log");
+    journal.login("nix-ssh", "10.66.0.1");
+    terminal.wait_for("authorized  7");
+}
+
+#[test]
+fn what_one_console_changes_the_other_shows_without_a_key() {
+    let rig = Rig::new();
+    let mut changes = console(&rig, "root");
+    let mut watches = console(&rig, "root");
+    let refused = rig.refused().len();
+    watches.wait_for(&format!("3 Unsigned {refused}"));
+    watches.keys("6");
+    watches.wait_for("in the audit log");
+    // A key for the cache user, and a signature: a file, a change of the store, and both in the audit log.
+    changes.keys("3");
+    changes.wait_for("3 Unsigned");
+    changes.keys("A");
+    changes.wait_for("Sign");
+    changes.keys("\r");
+    let signed = changes.wait("fewer that are refused", |text| {
+        let count = text
+            .split("3 Unsigned ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
+        count
+            .and_then(|count| count.parse::<usize>().ok())
+            .is_some_and(|count| count < refused)
+    });
+    let left = signed
+        .split("3 Unsigned ")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    watches.wait_for(&format!("3 Unsigned {left}"));
+    watches.wait("the record", |text| {
+        text.lines()
+            .any(|line| line.starts_with('>') && line.contains("sign "))
+    });
+    // Neither wakes the other for ever: what it shows does not change any more.
+    watches.settle(Duration::from_secs(6));
 }

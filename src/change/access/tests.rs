@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::When;
-use crate::domain::access::{CacheUser, SshdFacts, SshdSettings};
+use crate::domain::access::{CacheUser, LogPosition, SshdFacts, SshdSettings};
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Source;
 use crate::domain::ssh_key::PublicSshKey;
@@ -74,6 +74,7 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         events: Ok(vec![]),
         undated: std::collections::BTreeMap::new(),
         reach: None,
+        log: LogPosition::default(),
         sessions: Ok(vec![]),
         requests: Ok(vec![]),
         overflow: Ok(crate::domain::overflow::Overflow::default()),

@@ -106,7 +106,7 @@ fn collect(file: &KeyFile, document: &AuthorizedKeys, text: &str, found: &mut Ve
 pub(in crate::cli) mod tests {
     use super::*;
     use crate::domain::When;
-    use crate::domain::access::{SshdFacts, Unknown};
+    use crate::domain::access::{LogPosition, SshdFacts, Unknown};
 
     pub(in crate::cli) const KEYS: [&str; 3] = [
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHg0yAYWxZPxtHKrVw/QA4iV1jAdLvLT4eFVhVmVJUK",
@@ -149,6 +149,7 @@ pub(in crate::cli) mod tests {
             events: Err(unknown()),
             undated: std::collections::BTreeMap::new(),
             reach: None,
+            log: LogPosition::default(),
             sessions: Err(unknown()),
             requests: Err(unknown()),
             overflow: Ok(crate::domain::overflow::Overflow::default()),

@@ -191,6 +191,7 @@ impl Model {
             Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
+            None if self.activity.typing && self.screen == Screen::Activity => None,
             None if self.edits_rules() || self.finds.typing.is_some() => None,
             None => Some(self.screen_scope()),
         }

@@ -81,6 +81,11 @@ pub enum Msg {
         /// When it was kept, if it is what this machine remembers and nothing of it was read yet.
         kept: Option<When>,
     },
+    /// The whole store was read.
+    Read {
+        /// Why not from the database, where that was wanted. A clause.
+        fallback: Option<String>,
+    },
     /// The store could not be read to its end.
     LoadFailed(Problem),
     /// The rows that match.
@@ -125,6 +130,13 @@ pub enum Msg {
     },
     /// Who may log in was looked at.
     Access(Result<Arc<AccessSnapshot>, Problem>),
+    /// sshd's log was read on.
+    Followed {
+        /// From here.
+        before: Arc<AccessSnapshot>,
+        /// To here.
+        known: Result<Arc<AccessSnapshot>, Problem>,
+    },
     /// A look at what fills the disk, or a part of it.
     Space {
         /// Of this request.
@@ -238,6 +250,11 @@ pub enum Effect {
     Space(space::Effect),
     /// Look at who may log in.
     ReadAccess,
+    /// Read what is new in sshd's log.
+    FollowLog {
+        /// What is known.
+        known: Arc<AccessSnapshot>,
+    },
     /// Write out what the new client has to do.
     Onboard {
         /// The server's name.

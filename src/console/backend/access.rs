@@ -24,6 +24,17 @@ pub(super) async fn read(server: Server, send: Sender) {
     let _ = send.send(Msg::Access(known));
 }
 
+/// Reads what is new in sshd's log, and judges again what follows from it.
+pub(super) async fn follow(server: Server, send: Sender, before: Arc<AccessSnapshot>) {
+    let known = match server.follow_log(before.facts.clone()).await {
+        Ok(facts) => tokio::task::spawn_blocking(move || Arc::new(AccessSnapshot::new(facts)))
+            .await
+            .map_err(|error| Problem::say(error.to_string())),
+        Err(error) => Err(Problem::new(&error)),
+    };
+    let _ = send.send(Msg::Followed { before, known });
+}
+
 /// Writes out what a new client does.
 pub(super) async fn onboard(
     server: Server,

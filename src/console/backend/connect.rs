@@ -163,6 +163,8 @@ pub(super) struct Session {
     state: Arc<State>,
     wake: Arc<Notify>,
     again: Arc<Notify>,
+    /// Wakes a watch that has ended; nobody waits for it while one runs.
+    watch_again: Arc<Notify>,
     changed: Arc<Notify>,
     task: JoinHandle<()>,
 }
@@ -182,11 +184,13 @@ impl Session {
         });
         let wake = Arc::new(Notify::new());
         let again = Arc::new(Notify::new());
+        let watch_again = Arc::new(Notify::new());
         let changed = Arc::new(Notify::new());
         let keeper = Keeper {
             state: Arc::clone(&state),
             wake: Arc::clone(&wake),
             again: Arc::clone(&again),
+            watch_again: Arc::clone(&watch_again),
             changed: Arc::clone(&changed),
             keys,
             send,
@@ -196,6 +200,7 @@ impl Session {
             state,
             wake,
             again,
+            watch_again,
             changed,
             task: tokio::spawn(async move {
                 match target {
@@ -226,9 +231,10 @@ impl Session {
         self.changed.notify_one();
     }
 
-    /// Reads everything again.
+    /// Reads everything again, and watches again where that has ended.
     pub(super) fn refresh(&self) {
         self.again.notify_one();
+        self.watch_again.notify_waiters();
     }
 }
 
@@ -242,6 +248,8 @@ struct Keeper {
     state: Arc<State>,
     wake: Arc<Notify>,
     again: Arc<Notify>,
+    /// Wakes a watch that has ended; nobody waits for it while one runs.
+    watch_again: Arc<Notify>,
     changed: Arc<Notify>,
     keys: Keys,
     send: Sender,
@@ -348,7 +356,7 @@ impl Keeper {
         let lost = server.link().lost();
         tokio::select! {
             error = lost => Problem::new(&error),
-            problem = watch::watch(server, &self.send, self.keys.subscribe()) => problem,
+            problem = watch::watch(server, &self.send, self.keys.subscribe(), &self.watch_again) => problem,
             () = reading => Problem::say(notice!("the reading ended", "R connects again")),
         }
     }

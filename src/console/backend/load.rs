@@ -107,6 +107,10 @@ fn take(
         let (inventory, read) = loader.finish();
         // Cut off in the middle is not done: what is missing stays to be read.
         state.publish(send, generation, inventory, false);
+        if end.is_ok() {
+            let fallback = read.fallback;
+            let _ = send.send(Msg::Read { fallback });
+        }
         state.has_seen(read.seen);
         let whole = state.newest().filter(|_| end.is_ok() && changed);
         if let Some((kept, (_, known))) = Kept::of(server.spec()).zip(whole) {

@@ -105,6 +105,9 @@ impl Backend {
                 self.with_server(|server, send| work::read_audit(server, folder, send));
             }
             Effect::ReadAccess => self.with_server(access::read),
+            Effect::FollowLog { known } => {
+                self.with_server(|server, send| access::follow(server, send, known));
+            }
             Effect::Onboard { server, known } => {
                 if let Ok(target) = self.targets.find(&server) {
                     self.with_server(|server, send| {

@@ -7,12 +7,12 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
 use crate::console::types::problem::Problem;
 use crate::domain::notice;
-use crate::server::{Server, WatchEvent, Watched};
+use crate::server::{Server, ServerError, WatchEvent, Watched};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How often the server is looked at. Two programs run there each time, and all that is looked at in turn is so within five seconds.
+/// How often the server is looked at. One program runs there each time, and all that is looked at in turn is so within five seconds.
 const PACE: Duration = Duration::from_millis(2400);
 
 /// The same where nobody has pressed a key for so long.
@@ -23,18 +23,57 @@ const IDLE: Duration = Duration::from_secs(600);
 const SLOWED: [(Watched, Duration); 6] = [
     (Watched::KeyFiles, Duration::from_secs(4)),
     (Watched::Requests, Duration::from_secs(4)),
-    (Watched::LoginLog, Duration::from_secs(15)),
+    (Watched::LoginLog, Duration::from_secs(4)),
     (Watched::SshdConfig, Duration::from_secs(4)),
     (Watched::AuditLog, Duration::from_secs(4)),
     (Watched::Jobs, Duration::from_secs(4)),
 ];
 
-/// Watches until the watch ends, and says why; then never ends.
+/// How long after its end a watch is begun again by itself; the last one repeats.
+const AGAIN: [Duration; 4] = [
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(180),
+    Duration::from_secs(600),
+];
+
+/// One that has gone on for so long ends for another reason than those before.
+const LASTING: Duration = Duration::from_secs(600);
+
+/// Watches, says why where that ends, and begins again in a while, or at once when `again` says so. Never ends.
 pub(super) async fn watch(
     server: &Server,
     send: &Sender,
     keys: watch::Receiver<Instant>,
+    again: &Notify,
 ) -> Problem {
+    go_on(|| once(server, send, keys.clone()), send, again).await
+}
+
+async fn go_on<F: Future<Output = Problem>>(
+    once: impl Fn() -> F,
+    send: &Sender,
+    again: &Notify,
+) -> Problem {
+    let mut ends = 0;
+    loop {
+        let begun = Instant::now();
+        let problem = once().await;
+        if begun.elapsed() >= LASTING {
+            ends = 0;
+        }
+        let _ = send.send(Msg::WatchEnded(problem));
+        let pause = AGAIN[ends.min(AGAIN.len() - 1)];
+        ends += 1;
+        tokio::select! {
+            () = again.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Watches until the watch ends, and returns why.
+async fn once(server: &Server, send: &Sender, keys: watch::Receiver<Instant>) -> Problem {
     let (sink, events) = mpsc::channel(16);
     let (pace, every) = watch::channel(PACE);
     let ended = tokio::select! {
@@ -42,12 +81,20 @@ pub(super) async fn watch(
         () = slow_down(pace, keys) => Ok(()),
         () = pass_on(events, send) => Ok(()),
     };
-    let problem = match ended {
-        Ok(()) => Problem::say(notice!("the watch has ended", "R reads everything again")),
-        Err(error) => Problem::new(&error),
-    };
-    let _ = send.send(Msg::WatchEnded(problem));
-    std::future::pending().await
+    match ended {
+        Ok(()) => Problem::say(notice!("the watch has ended", "R begins it again")),
+        // The screen says what it is about; a line of it has no room for the server's address.
+        Err(error) => {
+            let problem = Problem::new(&error);
+            match &error {
+                ServerError::Script { why, .. } => Problem {
+                    message: why.to_string(),
+                    ..problem
+                },
+                _ => problem,
+            }
+        }
+    }
 }
 
 /// Sets the pace by when a key was pressed last. Ends with the console.
@@ -143,6 +190,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_that_has_ended_begins_again_by_itself_and_at_once_when_asked() {
+        let (send, mut receive) = mpsc::unbounded_channel();
+        let again = Notify::new();
+        let lasts = std::cell::Cell::new(Duration::ZERO);
+        let once = || async {
+            tokio::time::sleep(lasts.get()).await;
+            Problem::say("killed")
+        };
+        let begun = Instant::now();
+        let checks = async {
+            let mut at = Vec::new();
+            for _ in 0..4 {
+                assert!(matches!(receive.recv().await, Some(Msg::WatchEnded(_))));
+                at.push(begun.elapsed().as_secs());
+            }
+            assert_eq!(at, [0, 30, 90, 270]);
+            lasts.set(LASTING);
+            again.notify_waiters();
+            receive.recv().await.unwrap();
+            assert_eq!(begun.elapsed().as_secs(), 270 + 600);
+            // One that went on for long starts anew with the pauses.
+            lasts.set(Duration::ZERO);
+            receive.recv().await.unwrap();
+            assert_eq!(begun.elapsed().as_secs(), 270 + 600 + 30);
+        };
+        tokio::select! {
+            _ = go_on(once, &send, &again) => unreachable!(),
+            () = checks => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn of_many_logins_the_first_and_the_last_are_passed_on() {
         let (sink, events) = mpsc::channel(16);
         let (send, mut receive) = mpsc::unbounded_channel();
@@ -160,7 +239,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 15)];
+        let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 4)];
         assert_eq!(told, expected);
         drop(sink);
         passing.await.unwrap();

@@ -2,6 +2,7 @@
 //!
 //! In: the facts of the look. Out: [`AccessSnapshot`], judged once so that drawing only picks the rows in view.
 
+use crate::console::types::log::{self, LogLine};
 use crate::domain::Age;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::AuthorizedKeys;
@@ -10,6 +11,7 @@ use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::{visible, visible_bytes};
 use crate::judge::access::{KeyRow, Refused, RequestRow};
 use crate::judge::finding::{Finding, Level};
+use std::collections::HashMap;
 
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
@@ -49,6 +51,8 @@ pub struct AccessSnapshot {
     pub refused: Vec<Refused>,
     /// What is to be said of the server and its files, the gravest first.
     pub notices: Vec<Finding>,
+    /// sshd's log, the newest entry first.
+    pub log: Vec<LogLine>,
     /// Files in words: how many, and which where it is one.
     pub files: String,
 }
@@ -67,7 +71,7 @@ impl AccessSnapshot {
             })
             .collect();
         let refused = judged.refused;
-        let keys = judged
+        let keys: Vec<KeyEntry> = judged
             .keys
             .into_iter()
             .filter_map(|row| key_entry(&documents, row))
@@ -99,12 +103,21 @@ impl AccessSnapshot {
             [file] => visible(&file.path).into_owned(),
             files => format!("{} files", files.len()),
         };
+        let log = {
+            let comments: HashMap<Fingerprint, String> = keys
+                .iter()
+                .rev()
+                .map(|entry: &KeyEntry| (entry.row.fingerprint, entry.key.comment().into_owned()))
+                .collect();
+            log::lines(&facts, |key| comments.get(&key).map(String::as_str))
+        };
         Self {
             facts,
             requests,
             keys,
             refused,
             notices,
+            log,
             files,
         }
     }

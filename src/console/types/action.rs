@@ -75,6 +75,8 @@ pub enum Act {
     Refresh,
     CancelJob,
     Part,
+    RefusedOnly,
+    OurLogins,
     EndSession,
     Servers,
     Theme,
@@ -339,13 +341,15 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so."),
     action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "Show the next list", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
+    action(Act::RefusedOnly, "activity.refused", &["F"], &[Activity], "", "Show only refused logins, or all", "Goes to sshd's log and shows only what was refused; pressed again, everything."),
+    action(Act::OurLogins, "activity.ours", &["m"], &[Activity], "", "Show this console's own logins, or hide them", "Goes to sshd's log and shows the entries of this console's own connections too; pressed again, hides them, with their number."),
     action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end session", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
-    action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search", "Searches the store as you type, from screens 1 and 2; on every other list and page goes to the line that has all words, in any order. enter keeps the search, esc clears it."),
+    action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search", "Searches the store as you type, from screens 1 and 2; on sshd's log shows the entries that have all words of a key, an address, a user; on every other list and page goes to the line that has all words, in any order. enter keeps the search, esc clears it."),
     action(Act::NextMatch, "list.next-match", &["n"], ROWS, "", "Go to the next match", "Goes to the next line that has what was searched on this list."),
     action(Act::PreviousMatch, "list.previous-match", &["N"], ROWS, "", "Go to the match before", "Goes to the line before that has what was searched on this list."),
     action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
     action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52).").hints(COPIED_HINT, HintWhen::Always),
-    action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again, or connects now if the link is down."),
+    action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again and watches it again where that has ended, or connects now if the link is down."),
     action(Act::Go(Screen::Overview), "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
     action(Act::Go(Screen::Store), "screen.store", &["2"], SCREENS, "", "Store", "Every valid path."),
     action(Act::Go(Screen::Unsigned), "screen.unsigned", &["3"], SCREENS, "", "Unsigned", "What clients would refuse."),
@@ -384,34 +388,6 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here.").hints(&[], HintWhen::Always),
     action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it.").hints(&[], HintWhen::Always),
 ];
-
-/// Ids that configurations may still have, and what became of each.
-const RENAMED: &[(&str, &str)] = &[
-    ("sign.confirm", "plan.confirm"),
-    ("change.confirm", "plan.confirm"),
-    ("keep.confirm", "plan.confirm"),
-    ("sign.list", "plan.list"),
-    ("change.list", "plan.list"),
-    ("keep.list", "plan.list"),
-    ("sign.reason", "plan.reason"),
-    ("change.reason", "plan.reason"),
-    ("keep.note", "plan.reason"),
-    ("sign.key", "plan.key"),
-    ("sign.closure", "plan.closure"),
-    ("sign.upstream", "plan.upstream"),
-    ("change.lifetime", "plan.lifetime"),
-    ("change.from", "plan.from"),
-    ("change.comment", "plan.comment"),
-    ("change.sessions", "plan.sessions"),
-    ("keep.name", "plan.name"),
-    ("keep.expiry", "plan.expiry"),
-];
-
-/// The id that an action has now.
-pub fn current_id(id: &str) -> &str {
-    let renamed = RENAMED.iter().find(|(old, _)| *old == id);
-    renamed.map_or(id, |(_, new)| new)
-}
 
 /// The line of an action.
 pub fn find(act: Act) -> Option<&'static Action> {

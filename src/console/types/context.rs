@@ -92,6 +92,8 @@ pub struct Data {
     pub at: Option<When>,
     /// Why it ended early.
     pub problem: Option<Problem>,
+    /// Why it was last read through the daemon, path by path, where the database was wanted. A clause.
+    pub fallback: Option<String>,
     /// The rows whose closures are being measured, so that they are asked for once.
     pub measuring: Vec<Row>,
 }

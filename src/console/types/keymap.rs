@@ -3,7 +3,6 @@
 //! In: the action table and the remaps of the configuration. Out: [`Keymap::resolve`], pure; or an error that names
 //! both actions that want one key.
 
-use crate::console::types::action::current_id;
 use crate::console::types::action::{ACTIONS, Act};
 use crate::console::types::key::Key;
 use crate::console::types::scope::Scope;
@@ -148,6 +147,34 @@ impl Keymap {
 
 fn id(act: Act) -> &'static str {
     crate::console::types::action::find(act).map_or("", |action| action.id)
+}
+
+/// Ids that configurations may still have, and what became of each.
+const RENAMED: &[(&str, &str)] = &[
+    ("sign.confirm", "plan.confirm"),
+    ("change.confirm", "plan.confirm"),
+    ("keep.confirm", "plan.confirm"),
+    ("sign.list", "plan.list"),
+    ("change.list", "plan.list"),
+    ("keep.list", "plan.list"),
+    ("sign.reason", "plan.reason"),
+    ("change.reason", "plan.reason"),
+    ("keep.note", "plan.reason"),
+    ("sign.key", "plan.key"),
+    ("sign.closure", "plan.closure"),
+    ("sign.upstream", "plan.upstream"),
+    ("change.lifetime", "plan.lifetime"),
+    ("change.from", "plan.from"),
+    ("change.comment", "plan.comment"),
+    ("change.sessions", "plan.sessions"),
+    ("keep.name", "plan.name"),
+    ("keep.expiry", "plan.expiry"),
+];
+
+/// The id that an action has now.
+fn current_id(id: &str) -> &str {
+    let renamed = RENAMED.iter().find(|(old, _)| *old == id);
+    renamed.map_or(id, |(_, new)| new)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod context;
 pub mod judged;
 pub mod key;
 pub mod keymap;
+pub mod log;
 pub mod marks;
 pub mod problem;
 pub mod reason;

@@ -33,6 +33,8 @@ pub struct Log {
     pub events: Vec<LogEvent>,
     /// The time of the oldest line that was there, whoever wrote it.
     pub oldest: Option<When>,
+    /// Where the journal goes on after its last entry.
+    pub cursor: Option<String>,
     /// There are lines, and none of them has a time, as in what `sshd -E` writes.
     pub undated: bool,
     /// What lines without a time say, in their order. The time of each is that of nothing.
@@ -86,6 +88,8 @@ fn event(at: When, pid: Option<u32>, message: message::Message) -> LogEvent {
 struct Entry {
     #[serde(rename = "__REALTIME_TIMESTAMP")]
     micros: String,
+    #[serde(rename = "__CURSOR")]
+    cursor: Option<String>,
     #[serde(rename = "MESSAGE")]
     message: Option<Text>,
     #[serde(rename = "SYSLOG_IDENTIFIER")]
@@ -121,6 +125,7 @@ pub fn read_journal(bytes: &[u8]) -> Log {
         };
         let at = When::from_unix(micros / 1_000_000);
         log.saw(at);
+        log.cursor = entry.cursor;
         if !entry.tag.is_some_and(|tag| TAGS.contains(&tag.as_str())) {
             continue;
         }

@@ -269,7 +269,11 @@ fn why_refused(facts: &mut AccessFacts, log: &str) -> Vec<Refused> {
     keys(facts, Age(0)).refused
 }
 
+/// What is changed in what was found.
+type Change<'a> = &'a dyn Fn(&mut AccessFacts);
+
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn a_client_that_is_refused_is_told_with_the_reason() {
     let now = with("").at;
     let before = |seconds: i64| When::from_unix(now.unix() - seconds);
@@ -308,7 +312,6 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         by: "root".into(),
         note: "who?".into(),
     };
-    type Change<'a> = &'a dyn Fn(&mut AccessFacts);
     let cases: [(&str, Change<'_>, String, Cause, &str); 10] = [
         (
             &ended,

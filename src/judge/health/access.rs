@@ -205,7 +205,9 @@ fn name(key: &KeyRow) -> String {
 mod tests {
     use super::*;
     use crate::domain::When;
-    use crate::domain::access::{CacheUser, KeyFile, SshdFacts, SshdSettings, Unknown};
+    use crate::domain::access::{
+        CacheUser, KeyFile, LogPosition, SshdFacts, SshdSettings, Unknown,
+    };
     use crate::domain::key_request::{Request, Source};
     use crate::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
     use crate::domain::ssh_key::PublicSshKey;
@@ -259,6 +261,7 @@ mod tests {
             events: Err(unknown()),
             undated: std::collections::BTreeMap::new(),
             reach: None,
+            log: LogPosition::default(),
             sessions: Err(unknown()),
             requests: Ok(vec![]),
             overflow: Ok(crate::domain::overflow::Overflow::default()),

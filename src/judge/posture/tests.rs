@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::When;
-use crate::domain::access::{LogLevel, SshdFacts};
+use crate::domain::access::{LogLevel, LogPosition, SshdFacts};
 
 /// A server as `nix.sshServe` makes it, with this forced command.
 pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
@@ -48,6 +48,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         events: Ok(Vec::new()),
         undated: std::collections::BTreeMap::new(),
         reach: None,
+        log: LogPosition::default(),
         sessions: Ok(Vec::new()),
         requests: Ok(Vec::new()),
         overflow: Ok(crate::domain::overflow::Overflow::default()),

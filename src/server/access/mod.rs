@@ -16,6 +16,7 @@ mod strict;
 
 pub use edit::{Edit, Edited, Kind};
 pub use knock::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall, KnockSeen};
+pub use log::MOST_EVENTS;
 pub use requests::Folder;
 
 use super::error::ServerError;
@@ -48,11 +49,18 @@ impl Server {
             events: log.events,
             undated: log.undated,
             reach: log.reach,
+            log: log.position,
             sessions: log.sessions,
             requests: requests.requests,
             overflow: requests.overflow,
             revoked: requests.revoked,
         })
+    }
+
+    /// The same facts with what is new in sshd's log, and with the sessions that are open now. Nothing else is looked at.
+    pub async fn follow_log(&self, mut facts: AccessFacts) -> Result<AccessFacts, ServerError> {
+        log::go_on(&self.inner, &mut facts).await?;
+        Ok(facts)
     }
 
     /// The sessions of the cache user that are open now, each with its key where the log says it.

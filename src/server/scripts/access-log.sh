@@ -1,7 +1,10 @@
-# $1: the cache user. $2: sshd's log file, or nothing for the journal or the usual files.
-# First the sessions of the cache user that are open now, then sshd's log after a line `end=`, with the newest entries kept.
+# $1: the cache user. $2: sshd's log file, or nothing for the journal or the usual files. $3: where the last look at the log has ended,
+# as this script has said, or nothing.
+# First the sessions of the cache user that are open now, then sshd's log after a line `end=`: what was written since the last look
+# where that is known and not too much, else the newest entries.
 user=$1
 wanted=$2
+last=$3
 most=8388608
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
@@ -42,19 +45,78 @@ done
 sed 's/^/tcp=/' /proc/net/tcp 2>/dev/null
 sed 's/^/tcp6=/' /proc/net/tcp6 2>/dev/null
 
+# --- text logs ---------------------------------------------------------------------------------------------------------
+only() { if [ -n "$wanted" ]; then cat; else grep -a sshd; fi; }
+# $1: a file. $2: a number of bytes. Prints a mark of the last of them: another file under the same number has another one.
+mark() {
+    bytes=$(($2 < 256 ? $2 : 256))
+    tail -c "+$(($2 - bytes + 1))" "$1" 2>/dev/null | head -c "$bytes" | cksum | tr ' ' -
+}
+# $1: a file. $2 and $3: where a part of it begins and ends.
+part() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | head -c "$(($3 - $2))"; }
+
+# $1: a file. Sets `inode` and `all`, its size, and `size` to the end of its last whole line: somebody may be writing.
+measure() {
+    inode=
+    size=
+    # shellcheck disable=SC2046
+    set -- "$1" $(stat -L -c '%i %s' -- "$1" 2>/dev/null)
+    inode=$2
+    size=$3
+    all=$3
+    if [ "${size:-0}" = 0 ] || [ "$(part "$1" $((size - 1)) "$size" | wc -l)" -gt 0 ]; then return; fi
+    piece=$((size < 65536 ? size : 65536))
+    size=$((size - $(part "$1" $((size - piece)) "$size" | tail -n 1 | wc -c)))
+}
+
+# $1: a file. $2: its older part, or nothing.
 text() {
-    if [ -r "$1.1" ]; then older=$1.1; else older=; fi
     say source "file $1"
+    measure "$1"
+    set -- "$1" "$2" $last
+    old=
+    if [ -z "$size" ] || [ "$3" != file ] || [ $# -lt 6 ]; then
+        from=
+    elif [ "$inode" = "$4" ] && [ "$size" -ge "$5" ] && [ "$(mark "$1" "$5")" = "$6" ]; then
+        from=$5
+    elif rest=$(stat -L -c '%i %s' -- "$1.1" 2>/dev/null) && [ "${rest% *}" = "$4" ] && [ "${rest#* }" -ge "$5" ] &&
+        [ "$(mark "$1.1" "$5")" = "$6" ]; then
+        # It was rotated meanwhile.
+        from=0
+        old=$1.1
+    else
+        from=
+    fi
+    if [ -n "$from" ] && [ $((size - from)) -gt $most ]; then from=; fi
+    if [ -n "$size" ]; then say cursor "file $inode $size $(mark "$1" "$size")"; fi
+    if [ -n "$from" ]; then
+        say part yes
+        echo end=
+        {
+            if [ -n "$old" ]; then
+                part "$old" "$5" "${rest#* }" | tail -c $most
+                echo
+            fi
+            part "$1" "$from" "$size"
+        } | only
+        return
+    fi
     echo end=
-    # shellcheck disable=SC2086
-    slowly cat $older "$1" 2>/dev/null | tail -c 268435456 | grep -a sshd | tail -c $most
+    keep=$most
+    if [ -z "$wanted" ]; then keep=$((most * 32)); fi
+    {
+        if [ -n "$2" ]; then slowly cat "$2" 2>/dev/null; fi
+        if [ -n "$all" ]; then
+            part "$1" $((all > keep ? all - keep : 0)) "$all"
+        else
+            tail -c $keep "$1" 2>/dev/null
+        fi
+    } | tail -c $keep | only | tail -c $most
 }
 
 if [ -n "$wanted" ]; then
     if [ -r "$wanted" ]; then
-        say source "file $wanted"
-        echo end=
-        tail -c $most "$wanted"
+        text "$wanted" ""
     else
         say log-why "the log $wanted is not there or can't be read"
         echo end=
@@ -63,14 +125,26 @@ if [ -n "$wanted" ]; then
 fi
 if have journalctl && [ -n "$(slowly journalctl -q -n 1 -o cat -t sshd -t sshd-session -t sshd-auth 2>/dev/null)" ]; then
     say source journal
-    echo end=
-    slowly journalctl -q -r -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID \
-        -t sshd -t sshd-session -t sshd-auth 2>/dev/null | head -c $most | tac
+    journal() {
+        slowly journalctl -q -o json --output-fields=MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID \
+            -t sshd -t sshd-session -t sshd-auth "$@" 2>/dev/null
+    }
+    case $last in
+    'journal '*)
+        say part yes
+        echo end=
+        { journal --after-cursor="${last#journal }" || echo storekeeper-failed; } | tail -c $most
+        ;;
+    *)
+        echo end=
+        journal -r | head -c $most | tac
+        ;;
+    esac
     exit 0
 fi
 for file in /var/log/auth.log /var/log/secure; do
     if [ -r "$file" ]; then
-        text "$file"
+        if [ -r "$file.1" ]; then text "$file" "$file.1"; else text "$file" ""; fi
         exit 0
     fi
 done

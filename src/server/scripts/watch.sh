@@ -2,7 +2,8 @@
 # files. The rest: key files that the administrator has named for the cache user, in place of those that sshd reads.
 # Says what has changed on the server. Each line of its input is one look, and a look that finds nothing new writes nothing: so
 # the reader sets the pace, nothing sleeps here, and all of it ends with its input. A look is one program, since programs are what
-# costs: `files` asks for the facts of all files together, `locks` for who holds a lock or listens, `disk` for the file system.
+# costs: `files` asks for the facts of all files together where one of them has a newer time, `facts` in any case, `locks` for who
+# holds a lock or listens, `disk` for the file system.
 set -f
 cache=$1
 requests=$2
@@ -205,14 +206,54 @@ ask_files() {
     set -f
 }
 
+# Whether all files are there that were, and none has a newer time than the pipe that was made when something had changed last. It
+# takes no program. While something changes this does not count: the pipe has to be older than whatever is new to it.
+there=
+still=
+mark() {
+    exec 9<<END
+mark
+END
+}
+unchanged() {
+    if [ -z "$still" ]; then return 1; fi
+    was_there=$there
+    take_there "$@"
+    [ "$there" = "$was_there" ] && [ -z "$newer" ]
+}
+# Sets `there` and `newer`.
+take_there() {
+    there=
+    newer=
+    set +f
+    # shellcheck disable=SC2086
+    for file in "$@" "$markers"/unfinished-* "$config" $included $journals; do
+        if ! [ -e "$file" ]; then
+            there="$there-"
+            continue
+        fi
+        there="$there+"
+        # shellcheck disable=SC3013
+        if [ "$file" -nt /proc/self/fd/9 ]; then newer=yes; fi
+    done
+    set -f
+}
+
 before=
 look_files() {
     ask_files "$@"
     if [ "$files" = "$before" ]; then
+        # Not where the pipe can't be compared with.
+        if [ -z "$still" ] && [ -e /proc/self/fd/9 ]; then
+            take_there "$@"
+            still=yes
+        fi
         if [ -n "$pending" ]; then look_at_journal; fi
         return
     fi
     before=$files
+    still=
+    mark
     was_database=$found_database was_keys=$found_keys was_requests=$found_requests was_audit=$found_audit
     was_jobs=$found_jobs was_log=$found_log was_sshd=$found_sshd was_locks="$gc_inode$marker_inodes"
     sort_out "$files"
@@ -319,6 +360,7 @@ if [ -n "$log" ]; then set -- "$@" "$log"; fi
 if [ -n "$socket" ]; then set -- "$@" "$socket"; fi
 ask_files "$@"
 before=$files
+mark
 sort_out "$files"
 make_pattern
 found_before=$newline
@@ -327,7 +369,14 @@ look_disk
 echo began=
 while read -r word; do
     case $word in
-    files) look_files "$@" ;;
+    files)
+        if ! unchanged "$@"; then
+            look_files "$@"
+        elif [ -n "$pending" ]; then
+            look_at_journal
+        fi
+        ;;
+    facts) look_files "$@" ;;
     locks) look_locks ;;
     disk) look_disk ;;
     alive) echo alive= ;;

@@ -29,6 +29,9 @@ const OFTEN: Duration = Duration::from_secs(5);
 const LINE: usize = 512;
 const GREETING: usize = 256 << 10;
 
+/// So many looks at files in turn may go by their times alone, which don't tell of a new owner, or of a clock that was set back.
+const BY_TIMES: u64 = 12;
+
 /// Lines that one look may write, and that all looks together may be owed.
 const PER_LOOK: usize = 12;
 const OWED: usize = 60;
@@ -79,7 +82,7 @@ impl Server {
             place: self.inner.start.place.clone(),
             what: "be watched for changes",
             why,
-            next: "R reads everything again",
+            next: "R begins to watch again",
         }
     }
 
@@ -151,8 +154,9 @@ impl<'a> Talk<'a> {
     /// Why it has ended, as far as it said.
     fn ended(&self) -> ServerError {
         let said = Why::said(&self.process.stderr_tail());
-        self.server
-            .not_watched(said.unwrap_or_else(|| "the script there has ended".to_owned().into()))
+        self.server.not_watched(
+            said.unwrap_or_else(|| "the watch's script there has ended".to_owned().into()),
+        )
     }
 
     /// Waits until everything was looked at once.
@@ -265,11 +269,17 @@ impl<'a> Talk<'a> {
                     }
                     looked = now;
                     round += 1;
-                    let mut words = String::from(match round % 2 {
-                        _ if apart > OFTEN => "files\nlocks\ndisk\n",
-                        0 => "files\nlocks\n",
-                        _ => "files\ndisk\n",
-                    });
+                    let files = match round % BY_TIMES {
+                        _ if apart > OFTEN => "facts",
+                        0 => "facts",
+                        _ => "files",
+                    };
+                    let other = match round % 2 {
+                        _ if apart > OFTEN => "locks\ndisk",
+                        0 => "locks",
+                        _ => "disk",
+                    };
+                    let mut words = format!("{files}\n{other}\n");
                     if asked.is_none() && now.duration_since(heard) >= ALIVE {
                         words.push_str("alive\n");
                         asked = Some(now);

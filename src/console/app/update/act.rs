@@ -14,6 +14,7 @@ use crate::console::app::update::{
 };
 use crate::console::plan::told;
 use crate::console::screens;
+use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
 use crate::console::screens::store::state::COLUMNS;
 use crate::console::screens::store::state::Store;
@@ -54,6 +55,9 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Back => nav::back(model),
         Act::Expand => fold(model, true),
         Act::Collapse => fold(model, false),
+        Act::Search if model.screen == Screen::Activity && model.activity.part == Part::Log => {
+            activity::search(model)
+        }
         Act::Search => nav::search(model),
         Act::NextMatch => find::next(model, false),
         Act::PreviousMatch => find::next(model, true),
@@ -90,6 +94,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         },
         Act::CancelJob => activity::cancel(model),
         Act::Part => activity::next_part(model),
+        Act::RefusedOnly => activity::refused(model),
+        Act::OurLogins => activity::ours(model),
         Act::EndSession => access::end_session(model),
         Act::Servers => show::push(model, Layer::Servers(List::default())),
         Act::Theme => {

@@ -5,19 +5,121 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::screens::activity::job::{Job, State, receipt_lines};
 use crate::console::screens::activity::logins;
-use crate::console::screens::activity::state::Part;
+use crate::console::screens::activity::state::{Activity, Part};
 use crate::console::types::JobId;
+use crate::console::types::access::AccessSnapshot;
+use crate::console::types::key::Key;
+use crate::console::types::problem::Problem;
 use crate::console::types::text::Text;
+use crate::console::widgets::input;
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::wrap;
 use crate::domain::count::number;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
+use std::sync::Arc;
 
 /// `o`: the next list of the screen.
 pub(super) fn next_part(model: &mut Model) -> Vec<Effect> {
     model.activity.part = model.activity.part.next();
+    model.activity.typing = false;
     model.activity.list = List::default();
+    vec![]
+}
+
+/// Begins to type the filter of the log.
+pub(super) fn search(model: &mut Model) -> Vec<Effect> {
+    model.activity.typing = true;
+    vec![]
+}
+
+/// `F`: only what was refused, or all again. Goes to the log, where another list is shown.
+pub(super) fn refused(model: &mut Model) -> Vec<Effect> {
+    let on_log = model.activity.part == Part::Log;
+    show_log(model);
+    model.activity.refused = !on_log || !model.activity.refused;
+    model.activity.list = List::default();
+    vec![]
+}
+
+/// `m`: also what this program did itself, or not. The cursor stays on its line where that is shown.
+pub(super) fn ours(model: &mut Model) -> Vec<Effect> {
+    let on_log = model.activity.part == Part::Log;
+    show_log(model);
+    model.activity.ours = !on_log || !model.activity.ours;
+    vec![]
+}
+
+fn show_log(model: &mut Model) {
+    if model.activity.part != Part::Log {
+        model.activity.part = Part::Log;
+        model.activity.list = List::default();
+    }
+}
+
+/// A key while the filter is typed: the list follows each of them.
+pub(super) fn search_key(model: &mut Model, key: Key, leaves: bool) -> Vec<Effect> {
+    let activity = &mut model.activity;
+    if key.is("enter") || leaves {
+        activity.typing = false;
+        if leaves {
+            clear(activity);
+        }
+        return vec![];
+    }
+    let before = activity.words.value().to_owned();
+    input::edit(&mut activity.words, key);
+    if activity.words.value() != before {
+        activity.list = List::default();
+    }
+    vec![]
+}
+
+/// Takes the filter away; whether there was one.
+pub(super) fn clear(activity: &mut Activity) -> bool {
+    let was = activity.filter().is_set() && activity.part == Part::Log;
+    if was {
+        activity.words.reset();
+        activity.refused = false;
+        activity.list = List::default();
+    }
+    was
+}
+
+/// The log has more: what is new is read, one look at a time.
+pub(super) fn log_changed(model: &mut Model) -> Vec<Effect> {
+    let Some(known) = &model.access.known else {
+        return vec![Effect::ReadAccess];
+    };
+    if model.access.following.is_some() {
+        model.access.following = Some(true);
+        return vec![];
+    }
+    model.access.following = Some(false);
+    vec![Effect::FollowLog {
+        known: Arc::clone(known),
+    }]
+}
+
+/// What was new. What was read meanwhile in another way is newer than what this began from, so it is looked at again.
+pub(super) fn followed(
+    model: &mut Model,
+    before: &Arc<AccessSnapshot>,
+    known: Result<Arc<AccessSnapshot>, Problem>,
+) -> Vec<Effect> {
+    let again = model.access.following.take() == Some(true);
+    let same = model.access.known.as_ref();
+    let same = same.is_some_and(|known| Arc::ptr_eq(known, before));
+    if same {
+        match known {
+            Ok(known) => model.access.take(known),
+            // The list stays, and so does what it stands on; the header and the Overview tell of a link that is lost.
+            Err(_) => return vec![],
+        }
+    }
+    if again || !same {
+        return log_changed(model);
+    }
     vec![]
 }
 
@@ -47,7 +149,9 @@ fn login(model: &Model) -> Option<Text> {
             ],
         )
     } else if model.activity.part == Part::Log {
-        let event = logins::event(known, model.activity.list.cursor)?;
+        let (_, event) = model
+            .activity
+            .log_line(Some(known), model.activity.list.cursor)?;
         (
             "An entry of sshd's log".to_owned(),
             vec![

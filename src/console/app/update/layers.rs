@@ -4,9 +4,10 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::{self, Chosen};
-use crate::console::app::update::{act, find, nav};
+use crate::console::app::update::{act, activity, find, nav};
 use crate::console::types::ask::AskKind;
 use crate::console::types::key::{Code, Key};
+use crate::console::types::screen::Screen;
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::list::Move;
@@ -18,6 +19,7 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Layer::Plan(_)) => crate::console::app::update::plan::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
         None if model.edits_rules() => crate::console::app::update::space::form_key(model, key),
+        _ if model.screen == Screen::Activity && model.activity.typing => log_key(model, key),
         _ => match model.finds.typing {
             Some(typing) => find::key(model, typing, key, is_interrupt(key)),
             None => search_key(model, key),
@@ -25,15 +27,27 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
     }
 }
 
-fn search_key(model: &mut Model, key: Key) -> Vec<Effect> {
-    let step = match key.code {
+/// A step in the list that is searched.
+fn step_of(key: Key) -> Option<Move> {
+    match key.code {
         Code::Named("up") => Some(Move::Up),
         Code::Named("down") => Some(Move::Down),
         Code::Named("pgup") => Some(Move::PageUp),
         Code::Named("pgdn") => Some(Move::PageDown),
         _ => None,
-    };
-    if let Some(step) = step {
+    }
+}
+
+fn log_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if let Some(step) = step_of(key) {
+        nav::step(model, step);
+        return vec![];
+    }
+    activity::search_key(model, key, key.is("esc") || is_interrupt(key))
+}
+
+fn search_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if let Some(step) = step_of(key) {
         nav::step(model, step);
         return vec![];
     }

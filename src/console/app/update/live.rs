@@ -3,7 +3,7 @@
 //! In: an event of the watch. Out: numbers that came with it, and the readings that it makes necessary. Nobody has pressed a key, so
 //! nothing is said on the last line and no dialog is touched.
 
-use super::space;
+use super::{activity, space};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::types::watch::{Watch, WatchState};
@@ -16,11 +16,23 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
     match event {
         WatchEvent::Began { hidden } => {
             // Whether the daemon listens is told after this.
-            model.cx.watch = Watch {
-                state: WatchState::Live { hidden },
-                daemon_down: None,
-            };
-            vec![]
+            let before = std::mem::replace(
+                &mut model.cx.watch,
+                Watch {
+                    state: WatchState::Live { hidden },
+                    daemon_down: None,
+                },
+            );
+            // What changed while nobody watched was not seen, and what `R` reads may be read before this.
+            match before.state {
+                WatchState::Ended(_) => vec![
+                    Effect::Renew,
+                    Effect::ReadAccess,
+                    Effect::ReadAudit,
+                    space::read(model),
+                ],
+                WatchState::Off | WatchState::Live { .. } => vec![],
+            }
         }
         WatchEvent::Alive => vec![],
         WatchEvent::Disk(now) => {
@@ -40,9 +52,10 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
         WatchEvent::GcLock(true) => vec![space::look_quickly(model)],
         WatchEvent::Changed(what) => match what {
             Watched::Database => vec![Effect::Renew],
-            Watched::KeyFiles | Watched::Requests | Watched::LoginLog | Watched::SshdConfig => {
+            Watched::KeyFiles | Watched::Requests | Watched::SshdConfig => {
                 vec![Effect::ReadAccess]
             }
+            Watched::LoginLog => activity::log_changed(model),
             Watched::AuditLog => vec![Effect::ReadAudit],
             Watched::Jobs => vec![Effect::ReadAudit, space::look_quickly(model)],
             Watched::Disk | Watched::GcLock => vec![],

@@ -83,6 +83,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         Msg::Down { problem, again } => {
             model.cx.watch = Watch::default();
+            model.access.following = None;
             model.cx.link = Link::Down { problem, again };
             model.cx.data.loading = false;
             vec![]
@@ -112,6 +113,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         } => {
             model.cx.data.kept = kept;
             data::inventory(model, generation, inventory, loading)
+        }
+        Msg::Read { fallback } => {
+            model.cx.data.fallback = fallback;
+            vec![]
         }
         Msg::LoadFailed(problem) => {
             model.cx.data.loading = false;
@@ -151,6 +156,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
         Msg::Access(known) => access::known(model, known),
+        Msg::Followed { before, known } => activity::followed(model, &before, known),
         Msg::Space { look, known } => space::known(model, look, known),
         Msg::SpaceJudged { request_id, judged } => space::judged(model, request_id, judged),
         Msg::SpacePlanned {
@@ -196,6 +202,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     // Whoever closes the question stays.
     let asked = |layer: &Layer| matches!(layer, Layer::Quit);
     model.leaving &= model.stopped || model.layers.iter().any(asked);
+    model.activity.sift(model.access.known.as_ref());
     places.restore(model);
     clamp_cursors(model);
     plan::note_read(model);
@@ -281,6 +288,10 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         }
         None if rules => return space::form(model, |form| form.paste(text)),
         None if let Some(typing) = finding => return find::paste(model, typing, text),
+        None if typing && model.activity.typing => {
+            input::paste(&mut model.activity.words, text);
+            model.activity.list = crate::console::widgets::list::List::default();
+        }
         None if typing => {
             input::paste(&mut model.store.search, text);
             return nav::search_changed(model);

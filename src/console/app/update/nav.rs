@@ -24,6 +24,7 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.store.searching = false;
     model.finds.typing = None;
     model.finds.scan = None;
+    model.activity.typing = false;
     model.pages.clear();
     model.access.card = None;
     model.space.form.leave(true);
@@ -266,6 +267,7 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     } else if model.screen == Screen::Store && !model.store.filter.is_empty() {
         model.store.filter.clear();
         return search_changed(model);
+    } else if model.screen == Screen::Activity && super::activity::clear(&mut model.activity) {
     } else if let Some(screen) = model.opened_from {
         return go(model, screen);
     }

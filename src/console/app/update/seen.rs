@@ -100,7 +100,8 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
 
 /// A line of the activity screen, by what it is about.
 fn activity_id(model: &Model, at: usize) -> Option<String> {
-    let facts = model.access.known.as_ref().map(|known| &known.facts);
+    let known = model.access.known.as_deref();
+    let facts = known.map(|known| &known.facts);
     match model.activity.part {
         Part::Changes => {
             if let Some(job) = model.activity.jobs.get(at) {
@@ -117,8 +118,8 @@ fn activity_id(model: &Model, at: usize) -> Option<String> {
             Some(format!("session {} of {}", session.pid, session.user))
         }
         Part::Log => {
-            let event = facts?.events.as_ref().ok()?.get(at)?;
-            Some(format!("{:?} {} {}", event.at, event.address, event.port))
+            let (line, _) = model.activity.log_line(known, at)?;
+            Some(format!("entry {:x}", line.id))
         }
     }
 }
@@ -135,7 +136,9 @@ impl Places {
     pub(super) fn of(model: &Model) -> Self {
         let cursor = model.activity.list.cursor;
         // Nobody has looked at a first line of a list that is not shown; it stays the newest.
-        let held = model.screen == Screen::Activity || cursor > 0;
+        // Neither does the first line of the log: it is followed there.
+        let log = model.activity.part == Part::Log;
+        let held = (model.screen == Screen::Activity && !log) || cursor > 0;
         let rows = if held { model.activity_rows() } else { 0 };
         Self {
             part: model.activity.part,

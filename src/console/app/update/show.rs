@@ -43,7 +43,12 @@ pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short
     model
         .layers
         .retain(|layer| running || !matches!(layer, Layer::Quit));
-    if model.layers.is_empty() && !(model.store.searching && model.screen == Screen::Store) {
+    let typing = match model.screen {
+        Screen::Store => model.store.searching,
+        Screen::Activity => model.activity.typing,
+        _ => false,
+    };
+    if model.layers.is_empty() && !typing {
         model.layers.push(Layer::Text(Text {
             title: title.to_owned(),
             copy: lines.join("\n"),

@@ -17,6 +17,8 @@ pub struct Access {
     pub known: Option<Arc<AccessSnapshot>>,
     /// Why the last look failed.
     pub problem: Option<Problem>,
+    /// Whether new entries of sshd's log are being read, and whether there are more by now.
+    pub following: Option<bool>,
     /// Where the list is.
     pub list: List,
     /// What is under the cursor.

@@ -6,14 +6,18 @@ use crate::console::screens::activity::state::Part;
 use crate::console::screens::activity::view::{draw_find, draw_head, draw_row};
 use crate::console::screens::paragraph;
 use crate::console::types::access::AccessSnapshot;
+use crate::console::types::action::Act;
 use crate::console::types::context::Context;
+pub use crate::console::types::log::word;
 use crate::console::widgets::Pen;
+use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::row;
 use crate::domain::access::{AccessFacts, Fact, LogEvent, LogKind, LogSource, Session};
 use crate::domain::count::{count, number};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
+use ratatui::layout::Rect;
 
 /// Draws the part that is chosen.
 pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_>) {
@@ -28,8 +32,12 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
         return paragraph(pen, areas.list, &text, theme.dim);
     };
     let sessions = activity.part == Part::Sessions;
-    let about = if sessions { open(known) } else { reach(known) };
-    draw_find(cx, activity, access, pen, areas.find, &format!(" {about}"));
+    if sessions {
+        let about = format!(" {}", open(known));
+        draw_find(cx, activity, access, pen, areas.find, &about);
+    } else {
+        draw_filter(cx, activity, access, pen, areas.find, known);
+    }
     let unknown = if sessions {
         known.facts.sessions.as_ref().err()
     } else {
@@ -56,11 +64,11 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
     let rows = activity.rows(access.known.as_deref());
     if rows == 0 {
         let text = if sessions {
-            "No open sessions for the cache user."
+            "No open sessions for the cache user.".to_owned()
         } else {
-            "No logins in sshd's log."
+            nothing(cx, activity)
         };
-        return paragraph(pen, areas.list, text, theme.dim);
+        return paragraph(pen, areas.list, &text, theme.dim);
     }
     let head = if sessions {
         ["SINCE", "STATE", "PROCESS", "WHO"]
@@ -86,10 +94,15 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
                 current,
                 (&since, "open", &pid, &who(known, session)),
             );
-        } else if let Some(event) = event(known, index) {
+        } else if let Some((line_of, event)) = activity.log_line(Some(known), index) {
             let ago = event.at.age(cx.now).to_string();
             let pid = event.pid.map_or_else(String::new, |pid| pid.to_string());
             let said = said(known, event);
+            let said = if line_of.ours {
+                format!("ours: {said}")
+            } else {
+                said
+            };
             draw_row(pen, line, current, (&ago, word(&event.kind), &pid, &said));
         }
     }
@@ -98,12 +111,6 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
 /// What there is of a fact.
 fn fact<T>(fact: &Fact<Vec<T>>) -> &[T] {
     fact.as_deref().unwrap_or_default()
-}
-
-/// The event of a line; the newest is the first.
-pub fn event(known: &AccessSnapshot, line: usize) -> Option<&LogEvent> {
-    let events = fact(&known.facts.events);
-    events.get(events.len().checked_sub(line + 1)?)
 }
 
 /// What a log without dates says of each key: a word, then who, how often and from where.
@@ -137,13 +144,82 @@ fn open(known: &AccessSnapshot) -> String {
     }
 }
 
-/// How much of sshd's log there is, and how far back it goes.
-fn reach(known: &AccessSnapshot) -> String {
+/// Why the log's list is empty, and what shows more.
+fn nothing(cx: &Context, activity: &Activity) -> String {
+    let filter = activity.filter();
+    let ours = activity.log.ours;
+    if ours > 0 {
+        let key = cx.keymap.names(Act::OurLogins);
+        return format!("Nothing but {ours} of ours, by this console; {key} shows them.");
+    }
+    if filter.is_set() {
+        let key = cx.keymap.names(Act::Back);
+        return format!("No entry matches; {key} clears the filter.");
+    }
+    "No logins in sshd's log.".to_owned()
+}
+
+/// The filter of the log, where there is one, and what it leaves.
+fn draw_filter(
+    cx: &Context,
+    activity: &Activity,
+    access: &Access,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    known: &AccessSnapshot,
+) {
+    let filter = activity.filter();
+    if !filter.is_set() && !activity.typing {
+        let about = format!(" {}", reach(cx, activity, known));
+        return draw_find(cx, activity, access, pen, area, &about);
+    }
+    let theme = pen.theme;
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
+    let right = pen.right(inner, &counted(cx, activity, known), theme.dim);
+    let mut x = pen.text(area, area.x + 1, area.y, "find", theme.dim) + 1;
+    if filter.refused {
+        x = pen.text(area, x, area.y, "[refused]", theme.accent) + 1;
+    }
+    let room = Rect::new(x, area.y, right.saturating_sub(x + 2), area.height);
+    if activity.typing || !filter.words.is_empty() {
+        input::draw(pen, room, &activity.words, activity.typing);
+    }
+}
+
+/// How many entries are shown of how many, and how many of this console are not.
+fn counted(cx: &Context, activity: &Activity, known: &AccessSnapshot) -> String {
     let Ok(events) = &known.facts.events else {
         return "? in sshd's log".to_owned();
     };
-    let entries = format!("{} in sshd's log", number(events.len()));
-    match &known.facts.reach {
+    let shown = activity.log.shown.len();
+    let of = if activity.filter().is_set() {
+        format!("{} of {}", number(shown), number(events.len()))
+    } else {
+        number(shown)
+    };
+    let hidden = match activity.log.ours {
+        ours if ours > 0 && !activity.ours => {
+            let key = cx.keymap.names(Act::OurLogins);
+            format!(", {} of ours hidden ({key})", number(ours))
+        }
+        _ => String::new(),
+    };
+    format!("{of} in sshd's log{hidden}")
+}
+
+/// How much of sshd's log there is, and how far back it goes.
+fn reach(cx: &Context, activity: &Activity, known: &AccessSnapshot) -> String {
+    let entries = counted(cx, activity, known);
+    let entries = match known.facts.log.dropped {
+        0 => entries,
+        _ => format!("the newest {entries}"),
+    };
+    match known
+        .facts
+        .reach
+        .as_ref()
+        .filter(|_| known.facts.events.is_ok())
+    {
         Some(reach) => {
             let source = match &reach.source {
                 LogSource::File(file) => visible(file).into_owned(),
@@ -190,20 +266,6 @@ fn who(known: &AccessSnapshot, session: &Session) -> String {
         |from| visible(from),
     );
     format!("{} from {from}", owner(known, session.fingerprint))
-}
-
-/// An event in a word.
-pub fn word(kind: &LogKind) -> &'static str {
-    match kind {
-        LogKind::Accepted(_) => "authorized",
-        LogKind::Failed(_) | LogKind::RefusedByOptions => "refused",
-        LogKind::Found { .. } => "key found",
-        LogKind::Revoked => "revoked",
-        LogKind::BadModes(_) => "not read",
-        LogKind::Session { .. } => "session",
-        LogKind::ClosedBeforeLogin => "no login",
-        LogKind::Disconnected => "left",
-    }
 }
 
 /// Who it is about, and what else the log says.

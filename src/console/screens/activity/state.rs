@@ -2,10 +2,13 @@
 
 use crate::console::screens::activity::job::Job;
 use crate::console::types::access::AccessSnapshot;
+use crate::console::types::log::{LogFilter, LogLine, Sifted};
 use crate::console::types::problem::Problem;
 use crate::console::widgets::list::List;
 use crate::domain::When;
-use crate::domain::access::Session;
+use crate::domain::access::{LogEvent, Session};
+use std::sync::Arc;
+use tui_input::Input;
 
 /// The parts of the activity screen.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,18 @@ pub struct Activity {
     pub jobs: Vec<Job>,
     /// The audit log, newest first; `None` before it was read.
     pub past: Option<Result<Vec<PastChange>, Problem>>,
+    /// The words of the log's filter.
+    pub words: Input,
+    /// Whether they are being typed.
+    pub typing: bool,
+    /// The log shows only what was refused.
+    pub refused: bool,
+    /// The log shows what this program did itself, too.
+    pub ours: bool,
+    /// What the filter leaves of the log.
+    pub log: Sifted,
+    /// Of which log, and by which filter.
+    sifted: Option<(Arc<AccessSnapshot>, LogFilter)>,
 }
 
 impl Activity {
@@ -52,13 +67,49 @@ impl Activity {
         }
     }
 
+    /// What the log shows.
+    pub fn filter(&self) -> LogFilter {
+        LogFilter {
+            words: self.words.value().trim().to_owned(),
+            refused: self.refused,
+            ours: self.ours,
+        }
+    }
+
+    /// Looks through the log again where it or the filter is another one.
+    pub fn sift(&mut self, known: Option<&Arc<AccessSnapshot>>) {
+        let Some(known) = known else {
+            self.sifted = None;
+            self.log = Sifted::default();
+            return;
+        };
+        let filter = self.filter();
+        let done = self.sifted.as_ref();
+        if done.is_some_and(|(of, by)| Arc::ptr_eq(of, known) && *by == filter) {
+            return;
+        }
+        self.log = filter.sift(&known.log);
+        self.sifted = Some((Arc::clone(known), filter));
+    }
+
+    /// A line of the log; the newest is the first.
+    pub fn log_line<'a>(
+        &self,
+        known: Option<&'a AccessSnapshot>,
+        at: usize,
+    ) -> Option<(&'a LogLine, &'a LogEvent)> {
+        let known = known?;
+        let line = known.log.get(*self.log.shown.get(at)?)?;
+        Some((line, known.facts.events.as_ref().ok()?.get(line.event)?))
+    }
+
     /// Lines of the list that is shown, where `known` is what was found out last about access.
     pub fn rows(&self, known: Option<&AccessSnapshot>) -> usize {
         let facts = known.map(|known| &known.facts);
         match self.part {
             Part::Changes => self.jobs.len() + self.past().len(),
             Part::Sessions => facts.map_or(0, |facts| facts.sessions.as_ref().map_or(0, Vec::len)),
-            Part::Log => facts.map_or(0, |facts| facts.events.as_ref().map_or(0, Vec::len)),
+            Part::Log => self.log.shown.len(),
         }
     }
 

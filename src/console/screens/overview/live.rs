@@ -1,8 +1,9 @@
-//! What the watch has seen, and what it can't see, as lines of screen 1.
+//! What the watch has seen, what it can't see, and where the store was read from, as lines of screen 1.
 
 use crate::console::screens::check::Check;
 use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
+use crate::console::types::watch::WatchState;
 use crate::domain::Notice;
 use crate::judge::health::State;
 
@@ -31,7 +32,12 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
         checks.push(line("daemon-down", State::Critical, text, hint));
     }
     if let Some(why) = cx.watch.not_live().filter(|_| cx.is_up()) {
-        let hint = "R reads everything again";
+        let hint = match cx.watch.state {
+            WatchState::Ended(_) => {
+                "R begins to watch again; it is also tried by itself in a while"
+            }
+            _ => "R reads everything again",
+        };
         checks.push(line(
             "not-live",
             State::Unknown,
@@ -40,4 +46,23 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Why the store is not read from the database: that it is read more slowly is worth a line, and nothing is wrong.
+pub(super) fn fallback(cx: &Context) -> Option<Check> {
+    let why = cx.data.fallback.as_ref()?;
+    let text = format!("read through the daemon: {why}");
+    let hint = "reading a large store takes many times longer so; set reader = \"daemon\" for this server if it is to stay so";
+    Some(Check {
+        id: "fallback".to_owned(),
+        level: State::Fine,
+        note: String::new(),
+        screen: None,
+        target: None,
+        problem: Some(Problem::say(Notice {
+            message: format!("the store was {text}"),
+            hint: Some(hint.to_owned()),
+        })),
+        text,
+    })
 }

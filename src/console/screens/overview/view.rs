@@ -67,6 +67,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
             checks.push(shown(inputs, check));
         }
     }
+    checks.extend(live::fallback(inputs.cx));
     let (access, good) = crate::console::screens::access::checks::checks(inputs.cx, inputs.access);
     checks.extend(access);
     fine += good;
@@ -369,6 +370,8 @@ fn draw_sums(inputs: &Inputs<'_>, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
         let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
         if let Some(note) = inputs.cx.data.note(inputs.cx.now) {
             text = format!("{text}   {note}");
+        } else if inputs.cx.data.fallback.is_some() {
+            text.push_str("   read through the daemon");
         }
         pen.pieces(
             row(area, y),

@@ -94,7 +94,12 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
             } else {
                 ""
             };
-            format!("{}{more} of {}{drv}", number(store.rows.len()), number(all))
+            let through = match cx.data.fallback {
+                Some(_) => ", through the daemon",
+                None => "",
+            };
+            let shown = number(store.rows.len());
+            format!("{shown}{more} of {}{drv}{through}", number(all))
         }
         (None, None) => String::new(),
     };
