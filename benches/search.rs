@@ -190,7 +190,9 @@ fn main() -> ExitCode {
         );
     }
     let over = if worst > RATIO { ", over" } else { "" };
-    println!("| {count} names, whole queries, the slowest ratio | - | `fzf --filter` | {worst:.2} | {RATIO:.2}{over} |");
+    println!(
+        "| {count} names, whole queries, the slowest ratio | - | `fzf --filter` | {worst:.2} | {RATIO:.2}{over} |"
+    );
     let missed = page > PAGE || whole > WHOLE || worst > RATIO;
     if bench && missed {
         return ExitCode::FAILURE;
