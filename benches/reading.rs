@@ -105,7 +105,7 @@ impl Table {
         self.tell(
             what,
             &format!("{ours:.2} s"),
-            &format!("`{peer}` {theirs:.2} s"),
+            &format!("{peer} {theirs:.2} s"),
             ours / theirs,
             bar,
         );
@@ -144,7 +144,7 @@ fn many(table: &mut Table) {
     let cold = || ours("paths root --json -q --no-cache");
     table.line(
         NAMES[0],
-        "nix path-info --all --json",
+        "`nix path-info --all --json`",
         Some(0.25),
         cold,
         || theirs(Access::Root, info),
@@ -156,14 +156,14 @@ fn many(table: &mut Table) {
         || ours("paths via-socket --json -q --no-cache"),
         || theirs(Access::ViaSocket, info),
     );
-    table.line(NAMES[3], "nix-store --dump-db", None, cold, || {
+    table.line(NAMES[3], "`nix-store --dump-db`", None, cold, || {
         theirs(Access::Root, "nix-store --dump-db")
     });
     let tables =
         format!("sqlite3 -readonly '{file}' 'select * from ValidPaths; select * from Refs;'");
     table.line(
         NAMES[4],
-        "sqlite3 -readonly, both tables",
+        "`sqlite3 -readonly`, both tables",
         None,
         cold,
         || theirs(Access::Root, &tables),
@@ -171,14 +171,14 @@ fn many(table: &mut Table) {
     ours("status root -q");
     table.line(
         NAMES[2],
-        "nix path-info --all --json",
+        "`nix path-info --all --json`",
         Some(0.05),
         || ours("paths root --json -q"),
         || theirs(Access::Root, info),
     );
     table.line(
         NAMES[5],
-        "ssh host true",
+        "`ssh host true`",
         None,
         || ours("status root -q"),
         || theirs(Access::Root, "true"),
@@ -202,7 +202,7 @@ fn a_million(table: &mut Table) {
     let cat = format!("cat '{}'", database(&rig));
     let ours = |line: &str| run(storekeeper(&rig, line)).seconds;
     let theirs = || run(rig.ssh(Access::Root, &cat)).seconds;
-    let peer = "ssh host cat db.sqlite";
+    let peer = "`ssh host cat db.sqlite`";
     table.line(
         NAMES[0],
         peer,
@@ -276,7 +276,7 @@ fn slow(table: &mut Table) {
     let packed = format!("gzip -1 < '{}'", database(&rig));
     table.line(
         NAMES[0],
-        "ssh host 'gzip -1 < db.sqlite'",
+        "`ssh host 'gzip -1 < db.sqlite'`",
         Some(2.0),
         || run(storekeeper(&rig, "paths slow --json -q --no-cache")).seconds,
         || run(rig.ssh_as("root", proxy.port(), &packed)).seconds,
