@@ -144,7 +144,7 @@ fn too_small_is_one_message_and_no_key_acts() {
     terminal.wait_for("20x5");
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
-    assert!(terminal.given_back());
+    terminal.until("a terminal that is given back", || terminal.given_back());
 }
 
 /// The lines below the header, which has a clock and a round trip; blanks at their ends cannot be seen.

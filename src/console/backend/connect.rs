@@ -29,6 +29,9 @@ const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
 /// After a reading the next one that nobody has asked for waits for so many times as long as it took, and at least so long.
 const REST: (u32, Duration) = (4, Duration::from_secs(2));
 
+/// A reading that is done within this has taken what the log has grown, or a small store: it waits as long as it took.
+const QUICK: Duration = Duration::from_secs(5);
+
 /// The servers that there are.
 pub(in crate::console) struct Targets {
     /// The one that the console was opened on.
@@ -331,11 +334,17 @@ impl Keeper {
         let reading = async {
             self.own_keys(server).await;
             let mut asked_for = false;
+            let mut first = true;
             loop {
                 let begun = Instant::now();
                 load::load(server, &self.state, &self.send, &self.prompt, asked_for).await;
-                // A busy server is not read all the time.
-                let rest = (begun.elapsed() * REST.0).max(REST.1);
+                // A busy server is not read all the time. What the first reading took says nothing of the next one.
+                let rest = match begun.elapsed() {
+                    _ if std::mem::take(&mut first) => Duration::ZERO,
+                    took if took < QUICK => took,
+                    took => took * REST.0,
+                }
+                .max(REST.1);
                 let changed = async {
                     tokio::time::sleep(rest).await;
                     self.changed.notified().await;

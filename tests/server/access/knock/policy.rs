@@ -213,7 +213,11 @@ fn without_addresses_a_flood_is_told_by_time_and_connection() {
         });
         queue.offer("UNKNOWN 65535 UNKNOWN 65535", &flood[300..301]);
         assert!(queue.has(&flood[300]), "{}: the newcomer", shell.0);
-        assert_eq!(queue.left(old), 90, "{}", shell.0);
+        // Where there is no flock, two that are at work at the same time may each make room; no more than that.
+        let has_flock = shell.0 != "busybox";
+        let kept = if has_flock { 90 } else { 80 };
+        let left = queue.left(old);
+        assert!(left >= kept, "{}: {left}", shell.0);
         // One key after the other over one connection: it is the loudest.
         queue.offer("", &flood[350..390]);
         assert!(
@@ -222,13 +226,12 @@ fn without_addresses_a_flood_is_told_by_time_and_connection() {
             shell.0
         );
         assert!(queue.has(&flood[389]), "{}", shell.0);
-        assert_eq!(queue.left(old), 90, "{}", shell.0);
+        assert_eq!(queue.left(old), left, "{}", shell.0);
         let all = queue.left(&keys);
         assert!(all <= KNOCK_CAPACITY + 64, "{}: {all}", shell.0);
-        // Where there is no flock, calls at the same time may count as one; two are at work here.
+        // There, calls at the same time may count as one.
         let count = usize::try_from(queue.dropped()).unwrap();
         let gone = 431 - all;
-        let has_flock = shell.0 != "busybox";
         assert!(
             count == gone || !has_flock && count < gone && count > gone / 2,
             "{}: {count} of {gone}",
