@@ -15,10 +15,7 @@ use help::terminal::Terminal;
 use rig::{Access, DelayProxy, Nix, Rig};
 use std::fs;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storekeeper::load::{Known, Loader};
-use storekeeper::server::Server;
 
 const ROUNDS: usize = 3;
 
@@ -304,7 +301,7 @@ async fn refresh(rig: &Rig, proxy: &DelayProxy) -> (f64, f64) {
     spec.cache = Some(rig.scratch().join("copies"));
     let server = help::connect(spec).await;
     server.keep_copy();
-    let mut known = over(&server, None).await;
+    let mut known = help::read_over(&server, None).await.0;
     let (mut seconds, mut bytes) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         for number in 0..10 {
@@ -315,22 +312,12 @@ async fn refresh(rig: &Rig, proxy: &DelayProxy) -> (f64, f64) {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
         let (began, before) = (Instant::now(), proxy.bytes());
-        known = over(&server, Some(known)).await;
+        known = help::read_over(&server, Some(known)).await.0;
         seconds.push(began.elapsed().as_secs_f64());
         bytes.push((proxy.bytes() - before) as f64 / 1000.0);
     }
     assert_eq!(known.inventory.counts().paths, 10_000 + 10 * ROUNDS);
     (median(seconds), median(bytes))
-}
-
-async fn over(server: &Server, known: Option<Known>) -> Known {
-    let mut loader = Loader::start(server, known);
-    while loader.next().await.unwrap().is_some() {}
-    let (inventory, read) = loader.finish();
-    Known {
-        inventory: Arc::new(inventory),
-        seen: read.seen,
-    }
 }
 
 fn main() -> ExitCode {

@@ -151,7 +151,7 @@ pub(super) struct Status {
     /// The form of the output; with prometheus the exit code is 0.
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
-    /// Give a server up that has not answered after so long; by default 60 with --all, sooner where it does not even let us in.
+    /// Give a server up that has not answered after so long; by default 60 with --all, sooner where it can not even be connected to.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) timeout: Option<u64>,
 }

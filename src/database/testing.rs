@@ -1,5 +1,6 @@
 //! Databases for tests: made as Nix makes them, with rows as it writes them.
 
+use super::facts::{Facts, Said};
 use super::folder::Folder;
 use super::row::stored_hash;
 use crate::domain::{NarHash, PathInfo, StorePath, When};
@@ -35,6 +36,14 @@ pub(crate) fn state(folder: &Path, wal: bool) -> Connection {
         .unwrap();
     connection.execute_batch(SCHEMA).unwrap();
     connection
+}
+
+/// What a database is like of which nothing but the schema matters.
+pub(crate) fn facts() -> Facts {
+    match Said::parse("storekeeper-database schema=10") {
+        Some(Said::Facts(facts)) => facts,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The database below a state folder.

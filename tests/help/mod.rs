@@ -16,7 +16,8 @@ use std::time::Duration;
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
 use storekeeper::inventory::Inventory;
 use storekeeper::link::NoPrompter;
-use storekeeper::server::{Server, Spec};
+use storekeeper::load::{Known, Loader};
+use storekeeper::server::{ReadSummary, Server, Spec};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,18 @@ pub(crate) async fn connect(spec: Spec) -> Server {
 /// The whole store, assessed by the server's own keys.
 pub(crate) async fn read(server: &Server) -> Inventory {
     storekeeper::load::load(server).await.unwrap()
+}
+
+/// The same over what is known of it.
+pub(crate) async fn read_over(server: &Server, known: Option<Known>) -> (Known, ReadSummary) {
+    let mut loader = Loader::start(server, known);
+    while loader.next().await.unwrap().is_some() {}
+    let (inventory, read) = loader.finish();
+    let known = Known {
+        inventory: Arc::new(inventory),
+        seen: read.seen.clone(),
+    };
+    (known, read)
 }
 
 /// Confirms a plan and runs it; `state` is where the copy of the audit log is kept.

@@ -23,7 +23,7 @@ fn text(console: &Console) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// So many seconds ago: a login that was let in, or refused.
+/// So many seconds ago: a login that was authorized, or refused.
 fn event(ago: i64, from: &str, port: u16, key: &str, accepted: bool) -> LogEvent {
     let publickey = "publickey".to_owned();
     LogEvent {

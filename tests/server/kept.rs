@@ -1,16 +1,15 @@
 //! What this machine keeps of a store, to start from, over a real sshd and with the real Nix changing the store meanwhile.
 
-use crate::help::{connect, wait};
+use crate::help::{connect, read_over as over, wait};
 use crate::rig::{Access, Nix, OURS, Rig, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use storekeeper::inventory::{Inventory, Row};
-use storekeeper::load::{Known, Loader};
-use storekeeper::server::{ReadSummary, Server, Source};
+use storekeeper::load::Known;
+use storekeeper::server::Source;
 
 /// The file of the only server that anything is kept of.
 fn kept(rig: &Rig) -> PathBuf {
@@ -136,18 +135,6 @@ fn all(inventory: &Inventory) -> BTreeMap<String, String> {
         (inventory.path(row).to_string(), said)
     })
     .collect()
-}
-
-/// Reads a store over what is known of it.
-async fn over(server: &Server, known: Option<Known>) -> (Known, ReadSummary) {
-    let mut loader = Loader::start(server, known);
-    while loader.next().await.unwrap().is_some() {}
-    let (inventory, read) = loader.finish();
-    let known = Known {
-        inventory: Arc::new(inventory),
-        seen: read.seen.clone(),
-    };
-    (known, read)
 }
 
 fn settle() {

@@ -1,7 +1,7 @@
 //! Asking all servers of the configuration at once.
 //!
 //! In: the configuration. Out: how each is, in its order. One that hangs holds up no other: when all that could be reached have
-//! answered, those that have not even let us in, although that took the others much less long, are told as such.
+//! answered, those that are not even connected, although that took the others much less long, are told as such.
 
 use super::examine::examine;
 use super::report::{Asked, Report};
@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// How long connecting may take whatever the others do: through a jump host and over a slow line.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_millis(500);
 const IN_ALL: Duration = Duration::from_secs(60);
 
 /// Asks them all; nobody is asked anything meanwhile.
-pub(super) async fn ask(common: &Common, timeout: Option<u64>) -> Result<Vec<Asked>, CliError> {
+pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked>, CliError> {
     let config = Config::load(common.config.as_deref())?;
     if config.servers.is_empty() {
         return Err(CliError::usage(notice!(
@@ -54,7 +54,7 @@ pub(super) async fn ask(common: &Common, timeout: Option<u64>) -> Result<Vec<Ask
         .zip(&reached)
         .enumerate()
         .map(|(at, (name, reached))| {
-            let asked = Box::pin(one(common, name, reached, timeout));
+            let asked = Box::pin(one(common, name, reached, limit));
             async move { (at, asked.await) }
         })
         .collect();
@@ -64,32 +64,22 @@ pub(super) async fn ask(common: &Common, timeout: Option<u64>) -> Result<Vec<Ask
         let waiting = |at: usize| asked[at].is_none() && reached[at].get().is_some();
         let slowest = reached.iter().filter_map(OnceLock::get).max();
         let connecting = slowest.map_or(CONNECTING, |slowest| (*slowest * AS_LONG).max(CONNECTING));
-        let deadline = if timeout.is_some() || (0..names.len()).any(waiting) {
+        let deadline = if limit.is_some() || (0..names.len()).any(waiting) {
             None
         } else {
             Some((last + GRACE).max(began + connecting))
         };
-        let next = async {
-            match deadline {
-                // Who is let in meanwhile is waited for, see the next round.
-                Some(deadline) => tokio::select! {
-                    biased;
-                    next = running.next() => Some(next),
-                    () = tokio::time::sleep_until(deadline.min(Instant::now() + GRACE)) => None,
-                },
-                None => Some(running.next().await),
-            }
-        };
-        match next.await {
-            Some(Some((at, answer))) => {
+        // Who connects meanwhile is waited for: the deadline is worked out anew at each look.
+        match timeout(GRACE, running.next()).await {
+            Ok(Some((at, answer))) => {
                 last = Instant::now();
                 asked[at] = Some(Asked::new(&names[at], answer));
                 let done = asked.iter().filter(|asked| asked.is_some()).count();
                 progress.done(done, "asking the servers");
             }
-            Some(None) => break,
-            None if deadline.is_some_and(|deadline| deadline <= Instant::now()) => break,
-            None => {}
+            Ok(None) => break,
+            Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => break,
+            Err(_) => {}
         }
     }
     progress.finish();
@@ -104,7 +94,7 @@ async fn one(
     common: &Common,
     name: &str,
     reached: &OnceLock<Duration>,
-    timeout: Option<u64>,
+    limit: Option<u64>,
 ) -> Result<Report, CliError> {
     let mut session = Session::new(common, name)?;
     session.quiet = true;
@@ -112,19 +102,19 @@ async fn one(
     let asked = Box::pin(examine(&session, Arc::new(NoPrompter), || {
         let _ = reached.set(began.elapsed());
     }));
-    within(timeout.or(Some(IN_ALL.as_secs())), asked).await
+    within(limit.or(Some(IN_ALL.as_secs())), asked).await
 }
 
 /// Waits no longer than so many seconds.
 pub(super) async fn within(
-    timeout: Option<u64>,
+    seconds: Option<u64>,
     asked: impl Future<Output = Result<Report, CliError>>,
 ) -> Result<Report, CliError> {
-    let Some(seconds) = timeout else {
+    let Some(seconds) = seconds else {
         return asked.await;
     };
     let limit = Duration::from_secs(seconds);
-    let asked = tokio::time::timeout(limit, asked).await;
+    let asked = timeout(limit, asked).await;
     asked.unwrap_or_else(|_| Err(hangs(limit)))
 }
 

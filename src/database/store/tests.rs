@@ -1,7 +1,6 @@
 //! Databases of all kinds of stores, damaged ones, and ones that are not Nix's.
 
-use super::super::facts::{Facts, Said};
-use super::super::testing::{database, info, path, register, state};
+use super::super::testing::{database, facts, info, path, register, state};
 use super::*;
 use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey};
@@ -47,13 +46,6 @@ fn differing(file: &Path, before: &Seen) -> (Vec<Row>, Seen) {
     });
     assert_eq!((&others, changes.as_ref()), (&rows, Ok(&seen)));
     (rows, seen)
-}
-
-fn facts() -> Facts {
-    match Said::parse("storekeeper-database schema=10") {
-        Some(Said::Facts(facts)) => facts,
-        other => panic!("{other:?}"),
-    }
 }
 
 fn why(result: Result<Vec<Row>, Stopped>) -> String {

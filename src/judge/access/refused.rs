@@ -214,13 +214,15 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     let mut options = row.options.iter().flatten();
     let from = options.find_map(|option| option.strip_prefix("from="));
     let allowed = from.and_then(|from| lets_in(from.trim_matches('"'), &last.from));
-    let message = match (from, allowed) {
-        (Some(from), Some(false)) => format!("its line allows other addresses only, from={from}"),
-        (Some(from), None) => format!("its line may not allow this address, from={from}"),
-        _ if usage.refused_by_options > 0 => "the options of its line refuse it".to_owned(),
-        _ => String::new(),
+    let refuses = match (from, allowed) {
+        (Some(from), Some(false)) => {
+            Some(format!("its line allows other addresses only, from={from}"))
+        }
+        (Some(from), None) => Some(format!("its line may not allow this address, from={from}")),
+        _ if usage.refused_by_options > 0 => Some("the options of its line refuse it".to_owned()),
+        _ => None,
     };
-    if !message.is_empty() {
+    if let Some(message) = refuses {
         return known(Cause::Options, message).fix("correct the options of its line");
     }
     let message = "key stands in a file and may come in; it was put there after that, or sshd did not read the file then";

@@ -122,7 +122,7 @@ fn each_refusal_is_told_with_its_reason() {
     let said = house.says("keys prod list", 0);
     assert!(said.contains("refused within a day:"), "{said}");
 
-    // Whoever is let in again is refused no more.
+    // Whoever is authorized again is refused no more.
     house.says("keys prod expire ended 90d --yes", 0);
     assert!(house.lets_in("ended"));
     wait_until("a login", || {
