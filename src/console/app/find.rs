@@ -39,6 +39,8 @@ impl Place {
             Screen::Unsigned => Some(Self::Unsigned),
             Screen::Access => Some(Self::Access),
             Screen::Space => Some(Self::Space(model.space.view)),
+            // sshd's log has a filter, which shows what matches.
+            Screen::Activity if model.activity.part == Part::Log => None,
             Screen::Activity => Some(Self::Activity(model.activity.part)),
         }
     }

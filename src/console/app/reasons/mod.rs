@@ -188,7 +188,7 @@ pub(super) fn has_all_rows(model: &Model) -> Reason {
 fn is_searched(model: &Model) -> Reason {
     let searched = match Place::of(model) {
         Some(place) => !model.finds.text(place).trim().is_empty(),
-        None if model.screen == Screen::Overview => false,
+        None if model.screen != Screen::Store => false,
         None => !model.store.search.value().is_empty() || !model.store.filter.is_empty(),
     };
     if searched {

@@ -14,7 +14,6 @@ use crate::console::app::update::{
 };
 use crate::console::plan::told;
 use crate::console::screens;
-use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
 use crate::console::screens::store::state::COLUMNS;
 use crate::console::screens::store::state::Store;
@@ -55,9 +54,6 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Back => nav::back(model),
         Act::Expand => fold(model, true),
         Act::Collapse => fold(model, false),
-        Act::Search if model.screen == Screen::Activity && model.activity.part == Part::Log => {
-            activity::search(model)
-        }
         Act::Search => nav::search(model),
         Act::NextMatch => find::next(model, false),
         Act::PreviousMatch => find::next(model, true),

@@ -5,7 +5,6 @@
 use crate::console::app::find::{Place, Scan, Typing};
 use crate::console::app::model::{Model, UnsignedLine};
 use crate::console::app::msg::Effect;
-use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::path::page;
 use crate::console::screens::space::state::View;
@@ -349,11 +348,8 @@ fn of_activity(model: &Model, part: Part, at: usize) -> Option<String> {
             let from = session.from.as_deref().unwrap_or_default();
             Some(format!("{} {comment} {from} {}", session.user, session.pid))
         }
-        Part::Log => {
-            let event = known?.facts.events.as_ref().ok()?.get(at)?;
-            let word = logins::word(&event.kind);
-            Some(format!("{word} {}", logins::said(known?, event)))
-        }
+        // It has a filter instead, see `Place::of`.
+        Part::Log => None,
     }
 }
 

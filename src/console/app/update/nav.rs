@@ -279,6 +279,9 @@ pub(super) fn search(model: &mut Model) -> Vec<Effect> {
     if let Some(place) = Place::of(model) {
         return find::begin(model, place);
     }
+    if model.screen == Screen::Activity {
+        return super::activity::search(model);
+    }
     let effects = go(model, Screen::Store);
     model.store.searching = true;
     effects
