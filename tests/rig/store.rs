@@ -194,7 +194,8 @@ pub(crate) fn own_settings(home: &Path) -> [(&'static str, String); 3] {
     ]
 }
 
-/// Runs statements (and dot-commands, each on its line) on a database with the `sqlite3` program.
+/// Runs statements (and dot-commands, each on its line) on a database with the `sqlite3` program. Where writers follow each
+/// other closely, SQLite looks for a gap only ten times a second: the time to wait is that of a deadline, not of a write.
 pub(crate) fn sql(database: &Path, statements: &str) -> String {
     let mut child = Command::new(need::program("sqlite3"))
         .args(["-bail", "-batch"])
@@ -206,7 +207,7 @@ pub(crate) fn sql(database: &Path, statements: &str) -> String {
         .expect("`sqlite3` can't be started");
     let mut input = child.stdin.take().expect("the pipe was asked for");
     input
-        .write_all(format!(".timeout 10000\n{statements};\n").as_bytes())
+        .write_all(format!(".timeout 120000\n{statements};\n").as_bytes())
         .expect("`sqlite3` reads its input");
     drop(input);
     let output = child.wait_with_output().expect("`sqlite3` ends");
