@@ -5,6 +5,7 @@
 pub(super) mod access;
 pub(super) mod gc;
 pub(super) mod roots;
+pub(super) mod watch;
 
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
@@ -105,6 +106,8 @@ pub(super) enum Command {
     Demo(Demo),
     /// Check the health of a server, or of all; exit 0 fine, 1 warning, 2 critical, 3 unreachable.
     Status(Status),
+    /// Print what happens on a server, as it happens, until stopped.
+    Watch(watch::Watch),
     /// List store paths and what clients make of them.
     Paths(Paths),
     /// Say whether a client would get a path, and each obstacle, its closure included; exit 0 if it would, else 1.

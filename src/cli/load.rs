@@ -16,13 +16,26 @@ pub(super) struct Loaded {
     pub(super) inventory: Inventory,
     /// How reading it went.
     pub(super) read: ReadSummary,
+    /// Whether all of it was known before, and what it is from is as it was.
+    pub(super) unchanged: bool,
 }
 
-/// Reads the whole store. `each` sees every batch; with an error it stops the reading.
+impl Loaded {
+    /// To be read over the next time.
+    pub(super) fn known(self) -> Known {
+        Known {
+            inventory: Arc::new(self.inventory),
+            seen: self.read.seen,
+        }
+    }
+}
+
+/// Reads the whole store, over what this machine has kept of it, and keeps what was read. `each` sees every batch; with an error it
+/// stops the reading.
 pub(super) async fn load(
     server: &Server,
     progress: &Progress,
-    mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
+    each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
 ) -> Result<Loaded, CliError> {
     let kept = Kept::of(server.spec());
     let known = match kept.clone() {
@@ -37,7 +50,24 @@ pub(super) async fn load(
         }
         Err(_) => None,
     };
-    let mut loader = Loader::start(server, known.map(|(known, _)| known));
+    let loaded = load_over(server, known.map(|(known, _)| known), progress, each).await?;
+    if let Some(kept) = kept.filter(|_| !loaded.unchanged) {
+        kept.keep(&Known {
+            inventory: Arc::new(loaded.inventory.clone()),
+            seen: loaded.read.seen.clone(),
+        });
+    }
+    Ok(loaded)
+}
+
+/// The same over what is known, without keeping it.
+pub(super) async fn load_over(
+    server: &Server,
+    known: Option<Known>,
+    progress: &Progress,
+    mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
+) -> Result<Loaded, CliError> {
+    let mut loader = Loader::start(server, known);
     let mut done = 0;
     while let Some(entered) = loader.next().await? {
         match entered {
@@ -52,16 +82,14 @@ pub(super) async fn load(
     progress.finish();
     let unchanged = loader.is_unchanged();
     let (inventory, read) = loader.finish();
-    if let Some(kept) = kept.filter(|_| !unchanged) {
-        kept.keep(&Known {
-            inventory: Arc::new(inventory.clone()),
-            seen: read.seen.clone(),
-        });
-    }
     if let Some(why) = &read.fallback {
         progress.log(&format!(
             "the store was read through the daemon: {why}; set reader = \"daemon\" for this server to do so at once"
         ));
     }
-    Ok(Loaded { inventory, read })
+    Ok(Loaded {
+        inventory,
+        read,
+        unchanged,
+    })
 }

@@ -33,10 +33,11 @@ mod signals;
 mod status;
 mod terminal;
 mod verify;
+mod watch;
 mod when;
 mod why;
 
-use crate::domain::notice;
+use crate::domain::{Notice, notice};
 use args::{Args, Command};
 use clap::Parser as _;
 use error::{CliError, Kind};
@@ -132,12 +133,17 @@ fn check(args: &Args) -> Result<(), CliError> {
         Some(Command::Demo(_)) => "demo",
         Some(Command::Completions(_)) => "completions",
         Some(Command::Man(_)) => "man",
+        Some(Command::Watch(_)) => "watch",
         Some(_) => return Ok(()),
     };
     if args.common.json {
-        return Err(CliError::usage(notice!(
-            "--json has no meaning for {printing}",
-            "leave it out"
+        let instead = match &args.command {
+            Some(Command::Watch(_)) => "use --jsonl, one document a line",
+            _ => "leave it out",
+        };
+        return Err(CliError::usage(Notice::new(
+            format!("--json has no meaning for {printing}"),
+            instead,
         )));
     }
     Ok(())
@@ -175,6 +181,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         Some(Command::Demo(demo)) => Box::pin(console::demo(demo, &args.common, out)).await,
         Some(Command::Status(status)) => {
             unless_stopped(Box::pin(status::run(&args.common, status, out))).await
+        }
+        Some(Command::Watch(watch)) => {
+            Box::pin(watch::run(&session(&watch.server)?, watch, out)).await
         }
         Some(Command::Paths(paths)) => {
             paths::check(paths)?;

@@ -137,7 +137,9 @@ pub(super) async fn run(
         load(&server, &progress, |_| Ok(())).await
     };
     server.link().close().await;
-    let Loaded { inventory, read } = match loaded {
+    let Loaded {
+        inventory, read, ..
+    } = match loaded {
         // The limit is reached; what would follow is not wanted.
         Err(CliError::Closed) if args.jsonl => return Ok(0),
         other => other?,

@@ -59,6 +59,17 @@ impl State {
     }
 }
 
+/// How well it is that so much is left of so much: below which threshold of a warning and of what is critical.
+pub fn space_left(left: Bytes, size: Bytes, limits: (Threshold, Threshold)) -> State {
+    if limits.1.is_above(left, size) {
+        State::Critical
+    } else if limits.0.is_above(left, size) {
+        State::Warning
+    } else {
+        State::Fine
+    }
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -304,17 +315,8 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
         let summary = "the free space of the store is not known".to_owned();
         return vec![check(id, State::Unknown, summary, None)];
     };
-    let is_above =
-        |limit: Threshold, left: u64, size: u64| limit.is_above(Bytes(left), Bytes(size));
-    let state = |left: u64, size: u64| {
-        if is_above(vitals.disk_critical, left, size) {
-            State::Critical
-        } else if is_above(vitals.disk_warning, left, size) {
-            State::Warning
-        } else {
-            State::Fine
-        }
-    };
+    let limits = (vitals.disk_warning, vitals.disk_critical);
+    let state = |left: u64, size: u64| space_left(Bytes(left), Bytes(size), limits);
     let disk = state(space.available.0, space.size.0);
     let fix = |state| {
         (state != State::Fine).then(|| {

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod collect;
 pub mod concern;
+pub mod events;
 pub mod finding;
 pub mod growth;
 pub mod health;

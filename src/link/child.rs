@@ -41,7 +41,7 @@ impl Tail {
 }
 
 /// Ends a whole process group: first politely, so that scripts can clean up, then for certain.
-pub(super) async fn end(child: &mut Child, group: Option<u32>) {
+pub(crate) async fn end(child: &mut Child, group: Option<u32>) {
     let group = group.and_then(|id| Pid::from_raw(id.cast_signed()));
     // What is gone already cannot be signalled, and need not be.
     if let Some(group) = group {

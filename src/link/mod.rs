@@ -31,6 +31,7 @@ mod signing;
 mod ssh;
 mod target;
 
+pub(crate) use child::end as end_group;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ mod overflow;
 mod refused;
 mod rows;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;

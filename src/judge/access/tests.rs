@@ -34,7 +34,7 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
 }
 
 /// A read-only cache with this key file.
-fn with(content: &str) -> AccessFacts {
+pub(crate) fn with(content: &str) -> AccessFacts {
     let mut facts = facts(Some("nix-store --serve"));
     facts
         .files
@@ -44,6 +44,13 @@ fn with(content: &str) -> AccessFacts {
 
 fn rows(facts: &AccessFacts) -> Vec<KeyRow> {
     keys(facts, Age(7 * 86_400)).keys
+}
+
+/// The row of a key with this end.
+pub(crate) fn row(expires: Option<When>) -> KeyRow {
+    let mut rows = rows(&with(KEY));
+    let row = rows.remove(0);
+    KeyRow { expires, ..row }
 }
 
 fn codes(findings: &[Finding]) -> Vec<&'static str> {

@@ -1,6 +1,7 @@
 //! Access from the command line on a real server: the real sshd, the real clients, the real binary.
 
 mod console;
+mod events;
 mod posture;
 mod proof;
 mod refused;
