@@ -328,6 +328,20 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    #[test]
+    fn the_unit_in_the_documentation_is_understood() {
+        let unit = include_str!("../../docs/storekeeper-watch@.service");
+        let starts = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let args = parse(&starts.unwrap().replace("%i", "prod")).unwrap();
+        let Some(Command::Watch(watch)) = args.command else {
+            panic!("{args:?}");
+        };
+        assert_eq!((watch.server.as_str(), watch.jsonl), ("prod", true));
+        assert!(watch.exec.is_some() && args.common.read_only);
+    }
+
     fn parse(line: &str) -> Result<Args, clap::Error> {
         Args::try_parse_from(line.split(' '))
     }

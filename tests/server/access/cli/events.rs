@@ -228,3 +228,52 @@ fn a_program_gets_events_on_its_input_and_is_not_run_for_each() {
     );
     assert_eq!(fs::read_to_string(&runs).unwrap(), "x\nx\n");
 }
+
+/// What the module of NixOS runs, by the real Nix, with as much of nixpkgs' `lib` as it uses.
+#[test]
+fn the_nixos_module_watches_with_these_words() {
+    let house = House::new();
+    let module = fs::canonicalize("docs/nixos/watch.nix").unwrap();
+    let words = house.rig.file("words");
+    let fake = house.rig.file("package/bin/storekeeper");
+    fs::create_dir_all(house.rig.file("package/bin")).unwrap();
+    fs::write(
+        &fake,
+        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" > {words}\n"),
+    )
+    .unwrap();
+    there(Command::new("chmod").args(["+x", &fake]));
+    let expression = format!(
+        "let lib = rec {{ mkOption = option: option; optionals = on: list: if on then list else [ ];
+           nameValuePair = name: value: {{ inherit name value; }};
+           mapAttrs' = f: set: builtins.listToAttrs (map (name: f name set.${{name}}) (builtins.attrNames set));
+           escapeShellArgs = words: builtins.concatStringsSep \" \" (map (word: \"'${{word}}'\") words);
+           types = {{ package = 1; str = 1; attrsOf = _: 1; submodule = _: 1; nullOr = _: 1; listOf = _: 1; }}; }};
+         config.services.storekeeper-watch = {{ package = \"{}\"; configFile = \"/c.toml\";
+           servers.prod = {{ events = [ \"daemon\" \"disk\" ]; exec = \"mail -s cache root\"; pause = \"1m\"; }};
+           servers.test = {{ events = [ ]; exec = null; pause = \"10s\"; }}; }};
+         in builtins.mapAttrs (_: service: service.script) (import {} {{ inherit lib config; }}).config.systemd.services",
+        house.rig.file("package"),
+        module.display()
+    );
+    let scripts = super::evaluate(&house.rig, &expression);
+    let run = |name: &str| -> Vec<String> {
+        let script = scripts[name].as_str().unwrap();
+        there(Command::new("sh").args(["-c", script]));
+        let said = fs::read_to_string(&words).unwrap();
+        said.lines().map(str::to_owned).collect()
+    };
+    let common = ["--jsonl", "--read-only", "--quiet", "--config", "/c.toml"];
+    let all = [&["watch", "test"][..], &common].concat();
+    assert_eq!(run("storekeeper-watch-test"), all);
+    let more = [
+        "--events",
+        "daemon,disk",
+        "--exec",
+        "mail -s cache root",
+        "--exec-pause",
+        "1m",
+    ];
+    let all = [&["watch", "prod"][..], &common, &more].concat();
+    assert_eq!(run("storekeeper-watch-prod"), all);
+}
