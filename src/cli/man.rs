@@ -1,6 +1,6 @@
-//! `completions` and `man`: what packagers install beside the program.
+//! `man`: what packagers install beside the program.
 //!
-//! In: the command tree. Out: a shell script, or a page for man(1).
+//! In: the command tree. Out: a page for man(1).
 
 use super::args::{self, Args};
 use super::error::CliError;
@@ -8,14 +8,6 @@ use super::out::Out;
 use crate::domain::Notice;
 use crate::domain::text::visible;
 use clap::CommandFactory as _;
-
-/// Prints the completions of a shell.
-pub(super) fn completions(args: &args::Completions, out: &mut Out) -> Result<(), CliError> {
-    // Into memory first: the generator panics on a closed pipe.
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "storekeeper", &mut script);
-    Ok(std::io::Write::write_all(out.raw(), &script)?)
-}
 
 /// Prints the manual page of the program, or of one subcommand.
 pub(super) fn man(args: &args::Man, out: &mut Out) -> Result<(), CliError> {

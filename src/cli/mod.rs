@@ -6,6 +6,7 @@
 mod args;
 mod audit;
 mod change;
+mod complete;
 mod console;
 mod element;
 mod error;
@@ -71,6 +72,9 @@ pub fn main() -> ExitCode {
         // Before clap, which would take `--help` for itself: these are the arguments of another program.
         return ExitCode::from(crate::demo::shim::main(arguments.into_iter().skip(2)));
     }
+    if complete::answered(&arguments) {
+        return ExitCode::SUCCESS;
+    }
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) if !error.use_stderr() => {
@@ -95,7 +99,7 @@ fn run(args: &Args) -> Result<u8, CliError> {
     let mut out = Out::stdout(args.common.json);
     let code = match &args.command {
         Some(Command::Keygen(keygen)) => keygen::run(keygen, &mut out).map(|()| 0),
-        Some(Command::Completions(shell)) => man::completions(shell, &mut out).map(|()| 0),
+        Some(Command::Completions(shell)) => complete::completions(shell, &mut out).map(|()| 0),
         Some(Command::Man(page)) => man::man(page, &mut out).map(|()| 0),
         _ => {
             let log = log::start();

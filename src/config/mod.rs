@@ -4,10 +4,12 @@
 //! by [`Config::target`] all that is needed to connect. A name that is not known or a value that is not fit is an error
 //! with file and line: a misspelled `read_only` that is passed over would be worse than no configuration.
 
+mod colour;
 mod read;
 mod schema;
 mod target;
 
+pub use colour::Colour;
 pub use target::{Overrides, Target};
 
 use crate::domain::Threshold;
@@ -125,6 +127,8 @@ pub struct ServerConfig {
     pub jump: Option<String>,
     /// Nothing may be changed on it.
     pub read_only: bool,
+    /// Of its name, in the console.
+    pub colour: Option<Colour>,
     /// What clients write in `substituters`.
     pub cache_address: Option<String>,
     /// What belongs to the server itself.
@@ -158,6 +162,7 @@ impl ServerConfig {
             identity_files: Vec::new(),
             jump: None,
             read_only: false,
+            colour: None,
             cache_address: None,
             settings: Settings::default(),
             thresholds: Thresholds::default(),

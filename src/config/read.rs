@@ -3,6 +3,7 @@
 //! In: the text of the file. Out: the configuration, or the first problem with its line. `schema::check` runs first, so
 //! a value that is present here has the right form.
 
+use super::colour::Colour;
 use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
 use crate::domain::{Notice, notice};
 use crate::domain::{PublicKey, Threshold};
@@ -82,6 +83,7 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
         _ => Reader::Auto,
     };
     server.read_only = flag(table, "read_only");
+    server.colour = string(table, "colour").and_then(|word| Colour::from_word(&word));
     server.cache_address = string(table, "cache_address");
     server.signing_key = string(table, "signing_key");
     let mut others = Vec::new();

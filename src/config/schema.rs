@@ -3,6 +3,7 @@
 //! In: a spanned TOML document. Out: the first problem in the order of the file, with its offset and one sentence, or
 //! none; after that, reading the document cannot fail. Source of the table: the manual's page on the configuration.
 
+use super::colour::Colour;
 use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
@@ -76,6 +77,7 @@ const SERVER: &[Field] = &[
     field("sudo", Kind::Word(&["auto", "always", "never"])),
     field("reader", Kind::Word(&["auto", "database", "daemon"])),
     field("read_only", Kind::Flag),
+    field("colour", Kind::Word(Colour::WORDS)),
     field("cache_user", Kind::Text),
     field("cache_address", Kind::Text),
     field("key_files", Kind::RemotePaths),

@@ -6,7 +6,7 @@
 //! short message was there long enough.
 
 use crate::change::Policy;
-use crate::config::{Config, Overrides, ServerConfig, Target, home};
+use crate::config::{Config, Overrides, Target, home};
 use crate::console::app::clipboard;
 use crate::console::app::model::{Beginning, Model};
 use crate::console::app::msg::{Effect, Msg};
@@ -21,7 +21,7 @@ use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
 use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
 use crate::domain::{Explain, Notice, notice};
-use crate::domain::{Threshold, When, plain};
+use crate::domain::{When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -114,11 +114,11 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
     let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
     let themes = Theme::load(folder.as_deref())?;
     let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
-    let first = choice(&target.settings, &overrides);
+    let first = ServerChoice::new(&target.settings, &overrides);
     let mut servers = vec![first.clone()];
     for server in &config.servers {
         if server.name != first.name {
-            servers.push(choice(server, &overrides));
+            servers.push(ServerChoice::new(server, &overrides));
         }
     }
     let model = Model::new(Beginning {
@@ -146,18 +146,6 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         overrides,
     };
     Ok((model, targets))
-}
-
-fn choice(server: &ServerConfig, overrides: &Overrides) -> ServerChoice {
-    let limits: (Threshold, Threshold) = (
-        server.thresholds.disk_warning,
-        server.thresholds.disk_critical,
-    );
-    ServerChoice {
-        name: server.name.clone(),
-        read_only: server.read_only || overrides.read_only,
-        limits,
-    }
 }
 
 fn keymap(config: &Config) -> Result<Keymap, ConsoleError> {

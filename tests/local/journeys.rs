@@ -740,6 +740,46 @@ fn switching_servers_leaves_nothing_behind() {
 }
 
 #[test]
+fn coming_back_to_a_server_is_coming_back_to_ones_place() {
+    let mut console = ready();
+    console.keys("2oD/storefront<enter>j<enter>");
+    let before = (
+        console.current(),
+        console.model.store.sort,
+        console.model.pages.len(),
+    );
+    assert_eq!(before.2, 1);
+    console.keys("Sj<enter>");
+    // The same screen, and nothing of the search there.
+    assert_eq!(console.model.screen, Screen::Store);
+    assert_eq!(console.model.store.search.value(), "");
+    console.keys("3Sk<enter>");
+    assert_eq!(console.model.cx.server, "prod");
+    // Another numbering, as a store has that was read anew.
+    console.connect();
+    console.load(store(usize::MAX));
+    assert_eq!(console.model.screen, Screen::Store);
+    assert_eq!(console.model.store.search.value(), "storefront");
+    assert_eq!(
+        (
+            console.current(),
+            console.model.store.sort,
+            console.model.pages.len()
+        ),
+        before
+    );
+    console.keys("<esc>");
+    let list = console.current();
+    // Where one has gone since is not left again when more of the store comes in.
+    console.keys("j");
+    let moved = console.current();
+    assert_ne!(moved, list);
+    console.connect();
+    console.load(store(usize::MAX));
+    assert_eq!((console.current(), console.model.pages.len()), (moved, 0));
+}
+
+#[test]
 fn too_small_lets_only_quit_act() {
     let mut console = ready();
     console.keys("2");

@@ -140,12 +140,9 @@ pub(super) async fn follow(
                 reading.set(Some(read(server, what, store, access, refused, session.quiet)).into());
             }
             _ = minute.tick() => {
-                if !is_watched {
-                    stale = Stale::ALL;
-                } else {
-                    // Nothing on the server changes when a key ends.
-                    stale.access = true;
-                }
+                // Nothing on the server changes when a key ends.
+                stale.access = true;
+                stale.store |= !is_watched;
             }
         }
     }

@@ -105,7 +105,7 @@ async fn go_on(
         let error = match session.connect_to_read().await {
             Ok(server) => {
                 failures = Some(0);
-                follow::follow(&server, &mut before, session, tell).await?
+                Box::pin(follow::follow(&server, &mut before, session, tell)).await?
             }
             Err(error) => error,
         };

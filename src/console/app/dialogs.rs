@@ -222,6 +222,7 @@ fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
             theme.accent,
         );
         let style = if current { theme.selected } else { theme.text };
+        let style = theme.on_colour(style, model.servers[index].colour);
         let x = pen.text(line, line.x + 2, line.y, name, style);
         if *name == model.cx.server {
             pen.text(line, x + 2, line.y, "(this one)", theme.dim);

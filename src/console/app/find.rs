@@ -85,6 +85,14 @@ pub struct Scan {
 }
 
 impl Finds {
+    /// What was searched, without what goes on.
+    pub(super) fn at_rest(self) -> Self {
+        Self {
+            kept: self.kept,
+            ..Self::default()
+        }
+    }
+
     fn of(&self, place: Place) -> Option<&Input> {
         let mut kept = self.kept.iter();
         kept.find(|(own, _)| *own == place).map(|(_, input)| input)

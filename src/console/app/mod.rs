@@ -10,6 +10,7 @@ pub mod model;
 pub mod msg;
 pub mod paint;
 pub mod palette;
+pub mod places;
 pub(super) mod presses;
 pub mod reasons;
 pub mod subject;

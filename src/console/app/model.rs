@@ -3,8 +3,10 @@
 //! In: nothing. Out: [`Model`], and what follows from it at a glance: the scope in force, the row under the cursor.
 
 use crate::change::Policy;
+use crate::config::Colour;
 use crate::console::app::find::Finds;
 pub use crate::console::app::layer::{Layer, Palette};
+use crate::console::app::places::Place;
 use crate::console::app::subject::Subject;
 use crate::console::plan;
 use crate::console::plan::state::PlanDialog;
@@ -36,7 +38,7 @@ use crate::console::widgets::theme::{Abilities, Theme};
 use crate::domain::access::Session;
 use crate::domain::{Threshold, When};
 use crate::inventory::Row;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub struct Model {
     pub abilities: Abilities,
     /// All servers that can be gone to.
     pub servers: Vec<ServerChoice>,
+    /// Where one was on those that were left, by name.
+    pub places: BTreeMap<String, Place>,
+    /// Where one was on this one, until its store is there.
+    pub returning: Option<Box<Place>>,
     /// Keys that can sign.
     pub sources: Vec<Source>,
     /// The screen.
@@ -145,6 +151,8 @@ impl Model {
             theme: beginning.theme,
             abilities: beginning.abilities,
             servers: beginning.servers,
+            places: BTreeMap::new(),
+            returning: None,
             sources: beginning.sources,
             screen: Screen::Overview,
             overview: Overview::default(),
@@ -169,6 +177,12 @@ impl Model {
             stopped: false,
             quit: false,
         }
+    }
+
+    /// The colour of the server's name.
+    pub fn colour(&self) -> Option<Colour> {
+        let mut servers = self.servers.iter();
+        servers.find(|server| server.name == self.cx.server)?.colour
     }
 
     /// The theme in use.

@@ -186,7 +186,8 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         room.saturating_sub(fixed + name.width() + 3),
     );
     let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
-    let mut x = pen.text(row, row.x + 1, row.y, &name, theme.title);
+    let title = theme.on_colour(theme.title, model.colour());
+    let mut x = pen.text(row, row.x + 1, row.y, &name, title);
     if !place.is_empty() {
         x = pen.text(row, x + 2, row.y, &place, theme.text);
     }

@@ -1,5 +1,6 @@
 //! The server: which ones there are, and how the connection to this one is.
 
+use crate::config::{Colour, Overrides, ServerConfig};
 use crate::console::types::problem::Problem;
 use crate::domain::{Threshold, When};
 use std::time::Duration;
@@ -11,8 +12,23 @@ pub struct ServerChoice {
     pub name: String,
     /// Nothing may be changed on it.
     pub read_only: bool,
+    /// Of its name.
+    pub colour: Option<Colour>,
     /// Less disk than this left is a warning, and critical.
     pub limits: (Threshold, Threshold),
+}
+
+impl ServerChoice {
+    /// Of a server of the configuration, with what arguments say over it.
+    pub fn new(server: &ServerConfig, overrides: &Overrides) -> Self {
+        let limits = server.thresholds;
+        Self {
+            name: server.name.clone(),
+            read_only: server.read_only || overrides.read_only,
+            colour: server.colour,
+            limits: (limits.disk_warning, limits.disk_critical),
+        }
+    }
 }
 
 /// The state of the connection.

@@ -4,6 +4,7 @@
 //! Out: [`Theme`], a style for each role, and [`degrade`], which takes colours (`NO_COLOR`) or non-ASCII glyphs out of a
 //! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
 
+use crate::config::Colour;
 use crate::domain::plain;
 use crate::domain::{Explain, Notice, notice};
 use ratatui::buffer::Buffer;
@@ -134,6 +135,22 @@ roles! {
 }
 
 impl Theme {
+    /// The style of a server's name that has a colour: on a block of it, which is seen from afar. A theme without colours has none
+    /// for this either.
+    pub fn on_colour(&self, name: Style, colour: Option<Colour>) -> Style {
+        let colour = match colour {
+            _ if self.critical.fg.is_none() && self.accent.fg.is_none() => return name,
+            None => return name,
+            Some(Colour::Red) => Color::Red,
+            Some(Colour::Yellow) => Color::Yellow,
+            Some(Colour::Green) => Color::Green,
+            Some(Colour::Cyan) => Color::Cyan,
+            Some(Colour::Blue) => Color::Blue,
+            Some(Colour::Magenta) => Color::Magenta,
+        };
+        name.fg(Color::Black).bg(colour)
+    }
+
     /// Reads a theme file.
     pub fn parse(name: &str, text: &str) -> Result<Self, ThemeError> {
         let invalid = |what: String| ThemeError::Invalid {

@@ -4,7 +4,7 @@
 
 use super::Event;
 use crate::domain::text::visible;
-use crate::domain::{Assessment, PathInfo};
+use crate::domain::{Assessment, PathInfo, TrustClass};
 use crate::inventory::{Inventory, Row, State};
 
 /// What a path that was read says, held against what was known of the store.
@@ -14,35 +14,25 @@ pub fn of_path(before: &Inventory, info: &PathInfo, now: &Assessment) -> Vec<Eve
     let trust = now.class.word();
     let refused = now.class.refused();
     let mut events = Vec::new();
-    let was_refused = match row {
-        Some(row) => {
-            let mut old: Vec<&str> = before.signatures(row).map(|(name, _)| name).collect();
-            let mut keys: Vec<String> = Vec::new();
-            for (name, _) in &now.signatures {
-                match old.iter().position(|old| old == name) {
-                    Some(at) => drop(old.swap_remove(at)),
-                    None => keys.push(visible(name).into_owned()),
-                }
-            }
-            if !keys.is_empty() {
-                events.push(Event::Signature {
-                    path: path(),
-                    keys,
-                    trust,
-                });
-            }
-            before.trust(row).is_some_and(|class| class.refused())
-        }
-        None => {
-            events.push(Event::Upload {
+    let was_refused = if let Some(row) = row {
+        let keys = new_keys(before, row, now);
+        if !keys.is_empty() {
+            events.push(Event::Signature {
                 path: path(),
-                nar_size: Some(info.nar_size).filter(|size| *size > 0),
-                registered: info.registered,
+                keys,
                 trust,
-                refused,
             });
-            false
         }
+        before.trust(row).is_some_and(TrustClass::refused)
+    } else {
+        events.push(Event::Upload {
+            path: path(),
+            nar_size: Some(info.nar_size).filter(|size| *size > 0),
+            registered: info.registered,
+            trust,
+            refused,
+        });
+        false
     };
     if refused && !was_refused {
         events.push(Event::RefusedPath {
@@ -51,6 +41,20 @@ pub fn of_path(before: &Inventory, info: &PathInfo, now: &Assessment) -> Vec<Eve
         });
     }
     events
+}
+
+/// The names of signatures that the path had not, as often as each is new.
+fn new_keys(before: &Inventory, row: Row, now: &Assessment) -> Vec<String> {
+    let mut old: Vec<&str> = before.signatures(row).map(|(name, _)| name).collect();
+    let names = now.signatures.iter().map(|(name, _)| name);
+    let new = names.filter(|name| match old.iter().position(|old| old == name) {
+        Some(at) => {
+            old.swap_remove(at);
+            false
+        }
+        None => true,
+    });
+    new.map(|name| visible(name).into_owned()).collect()
 }
 
 /// The paths that were valid and are no more; `None` if there are none. Walks the store.

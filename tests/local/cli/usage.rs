@@ -1,6 +1,7 @@
 //! The real binary, without any server: usage, configuration, key pairs, what packagers install.
 
 use super::{json, refusal, text};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -28,7 +29,7 @@ fn home() -> tempfile::TempDir {
 fn wrong_guesses_get_an_answer() {
     let home = home();
     let config = home.path().join("c.toml");
-    std::fs::write(&config, "[servers.prod]\nhost = \"cache.invalid\"\n").unwrap();
+    fs::write(&config, "[servers.prod]\nhost = \"cache.invalid\"\n").unwrap();
     let config = config.to_str().unwrap();
     for (typed, meant) in [
         (&["stats", "prod"][..], "storekeeper status prod"),
@@ -52,7 +53,7 @@ fn wrong_guesses_get_an_answer() {
 fn each_wrong_configuration_is_told_with_its_line() {
     let home = home();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config");
-    let mut fixtures: Vec<PathBuf> = std::fs::read_dir(&folder)
+    let mut fixtures: Vec<PathBuf> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
@@ -60,7 +61,7 @@ fn each_wrong_configuration_is_told_with_its_line() {
     fixtures.sort();
     assert!(fixtures.len() > 20);
     for file in fixtures {
-        let expected = std::fs::read_to_string(file.with_extension("expected")).unwrap();
+        let expected = fs::read_to_string(file.with_extension("expected")).unwrap();
         let name = file.to_str().unwrap();
         let output = storekeeper(home.path(), &["status", "prod", "--config", name]);
         let (code, sentence) = refusal(&output);
@@ -77,8 +78,8 @@ fn each_wrong_configuration_is_told_with_its_line() {
 fn the_users_own_configuration_is_read() {
     let home = home();
     let folder = home.path().join(".config/storekeeper");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("config.toml"), "\n\nthem = \"dark\"\n").unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), "\n\nthem = \"dark\"\n").unwrap();
     let (code, sentence) = refusal(&storekeeper(home.path(), &["status", "prod"]));
     assert_eq!(code, 2);
     let file = folder.join("config.toml");
@@ -168,14 +169,14 @@ fn keygen_makes_a_pair_that_nix_takes() {
     assert_eq!(text(&output.stderr), "");
     let document = json(&output);
     let secret = home.path().join("cache.example.org-1.sec");
-    let public = std::fs::read_to_string(home.path().join("cache.example.org-1.pub")).unwrap();
+    let public = fs::read_to_string(home.path().join("cache.example.org-1.pub")).unwrap();
     assert_eq!(document["publicKey"], public.trim_end());
     assert!(public.starts_with("cache.example.org-1:"));
     assert_eq!(
         secret.metadata().unwrap().permissions().mode() & 0o7777,
         0o600
     );
-    let secret_text = std::fs::read_to_string(&secret).unwrap();
+    let secret_text = fs::read_to_string(&secret).unwrap();
     assert!(!text(&output.stdout).contains(&secret_text["cache.example.org-1:".len()..]));
 
     // A second one is refused and touches nothing.
@@ -185,14 +186,14 @@ fn keygen_makes_a_pair_that_nix_takes() {
     ));
     assert_eq!(code, 2);
     assert!(sentence.contains("is not overwritten"), "{sentence}");
-    assert_eq!(std::fs::read_to_string(&secret).unwrap(), secret_text);
+    assert_eq!(fs::read_to_string(&secret).unwrap(), secret_text);
 
     // Nix derives the same public key from the secret.
     let converted = Command::new("nix")
         .args(["--extra-experimental-features", "nix-command"])
         .args(["key", "convert-secret-to-public"])
         .env("HOME", home.path())
-        .stdin(std::fs::File::open(&secret).unwrap())
+        .stdin(fs::File::open(&secret).unwrap())
         .output();
     match converted {
         Ok(converted) => assert_eq!(text(&converted.stdout).trim_end(), public.trim_end()),
@@ -203,12 +204,12 @@ fn keygen_makes_a_pair_that_nix_takes() {
 #[test]
 fn keygen_leaves_no_half_of_a_pair() {
     let home = home();
-    std::fs::write(home.path().join("k.pub"), "kept").unwrap();
+    fs::write(home.path().join("k.pub"), "kept").unwrap();
     let (code, _) = refusal(&storekeeper(home.path(), &["keygen", "k"]));
     assert_eq!(code, 2);
     assert!(!home.path().join("k.sec").exists());
     assert_eq!(
-        std::fs::read_to_string(home.path().join("k.pub")).unwrap(),
+        fs::read_to_string(home.path().join("k.pub")).unwrap(),
         "kept"
     );
     // A link counts as there, even one that leads nowhere.
@@ -226,7 +227,7 @@ fn keygen_leaves_no_half_of_a_pair() {
 }
 
 #[test]
-fn pages_and_completions() {
+fn pages() {
     let home = home();
     let page = storekeeper(home.path(), &["man"]);
     assert_eq!(page.status.code(), Some(0));
@@ -236,11 +237,6 @@ fn pages_and_completions() {
     assert!(!text(&page.stdout).contains("demo\\-shim"));
     let page = storekeeper(home.path(), &["man", "sign"]);
     assert!(text(&page.stdout).contains("ssh\\-agent"));
-    for shell in ["bash", "zsh", "fish"] {
-        let script = storekeeper(home.path(), &["completions", shell]);
-        assert_eq!(script.status.code(), Some(0));
-        assert!(text(&script.stdout).contains("key-file"), "{shell}");
-    }
     let version = storekeeper(home.path(), &["--version"]);
     assert_eq!(
         text(&version.stdout),
@@ -249,6 +245,80 @@ fn pages_and_completions() {
     let help = storekeeper(home.path(), &["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(!text(&help.stdout).contains("demo-shim"));
+}
+
+/// What bash offers for the last of these words.
+fn offered(home: &Path, words: &[&str]) -> Vec<String> {
+    let program = Path::new(env!("CARGO_BIN_EXE_storekeeper"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let script = format!(
+        "source <(storekeeper completions bash)\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_TYPE=9\n\
+         _clap_complete_storekeeper storekeeper \"${{COMP_WORDS[COMP_CWORD]}}\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words
+            .iter()
+            .map(|word| format!("'{word}'"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        words.len() - 1
+    );
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &script])
+        .env("HOME", home)
+        .env("PATH", path)
+        .env_remove("XDG_CONFIG_HOME")
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stderr), "");
+    let mut offered: Vec<String> = text(&output.stdout)
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .collect();
+    offered.sort();
+    offered
+}
+
+#[test]
+fn bash_offers_subcommands_options_and_the_servers_of_the_configuration() {
+    let home = home();
+    let folder = home.path().join(".config/storekeeper");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("config.toml"),
+        "[servers.prod]\nhost = \"h\"\n[servers.preview]\n",
+    )
+    .unwrap();
+    let offered = |words: &[&str]| offered(home.path(), words);
+    assert_eq!(
+        offered(&["storekeeper", "status", "pr"]),
+        ["preview", "prod"]
+    );
+    assert_eq!(offered(&["storekeeper", "keys", "lo"]), ["local"]);
+    assert_eq!(offered(&["storekeeper", "pr"]), ["preview", "prod"]);
+    assert_eq!(offered(&["storekeeper", "onb"]), ["onboard"]);
+    assert_eq!(
+        offered(&["storekeeper", "watch", "prod", "--events", "refused-l"]),
+        ["refused-login"]
+    );
+    assert_eq!(
+        offered(&["storekeeper", "sign", "prod", "--key-f"]),
+        ["--key-file"]
+    );
+    // One that can't be read has no names, and is no error there.
+    fs::write(folder.join("config.toml"), "[servers.prod").unwrap();
+    assert_eq!(offered(&["storekeeper", "status", "pr"]), [""]);
+}
+
+#[test]
+fn each_shell_takes_its_script() {
+    let home = home();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = storekeeper(home.path(), &["completions", shell]);
+        assert_eq!(script.status.code(), Some(0));
+        let file = home.path().join(shell);
+        fs::write(&file, script.stdout).unwrap();
+        let read = Command::new(shell).arg("-n").arg(&file).output().unwrap();
+        assert!(read.status.success(), "{shell}: {}", text(&read.stderr));
+    }
 }
 
 #[test]
@@ -287,7 +357,7 @@ fn the_log_goes_to_a_file_and_nowhere_else() {
         .unwrap();
     let (code, sentence) = refusal(&output);
     assert_eq!(code, 3, "{sentence}");
-    let log = std::fs::read_to_string(&file).unwrap();
+    let log = fs::read_to_string(&file).unwrap();
     assert!(log.contains("started") && log.contains(&server), "{log}");
     assert!(log.contains(&sentence), "{log}");
     let before = log.len();
@@ -299,18 +369,14 @@ fn the_log_goes_to_a_file_and_nowhere_else() {
         .output()
         .unwrap();
     assert!(!refusal(&output).1.contains("hunter2"));
-    let log = std::fs::read_to_string(&file).unwrap();
+    let log = fs::read_to_string(&file).unwrap();
     assert!(log.len() > before && !log.contains("hunter2"), "{log}");
     // By default in the state folder, which is for its owner alone.
     let (code, _) = refusal(&storekeeper(home.path(), &["status", &server]));
     assert_eq!(code, 3);
     let folder = home.path().join(".local/state/storekeeper/log");
-    let name = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
-    assert!(
-        std::fs::read_to_string(name.path())
-            .unwrap()
-            .contains(&server)
-    );
+    let name = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+    assert!(fs::read_to_string(name.path()).unwrap().contains(&server));
     assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o077, 0);
 }
 
@@ -321,7 +387,7 @@ fn no_core_dump_holds_a_secret() {
     let seen = home.path().join("limits");
     let config = home.path().join("ssh_config");
     let proxy = home.path().join("proxy.sh");
-    std::fs::write(
+    fs::write(
         &proxy,
         format!(
             "ulimit -Sc >{0}.own\ncat /proc/$PPID/limits >{0}\n",
@@ -329,7 +395,7 @@ fn no_core_dump_holds_a_secret() {
         ),
     )
     .unwrap();
-    std::fs::write(&config, format!("ProxyCommand sh {}\n", proxy.display())).unwrap();
+    fs::write(&config, format!("ProxyCommand sh {}\n", proxy.display())).unwrap();
     let output = storekeeper(
         home.path(),
         &[
@@ -340,7 +406,7 @@ fn no_core_dump_holds_a_secret() {
         ],
     );
     assert!(!output.status.success());
-    let limits = std::fs::read_to_string(&seen).unwrap();
+    let limits = fs::read_to_string(&seen).unwrap();
     let core = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max core file size"))
@@ -349,6 +415,6 @@ fn no_core_dump_holds_a_secret() {
         core.split_whitespace().take(2).collect::<Vec<_>>(),
         ["0", "0"]
     );
-    let own = std::fs::read_to_string(home.path().join("limits.own")).unwrap();
+    let own = fs::read_to_string(home.path().join("limits.own")).unwrap();
     assert_eq!(own.trim(), "0");
 }

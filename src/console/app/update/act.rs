@@ -1,11 +1,11 @@
 //! What each action does.
 
 use crate::change::sign::KeyChoice;
-use crate::console::app::find::Finds;
 use crate::console::app::layer::{Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
+use crate::console::app::places::Place;
 use crate::console::app::reasons;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
@@ -14,10 +14,9 @@ use crate::console::app::update::{
 };
 use crate::console::plan::told;
 use crate::console::screens;
+use crate::console::screens::overview::state::Overview;
 use crate::console::screens::space::state::View;
 use crate::console::screens::store::state::COLUMNS;
-use crate::console::screens::store::state::Store;
-use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::types::action::{self, Act};
 use crate::console::types::change::SpaceChange;
 use crate::console::types::context::Data;
@@ -248,14 +247,15 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Goes to another server: nothing of the old one stays on the screen.
+/// Goes to another server: nothing of the old one stays on the screen. Where one was there before, one is again.
 fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
     if choice.name == model.cx.server {
         return vec![];
     }
-    let sort = model.store.sort;
     let server = choice.name.clone();
-    model.cx.server.clone_from(&server);
+    let place = Place::leave(model);
+    let left = std::mem::replace(&mut model.cx.server, server.clone());
+    model.places.insert(left, place);
     model.cx.policy.read_only = choice.read_only;
     model.cx.limits = choice.limits;
     model.sources.clear();
@@ -264,25 +264,12 @@ fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
     model.cx.watch = Watch::default();
     model.cx.facts = None;
     model.cx.data = Data::default();
-    model.store = Store {
-        sort,
-        ..Store::default()
-    };
-    model.unsigned = Unsigned::default();
-    model.activity = crate::console::screens::activity::state::Activity::default();
-    model.access = crate::console::screens::access::state::Access {
-        lifetime: model.access.lifetime,
-        ..crate::console::screens::access::state::Access::default()
-    };
-    model.space = crate::console::screens::space::state::Space {
-        form: std::mem::take(&mut model.space.form),
-        look: model.space.look,
-        ..crate::console::screens::space::state::Space::default()
-    };
-    model.pages.clear();
-    model.finds = Finds::default();
-    model.cx.marks.clear();
-    model.screen = Screen::Overview;
+    model.overview = Overview::default();
+    model.opened_from = None;
+    model.returning = None;
+    if let Some(place) = model.places.remove(&server) {
+        place.restore(model);
+    }
     vec![Effect::Connect { server }]
 }
 

@@ -63,6 +63,10 @@ pub(super) fn inventory(
     model.cx.data.at = Some(model.cx.data.kept.unwrap_or(model.cx.now));
     model.cx.data.problem = None;
     model.cx.data.measuring.clear();
+    if let Some(mut place) = model.returning.take() {
+        place.arrive(model, &inventory);
+        model.returning = loading.then_some(place);
+    }
     let mut effects = super::nav::ask_view(model);
     let group =
         screens::unsigned::update::ask_groups(&mut model.unsigned, &mut model.cx, inventory);
