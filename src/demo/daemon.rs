@@ -183,12 +183,20 @@ impl<'s> Daemon<'s> {
                     // The database keeps them in one text with blanks between.
                     let words = signatures.iter().flat_map(|text| text.split_whitespace());
                     self.store.add_signatures(at, words.map(str::to_owned));
+                    self.written();
                     last(out);
                     out.integer(1);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The file in the database's place has been written to, for whoever watches it. Where it is gone, the demo is ending.
+    fn written(&self) {
+        let place = self.state.join("db/db.sqlite");
+        let file = std::fs::File::options().write(true).open(place);
+        let _ = file.and_then(|file| file.set_modified(std::time::SystemTime::now()));
     }
 
     /// Deletes one by one, and says so as it does; a client that goes away ends it.
@@ -222,6 +230,7 @@ impl<'s> Daemon<'s> {
             say(&format!("deleting '{path}'"), out);
             flush(writer, out).await?;
             garbage.bytes += self.store.delete(at);
+            self.written();
             garbage.paths.push(path.to_string());
             if garbage.bytes > doing.most {
                 break;
