@@ -7,6 +7,7 @@ mod candidates;
 mod overflow;
 mod refused;
 mod rows;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;
 pub use self::refused::{Cause, Refused};
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
+pub use self::standing::{Standing, standing};
 
 use super::finding::{Finding, Level};
 use super::hygiene;
