@@ -9,7 +9,7 @@ mod refused;
 mod rows;
 mod standing;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;

@@ -34,7 +34,7 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
 }
 
 /// A read-only cache with this key file.
-fn with(content: &str) -> AccessFacts {
+pub(in crate::judge) fn with(content: &str) -> AccessFacts {
     let mut facts = facts(Some("nix-store --serve"));
     facts
         .files

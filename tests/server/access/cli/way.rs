@@ -345,19 +345,31 @@ fn each_server_fares_as_it_is_said() {
         login_shell(house.rig.scratch(), "nix-ssh", Path::new("/bin/sh"));
         fares(house, &[]);
 
-        // The file has another host key than the sshd that runs.
-        let host = house.rig.scratch().join("host");
-        let other = house.rig.scratch().join("other-host");
-        key_pair(&other, "another");
-        let swap = || {
-            let aside = house.rig.scratch().join("aside");
-            fs::rename(&host, &aside).unwrap();
-            fs::rename(&other, &host).unwrap();
-            fs::rename(&aside, &other).unwrap();
+        // Clients are led to another machine than the one whose host key they were given.
+        key_pair(&house.rig.scratch().join("other-host"), "another");
+        let mut other = house
+            .rig
+            .twisted("other-host", Access::Root, Twist::default());
+        let config = fs::read_to_string(other.config()).unwrap();
+        let key = house.rig.file("host");
+        let config = config.replace(
+            &format!("HostKey {key}"),
+            &format!("HostKey {}", house.rig.file("other-host")),
+        );
+        other.kill();
+        fs::write(other.config(), config).unwrap();
+        other.restart();
+        other.wait();
+        let more = format!("cache_address = \"ssh://nix-ssh@127.0.0.1:{}\"", other.port);
+        house
+            .rig
+            .add_server(&house.rig.server_section("led-astray", "root", port, &more));
+        let machine = Machine {
+            rig: &house.rig,
+            server: "led-astray",
+            key: "id",
         };
-        swap();
-        fares(house, &["host-key"]);
-        swap();
+        machine.agrees(&top, &["host-key"]);
 
         let pid = house.rig.daemon_pid().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
@@ -442,10 +454,18 @@ fn a_client_that_hangs_is_ended_with_all_that_it_made() {
         rig.path("top-1.0"),
         rig.file("id")
     );
+    let said = rig.file("said");
+    let to = || {
+        fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&said)
+            .unwrap()
+    };
     let mut child = binary(rig, &line)
         .env("TMPDIR", &tmp)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(to())
+        .stderr(to())
         .spawn()
         .unwrap();
     let running = || {
@@ -457,7 +477,11 @@ fn a_client_that_hangs_is_ended_with_all_that_it_made() {
             .map(|line| String::from_utf8_lossy(&line).into_owned())
             .find(|line| line.contains(&config))
     };
-    wait_until("ssh to the cache", || running().is_some());
+    wait_until("ssh to the cache", || {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "{}", fs::read_to_string(&said).unwrap());
+        running().is_some()
+    });
     let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
