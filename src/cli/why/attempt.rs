@@ -77,6 +77,8 @@ pub(super) async fn run(
     }
     command
         .env("HOME", at("home"))
+        // One that is killed leaves its own temporary folder.
+        .env("TMPDIR", at("tmp"))
         .env("NIX_CONF_DIR", at("conf"))
         .env("NIX_USER_CONF_FILES", "")
         .env("NIX_SSHOPTS", format!("-F {}", at("ssh_config").display()));
@@ -114,7 +116,7 @@ fn here(error: &io::Error) -> CliError {
 
 /// Writes what the client reads: the keys that it trusts, the host keys that onboarding gives, and no key but this one.
 fn settings(folder: &Path, cache: &Cache, trusted: &[String], key: &Path) -> io::Result<()> {
-    for name in ["store", "home", "conf"] {
+    for name in ["store", "home", "conf", "tmp"] {
         fs::create_dir(folder.join(name))?;
     }
     let nix = format!(

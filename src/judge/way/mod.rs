@@ -4,6 +4,7 @@
 //! all. What cannot be seen from the server, the client's own configuration, is a step that only says what there has to be.
 
 mod obstacle;
+mod path;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,9 @@ use super::posture::{Runs, runs};
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::cache_daemon::CacheDaemon;
-use crate::domain::count::count;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::visible;
-use crate::domain::{Bytes, Fact, Remedy};
+use crate::domain::{Fact, Remedy};
 use serde::Serialize;
 
 /// The steps that are no part of the verdict where they are not known: contents need not be asked for, and a client's own
@@ -135,7 +135,7 @@ impl Way {
             daemon(facts.daemon),
         ];
         if let Some(path) = facts.path {
-            steps.extend(of_path(facts.server, path, facts.contents));
+            steps.extend(path::steps(facts.server, path, facts.contents));
         }
         steps.push(nix_conf(facts));
         Self {
@@ -155,22 +155,32 @@ impl Way {
         }
     }
 
-    /// The verdict as a clause that names the steps it stands on.
+    /// The verdict as a clause: what is wrong first, in words, else the steps that it leaves open.
     pub fn sentence(&self) -> String {
-        let named = |state: State, open: bool| {
-            let steps = self.steps.iter().filter(|step| step.state == state);
-            let ids = steps
-                .map(|step| step.id)
-                .filter(|id| open || !OPEN.contains(id));
-            ids.collect::<Vec<_>>().join(", ")
+        let of = |state: State| self.steps.iter().filter(move |step| step.state == state);
+        let ids = |steps: Vec<&Step>| {
+            let ids: Vec<&str> = steps.iter().map(|step| step.id).collect();
+            ids.join(", ")
         };
         match self.verdict {
             Verdict::Yes => format!(
                 "yes, as far as can be seen from here; not looked at: {}",
-                named(State::Unknown, true)
+                ids(of(State::Unknown).collect())
             ),
-            Verdict::No => format!("no: {}", named(State::Wrong, true)),
-            Verdict::Unknown => format!("not known: {}", named(State::Unknown, false)),
+            Verdict::No => {
+                let mut wrong = of(State::Wrong);
+                let first = wrong.next().map_or("", |step| step.message.as_str());
+                let others: Vec<&Step> = wrong.collect();
+                if others.is_empty() {
+                    format!("no: {first}")
+                } else {
+                    format!("no: {first}; also wrong: {}", ids(others))
+                }
+            }
+            Verdict::Unknown => {
+                let open = of(State::Unknown).filter(|step| !OPEN.contains(&step.id));
+                format!("not known: {}", ids(open.collect()))
+            }
         }
     }
 
@@ -360,86 +370,6 @@ fn daemon(found: &Fact<CacheDaemon>) -> Step {
             ),
         ),
     }
-}
-
-/// The path, its closure, what it is signed with, and its contents.
-fn of_path(server: &str, path: &PathFacts, contents: Option<&Contents>) -> [Step; 4] {
-    let Some(closure) = path.closure else {
-        let gone = |id| Step::new(id, State::Unknown, "the path is not there");
-        let missing = path.of_kind(true).next();
-        return [
-            Step {
-                remedy: missing.and_then(|one| one.fix.clone()),
-                ..Step::new("path", State::Wrong, "it is not in the store")
-            },
-            gone("closure"),
-            gone("signatures"),
-            gone("contents"),
-        ];
-    };
-    let size = format!(
-        "{}, {}",
-        count(closure.paths, "path"),
-        Bytes(closure.nar_size)
-    );
-    [
-        Step::new("path", State::Fine, "it is in the store"),
-        all(path, true, "closure", &format!("it is whole: {size}")),
-        all(
-            path,
-            false,
-            "signatures",
-            "every path has what clients trust",
-        ),
-        of_contents(server, path, contents),
-    ]
-}
-
-/// A step that holds where no path is an obstacle of this kind.
-fn all(path: &PathFacts, missing: bool, id: &'static str, fine: &str) -> Step {
-    let mut wrong = path.of_kind(missing);
-    let Some(first) = wrong.next() else {
-        return Step::new(id, State::Fine, fine);
-    };
-    let more = match wrong.count() {
-        0 => String::new(),
-        others => format!(", and {} like that", count(others, "more path")),
-    };
-    let message = format!("{}: {}{more}", first.path, first.message);
-    Step {
-        remedy: first.fix.clone(),
-        ..Step::new(id, State::Wrong, message)
-    }
-}
-
-fn of_contents(server: &str, path: &PathFacts, contents: Option<&Contents>) -> Step {
-    let step = |state, message: String| Step::new("contents", state, message);
-    let Some(found) = contents else {
-        return step(State::Unknown, "not compared with their hashes".to_owned()).remedy(
-            Remedy::command(format!("storekeeper why {server} {} --contents", path.path)),
-        );
-    };
-    if let Some(first) = found.corrupt.first() {
-        let message = format!(
-            "{} of {} damaged, {first} first",
-            found.corrupt.len(),
-            count(found.checked, "path")
-        );
-        let all = found.corrupt.join(" ");
-        return step(State::Wrong, message).remedy(Remedy::command(format!(
-            "storekeeper verify {server} {all} --repair"
-        )));
-    }
-    if let Some(first) = found.failed.first() {
-        let message = format!(
-            "{} of {} could not be compared, {first} first",
-            found.failed.len(),
-            count(found.checked, "path")
-        );
-        return step(State::Unknown, message);
-    }
-    let message = format!("{} as their hashes say", count(found.checked, "path"));
-    step(State::Fine, message)
 }
 
 fn nix_conf(facts: &WayFacts<'_>) -> Step {

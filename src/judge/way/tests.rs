@@ -193,7 +193,11 @@ fn each_step_can_be_wrong_and_not_known() {
             _ => Verdict::Unknown,
         };
         assert_eq!(way.verdict, verdict, "{id}: {way:#?}");
-        assert!(way.sentence().contains(id), "{}", way.sentence());
+        let words = match state {
+            State::Wrong => &step(&way, id).message,
+            _ => id,
+        };
+        assert!(way.sentence().contains(words), "{}", way.sentence());
         let about_path = ["path", "closure", "signatures"].contains(&id);
         let obstacles = way.access_obstacles("/p").len();
         assert_eq!(

@@ -59,7 +59,7 @@ fn from_a_key_and_back() {
         console.keys("w");
         let shown = text(&console);
         assert!(shown.contains("The way of eve@old"), "{shown}");
-        assert!(shown.contains("no: authorized"), "{shown}");
+        assert!(shown.contains(" no: key expired "), "{shown}");
         assert!(shown.contains("x authorized key expired"), "{shown}");
         assert!(shown.contains("to any path"), "{shown}");
         // It is copied and scrolled as any text.
