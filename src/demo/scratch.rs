@@ -210,7 +210,13 @@ impl Scratch {
         let key_file = self.key_file();
         // The stand-ins talk to the same socket: it is where a client would find the daemon.
         let daemon = self.socket();
-        let sshd = access::sshd(&key_file.to_string_lossy(), &daemon.to_string_lossy());
+        let host_key = self.path("state/host_key");
+        let public = self.host_key.public_key().to_openssh();
+        let public = public.map_err(std::io::Error::other)?;
+        fs::write(host_key.with_extension("pub"), public + "\n")?;
+        let [key_file, daemon, host_key] =
+            [key_file, daemon, host_key].map(|path| path.to_string_lossy().into_owned());
+        let sshd = access::sshd(&key_file, &daemon, &host_key);
         self.stand_in("bin", "sshd", &sshd)?;
         self.stand_in("bin", "sudo", SUDO)?;
         // This machine's own is not the demo's.

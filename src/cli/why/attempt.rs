@@ -125,11 +125,8 @@ fn settings(folder: &Path, cache: &Cache, trusted: &[String], key: &Path) -> io:
     );
     fs::write(folder.join("conf/nix.conf"), nix)?;
     let known_hosts = folder.join("known_hosts");
-    let hosts: String = cache
-        .known_hosts()
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let mut hosts = cache.known_hosts().join("\n");
+    hosts.push('\n');
     fs::write(&known_hosts, hosts)?;
     let ssh = format!(
         "Host *\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {}\n  \

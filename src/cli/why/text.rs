@@ -22,11 +22,8 @@ pub(super) fn tell(document: &Document, out: &mut Out) -> Result<(), CliError> {
 fn of_client(client: &Client, out: &mut Out) -> Result<(), CliError> {
     let way = &client.way;
     out.line("")?;
-    out.line(
-        &format!("client  {} {}", way.fingerprint, way.comment)
-            .trim_end()
-            .to_owned(),
-    )?;
+    let head = format!("client  {} {}", way.fingerprint, way.comment);
+    out.line(head.trim_end())?;
     for step in &way.steps {
         out.line(&format!(
             "  {} {:<11} {}",
@@ -53,9 +50,10 @@ fn of_attempt(attempt: &Attempt, verdict: Verdict, out: &mut Out) -> Result<(), 
     for line in &attempt.said {
         out.line(&format!("        {line}"))?;
     }
-    let (became, expected) = match attempt.copied {
-        true => ("the client got the path", Verdict::Yes),
-        false => ("the client did not get the path", Verdict::No),
+    let (became, expected) = if attempt.copied {
+        ("the client got the path", Verdict::Yes)
+    } else {
+        ("the client did not get the path", Verdict::No)
     };
     out.line(&format!("result  {became}"))?;
     if verdict != expected && verdict != Verdict::Unknown {

@@ -222,14 +222,14 @@ fn of_line(
             ..step
         };
     };
-    let fine = || Step::new(ID, State::Fine, format!("key stands in {place}"));
+    let taken = || Step::new(ID, State::Fine, format!("key stands in {place}"));
     let Some(list) = &options.from else {
-        return fine();
+        return taken();
     };
     let shown = visible(list);
     let allowed = from.and_then(|from| lets_in(list, from));
     match (from, allowed) {
-        (_, Some(true)) => fine(),
+        (_, Some(true)) => taken(),
         (Some(from), Some(false)) => {
             let from = visible(from);
             let message = format!("{place} allows it from {shown} only, not from {from}");

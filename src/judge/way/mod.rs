@@ -303,11 +303,12 @@ fn command(facts: &WayFacts<'_>, options: Option<&KeyOptions>) -> Step {
     let own = settings.force_command.is_none() && options.command.is_some();
     let forced = settings.force_command.as_ref().or(options.command.as_ref());
     let forced = visible(forced.map_or("", String::as_str));
-    let force = || match own {
-        true => {
+    let force = || {
+        if own {
             Remedy::from("take command= out of the key's line, or let it run nix-store --serve")
+        } else {
+            Remedy::sshd("ForceCommand nix-store --serve")
         }
-        false => Remedy::sshd("ForceCommand nix-store --serve"),
     };
     match (runs.serves(scheme), &runs) {
         (_, Runs::Nothing) => {

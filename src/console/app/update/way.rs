@@ -97,14 +97,13 @@ pub(super) fn shown(model: &mut Model, found: Result<Box<ClientWay>, Problem>) -
     let name = way.name();
     let mut lines = wrap(&way.sentence(), WIDTH);
     lines.push(String::new());
-    match &path {
-        Some(path) => lines.extend(wrap(&format!("to {path}"), WIDTH)),
-        None => {
-            let key = model.cx.keymap.names(Act::WayTo);
-            let text = format!("to any path; {key} on a path of screen 2 asks for one of them");
-            lines.extend(wrap(&text, WIDTH));
-        }
-    }
+    let to = if let Some(path) = &path {
+        format!("to {path}")
+    } else {
+        let key = model.cx.keymap.names(Act::WayTo);
+        format!("to any path; {key} on a path of screen 2 asks for one of them")
+    };
+    lines.extend(wrap(&to, WIDTH));
     for step in &way.steps {
         lines.extend(of_step(step));
     }
@@ -117,9 +116,10 @@ pub(super) fn shown(model: &mut Model, found: Result<Box<ClientWay>, Problem>) -
 fn of_step(step: &Step) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in wrap(&step.message, WIDTH - INDENT) {
-        lines.push(match lines.is_empty() {
-            true => format!("{} {:<10} {line}", step.state.mark(), step.id),
-            false => format!("{:INDENT$}{line}", ""),
+        lines.push(if lines.is_empty() {
+            format!("{} {:<10} {line}", step.state.mark(), step.id)
+        } else {
+            format!("{:INDENT$}{line}", "")
         });
     }
     // What is fine needs no next step.

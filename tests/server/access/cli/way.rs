@@ -5,6 +5,7 @@ use super::House;
 use crate::help::text;
 use crate::rig::{Access, Nix, Rig, Twist, key_pair, login_shell, wait_until};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -46,10 +47,8 @@ impl Machine<'_> {
         let Self { rig, server, key } = self;
         let (onboarding, _) = asked(rig, &format!("onboard {server}"));
         let hosts = onboarding["knownHosts"].as_array().unwrap();
-        let hosts: String = hosts
-            .iter()
-            .map(|line| format!("{}\n", line.as_str().unwrap()))
-            .collect();
+        let hosts: Vec<&str> = hosts.iter().map(|line| line.as_str().unwrap()).collect();
+        let hosts = hosts.join("\n") + "\n";
         let port = hosts
             .split("]:")
             .nth(1)
@@ -251,12 +250,13 @@ fn each_path_fares_as_it_is_said() {
         };
         for entry in &house.rig.entries {
             // Old releases can't ask for a derivation over ssh://.
-            if entry.name.ends_with(".drv") {
+            if Path::new(&entry.name).extension() == Some(OsStr::new("drv")) {
                 continue;
             }
-            let wrong: &[&str] = match entry.closure_refused {
-                true => &["signatures"],
-                false => &[],
+            let wrong: &[&str] = if entry.closure_refused {
+                &["signatures"]
+            } else {
+                &[]
             };
             machine.agrees(&entry.path, wrong);
         }
