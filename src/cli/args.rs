@@ -6,6 +6,7 @@ pub(super) mod access;
 pub(super) mod gc;
 pub(super) mod roots;
 pub(super) mod watch;
+pub(super) mod why;
 
 use crate::config::Overrides;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
@@ -110,8 +111,8 @@ pub(super) enum Command {
     Watch(watch::Watch),
     /// List store paths and what clients make of them.
     Paths(Paths),
-    /// Say whether a client would get a path, and each obstacle, its closure included; exit 0 if it would, else 1.
-    Why(Why),
+    /// Say whether a client would get a path, with its closure, and each step of one client's way; exit 0 if it would, else 1.
+    Why(why::Why),
     /// Sign store paths.
     Sign(Sign),
     /// List who may log in to the cache; authorize, revoke and expire keys.
@@ -226,15 +227,6 @@ pub(super) struct Paths {
     /// Print one JSON object a line, each as it arrives.
     #[arg(long, conflicts_with_all = ["json", "sort", "reverse"])]
     pub(super) jsonl: bool,
-}
-
-/// Arguments of `why`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Why {
-    /// A configured name, an address, or local.
-    pub(super) server: String,
-    /// A store path, its base name, its hash part, or its name where only one path has it.
-    pub(super) path: String,
 }
 
 /// Arguments of `sign`.
@@ -383,6 +375,10 @@ mod tests {
             "storekeeper pin prod hello --name x --expires 30d --note why --yes",
             "storekeeper pin prod a b --expires never",
             "storekeeper unpin prod x y --yes",
+            "storekeeper why prod hello",
+            "storekeeper why prod hello --for a@b --from 10.0.0.7 --contents --json",
+            "storekeeper why prod hello --try --key id",
+            "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -425,6 +421,12 @@ mod tests {
             "storekeeper pin prod a --name ../x",
             "storekeeper unpin prod",
             "storekeeper unpin prod x --expired",
+            "storekeeper why prod",
+            "storekeeper why prod hello --from 10.0.0.7",
+            "storekeeper why prod hello --for a --from here",
+            "storekeeper why prod hello --contents",
+            "storekeeper why prod hello --for a --try",
+            "storekeeper why prod hello --key id",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -42,14 +42,23 @@ pub(super) async fn run(
 
 /// Finds out what clients have to know.
 pub(super) async fn cache(session: &Session, server: &Server) -> Result<Cache, CliError> {
-    let settings = &session.target.settings;
-    let user = &settings.cache_user;
-    let said = settings.cache_address.as_deref();
     // sshd is only asked where its answer counts.
-    let protocol = match said {
+    let protocol = match session.target.settings.cache_address {
         Some(_) => None,
         None => of_server(&server.access().await?).protocol,
     };
+    cache_for(session, server, protocol).await
+}
+
+/// The same where it is known what the server runs for clients.
+pub(super) async fn cache_for(
+    session: &Session,
+    server: &Server,
+    protocol: Option<&str>,
+) -> Result<Cache, CliError> {
+    let settings = &session.target.settings;
+    let user = &settings.cache_user;
+    let said = settings.cache_address.as_deref();
     let (host, port) = server.reached();
     let mut cache = Cache::of(said, user, (&host, port), protocol).map_err(CliError::usage)?;
     cache.host_keys = server.host_keys().await?;

@@ -210,8 +210,9 @@ fn log(epoch: When) -> io::Result<String> {
 }
 
 /// `sshd`: without arguments it is the process under which a client's command runs, as that of a real server is, so that
-/// the search for the sshd of a connection ends here. Else it tells its settings (`-T`, sshd(8)) or its version.
-pub(super) fn sshd(key_file: &str) -> String {
+/// the search for the sshd of a connection ends here. Else it tells its settings (`-T`, sshd(8)) or its version. The daemon of
+/// its sessions is at `socket`; only the public half of `host_key` is a file.
+pub(super) fn sshd(key_file: &str, socket: &str, host_key: &str) -> String {
     format!(
         r#"if [ $# -eq 0 ]; then
   /bin/sh -c "$SSH_ORIGINAL_COMMAND"
@@ -252,6 +253,8 @@ permitlisten any
 permituserrc no
 permituserenvironment no
 requiredrsasize 1024
+setenv NIX_REMOTE=unix://{socket}
+hostkey {host_key}
 END
 "#
     )

@@ -208,7 +208,16 @@ impl Scratch {
         self.stand_in("bin", "df", &format!("{shim} df \"$@\"\n"))?;
         self.stand_in("bin", "find", &self.find(&shim))?;
         let key_file = self.key_file();
-        self.stand_in("bin", "sshd", &access::sshd(&key_file.to_string_lossy()))?;
+        // The stand-ins talk to the same socket: it is where a client would find the daemon.
+        let daemon = self.socket();
+        let host_key = self.path("state/host_key");
+        let public = self.host_key.public_key().to_openssh();
+        let public = public.map_err(std::io::Error::other)?;
+        fs::write(host_key.with_extension("pub"), public + "\n")?;
+        let [key_file, daemon, host_key] =
+            [key_file, daemon, host_key].map(|path| path.to_string_lossy().into_owned());
+        let sshd = access::sshd(&key_file, &daemon, &host_key);
+        self.stand_in("bin", "sshd", &sshd)?;
         self.stand_in("bin", "sudo", SUDO)?;
         // This machine's own is not the demo's.
         let no_systemd = "echo 'the demo has no systemd' >&2\nexit 1\n";

@@ -8,6 +8,7 @@ pub mod alike;
 pub mod authorized_keys;
 pub mod budget;
 pub mod bytes;
+pub mod cache_daemon;
 pub mod content_address;
 pub mod count;
 pub mod fact;

@@ -9,4 +9,6 @@ pub mod growth;
 pub mod health;
 pub mod hygiene;
 pub mod posture;
+pub mod step;
 pub mod trust;
+pub mod way;

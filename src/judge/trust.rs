@@ -50,6 +50,19 @@ pub fn assess_each<T: Sync>(
         .collect()
 }
 
+/// Whether no signature helps: the path has a false content address, or a signature that names a trusted key and is not
+/// 64 bytes, at which Nix gives up without looking further (see above). A true content address is looked at
+/// first and needs no signature.
+pub fn is_unmendable(keys: &KeyRing, info: &PathInfo) -> bool {
+    let malformed = |text: &String| {
+        split(text).is_ok_and(|(name, data)| {
+            keys.get(name).is_some() && decode(data).map_or(true, |bytes| bytes.len() != 64)
+        })
+    };
+    info.has_false_address()
+        || (!info.is_content_addressed() && info.signatures.iter().any(malformed))
+}
+
 /// What a signature is, before it was checked.
 enum Sort {
     /// By no key that is known.

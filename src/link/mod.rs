@@ -27,6 +27,7 @@ mod proxy;
 mod queue;
 mod remote;
 mod settings;
+mod shown;
 mod signing;
 mod ssh;
 mod target;
@@ -42,6 +43,7 @@ pub use self::command::{Command, quote};
 pub use self::error::{ErrorKind, LinkError};
 pub use self::process::{BoxedReader, BoxedWriter, Exit, Hold, Output, Process};
 pub use self::prompt::{NoPrompter, Prompter, Question};
+pub use self::shown::{NotShown, shown_host_key};
 pub use self::target::{Options, Place, SshTarget, resolve};
 
 /// What a connection is for.

@@ -6,6 +6,7 @@
 
 mod closure;
 mod kept;
+pub mod way;
 
 pub use closure::{closure, load_closure};
 pub use kept::Kept;

@@ -176,6 +176,16 @@ impl Cache {
             .collect()
     }
 
+    /// The lines for `nix.conf`.
+    pub fn nix_conf_lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("extra-substituters = {}", self.address)];
+        if !self.public_keys.is_empty() {
+            let keys = self.public_keys.join(" ");
+            lines.push(format!("extra-trusted-public-keys = {keys}"));
+        }
+        lines
+    }
+
     /// What is missing for a client, one sentence each.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
@@ -292,22 +302,10 @@ fn known_hosts(cache: &Cache, platform: Platform) -> Vec<Step> {
 }
 
 fn nix_conf(cache: &Cache) -> Step {
-    let mut lines = vec![add_line(
-        &format!("extra-substituters = {}", cache.address),
-        "/etc/nix/nix.conf",
-    )];
-    if !cache.public_keys.is_empty() {
-        lines.push(add_line(
-            &format!(
-                "extra-trusted-public-keys = {}",
-                cache.public_keys.join(" ")
-            ),
-            "/etc/nix/nix.conf",
-        ));
-    }
+    let lines = cache.nix_conf_lines();
     Step::new(
         "Add it to substituters and trusted-public-keys in nix.conf",
-        lines,
+        lines.iter().map(|line| add_line(line, "/etc/nix/nix.conf")),
     )
 }
 

@@ -4,6 +4,7 @@
 
 pub mod access;
 mod audit;
+mod cache_daemon;
 mod chunks;
 mod collect;
 mod daemon;
@@ -43,6 +44,7 @@ pub use watch::{WatchEvent, WatchLine, Watched};
 
 pub use crate::database::Seen;
 pub use crate::domain::server_facts as facts;
+pub use crate::link::{NotShown, shown_host_key};
 pub use facts::Facts;
 
 use crate::database::Facts as DatabaseFacts;

@@ -46,6 +46,7 @@ pub(super) const JOB_BEGIN: &str = script!("folder.sh", "audit-log.sh", "jobs.sh
 pub(super) const JOB_LOOK: &str = script!("jobs.sh", "job-look.sh");
 pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
 pub(super) const HOST_KEYS: &str = script!("sshd.sh", "host-keys.sh");
+pub(super) const CACHE_DAEMON: &str = script!("sshd.sh", "cache-daemon.sh");
 pub(super) const ACCESS_FACTS: &str = script!("sshd.sh", "access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");

@@ -43,6 +43,7 @@ fn journeys() {
         },
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
+        Some(Layer::Clients(_)) => "clients".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
         Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),

@@ -8,9 +8,8 @@ use super::cache::{CacheServer, Trouble};
 use super::make::{Signer, signer};
 use super::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::KeySource;
-use crate::change::sign::is_unmendable;
 use crate::domain::{KeyRing, PathInfo, PublicKey, StorePath, Verdict};
-use crate::judge::trust::assess;
+use crate::judge::trust::{assess, is_unmendable};
 use crate::server::InfoReply;
 use std::collections::HashMap;
 

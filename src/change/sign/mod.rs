@@ -14,11 +14,12 @@ pub use key::{Key, KeyChoice, choose, read_local};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
-use crate::domain::signature::{KeyError, decode, split};
+use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
 use crate::domain::{Explain, Notice, notice};
-use crate::domain::{KeyRing, PathInfo, StorePath, When};
+use crate::domain::{KeyRing, StorePath, When};
 use crate::inventory::{Inventory, Row};
+use crate::judge::trust::is_unmendable;
 use crate::link::LinkError;
 use crate::server::{Facts, InfoReply, Server, ServerError};
 use std::collections::HashSet;
@@ -286,19 +287,6 @@ async fn unmendable(
         }
     }
     Ok(found)
-}
-
-/// Whether no signature helps: the path has a false content address, or a signature that names a trusted key and is not
-/// 64 bytes, at which Nix gives up without looking further (see `judge::trust`). A true content address is looked at
-/// first and needs no signature.
-pub(crate) fn is_unmendable(keys: &KeyRing, info: &PathInfo) -> bool {
-    let malformed = |text: &String| {
-        split(text).is_ok_and(|(name, data)| {
-            keys.get(name).is_some() && decode(data).map_or(true, |bytes| bytes.len() != 64)
-        })
-    };
-    info.has_false_address()
-        || (!info.is_content_addressed() && info.signatures.iter().any(malformed))
 }
 
 /// Takes paths that signing does not help out of the plan.

@@ -5,7 +5,7 @@ use crate::change::KeySource;
 use crate::change::testing::{
     KEY_FILE, NOW, facts, info, inventory, key, ours, path, retired, ring, rows, signed, upstream,
 };
-use crate::domain::Role;
+use crate::domain::{PathInfo, Role};
 use crate::server::facts::Facts;
 use crate::server::facts::ServerKey;
 use std::os::unix::fs::PermissionsExt as _;

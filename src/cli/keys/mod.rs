@@ -4,7 +4,7 @@
 
 mod check;
 mod list;
-mod which;
+pub(super) mod which;
 
 use super::args::{self, access};
 use super::change::{carry_out_accepting, nothing};

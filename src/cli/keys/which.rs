@@ -25,7 +25,7 @@ struct Candidate {
 }
 
 /// The one key of the cache user that is meant.
-pub(super) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliError> {
+pub(in crate::cli) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint, CliError> {
     if let Some(fingerprint) = Fingerprint::parse(text) {
         return Ok(fingerprint);
     }

@@ -1,7 +1,7 @@
 //! What lies over a screen: the plan before signing, questions, texts, help, the palette.
 
 use crate::console::app::help;
-use crate::console::app::layer::{Layer, Palette};
+use crate::console::app::layer::{Clients, Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::palette;
 use crate::console::app::reasons;
@@ -34,6 +34,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Text(text) => draw_text(model, pen, text),
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Verify(asked) => draw_verify(model, pen, asked),
+        Layer::Clients(clients) => draw_clients(model, pen, clients),
         Layer::Servers(list) => draw_servers(model, pen, *list),
         Layer::Quit => draw_quit(model, pen),
     }
@@ -192,6 +193,39 @@ fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
     for (act, what) in [(choose, "verify"), (close, "cancel")] {
         x = pen.text(keys, x, keys.y, &model.cx.keymap.names(act), pen.theme.key);
         x = pen.text(keys, x + 1, keys.y, what, pen.theme.dim) + 3;
+    }
+}
+
+/// Names in a column as wide as the longest, at most half of the dialog; behind each how it stands.
+fn draw_clients(model: &Model, pen: &mut Pen<'_>, clients: &Clients) {
+    let theme = pen.theme;
+    let (most, height) = layout::text_box(model.cx.size);
+    let rows = clients.all.len();
+    let area = layout::dialog(model.cx.size, most.width, rows.min(height) as u16 + 2);
+    let title = format!("Which client, to {}?", clients.path.name());
+    let inside = pen.frame(area, &title);
+    let widths = clients.all.iter().map(|client| client.name.width());
+    let column = widths.max().unwrap_or(0).min(usize::from(inside.width) / 2);
+    for (y, index) in clients
+        .list
+        .view(rows, usize::from(inside.height))
+        .enumerate()
+    {
+        let line = row(inside, y as u16);
+        let current = index == clients.list.cursor;
+        let client = &clients.all[index];
+        let mark = if current { ">" } else { " " };
+        pen.text(line, line.x, line.y, mark, theme.accent);
+        let style = if current { theme.selected } else { theme.text };
+        let name = cell(&client.name, column, Align::Left);
+        let x = pen.text(line, line.x + 2, line.y, &name, style);
+        let rest = Rect::new(
+            x + 2,
+            line.y,
+            line.right().saturating_sub(x + 2),
+            line.height,
+        );
+        pen.line(rest, &client.note, theme.dim);
     }
 }
 

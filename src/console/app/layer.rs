@@ -5,10 +5,12 @@
 use crate::console::plan::state::PlanDialog;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::ask::Ask;
+use crate::console::types::client::Client;
 use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
+use crate::domain::StorePath;
 use tui_input::Input;
 
 /// What lies over the screen; the last one has the keys.
@@ -36,10 +38,23 @@ pub enum Layer {
     },
     /// Compare so much?
     Verify(Box<Verification>),
+    /// A choice of clients, whose way to a path is to be shown.
+    Clients(Box<Clients>),
     /// A choice of servers.
     Servers(List),
     /// Quit although a job runs?
     Quit,
+}
+
+/// A choice of clients for a path.
+#[derive(Debug)]
+pub struct Clients {
+    /// The path.
+    pub path: StorePath,
+    /// All of them.
+    pub all: Vec<Client>,
+    /// Where the list is.
+    pub list: List,
 }
 
 /// The command palette.

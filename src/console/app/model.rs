@@ -202,7 +202,7 @@ impl Model {
             Some(Layer::Plan(dialog)) if dialog.typing.is_some() => None,
             Some(Layer::Plan(dialog)) => Some(Scope::Plan(dialog.change.family())),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
-            Some(Layer::Servers(_) | Layer::Verify(_)) => Some(Scope::Menu),
+            Some(Layer::Servers(_) | Layer::Clients(_) | Layer::Verify(_)) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
             None if self.activity.typing && self.screen == Screen::Activity => None,

@@ -14,11 +14,13 @@ use crate::console::types::JobId;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
+use crate::console::types::client::ClientWay;
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::space::{Planned, SpaceSnapshot};
+use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Group, Inventory, Row, View};
 use crate::server::WatchEvent;
@@ -169,6 +171,8 @@ pub enum Msg {
     },
     /// What the new client has to do, or why that can't be written.
     Onboarding(Result<String, Problem>),
+    /// The way of a client was gone through, or could not be.
+    Way(Result<Box<ClientWay>, Problem>),
     /// A job goes on.
     Progress {
         /// The job.
@@ -261,6 +265,17 @@ pub enum Effect {
         server: String,
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
+    },
+    /// Go through the way of a client.
+    Way {
+        /// The server's name.
+        server: String,
+        /// What is known of its sshd.
+        known: Arc<AccessSnapshot>,
+        /// The client's key.
+        key: Fingerprint,
+        /// The path; `None` for any.
+        path: Option<StorePath>,
     },
     /// Look at a key that is to sign.
     FindKey(KeyChoice),

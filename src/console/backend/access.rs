@@ -50,6 +50,20 @@ async fn written(
     settings: &ServerConfig,
     known: &AccessSnapshot,
 ) -> Result<String, Problem> {
+    let cache = cache(server, settings, known).await?;
+    let platform = Platform::Linux;
+    Ok(crate::onboard::text(
+        &cache.head(platform),
+        &steps(&cache, platform),
+    ))
+}
+
+/// What clients have to know of the cache.
+pub(super) async fn cache(
+    server: &Server,
+    settings: &ServerConfig,
+    known: &AccessSnapshot,
+) -> Result<Cache, Problem> {
     let user = &settings.cache_user;
     let said = settings.cache_address.as_deref();
     let protocol = of_server(&known.facts).protocol;
@@ -59,9 +73,5 @@ async fn written(
     let keys = server.host_keys().await;
     cache.host_keys = keys.map_err(|error| Problem::new(&error))?;
     cache.signed_by(&server.facts().keys, &settings.retired_keys);
-    let platform = Platform::Linux;
-    Ok(crate::onboard::text(
-        &cache.head(platform),
-        &steps(&cache, platform),
-    ))
+    Ok(cache)
 }

@@ -12,6 +12,7 @@ mod load;
 mod plan;
 mod space;
 mod watch;
+mod way;
 mod work;
 
 pub(super) use answer::Prompt;
@@ -112,6 +113,23 @@ impl Backend {
                 if let Ok(target) = self.targets.find(&server) {
                     self.with_server(|server, send| {
                         access::onboard(server, send, target.settings, known)
+                    });
+                }
+            }
+            Effect::Way {
+                server,
+                known,
+                key,
+                path,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        way::go(
+                            server,
+                            send,
+                            target.settings,
+                            way::Wanted { known, key, path },
+                        )
                     });
                 }
             }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod action;
 pub mod ask;
 pub mod change;
+pub mod client;
 pub mod context;
 pub mod judged;
 pub mod key;

@@ -7,13 +7,15 @@ mod candidates;
 mod overflow;
 mod refused;
 mod rows;
+mod standing;
 #[cfg(test)]
-pub(crate) mod tests;
+pub(super) mod tests;
 
 pub use self::candidates::{of_candidate, requests, unproven};
 pub use self::overflow::overflow;
 pub use self::refused::{Cause, Refused};
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
+pub use self::standing::{Standing, standing};
 
 use super::finding::{Finding, Level};
 use super::hygiene;

@@ -107,11 +107,11 @@ pub(super) fn refused(reading: &Reading<'_>, rows: &[KeyRow]) -> Vec<Refused> {
 }
 
 /// What is known of a key that was refused.
-struct Known {
-    comment: String,
-    cause: Cause,
-    message: String,
-    fix: Option<Remedy>,
+pub(super) struct Known {
+    pub(super) comment: String,
+    pub(super) cause: Cause,
+    pub(super) message: String,
+    pub(super) fix: Option<Remedy>,
 }
 
 impl Known {
@@ -139,9 +139,14 @@ fn why(
     last: &Seen,
     row: Option<&KeyRow>,
 ) -> Known {
-    if let Some(row) = row {
-        return of_row(facts.at, usage, last, row);
+    match row {
+        Some(row) => of_row(facts.at, usage, last, row),
+        None => of_stranger(facts, fingerprint, usage),
     }
+}
+
+/// Of a key that stands in no file.
+pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage: &KeyUse) -> Known {
     let revoked = facts.revoked.iter().flatten();
     let revoked = revoked.filter(|old| old.fingerprint == *fingerprint);
     if let Some(old) = revoked.max_by_key(|old| old.at) {

@@ -34,7 +34,7 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
 }
 
 /// A read-only cache with this key file.
-pub(crate) fn with(content: &str) -> AccessFacts {
+pub(in crate::judge) fn with(content: &str) -> AccessFacts {
     let mut facts = facts(Some("nix-store --serve"));
     facts
         .files
@@ -47,7 +47,7 @@ fn rows(facts: &AccessFacts) -> Vec<KeyRow> {
 }
 
 /// The row of a key with this end.
-pub(crate) fn row(expires: Option<When>) -> KeyRow {
+pub(in crate::judge) fn row(expires: Option<When>) -> KeyRow {
     let mut rows = rows(&with(KEY));
     let row = rows.remove(0);
     KeyRow { expires, ..row }

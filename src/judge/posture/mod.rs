@@ -108,7 +108,7 @@ pub fn of_key(facts: &AccessFacts, options: &KeyOptions) -> KeyPosture {
 }
 
 /// What a login runs: sshd's command, else the key's, else what the client asks for, all of it by the login shell.
-fn runs(settings: &SshdSettings, user: &CacheUser, options: &KeyOptions) -> Runs {
+pub(super) fn runs(settings: &SshdSettings, user: &CacheUser, options: &KeyOptions) -> Runs {
     let forced = settings.force_command.as_ref().or(options.command.as_ref());
     match forced.map(|command| Runs::of_command(command)) {
         // sshd does this one itself.

@@ -353,6 +353,66 @@ fn why_takes_every_form_of_a_path() {
 }
 
 #[test]
+fn why_goes_the_way_of_one_client() {
+    let server = Server::new(2000);
+    let refused = server.refused();
+    let path = refused.iter().next().unwrap();
+    let why = server.json(&format!("why demo {path} --for root@ci-3"), 1);
+    assert_eq!(keys(&why).last(), Some(&"client"));
+    let client = &why["client"];
+    assert_eq!(keys(client), ["fingerprint", "comment", "verdict", "steps"]);
+    assert_eq!(client["comment"], "root@ci-3");
+    assert_eq!(client["verdict"], "no");
+    let steps = client["steps"].as_array().unwrap();
+    for step in steps {
+        assert_eq!(keys(step), ["id", "state", "message", "remedy"]);
+    }
+    let states: Vec<(&str, &str)> = steps
+        .iter()
+        .map(|step| {
+            (
+                step["id"].as_str().unwrap(),
+                step["state"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("address", "fine"),
+            ("host-key", "fine"),
+            ("authorized", "fine"),
+            ("command", "fine"),
+            ("daemon", "fine"),
+            ("path", "fine"),
+            ("closure", "fine"),
+            ("signatures", "wrong"),
+            ("contents", "unknown"),
+            ("nix-conf", "unknown"),
+        ],
+        "{why:#}"
+    );
+    let remedy = &steps[9]["remedy"];
+    assert_eq!(remedy["file"], "nix.conf");
+    assert!(
+        remedy["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("extra-substituters = ssh://"),
+        "{remedy}"
+    );
+    error(
+        &server
+            .command(&format!("why demo {path} --for nobody@nowhere --json"))
+            .output()
+            .unwrap(),
+        2,
+        "usage",
+    );
+    server.stop();
+}
+
+#[test]
 fn a_change_is_planned_confirmed_run_and_recorded() {
     let server = Server::new(2000);
     let before = server.refused();

@@ -4,6 +4,7 @@
 
 mod access;
 mod space;
+mod way;
 
 use crate::fixture::snapshot::{compare, snap};
 use crate::fixture::{Console, facts, large_store, model, now, receipt, store};

@@ -16,6 +16,7 @@ use crate::console::screens::activity::state::Part;
 use crate::console::screens::store::state::Answer;
 use crate::console::types::access::Line;
 use crate::console::types::action::Act;
+use crate::console::types::client::clients;
 use crate::console::types::reason::Reason;
 use crate::console::types::reason::no;
 use crate::console::types::screen::Screen;
@@ -45,6 +46,8 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::VerifyAll => can_verify_all(model),
         Act::Repair | Act::DeleteDamaged => can_mend(model),
         Act::Why => can_ask_why(model),
+        Act::Way => can_show_way(model),
+        Act::WayTo => can_choose_client(model),
         Act::Mark | Act::MarkRange => has_rows(model),
         Act::MarkAll => has_all_rows(model),
         Act::NextMatch | Act::PreviousMatch => is_searched(model),
@@ -109,6 +112,31 @@ pub(super) fn can_prove(model: &Model) -> Reason {
         Some(Line::Request(entry)) if entry.row.proven => no("this request is proven already"),
         Some(Line::Request(_)) => Ok(()),
         _ => no("no request is under the cursor"),
+    }
+}
+
+/// A key is under the cursor whose way can be asked about. Whoever may only look may do that.
+fn can_show_way(model: &Model) -> Reason {
+    if model.screen != Screen::Access {
+        return no("this is done on screen 4");
+    }
+    model.cx.connected()?;
+    match model.access.current() {
+        Some(Line::Key(_) | Line::Request(_)) => Ok(()),
+        _ => no("no key is under the cursor"),
+    }
+}
+
+/// A path is under the cursor, and clients are known.
+fn can_choose_client(model: &Model) -> Reason {
+    model.cx.connected()?;
+    if model.current_row().is_none() {
+        return no("no path is under the cursor");
+    }
+    match &model.access.known {
+        None => no("who may log in has not been read yet"),
+        Some(known) if clients(known).is_empty() => no("no key of a client is known"),
+        Some(_) => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::console::app::reasons;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space,
+    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -77,6 +77,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::SignAll => sign::open(model, true),
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
+        Act::Way => way::of_key(model),
+        Act::WayTo => way::ask(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.cx.link {
             Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
@@ -237,6 +239,9 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 fn choose(model: &mut Model) -> Vec<Effect> {
     if matches!(model.layers.last(), Some(Layer::Verify(_))) {
         return contents::confirm(model);
+    }
+    if matches!(model.layers.last(), Some(Layer::Clients(_))) {
+        return way::choose(model);
     }
     let Some(Layer::Servers(list)) = model.layers.pop() else {
         return vec![];

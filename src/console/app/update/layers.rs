@@ -169,6 +169,7 @@ pub(super) fn clamp_cursors(model: &mut Model) {
         Some(Layer::Help { top, .. }) => *top = (*top).min(help.saturating_sub(page)),
         Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
         Some(Layer::Servers(list)) => list.clamp(servers, page),
+        Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),
         _ => {}
     }
 }

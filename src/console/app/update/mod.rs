@@ -20,6 +20,7 @@ mod seen;
 mod show;
 mod sign;
 mod space;
+mod way;
 
 use crate::console::app::heights::list_height;
 use crate::console::plan::state::Field;
@@ -168,6 +169,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
+        Msg::Way(found) => way::shown(model, found),
         Msg::Progress {
             job,
             done,

@@ -52,6 +52,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             Layer::Help { top, .. } => scroll(top, step, page),
             Layer::Text(text) => scroll(&mut text.top, step, page),
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
+            Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
             _ => {}
         }
         return;

@@ -5,9 +5,10 @@ mod events;
 mod posture;
 mod proof;
 mod refused;
+mod way;
 
 use crate::help::text;
-use crate::rig::{Access, OURS, Rig, Sshd, Twist, key_pair, wait_until};
+use crate::rig::{Access, Nix, OURS, Rig, Sshd, Twist, key_pair, wait_until};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
 use std::fs;
@@ -32,7 +33,11 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let rig = Rig::new();
+        Self::with(&Nix::of_this_machine())
+    }
+
+    fn with(nix: &Nix) -> Self {
+        let rig = Rig::with(nix);
         let etc = tempfile::Builder::new()
             .prefix("storekeeper-access-")
             .permissions(fs::Permissions::from_mode(0o755))

@@ -1,0 +1,81 @@
+//! Going through the whole way of a client.
+//!
+//! In: a connected server, what is known of its sshd, a key, a path or none. Out: one message with the judged way.
+
+use crate::config::ServerConfig;
+use crate::console::app::msg::Msg;
+use crate::console::backend::{Sender, access};
+use crate::console::types::access::AccessSnapshot;
+use crate::console::types::client::ClientWay;
+use crate::console::types::problem::Problem;
+use crate::domain::StorePath;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+use crate::judge::way::{Address, Way, WayFacts};
+use crate::load::way::{path_facts, server_side};
+use crate::server::Server;
+use std::sync::Arc;
+
+/// Whose way, and to what.
+pub(super) struct Wanted {
+    pub(super) known: Arc<AccessSnapshot>,
+    pub(super) key: Fingerprint,
+    /// `None` for any path.
+    pub(super) path: Option<StorePath>,
+}
+
+/// Gathers what it is judged by, and judges it.
+pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wanted: Wanted) {
+    let found = judged(&server, &settings, wanted).await;
+    let _ = send.send(Msg::Way(found.map(Box::new)));
+}
+
+async fn judged(
+    server: &Server,
+    settings: &ServerConfig,
+    wanted: Wanted,
+) -> Result<ClientWay, Problem> {
+    let Wanted { known, key, path } = wanted;
+    let problem = |error| Problem::new(&error);
+    let cache = access::cache(server, settings, &known).await?;
+    let address = Address {
+        url: cache.address.clone(),
+        host: cache.host.clone(),
+        port: cache.port,
+        port_by_ssh: cache.port_by_ssh,
+    };
+    let found = server_side(server, &address, &cache.host_keys).await;
+    let found = found.map_err(problem)?;
+    let facts = match &path {
+        Some(path) => {
+            let facts = path_facts(server, path).await.map_err(problem)?;
+            let facts = facts.map_err(|(path, why)| {
+                let why = visible(&why);
+                Problem::say(format!(
+                    "the server could not tell anything of {path}: {why}"
+                ))
+            });
+            Some(facts?)
+        }
+        None => None,
+    };
+    let name = visible(&settings.name);
+    let way = Way::of(&WayFacts {
+        server: &shell_words::quote(&name),
+        address: &address,
+        shown: &found.shown,
+        host_keys: &cache.host_keys,
+        nix_conf: &cache.nix_conf_lines(),
+        access: &known.facts,
+        key: &key,
+        from: None,
+        daemon: &found.daemon,
+        path: facts.as_ref(),
+        contents: None,
+    });
+    Ok(ClientWay {
+        server: settings.name.clone(),
+        path,
+        way,
+    })
+}
