@@ -21,7 +21,7 @@ use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
 use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
 use crate::domain::{Explain, Notice, notice};
-use crate::domain::{Threshold, When, plain};
+use crate::domain::{When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -149,14 +149,10 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
 }
 
 fn choice(server: &ServerConfig, overrides: &Overrides) -> ServerChoice {
-    let limits: (Threshold, Threshold) = (
-        server.thresholds.disk_warning,
-        server.thresholds.disk_critical,
-    );
     ServerChoice {
         name: server.name.clone(),
         read_only: server.read_only || overrides.read_only,
-        limits,
+        limits: server.thresholds,
     }
 }
 

@@ -55,8 +55,7 @@ pub(super) async fn examine(
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
-    let thresholds = session.target.settings.thresholds;
-    let limits = (thresholds.disk_warning, thresholds.disk_critical);
+    let limits = session.target.settings.thresholds;
     let counts = inventory.as_ref().ok().map(Inventory::counts);
     let vitals = Vitals::of(
         session.name(),
@@ -72,14 +71,12 @@ pub(super) async fn examine(
         checks.insert(1, unlisted.clone());
     }
     match access {
-        Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
+        Ok(access) => checks.extend(health::access::checks(session.name(), &access, &limits)),
         // Without its sshd a cache is read all the same: by this very connection.
-        Err(error) => checks.push(Check {
-            id: "access",
-            state: State::Unknown,
-            summary: format!("who may log in is not known: {error}"),
-            fix: None,
-        }),
+        Err(error) => {
+            let summary = format!("who may log in is not known: {error}");
+            checks.push(Check::new("access", State::Unknown, summary, None));
+        }
     }
     match space.and_then(|space| Ok((space, pins?))) {
         Ok((space, pins)) => {
@@ -92,12 +89,10 @@ pub(super) async fn examine(
                 now: space.at,
             }));
         }
-        Err(error) => checks.push(Check {
-            id: "space",
-            state: State::Unknown,
-            summary: format!("what fills the disk is not known: {error}"),
-            fix: None,
-        }),
+        Err(error) => {
+            let summary = format!("what fills the disk is not known: {error}");
+            checks.push(Check::new("space", State::Unknown, summary, None));
+        }
     }
     let left = left.map_err(|error| Unknown(error.notice()));
     let now = facts.there(When::now());

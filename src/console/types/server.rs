@@ -1,7 +1,7 @@
 //! The server: which ones there are, and how the connection to this one is.
 
 use crate::console::types::problem::Problem;
-use crate::domain::{Threshold, When};
+use crate::domain::{Thresholds, When};
 use std::time::Duration;
 
 /// A server of the configuration.
@@ -11,8 +11,8 @@ pub struct ServerChoice {
     pub name: String,
     /// Nothing may be changed on it.
     pub read_only: bool,
-    /// Less disk than this left is a warning, and critical.
-    pub limits: (Threshold, Threshold),
+    /// The limits of its health checks.
+    pub limits: Thresholds,
 }
 
 /// The state of the connection.

@@ -47,7 +47,7 @@ fn of(facts: &SpaceFacts, pins: &Fact<Vec<Pin>>, forecast: Option<&Forecast>) ->
         facts,
         pins,
         forecast,
-        limits: (Threshold::Percent(15.0), Threshold::Percent(5.0)),
+        limits: Thresholds::default(),
         now: When::from_unix(100_000),
     })
 }
