@@ -5,7 +5,7 @@
 
 use super::When;
 use super::authorized_keys::AuthorizedKeys;
-use super::key_request::{Request, RevokedKey};
+use super::key_request::{PastKey, Request, RevokedKey};
 use super::notice::Notice;
 use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
@@ -54,6 +54,8 @@ pub struct AccessFacts {
     pub overflow: Fact<Overflow>,
     /// Keys that were revoked here.
     pub revoked: Fact<Vec<RevokedKey>>,
+    /// Keys that were authorized from here, as far as the end of the audit log tells, oldest first.
+    pub past: Vec<PastKey>,
     /// What the forced command does, where it is one of Nix's servers.
     pub service: Fact<Service>,
 }

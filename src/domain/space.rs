@@ -23,6 +23,12 @@ pub struct SpaceFacts {
     pub collecting: Fact<Vec<Collector>>,
     /// How the upload lease works; `None` where there is none.
     pub lease: Option<Lease>,
+    /// The load average of the last 15 minutes, and how many processors there are; `None` where `/proc` does not tell.
+    pub load: Option<(f64, u32)>,
+    /// Units of ours that have failed, as systemd names them.
+    pub failed_units: Vec<String>,
+    /// Links below Nix's folder of roots that lead nowhere, as far as some were looked at: what they kept is gone.
+    pub dangling: Vec<String>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
     pub keep_derivations: Fact<bool>,
     /// Whether Nix keeps the outputs of live derivations (`keep-outputs`, default false).

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod order;
+pub mod refusals;
 mod signing_key;
 pub mod space;
 pub mod unfinished;
@@ -16,9 +17,10 @@ use crate::domain::count::{count, number};
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-use crate::domain::{Bytes, KeyRing, Threshold, Thresholds};
+use crate::domain::{Bytes, KeyRing, Threshold, Thresholds, When};
 use crate::domain::{Remedy, remedy};
 use crate::judge::advisories;
+use refusals::Refusals;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -164,6 +166,8 @@ pub struct Vitals<'a> {
     pub keys: &'a KeyRing,
     /// Paths that clients refuse.
     pub refused: usize,
+    /// Which they are, where somebody has looked.
+    pub refusals: Option<(&'a Refusals, When)>,
     /// Paths that only a retired key has signed; `None` where the store was not read.
     pub retired: Option<usize>,
     /// Paths that carry a wrong signature and no good one.
@@ -320,7 +324,10 @@ fn bad(vitals: &Vitals<'_>) -> Check {
         bad => check(
             id,
             State::Critical,
-            format!("{} a wrong signature", carry(bad)),
+            match vitals.refusals.and_then(|(which, _)| which.bad.as_deref()) {
+                Some(name) => format!("{} a wrong signature: {name}", carry(bad)),
+                None => format!("{} a wrong signature", carry(bad)),
+            },
             Some(Remedy::command(format!(
                 "storekeeper paths {} --trust bad",
                 vitals.server
@@ -336,7 +343,13 @@ fn unsigned(vitals: &Vitals<'_>) -> Check {
         refused => check(
             id,
             State::Warning,
-            format!("{} would be refused", count(refused, "path")),
+            format!(
+                "{} would be refused{}",
+                count(refused, "path"),
+                vitals
+                    .refusals
+                    .map_or_else(String::new, |(which, now)| which.words(refused, now))
+            ),
             Some(Remedy::command(format!(
                 "storekeeper sign {} --all",
                 vitals.server

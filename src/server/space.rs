@@ -111,9 +111,29 @@ fn facts(answers: &Answers) -> SpaceFacts {
                 .shown("lease-problem")
                 .filter(|text| !text.is_empty()),
         }),
+        load: load(answers),
+        failed_units: all(answers, "failed-unit"),
+        dangling: all(answers, "dangling"),
         keep_derivations: flag(answers, "keep-derivations"),
         keep_outputs: flag(answers, "keep-outputs"),
     }
+}
+
+/// All answers of a name, fit to be shown.
+fn all(answers: &Answers, name: &str) -> Vec<String> {
+    let found = answers
+        .iter()
+        .filter(|(own, value)| *own == name && !value.is_empty());
+    found
+        .map(|(_, value)| visible(value).into_owned())
+        .collect()
+}
+
+/// The third number of `/proc/loadavg` (proc(5)).
+fn load(answers: &Answers) -> Option<(f64, u32)> {
+    let load: f64 = answers.get("load")?.split(' ').nth(2)?.parse().ok()?;
+    let processors = answers.get("processors")?.parse().ok()?;
+    (load.is_finite() && load >= 0.0 && processors > 0).then_some((load, processors))
 }
 
 /// What `df` says, in blocks and in inodes, and the line of the mount table (proc(5), `/proc/PID/mountinfo`).

@@ -18,7 +18,7 @@ const WORTHWHILE: u64 = 256 << 20;
 /// A disk that is full within this many days is a warning.
 const SOON_DAYS: u64 = 14;
 
-/// A lease that has not run for this long is not kept up.
+/// Whoever waits this long for another collection, and a lease that has not run for this long, should be looked at.
 const LONG: Age = Age(3600);
 
 /// What was found out.
@@ -60,6 +60,9 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         Err(unknown) => checks.push(not_known("collecting", unknown)),
     }
     checks.extend(of_pins(looked));
+    checks.extend(of_dangling(&facts.dangling));
+    checks.extend(facts.load.map(of_load));
+    checks.extend(of_units(&facts.failed_units));
     checks.extend(
         facts
             .lease
@@ -211,13 +214,16 @@ pub fn collectors(collecting: &[Collector], limits: Thresholds, now: When) -> Ve
     let holder = collecting.iter().find(|one| one.holds);
     let one = |one: &Collector| {
         let who = collector(one, now);
-        let long = one
-            .since
-            .is_some_and(|since| since.age(now) >= limits.collection_age);
+        let most = if one.holds {
+            limits.collection_age
+        } else {
+            limits.collection_age.min(LONG)
+        };
+        let long = one.since.is_some_and(|since| since.age(now) >= most);
         let state = if long { State::Warning } else { State::Fine };
         if one.holds {
-            let hangs = if long { ", and may hang" } else { "" };
-            let summary = format!("a collection holds Nix's lock{hangs}: {who}");
+            let hangs = if long { " and may hang" } else { "" };
+            let summary = format!("a collection holds Nix's lock{hangs}, {who}");
             let fix = long.then(|| {
                 let advice = format!(
                     "see what process {0} does on the server; if it hangs, kill {0}",
@@ -230,7 +236,7 @@ pub fn collectors(collecting: &[Collector], limits: Thresholds, now: When) -> Ve
         let behind = holder.map_or_else(String::new, |holder| {
             format!(" behind process {}", holder.process)
         });
-        let summary = format!("a collection waits{behind}: {who}");
+        let summary = format!("a collection waits{behind}, {who}");
         let fix = long.then(|| "look at what holds the lock; end it if it hangs".into());
         check("collecting", state, summary, fix)
     };
@@ -269,6 +275,40 @@ fn of_pins(looked: &Looked<'_>) -> Option<Check> {
         summary,
         Some(Remedy::command(fix)),
     ))
+}
+
+/// Roots that keep nothing any more.
+fn of_dangling(links: &[String]) -> Option<Check> {
+    let first = links.first()?;
+    let (lead, others) = match links.len() - 1 {
+        0 => ("leads", String::new()),
+        more => ("lead", format!(" and {more} more")),
+    };
+    let summary = format!("the root {first}{others} {lead} nowhere: what it kept is gone");
+    let fix = "upload it again if it is still needed, else remove the link";
+    Some(check("roots", State::Warning, summary, Some(fix.into())))
+}
+
+/// More waiting processes for each processor than this, for a quarter of an hour, is a warning.
+const BUSY: f64 = 16.0;
+
+fn of_load((load, processors): (f64, u32)) -> Check {
+    let summary = format!(
+        "the load of the last 15 minutes is {load:.1} on {}",
+        count(processors as usize, "processor")
+    );
+    if load < BUSY * f64::from(processors) {
+        return check("load", State::Fine, summary, None);
+    }
+    let fix = "look at what runs there, such as builds; clients wait meanwhile";
+    check("load", State::Warning, summary, Some(fix.into()))
+}
+
+fn of_units(failed: &[String]) -> Option<Check> {
+    let first = failed.first()?;
+    let summary = format!("{} failed", failed.join(", "));
+    let fix = format!("systemctl status {first} on the server");
+    Some(check("units", State::Warning, summary, Some(fix.into())))
 }
 
 fn of_access_times(store: &FileSystem) -> Option<Check> {

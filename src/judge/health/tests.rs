@@ -41,6 +41,7 @@ fn vitals() -> Vitals<'static> {
         signing_keys: &[],
         keys: ring("k-1", &[KEY]),
         refused: 0,
+        refusals: None,
         retired: Some(0),
         bad: 0,
         unreadable: 0,

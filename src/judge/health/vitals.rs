@@ -39,6 +39,7 @@ impl<'a> Vitals<'a> {
             signing_keys: &facts.signing_keys,
             keys: &facts.keys,
             refused: counts.map_or(0, |counts| counts.refused),
+            refusals: None,
             bad: of(TrustClass::Bad).unwrap_or_default(),
             retired: of(TrustClass::Retired)
                 .filter(|_| counts.is_some_and(|counts| counts.unread == 0)),

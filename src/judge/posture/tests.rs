@@ -53,6 +53,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         requests: Ok(Vec::new()),
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(Vec::new()),
+        past: Vec::new(),
         service: Ok(Service::Answers),
     }
 }

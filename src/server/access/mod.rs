@@ -54,6 +54,7 @@ impl Server {
             requests: requests.requests,
             overflow: requests.overflow,
             revoked: requests.revoked,
+            past: requests.past,
             service: found.service,
         })
     }

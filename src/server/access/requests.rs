@@ -8,14 +8,18 @@
 use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
-use crate::domain::key_request::{MOST_REQUESTS, Nonce, Request, RevokedKey, Source, file_name};
+use crate::domain::key_request::{
+    MOST_REQUESTS, Nonce, PastKey, Request, RevokedKey, Source, file_name,
+};
 use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
+use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::link::{Command, Exit, Limits};
 use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -80,6 +84,7 @@ pub(super) struct Found {
     pub(super) requests: Fact<Vec<Request>>,
     pub(super) overflow: Fact<Overflow>,
     pub(super) revoked: Fact<Vec<RevokedKey>>,
+    pub(super) past: Vec<PastKey>,
 }
 
 /// Reads all of it.
@@ -87,6 +92,7 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
     let command = Command::script(script::ACCESS_REQUESTS)
         .arg(&inner.spec.requests_dir)
         .arg(MOST_REQUESTS.to_string())
+        .arg(&inner.spec.audit_log)
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", READ).await?;
     Ok(match Answers::parse(&output.stdout) {
@@ -101,6 +107,7 @@ fn failed(why: &str) -> Found {
         requests: Err(unknown.clone()),
         overflow: Err(unknown.clone()),
         revoked: Err(unknown),
+        past: Vec::new(),
     }
 }
 
@@ -120,6 +127,37 @@ fn overflow(answers: &Answers) -> Fact<Overflow> {
     })
 }
 
+/// What the end of the audit log says of keys that were authorized.
+fn past(answers: &Answers) -> Vec<PastKey> {
+    #[derive(Deserialize)]
+    struct Record {
+        at: When,
+        by: String,
+        summary: String,
+        items: Vec<String>,
+    }
+    let records = answers.iter().filter(|(name, _)| *name == "audit");
+    let past = records.filter_map(|(_, line)| {
+        let record: Record = serde_json::from_str(line).ok()?;
+        // `SHA256:… in FILE`, or `request … of SHA256:…`.
+        let mut words = record.items.iter().flat_map(|item| item.split(' '));
+        let fingerprint = words.find_map(Fingerprint::parse)?;
+        let (_, name) = record.summary.split_once(' ')?;
+        let comment = if Fingerprint::parse(name).is_some() {
+            ""
+        } else {
+            name
+        };
+        Some(PastKey {
+            fingerprint,
+            comment: visible(comment).into_owned(),
+            at: record.at,
+            by: visible(&record.by).into_owned(),
+        })
+    });
+    past.collect()
+}
+
 /// A file's folder and name, if a program of ours has named it.
 fn place(path: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.split_once('/')?;
@@ -130,7 +168,10 @@ fn place(path: &str) -> Option<(&str, &str)> {
 
 fn sort(answers: &Answers) -> Found {
     if let Some(why) = answers.get("why") {
-        return failed(why);
+        return Found {
+            past: past(answers),
+            ..failed(why)
+        };
     }
     let mut times = HashMap::new();
     let mut lines = HashMap::new();
@@ -210,6 +251,7 @@ fn sort(answers: &Answers) -> Found {
         requests: Ok(requests),
         overflow: overflow(answers),
         revoked: Ok(revoked),
+        past: past(answers),
     }
 }
 

@@ -65,6 +65,7 @@ fn facts(content: &str) -> AccessFacts {
         requests: Ok(vec![]),
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
+        past: Vec::new(),
         service: Ok(Service::Answers),
     }
 }
@@ -126,7 +127,7 @@ fn lost_requests_are_said_for_a_week() {
         dropped: Some(dropped),
         unread: 0,
     });
-    let found = &wrong(&facts)[1];
+    let found = &wrong(&facts)[0];
     assert_eq!(
         (found.id, found.state),
         ("requests-dropped", State::Warning)
