@@ -5,6 +5,7 @@
 //! makes an `unknown` check, never a fine one.
 
 pub mod access;
+mod nix;
 pub mod order;
 pub mod refusals;
 mod signing_key;
@@ -16,10 +17,8 @@ use crate::domain::Notice;
 use crate::domain::count::{count, number};
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::text::visible;
 use crate::domain::{Bytes, KeyRing, Threshold, Thresholds, When};
 use crate::domain::{Remedy, remedy};
-use crate::judge::advisories;
 use refusals::Refusals;
 use serde::Serialize;
 use std::time::Duration;
@@ -184,7 +183,11 @@ pub struct Vitals<'a> {
 
 /// All checks of what every connection finds out.
 pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
-    let mut checks = vec![connection(vitals), nix(vitals), advisories(vitals)];
+    let mut checks = vec![
+        connection(vitals),
+        nix::version(vitals),
+        nix::advisories(vitals),
+    ];
     checks.extend(rights(vitals));
     checks.extend(clock(vitals));
     checks.push(signing_key::check(vitals));
@@ -240,51 +243,6 @@ fn connection(vitals: &Vitals<'_>) -> Check {
         None => format!("connected to {}", vitals.place),
     };
     check("connection", State::Fine, summary, None)
-}
-
-fn nix(vitals: &Vitals<'_>) -> Check {
-    let (major, minor) = vitals.protocol;
-    let summary = format!("Nix {}, protocol {major}.{minor}", vitals.nix_version);
-    check("nix", State::Fine, summary, None)
-}
-
-/// By the version number, which is all that can be known from here.
-fn advisories(vitals: &Vitals<'_>) -> Check {
-    let id = "advisories";
-    let version = vitals.nix_version;
-    let product = advisories::product(version, vitals.protocol);
-    let found = match advisories::of(version, product) {
-        Ok(found) => found,
-        Err(notice) => {
-            let Notice { message, hint } = notice;
-            return check(id, State::Unknown, message, hint.map(Remedy::from));
-        }
-    };
-    let shown = visible(version);
-    let Some(first) = found.first() else {
-        let summary = format!("by its version number, Nix {shown} has the fixes of all advisories");
-        return check(id, State::Fine, summary, None);
-    };
-    let more: Vec<&str> = found.iter().skip(1).map(|one| &*one.id).collect();
-    let more = match more.as_slice() {
-        [] => String::new(),
-        more => format!("; nor of {}", more.join(", ")),
-    };
-    let summary = format!(
-        "by its version number, Nix {shown} lacks the fix of {} ({}){more}",
-        first.id, first.what
-    );
-    // Distributions add fixes to old numbers; what comes from a store is as it was released.
-    let packaged = vitals
-        .nix_program
-        .is_none_or(|program| !program.starts_with("/nix/store/"));
-    let (state, fix) = if packaged {
-        let fix = "look whether its distribution has added the fix, or install a newer Nix there";
-        (State::Unknown, fix)
-    } else {
-        (State::Warning, "install a newer Nix there")
-    };
-    check(id, state, summary, Some(fix.into()))
 }
 
 fn rights(vitals: &Vitals<'_>) -> Option<Check> {

@@ -66,6 +66,7 @@ pub const ORDER: &[&str] = &[
     "access-times",
     "not-known",
     "not-live",
+    "not-read",
     "hard-links",
     "fallback",
 ];
@@ -90,6 +91,8 @@ mod tests {
     fn ids() -> Vec<&'static str> {
         let sources = [
             include_str!("../health.rs"),
+            include_str!("nix.rs"),
+            include_str!("signing_key.rs"),
             include_str!("access/mod.rs"),
             include_str!("access/keys.rs"),
             include_str!("space.rs"),
@@ -97,7 +100,13 @@ mod tests {
         ];
         let mut found = Vec::new();
         for source in sources {
-            for before in ["check(", "Check::new(", "let id = ", "not_known("] {
+            for before in [
+                "check(",
+                "Check::new(",
+                "let id = ",
+                "const ID: &str = ",
+                "not_known(",
+            ] {
                 for part in source.split(before).skip(1) {
                     if let Some(rest) = part.trim_start().strip_prefix('"') {
                         found.extend(rest.split('"').next());

@@ -9,6 +9,7 @@ mod facts;
 mod files;
 mod knock;
 mod log;
+mod past;
 mod requests;
 mod sessions;
 mod settings;

@@ -5,6 +5,7 @@
 //!
 //! For a knock, each further try is one more empty line behind the JSON, and the file's time is that of the last one.
 
+use super::past;
 use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
@@ -13,13 +14,11 @@ use crate::domain::key_request::{
 };
 use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
-use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::link::{Command, Exit, Limits};
 use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, Server};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -127,37 +126,6 @@ fn overflow(answers: &Answers) -> Fact<Overflow> {
     })
 }
 
-/// What the end of the audit log says of keys that were authorized.
-fn past(answers: &Answers) -> Vec<PastKey> {
-    #[derive(Deserialize)]
-    struct Record {
-        at: When,
-        by: String,
-        summary: String,
-        items: Vec<String>,
-    }
-    let records = answers.iter().filter(|(name, _)| *name == "audit");
-    let past = records.filter_map(|(_, line)| {
-        let record: Record = serde_json::from_str(line).ok()?;
-        // `SHA256:… in FILE`, or `request … of SHA256:…`.
-        let mut words = record.items.iter().flat_map(|item| item.split(' '));
-        let fingerprint = words.find_map(Fingerprint::parse)?;
-        let (_, name) = record.summary.split_once(' ')?;
-        let comment = if Fingerprint::parse(name).is_some() {
-            ""
-        } else {
-            name
-        };
-        Some(PastKey {
-            fingerprint,
-            comment: visible(comment).into_owned(),
-            at: record.at,
-            by: visible(&record.by).into_owned(),
-        })
-    });
-    past.collect()
-}
-
 /// A file's folder and name, if a program of ours has named it.
 fn place(path: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.split_once('/')?;
@@ -169,7 +137,7 @@ fn place(path: &str) -> Option<(&str, &str)> {
 fn sort(answers: &Answers) -> Found {
     if let Some(why) = answers.get("why") {
         return Found {
-            past: past(answers),
+            past: past::read(answers),
             ..failed(why)
         };
     }
@@ -251,7 +219,7 @@ fn sort(answers: &Answers) -> Found {
         requests: Ok(requests),
         overflow: overflow(answers),
         revoked: Ok(revoked),
-        past: past(answers),
+        past: past::read(answers),
     }
 }
 

@@ -58,9 +58,12 @@ fi
 find "$state/gcroots" -maxdepth 3 \( -name auto -o -name storekeeper-lease \) -prune -o -type l -print 2>/dev/null |
     head -n 300 | while IFS= read -r link; do
     if [ -e "$link" ]; then continue; fi
-    # Links of a chroot store name paths as they are inside; and a path may be a link that leads nowhere itself.
-    target=$top$(readlink "$link" 2>/dev/null)
-    if ! [ -e "$target" ] && ! [ -L "$target" ]; then say dangling "$link"; fi
+    target=$(readlink "$link" 2>/dev/null)
+    # Links to folders of roots are no roots. Those of a chroot store name paths as they are inside; and a path may be a link that
+    # leads nowhere itself.
+    case $target in
+    */nix/store/*) if ! [ -e "$top$target" ] && ! [ -L "$top$target" ]; then say dangling "$link"; fi ;;
+    esac
 done
 
 # How the last run of the upload lease went: the time, and what was wrong.

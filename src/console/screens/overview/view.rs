@@ -68,6 +68,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
         }
     }
     checks.extend(live::fallback(inputs.cx));
+    checks.extend(live::not_read(inputs));
     let (access, good) = crate::console::screens::access::checks::checks(inputs.cx, inputs.access);
     checks.extend(access);
     fine += good;
