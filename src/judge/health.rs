@@ -13,7 +13,6 @@ pub mod space;
 pub mod unfinished;
 mod vitals;
 
-use crate::domain::Notice;
 use crate::domain::count::{count, number};
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;

@@ -26,6 +26,8 @@ pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
         let mut words = record.items.iter().flat_map(|item| item.split(' '));
         let fingerprint = words.find_map(Fingerprint::parse)?;
         let (_, name) = record.summary.split_once(' ')?;
+        // `ada (SHA256:…)`, or the fingerprint alone.
+        let name = name.split(" (SHA256:").next().unwrap_or(name);
         let comment = if Fingerprint::parse(name).is_some() {
             ""
         } else {
@@ -61,7 +63,10 @@ mod tests {
             )
         };
         let lines = [
-            record("authorize ada", &format!("{PRINT} in /k, line 3")),
+            record(
+                &format!("authorize ada ({PRINT})"),
+                &format!("{PRINT} in /k, line 3"),
+            ),
             record(&format!("authorize {PRINT}"), &format!("{PRINT} in /k")),
             record("approve bob", &format!("request bob of {PRINT}")),
             record("authorize nobody", "nothing in /k"),
