@@ -1,7 +1,7 @@
 //! In: vitals with one thing wrong. Out: the check that must tell of it.
 
 use super::*;
-use crate::domain::PublicKey;
+use crate::domain::{Notice, PublicKey};
 
 const KEY: &str = "DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498=";
 const OTHER: &str = "6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";

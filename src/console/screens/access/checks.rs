@@ -10,6 +10,9 @@ use crate::console::types::screen::Screen;
 use crate::judge::health::access::{Looked, of};
 use crate::judge::health::{self, State, Subject};
 
+/// Refused clients that have a line each.
+const REFUSED: usize = 3;
+
 /// The lines, and how many checks were fine.
 pub fn checks(cx: &Context, access: &Access) -> (Vec<Check>, usize) {
     let mut checks = Vec::new();
@@ -38,6 +41,7 @@ fn looked<'a>(cx: &'a Context, known: &'a AccessSnapshot) -> Looked<'a> {
         files: &known.file_rows,
         keys: known.keys.iter().map(|entry| &entry.row).collect(),
         refused: &known.refused,
+        named: REFUSED,
         limits: cx.limits,
         now: cx.now,
     }

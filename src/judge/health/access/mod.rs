@@ -18,8 +18,8 @@ use crate::judge::finding::{Finding, Level};
 /// Keys that end within this time are pointed out.
 pub const SOON: Age = Age(7 * 86_400);
 
-/// Refused clients that are named one by one.
-const REFUSED: usize = 3;
+/// Refused clients that `status` names one by one.
+const REFUSED: usize = 5;
 
 /// What one look at access came to.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Looked<'a> {
     pub keys: Vec<&'a KeyRow>,
     /// Clients that were refused lately, the latest first.
     pub refused: &'a [Refused],
+    /// So many refused clients are named one by one.
+    pub named: usize,
     /// From which values on a check warns.
     pub limits: Thresholds,
     /// The time, by the server's clock.
@@ -52,6 +54,7 @@ pub fn checks(server: &str, facts: &AccessFacts, limits: &Thresholds) -> Vec<Che
         files: &access.files,
         keys: access.keys.iter().collect(),
         refused: &access.refused,
+        named: REFUSED,
         limits: *limits,
         now: facts.at,
     })
@@ -179,38 +182,42 @@ fn of_refused(looked: &Looked<'_>) -> Vec<Check> {
             .into_iter()
             .collect();
     }
-    let more = refused.len().saturating_sub(REFUSED);
-    let named = refused.iter().take(REFUSED).enumerate().map(|(at, one)| {
-        let times = count(usize::try_from(one.times).unwrap_or(usize::MAX), "time");
-        let age = one.last.at.age(looked.now);
-        let others = match more {
-            more @ 1.. if at + 1 == REFUSED => format!(", and {more} more"),
-            _ => String::new(),
-        };
-        let name: String = one.name().chars().take(24).collect();
-        let line = Line {
-            text: format!("{name} refused {times}: {}", one.message),
-            note: format!("last {age} ago{others}"),
-            subject: place(looked, one),
-        };
-        let summary = format!(
-            "{} was refused {times}, last {age} ago from {}: {}",
-            one.name(),
-            one.last.from,
-            one.message
-        );
-        let fix = match one.cause {
-            Cause::Expired => Some(Remedy::command(format!(
-                "storekeeper keys {} expire {} 90d",
-                looked.server, one.fingerprint
-            ))),
-            _ => one.fix.clone(),
-        };
-        Check {
-            line,
-            ..check(id, State::Warning, summary, fix)
-        }
-    });
+    let more = refused.len().saturating_sub(looked.named);
+    let named = refused
+        .iter()
+        .take(looked.named)
+        .enumerate()
+        .map(|(at, one)| {
+            let times = count(usize::try_from(one.times).unwrap_or(usize::MAX), "time");
+            let age = one.last.at.age(looked.now);
+            let others = match more {
+                more @ 1.. if at + 1 == looked.named => format!(", and {more} more"),
+                _ => String::new(),
+            };
+            let name: String = one.name().chars().take(24).collect();
+            let line = Line {
+                text: format!("{name} refused {times}: {}", one.message),
+                note: format!("last {age} ago{others}"),
+                subject: place(looked, one),
+            };
+            let summary = format!(
+                "{} was refused {times}, last {age} ago from {}: {}",
+                one.name(),
+                one.last.from,
+                one.message
+            );
+            let fix = match one.cause {
+                Cause::Expired => Some(Remedy::command(format!(
+                    "storekeeper keys {} expire {} 90d",
+                    looked.server, one.fingerprint
+                ))),
+                _ => one.fix.clone(),
+            };
+            Check {
+                line,
+                ..check(id, State::Warning, summary, fix)
+            }
+        });
     let mut checks: Vec<Check> = named.collect();
     if let Some(last) = checks.last_mut().filter(|_| more > 0) {
         let clients = count(more, "more client");
