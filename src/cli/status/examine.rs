@@ -101,6 +101,7 @@ pub(super) async fn examine(
                 facts: &space,
                 pins: &pins,
                 forecast: Some(&forecast(samples, &space, inventory.as_ref().ok())),
+                inventory: inventory.as_ref().ok(),
                 limits,
                 now: space.at,
             }));

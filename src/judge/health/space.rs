@@ -7,9 +7,12 @@ use super::{Check, State, check, left};
 use crate::domain::Remedy;
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
-use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
+use crate::domain::space::{
+    AccessTimes, Collector, Dangling, DatabaseFacts, FileSystem, Lease, SpaceFacts,
+};
 use crate::domain::{Age, Fact, Thresholds, When};
 use crate::domain::{Explain, Notice};
+use crate::inventory::Inventory;
 use crate::judge::growth::Forecast;
 
 /// A database that has less to give back is left alone.
@@ -32,6 +35,8 @@ pub struct Looked<'a> {
     pub pins: &'a Fact<Vec<Pin>>,
     /// When the store's disk is full; `None` where nobody asked.
     pub forecast: Option<&'a Forecast>,
+    /// The store, where it was read.
+    pub inventory: Option<&'a Inventory>,
     /// From which values on a check warns.
     pub limits: Thresholds,
     /// The time, by the server's clock.
@@ -60,7 +65,7 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         Err(unknown) => checks.push(not_known("collecting", unknown)),
     }
     checks.extend(of_pins(looked));
-    checks.extend(of_dangling(&facts.dangling));
+    checks.extend(of_dangling(looked));
     checks.extend(facts.load.map(of_load));
     checks.extend(of_units(&facts.failed_units));
     checks.extend(
@@ -277,10 +282,13 @@ fn of_pins(looked: &Looked<'_>) -> Option<Check> {
     ))
 }
 
-/// Roots that keep nothing any more.
-fn of_dangling(links: &[String]) -> Option<Check> {
-    let first = links.first()?;
-    let (lead, others) = match links.len() - 1 {
+/// Roots that keep nothing any more: Nix knows nothing of their path either.
+fn of_dangling(looked: &Looked<'_>) -> Option<Check> {
+    let store = looked.inventory?;
+    let gone = |root: &&Dangling| store.find(&root.target).is_none();
+    let mut links = looked.facts.dangling.iter().filter(gone);
+    let first = &links.next()?.link;
+    let (lead, others) = match links.count() {
         0 => ("leads", String::new()),
         more => ("lead", format!(" and {more} more")),
     };

@@ -62,7 +62,7 @@ find "$state/gcroots" -maxdepth 3 \( -name auto -o -name storekeeper-lease \) -p
     # Links to folders of roots are no roots. Those of a chroot store name paths as they are inside; and a path may be a link that
     # leads nowhere itself.
     case $target in
-    */nix/store/*) if ! [ -e "$top$target" ] && ! [ -L "$top$target" ]; then say dangling "$link"; fi ;;
+    */nix/store/*) if ! [ -e "$top$target" ] && ! [ -L "$top$target" ]; then say dangling "$target $link"; fi ;;
     esac
 done
 

@@ -33,6 +33,7 @@ pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
         facts: &known.facts,
         pins: &known.pins,
         forecast: forecast.as_ref(),
+        inventory: cx.data.inventory.as_deref(),
         limits: cx.limits,
         now,
     });

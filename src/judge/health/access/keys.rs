@@ -26,7 +26,8 @@ pub(super) fn checks(looked: &Looked<'_>) -> Vec<Check> {
         ("keys-reach", Vec::new()),
         ("keys-odd", Vec::new()),
     ];
-    for row in &looked.keys {
+    let over = |row: &KeyRow| row.expires.is_some_and(|end| end <= looked.now);
+    for row in looked.keys.iter().filter(|row| !over(row)) {
         // What holds for every key is said once, by the server's findings.
         let own = |finding: &&Finding| {
             let common = looked.posture.iter().any(|one| one.code == finding.code);

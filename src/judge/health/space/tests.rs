@@ -50,6 +50,7 @@ fn of(facts: &SpaceFacts, pins: &Fact<Vec<Pin>>, forecast: Option<&Forecast>) ->
         facts,
         pins,
         forecast,
+        inventory: Some(&Inventory::default()),
         limits: Thresholds::default(),
         now: When::from_unix(100_000),
     })
@@ -265,10 +266,12 @@ fn roots_load_and_units() {
     let found = of(&facts, &Ok(vec![]), None);
     assert_eq!(one(&found, "load").state, State::Fine);
     facts.load = Some((32.0, 2));
-    facts.dangling = vec![
-        "/nix/var/nix/gcroots/a".into(),
-        "/nix/var/nix/gcroots/b".into(),
-    ];
+    facts.dangling = ["a", "b"]
+        .map(|name| Dangling {
+            link: format!("/nix/var/nix/gcroots/{name}"),
+            target: StorePath::from_parts(&[1; 20], name).unwrap(),
+        })
+        .to_vec();
     facts.failed_units = vec!["storekeeper-lease.service".into()];
     let found = of(&facts, &Ok(vec![]), None);
     for (id, summary) in [
