@@ -188,7 +188,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
     }
 }
 
-/// How many connections may log in at once where nothing is said, by sshd_config(5).
+/// How many connections may log in at once where nothing is said, by `sshd_config(5)`.
 const STARTUPS: u32 = 10;
 
 /// Whether sshd drops clients that connect at the same time, as builders do that were woken by one another.

@@ -81,9 +81,9 @@ fn name(row: &KeyRow) -> String {
     }
 }
 
-fn list(looked: &Looked<'_>) -> Option<Remedy> {
+fn list(looked: &Looked<'_>) -> Remedy {
     let server = looked.server;
-    Some(Remedy::command(format!("storekeeper keys {server} list")))
+    Remedy::command(format!("storekeeper keys {server} list"))
 }
 
 fn of_group(looked: &Looked<'_>, id: &'static str, group: &[(&KeyRow, &Finding)]) -> Option<Check> {
@@ -100,8 +100,14 @@ fn of_group(looked: &Looked<'_>, id: &'static str, group: &[(&KeyRow, &Finding)]
     };
     let more = group.len() - 1;
     let (others, fix) = match more {
-        0 => (String::new(), finding.fix.clone().or_else(|| list(looked))),
-        more => (format!("and {}", count(more, "more key")), list(looked)),
+        0 => (
+            String::new(),
+            finding.fix.clone().or_else(|| Some(list(looked))),
+        ),
+        more => (
+            format!("and {}", count(more, "more key")),
+            Some(list(looked)),
+        ),
     };
     Some(named(id, state, row, text, others, fix))
 }
