@@ -218,10 +218,13 @@ fn settings(facts: &mut AccessFacts) -> &mut SshdSettings {
     facts.sshd.settings.as_mut().unwrap()
 }
 
+/// What is changed in what was found.
+type Change<'a> = &'a dyn Fn(&mut AccessFacts);
+
 #[test]
 fn where_no_client_gets_anything_it_is_critical_and_comes_first() {
     let key = format!("restrict {KEY} ada\nnonsense\n");
-    let cases: [(&dyn Fn(&mut AccessFacts), &str); 7] = [
+    let cases: [(Change<'_>, &str); 7] = [
         (
             &|facts| settings(facts).force_command = Some("/bin/false".into()),
             "clients may get nothing: sshd runs /bin/false, not nix-store --serve",
