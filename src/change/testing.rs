@@ -45,6 +45,7 @@ pub(super) fn facts() -> Facts {
         user: "root".into(),
         host: "cache".into(),
         rights: Rights::Root,
+        nix_program: Some("/usr/bin/nix".into()),
         nix_version: "2.28.3".into(),
         protocol: (1, 38),
         trusted: Some(true),
@@ -57,6 +58,7 @@ pub(super) fn facts() -> Facts {
         signing_keys: vec![ServerKey {
             file: KEY_FILE.into(),
             name: Some(ours().name().to_string()),
+            public: Some(ours().public()),
             problem: None,
         }],
         server_trusts: vec![],

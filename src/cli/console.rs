@@ -30,7 +30,7 @@ pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
     };
     let target = config.target(server, &args.common.overrides())?;
     needs_terminal("use a subcommand, such as storekeeper status SERVER, where there is none")?;
-    open(config, args.common.overrides(), target).await
+    Box::pin(open(config, args.common.overrides(), target)).await
 }
 
 /// Starts the demo; opens the console on it, or only serves.
@@ -64,7 +64,7 @@ pub(super) async fn demo(
     // The store is made behind the console, which is on the screen by then.
     let demo = Listening::start(options).await?;
     let result = match target(&demo, common) {
-        Ok(target) => open(config, common.overrides(), target).await,
+        Ok(target) => Box::pin(open(config, common.overrides(), target)).await,
         Err(error) => Err(error),
     };
     demo.stop().await;

@@ -12,8 +12,7 @@ mod target;
 pub use colour::Colour;
 pub use target::{Overrides, Target};
 
-use crate::domain::Threshold;
-use crate::domain::{Explain, Notice, notice};
+use crate::domain::{Explain, Notice, Thresholds, notice};
 use crate::server::spec::Settings;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -90,24 +89,6 @@ pub struct Remap {
     pub keys: Vec<String>,
     /// Line in the file, for [`Config::complain`].
     pub line: usize,
-}
-
-/// How little free disk is a warning, and how little is critical.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Thresholds {
-    /// Less than this left is a warning.
-    pub disk_warning: Threshold,
-    /// Less than this left is critical.
-    pub disk_critical: Threshold,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            disk_warning: Threshold::Percent(15.0),
-            disk_critical: Threshold::Percent(5.0),
-        }
-    }
 }
 
 /// One cache server; what belongs to the server itself reads as its own fields.

@@ -5,8 +5,8 @@
 
 use super::colour::Colour;
 use super::{Config, ConfigError, Remap, ServerConfig, home, schema, shown};
+use crate::domain::{Age, PublicKey, Threshold, Thresholds};
 use crate::domain::{Notice, notice};
-use crate::domain::{PublicKey, Threshold};
 use crate::server::{Reader, Sudo};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -109,19 +109,30 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     {
         server.daemon_command = words;
     }
-    if let Some(limits) = get(table, "thresholds").and_then(DeValue::as_table) {
-        let set = |slot: &mut Threshold, key: &str| {
-            if let Some(threshold) = string(limits, key)
-                .as_deref()
-                .and_then(|text| Threshold::parse(text).ok())
-            {
-                *slot = threshold;
-            }
-        };
-        set(&mut server.thresholds.disk_warning, "disk_warning");
-        set(&mut server.thresholds.disk_critical, "disk_critical");
+    if let Some(table) = get(table, "thresholds").and_then(DeValue::as_table) {
+        server.thresholds = thresholds(table);
     }
     server
+}
+
+/// The limits of the health checks; what is not named keeps its default.
+fn thresholds(table: &DeTable<'_>) -> Thresholds {
+    let limit = |key: &str| Threshold::parse(&string(table, key)?).ok();
+    let age = |key: &str| string(table, key)?.parse::<Age>().ok();
+    let default = Thresholds::default();
+    Thresholds {
+        disk_warning: limit("disk_warning").unwrap_or(default.disk_warning),
+        disk_critical: limit("disk_critical").unwrap_or(default.disk_critical),
+        inodes_warning: limit("inodes_warning").unwrap_or(default.inodes_warning),
+        inodes_critical: limit("inodes_critical").unwrap_or(default.inodes_critical),
+        database: match limit("database") {
+            Some(Threshold::Size(size)) => Some(size),
+            _ => default.database,
+        },
+        key_age: age("key_age").or(default.key_age),
+        request_age: age("request_age").unwrap_or(default.request_age),
+        collection_age: age("collection_age").unwrap_or(default.collection_age),
+    }
 }
 
 fn get<'a, 'i>(table: &'a DeTable<'i>, key: &str) -> Option<&'a DeValue<'i>> {
@@ -221,6 +232,12 @@ agent = "auto"
 [servers.prod.thresholds]
 disk_warning = "20%"
 disk_critical = "10G"
+inodes_warning = "8%"
+inodes_critical = "2%"
+database = "20G"
+key_age = "90d"
+request_age = "1d"
+collection_age = "2h"
 "#;
 
     #[test]
@@ -267,10 +284,18 @@ disk_critical = "10G"
             server.daemon_command,
             ["nix-daemon", "--stdio", "--option", "x y", "z"]
         );
-        assert_eq!(server.thresholds.disk_warning, Threshold::Percent(20.0));
         assert_eq!(
-            server.thresholds.disk_critical,
-            Threshold::Size(Bytes(10 << 30))
+            server.thresholds,
+            Thresholds {
+                disk_warning: Threshold::Percent(20.0),
+                disk_critical: Threshold::Size(Bytes(10 << 30)),
+                inodes_warning: Threshold::Percent(8.0),
+                inodes_critical: Threshold::Percent(2.0),
+                database: Some(Bytes(20 << 30)),
+                key_age: Some(Age(90 * 86_400)),
+                request_age: Age(86_400),
+                collection_age: Age(7200),
+            }
         );
     }
 
@@ -311,6 +336,29 @@ disk_critical = "10G"
             error("[servers.a]\nhost = \"h\"\n[servers.a.threshold]\ndisk_warning = \"1%\""),
             "c.toml:3: unknown key \"threshold\" in [servers.a]; the nearest known name is \"thresholds\""
         );
+    }
+
+    #[test]
+    fn thresholds_have_units_and_near_names() {
+        let of = |line: &str| error(&format!("[servers.a.thresholds]\n{line}"));
+        for (line, words) in [
+            (
+                "request_aeg = \"1d\"",
+                "the nearest known name is \"request_age\"",
+            ),
+            (
+                "inodes_warning = \"20G\"",
+                "must be a share such as \"15%\"",
+            ),
+            ("database = \"20%\"", "must be a size such as \"20G\""),
+            ("key_age = \"90\"", "must be an age such as \"7d\""),
+        ] {
+            let said = of(line);
+            assert!(
+                said.starts_with("c.toml:2: ") && said.contains(words),
+                "{said}"
+            );
+        }
     }
 
     #[test]

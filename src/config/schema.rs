@@ -7,8 +7,8 @@ use super::colour::Colour;
 use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
+use crate::domain::{Age, PublicKey, Threshold};
 use crate::domain::{Notice, notice};
-use crate::domain::{PublicKey, Threshold};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -42,6 +42,12 @@ pub(super) enum Kind {
     Keys,
     /// A share such as `15%`, or a size such as `20G`.
     Threshold,
+    /// A share such as `15%`.
+    Share,
+    /// A size such as `20G`.
+    Size,
+    /// An age such as `7d`.
+    Age,
     /// A table with these entries.
     Table(&'static [Field]),
     /// A table with names of the user's choice.
@@ -100,6 +106,12 @@ const SERVER: &[Field] = &[
 const THRESHOLDS: &[Field] = &[
     field("disk_warning", Kind::Threshold),
     field("disk_critical", Kind::Threshold),
+    field("inodes_warning", Kind::Share),
+    field("inodes_critical", Kind::Share),
+    field("database", Kind::Size),
+    field("key_age", Kind::Age),
+    field("request_age", Kind::Age),
+    field("collection_age", Kind::Age),
 ];
 
 /// What is wrong, and where.
@@ -203,6 +215,18 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             Threshold::parse(found).map(|_| ()).map_err(|_| {
                 "be a share such as \"15%\" or a size such as \"20G\", with its unit".into()
             })
+        }),
+        Kind::Share => text(data, |found| match Threshold::parse(found) {
+            Ok(Threshold::Percent(_)) => Ok(()),
+            _ => Err("be a share such as \"15%\"".into()),
+        }),
+        Kind::Size => text(data, |found| match Threshold::parse(found) {
+            Ok(Threshold::Size(_)) => Ok(()),
+            _ => Err("be a size such as \"20G\", with its unit".into()),
+        }),
+        Kind::Age => text(data, |found| match found.parse::<Age>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err("be an age such as \"7d\", with its unit".into()),
         }),
     };
     if let Err(must) = result {

@@ -61,6 +61,17 @@ const LOGGER: &str = r#"while [ $# -gt 0 ]; do
 done
 if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi >> "#;
 
+/// The cache user is whoever runs the demo.
+const SETPRIV: &str = r#"while [ $# -gt 0 ]; do
+  case $1 in
+    --reuid|--regid) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+exec "$@"
+"#;
+
 /// Who is logged in and where: what a server would say, and the same on every machine.
 const IDENTITY: [(&str, &str); 4] = [
     (
@@ -219,6 +230,7 @@ impl Scratch {
         let sshd = access::sshd(&key_file, &daemon, &host_key);
         self.stand_in("bin", "sshd", &sshd)?;
         self.stand_in("bin", "sudo", SUDO)?;
+        self.stand_in("bin", "setpriv", SETPRIV)?;
         // This machine's own is not the demo's.
         let no_systemd = "echo 'the demo has no systemd' >&2\nexit 1\n";
         self.stand_in("bin", "systemctl", no_systemd)?;

@@ -39,6 +39,10 @@ fn run(mut arguments: impl Iterator<Item = OsString>) -> std::io::Result<u8> {
     let arguments: Vec<String> = arguments
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    if tools::is_served(&arguments) {
+        std::io::stdout().write_all(&tools::GREETING)?;
+        return Ok(0);
+    }
     let daemon = tools::is_daemon(&arguments);
     let mut input = Zeroizing::new(String::new());
     if tools::reads_input(&arguments) && !daemon {

@@ -55,6 +55,15 @@ pub(super) fn is_daemon(arguments: &[String]) -> bool {
         && arguments.iter().any(|argument| argument == "--stdio")
 }
 
+/// Whether a call serves a client that looks whether it is served. More is not asked of the demo that way.
+pub(super) fn is_served(arguments: &[String]) -> bool {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    matches!(words.as_slice(), ["nix-store", "--serve", ..])
+}
+
+/// How Nix greets such a client: a magic number and the version of the protocol, 2.7, least byte first (`serve-protocol.hh`).
+pub(super) const GREETING: [u8; 16] = [0xcb, 0xee, 0x52, 0x54, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0, 0, 0];
+
 /// A key file that is the call's input.
 const INPUT: &str = "/dev/stdin";
 

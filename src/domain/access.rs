@@ -5,7 +5,7 @@
 
 use super::When;
 use super::authorized_keys::AuthorizedKeys;
-use super::key_request::{Request, RevokedKey};
+use super::key_request::{PastKey, Request, RevokedKey};
 use super::notice::Notice;
 use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
@@ -54,6 +54,21 @@ pub struct AccessFacts {
     pub overflow: Fact<Overflow>,
     /// Keys that were revoked here.
     pub revoked: Fact<Vec<RevokedKey>>,
+    /// Keys that were authorized from here, as far as the end of the audit log tells, oldest first.
+    pub past: Vec<PastKey>,
+    /// What the forced command does, where it is one of Nix's servers.
+    pub service: Fact<Service>,
+}
+
+/// What a forced command does when it is run as sshd runs it: by the cache user's login shell, with its rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// It answers as one of Nix's servers does.
+    Answers,
+    /// So it does, but something else is written before, which begins with this. Clients stop at it.
+    Noise(String),
+    /// It does not; the last line that it said.
+    Fails(String),
 }
 
 /// What the user database says of the cache user.
@@ -140,6 +155,10 @@ pub struct SshdSettings {
     pub required_rsa_size: Option<u32>,
     /// `LogLevel`.
     pub log_level: Option<LogLevel>,
+    /// `MaxSessions`: sessions of one connection.
+    pub max_sessions: Option<u32>,
+    /// The first number of `MaxStartups`: so many connections that have not logged in yet are never dropped.
+    pub max_startups: Option<u32>,
     /// `StrictModes`.
     pub strict_modes: Option<bool>,
     /// `AllowUsers`, patterns as printed.

@@ -146,6 +146,19 @@ pub struct RevokedKey {
     pub reason: String,
 }
 
+/// A key that was authorized once, by the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastKey {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its comment then; empty where it had none.
+    pub comment: String,
+    /// When.
+    pub at: When,
+    /// By whom.
+    pub by: String,
+}
+
 /// The form on disk.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

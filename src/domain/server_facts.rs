@@ -65,6 +65,8 @@ pub struct ServerKey {
     pub file: String,
     /// Name of the key, from its public half; `None` if the file could not be used.
     pub name: Option<String>,
+    /// Its public half; `None` if the file could not be used.
+    pub public: Option<PublicKey>,
     /// Why it cannot be used (missing, not readable, readable by all, not a key), with the next step.
     pub problem: Option<Notice>,
 }
@@ -82,6 +84,8 @@ pub struct Facts {
     pub host: String,
     /// What the login user may do.
     pub rights: Rights,
+    /// The program file of Nix's command, after all symbolic links; `None` where there is none.
+    pub nix_program: Option<String>,
     /// Version that the daemon names in the handshake, such as `2.28.3`.
     pub nix_version: String,
     /// Negotiated protocol, such as `(1, 38)`.

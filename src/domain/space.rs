@@ -4,7 +4,7 @@
 //! [`Unknown`](super::Unknown) with the reason, never a guess.
 
 use super::server_facts::Disk;
-use super::{Bytes, Fact, When};
+use super::{Bytes, Fact, StorePath, When};
 
 /// Everything about space that one look at the server finds out, but for roots, last use and hard links.
 #[derive(Debug, Clone)]
@@ -23,10 +23,25 @@ pub struct SpaceFacts {
     pub collecting: Fact<Vec<Collector>>,
     /// How the upload lease works; `None` where there is none.
     pub lease: Option<Lease>,
+    /// The load average of the last 15 minutes, and how many processors there are; `None` where `/proc` does not tell.
+    pub load: Option<(f64, u32)>,
+    /// Units of ours that have failed, as systemd names them.
+    pub failed_units: Vec<String>,
+    /// Links below Nix's folder of roots whose path is not on the disk, as far as they were looked at.
+    pub dangling: Vec<Dangling>,
     /// Whether Nix keeps the derivers of live paths (`keep-derivations`, default true).
     pub keep_derivations: Fact<bool>,
     /// Whether Nix keeps the outputs of live derivations (`keep-outputs`, default false).
     pub keep_outputs: Fact<bool>,
+}
+
+/// A root whose path is not on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// The link, fit to be shown.
+    pub link: String,
+    /// What it is to keep.
+    pub target: StorePath,
 }
 
 /// How the last run of the upload lease went.

@@ -179,10 +179,19 @@ impl KeyRing {
 
     /// The cache's current keys, by name.
     pub fn ours(&self) -> Vec<&PublicKey> {
+        self.of(Role::Ours)
+    }
+
+    /// The cache's older keys, by name.
+    pub fn retired(&self) -> Vec<&PublicKey> {
+        self.of(Role::Retired)
+    }
+
+    fn of(&self, role: Role) -> Vec<&PublicKey> {
         let mut keys: Vec<&PublicKey> = self
             .keys
             .values()
-            .filter(|known| known.role == Role::Ours)
+            .filter(|known| known.role == role)
             .map(|known| &known.key)
             .collect();
         keys.sort_unstable_by_key(|key| key.name().clone());

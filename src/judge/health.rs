@@ -1,18 +1,24 @@
 //! What is the matter with a cache server?
 //!
-//! In: what was measured and counted. Out: [`Check`]s in a fixed order, each with a stable id, and the [`State`] of
-//! all. Words that name a command belong to the command line and the console alike. A value that is not known makes an
-//! `unknown` check, never a fine one.
+//! In: what was measured and counted. Out: [`Check`]s, each with a stable id, the order of all of them ([`order`]), and the
+//! [`State`] of all. Words that name a command belong to the command line and the console alike. A value that is not known
+//! makes an `unknown` check, never a fine one.
 
 pub mod access;
+mod nix;
+pub mod order;
+pub mod refusals;
+mod signing_key;
 pub mod space;
 pub mod unfinished;
 mod vitals;
 
-use crate::domain::Notice;
 use crate::domain::count::{count, number};
-use crate::domain::{Bytes, Threshold};
+use crate::domain::server_facts::ServerKey;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::{Bytes, KeyRing, Threshold, Thresholds, When};
 use crate::domain::{Remedy, remedy};
+use refusals::Refusals;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -59,17 +65,6 @@ impl State {
     }
 }
 
-/// How well it is that so much is left of so much: below which threshold of a warning and of what is critical.
-pub fn space_left(left: Bytes, size: Bytes, limits: (Threshold, Threshold)) -> State {
-    if limits.1.is_above(left, size) {
-        State::Critical
-    } else if limits.0.is_above(left, size) {
-        State::Warning
-    } else {
-        State::Fine
-    }
-}
-
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -82,6 +77,49 @@ pub struct Check {
     /// What mends it: a command, or what to do.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
+    /// The same for one line of a screen, where that is shorter.
+    #[serde(skip)]
+    pub line: Line,
+}
+
+/// A check as one line of a screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// In place of the summary, where it is not empty.
+    pub text: String,
+    /// A detail, at the right.
+    pub note: String,
+    /// What it is about, where that is one thing.
+    pub subject: Option<Subject>,
+}
+
+/// The one thing that a check is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A request for this key.
+    Request(Fingerprint),
+    /// A key, by file and line.
+    Key(Fingerprint, String, usize),
+    /// A finding about the server or a key file, by its message.
+    Finding(String),
+}
+
+impl Check {
+    /// One with no shorter line.
+    pub fn new(
+        id: &'static str,
+        state: State,
+        summary: impl Into<String>,
+        fix: Option<Remedy>,
+    ) -> Self {
+        Self {
+            id,
+            state,
+            summary: summary.into(),
+            fix,
+            line: Line::default(),
+        }
+    }
 }
 
 /// A file system.
@@ -108,6 +146,8 @@ pub struct Vitals<'a> {
     pub round_trip: Option<Duration>,
     /// Nix's version.
     pub nix_version: &'a str,
+    /// The program file of Nix's command.
+    pub nix_program: Option<&'a str>,
     /// The protocol that was agreed on.
     pub protocol: (u8, u8),
     /// Whether the daemon takes changes from this login; older ones do not say.
@@ -118,44 +158,46 @@ pub struct Vitals<'a> {
     pub writable: Option<bool>,
     /// Server clock minus this machine's, in seconds.
     pub clock_skew: i64,
-    /// How many keys of its own the cache has, as far as known.
-    pub own_keys: usize,
-    /// Names of keys that have the name of another and are passed over.
-    pub shadowed: Vec<&'a str>,
-    /// What is wrong with key files on the server: the file and the problem.
-    pub key_problems: Vec<(&'a str, &'a Notice)>,
+    /// The keys that the server signs with, the default first.
+    pub signing_keys: &'a [ServerKey],
+    /// The keys that its clients trust.
+    pub keys: &'a KeyRing,
     /// Paths that clients refuse.
     pub refused: usize,
+    /// Which they are, where somebody has looked.
+    pub refusals: Option<(&'a Refusals, When)>,
+    /// Paths that only a retired key has signed; `None` where the store was not read.
+    pub retired: Option<usize>,
     /// Paths that carry a wrong signature and no good one.
     pub bad: usize,
     /// Paths of which the server could not tell anything.
     pub unreadable: usize,
     /// The store's file system, and where it is mounted.
     pub space: Option<(Space, &'a str)>,
-    /// Less than this left is a warning.
-    pub disk_warning: Threshold,
-    /// Less than this left is critical.
-    pub disk_critical: Threshold,
+    /// From which values on a check warns.
+    pub limits: Thresholds,
     /// What could not be found out, one sentence each.
     pub unknown: &'a [String],
 }
 
-/// All checks, in the order in which they are listed.
+/// All checks of what every connection finds out.
 pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
-    let mut checks = vec![connection(vitals), nix(vitals)];
+    let mut checks = vec![
+        connection(vitals),
+        nix::version(vitals),
+        nix::advisories(vitals),
+    ];
     checks.extend(rights(vitals));
     checks.extend(clock(vitals));
-    checks.push(signing_key(vitals));
+    checks.push(signing_key::check(vitals));
     checks.push(bad(vitals));
     checks.push(unsigned(vitals));
     checks.extend(unreadable(vitals));
+    checks.extend(retired(vitals));
     checks.extend(space(vitals));
-    checks.extend(vitals.unknown.iter().map(|sentence| Check {
-        id: "not-known",
-        state: State::Unknown,
-        summary: sentence.clone(),
-        fix: None,
-    }));
+    let unknown = vitals.unknown.iter();
+    checks
+        .extend(unknown.map(|sentence| Check::new("not-known", State::Unknown, &**sentence, None)));
     checks
 }
 
@@ -176,11 +218,17 @@ pub fn about_paths(check: &Check) -> bool {
 }
 
 fn check(id: &'static str, state: State, summary: String, fix: Option<Remedy>) -> Check {
-    Check {
-        id,
-        state,
-        summary,
-        fix,
+    Check::new(id, state, summary, fix)
+}
+
+/// How well it is that so much is left of so much: below which threshold.
+pub fn space_left(left: Bytes, size: Bytes, warning: Threshold, critical: Threshold) -> State {
+    if critical.is_above(left, size) {
+        State::Critical
+    } else if warning.is_above(left, size) {
+        State::Warning
+    } else {
+        State::Fine
     }
 }
 
@@ -194,12 +242,6 @@ fn connection(vitals: &Vitals<'_>) -> Check {
         None => format!("connected to {}", vitals.place),
     };
     check("connection", State::Fine, summary, None)
-}
-
-fn nix(vitals: &Vitals<'_>) -> Check {
-    let (major, minor) = vitals.protocol;
-    let summary = format!("Nix {}, protocol {major}.{minor}", vitals.nix_version);
-    check("nix", State::Fine, summary, None)
 }
 
 fn rights(vitals: &Vitals<'_>) -> Option<Check> {
@@ -232,31 +274,6 @@ fn clock(vitals: &Vitals<'_>) -> Option<Check> {
     Some(check("clock", State::Warning, summary, Some(fix)))
 }
 
-fn signing_key(vitals: &Vitals<'_>) -> Check {
-    let id = "signing-key";
-    if let Some((file, problem)) = vitals.key_problems.first() {
-        let Notice { message, hint } = (*problem).clone();
-        let summary = format!("the signing key {file} can't be used: {message}");
-        return check(id, State::Warning, summary, hint.map(Remedy::from));
-    }
-    if vitals.own_keys == 0 {
-        let summary = "the cache's own public key is not known, so its signatures count as those of strangers";
-        let fix = "set public_keys for this server in the configuration, or secret-key-files in its nix.conf";
-        return check(id, State::Warning, summary.to_owned(), Some(fix.into()));
-    }
-    if let Some(name) = vitals.shadowed.first() {
-        let summary =
-            format!("two different keys are called {name}, and clients know only the first");
-        let fix = "give each key a name of its own".into();
-        return check(id, State::Warning, summary, Some(fix));
-    }
-    let summary = match vitals.own_keys {
-        1 => "the cache's own key is known".to_owned(),
-        keys => format!("{keys} keys of the cache are known"),
-    };
-    check(id, State::Fine, summary, None)
-}
-
 fn bad(vitals: &Vitals<'_>) -> Check {
     let id = "bad-signatures";
     match vitals.bad {
@@ -264,7 +281,10 @@ fn bad(vitals: &Vitals<'_>) -> Check {
         bad => check(
             id,
             State::Critical,
-            format!("{} a wrong signature", carry(bad)),
+            match vitals.refusals.and_then(|(which, _)| which.bad.as_deref()) {
+                Some(name) => format!("{} a wrong signature: {name}", carry(bad)),
+                None => format!("{} a wrong signature", carry(bad)),
+            },
             Some(Remedy::command(format!(
                 "storekeeper paths {} --trust bad",
                 vitals.server
@@ -280,13 +300,43 @@ fn unsigned(vitals: &Vitals<'_>) -> Check {
         refused => check(
             id,
             State::Warning,
-            format!("{} would be refused", count(refused, "path")),
+            format!(
+                "{} would be refused{}",
+                count(refused, "path"),
+                vitals
+                    .refusals
+                    .map_or_else(String::new, |(which, now)| which.words(refused, now))
+            ),
             Some(Remedy::command(format!(
                 "storekeeper sign {} --all",
                 vitals.server
             ))),
         ),
     }
+}
+
+/// Whether a key that is on its way out can go.
+fn retired(vitals: &Vitals<'_>) -> Option<Check> {
+    let id = "retired-keys";
+    let names: Vec<&str> = vitals
+        .keys
+        .retired()
+        .iter()
+        .map(|key| key.name().as_str())
+        .collect();
+    let paths = vitals.retired.filter(|_| !names.is_empty())?;
+    let names = names.join(", ");
+    let summary = match paths {
+        0 => format!("no path needs the retired key {names} any more"),
+        paths => {
+            let need = if paths == 1 { "needs" } else { "need" };
+            format!(
+                "{} still {need} the retired key {names}",
+                count(paths, "path")
+            )
+        }
+    };
+    Some(check(id, State::Fine, summary, None))
 }
 
 fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
@@ -315,28 +365,34 @@ fn space(vitals: &Vitals<'_>) -> Vec<Check> {
         let summary = "the free space of the store is not known".to_owned();
         return vec![check(id, State::Unknown, summary, None)];
     };
-    let limits = (vitals.disk_warning, vitals.disk_critical);
-    let state = |left: u64, size: u64| space_left(Bytes(left), Bytes(size), limits);
-    let disk = state(space.available.0, space.size.0);
+    let limits = &vitals.limits;
+    let disk = space_left(
+        space.available,
+        space.size,
+        limits.disk_warning,
+        limits.disk_critical,
+    );
     let fix = |state| {
         (state != State::Fine).then(|| {
             Remedy::command(format!(
                 "storekeeper gc {} --until-free {}",
-                vitals.server, vitals.disk_warning
+                vitals.server, limits.disk_warning
             ))
         })
     };
     let summary = format!("{} of {} left on {mount}", space.available, space.size);
     let mut checks = vec![check(id, disk, summary, fix(disk))];
-    // Sizes are no measure of inodes: only limits in percent count for them.
-    let percent = matches!(vitals.disk_warning, Threshold::Percent(_))
-        && matches!(vitals.disk_critical, Threshold::Percent(_));
-    if space.inodes > 0 && percent {
-        let left = space.inodes.saturating_sub(space.inodes_used);
-        let inodes = state(left, space.inodes);
+    if space.inodes > 0 {
+        let free = space.inodes.saturating_sub(space.inodes_used);
+        let inodes = space_left(
+            Bytes(free),
+            Bytes(space.inodes),
+            limits.inodes_warning,
+            limits.inodes_critical,
+        );
         let summary = format!(
             "{} of {} inodes left on {mount}",
-            number(left as usize),
+            number(free as usize),
             number(space.inodes as usize)
         );
         checks.push(check("store-inodes", inodes, summary, fix(inodes)));

@@ -1,6 +1,7 @@
 //! Pure verdicts: facts in, verdict out. Nothing here reads a clock, a file or a socket.
 
 pub mod access;
+pub mod advisories;
 pub mod collect;
 pub mod concern;
 pub mod events;

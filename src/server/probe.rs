@@ -141,6 +141,7 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         user: login.user,
         host: login.host,
         rights: login.rights,
+        nix_program: answers.shown("nix-program"),
         nix_version: hello.nix_version.clone(),
         protocol: (hello.version.major, hello.version.minor),
         trusted: hello.trusted,
@@ -174,6 +175,7 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
                 // Goes back to the server as an argument, so it stays as it came; what shows it makes it visible.
                 file: value.to_owned(),
                 name: None,
+                public: None,
                 problem: None,
             });
             continue;
@@ -217,6 +219,7 @@ fn signing_keys(answers: &Answers, login: &Login) -> (Vec<ServerKey>, Vec<Public
             ("key-public", text) => match PublicKey::parse(text) {
                 Ok(found) => {
                     key.name = Some(found.name().to_string());
+                    key.public = Some(found.clone());
                     public.push(found);
                 }
                 Err(_) if text.is_empty() => {

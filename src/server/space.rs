@@ -5,7 +5,10 @@
 use super::error::ServerError;
 use super::script::{self, Answers};
 use super::{Inner, Server};
-use crate::domain::space::{Collector, DatabaseFacts, FileSystem, Lease, Links, SpaceFacts};
+use crate::domain::StorePath;
+use crate::domain::space::{
+    Collector, Dangling, DatabaseFacts, FileSystem, Lease, Links, SpaceFacts,
+};
 use crate::domain::text::visible;
 use crate::domain::{Bytes, Fact, Unknown, When};
 use crate::domain::{Notice, notice};
@@ -111,9 +114,44 @@ fn facts(answers: &Answers) -> SpaceFacts {
                 .shown("lease-problem")
                 .filter(|text| !text.is_empty()),
         }),
+        load: load(answers),
+        failed_units: all(answers, "failed-unit"),
+        dangling: dangling(answers),
         keep_derivations: flag(answers, "keep-derivations"),
         keep_outputs: flag(answers, "keep-outputs"),
     }
+}
+
+/// All answers of a name, fit to be shown.
+fn all(answers: &Answers, name: &str) -> Vec<String> {
+    let found = answers
+        .iter()
+        .filter(|(own, value)| *own == name && !value.is_empty());
+    found
+        .map(|(_, value)| visible(value).into_owned())
+        .collect()
+}
+
+/// Lines of what a link is to keep, which may be a file of a path, and the link.
+fn dangling(answers: &Answers) -> Vec<Dangling> {
+    let lines = answers.iter().filter(|(name, _)| *name == "dangling");
+    let found = lines.filter_map(|(_, value)| {
+        let (target, link) = value.split_once(' ')?;
+        let (_, below) = target.split_once("/nix/store/")?;
+        let base = below.split('/').next()?;
+        Some(Dangling {
+            link: visible(link).into_owned(),
+            target: StorePath::from_base_name(base).ok()?,
+        })
+    });
+    found.collect()
+}
+
+/// The third number of `/proc/loadavg` (proc(5)).
+fn load(answers: &Answers) -> Option<(f64, u32)> {
+    let load: f64 = answers.get("load")?.split(' ').nth(2)?.parse().ok()?;
+    let processors = answers.get("processors")?.parse().ok()?;
+    (load.is_finite() && load >= 0.0 && processors > 0).then_some((load, processors))
 }
 
 /// What `df` says, in blocks and in inodes, and the line of the mount table (proc(5), `/proc/PID/mountinfo`).

@@ -17,6 +17,7 @@ mod database;
 mod fleet;
 mod followed;
 mod hostile_owner;
+mod incidents;
 mod jobs;
 mod kept;
 mod login_shells;

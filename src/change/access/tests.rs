@@ -79,6 +79,8 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         requests: Ok(vec![]),
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
+        past: Vec::new(),
+        service: Ok(crate::domain::access::Service::Answers),
     }
 }
 

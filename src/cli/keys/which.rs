@@ -154,6 +154,8 @@ pub(in crate::cli) mod tests {
             requests: Err(unknown()),
             overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Err(unknown()),
+            past: Vec::new(),
+            service: Err(unknown()),
         }
     }
 

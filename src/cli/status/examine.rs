@@ -14,7 +14,8 @@ use crate::domain::Explain;
 use crate::domain::space::SpaceFacts;
 use crate::domain::{Unknown, When};
 use crate::inventory::Inventory;
-use crate::judge::growth::{self, Forecast, Growth};
+use crate::judge::growth::{self, Forecast, Growth, Sample};
+use crate::judge::health::refusals::Refusals;
 use crate::judge::health::{self, Check, State, Vitals, checks};
 use crate::link::Prompter;
 use std::sync::Arc;
@@ -55,10 +56,22 @@ pub(super) async fn examine(
     let facts = server.facts();
     let place = server.spec().place.describe();
     server.link().close().await;
-    let thresholds = session.target.settings.thresholds;
-    let limits = (thresholds.disk_warning, thresholds.disk_critical);
+    let limits = session.target.settings.thresholds;
     let counts = inventory.as_ref().ok().map(Inventory::counts);
-    let vitals = Vitals::of(
+    let samples = space.as_ref().ok().map(|space| {
+        let samples = samples::look(state_folder().as_deref(), session.name(), space);
+        (space.at, samples)
+    });
+    let earlier = samples.as_ref().and_then(|(at, samples)| {
+        let earlier = samples.iter().rev().find(|sample| sample.at < *at);
+        earlier.map(|sample| sample.at)
+    });
+    let refusals = inventory
+        .as_ref()
+        .ok()
+        .map(|inventory| Refusals::of(inventory, earlier));
+    let now = facts.there(When::now());
+    let mut vitals = Vitals::of(
         session.name(),
         &place,
         round_trip,
@@ -66,51 +79,48 @@ pub(super) async fn examine(
         counts.as_ref(),
         limits,
     );
+    vitals.refusals = refusals.as_ref().map(|refusals| (refusals, now));
     let mut checks = checks(&vitals);
     if let Err(unlisted) = &inventory {
         checks.retain(|check| !health::about_paths(check));
         checks.insert(1, unlisted.clone());
     }
     match access {
-        Ok(access) => checks.extend(health::access::checks(session.name(), &access)),
+        Ok(access) => checks.extend(health::access::checks(session.name(), &access, &limits)),
         // Without its sshd a cache is read all the same: by this very connection.
-        Err(error) => checks.push(Check {
-            id: "access",
-            state: State::Unknown,
-            summary: format!("who may log in is not known: {error}"),
-            fix: None,
-        }),
+        Err(error) => {
+            let summary = format!("who may log in is not known: {error}");
+            checks.push(Check::new("access", State::Unknown, summary, None));
+        }
     }
+    let samples = samples.as_ref().map_or(&[][..], |(_, samples)| samples);
     match space.and_then(|space| Ok((space, pins?))) {
         Ok((space, pins)) => {
             checks.extend(health::space::checks(&health::space::Looked {
                 server: session.name(),
                 facts: &space,
                 pins: &pins,
-                forecast: Some(&forecast(session.name(), &space, inventory.as_ref().ok())),
+                forecast: Some(&forecast(samples, &space, inventory.as_ref().ok())),
+                inventory: inventory.as_ref().ok(),
                 limits,
                 now: space.at,
             }));
         }
-        Err(error) => checks.push(Check {
-            id: "space",
-            state: State::Unknown,
-            summary: format!("what fills the disk is not known: {error}"),
-            fix: None,
-        }),
+        Err(error) => {
+            let summary = format!("what fills the disk is not known: {error}");
+            checks.push(Check::new("space", State::Unknown, summary, None));
+        }
     }
     let left = left.map_err(|error| Unknown(error.notice()));
-    let now = facts.there(When::now());
     checks.extend(health::unfinished::checks(session.name(), &left, now));
     Ok(Report::new(session.name(), checks, counts, &facts))
 }
 
-/// When the store's disk is full. Each look is remembered here for the next ones.
-fn forecast(server: &str, space: &SpaceFacts, inventory: Option<&Inventory>) -> Forecast {
-    let samples = samples::look(state_folder().as_deref(), server, space);
+/// When the store's disk is full, by what was in use at each look from here.
+fn forecast(samples: &[Sample], space: &SpaceFacts, inventory: Option<&Inventory>) -> Forecast {
     let growth =
         inventory.map(|inventory| Growth::by_registration(inventory, space.at, growth::DAYS));
     let store = space.store.as_ref().ok();
     let available = store.map(|store| store.disk.available);
-    growth::forecast(&samples, growth.as_ref(), available, space.at)
+    growth::forecast(samples, growth.as_ref(), available, space.at)
 }

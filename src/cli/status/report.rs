@@ -6,7 +6,7 @@ use crate::cli::error::{CliError, Object};
 use crate::domain::Notice;
 use crate::domain::Remedy;
 use crate::inventory::Counts;
-use crate::judge::health::{Check, State, worst};
+use crate::judge::health::{Check, State, order, worst};
 use crate::server::facts::Facts;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -81,7 +81,7 @@ impl Report {
         counts: Option<Counts>,
         facts: &Facts,
     ) -> Self {
-        checks.sort_by_key(|check| std::cmp::Reverse(check.state));
+        order::sort(&mut checks);
         Self {
             server: server.to_owned(),
             state: worst(&checks),
@@ -124,12 +124,12 @@ impl Report {
 
 /// An error that clients of the cache would meet too.
 pub(super) fn critical(id: &'static str, notice: Notice) -> Check {
-    Check {
+    Check::new(
         id,
-        state: State::Critical,
-        summary: notice.message,
-        fix: notice.hint.map(Remedy::from),
-    }
+        State::Critical,
+        notice.message,
+        notice.hint.map(Remedy::from),
+    )
 }
 
 fn disk(facts: &Facts) -> Disk {

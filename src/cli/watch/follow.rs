@@ -67,8 +67,7 @@ pub(super) async fn follow(
     tell: &mut Tell<'_>,
 ) -> Result<CliError, CliError> {
     server.keep_copy();
-    let limits = session.target.settings.thresholds;
-    let limits = (limits.disk_warning, limits.disk_critical);
+    let limits = &session.target.settings.thresholds;
     let (sink, mut watched) = mpsc::channel(64);
     let (_pace, every) = watch::channel(PACE);
     let mut watching = std::pin::pin!(server.watch(sink, every));

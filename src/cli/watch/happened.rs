@@ -5,7 +5,7 @@
 
 use crate::domain::access::AccessFacts;
 use crate::domain::server_facts::Disk;
-use crate::domain::{Bytes, Threshold, When};
+use crate::domain::{Bytes, Thresholds, When};
 use crate::judge::access::{Refused, RequestRow, keys, requests};
 use crate::judge::events::{Ending, Event, Phase, endings, logins, requests as new_requests};
 use crate::judge::health::access::SOON;
@@ -55,19 +55,19 @@ impl Before {
     }
 
     /// Takes how full the store's disk is.
-    pub(super) fn disk(&mut self, disk: &Disk, limits: (Threshold, Threshold)) -> Option<Event> {
-        let inodes_free = disk.inodes.saturating_sub(disk.inodes_used);
-        let state = space_left(disk.available, disk.size, limits).max(space_left(
-            Bytes(inodes_free),
-            Bytes(disk.inodes),
-            limits,
-        ));
+    pub(super) fn disk(&mut self, disk: &Disk, limits: &Thresholds) -> Option<Event> {
+        let free = disk.inodes.saturating_sub(disk.inodes_used);
+        let (warning, critical) = (limits.disk_warning, limits.disk_critical);
+        let space = space_left(disk.available, disk.size, warning, critical);
+        let (warning, critical) = (limits.inodes_warning, limits.inodes_critical);
+        let inodes = space_left(Bytes(free), Bytes(disk.inodes), warning, critical);
+        let state = space.max(inodes);
         let before = self.disk.replace(state).unwrap_or(State::Fine);
         (before != state).then_some(Event::Disk {
             state,
             available: disk.available.0,
             size: disk.size.0,
-            inodes_free: (disk.inodes > 0).then_some(inodes_free),
+            inodes_free: (disk.inodes > 0).then_some(free),
         })
     }
 

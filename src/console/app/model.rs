@@ -36,7 +36,7 @@ use crate::console::types::watch::Watch;
 use crate::console::widgets::layout::SMALLEST;
 use crate::console::widgets::theme::{Abilities, Theme};
 use crate::domain::access::Session;
-use crate::domain::{Threshold, When};
+use crate::domain::{Thresholds, When};
 use crate::inventory::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,8 +124,8 @@ pub struct Beginning {
     pub servers: Vec<ServerChoice>,
     /// Keys here and in an agent that can sign.
     pub sources: Vec<Source>,
-    /// Less disk than this left is a warning, and critical.
-    pub limits: (Threshold, Threshold),
+    /// The limits of the health checks.
+    pub limits: Thresholds,
 }
 
 impl Model {

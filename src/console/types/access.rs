@@ -9,7 +9,7 @@ use crate::domain::authorized_keys::AuthorizedKeys;
 use crate::domain::key_request::Request;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::{visible, visible_bytes};
-use crate::judge::access::{KeyRow, Refused, RequestRow};
+use crate::judge::access::{FileRow, KeyRow, Refused, RequestRow};
 use crate::judge::finding::{Finding, Level};
 use std::collections::HashMap;
 
@@ -49,6 +49,10 @@ pub struct AccessSnapshot {
     pub keys: Vec<KeyEntry>,
     /// Clients that were refused lately, the latest first.
     pub refused: Vec<Refused>,
+    /// What holds for every key.
+    pub posture: Vec<Finding>,
+    /// The key files, judged.
+    pub file_rows: Vec<FileRow>,
     /// What is to be said of the server and its files, the gravest first.
     pub notices: Vec<Finding>,
     /// sshd's log, the newest entry first.
@@ -88,11 +92,12 @@ impl AccessSnapshot {
                 Some(RequestEntry { row, request })
             })
             .collect();
-        let mut notices = judged.posture.findings;
-        for file in judged.files {
-            notices.extend(file.findings.into_iter().map(|finding| Finding {
+        let (posture, file_rows) = (judged.posture.findings, judged.files);
+        let mut notices = posture.clone();
+        for file in &file_rows {
+            notices.extend(file.findings.iter().map(|finding| Finding {
                 message: format!("{}: {}", file.path, finding.message),
-                ..finding
+                ..finding.clone()
             }));
         }
         notices.extend(crate::judge::access::overflow(&facts));
@@ -116,6 +121,8 @@ impl AccessSnapshot {
             requests,
             keys,
             refused,
+            posture,
+            file_rows,
             notices,
             log,
             files,

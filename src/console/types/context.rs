@@ -10,7 +10,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::server::Link;
 use crate::console::types::watch::Watch;
 use crate::domain::count::number;
-use crate::domain::{Threshold, When};
+use crate::domain::{Thresholds, When};
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ pub struct Context {
     pub server: String,
     /// `user@host`.
     pub place: String,
-    /// Less disk than this left is a warning, and critical.
-    pub limits: (Threshold, Threshold),
+    /// The limits of the health checks.
+    pub limits: Thresholds,
     /// The connection.
     pub link: Link,
     /// Whether it is watched.

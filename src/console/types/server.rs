@@ -2,7 +2,7 @@
 
 use crate::config::{Colour, Overrides, ServerConfig};
 use crate::console::types::problem::Problem;
-use crate::domain::{Threshold, When};
+use crate::domain::{Thresholds, When};
 use std::time::Duration;
 
 /// A server of the configuration.
@@ -14,19 +14,18 @@ pub struct ServerChoice {
     pub read_only: bool,
     /// Of its name.
     pub colour: Option<Colour>,
-    /// Less disk than this left is a warning, and critical.
-    pub limits: (Threshold, Threshold),
+    /// The limits of its health checks.
+    pub limits: Thresholds,
 }
 
 impl ServerChoice {
     /// Of a server of the configuration, with what arguments say over it.
     pub fn new(server: &ServerConfig, overrides: &Overrides) -> Self {
-        let limits = server.thresholds;
         Self {
             name: server.name.clone(),
             read_only: server.read_only || overrides.read_only,
             colour: server.colour,
-            limits: (limits.disk_warning, limits.disk_critical),
+            limits: server.thresholds,
         }
     }
 }

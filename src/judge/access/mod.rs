@@ -286,11 +286,12 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
         ));
     }
     if let Some(problem) = &file.strict_modes_problem {
-        findings.push(Finding::new(
-            Level::Warning,
-            "not-read",
-            format!("sshd does not read it: {}", visible(problem)),
-        ));
+        let message = format!("sshd does not read it: {}", visible(problem));
+        let user = visible(&file.user);
+        let fix = format!(
+            "on the server, chmod go-w what others can write, and chown what is not root's or {user}'s"
+        );
+        findings.push(Finding::new(Level::Warning, "not-read", message).fix(fix));
     }
     if let Some(other) = reading.facts.also_read_for(file) {
         let user = visible(&other.user);

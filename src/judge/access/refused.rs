@@ -131,6 +131,8 @@ impl Known {
 }
 
 const LET_IN: &str = "if it is to come in, authorize it again";
+const UNREVOKE: &str =
+    "if it is to come in, take it out of the file that RevokedKeys of sshd_config names";
 
 fn why(
     facts: &AccessFacts,
@@ -157,7 +159,7 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     }
     if usage.refused_as_revoked > 0 {
         let message = "key stands in the list of revoked keys of sshd";
-        return Known::new("", Cause::Revoked, message);
+        return Known::new("", Cause::Revoked, message).fix(UNREVOKE);
     }
     let requests = facts.requests.iter().flatten();
     let mut requests = requests.filter(|request| request.key.fingerprint() == *fingerprint);
@@ -168,12 +170,23 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         let age = decision.at.age(facts.at);
         let why = super::because(&decision.note);
         let message = format!("request denied {age} ago by {}{why}", visible(&decision.by));
-        return Known::new(&request.key.comment(), Cause::Denied, message);
+        return Known::new(&request.key.comment(), Cause::Denied, message)
+            .fix("if it is to come in after all, authorize it");
     }
-    if let Some(before) = &usage.last_accepted {
-        let age = before.at.age(facts.at);
-        let message = format!("key stands in no file any more; it came in {age} ago");
-        return Known::new("", Cause::Removed, message).fix(LET_IN);
+    // The audit log has who had put it there, sshd's log when it came in.
+    let mut past = facts.past.iter().rev();
+    let past = past.find(|key| key.fingerprint == *fingerprint);
+    let came = usage.last_accepted.as_ref();
+    let came = came.map(|before| format!("it came in {} ago", before.at.age(facts.at)));
+    let given = past.map(|key| {
+        let age = key.at.age(facts.at);
+        format!("it was authorized {age} ago by {}", visible(&key.by))
+    });
+    let before: Vec<String> = given.into_iter().chain(came).collect();
+    if !before.is_empty() {
+        let message = format!("key stands in no file any more; {}", before.join(", "));
+        let comment = past.map_or("", |key| key.comment.as_str());
+        return Known::new(comment, Cause::Removed, message).fix(LET_IN);
     }
     if let Some(request) = waits {
         let message = "its request waits for a decision";
@@ -213,7 +226,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     }
     if usage.refused_as_revoked > 0 {
         let message = "key stands in the list of revoked keys of sshd".to_owned();
-        return known(Cause::Revoked, message);
+        return known(Cause::Revoked, message).fix(UNREVOKE);
     }
     // sshd does not always say so.
     let mut options = row.options.iter().flatten();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::When;
 use crate::domain::access::{LogReach, LogSource, Session};
-use crate::domain::key_request::{Decision, Request, RevokedKey, Source};
+use crate::domain::key_request::{Decision, PastKey, Request, RevokedKey, Source};
 use crate::domain::sshd_log::read_text;
 use crate::judge::posture::tests::facts;
 
@@ -399,6 +399,23 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         assert!(one.message.contains(words), "{words}: {}", one.message);
         assert_eq!(one.last.from, "10.0.0.7");
     }
+    // Whoever had put it there is known by the audit log.
+    let mut facts = with("");
+    facts.past = vec![PastKey {
+        fingerprint: key(KEY).fingerprint(),
+        comment: "ada".into(),
+        at: before(7200),
+        by: "root via bob".into(),
+    }];
+    let found = why_refused(&mut facts, &log(10));
+    assert_eq!(
+        (found[0].cause, &*found[0].comment, &*found[0].message),
+        (
+            Cause::Removed,
+            "ada",
+            "key stands in no file any more; it was authorized 2h ago by root via bob"
+        )
+    );
     // Whoever came in since then is not refused, and what was yesterday is history.
     let came = log(600) + &line(10, "Accepted", 6);
     assert_eq!(why_refused(&mut with(""), &came), []);

@@ -3,13 +3,16 @@
 //! In: what one look found out about its disks, database and pins, and a forecast. Out: [`Check`]s, as for everything else. The
 //! store's own file system is among the checks of [`super::checks`], since every connection finds that out.
 
-use super::{Check, State, check};
+use super::{Check, State, check, left};
 use crate::domain::Remedy;
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
-use crate::domain::space::{AccessTimes, Collector, DatabaseFacts, FileSystem, Lease, SpaceFacts};
-use crate::domain::{Age, Fact, Threshold, When};
+use crate::domain::space::{
+    AccessTimes, Collector, Dangling, DatabaseFacts, FileSystem, Lease, SpaceFacts,
+};
+use crate::domain::{Age, Fact, Thresholds, When};
 use crate::domain::{Explain, Notice};
+use crate::inventory::Inventory;
 use crate::judge::growth::Forecast;
 
 /// A database that has less to give back is left alone.
@@ -18,7 +21,7 @@ const WORTHWHILE: u64 = 256 << 20;
 /// A disk that is full within this many days is a warning.
 const SOON_DAYS: u64 = 14;
 
-/// Someone who waits this long for another collection should look at it.
+/// Whoever waits this long for another collection, and a lease that has not run for this long, should be looked at.
 const LONG: Age = Age(3600);
 
 /// What was found out.
@@ -32,8 +35,10 @@ pub struct Looked<'a> {
     pub pins: &'a Fact<Vec<Pin>>,
     /// When the store's disk is full; `None` where nobody asked.
     pub forecast: Option<&'a Forecast>,
-    /// Less than this left is a warning, less than that is critical.
-    pub limits: (Threshold, Threshold),
+    /// The store, where it was read.
+    pub inventory: Option<&'a Inventory>,
+    /// From which values on a check warns.
+    pub limits: Thresholds,
     /// The time, by the server's clock.
     pub now: When,
 }
@@ -52,14 +57,17 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         Err(unknown) => checks.push(not_known("root-disk", unknown)),
     }
     match &facts.database {
-        Ok(database) => checks.extend(of_database(database)),
+        Ok(database) => checks.extend(of_database(database, looked.limits)),
         Err(unknown) => checks.push(not_known("database", unknown)),
     }
     match &facts.collecting {
-        Ok(collecting) => checks.extend(collectors(collecting, looked.now)),
+        Ok(collecting) => checks.extend(collectors(collecting, looked.limits, looked.now)),
         Err(unknown) => checks.push(not_known("collecting", unknown)),
     }
     checks.extend(of_pins(looked));
+    checks.extend(of_dangling(looked));
+    checks.extend(facts.load.map(of_load));
+    checks.extend(of_units(&facts.failed_units));
     checks.extend(
         facts
             .lease
@@ -123,7 +131,7 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
             State::Warning,
             Some(Remedy::command(format!(
                 "storekeeper gc {} --until-free {}",
-                looked.server, looked.limits.0
+                looked.server, looked.limits.disk_warning
             ))),
         ),
         Forecast::NotSoon(_) => (State::Fine, None),
@@ -132,23 +140,21 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
     check("forecast", state, forecast.sentence(), fix)
 }
 
-fn of_root(root: &FileSystem, (warning, critical): (Threshold, Threshold)) -> Check {
+fn of_root(root: &FileSystem, limits: Thresholds) -> Check {
     let disk = &root.disk;
-    let is_above = |limit: Threshold| limit.is_above(disk.available, disk.size);
-    let state = if is_above(critical) {
-        State::Critical
-    } else if is_above(warning) {
-        State::Warning
-    } else {
-        State::Fine
-    };
+    let state = left(
+        disk.available,
+        disk.size,
+        limits.disk_warning,
+        limits.disk_critical,
+    );
     let fix =
         (state != State::Fine).then(|| "free space there: logs in /var/log, builds in /tmp".into());
     let summary = format!("{} of {} left on {}", disk.available, disk.size, root.mount);
     check("root-disk", state, summary, fix)
 }
 
-fn of_database(database: &DatabaseFacts) -> Vec<Check> {
+fn of_database(database: &DatabaseFacts, limits: Thresholds) -> Vec<Check> {
     let mut checks = Vec::new();
     let free = database.free.unwrap_or_default();
     if free.0 >= WORTHWHILE && free.0 >= database.size.0 / 3 {
@@ -176,6 +182,16 @@ fn of_database(database: &DatabaseFacts) -> Vec<Check> {
             Some("end old connections, or restart nix-daemon on the server".into()),
         ));
     }
+    if let Some(most) = limits.database.filter(|most| database.size > *most) {
+        let summary = format!("Nix's database is {}, more than {most}", database.size);
+        let fix = "collect garbage, then give its empty pages back";
+        checks.push(check(
+            "database-size",
+            State::Warning,
+            summary,
+            Some(fix.into()),
+        ));
+    }
     if checks.is_empty() {
         let summary = format!("Nix's database is {}", database.size);
         checks.push(check("database", State::Fine, summary, None));
@@ -199,28 +215,39 @@ fn collector(one: &Collector, now: When) -> String {
 }
 
 /// One for each that collects, or waits to.
-pub fn collectors(collecting: &[Collector], now: When) -> Vec<Check> {
+pub fn collectors(collecting: &[Collector], limits: Thresholds, now: When) -> Vec<Check> {
     let holder = collecting.iter().find(|one| one.holds);
-    collecting
-        .iter()
-        .map(|one| {
-            let who = collector(one, now);
-            if one.holds {
-                let summary = format!("a collection holds Nix's lock, {who}");
-                return check("collecting", State::Fine, summary, None);
-            }
-            let behind = holder.map_or_else(String::new, |holder| {
-                format!(" behind process {}", holder.process)
+    let one = |one: &Collector| {
+        let who = collector(one, now);
+        let most = if one.holds {
+            limits.collection_age
+        } else {
+            limits.collection_age.min(LONG)
+        };
+        let long = one.since.is_some_and(|since| since.age(now) >= most);
+        let state = if long { State::Warning } else { State::Fine };
+        if one.holds {
+            let hangs = if long { " and may hang" } else { "" };
+            let summary = format!("a collection holds Nix's lock{hangs}, {who}");
+            let fix = long.then(|| {
+                let advice = format!(
+                    "see what process {0} does on the server; if it hangs, kill {0}",
+                    one.process
+                );
+                advice.into()
             });
-            let long = one.since.is_some_and(|since| since.age(now) >= LONG);
-            check(
-                "collecting",
-                if long { State::Warning } else { State::Fine },
-                format!("a collection waits{behind}, {who}"),
-                long.then(|| "look at what holds the lock; end it if it hangs".into()),
-            )
-        })
-        .collect()
+            return check("collecting", state, summary, fix);
+        }
+        let behind = holder.map_or_else(String::new, |holder| {
+            format!(" behind process {}", holder.process)
+        });
+        let summary = format!("a collection waits{behind}, {who}");
+        let fix = long.then(|| "look at what holds the lock; end it if it hangs".into());
+        check("collecting", state, summary, fix)
+    };
+    // Whoever holds the lock is what the others wait for.
+    let (holding, waiting): (Vec<_>, Vec<_>) = collecting.iter().partition(|one| one.holds);
+    holding.into_iter().chain(waiting).map(one).collect()
 }
 
 fn of_pins(looked: &Looked<'_>) -> Option<Check> {
@@ -253,6 +280,43 @@ fn of_pins(looked: &Looked<'_>) -> Option<Check> {
         summary,
         Some(Remedy::command(fix)),
     ))
+}
+
+/// Roots that keep nothing any more: Nix knows nothing of their path either.
+fn of_dangling(looked: &Looked<'_>) -> Option<Check> {
+    let store = looked.inventory?;
+    let gone = |root: &&Dangling| store.find(&root.target).is_none();
+    let mut links = looked.facts.dangling.iter().filter(gone);
+    let first = &links.next()?.link;
+    let (lead, others) = match links.count() {
+        0 => ("leads", String::new()),
+        more => ("lead", format!(" and {more} more")),
+    };
+    let summary = format!("the root {first}{others} {lead} nowhere: what it kept is gone");
+    let fix = "upload it again if it is still needed, else remove the link";
+    Some(check("roots", State::Warning, summary, Some(fix.into())))
+}
+
+/// More waiting processes for each processor than this, for a quarter of an hour, is a warning.
+const BUSY: f64 = 16.0;
+
+fn of_load((load, processors): (f64, u32)) -> Check {
+    let summary = format!(
+        "the load of the last 15 minutes is {load:.1} on {}",
+        count(processors as usize, "processor")
+    );
+    if load < BUSY * f64::from(processors) {
+        return check("load", State::Fine, summary, None);
+    }
+    let fix = "look at what runs there, such as builds; clients wait meanwhile";
+    check("load", State::Warning, summary, Some(fix.into()))
+}
+
+fn of_units(failed: &[String]) -> Option<Check> {
+    let first = failed.first()?;
+    let summary = format!("{} failed", failed.join(", "));
+    let fix = format!("systemctl status {first} on the server");
+    Some(check("units", State::Warning, summary, Some(fix.into())))
 }
 
 fn of_access_times(store: &FileSystem) -> Option<Check> {

@@ -1,23 +1,48 @@
 //! In: vitals with one thing wrong. Out: the check that must tell of it.
 
 use super::*;
-use crate::domain::Notice;
+use crate::domain::{Notice, PublicKey};
+
+const KEY: &str = "DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498=";
+const OTHER: &str = "6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+
+fn public(name: &str, key: &str) -> PublicKey {
+    PublicKey::parse(&format!("{name}:{key}")).unwrap()
+}
+
+/// Keys of one name, for as long as the test runs.
+fn ring(name: &str, keys: &[&str]) -> &'static KeyRing {
+    let ours = keys.iter().map(|key| public(name, key)).collect();
+    Box::leak(Box::new(KeyRing::new(ours, vec![], vec![])))
+}
+
+/// A key file of the server.
+fn signs(file: &str, public: Option<PublicKey>, problem: Option<Notice>) -> ServerKey {
+    ServerKey {
+        file: file.to_owned(),
+        name: public.as_ref().map(|key| key.name().to_string()),
+        public,
+        problem,
+    }
+}
 
 fn vitals() -> Vitals<'static> {
     Vitals {
         server: "prod",
         place: "root@cache",
         round_trip: Some(Duration::from_millis(12)),
-        nix_version: "2.28.3",
+        nix_version: "2.35.1",
+        nix_program: Some("/usr/bin/nix"),
         protocol: (1, 38),
         trusted: Some(true),
         privileged: true,
         writable: Some(true),
         clock_skew: -3,
-        own_keys: 1,
-        shadowed: vec![],
-        key_problems: vec![],
+        signing_keys: &[],
+        keys: ring("k-1", &[KEY]),
         refused: 0,
+        refusals: None,
+        retired: Some(0),
         bad: 0,
         unreadable: 0,
         space: Some((
@@ -29,8 +54,7 @@ fn vitals() -> Vitals<'static> {
             },
             "/nix",
         )),
-        disk_warning: Threshold::Percent(15.0),
-        disk_critical: Threshold::Percent(5.0),
+        limits: Thresholds::default(),
         unknown: &[],
     }
 }
@@ -58,6 +82,7 @@ fn all_is_well() {
         [
             "connection",
             "nix",
+            "advisories",
             "signing-key",
             "bad-signatures",
             "unsigned-paths",
@@ -113,8 +138,9 @@ fn space_runs_out() {
 #[test]
 fn keys_rights_and_clock() {
     let exposed = Notice::new("it can be read by all", "chmod 600 it");
+    let problem = [signs("/root/k", None, Some(exposed))];
     let problem = Vitals {
-        key_problems: vec![("/root/k", &exposed)],
+        signing_keys: &problem,
         ..vitals()
     };
     assert_eq!(
@@ -126,15 +152,40 @@ fn keys_rights_and_clock() {
         )
     );
     let without = Vitals {
-        own_keys: 0,
+        keys: ring("k-1", &[]),
         ..vitals()
     };
     assert_eq!(found(&without, "signing-key").0, State::Warning);
     let twice = Vitals {
-        shadowed: vec!["k-1"],
+        keys: ring("k-1", &[KEY, OTHER]),
         ..vitals()
     };
-    assert!(found(&twice, "signing-key").1.contains("k-1"));
+    assert!(found(&twice, "signing-key").1.contains("called k-1"));
+    let own = [signs("/root/k", Some(public("k-1", KEY)), None)];
+    let own = Vitals {
+        signing_keys: &own,
+        ..vitals()
+    };
+    assert_eq!(found(&own, "signing-key").0, State::Fine);
+    let other = [signs("/root/k", Some(public("k-1", OTHER)), None)];
+    let other = Vitals {
+        signing_keys: &other,
+        ..vitals()
+    };
+    let (state, said, _) = found(&other, "signing-key");
+    assert_eq!(state, State::Warning);
+    assert!(
+        said.contains("clients refuse what it signs: k-1:6NCH"),
+        "{said}"
+    );
+    let stored = [signs("/nix/store/abc-key", Some(public("k-1", KEY)), None)];
+    let stored = Vitals {
+        signing_keys: &stored,
+        ..vitals()
+    };
+    let (state, said, _) = found(&stored, "signing-key");
+    assert_eq!(state, State::Critical);
+    assert!(said.contains("lies in the Nix store"), "{said}");
     let user = Vitals {
         privileged: false,
         ..vitals()
@@ -166,4 +217,54 @@ fn keys_rights_and_clock() {
         ..vitals()
     };
     assert_eq!(found(&unknown, "not-known").0, State::Unknown);
+}
+
+#[test]
+fn advisories_go_by_the_version_number() {
+    let of = |version, program| {
+        let vitals = Vitals {
+            nix_version: version,
+            nix_program: program,
+            ..vitals()
+        };
+        found(&vitals, "advisories")
+    };
+    let stored = Some("/nix/store/x-nix-2.34.6/bin/nix");
+    let (state, said, fix) = of("2.34.6", stored);
+    assert_eq!(state, State::Warning);
+    assert_eq!(
+        said,
+        "by its version number, Nix 2.34.6 lacks the fix of CVE-2026-44028 (whoever may upload can become root by a crafted archive)"
+    );
+    assert!(fix.is_some());
+    // A distribution keeps numbers and adds fixes.
+    let (state, said, _) = of("2.8.0", Some("/usr/bin/nix"));
+    assert_eq!(state, State::Unknown);
+    assert!(said.ends_with("; nor of CVE-2026-39860"), "{said}");
+    assert_eq!(of("2.34.7", stored).0, State::Fine);
+    assert_eq!(of("who knows", stored).0, State::Unknown);
+}
+
+#[test]
+fn a_retired_key_that_is_needed_is_named() {
+    let keys = KeyRing::new(vec![public("k-1", KEY)], vec![public("k-0", OTHER)], vec![]);
+    let of = |retired| {
+        let vitals = Vitals {
+            keys: &keys,
+            retired,
+            ..vitals()
+        };
+        let checks = checks(&vitals);
+        let found = checks.iter().find(|check| check.id == "retired-keys");
+        found.map(|check| check.summary.clone())
+    };
+    assert_eq!(
+        of(Some(2)).unwrap(),
+        "2 paths still need the retired key k-0"
+    );
+    assert_eq!(
+        of(Some(0)).unwrap(),
+        "no path needs the retired key k-0 any more"
+    );
+    assert_eq!(of(None), None);
 }

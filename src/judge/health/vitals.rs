@@ -5,12 +5,12 @@
 
 use super::{Space, Vitals};
 use crate::domain::server_facts::{Facts, Rights};
-use crate::domain::{Threshold, TrustClass};
+use crate::domain::{Thresholds, TrustClass};
 use crate::inventory::Counts;
 use std::time::Duration;
 
 impl<'a> Vitals<'a> {
-    /// Of a server. `place` says who is logged in where; `limits` are the thresholds of a warning and of what is critical. Without `counts`
+    /// Of a server. `place` says who is logged in where; `limits` say from which values on a check warns. Without `counts`
     /// nothing is counted as refused: whoever asks then leaves out what is said about the store.
     pub fn of(
         server: &'a str,
@@ -18,32 +18,31 @@ impl<'a> Vitals<'a> {
         round_trip: Option<Duration>,
         facts: &'a Facts,
         counts: Option<&Counts>,
-        limits: (Threshold, Threshold),
+        limits: Thresholds,
     ) -> Self {
-        let bad = counts.and_then(|counts| {
-            let mut classes = counts.by_trust.iter();
-            classes.find(|(class, ..)| *class == TrustClass::Bad)
-        });
-        let shadowed = facts.keys.shadowed().iter();
+        let of = |wanted| {
+            let mut classes = counts?.by_trust.iter();
+            let (_, paths, _) = classes.find(|(class, ..)| *class == wanted)?;
+            Some(*paths)
+        };
         Self {
             server,
             place,
             round_trip,
+            nix_program: facts.nix_program.as_deref(),
             nix_version: &facts.nix_version,
             protocol: facts.protocol,
             trusted: facts.trusted,
             privileged: facts.rights != Rights::User,
             writable: facts.store_writable,
             clock_skew: facts.clock_skew,
-            own_keys: facts.keys.ours().len(),
-            shadowed: shadowed.map(|key| key.name().as_str()).collect(),
-            key_problems: facts
-                .signing_keys
-                .iter()
-                .filter_map(|key| Some((key.file.as_str(), key.problem.as_ref()?)))
-                .collect(),
+            signing_keys: &facts.signing_keys,
+            keys: &facts.keys,
             refused: counts.map_or(0, |counts| counts.refused),
-            bad: bad.map_or(0, |(_, paths, _)| *paths),
+            refusals: None,
+            bad: of(TrustClass::Bad).unwrap_or_default(),
+            retired: of(TrustClass::Retired)
+                .filter(|_| counts.is_some_and(|counts| counts.unread == 0)),
             unreadable: counts.map_or(0, |counts| counts.unreadable),
             space: facts.disk.map(|disk| {
                 let space = Space {
@@ -54,8 +53,7 @@ impl<'a> Vitals<'a> {
                 };
                 (space, facts.mount.as_str())
             }),
-            disk_warning: limits.0,
-            disk_critical: limits.1,
+            limits,
             unknown: &facts.unknown,
         }
     }

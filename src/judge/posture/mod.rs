@@ -187,7 +187,7 @@ fn of_runs(runs: &Runs, user: &CacheUser, findings: &mut Vec<Finding>) {
             Level::Warning,
             "sftp",
             format!(
-                "the key reads and writes files as {}, and cannot use the cache",
+                "clients get nothing: sshd serves files to {}, not Nix's store",
                 visible(&user.name)
             ),
         )
@@ -196,7 +196,7 @@ fn of_runs(runs: &Runs, user: &CacheUser, findings: &mut Vec<Finding>) {
             Level::Warning,
             "no-shell",
             format!(
-                "the login shell {} runs nothing, so no client can use the cache",
+                "clients get nothing: the login shell {} runs no command",
                 visible(&user.shell)
             ),
         )

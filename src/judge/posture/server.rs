@@ -3,9 +3,9 @@
 //! In: the facts. Out: the posture of the server as JSON has it, with what should be mended in its configuration.
 
 use super::super::finding::{Finding, Level};
-use super::{Ability, Runs, is_trusted, of_key};
+use super::{Ability, Runs, is_trusted, of_key, runs};
 use crate::domain::Remedy;
-use crate::domain::access::{AccessFacts, CacheUser, LogLevel, SshdSettings, Unknown};
+use crate::domain::access::{AccessFacts, CacheUser, LogLevel, Service, SshdSettings, Unknown};
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::text::visible;
 use serde::Serialize;
@@ -57,6 +57,11 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
             posture.write = every.can.map(|can| can.contains(&Ability::Upload));
             findings.extend(every.findings);
             of_settings(settings, user, &mut findings);
+            findings.extend(of_startups(facts, settings));
+            let runs = runs(settings, user, &restricted);
+            if runs.protocol().is_some() {
+                findings.extend(of_service(facts, settings, user));
+            }
         }
         (Err(Unknown(why)), _) | (_, Err(Unknown(why))) => findings.push(Finding::new(
             Level::Warning,
@@ -74,6 +79,13 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
         );
         findings.push(Finding::new(Level::Note, "trusted-unknown", message));
     }
+    if let Ok(list) = &facts.trusted_users
+        && list.iter().any(|entry| entry == "*")
+    {
+        let message = "Nix trusts every user of the server, which makes each as good as root (trusted-users = *)";
+        let fix = Remedy::nix("trusted-users = root, and whom else it is to trust");
+        findings.push(Finding::new(Level::Warning, "trusted-all", message).fix(fix));
+    }
     posture.findings = findings;
     posture
 }
@@ -84,7 +96,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
         findings.push(Finding::new(level, code, message).fix(fix));
     };
     if settings.pubkey_authentication == Some(false) {
-        let message = format!("sshd takes no keys from {name} at all");
+        let message = format!("clients get nothing: sshd takes no keys from {name} at all");
         add(
             Level::Warning,
             "no-keys",
@@ -94,7 +106,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
     }
     if is_shut_out(settings, user) {
         let message = format!(
-            "AllowUsers, DenyUsers, AllowGroups or DenyGroups keep {name} out, whatever its keys"
+            "clients get nothing: AllowUsers, DenyUsers, AllowGroups or DenyGroups keep {name} out, whatever its keys"
         );
         add(
             Level::Warning,
@@ -112,18 +124,28 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Remedy::sshd("StrictModes yes"),
         );
     }
-    if settings
-        .log_level
-        .is_some_and(|level| level < LogLevel::Verbose)
-    {
-        let message =
-            "refused keys and what sessions run can't be seen: sshd's LogLevel hides them"
-                .to_owned();
-        add(
+    let hidden = match settings.log_level {
+        Some(level) if level < LogLevel::Info => Some((
+            Level::Warning,
+            "neither logins nor refusals can be seen: sshd's LogLevel hides them",
+        )),
+        Some(LogLevel::Info) => Some((
             Level::Note,
-            "log-level",
+            "refused keys and what sessions run can't be seen: sshd's LogLevel hides them",
+        )),
+        _ => None,
+    };
+    if let Some((level, message)) = hidden {
+        let fix = Remedy::sshd("LogLevel VERBOSE");
+        add(level, "log-level", message.to_owned(), fix);
+    }
+    if settings.max_sessions == Some(0) {
+        let message = "clients get nothing: sshd allows no sessions (MaxSessions 0)".to_owned();
+        add(
+            Level::Warning,
+            "no-sessions",
             message,
-            Remedy::sshd("LogLevel VERBOSE"),
+            Remedy::sshd("MaxSessions 10"),
         );
     }
     if let Some(command) = &settings.authorized_keys_command {
@@ -164,6 +186,59 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Remedy::sshd("PasswordAuthentication no and KbdInteractiveAuthentication no"),
         );
     }
+}
+
+/// How many connections may log in at once where nothing is said, by `sshd_config(5)`.
+const STARTUPS: u32 = 10;
+
+/// Whether sshd drops clients that connect at the same time, as builders do that were woken by one another.
+fn of_startups(facts: &AccessFacts, settings: &SshdSettings) -> Option<Finding> {
+    let first = settings.max_startups.filter(|first| *first < STARTUPS)?;
+    let documents = facts.files.iter().filter_map(|file| file.document().ok());
+    let keys: usize = documents.map(|document| document.keys().count()).sum();
+    if keys <= first as usize {
+        return None;
+    }
+    let message = format!(
+        "sshd may drop clients when more than {first} log in at once (MaxStartups), and {keys} keys are authorized"
+    );
+    let fix = Remedy::sshd("MaxStartups 100:30:200");
+    Some(Finding::new(Level::Warning, "startups", message).fix(fix))
+}
+
+/// What the forced command did when it was tried.
+fn of_service(facts: &AccessFacts, settings: &SshdSettings, user: &CacheUser) -> Option<Finding> {
+    let name = visible(&user.name);
+    let command = settings.force_command.as_deref().unwrap_or_default();
+    let (level, code, message, fix): (_, _, _, Remedy) = match &facts.service {
+        Ok(Service::Answers) => return None,
+        Ok(Service::Noise(said)) => (
+            Level::Warning,
+            "not-served",
+            format!(
+                "clients may get nothing: the login shell of {name} writes \"{}\" before Nix answers",
+                visible(said)
+            ),
+            format!("take what prints out of the files that the shell of {name} reads at a login, or give it /bin/sh").into(),
+        ),
+        Ok(Service::Fails(said)) => (
+            Level::Warning,
+            "not-served",
+            format!(
+                "clients may get nothing: {} fails as {name}: {}",
+                visible(command),
+                visible(said)
+            ),
+            Remedy::sshd("ForceCommand with the whole path of nix-store, or SetEnv PATH with its folder"),
+        ),
+        Err(Unknown(why)) => (
+            Level::Note,
+            "not-tried",
+            format!("whether clients are served was not tried: {}", why.visible()),
+            "log in as root, or allow `sudo -n`".into(),
+        ),
+    };
+    Some(Finding::new(level, code, message).fix(fix))
 }
 
 /// Whether sshd lets the user in at all, as far as names without patterns tell.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::When;
-use crate::domain::access::{LogLevel, LogPosition, SshdFacts};
+use crate::domain::access::{LogLevel, LogPosition, Service, SshdFacts};
 
 /// A server as `nix.sshServe` makes it, with this forced command.
 pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
@@ -53,6 +53,8 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         requests: Ok(Vec::new()),
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(Vec::new()),
+        past: Vec::new(),
+        service: Ok(Service::Answers),
     }
 }
 
@@ -261,8 +263,10 @@ fn of_the_server() {
             .map(|finding| finding.code)
             .collect()
     };
-    let cases: [(Change<'_>, &str); 9] = [
+    let cases: [(Change<'_>, &str); 11] = [
         (&|s| s.log_level = Some(LogLevel::Info), "log-level"),
+        (&|s| s.log_level = Some(LogLevel::Error), "log-level"),
+        (&|s| s.max_sessions = Some(0), "no-sessions"),
         (&|s| s.strict_modes = Some(false), "strict-modes"),
         (&|s| s.pubkey_authentication = Some(false), "no-keys"),
         (&|s| s.password_authentication = Some(true), "passwords"),

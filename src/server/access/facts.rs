@@ -6,7 +6,7 @@ use super::files;
 use super::settings;
 use super::strict::User;
 use crate::domain::When;
-use crate::domain::access::{CacheUser, Fact, KeyFile, SshdFacts, Unknown};
+use crate::domain::access::{CacheUser, Fact, KeyFile, Service, SshdFacts, Unknown};
 use crate::domain::text::visible;
 use crate::domain::{Notice, notice};
 use crate::link::{Command, Limits};
@@ -31,6 +31,7 @@ pub(super) struct Found {
     pub(super) other_files: Vec<KeyFile>,
     pub(super) trusted_users: Fact<Vec<String>>,
     pub(super) nix_version: Fact<String>,
+    pub(super) service: Fact<Service>,
 }
 
 /// The answers of one user's part.
@@ -149,6 +150,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
             )),
         },
         nix_version: fact("nix-version", "no nix command was found there".into()),
+        service: service(part),
     }
 }
 
@@ -187,6 +189,19 @@ fn part_settings(part: &Part<'_>) -> Fact<crate::domain::access::SshdSettings> {
     }
     let files = part.files.iter().map(|(path, _)| (*path).to_owned());
     Ok(settings::read(lines, files.collect()))
+}
+
+/// What the forced command did.
+fn service(part: &Part<'_>) -> Fact<Service> {
+    let said = || visible(part.get("service-said").unwrap_or_default()).into_owned();
+    match part.get("service") {
+        Some("answers") => Ok(Service::Answers),
+        Some("noise") => Ok(Service::Noise(said())),
+        Some("fails") => Ok(Service::Fails(said())),
+        _ => Err(unknown(
+            part.get("service-why").unwrap_or("it was not tried"),
+        )),
+    }
 }
 
 fn user(part: &Part<'_>) -> Fact<CacheUser> {
@@ -266,6 +281,8 @@ gids=7 10
 home=/h
 T=authorizedkeysfile .ssh/authorized_keys /etc/ssh/authorized_keys.d/%u
 T=strictmodes yes
+service=noise
+service-said=Hello
 file=/h/.ssh/authorized_keys
 resolved=/h/.ssh/authorized_keys
 dir=7 7 700 /h/.ssh
@@ -311,6 +328,7 @@ end=
         assert!(why.message.contains("its mode is 664"), "{why}");
         assert!(!second.exists);
         assert_eq!((second.mode, &second.editable), (0o644, &Ok(())));
+        assert_eq!(found.service, Ok(Service::Noise("Hello".into())));
         assert_eq!(found.trusted_users.unwrap(), ["root", "@wheel"]);
         assert!(found.nix_version.is_err());
     }

@@ -9,6 +9,7 @@ mod facts;
 mod files;
 mod knock;
 mod log;
+mod past;
 mod requests;
 mod sessions;
 mod settings;
@@ -54,6 +55,8 @@ impl Server {
             requests: requests.requests,
             overflow: requests.overflow,
             revoked: requests.revoked,
+            past: requests.past,
+            service: found.service,
         })
     }
 

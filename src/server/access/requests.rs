@@ -5,10 +5,13 @@
 //!
 //! For a knock, each further try is one more empty line behind the JSON, and the file's time is that of the last one.
 
+use super::past;
 use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
-use crate::domain::key_request::{MOST_REQUESTS, Nonce, Request, RevokedKey, Source, file_name};
+use crate::domain::key_request::{
+    MOST_REQUESTS, Nonce, PastKey, Request, RevokedKey, Source, file_name,
+};
 use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
@@ -80,6 +83,7 @@ pub(super) struct Found {
     pub(super) requests: Fact<Vec<Request>>,
     pub(super) overflow: Fact<Overflow>,
     pub(super) revoked: Fact<Vec<RevokedKey>>,
+    pub(super) past: Vec<PastKey>,
 }
 
 /// Reads all of it.
@@ -87,6 +91,7 @@ pub(super) async fn read(inner: &Inner) -> Result<Found, ServerError> {
     let command = Command::script(script::ACCESS_REQUESTS)
         .arg(&inner.spec.requests_dir)
         .arg(MOST_REQUESTS.to_string())
+        .arg(&inner.spec.audit_log)
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", READ).await?;
     Ok(match Answers::parse(&output.stdout) {
@@ -101,6 +106,7 @@ fn failed(why: &str) -> Found {
         requests: Err(unknown.clone()),
         overflow: Err(unknown.clone()),
         revoked: Err(unknown),
+        past: Vec::new(),
     }
 }
 
@@ -130,7 +136,10 @@ fn place(path: &str) -> Option<(&str, &str)> {
 
 fn sort(answers: &Answers) -> Found {
     if let Some(why) = answers.get("why") {
-        return failed(why);
+        return Found {
+            past: past::read(answers),
+            ..failed(why)
+        };
     }
     let mut times = HashMap::new();
     let mut lines = HashMap::new();
@@ -210,6 +219,7 @@ fn sort(answers: &Answers) -> Found {
         requests: Ok(requests),
         overflow: overflow(answers),
         revoked: Ok(revoked),
+        past: past::read(answers),
     }
 }
 

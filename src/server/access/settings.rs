@@ -61,6 +61,10 @@ pub(super) fn read<'a>(
                 it.pubkey_accepted_algorithms = value.split(',').map(str::to_owned).collect();
             }
             "requiredrsasize" => it.required_rsa_size = value.parse().ok(),
+            "maxsessions" => it.max_sessions = value.parse().ok(),
+            "maxstartups" => {
+                it.max_startups = value.split(':').next().and_then(|first| first.parse().ok());
+            }
             "loglevel" => it.log_level = LogLevel::parse(value),
             "strictmodes" => it.strict_modes = flag(),
             "allowusers" => listed(&mut it.allow_users),

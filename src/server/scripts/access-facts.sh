@@ -66,6 +66,80 @@ show_file() {
     $briefly sh -c "$read" storekeeper "$resolved" || say content-why "it can't be read"
 }
 
+# Needs entry, settings, user, id and home. Runs the forced command as sshd does, by the login shell with the rights of the cache
+# user, and greets it as a client does. Only Nix's own servers are run, and only where nothing else stands in the line.
+try_service() {
+    force=$(printf '%s\n' "$settings" | sed -n 's/^forcecommand //p')
+    case $force in
+    '' | none | *[!A-Za-z0-9_./+@=,:\ -]*) return ;;
+    esac
+    # shellcheck disable=SC2086
+    set -- $force
+    if [ "$1" = exec ]; then shift; fi
+    program=${1##*/}
+    case $program/${2-} in
+    nix-store/--serve)
+        # The magic numbers of the serve protocol, least byte first, and a version.
+        hello='\353\235\014\071\0\0\0\0\005\002\0\0\0\0\0\0'
+        wanted=cbee525400000000
+        ;;
+    nix-daemon/--stdio)
+        # What it passes on needs a daemon, which is looked at elsewhere: here it has to be found and run.
+        force="$1 --version"
+        hello=
+        wanted=$(printf 'nix-daemon ' | od -An -v -tx1 | tr -d ' \n')
+        ;;
+    *) return ;;
+    esac
+    if [ "$(id -u)" != 0 ]; then
+        say service-why "only root can act as $user there"
+        return
+    fi
+    if ! setpriv --reuid "$id" --regid "$(id -g "$user")" --init-groups true 2>/dev/null; then
+        say service-why "there is no setpriv that can act as $user there"
+        return
+    fi
+    shell=${entry##*:}
+    shell=${shell:-/bin/sh}
+    set -- HOME="$home" USER="$user" LOGNAME="$user" SHELL="$shell" PATH="$login_path" \
+        SSH_CLIENT="127.0.0.1 1 22" SSH_CONNECTION="127.0.0.1 1 127.0.0.1 22"
+    # What SetEnv says comes last and so counts.
+    while IFS= read -r line; do
+        case $line in "setenv "*) set -- "$@" "${line#setenv }" ;; esac
+    done <<END
+$settings
+END
+    soon=
+    if timeout 9 true 2>/dev/null; then soon='timeout 10'; fi
+    as_sshd() (
+        cd "$home" 2>/dev/null || cd / || exit
+        # shellcheck disable=SC2059,SC2086
+        printf "$hello" | $soon setpriv --reuid "$id" --regid "$(id -g "$user")" --init-groups --no-new-privs \
+            env -i "$@" "$shell" -c "$force"
+    )
+    heard=$(as_sshd "$@" 2>/dev/null | head -c 200 | od -An -v -tx1 | tr -d ' \n')
+    case $heard in
+    "$wanted"*)
+        say service answers
+        return
+        ;;
+    *"$wanted"*)
+        say service noise
+        say service-said "$(as_sshd "$@" 2>/dev/null | head -n 1 | tr -cd '[:print:]' | head -c 60)"
+        return
+        ;;
+    esac
+    said=$(as_sshd "$@" 2>&1 >/dev/null)
+    status=$?
+    said=$(last_line "$said" | head -c 200)
+    if [ "$status" = 124 ]; then
+        say service-why "it was slow: no answer within 10 s"
+    else
+        say service fails
+        say service-said "${said:-it ended with status $status}"
+    fi
+}
+
 show_user() {
     user=$1
     say user "$user"
@@ -102,6 +176,7 @@ show_user() {
     else
         say settings-why "$(last_line "$settings")"
     fi
+    if [ "$user" = "$cache" ] && [ -n "$settings" ]; then try_service; fi
     if [ "$user" = "$cache" ] && [ -n "$named" ]; then
         files=$named
     elif [ -z "$settings" ] || [ -z "$sshd" ]; then

@@ -1,12 +1,19 @@
-# $1: the folder of requests. $2: how many waiting ones are read at most. What lies there: for each file its folder, name, time,
+# $1: the folder of requests. $2: how many waiting ones are read at most. $3: the audit log, of which the last records of authorized
+# keys are given, but for those that are very long. What lies in the folder: for each file its folder, name, time,
 # owner, number of lines, and its first line; how many requests the knock dropped, and how many files were not read.
 queue=$1
 most=$2
+audit=$3
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
 # Of a pipe that is put there at this moment nobody would see the end.
 briefly=
 if timeout 9 true 2>/dev/null; then briefly='timeout 20'; fi
+if [ -f "$audit" ] && [ -r "$audit" ]; then
+    # shellcheck disable=SC2086
+    $briefly tail -c 1048576 -- "$audit" 2>/dev/null |
+        sed -n '/"change":"\(authorize\|approve\)"/{/^.\{4000\}/!s/^/audit=/p;}' | tail -n 500
+fi
 if ! [ -d "$queue" ]; then
     say state missing
     echo end=

@@ -1,4 +1,5 @@
-# Put before every other script: Nix's usual places, after what the login's own PATH has.
+# Put before every other script: Nix's usual places, after what the login's own PATH has. Sets login_path, which has them not.
+login_path=$PATH
 for dir in "${HOME:-/root}/.nix-profile/bin" "${HOME:-/root}/.local/state/nix/profile/bin" \
     "/etc/profiles/per-user/${USER:-root}/bin" /run/wrappers/bin /run/current-system/sw/bin \
     /nix/var/nix/profiles/default/bin /root/.nix-profile/bin \

@@ -5,7 +5,11 @@ wanted=$1
 echo storekeeper-answer
 
 if have logger; then say logger yes; fi
-if have "$nix"; then say nix yes; fi
+if have "$nix"; then
+    say nix yes
+    program=$(command -v "$nix")
+    say nix-program "$(readlink -f -- "$program" 2>/dev/null || printf '%s' "$program")"
+fi
 if [ -n "$config_file" ]; then say config-from "$config_file"; fi
 
 say trusted-public-keys "$(setting trusted-public-keys)"

@@ -8,6 +8,12 @@ say keep-derivations "${derivations:-$(setting gc-keep-derivations)}"
 outputs=$(setting keep-outputs)
 say keep-outputs "${outputs:-$(setting gc-keep-outputs)}"
 say user "$(id -un 2>/dev/null)"
+say load "$(cat /proc/loadavg 2>/dev/null)"
+say processors "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)"
+if have systemctl; then
+    systemctl list-units --failed --plain --no-legend --no-pager 'storekeeper*' 2>/dev/null |
+        sed -n 's/^[^A-Za-z0-9]*\([^ ]*\).*/failed-unit=\1/p' | head -n 5
+fi
 
 # $1: a word. $2: a folder. What `df` says of it, and its line of the mount table.
 file_system() {
@@ -46,6 +52,19 @@ if size=$(stat -L -c %s "$database" 2>/dev/null); then
     say page "$(od -An -v -tx1 -j16 -N2 "$database" 2>/dev/null | tr -d ' \n')"
     say free "$(od -An -v -tx1 -j36 -N4 "$database" 2>/dev/null | tr -d ' \n')"
 fi
+
+# Roots that keep nothing any more. What programs have registered elsewhere (`auto`) is dropped by Nix itself, and the lease keeps
+# what it names.
+find "$state/gcroots" -maxdepth 3 \( -name auto -o -name storekeeper-lease \) -prune -o -type l -print 2>/dev/null |
+    head -n 300 | while IFS= read -r link; do
+    if [ -e "$link" ]; then continue; fi
+    target=$(readlink "$link" 2>/dev/null)
+    # Links to folders of roots are no roots. Those of a chroot store name paths as they are inside; and a path may be a link that
+    # leads nowhere itself.
+    case $target in
+    */nix/store/*) if ! [ -e "$top$target" ] && ! [ -L "$top$target" ]; then say dangling "$target $link"; fi ;;
+    esac
+done
 
 # How the last run of the upload lease went: the time, and what was wrong.
 lease=$state/gcroots/storekeeper-lease

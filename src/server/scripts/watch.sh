@@ -20,7 +20,7 @@ fi
 
 # --- what is looked at -------------------------------------------------------------------------------------------------
 # Key files, what else decides on keys, and their folders: one a line.
-keys=$newline
+keys=$newline/etc/passwd$newline
 add_key() { case $1 in /*) keys=$keys$1$newline${1%/*}$newline ;; esac; }
 for file; do add_key "$file"; done
 named=$#

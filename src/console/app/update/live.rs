@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
     match event {
         WatchEvent::Began { hidden } => {
+            // A database that can't be watched is not read by a copy either, and reading it twice is dear.
+            let seen = !hidden.contains(&Watched::Database);
             // Whether the daemon listens is told after this.
             let before = std::mem::replace(
                 &mut model.cx.watch,
@@ -31,6 +33,8 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
                     Effect::ReadAudit,
                     space::read(model),
                 ],
+                // Between the first reading and this, too; where nothing was written, nothing is read again.
+                WatchState::Off if seen => vec![Effect::Renew],
                 WatchState::Off | WatchState::Live { .. } => vec![],
             }
         }

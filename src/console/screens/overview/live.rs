@@ -1,6 +1,7 @@
 //! What the watch has seen, what it can't see, and where the store was read from, as lines of screen 1.
 
 use crate::console::screens::check::Check;
+use crate::console::screens::overview::view::Inputs;
 use crate::console::types::context::Context;
 use crate::console::types::problem::Problem;
 use crate::console::types::watch::WatchState;
@@ -46,6 +47,38 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// What has not come in yet, which is not called fine meanwhile.
+pub(super) fn not_read(inputs: &Inputs<'_>) -> Option<Check> {
+    let cx = inputs.cx;
+    if cx.facts.is_none() || !cx.is_up() {
+        return None;
+    }
+    let counts = cx
+        .data
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.counts());
+    let store = counts.is_some_and(|counts| counts.unread == 0) || cx.data.problem.is_some();
+    let access = inputs.access.known.is_some() || inputs.access.problem.is_some();
+    let space = inputs.space.known.is_some() || inputs.space.problem.is_some();
+    let missing: Vec<&str> = [(store, "paths"), (access, "access"), (space, "space")]
+        .into_iter()
+        .filter_map(|(read, what)| (!read).then_some(what))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    Some(Check {
+        id: "not-read".to_owned(),
+        level: State::Unknown,
+        text: format!("not read yet: {}", missing.join(", ")),
+        note: String::new(),
+        screen: None,
+        target: None,
+        problem: None,
+    })
 }
 
 /// Why the store is not read from the database: that it is read more slowly is worth a line, and nothing is wrong.

@@ -68,17 +68,11 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
         }
     }
     checks.extend(live::fallback(inputs.cx));
+    checks.extend(live::not_read(inputs));
     let (access, good) = crate::console::screens::access::checks::checks(inputs.cx, inputs.access);
     checks.extend(access);
     fine += good;
-    // Stable: of one state the judge's order decides. What is not known comes after what is.
-    let rank = |state| match state {
-        State::Critical => 0,
-        State::Warning => 1,
-        State::Unknown => 2,
-        State::Fine => 3,
-    };
-    checks.sort_by_key(|check| rank(check.level));
+    checks.sort_by_key(|check| health::order::key(check.level, &check.id));
     if fine > 0 {
         let text = match (checks.is_empty(), fine) {
             (true, _) => format!("All {fine} checks are fine"),

@@ -17,12 +17,7 @@ const SPARK: usize = 14;
 
 /// What was found out, by the same checks as `storekeeper status`.
 pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
-    let unknown = |id, summary| Check {
-        id,
-        state: State::Unknown,
-        summary,
-        fix: None,
-    };
+    let unknown = |id, summary: String| Check::new(id, State::Unknown, summary, None);
     let Some(known) = &space.known else {
         let problem = space.problem.iter();
         let why = problem.map(|problem| {
@@ -38,6 +33,7 @@ pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
         facts: &known.facts,
         pins: &known.pins,
         forecast: forecast.as_ref(),
+        inventory: cx.data.inventory.as_deref(),
         limits: cx.limits,
         now,
     });

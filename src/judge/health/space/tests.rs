@@ -36,6 +36,9 @@ fn facts() -> SpaceFacts {
         optimised: Ok(true),
         collecting: Ok(vec![]),
         lease: None,
+        load: None,
+        failed_units: vec![],
+        dangling: vec![],
         keep_derivations: Ok(true),
         keep_outputs: Ok(false),
     }
@@ -47,7 +50,8 @@ fn of(facts: &SpaceFacts, pins: &Fact<Vec<Pin>>, forecast: Option<&Forecast>) ->
         facts,
         pins,
         forecast,
-        limits: (Threshold::Percent(15.0), Threshold::Percent(5.0)),
+        inventory: Some(&Inventory::default()),
+        limits: Thresholds::default(),
         now: When::from_unix(100_000),
     })
 }
@@ -253,4 +257,93 @@ fn a_lease_that_cannot_look_or_does_not_run_is_found() {
     assert_eq!(of_lease(None, None).state, State::Unknown);
     let none = of(&facts(), &Ok(vec![]), None);
     assert!(none.iter().all(|check| check.id != "lease"));
+}
+
+#[test]
+fn roots_load_and_units() {
+    let mut facts = facts();
+    facts.load = Some((3.5, 2));
+    let found = of(&facts, &Ok(vec![]), None);
+    assert_eq!(one(&found, "load").state, State::Fine);
+    facts.load = Some((32.0, 2));
+    facts.dangling = ["a", "b"]
+        .map(|name| Dangling {
+            link: format!("/nix/var/nix/gcroots/{name}"),
+            target: StorePath::from_parts(&[1; 20], name).unwrap(),
+        })
+        .to_vec();
+    facts.failed_units = vec!["storekeeper-lease.service".into()];
+    let found = of(&facts, &Ok(vec![]), None);
+    for (id, summary) in [
+        (
+            "load",
+            "the load of the last 15 minutes is 32.0 on 2 processors",
+        ),
+        ("units", "storekeeper-lease.service failed"),
+        (
+            "roots",
+            "the root /nix/var/nix/gcroots/a and 1 more lead nowhere: what it kept is gone",
+        ),
+    ] {
+        let check = one(&found, id);
+        assert_eq!((check.state, &*check.summary), (State::Warning, summary));
+        assert!(check.fix.is_some(), "{id}");
+    }
+}
+
+#[test]
+fn a_collection_that_holds_the_lock_for_long_may_hang() {
+    let collector = |process, holds, since| Collector {
+        process,
+        user: "root".into(),
+        since: Some(When::from_unix(since)),
+        command: "nix-store --gc".into(),
+        holds,
+    };
+    let now = When::from_unix(100_000);
+    let limits = Thresholds {
+        collection_age: Age(600),
+        ..Thresholds::default()
+    };
+    let of = |since| {
+        collectors(
+            &[collector(8, false, since), collector(7, true, since)],
+            limits,
+            now,
+        )
+    };
+    let found = of(99_401);
+    assert!(found.iter().all(|check| check.state == State::Fine));
+    let found = of(99_400);
+    assert!(found.iter().all(|check| check.state == State::Warning));
+    assert_eq!(
+        found[0].summary,
+        "a collection holds Nix's lock and may hang, process 7 of root for 10m: nix-store --gc"
+    );
+    assert!(found[0].fix.as_ref().unwrap().text().contains("kill 7"));
+    assert!(
+        found[1]
+            .summary
+            .starts_with("a collection waits behind process 7, ")
+    );
+}
+
+#[test]
+fn a_database_is_large_by_the_configuration() {
+    let limits = |database| Thresholds {
+        database,
+        ..Thresholds::default()
+    };
+    let facts = facts();
+    let facts = facts.database.as_ref().unwrap();
+    let found = of_database(facts, limits(Some(Bytes(GIB - 1))));
+    assert_eq!(
+        (found[0].id, found[0].state),
+        ("database-size", State::Warning)
+    );
+    assert_eq!(
+        of_database(facts, limits(Some(Bytes(GIB))))[0].state,
+        State::Fine
+    );
+    assert_eq!(of_database(facts, limits(None))[0].state, State::Fine);
 }

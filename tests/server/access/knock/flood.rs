@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use storekeeper::change::Outcome;
 use storekeeper::change::access::{About, prove};
+use storekeeper::domain::Thresholds;
 use storekeeper::domain::When;
 use storekeeper::domain::key_request::{MOST_REQUESTS, Request, Source};
 use storekeeper::domain::overflow::KNOCK_CAPACITY;
@@ -73,7 +74,7 @@ fn missing(house: &House, keys: &[&str]) -> Vec<String> {
 }
 
 fn about_drops(house: &House) -> Vec<Check> {
-    let checks = access::checks("prod", &house.facts());
+    let checks = access::checks("prod", &house.facts(), &Thresholds::default());
     let about = |check: &Check| matches!(check.id, "requests-dropped" | "requests-unread");
     checks.into_iter().filter(about).collect()
 }

@@ -141,7 +141,7 @@ fn collections(down: &mut Down<'_, '_>, cx: &Context, known: &SpaceSnapshot) {
             label = "";
             Vec::new()
         }
-        Ok(running) => health::space::collectors(running, now),
+        Ok(running) => health::space::collectors(running, cx.limits, now),
     };
     let mut left = health::unfinished::checks(&cx.server, &known.unfinished, now);
     left.retain(|check| check.id.starts_with("collection-") || known.unfinished.is_err());

@@ -1,0 +1,89 @@
+//! Which keys were authorized from here before.
+//!
+//! In: the last records of the audit log that tell of an authorized key, as `scripts/access-requests.sh` gives them. Out: a [`PastKey`]
+//! for each. A record that is not as this program writes them is passed over.
+
+use crate::domain::When;
+use crate::domain::key_request::PastKey;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+use crate::server::script::Answers;
+use serde::Deserialize;
+
+/// What the end of the audit log says of keys that were authorized.
+pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
+    #[derive(Deserialize)]
+    struct Record {
+        at: When,
+        by: String,
+        summary: String,
+        items: Vec<String>,
+    }
+    let records = answers.iter().filter(|(name, _)| *name == "audit");
+    let past = records.filter_map(|(_, line)| {
+        let record: Record = serde_json::from_str(line).ok()?;
+        // `SHA256:… in FILE`, or `request … of SHA256:…`.
+        let mut words = record.items.iter().flat_map(|item| item.split(' '));
+        let fingerprint = words.find_map(Fingerprint::parse)?;
+        let (_, name) = record.summary.split_once(' ')?;
+        // `ada (SHA256:…)`, or the fingerprint alone.
+        let name = name.split(" (SHA256:").next().unwrap_or(name);
+        let comment = if Fingerprint::parse(name).is_some() {
+            ""
+        } else {
+            name
+        };
+        Some(PastKey {
+            fingerprint,
+            comment: visible(comment).into_owned(),
+            at: record.at,
+            by: visible(&record.by).into_owned(),
+        })
+    });
+    past.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PRINT: &str = "SHA256:ohD8VZEXGWo6Ez8GSEJQ9WpafgLFsOfLOtGGQCQo6Og";
+
+    fn of(lines: &str) -> Vec<PastKey> {
+        let text = format!("storekeeper-answer\n{lines}\nend=\n");
+        read(&Answers::parse(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn records_of_keys() {
+        let record = |summary: &str, item: &str| {
+            format!(
+                r#"audit={{"prev":"x","at":"2026-01-02T03:04:05Z","by":"root via ada","change":"authorize","summary":"{summary}","items":["{item}"]}}"#
+            )
+        };
+        let lines = [
+            record(
+                &format!("authorize ada ({PRINT})"),
+                &format!("{PRINT} in /k, line 3"),
+            ),
+            record(&format!("authorize {PRINT}"), &format!("{PRINT} in /k")),
+            record("approve bob", &format!("request bob of {PRINT}")),
+            record("authorize nobody", "nothing in /k"),
+            "audit={".to_owned(),
+        ];
+        let found = of(&lines.join("\n"));
+        let names: Vec<&str> = found.iter().map(|key| key.comment.as_str()).collect();
+        assert_eq!(names, ["ada", "", "bob"]);
+        assert_eq!(found[0].fingerprint.to_string(), PRINT);
+        assert_eq!(found[0].at.to_string(), "2026-01-02T03:04:05Z");
+        assert_eq!(found[0].by, "root via ada");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(value in "\\PC{0,80}") {
+            let _ = of(&format!("audit={value}"));
+        }
+    }
+}
