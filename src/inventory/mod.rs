@@ -16,6 +16,7 @@ mod arrange;
 mod builder;
 mod closures;
 mod columns;
+mod deriver;
 mod dominators;
 mod graph;
 mod groups;

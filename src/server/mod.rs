@@ -297,7 +297,7 @@ impl Server {
             Some(daemon) => daemon,
             None => Daemon::open(link, start).await?,
         };
-        let queue = Queue::new(paths.to_vec());
+        let queue = Queue::new(paths.iter().cloned().collect());
         let asked = store::ask_all(link, start, daemon, &queue, None).await?;
         // A fatal error comes twice, and the second one would answer the next question.
         let clean = !asked

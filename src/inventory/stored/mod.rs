@@ -25,7 +25,7 @@ use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// The first bytes of such a file, with the version of the format.
-const MAGIC: &[u8; 24] = b"storekeeper inventory 3\n";
+const MAGIC: &[u8; 24] = b"storekeeper inventory 4\n";
 
 /// The longest part, in bytes: rows with more references than any store has.
 const MOST: usize = 256 << 20;
@@ -120,8 +120,7 @@ impl Inventory {
                 .map(|(count, part)| chunk::decode(part, *count, &header))
                 .collect();
             for chunk in decoded.ok_or(StoredError::Damaged)? {
-                let new = |base: &str| names.insert(base).1;
-                if !chunk.bases().all(new) {
+                if !names.share(&chunk.bases) {
                     return Err(StoredError::Damaged);
                 }
                 columns.push(chunk.columns);

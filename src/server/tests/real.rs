@@ -146,7 +146,7 @@ async fn read(server: &Server) -> (Vec<StorePath>, Vec<InfoReply>) {
         let (mut listed, mut infos) = (Vec::new(), Vec::new());
         while let Some(event) = events.recv().await {
             match event {
-                StoreEvent::Listed(paths) => listed = paths,
+                StoreEvent::Listed(paths) => listed = paths.iter().collect(),
                 StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => infos.extend(replies),
             }

@@ -69,6 +69,8 @@ pub struct Space {
     pub judging: u64,
     /// Whether that has not been answered.
     pub working: bool,
+    /// Whether the screen is shown: only then there is a plan, which takes much memory on a large store.
+    pub shown: bool,
     /// The rules.
     pub form: Form,
     /// The newest plan.
