@@ -8,8 +8,8 @@
 
 use super::row::{self, COLUMNS, ID, PATH, Row};
 use super::seen::{Seen, Walk};
-use crate::domain::{PathList, StorePath};
 use crate::domain::budget::{Budget, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;

@@ -153,7 +153,10 @@ mod tests {
     #[test]
     fn places_that_do_not_fit_the_text_are_refused() {
         let of = |ends: &[u32]| BaseNames::from_parts("aböc".to_owned(), ends.to_vec());
-        assert_eq!(of(&[1, 4, 5]).map(|names| names.get(1).to_owned()), Some("bö".to_owned()));
+        assert_eq!(
+            of(&[1, 4, 5]).map(|names| names.get(1).to_owned()),
+            Some("bö".to_owned())
+        );
         for ends in [&[1, 3, 5][..], &[4, 1, 5], &[1, 4], &[1, 6], &[]] {
             assert!(of(ends).is_none(), "{ends:?}");
         }

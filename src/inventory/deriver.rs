@@ -18,7 +18,10 @@ pub(super) fn pack(own: &str, base: &str) -> Vec<u8> {
     let Some((digits, name)) = base.split_at_checked(HASH_CHARS) else {
         return Vec::new();
     };
-    let (Ok(digest), Some(name)) = (nix32::decode::<DIGEST>(digits.as_bytes()), name.strip_prefix('-')) else {
+    let (Ok(digest), Some(name)) = (
+        nix32::decode::<DIGEST>(digits.as_bytes()),
+        name.strip_prefix('-'),
+    ) else {
         return Vec::new();
     };
     let pairs = own.bytes().zip(name.bytes());

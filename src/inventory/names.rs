@@ -11,8 +11,8 @@
 
 use super::Row;
 use crate::domain::path_list::{self, BaseNames};
-use crate::domain::{PathList, nix32};
 use crate::domain::store_path::HASH_CHARS;
+use crate::domain::{PathList, nix32};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;

@@ -76,6 +76,11 @@ impl Default for Inventory {
 }
 
 impl Inventory {
+    /// Whether it is the same state of the store, not only an equal one: nothing was entered in between.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.with_closure, &other.with_closure)
+    }
+
     /// Number of rows: all listed paths, those gone since, and paths that are only referred to.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -195,7 +200,9 @@ impl Inventory {
     pub fn deriver(&self, row: Row) -> Option<StorePath> {
         let (chunk, at) = self.columns.at(row);
         match chunk.deriver[at] {
-            NO_ROW => self.packed_deriver(row).map(|base| StorePath::from_known_base_name(&base)),
+            NO_ROW => self
+                .packed_deriver(row)
+                .map(|base| StorePath::from_known_base_name(&base)),
             deriver => Some(self.path(deriver)),
         }
     }

@@ -26,7 +26,7 @@ mod unfinished;
 mod verify;
 mod watch;
 
-pub use audit::{JournalState, LogEvent, ReadLog, Whose};
+pub use audit::{Followed, JournalState, LogEvent, ReadLog, Whose};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};

@@ -5,8 +5,8 @@
 //! A read that is dropped half-way loses its place: the connection is then of no further use.
 
 use super::{WireError, limits};
-use crate::domain::{PathList, StorePath};
 use crate::domain::budget::{Budget, TooLarge, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Room for one read from the stream, and the largest text that is looked at in place.

@@ -10,8 +10,8 @@ use super::bytes::{Reader, Writer};
 use crate::domain::path_list::BaseNames;
 use crate::domain::store_path::{HASH_CHARS, check_base_name};
 use crate::domain::{TrustClass, Verdict};
-use crate::inventory::deriver;
 use crate::inventory::columns::{Chunk, Lists, Signed, State};
+use crate::inventory::deriver;
 use crate::inventory::names::{CHUNK, NO_ROW};
 use crate::inventory::{Inventory, Row};
 use std::sync::Arc;
@@ -145,7 +145,10 @@ pub(super) fn decode(part: &[u8], count: usize, header: &Header) -> Option<Decod
     let texts = |lists: &Lists<u8>| (0..count).all(|at| str::from_utf8(lists.get(at)).is_ok());
     let decoded = Decoded { bases, columns };
     let whole = known
-        && decoded.bases.iter().all(|base| check_base_name(base).is_ok())
+        && decoded
+            .bases
+            .iter()
+            .all(|base| check_base_name(base).is_ok())
         && texts(&decoded.columns.note)
         && decoded.bases.iter().enumerate().all(|(at, base)| {
             let own = base.get(HASH_CHARS + 1..).unwrap_or_default();

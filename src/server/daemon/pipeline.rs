@@ -5,8 +5,8 @@
 //! More is sent when half of that is answered: the daemon never runs dry, and a packet carries many requests.
 
 use super::{Asker, Daemon, Incoming, SILENCE, not_taken};
-use crate::domain::{PathList, StorePath};
 use crate::domain::budget::{Budget, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use crate::link::BoxedWriter;
 use crate::server::store::{InfoReply, StoreEvent};
 use crate::wire::{self, Encoder, Request, WireError, read_path_info};

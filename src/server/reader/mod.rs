@@ -270,7 +270,14 @@ pub(super) async fn read(
     if !odd.is_empty() {
         let start = &server.inner.start;
         let daemon = Daemon::open(&link, start).await?;
-        let asked = store::ask_all(&link, start, daemon, &Queue::new(odd.into_iter().collect()), Some(sink)).await?;
+        let asked = store::ask_all(
+            &link,
+            start,
+            daemon,
+            &Queue::new(odd.into_iter().collect()),
+            Some(sink),
+        )
+        .await?;
         summary.answered += asked.answered;
         summary.messages = asked.notes;
     }
