@@ -14,9 +14,10 @@ use super::key_names::KeyNames;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::proof::ProofKey;
+use super::room::{room, room_of_row};
 use super::with_closure::verdicts;
 use super::{Inventory, Row};
-use crate::domain::budget::{Budget, TooLarge, most};
+use crate::domain::budget::{Budget, TooLarge};
 use crate::domain::{Assessment, KeyRing, PathInfo, PathList, StorePath, TrustClass, When};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,27 +56,6 @@ pub(super) struct Parts {
     pub(super) ring: Option<[u8; 32]>,
     pub(super) proof_key: Option<ProofKey>,
     pub(super) late_derivers: bool,
-}
-
-/// What all of it may take where so many paths are listed.
-fn room(listed: usize) -> Budget {
-    Budget::for_paths(
-        "what is known of all paths",
-        most::INVENTORY,
-        most::INVENTORY_PER_PATH,
-        listed,
-    )
-    .at_most(most::INVENTORY_IN_ALL)
-}
-
-/// Bytes of memory that a row takes whatever is known of it: its name with mask and place, its slots in the index, its part
-/// of each column, its part of the graph.
-fn room_of_row(base: &str) -> u64 {
-    const COLUMNS: u64 = 55 + 16 + 4 * 8;
-    const NAME: u64 = 12;
-    const INDEX: u64 = 32;
-    const GRAPH: u64 = 8;
-    base.len() as u64 + NAME + INDEX + COLUMNS + GRAPH
 }
 
 impl Builder {

@@ -29,6 +29,7 @@ mod order;
 mod proof;
 mod query;
 mod rank;
+mod room;
 mod search;
 mod searcher;
 mod snapshot;
