@@ -13,6 +13,8 @@ mod find;
 mod gc;
 mod given;
 mod guess;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod heap;
 mod keygen;
 mod keys;
 mod load;
@@ -86,6 +88,10 @@ pub fn main() -> ExitCode {
             return fail(&guess::explain(error, &arguments), json);
         }
     };
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if args.command.is_none() {
+        heap::give_back();
+    }
     let json = args.common.json;
     match run(&args) {
         Ok(code) => ExitCode::from(code),

@@ -28,8 +28,8 @@ const LONGEST: i32 = 8 << 20;
 /// References of one row that are looked at: more take more memory than a path may, however short their names are.
 const MOST_REFERENCES: usize = (most::INFO / 64) as usize + 1;
 
-/// Pages that are kept in memory, in KiB.
-const CACHE: i64 = 16 << 10;
+/// Pages that are kept in memory, in KiB: each is read once, in its order.
+const CACHE: i64 = 4 << 10;
 
 /// Tables and columns that are read.
 const TABLES: [(&str, &[&str]); 2] = [

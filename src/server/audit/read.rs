@@ -79,12 +79,8 @@ type Hear<'a> = &'a mut (dyn FnMut(Heard<'_>) + Send);
 pub type ReadLog<'a> = &'a mut (dyn FnMut(LogEvent<'_>) + Send);
 
 impl Server {
-    /// Streams the whole log as it lies on the server now, without holding up who writes.
-    pub async fn read_audit(&self, sink: ReadLog<'_>) -> Result<(), ServerError> {
-        self.follow_audit(&mut Followed::default(), sink).await
-    }
-
-    /// The same, of which what was read before does not come again. What is left of `followed` after an error is nothing.
+    /// Streams the whole log as it lies on the server now, without holding up who writes; what was read of it before does not come
+    /// over the link again. After an error nothing is left of `followed`.
     pub async fn follow_audit(
         &self,
         followed: &mut Followed,

@@ -6,6 +6,7 @@ use crate::domain::SignedPath;
 use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey, StorePath};
 use crate::link::{NoPrompter, Place};
+use crate::server::Followed;
 use crate::server::spec::Spec;
 use crate::server::{
     Facts, InfoReply, LogEvent, Server, ServerError, StoreEvent, Whose, audit, sign,
@@ -368,7 +369,7 @@ async fn own(server: &Server, rest: &str) -> Result<String, ServerError> {
 async fn read_log(server: &Server) -> (usize, Vec<u8>) {
     let (mut files, mut log) = (0, Vec::new());
     server
-        .read_audit(&mut |event| match event {
+        .follow_audit(&mut Followed::default(), &mut |event| match event {
             LogEvent::File { .. } => files += 1,
             LogEvent::Bytes(bytes) => log.extend_from_slice(bytes),
             _ => {}
