@@ -55,6 +55,8 @@ done
 size=0
 if [ -n "$opened" ]; then size=$(stat -L -c %s /proc/self/fd/9) || fail 74 "the size of $file can't be read"; fi
 set -- "$base"-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl
+# Where there are none, the pattern stands for itself.
+[ -e "$1" ] || set --
 for one in "$file".* "$file"-*; do
     case $one in "$file.room" | "$file.new" | "$file.head" | "$file.signed") continue ;; esac
     if [ -e "$one" ]; then printf 'other=%s\n' "${one##*/}"; fi
