@@ -167,7 +167,7 @@ mod tests {
     fn a_log_that_is_too_long_is_told_whole_and_not_kept() {
         let mut followed = Followed::default();
         let long = "x".repeat(MOST / 2 + 1);
-        let log = || {
+        let reading = || {
             vec![
                 Heard::Position("7:9 3 x 1"),
                 file("a", true),
@@ -177,7 +177,7 @@ mod tests {
         };
         for _ in 0..2 {
             assert_eq!(
-                read(&mut followed, log()).len(),
+                read(&mut followed, reading()).len(),
                 2 * long.len() + "[a true]".len()
             );
             assert_eq!(
