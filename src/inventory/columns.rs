@@ -135,8 +135,7 @@ impl<T: Copy + PartialEq> Lists<T> {
             let mut spans = self.loosen();
             let mut end = 0;
             let is_next = |(start, stop): &(u32, u32)| {
-                let next = start == stop || *start == std::mem::replace(&mut end, *stop);
-                next
+                start == stop || *start == std::mem::replace(&mut end, *stop)
             };
             if self.dead > 0 || !spans.iter().all(is_next) {
                 self.compact(&mut spans);

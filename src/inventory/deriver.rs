@@ -36,20 +36,20 @@ pub(super) fn pack(own: &str, base: &str) -> Vec<u8> {
 
 /// The name, if there is one.
 pub(super) fn name(own: &str, packed: &[u8]) -> Option<String> {
-    let (_, (shared, rest)) = split(packed)?;
+    let (_, shared, rest) = split(packed)?;
     let (first, rest) = (own.get(..shared)?, std::str::from_utf8(rest).ok()?);
     Some(format!("{first}{rest}"))
 }
 
 /// The base name, if there is one.
 pub(super) fn base(own: &str, packed: &[u8]) -> Option<String> {
-    let (digest, _) = split(packed)?;
+    let (digest, ..) = split(packed)?;
     Some(format!("{}-{}", nix32::encode(digest), name(own, packed)?))
 }
 
 /// Whether it is what [`pack`] writes of a base name, or nothing.
 pub(super) fn is_well_formed(own: &str, packed: &[u8]) -> bool {
-    let Some((_, (shared, rest))) = split(packed) else {
+    let Some((_, shared, rest)) = split(packed) else {
         return packed.is_empty();
     };
     let more = own.as_bytes().get(shared);
@@ -57,14 +57,14 @@ pub(super) fn is_well_formed(own: &str, packed: &[u8]) -> bool {
     shared <= own.len()
         && (1..=MAX_NAME).contains(&(shared + rest.len()))
         && as_short_as_can_be
-        && rest.iter().all(is_name_byte)
+        && rest.iter().copied().all(is_name_byte)
 }
 
 /// The digest, how much of the path's own name comes first, and what comes behind it.
-fn split(packed: &[u8]) -> Option<(&[u8; DIGEST], (usize, &[u8]))> {
+fn split(packed: &[u8]) -> Option<(&[u8; DIGEST], usize, &[u8])> {
     let (digest, rest) = packed.split_first_chunk()?;
     let (shared, rest) = rest.split_first()?;
-    Some((digest, (usize::from(*shared), rest)))
+    Some((digest, usize::from(*shared), rest))
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ fn known(rows: u64) -> Known {
         class: TrustClass::Unsigned,
         signatures: Vec::new(),
     };
-    infos.iter().for_each(|info| builder.add(info, &assessment));
+    for info in &infos {
+        builder.add(info, &assessment);
+    }
     Known {
         inventory: Arc::new(builder.finish()),
         seen: None,

@@ -102,6 +102,7 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     fn file(name: &str, live: bool) -> Heard<'_> {
         Heard::Event(LogEvent::File { name, live })
@@ -116,7 +117,7 @@ mod tests {
         let mut text = String::new();
         let mut now = Followed::default();
         let mut sink = |event: LogEvent<'_>| match event {
-            LogEvent::File { name, live } => text.push_str(&format!("[{name} {live}]")),
+            LogEvent::File { name, live } => write!(text, "[{name} {live}]").unwrap(),
             LogEvent::Bytes(bytes) => text.push_str(&String::from_utf8_lossy(bytes)),
             other => panic!("{other:?}"),
         };

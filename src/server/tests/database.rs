@@ -19,7 +19,7 @@ async fn read(server: &Server) -> Result<Told, ServerError> {
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Listed(paths) => {
-                    assert_eq!(listed.replace(paths.iter().collect::<Vec<_>>()), None)
+                    assert_eq!(listed.replace(paths.iter().collect::<Vec<_>>()), None);
                 }
                 StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => {

@@ -52,6 +52,7 @@ impl View {
 
 /// Screen 5.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is of another thing")]
 pub struct Space {
     /// What is shown.
     pub view: View,
