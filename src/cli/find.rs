@@ -8,7 +8,7 @@ use crate::domain::nearest::edits;
 use crate::domain::notice;
 use crate::domain::store_path::{HASH_CHARS, STORE_DIR};
 use crate::domain::text::visible;
-use crate::domain::{StorePath, nix32};
+use crate::domain::{PathList, StorePath, nix32};
 use crate::inventory::{Inventory, Row};
 use crate::load::load_closure;
 use crate::server::{Server, StoreEvent};
@@ -122,15 +122,15 @@ pub(super) async fn paths(
 ) -> Result<Vec<Option<StorePath>>, CliError> {
     let exact = |wanted: &Wanted| matches!(wanted, Wanted::Exact(_));
     let listed = if wanted.iter().all(exact) {
-        Vec::new()
+        PathList::default()
     } else {
         listed(server).await?
     };
     let find = |wanted: &Wanted| match wanted {
         Wanted::Exact(path) => Ok(Some(path.clone())),
         Wanted::Hash(_) | Wanted::Name(_) => {
-            let named = listed.iter().filter(|path| wanted.is(path.base_name()));
-            among(wanted, named.cloned())
+            let named = (0..listed.len()).filter(|at| wanted.is(listed.base_name(*at)));
+            among(wanted, named.filter_map(|at| listed.get(at)))
         }
     };
     wanted.iter().map(find).collect()
@@ -166,10 +166,10 @@ pub(super) async fn alike(server: &Server, wanted: &Wanted) -> Result<Vec<StoreP
         Wanted::Name(name) => name,
         Wanted::Hash(_) => return Ok(Vec::new()),
     };
-    Ok(nearest(name, listed(server).await?))
+    Ok(nearest(name, listed(server).await?.iter()))
 }
 
-fn nearest(name: &str, listed: Vec<StorePath>) -> Vec<StorePath> {
+fn nearest(name: &str, listed: impl Iterator<Item = StorePath>) -> Vec<StorePath> {
     let wanted = name.to_lowercase();
     // More edits than that make another word.
     let most = (wanted.chars().count() / 3).max(1);
@@ -177,7 +177,6 @@ fn nearest(name: &str, listed: Vec<StorePath>) -> Vec<StorePath> {
         .extension()
         .is_some_and(|end| end == "drv");
     let mut near: Vec<(usize, StorePath)> = listed
-        .into_iter()
         .filter(|path| derivations || !path.is_derivation())
         .filter_map(|path| {
             let other = path.name().to_lowercase();
@@ -204,7 +203,7 @@ fn without_version(name: &str) -> &str {
 }
 
 /// Every path of the store, and nothing else of it.
-async fn listed(server: &Server) -> Result<Vec<StorePath>, CliError> {
+async fn listed(server: &Server) -> Result<PathList, CliError> {
     let (sink, mut events) = mpsc::channel(1);
     let find = async {
         let listed = match events.recv().await {
@@ -286,7 +285,7 @@ mod tests {
             let paths = names.iter().map(|name| {
                 StorePath::from_base_name(&format!("{}-{name}", "1".repeat(32))).unwrap()
             });
-            nearest(name, paths.collect())
+            nearest(name, paths)
                 .iter()
                 .map(|path| path.name().to_owned())
                 .collect()

@@ -14,6 +14,8 @@ mod find;
 mod gc;
 mod given;
 mod guess;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod heap;
 mod keygen;
 mod keys;
 mod load;
@@ -46,9 +48,13 @@ use out::Out;
 use session::Session;
 use signals::unless_stopped;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What the demo's stand-ins for Nix's commands call this program with. It is not for people.
 const SHIM: &str = "demo-shim";
+
+/// How long a thread for arithmetic waits for more of it.
+const IDLE: Duration = Duration::from_millis(50);
 
 /// A core dump would hold whatever secret is in memory: passphrases, signing keys. Before any of them is read, so that there is no time
 /// to miss. A limit that can't be set is no reason not to work.
@@ -87,6 +93,10 @@ pub fn main() -> ExitCode {
             return fail(&guess::explain(error, &arguments), json);
         }
     };
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if args.command.is_none() {
+        heap::give_back();
+    }
     let json = args.common.json;
     match run(&args) {
         Ok(code) => ExitCode::from(code),
@@ -163,6 +173,8 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     if args.command.is_none() {
         builder.worker_threads(1);
     }
+    // A thread that has ended leaves its part of the heap to the next one: many that wait for work would each keep what its last one took.
+    builder.thread_keep_alive(IDLE);
     let runtime = builder.enable_all().build().map_err(|error| {
         CliError::new(
             Kind::Server,

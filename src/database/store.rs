@@ -8,8 +8,8 @@
 
 use super::row::{self, COLUMNS, ID, PATH, Row};
 use super::seen::{Seen, Walk};
-use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -28,8 +28,8 @@ const LONGEST: i32 = 8 << 20;
 /// References of one row that are looked at: more take more memory than a path may, however short their names are.
 const MOST_REFERENCES: usize = (most::INFO / 64) as usize + 1;
 
-/// Pages that are kept in memory, in KiB.
-const CACHE: i64 = 16 << 10;
+/// Pages that are kept in memory, in KiB: each is read once, in its order.
+const CACHE: i64 = 4 << 10;
 
 /// Tables and columns that are read.
 const TABLES: [(&str, &[&str]); 2] = [
@@ -88,12 +88,12 @@ pub struct Listing {
     /// Rising.
     ids: Vec<i64>,
     /// As many.
-    paths: Vec<StorePath>,
+    paths: PathList,
 }
 
 impl Listing {
     /// The paths.
-    pub fn paths(&self) -> &[StorePath] {
+    pub fn paths(&self) -> &PathList {
         &self.paths
     }
 
@@ -175,12 +175,12 @@ impl Database {
             if listing.ids.last().is_some_and(|last| *last >= id) {
                 return wrong("the rows of its database are not in order");
             }
-            let taken = entry::<StorePath>() + entry::<i64>() + heap(16 + path.base_name().len());
+            let taken = entry::<u32>() + entry::<i64>() + path.base_name().len() as u64;
             budget
                 .charge(taken)
                 .map_err(|what| Stopped::Wrong(what.to_string()))?;
             listing.ids.push(id);
-            listing.paths.push(path);
+            listing.paths.push(&path);
         }
         Ok(listing)
     }
@@ -335,7 +335,7 @@ fn store_path(value: ValueRef<'_>) -> Result<StorePath, Stopped> {
 /// Where the paths of rows come from.
 enum Paths<'a> {
     /// They are here, in the order of the rows.
-    Listed(&'a [StorePath]),
+    Listed(&'a PathList),
     /// They are looked up by their numbers.
     LookedUp(Statement<'a>),
 }
@@ -344,8 +344,8 @@ impl Paths<'_> {
     /// The path at this place, whose row this is.
     fn get(&self, at: usize, row: &rusqlite::Row<'_>) -> Result<StorePath, Stopped> {
         match self {
-            Self::Listed(paths) if at < paths.len() => Ok(paths[at].clone()),
-            _ => path_of(row),
+            Self::Listed(paths) => paths.get(at).map_or_else(|| path_of(row), Ok),
+            Self::LookedUp(_) => path_of(row),
         }
     }
 
@@ -355,7 +355,7 @@ impl Paths<'_> {
         let mut found = Vec::with_capacity(places.len());
         for place in places {
             let path = match self {
-                Self::Listed(paths) => paths.get(*place).cloned(),
+                Self::Listed(paths) => paths.get(*place),
                 Self::LookedUp(statement) => match ids.get(*place) {
                     Some(id) => {
                         let mut rows = statement.query([id])?;

@@ -115,11 +115,15 @@ pub fn check_base_name(base: &str) -> Result<(), StorePathError> {
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(StorePathError::NameLength(name.len()));
     }
-    let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"+-._?=".contains(b);
-    if !name.iter().all(allowed) {
+    if !name.iter().copied().all(is_name_byte) {
         return Err(StorePathError::NameCharacter);
     }
     Ok(())
+}
+
+/// Whether a name may have this byte.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-._?=".contains(&byte)
 }
 
 impl fmt::Display for StorePath {

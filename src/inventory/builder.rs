@@ -8,15 +8,17 @@
 //! so: snapshots then grow by a quarter each, so that all of them together cost at most five times the last one.
 
 use super::columns::{Chunk, Columns, Signed, State};
+use super::deriver;
 use super::graph::Graph;
 use super::key_names::KeyNames;
 use super::names::{NO_ROW, Names};
 use super::order::NameOrder;
 use super::proof::ProofKey;
+use super::room::{room, room_of_row};
 use super::with_closure::verdicts;
 use super::{Inventory, Row};
-use crate::domain::budget::{Budget, TooLarge, most};
-use crate::domain::{Assessment, KeyRing, PathInfo, StorePath, TrustClass, When};
+use crate::domain::budget::{Budget, TooLarge};
+use crate::domain::{Assessment, KeyRing, PathInfo, PathList, StorePath, TrustClass, When};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,6 +42,8 @@ pub struct Builder {
     ring: Option<[u8; 32]>,
     proof_key: Option<ProofKey>,
     changes: usize,
+    /// What it goes on from, which is the next snapshot as well while nothing has changed.
+    before: Option<Box<Inventory>>,
 }
 
 /// What an inventory that was stored is made of.
@@ -54,32 +58,16 @@ pub(super) struct Parts {
     pub(super) late_derivers: bool,
 }
 
-/// What all of it may take where so many paths are listed.
-fn room(listed: usize) -> Budget {
-    Budget::for_paths(
-        "what is known of all paths",
-        most::INVENTORY,
-        most::INVENTORY_PER_PATH,
-        listed,
-    )
-    .at_most(most::INVENTORY_IN_ALL)
-}
-
-/// Bytes of memory that a row takes whatever is known of it: its name with mask and place, its slots in the index, its part
-/// of each column, its part of the graph.
-fn room_of_row(base: &str) -> u64 {
-    const COLUMNS: u64 = 55 + 16 + 4 * 8;
-    const NAME: u64 = 12;
-    const INDEX: u64 = 32;
-    const GRAPH: u64 = 8;
-    base.len() as u64 + NAME + INDEX + COLUMNS + GRAPH
-}
-
 impl Builder {
     /// Starts from the listing; every path in it can be searched by name at once.
     pub fn new(listed: Vec<StorePath>) -> Self {
+        Self::of(&listed.into_iter().collect())
+    }
+
+    /// The same; the names are shared with the listing.
+    pub fn of(listed: &PathList) -> Self {
         let mut builder = Self {
-            names: Names::with_capacity(listed.len()),
+            names: Names::of(listed),
             columns: Columns::new(),
             keys: Arc::default(),
             graph: OnceLock::new(),
@@ -90,10 +78,19 @@ impl Builder {
             ring: None,
             proof_key: ProofKey::random(),
             changes: 0,
+            before: None,
         };
-        builder.columns.reserve(listed.len());
-        for path in listed {
-            builder.list(&path);
+        let rows = builder.names.len();
+        builder.changes = rows;
+        builder.columns.reserve(rows);
+        for row in 0..rows as Row {
+            let base = builder.names.base(row);
+            let derivation = super::is_derivation(base);
+            // An error stays, for `check`.
+            let _ = builder.room.charge(room_of_row(base));
+            builder.columns.write(row, derivation, |chunk, at| {
+                chunk.state[at] = State::Unread;
+            });
         }
         builder
     }
@@ -112,6 +109,7 @@ impl Builder {
             ring: inventory.ring,
             proof_key: inventory.proof_key,
             changes: 0,
+            before: Some(Box::new(inventory.clone())),
         }
     }
 
@@ -129,6 +127,7 @@ impl Builder {
             ring: parts.ring,
             proof_key: parts.proof_key,
             changes: 0,
+            before: None,
         };
         builder.room = room(builder.columns.tally.counts().paths);
         for name in &parts.keys {
@@ -146,7 +145,11 @@ impl Builder {
 
     /// From here on verdicts are those of these keys. Verdicts of other keys that are there must be made anew.
     pub fn assess_with(&mut self, ring: &KeyRing) {
-        self.ring = Some(ring.digest());
+        let ring = Some(ring.digest());
+        if self.ring != ring {
+            self.ring = ring;
+            self.before = None;
+        }
     }
 
     /// Whether all that was entered fits into the memory that it may have. What did not is not in it: its path stays as it
@@ -155,20 +158,14 @@ impl Builder {
         self.room.check()
     }
 
-    /// Takes a newer listing: what it lacks is gone, what it has more is to be read. Returns the paths to read, which
-    /// are all those without an info.
-    pub fn relist(&mut self, listed: &[StorePath]) -> Vec<StorePath> {
+    /// Takes a newer listing: what it lacks is gone, what it has more is to be read.
+    pub fn relist(&mut self, listed: &PathList) {
         self.room.widen(&room(listed.len()));
         let mut seen = vec![false; self.names.len()];
-        let mut unread = Vec::new();
-        for path in listed {
-            let row = self.list(path);
+        for base in listed.chunks().iter().flat_map(|chunk| chunk.iter()) {
+            let row = self.list(base);
             seen.resize(self.names.len(), false);
-            let again = std::mem::replace(&mut seen[row as usize], true);
-            let (chunk, at) = self.columns.at(row);
-            if !again && chunk.state[at] == State::Unread {
-                unread.push(path.clone());
-            }
+            seen[row as usize] = true;
         }
         for row in (0..seen.len()).filter(|row| !seen[*row]) {
             let row = row as Row;
@@ -177,7 +174,6 @@ impl Builder {
                 self.clear(row, State::Gone, "");
             }
         }
-        unread
     }
 
     /// Enters what the store knows of a path, or replaces it. References may name paths that were never listed: they
@@ -186,7 +182,7 @@ impl Builder {
         if self.check().is_err() {
             return;
         }
-        let row = self.row_of(&info.path);
+        let row = self.row_of(info.path.base_name());
         let proof = self.proof_key.map_or(0, |key| key.prove(info));
         let signatures: Vec<Signed> = assessment
             .signatures
@@ -206,7 +202,7 @@ impl Builder {
             .references
             .iter()
             .zip(found)
-            .map(|(path, row)| row.unwrap_or_else(|| self.row_of(path)))
+            .map(|(path, row)| row.unwrap_or_else(|| self.row_of(path.base_name())))
             .collect();
         let deriver = info.deriver.as_ref();
         let deriver_row = deriver
@@ -214,7 +210,8 @@ impl Builder {
             .unwrap_or(NO_ROW);
         let deriver_name = deriver
             .filter(|_| deriver_row == NO_ROW)
-            .map_or("", StorePath::base_name);
+            .map(|deriver| deriver::pack(info.path.name(), deriver.base_name()))
+            .unwrap_or_default();
         let derivation = info.path.is_derivation();
         let mut lists = (0, 0);
         let other_graph = self.columns.write(row, derivation, |chunk, at| {
@@ -228,7 +225,7 @@ impl Builder {
             chunk.nar_hash[at] = info.nar_hash.0;
             chunk.proof[at] = proof;
             chunk.deriver[at] = deriver_row;
-            chunk.deriver_name.set(at, deriver_name.as_bytes());
+            chunk.deriver_name.set(at, &deriver_name);
             chunk.signatures.set(at, &signatures);
             let address = info.content_address.as_deref().unwrap_or_default();
             chunk.note.set(at, address.as_bytes());
@@ -252,11 +249,11 @@ impl Builder {
         signatures: &[Signed],
     ) -> bool {
         let (chunk, at) = self.columns.at(row);
-        let deriver = match chunk.deriver[at] {
-            NO_ROW => chunk.deriver_name.get(at),
-            deriver => self.names.base(deriver).as_bytes(),
-        };
         let named = info.deriver.as_ref().map_or("", StorePath::base_name);
+        let same_deriver = || match chunk.deriver[at] {
+            NO_ROW => deriver::pack(info.path.name(), named) == chunk.deriver_name.get(at),
+            deriver => self.names.base(deriver) == named,
+        };
         chunk.state[at] == State::Valid
             && self.proof_key.is_some()
             && chunk.proof[at] == proof
@@ -264,7 +261,7 @@ impl Builder {
             && chunk.ultimate[at] == info.ultimate
             && chunk.registered[at] == seconds(info.registered)
             && chunk.signatures.get(at) == signatures
-            && deriver == named.as_bytes()
+            && same_deriver()
     }
 
     /// How many rows were made or changed since it was begun or resumed.
@@ -284,7 +281,7 @@ impl Builder {
         if self.check().is_err() {
             return;
         }
-        let row = self.row_of(path);
+        let row = self.row_of(path.base_name());
         let end = (0..=problem.len().min(LONGEST_PROBLEM))
             .rev()
             .find(|end| problem.is_char_boundary(*end));
@@ -302,6 +299,7 @@ impl Builder {
     /// Enters when a path was last used, where something told.
     pub fn used(&mut self, path: &StorePath, at: When) {
         if let Some(row) = self.names.find(path.base_name()) {
+            self.changes += 1;
             self.columns
                 .write(row, path.is_derivation(), |chunk, place| {
                     chunk.used[place] = seconds(at);
@@ -320,6 +318,9 @@ impl Builder {
 
     /// The present state as an inventory of its own. Not for the event loop: see the cost in the module's head.
     pub fn snapshot(&self) -> Inventory {
+        if let Some(before) = self.before.as_ref().filter(|_| self.changes == 0) {
+            return (**before).clone();
+        }
         self.published
             .store(self.columns.tally.answered(), Ordering::Relaxed);
         let graph = self
@@ -346,11 +347,12 @@ impl Builder {
     }
 
     /// The row of a listed path.
-    fn list(&mut self, path: &StorePath) -> Row {
-        let row = self.row_of(path);
+    fn list(&mut self, base: &str) -> Row {
+        let row = self.row_of(base);
         let (chunk, at) = self.columns.at(row);
         if !chunk.state[at].is_present() {
-            self.columns.write(row, path.is_derivation(), |chunk, at| {
+            let derivation = super::is_derivation(base);
+            self.columns.write(row, derivation, |chunk, at| {
                 chunk.state[at] = State::Unread;
             });
         }
@@ -358,12 +360,12 @@ impl Builder {
     }
 
     /// The row of a path, made if there is none.
-    fn row_of(&mut self, path: &StorePath) -> Row {
-        let (row, new) = self.names.insert(path.base_name());
+    fn row_of(&mut self, base: &str) -> Row {
+        let (row, new) = self.names.insert(base);
         if new {
             self.changes += 1;
             // An error stays, for `check`.
-            let _ = self.room.charge(room_of_row(path.base_name()));
+            let _ = self.room.charge(room_of_row(base));
             self.columns.reserve(self.names.len());
             // The order by name and the referrers are columns of a fixed number of rows; a snapshot may fill its own later.
             match Arc::get_mut(&mut self.order) {
@@ -372,7 +374,7 @@ impl Builder {
             }
             self.graph.take();
             // Paths that were read before know it by name only.
-            self.late_derivers |= path.is_derivation() && self.columns.tally.answered() > 0;
+            self.late_derivers |= super::is_derivation(base) && self.columns.tally.answered() > 0;
         }
         row
     }

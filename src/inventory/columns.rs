@@ -41,38 +41,54 @@ pub(super) struct Signed {
 #[derive(Clone)]
 pub(super) struct Lists<T> {
     items: Vec<T>,
-    /// Where each list is; none are here until one of them has items.
-    spans: Vec<(u32, u32)>,
+    places: Places,
     dead: usize,
+}
+
+/// Where each list is.
+#[derive(Clone)]
+enum Places {
+    /// All are empty.
+    None,
+    /// In the order of rows, and where each ends.
+    Packed(Vec<u32>),
+    /// In any order, from where to where.
+    Loose(Vec<(u32, u32)>),
 }
 
 impl<T: Copy + PartialEq> Lists<T> {
     fn new() -> Self {
         Self {
             items: Vec::new(),
-            spans: Vec::new(),
+            places: Places::None,
             dead: 0,
         }
     }
 
     /// From all items and the end of each list, which must rise and end with the last item.
-    pub(super) fn from_parts(items: Vec<T>, ends: &[u32]) -> Self {
-        let mut lists = Self {
-            items,
-            ..Self::new()
+    pub(super) fn from_parts(items: Vec<T>, mut ends: Vec<u32>) -> Self {
+        let places = if items.is_empty() {
+            Places::None
+        } else {
+            ends.resize(CHUNK, items.len() as u32);
+            Places::Packed(ends)
         };
-        if !lists.items.is_empty() {
-            lists.spans = vec![(0, 0); CHUNK];
+        Self {
+            items,
+            places,
+            dead: 0,
         }
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        for (span, (start, end)) in lists.spans.iter_mut().zip(starts.zip(ends)) {
-            *span = (start, *end);
-        }
-        lists
     }
 
     pub(super) fn get(&self, at: usize) -> &[T] {
-        let (start, end) = self.spans.get(at).copied().unwrap_or_default();
+        let (start, end) = match &self.places {
+            Places::None => return &[],
+            Places::Packed(ends) => {
+                let start = at.checked_sub(1).map_or(0, |before| ends[before]);
+                (start, ends[at])
+            }
+            Places::Loose(spans) => spans[at],
+        };
         &self.items[start as usize..end as usize]
     }
 
@@ -83,35 +99,68 @@ impl<T: Copy + PartialEq> Lists<T> {
             return false;
         }
         self.dead += old.len();
-        if self.spans.is_empty() {
-            self.spans = vec![(0, 0); CHUNK];
-        }
+        let mut spans = self.loosen();
         if self.dead > 4096 && self.dead * 2 > self.items.len() {
-            self.spans[at] = (0, 0);
-            self.compact();
+            spans[at] = (0, 0);
+            self.compact(&mut spans);
         }
         let start = self.items.len();
         // Lists of 4096 rows that pass 2^32 items are beyond any server; such a list is left empty.
         let span = u32::try_from(start)
             .ok()
             .zip(u32::try_from(start + values.len()).ok());
-        self.spans[at] = span.unwrap_or((0, 0));
+        spans[at] = span.unwrap_or((0, 0));
         if span.is_some() {
             self.items.extend_from_slice(values);
         }
+        self.places = Places::Loose(spans);
         true
     }
 
-    /// Gives back what it has taken beyond its items.
-    fn shrink(&mut self) {
-        if self.items.capacity() > self.items.len() + self.items.len() / 8 {
+    /// The span of each list, taken out of it.
+    fn loosen(&mut self) -> Vec<(u32, u32)> {
+        match std::mem::replace(&mut self.places, Places::None) {
+            Places::None => vec![(0, 0); CHUNK],
+            Places::Packed(ends) => {
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                starts.zip(ends.iter().copied()).collect()
+            }
+            Places::Loose(spans) => spans,
+        }
+    }
+
+    /// Gives back all that it takes beyond its items and their ends.
+    fn pack(&mut self) {
+        if let Places::Loose(_) = self.places {
+            let mut spans = self.loosen();
+            let mut end = 0;
+            let is_next = |(start, stop): &(u32, u32)| {
+                start == stop || *start == std::mem::replace(&mut end, *stop)
+            };
+            if self.dead > 0 || !spans.iter().all(is_next) {
+                self.compact(&mut spans);
+            }
+            let mut end = 0;
+            let ends = spans.into_iter().map(|(start, stop)| {
+                if start < stop {
+                    end = stop;
+                }
+                end
+            });
+            self.places = Places::Packed(ends.collect());
+        }
+        if self.items.is_empty() {
+            self.places = Places::None;
+        }
+        if self.items.capacity() > self.items.len() + self.items.len() / 16 {
             self.items.shrink_to_fit();
         }
     }
 
-    fn compact(&mut self) {
+    /// Leaves nothing but the lists, in the order of rows.
+    fn compact(&mut self, spans: &mut [(u32, u32)]) {
         let mut items = Vec::with_capacity(self.items.len() - self.dead.min(self.items.len()));
-        for span in &mut self.spans {
+        for span in spans {
             let start = items.len() as u32;
             items.extend_from_slice(&self.items[span.0 as usize..span.1 as usize]);
             *span = (start, items.len() as u32);
@@ -124,6 +173,8 @@ impl<T: Copy + PartialEq> Lists<T> {
 /// The columns of [`CHUNK`] rows.
 #[derive(Clone)]
 pub(super) struct Chunk {
+    /// Rows that are listed and not read yet.
+    unread: u16,
     pub(super) state: Vec<State>,
     pub(super) trust: Vec<Option<TrustClass>>,
     pub(super) ultimate: Vec<bool>,
@@ -137,7 +188,7 @@ pub(super) struct Chunk {
     pub(super) proof: Vec<u128>,
     /// The row of the deriver, if it has one.
     pub(super) deriver: Vec<Row>,
-    /// The base name of the deriver, where it has no row.
+    /// The deriver, where it has no row, as [`super::deriver`] packs it.
     pub(super) deriver_name: Lists<u8>,
     pub(super) references: Lists<Row>,
     pub(super) signatures: Lists<Signed>,
@@ -154,8 +205,17 @@ impl Chunk {
         (references + signatures + texts) as u64
     }
 
+    /// Gives back what its lists have taken in growing.
+    fn pack(&mut self) {
+        self.deriver_name.pack();
+        self.references.pack();
+        self.signatures.pack();
+        self.note.pack();
+    }
+
     pub(super) fn new() -> Self {
         Self {
+            unread: 0,
             state: vec![State::Unlisted; CHUNK],
             trust: vec![None; CHUNK],
             ultimate: vec![false; CHUNK],
@@ -239,18 +299,18 @@ impl Columns {
     }
 
     /// Adds a chunk of rows. The sums wait for [`Columns::count`].
-    pub(super) fn push(&mut self, chunk: Chunk) {
+    pub(super) fn push(&mut self, mut chunk: Chunk) {
+        let unread = chunk.state.iter().filter(|state| **state == State::Unread);
+        chunk.unread = unread.count() as u16;
         self.chunks.push(Arc::new(chunk));
     }
 
     /// Gives back what lists have taken in growing, where no snapshot shares them.
     pub(super) fn shrink(&mut self) {
-        for chunk in self.chunks.iter_mut().filter_map(Arc::get_mut) {
-            chunk.deriver_name.shrink();
-            chunk.references.shrink();
-            chunk.signatures.shrink();
-            chunk.note.shrink();
-        }
+        self.chunks
+            .iter_mut()
+            .filter_map(Arc::get_mut)
+            .for_each(Chunk::pack);
     }
 
     /// Makes the sums of chunks that were pushed.
@@ -284,8 +344,21 @@ impl Columns {
         let chunk = Arc::make_mut(&mut self.chunks[chunk]);
         let tally = &mut self.tally;
         count(tally, chunk, at, derivation, false);
+        let before = chunk.state[at];
         let result = change(chunk, at);
         count(tally, chunk, at, derivation, true);
+        match (before, chunk.state[at]) {
+            (State::Unread, State::Unread) => {}
+            (State::Unread, _) => {
+                chunk.unread -= 1;
+                // Before a snapshot shares it: then it can't be done any more.
+                if chunk.unread == 0 {
+                    chunk.pack();
+                }
+            }
+            (_, State::Unread) => chunk.unread += 1,
+            _ => {}
+        }
         result
     }
 }
@@ -322,11 +395,11 @@ mod tests {
     proptest! {
         #[test]
         fn lists_behave_like_lists(
-            writes in prop::collection::vec((0..6_usize, prop::collection::vec(any::<u8>(), 0..3000)), 1..40),
+            writes in prop::collection::vec((0..6_usize, prop::collection::vec(any::<u8>(), 0..3000), any::<bool>()), 1..40),
         ) {
             let mut lists = Lists::new();
             let mut model = vec![Vec::new(); 6];
-            for (at, values) in writes {
+            for (at, values, pack) in writes {
                 let changed = lists.set(at, &values);
                 prop_assert_eq!(changed, model[at] != values);
                 model[at] = values;
@@ -335,6 +408,13 @@ mod tests {
                 }
                 let live: usize = model.iter().map(Vec::len).sum();
                 prop_assert!(lists.items.len() <= live * 2 + 2 * 4096 + 3000);
+                if pack {
+                    lists.pack();
+                    prop_assert_eq!(lists.items.len(), live);
+                    for (at, values) in model.iter().enumerate() {
+                        prop_assert_eq!(lists.get(at), values.as_slice());
+                    }
+                }
             }
         }
     }

@@ -12,7 +12,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What follows from all references together. Shared by snapshots until a reference or a size changes.
 pub(super) struct Graph {
-    starts: Vec<usize>,
+    /// Where the referrers of each row begin, and at last where all end.
+    starts: Vec<u32>,
     referrers: Vec<Row>,
     pub(super) closures: OnceLock<Closures>,
     /// Paths and bytes of single closures, while not all of them are known. As many as rows were looked at.
@@ -22,22 +23,25 @@ pub(super) struct Graph {
 impl Graph {
     /// Transposes the references: a counting sort, one pass to count and one to fill.
     pub(super) fn new(columns: &Columns, rows: usize) -> Self {
-        let mut starts = vec![0; rows + 1];
+        // What a store may take of memory keeps the number of its references far below 2^32.
+        let mut starts = vec![0_u32; rows + 1];
         for row in 0..rows as Row {
             for reference in references(columns, row) {
-                starts[*reference as usize + 1] += 1;
+                starts[*reference as usize] += 1;
             }
         }
-        for at in 0..rows {
-            starts[at + 1] += starts[at];
+        let mut end = 0;
+        for start in &mut starts {
+            end += *start;
+            *start = end;
         }
-        let mut next = starts.clone();
-        let mut referrers = vec![0; starts[rows]];
-        for row in 0..rows as Row {
+        // Filled from the end, each row's end becomes its beginning.
+        let mut referrers = vec![0; end as usize];
+        for row in (0..rows as Row).rev() {
             for reference in references(columns, row) {
-                let slot = &mut next[*reference as usize];
-                referrers[*slot] = row;
-                *slot += 1;
+                let slot = &mut starts[*reference as usize];
+                *slot -= 1;
+                referrers[*slot as usize] = row;
             }
         }
         Self {
@@ -55,7 +59,7 @@ impl Graph {
 
     pub(super) fn referrers(&self, row: Row) -> &[Row] {
         let row = row as usize;
-        &self.referrers[self.starts[row]..self.starts[row + 1]]
+        &self.referrers[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
 }
 

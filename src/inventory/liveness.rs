@@ -29,7 +29,7 @@ pub struct Liveness {
     live: RowSet,
     rows: usize,
     /// Present, and not alive as far as is known.
-    rest: Vec<Row>,
+    rest: RowSet,
     sums: [(usize, u64); 2],
     unread: usize,
     unreadable: usize,
@@ -42,7 +42,7 @@ impl Liveness {
         let present = |row: &Row| inventory.state(*row).is_present();
         let unsure = unsure(inventory);
         let (mut live, _) = flood(inventory, roots.iter().chain(&unsure), keep);
-        let mut rest = Vec::new();
+        let mut rest = RowSet::new(rows);
         let mut sums = [(0, 0_u64); 2];
         for row in 0..rows as Row {
             if !present(&row) {
@@ -52,7 +52,7 @@ impl Liveness {
             }
             let alive = live.contains(row);
             if !alive {
-                rest.push(row);
+                rest.insert(row);
             }
             let (paths, bytes) = &mut sums[usize::from(alive)];
             *paths += 1;
@@ -101,8 +101,8 @@ impl Liveness {
 
     /// The dead rows by number: none while the store is being read.
     pub fn dead_rows(&self) -> impl Iterator<Item = Row> {
-        let rows: &[Row] = if self.unread > 0 { &[] } else { &self.rest };
-        rows.iter().copied()
+        let known = (self.unread == 0).then(|| self.rest.iter());
+        known.into_iter().flatten()
     }
 
     /// How many paths have not been read yet; while there are any nothing is called dead.

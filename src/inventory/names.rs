@@ -4,20 +4,21 @@
 //! the row of a base name or digest.
 //!
 //! Names lie back to back in one arena, which is cut into chunks of [`CHUNK`] rows so that a snapshot shares all of it
-//! and an added row copies only the last chunk. The first 32 characters of a base name are the 20-byte digest in
+//! and an added row copies only the last chunk. They are the pieces of the listing that they came with. The first 32 characters of a base name are the 20-byte digest in
 //! base 32; they are kept once, as text, since a second copy in bytes would take 20 MB a million rows and save only
 //! the encoding in a look-up. The index is a hash table of row numbers, keyed with a random seed, because the paths
 //! come from a server that could otherwise choose them to collide.
 
 use super::Row;
-use crate::domain::nix32;
+use crate::domain::path_list::{self, BaseNames};
 use crate::domain::store_path::HASH_CHARS;
+use crate::domain::{PathList, nix32};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-/// Rows a chunk.
-pub(super) const CHUNK: usize = 4096;
+/// Rows a chunk: as many as paths in a piece of a listing.
+pub(super) const CHUNK: usize = path_list::CHUNK;
 
 /// No row: an empty slot of the index, a deriver that is not here.
 pub(super) const NO_ROW: Row = Row::MAX;
@@ -29,38 +30,34 @@ pub(super) const fn place(row: Row) -> (usize, usize) {
 
 #[derive(Clone, Default)]
 struct NameChunk {
-    text: String,
-    ends: Vec<u32>,
+    bases: Arc<BaseNames>,
     masks: Vec<u64>,
     heads: Vec<u16>,
 }
 
 impl NameChunk {
-    fn base(&self, at: usize) -> &str {
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start as usize..self.ends[at] as usize]
+    fn of(bases: &Arc<BaseNames>) -> Self {
+        let masks = bases.iter().map(|base| mask(&base[HASH_CHARS + 1..]));
+        let heads = bases.iter().map(head);
+        Self {
+            masks: masks.map(Option::unwrap_or_default).collect(),
+            heads: heads.map(Option::unwrap_or_default).collect(),
+            bases: Arc::clone(bases),
+        }
     }
 }
 
-/// A place in the index: a row, and bits of its hash that are not in the place, so that a name is fetched for hardly
-/// any row but the wanted one.
-#[derive(Clone, Copy)]
-struct Slot {
-    tag: u32,
-    row: Row,
-}
-
-const EMPTY: Slot = Slot {
-    tag: 0,
-    row: NO_ROW,
-};
+/// A place in the index that holds nothing. As a row it would be the number of the last place, and there are fewer rows.
+const EMPTY: u32 = u32::MAX;
 
 /// Base names by row, rows by base name.
 #[derive(Clone)]
 pub(super) struct Names {
     chunks: Vec<Arc<NameChunk>>,
     len: Row,
-    slots: Arc<Vec<Slot>>,
+    /// The index, whose length is a power of two. In each place a row, as few bits as the number of places needs, and above it
+    /// bits of its hash that are not in the place, so that a name is fetched for hardly any row but the wanted one.
+    slots: Arc<Vec<u32>>,
     seed: RandomState,
 }
 
@@ -75,6 +72,37 @@ impl Names {
         }
     }
 
+    /// A row for each path of a list, with whose pieces the names are shared.
+    pub(super) fn of(list: &PathList) -> Self {
+        let mut names = Self::with_capacity(list.len());
+        for bases in list.chunks() {
+            if !names.share(bases) {
+                // A path is there twice: each has one row.
+                names = Self::with_capacity(list.len());
+                for base in list.chunks().iter().flat_map(|bases| bases.iter()) {
+                    names.insert(base);
+                }
+                break;
+            }
+        }
+        names
+    }
+
+    /// Adds a row for each of these names, which follow a whole chunk; false where one is there already.
+    pub(super) fn share(&mut self, bases: &Arc<BaseNames>) -> bool {
+        self.chunks.push(Arc::new(NameChunk::of(bases)));
+        bases.iter().all(|base| {
+            self.make_room();
+            let new = self.probe(&base[..HASH_CHARS], |row| self.base(row) == base);
+            let Err((at, tag)) = new else {
+                return false;
+            };
+            Arc::make_mut(&mut self.slots)[at] = tag | self.len;
+            self.len += 1;
+            true
+        })
+    }
+
     /// Number of rows.
     pub(super) const fn len(&self) -> usize {
         self.len as usize
@@ -83,7 +111,7 @@ impl Names {
     /// `<hash>-<name>` of a row.
     pub(super) fn base(&self, row: Row) -> &str {
         let (chunk, at) = place(row);
-        self.chunks[chunk].base(at)
+        self.chunks[chunk].bases.get(at)
     }
 
     /// The name of a row, without the hash part.
@@ -112,6 +140,7 @@ impl Names {
     /// The rows of many base names. What takes time is to fetch from memory, so this asks for all of it before it waits for any.
     pub(super) fn find_all(&self, bases: &[&str]) -> Vec<Option<Row>> {
         const AT_ONCE: usize = 16;
+        let last = self.last();
         let mut rows = Vec::with_capacity(bases.len());
         for some in bases.chunks(AT_ONCE) {
             let mut places = [(0, 0); AT_ONCE];
@@ -121,8 +150,8 @@ impl Names {
             let mut first = [NO_ROW; AT_ONCE];
             for (row, (at, tag)) in first.iter_mut().zip(places).take(some.len()) {
                 let slot = self.slots[at];
-                if slot.tag == tag {
-                    *row = slot.row;
+                if slot != EMPTY && slot & !last == tag {
+                    *row = slot & last;
                 }
             }
             let found = first.map(|row| match row {
@@ -146,9 +175,7 @@ impl Names {
 
     /// The row of a base name, made if there is none; and whether it was made.
     pub(super) fn insert(&mut self, base: &str) -> (Row, bool) {
-        if (self.len() + 1) * 3 > self.slots.len() * 2 {
-            self.grow();
-        }
+        self.make_room();
         let (at, tag) = match self.probe(&base[..HASH_CHARS], |row| self.base(row) == base) {
             Ok(row) => return (row, false),
             Err(free) => free,
@@ -159,36 +186,43 @@ impl Names {
             self.chunks.push(Arc::default());
         }
         let last = Arc::make_mut(&mut self.chunks[chunk]);
-        last.text.push_str(base);
-        // A chunk holds 4096 names of at most 244 bytes, far below 2^32.
-        last.ends.push(last.text.len() as u32);
+        Arc::make_mut(&mut last.bases).push(base);
         last.masks.push(mask(&base[HASH_CHARS + 1..]).unwrap_or(0));
         last.heads.push(head(base).unwrap_or(0));
-        if last.ends.len() == CHUNK {
-            last.text.shrink_to_fit();
-        }
         self.len += 1;
-        Arc::make_mut(&mut self.slots)[at] = Slot { tag, row };
+        Arc::make_mut(&mut self.slots)[at] = tag | row;
         (row, true)
     }
 
-    /// The first place where this key may be, and its tag.
+    /// The last place, whose bits are those of a row.
+    fn last(&self) -> u32 {
+        (self.slots.len() - 1) as u32
+    }
+
+    /// The first place where this key may be, and its tag: the bits that are not the row's.
     fn start(&self, hash_part: &str) -> (usize, u32) {
         let hash = self.seed.hash_one(hash_part);
-        let last = self.slots.len() - 1;
-        (hash as usize & last, (hash >> 32) as u32)
+        let last = self.last();
+        ((hash as u32 & last) as usize, (hash >> 32) as u32 & !last)
     }
 
     /// The row under this key that is the wanted one, else the empty place where it would go, and its tag.
     fn probe(&self, hash_part: &str, wanted: impl Fn(Row) -> bool) -> Result<Row, (usize, u32)> {
-        let last = self.slots.len() - 1;
+        let last = self.last();
         let (mut at, tag) = self.start(hash_part);
         loop {
             match self.slots[at] {
-                Slot { row: NO_ROW, .. } => return Err((at, tag)),
-                slot if slot.tag == tag && wanted(slot.row) => return Ok(slot.row),
-                _ => at = (at + 1) & last,
+                EMPTY => return Err((at, tag)),
+                slot if slot & !last == tag && wanted(slot & last) => return Ok(slot & last),
+                _ => at = (at + 1) & last as usize,
             }
+        }
+    }
+
+    /// Of three places at most two are taken, so no row has the number of the last one.
+    fn make_room(&mut self) {
+        if (self.len() + 1) * 3 > self.slots.len() * 2 {
+            self.grow();
         }
     }
 
@@ -196,7 +230,7 @@ impl Names {
         self.slots = Arc::new(vec![EMPTY; self.slots.len() * 2]);
         for row in 0..self.len {
             if let Err((at, tag)) = self.probe(&self.base(row)[..HASH_CHARS], |_| false) {
-                Arc::make_mut(&mut self.slots)[at] = Slot { tag, row };
+                Arc::make_mut(&mut self.slots)[at] = tag | row;
             }
         }
     }

@@ -6,6 +6,7 @@
 use super::Row;
 use super::closures::Closures;
 use super::columns::{Columns, State};
+use super::deriver;
 use super::graph::{self, Graph};
 use super::key_names::KeyNames;
 use super::names::{NO_ROW, Names};
@@ -17,6 +18,7 @@ use crate::domain::Budget;
 use crate::domain::store_path::HASH_CHARS;
 use crate::domain::{Assessment, KeyRing, PathInfo};
 use crate::domain::{ContentAddress, NarHash, StorePath, TrustClass, Verdict, When, nix32};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +76,11 @@ impl Default for Inventory {
 }
 
 impl Inventory {
+    /// Whether it is the same state of the store, not only an equal one: nothing was entered in between.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.with_closure, &other.with_closure)
+    }
+
     /// Number of rows: all listed paths, those gone since, and paths that are only referred to.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -193,27 +200,33 @@ impl Inventory {
     pub fn deriver(&self, row: Row) -> Option<StorePath> {
         let (chunk, at) = self.columns.at(row);
         match chunk.deriver[at] {
-            NO_ROW => text(chunk.deriver_name.get(at)).map(StorePath::from_known_base_name),
+            NO_ROW => self
+                .packed_deriver(row)
+                .map(|base| StorePath::from_known_base_name(&base)),
             deriver => Some(self.path(deriver)),
         }
     }
 
     /// The name of the deriver, such as `hello-2.12.drv`.
-    pub fn deriver_name(&self, row: Row) -> Option<&str> {
+    pub fn deriver_name(&self, row: Row) -> Option<Cow<'_, str>> {
         let (chunk, at) = self.columns.at(row);
         match chunk.deriver[at] {
-            NO_ROW => text(chunk.deriver_name.get(at)).and_then(|base| base.get(HASH_CHARS + 1..)),
-            deriver => Some(self.name(deriver)),
+            NO_ROW => deriver::name(self.name(row), chunk.deriver_name.get(at)).map(Cow::Owned),
+            deriver => Some(Cow::Borrowed(self.name(deriver))),
         }
+    }
+
+    /// The base name of a deriver that has no row.
+    fn packed_deriver(&self, row: Row) -> Option<String> {
+        let (chunk, at) = self.columns.at(row);
+        deriver::base(self.name(row), chunk.deriver_name.get(at))
     }
 
     /// The row of the deriver, where that is a path of this store.
     pub fn deriver_row(&self, row: Row) -> Option<Row> {
         let (chunk, at) = self.columns.at(row);
         let deriver = match chunk.deriver[at] {
-            NO_ROW if self.late_derivers => {
-                text(chunk.deriver_name.get(at)).and_then(|base| self.names.find(base))?
-            }
+            NO_ROW if self.late_derivers => self.names.find(&self.packed_deriver(row)?)?,
             NO_ROW => return None,
             deriver => deriver,
         };

@@ -16,7 +16,7 @@ pub struct Usage {
     pub source: UseSource,
     /// Why there is nothing better than registration times, where that is so.
     pub why: Option<String>,
-    /// Seconds since 1970, 0 where nothing told.
+    /// Seconds since 1970, 0 where nothing told; empty where nothing told of any.
     own: Vec<u32>,
     /// The same with all that needs the path taken into account.
     used: Vec<u32>,
@@ -65,6 +65,9 @@ impl Usage {
                     }
                 });
             }
+        }
+        if own.iter().all(|at| *at == 0) {
+            own = Vec::new();
         }
         Self {
             source: last_use.source,

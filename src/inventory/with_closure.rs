@@ -35,13 +35,14 @@ pub(super) fn verdicts(columns: &Columns, graph: &Graph, rows: usize) -> Vec<Wit
     let mut verdicts: Vec<WithClosure> = (0..rows).map(own).collect();
     // What is refused goes over what is not known.
     for verdict in [WithClosure::Refused, WithClosure::Unknown] {
-        let mut todo: Vec<usize> = (0..rows).filter(|row| verdicts[*row] == verdict).collect();
+        let rows = (0..rows as Row).filter(|row| verdicts[*row as usize] == verdict);
+        let mut todo: Vec<Row> = rows.collect();
         while let Some(row) = todo.pop() {
-            for referrer in graph.referrers(row as Row) {
-                let referrer = *referrer as usize;
-                if verdicts[referrer] < verdict {
-                    verdicts[referrer] = verdict;
-                    todo.push(referrer);
+            for referrer in graph.referrers(row) {
+                let below = &mut verdicts[*referrer as usize];
+                if *below < verdict {
+                    *below = verdict;
+                    todo.push(*referrer);
                 }
             }
         }

@@ -108,3 +108,6 @@ impl Kept {
         fs::rename(&new, &self.file)
     }
 }
+
+#[cfg(test)]
+mod tests;

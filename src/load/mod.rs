@@ -12,7 +12,7 @@ pub use closure::{closure, load_closure};
 pub use kept::Kept;
 
 use crate::database::Seen;
-use crate::domain::{Assessment, KeyRing, PathInfo, StorePath};
+use crate::domain::{Assessment, KeyRing, PathInfo, PathList, StorePath};
 use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess_each;
 use crate::server::{InfoReply, ReadSummary, Server, ServerError, StoreEvent};
@@ -207,7 +207,7 @@ fn steps(
         async move {
             let step = tokio::task::spawn_blocking(move || match event {
                 StoreEvent::Listed(paths) => {
-                    Some(Step::Listed(paths.len(), listed(paths, known, &ring)))
+                    Some(Step::Listed(paths.len(), listed(&paths, known, &ring)))
                 }
                 StoreEvent::Same(paths) => {
                     let builder = Builder::resume(known.as_deref()?);
@@ -224,14 +224,14 @@ fn steps(
     Box::pin(steps.buffered(AHEAD))
 }
 
-fn listed(paths: Vec<StorePath>, known: Option<Arc<Inventory>>, ring: &KeyRing) -> Box<Builder> {
+fn listed(paths: &PathList, known: Option<Arc<Inventory>>, ring: &KeyRing) -> Box<Builder> {
     let mut builder = match known {
         Some(inventory) => {
             let mut builder = Builder::resume(&inventory);
-            builder.relist(&paths);
+            builder.relist(paths);
             builder
         }
-        None => Builder::new(paths),
+        None => Builder::of(paths),
     };
     builder.assess_with(ring);
     Box::new(builder)

@@ -27,7 +27,7 @@ mod unfinished;
 mod verify;
 mod watch;
 
-pub use audit::{JournalState, LogEvent, ReadLog, Whose};
+pub use audit::{Followed, JournalState, LogEvent, ReadLog, Whose};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};
@@ -299,7 +299,7 @@ impl Server {
             Some(daemon) => daemon,
             None => Daemon::open(link, start).await?,
         };
-        let queue = Queue::new(paths.to_vec());
+        let queue = Queue::new(paths.iter().cloned().collect());
         let asked = store::ask_all(link, start, daemon, &queue, None).await?;
         // A fatal error comes twice, and the second one would answer the next question.
         let clean = !asked

@@ -6,7 +6,7 @@
 use super::daemon::{Asker, Batch, Broken, Daemon, Queue, Start, has_gone};
 use super::error::ServerError;
 use crate::database::Seen;
-use crate::domain::{PathInfo, StorePath};
+use crate::domain::{PathInfo, PathList, StorePath};
 use crate::link::Link;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ const MAX_NOTES: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
     /// Every valid path. The first event; sent again where the way to what follows turned out to be of no use.
-    Listed(Vec<StorePath>),
+    Listed(PathList),
     /// Instead of that: they are those that were known, so many, but for what follows.
     Same(usize),
     /// What is known of some of them, in no order.
@@ -100,7 +100,7 @@ impl Source {
 pub(super) struct Listing {
     pub(super) link: Link,
     start: Start,
-    paths: Vec<StorePath>,
+    paths: PathList,
     first: Daemon,
     /// Starts while the first one lists.
     second: AbortOnDropHandle<Result<Daemon, ServerError>>,
@@ -218,7 +218,7 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
             if let Some(path) = queue.paths.get(at) {
                 let why = "the daemon ended twice when it was asked about this path".to_owned();
                 let bytes = why.len() as u64;
-                match out.push(InfoReply::Failed(path.clone(), why), bytes).await {
+                match out.push(InfoReply::Failed(path, why), bytes).await {
                     Ok(()) => {}
                     Err(Broken::Stopped) => return Err(ServerError::Stopped),
                     Err(Broken::Wire(error)) => return Err(daemon.fail(error).await),

@@ -5,8 +5,8 @@
 //! A read that is dropped half-way loses its place: the connection is then of no further use.
 
 use super::{WireError, limits};
-use crate::domain::StorePath;
 use crate::domain::budget::{Budget, TooLarge, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Room for one read from the stream, and the largest text that is looked at in place.
@@ -188,6 +188,17 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         for _ in 0..count {
             self.charge_entries::<StorePath>(1)?;
             paths.push(self.path().await?);
+        }
+        Ok(paths)
+    }
+
+    /// A count and that many paths, for very many.
+    pub async fn path_list(&mut self) -> Result<PathList, WireError> {
+        let count = self.capped("a number of paths", limits::PATHS).await?;
+        let mut paths = PathList::default();
+        for _ in 0..count {
+            self.charge_entries::<StorePath>(1)?;
+            paths.push(&self.path().await?);
         }
         Ok(paths)
     }

@@ -38,7 +38,7 @@ async fn read(server: &Server, mut each: impl FnMut()) -> Taken {
         let (mut listed, mut replies, mut first) = (Vec::new(), Vec::new(), None);
         while let Some(event) = events.recv().await {
             match event {
-                StoreEvent::Listed(paths) => listed = paths,
+                StoreEvent::Listed(paths) => listed = paths.iter().collect(),
                 StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(some) => {
                     first.get_or_insert_with(|| began.elapsed());

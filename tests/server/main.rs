@@ -9,6 +9,7 @@
 
 mod access;
 mod audit;
+mod audit_followed;
 mod cli;
 mod conflicts;
 mod connect;

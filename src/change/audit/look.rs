@@ -5,7 +5,7 @@
 use super::verify::Check;
 use super::witness::Copied;
 use super::{Record, Verification};
-use crate::server::{Server, ServerError};
+use crate::server::{Followed, Server, ServerError};
 use std::collections::VecDeque;
 
 /// Bytes of the lines whose records are kept.
@@ -22,16 +22,28 @@ pub struct Look {
     pub older: usize,
 }
 
-/// Reads the log, compares it with the copy (or says why there is none), and keeps at most so many of its newest records.
+/// The same as [`look_on`], of all of the log.
 pub async fn look(
     server: &Server,
     copy: Result<Copied, String>,
     most: usize,
 ) -> Result<Look, ServerError> {
+    look_on(server, copy, most, &mut Followed::default()).await
+}
+
+/// Reads the log, of which what was read before need not come again, compares it with the copy (or says why there is none), and keeps at most so many of its newest records.
+pub async fn look_on(
+    server: &Server,
+    copy: Result<Copied, String>,
+    most: usize,
+    followed: &mut Followed,
+) -> Result<Look, ServerError> {
     let mut check = Check::new(copy).with_keys(super::signed::keys(server.spec()));
     let mut newest = Newest::new(most);
     server
-        .read_audit(&mut |event| check.take(&event, &mut |line| newest.line(line)))
+        .follow_audit(followed, &mut |event| {
+            check.take(&event, &mut |line| newest.line(line));
+        })
         .await?;
     let verification = check.finish(&mut |line| newest.line(line));
     Ok(Look {

@@ -29,7 +29,7 @@ use crate::domain::text::visible;
 use serde::{Deserialize, Serialize};
 
 pub use flaw::{Broken, Flaw, Missing, Place, Verification, Vouched, Witness};
-pub use look::{Look, look};
+pub use look::{Look, look, look_on};
 pub use verify::{Check, check, compare, verify};
 pub use witness::Copied;
 

@@ -15,9 +15,9 @@ use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
 use crate::load::{Kept, Known};
-use crate::server::{ErrorKind, Seen, Server, ServerError};
+use crate::server::{ErrorKind, Followed, Seen, Server, ServerError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -66,6 +66,10 @@ pub(super) struct State {
     kept: Mutex<Option<When>>,
     /// When what is known may be kept again.
     rest: Mutex<Option<Instant>>,
+    /// What of the audit log was read. Held by whoever reads it.
+    pub(super) audit: tokio::sync::Mutex<Followed>,
+    /// All of the audit log is to be read again.
+    pub(super) audit_anew: AtomicBool,
     /// Held by whoever makes a newer inventory.
     pub(super) writing: tokio::sync::Mutex<()>,
 }
@@ -96,9 +100,13 @@ impl State {
         inventory: Inventory,
         loading: bool,
     ) {
-        let inventory = Arc::new(inventory);
         let mut newest = lock(&self.newest);
         let before = newest.take().filter(|(of, _)| *of == generation);
+        let same = before.as_ref().map(|(_, known)| &known.inventory);
+        let inventory = match same.filter(|known| known.is_same(&inventory)) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(inventory),
+        };
         let known = Known {
             inventory: Arc::clone(&inventory),
             seen: before.and_then(|(_, known)| known.seen),
@@ -236,6 +244,7 @@ impl Session {
 
     /// Reads everything again, and watches again where that has ended.
     pub(super) fn refresh(&self) {
+        self.state.audit_anew.store(true, Ordering::Relaxed);
         self.again.notify_one();
         self.watch_again.notify_waiters();
     }

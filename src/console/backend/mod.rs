@@ -101,9 +101,9 @@ impl Backend {
             Effect::Refresh => self.with(Session::refresh),
             Effect::Renew => self.with(Session::renew),
             Effect::ReadAudit => {
-                let state = self.session.as_ref().map(Session::state);
-                let folder = state.and_then(|state| state.folder.clone());
-                self.with_server(|server, send| work::read_audit(server, folder, send));
+                if let Some(state) = self.session.as_ref().map(Session::state) {
+                    self.with_server(|server, send| work::read_audit(server, state, send));
+                }
             }
             Effect::ReadAccess => self.with_server(access::read),
             Effect::FollowLog { known } => {

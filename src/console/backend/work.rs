@@ -15,10 +15,10 @@ use crate::console::types::ask::Source;
 use crate::console::types::problem::Problem;
 use crate::domain::{StorePath, When};
 use crate::link::agent::Agent;
-use crate::server::Server;
 use crate::server::facts::Facts;
-use std::path::PathBuf;
+use crate::server::{Followed, Server};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -36,11 +36,16 @@ pub(super) async fn ping(server: Server, send: Sender) {
 /// Records of the audit log that are shown.
 const MOST_PAST: usize = 10_000;
 
-/// Reads the audit log, newest first.
-pub(super) async fn read_audit(server: Server, folder: Option<PathBuf>, send: Sender) {
+/// Reads the audit log, newest first. Only what is new of it comes over the link, unless somebody has asked for all.
+pub(super) async fn read_audit(server: Server, state: Arc<State>, send: Sender) {
     let name = &server.spec().name;
-    let copy = audit::copy::read(folder.as_deref(), name);
-    let past = match audit::look(&server, copy, MOST_PAST).await {
+    // One after the other: the second one goes on from the first.
+    let mut followed = state.audit.lock().await;
+    if state.audit_anew.swap(false, Ordering::Relaxed) {
+        *followed = Followed::default();
+    }
+    let copy = audit::copy::read(state.folder.as_deref(), name);
+    let past = match audit::look_on(&server, copy, MOST_PAST, &mut followed).await {
         Ok(look) => {
             if look.verification.is_broken() {
                 let broken = look.verification.broken();

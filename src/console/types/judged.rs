@@ -1,7 +1,7 @@
 //! What follows from a look at the server for the store as it was read. Worked out once, in a job.
 //!
 //! In: the store, and a look. Out: [`Judged`]: what is live, what each root keeps alone, when each path was used, and the
-//! planner, ready for any rules.
+//! planner, which is made ready by the first plan that is asked for: on a large store it takes as much memory as the rest of the store.
 
 use crate::change::keep::Kept;
 use crate::console::types::space::SpaceSnapshot;
@@ -14,8 +14,8 @@ use crate::judge::collect::{Collection, Prepared, Rules, Situation};
 use crate::judge::growth::{self, Growth};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 /// How many of the heaviest paths are listed.
 const HEAVIEST: usize = 1_000;
@@ -90,7 +90,7 @@ pub struct Judged {
     pin_rows: Vec<Row>,
     pinned_rows: Vec<Row>,
     pairs: Vec<(Row, Row)>,
-    prepared: Prepared,
+    prepared: OnceLock<Option<Prepared>>,
     direct: HashMap<Row, Vec<usize>>,
 }
 
@@ -174,17 +174,7 @@ impl Judged {
                 frees: (paths, bytes),
             })
             .collect();
-        let situation = Situation {
-            inventory: &inventory,
-            liveness: &liveness,
-            pinned: &pin_rows,
-            usage: &usage,
-            keep: keep(&known, &pairs),
-            now,
-            disk: disk(&known),
-            saved: known.saved(),
-        };
-        let prepared = Prepared::new(&situation)?;
+        Prepared::possible(&liveness, &inventory)?;
         let growth = Growth::by_registration(&inventory, now, growth::DAYS);
         Ok(Self {
             generation,
@@ -199,7 +189,7 @@ impl Judged {
             pin_rows,
             pinned_rows,
             pairs,
-            prepared,
+            prepared: OnceLock::new(),
             direct,
             inventory,
             known,
@@ -214,8 +204,10 @@ impl Judged {
         now: When,
         cancel: &AtomicBool,
     ) -> Option<Collection> {
-        self.prepared
-            .plan(&self.situation(saved, now), rules, cancel)
+        let situation = self.situation(saved, now);
+        // It was found to be possible before.
+        let prepared = self.prepared.get_or_init(|| Prepared::new(&situation).ok());
+        prepared.as_ref()?.plan(&situation, rules, cancel)
     }
 
     /// What a plan is made from, when hard links save so much.

@@ -3,14 +3,18 @@
 //! In: the rows of an inventory, or bytes whose checksum is right. Out: bytes, or columns; `None` for what no inventory
 //! has. In this order, for all rows of the part: the length of each base name and all names; state, trust class and whether
 //! it is ultimate; NAR size; time of registration; NAR hash; proof; row of the deriver; then as lists the name of a deriver without
-//! a row, references, signatures, and the note.
+//! a row (see `deriver`), references, signatures, and the note.
 
 use super::Header;
 use super::bytes::{Reader, Writer};
-use crate::domain::{StorePath, TrustClass, Verdict};
+use crate::domain::path_list::BaseNames;
+use crate::domain::store_path::{HASH_CHARS, check_base_name};
+use crate::domain::{TrustClass, Verdict};
 use crate::inventory::columns::{Chunk, Lists, Signed, State};
+use crate::inventory::deriver;
 use crate::inventory::names::{CHUNK, NO_ROW};
 use crate::inventory::{Inventory, Row};
+use std::sync::Arc;
 
 const STATES: [State; 5] = [
     State::Unread,
@@ -32,20 +36,10 @@ const NO_CLASS: u8 = TrustClass::ALL.len() as u8;
 
 /// Rows that were read.
 pub(super) struct Decoded {
-    text: String,
-    ends: Vec<u32>,
+    /// Their base names, all well-formed.
+    pub(super) bases: Arc<BaseNames>,
     /// Their values.
     pub(super) columns: Chunk,
-}
-
-impl Decoded {
-    /// The base names, all well-formed.
-    pub(super) fn bases(&self) -> impl Iterator<Item = &str> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .filter_map(|(start, end)| self.text.get(start as usize..*end as usize))
-    }
 }
 
 fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -95,6 +89,7 @@ pub(super) fn decode(part: &[u8], count: usize, header: &Header) -> Option<Decod
     let mut from = Reader(part);
     let (ends, text) = from.lists::<1>(count)?;
     let text = String::from_utf8(text.as_flattened().to_vec()).ok()?;
+    let bases = Arc::new(BaseNames::from_parts(text, ends)?);
     let is_row = |row: &Row| *row == NO_ROW || *row < header.rows;
     let mut columns = Chunk::new();
     for (at, [state, class, ultimate]) in from.numbers(count)?.iter().enumerate() {
@@ -131,7 +126,7 @@ pub(super) fn decode(part: &[u8], count: usize, header: &Header) -> Option<Decod
         Row::from_le_bytes,
     );
     let (deriver_ends, derivers) = from.lists::<1>(count)?;
-    columns.deriver_name = Lists::from_parts(derivers.as_flattened().to_vec(), &deriver_ends);
+    columns.deriver_name = Lists::from_parts(derivers.as_flattened().to_vec(), deriver_ends);
     let (reference_ends, references) = from.lists(count)?;
     let references: Vec<Row> = references
         .iter()
@@ -144,28 +139,22 @@ pub(super) fn decode(part: &[u8], count: usize, header: &Header) -> Option<Decod
     let known = columns.deriver[..count].iter().all(is_row)
         && references.iter().all(|row| *row < header.rows)
         && from.0.is_empty();
-    columns.references = Lists::from_parts(references, &reference_ends);
-    columns.signatures = Lists::from_parts(signatures?, &signature_ends);
-    columns.note = Lists::from_parts(note.as_flattened().to_vec(), &note_ends);
+    columns.references = Lists::from_parts(references, reference_ends);
+    columns.signatures = Lists::from_parts(signatures?, signature_ends);
+    columns.note = Lists::from_parts(note.as_flattened().to_vec(), note_ends);
     let texts = |lists: &Lists<u8>| (0..count).all(|at| str::from_utf8(lists.get(at)).is_ok());
-    let well_derived = |lists: &Lists<u8>| (0..count).all(|at| is_base_or_empty(lists.get(at)));
-    let decoded = Decoded {
-        text,
-        ends,
-        columns,
-    };
-    let well_formed = |base: &&str| StorePath::from_base_name(base).is_ok();
-    let well_named = decoded.bases().filter(well_formed).count();
+    let decoded = Decoded { bases, columns };
     let whole = known
-        && well_named == count
+        && decoded
+            .bases
+            .iter()
+            .all(|base| check_base_name(base).is_ok())
         && texts(&decoded.columns.note)
-        && well_derived(&decoded.columns.deriver_name);
+        && decoded.bases.iter().enumerate().all(|(at, base)| {
+            let own = base.get(HASH_CHARS + 1..).unwrap_or_default();
+            deriver::is_well_formed(own, decoded.columns.deriver_name.get(at))
+        });
     whole.then_some(decoded)
-}
-
-fn is_base_or_empty(text: &[u8]) -> bool {
-    text.is_empty()
-        || str::from_utf8(text).is_ok_and(|base| StorePath::from_base_name(base).is_ok())
 }
 
 fn signed([low, high, verdict]: [u8; 3], header: &Header) -> Option<Signed> {

@@ -25,13 +25,16 @@ use std::io::{self, Read, Write};
 use thiserror::Error;
 
 /// The first bytes of such a file, with the version of the format.
-const MAGIC: &[u8; 24] = b"storekeeper inventory 3\n";
+const MAGIC: &[u8; 24] = b"storekeeper inventory 4\n";
 
 /// The longest part, in bytes: rows with more references than any store has.
 const MOST: usize = 256 << 20;
 
-/// Parts that are made or read at one time.
-const AT_ONCE: usize = 16;
+/// Parts that are made or read at one time: enough for all cores, and little memory.
+const AT_ONCE: usize = 8;
+
+/// Bytes that are read at one time.
+const PIECE: usize = 1 << 20;
 
 /// What a stored inventory is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,8 +123,7 @@ impl Inventory {
                 .map(|(count, part)| chunk::decode(part, *count, &header))
                 .collect();
             for chunk in decoded.ok_or(StoredError::Damaged)? {
-                let new = |base: &str| names.insert(base).1;
-                if !chunk.bases().all(new) {
+                if !names.share(&chunk.bases) {
                     return Err(StoredError::Damaged);
                 }
                 columns.push(chunk.columns);
@@ -208,8 +210,14 @@ fn read_part(from: &mut impl Read) -> Result<Vec<u8>, StoredError> {
         return Err(StoredError::Damaged);
     }
     let mut part = Vec::new();
-    // Grows with what is there, not with what the file says.
-    from.take(length as u64).read_to_end(&mut part)?;
+    // Grows with what is there, not with what the file says; and by no more than that.
+    while part.len() < length {
+        let piece = (length - part.len()).min(PIECE);
+        part.reserve_exact(piece);
+        if from.by_ref().take(piece as u64).read_to_end(&mut part)? < piece {
+            break;
+        }
+    }
     if part.len() != length || crc32fast::hash(&part) != u32::from_le_bytes(crc) {
         return Err(StoredError::Damaged);
     }

@@ -83,7 +83,7 @@ proptest! {
             prop_assert_eq!(inventory.by_digest(&entry.path.digest()), Some(row));
             prop_assert_eq!(inventory.path(row), info.path);
             prop_assert_eq!(inventory.name(row), entry.path.name());
-            prop_assert_eq!(inventory.deriver_name(row), info.deriver.as_ref().map(StorePath::name));
+            prop_assert_eq!(inventory.deriver_name(row), info.deriver.as_ref().map(|deriver| deriver.name().into()));
             prop_assert_eq!(inventory.deriver(row), info.deriver);
             prop_assert_eq!(inventory.nar_hash(row), Some(info.nar_hash));
             prop_assert_eq!(inventory.nar_size(row), Some(info.nar_size));

@@ -97,7 +97,7 @@ impl Prepared {
             }
             if why != 0 {
                 stays[at] = why;
-                for to in &self.kept[self.edges[at]..self.edges[at + 1]] {
+                for to in &self.kept[self.edges_of(at)] {
                     stays[*to as usize] |= why;
                 }
             }

@@ -6,7 +6,7 @@
 use super::names::package;
 use super::{Reason, Situation};
 use crate::domain::{Unknown, When};
-use crate::inventory::{Dominators, Edges, Keeps, Row, State, Units};
+use crate::inventory::{Dominators, Edges, Inventory, Keeps, Liveness, Row, State, Units};
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct Prepared {
     pub(super) reasons: Vec<Reason>,
     pub(super) units: Vec<Unit>,
     /// Where the edges of each unit begin in `kept`, and at last where all end.
-    pub(super) edges: Vec<usize>,
+    pub(super) edges: Vec<u32>,
     /// The units that live because of one, always later ones.
     pub(super) kept: Vec<u32>,
     pub(super) groups: Vec<Group>,
@@ -61,13 +61,7 @@ impl Prepared {
             usage,
             ..
         } = *situation;
-        if liveness.unread() > 0 {
-            return Err(Unknown::new(format!(
-                "nothing can be planned yet: {} of {} paths have not been read, and they might need anything; wait until the store is read",
-                liveness.unread(),
-                inventory.counts().paths
-            )));
-        }
+        Self::possible(liveness, inventory)?;
         let pinned = inventory.kept_by(situation.pinned, &situation.keep);
         let count = inventory.len();
         let mut is_dead = vec![false; count];
@@ -130,7 +124,7 @@ impl Prepared {
                 let to = edges.from(*row).iter().map(|to| place[*to as usize]);
                 prepared.kept.extend(to.filter(|to| *to != unit as u32));
             }
-            prepared.edges.push(prepared.kept.len());
+            prepared.edges.push(prepared.kept.len() as u32);
         }
         prepared.group();
         prepared.reasons = prepared
@@ -147,6 +141,18 @@ impl Prepared {
             })
             .collect();
         Ok(prepared)
+    }
+
+    /// An error while the store is still being read.
+    pub fn possible(liveness: &Liveness, inventory: &Inventory) -> Result<(), Unknown> {
+        if liveness.unread() == 0 {
+            return Ok(());
+        }
+        Err(Unknown::new(format!(
+            "nothing can be planned yet: {} of {} paths have not been read, and they might need anything; wait until the store is read",
+            liveness.unread(),
+            inventory.counts().paths
+        )))
     }
 
     /// How many paths are dead and not pinned.
@@ -166,6 +172,11 @@ impl Prepared {
         start as usize..self.units[unit].end as usize
     }
 
+    /// The places of a unit's edges in `kept`.
+    pub(super) fn edges_of(&self, unit: usize) -> std::ops::Range<usize> {
+        self.edges[unit] as usize..self.edges[unit + 1] as usize
+    }
+
     /// Puts each unit in the group of what it hangs on. A plan holds with a unit all that keeps it, so who hangs on whom is
     /// the same in every plan.
     fn group(&mut self) {
@@ -175,7 +186,8 @@ impl Prepared {
             // Nothing has led to it: a top.
             let top = !tree.is_reached(node);
             tree.settle(node);
-            for to in &self.kept[self.edges[unit]..self.edges[unit + 1]] {
+            let span = self.edges_of(unit);
+            for to in &self.kept[span] {
                 tree.reach(node, *to + 1);
             }
             let span = self.span(unit);
@@ -246,7 +258,7 @@ fn newer_of_name(situation: &Situation<'_>) -> Vec<u32> {
             if inventory.is_derivation(row) {
                 return None;
             }
-            let name = package(inventory.name(row), inventory.deriver_name(row));
+            let name = package(inventory.name(row), inventory.deriver_name(row).as_deref());
             Some((seed.hash_one(name), Reverse(registered), row))
         })
         .collect();

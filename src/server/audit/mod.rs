@@ -2,10 +2,12 @@
 //!
 //! In: a record without its opening brace. Out: the line as it lies there, with the hash of the line before it, which is
 //! computed there under the lock: two administrators at once make one chain. A log that has grown large becomes a part,
-//! `audit-000001.jsonl`, and a new one carries the chain on. `read` streams all parts.
+//! `audit-000001.jsonl`, and a new one carries the chain on. `read` streams all parts, `follow` goes on from where they were read to.
 
+mod follow;
 mod read;
 
+pub use follow::Followed;
 pub use read::{JournalState, LogEvent, ReadLog};
 
 use super::error::{ServerError, Why};

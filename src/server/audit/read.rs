@@ -6,6 +6,7 @@
 use super::super::error::{ServerError, Why};
 use super::super::script::{self, BEGIN, END, why};
 use super::super::{Inner, Server};
+use super::follow::Followed;
 use crate::domain::text::visible;
 use crate::link::{Command, LinkError, Output};
 use std::time::Duration;
@@ -18,6 +19,9 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// The newest records that the journal is asked for. Each has 64 KiB at most there.
 const FROM_JOURNAL: usize = 200;
+
+/// Bytes of the server's word for how far the log was read.
+const MOST_WORD: usize = 200;
 
 /// Bytes of a line between the files that are kept; a longer record of the journal is cut off here.
 const MOST_LINE: usize = 128 << 10;
@@ -57,18 +61,47 @@ pub enum JournalState {
     Failed,
 }
 
+/// What the script writes: events, and how far the log was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard<'a> {
+    /// An event.
+    Event(LogEvent<'a>),
+    /// The word for how far the log is read by this.
+    Position(&'a str),
+    /// What follows are no parts, and of the log only what was appended since it was read to the word that was given.
+    GoesOn,
+}
+
+/// Receives all of it.
+type Hear<'a> = &'a mut (dyn FnMut(Heard<'_>) + Send);
+
 /// Receives the events.
 pub type ReadLog<'a> = &'a mut (dyn FnMut(LogEvent<'_>) + Send);
 
 impl Server {
-    /// Streams the whole log as it lies on the server now, without holding up who writes.
-    pub async fn read_audit(&self, sink: ReadLog<'_>) -> Result<(), ServerError> {
+    /// Streams the whole log as it lies on the server now, without holding up who writes; what was read of it before does not come
+    /// over the link again. After an error nothing is left of `followed`.
+    pub async fn follow_audit(
+        &self,
+        followed: &mut Followed,
+        sink: ReadLog<'_>,
+    ) -> Result<(), ServerError> {
+        let word = followed.take_word();
+        let mut now = Followed::default();
+        let mut hear = |heard: Heard<'_>| now.hear(followed, heard, sink);
+        self.stream_audit(word.as_deref(), &mut hear).await?;
+        *followed = now.whole();
+        Ok(())
+    }
+
+    async fn stream_audit(&self, from: Option<&str>, sink: Hear<'_>) -> Result<(), ServerError> {
         let Inner {
             spec, link, start, ..
         } = &*self.inner;
         let command = Command::script(script::AUDIT_READ)
             .arg(&spec.audit_log)
             .arg(FROM_JOURNAL.to_string())
+            .arg(from.unwrap_or_default())
             .sudo(start.sudo);
         let failed = |why: Why| ServerError::Script {
             place: start.place.clone(),
@@ -145,14 +178,14 @@ impl Frames {
         self.at == At::Ended
     }
 
-    fn push(&mut self, mut bytes: &[u8], sink: ReadLog<'_>) -> Result<(), &'static str> {
+    fn push(&mut self, mut bytes: &[u8], sink: Hear<'_>) -> Result<(), &'static str> {
         while !bytes.is_empty() {
             match self.at {
                 At::Ended => return Ok(()),
                 At::File(left) => {
                     let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     let (now, rest) = bytes.split_at(take);
-                    sink(LogEvent::Bytes(now));
+                    sink(Heard::Event(LogEvent::Bytes(now)));
                     bytes = rest;
                     let left = left - take as u64;
                     self.at = if left == 0 {
@@ -185,7 +218,7 @@ impl Frames {
         Ok(())
     }
 
-    fn whole_line(&mut self, line: &[u8], sink: ReadLog<'_>) -> Result<(), &'static str> {
+    fn whole_line(&mut self, line: &[u8], sink: Hear<'_>) -> Result<(), &'static str> {
         if self.at == At::Before {
             if line == BEGIN.as_bytes() {
                 self.at = At::Lines;
@@ -196,12 +229,12 @@ impl Frames {
             if entry == b"storekeeper-failed" {
                 self.failed = true;
             } else {
-                sink(LogEvent::Entry(entry));
+                sink(Heard::Event(LogEvent::Entry(entry)));
             }
             return Ok(());
         }
         if let Some(signature) = line.strip_prefix(b"signed=") {
-            sink(LogEvent::Signed(signature));
+            sink(Heard::Event(LogEvent::Signed(signature)));
             return Ok(());
         }
         let line = String::from_utf8_lossy(line);
@@ -211,28 +244,40 @@ impl Frames {
             "part" | "log" => {
                 let (size, name_of) = value.split_once(' ').ok_or(SHRUNK)?;
                 let size = size.parse().map_err(|_| SHRUNK)?;
-                sink(LogEvent::File {
+                sink(Heard::Event(LogEvent::File {
                     name: &visible(name_of),
                     live: name == "log",
-                });
+                }));
                 self.at = if size == 0 {
                     At::Behind
                 } else {
                     At::File(size)
                 };
             }
-            "other" => sink(LogEvent::Other(&visible(value))),
-            "journal" => sink(LogEvent::Journal(match value {
+            "other" => sink(Heard::Event(LogEvent::Other(&visible(value)))),
+            "journal" => sink(Heard::Event(LogEvent::Journal(match value {
                 "none" => JournalState::None,
                 "read" if self.failed => JournalState::Failed,
                 "read" => JournalState::Read,
                 _ => JournalState::Unreadable,
-            })),
+            }))),
+            "at" => {
+                if is_word(value) {
+                    sink(Heard::Position(value));
+                }
+            }
+            "again" => sink(Heard::GoesOn),
             END => self.at = At::Ended,
             _ => return Err(SHRUNK),
         }
         Ok(())
     }
+}
+
+/// Whether the script has written such a word: device and inode, a size, a checksum, a number of parts.
+fn is_word(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_digit() || b": -".contains(&byte);
+    word.len() <= MOST_WORD && word.bytes().all(plain)
 }
 
 #[cfg(test)]
@@ -244,20 +289,24 @@ mod tests {
         let mut frames = Frames::default();
         let mut told: Vec<String> = Vec::new();
         for bytes in output.chunks(chunk) {
-            frames.push(bytes, &mut |event| match event {
-                LogEvent::Bytes(bytes) => match told.last_mut() {
-                    Some(last) if last.starts_with("bytes ") => {
-                        last.push_str(&String::from_utf8_lossy(bytes));
+            frames.push(bytes, &mut |heard| match heard {
+                Heard::Position(word) => told.push(format!("at {word}")),
+                Heard::GoesOn => told.push("goes on".to_owned()),
+                Heard::Event(event) => match event {
+                    LogEvent::Bytes(bytes) => match told.last_mut() {
+                        Some(last) if last.starts_with("bytes ") => {
+                            last.push_str(&String::from_utf8_lossy(bytes));
+                        }
+                        _ => told.push(format!("bytes {}", String::from_utf8_lossy(bytes))),
+                    },
+                    LogEvent::Entry(entry) => {
+                        told.push(format!("entry {}", String::from_utf8_lossy(entry)));
                     }
-                    _ => told.push(format!("bytes {}", String::from_utf8_lossy(bytes))),
+                    LogEvent::File { name, live } => told.push(format!("file {name} {live}")),
+                    LogEvent::Signed(line) => told.push(format!("signed {}", line.len())),
+                    LogEvent::Other(name) => told.push(format!("other {name}")),
+                    LogEvent::Journal(state) => told.push(format!("{state:?}")),
                 },
-                LogEvent::Entry(entry) => {
-                    told.push(format!("entry {}", String::from_utf8_lossy(entry)));
-                }
-                LogEvent::File { name, live } => told.push(format!("file {name} {live}")),
-                LogEvent::Signed(line) => told.push(format!("signed {}", line.len())),
-                LogEvent::Other(name) => told.push(format!("other {name}")),
-                LogEvent::Journal(state) => told.push(format!("{state:?}")),
             })?;
         }
         Ok((told, frames.ended()))
@@ -265,7 +314,7 @@ mod tests {
 
     #[test]
     fn files_entries_and_the_end() {
-        let output = b"Welcome\nstorekeeper-answer\nother=a.jsonl.1\npart=11 a-000001.jsonl\none\nend=\nx\n\nlog=0 a.jsonl\n\nrecord={a=b}\njournal=read\nend=\n";
+        let output = b"Welcome\nstorekeeper-answer\nother=a.jsonl.1\nat=7:9 0 4-5 1\nagain=\nat=$(x)\npart=11 a-000001.jsonl\none\nend=\nx\n\nlog=0 a.jsonl\n\nrecord={a=b}\njournal=read\nend=\n";
         for chunk in [1, 3, 1000] {
             let (told, ended) = told(output, chunk).unwrap();
             assert!(ended);
@@ -273,6 +322,8 @@ mod tests {
                 told,
                 [
                     "other a.jsonl.1",
+                    "at 7:9 0 4-5 1",
+                    "goes on",
                     "file a-000001.jsonl false",
                     "bytes one\nend=\nx\n",
                     "file a.jsonl true",

@@ -16,7 +16,7 @@ pub(super) use queue::{Asker, Queue};
 use super::error::{ServerError, Why};
 use super::script;
 use crate::domain::budget::{Budget, most};
-use crate::domain::{Signature, StorePath, text};
+use crate::domain::{PathList, Signature, StorePath, text};
 use crate::link::{BoxedReader, BoxedWriter, Command, Exit, Hold, Link, Process};
 use crate::wire::{
     Encoder, Hello, Message, Options, Reader, RemoteError, Request, WireError, client_handshake,
@@ -222,12 +222,12 @@ impl Daemon {
     }
 
     /// Every valid path.
-    pub(super) async fn all_valid_paths(&mut self) -> Result<Vec<StorePath>, ServerError> {
+    pub(super) async fn all_valid_paths(&mut self) -> Result<PathList, ServerError> {
         let listed = match self.ask(Request::QueryAllValidPaths).await {
             Ok(Ok(())) => {
                 let reader = &mut self.incoming.reader;
                 reader.allow(Budget::new("the list of store paths", most::LISTING));
-                reader.paths().await
+                reader.path_list().await
             }
             Ok(Err(error)) => {
                 return Err(ServerError::Listing {

@@ -5,8 +5,8 @@
 //! More is sent when half of that is answered: the daemon never runs dry, and a packet carries many requests.
 
 use super::{Asker, Daemon, Incoming, SILENCE, not_taken};
-use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, heap, most};
+use crate::domain::{PathList, StorePath};
 use crate::link::BoxedWriter;
 use crate::server::store::{InfoReply, StoreEvent};
 use crate::wire::{self, Encoder, Request, WireError, read_path_info};
@@ -234,7 +234,7 @@ async fn write_requests(
         // A place from the queue is always inside of it.
         while let Some((at, path)) = asker.peek().and_then(|at| Some((at, queue.paths.get(at)?))) {
             one.clear();
-            Request::QueryPathInfo(path.clone()).encode(&mut one);
+            Request::QueryPathInfo(path).encode(&mut one);
             if !window.enter(at, one.len()) {
                 break;
             }
@@ -254,7 +254,7 @@ async fn write_requests(
 
 async fn read_replies(
     incoming: &mut Incoming,
-    paths: &[StorePath],
+    paths: &PathList,
     window: &Window,
     out: &mut Batch,
     unanswered: &mut Vec<usize>,
@@ -267,7 +267,7 @@ async fn read_replies(
         let Some(path) = paths.get(at) else {
             continue;
         };
-        let (reply, error) = match read_reply(incoming, path).await {
+        let (reply, error) = match read_reply(incoming, &path).await {
             Ok(read) => read,
             Err(error) => {
                 unanswered.extend(held.map(|(at, _)| at));

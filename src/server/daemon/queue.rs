@@ -3,7 +3,7 @@
 //! In: a list of paths. Out: places in it, in chunks that alternate between the askers; what an asker has asked and got
 //! no answer to goes back to it.
 
-use crate::domain::StorePath;
+use crate::domain::PathList;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ const CHUNK: usize = 256;
 /// The list.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) paths: Vec<StorePath>,
+    pub(crate) paths: PathList,
     next: AtomicUsize,
 }
 
 impl Queue {
-    pub(crate) fn new(paths: Vec<StorePath>) -> Arc<Self> {
+    pub(crate) fn new(paths: PathList) -> Arc<Self> {
         Arc::new(Self {
             paths,
             next: AtomicUsize::new(0),
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn two_askers_share_all_and_lose_nothing() {
-        let queue = Queue::new(vec![vector().path; 1000]);
+        let queue = Queue::new(std::iter::repeat_n(vector().path, 1000).collect());
         let mut askers = [Asker::new(&queue), Asker::new(&queue)];
         let mut seen = vec![0; 1000];
         let mut returned = false;

@@ -228,7 +228,7 @@ pub(super) async fn read(
     }
     let listed = part.ids().len();
     let first = match &part {
-        Part::All(listing) => StoreEvent::Listed(listing.paths().to_vec()),
+        Part::All(listing) => StoreEvent::Listed(listing.paths().clone()),
         Part::Changes(..) => StoreEvent::Same(listed),
     };
     let events = sink.clone();
@@ -240,7 +240,7 @@ pub(super) async fn read(
         if let (Err(Stopped::Wrong(_)), Part::All(listing)) = (&result, &part) {
             // What was not read is asked for.
             let read = if before.is_some() { 0 } else { feed.taken };
-            feed.odd.extend(listing.paths().iter().skip(read).cloned());
+            feed.odd.extend(listing.paths().iter().skip(read));
         }
         let whole = matches!(part, Part::All(_));
         Ok((feed.odd, result, held, whole))
@@ -270,7 +270,14 @@ pub(super) async fn read(
     if !odd.is_empty() {
         let start = &server.inner.start;
         let daemon = Daemon::open(&link, start).await?;
-        let asked = store::ask_all(&link, start, daemon, &Queue::new(odd), Some(sink)).await?;
+        let asked = store::ask_all(
+            &link,
+            start,
+            daemon,
+            &Queue::new(odd.into_iter().collect()),
+            Some(sink),
+        )
+        .await?;
         summary.answered += asked.answered;
         summary.messages = asked.notes;
     }

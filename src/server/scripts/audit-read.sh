@@ -1,9 +1,11 @@
-# $1: the log. $2: how many records of the journal.
+# $1: the log. $2: how many records of the journal. $3: how far the log was read before, as this script has said, or nothing.
 # Prints what the journal has of the log, newest first; then each file of the log in order, oldest first, as a line with its
-# size and name, its bytes and a newline. Nothing that is appended meanwhile is read.
+# size and name, its bytes and a newline. Nothing that is appended meanwhile is read. Where the log only has grown since it was read
+# before, that is said, and only what it has grown by comes.
 set -u
 file=$1
 most=$2
+last=$3
 base=${file%.jsonl}
 folder=${file%/*}
 fail() {
@@ -53,11 +55,36 @@ done
 size=0
 if [ -n "$opened" ]; then size=$(stat -L -c %s /proc/self/fd/9) || fail 74 "the size of $file can't be read"; fi
 set -- "$base"-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl
+# Where there are none, the pattern stands for itself.
+[ -e "$1" ] || set --
 for one in "$file".* "$file"-*; do
     case $one in "$file.room" | "$file.new" | "$file.head" | "$file.signed") continue ;; esac
     if [ -e "$one" ]; then printf 'other=%s\n' "${one##*/}"; fi
 done
 if [ -n "$opened" ] && command -v flock >/dev/null 2>&1; then flock -u 9; fi
+
+# $1: a number of bytes of the log. A mark of the last of them: a log that was written anew has another.
+mark() {
+    few=$(($1 < 256 ? $1 : 256))
+    tail -c "+$(($1 - few + 1))" /proc/self/fd/9 2>/dev/null | head -c "$few" | cksum | tr ' ' -
+}
+# Whether the log goes on from what was said. $1 to $4: file, size, mark, number of parts. $5: how many there are now.
+goes_on() {
+    [ $# = 5 ] && [ "$1" = "$opened" ] && [ "$2" -le "$size" ] 2>/dev/null && [ "$4" = "$5" ] && [ "$(mark "$2")" = "$3" ]
+}
+from=0
+if [ -n "$opened" ] && [ -r /proc/self/fd/9 ]; then
+    # shellcheck disable=SC2086
+    if goes_on $last $#; then
+        from=${last#* }
+        from=${from%% *}
+    fi
+    echo "at=$opened $size $(mark "$size") $#"
+    if [ "$from" != 0 ]; then
+        echo again=
+        set --
+    fi
+fi
 for one in "$@"; do
     [ -f "$one" ] || continue
     # A change of files that was cut off: the log has two names.
@@ -68,8 +95,12 @@ for one in "$@"; do
     echo
 done
 if [ -n "$opened" ]; then
-    printf 'log=%s %s\n' "$size" "${file##*/}"
-    head -c "$size" <&9 || fail 74 "$file can't be read"
+    printf 'log=%s %s\n' "$((size - from))" "${file##*/}"
+    if [ "$from" = 0 ]; then
+        head -c "$size" <&9 || fail 74 "$file can't be read"
+    else
+        { tail -c "+$((from + 1))" /proc/self/fd/9 || echo "$file can't be read" >&2; } | head -c "$((size - from))"
+    fi
     echo
     exec 9<&-
 fi

@@ -18,7 +18,9 @@ async fn read(server: &Server) -> Result<Told, ServerError> {
         let (mut listed, mut told) = (None, BTreeMap::new());
         while let Some(event) = events.recv().await {
             match event {
-                StoreEvent::Listed(paths) => assert_eq!(listed.replace(paths), None),
+                StoreEvent::Listed(paths) => {
+                    assert_eq!(listed.replace(paths.iter().collect::<Vec<_>>()), None);
+                }
                 StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => {
                     assert!(listed.is_some());

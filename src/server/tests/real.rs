@@ -6,6 +6,7 @@ use crate::domain::SignedPath;
 use crate::domain::signature::tests::SECRET;
 use crate::domain::{PathInfo, SigningKey, StorePath};
 use crate::link::{NoPrompter, Place};
+use crate::server::Followed;
 use crate::server::spec::Spec;
 use crate::server::{
     Facts, InfoReply, LogEvent, Server, ServerError, StoreEvent, Whose, audit, sign,
@@ -146,7 +147,7 @@ async fn read(server: &Server) -> (Vec<StorePath>, Vec<InfoReply>) {
         let (mut listed, mut infos) = (Vec::new(), Vec::new());
         while let Some(event) = events.recv().await {
             match event {
-                StoreEvent::Listed(paths) => listed = paths,
+                StoreEvent::Listed(paths) => listed = paths.iter().collect(),
                 StoreEvent::Same(_) => panic!("nothing is known"),
                 StoreEvent::Infos(replies) => infos.extend(replies),
             }
@@ -368,7 +369,7 @@ async fn own(server: &Server, rest: &str) -> Result<String, ServerError> {
 async fn read_log(server: &Server) -> (usize, Vec<u8>) {
     let (mut files, mut log) = (0, Vec::new());
     server
-        .read_audit(&mut |event| match event {
+        .follow_audit(&mut Followed::default(), &mut |event| match event {
             LogEvent::File { .. } => files += 1,
             LogEvent::Bytes(bytes) => log.extend_from_slice(bytes),
             _ => {}

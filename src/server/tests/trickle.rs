@@ -91,7 +91,7 @@ async fn answers_that_come_one_by_one_are_given_up_and_those_of_a_slow_disk_are_
     });
     let ask = async |every: Duration, takes: bool| {
         let daemon = daemon(answer.clone(), every, takes).await;
-        let queue = Queue::new(vec![vector().path; 1000]);
+        let queue = Queue::new(std::iter::repeat_n(vector().path, 1000).collect());
         let began = Instant::now();
         let asked = ask_with(async || unreachable!(), daemon, &queue, None).await;
         (asked.map(|asked| asked.replies.len()), began.elapsed())

@@ -41,7 +41,9 @@ pub(super) fn inventory(
     inventory: Arc<Inventory>,
     loading: bool,
 ) -> Vec<Effect> {
-    if let Some(old) = model.cx.data.inventory.take() {
+    let old = model.cx.data.inventory.take();
+    let same = old.as_ref().is_some_and(|old| Arc::ptr_eq(old, &inventory));
+    if let Some(old) = old.filter(|_| !same) {
         let same_rows = model.cx.data.generation == generation;
         model.cx.marks = model.cx.marks.carry(&old, &inventory, same_rows);
         let pages = std::mem::take(&mut model.pages);
@@ -67,10 +69,13 @@ pub(super) fn inventory(
         place.arrive(model, &inventory);
         model.returning = loading.then_some(place);
     }
-    let mut effects = super::nav::ask_view(model);
-    let group =
-        screens::unsigned::update::ask_groups(&mut model.unsigned, &mut model.cx, inventory);
-    effects.push(Effect::Unsigned(group));
+    let mut effects = Vec::new();
+    if !same {
+        effects.extend(super::nav::ask_view(model));
+        let group =
+            screens::unsigned::update::ask_groups(&mut model.unsigned, &mut model.cx, inventory);
+        effects.push(Effect::Unsigned(group));
+    }
     effects.extend(crate::console::app::update::space::judge(model));
     effects
 }

@@ -28,10 +28,11 @@ pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.pages.clear();
     model.access.card = None;
     model.space.form.leave(true);
+    let mut effects = super::space::show(model, screen == Screen::Space);
     if screen == Screen::Activity && model.activity.past.is_none() && model.cx.facts.is_some() {
-        return vec![Effect::ReadAudit];
+        effects.push(Effect::ReadAudit);
     }
-    vec![]
+    effects
 }
 
 /// Goes to the screen so many places on.

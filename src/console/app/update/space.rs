@@ -70,6 +70,11 @@ pub(super) fn judged(
     effects
 }
 
+/// The screen comes into view, or goes out of it.
+pub(super) fn show(model: &mut Model, shown: bool) -> Vec<Effect> {
+    all(update::show(&mut model.space, &mut model.cx, shown))
+}
+
 /// A rule, from the palette.
 pub(super) fn rule(model: &mut Model, field: Field, text: &str) -> Vec<Effect> {
     let mut effects = nav::go(model, Screen::Space);

@@ -52,6 +52,7 @@ impl View {
 
 /// Screen 5.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is of another thing")]
 pub struct Space {
     /// What is shown.
     pub view: View,
@@ -69,6 +70,8 @@ pub struct Space {
     pub judging: u64,
     /// Whether that has not been answered.
     pub working: bool,
+    /// Whether the screen is shown: only then there is a plan, which takes much memory on a large store.
+    pub shown: bool,
     /// The rules.
     pub form: Form,
     /// The newest plan.

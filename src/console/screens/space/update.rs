@@ -114,11 +114,30 @@ pub fn judged(
     replan(space, cx)
 }
 
+/// The screen comes into view, or goes out of it. A plan of what is shown no more goes when there is a newer look.
+pub fn show(space: &mut Space, cx: &mut Context, shown: bool) -> Vec<Effect> {
+    space.shown = shown;
+    let planned = space.planned.as_ref().map(|planned| &planned.judged);
+    let is_newest = match (planned, &space.judged) {
+        (Some(planned), Some(judged)) => Arc::ptr_eq(planned, judged),
+        (_, None) => true,
+        (None, Some(_)) => false,
+    };
+    if shown && !is_newest {
+        return replan(space, cx);
+    }
+    vec![]
+}
+
 /// Asks for the plan by the rules of the form.
 pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     let Some(judged) = space.judged.clone() else {
         return vec![];
     };
+    if !space.shown {
+        space.planned = None;
+        return vec![];
+    }
     let saved = space.known.as_ref().and_then(|known| known.saved());
     let request_id = cx.next_number();
     space.request_id = request_id;
