@@ -380,8 +380,7 @@ fn an_account_that_serves_nobody() {
     login_shell(cache.rig.scratch(), "nix-ssh", Path::new("/bin/sh"));
 
     // Nix is there, and not where the sessions of clients look for it.
-    let path =
-        format!("Match User nix-ssh\n  ForceCommand nix-store --serve\n  SetEnv PATH=/nowhere");
+    let path = "Match User nix-ssh\n  ForceCommand nix-store --serve\n  SetEnv PATH=/nowhere";
     cache.configure(
         "Match User nix-ssh\n  ForceCommand nix-store --serve\n  SetEnv PATH=",
         &format!("{path} OLD_PATH="),

@@ -3,7 +3,7 @@
 //! In: what one look found out about its disks, database and pins, and a forecast. Out: [`Check`]s, as for everything else. The
 //! store's own file system is among the checks of [`super::checks`], since every connection finds that out.
 
-use super::{Check, State, check, left};
+use super::{Check, State, check, space_left};
 use crate::domain::Remedy;
 use crate::domain::count::count;
 use crate::domain::pin::Pin;
@@ -142,7 +142,7 @@ fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
 
 fn of_root(root: &FileSystem, limits: Thresholds) -> Check {
     let disk = &root.disk;
-    let state = left(
+    let state = space_left(
         disk.available,
         disk.size,
         limits.disk_warning,

@@ -132,24 +132,20 @@ fn a_client_that_gets_it() {
 
 #[test]
 fn each_step_can_be_wrong_and_not_known() {
-    let unknown = || Unknown::new("hidden");
     type Change = fn(&mut World);
-    let force = |world: &mut World, command: &str| {
-        world.access.sshd.settings.as_mut().unwrap().force_command = Some(command.to_owned());
-    };
     let cases: [(&str, State, Change); 11] = [
         ("address", State::Wrong, |world| {
-            world.shown = Shown::Refused("no sshd".into())
+            world.shown = Shown::Refused("no sshd".into());
         }),
         ("address", State::Unknown, |world| {
-            world.shown = Shown::Unreached("silent".into())
+            world.shown = Shown::Unreached("silent".into());
         }),
         ("host-key", State::Wrong, |world| {
-            world.host_keys = vec![key(KEY)]
+            world.host_keys = vec![key(KEY)];
         }),
         ("host-key", State::Unknown, |world| world.host_keys.clear()),
         ("authorized", State::Wrong, |world| {
-            world.access.files[0].content = Ok(vec![])
+            world.access.files[0].content = Ok(vec![]);
         }),
         ("daemon", State::Wrong, |world| {
             world.daemon = Ok(CacheDaemon::Silent {
@@ -158,13 +154,13 @@ fn each_step_can_be_wrong_and_not_known() {
             });
         }),
         ("path", State::Wrong, |world| {
-            world.path = Some(PathFacts::absent("/p".into()))
+            world.path = Some(PathFacts::absent("/p".into()));
         }),
         ("closure", State::Wrong, |world| {
             world.path.as_mut().unwrap().miss(&vector().references[0]);
         }),
         ("signatures", State::Wrong, |world| {
-            world.path = Some(signed(false))
+            world.path = Some(signed(false));
         }),
         ("contents", State::Wrong, |world| {
             world.contents = Some(Contents {
@@ -206,8 +202,12 @@ fn each_step_can_be_wrong_and_not_known() {
             "{id}"
         );
     }
+}
+
+#[test]
+fn the_daemon_and_the_contents_can_be_not_known() {
     let mut world = World::new();
-    world.daemon = Err(unknown());
+    world.daemon = Err(Unknown::new("hidden"));
     assert_eq!(step(&world.way(), "daemon").state, State::Unknown);
     world.daemon = Ok(CacheDaemon::NotNeeded);
     assert_eq!(step(&world.way(), "daemon").state, State::Fine);
@@ -222,6 +222,13 @@ fn each_step_can_be_wrong_and_not_known() {
         ..Contents::default()
     });
     assert_eq!(step(&world.way(), "contents").state, State::Fine);
+}
+
+#[test]
+fn a_command_serves_one_protocol_and_not_the_other() {
+    let force = |world: &mut World, command: &str| {
+        world.access.sshd.settings.as_mut().unwrap().force_command = Some(command.to_owned());
+    };
     for (url, command, state) in [
         ("ssh://c", "nix-store --serve", State::Fine),
         ("ssh-ng://c", "nix-store --serve", State::Wrong),
