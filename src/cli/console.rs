@@ -6,9 +6,10 @@ use super::args::{self, Args, Common};
 use super::error::{CliError, Kind};
 use super::out::{self, Out};
 use super::signals::stop;
+use super::status;
 use crate::config::{Config, Overrides, Target};
 use crate::console;
-use crate::console::{ConsoleError, End};
+use crate::console::{ConsoleError, End, Examination, Examiner};
 use crate::demo::{self, Demo, DemoError, Listening};
 use crate::domain::Explain;
 use crate::domain::When;
@@ -25,12 +26,13 @@ const PATHS_AT_ONCE: usize = 50_000;
 pub(super) async fn run(args: &Args) -> Result<u8, CliError> {
     let config = Config::load(args.common.config.as_deref())?;
     let server = match &args.server {
-        Some(server) => server.as_str(),
+        Some(server) => Some(server.as_str()),
         None => config.only_server()?,
     };
-    let target = config.target(server, &args.common.overrides())?;
+    let target = server.map(|server| config.target(server, &args.common.overrides()));
+    let target = target.transpose()?;
     needs_terminal("use a subcommand, such as storekeeper status SERVER, where there is none")?;
-    Box::pin(open(config, args.common.overrides(), target)).await
+    Box::pin(open(config, &args.common, target)).await
 }
 
 /// Starts the demo; opens the console on it, or only serves.
@@ -64,7 +66,7 @@ pub(super) async fn demo(
     // The store is made behind the console, which is on the screen by then.
     let demo = Listening::start(options).await?;
     let result = match target(&demo, common) {
-        Ok(target) => Box::pin(open(config, common.overrides(), target)).await,
+        Ok(target) => Box::pin(open(config, common, Some(target))).await,
         Err(error) => Err(error),
     };
     demo.stop().await;
@@ -119,18 +121,30 @@ fn needs_terminal(next: &str) -> Result<(), CliError> {
     )))
 }
 
-async fn open(config: Config, overrides: Overrides, target: Target) -> Result<u8, CliError> {
+async fn open(config: Config, common: &Common, target: Option<Target>) -> Result<u8, CliError> {
     let file = config.clone();
     let start = console::Start {
         config,
-        overrides,
+        overrides: common.overrides(),
         target,
+        examiner: Arc::new(Fleet(common.clone())),
     };
     match console::run(start).await {
         Ok(End::Quit) => Ok(0),
         Ok(End::Interrupted) => Ok(130),
         Err(ConsoleError::Keys { error, line }) => Err(file.complain(line, error.notice()).into()),
         Err(error) => Err(CliError::usage(error)),
+    }
+}
+
+/// The servers of the configuration, with the common options.
+#[derive(Debug)]
+struct Fleet(Common);
+
+impl Examiner for Fleet {
+    fn examine(&self, server: String) -> Examination {
+        let common = self.0.clone();
+        Box::pin(async move { status::health(&common, &server).await })
     }
 }
 

@@ -12,4 +12,5 @@ pub mod screens;
 pub mod types;
 pub mod widgets;
 
+pub use backend::{Examination, Examiner};
 pub use run::{ConsoleError, End, Start, run};

@@ -15,7 +15,7 @@ use crate::console::app::presses::Presses;
 use crate::console::app::terminal::Guard;
 use crate::console::app::update::update;
 use crate::console::app::view;
-use crate::console::backend::{Backend, Targets};
+use crate::console::backend::{Backend, Examiner, Targets};
 use crate::console::types::key::Key;
 use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
@@ -27,6 +27,7 @@ use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use thiserror::Error;
@@ -52,8 +53,10 @@ pub struct Start {
     pub config: Config,
     /// What arguments say over it.
     pub overrides: Overrides,
-    /// The server to open on; it need not be in the configuration.
-    pub target: Target,
+    /// The server to open on; it need not be in the configuration. Without one, a server is chosen first.
+    pub target: Option<Target>,
+    /// Who tells how a server is that is not on the screen.
+    pub examiner: Arc<dyn Examiner>,
 }
 
 /// Why the console was not opened, or could not go on.
@@ -110,17 +113,21 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         config,
         overrides,
         target,
+        examiner,
     } = start;
     let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
     let themes = Theme::load(folder.as_deref())?;
     let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
-    let first = ServerChoice::new(&target.settings, &overrides);
-    let mut servers = vec![first.clone()];
-    for server in &config.servers {
-        if server.name != first.name {
-            servers.push(ServerChoice::new(server, &overrides));
-        }
-    }
+    let first = target
+        .as_ref()
+        .map(|target| ServerChoice::new(&target.settings, &overrides));
+    let named = first.as_ref().map(|first| &first.name);
+    let others = config
+        .servers
+        .iter()
+        .filter(|server| Some(&server.name) != named);
+    let others = others.map(|server| ServerChoice::new(server, &overrides));
+    let servers = first.iter().cloned().chain(others).collect();
     let model = Model::new(Beginning {
         size: Guard::size()?,
         now: When::now(),
@@ -132,11 +139,19 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         },
         keymap: keymap(&config)?,
         policy: Policy {
-            read_only: first.read_only,
+            read_only: first
+                .as_ref()
+                .map_or(overrides.read_only, |first| first.read_only),
         },
-        server: first.name.clone(),
-        place: target.settings.host.clone(),
-        limits: first.limits,
+        server: first
+            .as_ref()
+            .map(|first| first.name.clone())
+            .unwrap_or_default(),
+        place: target
+            .as_ref()
+            .map(|target| target.settings.host.clone())
+            .unwrap_or_default(),
+        limits: first.as_ref().map(|first| first.limits).unwrap_or_default(),
         servers,
         sources: vec![],
     });
@@ -144,6 +159,7 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         first: target,
         config,
         overrides,
+        examiner,
     };
     Ok((model, targets))
 }

@@ -199,6 +199,31 @@ impl Terminal {
         self.text()
     }
 
+    /// Waits for a time of this length in which nothing happens but the minute of the clock: what was begun with the console, such
+    /// as the watch, is done by then. One that never rests fails.
+    pub(crate) fn rest(&self, time: Duration) {
+        let start = Instant::now();
+        loop {
+            let (bytes, ticks, since) = (self.bytes(), self.cpu_ticks(), Instant::now());
+            // A tick is 10 ms.
+            let (written, used) = loop {
+                std::thread::sleep(Duration::from_millis(100));
+                let done = (self.bytes() - bytes, self.cpu_ticks() - ticks);
+                if since.elapsed() >= time || done.0 > 200 || done.1 > 2 {
+                    break done;
+                }
+            };
+            if written <= 200 && used <= 2 {
+                return;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{written} bytes and {used} ticks while idle: {}",
+                self.text()
+            );
+        }
+    }
+
     /// Changes the size, as a person does with the window.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         let mut seen = self.seen.lock().unwrap();

@@ -18,8 +18,9 @@ use storekeeper::console::types::change::Family;
 use storekeeper::console::types::key::Key;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::screen::Screen;
-use storekeeper::console::types::server::Link;
+use storekeeper::console::types::server::{Health, Link};
 use storekeeper::domain::When;
+use storekeeper::judge::health::State;
 
 fn ready() -> Console {
     Console::ready((80, 24), "dark", false)
@@ -738,6 +739,60 @@ fn switching_servers_leaves_nothing_behind() {
     let mut console = ready();
     console.keys("s<enter>S");
     assert!(console.model.layers.is_empty());
+}
+
+#[test]
+fn without_a_server_one_is_chosen_first() {
+    let mut unchosen = model((80, 24), "dark", false);
+    unchosen.cx.server = String::new();
+    let mut console = Console::new(unchosen);
+    // Each is asked how it is, and none is connected to.
+    assert!(matches!(
+        console.model.layers.last(),
+        Some(Layer::Servers(_))
+    ));
+    let asked = |console: &Console, what: &str| {
+        console
+            .asked
+            .iter()
+            .filter(|one| one.starts_with(what))
+            .count()
+    };
+    assert_eq!(
+        (asked(&console, "Examine"), asked(&console, "Connect")),
+        (2, 0)
+    );
+    let health = Health::Is(State::Warning, "3 paths would be refused".to_owned());
+    console.send(Msg::Examined {
+        server: "staging".to_owned(),
+        health: health.clone(),
+    });
+    console.keys("j<enter>");
+    assert_eq!(
+        (console.model.cx.server.as_str(), asked(&console, "Connect")),
+        ("staging", 1)
+    );
+    assert_eq!(console.model.servers[1].health, health);
+    // The one that is on the screen says itself how it is; what goes on is not asked for again.
+    console.keys("S<esc>S");
+    assert_eq!(asked(&console, "Examine"), 2);
+    console.send(Msg::Examined {
+        server: "prod".to_owned(),
+        health: Health::Unreachable("away".to_owned()),
+    });
+    console.keys("<esc>S");
+    assert_eq!(asked(&console, "Examine"), 3);
+    console.keys("<esc>");
+    assert!(!console.model.quit);
+
+    // Behind the choice there is nothing.
+    for leave in ["<esc>", "q"] {
+        let mut unchosen = model((80, 24), "dark", false);
+        unchosen.cx.server = String::new();
+        let mut console = Console::new(unchosen);
+        console.keys(leave);
+        assert!(console.model.quit, "{leave}");
+    }
 }
 
 #[test]

@@ -97,8 +97,14 @@ fn each_answer_of_all_is_that_of_one() {
             document.remove("disk");
             let checks = document["checks"].as_array_mut().unwrap();
             checks.retain(|check| {
-                !["connection", "store-disk", "store-inodes", "database"]
-                    .contains(&check["id"].as_str().unwrap())
+                ![
+                    "connection",
+                    "store-disk",
+                    "store-inodes",
+                    "database",
+                    "load",
+                ]
+                .contains(&check["id"].as_str().unwrap())
             });
         }
         assert_eq!(same, [one]);

@@ -72,9 +72,17 @@ impl Cache {
         assert!(output.status.success(), "{line}: {}", text(&output.stderr));
     }
 
+    /// But for the load, which is that of the machine that the tests run on.
     fn status(&self, server: &str) -> Value {
         let output = self.rig.run(&format!("status {server} --json"));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+        let mut status: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        let checks = status["checks"].as_array_mut().unwrap();
+        checks.retain(|check| check["id"] != "load");
+        let of = |word: &str| checks.iter().any(|check| check["state"] == word);
+        let worst = ["critical", "warning"].into_iter().find(|word| of(word));
+        status["state"] = worst.unwrap_or("fine").into();
+        status
     }
 
     /// What is worst: id, state, summary and remedy.

@@ -13,19 +13,9 @@ fn left_alone_it_writes_nothing_and_takes_no_time() {
     let mut terminal = served.console();
     terminal.keys("2");
     terminal.wait_for("TRUST");
-    terminal.settle(REST);
-    let (bytes, ticks) = (terminal.bytes(), terminal.cpu_ticks());
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(15) {
-        std::thread::sleep(Duration::from_millis(100));
-        // The minute of the clock, if it changes just then, and nothing else.
-        let written = terminal.bytes() - bytes;
-        assert!(written <= 200, "{written}: {}", terminal.text());
-    }
+    // The minute of the clock, if it changes just then, and that the link is alive.
+    terminal.rest(Duration::from_secs(15));
     let bytes = terminal.bytes();
-    // A tick is 10 ms. The link says now and then that it is alive.
-    let used = terminal.cpu_ticks() - ticks;
-    assert!(used <= 2, "{used} ticks");
     // And it is awake all the same.
     terminal.keys("j");
     terminal.until("a cursor that moved", || terminal.bytes() > bytes);

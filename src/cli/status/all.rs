@@ -10,6 +10,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::config::Config;
+use crate::console::types::server::Health;
 use crate::domain::count::number;
 use crate::domain::notice;
 use crate::link::NoPrompter;
@@ -88,6 +89,21 @@ pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked
     Ok(told
         .map(|(name, asked)| asked.unwrap_or_else(|| Asked::new(name, Err(hangs(took)))))
         .collect())
+}
+
+/// How one server is, for a list of servers.
+pub(in crate::cli) async fn health(common: &Common, name: &str) -> Health {
+    match one(common, name, &OnceLock::new(), None).await {
+        Ok(report) => {
+            let worst = report.checks.first();
+            Health::Is(
+                report.state,
+                worst.map_or_else(String::new, |check| check.summary.clone()),
+            )
+        }
+        Err(CliError::Message { notice, .. }) => Health::Unreachable(notice.message),
+        Err(CliError::Closed) => Health::Unasked,
+    }
 }
 
 async fn one(

@@ -10,6 +10,8 @@ mod prometheus;
 mod report;
 mod text;
 
+pub(super) use all::health;
+
 use super::args::{self, Format};
 use super::error::CliError;
 use super::out::Out;

@@ -15,7 +15,6 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
-use crate::console::widgets::list::List;
 use crate::console::widgets::pen::{row, wrap};
 use crate::domain::Bytes;
 use crate::domain::count::{count, number};
@@ -35,7 +34,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Verify(asked) => draw_verify(model, pen, asked),
         Layer::Clients(clients) => draw_clients(model, pen, clients),
-        Layer::Servers(list) => draw_servers(model, pen, *list),
+        Layer::Servers(list) => super::servers::draw(model, pen, *list),
         Layer::Quit => draw_quit(model, pen),
     }
 }
@@ -226,41 +225,6 @@ fn draw_clients(model: &Model, pen: &mut Pen<'_>, clients: &Clients) {
             line.height,
         );
         pen.line(rest, &client.note, theme.dim);
-    }
-}
-
-fn draw_servers(model: &Model, pen: &mut Pen<'_>, list: List) {
-    let theme = pen.theme;
-    let longest = model
-        .servers
-        .iter()
-        .map(|server| server.name.width())
-        .max()
-        .unwrap_or(0);
-    let rows = model.servers.len();
-    let area = layout::dialog(
-        model.cx.size,
-        (longest as u16).saturating_add(18).max(30),
-        rows as u16 + 2,
-    );
-    let inside = pen.frame(area, "Switch server");
-    for (y, index) in list.view(rows, usize::from(inside.height)).enumerate() {
-        let line = row(inside, y as u16);
-        let current = index == list.cursor;
-        let name = &model.servers[index].name;
-        pen.text(
-            line,
-            line.x,
-            line.y,
-            if current { ">" } else { " " },
-            theme.accent,
-        );
-        let style = if current { theme.selected } else { theme.text };
-        let style = theme.on_colour(style, model.servers[index].colour);
-        let x = pen.text(line, line.x + 2, line.y, name, style);
-        if *name == model.cx.server {
-            pen.text(line, x + 2, line.y, "(this one)", theme.dim);
-        }
     }
 }
 

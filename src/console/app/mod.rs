@@ -13,6 +13,7 @@ pub mod palette;
 pub mod places;
 pub(super) mod presses;
 pub mod reasons;
+pub(crate) mod servers;
 pub mod subject;
 pub mod terminal;
 pub mod update;

@@ -14,12 +14,14 @@ use crate::console::screens::access::state::{Access, USUAL};
 pub use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::Job;
 pub use crate::console::screens::activity::state::{Activity, Part};
+use crate::console::screens::check::Target;
 use crate::console::screens::overview::state::Overview;
 use crate::console::screens::overview::view::Inputs;
 use crate::console::screens::path::page::Page;
 use crate::console::screens::space::state::Space;
 pub use crate::console::screens::store::state::Store;
 pub use crate::console::screens::unsigned::state::{Unsigned, UnsignedLine};
+use crate::console::types::access::Line;
 use crate::console::types::ask::Source;
 pub use crate::console::types::change::What;
 use crate::console::types::context::Context;
@@ -176,6 +178,19 @@ impl Model {
             leaving: false,
             stopped: false,
             quit: false,
+        }
+    }
+
+    /// The key or request that keys of screen 4 act on: under its cursor, or what the line of screen 1 under the cursor is about.
+    pub fn access_line(&self) -> Option<Line<'_>> {
+        if self.screen != Screen::Overview {
+            return self.access.current();
+        }
+        let known = self.access.known.as_ref()?;
+        let checks = crate::console::screens::overview::view::lines(&self.inputs());
+        match &checks.get(self.overview.list.cursor)?.target {
+            Some(Target::Access(anchor)) => known.line(known.place(anchor)?),
+            _ => None,
         }
     }
 

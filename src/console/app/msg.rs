@@ -19,6 +19,7 @@ use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
+use crate::console::types::server::Health;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
@@ -213,6 +214,13 @@ pub enum Msg {
     Place(String),
     /// The audit log was read.
     Audit(Result<Vec<PastChange>, Problem>),
+    /// How a server is that is not on the screen.
+    Examined {
+        /// Its name.
+        server: String,
+        /// How it is.
+        health: Health,
+    },
     /// Something else worth a line.
     Toast(String),
     /// The short message of this number was there long enough.
@@ -224,6 +232,11 @@ pub enum Msg {
 pub enum Effect {
     /// Open the connection to the server.
     Connect {
+        /// Its name.
+        server: String,
+    },
+    /// Find out how a server is that is not on the screen.
+    Examine {
         /// Its name.
         server: String,
     },

@@ -77,9 +77,20 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
         body,
         hints,
     } = layout::areas(model.cx.size);
-    draw_header(model, pen, header);
-    draw_tabs(model, pen, tabs);
-    pen.rule(rule);
+    // Before a server was chosen there is the choice only.
+    if !model.cx.server.is_empty() {
+        draw_header(model, pen, header);
+        draw_tabs(model, pen, tabs);
+        pen.rule(rule);
+        draw_screen(model, pen, body);
+    }
+    for layer in &model.layers {
+        crate::console::app::dialogs::draw(model, layer, pen);
+    }
+    draw_hints(model, pen, hints);
+}
+
+fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
     if let Some(page) = model.page() {
         screens::path::view::draw(&model.cx, page, model.space.judged.as_deref(), pen, body);
     } else {
@@ -105,10 +116,6 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
             Screen::Space => screens::space::view::draw(&model.cx, &model.space, pen),
         }
     }
-    for layer in &model.layers {
-        crate::console::app::dialogs::draw(model, layer, pen);
-    }
-    draw_hints(model, pen, hints);
 }
 
 /// `connected, 12 ms`, `down, again in 8s (data 3m old)`.
@@ -356,13 +363,14 @@ fn draw_hints(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     }
     // Of the views of screen 5, one has no lines.
     let on_line = scope != Scope::Space || model.current_row().is_some();
+    let on_key = scope != Scope::Overview || model.access_line().is_some();
     let hints = ACTIONS
         .iter()
         .filter(|action| action.hint_in.contains(&scope))
         .filter_map(|action| {
             let works = reasons::of(model, action.act).is_ok();
             let style = if works { theme.key } else { theme.dim };
-            let shown = action.hint_when.now(works, on_line);
+            let shown = action.hint_when.now(works, on_line, on_key);
             shown.then_some((key(action.act)?, action.hint, style))
         });
     // What does not fit is left out whole, the general ones first: the table has what is special in front.

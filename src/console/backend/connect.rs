@@ -6,6 +6,7 @@
 use crate::change::audit::copy::state_folder;
 use crate::config::{Config, ConfigError, Overrides, Target};
 use crate::console::app::msg::Msg;
+use crate::console::backend::Examiner;
 use crate::console::backend::answer::Prompt;
 use crate::console::backend::load;
 use crate::console::backend::{Sender, lock, watch, work};
@@ -34,18 +35,24 @@ const QUICK: Duration = Duration::from_secs(5);
 
 /// The servers that there are.
 pub(in crate::console) struct Targets {
-    /// The one that the console was opened on.
-    pub(in crate::console) first: Target,
+    /// The one that the console was opened on, if one was named.
+    pub(in crate::console) first: Option<Target>,
     /// Where the others are.
     pub(in crate::console) config: Config,
     /// What arguments say over the configuration.
     pub(in crate::console) overrides: Overrides,
+    /// Who tells how the others are.
+    pub(in crate::console) examiner: Arc<dyn Examiner>,
 }
 
 impl Targets {
     pub(super) fn find(&self, name: &str) -> Result<Target, ConfigError> {
-        if self.first.settings.name == name {
-            return Ok(self.first.clone());
+        if let Some(first) = self
+            .first
+            .as_ref()
+            .filter(|first| first.settings.name == name)
+        {
+            return Ok(first.clone());
         }
         self.config.target(name, &self.overrides)
     }

@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod connect;
 mod contents;
+mod examine;
 mod latest;
 mod load;
 mod plan;
@@ -17,6 +18,7 @@ mod work;
 
 pub(super) use answer::Prompt;
 pub(super) use connect::Targets;
+pub use examine::{Examination, Examiner};
 
 use crate::console::app::msg::{Effect, Msg};
 use crate::console::screens::{store, unsigned};
@@ -93,6 +95,9 @@ impl Backend {
                     Arc::clone(&self.prompt),
                     Arc::clone(&self.keys),
                 ));
+            }
+            Effect::Examine { server } => {
+                examine::go(&self.targets.examiner, self.send.clone(), server);
             }
             Effect::FindOn => {
                 let _ = self.send.send(Msg::FindOn);

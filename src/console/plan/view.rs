@@ -90,7 +90,7 @@ fn draw_keys(
     let mut x = area.x;
     for action in ACTIONS {
         let works = reasons::of(dialog, action.act, cx, inputs).is_ok();
-        if !action.hint_in.contains(&scope) || !action.hint_when.now(works, true) {
+        if !action.hint_in.contains(&scope) || !action.hint_when.now(works, true, true) {
             continue;
         }
         let Some(key) = cx.keymap.keys(action.act).first() else {

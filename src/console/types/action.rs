@@ -25,16 +25,19 @@ pub enum HintWhen {
     Always,
     /// While there is a line under the cursor.
     OnLine,
+    /// While a key or a request is under the cursor, and always on the screen of those.
+    OnKey,
     /// While it can be done.
     Possible,
 }
 
 impl HintWhen {
     /// Whether it is hinted at now.
-    pub const fn now(self, possible: bool, on_line: bool) -> bool {
+    pub const fn now(self, possible: bool, on_line: bool, on_key: bool) -> bool {
         match self {
             Self::Always => true,
             Self::OnLine => on_line,
+            Self::OnKey => on_key,
             Self::Possible => possible,
         }
     }
@@ -278,6 +281,7 @@ const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
 /// The plans.
 pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
 const ON_ACCESS: Scopes = &[Scope::Access, Scope::Card];
+const ON_KEYS: Scopes = &[Scope::Access, Scope::Card, Scope::Overview];
 const COPIED: Scopes = &[
     Scope::Overview,
     Scope::Store,
@@ -313,9 +317,9 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").danger(Danger::Plans),
     action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
-    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
-    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
-    action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
+    action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
+    action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
+    action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Prove possession of the key", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
     action(Act::Way, "access.way", &["w"], ON_ACCESS, "why", "Show what is in the way of a client", "Goes through the whole way of the client whose key is under the cursor, step by step, from the address to the daemon; with one path marked, also to that path and all that it needs.").hints(ON_ACCESS, HintWhen::OnLine),
     action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "Go to the next card", "Goes to the card of the next request or key."),

@@ -3,6 +3,7 @@
 use crate::config::{Colour, Overrides, ServerConfig};
 use crate::console::types::problem::Problem;
 use crate::domain::{Thresholds, When};
+use crate::judge::health::State;
 use std::time::Duration;
 
 /// A server of the configuration.
@@ -14,6 +15,8 @@ pub struct ServerChoice {
     pub read_only: bool,
     /// Of its name.
     pub colour: Option<Colour>,
+    /// How it was when somebody last looked.
+    pub health: Health,
     /// The limits of its health checks.
     pub limits: Thresholds,
 }
@@ -25,9 +28,24 @@ impl ServerChoice {
             name: server.name.clone(),
             read_only: server.read_only || overrides.read_only,
             colour: server.colour,
+            health: Health::Unasked,
             limits: server.thresholds,
         }
     }
+}
+
+/// How a server is that is not on the screen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Health {
+    /// Nobody has looked.
+    #[default]
+    Unasked,
+    /// Being looked at.
+    Asked,
+    /// The state of all checks, and what the first of them says.
+    Is(State, String),
+    /// It can't be asked, and why.
+    Unreachable(String),
 }
 
 /// The state of the connection.

@@ -4,7 +4,6 @@ use super::*;
 use crate::domain::path_info::tests::vector;
 use crate::domain::{Assessment, PathInfo, StorePath, TrustClass};
 use crate::inventory::Builder;
-use crate::link::Place;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -16,9 +15,10 @@ const KEEPS: &str = "STOREKEEPER_KEEPS_ON";
 const KILLS: u64 = 50;
 
 fn kept(folder: &Path) -> Kept {
-    let mut spec = Spec::new("local", Place::Local);
-    spec.kept = Some(folder.to_owned());
-    Kept::of(&spec).unwrap()
+    Kept {
+        file: folder.join("inventory"),
+        place: "here".to_owned(),
+    }
 }
 
 fn known(rows: u64) -> Known {
@@ -66,6 +66,7 @@ fn whoever_keeps_it_may_be_killed_at_any_time() {
     let folder = tempfile::tempdir().unwrap();
     let kept = kept(folder.path());
     kept.write(&known(20_000), When::now()).unwrap();
+    let new = kept.file.with_extension("new");
     let mut in_the_middle = 0;
     for round in 0..KILLS {
         let mut keeper = Command::new(std::env::current_exe().unwrap())
@@ -74,12 +75,19 @@ fn whoever_keeps_it_may_be_killed_at_any_time() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // No two are killed at the same point.
-        std::thread::sleep(Duration::from_micros(100_000 + round * 7919 % 150_000));
+        // From when it writes on; no two are killed at the same point.
+        while !new.exists() {
+            assert!(
+                keeper.try_wait().unwrap().is_none(),
+                "it has ended by itself"
+            );
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(round * 7919 % 50_000));
         keeper.kill().unwrap();
         keeper.wait().unwrap();
-        let new = kept.file.with_extension("new");
-        let half = fs::metadata(new).is_ok_and(|file| file.len() > 0);
+        let half = fs::metadata(&new).is_ok_and(|file| file.len() > 0);
+        let _ = fs::remove_file(&new);
         in_the_middle += u64::from(half);
         let (known, _) = kept.read().unwrap().expect("it is there");
         assert_eq!(known.inventory.counts().paths, 20_000);

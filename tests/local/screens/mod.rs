@@ -11,6 +11,7 @@ use crate::fixture::{Console, facts, large_store, model, now, receipt, store};
 use ratatui::style::{Color, Modifier};
 use std::sync::Arc;
 use storekeeper::change::Outcome;
+use storekeeper::config::Colour;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::paint::Painter;
@@ -18,6 +19,7 @@ use storekeeper::console::app::view::draw;
 use storekeeper::console::screens::activity::job::State;
 use storekeeper::console::types::ask::{Ask, AskKind};
 use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::server::{Health, ServerChoice};
 use storekeeper::console::widgets::theme::Abilities;
 use storekeeper::domain::When;
 
@@ -278,6 +280,51 @@ fn palette() {
 #[test]
 fn servers() {
     snap("servers", after("Sj"));
+}
+
+#[test]
+fn the_choice_of_a_server_says_how_each_is() {
+    use storekeeper::judge::health::State as Is;
+    let all = [
+        (
+            "west",
+            Health::Is(Is::Fine, "connected to root@west, round trip 12 ms".into()),
+        ),
+        (
+            "east",
+            Health::Unreachable("it has not answered within 60 s".into()),
+        ),
+        (
+            "builders",
+            Health::Is(
+                Is::Critical,
+                "Nix's daemon does not answer: clients get nothing".into(),
+            ),
+        ),
+        (
+            "attic",
+            Health::Is(Is::Unknown, "who may log in is not known".into()),
+        ),
+    ];
+    snap("servers-examined", |size, theme| {
+        let mut model = model(size, theme, false);
+        model.cx.server = String::new();
+        for (name, _) in &all {
+            model.servers.push(ServerChoice {
+                name: (*name).to_owned(),
+                read_only: *name == "attic",
+                colour: (*name == "east").then_some(Colour::Red),
+                ..model.servers[0].clone()
+            });
+        }
+        let mut console = Console::new(model);
+        for (name, health) in &all {
+            let (server, health) = ((*name).to_owned(), health.clone());
+            console.send(Msg::Examined { server, health });
+        }
+        console.keys("jj");
+        console.model
+    });
 }
 
 #[test]

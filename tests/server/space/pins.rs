@@ -968,6 +968,7 @@ fn the_scripts_run_under_busybox_and_dash() {
                 .filter(|line| {
                     ![
                         "clock=",
+                        "load=",
                         "root-blocks",
                         "root-inodes",
                         "store-blocks",

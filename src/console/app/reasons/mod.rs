@@ -61,8 +61,8 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
 
 /// Screen 4 is in front, and knows who may log in.
 fn on_access(model: &Model) -> Reason {
-    if model.screen != Screen::Access {
-        return no("this is done on screen 4");
+    if model.screen != Screen::Access && model.access_line().is_none() {
+        return no("no key is under the cursor; see screen 4");
     }
     model.cx.can_change()?;
     if model.access.known.is_none() {
@@ -77,6 +77,9 @@ fn on_access(model: &Model) -> Reason {
 /// A key can be authorized.
 pub(super) fn can_authorize(model: &Model) -> Reason {
     on_access(model)?;
+    if model.screen == Screen::Overview && !matches!(model.access_line(), Some(Line::Request(_))) {
+        return no("no request is under the cursor");
+    }
     let Some(known) = &model.access.known else {
         return Ok(());
     };
@@ -97,7 +100,7 @@ pub(super) fn can_authorize(model: &Model) -> Reason {
 /// A request is under the cursor.
 pub(super) fn can_deny(model: &Model) -> Reason {
     on_access(model)?;
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Request(_)) => Ok(()),
         _ => no("no request is under the cursor"),
     }
@@ -143,7 +146,7 @@ fn can_choose_client(model: &Model) -> Reason {
 /// A key is under the cursor whose file can be edited.
 pub(super) fn can_revoke(model: &Model) -> Reason {
     on_access(model)?;
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Key(entry)) => match &entry.fixed {
             Some(why) => Err(Cow::Owned(why.clone())),
             None => Ok(()),
@@ -166,7 +169,7 @@ pub(super) fn can_end_session(model: &Model) -> Reason {
 /// The same, or a request, whose lifetime is chosen before it is authorized.
 pub(super) fn can_expire(model: &Model) -> Reason {
     on_access(model)?;
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Request(_)) => Ok(()),
         _ => can_revoke(model),
     }

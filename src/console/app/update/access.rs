@@ -26,7 +26,7 @@ pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Proble
 
 /// `a`: approves the request under the cursor, else asks for a key to authorize.
 pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
-    let change = match model.access.current() {
+    let change = match model.access_line() {
         Some(Line::Request(entry)) => AccessChange::Approve(Box::new(entry.request.clone())),
         _ => AccessChange::Authorize(None),
     };
@@ -35,7 +35,7 @@ pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
 
 /// `d`.
 pub(super) fn deny(model: &mut Model) -> Vec<Effect> {
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Request(entry)) => {
             let change = AccessChange::Deny(Box::new(entry.request.clone()));
             open(model, change)
@@ -46,7 +46,7 @@ pub(super) fn deny(model: &mut Model) -> Vec<Effect> {
 
 /// `r`.
 pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Key(entry)) => {
             let change = AccessChange::Revoke(entry.row.fingerprint);
             open(model, change)
@@ -79,7 +79,7 @@ pub(super) fn proof(model: &mut Model) -> Vec<Effect> {
 
 /// `e`: when a key ends; for a request, how long an approval will be good.
 pub(super) fn expiry(model: &mut Model) -> Vec<Effect> {
-    match model.access.current() {
+    match model.access_line() {
         Some(Line::Key(entry)) => {
             let change = AccessChange::Expire(entry.row.fingerprint);
             open(model, change)

@@ -7,6 +7,7 @@ use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
 use crate::console::app::places::Place;
 use crate::console::app::reasons;
+use crate::console::app::servers;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
@@ -23,7 +24,7 @@ use crate::console::types::context::Data;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::{Link, ServerChoice};
 use crate::console::types::watch::Watch;
-use crate::console::widgets::list::{List, Move};
+use crate::console::widgets::list::Move;
 use crate::console::widgets::theme::Theme;
 
 /// Runs an action if it can be done now, else says why not.
@@ -94,7 +95,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::RefusedOnly => activity::refused(model),
         Act::OurLogins => activity::ours(model),
         Act::EndSession => access::end_session(model),
-        Act::Servers => show::push(model, Layer::Servers(List::default())),
+        Act::Servers => servers::open(model),
         Act::Theme => {
             model.theme = (model.theme + 1) % model.themes.len().max(1);
             model.toast = Some(format!("theme {}", model.theme().name));
@@ -128,6 +129,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         | Act::PlanExpiry => plan::act(model, act),
         Act::Close | Act::Dismiss => {
             model.layers.pop();
+            // Where no server was chosen, there is nothing behind the choice.
+            model.quit |= model.cx.server.is_empty() && model.layers.is_empty();
             vec![]
         }
         Act::Choose => choose(model),

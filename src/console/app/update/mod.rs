@@ -23,6 +23,7 @@ mod space;
 mod way;
 
 use crate::console::app::heights::list_height;
+use crate::console::app::servers;
 use crate::console::plan::state::Field;
 use crate::console::screens;
 
@@ -51,6 +52,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     ) && on_list;
     let places = seen::Places::of(model);
     let mut effects = match message {
+        Msg::Start if model.cx.server.is_empty() => servers::open(model),
         Msg::Start => vec![Effect::Connect {
             server: model.cx.server.clone(),
         }],
@@ -153,6 +155,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
+        Msg::Examined { server, health } => {
+            servers::examined(model, &server, health);
+            vec![]
+        }
         Msg::FindOn => find::go_on(model),
         Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),

@@ -15,8 +15,8 @@ use crate::console::widgets::list::{first_of, near};
 /// What is under the cursor now.
 fn subject(model: &Model) -> Option<Subject> {
     let (id, name) = match model.screen {
-        Screen::Access => {
-            let line = model.access.current()?;
+        Screen::Access | Screen::Overview => {
+            let line = model.access_line()?;
             match line.anchor() {
                 Anchor::Request(key) => (format!("request {key}"), key.to_string()),
                 Anchor::Key(key, file, _) => (format!("key {key} {file}"), key.to_string()),
@@ -31,7 +31,6 @@ fn subject(model: &Model) -> Option<Subject> {
             let link = &model.space.current_root()?.root.link;
             (link.clone(), link.clone())
         }
-        Screen::Overview => return None,
         Screen::Store | Screen::Unsigned | Screen::Space => {
             let inventory = model.cx.data.inventory.as_deref()?;
             let row = model
