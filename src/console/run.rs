@@ -121,13 +121,16 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
     let first = target
         .as_ref()
         .map(|target| ServerChoice::new(&target.settings, &overrides));
-    let named = first.as_ref().map(|first| &first.name);
+    let is_first = |name: &str| first.as_ref().is_some_and(|first| first.name == name);
     let others = config
         .servers
         .iter()
-        .filter(|server| Some(&server.name) != named);
+        .filter(|server| !is_first(&server.name));
     let others = others.map(|server| ServerChoice::new(server, &overrides));
     let servers = first.iter().cloned().chain(others).collect();
+    let shown = first
+        .clone()
+        .unwrap_or_else(|| ServerChoice::none(&overrides));
     let model = Model::new(Beginning {
         size: Guard::size()?,
         now: When::now(),
@@ -139,19 +142,13 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
         },
         keymap: keymap(&config)?,
         policy: Policy {
-            read_only: first
-                .as_ref()
-                .map_or(overrides.read_only, |first| first.read_only),
+            read_only: shown.read_only,
         },
-        server: first
-            .as_ref()
-            .map(|first| first.name.clone())
-            .unwrap_or_default(),
+        server: shown.name,
         place: target
             .as_ref()
-            .map(|target| target.settings.host.clone())
-            .unwrap_or_default(),
-        limits: first.as_ref().map(|first| first.limits).unwrap_or_default(),
+            .map_or_else(String::new, |target| target.settings.host.clone()),
+        limits: shown.limits,
         servers,
         sources: vec![],
     });

@@ -3,7 +3,7 @@
 use super::served::Served;
 use crate::help::terminal::Terminal;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const REST: Duration = Duration::from_millis(700);
 

@@ -32,6 +32,11 @@ impl ServerChoice {
             limits: server.thresholds,
         }
     }
+
+    /// Before one is chosen: it has no name.
+    pub fn none(overrides: &Overrides) -> Self {
+        Self::new(&ServerConfig::unconfigured(""), overrides)
+    }
 }
 
 /// How a server is that is not on the screen.

@@ -62,7 +62,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
 /// Screen 4 is in front, and knows who may log in.
 fn on_access(model: &Model) -> Reason {
     if model.screen != Screen::Access && model.access_line().is_none() {
-        return no("no key is under the cursor; see screen 4");
+        return no("this is done on screen 4");
     }
     model.cx.can_change()?;
     if model.access.known.is_none() {

@@ -129,8 +129,6 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         | Act::PlanExpiry => plan::act(model, act),
         Act::Close | Act::Dismiss => {
             model.layers.pop();
-            // Where no server was chosen, there is nothing behind the choice.
-            model.quit |= model.cx.server.is_empty() && model.layers.is_empty();
             vec![]
         }
         Act::Choose => choose(model),

@@ -216,6 +216,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     plan::note_read(model);
     seen::note(model, by_key);
     effects.extend(data::measure(model));
+    // Where no server was chosen there is nothing behind the choice.
+    model.quit |= pressed && model.cx.server.is_empty() && model.layers.is_empty();
     if model.quit {
         effects.retain(|effect| matches!(effect, Effect::Answer { .. }));
     }
