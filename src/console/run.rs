@@ -6,7 +6,7 @@
 //! short message was there long enough.
 
 use crate::change::Policy;
-use crate::config::{Config, Overrides, Target, home};
+use crate::config::{Config, Overrides, ServerConfig, Target, home};
 use crate::console::app::clipboard;
 use crate::console::app::model::{Beginning, Model};
 use crate::console::app::msg::{Effect, Msg};
@@ -118,19 +118,13 @@ fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
     let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
     let themes = Theme::load(folder.as_deref())?;
     let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
-    let first = target
-        .as_ref()
-        .map(|target| ServerChoice::new(&target.settings, &overrides));
+    let choice = |server: &ServerConfig| ServerChoice::new(server, &overrides);
+    let first = target.as_ref().map(|target| choice(&target.settings));
     let is_first = |name: &str| first.as_ref().is_some_and(|first| first.name == name);
-    let others = config
-        .servers
-        .iter()
-        .filter(|server| !is_first(&server.name));
-    let others = others.map(|server| ServerChoice::new(server, &overrides));
-    let servers = first.iter().cloned().chain(others).collect();
-    let shown = first
-        .clone()
-        .unwrap_or_else(|| ServerChoice::none(&overrides));
+    let others = config.servers.iter().filter(|one| !is_first(&one.name));
+    let servers = first.iter().cloned().chain(others.map(choice)).collect();
+    let none = || ServerChoice::none(&overrides);
+    let shown = first.clone().unwrap_or_else(none);
     let model = Model::new(Beginning {
         size: Guard::size()?,
         now: When::now(),
