@@ -22,6 +22,7 @@ mod bulk;
 mod client;
 pub(crate) mod edits;
 mod guard;
+mod knock;
 mod make;
 pub(crate) mod need;
 pub(crate) mod nix;

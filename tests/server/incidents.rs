@@ -6,7 +6,7 @@ use crate::help::text;
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, login_shell, wait_until};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -15,9 +15,6 @@ use storekeeper::domain::ssh_key::PublicSshKey;
 /// Whatever this machine's own disk is like, it is no incident. A collection is long that takes a second.
 const LIMITS: &str = "[servers.prod.thresholds]\ndisk_warning = \"0%\"\ndisk_critical = \"0%\"\ninodes_warning = \"0%\"\n\
                       inodes_critical = \"0%\"\ncollection_age = \"1s\"\n";
-
-/// The user that the knock runs as; the rig has it.
-const KNOCKER: u32 = 61_004;
 
 /// A cache with which all is well: every path is signed, and one client has a key that fetches and no more.
 struct Cache {
@@ -36,25 +33,10 @@ impl Cache {
         let rig = Rig::new();
         heal(&rig);
         before(&rig);
-        let etc = tempfile::Builder::new()
-            .prefix("storekeeper-incidents-")
-            .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir_in("/var/lib")
-            .unwrap();
-        let knock = etc.path().join("knock");
-        fs::copy("src/server/scripts/knock.sh", &knock).unwrap();
-        fs::set_permissions(&knock, fs::Permissions::from_mode(0o755)).unwrap();
-        let queue = rig.scratch().join("var/requests");
-        fs::create_dir_all(queue.join("waiting")).unwrap();
-        fs::set_permissions(queue.join("waiting"), fs::Permissions::from_mode(0o700)).unwrap();
-        chown(queue.join("waiting"), Some(KNOCKER), None).unwrap();
+        let (etc, knock) = rig.knock();
         let twist = Twist {
             syslog: true,
-            more: format!(
-                "AuthorizedKeysCommand {} %u %t %k %f {}\nAuthorizedKeysCommandUser storekeeper\n{more}",
-                knock.display(),
-                queue.display()
-            ),
+            more: format!("{knock}{more}"),
             ..Twist::default()
         };
         let sshd = rig.twisted("logged", access, twist);

@@ -13,15 +13,11 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use storekeeper::domain::When;
-
-/// The user that the knock runs as; the rig has it.
-const KNOCKER: u32 = 61_004;
 
 /// A cache server whose sshd logs with times, takes down unknown keys, and is called `prod`.
 struct House {
@@ -38,25 +34,10 @@ impl House {
 
     fn with(nix: &Nix) -> Self {
         let rig = Rig::with(nix);
-        let etc = tempfile::Builder::new()
-            .prefix("storekeeper-access-")
-            .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir_in("/var/lib")
-            .unwrap();
-        let knock = etc.path().join("knock");
-        fs::copy("src/server/scripts/knock.sh", &knock).unwrap();
-        fs::set_permissions(&knock, fs::Permissions::from_mode(0o755)).unwrap();
-        let queue = rig.scratch().join("var/requests");
-        fs::create_dir_all(queue.join("waiting")).unwrap();
-        fs::set_permissions(queue.join("waiting"), fs::Permissions::from_mode(0o700)).unwrap();
-        chown(queue.join("waiting"), Some(KNOCKER), None).unwrap();
+        let (etc, knock) = rig.knock();
         let twist = Twist {
             syslog: true,
-            more: format!(
-                "AuthorizedKeysCommand {} %u %t %k %f {}\nAuthorizedKeysCommandUser storekeeper\n",
-                knock.display(),
-                queue.display()
-            ),
+            more: knock,
             ..Twist::default()
         };
         let sshd = rig.twisted("logged", Access::Root, twist);
