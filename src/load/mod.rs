@@ -6,10 +6,12 @@
 
 mod closure;
 mod kept;
+mod pace;
 pub mod way;
 
 pub use closure::{closure, load_closure};
 pub use kept::Kept;
+pub use pace::Pace;
 
 use crate::database::Seen;
 use crate::domain::{Assessment, KeyRing, PathInfo, PathList, StorePath};

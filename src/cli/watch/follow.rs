@@ -13,7 +13,7 @@ use crate::domain::access::AccessFacts;
 use crate::judge::access::{Refused, keys};
 use crate::judge::events::{Event, Link, deleted, logins, of_path};
 use crate::judge::health::access::SOON;
-use crate::load::{AssessedPath, Known};
+use crate::load::{AssessedPath, Known, Pace};
 use crate::server::{Server, ServerError, WatchEvent, Watched};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// How often the server is looked at.
 const PACE: Duration = Duration::from_millis(2400);
-
-/// After a reading the next one waits for at least so long, and as long as it took so many times where that was long.
-const REST: (Duration, u32) = (Duration::from_secs(2), 4);
-
-/// A reading that is done within this waits as long as it took.
-const QUICK: Duration = Duration::from_secs(5);
 
 /// How often it is read where it can't be watched, and how often keys are looked at that end by themselves.
 const POLL: Duration = Duration::from_secs(60);
@@ -77,7 +71,7 @@ pub(super) async fn follow(
     minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
     minute.reset();
     let mut stale = Stale::default();
-    let mut first = true;
+    let mut pace = Pace::default();
     // What is told when all was read once: what changes from then on is seen.
     let mut begins = None;
     let mut reading = std::pin::pin!(futures_util::future::OptionFuture::from(None));
@@ -117,14 +111,7 @@ pub(super) async fn follow(
             }
             found = &mut reading, if reads => {
                 reads = false;
-                let took = begun.elapsed();
-                // What the first reading took says nothing of the next one.
-                let rest = match took {
-                    _ if std::mem::take(&mut first) => Duration::ZERO,
-                    took if took < QUICK => took,
-                    took => took * REST.1,
-                };
-                next = Instant::now() + rest.max(REST.0);
+                next = Instant::now() + pace.rest(begun.elapsed());
                 let events = take(before, found.unwrap_or_default());
                 for event in events.into_iter().chain(begins.take()) {
                     tell.tell(&event)?;

@@ -15,7 +15,7 @@ use crate::domain::When;
 use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::Prompter;
-use crate::load::{Kept, Known};
+use crate::load::{Kept, Known, Pace};
 use crate::server::{ErrorKind, Followed, Seen, Server, ServerError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,12 +26,6 @@ use tokio::task::JoinHandle;
 
 /// Seconds before the next attempt; the last one repeats.
 const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
-
-/// After a reading the next one that nobody has asked for waits for so many times as long as it took, and at least so long.
-const REST: (u32, Duration) = (4, Duration::from_secs(2));
-
-/// A reading that is done within this has taken what the log has grown, or a small store: it waits as long as it took.
-const QUICK: Duration = Duration::from_secs(5);
 
 /// The servers that there are.
 pub(in crate::console) struct Targets {
@@ -350,17 +344,12 @@ impl Keeper {
         let reading = async {
             self.own_keys(server).await;
             let mut asked_for = false;
-            let mut first = true;
+            let mut pace = Pace::default();
             loop {
                 let begun = Instant::now();
                 load::load(server, &self.state, &self.send, &self.prompt, asked_for).await;
-                // A busy server is not read all the time. What the first reading took says nothing of the next one.
-                let rest = match begun.elapsed() {
-                    _ if std::mem::take(&mut first) => Duration::ZERO,
-                    took if took < QUICK => took,
-                    took => took * REST.0,
-                }
-                .max(REST.1);
+                // A busy server is not read all the time.
+                let rest = pace.rest(begun.elapsed());
                 let changed = async {
                     tokio::time::sleep(rest).await;
                     self.changed.notified().await;
