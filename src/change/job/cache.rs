@@ -299,9 +299,10 @@ impl CacheServer for Server {
                 .install_knock(token, install)
                 .await
                 .map(|()| Stepped::Kept),
-            Step::Queue => Self::access(self)
+            Step::Queue => self
+                .queue()
                 .await
-                .map(|facts| Stepped::Queue(facts.requests, facts.revoked)),
+                .map(|(requests, revoked)| Stepped::Queue(requests, revoked)),
             Step::KnockSeen(install) => self.knock_seen(install).await.map(Stepped::Knock),
         };
         match answer {

@@ -72,7 +72,7 @@ pub(super) async fn follow(
     minute.reset();
     let mut stale = Stale::default();
     let mut pace = Pace::default();
-    // What is told when all was read once: what changes from then on is seen.
+    // What is reported when all was read once: what changes from then on is seen.
     let mut begins = None;
     let mut reading = std::pin::pin!(futures_util::future::OptionFuture::from(None));
     let (mut begun, mut next) = (Instant::now(), Instant::now());
@@ -179,7 +179,7 @@ async fn read(
     Found { store, access }
 }
 
-/// Reads what is new in sshd's log. Where that tells of a client that was refused, why it was is looked up as it is now: a key may have been
+/// Reads what is new in sshd's log. Where that has a client that was refused, the reason is looked up as it is now: a key may have been
 /// revoked right before.
 async fn follow_log(
     server: &Server,

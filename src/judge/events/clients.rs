@@ -46,11 +46,16 @@ pub fn requests(before: &[RequestRow], now: &[RequestRow]) -> Vec<Event> {
     .collect()
 }
 
-/// A key with an end that was told: its fingerprint, its end, and whether that was over.
+/// A key with an end that was reported: its fingerprint, its end, and whether that was over.
 pub type Ending = (Fingerprint, When, bool);
 
-/// Keys that end before `until` or have ended; those in `told` were told before, and `told` is what holds now.
-pub fn endings(told: &mut BTreeSet<Ending>, keys: &[KeyRow], now: When, until: When) -> Vec<Event> {
+/// Keys that end before `until` or have ended; those in `reported` were reported before, and `reported` is what holds now.
+pub fn endings(
+    reported: &mut BTreeSet<Ending>,
+    keys: &[KeyRow],
+    now: When,
+    until: When,
+) -> Vec<Event> {
     let mut holds = BTreeSet::new();
     let mut events = Vec::new();
     for key in keys {
@@ -58,8 +63,8 @@ pub fn endings(told: &mut BTreeSet<Ending>, keys: &[KeyRow], now: When, until: W
             continue;
         };
         let ending = (key.fingerprint, expires, expires <= now);
-        // In two files a key is told once.
-        if holds.insert(ending) && !told.contains(&ending) {
+        // In two files a key is reported once.
+        if holds.insert(ending) && !reported.contains(&ending) {
             events.push(Event::KeyExpiring {
                 fingerprint: key.fingerprint,
                 comment: key.comment.clone(),
@@ -68,6 +73,6 @@ pub fn endings(told: &mut BTreeSet<Ending>, keys: &[KeyRow], now: When, until: W
             });
         }
     }
-    *told = holds;
+    *reported = holds;
     events
 }

@@ -1,4 +1,4 @@
-//! In: two states of a store or of its clients. Out: whether what happened between them is told, and nothing else.
+//! In: two states of a store or of its clients. Out: whether what happened between them is reported, and nothing else.
 
 use super::*;
 use crate::domain::path_info::tests::vector;
@@ -152,7 +152,7 @@ fn a_client_is_told_when_it_is_refused_again() {
         times(std::slice::from_ref(&one), &[refused('A', 3, 100)]),
         [('A', 1)]
     );
-    // It came in between, so that the count began anew; the earlier one is told first.
+    // It came in between, so that the count began anew; the earlier one is reported first.
     let now = [refused('E', 1, 130), refused('A', 1, 120)];
     assert_eq!(times(&[more], &now), [('A', 1), ('E', 1)]);
 }
@@ -162,9 +162,9 @@ fn an_end_is_told_once_when_it_is_near_and_once_when_it_is_over() {
     const NOTHING: [bool; 0] = [];
     let (now, until) = (When::from_unix(1000), When::from_unix(2000));
     let key = |end: Option<i64>| crate::judge::access::tests::row(end.map(When::from_unix));
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut ends = |keys: &[_], now| -> Vec<bool> {
-        let events = endings(&mut told, keys, now, until).into_iter();
+        let events = endings(&mut reported, keys, now, until).into_iter();
         events
             .map(|event| match event {
                 Event::KeyExpiring { expired, .. } => expired,

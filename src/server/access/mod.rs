@@ -24,6 +24,7 @@ use super::error::ServerError;
 use super::facts::Rights;
 use super::{Inner, Server};
 use crate::domain::access::{AccessFacts, Fact, Session};
+use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::ssh_key::Fingerprint;
 
 impl Server {
@@ -64,6 +65,12 @@ impl Server {
     pub async fn follow_log(&self, mut facts: AccessFacts) -> Result<AccessFacts, ServerError> {
         log::go_on(&self.inner, &mut facts).await?;
         Ok(facts)
+    }
+
+    /// The requests and the revoked keys. Nothing else is looked at.
+    pub async fn queue(&self) -> Result<(Fact<Vec<Request>>, Fact<Vec<RevokedKey>>), ServerError> {
+        let found = requests::read(&self.inner).await?;
+        Ok((found.requests, found.revoked))
     }
 
     /// The sessions of the cache user that are open now, each with its key where the log says it.
