@@ -1,6 +1,6 @@
 //! The colour of a server's name.
 //!
-//! In: a word of the configuration. Out: one of the terminal's own colours, so that it fits whatever theme is used.
+//! In: a colour's name. Out: one of the terminal's own colours, so that it fits whatever theme is used.
 
 /// A colour of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

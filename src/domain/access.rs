@@ -267,6 +267,25 @@ impl AccessFacts {
 }
 
 impl KeyFile {
+    /// A file for tests that can be edited, in which all is well.
+    #[cfg(test)]
+    pub(crate) fn sample(path: &str, user: &str, content: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            resolved: path.to_owned(),
+            user: user.to_owned(),
+            exists: true,
+            content: Ok(content.as_bytes().to_vec()),
+            numbers: None,
+            size: content.len() as u64,
+            sha256: [0; 32],
+            mode: 0o644,
+            editable: Ok(()),
+            strict_modes_problem: None,
+            generated_by: None,
+        }
+    }
+
     /// Where its symbolic links lead, fit to be shown, if there are any.
     pub fn leads_to(&self) -> Option<String> {
         (self.resolved != self.path).then(|| visible(&self.resolved).into_owned())

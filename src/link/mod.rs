@@ -64,6 +64,14 @@ pub struct Limits {
     pub time: Duration,
 }
 
+/// Seconds before the next attempt to connect; the last one repeats.
+const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
+
+/// How long somebody waits who wants to be connected, after so many attempts in a row have failed.
+pub fn before_attempt(failed: usize) -> Duration {
+    Duration::from_secs(WAITS[failed.min(WAITS.len() - 1)])
+}
+
 /// A connection to a place. Clones share it; it ends with the last of them and of its commands.
 #[derive(Clone)]
 pub struct Link(Arc<Inner>);

@@ -40,7 +40,7 @@ pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
 pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
-pub use watch::{WatchEvent, WatchLine, Watched};
+pub use watch::{PACE, WatchEvent, WatchLine, Watched};
 
 pub use crate::database::Seen;
 pub use crate::domain::server_facts as facts;

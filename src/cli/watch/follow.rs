@@ -14,14 +14,11 @@ use crate::judge::access::{Refused, keys};
 use crate::judge::events::{Event, Link, deleted, logins, of_path};
 use crate::judge::health::access::SOON;
 use crate::load::{AssessedPath, Known, Pace};
-use crate::server::{Server, ServerError, WatchEvent, Watched};
+use crate::server::{PACE, Server, ServerError, WatchEvent, Watched};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-
-/// How often the server is looked at.
-const PACE: Duration = Duration::from_millis(2400);
 
 /// How often it is read where it can't be watched, and how often keys are looked at that end by themselves.
 const POLL: Duration = Duration::from_secs(60);

@@ -15,13 +15,11 @@ use super::session::Session;
 use super::signals::{interrupted, stop};
 use crate::domain::When;
 use crate::judge::events::{Event, EventKind, Link};
+use crate::link::before_attempt;
 use happened::Before;
 use program::Program;
 use serde::Serialize;
 use std::time::Duration;
-
-/// Seconds before the next attempt to connect; the last one repeats.
-const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
 /// A line of JSON.
 #[derive(Serialize)]
@@ -122,8 +120,7 @@ async fn go_on(
                 message: Some(notice.to_string()),
             })?;
         }
-        let wait = WAITS[(*failed).min(WAITS.len() - 1)];
+        tokio::time::sleep(before_attempt(*failed)).await;
         *failed += 1;
-        tokio::time::sleep(Duration::from_secs(wait)).await;
     }
 }

@@ -135,7 +135,7 @@ fn untold((path, why): (StorePath, String)) -> CliError {
     )
 }
 
-/// A server's name as a word of a command line.
+/// A server's name, quoted for a shell.
 pub(super) fn shell(name: &str) -> String {
     shell_words::quote(&visible(name)).into_owned()
 }

@@ -12,6 +12,7 @@ use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::Pen;
+use crate::console::widgets::choice::{self, Choice};
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
@@ -20,7 +21,6 @@ use crate::domain::Bytes;
 use crate::domain::count::{count, number};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 /// Draws a layer.
 pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
@@ -195,37 +195,16 @@ fn draw_verify(model: &Model, pen: &mut Pen<'_>, asked: &Verification) {
     }
 }
 
-/// Names in a column as wide as the longest, at most half of the dialog; behind each how it stands.
 fn draw_clients(model: &Model, pen: &mut Pen<'_>, clients: &Clients) {
-    let theme = pen.theme;
-    let (most, height) = layout::text_box(model.cx.size);
-    let rows = clients.all.len();
-    let area = layout::dialog(model.cx.size, most.width, rows.min(height) as u16 + 2);
     let title = format!("Which client, to {}?", clients.path.name());
-    let inside = pen.frame(area, &title);
-    let widths = clients.all.iter().map(|client| client.name.width());
-    let column = widths.max().unwrap_or(0).min(usize::from(inside.width) / 2);
-    for (y, index) in clients
-        .list
-        .view(rows, usize::from(inside.height))
-        .enumerate()
-    {
-        let line = row(inside, y as u16);
-        let current = index == clients.list.cursor;
-        let client = &clients.all[index];
-        let mark = if current { ">" } else { " " };
-        pen.text(line, line.x, line.y, mark, theme.accent);
-        let style = if current { theme.selected } else { theme.text };
-        let name = cell(&client.name, column, Align::Left);
-        let x = pen.text(line, line.x + 2, line.y, &name, style);
-        let rest = Rect::new(
-            x + 2,
-            line.y,
-            line.right().saturating_sub(x + 2),
-            line.height,
-        );
-        pen.line(rest, &client.note, theme.dim);
-    }
+    let all = clients.all.iter().map(|client| Choice {
+        mark: None,
+        name: &client.name,
+        colour: None,
+        note: client.note.clone(),
+    });
+    let all: Vec<Choice<'_>> = all.collect();
+    choice::draw(pen, model.cx.size, &title, clients.list, &all);
 }
 
 fn draw_quit(model: &Model, pen: &mut Pen<'_>) {

@@ -14,7 +14,7 @@ use crate::console::types::problem::Problem;
 use crate::domain::When;
 use crate::domain::notice;
 use crate::inventory::Inventory;
-use crate::link::Prompter;
+use crate::link::{Prompter, before_attempt};
 use crate::load::{Kept, Known, Pace};
 use crate::server::{ErrorKind, Followed, Seen, Server, ServerError};
 use std::path::PathBuf;
@@ -23,9 +23,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-
-/// Seconds before the next attempt; the last one repeats.
-const WAITS: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
 /// The servers that there are.
 pub(in crate::console) struct Targets {
@@ -321,7 +318,7 @@ impl Keeper {
 
     /// Tells that it is down, and waits for the next attempt.
     async fn wait(&self, problem: Problem, failures: &mut usize) {
-        let seconds = WAITS[(*failures).min(WAITS.len() - 1)];
+        let seconds = before_attempt(*failures).as_secs();
         *failures += 1;
         let again = When::from_unix(When::now().unix() + seconds as i64);
         self.tell(Msg::Down {

@@ -7,15 +7,12 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
 use crate::console::types::problem::Problem;
 use crate::domain::notice;
-use crate::server::{Server, ServerError, WatchEvent, Watched};
+use crate::server::{PACE, Server, ServerError, WatchEvent, Watched};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How often the server is looked at. One program runs there each time, and all that is looked at in turn is so within five seconds.
-const PACE: Duration = Duration::from_millis(2400);
-
-/// The same where nobody has pressed a key for so long.
+/// How often it is looked at where nobody has pressed a key for so long.
 const IDLE_PACE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(600);
 

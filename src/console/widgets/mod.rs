@@ -1,5 +1,6 @@
 //! Pieces that screens are made of. Each gets plain values and an area, and draws no more than fits.
 
+pub mod choice;
 pub mod columns;
 pub mod gauge;
 pub mod input;

@@ -16,29 +16,12 @@ fn key(text: &str) -> PublicSshKey {
     PublicSshKey::parse(text).unwrap()
 }
 
-fn file(path: &str, user: &str, content: &str) -> KeyFile {
-    KeyFile {
-        path: path.to_owned(),
-        resolved: path.to_owned(),
-        user: user.to_owned(),
-        exists: true,
-        content: Ok(content.as_bytes().to_vec()),
-        numbers: None,
-        size: content.len() as u64,
-        sha256: [0; 32],
-        mode: 0o644,
-        editable: Ok(()),
-        strict_modes_problem: None,
-        generated_by: None,
-    }
-}
-
 /// A read-only cache with this key file.
 pub(in crate::judge) fn with(content: &str) -> AccessFacts {
     let mut facts = facts(Some("nix-store --serve"));
     facts
         .files
-        .push(file("/etc/ssh/nix-ssh", "nix-ssh", content));
+        .push(KeyFile::sample("/etc/ssh/nix-ssh", "nix-ssh", content));
     facts
 }
 
@@ -148,14 +131,16 @@ fn the_same_key_elsewhere() {
     let mut facts = with(&format!(
         "restrict {KEY} a\nrestrict {KEY} b\nrestrict {OTHER}\n"
     ));
-    facts.other_files.push(file(
+    facts.other_files.push(KeyFile::sample(
         "/root/.ssh/authorized_keys",
         "root",
         &format!("{KEY}\n"),
     ));
-    facts
-        .other_files
-        .push(file("/home/ada/.ssh/authorized_keys", "ada", OTHER));
+    facts.other_files.push(KeyFile::sample(
+        "/home/ada/.ssh/authorized_keys",
+        "ada",
+        OTHER,
+    ));
     let rows = rows(&facts);
     assert_eq!(rows.len(), 3);
     assert_eq!(codes(&rows[0].findings), ["duplicate", "also-root"]);

@@ -70,7 +70,7 @@ pub struct Contents {
 /// What a way is judged by.
 #[derive(Debug)]
 pub struct WayFacts<'a> {
-    /// The server as a word of a command.
+    /// The server's name, quoted for a shell.
     pub server: &'a str,
     /// Where clients connect to.
     pub address: &'a Address,

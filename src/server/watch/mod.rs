@@ -16,6 +16,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
+/// How often a server is looked at while somebody wants to know. One program runs there each time, and all that is looked at in turn is
+/// so within five seconds.
+pub const PACE: Duration = Duration::from_millis(2400);
+
 /// How long it may take until everything was looked at once.
 const BEGIN: Duration = Duration::from_secs(90);
 

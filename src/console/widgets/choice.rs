@@ -1,0 +1,54 @@
+//! A dialog with a list to choose from: names in a column, behind each how it stands.
+//!
+//! In: the rows, and where the cursor is. Out: the dialog, over whatever is drawn. It costs as much as the list is long: servers, or clients.
+
+use super::columns::{Align, cell};
+use super::layout;
+use super::list::List;
+use super::pen::{Pen, row};
+use crate::config::Colour;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr as _;
+
+/// A row of it.
+pub struct Choice<'a> {
+    /// A mark before the name; either all rows of a list have one or none has.
+    pub mark: Option<(&'a str, Style)>,
+    /// What is chosen.
+    pub name: &'a str,
+    /// Of the name.
+    pub colour: Option<Colour>,
+    /// How it stands.
+    pub note: String,
+}
+
+/// Draws it on a terminal of this size.
+pub fn draw(pen: &mut Pen<'_>, size: (u16, u16), title: &str, list: List, all: &[Choice<'_>]) {
+    let theme = pen.theme;
+    let (most, height) = layout::text_box(size);
+    let area = layout::dialog(size, most.width, all.len().min(height) as u16 + 2);
+    let inside = pen.frame(area, title);
+    let widths = all.iter().map(|choice| choice.name.width());
+    // At most half of the dialog.
+    let column = widths.max().unwrap_or(0).min(usize::from(inside.width) / 2);
+    let view = list.view(all.len(), usize::from(inside.height));
+    for (y, index) in view.enumerate() {
+        let line = row(inside, y as u16);
+        let choice = &all[index];
+        let current = index == list.cursor;
+        let cursor = if current { ">" } else { " " };
+        pen.text(line, line.x, line.y, cursor, theme.accent);
+        let mut x = line.x + 2;
+        if let Some((mark, style)) = choice.mark {
+            pen.text(line, x, line.y, mark, style);
+            x += 2;
+        }
+        let style = if current { theme.selected } else { theme.text };
+        let style = theme.on_colour(style, choice.colour);
+        let name = cell(choice.name, column, Align::Left);
+        let x = pen.text(line, x, line.y, &name, style) + 2;
+        let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+        pen.line(rest, &choice.note, theme.dim);
+    }
+}
