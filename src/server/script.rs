@@ -56,7 +56,9 @@ pub(super) const ACCESS_MARK: &str = script!("folder.sh", "access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = script!("sshd.sh", "access-knock-look.sh");
 pub(super) const ACCESS_KNOCK: &str = script!("sshd.sh", "folder.sh", "access-knock.sh");
 
-/// What [`ACCESS_FACTS`] runs for each key file.
+pub(super) const ACCESS_LOOK_FILE: &str = script!("access-look-file.sh");
+
+/// What [`ACCESS_FACTS`] and [`ACCESS_LOOK_FILE`] run for each key file.
 pub(super) const ACCESS_READ_FILE: &str = include_str!("scripts/access-read-file.sh");
 
 /// What [`ACCESS_EDIT`] runs at the file.

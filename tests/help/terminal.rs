@@ -169,7 +169,8 @@ impl Terminal {
         let start = Instant::now();
         loop {
             let text = self.text();
-            if condition(&text) {
+            // A dialog whose plan is still made is not yet the one that is waited for.
+            if condition(&text) && !text.contains("Making the plan.") {
                 return text;
             }
             assert!(

@@ -20,7 +20,7 @@ pub(super) fn choose_key(terminal: &mut Terminal, words: &str) {
         let shown = |line: &&str| line.contains("│ key ") || line.contains("│ with ");
         screen.lines().filter(shown).collect::<String>()
     };
-    let planned = |text: &str| !text.contains("Making the plan") && !key(text).is_empty();
+    let planned = |text: &str| !key(text).is_empty();
     for _ in 0..6 {
         let shown = key(&terminal.wait("a plan", planned));
         if shown.contains(words) {

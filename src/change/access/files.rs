@@ -83,8 +83,8 @@ pub(super) fn document(file: &KeyFile) -> Result<AuthorizedKeys, AccessError> {
 }
 
 /// The file and the line in which a key stands now, of the files that could be read.
-pub fn authorized_in(facts: &AccessFacts, key: Fingerprint) -> Option<(String, usize)> {
-    facts.files.iter().find_map(|file| {
+pub fn authorized_in(files: &[KeyFile], key: Fingerprint) -> Option<(String, usize)> {
+    files.iter().find_map(|file| {
         let line = *document(file).ok()?.find(&key).first()?;
         Some((visible(&file.path).into_owned(), line))
     })

@@ -71,7 +71,7 @@ pub fn deny(
     note: &str,
 ) -> Result<Plan, AccessError> {
     let key = request.key.fingerprint();
-    if let Some((file, line)) = authorized_in(facts, key) {
+    if let Some((file, line)) = authorized_in(&facts.files, key) {
         return Err(AccessError::There {
             fingerprint: key,
             file,

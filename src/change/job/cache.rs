@@ -8,13 +8,13 @@ use crate::change::access::authorized_in;
 use crate::change::keep::KeepStep;
 use crate::change::token::Token;
 use crate::domain::SignedPath;
-use crate::domain::access::{Fact, KeyFile, Session};
+use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::pin::Pin;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
-use crate::server::access::{Edit, Edited, Folder, KnockInstall, KnockSeen};
+use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
 use crate::server::facts::Facts;
 use crate::server::{
     Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Whose,
@@ -51,8 +51,8 @@ pub(super) enum Step<'a> {
     Look(Folder, &'a Request),
     /// Where a key is authorized now.
     Authorized(Fingerprint),
-    /// The key files of the cache user.
-    Files,
+    /// What the file of an edit holds now.
+    File(&'a Edit),
     Request(Folder, &'a Request),
     Revoked(&'a RevokedKey),
     Knock(&'a KnockInstall),
@@ -71,7 +71,7 @@ pub(super) enum Stepped {
     Kept,
     /// The key file and its line.
     Authorized(Option<(String, usize)>),
-    Files(Vec<KeyFile>),
+    File(Fact<KeyFileContent>),
     /// Why a request was left as it is: somebody else has decided it.
     Decided(String),
     Queue(Fact<Vec<Request>>, Fact<Vec<RevokedKey>>),
@@ -283,13 +283,11 @@ impl CacheServer for Server {
                 .look_at_request(token, folder, request)
                 .await
                 .map(|decided| decided.map_or(Stepped::Kept, Stepped::Decided)),
-            Step::Authorized(key) => Self::access(self)
+            Step::Authorized(key) => self
+                .key_files()
                 .await
-                .map(|facts| Stepped::Authorized(authorized_in(&facts, key))),
-            Step::Files => Self::access(self).await.map(|facts| {
-                let all = facts.files.into_iter().chain(facts.other_files);
-                Stepped::Files(all.collect())
-            }),
+                .map(|files| Stepped::Authorized(authorized_in(&files, key))),
+            Step::File(edit) => self.key_file(edit).await.map(Stepped::File),
             Step::Request(folder, request) => self
                 .put_request(token, folder, request)
                 .await

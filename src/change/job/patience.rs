@@ -18,10 +18,10 @@ const MILLIS: u64 = if cfg!(test) { 800 } else { 5000 };
 pub(super) const GRACE: Duration = Duration::from_millis(MILLIS);
 
 /// How much of that a call has that ran when it was cancelled.
-const CUT: Duration = Duration::from_millis(MILLIS / 5 * 3);
+const CUT: Duration = Duration::from_millis(MILLIS / 5 * 2);
 
 /// How much of it a look may take that only adds to what is reported, so that time is left for the record.
-const LOOK: Duration = Duration::from_millis(MILLIS / 5);
+const LOOK: Duration = CUT;
 
 /// What is said of a server that is there and does not answer.
 pub(super) const SILENT: &str = "the server stopped answering";

@@ -127,6 +127,11 @@ impl Edit {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// Where its links led when it was shown.
+    pub(super) fn resolved(&self) -> &str {
+        &self.resolved
+    }
 }
 
 /// How an edit went.

@@ -66,22 +66,37 @@ pub(super) fn unknown(why: impl Into<Notice>) -> Unknown {
 
 /// Asks.
 pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError> {
+    let answers = answers(inner, &inner.spec.nix_command, login).await?;
+    Ok(read(
+        &answers,
+        &inner.spec.cache_user,
+        access::is_root(inner),
+    ))
+}
+
+/// Asks for the key files of the cache user alone: no forced command is tried, and Nix is not asked.
+pub(super) async fn ask_files(inner: &Inner, login: &str) -> Result<Vec<KeyFile>, ServerError> {
+    let answers = answers(inner, "", login).await?;
+    Ok(read(&answers, &inner.spec.cache_user, access::is_root(inner)).files)
+}
+
+/// What the script says; without a `nix` command, of the key files alone.
+async fn answers(inner: &Inner, nix: &str, login: &str) -> Result<Answers, ServerError> {
     let spec = &inner.spec;
     let command = Command::script(script::ACCESS_FACTS)
         .arg(script::ACCESS_READ_FILE)
-        .arg(&spec.nix_command)
+        .arg(nix)
         .arg(&spec.cache_user)
         .arg(login)
         .args(spec.key_files.iter().cloned())
         .sudo(inner.start.sudo);
     let output = inner.link.run(&command, b"", LOOK).await?;
-    let answers = Answers::parse(&output.stdout).ok_or_else(|| ServerError::Script {
+    Answers::parse(&output.stdout).ok_or_else(|| ServerError::Script {
         place: inner.start.place.clone(),
         what: "say who may log in",
         why: why(&output),
         next: "log in there and run `sshd -T` to see what is in its way",
-    })?;
-    Ok(read(&answers, &spec.cache_user, access::is_root(inner)))
+    })
 }
 
 /// Puts the answers together.

@@ -2,16 +2,28 @@
 //!
 //! In: the answers about it. Out: a [`KeyFile`], with why it can't be edited, and why sshd would not read it.
 
+use super::edit::Edit;
 use super::editable;
 use super::facts;
 use super::strict::{self, Stat, User};
 use crate::domain::Notice;
-use crate::domain::access::KeyFile;
+use crate::domain::access::{Fact, KeyFile};
 use crate::domain::path_info::from_hex;
 use crate::domain::text::visible;
+use crate::link::{Command, Limits};
+use crate::server::Inner;
+use crate::server::error::ServerError;
+use crate::server::script::{self, Answers, why};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+/// Room for the lines of one large file.
+const LOOK: Limits = Limits {
+    output: 32 << 20,
+    time: Duration::from_secs(60),
+};
 
 /// One file's answers; `root` is whether we have root's rights there, `strict` sshd's `StrictModes`.
 pub(super) fn file(
@@ -99,6 +111,36 @@ pub(super) fn file(
         strict_modes_problem,
         generated_by,
     }
+}
+
+/// A key file that was read by itself.
+#[derive(Debug)]
+pub struct KeyFileContent {
+    /// All of it; of a file of more than 2 MiB the lines that can hold a key.
+    pub content: Vec<u8>,
+    /// Of the whole file.
+    pub sha256: [u8; 32],
+}
+
+/// Reads the file of an edit, where its links led when it was shown.
+pub(super) async fn ask(inner: &Inner, edit: &Edit) -> Result<Fact<KeyFileContent>, ServerError> {
+    let command = Command::script(script::ACCESS_LOOK_FILE)
+        .arg(script::ACCESS_READ_FILE)
+        .arg(edit.resolved())
+        .sudo(inner.start.sudo);
+    let output = inner.link.run(&command, b"", LOOK).await?;
+    let answers = Answers::parse(&output.stdout).ok_or_else(|| ServerError::Script {
+        place: inner.start.place.clone(),
+        what: "read the key file",
+        why: why(&output),
+        next: "log in there and look at it",
+    })?;
+    let answers: Vec<(&str, &str)> = answers.iter().collect();
+    let read = read(&answers).map(|(content, read)| KeyFileContent {
+        content,
+        sha256: read.sha256,
+    });
+    Ok(read.map_err(facts::unknown))
 }
 
 /// What else is known of a file's content.

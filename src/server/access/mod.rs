@@ -16,6 +16,7 @@ mod settings;
 mod strict;
 
 pub use edit::{Edit, Edited, Kind};
+pub use files::KeyFileContent;
 pub use knock::{KNOCK_SCRIPT, KNOCK_USER, KnockFacts, KnockInstall, KnockSeen};
 pub use log::MOST_EVENTS;
 pub use requests::Folder;
@@ -23,7 +24,7 @@ pub use requests::Folder;
 use super::error::ServerError;
 use super::facts::Rights;
 use super::{Inner, Server};
-use crate::domain::access::{AccessFacts, Fact, Session};
+use crate::domain::access::{AccessFacts, Fact, KeyFile, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::ssh_key::Fingerprint;
 
@@ -71,6 +72,16 @@ impl Server {
     pub async fn queue(&self) -> Result<(Fact<Vec<Request>>, Fact<Vec<RevokedKey>>), ServerError> {
         let found = requests::read(&self.inner).await?;
         Ok((found.requests, found.revoked))
+    }
+
+    /// The key files of the cache user. Nothing else is looked at.
+    pub async fn key_files(&self) -> Result<Vec<KeyFile>, ServerError> {
+        facts::ask_files(&self.inner, &self.facts().user).await
+    }
+
+    /// What the file of an edit holds now. Nothing else is looked at.
+    pub async fn key_file(&self, edit: &Edit) -> Result<Fact<KeyFileContent>, ServerError> {
+        files::ask(&self.inner, edit).await
     }
 
     /// The sessions of the cache user that are open now, each with its key where the log says it.

@@ -1,5 +1,6 @@
-# $1: the script that reads a key file. $2: the nix command. $3: the cache user. $4: the user whose login this is. The rest: key
-# files that the administrator has named for the cache user, in place of those that sshd reads.
+# $1: the script that reads a key file. $2: the nix command, or nothing where only the key files are asked for. $3: the cache user.
+# $4: the user whose login this is. The rest: key files that the administrator has named for the cache user, in place of those
+# that sshd reads.
 # Says what the sshd that serves this connection does for the cache user, for root and for this login, and what Nix trusts.
 read=$1
 nix=$2
@@ -176,7 +177,7 @@ show_user() {
     else
         say settings-why "$(last_line "$settings")"
     fi
-    if [ "$user" = "$cache" ] && [ -n "$settings" ]; then try_service; fi
+    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$settings" ]; then try_service; fi
     if [ "$user" = "$cache" ] && [ -n "$named" ]; then
         files=$named
     elif [ -z "$settings" ] || [ -z "$sshd" ]; then
@@ -191,6 +192,10 @@ if [ "$login" != root ] && [ "$login" != "$cache" ]; then show_user "$login"; fi
 say user ''
 
 # --- whom Nix trusts ---------------------------------------------------------------------------------------------------
+if [ -z "$nix" ]; then
+    echo end=
+    exit 0
+fi
 settings=
 if have "$nix"; then
     say nix-version "$("$nix" --version 2>/dev/null | sed -n 's/.* \([0-9][0-9.]*\).*/\1/p' | head -n 1)"

@@ -1,4 +1,4 @@
-# Run by access-facts.sh for each key file. $1: the file after its links.
+# Run by access-facts.sh and access-look-file.sh for each key file. $1: the file after its links.
 # Up to 2 MiB it says all of the file; of a larger one the lines that can hold a key, with their numbers: the blob of a key begins
 # with the length of its type's name, which base64 writes as AAAA. What is read is what was looked at: it is opened once.
 LC_ALL=C

@@ -12,16 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 /// Whether the file is seen to be as the edit leaves it.
 pub(super) async fn is_written<C: CacheServer>(job: &Job<C>, edit: &FileEdit) -> bool {
-    let Some(Stepped::Files(files)) = look(job, Step::Files).await else {
+    let Some(Stepped::File(Ok(file))) = look(job, Step::File(&edit.edit)).await else {
         return false;
     };
     let after: [u8; 32] = Sha256::digest(&edit.after).into();
-    files.iter().any(|file| {
-        let content = file.content.as_deref().unwrap_or_default();
-        file.path == edit.edit.path()
-            && (file.exists && file.sha256 == after
-                || !edit.lines.is_empty() && holds(content, &edit.lines))
-    })
+    file.sha256 == after || !edit.lines.is_empty() && holds(&file.content, &edit.lines)
 }
 
 /// Whether a request is seen to lie where this job puts it, as it puts it; `None` where that is not known.

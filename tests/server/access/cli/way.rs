@@ -33,19 +33,30 @@ fn asked(rig: &Rig, line: &str) -> (Value, i32) {
     (document, output.status.code().unwrap())
 }
 
+/// What a client's administrator is given.
+fn onboarding(rig: &Rig, server: &str) -> Value {
+    asked(rig, &format!("onboard {server}")).0
+}
+
 /// A client's machine.
 struct Machine<'a> {
     rig: &'a Rig,
     /// The server as `storekeeper` calls it.
     server: &'a str,
     key: &'a str,
+    /// What it was given when it was set up.
+    onboarding: &'a Value,
 }
 
 impl Machine<'_> {
     /// The real client with this key: whether it got the path, and what it said.
     fn copies(&self, path: &str) -> (bool, String) {
-        let Self { rig, server, key } = self;
-        let (onboarding, _) = asked(rig, &format!("onboard {server}"));
+        let Self {
+            rig,
+            key,
+            onboarding,
+            ..
+        } = self;
         let hosts = onboarding["knownHosts"].as_array().unwrap();
         let hosts: Vec<&str> = hosts.iter().map(|line| line.as_str().unwrap()).collect();
         let hosts = hosts.join("\n") + "\n";
@@ -92,7 +103,9 @@ impl Machine<'_> {
 
     /// Compares both. `wrong` are the steps that are wrong; none means that the client gets the path.
     fn agrees(&self, path: &str, wrong: &[&str]) {
-        let Self { rig, server, key } = self;
+        let Self {
+            rig, server, key, ..
+        } = self;
         let line = format!(
             "why {server} {path} --for {} --from 127.0.0.1",
             rig.file(&format!("{key}.pub"))
@@ -149,11 +162,13 @@ fn each_key_fares_as_it_is_said() {
         };
         let file = house.key_file();
         let top = house.rig.path("top-1.0");
+        let onboarding = onboarding(&house.rig, "prod");
         let fares = |key: &str, wrong: &[&str]| {
             let machine = Machine {
                 rig: &house.rig,
                 server: "prod",
                 key,
+                onboarding: &onboarding,
             };
             machine.agrees(top, wrong);
         };
@@ -247,6 +262,7 @@ fn each_path_fares_as_it_is_said() {
             rig: &house.rig,
             server: "prod",
             key: "id",
+            onboarding: &onboarding(&house.rig, "prod"),
         };
         for entry in &house.rig.entries {
             // Old releases can't ask for a derivation over ssh://.
@@ -299,6 +315,7 @@ fn each_server_fares_as_it_is_said() {
                 rig: &house.rig,
                 server: name,
                 key: "id",
+                onboarding: &onboarding(&house.rig, name),
             };
             let wrong: Vec<&str> = wrong.into_iter().collect();
             machine.agrees(&top, &wrong);
@@ -325,6 +342,7 @@ fn each_server_fares_as_it_is_said() {
                 rig: &house.rig,
                 server: name,
                 key: "id",
+                onboarding: &onboarding(&house.rig, name),
             };
             machine.agrees(&top, &[wrong]);
         }
@@ -333,6 +351,7 @@ fn each_server_fares_as_it_is_said() {
                 rig: &house.rig,
                 server: "prod",
                 key: "id",
+                onboarding: &onboarding(&house.rig, "prod"),
             };
             machine.agrees(&top, wrong);
         };
@@ -368,6 +387,7 @@ fn each_server_fares_as_it_is_said() {
             rig: &house.rig,
             server: "led-astray",
             key: "id",
+            onboarding: &onboarding(&house.rig, "led-astray"),
         };
         machine.agrees(&top, &["host-key"]);
 
