@@ -33,29 +33,29 @@ fn asked(rig: &Rig, line: &str) -> (Value, i32) {
     (document, output.status.code().unwrap())
 }
 
-/// What a client's administrator is given.
-fn onboarding(rig: &Rig, server: &str) -> Value {
-    asked(rig, &format!("onboard {server}")).0
-}
-
 /// A client's machine.
 struct Machine<'a> {
     rig: &'a Rig,
     /// The server as `storekeeper` calls it.
     server: &'a str,
-    key: &'a str,
     /// What it was given when it was set up.
-    onboarding: &'a Value,
+    onboarding: Value,
 }
 
-impl Machine<'_> {
-    /// The real client with this key: whether it got the path, and what it said.
-    fn copies(&self, path: &str) -> (bool, String) {
-        let Self {
+impl<'a> Machine<'a> {
+    fn new(rig: &'a Rig, server: &'a str) -> Self {
+        let (onboarding, _) = asked(rig, &format!("onboard {server}"));
+        Self {
             rig,
-            key,
+            server,
             onboarding,
-            ..
+        }
+    }
+
+    /// The real client with this key: whether it got the path, and what it said.
+    fn copies(&self, key: &str, path: &str) -> (bool, String) {
+        let Self {
+            rig, onboarding, ..
         } = self;
         let hosts = onboarding["knownHosts"].as_array().unwrap();
         let hosts: Vec<&str> = hosts.iter().map(|line| line.as_str().unwrap()).collect();
@@ -102,10 +102,8 @@ impl Machine<'_> {
     }
 
     /// Compares both. `wrong` are the steps that are wrong; none means that the client gets the path.
-    fn agrees(&self, path: &str, wrong: &[&str]) {
-        let Self {
-            rig, server, key, ..
-        } = self;
+    fn agrees(&self, key: &str, path: &str, wrong: &[&str]) {
+        let Self { rig, server, .. } = self;
         let line = format!(
             "why {server} {path} --for {} --from 127.0.0.1",
             rig.file(&format!("{key}.pub"))
@@ -132,7 +130,7 @@ impl Machine<'_> {
             "{line}: {document:#}"
         );
         assert_eq!(code, i32::from(!wrong.is_empty()), "{line}");
-        let (copied, said) = self.copies(path);
+        let (copied, said) = self.copies(key, path);
         assert_eq!(copied, wrong.is_empty(), "{line}: {said}\n{document:#}");
     }
 }
@@ -162,16 +160,8 @@ fn each_key_fares_as_it_is_said() {
         };
         let file = house.key_file();
         let top = house.rig.path("top-1.0");
-        let onboarding = onboarding(&house.rig, "prod");
-        let fares = |key: &str, wrong: &[&str]| {
-            let machine = Machine {
-                rig: &house.rig,
-                server: "prod",
-                key,
-                onboarding: &onboarding,
-            };
-            machine.agrees(top, wrong);
-        };
+        let machine = Machine::new(&house.rig, "prod");
+        let fares = |key: &str, wrong: &[&str]| machine.agrees(key, top, wrong);
         fares("id", &[]);
 
         append(
@@ -258,12 +248,7 @@ fn each_key_fares_as_it_is_said() {
 #[test]
 fn each_path_fares_as_it_is_said() {
     on_every_nix(|house| {
-        let machine = Machine {
-            rig: &house.rig,
-            server: "prod",
-            key: "id",
-            onboarding: &onboarding(&house.rig, "prod"),
-        };
+        let machine = Machine::new(&house.rig, "prod");
         for entry in &house.rig.entries {
             // Old releases can't ask for a derivation over ssh://.
             if Path::new(&entry.name).extension() == Some(OsStr::new("drv")) {
@@ -274,9 +259,9 @@ fn each_path_fares_as_it_is_said() {
             } else {
                 &[]
             };
-            machine.agrees(&entry.path, wrong);
+            machine.agrees("id", &entry.path, wrong);
         }
-        machine.agrees(ABSENT, &["path"]);
+        machine.agrees("id", ABSENT, &["path"]);
         // Contents count where they were asked for.
         house.rig.damage("leaf-1.0");
         let top = house.rig.path("top-1.0");
@@ -289,7 +274,7 @@ fn each_path_fares_as_it_is_said() {
             (&"no".into(), 1),
             "{document:#}"
         );
-        let (copied, said) = machine.copies(top);
+        let (copied, said) = machine.copies("id", top);
         assert!(!copied && said.contains("hash mismatch"), "{said}");
     });
 }
@@ -311,14 +296,9 @@ fn each_server_fares_as_it_is_said() {
                 ..Twist::default()
             };
             let _sshd = house.rig.twisted(name, Access::Root, twist);
-            let machine = Machine {
-                rig: &house.rig,
-                server: name,
-                key: "id",
-                onboarding: &onboarding(&house.rig, name),
-            };
+            let machine = Machine::new(&house.rig, name);
             let wrong: Vec<&str> = wrong.into_iter().collect();
-            machine.agrees(&top, &wrong);
+            machine.agrees("id", &top, &wrong);
         }
         // Clients that write another protocol than what is served, or another port.
         let port = house.sshd.port;
@@ -338,22 +318,12 @@ fn each_server_fares_as_it_is_said() {
             house
                 .rig
                 .add_server(&house.rig.server_section(name, "root", port, &more));
-            let machine = Machine {
-                rig: &house.rig,
-                server: name,
-                key: "id",
-                onboarding: &onboarding(&house.rig, name),
-            };
-            machine.agrees(&top, &[wrong]);
+            let machine = Machine::new(&house.rig, name);
+            machine.agrees("id", &top, &[wrong]);
         }
         let fares = |house: &House, wrong: &[&str]| {
-            let machine = Machine {
-                rig: &house.rig,
-                server: "prod",
-                key: "id",
-                onboarding: &onboarding(&house.rig, "prod"),
-            };
-            machine.agrees(&top, wrong);
+            let machine = Machine::new(&house.rig, "prod");
+            machine.agrees("id", &top, wrong);
         };
         login_shell(
             house.rig.scratch(),
@@ -383,13 +353,8 @@ fn each_server_fares_as_it_is_said() {
         house
             .rig
             .add_server(&house.rig.server_section("led-astray", "root", port, &more));
-        let machine = Machine {
-            rig: &house.rig,
-            server: "led-astray",
-            key: "id",
-            onboarding: &onboarding(&house.rig, "led-astray"),
-        };
-        machine.agrees(&top, &["host-key"]);
+        let machine = Machine::new(&house.rig, "led-astray");
+        machine.agrees("id", &top, &["host-key"]);
 
         let pid = house.rig.daemon_pid().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
