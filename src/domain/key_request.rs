@@ -146,7 +146,7 @@ pub struct RevokedKey {
     pub reason: String,
 }
 
-/// A key that was authorized once, by the audit log.
+/// A key that was authorized once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastKey {
     /// Which.
@@ -155,8 +155,17 @@ pub struct PastKey {
     pub comment: String,
     /// When.
     pub at: When,
-    /// By whom.
-    pub by: String,
+    /// How that is known.
+    pub source: PastSource,
+}
+
+/// How it is known that a key was authorized once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PastSource {
+    /// The audit log says who authorized it then.
+    Audit(String),
+    /// It stood in this key file when that was edited here for the last time, as the backup beside it shows.
+    Backup(String),
 }
 
 /// The form on disk.

@@ -100,6 +100,8 @@ pub enum Subject {
     Request(Fingerprint),
     /// A key, by file and line.
     Key(Fingerprint, String, usize),
+    /// A client that was refused and whose key stands in no file.
+    Refused(Fingerprint),
     /// A finding about the server or a key file, by its message.
     Finding(String),
 }

@@ -151,6 +151,21 @@ impl AccessSnapshot {
         self.notices.get(index - self.keys.len()).map(Line::Notice)
     }
 
+    /// A client that was refused: its request or its key where it stands in the list, else what is known of it.
+    pub fn refused_line(&self, index: usize) -> Option<Line<'_>> {
+        let refused = self.refused.get(index)?;
+        let key = refused.fingerprint;
+        let request = self.requests.iter().find(|own| own.row.fingerprint == key);
+        let keys = self.keys.iter().filter(|own| own.row.fingerprint == key);
+        // Where it stands twice, the line that sshd takes counts.
+        let own = keys.max_by_key(|own| own.row.active);
+        Some(match (request, own) {
+            (Some(request), _) => Line::Request(request),
+            (None, Some(own)) => Line::Key(own),
+            (None, None) => Line::Refused(refused),
+        })
+    }
+
     /// Where it is in the list.
     pub fn place(&self, anchor: &Anchor) -> Option<usize> {
         let all = || (0..self.len()).filter_map(|index| Some((index, self.line(index)?.anchor())));
@@ -226,6 +241,8 @@ pub enum Line<'a> {
     Request(&'a RequestEntry),
     /// A key.
     Key(&'a KeyEntry),
+    /// A client that was refused and stands nowhere.
+    Refused(&'a Refused),
     /// Something about the server.
     Notice(&'a Finding),
 }
@@ -237,15 +254,17 @@ pub enum Anchor {
     Request(Fingerprint),
     /// A key, by file and line.
     Key(Fingerprint, String, usize),
+    /// A client that was refused and stands nowhere.
+    Refused(Fingerprint),
     /// A notice.
     Notice(String),
 }
 
 impl Anchor {
     /// The key that it is about.
-    const fn key(&self) -> Option<&Fingerprint> {
+    pub const fn key(&self) -> Option<&Fingerprint> {
         match self {
-            Self::Request(key) | Self::Key(key, ..) => Some(key),
+            Self::Request(key) | Self::Key(key, ..) | Self::Refused(key) => Some(key),
             Self::Notice(_) => None,
         }
     }
@@ -257,6 +276,7 @@ impl Line<'_> {
         match self {
             Self::Request(entry) => visible_bytes(&entry.request.key.line()),
             Self::Key(entry) => entry.line.clone(),
+            Self::Refused(refused) => refused.fingerprint.to_string(),
             Self::Notice(finding) => finding.notice().to_string(),
         }
     }
@@ -270,6 +290,7 @@ impl Line<'_> {
                 entry.row.file.clone(),
                 entry.row.line,
             ),
+            Self::Refused(refused) => Anchor::Refused(refused.fingerprint),
             Self::Notice(finding) => Anchor::Notice(finding.message.clone()),
         }
     }

@@ -280,6 +280,7 @@ const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
 const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
 /// The plans.
 pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
+const LOGINS: Scopes = &[Scope::Access, Activity];
 const ON_ACCESS: Scopes = &[Scope::Access, Scope::Card];
 const ON_KEYS: Scopes = &[Scope::Access, Scope::Card, Scope::Overview];
 const COPIED: Scopes = &[
@@ -349,7 +350,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so."),
     action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "Show the next list", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
-    action(Act::RefusedOnly, "activity.refused", &["F"], &[Activity], "", "Show only refused logins, or all", "Goes to sshd's log and shows only what was refused; pressed again, everything."),
+    action(Act::RefusedOnly, "activity.refused", &["F"], LOGINS, "", "Show only what was refused, or all", "On screen 4 lists the clients that were refused within a day, the latest first, each with why; on screen 6 goes to sshd's log and shows only what was refused. Pressed again, everything."),
     action(Act::OurLogins, "activity.ours", &["m"], &[Activity], "", "Show this console's own logins, or hide them", "Goes to sshd's log and shows the entries of this console's own connections too; pressed again, hides them, with their number."),
     action(Act::EndSession, "activity.end-session", &["K"], &[Activity], "end session", "End a session", "Plans to end the session under the cursor.").danger(Danger::Plans),
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search", "Searches the store as you type, from screens 1 and 2; on sshd's log shows the entries that have all words of a key, an address, a user; on every other list and page goes to the line that has all words, in any order. enter keeps the search, esc clears it."),

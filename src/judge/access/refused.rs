@@ -6,6 +6,7 @@
 
 use super::{KeyRow, Reading, Used};
 use crate::domain::access::AccessFacts;
+use crate::domain::key_request::PastSource;
 use crate::domain::pattern::lets_in;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::sshd_log::{KeyUse, Seen};
@@ -173,14 +174,21 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         return Known::new(&request.key.comment(), Cause::Denied, message)
             .fix("if it is to come in after all, authorize it");
     }
-    // The audit log has who had put it there, sshd's log when it came in.
-    let mut past = facts.past.iter().rev();
-    let past = past.find(|key| key.fingerprint == *fingerprint);
+    // The audit log has who had put it there, a backup that it stood there, sshd's log when it came in.
+    let past = facts.past.iter();
+    let past = past.filter(|key| key.fingerprint == *fingerprint);
+    let past = past.max_by_key(|key| (matches!(key.source, PastSource::Audit(_)), key.at));
     let came = usage.last_accepted.as_ref();
     let came = came.map(|before| format!("it came in {} ago", before.at.age(facts.at)));
     let given = past.map(|key| {
         let age = key.at.age(facts.at);
-        format!("it was authorized {age} ago by {}", visible(&key.by))
+        match &key.source {
+            PastSource::Audit(by) => format!("it was authorized {age} ago by {}", visible(by)),
+            PastSource::Backup(file) => format!(
+                "it stood in {} when that was edited {age} ago",
+                visible(file)
+            ),
+        }
     });
     let before: Vec<String> = given.into_iter().chain(came).collect();
     if !before.is_empty() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::When;
 use crate::domain::access::{LogReach, LogSource, Session};
-use crate::domain::key_request::{Decision, PastKey, Request, RevokedKey, Source};
+use crate::domain::key_request::{Decision, PastKey, PastSource, Request, RevokedKey, Source};
 use crate::domain::sshd_log::read_text;
 use crate::judge::posture::tests::facts;
 
@@ -390,7 +390,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         fingerprint: key(KEY).fingerprint(),
         comment: "ada".into(),
         at: before(7200),
-        by: "root via bob".into(),
+        source: PastSource::Audit("root via bob".into()),
     }];
     let found = why_refused(&mut facts, &log(10));
     assert_eq!(
@@ -400,6 +400,12 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
             "ada",
             "key stands in no file any more; it was authorized 2h ago by root via bob"
         )
+    );
+    // Without it, a backup that an edit has left shows that it stood there.
+    facts.past[0].source = PastSource::Backup("/k".into());
+    assert_eq!(
+        why_refused(&mut facts, &log(10))[0].message,
+        "key stands in no file any more; it stood in /k when that was edited 2h ago"
     );
     // Whoever came in since then is not refused, and what was yesterday is history.
     let came = log(600) + &line(10, "Accepted", 6);

@@ -3,10 +3,12 @@
 //! In: the answers of one script. Out: values of `domain::access`. What could not be found out says why.
 
 use super::files;
+use super::past;
 use super::settings;
 use super::strict::User;
 use crate::domain::When;
 use crate::domain::access::{CacheUser, Fact, KeyFile, Service, SshdFacts, Unknown};
+use crate::domain::key_request::PastKey;
 use crate::domain::text::visible;
 use crate::domain::{Notice, notice};
 use crate::link::{Command, Limits};
@@ -29,6 +31,7 @@ pub(super) struct Found {
     pub(super) sshd: SshdFacts,
     pub(super) files: Vec<KeyFile>,
     pub(super) other_files: Vec<KeyFile>,
+    pub(super) past: Vec<PastKey>,
     pub(super) trusted_users: Fact<Vec<String>>,
     pub(super) nix_version: Fact<String>,
     pub(super) service: Fact<Service>,
@@ -155,6 +158,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         },
         files,
         other_files,
+        past: past(part),
         trusted_users: match said("trusted") {
             Some(list) => Ok(list
                 .split_ascii_whitespace()
@@ -167,6 +171,20 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         nix_version: fact("nix-version", "no nix command was found there".into()),
         service: service(part),
     }
+}
+
+/// The keys of the backups beside the key files.
+fn past(part: &Part<'_>) -> Vec<PastKey> {
+    let of_file = |(path, answers): &(&str, Vec<(&str, &str)>)| {
+        let stripped = answers.iter();
+        let stripped =
+            stripped.filter_map(|(name, value)| Some((name.strip_prefix("backup-")?, *value)));
+        let backup: Vec<(&str, &str)> = stripped.collect();
+        let at = When::from_unix(get(&backup, "at")?.parse().ok()?);
+        let (content, _) = files::read(&backup).ok()?;
+        Some(past::of_backup(path, &content, at))
+    };
+    part.files.iter().filter_map(of_file).flatten().collect()
 }
 
 /// `+0530` of date(1), in seconds east of UTC.

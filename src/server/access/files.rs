@@ -145,7 +145,7 @@ pub(super) async fn ask(inner: &Inner, edit: &Edit) -> Result<Fact<KeyFileConten
 
 /// What else is known of a file's content.
 #[derive(Default)]
-struct Read {
+pub(super) struct Read {
     numbers: Option<Vec<usize>>,
     size: u64,
     sha256: [u8; 32],
@@ -155,7 +155,7 @@ struct Read {
 const MOST_LINES: usize = 16 << 20;
 
 /// The content, or why there is none. What is not there is empty.
-fn read(answers: &[(&str, &str)]) -> Result<(Vec<u8>, Read), String> {
+pub(super) fn read(answers: &[(&str, &str)]) -> Result<(Vec<u8>, Read), String> {
     let whole = |text: &str| {
         STANDARD
             .decode(text)

@@ -57,7 +57,7 @@ impl Server {
             requests: requests.requests,
             overflow: requests.overflow,
             revoked: requests.revoked,
-            past: requests.past,
+            past: found.past.into_iter().chain(requests.past).collect(),
             service: found.service,
         })
     }

@@ -4,7 +4,8 @@
 //! for each. A record that is not as this program writes them is passed over.
 
 use crate::domain::When;
-use crate::domain::key_request::PastKey;
+use crate::domain::authorized_keys::AuthorizedKeys;
+use crate::domain::key_request::{PastKey, PastSource};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::server::script::Answers;
@@ -37,10 +38,23 @@ pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
             fingerprint,
             comment: visible(comment).into_owned(),
             at: record.at,
-            by: visible(&record.by).into_owned(),
+            source: PastSource::Audit(visible(&record.by).into_owned()),
         })
     });
     past.collect()
+}
+
+/// The keys of a backup that an edit has left beside a key file, `at` the time of that edit.
+pub(super) fn of_backup(file: &str, backup: &[u8], at: When) -> Vec<PastKey> {
+    let document = AuthorizedKeys::parse(backup);
+    let keys = document.lines().filter_map(|(_, line)| line.key());
+    keys.map(|line| PastKey {
+        fingerprint: line.key.fingerprint(),
+        comment: visible(&line.key.comment()).into_owned(),
+        at,
+        source: PastSource::Backup(visible(file).into_owned()),
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -77,7 +91,7 @@ mod tests {
         assert_eq!(names, ["ada", "", "bob"]);
         assert_eq!(found[0].fingerprint.to_string(), PRINT);
         assert_eq!(found[0].at.to_string(), "2026-01-02T03:04:05Z");
-        assert_eq!(found[0].by, "root via ada");
+        assert_eq!(found[0].source, PastSource::Audit("root via ada".into()));
     }
 
     proptest! {

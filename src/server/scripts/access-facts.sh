@@ -65,6 +65,12 @@ show_file() {
     # Whoever owns the folder may put a pipe there at this moment, and opening that waits.
     # shellcheck disable=SC2086
     $briefly sh -c "$read" storekeeper "$resolved" || say content-why "it can't be read"
+    # What an edit from here has left.
+    backup=$resolved.storekeeper-backup
+    if [ -z "$nix" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
+    say backup-at "$(stat -c %Y -- "$backup" 2>/dev/null)"
+    # shellcheck disable=SC2086
+    $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'
 }
 
 # Needs entry, settings, user, id and home. Runs the forced command as sshd does, by the login shell with the rights of the cache

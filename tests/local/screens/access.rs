@@ -1,8 +1,8 @@
 //! Screen 4: how it looks, and the ways through it from a key to a confirmed change.
 
-use crate::fixture::access::{blind, ed25519, facts, generated, known, public, rsa};
+use crate::fixture::access::{blind, ed25519, facts, generated, known, print, public, rsa};
 use crate::fixture::snapshot::{dump, snap};
-use crate::fixture::{Console, any_key, receipt};
+use crate::fixture::{Console, NOW, any_key, receipt};
 use crate::help::processor_time;
 use proptest::prelude::*;
 use storekeeper::change::{Danger, Outcome};
@@ -12,7 +12,7 @@ use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
 use storekeeper::console::types::access::Line;
 use storekeeper::console::types::problem::Problem;
-use storekeeper::domain::access::{AccessFacts, LogKind};
+use storekeeper::domain::access::{AccessFacts, LogEvent, LogKind, LogLevel};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
 use storekeeper::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
 use storekeeper::domain::{Unknown, When};
@@ -48,6 +48,7 @@ fn current(console: &Console) -> String {
     match console.model.access.current() {
         Some(Line::Request(entry)) => format!("? {}", entry.row.comment),
         Some(Line::Key(entry)) => entry.row.comment.clone(),
+        Some(Line::Refused(refused)) => refused.name(),
         Some(Line::Notice(finding)) => finding.code.to_owned(),
         None => String::new(),
     }
@@ -538,6 +539,97 @@ fn the_cursor_stays_on_its_key() {
     newer.requests = Ok(vec![]);
     console.send(Msg::Access(Ok(known(newer))));
     assert_eq!(current(&console), "bob@builder");
+}
+
+/// Of the clients that were refused: one stands in the file and has ended, one waits, one was never seen here.
+fn refused() -> AccessFacts {
+    let mut facts = facts();
+    let stranger = ed25519(9, "");
+    let failed = |ago, key: &str| LogEvent {
+        at: When::from_unix(NOW - ago),
+        fingerprint: Some(print(key)),
+        kind: LogKind::Failed("publickey".to_owned()),
+        ..facts.events.as_ref().unwrap()[1].clone()
+    };
+    let new = [failed(90, &rsa(256, "eve@old")), failed(30, &stranger)];
+    facts.events.as_mut().unwrap().extend(new);
+    facts.sshd.settings.as_mut().unwrap().log_level = Some(LogLevel::Verbose);
+    facts
+}
+
+#[test]
+fn refused_clients() {
+    snap("access-refused", after(refused, "F"));
+}
+
+#[test]
+fn only_refused_clients_are_listed() {
+    for size in [SMALL, (120, 40)] {
+        let mut console = on(size, "dark", false, refused());
+        go(&mut console, "eve@old");
+        // The cursor stays on its key.
+        console.keys("F");
+        assert_eq!(current(&console), "eve@old");
+        assert_eq!(console.model.access.rows(), 3);
+        let shown = text(&console);
+        assert!(shown.contains("[refused] 3 clients"), "{shown}");
+        assert!(!shown.contains("bob@builder"), "{shown}");
+        // Its keys are those of the key.
+        console.keys("e");
+        assert!(text(&console).contains("┌ "), "{}", text(&console));
+        console.keys("<esc>g");
+        // Whoever was never seen is asked about, and not revoked.
+        assert!(matches!(
+            console.model.access.current(),
+            Some(Line::Refused(_))
+        ));
+        console.keys("r");
+        assert!(
+            text(&console).contains("no key is under"),
+            "{}",
+            text(&console)
+        );
+        console.keys("<enter>");
+        assert!(text(&console).contains("Refused client 1 of 3"));
+        // One step back at a time.
+        console.keys("<esc>");
+        assert!(text(&console).contains("[refused]"));
+        console.keys("<esc>");
+        assert!(text(&console).contains("bob@builder"));
+        // When nobody is refused any more, it says so.
+        console.keys("F");
+        console.send(Msg::Access(Ok(known(facts_without_events()))));
+        let shown = text(&console);
+        assert!(shown.contains("No client was refused"), "{shown}");
+    }
+}
+
+fn facts_without_events() -> AccessFacts {
+    AccessFacts {
+        events: Ok(vec![]),
+        ..facts()
+    }
+}
+
+#[test]
+fn a_line_of_the_overview_leads_to_the_client_that_stands_nowhere() {
+    let mut console = on(SMALL, "dark", false, refused());
+    console.keys("1");
+    for _ in 0..20 {
+        let shown = text(&console);
+        let line = shown.lines().find(|line| line.starts_with('>'));
+        if line.is_some_and(|line| line.contains("SHA256:")) {
+            console.keys("<enter>");
+            assert!(matches!(
+                console.model.access.current(),
+                Some(Line::Refused(_))
+            ));
+            assert!(text(&console).contains("[refused]"));
+            return;
+        }
+        console.keys("j");
+    }
+    panic!("no line of that client: {}", text(&console));
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn can_show_way(model: &Model) -> Reason {
     }
     model.cx.connected()?;
     match model.access.current() {
-        Some(Line::Key(_) | Line::Request(_)) => Ok(()),
+        Some(Line::Key(_) | Line::Request(_) | Line::Refused(_)) => Ok(()),
         _ => no("no key is under the cursor"),
     }
 }

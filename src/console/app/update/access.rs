@@ -97,10 +97,10 @@ pub(super) fn expiry(model: &mut Model) -> Vec<Effect> {
 /// `n`: the card of the next request or key.
 pub(super) fn next(model: &mut Model) -> Vec<Effect> {
     let access = &mut model.access;
-    let rows = access
-        .known
-        .as_ref()
-        .map_or(0, |known| known.requests.len() + known.keys.len());
+    let rows = match &access.known {
+        Some(known) if !access.refused => known.requests.len() + known.keys.len(),
+        _ => access.rows(),
+    };
     if rows > 0 {
         access.list.cursor = (access.list.cursor + 1) % rows;
         access.card = Some(0);

@@ -92,7 +92,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         },
         Act::CancelJob => activity::cancel(model),
         Act::Part => activity::next_part(model),
-        Act::RefusedOnly => activity::refused(model),
+        Act::RefusedOnly => refused_only(model),
         Act::OurLogins => activity::ours(model),
         Act::EndSession => access::end_session(model),
         Act::Servers => servers::open(model),
@@ -193,6 +193,16 @@ fn why(model: &mut Model) -> Vec<Effect> {
         }
         _ => vec![],
     }
+}
+
+/// `F`: on screen 4 the clients that were refused, elsewhere the entries of sshd's log.
+fn refused_only(model: &mut Model) -> Vec<Effect> {
+    if model.screen == Screen::Access {
+        let refused = !model.access.refused;
+        model.access.filter(refused);
+        return vec![];
+    }
+    activity::refused(model)
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {

@@ -173,7 +173,7 @@ fn count(model: &Model, place: Place) -> usize {
             let groups = model.unsigned.groups.iter();
             groups.map(|group| 1 + group.rows.len()).sum()
         }
-        Place::Access => model.access.known.as_ref().map_or(0, |known| known.len()),
+        Place::Access => model.access.rows(),
         Place::Space(_) => model.space.rows(),
         Place::Activity(_) => model.activity_rows(),
         Place::Path => match (model.page(), &model.cx.data.inventory) {
@@ -245,13 +245,9 @@ fn texts(model: &Model, place: Place, range: Range<usize>) -> Vec<String> {
     let name = |row: Row| inventory.map_or_else(String::new, |all| all.base_name(row).to_owned());
     match place {
         Place::Unsigned => of_groups(model, range),
-        Place::Access => {
-            let known = model.access.known.as_ref();
-            let line = |at| known.and_then(|known| known.line(at));
-            range
-                .map(|at| line(at).map_or_else(String::new, of_access))
-                .collect()
-        }
+        Place::Access => range
+            .map(|at| model.access.line(at).map_or_else(String::new, of_access))
+            .collect(),
         Place::Space(_) => {
             let root = |at: usize| model.space.judged.as_ref()?.roots.get(at);
             range
@@ -322,6 +318,10 @@ fn of_access(line: Line<'_>) -> String {
             let words = words.join(" ");
             format!("{} {} {} {words}", row.comment, row.fingerprint, row.file)
         }
+        Line::Refused(refused) => format!(
+            "{} {} {} {}",
+            refused.comment, refused.fingerprint, refused.last.from, refused.message
+        ),
         Line::Notice(finding) => finding.message.clone(),
     }
 }

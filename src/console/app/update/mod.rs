@@ -347,7 +347,7 @@ fn clamp_cursors(model: &mut Model) {
     let rows = model.unsigned.lines.len();
     let plain = usize::from(layout::lists(model.cx.size, false).list.height);
     model.unsigned.list.clamp(rows, plain);
-    let rows = model.access.known.as_ref().map_or(0, |known| known.len());
+    let rows = model.access.rows();
     let height_below = usize::from(layout::lists(model.cx.size, true).list.height);
     model.access.list.clamp(rows, height_below);
     let rows = model.activity_rows();

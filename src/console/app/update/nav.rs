@@ -98,7 +98,7 @@ fn step_access(model: &mut Model, step: Move, height: usize) {
         scroll(top, step, height);
         return;
     }
-    let rows = access.known.as_ref().map_or(0, |known| known.len());
+    let rows = access.rows();
     access.list.step(step, rows, height);
     access.note_cursor();
 }
@@ -270,6 +270,8 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
         model.store.filter.clear();
         return search_changed(model);
     } else if model.screen == Screen::Activity && super::activity::clear(&mut model.activity) {
+    } else if model.screen == Screen::Access && model.access.refused {
+        model.access.filter(false);
     } else if let Some(screen) = model.opened_from {
         return go(model, screen);
     }

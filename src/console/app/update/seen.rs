@@ -20,6 +20,7 @@ fn subject(model: &Model) -> Option<Subject> {
             match line.anchor() {
                 Anchor::Request(key) => (format!("request {key}"), key.to_string()),
                 Anchor::Key(key, file, _) => (format!("key {key} {file}"), key.to_string()),
+                Anchor::Refused(key) => (format!("refused {key}"), key.to_string()),
                 Anchor::Notice(text) => (format!("notice {text}"), text),
             }
         }

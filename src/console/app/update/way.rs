@@ -28,6 +28,7 @@ pub(super) fn of_key(model: &mut Model) -> Vec<Effect> {
     let (key, name) = match model.access.current() {
         Some(Line::Key(entry)) => (entry.row.fingerprint, entry.row.comment.clone()),
         Some(Line::Request(entry)) => (entry.row.fingerprint, entry.row.comment.clone()),
+        Some(Line::Refused(refused)) => (refused.fingerprint, refused.name()),
         _ => return vec![],
     };
     let marked: Vec<Row> = model.cx.marks.rows().take(2).collect();

@@ -56,6 +56,7 @@ fn line(check: health::Check) -> Check {
     let target = subject.map(|subject| match subject {
         Subject::Request(key) => Anchor::Request(key),
         Subject::Key(key, file, line) => Anchor::Key(key, file, line),
+        Subject::Refused(key) => Anchor::Refused(key),
         Subject::Finding(message) => Anchor::Notice(message),
     });
     let whole = || match &check.fix {
@@ -68,7 +69,7 @@ fn line(check: health::Check) -> Check {
     Check {
         id: match &target {
             // Each refused client is a line of its own.
-            Some(Anchor::Key(key, ..)) if check.id == "refused-clients" => {
+            Some(Anchor::Key(key, ..) | Anchor::Refused(key)) if check.id == "refused-clients" => {
                 format!("{}:{key}", check.id)
             }
             _ => check.id.to_owned(),

@@ -73,7 +73,7 @@ pub(super) fn card(
     let picture = match line {
         Line::Request(entry) => randomart(&entry.request.key),
         Line::Key(entry) => randomart(&entry.key),
-        Line::Notice(_) => Vec::new(),
+        Line::Refused(_) | Line::Notice(_) => Vec::new(),
     };
     let beside = !picture.is_empty() && area.width >= PICTURE_FROM;
     let wide = usize::from(area.width).saturating_sub(LABEL + 2);
@@ -120,6 +120,10 @@ pub(super) fn card(
 
 fn title(cx: &Context, access: &Access, known: &AccessSnapshot, line: Line<'_>) -> String {
     let at = access.list.cursor;
+    if access.refused {
+        let of = known.refused.len();
+        return format!(" Refused client {} of {of}", at + 1);
+    }
     match line {
         Line::Request(entry) => format!(
             " Request {} of {}   {}",
@@ -134,6 +138,6 @@ fn title(cx: &Context, access: &Access, known: &AccessSnapshot, line: Line<'_>) 
             entry.row.file,
             entry.row.line
         ),
-        Line::Notice(_) => " The server".to_owned(),
+        Line::Refused(_) | Line::Notice(_) => " The server".to_owned(),
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::authorized_keys::NewKey;
 use crate::domain::count::count;
 use crate::domain::key_request::Source;
 use crate::domain::text::visible_bytes;
+use crate::judge::access::Refused;
 use crate::judge::finding::Finding;
 use ratatui::style::Style;
 /// A labelled value.
@@ -97,6 +98,7 @@ pub(super) fn brief(
         all: Vec::new(),
     };
     match line {
+        Line::Refused(refused) => client(&mut out, refused, cx.now),
         Line::Notice(finding) => notice(&mut out, finding),
         Line::Request(entry) => {
             out.add("SHA256", entry.row.fingerprint.base64());
@@ -137,6 +139,26 @@ fn gravest(out: &mut Entries<'_>, findings: &[Finding]) {
     }
 }
 
+/// `3 times, last 12s ago from 10.2.0.9`.
+pub(super) fn refusals(refused: &Refused, now: When) -> String {
+    let times = match refused.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let age = refused.last.at.age(now);
+    format!("{times}, last {age} ago from {}", refused.last.from)
+}
+
+/// A client that was refused, and why.
+fn client(out: &mut Entries<'_>, refused: &Refused, now: When) {
+    out.add("SHA256", refused.fingerprint.base64());
+    out.styled("refused", refusals(refused, now), out.pen.theme.critical);
+    out.add("why", refused.message.clone());
+    if let Some(fix) = &refused.fix {
+        out.add("fix", fix.to_string());
+    }
+}
+
 fn notice(out: &mut Entries<'_>, finding: &Finding) {
     let (mark, style) = sign(out.pen, finding.level);
     out.styled("finding", format!("{mark} {}", finding.message), style);
@@ -158,6 +180,7 @@ pub(super) fn full(
         all: Vec::new(),
     };
     match line {
+        Line::Refused(refused) => client(&mut out, refused, cx.now),
         Line::Notice(finding) => notice(&mut out, finding),
         Line::Request(entry) => request(&mut out, cx, access, known, entry),
         Line::Key(entry) => key(&mut out, cx, known, entry),

@@ -3,5 +3,6 @@
 pub mod checks;
 pub mod detail;
 mod entries;
+mod refused;
 pub mod state;
 pub mod view;

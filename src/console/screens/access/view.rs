@@ -1,9 +1,11 @@
 //! Screen 4: pending requests, authorized keys, and findings about the server.
 
 use crate::console::screens::access::detail;
+use crate::console::screens::access::refused;
 use crate::console::screens::access::state::Access;
 use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::access::{AccessSnapshot, KeyEntry, Line, RequestEntry};
+use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
@@ -39,20 +41,42 @@ pub fn draw(cx: &Context, access: &Access, pen: &mut Pen<'_>) {
         return detail::card(cx, access, known, pen, body, line, top);
     }
     draw_sums(access, known, pen, areas.find);
-    pen.line(areas.head, &head(areas.head.width), pen.theme.heading);
+    let heading = if access.refused {
+        refused::head(areas.head.width)
+    } else {
+        head(areas.head.width)
+    };
+    pen.line(areas.head, &heading, pen.theme.heading);
     let height = usize::from(areas.list.height);
-    if known.keys.is_empty() && known.requests.is_empty() && known.notices.is_empty() {
+    if access.refused {
+        if known.refused.is_empty() {
+            let text = format!(
+                "{} Press {} or esc for all keys.",
+                refused::none(known),
+                cx.keymap.names(Act::RefusedOnly)
+            );
+            paragraph(pen, areas.list, &text, pen.theme.dim);
+        }
+    } else if known.is_empty() {
         let text = "No authorized keys or pending requests. Press a to authorize one. Keys that clients offer appear here once the knock is set up.";
         paragraph(pen, areas.list, text, pen.theme.dim);
     }
-    for (y, index) in access.list.view(known.len(), height).enumerate() {
-        let Some(line) = known.line(index) else { break };
+    for (y, index) in access.list.view(access.rows(), height).enumerate() {
+        let Some(line) = access.line(index) else {
+            break;
+        };
         let current = index == access.list.cursor;
         let area = row(areas.list, y as u16);
+        if let Some(one) = known.refused.get(index).filter(|_| access.refused) {
+            refused::draw(pen, area, one, current, cx.now);
+            continue;
+        }
         match line {
             Line::Request(entry) => draw_request(cx, pen, area, entry, current),
             Line::Key(entry) => draw_key(cx, pen, area, entry, current),
             Line::Notice(finding) => draw_notice(pen, area, finding, current),
+            // Without the filter there is none.
+            Line::Refused(_) => {}
         }
     }
     if let Some(rule) = areas.rule {
@@ -97,6 +121,13 @@ fn draw_sums(access: &Access, known: &AccessSnapshot, pen: &mut Pen<'_>, area: R
         right.saturating_sub(area.x + 2),
         area.height,
     );
+    if access.refused {
+        let clients = count(known.refused.len(), "client");
+        let x = pen.text(room, room.x + 1, room.y, "[refused]", theme.accent) + 1;
+        let rest = Rect::new(x, room.y, room.right().saturating_sub(x), room.height);
+        pen.line(rest, &format!("{clients} within a day"), theme.dim);
+        return;
+    }
     let waiting = match known.requests.len() {
         0 => String::new(),
         1 => "1 request waits, ".to_owned(),

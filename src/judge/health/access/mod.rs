@@ -198,7 +198,7 @@ fn of_refused(looked: &Looked<'_>) -> Vec<Check> {
             let line = Line {
                 text: format!("{name} refused {times}: {}", one.message),
                 note: format!("last {age} ago{others}"),
-                subject: place(looked, one),
+                subject: Some(place(looked, one)),
             };
             let summary = format!(
                 "{} was refused {times}, last {age} ago from {}: {}",
@@ -226,10 +226,10 @@ fn of_refused(looked: &Looked<'_>) -> Vec<Check> {
     checks
 }
 
-/// Where a refused key stands, or the request for it.
-fn place(looked: &Looked<'_>, one: &Refused) -> Option<Subject> {
+/// Where a refused key stands, or that it stands nowhere.
+fn place(looked: &Looked<'_>, one: &Refused) -> Subject {
     let rows = looked.keys.iter();
     let row = rows.filter(|row| row.fingerprint == one.fingerprint);
-    let row = row.max_by_key(|row| row.active)?;
-    Some(keys::subject(row))
+    let row = row.max_by_key(|row| row.active);
+    row.map_or(Subject::Refused(one.fingerprint), |row| keys::subject(row))
 }

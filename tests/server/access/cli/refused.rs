@@ -106,6 +106,24 @@ fn each_refusal_is_told_with_its_reason() {
             .any(|one| one.contains("no file any more; it came in"))
     });
 
+    // Another, which never came in, and stood there when the file was edited from here.
+    write(&format!("restrict {}", key("unused").trim()));
+    let file = house.new_key("another", "another");
+    house.says(&format!("keys prod authorize {file} --yes"), 0);
+    let all = fs::read_to_string(house.key_file()).unwrap();
+    let lines = all.lines().filter(|line| !line.ends_with(" unused"));
+    let rest: Vec<&str> = lines.collect();
+    fs::write(house.key_file(), rest.join("\n") + "\n").unwrap();
+    assert!(!house.lets_in("unused"));
+    assert_eq!(cause(&house, "unused"), "removed");
+    let found = checks(&house);
+    assert!(
+        found
+            .iter()
+            .any(|one| one.starts_with("unused ") && one.contains("it stood in ")),
+        "{found:?}"
+    );
+
     for words in [
         "ended was refused 1 time, last ",
         "from 127.0.0.1: key expired ",
