@@ -27,6 +27,8 @@ mod out;
 mod paths;
 mod progress;
 mod prompter;
+#[cfg(test)]
+mod reference;
 mod requests;
 mod roots;
 mod session;

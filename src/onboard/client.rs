@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Step, add_line, word};
+use super::{Step, add_line, ci, word};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::{nix_string, visible};
 use crate::domain::{Explain, Notice, notice};
@@ -22,7 +22,17 @@ pub enum Platform {
     MacOs,
     /// NixOS.
     NixOs,
+    /// Jobs of GitHub Actions.
+    GitHub,
+    /// Jobs of GitLab CI.
+    GitLab,
 }
+
+/// Seconds that ssh waits for the server before Nix goes on without it.
+const CONNECT_TIMEOUT: u8 = 5;
+
+/// A path that the cache can't give is built.
+pub(super) const FALLBACK: &str = "fallback = true";
 
 impl Platform {
     /// The stable word.
@@ -31,13 +41,8 @@ impl Platform {
             Self::Linux => "linux",
             Self::MacOs => "macos",
             Self::NixOs => "nixos",
-        }
-    }
-
-    const fn root_home(self) -> &'static str {
-        match self {
-            Self::Linux | Self::NixOs => "/root",
-            Self::MacOs => "/var/root",
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
         }
     }
 }
@@ -211,6 +216,9 @@ impl Cache {
             Platform::Linux | Platform::MacOs => {
                 "Run all of it as root (sudo -i): it is the machine's Nix daemon that fetches."
             }
+            Platform::GitHub | Platform::GitLab => {
+                "Each runner or project has a key of its own, with an end."
+            }
         };
         let mut head = format!("How a machine uses the cache {}\n{how}", self.address);
         for missing in self.missing() {
@@ -223,7 +231,12 @@ impl Cache {
 
 /// The steps.
 pub fn steps(cache: &Cache, platform: Platform) -> Vec<Step> {
-    let mut steps = vec![key(cache, platform)];
+    let home = match platform {
+        Platform::GitHub | Platform::GitLab => return ci::steps(cache, platform),
+        Platform::Linux | Platform::NixOs => &UNIX,
+        Platform::MacOs => &MACOS,
+    };
+    let mut steps = vec![key(cache, home)];
     if platform == Platform::NixOs {
         steps.push(Step::new(
             "Put this into the machine's configuration",
@@ -231,81 +244,151 @@ pub fn steps(cache: &Cache, platform: Platform) -> Vec<Step> {
         ));
         steps.push(Step::new("Make it so", ["nixos-rebuild switch"]));
     } else {
-        steps.extend(known_hosts(cache, platform));
+        steps.extend(known_hosts(cache, home));
+        steps.push(ssh_config(cache, home));
         steps.push(nix_conf(cache));
-        let restart = match platform {
-            Platform::MacOs => "launchctl kickstart -k system/org.nixos.nix-daemon",
-            Platform::Linux | Platform::NixOs => "systemctl restart nix-daemon",
+        let restart: &[&str] = match platform {
+            Platform::MacOs => &[
+                "launchctl kickstart -k system/systems.determinate.nix-daemon 2>/dev/null || launchctl kickstart -k system/org.nixos.nix-daemon",
+            ],
+            // A daemon that is started for each connection (Lix) reads it anew each time, and starting it for good would stop that.
+            _ => &["systemctl try-restart nix-daemon.service"],
         };
-        steps.push(Step::new("Have Nix's daemon read that", [restart]));
+        steps.push(Step::new(
+            "Have Nix's daemon read that",
+            restart.iter().copied(),
+        ));
     }
     steps.push(Step::new(
-        "Try it, once the administrator has let the key in",
+        "Try it, once the administrator has authorized the key",
         [format!(
             "nix --extra-experimental-features nix-command store ping --store {}",
             word(&cache.address)
         )],
     ));
+    steps.push(as_a_user(cache));
     steps
 }
 
-fn key(cache: &Cache, platform: Platform) -> Step {
-    let home = platform.root_home();
+/// Where root's side of ssh is kept.
+struct Home {
+    /// The folder of the key.
+    folder: &'static str,
+    key: &'static str,
+    known_hosts: &'static str,
+    config: &'static str,
+    /// Whether `config` names the key: ssh does not look for it by itself.
+    names_key: bool,
+}
+
+const UNIX: Home = Home {
+    folder: "/root/.ssh",
+    key: "/root/.ssh/id_ed25519",
+    known_hosts: "/root/.ssh/known_hosts",
+    config: "/root/.ssh/config",
+    names_key: false,
+};
+
+/// An update of macOS may delete `/var/root/.ssh`; what is in `/etc/ssh` stays.
+const MACOS: Home = Home {
+    folder: "/etc/ssh/ssh_config.d",
+    key: "/etc/ssh/nix_cache_ed25519",
+    known_hosts: "/etc/ssh/ssh_known_hosts",
+    config: "/etc/ssh/ssh_config.d/50-nix-cache.conf",
+    names_key: true,
+};
+
+fn key(cache: &Cache, home: &Home) -> Step {
     let port = match cache.port {
         22 => String::new(),
         port => format!("-p {port} "),
     };
     let who = word(&cache.user);
     let host = word(&cache.host);
+    let (folder, file) = (home.folder, home.key);
+    let mode = if home.names_key { "755" } else { "700" };
     Step::new(
         "A key of this machine, without a passphrase: nobody is there to type one",
         [
-            format!("install -d -m 700 {home}/.ssh"),
+            format!("install -d -m {mode} {folder}"),
             format!(
-                "[ -e {home}/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -C \"root@$(hostname)\" -f {home}/.ssh/id_ed25519"
+                "[ -e {file} ] || ssh-keygen -q -t ed25519 -N '' -C \"root@$(hostname)\" -f {file}"
             ),
             "# Send this one line to the administrator, and never the file without .pub:"
                 .to_owned(),
-            format!("cat {home}/.ssh/id_ed25519.pub"),
+            format!("cat {file}.pub"),
             format!(
-                "# Where the server takes requests by itself, this is enough; it is refused until the key is authorized:\n# ssh -i {home}/.ssh/id_ed25519 {port}{who}@{host}"
+                "# Where the server takes requests by itself, this is enough; it is refused until the key is authorized:\n# ssh -i {file} {port}{who}@{host}"
             ),
         ],
     )
 }
 
-fn known_hosts(cache: &Cache, platform: Platform) -> Vec<Step> {
-    let home = platform.root_home();
-    let file = format!("{home}/.ssh/known_hosts");
+fn known_hosts(cache: &Cache, home: &Home) -> Option<Step> {
     let lines: Vec<String> = cache
         .known_hosts()
         .iter()
-        .map(|line| add_line(line, &file))
+        .map(|line| add_line(line, home.known_hosts))
         .collect();
-    let mut steps = Vec::new();
-    if !lines.is_empty() {
-        steps.push(Step::new("Know the server by its host key", lines));
-    }
+    (!lines.is_empty()).then(|| Step::new("Know the server by its host key", lines))
+}
+
+/// ssh's lines for the host. Nix's own `connect-timeout` is for caches over HTTP.
+fn ssh_lines(cache: &Cache, home: &Home) -> Vec<String> {
+    let mut lines = vec![format!("ConnectTimeout {CONNECT_TIMEOUT}")];
     if cache.port_by_ssh {
-        let config = format!("{home}/.ssh/config");
-        steps.push(Step::new(
-            "The server's port",
-            [format!(
-                "grep -qxF -- {} {config} 2>/dev/null || printf 'Host %s\\n    Port %s\\n' {} {} >> {config}",
-                word(&format!("Host {}", cache.host)),
-                word(&cache.host),
-                cache.port
-            )],
-        ));
+        lines.push(format!("Port {}", cache.port));
     }
-    steps
+    if home.names_key {
+        lines.push(format!("IdentityFile {}", home.key));
+    }
+    lines
+}
+
+fn ssh_config(cache: &Cache, home: &Home) -> Step {
+    let config = home.config;
+    let title = if cache.port_by_ssh {
+        "The server's port, and how long a server that is away holds builds up"
+    } else {
+        "How long a server that is away holds builds up"
+    };
+    let lines = ssh_lines(cache, home).join("\\n    ");
+    Step::new(
+        title,
+        [format!(
+            "grep -qxF -- {} {config} 2>/dev/null || printf 'Host %s\\n    {lines}\\n' {} >> {config}",
+            word(&format!("Host {}", cache.host)),
+            word(&cache.host),
+        )],
+    )
 }
 
 fn nix_conf(cache: &Cache) -> Step {
-    let lines = cache.nix_conf_lines();
+    let find = "conf=/etc/nix/nix.conf; ! grep -qs nix.custom.conf \"$conf\" || conf=/etc/nix/nix.custom.conf";
+    let mut lines = vec![
+        "install -d -m 755 /etc/nix".to_owned(),
+        "# Determinate writes nix.conf itself, and reads nix.custom.conf.".to_owned(),
+        find.to_owned(),
+    ];
+    let settings = cache.nix_conf_lines();
+    let settings = settings.iter().map(String::as_str).chain([FALLBACK]);
+    lines.extend(settings.map(|line| add_line(line, "\"$conf\"")));
     Step::new(
-        "Add it to substituters and trusted-public-keys in nix.conf",
-        lines.iter().map(|line| add_line(line, "/etc/nix/nix.conf")),
+        "Add it to substituters and trusted-public-keys of Nix; what it can't give is built",
+        lines,
+    )
+}
+
+/// What is asked when it works for root only.
+fn as_a_user(cache: &Cache) -> Step {
+    let address = visible(&cache.address);
+    Step::new(
+        "If it works as root and not as a user",
+        [
+            "# Builds ask the cache as root, with root's key: users need no key of their own.".to_owned(),
+            "# A user who is not in trusted-users can't add a cache (\"ignoring untrusted substituter\"); the lines above are for all.".to_owned(),
+            format!("# nix copy --from {address} and store ping run as whoever types them, with that user's key: use sudo."),
+        ],
     )
 }
 
@@ -344,14 +427,13 @@ fn module(cache: &Cache) -> Vec<String> {
         ));
         lines.push("  };".to_owned());
     }
-    if cache.port_by_ssh {
-        lines.push(format!(
-            "  programs.ssh.extraConfig = {};",
-            // `\n` of the Nix language.
-            nix_string(&format!("Host {}\n  Port {}\n", cache.host, cache.port))
-                .replace('\n', "\\n")
-        ));
-    }
+    lines.push("  nix.settings.fallback = true;".to_owned());
+    let ssh = ssh_lines(cache, &UNIX).join("\n  ");
+    lines.push(format!(
+        "  programs.ssh.extraConfig = {};",
+        // `\n` of the Nix language.
+        nix_string(&format!("Host {}\n  {ssh}\n", cache.host)).replace('\n', "\\n")
+    ));
     lines.push("}".to_owned());
     lines
 }

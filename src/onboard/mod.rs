@@ -2,6 +2,7 @@
 //!
 //! In: what is known of the cache. Out: [`Step`]s of shell or Nix that can be pasted as they are. Nothing is run here.
 
+mod ci;
 pub mod client;
 pub mod proof;
 pub mod server;

@@ -46,6 +46,7 @@ fn journeys() {
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Clients(_)) => "clients".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
+        Some(Layer::Themes(_)) => "themes".to_owned(),
         Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),
     };
@@ -154,6 +155,13 @@ fn journeys() {
         ),
         ("S", layer, "servers"),
         ("S<esc>", layer, "none"),
+        ("T", layer, "themes"),
+        ("T<enter>", layer, "none"),
+        (
+            "Tj<enter>",
+            toast,
+            "theme light until you quit; theme = \"light\" in the configuration keeps it",
+        ),
         // Elsewhere.
         (
             "a",
@@ -702,6 +710,33 @@ fn the_palette_remembers() {
     console.keys(":theme light<enter>:sort size<enter>:<up><up><enter>");
     assert_eq!(console.model.theme().name, "light");
     assert_eq!(console.model.history.len(), 3);
+}
+
+#[test]
+fn a_theme_is_tried_before_it_is_taken() {
+    let shown = |console: &Console| console.model.theme().name.clone();
+    for (keys, tried, after_esc) in [
+        ("Tj", "light", "dark"),
+        ("Tjk", "dark", "dark"),
+        ("TG", "mist", "dark"),
+        ("Tj<enter>TG", "mist", "light"),
+        ("2Tjjjj?", "mono", "mono"),
+    ] {
+        let mut console = ready();
+        console.keys(keys);
+        assert_eq!(shown(&console), tried, "{keys}");
+        console.keys("<esc>");
+        assert_eq!(shown(&console), after_esc, "{keys}");
+    }
+    // The frame behind the dialog is drawn in it.
+    let mut console = ready();
+    console.keys("T");
+    let before = draw(&console.model);
+    console.keys("jj");
+    let after = draw(&console.model);
+    assert_ne!(before[(0, 0)].bg, after[(0, 0)].bg);
+    console.keys("q");
+    assert_eq!(draw(&console.model)[(0, 0)].bg, before[(0, 0)].bg);
 }
 
 #[test]

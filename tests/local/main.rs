@@ -9,12 +9,14 @@
 
 mod cli;
 mod demo;
+mod docs;
 mod find;
 mod fixture;
 mod followed;
 mod hostile_daemon;
 mod journeys;
 mod live;
+mod nix;
 mod rules;
 mod screens;
 mod screenshots;

@@ -234,12 +234,16 @@ pub(in crate::cli) struct Add {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "lower")]
 pub(in crate::cli) enum PlatformWord {
-    /// Linux with systemd.
+    /// Linux with systemd, with Nix, Lix or Determinate Nix.
     Linux,
-    /// macOS.
+    /// macOS, with the same.
     MacOs,
     /// NixOS.
     NixOs,
+    /// Jobs of GitHub Actions.
+    GitHub,
+    /// Jobs of GitLab CI.
+    GitLab,
 }
 
 impl From<PlatformWord> for Platform {
@@ -248,6 +252,8 @@ impl From<PlatformWord> for Platform {
             PlatformWord::Linux => Self::Linux,
             PlatformWord::MacOs => Self::MacOs,
             PlatformWord::NixOs => Self::NixOs,
+            PlatformWord::GitHub => Self::GitHub,
+            PlatformWord::GitLab => Self::GitLab,
         }
     }
 }

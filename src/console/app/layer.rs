@@ -42,6 +42,8 @@ pub enum Layer {
     Clients(Box<Clients>),
     /// A choice of servers.
     Servers(List),
+    /// A choice of themes.
+    Themes(List),
     /// Quit although a job runs?
     Quit,
 }

@@ -16,5 +16,6 @@ pub mod reasons;
 pub(crate) mod servers;
 pub mod subject;
 pub mod terminal;
+pub(super) mod themes;
 pub mod update;
 pub mod view;

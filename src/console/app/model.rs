@@ -200,9 +200,13 @@ impl Model {
         servers.find(|server| server.name == self.cx.server)?.colour
     }
 
-    /// The theme in use.
+    /// The theme that is shown: the one under the cursor while one is chosen, else the one in use.
     pub fn theme(&self) -> &Theme {
-        &self.themes[self.theme]
+        let tried = self.layers.iter().rev().find_map(|layer| match layer {
+            Layer::Themes(list) => self.themes.get(list.cursor),
+            _ => None,
+        });
+        tried.unwrap_or(&self.themes[self.theme])
     }
 
     /// Whether the terminal is too small to draw in.
@@ -217,7 +221,9 @@ impl Model {
             Some(Layer::Plan(dialog)) if dialog.typing.is_some() => None,
             Some(Layer::Plan(dialog)) => Some(Scope::Plan(dialog.change.family())),
             Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
-            Some(Layer::Servers(_) | Layer::Clients(_) | Layer::Verify(_)) => Some(Scope::Menu),
+            Some(Layer::Servers(_) | Layer::Themes(_) | Layer::Clients(_) | Layer::Verify(_)) => {
+                Some(Scope::Menu)
+            }
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
             None if self.activity.typing && self.screen == Screen::Activity => None,

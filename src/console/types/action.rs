@@ -375,7 +375,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Last, "move.last", &["G", "end"], MOVES, "", "Last", "To the last row."),
     action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter."),
     action(Act::Servers, "app.servers", &["S"], SCREENS, "", "Switch server", "Connects to another server of the configuration."),
-    action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Next theme", "Goes to the next theme."),
+    action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Choose a theme", "Lists the themes; moving shows each at once, enter takes it until you quit, esc puts the old one back."),
     action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),
     action(Act::Suspend, "app.suspend", &["ctrl-z"], SCREENS, "", "Suspend", "Stops the program and returns to the shell; fg comes back."),
     action(Act::ConfirmPlan, "plan.confirm", &["enter"], PLANS, "confirm", "Confirm the plan", "Confirms the plan that is shown and runs it as a job; one that deletes or takes something away asks for a word first.").danger(Danger::Confirms),

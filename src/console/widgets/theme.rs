@@ -1,8 +1,11 @@
 //! Colours and emphasis, from small files.
 //!
-//! In: `themes/*.toml`, four embedded and the user's own, each line a role and a style such as `bold red on black`.
+//! In: `themes/*.toml`, all embedded and the user's own, each line a role and a style such as `bold red on black`.
 //! Out: [`Theme`], a style for each role, and [`degrade`], which takes colours (`NO_COLOR`) or non-ASCII glyphs out of a
 //! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
+
+#[cfg(test)]
+mod tests;
 
 use crate::config::Colour;
 use crate::domain::plain;
@@ -13,15 +16,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
 
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../themes/", $name, ".toml")))),*]
+    };
+}
+
 /// The embedded themes, the default first.
-const EMBEDDED: [(&str, &str); 4] = [
-    ("dark", include_str!("../../../themes/dark.toml")),
-    ("light", include_str!("../../../themes/light.toml")),
-    (
-        "high-contrast",
-        include_str!("../../../themes/high-contrast.toml"),
-    ),
-    ("mono", include_str!("../../../themes/mono.toml")),
+const EMBEDDED: [(&str, &str); 12] = embedded![
+    "dark",
+    "light",
+    "high-contrast",
+    "high-contrast-light",
+    "mono",
+    "blue",
+    "blue-orange",
+    "slate",
+    "moss",
+    "plum",
+    "paper",
+    "mist",
 ];
 
 /// Why a theme cannot be used.
@@ -76,6 +90,8 @@ macro_rules! roles {
         pub struct Theme {
             /// Its name.
             pub name: String,
+            /// What it is for, in a few words; may be empty.
+            pub about: String,
             $($(#[$doc])* pub $field: Style,)*
         }
 
@@ -84,7 +100,7 @@ macro_rules! roles {
             pub const ROLES: &'static [&'static str] = &[$($name),*];
 
             fn plain(name: &str) -> Self {
-                Self { name: name.to_owned(), $($field: Style::new(),)* }
+                Self { name: name.to_owned(), about: String::new(), $($field: Style::new(),)* }
             }
 
             fn role(&mut self, role: &str) -> Option<&mut Style> {
@@ -148,7 +164,12 @@ impl Theme {
             Some(Colour::Blue) => Color::Blue,
             Some(Colour::Magenta) => Color::Magenta,
         };
-        name.fg(Color::Black).bg(colour)
+        // Whichever of the two is read more easily on it.
+        let letters = match colour {
+            Color::Red | Color::Blue | Color::Magenta => Color::White,
+            _ => Color::Black,
+        };
+        name.fg(letters).bg(colour)
     }
 
     /// Reads a theme file.
@@ -161,6 +182,10 @@ impl Theme {
             toml::from_str(text).map_err(|error| invalid(error.message().to_owned()))?;
         let mut theme = Self::plain(name);
         for (role, style) in &table {
+            if role == "about" {
+                theme.about.clone_from(style);
+                continue;
+            }
             let Some(slot) = theme.role(role) else {
                 return Err(invalid(format!(
                     "{role:?} is no role (they are {})",
@@ -176,7 +201,7 @@ impl Theme {
     pub fn embedded() -> Vec<Self> {
         EMBEDDED
             .iter()
-            // A test reads all four, so none is ever missing here.
+            // A test reads all of them, so none is ever missing here.
             .filter_map(|(name, text)| Self::parse(name, text).ok())
             .collect()
     }
@@ -315,116 +340,6 @@ pub fn degrade(buffer: &mut Buffer, abilities: Abilities) {
         }
         if abilities.ascii && !cell.symbol().is_ascii() {
             cell.set_symbol(plain::glyph(cell.symbol()));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use ratatui::layout::Rect;
-
-    #[test]
-    fn embedded_themes_are_whole() {
-        let themes = Theme::embedded();
-        assert_eq!(themes.len(), EMBEDDED.len());
-        for (name, text) in EMBEDDED {
-            let table: BTreeMap<String, String> = toml::from_str(text).unwrap();
-            let roles: Vec<&str> = table.keys().map(String::as_str).collect();
-            let mut known = Theme::ROLES.to_vec();
-            known.sort_unstable();
-            assert_eq!(roles, known, "{name} sets each role");
-        }
-    }
-
-    #[test]
-    fn mono_has_no_colour() {
-        let themes = Theme::embedded();
-        let mono = &themes[Theme::position(&themes, "mono").unwrap()];
-        let text = format!("{mono:?}");
-        assert!(
-            !text.contains("fg:") || !text.contains("Some(Color"),
-            "{text}"
-        );
-        for style in [
-            mono.text,
-            mono.critical,
-            mono.selected,
-            mono.gauge,
-            mono.toast,
-        ] {
-            assert_eq!((style.fg, style.bg), (None, None));
-        }
-    }
-
-    #[test]
-    fn styles() {
-        assert_eq!(
-            parse_style("bold red on 17"),
-            Ok(Style::new()
-                .fg(Color::Red)
-                .bg(Color::Indexed(17))
-                .add_modifier(Modifier::BOLD))
-        );
-        assert_eq!(
-            parse_style("#0a0B0c").unwrap().fg,
-            Some(Color::Rgb(10, 11, 12))
-        );
-        assert!(parse_style("blu").unwrap_err().contains("blu"));
-    }
-
-    #[test]
-    fn errors_name_the_place() {
-        let error = Theme::parse("mine", "selektd = \"red\"").unwrap_err();
-        assert!(error.to_string().contains("mine"), "{error}");
-        assert!(error.to_string().contains("selektd"), "{error}");
-        let themes = Theme::embedded();
-        let error = Theme::position(&themes, "drak").unwrap_err();
-        assert!(error.to_string().contains("dark, light"), "{error}");
-    }
-
-    #[test]
-    fn a_folder_adds_and_replaces() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("mine.toml"), "text = \"green\"").unwrap();
-        std::fs::write(folder.path().join("dark.toml"), "text = \"red\"").unwrap();
-        let themes = Theme::load(Some(folder.path())).unwrap();
-        assert_eq!(themes.len(), EMBEDDED.len() + 1);
-        assert_eq!(themes[0].text.fg, Some(Color::Red));
-        assert_eq!(themes.last().unwrap().name, "mine");
-    }
-
-    #[test]
-    fn degrading() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
-        buffer.set_string(0, 0, "─█…é日x", Style::new().fg(Color::Red).bg(Color::Blue));
-        degrade(
-            &mut buffer,
-            Abilities {
-                no_colour: true,
-                ascii: true,
-            },
-        );
-        let text: String = buffer
-            .content
-            .iter()
-            .map(ratatui::buffer::Cell::symbol)
-            .collect();
-        assert_eq!(text, "-#~??? x ");
-        assert!(
-            buffer
-                .content
-                .iter()
-                .all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(text in ".{0,60}") {
-            let _ = Theme::parse("x", &text);
-            let _ = parse_style(&text);
         }
     }
 }

@@ -86,11 +86,38 @@ fn everything_is_filled_in() {
         }
         assert!(!text.contains("MISSING"), "{text}");
         let restart = match platform {
-            Platform::Linux => "systemctl restart nix-daemon",
-            Platform::MacOs => "launchctl kickstart -k system/org.nixos.nix-daemon",
+            Platform::MacOs => "launchctl kickstart -k system/systems.determinate.nix-daemon",
             Platform::NixOs => "nixos-rebuild switch",
+            _ => "systemctl try-restart nix-daemon.service",
         };
         assert!(text.contains(restart), "{text}");
+        for part in ["ConnectTimeout 5", "fallback = true", "trusted-users"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        // An update of macOS may empty root's home.
+        let home = platform == Platform::MacOs;
+        assert_eq!(home, !text.contains("/root/.ssh"), "{text}");
+    }
+}
+
+#[test]
+fn jobs_have_a_key_that_ends() {
+    let mut cache = cache("ssh://nix-ssh@cache.example.org");
+    (cache.port, cache.port_by_ssh) = (2222, true);
+    for platform in [Platform::GitHub, Platform::GitLab] {
+        let text = text(&cache.head(platform), &steps(&cache, platform));
+        for part in [
+            "ssh-keygen -q -t ed25519 -N ''",
+            "authorize cache_key.pub --expires 90d",
+            "extra-substituters = ssh://nix-ssh@cache.example.org",
+            "extra-trusted-public-keys = cache.example.org-1:AAAA=",
+            "fallback = true",
+            "[cache.example.org]:2222 ssh-ed25519",
+            "Port 2222",
+            "CACHE_KEY",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
     }
 }
 
@@ -108,12 +135,15 @@ fn a_port_that_nix_cannot_pass_on_goes_into_the_configuration_of_ssh() {
     (cache.port, cache.port_by_ssh) = (2222, true);
     let linux = text("", &steps(&cache, Platform::Linux));
     assert!(
-        linux.contains(r"printf 'Host %s\n    Port %s\n' h 2222 >> /root/.ssh/config"),
+        linux.contains(
+            r"printf 'Host %s\n    ConnectTimeout 5\n    Port 2222\n' h >> /root/.ssh/config"
+        ),
         "{linux}"
     );
     let nixos = text("", &steps(&cache, Platform::NixOs));
     assert!(
-        nixos.contains(r#"programs.ssh.extraConfig = "Host h\n  Port 2222\n";"#),
+        nixos
+            .contains(r#"programs.ssh.extraConfig = "Host h\n  ConnectTimeout 5\n  Port 2222\n";"#),
         "{nixos}"
     );
 }

@@ -20,7 +20,7 @@ use storekeeper::console::screens::activity::job::State;
 use storekeeper::console::types::ask::{Ask, AskKind};
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::server::{Health, ServerChoice};
-use storekeeper::console::widgets::theme::Abilities;
+use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::When;
 
 /// A ready console after some keys.
@@ -60,6 +60,39 @@ fn overview_failed() {
         )));
         console.model
     });
+}
+
+#[test]
+fn choosing_a_theme() {
+    let size = (80, 24);
+    compare("themes-80x24-dark", &draw(&after("Tjjjjj")(size, "dark")));
+    compare("themes-80x24-mono", &draw(&after("T")(size, "mono")));
+}
+
+/// The letters are the same in each; what differs is in a file for a light one, and for one with its own background.
+#[test]
+fn every_theme_shows_the_same() {
+    let size = (80, 24);
+    for keys in ["", "2/ledg 4", "3j<right>j<space>", "4", "5", "3A"] {
+        let plain = draw(&after(keys)(size, "dark"));
+        for theme in Theme::embedded() {
+            let frame = draw(&after(keys)(size, &theme.name));
+            for (cell, other) in frame.content.iter().zip(&plain.content) {
+                assert_eq!(cell.symbol(), other.symbol(), "{keys:?} in {}", theme.name);
+                // A theme with a background of its own leaves no hole.
+                let own = theme.text.bg.is_some();
+                assert!(
+                    !own || cell.bg != Color::Reset,
+                    "{keys:?} in {}",
+                    theme.name
+                );
+            }
+        }
+    }
+    for theme in ["light", "blue", "high-contrast-light"] {
+        let frame = draw(&after("2/ledg 4")(size, theme));
+        compare(&format!("store-search-80x24-{theme}"), &frame);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The pictures of the README: every screen, from the demo's store, as SVG and as text.
 //!
-//! In: a demo server of a fixed seed and a fixed date, keys. Out: `screenshots/*.svg` and `*.txt`. They are made anew by
+//! In: a demo server of a fixed seed and a fixed date, keys. Out: `screenshots/*.svg` and `*.txt`, and of some of them a recording, `tour.svg`. They are made anew by
 //! `STOREKEEPER_SCREENSHOTS=write cargo test --test local screenshots`; without it, the test fails where they no longer match.
 //! The demo's port and folder differ from run to run, so in the pictures they are given fixed names.
 
@@ -187,25 +187,49 @@ fn text(buffer: &Buffer) -> String {
     lines.collect()
 }
 
-/// Compares with what is kept, or keeps it.
-fn keep(name: &str, console: &Console, stale: &mut Vec<String>) {
-    let frame = draw(&console.model);
-    let terminal = svg::Terminal {
-        foreground: "#d0d0d0",
-        background: "#16181d",
-    };
-    let write = std::env::var("STOREKEEPER_SCREENSHOTS").is_ok_and(|value| value == "write");
-    for (file, content) in [
-        (format!("{name}.svg"), svg::draw(&frame, &terminal)),
-        (format!("{name}.txt"), text(&frame)),
-    ] {
+/// The screens of the recording, in the order of what one does about a refused path, a request and a full disk.
+const TOUR: [&str; 7] = [
+    "overview", "unsigned", "sign", "receipt", "access", "request", "space",
+];
+
+const TERMINAL: svg::Terminal = svg::Terminal {
+    foreground: "#d0d0d0",
+    background: "#16181d",
+};
+
+/// The pictures that were made, and the files that are not what they should be.
+#[derive(Default)]
+struct Pictures {
+    frames: Vec<(&'static str, Buffer)>,
+    stale: Vec<String>,
+}
+
+impl Pictures {
+    fn take(&mut self, name: &'static str, console: &Console) {
+        let frame = draw(&console.model);
+        self.keep(format!("{name}.svg"), &svg::draw(&frame, &TERMINAL));
+        self.keep(format!("{name}.txt"), &text(&frame));
+        self.frames.push((name, frame));
+    }
+
+    fn tour(&mut self) {
+        let frames = TOUR.map(|name| {
+            let mut all = self.frames.iter();
+            &all.find(|(taken, _)| *taken == name).unwrap().1
+        });
+        let played = svg::play(&frames, &TERMINAL);
+        self.keep("tour.svg".to_owned(), &played);
+    }
+
+    /// Compares with what is kept, or keeps it.
+    fn keep(&mut self, file: String, content: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("screenshots")
             .join(&file);
-        if write {
-            std::fs::write(&path, &content).unwrap();
+        if std::env::var("STOREKEEPER_SCREENSHOTS").is_ok_and(|value| value == "write") {
+            std::fs::write(&path, content).unwrap();
         } else if std::fs::read_to_string(&path).unwrap_or_default() != content {
-            stale.push(file);
+            self.stale.push(file);
         }
     }
 }
@@ -228,7 +252,7 @@ async fn the_screenshots_show_what_the_program_shows() {
         inventory: inventory.clone(),
         facts,
     };
-    let mut stale = Vec::new();
+    let mut pictures = Pictures::default();
 
     let screens = [
         ("overview", SIZE, ""),
@@ -253,13 +277,13 @@ async fn the_screenshots_show_what_the_program_shows() {
         assert!(!shown.contains("Looking who may log in"), "{name}: {shown}");
         assert!(!shown.contains("Asking the server"), "{name}: {shown}");
         assert!(!shown.contains("Making the plan"), "{name}: {shown}");
-        keep(name, &console, &mut stale);
+        pictures.take(name, &console);
     }
 
     let mut console = open(SIZE, &found);
     console.keys("3A");
     let plan = planned(&mut console, &server, &inventory, &fixed).await;
-    keep("sign", &console, &mut stale);
+    pictures.take("sign", &console);
     console.keys("<enter>");
     let (job, _) = console.runs[0].clone();
     console.send(Msg::Progress {
@@ -269,7 +293,7 @@ async fn the_screenshots_show_what_the_program_shows() {
         note: "storefront-2.0".to_owned(),
     });
     console.keys("6");
-    keep("job", &console, &mut stale);
+    pictures.take("job", &console);
     console.send(Msg::Ended {
         job,
         receipt: Receipt {
@@ -286,9 +310,12 @@ async fn the_screenshots_show_what_the_program_shows() {
             conflict: None,
         },
     });
-    keep("receipt", &console, &mut stale);
+    pictures.take("receipt", &console);
+
+    pictures.tour();
 
     demo.stop().await;
+    let stale = pictures.stale;
     assert!(
         stale.is_empty(),
         "these pictures are not what the program shows: {stale:?}; look at the difference after `STOREKEEPER_SCREENSHOTS=write cargo test --test local screenshots`"

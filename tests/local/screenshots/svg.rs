@@ -20,8 +20,35 @@ pub(crate) struct Terminal {
     pub(crate) background: &'static str,
 }
 
+/// Seconds that a recording stays at a frame.
+const STAYS: usize = 4;
+
 /// A picture of the whole buffer.
 pub(crate) fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
+    let mut svg = begin(buffer, terminal);
+    cells(&mut svg, buffer, terminal);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// A recording: the pictures one after the other, for ever; the first alone for whoever wants nothing to move.
+pub(crate) fn play(frames: &[&Buffer], terminal: &Terminal) -> String {
+    let mut svg = begin(frames[0], terminal);
+    let (whole, part) = (frames.len() * STAYS, 100.0 / frames.len() as f64);
+    let _ = writeln!(
+        svg,
+        "<style>g{{visibility:hidden;animation:f {whole}s step-end infinite}}@keyframes f{{0%{{visibility:visible}}{part:.3}%{{visibility:hidden}}}}@media (prefers-reduced-motion){{g{{animation:none}}g:first-of-type{{visibility:visible}}}}</style>"
+    );
+    for (index, frame) in frames.iter().enumerate() {
+        let _ = writeln!(svg, "<g style=\"animation-delay:{}s\">", index * STAYS);
+        cells(&mut svg, frame, terminal);
+        svg.push_str("</g>\n");
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn begin(buffer: &Buffer, terminal: &Terminal) -> String {
     let area = buffer.area;
     let width = f64::from(area.width) * CELL_WIDTH + f64::from(2 * MARGIN);
     let height = u32::from(area.height) * CELL_HEIGHT + 2 * MARGIN;
@@ -35,6 +62,11 @@ pub(crate) fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
         "<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{}\"/>",
         terminal.background
     );
+    svg
+}
+
+fn cells(svg: &mut String, buffer: &Buffer, terminal: &Terminal) {
+    let area = buffer.area;
     for y in 0..area.height {
         let mut x = 0;
         while x < area.width {
@@ -46,17 +78,9 @@ pub(crate) fn draw(buffer: &Buffer, terminal: &Terminal) -> String {
                 text.push_str(symbol);
                 x += u16::try_from(symbol.width()).unwrap_or(1).max(1);
             }
-            run(
-                &mut svg,
-                terminal,
-                &style,
-                (start, x.min(area.width), y),
-                &text,
-            );
+            run(svg, terminal, &style, (start, x.min(area.width), y), &text);
         }
     }
-    svg.push_str("</svg>\n");
-    svg
 }
 
 /// One run of cells: its background where it has one, and its text.

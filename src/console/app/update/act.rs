@@ -8,6 +8,7 @@ use crate::console::app::palette::Command;
 use crate::console::app::places::Place;
 use crate::console::app::reasons;
 use crate::console::app::servers;
+use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
@@ -97,8 +98,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::EndSession => access::end_session(model),
         Act::Servers => servers::open(model),
         Act::Theme => {
-            model.theme = (model.theme + 1) % model.themes.len().max(1);
-            model.toast = Some(format!("theme {}", model.theme().name));
+            themes::open(model);
             vec![]
         }
         Act::Help => {
@@ -254,12 +254,16 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     if matches!(model.layers.last(), Some(Layer::Clients(_))) {
         return way::choose(model);
     }
-    let Some(Layer::Servers(list)) = model.layers.pop() else {
-        return vec![];
-    };
-    match model.servers.get(list.cursor).cloned() {
-        Some(server) => switch(model, &server),
-        None => vec![],
+    match model.layers.pop() {
+        Some(Layer::Servers(list)) => match model.servers.get(list.cursor).cloned() {
+            Some(server) => switch(model, &server),
+            None => vec![],
+        },
+        Some(Layer::Themes(list)) => {
+            themes::choose(model, list);
+            vec![]
+        }
+        _ => vec![],
     }
 }
 

@@ -164,11 +164,12 @@ pub(super) fn clamp_cursors(model: &mut Model) {
         Some(Layer::Help { scope, .. }) => crate::console::app::help::lines(model, *scope).len(),
         _ => 0,
     };
-    let servers = model.servers.len();
+    let (servers, themes) = (model.servers.len(), model.themes.len());
     match model.layers.last_mut() {
         Some(Layer::Help { top, .. }) => *top = (*top).min(help.saturating_sub(page)),
         Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
         Some(Layer::Servers(list)) => list.clamp(servers, page),
+        Some(Layer::Themes(list)) => list.clamp(themes, page),
         Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),
         _ => {}
     }

@@ -53,6 +53,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             Layer::Help { top, .. } => scroll(top, step, page),
             Layer::Text(text) => scroll(&mut text.top, step, page),
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
+            Layer::Themes(list) => list.step(step, model.themes.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
             _ => {}
         }

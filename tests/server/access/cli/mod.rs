@@ -2,6 +2,7 @@
 
 mod console;
 mod events;
+mod onboard;
 mod posture;
 mod proof;
 mod refused;
