@@ -12,6 +12,7 @@ mod demo;
 mod find;
 mod fixture;
 mod followed;
+mod habits;
 mod hostile_daemon;
 mod journeys;
 mod live;

@@ -134,10 +134,10 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
             if current { "> " } else { "  " },
             theme.accent,
         );
-        let style = match (current, reason.is_some()) {
-            (true, _) => theme.selected,
-            (false, true) => theme.dim,
-            (false, false) => theme.text,
+        let style = if reason.is_some() {
+            theme.dim
+        } else {
+            theme.text
         };
         let x = pen.text(line, x, line.y, action.title, style);
         let keys = model.cx.keymap.names(action.act);
@@ -145,6 +145,9 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
         if let Some(reason) = reason {
             let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
             pen.line(rest, &format!("  ({reason})"), theme.dim);
+        }
+        if current {
+            pen.select(line);
         }
     }
 }

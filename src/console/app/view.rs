@@ -108,7 +108,12 @@ fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
                 model.space.judged.as_deref(),
                 pen,
             ),
-            Screen::Unsigned => screens::unsigned::view::draw(&model.cx, &model.unsigned, pen),
+            Screen::Unsigned => screens::unsigned::view::draw(
+                &model.cx,
+                &model.unsigned,
+                model.space.judged.as_deref(),
+                pen,
+            ),
             Screen::Activity => {
                 screens::activity::view::draw(&model.cx, &model.activity, &model.access, pen);
             }

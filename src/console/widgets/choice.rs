@@ -44,11 +44,19 @@ pub fn draw(pen: &mut Pen<'_>, size: (u16, u16), title: &str, list: List, all: &
             pen.text(line, x, line.y, mark, style);
             x += 2;
         }
-        let style = if current { theme.selected } else { theme.text };
-        let style = theme.on_colour(style, choice.colour);
         let name = cell(choice.name, column, Align::Left);
-        let x = pen.text(line, x, line.y, &name, style) + 2;
+        let name_at = x;
+        let x = pen.text(line, x, line.y, &name, theme.text) + 2;
         let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
         pen.line(rest, &choice.note, theme.dim);
+        if current {
+            pen.select(line);
+        }
+        // A server keeps its colour under the cursor.
+        if choice.colour.is_some() {
+            let style = if current { theme.selected } else { theme.text };
+            let style = theme.on_colour(style, choice.colour);
+            pen.text(line, name_at, line.y, &name, style);
+        }
     }
 }

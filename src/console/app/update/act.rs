@@ -48,6 +48,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Up => step(model, Move::Up),
         Act::PageDown => step(model, Move::PageDown),
         Act::PageUp => step(model, Move::PageUp),
+        Act::HalfPageDown => step(model, Move::HalfDown),
+        Act::HalfPageUp => step(model, Move::HalfUp),
         Act::First => step(model, Move::First),
         Act::Last => step(model, Move::Last),
         Act::Open => nav::open(model),

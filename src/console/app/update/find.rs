@@ -355,7 +355,7 @@ fn of_activity(model: &Model, part: Part, at: usize) -> Option<String> {
 
 fn of_page(inventory: &Inventory, line: page::Line) -> String {
     match line {
-        page::Line::Info(label, text) => format!("{label} {text}"),
+        page::Line::Info(label, text) | page::Line::More(label, text) => format!("{label} {text}"),
         page::Line::Signature(name, verdict) => format!("{name} {verdict:?}"),
         page::Line::Head(part, ..) => format!("{part:?}"),
         page::Line::Path { row, .. } => inventory.base_name(row).to_owned(),

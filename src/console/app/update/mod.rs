@@ -63,6 +63,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Wheel(rows) => wheel(model, rows),
         Msg::Resize(width, height) => {
             model.cx.size = (width, height);
+            if let Some(inventory) = &model.cx.data.inventory {
+                let pages = model.pages.iter_mut();
+                pages.for_each(|page| page.resize(inventory, width));
+            }
             vec![]
         }
         Msg::Continued => vec![Effect::Redraw],

@@ -13,7 +13,7 @@ use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::layout;
-use crate::console::widgets::list::Move;
+use crate::console::widgets::list::{Move, half};
 use crate::domain::roots::RootKind;
 use crate::inventory::{GroupKind, Row, State};
 
@@ -119,6 +119,8 @@ fn scroll(top: &mut usize, step: Move, page: usize) {
         Move::Up => top.saturating_sub(1),
         Move::PageDown => *top + page,
         Move::PageUp => top.saturating_sub(page),
+        Move::HalfDown => *top + half(page),
+        Move::HalfUp => top.saturating_sub(half(page)),
         Move::First => 0,
         Move::Last => usize::MAX / 2,
     };
@@ -136,7 +138,11 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     if model.page().is_some() {
         let line = model.page().and_then(|page| page.line(&inventory));
         match line {
-            Some(Line::Path { row, .. }) => model.pages.push(Page::new(&inventory, row)),
+            Some(Line::Path { row, .. }) => {
+                model
+                    .pages
+                    .push(Page::new(&inventory, row, model.cx.size.0))
+            }
             Some(Line::Head(_, _, open)) => {
                 if let Some(page) = model.pages.last_mut() {
                     page.fold(&inventory, !open);
@@ -306,7 +312,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
 /// The page of the path under the cursor.
 fn open_page(model: &mut Model) -> Vec<Effect> {
     if let (Some(inventory), Some(row)) = (&model.cx.data.inventory, model.current_row()) {
-        model.pages.push(Page::new(inventory, row));
+        model.pages.push(Page::new(inventory, row, model.cx.size.0));
     }
     vec![]
 }

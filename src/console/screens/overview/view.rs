@@ -275,9 +275,11 @@ fn draw_checks(
         let note_at = to_at.saturating_sub(note_width + 2);
         let text_width = note_at.saturating_sub(line.x + 4 + 1);
         let text = cell(&check.text, usize::from(text_width), Align::Left);
-        let text_style = if current { theme.selected } else { theme.text };
-        pen.text(line, line.x + 4, line.y, text.trim_end(), text_style);
+        pen.text(line, line.x + 4, line.y, text.trim_end(), theme.text);
         pen.text(line, note_at, line.y, &check.note, theme.dim);
+        if current {
+            pen.select(line);
+        }
         y += 1;
     }
     y

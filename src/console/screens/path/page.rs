@@ -4,9 +4,11 @@
 //! view. The closure is a tree that grows where it is opened.
 
 use crate::console::widgets::list::List;
+use crate::console::widgets::pen::wrap;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row, State, WithClosure};
+use unicode_width::UnicodeWidthStr as _;
 
 /// A node of the closure's tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Part {
 pub enum Line {
     /// A label and a value.
     Info(&'static str, String),
+    /// More of the value of this label, which does not fit on one line.
+    More(&'static str, String),
     /// A signature, and what it is worth.
     Signature(String, Verdict),
     /// The head of a list, and whether it is open.
@@ -51,7 +55,8 @@ impl Line {
     /// Whether both lines are about one thing, whatever they say of it.
     fn is_about(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Info(own, _), Self::Info(label, _)) => own == label,
+            (Self::Info(own, _), Self::Info(label, _))
+            | (Self::More(own, _), Self::More(label, _)) => own == label,
             (Self::Signature(own, _), Self::Signature(name, _)) => own == name,
             (Self::Head(own, ..), Self::Head(part, ..)) => own == part,
             (
@@ -74,20 +79,51 @@ pub struct Page {
     pub row: Row,
     /// Where the page is.
     pub list: List,
+    /// Columns of the terminal.
+    width: u16,
     references: bool,
     referrers: bool,
     closure: bool,
     tree: Vec<Node>,
 }
 
+/// Columns of a label.
+pub const LABEL: u16 = 12;
+/// Columns of a line that no value has: the cursor's, the label's, and one at the right edge.
+const MARGINS: u16 = 2 + LABEL + 1;
+/// `/nix/store/`, 32 digits and a dash, all before the name.
+const HASH_END: usize = 44;
+
+/// A line of the page as so many lines that its value fits. A store path is broken before its name.
+fn wrapped(line: Line, room: usize) -> Vec<Line> {
+    let Line::Info(label, text) = line else {
+        return vec![line];
+    };
+    if text.width() <= room {
+        return vec![Line::Info(label, text)];
+    }
+    let store = text.starts_with("/nix/store/") && room >= HASH_END;
+    let (head, rest) = match text.split_at_checked(HASH_END).filter(|_| store) {
+        Some((head, name)) => (Some(head.to_owned()), name),
+        None => (None, text.as_str()),
+    };
+    let parts = head.into_iter().chain(wrap(rest, room));
+    let lines = parts.enumerate().map(|(at, part)| match at {
+        0 => Line::Info(label, part),
+        _ => Line::More(label, part),
+    });
+    lines.collect()
+}
+
 /// Up to so many, a list is open from the start.
 const OPEN: usize = 12;
 
 impl Page {
-    /// The page of a row.
-    pub fn new(inventory: &Inventory, row: Row) -> Self {
+    /// The page of a row on a terminal of so many columns.
+    pub fn new(inventory: &Inventory, row: Row, width: u16) -> Self {
         Self {
             row,
+            width,
             list: List::default(),
             references: inventory.references(row).len() <= OPEN,
             referrers: inventory.referrers(row).len() <= OPEN,
@@ -96,8 +132,23 @@ impl Page {
         }
     }
 
-    /// The lines above the lists.
+    /// Shows it on a terminal of so many columns; the cursor stays on its line.
+    pub fn resize(&mut self, inventory: &Inventory, width: u16) {
+        let under_cursor = self.line(inventory);
+        self.width = width;
+        if let Some(wanted) = under_cursor {
+            self.go_back_to(inventory, &wanted);
+        }
+    }
+
+    /// The lines above the lists. What does not fit on one line has several, so that all of it can be read.
     fn top(&self, inventory: &Inventory, now: When) -> Vec<Line> {
+        let room = usize::from(self.width.saturating_sub(MARGINS)).max(1);
+        let lines = self.facts(inventory, now).into_iter();
+        lines.flat_map(|line| wrapped(line, room)).collect()
+    }
+
+    fn facts(&self, inventory: &Inventory, now: When) -> Vec<Line> {
         let row = self.row;
         let mut lines = vec![Line::Info("path", inventory.path(row).to_string())];
         match inventory.state(row) {
@@ -356,17 +407,22 @@ impl Page {
             },
             Some(line) => line,
         };
-        let top = self.top(new, When::default());
-        let places = 0..self.len(new);
+        self.go_back_to(new, &wanted);
+        Some(self)
+    }
+
+    /// Puts the cursor on the line that is about the same.
+    fn go_back_to(&mut self, inventory: &Inventory, wanted: &Line) {
+        let top = self.top(inventory, When::default());
+        let places = 0..self.len(inventory);
         let same = places.filter(|at| {
-            let line = self.line_below(new, &top, *at);
-            line.is_some_and(|line| line.is_about(&wanted))
+            let line = self.line_below(inventory, &top, *at);
+            line.is_some_and(|line| line.is_about(wanted))
         });
         // One path may stand in several lists of the page.
         let before = self.list.cursor;
         let nearest = same.min_by_key(|at| at.abs_diff(before));
         self.list.cursor = nearest.unwrap_or(before);
-        Some(self)
     }
 }
 
