@@ -6,8 +6,10 @@ use ratatui::style::Modifier;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::paint::Painter;
 use storekeeper::console::app::view::draw;
-use storekeeper::domain::StorePath;
+use storekeeper::console::types::access::Line;
+use storekeeper::domain::{NarHash, PathInfo, StorePath};
 use storekeeper::inventory::Builder;
+use storekeeper::judge::trust::assess;
 
 pub(crate) const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
@@ -141,7 +143,7 @@ fn half_pages_and_pages() {
 fn half_a_page_of_a_text() {
     let mut console = whole((80, 24), "dark");
     console.keys("2?");
-    let first = |console: &Console| rows(console)[4].clone();
+    let first = |console: &Console| rows(console)[6].clone();
     let top = first(&console);
     console.keys("<ctrl-d>");
     let below = first(&console);
@@ -207,4 +209,200 @@ fn details_stand_beside_the_list_from_120_columns_on() {
             assert_eq!(found, beside, "{keys} {width}");
         }
     }
+}
+
+/// The lines of the help that are on the screen.
+fn help(console: &Console) -> String {
+    rows(console)[4..].join("\n")
+}
+
+#[test]
+fn help_is_in_groups_and_what_is_impossible_comes_last() {
+    for size in SIZES {
+        let mut console = Console::ready(size, "dark", true);
+        console.keys("2?");
+        let top = help(&console);
+        assert!(top.contains("/ searches") && top.contains("Lists"), "{top}");
+        console.keys("G");
+        let end = help(&console);
+        assert!(
+            end.contains("Sign the marked paths, else this one  (the console is read-only")
+                || end.contains("read-only"),
+            "{end}"
+        );
+        let mut console = whole(size, "dark");
+        console.keys("2?G");
+        let end = help(&console);
+        let not_now = end.find("Not possible now").unwrap();
+        for line in end[not_now..]
+            .lines()
+            .skip(1)
+            .filter(|line| line.contains('('))
+        {
+            assert!(line.starts_with('│') || line.contains('│'), "{line}");
+        }
+        assert!(
+            !end[..not_now].contains("  ("),
+            "a reason stands before: {end}"
+        );
+    }
+}
+
+#[test]
+fn help_is_narrowed_by_what_is_searched() {
+    for size in SIZES {
+        let mut console = whole(size, "dark");
+        console.keys("2?/half page");
+        let found = help(&console);
+        assert!(
+            found.contains("Half a page down") && found.contains("Moving"),
+            "{found}"
+        );
+        assert!(
+            !found.contains("Next theme") && !found.contains("Sign the"),
+            "{found}"
+        );
+        // Letters type; enter keeps the search, esc takes it back first.
+        console.keys("<enter>");
+        assert!(help(&console).contains("Half a page up"));
+        console.keys("/<esc>");
+        assert!(help(&console).contains("/ searches"));
+        console.keys("/nothing of the kind");
+        assert!(help(&console).contains("No key here does that."));
+        console.send(Msg::Paste("x".to_owned()));
+        console.keys("<esc><esc>");
+        assert!(console.model.layers.is_empty());
+    }
+}
+
+/// Clicks where this text begins, left of the details.
+fn click(console: &mut Console, text: &str) {
+    let half = usize::from(console.model.cx.size.0) / 2;
+    let column = |row: &str| {
+        let at = row[..row.find(text)?].chars().count();
+        Some(at).filter(|at| *at < half)
+    };
+    let rows = rows(console);
+    let mut places = rows.iter().enumerate();
+    let (row, column) = places.find_map(|(y, row)| Some((y, column(row)?))).unwrap();
+    console.send(Msg::Click(column as u16, row as u16));
+}
+
+#[test]
+fn a_click_selects_and_a_second_one_opens() {
+    for size in SIZES {
+        let mut console = whole(size, "dark");
+        click(&mut console, "Store");
+        click(&mut console, "ledger-4.1");
+        assert_eq!(console.current(), "ledger-4.1");
+        assert!(console.model.page().is_none());
+        click(&mut console, "ledger-4.1");
+        assert!(console.model.page().is_some());
+        click(&mut console, "Unsigned");
+        click(&mut console, "orphan-tool");
+        assert_eq!(console.current(), "orphan-tool-0.1");
+        click(&mut console, "Access");
+        click(&mut console, "bob@builder");
+        assert!(
+            matches!(console.model.access.current(), Some(Line::Key(entry)) if entry.row.comment == "bob@builder")
+        );
+        click(&mut console, "bob@builder");
+        assert!(console.model.access.card.is_some());
+        // The wheel moves; beside a list, and over a plan, a click does nothing.
+        console.keys("2g");
+        console.send(Msg::Wheel(3));
+        assert_eq!(console.model.store.list.cursor, 3);
+        console.send(Msg::Click(0, size.1 - 1));
+        assert_eq!(console.model.store.list.cursor, 3);
+        console.keys("3As");
+        let runs = console.runs.len();
+        for row in 0..size.1 {
+            console.send(Msg::Click(size.0 / 2, row));
+        }
+        assert!(console.model.plan_dialog().is_some() && console.runs.len() == runs);
+        // A choice.
+        console.keys("<esc>S");
+        click(&mut console, "staging");
+        click(&mut console, "staging");
+        assert_eq!(console.model.cx.server, "staging");
+    }
+}
+
+/// A path that needs all others, through one another: link-0 needs link-1, and so on.
+fn deep(paths: usize) -> Console {
+    let names: Vec<String> = (0..paths).map(|n| format!("link-{n}-x")).collect();
+    let own: Vec<StorePath> = names
+        .iter()
+        .map(|name| crate::fixture::path(name))
+        .collect();
+    let mut builder = Builder::new(own.clone());
+    for (n, path) in own.iter().enumerate() {
+        let info = PathInfo {
+            path: path.clone(),
+            deriver: None,
+            nar_hash: NarHash([1; 32]),
+            nar_size: 1,
+            references: own.get(n + 1).into_iter().cloned().collect(),
+            registered: crate::fixture::now(),
+            ultimate: false,
+            signatures: vec![],
+            content_address: None,
+        };
+        builder.add(&info, &assess(&crate::fixture::ring(), &info));
+    }
+    let mut console = Console::new(model((80, 24), "dark", false));
+    console.connect();
+    console.load(builder.finish());
+    console.keys("2/link-0-x<enter><enter>");
+    console
+}
+
+#[test]
+fn the_closure_is_searched_though_it_is_closed() {
+    for size in SIZES {
+        let mut console = whole(size, "dark");
+        console.keys("2/storefront-2.0<enter><enter>/glibc");
+        let row = |console: &Console| {
+            rows(console)
+                .into_iter()
+                .find(|row| row.starts_with('>'))
+                .unwrap()
+        };
+        // While it is typed nothing is opened.
+        assert!(row(&console).contains("▸ Closure"), "{}", row(&console));
+        console.keys("<enter>");
+        assert_eq!(console.current(), "glibc-2.39");
+        // Letters narrow, esc comes back to where it began.
+        let mut console = whole(size, "dark");
+        console.keys("2/storefront-2.0<enter><enter>jj/glibc<esc>");
+        assert_eq!(console.model.page().unwrap().list.cursor, 2);
+        assert!(!rows(&console).iter().any(|row| row.contains("▾ Closure")));
+        console.keys("/no such path<enter>");
+        let said = console.model.toast.clone().unwrap();
+        assert_eq!(said, "no line here has \"no such path\"");
+        // n goes on to what is further below, N comes back.
+        let mut console = whole(size, "dark");
+        console.keys("2/storefront-2.0<enter><enter>/openssl<enter>");
+        assert_eq!(console.current(), "openssl-3.0.13");
+        console.keys("/<ctrl-u>l<enter>");
+        let first = console.current();
+        console.keys("n");
+        assert_ne!(console.current(), first);
+        console.keys("N");
+        assert_eq!(console.current(), first);
+    }
+}
+
+#[test]
+fn a_deep_closure_is_searched_a_part_at_a_time() {
+    let mut console = deep(6_000);
+    console.asked.clear();
+    console.keys("/link-5999<enter>");
+    assert_eq!(console.current(), "link-5999-x");
+    let parts = console
+        .asked
+        .iter()
+        .filter(|asked| *asked == "FindOn")
+        .count();
+    assert!(parts >= 2, "{parts}");
 }

@@ -20,6 +20,7 @@ mod rules;
 mod screens;
 mod screenshots;
 mod sign_faults;
+mod undo;
 
 #[path = "../help/mod.rs"]
 mod help;

@@ -15,6 +15,7 @@ pub(super) mod presses;
 pub mod reasons;
 pub(crate) mod servers;
 pub mod subject;
+mod tabs;
 pub mod terminal;
 pub mod update;
 pub mod view;

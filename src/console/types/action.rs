@@ -124,6 +124,8 @@ pub enum Act {
     PlanExpiry,
     Close,
     Dismiss,
+    Undo,
+    HelpSearch,
     Choose,
     QuitNow,
 }
@@ -241,6 +243,7 @@ pub const MOVES: Scopes = &[
     Scope::Activity,
     Scope::Path,
     Scope::Text,
+    Scope::Help,
     Scope::Menu,
     Scope::Card,
 ];
@@ -270,6 +273,7 @@ pub const HELPED: Scopes = &[
     Scope::Activity,
     Scope::Path,
     Scope::Text,
+    Scope::Help,
     Scope::Menu,
     Scope::Quit,
     Scope::Card,
@@ -303,6 +307,7 @@ const COPIED_HINT: Scopes = COPIED.split_at(COPIED.len() - PLANS.len()).0;
 /// What `esc` closes.
 pub const DIALOGS: Scopes = &[
     Scope::Text,
+    Scope::Help,
     Scope::Menu,
     Scope::Quit,
     PLANS[0],
@@ -395,7 +400,9 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request.").hints(PLANS, HintWhen::Possible),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "cancel and quit", "Quit although a job runs", "Cancels the job, waits for its receipt and quits; pressed again, quits at once."),
-    action(Act::Dismiss, "text.close", &["enter"], &[Text], "", "Done reading", "Closes the text."),
+    action(Act::Undo, "receipt.undo", &["u"], &[Text], "undo", "Take the change back", "In the receipt of a change that can be taken back, looks at the server again and shows the plan of the inverse change: authorize and revoke, deny and wait again, pin and unpin.").danger(Danger::Plans).hints(&[Text], HintWhen::Possible),
+    action(Act::HelpSearch, "help.search", &["/"], &[Scope::Help], "find", "Search the help", "Narrows the help to the lines that have all words; enter keeps them, esc shows all again."),
+    action(Act::Dismiss, "text.close", &["enter"], &[Text, Scope::Help], "", "Done reading", "Closes the text."),
     action(Act::Close, "dialog.close", &["esc"], DIALOGS, "cancel", "Close", "Closes the dialog; nothing is changed.").hints(PLANS, HintWhen::Always),
     action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here.").hints(&[], HintWhen::Always),
     action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it.").hints(&[], HintWhen::Always),

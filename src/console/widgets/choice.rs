@@ -23,12 +23,26 @@ pub struct Choice<'a> {
     pub note: String,
 }
 
+fn frame(size: (u16, u16), rows: usize) -> Rect {
+    let (most, height) = layout::text_box(size);
+    layout::dialog(size, most.width, rows.min(height) as u16 + 2)
+}
+
+/// Where its rows are, of a list of so many.
+pub fn rows(size: (u16, u16), rows: usize) -> Rect {
+    let frame = frame(size, rows);
+    Rect::new(
+        frame.x + 1,
+        frame.y + 1,
+        frame.width.saturating_sub(2),
+        frame.height.saturating_sub(2),
+    )
+}
+
 /// Draws it on a terminal of this size.
 pub fn draw(pen: &mut Pen<'_>, size: (u16, u16), title: &str, list: List, all: &[Choice<'_>]) {
     let theme = pen.theme;
-    let (most, height) = layout::text_box(size);
-    let area = layout::dialog(size, most.width, all.len().min(height) as u16 + 2);
-    let inside = pen.frame(area, title);
+    let inside = pen.frame(frame(size, all.len()), title);
     let widths = all.iter().map(|choice| choice.name.width());
     // At most half of the dialog.
     let column = widths.max().unwrap_or(0).min(usize::from(inside.width) / 2);

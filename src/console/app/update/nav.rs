@@ -2,6 +2,7 @@
 
 use crate::console::app::find::Place;
 use crate::console::app::heights::list_height;
+use crate::console::app::help;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -50,7 +51,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
     if let Some(layer) = model.layers.last_mut() {
         let (_, page) = layout::text_box(model.cx.size);
         match layer {
-            Layer::Help { top, .. } => scroll(top, step, page),
+            Layer::Help(shown) => scroll(&mut shown.top, step, help::page(page)),
             Layer::Text(text) => scroll(&mut text.top, step, page),
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),

@@ -19,6 +19,8 @@ pub struct Access {
     pub problem: Option<Problem>,
     /// Whether new entries of sshd's log are being read, and whether there are more by now.
     pub following: Option<bool>,
+    /// Whether a dialog waits for the next look before its plan is made.
+    pub look_first: bool,
     /// Where the list is.
     pub list: List,
     /// What is under the cursor.

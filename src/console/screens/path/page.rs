@@ -3,20 +3,14 @@
 //! In: a row, moves. Out: lines, each made when it is drawn; a page with a hundred thousand referrers costs what is in
 //! view. The closure is a tree that grows where it is opened.
 
+use crate::console::screens::path::tree::{Node, Tree, children};
+use crate::console::screens::path::words::{closure_size, meaning, with_closure};
 use crate::console::widgets::list::List;
 use crate::console::widgets::pen::wrap;
-use crate::domain::count::{count, number};
-use crate::domain::{Bytes, TrustClass, Verdict, When};
-use crate::inventory::{Inventory, Row, State, WithClosure};
+use crate::domain::count::number;
+use crate::domain::{Bytes, Verdict, When};
+use crate::inventory::{Inventory, Row, State};
 use unicode_width::UnicodeWidthStr as _;
-
-/// A node of the closure's tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Node {
-    row: Row,
-    depth: usize,
-    open: bool,
-}
 
 /// The three lists of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +78,7 @@ pub struct Page {
     references: bool,
     referrers: bool,
     closure: bool,
-    tree: Vec<Node>,
+    tree: Tree,
 }
 
 /// Columns of a label.
@@ -128,7 +122,7 @@ impl Page {
             references: inventory.references(row).len() <= OPEN,
             referrers: inventory.referrers(row).len() <= OPEN,
             closure: false,
-            tree: Vec::new(),
+            tree: Tree::default(),
         }
     }
 
@@ -277,7 +271,7 @@ impl Page {
         if !self.closure {
             return None;
         }
-        let node = self.tree.get(index - 1)?;
+        let node = self.tree.nodes.get(index - 1)?;
         Some(Line::Path {
             row: node.row,
             depth: node.depth,
@@ -291,7 +285,7 @@ impl Page {
         self.top(inventory, When::default()).len()
             + open(self.references, inventory.references(self.row).len())
             + open(self.referrers, inventory.referrers(self.row).len())
-            + open(self.closure, self.tree.len())
+            + open(self.closure, self.tree.nodes.len())
     }
 
     /// The line under the cursor.
@@ -317,27 +311,25 @@ impl Page {
                     Part::Referrers => self.referrers = wanted,
                     Part::Closure => {
                         self.closure = wanted;
-                        self.tree = children(inventory, self.row)
-                            .map(|row| Node {
-                                row,
-                                depth: 1,
-                                open: false,
-                            })
-                            .collect();
+                        self.tree = Tree::below(inventory, self.row);
                     }
                 }
                 true
             }
             Some(Line::Path {
                 open: Some(open), ..
-            }) if open != wanted => self.fold_node(inventory, wanted),
+            }) if open != wanted => {
+                let node = self.node(inventory);
+                node.inspect(|at| self.tree.fold(inventory, *at, wanted))
+                    .is_some()
+            }
             _ => false,
         }
     }
 
     /// The cursor's place in the tree.
     fn node(&self, inventory: &Inventory) -> Option<usize> {
-        let shown = self.tree.len();
+        let shown = self.tree.nodes.len();
         let first = self.len(inventory).checked_sub(shown)?;
         self.list
             .cursor
@@ -345,35 +337,37 @@ impl Page {
             .filter(|at| self.closure && *at < shown)
     }
 
-    fn fold_node(&mut self, inventory: &Inventory, wanted: bool) -> bool {
-        let Some(at) = self.node(inventory) else {
-            return false;
-        };
-        let node = self.tree[at];
-        self.tree[at].open = wanted;
-        let next = at + 1;
-        if wanted {
-            let below = children(inventory, node.row).map(|row| Node {
-                row,
-                depth: node.depth + 1,
-                open: false,
-            });
-            self.tree.splice(next..next, below);
+    /// The rows of the tree that are shown.
+    pub fn in_tree(&self) -> impl Iterator<Item = Row> + '_ {
+        let nodes = self.tree.nodes.iter().filter(|_| self.closure);
+        nodes.map(|node| node.row)
+    }
+
+    /// The line of the closure's head.
+    pub fn closure_head(&self, inventory: &Inventory) -> usize {
+        let shown = if self.closure {
+            self.tree.nodes.len()
         } else {
-            let end = self.tree[next..]
-                .iter()
-                .position(|other| other.depth <= node.depth)
-                .map_or(self.tree.len(), |below| next + below);
-            self.tree.drain(next..end);
+            0
+        };
+        self.len(inventory).saturating_sub(shown + 1)
+    }
+
+    /// Opens the closure down to the last of these, each of which the one before refers to, and goes there.
+    pub fn reveal(&mut self, inventory: &Inventory, chain: &[Row]) {
+        if !self.closure {
+            self.closure = true;
+            self.tree = Tree::below(inventory, self.row);
         }
-        true
+        if let Some(at) = self.tree.reveal(inventory, chain) {
+            self.list.cursor = self.closure_head(inventory) + 1 + at;
+        }
     }
 
     /// Goes to the line above that the cursor's line belongs to.
     pub fn up_to_parent(&mut self, inventory: &Inventory) {
         if let Some(at) = self.node(inventory) {
-            let depth = self.tree[at].depth;
-            let above = self.tree[..at].iter().rposition(|node| node.depth < depth);
+            let above = self.tree.parent(at);
             self.list.cursor -= above.map_or(at + 1, |above| at - above);
         }
     }
@@ -395,9 +389,9 @@ impl Page {
                 ..*node
             })
         };
-        let tree: Option<Vec<Node>> = self.tree.iter().map(carried).collect();
-        self.closure &= tree.is_some();
-        self.tree = tree.unwrap_or_default();
+        let nodes: Option<Vec<Node>> = self.tree.nodes.iter().map(carried).collect();
+        self.closure &= nodes.is_some();
+        self.tree.nodes = nodes.unwrap_or_default();
         let wanted = match under_cursor {
             None => return Some(self),
             Some(Line::Path { row, depth, open }) => Line::Path {
@@ -424,49 +418,4 @@ impl Page {
         let nearest = same.min_by_key(|at| at.abs_diff(before));
         self.list.cursor = nearest.unwrap_or(before);
     }
-}
-
-/// What a path refers to, but for itself.
-fn children(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> + '_ {
-    inventory
-        .references(row)
-        .iter()
-        .copied()
-        .filter(move |reference| *reference != row)
-}
-
-/// What clients make of a path with all that it needs, as `why` says it.
-pub fn with_closure(inventory: &Inventory, row: Row) -> &'static str {
-    match inventory.with_closure(row) {
-        WithClosure::Accepted => "accepted",
-        WithClosure::Unknown => "not all of it was read",
-        WithClosure::Refused if inventory.trust(row).is_some_and(TrustClass::refused) => "refused",
-        WithClosure::Refused => "refused for what it needs",
-    }
-}
-
-/// The size of a path's closure, as far as it is known.
-pub fn closure_size(inventory: &Inventory, row: Row) -> String {
-    inventory.closure_size_known(row).map_or_else(
-        || "not measured yet".to_owned(),
-        |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
-    )
-}
-
-/// What clients make of a path, in a clause; nothing for one that has not been read.
-pub fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
-    if inventory.refused_for_its_address(row) {
-        return Some("refused: its content address is another path's, whatever signs it");
-    }
-    Some(match inventory.trust(row)? {
-        TrustClass::Bad => "refused: a signature names a key known here and does not verify",
-        TrustClass::UnknownKey => "refused: signed, but by no key known here",
-        TrustClass::Unsigned => "refused: it has no signature",
-        TrustClass::Retired => "accepted: signed by an older key of this cache",
-        TrustClass::Upstream => "accepted: signed by another trusted key",
-        TrustClass::ContentAddressed => {
-            "accepted: its content is its address, it needs no signature"
-        }
-        TrustClass::Ours => "accepted: signed by this cache's key",
-    })
 }
