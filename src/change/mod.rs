@@ -18,9 +18,11 @@ mod terms;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub mod undo;
 pub mod unfinished;
 
 pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Item, KeySource, Operation, Plan, Policy, Refusal};
 pub use receipt::{Failure, Freed, Outcome, Receipt};
 pub use terms::Terms;
+pub use undo::Undo;

@@ -22,7 +22,7 @@ use crate::console::types::server::ServerChoice;
 use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
 use crate::domain::{Explain, Notice, notice};
 use crate::domain::{When, plain};
-use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -381,6 +381,7 @@ impl Console {
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollDown => Msg::Wheel(3),
                 MouseEventKind::ScrollUp => Msg::Wheel(-3),
+                MouseEventKind::Down(MouseButton::Left) => Msg::Click(mouse.column, mouse.row),
                 _ => return Ok(()),
             },
             // The signal is what counts.

@@ -35,7 +35,7 @@ impl Unfinished {
             "gc" => "collection",
             "sign" => "signing",
             "authorize" | "revoke" | "expire" | "approve" => "change of keys",
-            "request" | "prove" | "deny" => "change of requests",
+            "request" | "prove" | "deny" | "reopen" => "change of requests",
             "end-session" => "change of sessions",
             "pin" | "unpin" | "remove-root" => "change of pins and roots",
             _ => "change",

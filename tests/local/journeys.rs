@@ -35,7 +35,7 @@ fn journeys() {
     let screen = |model: &Model| format!("{:?}", model.screen);
     let layer: See = |console| match console.model.layers.last() {
         None => "none".to_owned(),
-        Some(Layer::Help { .. }) => "help".to_owned(),
+        Some(Layer::Help(_)) => "help".to_owned(),
         Some(Layer::Palette(_)) => "palette".to_owned(),
         Some(Layer::Plan(dialog)) => match dialog.change.family() {
             Family::Sign => "sign".to_owned(),

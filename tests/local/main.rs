@@ -13,6 +13,7 @@ mod docs;
 mod find;
 mod fixture;
 mod followed;
+mod habits;
 mod hostile_daemon;
 mod journeys;
 mod live;
@@ -21,6 +22,7 @@ mod rules;
 mod screens;
 mod screenshots;
 mod sign_faults;
+mod undo;
 
 #[path = "../help/mod.rs"]
 mod help;

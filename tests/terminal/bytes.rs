@@ -226,3 +226,47 @@ fn inside_tmux_it_looks_the_same() {
     inside.keys("q");
     assert_eq!(inside.exit(), 0);
 }
+
+/// The beginnings of all that asks a terminal for the mouse, or takes that back: `CSI ? 1000 h` and its like.
+fn asks_for_mouse(raw: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(raw);
+    text.contains("\u{1b}[?100") || text.contains("\u{1b}[?101") || text.contains("\u{1b}[?9h")
+}
+
+#[test]
+fn nothing_of_the_mouse_is_written_unless_it_is_wanted() {
+    let served = Served::new(400);
+    let mut without = served.console();
+    without.keys("2jj?\u{1b}3q");
+    assert_eq!(without.exit(), 0);
+    without.until("a terminal that is given back", || without.given_back());
+    assert!(!asks_for_mouse(&without.raw_from(0)));
+    let file = served.home.path().join("config.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("mouse = true\n{config}")).unwrap();
+    let mut with = served.console();
+    with.keys("2");
+    let text = with.wait_for("TRUST");
+    let rows: Vec<&str> = text.lines().collect();
+    let top = rows.iter().position(|row| row.starts_with('>')).unwrap();
+    // A click three rows below the cursor, as a terminal reports it; both count from 1.
+    with.keys(&format!(
+        "\u{1b}[<0;10;{}M\u{1b}[<0;10;{}m",
+        top + 4,
+        top + 4
+    ));
+    let at = |text: &str| text.lines().position(|row| row.starts_with('>'));
+    with.wait("a cursor that followed", |text| at(text) == Some(top + 3));
+    with.keys(&format!(
+        "\u{1b}[<0;10;{}M\u{1b}[<0;10;{}m",
+        top + 4,
+        top + 4
+    ));
+    with.wait_for("Needed by");
+    with.keys("q");
+    assert_eq!(with.exit(), 0);
+    with.until("a terminal that is given back", || with.given_back());
+    let raw = with.raw_from(0);
+    let text = String::from_utf8_lossy(&raw);
+    assert!(text.contains("\u{1b}[?1000h") && text.contains("\u{1b}[?1000l"));
+}

@@ -13,7 +13,7 @@ mod tests;
 pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
-pub use requests::{approve, deny, end_session, prove, submit};
+pub use requests::{approve, deny, end_session, prove, reopen, submit};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};

@@ -99,6 +99,47 @@ pub fn deny(
     Ok(plan)
 }
 
+/// Takes a denial back: the request waits again, as it was.
+pub fn reopen(about: &About, facts: &AccessFacts, request: &Request) -> Result<Plan, AccessError> {
+    let key = request.key.fingerprint();
+    let requests = facts.requests.iter().flatten();
+    let found = requests
+        .into_iter()
+        .find(|own| own.key.fingerprint() == key);
+    let decision = found.and_then(|found| found.decision.as_ref());
+    if decision.is_none_or(|decision| decision.approved) {
+        return Err(AccessError::Nothing(format!(
+            "the request of {key} is not denied any more"
+        )));
+    }
+    let waits = Request {
+        decision: None,
+        ..request.clone()
+    };
+    let operation = AccessOperation {
+        requests: vec![(Folder::Reopened, waits)],
+        ..AccessOperation::default()
+    };
+    let comment = request.key.comment();
+    let name = if comment.is_empty() {
+        key.to_string()
+    } else {
+        format!("{} ({key})", visible(&comment))
+    };
+    let mut plan = about.plan(
+        "reopen",
+        format!("take back that {name} was denied"),
+        operation,
+    );
+    plan.items.push(item(request));
+    plan.lines.push((
+        "effect",
+        "the request waits again, and later ones for its key are shown".to_owned(),
+    ));
+    keys::warn(&mut plan, of_candidate(facts, &request.key));
+    Ok(plan)
+}
+
 /// Keeps a request that somebody has pasted or sent as a file. One that waits already keeps its age, its challenge and its proof.
 pub fn submit(about: &About, facts: &AccessFacts, request: &Request) -> Result<Plan, AccessError> {
     let key = request.key.fingerprint();

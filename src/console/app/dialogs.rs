@@ -1,14 +1,13 @@
 //! What lies over a screen: the plan before signing, questions, texts, help, the palette.
 
-use crate::console::app::help;
-use crate::console::app::layer::{Clients, Layer, Palette};
+use crate::console::app::help::{self, Line};
+use crate::console::app::layer::{Clients, Help, Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::palette;
 use crate::console::app::reasons;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::action::Act;
 use crate::console::types::ask::{Ask, AskKind};
-use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::Pen;
@@ -25,7 +24,7 @@ use ratatui::style::Style;
 /// Draws a layer.
 pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
     match layer {
-        Layer::Help { scope, top } => draw_help(model, pen, *scope, *top),
+        Layer::Help(shown) => draw_help(model, pen, shown),
         Layer::Palette(palette) => draw_palette(model, pen, palette),
         Layer::Plan(dialog) => {
             crate::console::plan::view::draw(dialog, &model.cx, &model.plan_inputs(), pen);
@@ -40,38 +39,60 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
     }
 }
 
-fn draw_help(model: &Model, pen: &mut Pen<'_>, scope: Scope, top: usize) {
+fn draw_help(model: &Model, pen: &mut Pen<'_>, shown: &Help) {
     let theme = pen.theme;
-    let lines = help::lines(model, scope);
+    let lines = help::lines(model, shown);
     let (area, height) = layout::text_box(model.cx.size);
-    let inside = pen.frame(
-        area,
-        &format!(
-            "Keys: {}{}",
-            scope.title(),
-            position(top, height, lines.len())
-        ),
-    );
-    for (y, line) in lines.iter().skip(top).take(height).enumerate() {
-        let area = row(inside, y as u16);
+    let height = help::page(height);
+    let position = position(shown.top, height, lines.len());
+    let inside = pen.frame(area, &format!("Keys: {}{position}", shown.scope.title()));
+    draw_help_search(model, pen, row(inside, 0), shown);
+    if lines.is_empty() {
+        pen.line(row(inside, 1), "No key here does that.", theme.warning);
+    }
+    for (y, line) in lines.iter().skip(shown.top).take(height).enumerate() {
+        let area = row(inside, y as u16 + 1);
+        let (keys, title, reason) = match line {
+            Line::Group(title) => {
+                pen.line(area, title, theme.accent);
+                continue;
+            }
+            Line::Action {
+                keys,
+                title,
+                reason,
+            } => (keys, title, reason),
+        };
         let x = pen.text(
             area,
-            area.x,
+            area.x + 1,
             area.y,
-            &cell(&line.keys, 11, Align::Left),
+            &cell(keys, 12, Align::Left),
             theme.key,
         );
-        let style = if line.reason.is_some() {
+        let style = if reason.is_some() {
             theme.dim
         } else {
             theme.text
         };
-        let x = pen.text(area, x + 1, area.y, line.title, style);
-        if let Some(reason) = &line.reason {
+        let x = pen.text(area, x + 1, area.y, title, style);
+        if let Some(reason) = reason {
             let rest = Rect::new(x, area.y, area.right().saturating_sub(x), area.height);
             pen.line(rest, &format!("  ({reason})"), theme.dim);
         }
     }
+}
+
+/// What is searched in the help, or how to.
+fn draw_help_search(model: &Model, pen: &mut Pen<'_>, line: Rect, shown: &Help) {
+    let key = model.cx.keymap.names(Act::HelpSearch);
+    if !shown.typing && shown.words.value().is_empty() {
+        pen.line(line, &format!("{key} searches"), pen.theme.dim);
+        return;
+    }
+    let x = pen.text(line, line.x, line.y, "find ", pen.theme.dim);
+    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
+    input::draw(pen, rest, &shown.words, shown.typing);
 }
 
 /// ` 12-30 of 45` if not all is in view.
@@ -135,10 +156,10 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
             if current { "> " } else { "  " },
             theme.accent,
         );
-        let style = match (current, reason.is_some()) {
-            (true, _) => theme.selected,
-            (false, true) => theme.dim,
-            (false, false) => theme.text,
+        let style = if reason.is_some() {
+            theme.dim
+        } else {
+            theme.text
         };
         let x = pen.text(line, x, line.y, action.title, style);
         let keys = model.cx.keymap.names(action.act);
@@ -146,6 +167,9 @@ fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
         if let Some(reason) = reason {
             let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
             pen.line(rest, &format!("  ({reason})"), theme.dim);
+        }
+        if current {
+            pen.select(line);
         }
     }
 }

@@ -7,6 +7,8 @@ use crate::console::app::model::Model;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
 use crate::console::types::screen::Screen;
+use crate::inventory::{Inventory, Row};
+use std::collections::HashSet;
 use std::ops::Range;
 use tui_input::Input;
 
@@ -52,6 +54,8 @@ pub struct Finds {
     kept: Vec<(Place, Input)>,
     /// The list whose text is being typed.
     pub typing: Option<Typing>,
+    /// The way into the closure to what was found there while it is typed; it is opened when that is kept.
+    pub chain: Option<Vec<Row>>,
     /// What has not come to its end.
     pub scan: Option<Scan>,
 }
@@ -82,6 +86,77 @@ pub struct Scan {
     pub back: bool,
     /// How many were looked at.
     pub looked: usize,
+    /// The closure of a path's page, as far as it was looked through; the page shows only what was opened.
+    pub below: Below,
+}
+
+/// How far the closure below a page was looked through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Below {
+    /// Not yet.
+    Ahead,
+    /// So far.
+    Going(Box<Walk>),
+    /// All of it.
+    Done,
+}
+
+/// A walk through all that a path needs, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// What is to be visited next, the last first, with how deep it lies.
+    stack: Vec<(Row, usize)>,
+    /// The way to what is visited.
+    chain: Vec<Row>,
+    seen: HashSet<Row>,
+    /// What the page shows already.
+    shown: HashSet<Row>,
+}
+
+impl Walk {
+    /// Below a path, without what the page shows of it.
+    pub fn new(inventory: &Inventory, row: Row, shown: HashSet<Row>) -> Self {
+        let mut walk = Self {
+            stack: Vec::new(),
+            chain: Vec::new(),
+            seen: HashSet::from([row]),
+            shown,
+        };
+        walk.push(inventory, row, 0);
+        walk
+    }
+
+    fn push(&mut self, inventory: &Inventory, row: Row, depth: usize) {
+        let below = inventory.references(row).iter().rev();
+        let below = below.filter(|below| !self.seen.contains(below));
+        self.stack.extend(below.map(|below| (*below, depth)));
+    }
+
+    /// Visits the next few: the way to one that is wanted; `None` if none of them is.
+    pub fn next(
+        &mut self,
+        inventory: &Inventory,
+        wanted: impl Fn(Row) -> bool,
+    ) -> Option<Vec<Row>> {
+        for _ in 0..AT_ONCE {
+            let (row, depth) = self.stack.pop()?;
+            if !self.seen.insert(row) {
+                continue;
+            }
+            self.chain.truncate(depth);
+            self.chain.push(row);
+            self.push(inventory, row, depth + 1);
+            if !self.shown.contains(&row) && wanted(row) {
+                return Some(self.chain.clone());
+            }
+        }
+        None
+    }
+
+    /// Whether there is no more.
+    pub const fn is_over(&self) -> bool {
+        self.stack.is_empty()
+    }
 }
 
 impl Finds {
@@ -129,7 +204,14 @@ impl Scan {
             from,
             back,
             looked: 0,
+            below: Below::Ahead,
         }
+    }
+
+    /// Whether the end of the page is reached, or its beginning on the way up: the closure comes next.
+    pub const fn at_end(&self, lines: usize) -> bool {
+        let from = self.from % if lines == 0 { 1 } else { lines };
+        self.looked == if self.back { from + 1 } else { lines - from }
     }
 
     /// The lines that are next among so many, all in one piece; `None` when all were looked at.

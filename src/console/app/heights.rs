@@ -1,9 +1,76 @@
-//! How many rows the list has that the cursor is in.
+//! Where the list is that the cursor is in, and how many rows it has.
 
+use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
+use crate::console::screens::overview::view as overview;
 use crate::console::screens::space::areas as space;
 use crate::console::types::screen::Screen;
-use crate::console::widgets::layout::{areas, lists};
+use crate::console::widgets::choice;
+use crate::console::widgets::layout::{WIDE, areas, lists};
+use crate::console::widgets::list::List;
+use ratatui::layout::Rect;
+
+/// Where the list is that has the keys, how it is scrolled, and how many rows it has; `None` where there is none.
+pub fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
+    let size = model.cx.size;
+    match model.layers.last() {
+        None => {}
+        Some(Layer::Servers(list)) => {
+            let rows = model.servers.len();
+            return Some((choice::rows(size, rows), *list, rows));
+        }
+        Some(Layer::Clients(clients)) => {
+            let rows = clients.all.len();
+            return Some((choice::rows(size, rows), clients.list, rows));
+        }
+        Some(_) => return None,
+    }
+    let body = areas(size).body;
+    if let Some(page) = model.page() {
+        let inventory = model.cx.data.inventory.as_deref()?;
+        return Some((body, page.list, page.len(inventory)));
+    }
+    Some(match model.screen {
+        Screen::Access if model.access.card.is_some() => return None,
+        Screen::Overview => overview_area(model),
+        Screen::Store => (
+            lists(size, true).list,
+            model.store.list,
+            model.store.rows.len(),
+        ),
+        Screen::Unsigned => {
+            let area = lists(size, size.0 >= WIDE).list;
+            (area, model.unsigned.list, model.unsigned.lines.len())
+        }
+        Screen::Access => {
+            let rows = model.access.known.as_ref().map_or(0, |known| known.len());
+            (lists(size, true).list, model.access.list, rows)
+        }
+        Screen::Space => {
+            let area = space::areas(size, &model.space).list;
+            (area, *model.space.list(), model.space.rows())
+        }
+        Screen::Activity => {
+            let area = lists(size, false).list;
+            (area, model.activity.list, model.activity_rows())
+        }
+    })
+}
+
+/// The checks of the overview: as many as there is room for, the cursor among them.
+fn overview_area(model: &Model) -> (Rect, List, usize) {
+    let body = areas(model.cx.size).body;
+    let rows = overview::lines(&model.inputs()).len();
+    let most = overview::most(body);
+    let cursor = model.overview.list.cursor;
+    let list = List {
+        cursor,
+        top: (cursor + 1).saturating_sub(most),
+    };
+    let height = most.min(rows - list.top.min(rows));
+    let area = Rect::new(body.x, body.y, body.width, height as u16);
+    (area.intersection(body), list, rows)
+}
 
 /// Rows of the list that the cursor is in.
 pub fn list_height(model: &Model) -> usize {

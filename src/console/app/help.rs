@@ -1,40 +1,83 @@
 //! The help overlay and docs/keys.md, both made from the action table.
 //!
-//! In: the table, the keymap, a scope. Out: lines; each action with its keys, and why it cannot be done now if it cannot.
+//! In: the table, the keymap, a scope, words. Out: lines in groups; each action with its keys, and why it cannot be done now if it cannot.
 
+use crate::console::app::layer::Help;
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
 use crate::console::types::action::{self, ACTIONS, Action};
+use crate::console::types::group;
 use crate::console::types::keymap::Keymap;
 use crate::console::types::scope::Scope;
 use std::fmt::Write as _;
 
 /// One line of help.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The keys.
-    pub keys: String,
-    /// What they do.
-    pub title: &'static str,
-    /// Why not now.
-    pub reason: Option<String>,
+pub enum Line {
+    /// The title of a group.
+    Group(&'static str),
+    /// An action.
+    Action {
+        /// The keys.
+        keys: String,
+        /// What they do.
+        title: &'static str,
+        /// Why not now.
+        reason: Option<String>,
+    },
 }
 
-/// The actions of a scope.
-pub fn lines(model: &Model, scope: Scope) -> Vec<Line> {
-    ACTIONS
+/// Over the actions that can't be done now.
+const NOT_NOW: &str = "Not possible now";
+
+/// The actions of a scope that have all words, in groups; those that can't be done now come last.
+pub fn lines(model: &Model, help: &Help) -> Vec<Line> {
+    let words = help.words.value().to_lowercase();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let here = ACTIONS
         .iter()
-        .filter(|action| action.scopes.contains(&scope))
-        .map(|action| Line {
-            keys: model.cx.keymap.names(action.act),
+        .filter(|action| action.scopes.contains(&help.scope));
+    let mut groups: Vec<(&str, Vec<Line>)> = group::titles().map(|title| (title, vec![])).collect();
+    let mut not_now = Vec::new();
+    for action in here {
+        let keys = model.cx.keymap.names(action.act);
+        let title = group::of(action);
+        let said = format!(
+            "{keys} {} {} {title} {}",
+            action.title, action.doc, action.id
+        );
+        let said = said.to_lowercase();
+        if !words.iter().all(|word| said.contains(word)) {
+            continue;
+        }
+        // A dialog's own actions look at the dialog, which lies below the help by now.
+        let reason = (model.screen_scope() == help.scope)
+            .then(|| reasons::of(model, action.act).err())
+            .flatten()
+            .map(std::borrow::Cow::into_owned);
+        let impossible = reason.is_some();
+        let line = Line::Action {
+            keys,
             title: action.title,
-            // A dialog's own actions look at the dialog, which lies below the help by now.
-            reason: (model.screen_scope() == scope)
-                .then(|| reasons::of(model, action.act).err())
-                .flatten()
-                .map(std::borrow::Cow::into_owned),
-        })
+            reason,
+        };
+        if impossible {
+            not_now.push(line);
+        } else if let Some((_, lines)) = groups.iter_mut().find(|(own, _)| *own == title) {
+            lines.push(line);
+        }
+    }
+    groups.push((NOT_NOW, not_now));
+    groups.retain(|(_, lines)| !lines.is_empty());
+    let lines = groups.into_iter();
+    lines
+        .flat_map(|(title, lines)| std::iter::once(Line::Group(title)).chain(lines))
         .collect()
+}
+
+/// How many lines of it are in view, where a text has so many: one is for what is searched.
+pub const fn page(text: usize) -> usize {
+    text.saturating_sub(1)
 }
 
 /// The text of docs/keys.md.
@@ -42,7 +85,7 @@ pub fn document(keymap: &Keymap) -> String {
     let mut out = String::from(
         "# Keys of the console\n\n\
          Made from the action table in `src/console/types/action.rs`. To change a key, name the action in the configuration:\n\n\
-         ```toml\n[keys]\n\"store.search\" = [\"/\", \"ctrl-f\"]\n```\n\n\
+         ```toml\n[keys]\n\"store.search\" = [\"/\", \"ctrl-s\"]\n```\n\n\
          A key is a character, or one of `enter esc tab shift-tab space backspace delete up down left right home end pgup pgdn` and `f1` to `f24`, with `ctrl-` or `alt-` before it.\n\
          While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",
     );

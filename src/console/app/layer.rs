@@ -17,12 +17,7 @@ use tui_input::Input;
 #[derive(Debug)]
 pub enum Layer {
     /// The keys that work in a scope.
-    Help {
-        /// Where it was asked for.
-        scope: Scope,
-        /// Where it is scrolled to.
-        top: usize,
-    },
+    Help(Help),
     /// `:`.
     Palette(Palette),
     /// Before a change.
@@ -57,6 +52,31 @@ pub struct Clients {
     pub all: Vec<Client>,
     /// Where the list is.
     pub list: List,
+}
+
+/// The help.
+#[derive(Debug)]
+pub struct Help {
+    /// Where it was asked for.
+    pub scope: Scope,
+    /// Where it is scrolled to.
+    pub top: usize,
+    /// What is searched in it.
+    pub words: Input,
+    /// Whether that is being typed.
+    pub typing: bool,
+}
+
+impl Help {
+    /// Of a scope, all of it.
+    pub fn of(scope: Scope) -> Self {
+        Self {
+            scope,
+            top: 0,
+            words: Input::default(),
+            typing: false,
+        }
+    }
 }
 
 /// The command palette.

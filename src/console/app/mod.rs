@@ -15,6 +15,7 @@ pub(super) mod presses;
 pub mod reasons;
 pub(crate) mod servers;
 pub mod subject;
+mod tabs;
 pub mod terminal;
 pub(super) mod themes;
 pub mod update;

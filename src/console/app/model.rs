@@ -2,7 +2,7 @@
 //!
 //! In: nothing. Out: [`Model`], and what follows from it at a glance: the scope in force, the row under the cursor.
 
-use crate::change::Policy;
+use crate::change::{Policy, Undo};
 use crate::config::Colour;
 use crate::console::app::find::Finds;
 pub use crate::console::app::layer::{Layer, Palette};
@@ -220,7 +220,9 @@ impl Model {
             Some(Layer::Palette(_) | Layer::Ask { .. }) => None,
             Some(Layer::Plan(dialog)) if dialog.typing.is_some() => None,
             Some(Layer::Plan(dialog)) => Some(Scope::Plan(dialog.change.family())),
-            Some(Layer::Help { .. } | Layer::Text(_)) => Some(Scope::Text),
+            Some(Layer::Help(help)) if help.typing => None,
+            Some(Layer::Help(_)) => Some(Scope::Help),
+            Some(Layer::Text(_)) => Some(Scope::Text),
             Some(Layer::Servers(_) | Layer::Themes(_) | Layer::Clients(_) | Layer::Verify(_)) => {
                 Some(Scope::Menu)
             }
@@ -302,6 +304,16 @@ impl Model {
     /// Lines of the list of screen 6.
     pub fn activity_rows(&self) -> usize {
         self.activity.rows(self.access.known.as_deref())
+    }
+
+    /// What takes back the change whose receipt is on top.
+    pub fn undo(&self) -> Option<&Undo> {
+        let Some(Layer::Text(text)) = self.layers.last() else {
+            return None;
+        };
+        let mut jobs = self.activity.jobs.iter();
+        let job = jobs.find(|job| text.of == Some(job.id))?;
+        job.undo(self.cx.now)
     }
 
     /// The dialog of a plan, if it is on top.

@@ -42,6 +42,8 @@ pub enum Msg {
     Paste(String),
     /// The mouse wheel: rows down, negative for up.
     Wheel(i32),
+    /// A click of the left button, in this column and row.
+    Click(u16, u16),
     /// The terminal has a new size.
     Resize(u16, u16),
     /// A second has passed while something counts seconds, or a minute.

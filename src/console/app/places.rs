@@ -99,7 +99,9 @@ impl Place {
             model.store.anchor.get_or_insert(row);
         }
         let pages = self.pages.iter().filter_map(|path| inventory.find(path));
-        let pages: Vec<Page> = pages.map(|row| Page::new(inventory, row)).collect();
+        let pages: Vec<Page> = pages
+            .map(|row| Page::new(inventory, row, model.cx.size.0))
+            .collect();
         if !pages.is_empty() {
             self.pages.clear();
             if model.pages.is_empty() {

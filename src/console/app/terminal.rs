@@ -19,6 +19,8 @@ const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// Whether the terminal is ours at this moment; the panic hook must know.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse was asked for. Unless it was, nothing about it is ever written.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// Holds the terminal.
@@ -47,6 +49,7 @@ impl Guard {
         TAKEN.store(true, Ordering::SeqCst);
         write(ENTER)?;
         if self.mouse {
+            MOUSE.store(true, Ordering::SeqCst);
             write(MOUSE_ON)?;
         }
         Ok(())
@@ -86,7 +89,9 @@ impl Drop for Guard {
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = write(paint::END);
-        let _ = write(MOUSE_OFF);
+        if MOUSE.swap(false, Ordering::SeqCst) {
+            let _ = write(MOUSE_OFF);
+        }
         let _ = write(LEAVE);
         let _ = crossterm::terminal::disable_raw_mode();
     }

@@ -5,6 +5,7 @@
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
+use crate::console::app::tabs;
 use crate::console::plan::state::Field;
 use crate::console::screens;
 use crate::console::types::action::{ACTIONS, Act};
@@ -72,7 +73,7 @@ fn small(model: &Model, pen: &mut Pen<'_>) {
 fn whole(model: &Model, pen: &mut Pen<'_>) {
     let Areas {
         header,
-        tabs,
+        tabs: names,
         rule,
         body,
         hints,
@@ -80,7 +81,7 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
     // Before a server was chosen there is the choice only.
     if !model.cx.server.is_empty() {
         draw_header(model, pen, header);
-        draw_tabs(model, pen, tabs);
+        tabs::draw(model, pen, names);
         pen.rule(rule);
         draw_screen(model, pen, body);
     }
@@ -108,7 +109,12 @@ fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
                 model.space.judged.as_deref(),
                 pen,
             ),
-            Screen::Unsigned => screens::unsigned::view::draw(&model.cx, &model.unsigned, pen),
+            Screen::Unsigned => screens::unsigned::view::draw(
+                &model.cx,
+                &model.unsigned,
+                model.space.judged.as_deref(),
+                pen,
+            ),
             Screen::Activity => {
                 screens::activity::view::draw(&model.cx, &model.activity, &model.access, pen);
             }
@@ -200,79 +206,6 @@ fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     }
     for (text, style) in parts {
         x = pen.text(row, x + 2, row.y, &text, style);
-    }
-}
-
-/// What a tab says behind its name.
-fn tab_note(model: &Model, screen: Screen) -> String {
-    let counts = model
-        .cx
-        .data
-        .inventory
-        .as_ref()
-        .map(|inventory| inventory.counts());
-    match screen {
-        Screen::Unsigned => counts
-            .filter(|counts| counts.refused > 0)
-            .map_or_else(String::new, |counts| format!(" {}", number(counts.refused))),
-        Screen::Access => match model
-            .access
-            .known
-            .as_ref()
-            .map(|known| known.requests.len())
-        {
-            Some(waiting) if waiting > 0 => format!(" {}", number(waiting)),
-            _ => String::new(),
-        },
-        Screen::Space => screens::space::view::disk(&model.cx, &model.space)
-            .map_or_else(String::new, |(_, percent, _)| format!(" {percent}%")),
-        Screen::Activity => model
-            .activity
-            .jobs
-            .iter()
-            .find(|job| job.is_running())
-            .map_or_else(String::new, |job| format!(" {}", job.word())),
-        _ => String::new(),
-    }
-}
-
-fn draw_tabs(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let theme = pen.theme;
-    let mut x = area.x + 1;
-    for (index, screen) in Screen::ALL.into_iter().enumerate() {
-        let note = tab_note(model, screen);
-        let current = screen == model.screen;
-        let style = if current { theme.accent } else { theme.text };
-        // The current tab is told by more than its colour.
-        let style = if current {
-            style
-                .add_modifier(ratatui::style::Modifier::BOLD | ratatui::style::Modifier::UNDERLINED)
-        } else {
-            style
-        };
-        let number_style = if current { style } else { theme.dim };
-        // Narrow terminals keep the numbers and the first letters.
-        let title = if model.cx.size.0 < 76 {
-            fit(screen.title(), 6)
-        } else {
-            screen.title().to_owned()
-        };
-        x = pen.text(area, x, area.y, &(index + 1).to_string(), number_style);
-        x = pen.text(
-            area,
-            x,
-            area.y,
-            " ",
-            if current { style } else { theme.text },
-        );
-        x = pen.text(area, x, area.y, &title, style);
-        let note_style = match screen {
-            Screen::Unsigned => theme.critical,
-            Screen::Access => theme.warning,
-            _ => theme.dim,
-        };
-        x = pen.text(area, x, area.y, &note, note_style);
-        x += 2;
     }
 }
 

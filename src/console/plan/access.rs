@@ -54,6 +54,14 @@ pub fn plan(
             access::approve(about, facts, asked, &new, None, said)
         }
         AccessChange::Deny(asked) => access::deny(about, facts, asked, said),
+        AccessChange::Reopen(asked) => {
+            let planned = access::reopen(about, facts, asked);
+            planned.map(|plan| Plan { reason, ..plan })
+        }
+        AccessChange::Restore(new, file) => {
+            admit(facts, &new.key)?;
+            access::authorize(about, facts, new, Some(file), reason)
+        }
         AccessChange::Revoke(key) => {
             access::revoke(about, facts, login, *key, request.end_sessions, reason)
         }

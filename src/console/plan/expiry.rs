@@ -2,7 +2,8 @@
 
 use crate::domain::{Age, When};
 
-/// Reads when a pin ends: nothing for never, an age from now, or a day such as `2026-12-31`, to its end.
+/// Reads when a pin ends: nothing for never, an age from now, a day such as `2026-12-31`, to its end, or a
+/// time such as `2026-12-31T12:00:00Z`.
 pub fn expiry(text: &str, now: When) -> Result<Option<When>, String> {
     let text = text.trim();
     if matches!(text, "" | "-" | "never" | "none") {
@@ -11,6 +12,13 @@ pub fn expiry(text: &str, now: When) -> Result<Option<When>, String> {
     if let Ok(Age(seconds)) = text.parse::<Age>() {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         return Ok(Some(When::from_unix(now.unix().saturating_add(seconds))));
+    }
+    if let Ok(end) = text.parse::<jiff::Timestamp>() {
+        let end = When::from_unix(end.as_second());
+        return match end > now {
+            true => Ok(Some(end)),
+            false => Err(format!("{text} is in the past")),
+        };
     }
     let day = text.parse::<jiff::civil::Date>().ok();
     let end = day.and_then(|day| day.at(23, 59, 59, 0).in_tz("UTC").ok());

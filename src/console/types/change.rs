@@ -2,6 +2,7 @@
 
 use crate::console::types::space::Planned;
 use crate::domain::access::Session;
+use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
@@ -41,6 +42,10 @@ pub enum AccessChange {
     Approve(Box<Request>),
     /// Deny a request.
     Deny(Box<Request>),
+    /// Have a denied request wait again.
+    Reopen(Box<Request>),
+    /// Authorize a key by this line, in the file of this name: it had it before.
+    Restore(Box<NewKey>, String),
     /// Revoke a key.
     Revoke(Fingerprint),
     /// Set when a key expires.
@@ -102,6 +107,8 @@ impl ChangeKind {
             Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",
             Self::Access(AccessChange::Approve(_)) => "Approve a request",
             Self::Access(AccessChange::Deny(_)) => "Deny a request",
+            Self::Access(AccessChange::Reopen(_)) => "Take a denial back",
+            Self::Access(AccessChange::Restore(..)) => "Authorize a key again",
             Self::Access(AccessChange::Revoke(_)) => "Revoke a key",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
@@ -157,6 +164,7 @@ impl ChangeKind {
         match self {
             Self::Access(AccessChange::Authorize(key)) => key.as_ref(),
             Self::Access(AccessChange::Approve(request)) => Some(&request.key),
+            Self::Access(AccessChange::Restore(new, _)) => Some(&new.key),
             _ => None,
         }
     }

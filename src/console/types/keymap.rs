@@ -252,10 +252,10 @@ mod tests {
 
     #[test]
     fn remaps() {
-        let map = Keymap::new(&remap(&[("store.search", &["f", "ctrl-f"])])).unwrap();
+        let map = Keymap::new(&remap(&[("store.search", &["f", "ctrl-s"])])).unwrap();
         assert_eq!(map.resolve(Scope::Store, Key::char('f')), Some(Act::Search));
         assert_eq!(map.resolve(Scope::Store, Key::char('/')), None);
-        assert_eq!(map.names(Act::Search), "f ctrl-f");
+        assert_eq!(map.names(Act::Search), "f ctrl-s");
     }
 
     #[test]

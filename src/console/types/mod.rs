@@ -6,6 +6,7 @@ pub mod ask;
 pub mod change;
 pub mod client;
 pub mod context;
+pub mod group;
 pub mod judged;
 pub mod key;
 pub mod keymap;

@@ -23,8 +23,10 @@ pub enum Scope {
     Card,
     /// The dialog before a change.
     Plan(Family),
-    /// A text to scroll: help, a list, a receipt, an error.
+    /// A text to scroll: a list, a receipt, an error.
     Text,
+    /// The keys that work somewhere.
+    Help,
     /// A choice from a short list.
     Menu,
     /// The question before quitting while a job runs.
@@ -33,7 +35,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, as help and docs list them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Overview,
         Self::Store,
         Self::Unsigned,
@@ -46,6 +48,7 @@ impl Scope {
         Self::Plan(Family::Access),
         Self::Plan(Family::Space),
         Self::Text,
+        Self::Help,
         Self::Menu,
         Self::Quit,
     ];
@@ -64,7 +67,8 @@ impl Scope {
             Self::Plan(Family::Sign) => "Plan of signatures",
             Self::Plan(Family::Access) => "Plan of a change of access",
             Self::Plan(Family::Space) => "Plan of a collection, a pin or a root",
-            Self::Text => "Help, lists, receipts",
+            Self::Text => "Lists, receipts, errors",
+            Self::Help => "Help",
             Self::Menu => "Menus",
             Self::Quit => "Quit?",
         }

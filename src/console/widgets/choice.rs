@@ -23,12 +23,26 @@ pub struct Choice<'a> {
     pub note: String,
 }
 
+fn frame(size: (u16, u16), rows: usize) -> Rect {
+    let (most, height) = layout::text_box(size);
+    layout::dialog(size, most.width, rows.min(height) as u16 + 2)
+}
+
+/// Where its rows are, of a list of so many.
+pub fn rows(size: (u16, u16), rows: usize) -> Rect {
+    let frame = frame(size, rows);
+    Rect::new(
+        frame.x + 1,
+        frame.y + 1,
+        frame.width.saturating_sub(2),
+        frame.height.saturating_sub(2),
+    )
+}
+
 /// Draws it on a terminal of this size.
 pub fn draw(pen: &mut Pen<'_>, size: (u16, u16), title: &str, list: List, all: &[Choice<'_>]) {
     let theme = pen.theme;
-    let (most, height) = layout::text_box(size);
-    let area = layout::dialog(size, most.width, all.len().min(height) as u16 + 2);
-    let inside = pen.frame(area, title);
+    let inside = pen.frame(frame(size, all.len()), title);
     let widths = all.iter().map(|choice| choice.name.width());
     // At most half of the dialog.
     let column = widths.max().unwrap_or(0).min(usize::from(inside.width) / 2);
@@ -44,11 +58,19 @@ pub fn draw(pen: &mut Pen<'_>, size: (u16, u16), title: &str, list: List, all: &
             pen.text(line, x, line.y, mark, style);
             x += 2;
         }
-        let style = if current { theme.selected } else { theme.text };
-        let style = theme.on_colour(style, choice.colour);
         let name = cell(choice.name, column, Align::Left);
-        let x = pen.text(line, x, line.y, &name, style) + 2;
+        let name_at = x;
+        let x = pen.text(line, x, line.y, &name, theme.text) + 2;
         let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
         pen.line(rest, &choice.note, theme.dim);
+        if current {
+            pen.select(line);
+        }
+        // A server keeps its colour under the cursor.
+        if choice.colour.is_some() {
+            let style = if current { theme.selected } else { theme.text };
+            let style = theme.on_colour(style, choice.colour);
+            pen.text(line, name_at, line.y, &name, style);
+        }
     }
 }

@@ -25,6 +25,10 @@ pub enum Move {
     PageDown,
     /// A view's height.
     PageUp,
+    /// Half a view's height.
+    HalfDown,
+    /// Half a view's height.
+    HalfUp,
     /// To the first row.
     First,
     /// To the last row.
@@ -41,6 +45,8 @@ impl List {
             Move::Up => self.cursor.saturating_sub(1),
             Move::PageDown => self.cursor.saturating_add(page),
             Move::PageUp => self.cursor.saturating_sub(page),
+            Move::HalfDown => self.cursor.saturating_add(half(height)),
+            Move::HalfUp => self.cursor.saturating_sub(half(height)),
             Move::First => 0,
             Move::Last => last,
         };
@@ -73,6 +79,11 @@ impl List {
         let top = self.top.min(rows);
         top..rows.min(top + height)
     }
+}
+
+/// Half a view, in rows; at least one.
+pub const fn half(height: usize) -> usize {
+    if height > 3 { height / 2 } else { 1 }
 }
 
 /// How many rows on either side of the cursor it may go to when its own has gone.
@@ -140,6 +151,10 @@ mod tests {
         );
         list.step(Move::First, 100, 10);
         assert_eq!(list, List::default());
+        list.step(Move::HalfDown, 100, 10);
+        list.step(Move::HalfDown, 100, 10);
+        list.step(Move::HalfUp, 100, 10);
+        assert_eq!(list.cursor, 5);
     }
 
     #[test]
@@ -157,10 +172,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cursor_stays_in_view(steps in proptest::collection::vec((0usize..6, 0usize..40, 0usize..12), 0..60)) {
+        fn the_cursor_stays_in_view(steps in proptest::collection::vec((0usize..8, 0usize..40, 0usize..12), 0..60)) {
             let mut list = List::default();
             for (step, rows, height) in steps {
-                let step = [Move::Down, Move::Up, Move::PageDown, Move::PageUp, Move::First, Move::Last][step];
+                let step = [Move::Down, Move::Up, Move::PageDown, Move::PageUp, Move::First, Move::Last, Move::HalfDown, Move::HalfUp][step];
                 list.step(step, rows, height);
                 let view = list.view(rows, height.max(1));
                 prop_assert!(rows == 0 || view.contains(&list.cursor));

@@ -7,7 +7,7 @@ use crate::console::widgets::theme::Theme;
 use crate::domain::text::visible;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A frame and the styles to write with.
@@ -88,6 +88,19 @@ impl<'a> Pen<'a> {
     /// Changes the style of what is there.
     pub fn restyle(&mut self, area: Rect, style: Style) {
         self.buffer.set_style(area, style);
+    }
+
+    /// Shows that the cursor is in this row: one style over its whole width, whatever was written there. One style also costs a slow
+    /// link less than each column's own.
+    pub fn select(&mut self, area: Rect) {
+        let style = self.theme.text.patch(self.theme.selected);
+        let area = area.intersection(self.buffer.area);
+        for place in area.positions() {
+            if let Some(cell) = self.buffer.cell_mut(place) {
+                (cell.fg, cell.bg, cell.modifier) = (Color::Reset, Color::Reset, Modifier::empty());
+                cell.set_style(style);
+            }
+        }
     }
 
     /// A frame with a title; returns its inside.

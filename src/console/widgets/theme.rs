@@ -124,7 +124,7 @@ roles! {
     accent = "accent",
     /// The rule under the header.
     rule = "rule",
-    /// The name under the cursor.
+    /// The row under the cursor.
     selected = "selected",
     /// A marked row.
     marked = "marked",

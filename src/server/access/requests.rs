@@ -45,6 +45,8 @@ pub enum Folder {
     Waiting,
     /// The same, with the proof of its key: only where it still waits.
     Proven,
+    /// Waits again after it was denied: only where it is still denied.
+    Reopened,
     /// Authorized.
     Approved {
         /// It was shown as denied: the decision is changed.
@@ -57,11 +59,12 @@ pub enum Folder {
 }
 
 impl Folder {
-    /// Its name on the server; of what is proven, that is the script's word for a condition.
+    /// Its name on the server; of what is proven or waits again, that is the script's word for a condition.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Proven => "proven",
+            Self::Reopened => "reopened",
             Self::Approved { .. } => "approved",
             Self::Denied => "denied",
             Self::Revoked => "revoked",
@@ -71,7 +74,7 @@ impl Folder {
     /// What the request has to be for the decision to stand, as the script calls it.
     const fn shown(self) -> &'static str {
         match self {
-            Self::Approved { denied: true } => "denied",
+            Self::Approved { denied: true } | Self::Reopened => "denied",
             Self::Approved { denied: false } | Self::Denied | Self::Proven => "waiting",
             Self::Waiting | Self::Revoked => "any",
         }

@@ -1,13 +1,14 @@
-# $1: the folder of requests. $2: `waiting`, `proven`, `approved`, `denied` or `revoked`. $3: the file's name. On stdin: its
+# $1: the folder of requests. $2: `waiting`, `proven`, `reopened`, `approved`, `denied` or `revoked`. $3: the file's name. On stdin: its
 # content, one line. $4: SHA-256 of that. $5: the nonce of the request. A decision also takes it out of those that wait; `proven`
-# is for a request that waits and is the same as before, else it changes nothing. $6: how the request was when the decision was
+# is for a request that waits and is the same as before, else it changes nothing; `reopened` is for one that is denied, and waits
+# afterwards. $6: how the request was when the decision was
 # planned: `waiting` or `denied`, or `any` where that does not matter. Where somebody else has decided it meanwhile, nothing is
 # changed, and that decision comes on stdout. $7: `look` to do nothing but compare.
 set -u
 umask 022
 queue=$1
 folder=$2
-if [ "$folder" = proven ]; then folder=waiting; fi
+case $folder in proven | reopened) folder=waiting ;; esac
 name=$3
 given=$4
 shown=$6
@@ -34,7 +35,14 @@ unchanged() {
     head -n 1 "$now/$name" | head -c 8192
     fail 65 "somebody else has $now it meanwhile"
 }
+# Whether it waits already as this job puts it.
+there() { [ -f "waiting/$name" ] && ! [ -L "waiting/$name" ] && [ "$(copy "waiting/$name" | sha256sum | cut -d ' ' -f 1)" = "$given" ]; }
+denied() {
+    if [ "$2" != reopened ] || [ "$(decided)" = denied ] || there; then return; fi
+    fail 65 "it is not denied any more"
+}
 if [ "$look" = look ]; then
+    denied "$@"
     unchanged
     exit 0
 fi
@@ -48,6 +56,7 @@ cat >"$new" && [ "$(sha256sum <"$new" | cut -d ' ' -f 1)" = "$given" ] || fail 7
 exec 9<. && flock -w 30 9 || fail 69 "somebody else decides requests for more than 30 s"
 # The knock drops no request meanwhile. It is not waited for longer: its user could hold this for good.
 if [ -d waiting ] && ! [ -L waiting ]; then exec 8<waiting && { flock -w 5 8 || :; }; fi
+denied "$@"
 unchanged
 if [ "$2" = proven ]; then
     [ -f "waiting/$name" ] && ! [ -L "waiting/$name" ] || fail 65 "it does not wait any more"
@@ -55,7 +64,8 @@ if [ "$2" = proven ]; then
 fi
 { sync "$new" 2>/dev/null || sync; } && mv -fT "$new" "$folder/$name" || fail 74 "$queue/$folder can't be written"
 sync "$folder" 2>/dev/null || sync
-case $folder in
+case $2 in
+reopened) rm -f "denied/$name" ;;
 approved) rm -f "waiting/$name" "denied/$name" ;;
 denied) rm -f "waiting/$name" "approved/$name" ;;
 revoked) rm -f "approved/$name" ;;

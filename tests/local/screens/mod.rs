@@ -443,7 +443,7 @@ fn no_colour_and_ascii() {
 /// What a slow link pays for one step.
 #[test]
 fn a_cursor_step_is_cheap() {
-    for screen in ["2", "3", "6"] {
+    for screen in ["2", "3", "4", "5", "6"] {
         let mut console = Console::new(model((80, 24), "dark", false));
         console.connect();
         console.load(large_store(3_000));
@@ -454,8 +454,8 @@ fn a_cursor_step_is_cheap() {
         assert!(whole < 6_000, "the first frame takes {whole} bytes");
         console.keys("j");
         let step = painter.frame(draw(&console.model)).len();
-        assert!(step <= 300, "a step on screen {screen} takes {step} bytes");
-        assert!(step > 0 || screen == "6");
+        assert!(step <= 700, "a step on screen {screen} takes {step} bytes");
+        assert!(step > 0 || !["2", "3"].contains(&screen));
         // A key that means nothing says so once; then nothing is new, and nothing written.
         console.keys("Z");
         let said = painter.frame(draw(&console.model)).len();

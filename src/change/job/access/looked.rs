@@ -31,7 +31,7 @@ pub(super) async fn is_kept<C: CacheServer>(
     let key = request.key.fingerprint();
     let found = requests.iter().find(|own| own.key.fingerprint() == key);
     Some(found.is_some_and(|found| match folder {
-        Folder::Waiting | Folder::Proven => {
+        Folder::Waiting | Folder::Proven | Folder::Reopened => {
             found.waits() && found.nonce == request.nonce && found.proof == request.proof
         }
         Folder::Approved { .. } | Folder::Denied | Folder::Revoked => {

@@ -55,6 +55,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::CancelJob => job_runs(model),
         Act::EndSession => can_end_session(model),
         Act::Servers => other_servers(model),
+        Act::Undo => can_undo(model),
         _ => Ok(()),
     }
 }
@@ -227,6 +228,14 @@ fn is_searched(model: &Model) -> Reason {
     }
     let key = model.cx.keymap.names(Act::Search);
     Err(format!("nothing is searched on this list; {key} searches").into())
+}
+
+/// A receipt is shown of a change that another one takes back.
+fn can_undo(model: &Model) -> Reason {
+    if model.undo().is_none() {
+        return no("this is no receipt of a change that can be taken back");
+    }
+    model.cx.can_change()
 }
 
 /// Something is marked.

@@ -4,7 +4,7 @@ use crate::change::Outcome;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::plan;
+use crate::console::app::update::{plan, undo};
 use crate::console::screens::access::state::LIFETIMES;
 use crate::console::types::access::{AccessSnapshot, Line};
 use crate::console::types::action::Act;
@@ -18,10 +18,15 @@ use std::sync::Arc;
 /// The server was looked at, or could not be.
 pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Problem>) -> Vec<Effect> {
     match known {
-        Ok(known) => model.access.take(known),
-        Err(problem) => model.access.problem = Some(problem),
+        Ok(known) => {
+            model.access.take(known);
+            undo::looked(model, None)
+        }
+        Err(problem) => {
+            model.access.problem = Some(problem.clone());
+            undo::looked(model, Some(problem))
+        }
     }
-    vec![]
 }
 
 /// `a`: approves the request under the cursor, else asks for a key to authorize.

@@ -1,7 +1,7 @@
 //! What each action does.
 
 use crate::change::sign::KeyChoice;
-use crate::console::app::layer::{Layer, Palette};
+use crate::console::app::layer::{Help, Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
@@ -12,7 +12,7 @@ use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, way,
+    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, undo, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -49,6 +49,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Up => step(model, Move::Up),
         Act::PageDown => step(model, Move::PageDown),
         Act::PageUp => step(model, Move::PageUp),
+        Act::HalfPageDown => step(model, Move::HalfDown),
+        Act::HalfPageUp => step(model, Move::HalfUp),
         Act::First => step(model, Move::First),
         Act::Last => step(model, Move::Last),
         Act::Open => nav::open(model),
@@ -103,7 +105,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Help => {
             let scope = model.scope().unwrap_or(model.screen_scope());
-            show::push(model, Layer::Help { scope, top: 0 })
+            show::push(model, Layer::Help(Help::of(scope)))
         }
         Act::Redraw => vec![Effect::Redraw],
         Act::Suspend => vec![Effect::Suspend],
@@ -132,6 +134,13 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             vec![]
         }
         Act::Choose => choose(model),
+        Act::Undo => undo::open(model),
+        Act::HelpSearch => {
+            if let Some(Layer::Help(help)) = model.layers.last_mut() {
+                help.typing = true;
+            }
+            vec![]
+        }
         Act::Collect => keep::collect(model),
         Act::Pin => keep::pin(model),
         Act::Unroot => keep::unroot(model),

@@ -3,7 +3,7 @@
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::screens::activity::job::{Job, State, receipt_lines};
+use crate::console::screens::activity::job::{Job, State, receipt_lines, undo_line};
 use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::{Activity, Part};
 use crate::console::types::JobId;
@@ -187,7 +187,12 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 /// How far a job is, or what it has left.
 fn job_text(model: &Model, job: &Job) -> Text {
     let (title, mut lines) = match &job.state {
-        State::Ended(receipt) => ("Receipt", receipt_lines(job, receipt)),
+        State::Ended(receipt) => {
+            let mut lines = receipt_lines(job, receipt);
+            let back = job.undo(model.cx.now);
+            lines.extend(back.map(|undo| undo_line(&model.cx.keymap, undo)));
+            ("Receipt", lines)
+        }
         State::Compared(comparison) => ("Verification", comparison.lines(job, &model.cx.keymap)),
         State::Running { done, total, note } => (
             "Running job",

@@ -109,7 +109,7 @@ pub(super) fn compared(
     remember(&mut model.space.damaged, paths, &comparison);
     job.state = State::Compared(Box::new(comparison));
     crate::console::app::update::activity::go_on(model, id);
-    super::show::show_end(model, "Verification", lines, short);
+    super::show::show_end(model, "Verification", None, lines, short);
     vec![]
 }
 

@@ -5,7 +5,7 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::screens;
-use crate::console::screens::activity::job::{State, receipt_lines};
+use crate::console::screens::activity::job::{State, receipt_lines, undo_line};
 use crate::console::screens::activity::state::PastChange;
 use crate::console::types::JobId;
 use crate::console::types::problem::Problem;
@@ -222,7 +222,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     let Some(job) = model.activity.jobs.iter_mut().find(|job| job.id == id) else {
         return vec![];
     };
-    let lines = receipt_lines(job, &receipt);
+    let mut lines = receipt_lines(job, &receipt);
     let (change, outcome) = (job.change, receipt.result);
     let short = format!(
         "{}: {}, receipt {}",
@@ -231,8 +231,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         receipt.id
     );
     job.state = State::Ended(receipt);
+    let back = job.undo(model.cx.now);
+    lines.extend(back.map(|undo| undo_line(&model.cx.keymap, undo)));
     crate::console::app::update::activity::go_on(model, id);
-    super::show::show_end(model, "Receipt", lines, short);
+    super::show::show_end(model, "Receipt", Some(id), lines, short);
     let mut effects = vec![Effect::ReadAudit];
     match change {
         "sign" => model.cx.marks.clear(),

@@ -2,11 +2,11 @@
 //!
 //! In: keys. Out: the cursor elsewhere. A long list is looked through a part at a time, with keys in between.
 
-use crate::console::app::find::{Place, Scan, Typing};
+use crate::console::app::find::{Below, Place, Scan, Typing, Walk};
 use crate::console::app::model::{Model, UnsignedLine};
 use crate::console::app::msg::Effect;
 use crate::console::screens::activity::state::Part;
-use crate::console::screens::path::page;
+use crate::console::screens::path::page::{self, Page};
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned;
 use crate::console::screens::unsigned::view::group_name;
@@ -40,9 +40,12 @@ pub(super) fn begin(model: &mut Model, place: Place) -> Vec<Effect> {
 pub(super) fn key(model: &mut Model, typing: Typing, key: Key, is_interrupt: bool) -> Vec<Effect> {
     if key.is("enter") {
         model.finds.typing = None;
+        let chain = model.finds.chain.take();
         if typing.missed {
             let text = model.finds.text(typing.place).to_owned();
             model.toast = Some(missing(&text));
+        } else if let Some(chain) = chain {
+            reveal(model, &chain);
         } else if let Some(at) = typing.found {
             go_to(model, typing.place, at, true);
         }
@@ -51,6 +54,7 @@ pub(super) fn key(model: &mut Model, typing: Typing, key: Key, is_interrupt: boo
     if key.is("esc") || is_interrupt {
         model.finds.typing = None;
         model.finds.scan = None;
+        model.finds.chain = None;
         model.finds.edit(typing.place, Input::reset);
         go_to(model, typing.place, typing.origin, false);
         return vec![];
@@ -85,6 +89,7 @@ fn changed(model: &mut Model, typing: Typing) -> Vec<Effect> {
         missed: false,
         ..typing
     });
+    model.finds.chain = None;
     let scan = Scan::new(
         typing.place,
         model.finds.text(typing.place),
@@ -128,6 +133,12 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     else {
         return vec![];
     };
+    if scan.place == Place::Path
+        && scan.below != Below::Done
+        && scan.at_end(count(model, scan.place))
+    {
+        return go_below(model, scan);
+    }
     let Some(range) = scan.next(count(model, scan.place)) else {
         let text = model.finds.text(scan.place).to_owned();
         if let Some(typing) = &mut model.finds.typing {
@@ -160,6 +171,48 @@ pub(super) fn go_on(model: &mut Model) -> Vec<Effect> {
     scan.looked += range.len();
     model.finds.scan = Some(scan);
     vec![Effect::FindOn]
+}
+
+/// Looks at the next few paths of the closure that the page does not show.
+fn go_below(model: &mut Model, mut scan: Scan) -> Vec<Effect> {
+    let (Some(inventory), Some(page)) = (model.cx.data.inventory.clone(), model.page()) else {
+        return vec![];
+    };
+    let mut walk = match scan.below {
+        Below::Going(walk) => walk,
+        _ => Box::new(Walk::new(&inventory, page.row, page.in_tree().collect())),
+    };
+    scan.below = Below::Done;
+    let found = walk.next(&inventory, |row| scan.matches(inventory.base_name(row)));
+    if let Some(chain) = found {
+        if let Some(typing) = &mut model.finds.typing {
+            // Nothing is opened before the search is kept.
+            let head = page_head(model.pages.last(), &inventory);
+            typing.found = Some(head);
+            model.finds.chain = Some(chain);
+            go_to(model, scan.place, head, false);
+        } else {
+            reveal(model, &chain);
+        }
+        model.seen = None;
+        return vec![];
+    }
+    if !walk.is_over() {
+        scan.below = Below::Going(walk);
+    }
+    model.finds.scan = Some(scan);
+    vec![Effect::FindOn]
+}
+
+fn page_head(page: Option<&Page>, inventory: &Inventory) -> usize {
+    page.map_or(0, |page| page.closure_head(inventory))
+}
+
+/// Opens the closure down to what was found in it.
+fn reveal(model: &mut Model, chain: &[Row]) {
+    if let (Some(inventory), Some(page)) = (&model.cx.data.inventory, model.pages.last_mut()) {
+        page.reveal(inventory, chain);
+    }
 }
 
 fn missing(text: &str) -> String {
@@ -355,7 +408,7 @@ fn of_activity(model: &Model, part: Part, at: usize) -> Option<String> {
 
 fn of_page(inventory: &Inventory, line: page::Line) -> String {
     match line {
-        page::Line::Info(label, text) => format!("{label} {text}"),
+        page::Line::Info(label, text) | page::Line::More(label, text) => format!("{label} {text}"),
         page::Line::Signature(name, verdict) => format!("{name} {verdict:?}"),
         page::Line::Head(part, ..) => format!("{part:?}"),
         page::Line::Path { row, .. } => inventory.base_name(row).to_owned(),

@@ -1,5 +1,6 @@
 //! Keys while something is typed, and the care of what lies over the screen.
 
+use crate::console::app::help;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -18,6 +19,7 @@ pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(Layer::Palette(_)) => palette_key(model, key),
         Some(Layer::Plan(_)) => crate::console::app::update::plan::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
+        Some(Layer::Help(_)) => help_key(model, key),
         None if model.edits_rules() => crate::console::app::update::space::form_key(model, key),
         _ if model.screen == Screen::Activity && model.activity.typing => log_key(model, key),
         _ => match model.finds.typing {
@@ -69,6 +71,28 @@ fn search_key(model: &mut Model, key: Key) -> Vec<Effect> {
         return vec![];
     }
     nav::search_changed(model)
+}
+
+/// The help is narrowed with each key.
+fn help_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if let Some(step) = step_of(key) {
+        nav::step(model, step);
+        return vec![];
+    }
+    let Some(Layer::Help(help)) = model.layers.last_mut() else {
+        return vec![];
+    };
+    let leaves = key.is("esc") || is_interrupt(key);
+    if key.is("enter") || leaves {
+        help.typing = false;
+    }
+    if leaves {
+        help.words.reset();
+    }
+    if input::edit(&mut help.words, key) {
+        help.top = 0;
+    }
+    vec![]
 }
 
 fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {
@@ -160,13 +184,15 @@ fn is_interrupt(key: Key) -> bool {
 /// Keeps scrolled texts within their lines.
 pub(super) fn clamp_cursors(model: &mut Model) {
     let (_, page) = layout::text_box(model.cx.size);
-    let help = match model.layers.last() {
-        Some(Layer::Help { scope, .. }) => crate::console::app::help::lines(model, *scope).len(),
+    let lines = match model.layers.last() {
+        Some(Layer::Help(shown)) => help::lines(model, shown).len(),
         _ => 0,
     };
     let (servers, themes) = (model.servers.len(), model.themes.len());
     match model.layers.last_mut() {
-        Some(Layer::Help { top, .. }) => *top = (*top).min(help.saturating_sub(page)),
+        Some(Layer::Help(shown)) => {
+            shown.top = shown.top.min(lines.saturating_sub(help::page(page)));
+        }
         Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
         Some(Layer::Servers(list)) => list.clamp(servers, page),
         Some(Layer::Themes(list)) => list.clamp(themes, page),

@@ -6,6 +6,7 @@
 mod access;
 mod act;
 mod activity;
+mod click;
 mod contents;
 mod data;
 mod find;
@@ -20,6 +21,7 @@ mod seen;
 mod show;
 mod sign;
 mod space;
+mod undo;
 mod way;
 
 use crate::console::app::heights::list_height;
@@ -48,7 +50,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     let on_list = matches!(model.layers.last(), None | Some(Layer::Palette(_)));
     let by_key = matches!(
         message,
-        Msg::Key(_) | Msg::Held(_) | Msg::Wheel(_) | Msg::Paste(_)
+        Msg::Key(_) | Msg::Held(_) | Msg::Wheel(_) | Msg::Click(..) | Msg::Paste(_)
     ) && on_list;
     let places = seen::Places::of(model);
     let mut effects = match message {
@@ -61,8 +63,13 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         // It may be a private key by mistake.
         Msg::Paste(text) => paste(model, &zeroize::Zeroizing::new(text)),
         Msg::Wheel(rows) => wheel(model, rows),
+        Msg::Click(column, row) => click::click(model, column, row),
         Msg::Resize(width, height) => {
             model.cx.size = (width, height);
+            if let Some(inventory) = &model.cx.data.inventory {
+                let pages = model.pages.iter_mut();
+                pages.for_each(|page| page.resize(inventory, width));
+            }
             vec![]
         }
         Msg::Continued => vec![Effect::Redraw],
@@ -287,6 +294,10 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         Some(Layer::Palette(palette)) => {
             input::paste(&mut palette.input, text);
             palette.cursor = 0;
+        }
+        Some(Layer::Help(help)) if help.typing => {
+            input::paste(&mut help.words, text);
+            help.top = 0;
         }
         Some(Layer::Plan(_)) => return plan::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {

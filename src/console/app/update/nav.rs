@@ -2,6 +2,7 @@
 
 use crate::console::app::find::Place;
 use crate::console::app::heights::list_height;
+use crate::console::app::help;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -13,7 +14,7 @@ use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::layout;
-use crate::console::widgets::list::Move;
+use crate::console::widgets::list::{Move, half};
 use crate::domain::roots::RootKind;
 use crate::inventory::{GroupKind, Row, State};
 
@@ -50,7 +51,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
     if let Some(layer) = model.layers.last_mut() {
         let (_, page) = layout::text_box(model.cx.size);
         match layer {
-            Layer::Help { top, .. } => scroll(top, step, page),
+            Layer::Help(shown) => scroll(&mut shown.top, step, help::page(page)),
             Layer::Text(text) => scroll(&mut text.top, step, page),
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
             Layer::Themes(list) => list.step(step, model.themes.len(), page),
@@ -120,6 +121,8 @@ fn scroll(top: &mut usize, step: Move, page: usize) {
         Move::Up => top.saturating_sub(1),
         Move::PageDown => *top + page,
         Move::PageUp => top.saturating_sub(page),
+        Move::HalfDown => *top + half(page),
+        Move::HalfUp => top.saturating_sub(half(page)),
         Move::First => 0,
         Move::Last => usize::MAX / 2,
     };
@@ -137,7 +140,11 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     if model.page().is_some() {
         let line = model.page().and_then(|page| page.line(&inventory));
         match line {
-            Some(Line::Path { row, .. }) => model.pages.push(Page::new(&inventory, row)),
+            Some(Line::Path { row, .. }) => {
+                model
+                    .pages
+                    .push(Page::new(&inventory, row, model.cx.size.0))
+            }
             Some(Line::Head(_, _, open)) => {
                 if let Some(page) = model.pages.last_mut() {
                     page.fold(&inventory, !open);
@@ -309,7 +316,7 @@ pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
 /// The page of the path under the cursor.
 fn open_page(model: &mut Model) -> Vec<Effect> {
     if let (Some(inventory), Some(row)) = (&model.cx.data.inventory, model.current_row()) {
-        model.pages.push(Page::new(inventory, row));
+        model.pages.push(Page::new(inventory, row, model.cx.size.0));
     }
     vec![]
 }

@@ -4,7 +4,7 @@
 //! done is decided by `change::Plan::confirm` alone; [`start`] is the only place of the console where a change begins.
 
 use crate::change::access::USUAL;
-use crate::change::{Answer, Item, Plan};
+use crate::change::{Answer, Item, Plan, Undo};
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -37,6 +37,17 @@ pub(super) fn open_with(
     let mut dialog = PlanDialog::new(change, lifetime);
     set(&mut dialog);
     model.layers.push(Layer::Plan(Box::new(dialog)));
+    with(model, update::ask)
+}
+
+/// Opens the dialog before anything is asked: its plan is asked for by [`ask`], after the server was looked at again.
+pub(super) fn open_unasked(model: &mut Model, change: ChangeKind) {
+    let dialog = PlanDialog::new(change, USUAL);
+    model.layers.push(Layer::Plan(Box::new(dialog)));
+}
+
+/// Asks for the plan of the dialog on top.
+pub(super) fn ask(model: &mut Model) -> Vec<Effect> {
     with(model, update::ask)
 }
 
@@ -157,6 +168,7 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
         .cloned()
         .chain(plan.reason.clone().map(|reason| ("reason", reason)))
         .collect();
+    let undo = Undo::of(&plan);
     match plan.confirm(answer, model.cx.policy) {
         Ok(confirmed) => {
             let job = model.cx.next_number();
@@ -166,6 +178,7 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
                     estimate,
                     planned,
                     mends,
+                    undo,
                     ..Job::new(job, change, title.clone(), model.cx.now, total)
                 },
             );

@@ -3,6 +3,7 @@
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::types::JobId;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
 use crate::console::types::text::Text;
@@ -32,7 +33,13 @@ pub(super) fn show_problem(model: &mut Model, title: &str, problem: &Problem) {
 }
 
 /// Shows what a job has left, at once if nothing else has the keys; else says it in short.
-pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short: String) {
+pub(super) fn show_end(
+    model: &mut Model,
+    title: &str,
+    of: Option<JobId>,
+    lines: Vec<String>,
+    short: String,
+) {
     // The question whether to quit although a job runs has answered itself.
     let running = model
         .activity
@@ -54,7 +61,7 @@ pub(super) fn show_end(model: &mut Model, title: &str, lines: Vec<String>, short
             copy: lines.join("\n"),
             lines,
             top: 0,
-            of: None,
+            of,
         }));
         model.toast = None;
     } else {

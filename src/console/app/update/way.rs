@@ -109,7 +109,7 @@ pub(super) fn shown(model: &mut Model, found: Result<Box<ClientWay>, Problem>) -
         lines.extend(of_step(step));
     }
     let short = format!("{name}: {}", way.sentence());
-    show::show_end(model, &format!("The way of {name}"), lines, short);
+    show::show_end(model, &format!("The way of {name}"), None, lines, short);
     vec![]
 }
 

@@ -21,6 +21,8 @@ pub struct Access {
     pub following: Option<bool>,
     /// Whether only the clients are listed that were refused lately.
     pub refused: bool,
+    /// Whether a dialog waits for the next look before its plan is made.
+    pub look_first: bool,
     /// Where the list is.
     pub list: List,
     /// What is under the cursor.

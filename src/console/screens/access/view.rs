@@ -214,9 +214,8 @@ fn draw_cells(pen: &mut Pen<'_>, area: Rect, current: bool, cells: &Cells<'_>) {
     let cursor = if current { ">" } else { " " };
     pen.text(area, area.x, area.y, cursor, theme.accent);
     pen.text(area, area.x + 1, area.y, cells.mark.0, cells.mark.1);
-    let style = if current { theme.selected } else { theme.text };
     let name = cell(&cells.owner, owner, Align::Left);
-    pen.text(area, area.x + 3, area.y, name.trim_end(), style);
+    pen.text(area, area.x + 3, area.y, name.trim_end(), theme.text);
     let x = area.x + 3 + owner as u16 + 1;
     let mut x = pen.text(
         area,
@@ -245,6 +244,9 @@ fn draw_cells(pen: &mut Pen<'_>, area: Rect, current: bool, cells: &Cells<'_>) {
         &cell(&cells.used, USED, Align::Right),
         theme.text,
     );
+    if current {
+        pen.select(area);
+    }
 }
 
 fn draw_request(cx: &Context, pen: &mut Pen<'_>, area: Rect, entry: &RequestEntry, current: bool) {
@@ -367,6 +369,8 @@ fn draw_notice(pen: &mut Pen<'_>, area: Rect, finding: &Finding, current: bool) 
         area.width.saturating_sub(4),
         area.height,
     );
-    let style = if current { theme.selected } else { theme.text };
-    pen.line(rest, &finding.message, style);
+    pen.line(rest, &finding.message, theme.text);
+    if current {
+        pen.select(area);
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! In: progress and receipts from the backend. Out: what Activity and the header show.
 
-use crate::change::{Outcome, Receipt};
+use crate::change::{Outcome, Receipt, Undo};
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::types::JobId;
+use crate::console::types::action::Act;
+use crate::console::types::keymap::Keymap;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, StorePath, When};
 
@@ -53,6 +55,8 @@ pub struct Job {
     pub mends: Vec<StorePath>,
     /// What it said, the newest last.
     pub log: Vec<String>,
+    /// What takes it back once all of it was done.
+    pub undo: Option<Undo>,
 }
 
 impl Job {
@@ -73,6 +77,7 @@ impl Job {
             planned: vec![],
             mends: vec![],
             log: vec![],
+            undo: None,
         }
     }
 
@@ -87,6 +92,12 @@ impl Job {
             State::Ended(receipt) => Some(receipt),
             State::Running { .. } | State::Compared(_) => None,
         }
+    }
+
+    /// What takes it back, where all of it was done.
+    pub fn undo(&self, now: When) -> Option<&Undo> {
+        let done = self.receipt()?.result == Outcome::Done;
+        self.undo.as_ref().filter(|undo| done && undo.stands(now))
     }
 
     /// How much of it was done, in words.
@@ -133,6 +144,12 @@ fn estimate(job: &Job) -> String {
             format!(", planned {} to {}", Bytes(least), Bytes(most))
         }
     }
+}
+
+/// The line of a receipt that offers to take the change back.
+pub fn undo_line(keymap: &Keymap, undo: &Undo) -> String {
+    let key = keymap.names(Act::Undo);
+    format!("undo      {key} shows the plan to {}", undo.words())
 }
 
 /// A receipt as lines of text.

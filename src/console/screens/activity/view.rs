@@ -192,11 +192,10 @@ pub(super) fn draw_row(
         area.right().saturating_sub(x + 3),
         area.height,
     );
-    pen.line(
-        rest,
-        what,
-        if current { theme.selected } else { theme.text },
-    );
+    pen.line(rest, what, theme.text);
+    if current {
+        pen.select(area);
+    }
 }
 
 fn draw_job(cx: &Context, pen: &mut Pen<'_>, area: Rect, job: &Job, current: bool) {

@@ -28,6 +28,8 @@ use crate::server::facts::Facts;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// Rows of what stands below the checks.
+const BELOW: u16 = 11;
 /// Columns of the labels before bars.
 const LABEL: usize = 8;
 
@@ -223,14 +225,18 @@ pub fn draw(
         let style = pen.theme.critical;
         return paragraph(pen, area, &text, style);
     }
-    let below = 11;
     let checks = lines(inputs);
-    let most = usize::from(area.height.saturating_sub(below)).max(4);
+    let most = most(area);
     let mut y = draw_checks(inputs, overview, focused, pen, area, &checks, most) + 1;
     if let Some(facts) = &inputs.cx.facts {
         y = draw_disk(inputs, facts, pen, area, y);
     }
     draw_sums(inputs, pen, area, y);
+}
+
+/// How many checks there is room for.
+pub fn most(area: Rect) -> usize {
+    usize::from(area.height.saturating_sub(BELOW)).max(4)
 }
 
 /// The list of checks; returns the row below it.
@@ -275,9 +281,11 @@ fn draw_checks(
         let note_at = to_at.saturating_sub(note_width + 2);
         let text_width = note_at.saturating_sub(line.x + 4 + 1);
         let text = cell(&check.text, usize::from(text_width), Align::Left);
-        let text_style = if current { theme.selected } else { theme.text };
-        pen.text(line, line.x + 4, line.y, text.trim_end(), text_style);
+        pen.text(line, line.x + 4, line.y, text.trim_end(), theme.text);
         pen.text(line, note_at, line.y, &check.note, theme.dim);
+        if current {
+            pen.select(line);
+        }
         y += 1;
     }
     y

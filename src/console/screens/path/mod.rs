@@ -2,4 +2,6 @@
 
 pub mod page;
 pub mod pane;
+mod tree;
 pub mod view;
+mod words;

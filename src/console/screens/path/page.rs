@@ -3,18 +3,14 @@
 //! In: a row, moves. Out: lines, each made when it is drawn; a page with a hundred thousand referrers costs what is in
 //! view. The closure is a tree that grows where it is opened.
 
+use crate::console::screens::path::tree::{Node, Tree, children};
+use crate::console::screens::path::words::{closure_size, meaning, with_closure};
 use crate::console::widgets::list::List;
-use crate::domain::count::{count, number};
-use crate::domain::{Bytes, TrustClass, Verdict, When};
-use crate::inventory::{Inventory, Row, State, WithClosure};
-
-/// A node of the closure's tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Node {
-    row: Row,
-    depth: usize,
-    open: bool,
-}
+use crate::console::widgets::pen::wrap;
+use crate::domain::count::number;
+use crate::domain::{Bytes, Verdict, When};
+use crate::inventory::{Inventory, Row, State};
+use unicode_width::UnicodeWidthStr as _;
 
 /// The three lists of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +28,8 @@ pub enum Part {
 pub enum Line {
     /// A label and a value.
     Info(&'static str, String),
+    /// More of the value of this label, which does not fit on one line.
+    More(&'static str, String),
     /// A signature, and what it is worth.
     Signature(String, Verdict),
     /// The head of a list, and whether it is open.
@@ -51,7 +49,8 @@ impl Line {
     /// Whether both lines are about one thing, whatever they say of it.
     fn is_about(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Info(own, _), Self::Info(label, _)) => own == label,
+            (Self::Info(own, _), Self::Info(label, _))
+            | (Self::More(own, _), Self::More(label, _)) => own == label,
             (Self::Signature(own, _), Self::Signature(name, _)) => own == name,
             (Self::Head(own, ..), Self::Head(part, ..)) => own == part,
             (
@@ -74,30 +73,76 @@ pub struct Page {
     pub row: Row,
     /// Where the page is.
     pub list: List,
+    /// Columns of the terminal.
+    width: u16,
     references: bool,
     referrers: bool,
     closure: bool,
-    tree: Vec<Node>,
+    tree: Tree,
+}
+
+/// Columns of a label.
+pub const LABEL: u16 = 12;
+/// Columns of a line that no value has: the cursor's, the label's, and one at the right edge.
+const MARGINS: u16 = 2 + LABEL + 1;
+/// `/nix/store/`, 32 digits and a dash, all before the name.
+const HASH_END: usize = 44;
+
+/// A line of the page as so many lines that its value fits. A store path is broken before its name.
+fn wrapped(line: Line, room: usize) -> Vec<Line> {
+    let Line::Info(label, text) = line else {
+        return vec![line];
+    };
+    if text.width() <= room {
+        return vec![Line::Info(label, text)];
+    }
+    let store = text.starts_with("/nix/store/") && room >= HASH_END;
+    let (head, rest) = match text.split_at_checked(HASH_END).filter(|_| store) {
+        Some((head, name)) => (Some(head.to_owned()), name),
+        None => (None, text.as_str()),
+    };
+    let parts = head.into_iter().chain(wrap(rest, room));
+    let lines = parts.enumerate().map(|(at, part)| match at {
+        0 => Line::Info(label, part),
+        _ => Line::More(label, part),
+    });
+    lines.collect()
 }
 
 /// Up to so many, a list is open from the start.
 const OPEN: usize = 12;
 
 impl Page {
-    /// The page of a row.
-    pub fn new(inventory: &Inventory, row: Row) -> Self {
+    /// The page of a row on a terminal of so many columns.
+    pub fn new(inventory: &Inventory, row: Row, width: u16) -> Self {
         Self {
             row,
+            width,
             list: List::default(),
             references: inventory.references(row).len() <= OPEN,
             referrers: inventory.referrers(row).len() <= OPEN,
             closure: false,
-            tree: Vec::new(),
+            tree: Tree::default(),
         }
     }
 
-    /// The lines above the lists.
+    /// Shows it on a terminal of so many columns; the cursor stays on its line.
+    pub fn resize(&mut self, inventory: &Inventory, width: u16) {
+        let under_cursor = self.line(inventory);
+        self.width = width;
+        if let Some(wanted) = under_cursor {
+            self.go_back_to(inventory, &wanted);
+        }
+    }
+
+    /// The lines above the lists. What does not fit on one line has several, so that all of it can be read.
     fn top(&self, inventory: &Inventory, now: When) -> Vec<Line> {
+        let room = usize::from(self.width.saturating_sub(MARGINS)).max(1);
+        let lines = self.facts(inventory, now).into_iter();
+        lines.flat_map(|line| wrapped(line, room)).collect()
+    }
+
+    fn facts(&self, inventory: &Inventory, now: When) -> Vec<Line> {
         let row = self.row;
         let mut lines = vec![Line::Info("path", inventory.path(row).to_string())];
         match inventory.state(row) {
@@ -226,7 +271,7 @@ impl Page {
         if !self.closure {
             return None;
         }
-        let node = self.tree.get(index - 1)?;
+        let node = self.tree.nodes.get(index - 1)?;
         Some(Line::Path {
             row: node.row,
             depth: node.depth,
@@ -240,7 +285,7 @@ impl Page {
         self.top(inventory, When::default()).len()
             + open(self.references, inventory.references(self.row).len())
             + open(self.referrers, inventory.referrers(self.row).len())
-            + open(self.closure, self.tree.len())
+            + open(self.closure, self.tree.nodes.len())
     }
 
     /// The line under the cursor.
@@ -266,27 +311,25 @@ impl Page {
                     Part::Referrers => self.referrers = wanted,
                     Part::Closure => {
                         self.closure = wanted;
-                        self.tree = children(inventory, self.row)
-                            .map(|row| Node {
-                                row,
-                                depth: 1,
-                                open: false,
-                            })
-                            .collect();
+                        self.tree = Tree::below(inventory, self.row);
                     }
                 }
                 true
             }
             Some(Line::Path {
                 open: Some(open), ..
-            }) if open != wanted => self.fold_node(inventory, wanted),
+            }) if open != wanted => {
+                let node = self.node(inventory);
+                node.inspect(|at| self.tree.fold(inventory, *at, wanted))
+                    .is_some()
+            }
             _ => false,
         }
     }
 
     /// The cursor's place in the tree.
     fn node(&self, inventory: &Inventory) -> Option<usize> {
-        let shown = self.tree.len();
+        let shown = self.tree.nodes.len();
         let first = self.len(inventory).checked_sub(shown)?;
         self.list
             .cursor
@@ -294,35 +337,37 @@ impl Page {
             .filter(|at| self.closure && *at < shown)
     }
 
-    fn fold_node(&mut self, inventory: &Inventory, wanted: bool) -> bool {
-        let Some(at) = self.node(inventory) else {
-            return false;
-        };
-        let node = self.tree[at];
-        self.tree[at].open = wanted;
-        let next = at + 1;
-        if wanted {
-            let below = children(inventory, node.row).map(|row| Node {
-                row,
-                depth: node.depth + 1,
-                open: false,
-            });
-            self.tree.splice(next..next, below);
+    /// The rows of the tree that are shown.
+    pub fn in_tree(&self) -> impl Iterator<Item = Row> + '_ {
+        let nodes = self.tree.nodes.iter().filter(|_| self.closure);
+        nodes.map(|node| node.row)
+    }
+
+    /// The line of the closure's head.
+    pub fn closure_head(&self, inventory: &Inventory) -> usize {
+        let shown = if self.closure {
+            self.tree.nodes.len()
         } else {
-            let end = self.tree[next..]
-                .iter()
-                .position(|other| other.depth <= node.depth)
-                .map_or(self.tree.len(), |below| next + below);
-            self.tree.drain(next..end);
+            0
+        };
+        self.len(inventory).saturating_sub(shown + 1)
+    }
+
+    /// Opens the closure down to the last of these, each of which the one before refers to, and goes there.
+    pub fn reveal(&mut self, inventory: &Inventory, chain: &[Row]) {
+        if !self.closure {
+            self.closure = true;
+            self.tree = Tree::below(inventory, self.row);
         }
-        true
+        if let Some(at) = self.tree.reveal(inventory, chain) {
+            self.list.cursor = self.closure_head(inventory) + 1 + at;
+        }
     }
 
     /// Goes to the line above that the cursor's line belongs to.
     pub fn up_to_parent(&mut self, inventory: &Inventory) {
         if let Some(at) = self.node(inventory) {
-            let depth = self.tree[at].depth;
-            let above = self.tree[..at].iter().rposition(|node| node.depth < depth);
+            let above = self.tree.parent(at);
             self.list.cursor -= above.map_or(at + 1, |above| at - above);
         }
     }
@@ -344,9 +389,9 @@ impl Page {
                 ..*node
             })
         };
-        let tree: Option<Vec<Node>> = self.tree.iter().map(carried).collect();
-        self.closure &= tree.is_some();
-        self.tree = tree.unwrap_or_default();
+        let nodes: Option<Vec<Node>> = self.tree.nodes.iter().map(carried).collect();
+        self.closure &= nodes.is_some();
+        self.tree.nodes = nodes.unwrap_or_default();
         let wanted = match under_cursor {
             None => return Some(self),
             Some(Line::Path { row, depth, open }) => Line::Path {
@@ -356,61 +401,21 @@ impl Page {
             },
             Some(line) => line,
         };
-        let top = self.top(new, When::default());
-        let places = 0..self.len(new);
+        self.go_back_to(new, &wanted);
+        Some(self)
+    }
+
+    /// Puts the cursor on the line that is about the same.
+    fn go_back_to(&mut self, inventory: &Inventory, wanted: &Line) {
+        let top = self.top(inventory, When::default());
+        let places = 0..self.len(inventory);
         let same = places.filter(|at| {
-            let line = self.line_below(new, &top, *at);
-            line.is_some_and(|line| line.is_about(&wanted))
+            let line = self.line_below(inventory, &top, *at);
+            line.is_some_and(|line| line.is_about(wanted))
         });
         // One path may stand in several lists of the page.
         let before = self.list.cursor;
         let nearest = same.min_by_key(|at| at.abs_diff(before));
         self.list.cursor = nearest.unwrap_or(before);
-        Some(self)
     }
-}
-
-/// What a path refers to, but for itself.
-fn children(inventory: &Inventory, row: Row) -> impl Iterator<Item = Row> + '_ {
-    inventory
-        .references(row)
-        .iter()
-        .copied()
-        .filter(move |reference| *reference != row)
-}
-
-/// What clients make of a path with all that it needs, as `why` says it.
-pub fn with_closure(inventory: &Inventory, row: Row) -> &'static str {
-    match inventory.with_closure(row) {
-        WithClosure::Accepted => "accepted",
-        WithClosure::Unknown => "not all of it was read",
-        WithClosure::Refused if inventory.trust(row).is_some_and(TrustClass::refused) => "refused",
-        WithClosure::Refused => "refused for what it needs",
-    }
-}
-
-/// The size of a path's closure, as far as it is known.
-pub fn closure_size(inventory: &Inventory, row: Row) -> String {
-    inventory.closure_size_known(row).map_or_else(
-        || "not measured yet".to_owned(),
-        |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
-    )
-}
-
-/// What clients make of a path, in a clause; nothing for one that has not been read.
-pub fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
-    if inventory.refused_for_its_address(row) {
-        return Some("refused: its content address is another path's, whatever signs it");
-    }
-    Some(match inventory.trust(row)? {
-        TrustClass::Bad => "refused: a signature names a key known here and does not verify",
-        TrustClass::UnknownKey => "refused: signed, but by no key known here",
-        TrustClass::Unsigned => "refused: it has no signature",
-        TrustClass::Retired => "accepted: signed by an older key of this cache",
-        TrustClass::Upstream => "accepted: signed by another trusted key",
-        TrustClass::ContentAddressed => {
-            "accepted: its content is its address, it needs no signature"
-        }
-        TrustClass::Ours => "accepted: signed by this cache's key",
-    })
 }

@@ -1,6 +1,6 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
-use crate::console::screens::path::page;
+use crate::console::screens::path::words;
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
@@ -250,7 +250,7 @@ fn tall(
     let mut add = |label: &str, value: String, style: Style| {
         lines.push((format!("{label:<12}"), value, style));
     };
-    if let Some(meaning) = page::meaning(inventory, path) {
+    if let Some(meaning) = words::meaning(inventory, path) {
         add(
             "trust",
             meaning.to_owned(),
@@ -266,8 +266,8 @@ fn tall(
         WithClosure::Refused => pen.theme.critical,
         WithClosure::Accepted | WithClosure::Unknown => plain,
     };
-    add("closure", page::closure_size(inventory, path), plain);
-    add("", page::with_closure(inventory, path).to_owned(), style);
+    add("closure", words::closure_size(inventory, path), plain);
+    add("", words::with_closure(inventory, path).to_owned(), style);
     add("added", added(inventory, path), plain);
     add("last used", used(cx, judged, inventory, path), plain);
     add("kept by", kept_by(judged, path), plain);

@@ -1,7 +1,6 @@
 //! The page of one path.
 
-use crate::console::screens::path::page::Page;
-use crate::console::screens::path::page::{Line, Part};
+use crate::console::screens::path::page::{LABEL, Line, Page, Part};
 use crate::console::screens::path::pane;
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
@@ -48,14 +47,19 @@ fn draw_line(
         if current { ">" } else { "" },
         theme.accent,
     );
+    let first = !matches!(line, Line::More(..));
     let value = |pen: &mut Pen<'_>, label: &str, value: &str, style: Style| {
-        let x = pen.text(area, area.x + 2, area.y, &format!("{label:<12}"), theme.dim);
+        let label = if first { label } else { "" };
+        pen.text(area, area.x + 2, area.y, label, theme.dim);
+        let x = area.x + 2 + LABEL;
         let rest = Rect::new(x, area.y, area.right().saturating_sub(x + 1), area.height);
-        pen.line(rest, value, if current { theme.selected } else { style });
+        pen.line(rest, value, style);
     };
     match line {
-        Line::Info(label @ ("problem" | "state"), text) => value(pen, label, text, theme.warning),
-        Line::Info(label @ ("trust" | "closure"), text) => {
+        Line::Info(label @ ("problem" | "state"), text)
+        | Line::More(label @ ("problem" | "state"), text) => value(pen, label, text, theme.warning),
+        Line::Info(label @ ("trust" | "closure"), text)
+        | Line::More(label @ ("trust" | "closure"), text) => {
             let refused = text.starts_with("refused");
             value(
                 pen,
@@ -75,8 +79,10 @@ fn draw_line(
         Line::Info(label @ "kept by", _) => {
             value(pen, label, &pane::kept_by(judged, page.row), theme.text);
         }
-        Line::Info(label @ "path", text) => value(pen, label, text, theme.title),
-        Line::Info(label, text) => value(pen, label, text, theme.text),
+        Line::Info(label @ "path", text) | Line::More(label @ "path", text) => {
+            value(pen, label, text, theme.title);
+        }
+        Line::Info(label, text) | Line::More(label, text) => value(pen, label, text, theme.text),
         Line::Signature(name, verdict) => {
             let (word, style) = match verdict {
                 Verdict::Valid => ("valid", theme.fine),
@@ -100,16 +106,14 @@ fn draw_line(
             };
             let fold = if *open { "▾" } else { "▸" };
             let text = format!("{fold} {title}{count}");
-            let style = if current {
-                theme.selected
-            } else {
-                theme.accent
-            };
-            pen.text(area, area.x + 2, area.y, &text, style);
+            pen.text(area, area.x + 2, area.y, &text, theme.accent);
         }
         Line::Path { row, depth, open } => {
-            draw_path(cx, inventory, pen, area, (*row, *depth, *open), current);
+            draw_path(cx, inventory, pen, area, (*row, *depth, *open));
         }
+    }
+    if current {
+        pen.select(area);
     }
 }
 
@@ -119,7 +123,6 @@ fn draw_path(
     pen: &mut Pen<'_>,
     area: Rect,
     (path, depth, open): (Row, usize, Option<bool>),
-    current: bool,
 ) {
     let theme = pen.theme;
     // Deep trees stop to indent before they leave the screen.
@@ -150,9 +153,5 @@ fn draw_path(
     pen.text(area, area.x + 1, area.y, mark, theme.accent);
     let x = pen.text(area, area.x + 2 + indent as u16, area.y, fold, theme.dim);
     let rest = Rect::new(x, area.y, right.saturating_sub(x + 1), area.height);
-    pen.line(
-        rest,
-        inventory.name(path),
-        if current { theme.selected } else { theme.text },
-    );
+    pen.line(rest, inventory.name(path), theme.text);
 }

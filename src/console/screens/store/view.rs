@@ -187,12 +187,7 @@ fn draw_row(
     let marked = cx.marks.has(path);
     let width = name_width(area.width);
     let name = cell(inventory.name(path), width, Align::Middle);
-    let style = match (current, marked) {
-        (true, _) => theme.selected,
-        (false, true) => theme.marked,
-        (false, false) => theme.text,
-    };
-    // Only signs and name are lit: a step of the cursor then costs a slow link two names, not two rows.
+    let style = if marked { theme.marked } else { theme.text };
     let signs = signs(current, marked, store.range == Some(path));
     let lit = format!("{signs:<3}{}", name.trim_end());
     pen.text(area, area.x, area.y, &lit, style);
@@ -239,4 +234,7 @@ fn draw_row(
         None => ("…", theme.dim),
     };
     pen.text(area, x + 2, area.y, word, style);
+    if current {
+        pen.select(area);
+    }
 }

@@ -1,12 +1,14 @@
 //! Screen 3: what a client that trusts this cache would refuse, in the portions in which it was uploaded.
 
+use crate::console::screens::path::pane;
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::context::Context;
+use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
-use crate::console::widgets::layout;
+use crate::console::widgets::layout::{self, WIDE};
 use crate::console::widgets::list::signs;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
@@ -22,8 +24,8 @@ const AGE: usize = 6;
 const WHY: usize = 19;
 
 /// Draws the screen.
-pub fn draw(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>) {
-    let areas = layout::lists(cx.size, false);
+pub fn draw(cx: &Context, unsigned: &Unsigned, judged: Option<&Judged>, pen: &mut Pen<'_>) {
+    let areas = layout::lists(cx.size, cx.size.0 >= WIDE);
     if let Some((text, bad)) = no_store(cx) {
         let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
         return say_nothing(pen, area, &text, bad);
@@ -61,6 +63,10 @@ pub fn draw(cx: &Context, unsigned: &Unsigned, pen: &mut Pen<'_>) {
             let area = row(areas.list, y as u16);
             draw_line(cx, unsigned, &inventory, pen, area, *line, index);
         }
+    }
+    // Below the list there is none: what is refused is what the screen is for.
+    if let (Some(area), Some(current)) = (areas.pane, unsigned.current_row()) {
+        pane::draw(cx, judged, &inventory, pen, area, current, true);
     }
 }
 
@@ -184,11 +190,7 @@ fn draw_line(
             )
         }
     };
-    let style = match (current, marked) {
-        (true, _) => theme.selected,
-        (false, true) => theme.marked,
-        (false, false) => theme.text,
-    };
+    let style = if marked { theme.marked } else { theme.text };
     let name = cell(&name, width, Align::Middle);
     let lit = format!("{:<3}{}", signs(current, marked, range), name.trim_end());
     pen.text(area, area.x, area.y, &lit, style);
@@ -220,4 +222,7 @@ fn draw_line(
         None => ("", theme.dim),
     };
     pen.text(area, x + 2, area.y, word, style);
+    if current {
+        pen.select(area);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod flood;
 mod policy;
+mod undo;
 
 use crate::help::{Cut, carry_out, connect, cut_off, stuck, wait};
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};

@@ -105,11 +105,7 @@ fn draw_row(
     let x = pen.text(area, area.x + 3, area.y, &numbers, theme.text);
     let width = name_width(area.width);
     let name = cell(inventory.name(heavy.row), width, Align::Middle);
-    let style = match (current, marked) {
-        (true, _) => theme.selected,
-        (false, true) => theme.marked,
-        (false, false) => theme.text,
-    };
+    let style = if marked { theme.marked } else { theme.text };
     pen.text(area, x, area.y, name.trim_end(), style);
     let pinned = judged.mark(heavy.row) == Some(Mark::Pinned);
     let root = judged.roots_of(heavy.row).next().is_some();
@@ -125,4 +121,7 @@ fn draw_row(
         area.height,
     );
     pen.line(place, word, style);
+    if current {
+        pen.select(area);
+    }
 }

@@ -221,11 +221,7 @@ fn draw_row(
     };
     let marked = cx.marks.has(top);
     let cursor = crate::console::widgets::list::signs(current, marked, false);
-    let style = match (current, marked) {
-        (true, _) => theme.selected,
-        (false, true) => theme.marked,
-        (false, false) => theme.text,
-    };
+    let style = if marked { theme.marked } else { theme.text };
     pen.text(area, area.x, area.y, cursor, theme.accent);
     let numbers = format!(
         "{} {}",
@@ -255,6 +251,9 @@ fn draw_row(
         area.height,
     );
     pen.line(place, why, theme.dim);
+    if current {
+        pen.select(area);
+    }
 }
 
 /// Why a path is dead, in a narrow column.

@@ -104,8 +104,7 @@ fn draw_root(
     let (kind, kind_style) = kind(cx, pen.theme, line);
     let x = pen.text(area, x, area.y, &cell(&kind, KIND, Align::Left), kind_style) + 1;
     let name = cell(&name(line), root, Align::Middle);
-    let style = if current { theme.selected } else { theme.text };
-    pen.text(area, x, area.y, name.trim_end(), style);
+    pen.text(area, x, area.y, name.trim_end(), theme.text);
     let path = cell(line.root.target.name(), target, Align::Middle);
     pen.text(
         area,
@@ -114,6 +113,9 @@ fn draw_root(
         path.trim_end(),
         theme.dim,
     );
+    if current {
+        pen.select(area);
+    }
 }
 
 /// The kind; for a pin whose time is over, that.

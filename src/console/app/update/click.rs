@@ -1,0 +1,56 @@
+//! A click: the cursor goes to the row, and on the row that it is on already, the row is opened.
+//!
+//! In: a cell. Out: what keys would have done. A dialog that confirms something takes no clicks: what is confirmed is read first.
+
+use crate::console::app::heights::list_area;
+use crate::console::app::layer::Layer;
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::tabs;
+use crate::console::app::update::{act, nav};
+use crate::console::types::action::Act;
+use crate::console::widgets::layout;
+use crate::console::widgets::list::Move;
+
+/// Takes a click in.
+pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
+    if model.too_small() {
+        return vec![];
+    }
+    model.toast = None;
+    let open = match model.layers.last() {
+        None if model.scope().is_none() => return vec![],
+        None if row == layout::areas(model.cx.size).tabs.y => {
+            return match tabs::at(model, column) {
+                Some(screen) => act::run(model, Act::Go(screen)),
+                None => vec![],
+            };
+        }
+        None => Act::Open,
+        Some(Layer::Servers(_) | Layer::Clients(_)) => Act::Choose,
+        Some(_) => return vec![],
+    };
+    let Some((area, list, rows)) = list_area(model) else {
+        return vec![];
+    };
+    if !area.contains((column, row).into()) {
+        return vec![];
+    }
+    let wanted = list.top + usize::from(row - area.y);
+    if wanted >= rows {
+        return vec![];
+    }
+    if wanted == list.cursor {
+        return act::run(model, open);
+    }
+    // By steps, as keys go there: at most a screenful.
+    let step = if wanted > list.cursor {
+        Move::Down
+    } else {
+        Move::Up
+    };
+    for _ in 0..wanted.abs_diff(list.cursor) {
+        nav::step(model, step);
+    }
+    vec![]
+}

@@ -1,0 +1,43 @@
+//! What is said of a path, in clauses.
+//!
+//! In: a row of the inventory. Out: words, the same on its page and in the pane beside a list.
+
+use crate::domain::count::count;
+use crate::domain::{Bytes, TrustClass};
+use crate::inventory::{Inventory, Row, WithClosure};
+
+/// What clients make of a path with all that it needs, as `why` says it.
+pub(super) fn with_closure(inventory: &Inventory, row: Row) -> &'static str {
+    match inventory.with_closure(row) {
+        WithClosure::Accepted => "accepted",
+        WithClosure::Unknown => "not all of it was read",
+        WithClosure::Refused if inventory.trust(row).is_some_and(TrustClass::refused) => "refused",
+        WithClosure::Refused => "refused for what it needs",
+    }
+}
+
+/// The size of a path's closure, as far as it is known.
+pub(super) fn closure_size(inventory: &Inventory, row: Row) -> String {
+    inventory.closure_size_known(row).map_or_else(
+        || "not measured yet".to_owned(),
+        |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
+    )
+}
+
+/// What clients make of a path, in a clause; nothing for one that has not been read.
+pub(super) fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
+    if inventory.refused_for_its_address(row) {
+        return Some("refused: its content address is another path's, whatever signs it");
+    }
+    Some(match inventory.trust(row)? {
+        TrustClass::Bad => "refused: a signature names a key known here and does not verify",
+        TrustClass::UnknownKey => "refused: signed, but by no key known here",
+        TrustClass::Unsigned => "refused: it has no signature",
+        TrustClass::Retired => "accepted: signed by an older key of this cache",
+        TrustClass::Upstream => "accepted: signed by another trusted key",
+        TrustClass::ContentAddressed => {
+            "accepted: its content is its address, it needs no signature"
+        }
+        TrustClass::Ours => "accepted: signed by this cache's key",
+    })
+}
