@@ -47,10 +47,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, one: &Refused, current: bool, 
         Cause::Expired | Cause::Removed | Cause::Options | Cause::NotRead => ("x", theme.critical),
     };
     pen.text(area, area.x + 1, area.y, mark, style);
-    let style = if current { theme.selected } else { theme.text };
     let owner = owner(area.width);
     let name = cell(&one.name(), owner, Align::Left);
-    pen.text(area, area.x + 3, area.y, name.trim_end(), style);
+    pen.text(area, area.x + 3, area.y, name.trim_end(), theme.text);
     let numbers = format!(
         "{} {}",
         cell(&one.times.to_string(), TIMES, Align::Right),
@@ -60,4 +59,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, one: &Refused, current: bool, 
     let x = pen.text(area, x, area.y, &numbers, theme.text) + 2;
     let rest = Rect::new(x, area.y, area.right().saturating_sub(x + 1), area.height);
     pen.line(rest, &one.message, theme.text);
+    if current {
+        pen.select(area);
+    }
 }
