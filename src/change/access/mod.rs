@@ -1,4 +1,4 @@
-//! Planning who may log in: authorize, revoke, set an expiry, decide a request, install the knock.
+//! Planning who may log in: authorize, revoke, suspend, resume, set an expiry, decide a request, install the knock.
 //!
 //! In: what was found out about the server's sshd and key files, and what the administrator wants. Out: a [`Plan`] that shows
 //! the exact difference of each file; or why there is none. Nothing here asks the server.
@@ -7,6 +7,7 @@ mod files;
 mod keys;
 mod knock;
 mod requests;
+mod suspend;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, prove, submit};
+pub use suspend::{resume, suspend};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};
@@ -123,6 +125,15 @@ pub enum AccessError {
         /// Its line.
         line: usize,
     },
+    /// There, and suspended.
+    Suspended {
+        /// Which key.
+        fingerprint: Fingerprint,
+        /// The file.
+        file: String,
+        /// Its line.
+        line: usize,
+    },
     /// Not there.
     NotThere(Fingerprint),
     /// No key file at all.
@@ -174,6 +185,14 @@ impl Explain for AccessError {
             } => notice!(
                 "the key {fingerprint} is in {file} already, line {line}",
                 "change its expiry, or revoke it first"
+            ),
+            Self::Suspended {
+                fingerprint,
+                file,
+                line,
+            } => notice!(
+                "the key {fingerprint} is suspended, line {line} of {file}",
+                "resume it, or revoke it first: `keys SERVER resume {fingerprint}`"
             ),
             Self::NotThere(fingerprint) => notice!(
                 "the key {fingerprint} is in no key file of the cache user",

@@ -30,6 +30,10 @@ pub(in crate::cli) enum KeysCommand {
     Revoke(Revoke),
     /// Set when a key ends.
     Expire(Expire),
+    /// Have sshd refuse a key for as long as its line is suspended, and end its sessions; the line stays in the file.
+    Suspend(Suspend),
+    /// Take a suspended key back into use, its line byte for byte as it was.
+    Resume(Resume),
     /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
     Check(Check),
 }
@@ -109,6 +113,32 @@ pub(in crate::cli) struct Expire {
     /// Even if it is the key that this very login uses.
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys suspend`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Suspend {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
+    /// Let its open sessions go on.
+    #[arg(long)]
+    pub(in crate::cli) keep_sessions: bool,
+    /// Even if it is the key that this very login uses.
+    #[arg(long)]
+    pub(in crate::cli) my_own_key: bool,
+    /// What every change takes. The reason stands in the file too, and is named when the client is refused.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys resume`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Resume {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

@@ -13,7 +13,7 @@ use super::given;
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
-use crate::change::access::{About, AccessError, authorize, expire, revoke};
+use crate::change::access::{About, AccessError, authorize, expire, resume, revoke, suspend};
 use crate::change::{Operation, Plan};
 use crate::domain::Notice;
 use crate::domain::Remedy;
@@ -87,6 +87,39 @@ pub(super) async fn run(
                     let end = !args.keep_sessions;
                     let planned = revoke(&About::of(server), facts, login, key, end, reason);
                     own_way(planned, args.my_own_key, &args.change)
+                },
+            )
+            .await
+        }
+        KeysCommand::Suspend(args) => {
+            change(
+                session,
+                &args.change,
+                &[],
+                "suspend",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let login = &server.facts().user;
+                    let reason = args.change.reason.clone();
+                    let end = !args.keep_sessions;
+                    let planned = suspend(&About::of(server), facts, login, key, end, reason);
+                    own_way(planned, args.my_own_key, &args.change)
+                },
+            )
+            .await
+        }
+        KeysCommand::Resume(args) => {
+            change(
+                session,
+                &args.change,
+                &[],
+                "resume",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let reason = args.change.reason.clone();
+                    Ok(resume(&About::of(server), facts, key, reason))
                 },
             )
             .await

@@ -57,6 +57,10 @@ pub fn plan(
         AccessChange::Revoke(key) => {
             access::revoke(about, facts, login, *key, request.end_sessions, reason)
         }
+        AccessChange::Suspend(key) => {
+            access::suspend(about, facts, login, *key, request.end_sessions, reason)
+        }
+        AccessChange::Resume(key) => access::resume(about, facts, *key, reason),
         AccessChange::EndSession(session) => Ok(access::end_session(about, session, reason)),
         AccessChange::Expire(key) => {
             access::expire(about, facts, login, *key, request.expires, reason)

@@ -43,6 +43,10 @@ pub enum AccessChange {
     Deny(Box<Request>),
     /// Revoke a key.
     Revoke(Fingerprint),
+    /// Suspend a key.
+    Suspend(Fingerprint),
+    /// Take a suspended key back into use.
+    Resume(Fingerprint),
     /// Set when a key expires.
     Expire(Fingerprint),
     /// End an open session.
@@ -103,6 +107,8 @@ impl ChangeKind {
             Self::Access(AccessChange::Approve(_)) => "Approve a request",
             Self::Access(AccessChange::Deny(_)) => "Deny a request",
             Self::Access(AccessChange::Revoke(_)) => "Revoke a key",
+            Self::Access(AccessChange::Suspend(_)) => "Suspend a key",
+            Self::Access(AccessChange::Resume(_)) => "Resume a key",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
             Self::Space(SpaceChange::Collect(_)) => "Collect",
@@ -131,6 +137,14 @@ impl ChangeKind {
         matches!(
             self,
             Self::Access(AccessChange::Authorize(_) | AccessChange::Approve(_))
+        )
+    }
+
+    /// Whether the open sessions of a key can be ended with it.
+    pub const fn ends_sessions(&self) -> bool {
+        matches!(
+            self,
+            Self::Access(AccessChange::Revoke(_) | AccessChange::Suspend(_))
         )
     }
 

@@ -4,7 +4,7 @@
 //! since then, how often, when and from where it tried last, and what is known of it. What can't be told from here is said as
 //! such, never guessed.
 
-use super::{KeyRow, Reading, Used};
+use super::{KeyRow, Reading, Used, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::pattern::lets_in;
 use crate::domain::ssh_key::Fingerprint;
@@ -23,6 +23,8 @@ const LATELY: Age = Age(86_400);
 pub enum Cause {
     /// Its line has ended.
     Expired,
+    /// Its line is suspended.
+    Suspended,
     /// It was revoked here, or stands in sshd's own list.
     Revoked,
     /// A request for it was denied.
@@ -147,8 +149,12 @@ fn why(
     }
 }
 
-/// Of a key that stands in no file.
+/// Of a key that stands in no file as a key.
 pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage: &KeyUse) -> Known {
+    if let Some(found) = suspended::of(facts, fingerprint) {
+        let known = Known::new(&found.comment, Cause::Suspended, found.message);
+        return known.fix(found.fix);
+    }
     let revoked = facts.revoked.iter().flatten();
     let revoked = revoked.filter(|old| old.fingerprint == *fingerprint);
     if let Some(old) = revoked.max_by_key(|old| old.at) {
@@ -205,6 +211,10 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
 /// Of a key that stands in a file.
 fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     let known = |cause, message: String| Known::new(&row.comment, cause, message);
+    if let Some(suspension) = &row.suspended {
+        let message = format!("key {}", suspension.words(now));
+        return known(Cause::Suspended, message).fix(suspended::resume());
+    }
     if let Some(end) = row.expires.filter(|end| *end <= last.at) {
         return if row.active {
             let message = "key had expired and may come in again now".to_owned();

@@ -49,6 +49,7 @@ pub const ORDER: &[&str] = &[
     "keys-expired",
     "keys-odd",
     "keys-unused",
+    "keys-suspended",
     "pins",
     "roots",
     "database-log",

@@ -32,7 +32,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::SignAll => can_sign_all(model),
         Act::Authorize => can_authorize(model),
         Act::Deny => can_deny(model),
-        Act::Revoke => can_revoke(model),
+        Act::Revoke | Act::SuspendKey => can_revoke(model),
         Act::Expiry => can_expire(model),
         Act::Proof => can_prove(model),
         Act::Collect => can_collect(model),
@@ -171,6 +171,9 @@ pub(super) fn can_expire(model: &Model) -> Reason {
     on_access(model)?;
     match model.access_line() {
         Some(Line::Request(_)) => Ok(()),
+        Some(Line::Key(entry)) if entry.row.suspended.is_some() => {
+            no("the key is suspended; resume it first")
+        }
         _ => can_revoke(model),
     }
 }

@@ -55,6 +55,21 @@ pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// `z`: suspends the key under the cursor, or resumes it.
+pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
+    match model.access_line() {
+        Some(Line::Key(entry)) => {
+            let key = entry.row.fingerprint;
+            let change = match entry.row.suspended {
+                Some(_) => AccessChange::Resume(key),
+                None => AccessChange::Suspend(key),
+            };
+            open(model, change)
+        }
+        _ => vec![],
+    }
+}
+
 /// `K` on the activity screen.
 pub(super) fn end_session(model: &mut Model) -> Vec<Effect> {
     match model.current_session() {

@@ -112,6 +112,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Authorize => access::authorize(model),
         Act::Deny => access::deny(model),
         Act::Revoke => access::revoke(model),
+        Act::SuspendKey => access::suspend(model),
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
         Act::Proof => access::proof(model),

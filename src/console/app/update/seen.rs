@@ -77,6 +77,7 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
         Act::Authorize
         | Act::Deny
         | Act::Revoke
+        | Act::SuspendKey
         | Act::Expiry
         | Act::Proof
         | Act::Unroot

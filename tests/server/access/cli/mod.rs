@@ -5,6 +5,7 @@ mod events;
 mod posture;
 mod proof;
 mod refused;
+mod suspended;
 mod way;
 
 use crate::help::text;
