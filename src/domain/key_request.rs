@@ -157,6 +157,17 @@ pub struct PastKey {
     pub at: When,
     /// By whom.
     pub by: String,
+    /// Why, in that person's words; may be empty.
+    pub reason: String,
+}
+
+/// That somebody has looked at all keys, by the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastReview {
+    /// When.
+    pub at: When,
+    /// By whom. Fit to be shown.
+    pub by: String,
 }
 
 /// The form on disk.

@@ -34,7 +34,7 @@ impl Unfinished {
         match self.change.as_str() {
             "gc" => "collection",
             "sign" => "signing",
-            "authorize" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
+            "authorize" | "review" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
                 "change of keys"
             }
             "request" | "prove" | "deny" => "change of requests",

@@ -3,9 +3,10 @@
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
 use super::files::{document, editable, files, target};
+use super::left::{elsewhere, sessions};
 use super::suspend::suspended_in;
 use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
-use crate::change::{Danger, Item, Operation, Plan};
+use crate::change::{Danger, Operation, Plan};
 use crate::domain::Notice;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
@@ -301,72 +302,6 @@ pub(super) fn undoable(file: &KeyFile) -> Result<(), AccessError> {
         ),
         "log in with another one, or take the padding out of the file first",
     )))
-}
-
-/// The same key in a file of root or of the login.
-pub(super) fn elsewhere(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
-    let file = facts.other_files.iter().find(|file| {
-        let own = facts.files.iter().any(|own| own.resolved == file.resolved);
-        !own && document(file).is_ok_and(|document| !document.find(&key).is_empty())
-    })?;
-    Some(format!(
-        "the key still logs in as {}: it is in {} too",
-        visible(&file.user),
-        visible(&file.path)
-    ))
-}
-
-pub(super) fn sessions(
-    plan: &mut Plan,
-    operation: &mut AccessOperation,
-    facts: &AccessFacts,
-    key: Fingerprint,
-    end: bool,
-) {
-    let open = match &facts.sessions {
-        Ok(open) => open,
-        Err(unknown) => {
-            plan.warnings.push(format!(
-                "whether it has open sessions is not known ({unknown})"
-            ));
-            return;
-        }
-    };
-    let own: Vec<_> = open
-        .iter()
-        .filter(|session| session.fingerprint == Some(key))
-        .collect();
-    let nameless = open
-        .iter()
-        .filter(|session| session.fingerprint.is_none())
-        .count();
-    if nameless > 0 {
-        plan.warnings.push(format!(
-            "{nameless} open sessions of the cache user can't be told apart by key; they go on"
-        ));
-    }
-    if !end {
-        if !own.is_empty() {
-            plan.warnings.push(format!(
-                "{} open sessions of this key go on until they end by themselves",
-                own.len()
-            ));
-        }
-        return;
-    }
-    operation.end.push(key);
-    for session in own {
-        plan.items.push(Item::Session {
-            session: session.pid,
-            from: session.from.clone(),
-            fingerprint: session.fingerprint,
-        });
-        let from = session.from.as_deref().unwrap_or("somewhere");
-        plan.lines
-            .push(("ends", format!("session {} from {from}", session.pid)));
-        plan.commands.push(format!("kill {}", session.pid));
-        operation.sessions.push(session.clone());
-    }
 }
 
 /// A key whose time shall end then, or not at all. Open sessions go on.

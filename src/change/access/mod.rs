@@ -6,7 +6,9 @@
 mod files;
 mod keys;
 mod knock;
+mod left;
 mod requests;
+mod review;
 mod suspend;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, prove, submit};
+pub use review::review;
 pub use suspend::{resume, suspend};
 
 use super::{Danger, Item, Operation, Plan};
@@ -54,6 +57,8 @@ pub struct AccessOperation {
     pub end: Vec<Fingerprint>,
     /// The knock.
     pub knock: Option<KnockInstall>,
+    /// Items that are done by the record of them: keys that somebody has looked at.
+    pub reviewed: usize,
     /// It touches the very line by which this connection logged in: another login has to work afterwards, or it is undone.
     pub own_way: bool,
 }

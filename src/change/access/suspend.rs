@@ -4,7 +4,8 @@
 //! In: the files as they were read. Out: each line with the key, as it is suspended or as it was before.
 
 use super::files::{document, editable, files};
-use super::keys::{Lines, elsewhere, find, name, own_way, sessions, undoable, warn};
+use super::keys::{Lines, find, name, own_way, undoable, warn};
+use super::left::{elsewhere, sessions};
 use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
 use crate::change::{Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile};

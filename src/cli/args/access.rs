@@ -34,6 +34,8 @@ pub(in crate::cli) enum KeysCommand {
     Suspend(Suspend),
     /// Take a suspended key back into use, its line byte for byte as it was.
     Resume(Resume),
+    /// Print who may log in, since when, by whom approved, why, when used last, and what each key can do; --mark records that it was looked at.
+    Review(Review),
     /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
     Check(Check),
 }
@@ -142,6 +144,33 @@ pub(in crate::cli) struct Resume {
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys review`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Review {
+    /// The form of the output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(in crate::cli) format: Form,
+    /// Mark the keys as reviewed: a record in the audit log, which status shows.
+    #[arg(long, conflicts_with = "format")]
+    pub(in crate::cli) mark: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// The form of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Form {
+    /// For people.
+    Text,
+    /// A table for a document.
+    Markdown,
+    /// For a spreadsheet, by RFC 4180.
+    Csv,
+    /// One JSON document, as with --json.
+    Json,
 }
 
 /// Arguments of `keys check`.

@@ -147,6 +147,7 @@ pub(in crate::cli) mod tests {
             overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Err(unknown()),
             past: Vec::new(),
+            reviewed: None,
             service: Err(unknown()),
         }
     }

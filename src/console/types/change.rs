@@ -47,6 +47,8 @@ pub enum AccessChange {
     Suspend(Fingerprint),
     /// Take a suspended key back into use.
     Resume(Fingerprint),
+    /// Mark the keys as reviewed.
+    Review,
     /// Set when a key expires.
     Expire(Fingerprint),
     /// End an open session.
@@ -73,6 +75,8 @@ pub enum SpaceChange {
     RemoveRoot(Root),
     /// Have Nix fetch or build these anew, which are damaged.
     Repair(Vec<StorePath>),
+    /// Delete these, whatever they are, with all that refers to them.
+    DeletePaths(Vec<StorePath>),
     /// Delete these, which are damaged.
     DeleteDamaged(Vec<StorePath>),
 }
@@ -109,6 +113,7 @@ impl ChangeKind {
             Self::Access(AccessChange::Revoke(_)) => "Revoke a key",
             Self::Access(AccessChange::Suspend(_)) => "Suspend a key",
             Self::Access(AccessChange::Resume(_)) => "Resume a key",
+            Self::Access(AccessChange::Review) => "Mark the keys as reviewed",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
             Self::Space(SpaceChange::Collect(_)) => "Collect",
@@ -118,7 +123,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
-            Self::Space(SpaceChange::DeleteDamaged(_)) => "Delete",
+            Self::Space(SpaceChange::DeletePaths(_) | SpaceChange::DeleteDamaged(_)) => "Delete",
         }
     }
 

@@ -60,7 +60,7 @@ fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
         });
     }
     if let Some(found) = suspended::of(reading.facts, &fingerprint) {
-        let message = format!("the {}", found.message);
+        let message = found.message.replacen("key ", "the key was ", 1);
         findings.push(Finding::new(Level::Warning, suspended::SUSPENDED, message).fix(found.fix));
     }
     let revoked = reading.facts.revoked.iter().flatten();

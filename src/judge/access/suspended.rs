@@ -61,7 +61,7 @@ pub(super) fn row(
             "duplicate" | "also-root" | "also-elsewhere" | "revoked-before"
         )
     });
-    let message = format!("the key is {words}");
+    let message = format!("the key was {words}");
     row.findings
         .push(Finding::new(Level::Note, SUSPENDED, message).fix(resume()));
     row.findings
@@ -75,4 +75,79 @@ pub(super) fn row(
         reason: visible(&suspension.reason).into_owned(),
     });
     row
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::When;
+    use crate::domain::authorized_keys::AuthorizedKeys;
+    use crate::domain::ssh_key::PublicSshKey;
+    use crate::judge::access::tests::{KEY, with};
+    use crate::judge::access::{self, of_candidate};
+    use crate::judge::step::State;
+
+    fn key(text: &str) -> PublicSshKey {
+        PublicSshKey::parse(text).unwrap()
+    }
+
+    fn rows(facts: &AccessFacts) -> Vec<KeyRow> {
+        access::keys(facts, Age(0)).keys
+    }
+
+    /// The line of [`KEY`], suspended an hour ago.
+    pub(in crate::judge::access) fn suspended_line() -> String {
+        let mut file = AuthorizedKeys::parse(format!("restrict {KEY} ada\n").as_bytes());
+        let suspension = Suspension {
+            since: When::from_unix(with("").at.unix() - 3600),
+            by: "root via ada".into(),
+            reason: "on leave".into(),
+        };
+        file.suspend(1, &suspension).unwrap();
+        String::from_utf8(file.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_suspended_key_has_a_row_and_is_not_authorized() {
+        let facts = with(&format!("{}# a comment\n", suspended_line()));
+        let row = rows(&facts).remove(0);
+        assert_eq!(
+            (row.active, row.line, row.can.as_deref()),
+            (false, 1, Some(&[][..]))
+        );
+        assert_eq!(
+            row.words,
+            "nothing: suspended 1h ago by root via ada (on leave)"
+        );
+        assert_eq!(row.options.unwrap(), ["restrict"]);
+        let json = serde_json::to_value(&row.suspended).unwrap();
+        assert_eq!(json["by"], "root via ada");
+        let standing = access::standing(&facts, &key(KEY).fingerprint(), None);
+        assert_eq!(standing.step.state, State::Wrong);
+        assert_eq!(
+            (standing.comment.as_str(), standing.step.message.as_str()),
+            ("ada", "key suspended 1h ago by root via ada (on leave)")
+        );
+        // A request of it says so.
+        let found = of_candidate(&facts, &key(KEY));
+        assert!(
+            found.iter().any(|finding| finding.code == SUSPENDED),
+            "{found:?}"
+        );
+        // One line of two: the other counts.
+        let facts = with(&format!("{}restrict {KEY} ada\n", suspended_line()));
+        assert_eq!(
+            rows(&facts)
+                .iter()
+                .map(|row| row.active)
+                .collect::<Vec<_>>(),
+            [false, true]
+        );
+        assert_eq!(
+            access::standing(&facts, &key(KEY).fingerprint(), None)
+                .step
+                .state,
+            State::Fine
+        );
+    }
 }

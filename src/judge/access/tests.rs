@@ -3,13 +3,11 @@
 use super::*;
 use crate::domain::When;
 use crate::domain::access::{LogReach, LogSource, Session};
-use crate::domain::authorized_keys::Suspension;
 use crate::domain::key_request::{Decision, PastKey, Request, RevokedKey, Source};
 use crate::domain::sshd_log::read_text;
 use crate::judge::posture::tests::facts;
-use crate::judge::step::State;
 
-const KEY: &str =
+pub(in crate::judge) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
 const OTHER: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
@@ -306,7 +304,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         by: "root".into(),
         note: "who?".into(),
     };
-    let suspended = suspended_line();
+    let suspended = suspended::tests::suspended_line();
     let cases: [(&str, Change<'_>, String, Cause, &str); 12] = [
         (
             &suspended,
@@ -408,6 +406,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         comment: "ada".into(),
         at: before(7200),
         by: "root via bob".into(),
+        reason: String::new(),
     }];
     let found = why_refused(&mut facts, &log(10));
     assert_eq!(
@@ -422,60 +421,4 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
     let came = log(600) + &line(10, "Accepted", 6);
     assert_eq!(why_refused(&mut with(""), &came), []);
     assert_eq!(why_refused(&mut with(""), &log(90_000)), []);
-}
-
-/// The line of [`KEY`], suspended an hour ago.
-fn suspended_line() -> String {
-    let mut file = AuthorizedKeys::parse(format!("restrict {KEY} ada\n").as_bytes());
-    let suspension = Suspension {
-        since: When::from_unix(with("").at.unix() - 3600),
-        by: "root via ada".into(),
-        reason: "on leave".into(),
-    };
-    file.suspend(1, &suspension).unwrap();
-    String::from_utf8(file.to_bytes()).unwrap()
-}
-
-#[test]
-fn a_suspended_key_has_a_row_and_is_not_authorized() {
-    let facts = with(&format!("{}# a comment\n", suspended_line()));
-    let row = rows(&facts).remove(0);
-    assert_eq!(
-        (row.active, row.line, row.can.as_deref()),
-        (false, 1, Some(&[][..]))
-    );
-    assert_eq!(
-        row.words,
-        "nothing: suspended 1h ago by root via ada (on leave)"
-    );
-    assert_eq!(row.options.unwrap(), ["restrict"]);
-    let json = serde_json::to_value(&row.suspended).unwrap();
-    assert_eq!(json["by"], "root via ada");
-    let standing = standing(&facts, &key(KEY).fingerprint(), None);
-    assert_eq!(standing.step.state, State::Wrong);
-    assert_eq!(
-        (standing.comment.as_str(), standing.step.message.as_str()),
-        ("ada", "key suspended 1h ago by root via ada (on leave)")
-    );
-    // A request of it says so.
-    let found = of_candidate(&facts, &key(KEY));
-    assert!(
-        found.iter().any(|finding| finding.code == SUSPENDED),
-        "{found:?}"
-    );
-    // One line of two: the other counts.
-    let facts = with(&format!("{}restrict {KEY} ada\n", suspended_line()));
-    assert_eq!(
-        rows(&facts)
-            .iter()
-            .map(|row| row.active)
-            .collect::<Vec<_>>(),
-        [false, true]
-    );
-    assert_eq!(
-        super::standing(&facts, &key(KEY).fingerprint(), None)
-            .step
-            .state,
-        State::Fine
-    );
 }

@@ -50,6 +50,7 @@ pub const ORDER: &[&str] = &[
     "keys-odd",
     "keys-unused",
     "keys-suspended",
+    "keys-review",
     "pins",
     "roots",
     "database-log",

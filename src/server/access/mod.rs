@@ -58,6 +58,7 @@ impl Server {
             overflow: requests.overflow,
             revoked: requests.revoked,
             past: requests.past,
+            reviewed: requests.reviewed,
             service: found.service,
         })
     }

@@ -471,6 +471,33 @@ fn a_key_is_suspended_and_resumed() {
 }
 
 #[test]
+fn keys_are_reviewed_and_marked() {
+    let mut console = on(SMALL, "dark", false, suspended());
+    console.keys("Vy");
+    let copied = console.copied.concat();
+    assert!(
+        copied.starts_with("# Access review of ") && copied.contains("| ada\\@ci-3 | suspended |"),
+        "{copied}"
+    );
+    console.keys("<esc>M<enter>");
+    let plan = &console.runs[0].1;
+    assert_eq!(
+        (plan.change, plan.items.len()),
+        ("review", 4),
+        "every key, the suspended one too"
+    );
+    // Whoever may only look may read it, and marks nothing.
+    let mut console = on(SMALL, "dark", true, facts());
+    console.keys("V<esc>M<enter>");
+    assert!(console.runs.is_empty() && console.model.layers.is_empty());
+}
+
+#[test]
+fn review_text() {
+    snap("access-review", after(suspended, "V"));
+}
+
+#[test]
 fn a_suspended_key() {
     snap("access-suspended", after(suspended, "jj"));
 }

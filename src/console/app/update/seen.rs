@@ -83,7 +83,7 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
         | Act::Unroot
         | Act::EndSession
         | Act::CancelJob => true,
-        Act::Sign | Act::Pin | Act::Verify | Act::Mark => !of_marks,
+        Act::Sign | Act::Pin | Act::DeletePaths | Act::Verify | Act::Mark => !of_marks,
         _ => false,
     };
     if !changes || !model.layers.is_empty() {

@@ -60,7 +60,30 @@ pub(super) fn checks(looked: &Looked<'_>) -> Vec<Check> {
     checks.extend(expired(looked));
     checks.extend(unused(looked));
     checks.extend(suspended_keys(looked));
+    checks.push(reviewed(looked));
     checks
+}
+
+/// When somebody has looked at all keys last. It is a warning where the configuration says how often that has to be.
+fn reviewed(looked: &Looked<'_>) -> Check {
+    let id = "keys-review";
+    let limit = looked.limits.review_age;
+    let last = looked.facts.reviewed.as_ref();
+    let age = last.map(|last| last.at.age(looked.now));
+    let due = limit.is_some_and(|limit| age.is_none_or(|age| age > limit));
+    let summary = match last {
+        Some(last) => format!(
+            "the keys were reviewed {} ago by {}",
+            last.at.age(looked.now),
+            last.by
+        ),
+        None => "no review of the keys is recorded".to_owned(),
+    };
+    let mark = || Remedy::command(format!("storekeeper keys {} review --mark", looked.server));
+    match due {
+        true => check(id, State::Warning, summary, Some(mark())),
+        false => check(id, State::Fine, summary, None),
+    }
 }
 
 /// Keys that somebody has suspended, the one that has been for longest. That is no trouble.
@@ -71,7 +94,7 @@ fn suspended_keys(looked: &Looked<'_>) -> Option<Check> {
     });
     let suspended: Vec<_> = suspended.collect();
     let (_, suspension, row) = suspended.iter().min_by_key(|(since, ..)| *since)?;
-    let text = format!("{} is {}", name(row), suspension.words(looked.now));
+    let text = format!("{} was {}", name(row), suspension.words(looked.now));
     let note = match suspended.len() - 1 {
         0 => String::new(),
         more => format!("and {}", count(more, "more key")),

@@ -5,6 +5,7 @@ mod events;
 mod posture;
 mod proof;
 mod refused;
+mod review;
 mod suspended;
 mod way;
 
