@@ -127,6 +127,8 @@ pub(super) enum Command {
     Pin(roots::Pin),
     /// Remove pins by name, or all that have expired.
     Unpin(roots::Unpin),
+    /// Delete store paths that no root keeps, with all that refers to them; names the keys that had sessions since they were uploaded.
+    Delete(roots::Delete),
     /// Compare the contents of store paths with their hashes; exit 1 if one is damaged.
     Verify(roots::Verify),
     /// Write out what a new client of a cache has to do.

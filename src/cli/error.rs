@@ -176,7 +176,7 @@ impl From<ServerError> for CliError {
 impl From<AccessError> for CliError {
     fn from(error: AccessError) -> Self {
         let kind = match &error {
-            AccessError::There { .. } => Kind::Conflict,
+            AccessError::There { .. } | AccessError::Suspended { .. } => Kind::Conflict,
             AccessError::Weak(_)
             | AccessError::Generated { .. }
             | AccessError::Shared { .. }

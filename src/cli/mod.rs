@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod complete;
 mod console;
+mod delete;
 mod element;
 mod error;
 mod find;
@@ -229,6 +230,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Unpin(unpin)) => {
             Box::pin(roots::pins::remove(&session(&unpin.server)?, unpin, out)).await
+        }
+        Some(Command::Delete(delete)) => {
+            Box::pin(delete::run(&session(&delete.server)?, delete, out)).await
         }
         Some(Command::Verify(verify)) => {
             Box::pin(verify::run(&session(&verify.server)?, verify, out)).await

@@ -56,6 +56,11 @@ impl Out {
         Ok(())
     }
 
+    /// A text of several lines, which are whole and fit to be shown.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), CliError> {
+        Ok(self.raw().write_all(text.as_bytes())?)
+    }
+
     /// Parts of a document that is too large to be one value.
     pub(super) fn raw(&mut self) -> &mut impl Write {
         &mut self.writer

@@ -130,6 +130,7 @@ fn thresholds(table: &DeTable<'_>) -> Thresholds {
             _ => default.database,
         },
         key_age: age("key_age").or(default.key_age),
+        review_age: age("review_age").or(default.review_age),
         request_age: age("request_age").unwrap_or(default.request_age),
         collection_age: age("collection_age").unwrap_or(default.collection_age),
     }
@@ -236,6 +237,7 @@ inodes_warning = "8%"
 inodes_critical = "2%"
 database = "20G"
 key_age = "90d"
+review_age = "180d"
 request_age = "1d"
 collection_age = "2h"
 "#;
@@ -293,6 +295,7 @@ collection_age = "2h"
                 inodes_critical: Threshold::Percent(2.0),
                 database: Some(Bytes(20 << 30)),
                 key_age: Some(Age(90 * 86_400)),
+                review_age: Some(Age(180 * 86_400)),
                 request_age: Age(86_400),
                 collection_age: Age(7200),
             }

@@ -110,6 +110,7 @@ const THRESHOLDS: &[Field] = &[
     field("inodes_critical", Kind::Share),
     field("database", Kind::Size),
     field("key_age", Kind::Age),
+    field("review_age", Kind::Age),
     field("request_age", Kind::Age),
     field("collection_age", Kind::Age),
 ];

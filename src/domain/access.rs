@@ -5,7 +5,7 @@
 
 use super::When;
 use super::authorized_keys::AuthorizedKeys;
-use super::key_request::{PastKey, Request, RevokedKey};
+use super::key_request::{PastKey, PastReview, Request, RevokedKey};
 use super::notice::Notice;
 use super::overflow::Overflow;
 use super::ssh_key::Fingerprint;
@@ -56,6 +56,8 @@ pub struct AccessFacts {
     pub revoked: Fact<Vec<RevokedKey>>,
     /// Keys that were authorized from here, as far as the end of the audit log tells, oldest first.
     pub past: Vec<PastKey>,
+    /// When the keys were marked as reviewed last, as far as the end of the audit log tells.
+    pub reviewed: Option<PastReview>,
     /// What the forced command does, where it is one of Nix's servers.
     pub service: Fact<Service>,
 }

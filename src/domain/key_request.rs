@@ -163,9 +163,23 @@ pub struct PastKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PastSource {
     /// The audit log says who authorized it then.
-    Audit(String),
+    Audit {
+        /// By whom.
+        by: String,
+        /// Why, in that person's words; may be empty.
+        reason: String,
+    },
     /// It stood in this key file when that was edited here for the last time, as the backup beside it shows.
     Backup(String),
+}
+
+/// That somebody has looked at all keys, by the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastReview {
+    /// When.
+    pub at: When,
+    /// By whom. Fit to be shown.
+    pub by: String,
 }
 
 /// The form on disk.

@@ -19,6 +19,8 @@ pub struct Thresholds {
     pub database: Option<Bytes>,
     /// A key that was not used for longer is a warning; `None` for no limit.
     pub key_age: Option<Age>,
+    /// A last review of the keys that is older, or none, is a warning; `None` for no limit.
+    pub review_age: Option<Age>,
     /// A request that waits for longer is a warning.
     pub request_age: Age,
     /// A collection that holds Nix's lock, or waits for it, for longer is a warning.
@@ -34,6 +36,7 @@ impl Default for Thresholds {
             inodes_critical: Threshold::Percent(5.0),
             database: None,
             key_age: None,
+            review_age: None,
             request_age: Age(0),
             collection_age: Age(6 * 3600),
         }

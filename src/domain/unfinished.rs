@@ -34,7 +34,9 @@ impl Unfinished {
         match self.change.as_str() {
             "gc" => "collection",
             "sign" => "signing",
-            "authorize" | "revoke" | "expire" | "approve" => "change of keys",
+            "authorize" | "review" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
+                "change of keys"
+            }
             "request" | "prove" | "deny" | "reopen" => "change of requests",
             "end-session" => "change of sessions",
             "pin" | "unpin" | "remove-root" => "change of pins and roots",

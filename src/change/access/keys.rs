@@ -3,8 +3,10 @@
 //! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
 
 use super::files::{document, editable, files, target};
+use super::left::{elsewhere, sessions};
+use super::suspend::suspended_in;
 use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
-use crate::change::{Danger, Item, Operation, Plan};
+use crate::change::{Danger, Operation, Plan};
 use crate::domain::Notice;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
@@ -23,7 +25,7 @@ const REVOKE: Danger = Danger::Destroys { word: "revoke" };
 /// The word that confirms a change to one's own way in.
 const OWN: Danger = Danger::Destroys { word: "my own key" };
 
-fn name(comment: &str, fingerprint: Fingerprint) -> String {
+pub(super) fn name(comment: &str, fingerprint: Fingerprint) -> String {
     if comment.is_empty() {
         fingerprint.to_string()
     } else {
@@ -56,6 +58,9 @@ pub fn authorize(
                 line: *line,
             });
         }
+    }
+    if let Some(error) = suspended_in(facts, key) {
+        return Err(error);
     }
     let line = new.line()?;
     let text = String::from_utf8_lossy(&line).into_owned();
@@ -146,17 +151,29 @@ pub(super) fn warn(plan: &mut Plan, findings: Vec<Finding>) {
 }
 
 /// The lines of the cache user's files that have one of these keys.
-struct Lines<'a> {
-    file: &'a KeyFile,
-    document: AuthorizedKeys,
-    numbers: Vec<usize>,
+pub(super) struct Lines<'a> {
+    pub(super) file: &'a KeyFile,
+    pub(super) document: AuthorizedKeys,
+    pub(super) numbers: Vec<usize>,
 }
 
-fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessError> {
+/// Those that sshd reads.
+pub(super) fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessError> {
+    match find_by(facts, key, |document| document.find(&key)) {
+        Err(error @ AccessError::NotThere(_)) => Err(suspended_in(facts, key).unwrap_or(error)),
+        found => found,
+    }
+}
+
+fn find_by(
+    facts: &AccessFacts,
+    key: Fingerprint,
+    numbers: impl Fn(&AuthorizedKeys) -> Vec<usize>,
+) -> Result<Vec<Lines<'_>>, AccessError> {
     let mut found = Vec::new();
     for file in files(facts)? {
         let document = document(file)?;
-        let numbers = document.find(&key);
+        let numbers = numbers(&document);
         if !numbers.is_empty() {
             found.push(Lines {
                 file,
@@ -172,7 +189,7 @@ fn find(facts: &AccessFacts, key: Fingerprint) -> Result<Vec<Lines<'_>>, AccessE
 }
 
 /// Says that one's own way in is touched, and asks for the word.
-fn own_way(plan: &mut Plan) {
+pub(super) fn own_way(plan: &mut Plan) {
     plan.warnings.insert(
         0,
         "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards".to_owned(),
@@ -189,7 +206,13 @@ pub fn revoke(
     end_sessions: bool,
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
-    let found = find(facts, key)?;
+    // Suspended lines go too.
+    let found = find_by(facts, key, |document| {
+        let mut numbers = document.find(&key);
+        numbers.extend(document.find_suspended(&key));
+        numbers.sort_unstable();
+        numbers
+    })?;
     let mut plan = about.plan("revoke", String::new(), AccessOperation::default());
     plan.danger = REVOKE;
     let mut operation = AccessOperation::default();
@@ -214,7 +237,7 @@ pub fn revoke(
             let Some(line) = document.line(*number) else {
                 continue;
             };
-            if let Some(key) = line.key() {
+            if let Some(key) = line.any_key() {
                 comment = key.key.comment().into_owned();
             }
             line_item(
@@ -238,7 +261,7 @@ pub fn revoke(
                 &document,
                 &edited,
                 Vec::new(),
-                vec![key; numbers.len()],
+                vec![key; document.find(&key).len()],
             ),
             file: file.clone(),
             after,
@@ -268,7 +291,7 @@ pub fn revoke(
 }
 
 /// A change of one's own way in is taken back if it shuts that, so the file as it was has to be known.
-fn undoable(file: &KeyFile) -> Result<(), AccessError> {
+pub(super) fn undoable(file: &KeyFile) -> Result<(), AccessError> {
     if file.numbers.is_none() {
         return Ok(());
     }
@@ -279,72 +302,6 @@ fn undoable(file: &KeyFile) -> Result<(), AccessError> {
         ),
         "log in with another one, or take the padding out of the file first",
     )))
-}
-
-/// The same key in a file of root or of the login.
-fn elsewhere(facts: &AccessFacts, key: Fingerprint) -> Option<String> {
-    let file = facts.other_files.iter().find(|file| {
-        let own = facts.files.iter().any(|own| own.resolved == file.resolved);
-        !own && document(file).is_ok_and(|document| !document.find(&key).is_empty())
-    })?;
-    Some(format!(
-        "the key still logs in as {}: it is in {} too",
-        visible(&file.user),
-        visible(&file.path)
-    ))
-}
-
-fn sessions(
-    plan: &mut Plan,
-    operation: &mut AccessOperation,
-    facts: &AccessFacts,
-    key: Fingerprint,
-    end: bool,
-) {
-    let open = match &facts.sessions {
-        Ok(open) => open,
-        Err(unknown) => {
-            plan.warnings.push(format!(
-                "whether it has open sessions is not known ({unknown})"
-            ));
-            return;
-        }
-    };
-    let own: Vec<_> = open
-        .iter()
-        .filter(|session| session.fingerprint == Some(key))
-        .collect();
-    let nameless = open
-        .iter()
-        .filter(|session| session.fingerprint.is_none())
-        .count();
-    if nameless > 0 {
-        plan.warnings.push(format!(
-            "{nameless} open sessions of the cache user can't be told apart by key; they go on"
-        ));
-    }
-    if !end {
-        if !own.is_empty() {
-            plan.warnings.push(format!(
-                "{} open sessions of this key go on until they end by themselves",
-                own.len()
-            ));
-        }
-        return;
-    }
-    operation.end.push(key);
-    for session in own {
-        plan.items.push(Item::Session {
-            session: session.pid,
-            from: session.from.clone(),
-            fingerprint: session.fingerprint,
-        });
-        let from = session.from.as_deref().unwrap_or("somewhere");
-        plan.lines
-            .push(("ends", format!("session {} from {from}", session.pid)));
-        plan.commands.push(format!("kill {}", session.pid));
-        operation.sessions.push(session.clone());
-    }
 }
 
 /// A key whose time shall end then, or not at all. Open sessions go on.

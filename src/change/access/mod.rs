@@ -1,4 +1,4 @@
-//! Planning who may log in: authorize, revoke, set an expiry, decide a request, install the knock.
+//! Planning who may log in: authorize, revoke, suspend, resume, set an expiry, decide a request, install the knock.
 //!
 //! In: what was found out about the server's sshd and key files, and what the administrator wants. Out: a [`Plan`] that shows
 //! the exact difference of each file; or why there is none. Nothing here asks the server.
@@ -6,7 +6,10 @@
 mod files;
 mod keys;
 mod knock;
+mod left;
 mod requests;
+mod review;
+mod suspend;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +17,8 @@ pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
 pub use requests::{approve, deny, end_session, prove, reopen, submit};
+pub use review::review;
+pub use suspend::{resume, suspend};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::{AccessFacts, KeyFile, Session, Unknown};
@@ -52,6 +57,8 @@ pub struct AccessOperation {
     pub end: Vec<Fingerprint>,
     /// The knock.
     pub knock: Option<KnockInstall>,
+    /// Items that are done by the record of them: keys that somebody has looked at.
+    pub reviewed: usize,
     /// It touches the very line by which this connection logged in: another login has to work afterwards, or it is undone.
     pub own_way: bool,
 }
@@ -123,6 +130,15 @@ pub enum AccessError {
         /// Its line.
         line: usize,
     },
+    /// There, and suspended.
+    Suspended {
+        /// Which key.
+        fingerprint: Fingerprint,
+        /// The file.
+        file: String,
+        /// Its line.
+        line: usize,
+    },
     /// Not there.
     NotThere(Fingerprint),
     /// No key file at all.
@@ -174,6 +190,14 @@ impl Explain for AccessError {
             } => notice!(
                 "the key {fingerprint} is in {file} already, line {line}",
                 "change its expiry, or revoke it first"
+            ),
+            Self::Suspended {
+                fingerprint,
+                file,
+                line,
+            } => notice!(
+                "the key {fingerprint} is suspended, line {line} of {file}",
+                "resume it, or revoke it first: `keys SERVER resume {fingerprint}`"
             ),
             Self::NotThere(fingerprint) => notice!(
                 "the key {fingerprint} is in no key file of the cache user",

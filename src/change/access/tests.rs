@@ -9,16 +9,16 @@ use crate::domain::ssh_key::PublicSshKey;
 use sha2::{Digest as _, Sha256};
 
 /// Two keys, as ssh-keygen wrote them.
-const ADA: &str =
+pub(super) const ADA: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH8CIYFI8w+joHuTldXj7LIPDxihX0AYWvSwr07Dyj9v ada";
-const BOB: &str =
+pub(super) const BOB: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPEfmHDFI/pBGqJ6NnCVaJuOU6QfyNB1JYf7qfuCkRdF bob";
 
-fn key(text: &str) -> PublicSshKey {
+pub(super) fn key(text: &str) -> PublicSshKey {
     PublicSshKey::parse(text).unwrap()
 }
 
-fn new(text: &str) -> NewKey {
+pub(super) fn new(text: &str) -> NewKey {
     NewKey {
         key: key(text),
         restrict: true,
@@ -27,7 +27,7 @@ fn new(text: &str) -> NewKey {
     }
 }
 
-fn file(path: &str, user: &str, content: &str) -> KeyFile {
+pub(super) fn file(path: &str, user: &str, content: &str) -> KeyFile {
     KeyFile {
         path: path.into(),
         resolved: path.into(),
@@ -44,7 +44,7 @@ fn file(path: &str, user: &str, content: &str) -> KeyFile {
     }
 }
 
-fn facts(files: Vec<KeyFile>) -> AccessFacts {
+pub(super) fn facts(files: Vec<KeyFile>) -> AccessFacts {
     AccessFacts {
         host: "cache".into(),
         at: When::from_unix(1_800_000_000),
@@ -80,11 +80,12 @@ fn facts(files: Vec<KeyFile>) -> AccessFacts {
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
         past: Vec::new(),
+        reviewed: None,
         service: Ok(crate::domain::access::Service::Answers),
     }
 }
 
-fn about() -> About {
+pub(super) fn about() -> About {
     About {
         server: "prod".into(),
         address: "root@cache".into(),
@@ -92,7 +93,7 @@ fn about() -> About {
     }
 }
 
-fn operation(plan: &Plan) -> &AccessOperation {
+pub(super) fn operation(plan: &Plan) -> &AccessOperation {
     match &plan.operation {
         Operation::Access(operation) => operation,
         _ => panic!("another operation"),

@@ -15,7 +15,7 @@ use super::{Danger, Item, Operation, Plan};
 use crate::domain::space::UseSource;
 use crate::domain::{Bytes, Threshold, When};
 use crate::domain::{Explain, Notice, notice};
-use crate::inventory::{Edges, Keeps};
+use crate::inventory::{Edges, Inventory, Keep, Keeps, Row};
 use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
 use serde::Serialize;
 use std::ops::Range;
@@ -46,6 +46,21 @@ pub struct CollectOperation {
 }
 
 impl CollectOperation {
+    /// Of these rows, in this order, in one call: what refers to one of them is among them. That they were used since is no reason to keep
+    /// them.
+    pub fn at_once(inventory: &Inventory, keep: &Keep<'_>, order: &[Row]) -> Self {
+        let (starts, needs) = needed(inventory, keep, order);
+        let bytes = order.iter().filter_map(|row| inventory.nar_size(*row));
+        Self {
+            used: Vec::new(),
+            starts,
+            needs,
+            batches: std::iter::once(0..order.len()).collect(),
+            until_free: None,
+            planned: Bytes(bytes.fold(0, u64::saturating_add)),
+        }
+    }
+
     /// The places that have to stay where this one stays.
     pub fn needs(&self, at: usize) -> &[u32] {
         let start = self.starts.get(at).copied().unwrap_or(0) as usize;
@@ -200,14 +215,8 @@ pub fn amounts(collection: &Collection) -> Amounts {
     }
 }
 
-fn operation(about: &About<'_>) -> CollectOperation {
-    let Situation {
-        inventory,
-        usage,
-        keep,
-        ..
-    } = about.situation;
-    let order = &about.collection.order;
+/// For each place of an order, where its needs begin; and the places that each needs.
+fn needed(inventory: &Inventory, keep: &Keep<'_>, order: &[Row]) -> (Vec<u32>, Vec<u32>) {
     let mut place = vec![u32::MAX; inventory.len()];
     for (at, row) in (0..).zip(order) {
         place[*row as usize] = at;
@@ -221,6 +230,18 @@ fn operation(about: &About<'_>) -> CollectOperation {
         needs.extend(edges.from(*row).iter().map(|to| place[*to as usize]));
         starts.push(needs.len() as u32);
     }
+    (starts, needs)
+}
+
+fn operation(about: &About<'_>) -> CollectOperation {
+    let Situation {
+        inventory,
+        usage,
+        keep,
+        ..
+    } = about.situation;
+    let order = &about.collection.order;
+    let (starts, needs) = needed(inventory, keep, order);
     let watched = usage.source != UseSource::Registration;
     let until_free = match (about.rules.until_free, about.situation.disk) {
         (Some(Threshold::Size(bytes)), _) => Some(bytes),

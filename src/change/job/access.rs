@@ -47,6 +47,7 @@ async fn steps<C: CacheServer>(
     items: &[Item],
     operation: &AccessOperation,
 ) -> Result<(), String> {
+    job.tally.done += operation.reviewed;
     for (folder, request) in &operation.requests {
         unchanged(job, *folder, request).await?;
     }

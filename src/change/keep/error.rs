@@ -12,6 +12,8 @@ use thiserror::Error;
 pub enum KeepError {
     /// Not in the store.
     NotValid(StorePath),
+    /// The same, of a path that was to be deleted.
+    Absent(StorePath),
     /// Another pin has the name.
     Taken {
         /// Its name.
@@ -38,6 +40,10 @@ impl Explain for KeepError {
             Self::NotValid(path) => notice!(
                 "{path} is not in the store, so there is nothing to keep",
                 "upload it first"
+            ),
+            Self::Absent(path) => notice!(
+                "{path} is not in the store, so there is nothing to delete",
+                "`paths SERVER` lists what is"
             ),
             Self::Taken { name, target } => notice!(
                 "the pin {name} is there already and keeps {target}",

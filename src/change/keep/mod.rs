@@ -3,6 +3,7 @@
 //! In: the pins and roots of a server, the store, and what the administrator wants. Out: a [`Plan`] that says what is kept, or
 //! what nothing keeps afterwards; or why there is none. Nothing here asks the server.
 
+mod chosen;
 mod damaged;
 mod error;
 mod generations;
@@ -10,6 +11,7 @@ mod lease;
 #[cfg(test)]
 mod tests;
 
+pub use chosen::delete_paths;
 pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;

@@ -30,6 +30,12 @@ pub(in crate::cli) enum KeysCommand {
     Revoke(Revoke),
     /// Set when a key ends.
     Expire(Expire),
+    /// Have sshd refuse a key for as long as its line is suspended, and end its sessions; the line stays in the file.
+    Suspend(Suspend),
+    /// Take a suspended key back into use, its line byte for byte as it was.
+    Resume(Resume),
+    /// Print who may log in, since when, by whom approved, why, when used last, and what each key can do; --mark records that it was looked at.
+    Review(Review),
     /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
     Check(Check),
 }
@@ -112,6 +118,59 @@ pub(in crate::cli) struct Expire {
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys suspend`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Suspend {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
+    /// Let its open sessions go on.
+    #[arg(long)]
+    pub(in crate::cli) keep_sessions: bool,
+    /// Even if it is the key that this very login uses.
+    #[arg(long)]
+    pub(in crate::cli) my_own_key: bool,
+    /// What every change takes. The reason stands in the file too, and is named when the client is refused.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys resume`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Resume {
+    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
+    pub(in crate::cli) key: String,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `keys review`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Review {
+    /// The form of the output.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(in crate::cli) format: Form,
+    /// Mark the keys as reviewed: a record in the audit log, which status shows.
+    #[arg(long, conflicts_with = "format")]
+    pub(in crate::cli) mark: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// The form of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Form {
+    /// For people.
+    Text,
+    /// A table for a document.
+    Markdown,
+    /// For a spreadsheet, by RFC 4180.
+    Csv,
+    /// One JSON document, as with --json.
+    Json,
 }
 
 /// Arguments of `keys check`.

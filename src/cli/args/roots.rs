@@ -1,6 +1,6 @@
 //! The arguments of the subcommands about what the store keeps.
 //!
-//! In: arguments. Out: [`Roots`], [`Pin`], [`Unpin`], [`Verify`].
+//! In: arguments. Out: [`Roots`], [`Pin`], [`Unpin`], [`Delete`], [`Verify`].
 
 use super::super::when::{End, end};
 use super::Change;
@@ -84,6 +84,19 @@ pub(in crate::cli) struct Unpin {
     /// All pins whose time is over.
     #[arg(long)]
     pub(in crate::cli) expired: bool,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Delete {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// Store paths, base names, hash parts, or names that only one path has.
+    #[arg(required = true, value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<String>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

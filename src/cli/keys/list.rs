@@ -106,7 +106,9 @@ fn describe(key: &KeyRow, facts: &AccessFacts) -> [String; 4] {
     if let Some(bits) = key.bits {
         let _ = write!(first, " {bits}");
     }
-    if !key.active {
+    if key.suspended.is_some() {
+        first.push_str(" (suspended)");
+    } else if !key.active {
         first.push_str(" (refused)");
     }
     if key.own {

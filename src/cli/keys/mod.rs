@@ -4,6 +4,7 @@
 
 mod check;
 mod list;
+mod review;
 pub(super) mod which;
 
 use super::args::{self, access};
@@ -13,7 +14,9 @@ use super::given;
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
-use crate::change::access::{About, AccessError, authorize, expire, revoke};
+use crate::change::access::{
+    self as changes, About, AccessError, authorize, expire, resume, revoke, suspend,
+};
 use crate::change::{Operation, Plan};
 use crate::domain::Notice;
 use crate::domain::Remedy;
@@ -42,6 +45,23 @@ pub(super) async fn run(
         KeysCommand::List => unless_stopped(Box::pin(list::run(session, out))).await,
         KeysCommand::Check(check) => {
             unless_stopped(Box::pin(check::run(session, check, out))).await
+        }
+        KeysCommand::Review(args) if args.mark => {
+            change(
+                session,
+                &args.change,
+                &[],
+                "review",
+                out,
+                |server, facts| {
+                    let reason = args.change.reason.clone();
+                    Ok(changes::review(&About::of(server), facts, reason))
+                },
+            )
+            .await
+        }
+        KeysCommand::Review(args) => {
+            unless_stopped(Box::pin(review::run(session, args, out))).await
         }
         KeysCommand::Authorize(authorize) => {
             let (key, _) = given::key(&authorize.file, authorize.comment.as_deref())?;
@@ -87,6 +107,39 @@ pub(super) async fn run(
                     let end = !args.keep_sessions;
                     let planned = revoke(&About::of(server), facts, login, key, end, reason);
                     own_way(planned, args.my_own_key, &args.change)
+                },
+            )
+            .await
+        }
+        KeysCommand::Suspend(args) => {
+            change(
+                session,
+                &args.change,
+                &[],
+                "suspend",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let login = &server.facts().user;
+                    let reason = args.change.reason.clone();
+                    let end = !args.keep_sessions;
+                    let planned = suspend(&About::of(server), facts, login, key, end, reason);
+                    own_way(planned, args.my_own_key, &args.change)
+                },
+            )
+            .await
+        }
+        KeysCommand::Resume(args) => {
+            change(
+                session,
+                &args.change,
+                &[],
+                "resume",
+                out,
+                |server, facts| {
+                    let key = which::key(facts, &args.key)?;
+                    let reason = args.change.reason.clone();
+                    Ok(resume(&About::of(server), facts, key, reason))
                 },
             )
             .await

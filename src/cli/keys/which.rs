@@ -82,7 +82,9 @@ fn collect(file: &KeyFile, document: &AuthorizedKeys, text: &str, found: &mut Ve
         line.parse::<usize>().ok().filter(|_| this)
     });
     let begins = text.starts_with("SHA256:") && text.len() >= ENOUGH;
-    for (number, line) in document.keys() {
+    let suspended = document.suspended();
+    let suspended = suspended.map(|(number, suspended)| (number, &suspended.line));
+    for (number, line) in document.keys().chain(suspended) {
         let fingerprint = line.key.fingerprint();
         let comment = line.key.comment();
         let shown = visible(&comment);
@@ -145,6 +147,7 @@ pub(in crate::cli) mod tests {
             overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Err(unknown()),
             past: Vec::new(),
+            reviewed: None,
             service: Err(unknown()),
         }
     }

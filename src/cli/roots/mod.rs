@@ -104,7 +104,10 @@ impl From<KeepError> for CliError {
             KeepError::Taken { .. } => Kind::Conflict,
             KeepError::NoPin(_) | KeepError::NoRoot(_) => Kind::Usage,
             KeepError::Refused(_) => Kind::Policy,
-            KeepError::NotValid(_) | KeepError::Unknown(_) | KeepError::Nothing(_) => Kind::Server,
+            KeepError::NotValid(_)
+            | KeepError::Absent(_)
+            | KeepError::Unknown(_)
+            | KeepError::Nothing(_) => Kind::Server,
         };
         Self::new(kind, error)
     }

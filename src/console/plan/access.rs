@@ -65,6 +65,11 @@ pub fn plan(
         AccessChange::Revoke(key) => {
             access::revoke(about, facts, login, *key, request.end_sessions, reason)
         }
+        AccessChange::Suspend(key) => {
+            access::suspend(about, facts, login, *key, request.end_sessions, reason)
+        }
+        AccessChange::Resume(key) => access::resume(about, facts, *key, reason),
+        AccessChange::Review => access::review(about, facts, reason),
         AccessChange::EndSession(session) => Ok(access::end_session(about, session, reason)),
         AccessChange::Expire(key) => {
             access::expire(about, facts, login, *key, request.expires, reason)

@@ -4,7 +4,7 @@ use crate::change::Refusal;
 use crate::console::plan::rows;
 use crate::console::plan::state::{Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
+use crate::console::types::change::{ChangeKind, SpaceChange};
 use crate::console::types::context::Context;
 use crate::console::types::reason::{Reason, no};
 use std::borrow::Cow;
@@ -19,10 +19,7 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
             no("this change writes no new line")
         }
         Act::PlanLifetime if !change.has_lifetime() => no("this change has no lifetime"),
-        Act::PlanSessions => match change {
-            ChangeKind::Access(AccessChange::Revoke(_)) => Ok(()),
-            _ => no("this change ends no sessions"),
-        },
+        Act::PlanSessions if !change.ends_sessions() => no("this change ends no sessions"),
         Act::PlanName if !change.names_pin() => match change {
             ChangeKind::Space(SpaceChange::Pin(_)) => {
                 no("several pins are named after their paths")

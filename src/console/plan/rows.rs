@@ -7,7 +7,7 @@ use crate::change::access::LIFETIMES;
 use crate::change::{Plan, Refusal};
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
+use crate::console::types::change::{ChangeKind, SpaceChange};
 use crate::console::types::context::Context;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::{self, wrap};
@@ -258,7 +258,7 @@ fn choices(dialog: &PlanDialog, inputs: &Inputs<'_>) -> Vec<Row> {
         let words: Vec<String> = words.collect();
         rows.push(Row::new("lifetime", words.join("  "), text));
     }
-    if let ChangeKind::Access(AccessChange::Revoke(_)) = dialog.change {
+    if dialog.change.ends_sessions() {
         let ends = if choices.end_sessions {
             "yes, open sessions of this key are ended"
         } else {

@@ -13,7 +13,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::space::Planned;
 use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
-use crate::domain::{Fact, When};
+use crate::domain::{Fact, Unknown, When};
 use crate::judge::collect::Rules;
 use crate::server::Generation;
 use std::sync::Arc;
@@ -74,6 +74,13 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let judged = request.judged()?;
             let keeps = judged.keep();
             keep::delete(&asked.about, judged.kept(&keeps), paths)
+        }
+        SpaceChange::DeletePaths(paths) => {
+            let judged = request.judged()?;
+            let keeps = judged.keep();
+            let access = request.access.as_ref().map(|known| &known.facts);
+            let access = access.ok_or_else(|| Unknown::new("who may log in has not been read yet"));
+            keep::delete_paths(&asked.about, judged.kept(&keeps), paths, access)
         }
         SpaceChange::RemoveGenerations => {
             let judged = request.judged()?;

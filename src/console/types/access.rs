@@ -181,7 +181,7 @@ fn key_entry(documents: &[(String, &KeyFile, AuthorizedKeys)], row: KeyRow) -> O
     let (_, file, document) = documents.iter().find(|(path, ..)| *path == row.file)?;
     let line = document.line(row.line)?;
     Some(KeyEntry {
-        key: line.key()?.key.clone(),
+        key: line.any_key()?.key.clone(),
         line: visible_bytes(line.text()),
         fixed: fixed(file),
         row,

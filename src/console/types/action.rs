@@ -90,6 +90,9 @@ pub enum Act {
     Authorize,
     Deny,
     Revoke,
+    SuspendKey,
+    Review,
+    MarkReviewed,
     Expiry,
     Collect,
     Pin,
@@ -100,6 +103,7 @@ pub enum Act {
     VerifyAll,
     Repair,
     DeleteDamaged,
+    DeletePaths,
     Rules,
     EveryPath,
     NextView,
@@ -262,6 +266,8 @@ const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::P
 const VERIFIED: Scopes = &[Store, Path, Space];
 /// Where one reads what was found, and where it was asked for.
 const MENDED: Scopes = &[Store, Path, Space, Activity, Text];
+/// Where paths are deleted.
+const DELETED: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Path];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
 /// Where there is help.
 pub const HELPED: Scopes = &[
@@ -327,8 +333,11 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
     action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
+    action(Act::SuspendKey, "access.suspend", &["z"], NOT_SPACE, "suspend", "Suspend a key, or resume it", "Plans to suspend the key under the cursor, and to end its sessions; of a suspended key, to take it back into use as it was.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Prove possession of the key", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
+    action(Act::Review, "access.review", &["V"], &[Scope::Access], "", "Review the keys", "Shows who may log in, since when, by whom approved, why, when used last, and what each key can do; y copies it as Markdown."),
+    action(Act::MarkReviewed, "access.mark-reviewed", &["M"], &[Scope::Access], "", "Mark the keys as reviewed", "Plans a record in the audit log that you have looked at all keys; status shows the last one.").danger(Danger::Plans),
     action(Act::Way, "access.way", &["w"], ON_ACCESS, "why", "Show what is in the way of a client", "Goes through the whole way of the client whose key is under the cursor, step by step, from the address to the daemon; with one path marked, also to that path and all that it needs.").hints(ON_ACCESS, HintWhen::OnLine),
     action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "Go to the next card", "Goes to the card of the next request or key."),
     action(Act::Collect, "space.collect", &["x"], SCREENS, "collect", "Plan a collection", "On screen 5, plans to delete what the planner lists; it is confirmed by a word. Elsewhere, goes to the planner.").danger(Danger::Plans).hints(&[Space], HintWhen::Always),
@@ -342,6 +351,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::VerifyAll, "verify.all", &["C"], &[Store, Space], "", "Verify all paths", "Asks, with how much that is, and then compares the contents of all paths with their hashes, as a job that can be cancelled; changes nothing."),
     action(Act::Repair, "verify.repair", &["M"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").danger(Danger::Plans),
     action(Act::DeleteDamaged, "verify.delete", &["X"], MENDED, "", "Delete what is damaged", "Plans to delete what was found damaged, with all that refers to it.").danger(Danger::Plans),
+    action(Act::DeletePaths, "store.delete", &["delete", "E"], DELETED, "", "Delete the marked paths, else this one", "Plans to delete the marked paths, else the one under the cursor, with all that refers to them; what a root keeps is refused, and the keys that had sessions since the upload are named.").danger(Danger::Plans),
     action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Show why it is alive; or why it depends on a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").hints(&[Store, Path, Space], HintWhen::OnLine),
     action(Act::WayTo, "store.way", &["W"], &[Store, Scope::Unsigned, Path], "", "Show what is in the way of a client to this path", "Asks which client, and goes through its whole way to the path under the cursor: address, host key, authorization, forced command, daemon, closure, signatures."),
     action(Act::Mark, "list.mark", &["space"], MARKS, "mark", "Mark or unmark", "Marks the path or group under the cursor, or takes the mark away, and steps down.").hints(MARKS, HintWhen::OnLine),
@@ -395,7 +405,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Choose another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none.").hints(ACCESS_PLAN, HintWhen::Possible),
     action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "Limit the addresses", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
     action(Act::PlanComment, "plan.comment", &["c"], ACCESS_PLAN, "", "Write another comment", "Edits the comment of the line; empty keeps the key's own."),
-    action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions, or not", "Ends the open sessions of a revoked key, or leaves them.").hints(ACCESS_PLAN, HintWhen::Possible),
+    action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions, or not", "Ends the open sessions of a key that is revoked or suspended, or leaves them.").hints(ACCESS_PLAN, HintWhen::Possible),
     action(Act::PlanName, "plan.name", &["n"], SPACE_PLAN, "name", "Name the pin", "Edits the name of the pin.").hints(SPACE_PLAN, HintWhen::Possible),
     action(Act::PlanExpiry, "plan.expiry", &["e"], SPACE_PLAN, "when", "Set when the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go.").hints(SPACE_PLAN, HintWhen::Possible),
     action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request.").hints(PLANS, HintWhen::Possible),

@@ -48,6 +48,12 @@ pub enum AccessChange {
     Restore(Box<NewKey>, String),
     /// Revoke a key.
     Revoke(Fingerprint),
+    /// Suspend a key.
+    Suspend(Fingerprint),
+    /// Take a suspended key back into use.
+    Resume(Fingerprint),
+    /// Mark the keys as reviewed.
+    Review,
     /// Set when a key expires.
     Expire(Fingerprint),
     /// End an open session.
@@ -74,6 +80,8 @@ pub enum SpaceChange {
     RemoveRoot(Root),
     /// Have Nix fetch or build these anew, which are damaged.
     Repair(Vec<StorePath>),
+    /// Delete these, whatever they are, with all that refers to them.
+    DeletePaths(Vec<StorePath>),
     /// Delete these, which are damaged.
     DeleteDamaged(Vec<StorePath>),
 }
@@ -110,6 +118,9 @@ impl ChangeKind {
             Self::Access(AccessChange::Reopen(_)) => "Take a denial back",
             Self::Access(AccessChange::Restore(..)) => "Authorize a key again",
             Self::Access(AccessChange::Revoke(_)) => "Revoke a key",
+            Self::Access(AccessChange::Suspend(_)) => "Suspend a key",
+            Self::Access(AccessChange::Resume(_)) => "Resume a key",
+            Self::Access(AccessChange::Review) => "Mark the keys as reviewed",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
             Self::Space(SpaceChange::Collect(_)) => "Collect",
@@ -119,7 +130,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
-            Self::Space(SpaceChange::DeleteDamaged(_)) => "Delete",
+            Self::Space(SpaceChange::DeletePaths(_) | SpaceChange::DeleteDamaged(_)) => "Delete",
         }
     }
 
@@ -138,6 +149,14 @@ impl ChangeKind {
         matches!(
             self,
             Self::Access(AccessChange::Authorize(_) | AccessChange::Approve(_))
+        )
+    }
+
+    /// Whether the open sessions of a key can be ended with it.
+    pub const fn ends_sessions(&self) -> bool {
+        matches!(
+            self,
+            Self::Access(AccessChange::Revoke(_) | AccessChange::Suspend(_))
         )
     }
 

@@ -44,10 +44,10 @@ pub fn clients(known: &AccessSnapshot) -> Vec<Client> {
     let keys = known.keys.iter().map(|entry| Client {
         key: entry.row.fingerprint,
         name: name(&entry.row.comment, entry.row.fingerprint),
-        note: if entry.row.active {
-            "authorized".to_owned()
-        } else {
-            "in a file, not authorized".to_owned()
+        note: match (&entry.row.suspended, entry.row.active) {
+            (Some(_), _) => "suspended".to_owned(),
+            (None, true) => "authorized".to_owned(),
+            (None, false) => "in a file, not authorized".to_owned(),
         },
     });
     let requests = known.requests.iter().map(|entry| Client {

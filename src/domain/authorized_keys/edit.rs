@@ -124,9 +124,12 @@ impl AuthorizedKeys {
             .ok_or(EditError::NoKey(self.lines.len()))
     }
 
-    /// Takes a key's line out, with its end.
+    /// Takes a key's line out, with its end, also one that is suspended.
     pub fn remove(&mut self, number: usize) -> Result<(), EditError> {
-        self.key_line(number)?;
+        let has_key = self.line(number).and_then(Line::any_key).is_some();
+        if !has_key {
+            return Err(EditError::NoKey(number));
+        }
         let at = self.index(number).ok_or(EditError::NoKey(number))?;
         self.lines.remove(at);
         if let Some(numbers) = &mut self.numbers {
@@ -187,7 +190,7 @@ impl AuthorizedKeys {
         self.splice(number, start, until, &[&options, blank].concat())
     }
 
-    fn key_line(&self, number: usize) -> Result<&super::KeyLine, EditError> {
+    pub(super) fn key_line(&self, number: usize) -> Result<&super::KeyLine, EditError> {
         self.line(number)
             .and_then(Line::key)
             .ok_or(EditError::NoKey(number))

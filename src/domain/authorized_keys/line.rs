@@ -3,6 +3,7 @@
 //! In: its bytes, with its end. Out: what sshd makes of it: nothing (blank, comment), a key with options, or a line that it passes over.
 //! The bytes themselves stay as they are. Source: OpenSSH's auth2-pubkeyfile.c (`auth_check_authkey_line`) and sshkey.c (`sshkey_read`).
 
+use super::suspended::SuspendedLine;
 use super::{KeyOptions, OptionError};
 use crate::domain::ssh_key::{KeyError, Material, PublicSshKey, holds_private};
 use std::ops::Range;
@@ -21,6 +22,8 @@ pub enum LineKind {
     Blank,
     /// Begins with `#`.
     Comment,
+    /// The same to sshd: a key that was suspended.
+    Suspended(Box<SuspendedLine>),
     /// A key.
     Key(Box<KeyLine>),
     /// sshd passes over it without a word; why.
@@ -86,10 +89,24 @@ impl Line {
         &self.kind
     }
 
-    /// The key, if it has one.
+    /// What it is, without its bytes.
+    pub(super) fn into_kind(self) -> LineKind {
+        self.kind
+    }
+
+    /// The key that sshd reads from it, if it has one.
     pub fn key(&self) -> Option<&KeyLine> {
         match &self.kind {
             LineKind::Key(line) => Some(line),
+            _ => None,
+        }
+    }
+
+    /// The same, or the key that it has while it is suspended.
+    pub fn any_key(&self) -> Option<&KeyLine> {
+        match &self.kind {
+            LineKind::Key(line) => Some(line),
+            LineKind::Suspended(suspended) => Some(&suspended.line),
             _ => None,
         }
     }
@@ -108,7 +125,10 @@ fn kind(raw: &[u8]) -> LineKind {
     let lead = blanks(seen);
     match seen.get(lead) {
         None | Some(b'\n') => return LineKind::Blank,
-        Some(b'#') => return LineKind::Comment,
+        Some(b'#') => {
+            let suspended = SuspendedLine::parse(raw);
+            return suspended.map_or(LineKind::Comment, |line| LineKind::Suspended(line.into()));
+        }
         Some(b'\r') if seen[lead..].trim_ascii().is_empty() => return LineKind::Blank,
         Some(_) => {}
     }

@@ -8,6 +8,7 @@ mod expiry;
 mod line;
 mod lint;
 mod options;
+mod suspended;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ pub use self::expiry::Expiry;
 pub use self::line::{Invalid, KeyLine, Line, LineKind};
 pub use self::lint::Lint;
 pub use self::options::{KeyOptions, OptionError};
+pub use self::suspended::{SuspendedLine, Suspension};
 
 use crate::domain::ssh_key::Fingerprint;
 

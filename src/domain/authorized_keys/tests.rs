@@ -27,13 +27,14 @@ fn new(seed: u8) -> NewKey {
     }
 }
 
-/// One letter for each line: b(lank) c(omment) k(ey) d(isabled key) i(nvalid).
+/// One letter for each line: b(lank) c(omment) s(uspended) k(ey) d(isabled key) i(nvalid).
 fn kinds(file: &[u8]) -> String {
     AuthorizedKeys::parse(file)
         .lines()
         .map(|(_, line)| match line.kind() {
             LineKind::Blank => 'b',
             LineKind::Comment => 'c',
+            LineKind::Suspended(_) => 's',
             LineKind::Key(key) if key.options.is_ok() => 'k',
             LineKind::Key(_) => 'd',
             LineKind::Invalid(_) => 'i',
@@ -205,6 +206,67 @@ fn replaces_options() {
     assert_eq!(file.to_bytes(), k.as_bytes());
 }
 
+fn suspension() -> Suspension {
+    Suspension {
+        since: When::from_unix(1_767_323_045),
+        by: "root via ada@laptop".to_owned(),
+        reason: "left, \"for now\" \u{1b}[31m".to_owned(),
+    }
+}
+
+#[test]
+fn a_suspended_key_is_a_comment_with_what_is_known_of_it() {
+    let k = text(1, "a b");
+    let file = format!("# first\n\t restrict  {k}\r\n{k}");
+    let mut suspended = AuthorizedKeys::parse(file.as_bytes());
+    suspended.suspend(2, &suspension()).unwrap();
+    assert_eq!(
+        String::from_utf8(suspended.to_bytes()).unwrap(),
+        format!(
+            "# first\n# suspended by storekeeper: {{\"since\":\"2026-01-02T03:04:05Z\",\"by\":\"root via ada@laptop\",\
+             \"reason\":\"left, \\\"for now\\\" \\\\e[31m\"}} \t restrict  {k}\r\n{k}"
+        )
+    );
+    let key = key(1, "").fingerprint();
+    assert_eq!(
+        (suspended.find(&key), suspended.find_suspended(&key)),
+        (vec![3], vec![2])
+    );
+    suspended.suspend(3, &suspension()).unwrap();
+    assert_eq!(kinds(&suspended.to_bytes()), "css");
+    assert_eq!(
+        suspended.suspend(3, &suspension()),
+        Err(EditError::NoKey(3))
+    );
+    for number in [2, 3] {
+        suspended.resume(number).unwrap();
+        assert_eq!(suspended.resume(number), Err(EditError::NoKey(number)));
+    }
+    assert_eq!(suspended.to_bytes(), file.as_bytes());
+}
+
+#[test]
+fn what_does_not_read_as_a_suspended_key_is_a_comment() {
+    let k = text(1, "a");
+    let head = "# suspended by storekeeper: ";
+    let object = r#"{"since":"2026-01-02T03:04:05Z"}"#;
+    for (line, kind) in [
+        (format!("{head}{object} {k}\n"), "s"),
+        (format!("{head}{object} restrict {k}"), "s"),
+        (format!("{head}{object}{k}\n"), "c"),
+        (format!("{head}{object} \n"), "c"),
+        (format!("{head}{object}"), "c"),
+        (format!("{head}{object} # {k}\n"), "c"),
+        (format!("{head}{object} {head}{object} {k}\n"), "c"),
+        (format!("{head}{{}} {k}\n"), "c"),
+        (format!("{head}{{\"since\":1}} {k}\n"), "c"),
+        (format!(" {head}{object} {k}\n"), "c"),
+        (format!("#{k}\n"), "c"),
+    ] {
+        assert_eq!(kinds(line.as_bytes()), kind, "{line}");
+    }
+}
+
 /// Files of lines that mean something, and of any bytes.
 fn files() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
@@ -234,6 +296,29 @@ proptest! {
     fn what_was_read_is_what_is_written(bytes in proptest::collection::vec(any::<u8>(), 0..300), file in files()) {
         prop_assert_eq!(AuthorizedKeys::parse(&bytes).to_bytes(), bytes);
         prop_assert_eq!(AuthorizedKeys::parse(&file).to_bytes(), file);
+    }
+
+    #[test]
+    fn a_suspended_line_comes_back_byte_for_byte(
+        file in files(), pick: prop::sample::Index, by in ".{0,20}", reason in "(?s).{0,500}", noise in proptest::collection::vec(any::<u8>(), 0..60)
+    ) {
+        let before = AuthorizedKeys::parse(&file);
+        let numbers: Vec<usize> = before.keys().map(|(number, _)| number).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let number = numbers[pick.index(numbers.len())];
+        let mut after = before.clone();
+        after.suspend(number, &Suspension { since: When::from_unix(1_767_323_045), by, reason }).unwrap();
+        let mut again = AuthorizedKeys::parse(&after.to_bytes());
+        prop_assert_eq!(&again, &after);
+        prop_assert_eq!(again.keys().count() + 1, before.keys().count());
+        prop_assert!(again.line(number).unwrap().raw().starts_with(b"#"));
+        again.resume(number).unwrap();
+        prop_assert_eq!(again.to_bytes(), file);
+        // Whatever stands behind the marker reads as something.
+        let hostile = [b"# suspended by storekeeper: ".as_slice(), &noise].concat();
+        prop_assert_eq!(AuthorizedKeys::parse(&hostile).to_bytes(), hostile);
     }
 
     #[test]

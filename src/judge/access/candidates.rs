@@ -2,7 +2,7 @@
 //!
 //! In: the facts. Out: the document of `requests list`, and the findings on any one key.
 
-use super::{Reading, because};
+use super::{Reading, because, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::{KeyOptions, NewKey};
 use crate::domain::key_request::{Proof, Request};
@@ -58,6 +58,10 @@ fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
                 format!("the same key is also in {at}"),
             )
         });
+    }
+    if let Some(found) = suspended::of(reading.facts, &fingerprint) {
+        let message = found.message.replacen("key ", "the key was ", 1);
+        findings.push(Finding::new(Level::Warning, suspended::SUSPENDED, message).fix(found.fix));
     }
     let revoked = reading.facts.revoked.iter().flatten();
     for old in revoked.filter(|old| old.fingerprint == fingerprint) {

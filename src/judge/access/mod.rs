@@ -8,6 +8,7 @@ mod overflow;
 mod refused;
 mod rows;
 mod standing;
+mod suspended;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -16,6 +17,7 @@ pub use self::overflow::overflow;
 pub use self::refused::{Cause, Refused};
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
 pub use self::standing::{Standing, standing};
+pub use self::suspended::SUSPENDED;
 
 use super::finding::{Finding, Level};
 use super::hygiene;
@@ -80,11 +82,16 @@ pub fn keys(facts: &AccessFacts, soon: Age) -> Access {
     let mut rows = Vec::new();
     for (file, document) in &reading.documents {
         if facts.files.iter().any(|own| std::ptr::eq(own, *file)) {
-            rows.extend(
-                document
-                    .keys()
-                    .map(|(number, line)| key_row(&reading, file, number, line, soon)),
+            let mut own: Vec<KeyRow> = document
+                .keys()
+                .map(|(number, line)| key_row(&reading, file, number, line, soon))
+                .collect();
+            let suspended = document.suspended();
+            own.extend(
+                suspended.map(|(number, line)| suspended::row(&reading, file, number, line)),
             );
+            own.sort_by_key(|row| row.line);
+            rows.extend(own);
         }
     }
     Access {
@@ -191,6 +198,7 @@ fn key_row(
         }),
         own: facts.own_key == Some(fingerprint),
         words,
+        suspended: None,
     }
 }
 

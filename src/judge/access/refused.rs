@@ -4,7 +4,7 @@
 //! since then, how often, when and from where it tried last, and what is known of it. What can't be told from here is said as
 //! such, never guessed.
 
-use super::{KeyRow, Reading, Used};
+use super::{KeyRow, Reading, Used, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::key_request::PastSource;
 use crate::domain::pattern::lets_in;
@@ -24,6 +24,8 @@ const LATELY: Age = Age(86_400);
 pub enum Cause {
     /// Its line has ended.
     Expired,
+    /// Its line is suspended.
+    Suspended,
     /// It was revoked here, or stands in sshd's own list.
     Revoked,
     /// A request for it was denied.
@@ -148,8 +150,12 @@ fn why(
     }
 }
 
-/// Of a key that stands in no file.
+/// Of a key that stands in no file as a key.
 pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage: &KeyUse) -> Known {
+    if let Some(found) = suspended::of(facts, fingerprint) {
+        let known = Known::new(&found.comment, Cause::Suspended, found.message);
+        return known.fix(found.fix);
+    }
     let revoked = facts.revoked.iter().flatten();
     let revoked = revoked.filter(|old| old.fingerprint == *fingerprint);
     if let Some(old) = revoked.max_by_key(|old| old.at) {
@@ -177,13 +183,15 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     // The audit log has who had put it there, a backup that it stood there, sshd's log when it came in.
     let past = facts.past.iter();
     let past = past.filter(|key| key.fingerprint == *fingerprint);
-    let past = past.max_by_key(|key| (matches!(key.source, PastSource::Audit(_)), key.at));
+    let past = past.max_by_key(|key| (matches!(key.source, PastSource::Audit { .. }), key.at));
     let came = usage.last_accepted.as_ref();
     let came = came.map(|before| format!("it came in {} ago", before.at.age(facts.at)));
     let given = past.map(|key| {
         let age = key.at.age(facts.at);
         match &key.source {
-            PastSource::Audit(by) => format!("it was authorized {age} ago by {}", visible(by)),
+            PastSource::Audit { by, .. } => {
+                format!("it was authorized {age} ago by {}", visible(by))
+            }
             PastSource::Backup(file) => format!(
                 "it stood in {} when that was edited {age} ago",
                 visible(file)
@@ -213,6 +221,10 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
 /// Of a key that stands in a file.
 fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     let known = |cause, message: String| Known::new(&row.comment, cause, message);
+    if let Some(suspension) = &row.suspended {
+        let message = format!("key {}", suspension.words(now));
+        return known(Cause::Suspended, message).fix(suspended::resume());
+    }
     if let Some(end) = row.expires.filter(|end| *end <= last.at) {
         return if row.active {
             let message = "key had expired and may come in again now".to_owned();

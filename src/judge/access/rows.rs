@@ -4,6 +4,7 @@
 
 use super::refused::Refused;
 use crate::domain::When;
+use crate::domain::authorized_keys::Suspension;
 use crate::domain::key_request::{Proof, Source};
 use crate::domain::overflow::Dropped;
 use crate::domain::ssh_key::Fingerprint;
@@ -86,6 +87,8 @@ pub struct KeyRow {
     pub own: bool,
     /// What it can do, in words.
     pub words: String,
+    /// Since when it is suspended, by whom and why; null where it is not.
+    pub suspended: Option<Suspension>,
 }
 
 /// When and from where.

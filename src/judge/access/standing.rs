@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Reading, refused, takes};
+use super::{Reading, refused, suspended, takes};
 use crate::domain::access::{AccessFacts, CacheUser, KeyFile, SshdSettings};
 use crate::domain::authorized_keys::{KeyLine, KeyOptions};
 use crate::domain::pattern::{glob, lets_in};
@@ -267,6 +267,10 @@ fn revoked(facts: &AccessFacts, usage: &KeyUse) -> Option<Step> {
 
 /// Of a key that no file has.
 fn stranger(facts: &AccessFacts, key: &Fingerprint, usage: &KeyUse) -> Step {
+    if let Some(found) = suspended::of(facts, key) {
+        let step = Step::new(ID, State::Wrong, found.message);
+        return step.remedy(found.fix);
+    }
     let settings = facts.sshd.settings.as_ref().ok();
     let unread = facts.files.iter().find(|file| file.content.is_err());
     // Our own command prints no keys; it only takes down who asks.

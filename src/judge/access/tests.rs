@@ -7,7 +7,7 @@ use crate::domain::key_request::{Decision, PastKey, PastSource, Request, Revoked
 use crate::domain::sshd_log::read_text;
 use crate::judge::posture::tests::facts;
 
-const KEY: &str =
+pub(in crate::judge) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
 const OTHER: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
@@ -304,7 +304,22 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         by: "root".into(),
         note: "who?".into(),
     };
-    let cases: [(&str, Change<'_>, String, Cause, &str); 10] = [
+    let suspended = suspended::tests::suspended_line();
+    let cases: [(&str, Change<'_>, String, Cause, &str); 12] = [
+        (
+            &suspended,
+            &|_| (),
+            log(10),
+            Cause::Suspended,
+            "key suspended 1h ago by root via ada (on leave)",
+        ),
+        (
+            &suspended,
+            &|facts| asked(facts, None),
+            log(10),
+            Cause::Suspended,
+            "key suspended 1h ago",
+        ),
         (
             &ended,
             &|_| (),
@@ -390,7 +405,10 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         fingerprint: key(KEY).fingerprint(),
         comment: "ada".into(),
         at: before(7200),
-        source: PastSource::Audit("root via bob".into()),
+        source: PastSource::Audit {
+            by: "root via bob".into(),
+            reason: String::new(),
+        },
     }];
     let found = why_refused(&mut facts, &log(10));
     assert_eq!(

@@ -59,7 +59,8 @@ pub fn endings(
     let mut holds = BTreeSet::new();
     let mut events = Vec::new();
     for key in keys {
-        let Some(expires) = key.expires.filter(|end| *end <= until) else {
+        let due = |end: &When| *end <= until && key.suspended.is_none();
+        let Some(expires) = key.expires.filter(due) else {
             continue;
         };
         let ending = (key.fingerprint, expires, expires <= now);

@@ -49,6 +49,8 @@ pub const ORDER: &[&str] = &[
     "keys-expired",
     "keys-odd",
     "keys-unused",
+    "keys-suspended",
+    "keys-review",
     "pins",
     "roots",
     "database-log",

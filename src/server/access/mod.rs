@@ -58,6 +58,7 @@ impl Server {
             overflow: requests.overflow,
             revoked: requests.revoked,
             past: found.past.into_iter().chain(requests.past).collect(),
+            reviewed: requests.reviewed,
             service: found.service,
         })
     }

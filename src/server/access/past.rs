@@ -1,11 +1,11 @@
-//! Which keys were authorized from here before.
+//! Which keys were authorized from here before, and when the keys were reviewed.
 //!
-//! In: the last records of the audit log that tell of an authorized key, as `scripts/access-requests.sh` gives them. Out: a [`PastKey`]
-//! for each. A record that is not as this program writes them is passed over.
+//! In: the last records of the audit log that tell of an authorized key, as `scripts/access-requests.sh` gives them, and of reviews. Out: a
+//! [`PastKey`] for each, and the last review. A record that is not as this program writes them is passed over.
 
 use crate::domain::When;
 use crate::domain::authorized_keys::AuthorizedKeys;
-use crate::domain::key_request::{PastKey, PastSource};
+use crate::domain::key_request::{PastKey, PastReview, PastSource};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::server::script::Answers;
@@ -19,6 +19,8 @@ pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
         by: String,
         summary: String,
         items: Vec<String>,
+        #[serde(default)]
+        reason: Option<String>,
     }
     let records = answers.iter().filter(|(name, _)| *name == "audit");
     let past = records.filter_map(|(_, line)| {
@@ -38,7 +40,10 @@ pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
             fingerprint,
             comment: visible(comment).into_owned(),
             at: record.at,
-            source: PastSource::Audit(visible(&record.by).into_owned()),
+            source: PastSource::Audit {
+                by: visible(&record.by).into_owned(),
+                reason: visible(&record.reason.unwrap_or_default()).into_owned(),
+            },
         })
     });
     past.collect()
@@ -55,6 +60,22 @@ pub(super) fn of_backup(file: &str, backup: &[u8], at: When) -> Vec<PastKey> {
         source: PastSource::Backup(visible(file).into_owned()),
     })
     .collect()
+}
+
+/// The last review that the end of the audit log tells of.
+pub(super) fn reviewed(answers: &Answers) -> Option<PastReview> {
+    #[derive(Deserialize)]
+    struct Record {
+        at: When,
+        by: String,
+    }
+    let records = answers.iter().filter(|(name, _)| *name == "review");
+    let reviews = records.filter_map(|(_, line)| serde_json::from_str::<Record>(line).ok());
+    let last = reviews.max_by_key(|record| record.at)?;
+    Some(PastReview {
+        at: last.at,
+        by: visible(&last.by).into_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -91,13 +112,34 @@ mod tests {
         assert_eq!(names, ["ada", "", "bob"]);
         assert_eq!(found[0].fingerprint.to_string(), PRINT);
         assert_eq!(found[0].at.to_string(), "2026-01-02T03:04:05Z");
-        assert_eq!(found[0].source, PastSource::Audit("root via ada".into()));
+        let PastSource::Audit { by, .. } = &found[0].source else {
+            panic!("{found:?}")
+        };
+        assert_eq!(by, "root via ada");
+    }
+
+    #[test]
+    fn the_last_review_counts() {
+        let of = |lines: &str| {
+            let text = format!("storekeeper-answer\n{lines}\nend=\n");
+            reviewed(&Answers::parse(text.as_bytes()).unwrap())
+        };
+        let line = |year: u32, by: &str| {
+            format!(
+                r#"review={{"prev":"x","at":"{year}-01-02T03:04:05Z","by":"{by}","change":"review"}}"#
+            )
+        };
+        let lines = [line(2027, "eve"), line(2026, "ada"), "review={".to_owned()];
+        assert_eq!(of(&lines.join("\n")).unwrap().by, "eve");
+        assert_eq!(of(""), None);
     }
 
     proptest! {
         #[test]
         fn never_panics(value in "\\PC{0,80}") {
-            let _ = of(&format!("audit={value}"));
+            let _ = of(&format!("audit={value}\nreview={value}"));
+            let text = format!("storekeeper-answer\nreview={value}\nend=\n");
+            let _ = Answers::parse(text.as_bytes()).and_then(|answers| reviewed(&answers));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::change::token::Token;
 use crate::domain::When;
 use crate::domain::access::{Fact, Unknown};
 use crate::domain::key_request::{
-    MOST_REQUESTS, Nonce, PastKey, Request, RevokedKey, Source, file_name,
+    MOST_REQUESTS, Nonce, PastKey, PastReview, Request, RevokedKey, Source, file_name,
 };
 use crate::domain::overflow::{Dropped, Overflow};
 use crate::domain::path_info::hex;
@@ -87,6 +87,7 @@ pub(super) struct Found {
     pub(super) overflow: Fact<Overflow>,
     pub(super) revoked: Fact<Vec<RevokedKey>>,
     pub(super) past: Vec<PastKey>,
+    pub(super) reviewed: Option<PastReview>,
 }
 
 /// Reads all of it.
@@ -110,6 +111,7 @@ fn failed(why: &str) -> Found {
         overflow: Err(unknown.clone()),
         revoked: Err(unknown),
         past: Vec::new(),
+        reviewed: None,
     }
 }
 
@@ -141,6 +143,7 @@ fn sort(answers: &Answers) -> Found {
     if let Some(why) = answers.get("why") {
         return Found {
             past: past::read(answers),
+            reviewed: past::reviewed(answers),
             ..failed(why)
         };
     }
@@ -223,6 +226,7 @@ fn sort(answers: &Answers) -> Found {
         overflow: overflow(answers),
         revoked: Ok(revoked),
         past: past::read(answers),
+        reviewed: past::reviewed(answers),
     }
 }
 

@@ -1,5 +1,5 @@
 # $1: the folder of requests. $2: how many waiting ones are read at most. $3: the audit log, of which the last records of authorized
-# keys are given, but for those that are very long. What lies in the folder: for each file its folder, name, time,
+# keys are given, but for those that are very long, and the beginnings of those of reviews. What lies in the folder: for each file its folder, name, time,
 # owner, number of lines, and its first line; how many requests the knock dropped, and how many files were not read.
 queue=$1
 most=$2
@@ -12,7 +12,8 @@ if timeout 9 true 2>/dev/null; then briefly='timeout 20'; fi
 if [ -f "$audit" ] && [ -r "$audit" ]; then
     # shellcheck disable=SC2086
     $briefly tail -c 1048576 -- "$audit" 2>/dev/null |
-        sed -n '/"change":"\(authorize\|approve\)"/{/^.\{4000\}/!s/^/audit=/p;}' | tail -n 500
+        sed -n -e '/"change":"\(authorize\|approve\)"/{/^.\{4000\}/!s/^/audit=/p;}' \
+            -e '/"result":"done"/s/^\(.*"change":"review"\),.*/review=\1}/p' | tail -n 500
 fi
 if ! [ -d "$queue" ]; then
     say state missing

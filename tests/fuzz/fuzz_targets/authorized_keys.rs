@@ -8,6 +8,15 @@ use storekeeper::domain::authorized_keys::AuthorizedKeys;
 fuzz_target!(|data: &[u8]| {
     let file = AuthorizedKeys::parse(data);
     assert_eq!(file.to_bytes(), data);
+    let suspended: Vec<usize> = file.suspended().map(|(number, _)| number).collect();
+    for number in suspended {
+        let mut resumed = file.clone();
+        if resumed.resume(number).is_ok() {
+            assert_eq!(AuthorizedKeys::parse(&resumed.to_bytes()), resumed);
+            let (before, after) = (file.line(number), resumed.line(number));
+            assert!(before.zip(after).is_some_and(|(before, after)| before.raw().ends_with(after.raw())));
+        }
+    }
     let numbers: Vec<usize> = file.keys().map(|(number, _)| number).collect();
     for number in numbers {
         let mut changed = file.clone();

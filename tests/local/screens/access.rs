@@ -1,6 +1,8 @@
 //! Screen 4: how it looks, and the ways through it from a key to a confirmed change.
 
-use crate::fixture::access::{blind, ed25519, facts, generated, known, print, public, rsa};
+use crate::fixture::access::{
+    blind, ed25519, facts, generated, known, print, public, rsa, suspended,
+};
 use crate::fixture::snapshot::{dump, snap};
 use crate::fixture::{Console, NOW, any_key, receipt};
 use crate::help::processor_time;
@@ -434,6 +436,88 @@ fn ones_own_key_takes_more() {
         _ => None,
     };
     assert_eq!(word.is_none(), console.runs.len() == 1);
+}
+
+#[test]
+fn a_key_is_suspended_and_resumed() {
+    let mut console = ready();
+    go(&mut console, "ada@ci-3");
+    console.keys("zron leave<enter><enter>");
+    let plan = &console.runs[0].1;
+    assert_eq!(
+        (plan.change, plan.items.len()),
+        ("suspend", 2),
+        "the line and its open session"
+    );
+    let added = plan.lines.iter().find(|(label, _)| *label == "+").unwrap();
+    assert!(
+        added.1.starts_with("# suspended by storekeeper: ") && added.1.contains("\"on leave\""),
+        "{added:?}"
+    );
+    let mut console = ready();
+    go(&mut console, "ada@ci-3");
+    console.keys("zo<enter>");
+    assert_eq!(console.runs[0].1.items.len(), 1, "the session goes on");
+
+    let mut console = on(SMALL, "dark", false, suspended());
+    go(&mut console, "ada@ci-3");
+    console.keys("e");
+    assert_eq!(
+        console.model.toast.as_deref(),
+        Some("Cannot set a key's expiry: the key is suspended; resume it first")
+    );
+    console.keys("z<enter>");
+    let plan = &console.runs[0].1;
+    assert_eq!(plan.change, "resume");
+    let line = format!("restrict {}", ed25519(1, "ada@ci-3"));
+    assert!(plan.lines.contains(&("+", line)), "{:?}", plan.lines);
+}
+
+#[test]
+fn keys_are_reviewed_and_marked() {
+    let mut console = on(SMALL, "dark", false, suspended());
+    console.keys("Vy");
+    let copied = console.copied.concat();
+    assert!(
+        copied.starts_with("# Access review of ") && copied.contains("| ada\\@ci-3 | suspended |"),
+        "{copied}"
+    );
+    console.keys("<esc>M<enter>");
+    let plan = &console.runs[0].1;
+    assert_eq!(
+        (plan.change, plan.items.len()),
+        ("review", 4),
+        "every key, the suspended one too"
+    );
+    // Whoever may only look may read it, and marks nothing.
+    let mut console = on(SMALL, "dark", true, facts());
+    console.keys("V<esc>M<enter>");
+    assert!(console.runs.is_empty() && console.model.layers.is_empty());
+}
+
+#[test]
+fn review_text() {
+    snap("access-review", after(suspended, "V"));
+}
+
+#[test]
+fn a_suspended_key() {
+    snap("access-suspended", after(suspended, "jj"));
+}
+
+#[test]
+fn suspended_card() {
+    snap("access-suspended-card", after(suspended, "jj<enter>"));
+}
+
+#[test]
+fn suspend_dialog() {
+    snap("access-suspend", after(facts, "jjz"));
+}
+
+#[test]
+fn resume_dialog() {
+    snap("access-resume", after(suspended, "jjz"));
 }
 
 #[test]

@@ -350,6 +350,51 @@ fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
 }
 
 #[test]
+fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
+    let mut console = on(SMALL, "dark", false, known());
+    console.send(Msg::Access(Ok(crate::fixture::access::known(
+        crate::fixture::access::facts(),
+    ))));
+    // A root keeps it: the dialog names the root.
+    console.keys("2/storefront-2<enter><delete>");
+    let shown = text(&console);
+    assert!(
+        shown.contains("keeps") && shown.contains("storefront-2.0"),
+        "{shown}"
+    );
+    console.keys("<enter><esc><esc>");
+    assert!(console.runs.is_empty());
+    // Nothing keeps it. What was marked counts, else what is under the cursor.
+    console.keys("2/orphan<enter>E<enter>delet<enter>");
+    assert!(console.runs.is_empty());
+    console.keys("e<enter>");
+    let plan = &console.runs[0].1;
+    let names: Vec<&str> = plan
+        .items
+        .iter()
+        .filter_map(Item::path)
+        .map(storekeeper::domain::StorePath::name)
+        .collect();
+    assert_eq!((plan.change, names), ("delete", vec!["orphan-tool-0.1"]));
+    assert!(
+        !plan.warnings.is_empty(),
+        "who may have it, or that it is not known"
+    );
+}
+
+#[test]
+fn delete_dialog() {
+    snap("space-delete-path", |size: (u16, u16), theme: &str| {
+        let mut console = on(size, theme, false, known());
+        console.send(Msg::Access(Ok(crate::fixture::access::known(
+            crate::fixture::access::facts(),
+        ))));
+        console.keys("2/orphan<enter>E");
+        console.model
+    });
+}
+
+#[test]
 fn contents() {
     let show = |keys: &'static str| {
         move |size: (u16, u16), theme: &str| {

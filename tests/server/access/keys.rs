@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use storekeeper::change::access::{About, AccessError, authorize, expire, revoke};
+use storekeeper::change::access::{About, AccessError, authorize, expire, resume, revoke, suspend};
 use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal, run_in};
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
@@ -777,4 +777,138 @@ fn a_key_that_was_written_when_its_call_was_cut_off_is_seen() {
     );
     let keys = fs::read_to_string(key_file(&rig)).unwrap();
     assert!(keys.contains("ada"), "{keys}");
+}
+
+fn suspend_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
+    let reason = Some("on \"leave\" \u{1b}[31m".into());
+    let facts = facts(server);
+    let plan = suspend(&About::of(server), &facts, "root", key, true, reason).unwrap();
+    wait(help::carry_out(
+        server,
+        plan,
+        &Answer::Key,
+        Some(rig.state()),
+    ))
+}
+
+fn resume_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
+    let plan = resume(&About::of(server), &facts(server), key, None).unwrap();
+    wait(help::carry_out(
+        server,
+        plan,
+        &Answer::Key,
+        Some(rig.state()),
+    ))
+}
+
+#[test]
+fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
+    let rig = Rig::new();
+    let (sshd, server) = start(&rig, "");
+    let (bob, mia) = (new_key(&rig, "bob"), new_key(&rig, "mia"));
+    let file = key_file(&rig);
+    // A file as people write them: odd blanks, line ends of another system, the key twice, no end of the last line.
+    let (bob_line, mia_line) = (bob.line(), mia.line());
+    let (bob_text, mia_text) = (
+        String::from_utf8_lossy(&bob_line),
+        String::from_utf8_lossy(&mia_line),
+    );
+    let team = format!(
+        "{}# the team\n\t restrict,command=\"a # \\\"b\\\"\"   {bob_text}\r\n\n{mia_text}\nrestrict {bob_text}",
+        fs::read_to_string(&file).unwrap()
+    );
+    fs::write(&file, &team).unwrap();
+    assert!(lets_in(&rig, sshd.port, "bob") && lets_in(&rig, sshd.port, "mia"));
+    let mut open = open_session(&rig, sshd.port, "bob");
+    wait_until("the session is seen", || {
+        facts(&server)
+            .sessions
+            .unwrap()
+            .iter()
+            .any(|one| one.fingerprint == Some(bob.fingerprint()))
+    });
+
+    let receipt = suspend_now(&rig, &server, bob.fingerprint());
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Done, 3),
+        "{receipt:?}"
+    );
+    wait_until("the session has ended", || {
+        open.try_wait().unwrap().is_some()
+    });
+    assert!(!lets_in(&rig, sshd.port, "bob") && lets_in(&rig, sshd.port, "mia"));
+    let listed = storekeeper::judge::access::keys(&facts(&server), Age(0));
+    let row = listed
+        .keys
+        .iter()
+        .find(|row| row.fingerprint == bob.fingerprint())
+        .unwrap();
+    assert!(
+        !row.active && row.words.contains("(on \"leave\" \\e[31m)"),
+        "{row:?}"
+    );
+    let client = listed
+        .refused
+        .iter()
+        .find(|one| one.fingerprint == bob.fingerprint())
+        .unwrap();
+    assert!(
+        client.message.starts_with("key suspended ") && client.comment == "bob",
+        "{client:?}"
+    );
+
+    // Others change the file meanwhile, by this program and by hand; what they wrote stays.
+    authorize_now(&rig, &server, &line(&new_key(&rig, "eve")));
+    let by_hand = fs::read_to_string(&file)
+        .unwrap()
+        .replace("# the team\n", "# the whole team\n");
+    fs::write(&file, &by_hand).unwrap();
+    let receipt = resume_now(&rig, &server, bob.fingerprint());
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Done, 2),
+        "{receipt:?}"
+    );
+    assert!(
+        ["bob", "mia", "eve"]
+            .iter()
+            .all(|key| lets_in(&rig, sshd.port, key))
+    );
+    let now = fs::read_to_string(&file).unwrap();
+    let expected = team.replace("# the team\n", "# the whole team\n");
+    let eve = now.strip_prefix(&expected).unwrap();
+    assert!(eve.starts_with("\nrestrict ssh-ed25519 "), "{eve}");
+
+    // Without anything in between the file is what it was, its end too.
+    fs::write(&file, &team).unwrap();
+    suspend_now(&rig, &server, bob.fingerprint());
+    suspend_now(&rig, &server, mia.fingerprint());
+    assert!(!lets_in(&rig, sshd.port, "mia"));
+    resume_now(&rig, &server, bob.fingerprint());
+    assert!(lets_in(&rig, sshd.port, "bob") && !lets_in(&rig, sshd.port, "mia"));
+    resume_now(&rig, &server, mia.fingerprint());
+    assert_eq!(fs::read_to_string(&file).unwrap(), team);
+
+    // What has changed since the plan was shown is a conflict, and nothing is lost.
+    let plan = suspend(
+        &About::of(&server),
+        &facts(&server),
+        "root",
+        bob.fingerprint(),
+        true,
+        None,
+    )
+    .unwrap();
+    let since = format!("# new\n{team}");
+    fs::write(&file, &since).unwrap();
+    let receipt = wait(help::carry_out(
+        &server,
+        plan,
+        &Answer::Key,
+        Some(rig.state()),
+    ));
+    assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), since);
+    assert!(lets_in(&rig, sshd.port, "bob"));
 }

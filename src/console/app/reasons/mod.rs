@@ -5,7 +5,7 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_collect_whole, can_edit_rules, can_mend, can_pin,
+    can_ask_why, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend, can_pin,
     can_remove_generations, can_unroot, can_verify, can_verify_all, on_plan, on_planner,
 };
 
@@ -32,7 +32,9 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::SignAll => can_sign_all(model),
         Act::Authorize => can_authorize(model),
         Act::Deny => can_deny(model),
-        Act::Revoke => can_revoke(model),
+        Act::Revoke | Act::SuspendKey => can_revoke(model),
+        Act::Review => can_review(model),
+        Act::MarkReviewed => on_access(model),
         Act::Expiry => can_expire(model),
         Act::Proof => can_prove(model),
         Act::Collect => can_collect(model),
@@ -41,6 +43,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Rules => can_edit_rules(model),
         Act::EveryPath => on_planner(model),
         Act::Pin => can_pin(model),
+        Act::DeletePaths => can_delete(model),
         Act::Unroot => can_unroot(model),
         Act::Verify => can_verify(model),
         Act::VerifyAll => can_verify_all(model),
@@ -95,6 +98,15 @@ pub(super) fn can_authorize(model: &Model) -> Reason {
         }
         Some(Some(why)) if fixed.all(|other| other.is_some()) => Err(Cow::Owned(why)),
         Some(_) => Ok(()),
+    }
+}
+
+/// Who may log in is known. Whoever may only look may read it.
+fn can_review(model: &Model) -> Reason {
+    match (&model.access.known, &model.access.problem) {
+        (Some(_), _) => Ok(()),
+        (None, Some(problem)) => Err(Cow::Owned(problem.to_string())),
+        (None, None) => no("who may log in has not been read yet"),
     }
 }
 
@@ -172,6 +184,9 @@ pub(super) fn can_expire(model: &Model) -> Reason {
     on_access(model)?;
     match model.access_line() {
         Some(Line::Request(_)) => Ok(()),
+        Some(Line::Key(entry)) if entry.row.suspended.is_some() => {
+            no("the key is suspended; resume it first")
+        }
         _ => can_revoke(model),
     }
 }

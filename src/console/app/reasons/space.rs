@@ -100,6 +100,12 @@ pub(in crate::console) fn can_pin(model: &Model) -> Reason {
     Ok(())
 }
 
+/// There is a path to delete, and what keeps it is known.
+pub(in crate::console) fn can_delete(model: &Model) -> Reason {
+    can_pin(model)?;
+    judged(model)
+}
+
 /// Contents can be compared with their hashes. Whoever may only look may do that.
 pub(in crate::console) fn can_verify(model: &Model) -> Reason {
     can_verify_all(model)?;

@@ -13,6 +13,7 @@ use crate::console::types::change::ChangeKind;
 use crate::console::types::problem::Problem;
 use crate::console::types::text::Text;
 use crate::console::widgets::pen::wrap;
+use crate::judge::review;
 use std::sync::Arc;
 
 /// The server was looked at, or could not be.
@@ -58,6 +59,43 @@ pub(super) fn revoke(model: &mut Model) -> Vec<Effect> {
         }
         _ => vec![],
     }
+}
+
+/// `z`: suspends the key under the cursor, or resumes it.
+pub(super) fn suspend(model: &mut Model) -> Vec<Effect> {
+    match model.access_line() {
+        Some(Line::Key(entry)) => {
+            let key = entry.row.fingerprint;
+            let change = match entry.row.suspended {
+                Some(_) => AccessChange::Resume(key),
+                None => AccessChange::Suspend(key),
+            };
+            open(model, change)
+        }
+        _ => vec![],
+    }
+}
+
+/// `V`: all keys with their approvals, to be read and copied.
+pub(super) fn review(model: &mut Model) -> Vec<Effect> {
+    let Some(known) = &model.access.known else {
+        return vec![];
+    };
+    let review = review::of(&model.cx.server, &known.facts);
+    let lines = review::text(&review);
+    model.layers.push(Layer::Text(Text {
+        title: "Access review".to_owned(),
+        lines: lines.lines().flat_map(|line| wrap(line, 74)).collect(),
+        copy: review::markdown(&review),
+        top: 0,
+        of: None,
+    }));
+    vec![]
+}
+
+/// `M`.
+pub(super) fn mark_reviewed(model: &mut Model) -> Vec<Effect> {
+    open(model, AccessChange::Review)
 }
 
 /// `K` on the activity screen.

@@ -114,6 +114,9 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Authorize => access::authorize(model),
         Act::Deny => access::deny(model),
         Act::Revoke => access::revoke(model),
+        Act::SuspendKey => access::suspend(model),
+        Act::Review => access::review(model),
+        Act::MarkReviewed => access::mark_reviewed(model),
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
         Act::Proof => access::proof(model),
@@ -149,6 +152,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, SpaceChange::Repair),
+        Act::DeletePaths => keep::delete(model),
         Act::DeleteDamaged => contents::mend(model, SpaceChange::DeleteDamaged),
         Act::Rules => {
             model.space.form.enter();

@@ -66,6 +66,12 @@ pub(super) fn pin(model: &mut Model) -> Vec<Effect> {
     show(model, SpaceChange::Pin(paths))
 }
 
+/// Deletes the marked paths, else the one under the cursor.
+pub(super) fn delete(model: &mut Model) -> Vec<Effect> {
+    let paths = paths(model);
+    show(model, SpaceChange::DeletePaths(paths))
+}
+
 /// `d` in the view of roots.
 pub(super) fn unroot(model: &mut Model) -> Vec<Effect> {
     let Some(line) = model.space.current_root() else {

@@ -78,12 +78,13 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
         Act::Authorize
         | Act::Deny
         | Act::Revoke
+        | Act::SuspendKey
         | Act::Expiry
         | Act::Proof
         | Act::Unroot
         | Act::EndSession
         | Act::CancelJob => true,
-        Act::Sign | Act::Pin | Act::Verify | Act::Mark => !of_marks,
+        Act::Sign | Act::Pin | Act::DeletePaths | Act::Verify | Act::Mark => !of_marks,
         _ => false,
     };
     if !changes || !model.layers.is_empty() {

@@ -43,7 +43,9 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, one: &Refused, current: bool, 
     pen.text(area, area.x, area.y, cursor, theme.accent);
     let (mark, style) = match one.cause {
         Cause::Waits | Cause::Authorized => (".", theme.dim),
-        Cause::Denied | Cause::Revoked | Cause::NeverSeen => ("!", theme.warning),
+        Cause::Denied | Cause::Revoked | Cause::Suspended | Cause::NeverSeen => {
+            ("!", theme.warning)
+        }
         Cause::Expired | Cause::Removed | Cause::Options | Cause::NotRead => ("x", theme.critical),
     };
     pen.text(area, area.x + 1, area.y, mark, style);

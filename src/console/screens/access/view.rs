@@ -317,6 +317,9 @@ fn owner(comment: &str, own: bool) -> String {
 
 /// What a key can do, in a narrow column.
 fn short(row: &KeyRow) -> String {
+    if row.suspended.is_some() {
+        return "suspended".to_owned();
+    }
     if !row.active {
         return "refused".to_owned();
     }

@@ -27,7 +27,12 @@ pub(super) fn checks(looked: &Looked<'_>) -> Vec<Check> {
         ("keys-odd", Vec::new()),
     ];
     let over = |row: &KeyRow| row.expires.is_some_and(|end| end <= looked.now);
-    for row in looked.keys.iter().filter(|row| !over(row)) {
+    let suspended = |row: &KeyRow| row.suspended.is_some();
+    for row in looked
+        .keys
+        .iter()
+        .filter(|row| !over(row) && !suspended(row))
+    {
         // What holds for every key is said once, by the server's findings.
         let own = |finding: &&Finding| {
             let common = looked.posture.iter().any(|one| one.code == finding.code);
@@ -54,7 +59,47 @@ pub(super) fn checks(looked: &Looked<'_>) -> Vec<Check> {
     checks.push(expiring(looked));
     checks.extend(expired(looked));
     checks.extend(unused(looked));
+    checks.extend(suspended_keys(looked));
+    checks.push(reviewed(looked));
     checks
+}
+
+/// When somebody has looked at all keys last. It is a warning where the configuration says how often that has to be.
+fn reviewed(looked: &Looked<'_>) -> Check {
+    let id = "keys-review";
+    let limit = looked.limits.review_age;
+    let last = looked.facts.reviewed.as_ref();
+    let age = last.map(|last| last.at.age(looked.now));
+    let due = limit.is_some_and(|limit| age.is_none_or(|age| age > limit));
+    let summary = match last {
+        Some(last) => format!(
+            "the keys were reviewed {} ago by {}",
+            last.at.age(looked.now),
+            last.by
+        ),
+        None => "no review of the keys is recorded".to_owned(),
+    };
+    let mark = || Remedy::command(format!("storekeeper keys {} review --mark", looked.server));
+    match due {
+        true => check(id, State::Warning, summary, Some(mark())),
+        false => check(id, State::Fine, summary, None),
+    }
+}
+
+/// Keys that somebody has suspended, the one that has been for longest. That is no trouble.
+fn suspended_keys(looked: &Looked<'_>) -> Option<Check> {
+    let suspended = looked.keys.iter().filter_map(|row| {
+        let suspension = row.suspended.as_ref()?;
+        Some((suspension.since, suspension, row))
+    });
+    let suspended: Vec<_> = suspended.collect();
+    let (_, suspension, row) = suspended.iter().min_by_key(|(since, ..)| *since)?;
+    let text = format!("{} was {}", name(row), suspension.words(looked.now));
+    let note = match suspended.len() - 1 {
+        0 => String::new(),
+        more => format!("and {}", count(more, "more key")),
+    };
+    Some(named("keys-suspended", State::Fine, row, text, note, None))
 }
 
 fn is_back(finding: &Finding) -> bool {
@@ -170,7 +215,7 @@ fn expired(looked: &Looked<'_>) -> Option<Check> {
     };
     let over = looked.keys.iter().filter_map(|row| {
         let end = row.expires.filter(|end| *end <= looked.now)?;
-        (!refused(row)).then_some((end, row))
+        (!refused(row) && row.suspended.is_none()).then_some((end, row))
     });
     let over: Vec<_> = over.collect();
     let (end, row) = over.iter().max_by_key(|(end, _)| *end)?;

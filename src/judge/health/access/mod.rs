@@ -211,6 +211,10 @@ fn of_refused(looked: &Looked<'_>) -> Vec<Check> {
                     "storekeeper keys {} expire {} 90d",
                     looked.server, one.fingerprint
                 ))),
+                Cause::Suspended => Some(Remedy::command(format!(
+                    "storekeeper keys {} resume {}",
+                    looked.server, one.fingerprint
+                ))),
                 _ => one.fix.clone(),
             };
             Check {

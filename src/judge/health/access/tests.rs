@@ -53,6 +53,7 @@ fn facts(content: &str) -> AccessFacts {
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
         past: Vec::new(),
+        reviewed: None,
         service: Ok(Service::Answers),
     }
 }
@@ -299,4 +300,69 @@ fn keys_that_nobody_uses() {
         "ada was not used for 90d or longer".to_owned(),
     );
     assert_eq!(state(&facts), said);
+}
+
+#[test]
+fn a_review_is_due_where_the_configuration_says_so() {
+    let mut facts = facts(&format!("restrict {KEY} ada\n"));
+    let state = |facts: &AccessFacts, age: Option<u64>| {
+        let limits = Thresholds {
+            review_age: age.map(Age),
+            ..Thresholds::default()
+        };
+        let found = checks("prod", facts, &limits);
+        let check = found
+            .iter()
+            .find(|check| check.id == "keys-review")
+            .unwrap();
+        (check.state, check.summary.clone())
+    };
+    let none = "no review of the keys is recorded".to_owned();
+    assert_eq!(state(&facts, None), (State::Fine, none.clone()));
+    assert_eq!(state(&facts, Some(86_400)), (State::Warning, none));
+    facts.reviewed = Some(crate::domain::key_request::PastReview {
+        at: When::from_unix(facts.at.unix() - 7200),
+        by: "root via eve".into(),
+    });
+    assert_eq!(
+        state(&facts, Some(7200)),
+        (
+            State::Fine,
+            "the keys were reviewed 2h ago by root via eve".to_owned()
+        )
+    );
+    assert_eq!(state(&facts, Some(7199)).0, State::Warning);
+}
+
+#[test]
+fn a_suspended_key_is_named_and_no_trouble() {
+    let mut file = crate::domain::authorized_keys::AuthorizedKeys::parse(
+        format!("expiry-time=\"20200101Z\" {KEY} ada\n").as_bytes(),
+    );
+    let suspension = crate::domain::authorized_keys::Suspension {
+        since: When::from_unix(facts("").at.unix() - 7200),
+        by: "root via eve".into(),
+        reason: "left".into(),
+    };
+    file.suspend(1, &suspension).unwrap();
+    let facts = facts(&String::from_utf8(file.to_bytes()).unwrap());
+    let found = checks("prod", &facts, &Thresholds::default());
+    let check = found
+        .iter()
+        .find(|check| check.id == "keys-suspended")
+        .unwrap();
+    assert_eq!(
+        (check.state, check.summary.as_str()),
+        (
+            State::Fine,
+            "ada was suspended 2h ago by root via eve (left)"
+        )
+    );
+    // It has ended too, and can do more than it should once it is resumed: nobody has to do anything now.
+    let keys = found.iter().filter(|check| check.id.starts_with("keys-"));
+    assert!(
+        keys.clone().all(|check| check.state == State::Fine),
+        "{:?}",
+        keys.collect::<Vec<_>>()
+    );
 }

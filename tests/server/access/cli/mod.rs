@@ -6,6 +6,8 @@ mod onboard;
 mod posture;
 mod proof;
 mod refused;
+mod review;
+mod suspended;
 mod way;
 
 use crate::help::text;
