@@ -2,6 +2,7 @@
 
 mod console;
 mod events;
+mod guide;
 mod onboard;
 mod posture;
 mod proof;
