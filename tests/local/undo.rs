@@ -1,6 +1,7 @@
 //! Taking a change back from its receipt: what is offered, that the server is looked at again, and that nothing is done unconfirmed.
 
 use crate::fixture::access::{ed25519, facts, known, public};
+use crate::fixture::snapshot::snap;
 use crate::fixture::space;
 use crate::fixture::{Console, receipt};
 use crate::habits::{SIZES, rows};
@@ -8,6 +9,7 @@ use storekeeper::change::{Outcome, Undo};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::types::access::Line;
+use storekeeper::console::widgets::theme::Theme;
 use storekeeper::domain::access::AccessFacts;
 use storekeeper::domain::key_request::Decision;
 
@@ -93,6 +95,18 @@ fn a_revoked_key_is_authorized_again_by_its_own_line() {
             Some(Undo::Revoke(_))
         ));
     }
+}
+
+#[test]
+fn a_receipt_that_offers_it() {
+    snap("receipt-undo", |size, theme| {
+        let mut console = on_access(size, facts());
+        console.model.theme = Theme::position(&console.model.themes, theme).unwrap();
+        go(&mut console, "root@mei-laptop");
+        console.keys("d<enter>");
+        end(&mut console, Outcome::Done);
+        console.model
+    });
 }
 
 #[test]

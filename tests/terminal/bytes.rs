@@ -237,7 +237,9 @@ fn asks_for_mouse(raw: &[u8]) -> bool {
 fn nothing_of_the_mouse_is_written_unless_it_is_wanted() {
     let served = Served::new(400);
     let mut without = served.console();
-    without.keys("2jj?\u{1b}3q");
+    without.keys("2jj3?");
+    without.wait_for("Keys: ");
+    without.keys("qq");
     assert_eq!(without.exit(), 0);
     without.until("a terminal that is given back", || without.given_back());
     assert!(!asks_for_mouse(&without.raw_from(0)));

@@ -183,8 +183,11 @@ impl Model {
 
     /// The key or request that keys of screen 4 act on: under its cursor, or what the line of screen 1 under the cursor is about.
     pub fn access_line(&self) -> Option<Line<'_>> {
-        if self.screen != Screen::Overview {
-            return self.access.current();
+        match self.screen {
+            Screen::Access => return self.access.current(),
+            Screen::Overview => {}
+            // What is not on the screen is not acted on.
+            _ => return None,
         }
         let known = self.access.known.as_ref()?;
         let checks = crate::console::screens::overview::view::lines(&self.inputs());

@@ -43,6 +43,9 @@ mod tests {
         let now = When::from_unix(1_790_000_000);
         assert_eq!(expiry("", now), Ok(None));
         assert_eq!(expiry(" never ", now), Ok(None));
+        let later = When::from_unix(1_790_000_001);
+        assert_eq!(expiry(&later.to_string(), now), Ok(Some(later)));
+        assert!(expiry(&now.to_string(), now).is_err());
         assert_eq!(
             expiry("1d", now),
             Ok(Some(When::from_unix(1_790_000_000 + 86_400)))
