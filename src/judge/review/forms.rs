@@ -76,10 +76,10 @@ fn title(review: &Review) -> String {
 /// For people, one paragraph a key.
 pub fn text(review: &Review) -> String {
     let mut out = format!("{}\n", title(review));
-    let user = review.cache_user.as_deref().unwrap_or("not known");
+    let account = review.cache_user.as_deref().unwrap_or("not known");
     let keys = count(review.keys.len(), "key");
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{keys}, cache user {user}; {}", last(review));
+    let _ = writeln!(out, "{keys}, cache user {account}; {}", last(review));
     for key in &review.keys {
         let who = match key.who.as_str() {
             "" => "(no comment)",

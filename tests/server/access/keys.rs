@@ -814,7 +814,7 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
         String::from_utf8_lossy(&mia_line),
     );
     let team = format!(
-        "{}# the team\n\t restrict,command=\"a # \\\"b\\\"\"   {bob_text}\r\n\n{mia_text}\nrestrict {bob_text}",
+        "{}# the team\n\t restrict,command=\"a # \\\"b\\\"\" {bob_text}\r\n\n{mia_text}\nrestrict {bob_text}",
         fs::read_to_string(&file).unwrap()
     );
     fs::write(&file, &team).unwrap();

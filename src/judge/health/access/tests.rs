@@ -82,7 +82,10 @@ fn all_is_well() {
     assert_eq!(wrong(&facts), []);
     let found = all(&facts);
     let ids: Vec<&str> = found.iter().map(|check| check.id).collect();
-    assert_eq!(ids, ["key-requests", "keys-odd", "keys-expiring"]);
+    assert_eq!(
+        ids,
+        ["key-requests", "keys-odd", "keys-expiring", "keys-review"]
+    );
 }
 
 #[test]
