@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod columns;
 mod demo;
 mod find;
 mod fixture;
@@ -15,10 +16,12 @@ mod followed;
 mod hostile_daemon;
 mod journeys;
 mod live;
+mod palette;
 mod rules;
 mod screens;
 mod screenshots;
 mod sign_faults;
+mod trail;
 
 #[path = "../help/mod.rs"]
 mod help;

@@ -152,6 +152,7 @@ fn any_keys_leave_it_alive() {
         "o",
         "O",
         "D",
+        ".",
         "s",
         "A",
         "w",

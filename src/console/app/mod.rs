@@ -3,6 +3,7 @@
 pub(super) mod clipboard;
 pub mod dialogs;
 pub mod find;
+mod header;
 pub mod heights;
 pub mod help;
 pub mod layer;
@@ -16,5 +17,6 @@ pub mod reasons;
 pub(crate) mod servers;
 pub mod subject;
 pub mod terminal;
+pub mod trail;
 pub mod update;
 pub mod view;

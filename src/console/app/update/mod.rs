@@ -15,11 +15,14 @@ mod leave;
 mod live;
 mod marks;
 mod nav;
+mod palette;
 mod plan;
 mod seen;
 mod show;
 mod sign;
 mod space;
+mod store;
+mod switch;
 mod way;
 
 use crate::console::app::heights::list_height;
@@ -285,8 +288,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let finding = model.finds.typing;
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
-            input::paste(&mut palette.input, text);
-            palette.cursor = 0;
+            palette::paste(palette, text);
         }
         Some(Layer::Plan(_)) => return plan::paste(model, text),
         Some(Layer::Ask { answer, .. }) => {
