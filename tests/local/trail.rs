@@ -65,7 +65,12 @@ const JUMPS: [(&str, &str, usize, &str); 17] = [
         1,
         "Access > card > Store",
     ),
-    ("2jj<enter>", ":screen.access<enter>", 1, "Store > ledger-4.0"),
+    (
+        "2jj<enter>",
+        ":screen.access<enter>",
+        1,
+        "Store > ledger-4.0",
+    ),
     ("5<right>j", ":screen.access<enter>", 1, "Space > Access"),
     ("4j", ":sort size<enter>", 1, "Access > Store"),
     ("4j", ":filter bad<enter>", 2, "Access > Store"),

@@ -67,11 +67,7 @@ fn names(model: &Model, typed: &str) -> Vec<Candidate> {
         .filter(|(name, _)| name.starts_with(typed))
         .map(|(name, usage)| Candidate {
             text: format!("{name} "),
-            note: usage
-                .strip_prefix(name)
-                .unwrap_or(usage)
-                .trim_start_matches([':', ' '])
-                .to_owned(),
+            note: (*usage).to_owned(),
             action: None,
         });
     if typed.is_empty() {
