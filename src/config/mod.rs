@@ -5,11 +5,13 @@
 //! with file and line: a misspelled `read_only` that is passed over would be worse than no configuration.
 
 mod colour;
+pub mod edit;
 mod read;
 mod schema;
 mod target;
 
 pub use colour::Colour;
+pub use schema::STORE_COLUMNS;
 pub use target::{Overrides, Target};
 
 use crate::domain::{Explain, Notice, Thresholds, notice};
@@ -76,6 +78,10 @@ pub struct Config {
     pub ascii: bool,
     /// Keys for actions, in the order of the file.
     pub keys: Vec<Remap>,
+    /// Filters of the store: name and query, which may be wrong.
+    pub filters: Vec<(String, String)>,
+    /// The columns of the console's list of paths, in their order.
+    pub store_columns: Option<Vec<String>>,
     /// Servers, in the order of the file.
     pub servers: Vec<ServerConfig>,
 }
@@ -154,8 +160,7 @@ impl ServerConfig {
 impl Config {
     /// Reads the file that is asked for, else the user's own; without one, everything has its default.
     pub fn load(explicit: Option<&Path>) -> Result<Self, ConfigError> {
-        let default = || home::config_home().map(|home| home.join("storekeeper/config.toml"));
-        let Some(file) = explicit.map(Path::to_path_buf).or_else(default) else {
+        let Some(file) = explicit.map(Path::to_path_buf).or_else(Self::usual_file) else {
             return Ok(Self::default());
         };
         match read_file(&file) {
@@ -173,6 +178,11 @@ impl Config {
                 },
             }),
         }
+    }
+
+    /// The user's own file, where no other is named; it need not be there.
+    pub fn usual_file() -> Option<PathBuf> {
+        home::config_home().map(|home| home.join("storekeeper/config.toml"))
     }
 
     /// Reads the text of a file; `file` is only named in errors.

@@ -34,6 +34,12 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
             line: line_of(text, at),
         })
         .collect();
+    let filters = entries(root, "filters")
+        .filter_map(|(name, _, value)| Some((name.to_owned(), value.as_str()?.to_owned())))
+        .collect();
+    let store_columns = get(root, "columns")
+        .and_then(DeValue::as_table)
+        .and_then(|table| strings(table, "store"));
     let servers = entries(root, "servers")
         .filter_map(|(name, _, value)| Some(server(name, value.as_table()?)))
         .collect();
@@ -43,6 +49,8 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
         mouse: flag(root, "mouse"),
         ascii: flag(root, "ascii"),
         keys,
+        filters,
+        store_columns,
         servers,
     })
 }
@@ -333,7 +341,7 @@ collection_age = "2h"
         );
         assert_eq!(
             error("colour = 1"),
-            "c.toml:1: unknown key \"colour\"; the nearest known name is \"mouse\""
+            "c.toml:1: unknown key \"colour\"; the nearest known name is \"columns\""
         );
         assert_eq!(
             error("[servers.a]\nhost = \"h\"\n[servers.a.threshold]\ndisk_warning = \"1%\""),

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Port,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A list of these words.
+    Words(&'static [&'static str]),
     /// One of these words, or an absolute path on the server.
     WordOrPath(&'static [&'static str]),
     /// An absolute path on the server, where `~` means nothing.
@@ -71,8 +73,15 @@ pub(super) const ROOT: &[Field] = &[
     field("mouse", Kind::Flag),
     field("ascii", Kind::Flag),
     field("keys", Kind::Named(&Kind::Keys)),
+    field("filters", Kind::Named(&Kind::Text)),
+    field("columns", Kind::Table(COLUMNS)),
     field("servers", Kind::Named(&Kind::Table(SERVER))),
 ];
+
+/// The columns that the console's list of paths can have.
+pub const STORE_COLUMNS: [&str; 7] = ["name", "size", "closure", "added", "used", "kept", "trust"];
+
+const COLUMNS: &[Field] = &[field("store", Kind::Words(&STORE_COLUMNS))];
 
 const SERVER: &[Field] = &[
     field("host", Kind::Text),
@@ -182,6 +191,9 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
             }
             None => Err(wrong(data, "a table")),
         },
+        Kind::Words(words) => {
+            return check_list(value, place, problems, |found| one_of(found, words));
+        }
         Kind::RemotePaths => return check_list(value, place, problems, remote_path),
         Kind::LocalPaths => return check_list(value, place, problems, local_path),
         Kind::PublicKeys => return check_list(value, place, problems, public_key),
@@ -239,7 +251,7 @@ fn check_list(
     value: &Spanned<DeValue<'_>>,
     place: &str,
     problems: &mut Vec<Problem>,
-    check: fn(&str) -> Result<(), Notice>,
+    check: impl Fn(&str) -> Result<(), Notice>,
 ) {
     let Some(items) = value.get_ref().as_array() else {
         let must = wrong(value.get_ref(), "a list of strings");
@@ -247,7 +259,7 @@ fn check_list(
         return;
     };
     for item in items {
-        if let Err(must) = text(item.get_ref(), check) {
+        if let Err(must) = text(item.get_ref(), &check) {
             let place = format!("each of {place}");
             problems.push(complaint(&place, must, item.span()));
         }

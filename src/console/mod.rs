@@ -6,6 +6,7 @@
 
 pub mod app;
 mod backend;
+mod begin;
 pub mod plan;
 mod run;
 pub mod screens;

@@ -5,26 +5,24 @@
 //! minute, since the clock and ages go on, one a second while something on the screen counts seconds, and one alarm when a
 //! short message was there long enough.
 
-use crate::change::Policy;
-use crate::config::{Config, Overrides, ServerConfig, Target, home};
+use super::begin::{Kept, begin};
+use crate::config::{Config, Overrides, Target};
 use crate::console::app::clipboard;
-use crate::console::app::model::{Beginning, Model};
+use crate::console::app::model::Model;
 use crate::console::app::msg::{Effect, Msg};
 use crate::console::app::paint::Painter;
 use crate::console::app::presses::Presses;
 use crate::console::app::terminal::Guard;
 use crate::console::app::update::update;
 use crate::console::app::view;
-use crate::console::backend::{Backend, Examiner, Targets};
+use crate::console::backend::{Backend, Examiner};
 use crate::console::types::key::Key;
-use crate::console::types::keymap::{Keymap, KeymapError};
-use crate::console::types::server::ServerChoice;
-use crate::console::widgets::theme::{Abilities, Theme, ThemeError};
+use crate::console::types::keymap::KeymapError;
+use crate::console::widgets::theme::ThemeError;
+use crate::domain::When;
 use crate::domain::{Explain, Notice, notice};
-use crate::domain::{When, plain};
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt as _;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -102,75 +100,9 @@ pub enum End {
 /// Opens the console, and returns when it is left. The terminal is given back whatever happens.
 pub async fn run(start: Start) -> Result<End, ConsoleError> {
     let mouse = start.config.mouse;
-    let (model, targets) = begin(start)?;
+    let (model, backend) = begin(start)?;
     let guard = Guard::enter(mouse)?;
-    Console::new(model, targets, guard)?.run().await
-}
-
-/// The model of a console that is about to open.
-fn begin(start: Start) -> Result<(Model, Targets), ConsoleError> {
-    let Start {
-        config,
-        overrides,
-        target,
-        examiner,
-    } = start;
-    let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
-    let themes = Theme::load(folder.as_deref())?;
-    let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
-    let choice = |server: &ServerConfig| ServerChoice::new(server, &overrides);
-    let first = target.as_ref().map(|target| choice(&target.settings));
-    let is_first = |name: &str| first.as_ref().is_some_and(|first| first.name == name);
-    let others = config.servers.iter().filter(|one| !is_first(&one.name));
-    let servers = first.iter().cloned().chain(others.map(choice)).collect();
-    let none = || ServerChoice::none(&overrides);
-    let shown = first.clone().unwrap_or_else(none);
-    let model = Model::new(Beginning {
-        size: Guard::size()?,
-        now: When::now(),
-        themes,
-        theme,
-        abilities: Abilities {
-            no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            ascii: config.ascii || plain::only_here(),
-        },
-        keymap: keymap(&config)?,
-        policy: Policy {
-            read_only: shown.read_only,
-        },
-        server: shown.name,
-        place: target
-            .as_ref()
-            .map_or_else(String::new, |target| target.settings.host.clone()),
-        limits: shown.limits,
-        servers,
-        sources: vec![],
-    });
-    let targets = Targets {
-        first: target,
-        config,
-        overrides,
-        examiner,
-    };
-    Ok((model, targets))
-}
-
-fn keymap(config: &Config) -> Result<Keymap, ConsoleError> {
-    let remaps: BTreeMap<String, Vec<String>> = config
-        .keys
-        .iter()
-        .map(|remap| (remap.action.clone(), remap.keys.clone()))
-        .collect();
-    Keymap::new(&remaps).map_err(|error| {
-        let named = |id: &str| config.keys.iter().find(|remap| remap.action == id);
-        let remap = match &error {
-            KeymapError::Unknown { id, .. } | KeymapError::Key { id, .. } => named(id),
-            KeymapError::Collision { first, second, .. } => named(second).or_else(|| named(first)),
-            KeymapError::Needed(id) => named(id),
-        };
-        let line = remap.map_or(0, |remap| remap.line);
-        ConsoleError::Keys { error, line }
-    })
+    Console::new(model, backend, guard)?.run().await
 }
 
 /// How long until the clock shows another minute.
@@ -226,10 +158,10 @@ enum Woken {
 }
 
 impl Console {
-    fn new(model: Model, targets: Targets, guard: Guard) -> io::Result<Self> {
+    fn new(model: Model, (targets, keeper): Kept, guard: Guard) -> io::Result<Self> {
         let (send, messages) = mpsc::unbounded_channel();
         Ok(Self {
-            backend: Backend::new(send.clone(), targets),
+            backend: Backend::new(send.clone(), targets, keeper),
             model,
             guard,
             painter: Painter::default(),

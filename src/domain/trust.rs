@@ -177,6 +177,13 @@ impl KeyRing {
             .map(|known| (known.role, &*known.verifier))
     }
 
+    /// The names of all keys, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.keys.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The cache's current keys, by name.
     pub fn ours(&self) -> Vec<&PublicKey> {
         self.of(Role::Ours)

@@ -41,6 +41,7 @@ mod tests;
 mod units;
 mod usage;
 mod with_closure;
+mod words;
 
 pub use builder::Builder;
 pub use columns::State;
@@ -56,6 +57,7 @@ pub use stored::{Restored, Stamp, StoredError, stamp};
 pub use units::Units;
 pub use usage::Usage;
 pub use with_closure::WithClosure;
+pub use words::FILTER_WORDS;
 
 /// The number of a path in an inventory.
 pub type Row = u32;

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod columns;
 mod demo;
 mod docs;
 mod find;
@@ -18,10 +19,12 @@ mod hostile_daemon;
 mod journeys;
 mod live;
 mod nix;
+mod palette;
 mod rules;
 mod screens;
 mod screenshots;
 mod sign_faults;
+mod trail;
 mod undo;
 
 #[path = "../help/mod.rs"]

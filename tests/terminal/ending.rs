@@ -122,7 +122,7 @@ impl Random {
 
 #[test]
 fn any_keys_leave_it_alive() {
-    const KEYS: [&str; 46] = [
+    const KEYS: [&str; 47] = [
         "1",
         "2",
         "3",
@@ -152,6 +152,7 @@ fn any_keys_leave_it_alive() {
         "o",
         "O",
         "D",
+        ".",
         "s",
         "A",
         "w",

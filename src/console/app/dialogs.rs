@@ -1,13 +1,13 @@
 //! What lies over a screen: the plan before signing, questions, texts, help, the palette.
 
 use crate::console::app::help::{self, Line};
-use crate::console::app::layer::{Clients, Help, Layer, Palette};
+use crate::console::app::layer::{Clients, Help, Layer};
 use crate::console::app::model::Model;
 use crate::console::app::palette;
-use crate::console::app::reasons;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::action::Act;
 use crate::console::types::ask::{Ask, AskKind};
+use crate::console::types::column::COLUMNS;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::Pen;
@@ -15,6 +15,7 @@ use crate::console::widgets::choice::{self, Choice};
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
+use crate::console::widgets::list::List;
 use crate::console::widgets::pen::{row, wrap};
 use crate::domain::Bytes;
 use crate::domain::count::{count, number};
@@ -25,7 +26,7 @@ use ratatui::style::Style;
 pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
     match layer {
         Layer::Help(shown) => draw_help(model, pen, shown),
-        Layer::Palette(palette) => draw_palette(model, pen, palette),
+        Layer::Palette(palette) => palette::view::draw(model, pen, palette),
         Layer::Plan(dialog) => {
             crate::console::plan::view::draw(dialog, &model.cx, &model.plan_inputs(), pen);
         }
@@ -33,6 +34,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Ask { ask, answer } => draw_ask(model, pen, ask, answer),
         Layer::Verify(asked) => draw_verify(model, pen, asked),
         Layer::Clients(clients) => draw_clients(model, pen, clients),
+        Layer::Columns(list) => draw_columns(model, pen, *list),
         Layer::Servers(list) => super::servers::draw(model, pen, *list),
         Layer::Themes(list) => super::themes::draw(model, pen, *list),
         Layer::Quit => draw_quit(model, pen),
@@ -123,57 +125,6 @@ fn draw_text(model: &Model, pen: &mut Pen<'_>, text: &Text) {
     }
 }
 
-fn draw_palette(model: &Model, pen: &mut Pen<'_>, typed: &Palette) {
-    let theme = pen.theme;
-    let matches = palette::matches(model, typed.input.value());
-    let area = layout::dialog(model.cx.size, 72, 14);
-    let inside = pen.frame(area, "Command");
-    let line = row(inside, 0);
-    let x = pen.text(line, line.x, line.y, ":", theme.accent);
-    let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
-    input::draw(pen, rest, &typed.input, true);
-    if let Some(hint) = palette::command_hint(typed.input.value()) {
-        pen.line(row(inside, 1), &format!(":{hint}"), theme.accent);
-    } else if matches.is_empty() {
-        pen.line(row(inside, 1), "No action is called that.", theme.warning);
-    }
-    let height = usize::from(inside.height.saturating_sub(2));
-    let first = (typed.cursor + 1).saturating_sub(height);
-    for (y, (index, action)) in matches
-        .iter()
-        .enumerate()
-        .skip(first)
-        .take(height)
-        .enumerate()
-    {
-        let line = row(inside, y as u16 + 2);
-        let current = index == typed.cursor;
-        let reason = reasons::of(model, action.act).err();
-        let x = pen.text(
-            line,
-            line.x,
-            line.y,
-            if current { "> " } else { "  " },
-            theme.accent,
-        );
-        let style = if reason.is_some() {
-            theme.dim
-        } else {
-            theme.text
-        };
-        let x = pen.text(line, x, line.y, action.title, style);
-        let keys = model.cx.keymap.names(action.act);
-        let right = pen.right(line, &keys, theme.dim);
-        if let Some(reason) = reason {
-            let rest = Rect::new(x, line.y, right.saturating_sub(x + 1), line.height);
-            pen.line(rest, &format!("  ({reason})"), theme.dim);
-        }
-        if current {
-            pen.select(line);
-        }
-    }
-}
-
 fn draw_ask(model: &Model, pen: &mut Pen<'_>, ask: &Ask, answer: &Secret) {
     let width = layout::dialog(model.cx.size, 76, 20).width;
     let room = usize::from(width.saturating_sub(4));
@@ -230,6 +181,35 @@ fn draw_clients(model: &Model, pen: &mut Pen<'_>, clients: &Clients) {
     });
     let all: Vec<Choice<'_>> = all.collect();
     choice::draw(pen, model.cx.size, &title, clients.list, &all);
+}
+
+fn draw_columns(model: &Model, pen: &mut Pen<'_>, list: List) {
+    let all: Vec<(String, &str)> = COLUMNS
+        .iter()
+        .map(|spec| {
+            let sign = if model.store.columns.has(spec.column) {
+                'x'
+            } else {
+                ' '
+            };
+            (format!("[{sign}] {}", spec.word), spec.doc)
+        })
+        .collect();
+    let all = all.iter().map(|(name, doc)| Choice {
+        mark: None,
+        name,
+        colour: None,
+        note: (*doc).to_owned(),
+    });
+    let all: Vec<Choice<'_>> = all.collect();
+    let (choose, close) = (Act::Choose, Act::Close);
+    let names = |act| model.cx.keymap.names(act);
+    let title = format!(
+        "Columns: {} switches one on or off, {} closes",
+        names(choose),
+        names(close)
+    );
+    choice::draw(pen, model.cx.size, &title, list, &all);
 }
 
 fn draw_quit(model: &Model, pen: &mut Pen<'_>) {

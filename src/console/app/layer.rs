@@ -35,6 +35,8 @@ pub enum Layer {
     Verify(Box<Verification>),
     /// A choice of clients, whose way to a path is to be shown.
     Clients(Box<Clients>),
+    /// The columns of the store's list, to switch on and off.
+    Columns(List),
     /// A choice of servers.
     Servers(List),
     /// A choice of themes.
@@ -82,10 +84,29 @@ impl Help {
 /// The command palette.
 #[derive(Debug, Default)]
 pub struct Palette {
-    /// What is typed.
+    /// What is typed, or was completed.
     pub input: Input,
-    /// Which of the matches is chosen.
-    pub cursor: usize,
-    /// Which line of the history is shown, counted from the newest.
-    pub past: Option<usize>,
+    /// While one goes through what can come next.
+    pub turn: Option<Turn>,
+    /// While one goes through what was run before.
+    pub past: Option<Turn>,
+}
+
+/// What is shown instead of what was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What was typed.
+    pub typed: String,
+    /// The place in the list.
+    pub at: usize,
+}
+
+impl Palette {
+    /// What was typed by hand, of which the list shows what can come next.
+    pub fn typed(&self) -> &str {
+        match &self.turn {
+            Some(turn) => &turn.typed,
+            None => self.input.value(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub(super) mod clipboard;
 pub mod dialogs;
 pub mod find;
+mod header;
 pub mod heights;
 pub mod help;
 pub mod layer;
@@ -18,5 +19,6 @@ pub mod subject;
 mod tabs;
 pub mod terminal;
 pub(super) mod themes;
+pub mod trail;
 pub mod update;
 pub mod view;

@@ -6,8 +6,10 @@ use crate::change::{Policy, Undo};
 use crate::config::Colour;
 use crate::console::app::find::Finds;
 pub use crate::console::app::layer::{Layer, Palette};
+use crate::console::app::palette::history::History;
 use crate::console::app::places::Place;
 use crate::console::app::subject::Subject;
+use crate::console::app::trail::Trail;
 use crate::console::plan;
 use crate::console::plan::state::PlanDialog;
 use crate::console::screens::access::state::{Access, USUAL};
@@ -24,8 +26,10 @@ pub use crate::console::screens::unsigned::state::{Unsigned, UnsignedLine};
 use crate::console::types::access::Line;
 use crate::console::types::ask::Source;
 pub use crate::console::types::change::What;
+use crate::console::types::column::Columns;
 use crate::console::types::context::Context;
 use crate::console::types::context::Data;
+use crate::console::types::filter::{self, Filter};
 use crate::console::types::key::Key;
 use crate::console::types::keymap::Keymap;
 use crate::console::types::marks::Marks;
@@ -65,8 +69,8 @@ pub struct Model {
     pub screen: Screen,
     /// Screen 1.
     pub overview: Overview,
-    /// The screen from whose line this one was opened, where `esc` goes back to.
-    pub opened_from: Option<Screen>,
+    /// Where one came from, and where `esc` goes back to.
+    pub trail: Trail,
     /// Screen 2.
     pub store: Store,
     /// Screen 3.
@@ -91,8 +95,10 @@ pub struct Model {
     pub toast: Option<String>,
     /// How many such messages there were, so that a new one is told from one that stays.
     pub toasts: u64,
-    /// Commands of the palette, the newest last.
-    pub history: Vec<String>,
+    /// Filters that have a name.
+    pub filters: Vec<Filter>,
+    /// What was run from the palette.
+    pub history: History,
     /// Whether the loop is to end when the jobs that run have been cancelled and have left their receipts.
     pub leaving: bool,
     /// The same, and nobody is asked whether to stay: a signal has come, or the terminal is gone.
@@ -128,11 +134,18 @@ pub struct Beginning {
     pub sources: Vec<Source>,
     /// The limits of the health checks.
     pub limits: Thresholds,
+    /// What was run from the palette before.
+    pub history: History,
+    /// Filters that have a name.
+    pub filters: Vec<Filter>,
+    /// The columns of the store's list.
+    pub columns: Columns,
 }
 
 impl Model {
     /// The model of a console that has not connected yet.
     pub fn new(beginning: Beginning) -> Self {
+        let toast = filter::problem(&beginning.filters);
         Self {
             cx: Context {
                 size: beginning.size,
@@ -158,8 +171,11 @@ impl Model {
             sources: beginning.sources,
             screen: Screen::Overview,
             overview: Overview::default(),
-            opened_from: None,
-            store: Store::default(),
+            trail: Trail::default(),
+            store: Store {
+                columns: beginning.columns,
+                ..Store::default()
+            },
             unsigned: Unsigned::default(),
             access: Access {
                 lifetime: USUAL,
@@ -172,9 +188,10 @@ impl Model {
             seen: None,
             layers: Vec::new(),
             idle_keys: BTreeSet::new(),
-            toast: None,
-            toasts: 0,
-            history: Vec::new(),
+            toasts: u64::from(toast.is_some()),
+            toast,
+            filters: beginning.filters,
+            history: beginning.history,
             leaving: false,
             stopped: false,
             quit: false,
@@ -226,9 +243,13 @@ impl Model {
             Some(Layer::Help(help)) if help.typing => None,
             Some(Layer::Help(_)) => Some(Scope::Help),
             Some(Layer::Text(_)) => Some(Scope::Text),
-            Some(Layer::Servers(_) | Layer::Themes(_) | Layer::Clients(_) | Layer::Verify(_)) => {
-                Some(Scope::Menu)
-            }
+            Some(
+                Layer::Servers(_)
+                | Layer::Themes(_)
+                | Layer::Clients(_)
+                | Layer::Verify(_)
+                | Layer::Columns(_),
+            ) => Some(Scope::Menu),
             Some(Layer::Quit) => Some(Scope::Quit),
             None if self.store.searching && self.screen == Screen::Store => None,
             None if self.activity.typing && self.screen == Screen::Activity => None,

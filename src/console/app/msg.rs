@@ -319,10 +319,28 @@ pub enum Effect {
         /// The answer.
         answer: Option<Secret>,
     },
+    /// Keep what was run from the palette for the next time.
+    Remember(String),
+    /// Keep a choice in the configuration.
+    Save(Setting),
     /// Copy through the terminal.
     Copy(String),
     /// Write the whole screen anew.
     Redraw,
     /// Stop the process until it is continued.
     Suspend,
+}
+
+/// A choice that the configuration keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// The columns of the store's list.
+    Columns(Vec<&'static str>),
+    /// A filter.
+    Filter {
+        /// Its name.
+        name: String,
+        /// What it stands for.
+        query: String,
+    },
 }

@@ -5,6 +5,7 @@
 
 use super::find::Finds;
 use super::model::Model;
+use super::trail::Trail;
 use crate::console::screens::activity::job::Job;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::path::page::Page;
@@ -33,17 +34,19 @@ pub struct Place {
     refused: bool,
     ours: bool,
     jobs: Vec<Job>,
+    trail: Trail,
     finds: Finds,
 }
 
 impl Place {
-    /// Leaves the server of the model. Nothing of it stays there but what holds for all servers: the order of the store, the planner's
+    /// Leaves the server of the model. Nothing of it stays there but what holds for all servers: the order and the columns of the store, the planner's
     /// rules, the lifetime of an approval.
     pub(super) fn leave(model: &mut Model) -> Self {
         let inventory = model.cx.data.inventory.clone();
         let path = |row| inventory.as_ref().map(|inventory| inventory.path(row));
         let store = std::mem::take(&mut model.store);
         model.store.sort = store.sort;
+        model.store.columns = store.columns.clone();
         model.unsigned = Unsigned::default();
         let access = std::mem::take(&mut model.access);
         model.access.lifetime = access.lifetime;
@@ -68,6 +71,7 @@ impl Place {
             part: activity.part,
             words: activity.words,
             jobs: activity.jobs,
+            trail: std::mem::take(&mut model.trail).without_pages(),
             refused: activity.refused,
             ours: activity.ours,
             finds: std::mem::take(&mut model.finds).at_rest(),
@@ -88,6 +92,7 @@ impl Place {
         model.activity.refused = self.refused;
         model.activity.ours = self.ours;
         model.activity.jobs = std::mem::take(&mut self.jobs);
+        model.trail = std::mem::take(&mut self.trail);
         model.finds = std::mem::take(&mut self.finds);
         model.returning = Some(Box::new(self));
     }

@@ -2,6 +2,7 @@
 //!
 //! In: the model. Out: cells. Reads only; what it costs depends on the size of the terminal, never on the store's.
 
+use crate::console::app::header;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::reasons;
@@ -11,7 +12,6 @@ use crate::console::screens;
 use crate::console::types::action::{ACTIONS, Act};
 use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
-use crate::console::types::server::Link;
 use crate::console::widgets::Pen;
 use crate::console::widgets::input;
 use crate::console::widgets::layout::SMALLEST;
@@ -19,7 +19,6 @@ use crate::console::widgets::layout::{self, Areas};
 use crate::console::widgets::pen::fit;
 use crate::console::widgets::theme;
 use crate::domain::count::number;
-use crate::server::facts::Rights;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -72,7 +71,7 @@ fn small(model: &Model, pen: &mut Pen<'_>) {
 
 fn whole(model: &Model, pen: &mut Pen<'_>) {
     let Areas {
-        header,
+        header: top,
         tabs: names,
         rule,
         body,
@@ -80,7 +79,7 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
     } = layout::areas(model.cx.size);
     // Before a server was chosen there is the choice only.
     if !model.cx.server.is_empty() {
-        draw_header(model, pen, header);
+        header::draw(model, pen, top);
         tabs::draw(model, pen, names);
         pen.rule(rule);
         draw_screen(model, pen, body);
@@ -121,91 +120,6 @@ fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
             Screen::Access => screens::access::view::draw(&model.cx, &model.access, pen),
             Screen::Space => screens::space::view::draw(&model.cx, &model.space, pen),
         }
-    }
-}
-
-/// `connected, 12 ms`, `down, again in 8s (data 3m old)`.
-fn link_text(model: &Model) -> String {
-    let old = model.cx.data.at.map_or_else(String::new, |at| {
-        format!(" (data {} old)", at.age(model.cx.now))
-    });
-    match &model.cx.link {
-        Link::Connecting => "connecting".to_owned(),
-        Link::Up {
-            round_trip: Some(time),
-        } => match time.as_millis() {
-            0 => "connected, <1 ms".to_owned(),
-            ms => format!("connected, {ms} ms"),
-        },
-        Link::Up { round_trip: None } => "connected".to_owned(),
-        Link::Down { again: None, .. } => format!("down, connecting{old}"),
-        Link::Down {
-            again: Some(at), ..
-        } => {
-            let seconds = at.unix().saturating_sub(model.cx.now.unix()).max(0);
-            format!("down, again in {seconds}s{old}")
-        }
-        Link::Failed(_) => format!("not connected{old}"),
-    }
-}
-
-fn rights(model: &Model) -> &'static str {
-    match model.cx.facts.as_ref().map(|facts| facts.rights) {
-        _ if model.cx.policy.read_only => "ro",
-        None => "",
-        Some(Rights::Root) => "rw",
-        Some(Rights::Sudo) => "rw sudo",
-        Some(Rights::User) => "user",
-    }
-}
-
-fn draw_header(model: &Model, pen: &mut Pen<'_>, area: Rect) {
-    let theme = pen.theme;
-    // To the minute, which is the only tick.
-    let clock: String = model.cx.now.clock().chars().take(5).chain([' ']).collect();
-    let clock_at = pen.right(area, &clock, theme.dim);
-    let link_style = match model.cx.link {
-        Link::Up { .. } => theme.fine,
-        Link::Connecting => theme.unknown,
-        Link::Down { .. } | Link::Failed(_) => theme.critical,
-    };
-    let mut parts = vec![(link_text(model), link_style)];
-    if model.cx.is_up() && model.cx.watch.store_is_a_photograph() {
-        let age = model.cx.data.at.map(|at| at.age(model.cx.now));
-        let text = age.map_or_else(
-            || "not live".to_owned(),
-            |age| format!("not live, read {age} ago"),
-        );
-        parts.push((text, theme.warning));
-    }
-    if let Some(facts) = &model.cx.facts {
-        parts.push((format!("nix {}", fit(&facts.nix_version, 12)), theme.dim));
-    }
-    parts.push((
-        rights(model).to_owned(),
-        if model.cx.policy.read_only {
-            theme.warning
-        } else {
-            theme.text
-        },
-    ));
-    parts.retain(|(text, _)| !text.is_empty());
-    let room = usize::from(clock_at.saturating_sub(1));
-    let fixed: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
-    let name = fit(&model.cx.server, room.saturating_sub(fixed + 1).min(20));
-    // The place is what may be cut; who and how it is going may not.
-    let place = fit(
-        &model.cx.place,
-        room.saturating_sub(fixed + name.width() + 3),
-    );
-    let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
-    let title = theme.on_colour(theme.title, model.colour());
-    let mut x = pen.text(row, row.x + 1, row.y, &name, title);
-    if !place.is_empty() {
-        x = pen.text(row, x + 2, row.y, &place, theme.text);
-    }
-    for (text, style) in parts {
-        x = pen.text(row, x + 2, row.y, &text, style);
     }
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod contents;
 mod examine;
+mod keep;
 mod latest;
 mod load;
 mod plan;
@@ -19,6 +20,7 @@ mod work;
 pub(super) use answer::Prompt;
 pub(super) use connect::Targets;
 pub use examine::{Examination, Examiner};
+pub(super) use keep::Keeper;
 
 use crate::console::app::msg::{Effect, Msg};
 use crate::console::screens::{store, unsigned};
@@ -41,6 +43,7 @@ pub(super) type Sender = UnboundedSender<Msg>;
 pub(super) struct Backend {
     send: Sender,
     targets: Targets,
+    keeper: Keeper,
     prompt: Arc<Prompt>,
     session: Option<Session>,
     keys: Keys,
@@ -57,11 +60,12 @@ pub(super) struct Backend {
 
 impl Backend {
     /// Nothing is connected yet.
-    pub(super) fn new(send: Sender, targets: Targets) -> Self {
+    pub(super) fn new(send: Sender, targets: Targets, keeper: Keeper) -> Self {
         Self {
             prompt: Arc::new(Prompt::new(send.clone())),
             send,
             targets,
+            keeper,
             session: None,
             keys: Arc::new(tokio::sync::watch::Sender::new(tokio::time::Instant::now())),
             jobs: HashMap::new(),
@@ -214,6 +218,16 @@ impl Backend {
                 }
             }
             Effect::Answer { id, answer } => self.prompt.answer(id, answer),
+            Effect::Remember(line) => {
+                let keeper = self.keeper.clone();
+                tokio::task::spawn_blocking(move || keeper.keep(&line));
+            }
+            Effect::Save(setting) => {
+                let (keeper, send) = (self.keeper.clone(), self.send.clone());
+                tokio::task::spawn_blocking(move || {
+                    let _ = send.send(Msg::Toast(keeper.save(&setting)));
+                });
+            }
             // The loop has the terminal and does these itself.
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
         }

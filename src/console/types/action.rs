@@ -4,44 +4,11 @@
 //! not know the model. An action that can't be done now is shown with its reason, never hidden.
 
 use crate::console::types::change::Family;
+use crate::console::types::column;
+pub use crate::console::types::hint::{Danger, HintWhen};
 use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
-
-/// How much an action can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Danger {
-    /// Only looks.
-    None,
-    /// Leads to a plan; nothing happens before that is confirmed.
-    Plans,
-    /// Confirms a plan that was shown.
-    Confirms,
-}
-
-/// When an action is hinted at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HintWhen {
-    /// Always; dimmed while it can't be done.
-    Always,
-    /// While there is a line under the cursor.
-    OnLine,
-    /// While a key or a request is under the cursor, and always on the screen of those.
-    OnKey,
-    /// While it can be done.
-    Possible,
-}
-
-impl HintWhen {
-    /// Whether it is hinted at now.
-    pub const fn now(self, possible: bool, on_line: bool, on_key: bool) -> bool {
-        match self {
-            Self::Always => true,
-            Self::OnLine => on_line,
-            Self::OnKey => on_key,
-            Self::Possible => possible,
-        }
-    }
-}
+use crate::inventory::SortKey;
 
 /// What can be done with a key or from the palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,6 +39,8 @@ pub enum Act {
     UnmarkAll,
     Sort,
     Reverse,
+    SortBy(SortKey),
+    Columns,
     Derivations,
     Sign,
     SignAll,
@@ -349,7 +318,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
     action(Act::Verify, "verify.some", &["V"], VERIFIED, "", "Verify the marked paths, else this one", "Compares the contents of the marked paths, else of the one under the cursor, with their hashes, as a job; changes nothing."),
     action(Act::VerifyAll, "verify.all", &["C"], &[Store, Space], "", "Verify all paths", "Asks, with how much that is, and then compares the contents of all paths with their hashes, as a job that can be cancelled; changes nothing."),
-    action(Act::Repair, "verify.repair", &["M"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").danger(Danger::Plans),
+    action(Act::Repair, "verify.repair", &["H"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").danger(Danger::Plans),
     action(Act::DeleteDamaged, "verify.delete", &["X"], MENDED, "", "Delete what is damaged", "Plans to delete what was found damaged, with all that refers to it.").danger(Danger::Plans),
     action(Act::DeletePaths, "store.delete", &["delete", "E"], DELETED, "", "Delete the marked paths, else this one", "Plans to delete the marked paths, else the one under the cursor, with all that refers to them; what a root keeps is refused, and the keys that had sessions since the upload are named.").danger(Danger::Plans),
     action(Act::Why, "store.why", &["w"], &[Store, Path, Space], "why", "Show why it is alive; or why it depends on a marked path", "Shows the chain from a root that keeps the path; with one other path marked, the chain of references between the two.").hints(&[Store, Path, Space], HintWhen::OnLine),
@@ -364,7 +333,14 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PreviousView, "space.previous-view", &["left"], &[Space], "", "Show the previous view", "Goes to the view on the left."),
     action(Act::Sort, "store.sort", &["o"], &[Store], "sort", "Sort by the next column", "Sorts by the next column: name, size, closure, added, used, trust."),
     action(Act::Reverse, "store.reverse", &["O"], &[Store], "", "Reverse the order", "Turns the order of the list round."),
-    action(Act::Derivations, "store.derivations", &["D"], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
+    action(Act::SortBy(SortKey::Name), "store.sort-name", column::NAME.keys, &[Store], "", "Sort by name", "Sorts by name; pressed again, from the last to the first."),
+    action(Act::SortBy(SortKey::Size), "store.sort-size", column::SIZE.keys, &[Store], "", "Sort by size", "Sorts by NAR size, the largest first; pressed again, the smallest."),
+    action(Act::SortBy(SortKey::Closure), "store.sort-closure", column::CLOSURE.keys, &[Store], "", "Sort by closure", "Sorts by the size of the closure, the largest first; pressed again, the smallest."),
+    action(Act::SortBy(SortKey::Added), "store.sort-added", column::ADDED.keys, &[Store], "", "Sort by registration", "Sorts by registration, the newest first; pressed again, the oldest."),
+    action(Act::SortBy(SortKey::Used), "store.sort-used", column::USED.keys, &[Store], "", "Sort by last use", "Sorts by last use, the latest first; pressed again, the earliest."),
+    action(Act::SortBy(SortKey::Trust), "store.sort-trust", column::TRUST.keys, &[Store], "", "Sort by trust", "Sorts by trust, the worst first; pressed again, the best."),
+    action(Act::Columns, "store.columns", &["F"], &[Store], "", "Choose columns", "Lists the columns of the store's list, to switch each on or off."),
+    action(Act::Derivations, "store.derivations", &["."], &[Store], "", "Show or hide .drv", "Shows derivations in the list, or hides them."),
     action(Act::CancelJob, "job.cancel", &["c"], &[Activity], "cancel", "Cancel the job", "Stops the job under the cursor; what it has done stays done, and the receipt says so."),
     action(Act::Part, "activity.part", &["o"], &[Activity], "lists", "Show the next list", "Goes through the lists of this screen: changes, open sessions of the cache user, sshd's log."),
     action(Act::RefusedOnly, "activity.refused", &["F"], LOGINS, "", "Show only what was refused, or all", "On screen 4 lists the clients that were refused within a day, the latest first, each with why; on screen 6 goes to sshd's log and shows only what was refused. Pressed again, everything."),
@@ -373,7 +349,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Search, "store.search", &["/"], SCREENS, "find", "Search", "Searches the store as you type, from screens 1 and 2; on sshd's log shows the entries that have all words of a key, an address, a user; on every other list and page goes to the line that has all words, in any order. enter keeps the search, esc clears it."),
     action(Act::NextMatch, "list.next-match", &["n"], ROWS, "", "Go to the next match", "Goes to the next line that has what was searched on this list."),
     action(Act::PreviousMatch, "list.previous-match", &["N"], ROWS, "", "Go to the match before", "Goes to the line before that has what was searched on this list."),
-    action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name; also :filter QUERY, :sort COLUMN, :theme NAME, :server NAME."),
+    action(Act::Palette, "app.palette", &[":"], SCREENS, "command", "Command palette", "Runs any action by its name, and commands such as :filter QUERY; tab completes, up and down go through what was run before."),
     action(Act::Copy, "app.copy", &["y"], COPIED, "copy", "Copy", "Copies the path, the receipt, the plan, what to send or the error's details through the terminal (OSC 52).").hints(COPIED_HINT, HintWhen::Always),
     action(Act::Refresh, "app.refresh", &["R"], SCREENS, "refresh", "Refresh or reconnect", "Reads the server again and watches it again where that has ended, or connects now if the link is down."),
     action(Act::Go(Screen::Overview), "screen.overview", &["1"], SCREENS, "", "Overview", "What needs attention, worst first."),
@@ -392,7 +368,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::HalfPageUp, "move.half-page-up", &["ctrl-u"], MOVES, "", "Half a page up", "Half a page up."),
     action(Act::First, "move.first", &["g", "home"], MOVES, "", "First", "To the first row."),
     action(Act::Last, "move.last", &["G", "end"], MOVES, "", "Last", "To the last row."),
-    action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter."),
+    action(Act::Back, "app.back", &["esc"], SCREENS, "", "Back", "Leaves a page, ends a range, clears the search, then the filter; then goes back to where one came from."),
     action(Act::Servers, "app.servers", &["S"], SCREENS, "", "Switch server", "Connects to another server of the configuration."),
     action(Act::Theme, "app.theme", &["T"], SCREENS, "", "Choose a theme", "Lists the themes; moving shows each at once, enter takes it until you quit, esc puts the old one back."),
     action(Act::Redraw, "app.redraw", &["ctrl-l"], SCREENS, "", "Draw anew", "Draws the whole screen again."),

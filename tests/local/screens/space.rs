@@ -406,7 +406,7 @@ fn contents() {
     };
     snap("contents-found", show(""));
     snap("contents-activity", show("<esc>6"));
-    snap("contents-repair", show("M"));
+    snap("contents-repair", show("H"));
     snap("contents-delete", show("X<enter>dele"));
 }
 
@@ -464,7 +464,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
         "{shown}"
     );
     // What is found may be looked at, and not be mended.
-    for key in ["M", "X"] {
+    for key in ["H", "X"] {
         console.keys(key);
         let said = console.model.toast.clone().unwrap_or_default();
         assert!(said.contains("read-only"), "{said}");
@@ -481,7 +481,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
 #[test]
 fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
     let mut console = on(SMALL, "dark", false, known());
-    console.keys("M");
+    console.keys("H");
     assert!(
         console
             .model
@@ -499,7 +499,7 @@ fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
     console.keys("X");
     let shown = text(&console);
     assert!(shown.contains("repaired instead"), "{shown}");
-    console.keys("<enter><esc>M<enter>");
+    console.keys("<enter><esc>H<enter>");
     let (job, plan) = console.runs[0].clone();
     assert_eq!((plan.change, plan.items.len()), ("repair", 3));
     let mut some = receipt(Outcome::Partial, 1);

@@ -5,27 +5,23 @@ use crate::console::app::layer::{Help, Layer, Palette};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::palette::Command;
-use crate::console::app::places::Place;
 use crate::console::app::reasons;
 use crate::console::app::servers;
 use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, undo, way,
+    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, store, switch,
+    undo, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
-use crate::console::screens::overview::state::Overview;
 use crate::console::screens::space::state::View;
-use crate::console::screens::store::state::COLUMNS;
 use crate::console::types::action::{self, Act};
 use crate::console::types::change::SpaceChange;
-use crate::console::types::context::Data;
 use crate::console::types::screen::Screen;
-use crate::console::types::server::{Link, ServerChoice};
-use crate::console::types::watch::Watch;
-use crate::console::widgets::list::Move;
+use crate::console::types::server::Link;
+use crate::console::widgets::list::{List, Move};
 use crate::console::widgets::theme::Theme;
 
 /// Runs an action if it can be done now, else says why not.
@@ -68,7 +64,9 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             model.cx.marks.clear();
             vec![]
         }
-        Act::Sort => sort_next(model),
+        Act::Sort => store::sort_next(model),
+        Act::SortBy(key) => store::sort_by(model, key),
+        Act::Columns => show::push(model, Layer::Columns(List::default())),
         Act::Reverse => {
             model.store.sort.reverse = !model.store.sort.reverse;
             nav::search_changed(model)
@@ -183,16 +181,6 @@ fn turn(model: &mut Model, by: usize) -> Vec<Effect> {
     vec![]
 }
 
-fn sort_next(model: &mut Model) -> Vec<Effect> {
-    let at = COLUMNS
-        .iter()
-        .position(|(key, _)| *key == model.store.sort.key)
-        .unwrap_or(0);
-    model.store.sort.key = COLUMNS[(at + 1) % COLUMNS.len()].0;
-    model.store.sort.reverse = false;
-    nav::search_changed(model)
-}
-
 fn why(model: &mut Model) -> Vec<Effect> {
     let current = model.current_row();
     let other = model.cx.marks.rows().find(|row| Some(*row) != current);
@@ -267,9 +255,12 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     if matches!(model.layers.last(), Some(Layer::Clients(_))) {
         return way::choose(model);
     }
+    if matches!(model.layers.last(), Some(Layer::Columns(_))) {
+        return store::switch_column(model);
+    }
     match model.layers.pop() {
         Some(Layer::Servers(list)) => match model.servers.get(list.cursor).cloned() {
-            Some(server) => switch(model, &server),
+            Some(server) => switch::to(model, &server),
             None => vec![],
         },
         Some(Layer::Themes(list)) => {
@@ -280,51 +271,13 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Goes to another server: nothing of the old one stays on the screen. Where one was there before, one is again.
-fn switch(model: &mut Model, choice: &ServerChoice) -> Vec<Effect> {
-    if choice.name == model.cx.server {
-        return vec![];
-    }
-    let server = choice.name.clone();
-    let place = Place::leave(model);
-    let left = std::mem::replace(&mut model.cx.server, server.clone());
-    model.places.insert(left, place);
-    model.cx.policy.read_only = choice.read_only;
-    model.cx.limits = choice.limits;
-    model.sources.clear();
-    model.cx.place.clear();
-    model.cx.link = Link::Connecting;
-    model.cx.watch = Watch::default();
-    model.cx.facts = None;
-    model.cx.data = Data::default();
-    model.overview = Overview::default();
-    model.opened_from = None;
-    model.returning = None;
-    if let Some(place) = model.places.remove(&server) {
-        place.restore(model);
-    }
-    vec![Effect::Connect { server }]
-}
-
 /// Runs a command of the palette that takes an argument.
 pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
-        Command::Filter(text) => {
-            let effects = nav::go(model, Screen::Store);
-            model.store.filter = text;
-            let mut all = nav::search_changed(model);
-            all.extend(effects);
-            if let Some(error) = &model.store.query_error {
-                model.toast = Some(error.clone());
-            }
-            all
-        }
-        Command::Sort(key) => {
-            nav::go(model, Screen::Store);
-            model.store.sort.reverse = false;
-            model.store.sort.key = key;
-            nav::search_changed(model)
-        }
+        Command::Filter(text) => store::filter(model, text),
+        Command::SaveFilter(name) => store::save_filter(model, name),
+        Command::Columns(text) => store::columns(model, &text),
+        Command::Sort(key) => store::sort(model, key),
         Command::Theme(name) => {
             match Theme::position(&model.themes, &name) {
                 Ok(at) => model.theme = at,
@@ -338,21 +291,6 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Agent { fingerprint, name } => {
             vec![Effect::FindKey(KeyChoice::Agent { fingerprint, name })]
         }
-        Command::Server(name) => {
-            if let Err(reason) = crate::console::app::reasons::other_servers(model) {
-                model.toast = Some(reason.into_owned());
-                return vec![];
-            }
-            let choice = model
-                .servers
-                .iter()
-                .find(|server| server.name == name)
-                .cloned();
-            let Some(choice) = choice else {
-                model.toast = Some(format!("the configuration has no server {name:?}"));
-                return vec![];
-            };
-            switch(model, &choice)
-        }
+        Command::Server(name) => switch::by_name(model, &name),
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn inventory(
             .into_iter()
             .filter_map(|page| page.carry(&old, &inventory, same_rows))
             .collect();
+        model.trail.carry(&old, &inventory, same_rows);
         if !same_rows {
             let carry = |row: Row| inventory.find(&old.path(row));
             screens::store::update::carry(&mut model.store, carry);

@@ -3,10 +3,8 @@
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
-use crate::console::screens::space::state::View;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::change::SpaceChange;
-use crate::console::types::screen::Screen;
 use crate::console::types::space::pin_name;
 use crate::domain::StorePath;
 use crate::domain::roots::RootKind;
@@ -16,10 +14,7 @@ use tui_input::Input;
 /// `x`: the dialog before the collection that is planned; elsewhere, the way there.
 pub(super) fn collect(model: &mut Model) -> Vec<Effect> {
     if !crate::console::app::reasons::on_plan(model) {
-        let effects = crate::console::app::update::nav::go(model, Screen::Space);
-        model.space.view = View::Plan;
-        model.space.note_cursor();
-        return effects;
+        return crate::console::app::update::nav::jump_to_planner(model);
     }
     match model.space.planned.clone() {
         Some(planned) => show(model, SpaceChange::Collect(Box::new(planned))),

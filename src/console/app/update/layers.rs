@@ -4,9 +4,9 @@ use crate::console::app::help;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::palette::{self, Chosen};
-use crate::console::app::update::{act, activity, find, nav};
+use crate::console::app::update::{activity, find, nav, palette};
 use crate::console::types::ask::AskKind;
+use crate::console::types::column::COLUMNS;
 use crate::console::types::key::{Code, Key};
 use crate::console::types::screen::Screen;
 use crate::console::widgets::input;
@@ -16,7 +16,7 @@ use crate::console::widgets::list::Move;
 /// A key while a text is typed.
 pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
     match model.layers.last() {
-        Some(Layer::Palette(_)) => palette_key(model, key),
+        Some(Layer::Palette(_)) => palette::key(model, key, is_interrupt(key)),
         Some(Layer::Plan(_)) => crate::console::app::update::plan::typed(model, key),
         Some(Layer::Ask { .. }) => ask_key(model, key),
         Some(Layer::Help(_)) => help_key(model, key),
@@ -121,61 +121,6 @@ fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {
     vec![]
 }
 
-fn palette_key(model: &mut Model, key: Key) -> Vec<Effect> {
-    if key.is("esc") || is_interrupt(key) {
-        model.layers.pop();
-        return vec![];
-    }
-    if key.is("enter") {
-        let Some(Layer::Palette(palette)) = model.layers.pop() else {
-            return vec![];
-        };
-        let typed = palette.input.value().trim().to_owned();
-        if !typed.is_empty() && model.history.last() != Some(&typed) {
-            model.history.push(typed.clone());
-        }
-        return match palette::chosen(model, &typed, palette.cursor) {
-            Chosen::Act(act) => act::run(model, act),
-            Chosen::Command(command) => act::command(model, command),
-            Chosen::Nothing(why) => {
-                model.toast = Some(why);
-                vec![]
-            }
-        };
-    }
-    let matches = match model.layers.last() {
-        Some(Layer::Palette(palette)) => palette::matches(model, palette.input.value()).len(),
-        _ => 0,
-    };
-    let history = &model.history;
-    let Some(Layer::Palette(palette)) = model.layers.last_mut() else {
-        return vec![];
-    };
-    let through_history = palette.input.value().is_empty() || palette.past.is_some();
-    match key.code {
-        Code::Named("up") if through_history && palette.cursor == 0 => {
-            let past = palette.past.map_or(0, |past| past + 1);
-            if let Some(line) = history
-                .len()
-                .checked_sub(past + 1)
-                .and_then(|at| history.get(at))
-            {
-                palette.input = tui_input::Input::new(line.clone());
-                palette.past = Some(past);
-            }
-        }
-        Code::Named("up") => palette.cursor = palette.cursor.saturating_sub(1),
-        Code::Named("down") => palette.cursor = (palette.cursor + 1).min(matches.saturating_sub(1)),
-        _ => {
-            if input::edit(&mut palette.input, key) {
-                palette.cursor = 0;
-                palette.past = None;
-            }
-        }
-    }
-    vec![]
-}
-
 /// Ctrl-C leaves what is typed, as people expect; it never ends the program from here.
 fn is_interrupt(key: Key) -> bool {
     key.ctrl && key.code == Code::Char('c')
@@ -194,6 +139,7 @@ pub(super) fn clamp_cursors(model: &mut Model) {
             shown.top = shown.top.min(lines.saturating_sub(help::page(page)));
         }
         Some(Layer::Text(text)) => text.top = text.top.min(text.lines.len().saturating_sub(page)),
+        Some(Layer::Columns(list)) => list.clamp(COLUMNS.len(), page),
         Some(Layer::Servers(list)) => list.clamp(servers, page),
         Some(Layer::Themes(list)) => list.clamp(themes, page),
         Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),

@@ -16,11 +16,14 @@ mod leave;
 mod live;
 mod marks;
 mod nav;
+mod palette;
 mod plan;
 mod seen;
 mod show;
 mod sign;
 mod space;
+mod store;
+mod switch;
 mod undo;
 mod way;
 
@@ -292,8 +295,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     let finding = model.finds.typing;
     match model.layers.last_mut() {
         Some(Layer::Palette(palette)) => {
-            input::paste(&mut palette.input, text);
-            palette.cursor = 0;
+            palette::paste(palette, text);
         }
         Some(Layer::Help(help)) if help.typing => {
             input::paste(&mut help.words, text);

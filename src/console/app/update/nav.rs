@@ -6,22 +6,48 @@ use crate::console::app::help;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::trail::{Stop, Trail};
 use crate::console::app::update::find;
 use crate::console::screens;
 use crate::console::screens::check::Target;
 use crate::console::screens::path::page::{Line, Page};
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::UnsignedLine;
+use crate::console::types::column::COLUMNS;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::layout;
 use crate::console::widgets::list::{Move, half};
 use crate::domain::roots::RootKind;
 use crate::inventory::{GroupKind, Row, State};
 
-/// Goes to a screen.
+/// Goes to a screen by its own key: a new way begins.
 pub(super) fn go(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    model.trail.clear();
+    show(model, screen)
+}
+
+/// Goes to a screen from something that leads there; `esc` comes back.
+pub(super) fn jump(model: &mut Model, screen: Screen) -> Vec<Effect> {
+    let open = model.page().is_some() || model.access.card.is_some();
+    if model.screen != screen || open {
+        Trail::leave(model);
+    }
+    show(model, screen)
+}
+
+/// Goes to the planner; `esc` comes back, also to another view.
+pub(super) fn jump_to_planner(model: &mut Model) -> Vec<Effect> {
+    if !crate::console::app::reasons::on_plan(model) {
+        Trail::leave(model);
+    }
+    let effects = show(model, Screen::Space);
+    model.space.view = View::Plan;
+    model.space.note_cursor();
+    effects
+}
+
+fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.screen = screen;
-    model.opened_from = None;
     model.store.searching = false;
     model.finds.typing = None;
     model.finds.scan = None;
@@ -53,6 +79,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
         match layer {
             Layer::Help(shown) => scroll(&mut shown.top, step, help::page(page)),
             Layer::Text(text) => scroll(&mut text.top, step, page),
+            Layer::Columns(list) => list.step(step, COLUMNS.len(), page),
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
             Layer::Themes(list) => list.step(step, model.themes.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
@@ -184,8 +211,7 @@ fn open_check(model: &mut Model) -> Vec<Effect> {
             return vec![];
         }
         if let Some(screen) = check.screen {
-            let mut effects = go(model, screen);
-            model.opened_from = Some(Screen::Overview);
+            let mut effects = jump(model, screen);
             if let Some(target) = &check.target {
                 effects.extend(go_to(model, target));
             }
@@ -280,10 +306,23 @@ pub(super) fn back(model: &mut Model) -> Vec<Effect> {
     } else if model.screen == Screen::Activity && super::activity::clear(&mut model.activity) {
     } else if model.screen == Screen::Access && model.access.refused {
         model.access.filter(false);
-    } else if let Some(screen) = model.opened_from {
-        return go(model, screen);
+    } else {
+        return back_on_trail(model);
     }
     vec![]
+}
+
+/// To where one came from.
+fn back_on_trail(model: &mut Model) -> Vec<Effect> {
+    match model.trail.pop() {
+        Some(Stop::Screen(open)) => {
+            let effects = show(model, open.screen());
+            open.restore(model);
+            effects
+        }
+        Some(Stop::Server(name)) => super::switch::back(model, name),
+        None => vec![],
+    }
 }
 
 /// Begins to type a search: of the store, or on any other list for a line of it.
@@ -294,7 +333,7 @@ pub(super) fn search(model: &mut Model) -> Vec<Effect> {
     if model.screen == Screen::Activity {
         return super::activity::search(model);
     }
-    let effects = go(model, Screen::Store);
+    let effects = jump(model, Screen::Store);
     model.store.searching = true;
     effects
 }

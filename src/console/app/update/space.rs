@@ -6,12 +6,10 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::screens::space;
 use crate::console::screens::space::form::{Field, Form};
-use crate::console::screens::space::state::View;
 use crate::console::screens::space::update;
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
-use crate::console::types::screen::Screen;
 use crate::console::types::space::SpaceSnapshot;
 use crate::console::types::text::Text;
 use crate::domain::Bytes;
@@ -77,8 +75,7 @@ pub(super) fn show(model: &mut Model, shown: bool) -> Vec<Effect> {
 
 /// A rule, from the palette.
 pub(super) fn rule(model: &mut Model, field: Field, text: &str) -> Vec<Effect> {
-    let mut effects = nav::go(model, Screen::Space);
-    model.space.view = View::Plan;
+    let mut effects = nav::jump_to_planner(model);
     model.space.form.write(field, text);
     if let Some((_, why)) = &model.space.form.problem {
         model.toast = Some(why.clone());

@@ -1,20 +1,10 @@
 //! What screen 2 knows.
 
+use crate::console::types::column::Columns;
 use crate::console::widgets::list::List;
-use crate::inventory::SortKey;
 use crate::inventory::{Row, Sort};
 use std::sync::Arc;
 use tui_input::Input;
-
-/// The columns in the order of `o`.
-pub const COLUMNS: [(SortKey, &str); 6] = [
-    (SortKey::Name, "name"),
-    (SortKey::Size, "size"),
-    (SortKey::Closure, "closure"),
-    (SortKey::Added, "added"),
-    (SortKey::Used, "used"),
-    (SortKey::Trust, "trust"),
-];
 
 /// The store screen.
 #[derive(Debug, Default)]
@@ -27,6 +17,8 @@ pub struct Store {
     pub filter: String,
     /// The order.
     pub sort: Sort,
+    /// What is shown of each path.
+    pub columns: Columns,
     /// Whether derivations are shown.
     pub derivations: bool,
     /// What is wrong with search or filter.

@@ -3,6 +3,8 @@
 use crate::console::screens::path::pane;
 use crate::console::screens::store::state::{Answer, Store};
 use crate::console::screens::{no_store, paragraph, say_nothing};
+use crate::console::types::action::Act;
+use crate::console::types::column::{Column, Spec};
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
 use crate::console::types::judged::Mark;
@@ -13,18 +15,15 @@ use crate::console::widgets::layout;
 use crate::console::widgets::list::signs;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
+use crate::console::widgets::theme::Theme;
 use crate::domain::TrustClass;
 use crate::domain::count::number;
-use crate::inventory::{Inventory, SortKey};
+use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
-/// Widths of the columns behind the name.
-const SIZE: usize = 8;
-const CLOSURE: usize = 9;
-const AGE: usize = 6;
-/// Columns of what keeps a path.
-const KEPT: usize = 4;
-const TRUST: usize = 19;
+/// Terminal columns of cursor, mark and range, before the name.
+const SIGNS: usize = 3;
 
 /// Draws the screen.
 pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<'_>) {
@@ -37,14 +36,17 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
     let Some(inventory) = cx.data.inventory.clone() else {
         return;
     };
-    draw_head(store, pen, areas.head);
+    draw_head(cx, store, pen, areas.head);
     if store.rows.is_empty() {
         let text = if store.answer == Answer::None {
             "Looking through the store.".to_owned()
         } else if inventory.is_empty() {
             "The store is empty; builders upload with nix copy --to, and what they upload appears here.".to_owned()
         } else if store.search.value().is_empty() && store.filter.is_empty() {
-            "The store has only derivations; D shows them.".to_owned()
+            format!(
+                "The store has only derivations; {} shows them.",
+                cx.keymap.names(Act::Derivations)
+            )
         } else {
             "No path matches; esc clears the search, then the filter.".to_owned()
         };
@@ -138,36 +140,44 @@ fn draw_find(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
     }
 }
 
-fn name_width(width: u16) -> usize {
-    let fixed = 3 + SIZE + 1 + CLOSURE + 1 + AGE + 1 + AGE + 1 + KEPT + 2 + TRUST;
-    usize::from(width).saturating_sub(fixed)
+/// The heads. The letter that sorts by a column is underlined in it, as far as its key is one.
+fn draw_head(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
+    let theme = pen.theme;
+    let sort = store.sort;
+    let (shown, name) = store.columns.fit(usize::from(area.width), SIGNS);
+    // All of the row, also where no head is.
+    pen.line(area, &" ".repeat(usize::from(area.width)), theme.heading);
+    let mut x = area.x + SIGNS as u16;
+    for spec in shown {
+        let (width, align) = place(spec, name);
+        // The order is told by a sign in the head: down is the natural direction, up the reverse.
+        let sign = match spec.sort {
+            Some(key) if key == sort.key && sort.reverse => "▴",
+            Some(key) if key == sort.key => "▾",
+            _ => "",
+        };
+        let head = cell(&format!("{}{sign}", spec.head), width, align);
+        x += spec.gap as u16;
+        pen.text(area, x, area.y, &head, theme.heading);
+        let key = spec.sort.and_then(|key| {
+            let key = cx.keymap.keys(Act::SortBy(key)).first()?.typed()?;
+            head.find(key).map(|at| (at, key))
+        });
+        if let Some((at, key)) = key {
+            let style = theme.key.add_modifier(Modifier::UNDERLINED);
+            pen.text(area, x + at as u16, area.y, &key.to_string(), style);
+        }
+        x += width as u16;
+    }
 }
 
-fn draw_head(store: &Store, pen: &mut Pen<'_>, area: Rect) {
-    let sort = store.sort;
-    // The order is told by a sign in the head: down is the natural direction, up the reverse.
-    let head = |key: SortKey, name: &str| {
-        if sort.key == key {
-            format!("{name}{}", if sort.reverse { '▴' } else { '▾' })
-        } else {
-            name.to_owned()
-        }
-    };
-    let text = format!(
-        "   {}{} {} {} {} {}  {}",
-        cell(
-            &head(SortKey::Name, "NAME"),
-            name_width(area.width),
-            Align::Left
-        ),
-        cell(&head(SortKey::Size, "SIZE"), SIZE, Align::Right),
-        cell(&head(SortKey::Closure, "CLOSURE"), CLOSURE, Align::Right),
-        cell(&head(SortKey::Added, "ADDED"), AGE, Align::Right),
-        cell(&head(SortKey::Used, "USED"), AGE, Align::Right),
-        "KEPT",
-        cell(&head(SortKey::Trust, "TRUST"), TRUST, Align::Left),
-    );
-    pen.line(area, &text, pen.theme.heading);
+/// How wide a column is, and on which side its text is.
+fn place(spec: &Spec, name: usize) -> (usize, Align) {
+    match spec.column {
+        Column::Name => (name, Align::Left),
+        Column::Size | Column::Closure | Column::Added | Column::Used => (spec.width, Align::Right),
+        Column::Kept | Column::Trust => (spec.width, Align::Left),
+    }
 }
 
 fn draw_row(
@@ -185,56 +195,74 @@ fn draw_row(
     let current = at == store.list.cursor;
     let theme = pen.theme;
     let marked = cx.marks.has(path);
-    let width = name_width(area.width);
+    let (shown, width) = store.columns.fit(usize::from(area.width), SIGNS);
     let name = cell(inventory.name(path), width, Align::Middle);
     let style = if marked { theme.marked } else { theme.text };
     let signs = signs(current, marked, store.range == Some(path));
-    let lit = format!("{signs:<3}{}", name.trim_end());
+    let lit = format!("{signs:<SIGNS$}{}", name.trim_end());
     pen.text(area, area.x, area.y, &lit, style);
-    let size = inventory
-        .nar_size(path)
-        .map_or_else(|| "?".to_owned(), text::size);
-    let closure = inventory
-        .closure_size_known(path)
-        .map_or_else(|| "?".to_owned(), |(_, bytes)| text::size(bytes));
-    let used = judged
-        .and_then(|judged| judged.used(path))
-        .or_else(|| inventory.last_used(path));
-    let numbers = format!(
-        "{} {} {} {} ",
-        cell(&size, SIZE, Align::Right),
-        cell(&closure, CLOSURE, Align::Right),
-        cell(
-            &text::age(inventory.registered(path), cx.now),
-            AGE,
-            Align::Right
-        ),
-        cell(&text::age(used, cx.now), AGE, Align::Right),
-    );
-    let x = pen.text(
-        area,
-        area.x + 3 + width as u16,
-        area.y,
-        &numbers,
-        theme.text,
-    );
-    let mark = judged.and_then(|judged| judged.mark(path));
-    let kept = mark.map_or("?", Mark::word);
-    let style = match mark {
-        Some(Mark::Pinned) => theme.accent,
-        Some(Mark::Live) => theme.text,
-        Some(Mark::Dead) | None => theme.dim,
-    };
-    let x = pen.text(area, x, area.y, &cell(kept, KEPT, Align::Left), style);
-    let refused = inventory.trust(path).is_some_and(TrustClass::refused);
-    let (word, style) = match text::trust_of(inventory, path) {
-        Some(word) if refused => (word, theme.critical),
-        Some(word) => (word, theme.text),
-        None if inventory.problem(path).is_some() => ("unreadable", theme.warning),
-        None => ("…", theme.dim),
-    };
-    pen.text(area, x + 2, area.y, word, style);
+    let mut x = area.x + (SIGNS + width) as u16;
+    for spec in shown.into_iter().skip(1) {
+        let (text, style) = value(cx, judged, inventory, theme, path, spec.column);
+        let (width, align) = place(spec, width);
+        x += spec.gap as u16;
+        let text = cell(&text, width, align);
+        let last = spec.column == Column::Trust;
+        let text = if last { text.trim_end() } else { &text };
+        pen.text(area, x, area.y, text, style);
+        x += width as u16;
+    }
     if current {
         pen.select(area);
+    }
+}
+
+/// What a column says of a path.
+fn value(
+    cx: &Context,
+    judged: Option<&Judged>,
+    inventory: &Inventory,
+    theme: &Theme,
+    path: Row,
+    column: Column,
+) -> (String, Style) {
+    let unknown = || "?".to_owned();
+    match column {
+        Column::Name => (inventory.name(path).to_owned(), theme.text),
+        Column::Size => {
+            let size = inventory.nar_size(path);
+            (size.map_or_else(unknown, text::size), theme.text)
+        }
+        Column::Closure => {
+            let size = inventory.closure_size_known(path);
+            let size = size.map_or_else(unknown, |(_, bytes)| text::size(bytes));
+            (size, theme.text)
+        }
+        Column::Added => (text::age(inventory.registered(path), cx.now), theme.text),
+        Column::Used => {
+            let used = judged
+                .and_then(|judged| judged.used(path))
+                .or_else(|| inventory.last_used(path));
+            (text::age(used, cx.now), theme.text)
+        }
+        Column::Kept => {
+            let mark = judged.and_then(|judged| judged.mark(path));
+            let style = match mark {
+                Some(Mark::Pinned) => theme.accent,
+                Some(Mark::Live) => theme.text,
+                Some(Mark::Dead) | None => theme.dim,
+            };
+            (mark.map_or("?", Mark::word).to_owned(), style)
+        }
+        Column::Trust => {
+            let refused = inventory.trust(path).is_some_and(TrustClass::refused);
+            let (word, style) = match text::trust_of(inventory, path) {
+                Some(word) if refused => (word, theme.critical),
+                Some(word) => (word, theme.text),
+                None if inventory.problem(path).is_some() => ("unreadable", theme.warning),
+                None => ("…", theme.dim),
+            };
+            (word.to_owned(), style)
+        }
     }
 }

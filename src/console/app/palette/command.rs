@@ -1,21 +1,28 @@
 //! The command palette: every action by its name, and commands that take an argument.
 //!
-//! In: what is typed. Out: the actions that match, best first, each with why it cannot be done if it cannot; and what
-//! enter means.
+//! In: what is typed. Out: the actions that match, best first; and what enter means.
 
 use crate::console::app::model::Model;
 use crate::console::screens::space::form::Field;
-use crate::console::screens::store::state::COLUMNS;
 use crate::console::types::action::{ACTIONS, Act, Action};
+use crate::console::types::column::COLUMNS;
 use crate::inventory::SortKey;
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 13] = [
+pub const COMMANDS: [(&str, &str); 15] = [
     (
         "filter",
-        "filter QUERY, such as unsigned older:30d size:>1G",
+        "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
+    ),
+    (
+        "save-filter",
+        "save-filter NAME: keeps filter and search in the configuration",
+    ),
+    (
+        "columns",
+        "columns name,size,…: what the store's list shows; alone, a choice",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
     ("key", "key FILE: a secret signing key on this machine"),
@@ -51,6 +58,10 @@ pub const COMMANDS: [(&str, &str); 13] = [
 pub enum Command {
     /// Shows the store through a filter; an empty one takes it away.
     Filter(String),
+    /// Keeps filter and search under this name.
+    SaveFilter(String),
+    /// Shows these columns, with commas between them; an empty one asks.
+    Columns(String),
     /// Sorts the store.
     Sort(SortKey),
     /// Sets a rule of the planner; an empty one takes it away.
@@ -113,8 +124,15 @@ pub fn command_hint(typed: &str) -> Option<&'static str> {
     (*name == word || !typed.contains(' ')).then_some(hint)
 }
 
-/// What enter means for this text with this one of the matches chosen.
-pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
+/// How a command is written.
+fn usage(name: &str) -> &'static str {
+    let mut all = COMMANDS.iter();
+    all.find(|(own, _)| *own == name)
+        .map_or("", |(_, usage)| usage)
+}
+
+/// What enter means for this text.
+pub fn chosen(model: &Model, typed: &str) -> Chosen {
     let (word, argument) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let argument = argument.trim();
     if let Some(field) = Field::ALL.into_iter().find(|field| field.command() == word) {
@@ -125,13 +143,18 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
             return Chosen::Command(Command::Generations(age.to_owned()));
         }
         ("filter", _) => return Chosen::Command(Command::Filter(argument.to_owned())),
+        ("save-filter", name) if !name.is_empty() => {
+            return Chosen::Command(Command::SaveFilter(name.to_owned()));
+        }
+        ("columns", _) => return Chosen::Command(Command::Columns(argument.to_owned())),
         ("sort", column) if !column.is_empty() => {
             return COLUMNS
                 .iter()
-                .find(|(_, name)| *name == column)
+                .find(|spec| spec.word == column)
+                .and_then(|spec| spec.sort)
                 .map_or_else(
-                    || Chosen::Nothing(format!("there is no column {column:?}; {}", COMMANDS[1].1)),
-                    |(key, _)| Chosen::Command(Command::Sort(*key)),
+                    || Chosen::Nothing(format!("there is no column {column:?}; {}", usage("sort"))),
+                    |key| Chosen::Command(Command::Sort(key)),
                 );
         }
         ("theme", name) if !name.is_empty() => {
@@ -146,7 +169,7 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
                     fingerprint: fingerprint.to_owned(),
                     name: name.trim().to_owned(),
                 }),
-                None => Chosen::Nothing(format!("write {}", COMMANDS[3].1)),
+                None => Chosen::Nothing(format!("write {}", usage("agent"))),
             };
         }
         ("server", name) if !name.is_empty() => {
@@ -155,7 +178,14 @@ pub fn chosen(model: &Model, typed: &str, cursor: usize) -> Chosen {
         ("q" | "quit", "") => return Chosen::Act(Act::Quit),
         _ => {}
     }
-    match matches(model, typed).get(cursor) {
+    let all = matches(model, typed);
+    let named = all.iter().find(|action| action.id == typed);
+    if named.is_none() && ACTIONS.iter().any(|action| action.id == typed) {
+        return Chosen::Nothing(format!(
+            "{typed} is for another screen; ? lists what is here"
+        ));
+    }
+    match named.or(all.first()) {
         Some(action) => Chosen::Act(action.act),
         None => Chosen::Nothing(format!("no action is called {typed:?}; ? lists them")),
     }
