@@ -118,11 +118,11 @@ fn comment(facts: &AccessFacts, key: &Fingerprint) -> String {
         Some(line.any_key()?.key.comment().into_owned())
     });
     let revoked = facts.revoked.iter().flatten();
-    let revoked = revoked.filter(|old| old.fingerprint == *key);
-    let past = facts.past.iter().filter(|old| old.fingerprint == *key);
+    let mut revoked = revoked.filter(|old| old.fingerprint == *key);
+    let mut past = facts.past.iter().filter(|old| old.fingerprint == *key);
     let comment = in_file
-        .or_else(|| revoked.last().map(|old| old.comment.clone()))
-        .or_else(|| past.last().map(|old| old.comment.clone()));
+        .or_else(|| revoked.next_back().map(|old| old.comment.clone()))
+        .or_else(|| past.next_back().map(|old| old.comment.clone()));
     visible(&comment.unwrap_or_default()).into_owned()
 }
 
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn log(lines: &[(i64, &str)]) -> AccessFacts {
-        let text: String = lines
+        let text: Vec<String> = lines
             .iter()
             .map(|(minutes, user)| {
                 format!(
@@ -194,7 +194,7 @@ mod tests {
             })
             .collect();
         let mut facts = facts(Some("nix-store --serve"));
-        facts.events = Ok(read_text(text.as_bytes(), at(99), facts.utc_offset).events);
+        facts.events = Ok(read_text(text.concat().as_bytes(), at(99), facts.utc_offset).events);
         facts.reach = Some(LogReach {
             since: at(0),
             source: LogSource::Journal,

@@ -36,6 +36,7 @@ use access::KeysCommand;
 type Planned = Result<Plan, AccessError>;
 
 /// Runs it.
+#[allow(clippy::too_many_lines, reason = "one arm a subcommand")]
 pub(super) async fn run(
     session: &Session,
     args: &access::Keys,

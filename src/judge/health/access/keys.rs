@@ -80,9 +80,10 @@ fn reviewed(looked: &Looked<'_>) -> Check {
         None => "no review of the keys is recorded".to_owned(),
     };
     let mark = || Remedy::command(format!("storekeeper keys {} review --mark", looked.server));
-    match due {
-        true => check(id, State::Warning, summary, Some(mark())),
-        false => check(id, State::Fine, summary, None),
+    if due {
+        check(id, State::Warning, summary, Some(mark()))
+    } else {
+        check(id, State::Fine, summary, None)
     }
 }
 
