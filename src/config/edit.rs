@@ -119,7 +119,10 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
             .mode(0o700)
             .create(folder)?;
     }
-    let mode = match std::fs::metadata(file) {
+    // A link stays one: what it leads to is written.
+    let target = std::fs::canonicalize(file);
+    let file = target.as_deref().unwrap_or(file);
+    let bits = match std::fs::metadata(file) {
         Ok(facts) if facts.permissions().readonly() => {
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
@@ -127,12 +130,11 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
         Err(_) => 0o600,
     };
     let new = file.with_extension(format!("new-{}", std::process::id()));
-    let made = OpenOptions::new()
+    let written = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(mode)
-        .open(&new);
-    let written = made
+        .mode(bits)
+        .open(&new)
         .and_then(|mut out| {
             out.write_all(text.as_bytes())?;
             out.sync_all()

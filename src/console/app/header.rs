@@ -12,6 +12,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 
+/// An address cut to less tells nothing.
+const PLACE: usize = 8;
+
 /// `connected, 12 ms`, `down, again in 8s (data 3m old)`.
 fn link_text(model: &Model) -> String {
     let old = model.cx.data.at.map_or_else(String::new, |at| {
@@ -84,10 +87,12 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
     let fixed: usize = parts.iter().map(|(text, _)| text.width() + 2).sum();
     let name = fit(&model.cx.server, room.saturating_sub(fixed + 1).min(20));
     // The place is what may be cut; who and how it is going may not.
-    let place = fit(
-        &model.cx.place,
-        room.saturating_sub(fixed + name.width() + 3),
-    );
+    let left = room.saturating_sub(fixed + name.width() + 3);
+    let place = if left < PLACE {
+        String::new()
+    } else {
+        fit(&model.cx.place, left)
+    };
     let row = Rect::new(area.x, area.y, crumb_at.saturating_sub(area.x), area.height);
     let title = theme.on_colour(theme.title, model.colour());
     let mut x = pen.text(row, row.x + 1, row.y, &name, title);
@@ -124,5 +129,6 @@ fn draw_crumbs(
     let at = clock_at.saturating_sub(text.width() as u16 + 2);
     let row = Rect::new(area.x, area.y, clock_at.saturating_sub(area.x), area.height);
     pen.text(row, at, area.y, &text, pen.theme.accent);
-    at
+    // A blank more than between words.
+    at.saturating_sub(1)
 }

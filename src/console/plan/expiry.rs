@@ -15,9 +15,10 @@ pub fn expiry(text: &str, now: When) -> Result<Option<When>, String> {
     }
     if let Ok(end) = text.parse::<jiff::Timestamp>() {
         let end = When::from_unix(end.as_second());
-        return match end > now {
-            true => Ok(Some(end)),
-            false => Err(format!("{text} is in the past")),
+        return if end > now {
+            Ok(Some(end))
+        } else {
+            Err(format!("{text} is in the past"))
         };
     }
     let day = text.parse::<jiff::civil::Date>().ok();

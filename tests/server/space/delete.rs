@@ -63,10 +63,7 @@ fn a_path_goes_with_its_referrers_and_nothing_else_on_every_nix() {
              select path from ValidPaths join up using (id)"
         );
         let closed: BTreeSet<String> = rig.sql(&closed).lines().map(str::to_owned).collect();
-        assert!(
-            closed.contains(&top.to_string())
-                && !closed.contains(&rig.path("right-1.0").to_string())
-        );
+        assert!(closed.contains(top) && !closed.contains(rig.path("right-1.0")));
 
         // What a root keeps is refused, and the root is named.
         json(rig, "pin prod top-1.0 --name release --yes", 0);

@@ -67,7 +67,11 @@ fn names(model: &Model, typed: &str) -> Vec<Candidate> {
         .filter(|(name, _)| name.starts_with(typed))
         .map(|(name, usage)| Candidate {
             text: format!("{name} "),
-            note: (*usage).to_owned(),
+            note: usage
+                .strip_prefix(name)
+                .unwrap_or(usage)
+                .trim_start_matches([':', ' '])
+                .to_owned(),
             action: None,
         });
     if typed.is_empty() {

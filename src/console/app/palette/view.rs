@@ -44,29 +44,30 @@ pub fn draw(model: &Model, pen: &mut Pen<'_>, palette: &Palette) {
         let sign = if current { "> " } else { "  " };
         let x = pen.text(line, line.x, line.y, sign, theme.accent);
         let rest = Rect::new(x, line.y, line.right().saturating_sub(x), line.height);
-        match candidate.action {
-            Some(_) => draw_action(model, pen, rest, candidate, current),
-            None => {
-                let style = if current { theme.selected } else { theme.text };
-                let name = cell(&candidate.text, column, Align::Left);
-                let x = pen.text(rest, rest.x, rest.y, name.trim_end(), style);
-                let x = x.max(rest.x + column as u16) + 2;
-                let rest = Rect::new(x, rest.y, rest.right().saturating_sub(x), rest.height);
-                pen.line(rest, &candidate.note, theme.dim);
-            }
+        if candidate.action.is_some() {
+            draw_action(model, pen, rest, candidate);
+        } else {
+            let name = cell(&candidate.text, column, Align::Left);
+            let x = pen.text(rest, rest.x, rest.y, name.trim_end(), theme.text);
+            let x = x.max(rest.x + column as u16) + 2;
+            let rest = Rect::new(x, rest.y, rest.right().saturating_sub(x), rest.height);
+            pen.line(rest, &candidate.note, theme.dim);
+        }
+        if current {
+            pen.select(line);
         }
     }
 }
 
 /// An action: its title, its keys, and why it can't be done.
-fn draw_action(model: &Model, pen: &mut Pen<'_>, area: Rect, one: &Candidate, current: bool) {
+fn draw_action(model: &Model, pen: &mut Pen<'_>, area: Rect, one: &Candidate) {
     let theme = pen.theme;
     let Some(action) = one.action else { return };
     let reason = reasons::of(model, action.act).err();
-    let style = match (current, reason.is_some()) {
-        (true, _) => theme.selected,
-        (false, true) => theme.dim,
-        (false, false) => theme.text,
+    let style = if reason.is_some() {
+        theme.dim
+    } else {
+        theme.text
     };
     let x = pen.text(area, area.x, area.y, &one.note, style);
     let keys = model.cx.keymap.names(action.act);

@@ -170,7 +170,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
             Some(Line::Path { row, .. }) => {
                 model
                     .pages
-                    .push(Page::new(&inventory, row, model.cx.size.0))
+                    .push(Page::new(&inventory, row, model.cx.size.0));
             }
             Some(Line::Head(_, _, open)) => {
                 if let Some(page) = model.pages.last_mut() {

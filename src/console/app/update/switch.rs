@@ -66,11 +66,9 @@ pub(super) fn by_name(model: &mut Model, name: &str) -> Vec<Effect> {
         return vec![];
     }
     let mut servers = model.servers.iter();
-    match servers.find(|server| server.name == name).cloned() {
-        Some(choice) => to(model, &choice),
-        None => {
-            model.toast = Some(format!("the configuration has no server {name:?}"));
-            vec![]
-        }
+    if let Some(choice) = servers.find(|server| server.name == name).cloned() {
+        return to(model, &choice);
     }
+    model.toast = Some(format!("the configuration has no server {name:?}"));
+    vec![]
 }

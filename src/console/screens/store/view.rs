@@ -165,6 +165,7 @@ fn draw_head(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
         });
         if let Some((at, key)) = key {
             let style = theme.key.add_modifier(Modifier::UNDERLINED);
+            let style = style.remove_modifier(Modifier::DIM);
             pen.text(area, x + at as u16, area.y, &key.to_string(), style);
         }
         x += width as u16;

@@ -116,6 +116,26 @@ fn ground(theme: &str) -> Color {
     }
 }
 
+/// The sixteen named colours as xterm shows them.
+const NAMED: [[u8; 3]; 16] = [
+    [0, 0, 0],
+    [205, 0, 0],
+    [0, 205, 0],
+    [205, 205, 0],
+    [0, 0, 238],
+    [205, 0, 205],
+    [0, 205, 205],
+    [229, 229, 229],
+    [127, 127, 127],
+    [255, 0, 0],
+    [0, 255, 0],
+    [255, 255, 0],
+    [92, 92, 255],
+    [255, 0, 255],
+    [0, 255, 255],
+    [255, 255, 255],
+];
+
 /// Red, green and blue of a colour. The 16 are xterm's defaults and the other 240 its cube and its greys, as xterm's `XTerm-col.ad`
 /// and `256colres.h` have them; other terminals differ a little.
 fn rgb(colour: Color) -> [u8; 3] {
@@ -140,24 +160,6 @@ fn rgb(colour: Color) -> [u8; 3] {
         Color::White => 15,
         Color::Reset => panic!("a colour that nobody knows"),
     };
-    const NAMED: [[u8; 3]; 16] = [
-        [0, 0, 0],
-        [205, 0, 0],
-        [0, 205, 0],
-        [205, 205, 0],
-        [0, 0, 238],
-        [205, 0, 205],
-        [0, 205, 205],
-        [229, 229, 229],
-        [127, 127, 127],
-        [255, 0, 0],
-        [0, 255, 0],
-        [255, 255, 0],
-        [92, 92, 255],
-        [255, 0, 255],
-        [0, 255, 255],
-        [255, 255, 255],
-    ];
     match index {
         0..16 => NAMED[usize::from(index)],
         16..232 => {
