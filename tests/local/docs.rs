@@ -100,11 +100,8 @@ fn no_page_repeats_another() {
 #[test]
 fn the_readme_begins_with_what_it_is_a_picture_and_the_first_server() {
     let page = fs::read_to_string("README.md").unwrap();
-    let fold: String = page
-        .lines()
-        .take(60)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let fold: Vec<&str> = page.lines().take(60).collect();
+    let fold = fold.join("\n");
     for part in [
         "binary cache",
         "](screenshots/tour.svg)",

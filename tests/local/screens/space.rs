@@ -365,7 +365,7 @@ fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
     console.keys("<enter><esc><esc>");
     assert!(console.runs.is_empty());
     // Nothing keeps it. What was marked counts, else what is under the cursor.
-    console.keys("2/orphan<enter>E<enter>delet<enter>");
+    console.keys("2/orphan<enter><delete><enter>delet<enter>");
     assert!(console.runs.is_empty());
     console.keys("e<enter>");
     let plan = &console.runs[0].1;
