@@ -9,7 +9,6 @@ mod change;
 mod complete;
 mod console;
 mod delete;
-mod element;
 mod error;
 mod find;
 mod gc;

@@ -4,7 +4,6 @@
 //! the store is still being read.
 
 use super::args::{self, SortBy};
-use super::element::Element;
 use super::error::{CliError, Kind};
 use super::load::{Loaded, load};
 use super::out::{Out, say};
@@ -15,7 +14,7 @@ use crate::domain::text::visible;
 use crate::domain::{Bytes, TrustClass, When};
 use crate::inventory::{Builder, Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
 use crate::judge::health::UNREADABLE;
-use crate::load::AssessedPath;
+use crate::load::{AssessedPath, Element};
 use crate::server::Source;
 use rayon::prelude::*;
 use std::io::Write as _;

@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod cache_daemon;
 pub mod content_address;
 pub mod count;
+pub mod csv;
 pub mod fact;
 pub mod file_name;
 pub mod key_request;

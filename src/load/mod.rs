@@ -5,11 +5,13 @@
 //! batches are assessed on all cores while the next ones arrive; and the first requests go out while the listing is entered.
 
 mod closure;
+mod element;
 mod kept;
 mod pace;
 pub mod way;
 
 pub use closure::{closure, load_closure};
+pub use element::Element;
 pub use kept::Kept;
 pub use pace::Pace;
 

@@ -11,6 +11,7 @@ mod cli;
 mod columns;
 mod demo;
 mod docs;
+mod export;
 mod find;
 mod fixture;
 mod followed;

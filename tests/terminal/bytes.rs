@@ -74,7 +74,7 @@ fn no_colour_where_none_is_wanted() {
     let mut coloured = served.console();
     for terminal in [&mut plain, &mut coloured] {
         for key in [
-            "2", "j", "*", "3", "\r", "s", "\u{1b}", "?", "\u{1b}", "6", "T",
+            "2", "j", "*", "3", "\r", "s", "\u{1b}", "?", "\u{1b}", "6", "T", "\u{1b}",
         ] {
             terminal.keys(key);
             terminal.settle(Duration::from_millis(60));

@@ -81,7 +81,7 @@ fn a_step_is_one_small_frame() {
         steps += 1;
         let frame = terminal.raw_from(before);
         assert!(
-            !frame.is_empty() && frame.len() <= 300,
+            !frame.is_empty() && frame.len() <= 700,
             "{} bytes",
             frame.len()
         );

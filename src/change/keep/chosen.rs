@@ -4,6 +4,7 @@
 //! with the keys that had sessions since they were uploaded; or which root keeps one of them. A path that nothing keeps has no live
 //! referrer, so what refers to it goes with it.
 
+use super::damaged::with_referrers;
 use super::{About, Danger, Item, KeepError, Kept, Operation, Plan, empty};
 use crate::change::collect::CollectOperation;
 use crate::domain::access::AccessFacts;
@@ -13,7 +14,7 @@ use crate::domain::text::visible;
 use crate::domain::{Bytes, Fact, Notice, StorePath, When};
 use crate::inventory::{Inventory, Keep, Life, Liveness, Row};
 use crate::judge::exposure;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Paths that are named one by one in the dialog.
@@ -169,26 +170,7 @@ fn in_order(inventory: &Inventory, keep: &Keep<'_>, chosen: &[Row]) -> Vec<Row> 
             also.entry(*output).or_default().push(*derivation);
         }
     }
-    let mut seen: HashSet<Row> = HashSet::new();
-    let mut order = Vec::new();
-    // Depth first: a row is done when all that it is needed by are.
-    let mut stack: Vec<(Row, bool)> = chosen.iter().rev().map(|row| (*row, false)).collect();
-    while let Some((row, done)) = stack.pop() {
-        if done {
-            order.push(row);
-            continue;
-        }
-        if !seen.insert(row) {
-            continue;
-        }
-        stack.push((row, true));
-        let needs_it = inventory
-            .referrers(row)
-            .iter()
-            .chain(also.get(&row).into_iter().flatten());
-        stack.extend(needs_it.map(|other| (*other, false)));
-    }
-    order
+    with_referrers(inventory, chosen, &also)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::domain::Notice;
 use crate::domain::count::count;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::{Inventory, Liveness, Row};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Damaged paths that are named one by one.
 const NAMED: usize = 5;
@@ -80,7 +80,7 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
             "have it repaired instead, or remove that root first",
         )));
     }
-    let order = with_referrers(inventory, &rows);
+    let order = with_referrers(inventory, &rows, &HashMap::new());
     let bytes: u64 = order
         .iter()
         .filter_map(|row| inventory.nar_size(*row))
@@ -128,8 +128,13 @@ fn named<'a>(paths: impl ExactSizeIterator<Item = &'a StorePath>) -> Vec<(&'stat
     lines
 }
 
-/// These and all that refer to them, directly or not: what refers comes before what it refers to, but within circles.
-fn with_referrers(inventory: &Inventory, rows: &[Row]) -> Vec<Row> {
+/// These and all that refer to them, directly or not: what refers comes before what it refers to, but within circles. What `also`
+/// has for a row counts as if it referred to it.
+pub(super) fn with_referrers(
+    inventory: &Inventory,
+    rows: &[Row],
+    also: &HashMap<Row, Vec<Row>>,
+) -> Vec<Row> {
     let mut seen: HashSet<Row> = HashSet::new();
     let mut order = Vec::new();
     // Depth first: a row is done when all that refer to it are.
@@ -143,8 +148,9 @@ fn with_referrers(inventory: &Inventory, rows: &[Row]) -> Vec<Row> {
             continue;
         }
         stack.push((row, true));
-        let referrers = inventory.referrers(row);
-        stack.extend(referrers.iter().map(|referrer| (*referrer, false)));
+        let referrers = inventory.referrers(row).iter();
+        let referrers = referrers.chain(also.get(&row).into_iter().flatten());
+        stack.extend(referrers.map(|referrer| (*referrer, false)));
     }
     order
 }

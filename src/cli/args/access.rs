@@ -27,11 +27,11 @@ pub(in crate::cli) enum KeysCommand {
     /// Let a key in.
     Authorize(Authorize),
     /// Take a key out and end its sessions.
-    Revoke(Revoke),
+    Revoke(Refuse),
     /// Set when a key ends.
     Expire(Expire),
     /// Have sshd refuse a key for as long as its line is suspended, and end its sessions; the line stays in the file.
-    Suspend(Suspend),
+    Suspend(Refuse),
     /// Take a suspended key back into use, its line byte for byte as it was.
     Resume(Resume),
     /// Print who may log in, since when, by whom approved, why, when used last, and what each key can do; --mark records that it was looked at.
@@ -88,9 +88,9 @@ fn concerns() -> impl TypedValueParser<Value = Concern> {
     })
 }
 
-/// Arguments of `keys revoke`.
+/// Arguments of `keys revoke` and `keys suspend`, after which sshd refuses the key.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Revoke {
+pub(in crate::cli) struct Refuse {
     /// A fingerprint, a comment that only one key has, or file and line with a colon between.
     pub(in crate::cli) key: String,
     /// Let its open sessions go on.
@@ -116,22 +116,6 @@ pub(in crate::cli) struct Expire {
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
     /// What every change takes.
-    #[command(flatten)]
-    pub(in crate::cli) change: Change,
-}
-
-/// Arguments of `keys suspend`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Suspend {
-    /// A fingerprint, a comment that only one key has, or file and line with a colon between.
-    pub(in crate::cli) key: String,
-    /// Let its open sessions go on.
-    #[arg(long)]
-    pub(in crate::cli) keep_sessions: bool,
-    /// Even if it is the key that this very login uses.
-    #[arg(long)]
-    pub(in crate::cli) my_own_key: bool,
-    /// What every change takes. The reason stands in the file too, and is named when the client is refused.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
 }

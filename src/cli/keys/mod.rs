@@ -24,7 +24,7 @@ use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::notice;
-use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::judge::access::of_candidate;
 use crate::judge::concern::Concern;
 use crate::judge::finding::{Finding, Level};
@@ -36,7 +36,6 @@ use access::KeysCommand;
 type Planned = Result<Plan, AccessError>;
 
 /// Runs it.
-#[allow(clippy::too_many_lines, reason = "one arm a subcommand")]
 pub(super) async fn run(
     session: &Session,
     args: &access::Keys,
@@ -94,42 +93,8 @@ pub(super) async fn run(
             )
             .await
         }
-        KeysCommand::Revoke(args) => {
-            change(
-                session,
-                &args.change,
-                &[],
-                "revoke",
-                out,
-                |server, facts| {
-                    let key = which::key(facts, &args.key)?;
-                    let login = &server.facts().user;
-                    let reason = args.change.reason.clone();
-                    let end = !args.keep_sessions;
-                    let planned = revoke(&About::of(server), facts, login, key, end, reason);
-                    own_way(planned, args.my_own_key, &args.change)
-                },
-            )
-            .await
-        }
-        KeysCommand::Suspend(args) => {
-            change(
-                session,
-                &args.change,
-                &[],
-                "suspend",
-                out,
-                |server, facts| {
-                    let key = which::key(facts, &args.key)?;
-                    let login = &server.facts().user;
-                    let reason = args.change.reason.clone();
-                    let end = !args.keep_sessions;
-                    let planned = suspend(&About::of(server), facts, login, key, end, reason);
-                    own_way(planned, args.my_own_key, &args.change)
-                },
-            )
-            .await
-        }
+        KeysCommand::Revoke(args) => no_more(session, args, "revoke", revoke, out).await,
+        KeysCommand::Suspend(args) => no_more(session, args, "suspend", suspend, out).await,
         KeysCommand::Resume(args) => {
             change(
                 session,
@@ -170,6 +135,25 @@ pub(super) async fn run(
             .await
         }
     }
+}
+
+/// Has sshd refuse a key: `plan` takes its lines away for good or for a while.
+async fn no_more(
+    session: &Session,
+    args: &access::Refuse,
+    name: &'static str,
+    plan: fn(&About, &AccessFacts, &str, Fingerprint, bool, Option<String>) -> Planned,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    change(session, &args.change, &[], name, out, |server, facts| {
+        let key = which::key(facts, &args.key)?;
+        let login = &server.facts().user;
+        let reason = args.change.reason.clone();
+        let end = !args.keep_sessions;
+        let planned = plan(&About::of(server), facts, login, key, end, reason);
+        own_way(planned, args.my_own_key, &args.change)
+    })
+    .await
 }
 
 /// Connects, reads, plans, and carries the plan out.

@@ -102,6 +102,14 @@ pub struct Turn {
 }
 
 impl Palette {
+    /// With the beginning of a command.
+    pub fn with(typed: &str) -> Self {
+        Self {
+            input: Input::new(typed.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// What was typed by hand, of which the list shows what can come next.
     pub fn typed(&self) -> &str {
         match &self.turn {

@@ -15,6 +15,7 @@ use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
 use crate::console::types::client::ClientWay;
+use crate::console::types::export::{Export, Form};
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
@@ -26,6 +27,7 @@ use crate::domain::{StorePath, When};
 use crate::inventory::{Group, Inventory, Row, View};
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -323,6 +325,15 @@ pub enum Effect {
     Remember(String),
     /// Keep a choice in the configuration.
     Save(Setting),
+    /// Write a list to a file.
+    Export {
+        /// Which file; `~/` is of the home folder.
+        file: PathBuf,
+        /// How.
+        form: Form,
+        /// What.
+        list: Export,
+    },
     /// Copy through the terminal.
     Copy(String),
     /// Write the whole screen anew.

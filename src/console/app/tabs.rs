@@ -75,7 +75,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         let note = note(model, screen);
         let current = screen == model.screen;
         let style = if current { theme.accent } else { theme.text };
-        // The current tab is told by more than its colour.
+        // The current tab is shown by more than its colour.
         let style = if current {
             style
                 .add_modifier(ratatui::style::Modifier::BOLD | ratatui::style::Modifier::UNDERLINED)

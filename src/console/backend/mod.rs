@@ -8,6 +8,7 @@ mod answer;
 mod connect;
 mod contents;
 mod examine;
+mod export;
 mod keep;
 mod latest;
 mod load;
@@ -226,6 +227,12 @@ impl Backend {
                 let (keeper, send) = (self.keeper.clone(), self.send.clone());
                 tokio::task::spawn_blocking(move || {
                     let _ = send.send(Msg::Toast(keeper.save(&setting)));
+                });
+            }
+            Effect::Export { file, form, list } => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = send.send(Msg::Toast(export::write(&file, form, &list)));
                 });
             }
             // The loop has the terminal and does these itself.

@@ -115,7 +115,7 @@ pub const TRUST: Spec = spec(Column::Trust, "trust", "TRUST", "what clients make
 /// All of them, in the order of the list, of `o`, and of the configuration.
 pub static COLUMNS: [Spec; 7] = [NAME, SIZE, CLOSURE, ADDED, USED, KEPT, TRUST];
 
-/// The fewest terminal columns of a name that can be told from others.
+/// The fewest terminal columns of a name that is unlike others.
 pub const NAME_WIDTH: usize = 16;
 
 impl Column {

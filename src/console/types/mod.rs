@@ -7,6 +7,7 @@ pub mod change;
 pub mod client;
 pub mod column;
 pub mod context;
+pub mod export;
 pub mod filter;
 pub mod group;
 pub mod hint;

@@ -6,6 +6,7 @@
 use super::{Review, Reviewed};
 use crate::domain::When;
 use crate::domain::count::count;
+use crate::domain::csv;
 use std::fmt::Write as _;
 
 /// What stands where nothing is known.
@@ -162,26 +163,10 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// CSV by RFC 4180: lines end in CR LF, each field is in double quotes. A field that a spreadsheet would take for a formula begins with an
-/// apostrophe.
+/// CSV, as [`csv::line`] writes it.
 pub fn csv(review: &Review) -> String {
-    let line = |fields: &[String]| {
-        let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
-        format!("{}\r\n", fields.join(","))
-    };
-    let mut out = line(&COLUMNS.map(str::to_owned));
-    for key in &review.keys {
-        out.push_str(&line(&values(key)));
-    }
-    out
-}
-
-fn quoted(field: &str) -> String {
-    // Spreadsheets pass over blanks, and take the wide forms of these signs too.
-    let first = field.trim_start().chars().next();
-    let formula = first.is_some_and(|c| "=+-@\t\r\n|%\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c));
-    let guard = if formula { "'" } else { "" };
-    format!("\"{guard}{}\"", field.replace('"', "\"\""))
+    let rows = review.keys.iter().map(|key| csv::line(values(key)));
+    [csv::line(COLUMNS)].into_iter().chain(rows).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The access review: each key with who it is, since when and by whom it was approved, why, when it was used last, and what it can do.
 //!
-//! In: the facts of one look at the server. Out: [`Review`], which is printed as JSON and in the forms of [`forms`]. Texts are fit to be
+//! In: the facts of one look at the server. Out: [`Review`], which is printed as JSON and as text, Markdown and CSV. Texts are fit to be
 //! shown; what is not known is null, and why stands in `unknown`.
 
 mod forms;

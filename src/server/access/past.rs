@@ -62,7 +62,7 @@ pub(super) fn of_backup(file: &str, backup: &[u8], at: When) -> Vec<PastKey> {
     .collect()
 }
 
-/// The last review that the end of the audit log tells of.
+/// The last review in the end of the audit log.
 pub(super) fn reviewed(answers: &Answers) -> Option<PastReview> {
     #[derive(Deserialize)]
     struct Record {

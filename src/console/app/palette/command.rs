@@ -11,7 +11,7 @@ use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 15] = [
+pub const COMMANDS: [(&str, &str); 16] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
@@ -23,6 +23,10 @@ pub const COMMANDS: [(&str, &str); 15] = [
     (
         "columns",
         "columns name,size,…: what the store's list shows; alone, a choice",
+    ),
+    (
+        "export",
+        "export FILE: writes what the list shows to FILE.json or FILE.csv",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
     ("key", "key FILE: a secret signing key on this machine"),
@@ -62,6 +66,8 @@ pub enum Command {
     SaveFilter(String),
     /// Shows these columns, with commas between them; an empty one asks.
     Columns(String),
+    /// Writes what the list in front shows to this file.
+    Export(String),
     /// Sorts the store.
     Sort(SortKey),
     /// Sets a rule of the planner; an empty one takes it away.
@@ -147,6 +153,9 @@ pub fn chosen(model: &Model, typed: &str) -> Chosen {
             return Chosen::Command(Command::SaveFilter(name.to_owned()));
         }
         ("columns", _) => return Chosen::Command(Command::Columns(argument.to_owned())),
+        ("export", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Export(file.to_owned()));
+        }
         ("sort", column) if !column.is_empty() => {
             return COLUMNS
                 .iter()

@@ -11,8 +11,8 @@ use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, find, keep, leave, marks, nav, seen, sign, space, store, switch,
-    undo, way,
+    access, activity, contents, export, find, keep, leave, marks, nav, seen, sign, space, store,
+    switch, undo, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -57,6 +57,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::NextMatch => find::next(model, false),
         Act::PreviousMatch => find::next(model, true),
         Act::Palette => show::push(model, Layer::Palette(Palette::default())),
+        Act::Export => show::push(model, Layer::Palette(Palette::with("export "))),
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
@@ -276,6 +277,7 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Filter(text) => store::filter(model, text),
         Command::SaveFilter(name) => store::save_filter(model, name),
+        Command::Export(file) => export::run(model, &file),
         Command::Columns(text) => store::columns(model, &text),
         Command::Sort(key) => store::sort(model, key),
         Command::Theme(name) => {

@@ -9,6 +9,7 @@ mod activity;
 mod click;
 mod contents;
 mod data;
+mod export;
 mod find;
 mod keep;
 mod layers;

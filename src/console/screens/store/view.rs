@@ -150,7 +150,7 @@ fn draw_head(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
     let mut x = area.x + SIGNS as u16;
     for spec in shown {
         let (width, align) = place(spec, name);
-        // The order is told by a sign in the head: down is the natural direction, up the reverse.
+        // The order is shown by a sign in the head: down is the natural direction, up the reverse.
         let sign = match spec.sort {
             Some(key) if key == sort.key && sort.reverse => "▴",
             Some(key) if key == sort.key => "▾",

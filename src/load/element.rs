@@ -1,12 +1,12 @@
 //! One store path as JSON has it.
 //!
-//! In: a row of the inventory, or an info that has just arrived. Out: the element of `paths`, its keys in the order of
+//! In: a row of the inventory, or an info that has just arrived. Out: the element of `paths` and of an exported list, its keys in the order of
 //! the output contract. Nothing is copied that can be written from where it lies: there may be a million of them.
 
+use super::AssessedPath;
 use crate::domain::store_path::Full;
 use crate::domain::{NarHash, StorePath, TrustClass, Verdict, When};
 use crate::inventory::{Inventory, Row};
-use crate::load::AssessedPath;
 use serde::{Serialize, Serializer};
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct Signed<'a> {
 /// A path. What is not known is null.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Element<'a> {
+pub struct Element<'a> {
     path: Full<'a>,
     nar_hash: Option<Hash>,
     nar_size: Option<u64>,
@@ -52,7 +52,7 @@ pub(super) struct Element<'a> {
 
 impl<'a> Element<'a> {
     /// From the inventory.
-    pub(super) fn of_row(inventory: &'a Inventory, row: Row) -> Self {
+    pub fn of_row(inventory: &'a Inventory, row: Row) -> Self {
         let trust = inventory.trust(row);
         Self {
             path: Full(inventory.base_name(row)),
@@ -77,7 +77,7 @@ impl<'a> Element<'a> {
     }
 
     /// From an answer; `None` for a path that is not in the store any more.
-    pub(super) fn of_answer(judged: &'a AssessedPath) -> Option<Self> {
+    pub fn of_answer(judged: &'a AssessedPath) -> Option<Self> {
         match judged {
             AssessedPath::Valid(info, assessment) => Some(Self {
                 path: Full(info.path.base_name()),
