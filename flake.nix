@@ -15,7 +15,7 @@
         default = storekeeper;
       });
 
-      overlays.default = import ./overlay.nix;
+      overlays.default = import ./docs/nixos/overlay.nix;
 
       nixosModules = {
         # A cache server. Nothing of the program runs there.

@@ -28,7 +28,7 @@ rustPlatform.buildRustPackage {
 
   # The program prints its own pages, so it has to run where it is built.
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
-    sh packaging/pages $out/bin/storekeeper pages
+    sh docs/packaging/pages $out/bin/storekeeper pages
     installManPage pages/*.1
     installShellCompletion pages/storekeeper.bash pages/storekeeper.fish pages/_storekeeper
   '';

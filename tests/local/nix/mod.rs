@@ -46,7 +46,7 @@ fn the_package_is_this_folder_at_its_version() {
     let install = package["postInstall"].as_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("pages");
-    let made = Command::new("packaging/pages")
+    let made = Command::new("docs/packaging/pages")
         .args([env!("CARGO_BIN_EXE_storekeeper"), pages.to_str().unwrap()])
         .output()
         .unwrap();

@@ -1,4 +1,0 @@
-# nixpkgs.overlays = [ (import ./overlay.nix) ];
-final: _previous: {
-  storekeeper = final.callPackage ./package.nix { };
-}
