@@ -119,9 +119,6 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
             .mode(0o700)
             .create(folder)?;
     }
-    // A link stays one: what it leads to is written.
-    let target = std::fs::canonicalize(file);
-    let file = target.as_deref().unwrap_or(file);
     let bits = match std::fs::metadata(file) {
         Ok(facts) if facts.permissions().readonly() => {
             return Err(std::io::ErrorKind::PermissionDenied.into());

@@ -32,6 +32,7 @@ mod signing;
 mod ssh;
 mod target;
 
+pub(crate) use address::tilde;
 pub(crate) use child::end as end_group;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

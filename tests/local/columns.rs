@@ -2,6 +2,7 @@
 
 use crate::fixture::snapshot::snap;
 use crate::fixture::{Console, space};
+use crate::screens::after;
 use ratatui::style::Modifier;
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::view::draw;
@@ -127,13 +128,6 @@ fn what_does_not_fit_is_left_out() {
 
 #[test]
 fn pictures() {
-    let after = |keys: &'static str| {
-        move |size: (u16, u16), theme: &str| {
-            let mut console = Console::ready(size, theme, false);
-            console.keys(keys);
-            console.model
-        }
-    };
     snap("columns-dialog", after("2Fjj<enter>"));
     snap(
         "columns-chosen",

@@ -2,6 +2,7 @@
 
 use crate::fixture::snapshot::snap;
 use crate::fixture::{Console, access, space, store_shuffled};
+use crate::screens::after;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
@@ -200,13 +201,6 @@ fn a_view_is_come_back_to() {
 
 #[test]
 fn pictures() {
-    let after = |keys: &'static str| {
-        move |size: (u16, u16), theme: &str| {
-            let mut console = Console::ready(size, theme, false);
-            console.keys(keys);
-            console.model
-        }
-    };
     snap(
         "trail-pages",
         after("2/storefront-2<enter><enter>G<right>j<enter>"),

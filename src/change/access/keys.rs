@@ -189,7 +189,7 @@ fn find_by(
 }
 
 /// Says that one's own way in is touched, and asks for the word.
-pub(super) fn own_way(plan: &mut Plan) {
+fn own_way(plan: &mut Plan) {
     plan.warnings.insert(
         0,
         "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards".to_owned(),
@@ -251,10 +251,7 @@ pub fn revoke(
                 .push(format!("sed -i {number}d {}", quote(&file.path)));
         }
         let after = edited.to_bytes();
-        if is_own_way(facts, login, file, key) {
-            undoable(file)?;
-            operation.own_way = true;
-        }
+        operation.own_way |= own_way_in(facts, login, file, key)?;
         operation.edits.push(FileEdit {
             edit: Edit::change(
                 file,
@@ -279,21 +276,30 @@ pub fn revoke(
         reason: reason.clone().unwrap_or_default(),
     });
     sessions(&mut plan, &mut operation, facts, key, end_sessions);
-    if let Some(other) = elsewhere(facts, key) {
-        plan.warnings.push(other);
-    }
+    plan.warnings.extend(elsewhere(facts, key));
+    Ok(finish(plan, operation, reason))
+}
+
+/// A plan with all that it does; where that is one's own way in, it asks for the word.
+pub(super) fn finish(mut plan: Plan, operation: AccessOperation, reason: Option<String>) -> Plan {
     if operation.own_way {
         own_way(&mut plan);
     }
     plan.operation = Operation::Access(Box::new(operation));
     plan.reason = reason;
-    Ok(plan)
+    plan
 }
 
-/// A change of one's own way in is taken back if it shuts that, so the file as it was has to be known.
-pub(super) fn undoable(file: &KeyFile) -> Result<(), AccessError> {
-    if file.numbers.is_none() {
-        return Ok(());
+/// Whether a change of this key is one of one's own way in. It is taken back if it shuts that, so the file as it was has to be known.
+pub(super) fn own_way_in(
+    facts: &AccessFacts,
+    login: &str,
+    file: &KeyFile,
+    key: Fingerprint,
+) -> Result<bool, AccessError> {
+    let own = is_own_way(facts, login, file, key);
+    if !own || file.numbers.is_none() {
+        return Ok(own);
     }
     Err(AccessError::NotEditable(Notice::new(
         format!(
@@ -350,10 +356,7 @@ pub fn expire(
                 line_item(&mut plan, file, Some(number), key, change);
             }
         }
-        if is_own_way(facts, login, file, key) {
-            undoable(file)?;
-            operation.own_way = true;
-        }
+        operation.own_way |= own_way_in(facts, login, file, key)?;
         operation.edits.push(FileEdit {
             edit: Edit::change(file, &document, &edited, Vec::new(), Vec::new()),
             file: file.clone(),
@@ -378,10 +381,5 @@ pub fn expire(
         plan.warnings
             .push("sessions that are open then go on until they end by themselves".to_owned());
     }
-    if operation.own_way {
-        own_way(&mut plan);
-    }
-    plan.operation = Operation::Access(Box::new(operation));
-    plan.reason = reason;
-    Ok(plan)
+    Ok(finish(plan, operation, reason))
 }

@@ -78,12 +78,7 @@ pub fn deny(
             line,
         });
     }
-    let comment = request.key.comment();
-    let name = if comment.is_empty() {
-        key.to_string()
-    } else {
-        format!("{} ({key})", visible(&comment))
-    };
+    let name = keys::name(&request.key.comment(), key);
     let operation = AccessOperation {
         requests: vec![(Folder::Denied, decided(about, request, false, note))],
         ..AccessOperation::default()
@@ -120,12 +115,7 @@ pub fn reopen(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
         requests: vec![(Folder::Reopened, waits)],
         ..AccessOperation::default()
     };
-    let comment = request.key.comment();
-    let name = if comment.is_empty() {
-        key.to_string()
-    } else {
-        format!("{} ({key})", visible(&comment))
-    };
+    let name = keys::name(&request.key.comment(), key);
     let mut plan = about.plan(
         "reopen",
         format!("take back that {name} was denied"),

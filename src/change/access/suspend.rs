@@ -4,10 +4,10 @@
 //! In: the files as they were read. Out: each line with the key, as it is suspended or as it was before.
 
 use super::files::{document, editable, files};
-use super::keys::{Lines, find, name, own_way, undoable, warn};
+use super::keys::{Lines, find, finish, name, own_way_in, warn};
 use super::left::{elsewhere, sessions};
-use super::{About, AccessError, AccessOperation, FileEdit, is_own_way, line_item};
-use crate::change::{Operation, Plan};
+use super::{About, AccessError, AccessOperation, FileEdit, line_item};
+use crate::change::Plan;
 use crate::domain::access::{AccessFacts, KeyFile};
 use crate::domain::authorized_keys::{AuthorizedKeys, Line, SuspendedLine, Suspension};
 use crate::domain::ssh_key::Fingerprint;
@@ -107,10 +107,7 @@ pub fn suspend(
             let command = format!("put a comment sign before line {number} of {place}");
             plan.commands.push(command);
         }
-        if is_own_way(facts, login, file, key) {
-            undoable(file)?;
-            operation.own_way = true;
-        }
+        operation.own_way |= own_way_in(facts, login, file, key)?;
         if let Some(other) = facts.also_read_for(file) {
             let user = visible(&other.user);
             plan.warnings.push(format!(
@@ -130,12 +127,7 @@ pub fn suspend(
     plan.summary = format!("suspend {}", name(&comment, key));
     sessions(&mut plan, &mut operation, facts, key, end_sessions);
     plan.warnings.extend(elsewhere(facts, key));
-    if operation.own_way {
-        own_way(&mut plan);
-    }
-    plan.operation = Operation::Access(Box::new(operation));
-    plan.reason = reason;
-    Ok(plan)
+    Ok(finish(plan, operation, reason))
 }
 
 /// A suspended key to take back into use, each line as it was.
@@ -198,9 +190,7 @@ pub fn resume(
     let mut findings = judge::access::of_candidate(facts, named);
     findings.retain(|finding| finding.code != judge::access::SUSPENDED);
     warn(&mut plan, findings);
-    plan.operation = Operation::Access(Box::new(operation));
-    plan.reason = reason;
-    Ok(plan)
+    Ok(finish(plan, operation, reason))
 }
 
 #[cfg(test)]

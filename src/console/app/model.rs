@@ -214,10 +214,14 @@ impl Model {
         }
     }
 
+    /// A server of the configuration.
+    pub fn choice(&self, name: &str) -> Option<&ServerChoice> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+
     /// The colour of the server's name.
     pub fn colour(&self) -> Option<Colour> {
-        let mut servers = self.servers.iter();
-        servers.find(|server| server.name == self.cx.server)?.colour
+        self.choice(&self.cx.server)?.colour
     }
 
     /// The theme that is shown: the one under the cursor while one is chosen, else the one in use.

@@ -8,7 +8,10 @@ use crate::console::screens::path::page::Page;
 use crate::console::screens::space::state::View;
 use crate::console::types::access::Anchor;
 use crate::console::types::screen::Screen;
+use crate::console::widgets::pen::{fit, fit_middle};
+use crate::domain::text::visible;
 use crate::inventory::Inventory;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Steps that are kept; nobody goes back further.
 const MOST: usize = 32;
@@ -181,9 +184,6 @@ pub fn crumbs(model: &Model) -> Vec<String> {
 
 /// `Overview > Access`, in so many columns; the middle goes first.
 pub fn line(crumbs: &[String], width: usize) -> String {
-    use crate::console::widgets::pen::{fit, fit_middle};
-    use crate::domain::text::visible;
-    use unicode_width::UnicodeWidthStr as _;
     let shown: Vec<String> = crumbs
         .iter()
         .map(|name| fit_middle(&visible(name), 32))

@@ -5,6 +5,7 @@
 use crate::console::types::export::{Export, Form, Rows, field};
 use crate::domain::count::number;
 use crate::domain::csv;
+use crate::link::tilde;
 use crate::load::Element;
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes it; says what came of it.
 pub(super) fn write(file: &Path, form: Form, list: &Export) -> String {
-    let file = &in_home(file);
+    // As in a shell.
+    let file = &tilde(&file.to_string_lossy());
     let shown = file.display().to_string();
     let shown = crate::domain::text::visible(&shown);
     match put(file, form, list) {
@@ -23,14 +25,6 @@ pub(super) fn write(file: &Path, form: Form, list: &Export) -> String {
             format!("{shown} is there already and stays as it is; name another file")
         }
         Err(error) => format!("{shown} can't be written: {error}"),
-    }
-}
-
-/// `~/x` is of the home folder, as in a shell.
-fn in_home(file: &Path) -> PathBuf {
-    match (file.strip_prefix("~"), std::env::var_os("HOME")) {
-        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => file.to_owned(),
     }
 }
 

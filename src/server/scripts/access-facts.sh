@@ -67,7 +67,7 @@ show_file() {
     $briefly sh -c "$read" storekeeper "$resolved" || say content-why "it can't be read"
     # What an edit from here has left.
     backup=$resolved.storekeeper-backup
-    if [ -z "$nix" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
+    if [ -z "$nix" ] || [ "$user" != "$cache" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
     say backup-at "$(stat -c %Y -- "$backup" 2>/dev/null)"
     # shellcheck disable=SC2086
     $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'

@@ -24,7 +24,7 @@ use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::When;
 
 /// A ready console after some keys.
-fn after(keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
+pub(crate) fn after(keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
     move |size, theme| {
         let mut console = Console::ready(size, theme, false);
         console.keys(keys);

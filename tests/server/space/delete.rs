@@ -3,29 +3,10 @@
 use crate::rig::{Access, Rig, Twist};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 
 /// The real `ssh` as the cache user: a session that the log has.
 fn log_in(rig: &Rig, port: u16) {
-    let output = Command::new("ssh")
-        .args([
-            "-F",
-            "none",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-        ])
-        .args([
-            "-o",
-            &format!("UserKnownHostsFile={}", rig.file("known_hosts")),
-        ])
-        .args(["-i", &rig.file("id"), "-p", &port.to_string()])
-        .args(["nix-ssh@127.0.0.1", "anything"])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = rig.ssh_as("nix-ssh", port, "anything").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("Permission denied"), "{said}");
 }

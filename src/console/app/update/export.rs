@@ -89,7 +89,7 @@ fn checks(model: &Model) -> Vec<Value> {
         .collect()
 }
 
-/// Requests, keys and what is said of the server, as one list.
+/// Requests, keys and findings about the server, as one list.
 fn access(known: &AccessSnapshot) -> Vec<Value> {
     let lines = (0..known.len()).filter_map(|at| known.line(at));
     lines

@@ -51,8 +51,7 @@ pub(super) fn back(model: &mut Model, name: String) -> Vec<Effect> {
         model.trail.leave_server(name);
         return vec![];
     }
-    let mut servers = model.servers.iter();
-    let Some(choice) = servers.find(|server| server.name == name).cloned() else {
+    let Some(choice) = model.choice(&name).cloned() else {
         return vec![];
     };
     model.toast = Some(format!("back on {name}"));
@@ -65,8 +64,7 @@ pub(super) fn by_name(model: &mut Model, name: &str) -> Vec<Effect> {
         model.toast = Some(reason.into_owned());
         return vec![];
     }
-    let mut servers = model.servers.iter();
-    if let Some(choice) = servers.find(|server| server.name == name).cloned() {
+    if let Some(choice) = model.choice(name).cloned() {
         return to(model, &choice);
     }
     model.toast = Some(format!("the configuration has no server {name:?}"));
