@@ -26,6 +26,8 @@ pub enum Undo {
         /// The file that it was in.
         file: String,
     },
+    /// Take the key back into use that was suspended.
+    Resume(Fingerprint),
     /// Have the request that was denied wait again.
     Reopen(Box<Request>),
     /// Remove the pin that was made.
@@ -51,6 +53,7 @@ impl Undo {
             Operation::Access(operation) => match (plan.change, operation.requests.as_slice()) {
                 ("authorize" | "approve", _) => authorized(&plan.items),
                 ("revoke", []) => revoked(&plan.items),
+                ("suspend", _) => suspended(&plan.items),
                 ("deny", [(Folder::Denied, request)]) => {
                     let waited = Request {
                         decision: None,
@@ -98,7 +101,7 @@ impl Undo {
         let expires = match self {
             Self::Authorize { new, .. } => new.expires,
             Self::Pin { expires, .. } => *expires,
-            Self::Revoke(_) | Self::Reopen(_) | Self::Unpin(_) => None,
+            Self::Revoke(_) | Self::Resume(_) | Self::Reopen(_) | Self::Unpin(_) => None,
         };
         expires.is_none_or(|end| end > now)
     }
@@ -108,6 +111,7 @@ impl Undo {
         match self {
             Self::Revoke(_) => "revoke the key again",
             Self::Authorize { .. } => "authorize the key again, by the line that it had",
+            Self::Resume(_) => "resume the key, each line as it was",
             Self::Reopen(_) => "have the request wait again",
             Self::Unpin(_) => "remove the pin again",
             Self::Pin { .. } => "pin the path again, with the same name, note and end",
@@ -129,6 +133,14 @@ fn authorized(items: &[Item]) -> Option<Undo> {
         (Some(key), None) => Some(Undo::Revoke(key)),
         _ => None,
     }
+}
+
+/// The key of which lines were suspended. Sessions that ended with it are not there again.
+fn suspended(items: &[Item]) -> Option<Undo> {
+    items.iter().find_map(|item| match item {
+        Item::Key { fingerprint, .. } => Some(Undo::Resume(*fingerprint)),
+        _ => None,
+    })
 }
 
 /// The one line that went, where this program would write it again byte for byte.

@@ -276,13 +276,27 @@ fn clock(vitals: &Vitals<'_>) -> Option<Check> {
     Some(check("clock", State::Warning, summary, Some(fix)))
 }
 
+/// One of which a row of a screen shows less.
+fn brief(
+    id: &'static str,
+    state: State,
+    text: String,
+    summary: String,
+    fix: Option<Remedy>,
+) -> Check {
+    let mut check = check(id, state, summary, fix);
+    check.line.text = text;
+    check
+}
+
 fn bad(vitals: &Vitals<'_>) -> Check {
     let id = "bad-signatures";
     match vitals.bad {
         0 => check(id, State::Fine, "no wrong signature".to_owned(), None),
-        bad => check(
+        bad => brief(
             id,
             State::Critical,
+            format!("{} a wrong signature", carry(bad)),
             match vitals.refusals.and_then(|(which, _)| which.bad.as_deref()) {
                 Some(name) => format!("{} a wrong signature: {name}", carry(bad)),
                 None => format!("{} a wrong signature", carry(bad)),
@@ -299,9 +313,10 @@ fn unsigned(vitals: &Vitals<'_>) -> Check {
     let id = "unsigned-paths";
     match vitals.refused {
         0 => check(id, State::Fine, "no path would be refused".to_owned(), None),
-        refused => check(
+        refused => brief(
             id,
             State::Warning,
+            format!("{} would be refused", count(refused, "path")),
             format!(
                 "{} would be refused{}",
                 count(refused, "path"),

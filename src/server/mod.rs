@@ -48,7 +48,7 @@ pub use crate::link::{NotShown, shown_host_key};
 pub use facts::Facts;
 
 use crate::database::Facts as DatabaseFacts;
-use crate::domain::StorePath;
+use crate::domain::{StorePath, When};
 use crate::link::{Lane, Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use reader::{Before, Copy, Outcome, Reading, Wanted};
@@ -80,6 +80,8 @@ struct Inner {
     copy: Mutex<Option<Copy>>,
     facts: RwLock<Arc<Facts>>,
     start: Start,
+    /// When it began to connect, by this machine's clock.
+    begun: When,
     /// A daemon that is kept for small questions.
     idle: Mutex<Option<Daemon>>,
     /// Turns of jobs.
@@ -110,6 +112,7 @@ impl Server {
         prompter: Arc<dyn Prompter>,
         to_read: Option<Before>,
     ) -> Result<Self, ServerError> {
+        let begun = When::now();
         let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
         let unasked = own::Unasked::default();
         unasked.add(&link);
@@ -131,6 +134,7 @@ impl Server {
         let found = probe::probe(&link, &spec, login, &start).await?;
         let inner = Inner {
             start,
+            begun,
             facts: RwLock::new(Arc::new(found.facts)),
             idle: Mutex::new(Some(found.daemon)),
             bulk: Mutex::new(None),

@@ -124,19 +124,19 @@ fn half_pages_and_pages() {
         assert_eq!(console.model.store.search.value(), "x");
         assert_eq!(console.model.store.list.cursor, 0);
     }
-    for keys in ["3", "4", "5<right>", "5<right><right>", "6oo", "2<enter>"] {
-        let mut console = whole((80, 24), "dark");
-        console.keys(keys);
-        console.keys("g");
-        let before = rows(&console);
-        console.keys("<ctrl-d>");
-        assert_ne!(rows(&console), before, "{keys}");
-        console.keys("<ctrl-u>");
-        assert_eq!(rows(&console), before, "{keys}");
-        console.keys("<ctrl-f>");
-        assert_ne!(rows(&console), before, "{keys}");
-        console.keys("<ctrl-b>");
-        assert_eq!(rows(&console), before, "{keys}");
+    for size in SIZES {
+        for keys in ["3", "4", "5<right>", "5<right><right>", "6oo", "2<enter>"] {
+            let mut console = whole(size, "dark");
+            console.keys(keys);
+            console.keys("g");
+            let before = rows(&console);
+            for (down, up) in [("<ctrl-d>", "<ctrl-u>"), ("<ctrl-f>", "<ctrl-b>")] {
+                console.keys(down);
+                assert_ne!(rows(&console), before, "{size:?} {keys} {down}");
+                console.keys(up);
+                assert_eq!(rows(&console), before, "{size:?} {keys} {up}");
+            }
+        }
     }
 }
 
@@ -340,7 +340,7 @@ fn a_click_selects_and_a_second_one_opens() {
 }
 
 /// A path that needs all others, through one another: link-0 needs link-1, and so on.
-fn deep(paths: usize) -> Console {
+fn deep(size: (u16, u16), paths: usize) -> Console {
     let names: Vec<String> = (0..paths).map(|n| format!("link-{n}-x")).collect();
     let own: Vec<StorePath> = names
         .iter()
@@ -361,7 +361,7 @@ fn deep(paths: usize) -> Console {
         };
         builder.add(&info, &assess(&crate::fixture::ring(), &info));
     }
-    let mut console = Console::new(model((80, 24), "dark", false));
+    let mut console = Console::new(model(size, "dark", false));
     console.connect();
     console.load(builder.finish());
     console.keys("2/link-0-x<enter><enter>");
@@ -406,16 +406,18 @@ fn the_closure_is_searched_though_it_is_closed() {
 
 #[test]
 fn a_deep_closure_is_searched_a_part_at_a_time() {
-    let mut console = deep(6_000);
-    console.asked.clear();
-    console.keys("/link-5999<enter>");
-    assert_eq!(console.current(), "link-5999-x");
-    let parts = console
-        .asked
-        .iter()
-        .filter(|asked| *asked == "FindOn")
-        .count();
-    assert!(parts >= 2, "{parts}");
+    for size in SIZES {
+        let mut console = deep(size, 6_000);
+        console.asked.clear();
+        console.keys("/link-5999<enter>");
+        assert_eq!(console.current(), "link-5999-x");
+        let parts = console
+            .asked
+            .iter()
+            .filter(|asked| *asked == "FindOn")
+            .count();
+        assert!(parts >= 2, "{parts}");
+    }
 }
 
 /// A key means what is on the screen, and not what is under a cursor elsewhere.

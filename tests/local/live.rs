@@ -65,6 +65,7 @@ fn each_event_asks_for_what_it_is_about_and_for_nothing_else() {
         assert_eq!(asks(changed(what)), ["access"], "{what:?}");
     }
     assert_eq!(asks(changed(Watched::AuditLog)), ["audit"]);
+    assert_eq!(asks(changed(Watched::Settings)), ["Reprobe"]);
     assert_eq!(asks(changed(Watched::Jobs)), ["audit", "space"]);
     assert_eq!(asks(WatchEvent::GcLock(true)), ["space"]);
     assert_eq!(asks(WatchEvent::GcLock(false)), ["space"]);
@@ -320,9 +321,14 @@ fn why_the_store_is_read_through_the_daemon_is_said_beside_its_size_and_on_scree
     assert!(screen.contains(line), "{screen}");
     assert!(screen.contains("   read through the daemon"), "{screen}");
     // What it means, and what to do.
-    let at = |needle: &str| screen.lines().position(|line| line.contains(needle));
-    let down = at(line).unwrap() - at(">x").unwrap();
-    console.keys(&"j".repeat(down));
+    let under = |console: &Console| {
+        let screen = text(console);
+        let mut rows = screen.lines();
+        rows.any(|row| row.starts_with('>') && row.contains(line))
+    };
+    while !under(&console) {
+        console.keys("j");
+    }
     console.keys("<enter>");
     let page = text(&console);
     assert!(page.contains("reader = \"daemon\""), "{page}");

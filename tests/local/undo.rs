@@ -1,11 +1,11 @@
 //! Taking a change back from its receipt: what is offered, that the server is looked at again, and that nothing is done unconfirmed.
 
-use crate::fixture::access::{ed25519, facts, known, public};
+use crate::fixture::access::{ed25519, facts, known, public, suspended};
 use crate::fixture::snapshot::snap;
 use crate::fixture::space;
 use crate::fixture::{Console, receipt};
 use crate::habits::{SIZES, rows};
-use storekeeper::change::{Outcome, Undo};
+use storekeeper::change::{Item, Outcome, Undo};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::types::access::Line;
@@ -151,6 +151,29 @@ fn only_what_was_done_whole_and_can_be_had_again_is_offered() {
     // Signatures stay.
     console.keys("<esc>3As<enter>");
     assert_eq!(end(&mut console, Outcome::Done), None);
+}
+
+#[test]
+fn a_suspended_key_is_resumed() {
+    for size in SIZES {
+        let mut console = on_access(size, facts());
+        go(&mut console, "ada@ci-3");
+        console.keys("z<enter>");
+        let Some(Undo::Resume(key)) = end(&mut console, Outcome::Done) else {
+            panic!("nothing is offered");
+        };
+        assert!(shown(&console).contains("undo      u shows the plan to resume the key"));
+        console.keys("u");
+        assert_eq!(console.asked, ["ReadAccess"]);
+        console.send(Msg::Access(Ok(known(suspended()))));
+        let plan = console.model.plan_dialog().unwrap().made().unwrap();
+        assert_eq!(plan.change, "resume");
+        assert!(matches!(&plan.items[..], [Item::Key { fingerprint, .. }] if *fingerprint == key));
+        console.keys("<enter>");
+        assert_eq!(console.runs.len(), 2);
+        // It is suspended again with a reason of its own.
+        assert_eq!(end(&mut console, Outcome::Done), None);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use storekeeper::change::access::{About, approve, submit};
 use storekeeper::change::keep::{Kept, PinRequest, older_than, pin, remove, unpin};
-use storekeeper::change::{Answer, Outcome, Plan, Receipt};
+use storekeeper::change::{Answer, Outcome, Plan, Receipt, Undo};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::key_request::{Decision, Request, Source};
 use storekeeper::domain::pin::Pin;
@@ -164,6 +164,47 @@ fn a_pin_is_what_was_shown_or_stays() {
     let receipt = carry_out(&house.server, house.unpin(&house.pins()));
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     assert!(!house.note().exists());
+}
+
+#[test]
+fn a_pin_comes_back_as_it_was_and_goes_again() {
+    let house = House::new();
+    let until = Some(When::from_unix(When::now().unix() + 86_400));
+    let made = house.pin("root via eva", &[], "v1", until);
+    let Some(Undo::Unpin(name)) = Undo::of(&made) else {
+        panic!("nothing is offered");
+    };
+    assert_eq!(carry_out(&house.server, made).result, Outcome::Done);
+    let before = house.pins();
+    assert_eq!(before[0].name, name);
+    let gone = house.unpin(&before);
+    let Some(Undo::Pin {
+        name,
+        path,
+        note,
+        expires,
+    }) = Undo::of(&gone)
+    else {
+        panic!("nothing is offered");
+    };
+    assert_eq!(carry_out(&house.server, gone).result, Outcome::Done);
+    assert!(house.pins().is_empty() && !house.note().exists());
+    // By the names that the offer gives; `pin` and the offer agree on them.
+    assert_eq!((name.as_str(), &path), ("release", &house.leaf));
+    let again = house.pin("root via eva", &[], &note.unwrap(), expires);
+    assert_eq!(carry_out(&house.server, again).result, Outcome::Done);
+    let [after] = house.pins().try_into().unwrap();
+    let [before] = before.try_into().unwrap();
+    assert_eq!(
+        (&after.target, &after.note, after.expires),
+        (&before.target, &before.note, before.expires)
+    );
+    // Changed once more by somebody else, what was made is not removed.
+    let late = house.unpin(std::slice::from_ref(&after));
+    let other = house.pin("root via max", &[after], "mine", None);
+    assert_eq!(Undo::of(&other), None, "it had another note before");
+    assert_eq!(carry_out(&house.server, other).result, Outcome::Done);
+    lost(&carry_out(&house.server, late), "root via max pinned it");
 }
 
 #[test]

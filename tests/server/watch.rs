@@ -201,6 +201,14 @@ fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
         let all = watching.changed(Watched::SshdConfig).await;
         assert_eq!(all, [WatchEvent::Changed(Watched::SshdConfig)]);
 
+        let key = rig.secret_key_file(crate::rig::OURS);
+        let away = key.with_extension("away");
+        for (from, to) in [(&key, &away), (&away, &key)] {
+            fs::rename(from, to).unwrap();
+            let all = watching.changed(Watched::Settings).await;
+            assert_eq!(all, [WatchEvent::Changed(Watched::Settings)]);
+        }
+
         let lock = rig.scratch().join("server/nix/var/nix/gc.lock");
         let held = File::create(&lock).unwrap();
         held.lock().unwrap();

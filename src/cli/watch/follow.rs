@@ -144,7 +144,8 @@ fn changed(stale: &mut Stale, what: Watched) {
         Watched::Database => stale.store = true,
         Watched::KeyFiles | Watched::Requests | Watched::SshdConfig => stale.access = true,
         Watched::LoginLog => stale.log = true,
-        Watched::AuditLog | Watched::Jobs | Watched::Disk | Watched::GcLock => {}
+        Watched::AuditLog | Watched::Jobs | Watched::Settings | Watched::Disk | Watched::GcLock => {
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
+use crate::console::screens::overview::first::First;
 use crate::console::screens::overview::view as overview;
 use crate::console::screens::space::areas as space;
 use crate::console::types::screen::Screen;
@@ -10,8 +11,27 @@ use crate::console::widgets::layout::{WIDE, areas, lists};
 use crate::console::widgets::list::List;
 use ratatui::layout::Rect;
 
+/// The line of the list that has the keys which is at a place of the screen, and that list.
+pub fn line_at(model: &Model, column: u16, row: u16) -> Option<(usize, List)> {
+    let (area, list, rows) = list_area(model)?;
+    if !area.contains((column, row).into()) {
+        return None;
+    }
+    let mut at = usize::from(row - area.y);
+    if list.top == 0 && model.screen == Screen::Overview && model.layers.is_empty() {
+        // What is below the first line belongs to it.
+        at = at.saturating_sub(first_line(model).rows.len());
+    }
+    let line = list.top + at;
+    (line < rows).then_some((line, list))
+}
+
+fn first_line(model: &Model) -> First {
+    overview::first_line(&overview::lines(&model.inputs()), areas(model.cx.size).body)
+}
+
 /// Where the list is that has the keys, how it is scrolled, and how many rows it has; `None` where there is none.
-pub fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
+fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
     let size = model.cx.size;
     match model.layers.last() {
         None => {}
@@ -60,14 +80,19 @@ pub fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
 /// The checks of the overview: as many as there is room for, the cursor among them.
 fn overview_area(model: &Model) -> (Rect, List, usize) {
     let body = areas(model.cx.size).body;
-    let rows = overview::lines(&model.inputs()).len();
-    let most = overview::most(body);
+    let lines = overview::lines(&model.inputs());
+    let rows = lines.len();
+    let first = overview::first_line(&lines, body);
+    let most = overview::most(body, &first);
     let cursor = model.overview.list.cursor;
     let list = List {
         cursor,
         top: (cursor + 1).saturating_sub(most),
     };
-    let height = most.min(rows - list.top.min(rows));
+    let mut height = most.min(rows - list.top.min(rows));
+    if list.top == 0 {
+        height += first.rows.len();
+    }
     let area = Rect::new(body.x, body.y, body.width, height as u16);
     (area.intersection(body), list, rows)
 }

@@ -24,7 +24,7 @@ use crate::console::types::server::Health;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
-use crate::inventory::{Group, Inventory, Row, View};
+use crate::inventory::{Inventory, Row, View};
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::path::PathBuf;
@@ -110,10 +110,8 @@ pub enum Msg {
         request_id: u64,
         /// Of this generation.
         generation: u64,
-        /// The groups.
-        groups: Vec<Group>,
-        /// Key name, valid, bad.
-        coverage: Vec<(String, usize, usize)>,
+        /// What was found.
+        found: unsigned::Found,
     },
     /// Closure sizes are known now.
     Measured,
@@ -256,6 +254,8 @@ pub enum Effect {
     Ping,
     /// Reads what has changed of the store.
     Renew,
+    /// Find out anew what the server is, and read of the store what that changes.
+    Reprobe,
     /// Make a plan.
     Plan {
         /// The number of the request.

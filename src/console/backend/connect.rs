@@ -175,6 +175,7 @@ pub(super) struct Session {
     /// Wakes a watch that has ended; nobody waits for it while one runs.
     watch_again: Arc<Notify>,
     changed: Arc<Notify>,
+    settings: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -195,12 +196,14 @@ impl Session {
         let again = Arc::new(Notify::new());
         let watch_again = Arc::new(Notify::new());
         let changed = Arc::new(Notify::new());
+        let settings = Arc::new(Notify::new());
         let keeper = Keeper {
             state: Arc::clone(&state),
             wake: Arc::clone(&wake),
             again: Arc::clone(&again),
             watch_again: Arc::clone(&watch_again),
             changed: Arc::clone(&changed),
+            settings: Arc::clone(&settings),
             keys,
             send,
             prompt,
@@ -211,6 +214,7 @@ impl Session {
             again,
             watch_again,
             changed,
+            settings,
             task: tokio::spawn(async move {
                 match target {
                     Ok(target) => keeper.keep(&target).await,
@@ -240,6 +244,11 @@ impl Session {
         self.changed.notify_one();
     }
 
+    /// Finds out again what the server is.
+    pub(super) fn reprobe(&self) {
+        self.settings.notify_one();
+    }
+
     /// Reads everything again, and watches again where that has ended.
     pub(super) fn refresh(&self) {
         self.state.audit_anew.store(true, Ordering::Relaxed);
@@ -261,6 +270,7 @@ struct Keeper {
     /// Wakes a watch that has ended; nobody waits for it while one runs.
     watch_again: Arc<Notify>,
     changed: Arc<Notify>,
+    settings: Arc<Notify>,
     keys: Keys,
     send: Sender,
     prompt: Arc<Prompt>,
@@ -353,6 +363,7 @@ impl Keeper {
                 };
                 tokio::select! {
                     () = self.again.notified() => asked_for = true,
+                    () = self.settings.notified() => asked_for = false,
                     () = changed => {
                         asked_for = false;
                         continue;

@@ -110,6 +110,7 @@ impl Backend {
             Effect::Reconnect => self.with(Session::reconnect),
             Effect::Refresh => self.with(Session::refresh),
             Effect::Renew => self.with(Session::renew),
+            Effect::Reprobe => self.with(Session::reprobe),
             Effect::ReadAudit => {
                 if let Some(state) = self.session.as_ref().map(Session::state) {
                     self.with_server(|server, send| work::read_audit(server, state, send));
@@ -171,8 +172,7 @@ impl Backend {
                     let _ = send.send(Msg::Groups {
                         request_id,
                         generation,
-                        groups: crate::inventory::unsigned_groups(&inventory),
-                        coverage: crate::inventory::coverage(&inventory),
+                        found: unsigned::Found::of(&inventory),
                     });
                 });
             }

@@ -17,11 +17,12 @@ const IDLE_PACE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(600);
 
 /// What is passed on at most once in a while, each by itself, and after how long the next one is.
-const SLOWED: [(Watched, Duration); 6] = [
+const SLOWED: [(Watched, Duration); 7] = [
     (Watched::KeyFiles, Duration::from_secs(4)),
     (Watched::Requests, Duration::from_secs(4)),
     (Watched::LoginLog, Duration::from_secs(4)),
     (Watched::SshdConfig, Duration::from_secs(4)),
+    (Watched::Settings, Duration::from_secs(4)),
     (Watched::AuditLog, Duration::from_secs(4)),
     (Watched::Jobs, Duration::from_secs(4)),
 ];

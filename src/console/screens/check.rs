@@ -31,8 +31,12 @@ pub struct Check {
     pub id: String,
     /// How bad.
     pub level: State,
-    /// What.
+    /// What, for one row.
     pub text: String,
+    /// The same in full.
+    pub whole: String,
+    /// What mends it: a command, or what to do.
+    pub fix: Option<String>,
     /// A detail, at the right.
     pub note: String,
     /// The screen that mends it.
@@ -50,6 +54,8 @@ impl Check {
             id: "problem".to_owned(),
             level: State::Critical,
             text: problem.to_string(),
+            whole: problem.to_string(),
+            fix: problem.hint.clone(),
             note: String::new(),
             screen: None,
             target: None,

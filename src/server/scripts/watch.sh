@@ -1,5 +1,6 @@
 # $1: the cache user. $2: the folder of requests. $3: the audit log. $4: sshd's log file, or nothing for the journal or the usual
-# files. The rest: key files that the administrator has named for the cache user, in place of those that sshd reads.
+# files. $5: since when changes count, in seconds of this clock. $6: how many files of signing keys and programs come next. The rest:
+# key files that the administrator has named for the cache user, in place of those that sshd reads.
 # Says what has changed on the server. Each line of its input is one look, and a look that finds nothing new writes nothing: so
 # the reader sets the pace, nothing sleeps here, and all of it ends with its input. A look is one program, since programs are what
 # costs: `files` asks for the facts of all files together where one of them has a newer time, `facts` in any case, `locks` for who
@@ -9,9 +10,23 @@ cache=$1
 requests=$2
 audit=$3
 wanted=$4
-shift 4
+since=$5
+count=$6
+shift 6
 newline='
 '
+# What Nix is on the server, besides its database: a file a line.
+settings_files=$newline${NIX_CONF_DIR:-/etc/nix}/nix.conf$newline${NIX_CONF_DIR:-/etc/nix}/nix.custom.conf$newline
+settings_folders=
+while [ "$count" -gt 0 ]; do
+    case $1 in /*)
+        settings_files=$settings_files$1$newline
+        settings_folders=$settings_folders${1%/*}$newline
+        ;;
+    esac
+    shift
+    count=$((count - 1))
+done
 echo storekeeper-answer
 if ! have stat; then
     echo "problem=there is no stat command on the server"
@@ -92,6 +107,7 @@ hidden() {
 }
 IFS=$newline
 for file in $keys; do hidden keys "$file"; done
+for file in $settings_files; do hidden settings "$file"; done
 unset IFS
 if [ -n "$database" ]; then hidden database "$database"; fi
 hidden requests "$requests/waiting"
@@ -110,6 +126,7 @@ sort_out() {
     found_jobs=
     found_log=
     found_sshd=
+    found_settings=
     found_socket=
     gc_inode=
     marker_inodes=
@@ -137,6 +154,11 @@ sort_out() {
         esac
         # One file may be two things.
         case $keys in *"$newline$name$newline"*) found_keys=$found_keys$line ;; esac
+        case $settings_files in *"$newline$name$newline"*)
+            found_settings=$found_settings$line
+            continue
+            ;;
+        esac
         case " $config $included " in
         *" $name "*) found_sshd=$found_sshd$line ;;
         *) case $name in *.conf) found_sshd=$found_sshd$line ;; esac ;;
@@ -206,6 +228,16 @@ ask_files() {
     set -f
 }
 
+# The lines of those that have a newer time than the beginning.
+changed_since() {
+    set +f
+    unset IFS
+    # shellcheck disable=SC2086
+    stat -L -c '%Z %n' -- "$@" "$markers"/unfinished-* "$config" $included 2>/dev/null |
+        awk -v since="$since" '$1 >= since { sub(/^[0-9]+ /, ""); print $0 "|changed" }'
+    set -f
+}
+
 # Whether all files are there that were, and none has a newer time than the pipe that was made when something had changed last. It
 # takes no program. While something changes this does not count: the pipe has to be older than whatever is new to it.
 there=
@@ -255,7 +287,7 @@ look_files() {
     still=
     mark
     was_database=$found_database was_keys=$found_keys was_requests=$found_requests was_audit=$found_audit
-    was_jobs=$found_jobs was_log=$found_log was_sshd=$found_sshd was_locks="$gc_inode$marker_inodes"
+    was_jobs=$found_jobs was_log=$found_log was_sshd=$found_sshd was_settings=$found_settings was_locks="$gc_inode$marker_inodes"
     sort_out "$files"
     compare database "$was_database" "$found_database"
     compare keys "$was_keys" "$found_keys"
@@ -263,6 +295,7 @@ look_files() {
     compare audit "$was_audit" "$found_audit"
     compare jobs "$was_jobs" "$found_jobs"
     compare sshd "$was_sshd" "$found_sshd"
+    compare settings "$was_settings" "$found_settings"
     if [ "$was_log" != "$found_log" ]; then
         if [ -n "$journals" ]; then pending=yes; else look_at_log "$was_log" "$found_log"; fi
     fi
@@ -352,7 +385,7 @@ if [ -n "$socket" ] && [ -e "$socket" ]; then
 fi
 IFS=$newline
 # shellcheck disable=SC2086
-set -- $keys
+set -- $keys $settings_files
 unset IFS
 set -- "$@" "$requests" "$requests/waiting" "$requests/approved" "$requests/denied" "$requests/revoked" "$audit" "$markers"
 if [ -n "$database" ]; then set -- "$@" "$database" "$database-wal" "$lock"; fi
@@ -361,6 +394,19 @@ if [ -n "$socket" ]; then set -- "$@" "$socket"; fi
 ask_files "$@"
 before=$files
 mark
+# What was changed between the connection and now was perhaps read before that. A file that is gone shows by its folder, which for
+# those of settings counts here only: others may write there all the time.
+settings_only=$settings_files
+settings_files=$settings_files$settings_folders
+IFS=$newline
+# shellcheck disable=SC2086
+changed=$(changed_since "$@" $settings_folders)
+unset IFS
+sort_out "$changed"
+settings_files=$settings_only
+for word in keys requests audit jobs sshd settings; do
+    eval "if [ -n \"\$found_$word\" ]; then echo $word=; fi"
+done
 sort_out "$files"
 make_pattern
 found_before=$newline

@@ -22,6 +22,8 @@ pub enum Watched {
     LoginLog,
     /// sshd's configuration.
     SshdConfig,
+    /// Nix's settings and program, and the files of signing keys.
+    Settings,
     /// The file system of the store.
     Disk,
     /// Nix's lock for collections.
@@ -39,6 +41,7 @@ impl Watched {
             Self::Jobs => "jobs",
             Self::LoginLog => "logins",
             Self::SshdConfig => "sshd's configuration",
+            Self::Settings => "Nix's settings",
             Self::Disk => "the disk",
             Self::GcLock => "collections",
         }
@@ -111,6 +114,7 @@ fn watched(word: &str) -> Option<Watched> {
         "jobs" => Watched::Jobs,
         "login" => Watched::LoginLog,
         "sshd" => Watched::SshdConfig,
+        "settings" => Watched::Settings,
         "disk" => Watched::Disk,
         "gc" => Watched::GcLock,
         _ => return None,

@@ -55,12 +55,20 @@ impl Server {
         let Inner {
             spec, link, start, ..
         } = &*self.inner;
+        let facts = self.facts();
+        // What has changed since is not in what was read before the watch began. The clocks are compared to a second.
+        let since = facts.there(self.inner.begun).unix() - 1;
+        let keys = facts.signing_keys.iter().map(|key| &key.file);
+        let settings: Vec<String> = keys.chain(&facts.nix_program).cloned().collect();
         let command = Command::script(script::WATCH)
             .arg(&spec.nix_command)
             .arg(&spec.cache_user)
             .arg(&spec.requests_dir)
             .arg(&spec.audit_log)
             .arg(spec.sshd_log.as_deref().unwrap_or_default())
+            .arg(since.to_string())
+            .arg(settings.len().to_string())
+            .args(settings)
             .args(spec.key_files.iter().cloned())
             .sudo(start.sudo);
         let few = || {

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use storekeeper::change::access::{About, AccessError, authorize, expire, resume, revoke, suspend};
-use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal, run_in};
+use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal, Undo, run_in};
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
 use storekeeper::domain::authorized_keys::NewKey;
 use storekeeper::domain::ssh_key::{Fingerprint, PublicSshKey};
@@ -783,6 +783,7 @@ fn suspend_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
     let reason = Some("on \"leave\" \u{1b}[31m".into());
     let facts = facts(server);
     let plan = suspend(&About::of(server), &facts, "root", key, true, reason).unwrap();
+    assert_eq!(Undo::of(&plan), Some(Undo::Resume(key)));
     wait(help::carry_out(
         server,
         plan,

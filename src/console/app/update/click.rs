@@ -2,7 +2,7 @@
 //!
 //! In: a cell. Out: what keys would have done. A dialog that confirms something takes no clicks: what is confirmed is read first.
 
-use crate::console::app::heights::list_area;
+use crate::console::app::heights::line_at;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -30,16 +30,9 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
         Some(Layer::Servers(_) | Layer::Clients(_)) => Act::Choose,
         Some(_) => return vec![],
     };
-    let Some((area, list, rows)) = list_area(model) else {
+    let Some((wanted, list)) = line_at(model, column, row) else {
         return vec![];
     };
-    if !area.contains((column, row).into()) {
-        return vec![];
-    }
-    let wanted = list.top + usize::from(row - area.y);
-    if wanted >= rows {
-        return vec![];
-    }
     if wanted == list.cursor {
         return act::run(model, open);
     }

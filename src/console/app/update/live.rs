@@ -59,6 +59,8 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
             Watched::KeyFiles | Watched::Requests | Watched::SshdConfig => {
                 vec![Effect::ReadAccess]
             }
+            // What was found out is reported like a new connection, which makes the rest to be read.
+            Watched::Settings => vec![Effect::Reprobe],
             Watched::LoginLog => activity::log_changed(model),
             Watched::AuditLog => vec![Effect::ReadAudit],
             Watched::Jobs => vec![Effect::ReadAudit, space::look_quickly(model)],

@@ -151,10 +151,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Groups {
             request_id,
             generation,
-            groups,
-            coverage,
+            found,
         } => {
-            let found = (groups, coverage);
             screens::unsigned::update::groups(
                 &mut model.unsigned,
                 &model.cx,

@@ -22,6 +22,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     match undo {
         Undo::Revoke(key) => access(model, AccessChange::Revoke(key)),
         Undo::Authorize { new, file } => access(model, AccessChange::Restore(new, file)),
+        Undo::Resume(key) => access(model, AccessChange::Resume(key)),
         Undo::Reopen(request) => access(model, AccessChange::Reopen(request)),
         // Pins are asked for with each plan.
         Undo::Unpin(name) => plan::open(model, ChangeKind::Space(SpaceChange::Unpin(name))),

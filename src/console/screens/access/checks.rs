@@ -75,6 +75,8 @@ fn line(check: health::Check) -> Check {
             _ => check.id.to_owned(),
         },
         level: check.state,
+        whole: check.summary.clone(),
+        fix: check.fix.as_ref().map(ToString::to_string),
         text: if text.is_empty() { whole() } else { text },
         note,
         screen: Some(Screen::Access),

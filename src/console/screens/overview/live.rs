@@ -14,6 +14,8 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
         id: id.to_owned(),
         level,
         note: String::new(),
+        whole: text.clone(),
+        fix: Some(hint.to_owned()),
         screen: None,
         target: None,
         problem: Some(Problem::say(Notice {
@@ -70,10 +72,13 @@ pub(super) fn not_read(inputs: &Inputs<'_>) -> Option<Check> {
     if missing.is_empty() {
         return None;
     }
+    let text = format!("not read yet: {}", missing.join(", "));
     Some(Check {
         id: "not-read".to_owned(),
         level: State::Unknown,
-        text: format!("not read yet: {}", missing.join(", ")),
+        whole: text.clone(),
+        text,
+        fix: None,
         note: String::new(),
         screen: None,
         target: None,
@@ -89,6 +94,8 @@ pub(super) fn fallback(cx: &Context) -> Option<Check> {
     Some(Check {
         id: "fallback".to_owned(),
         level: State::Fine,
+        whole: format!("the store was {text}"),
+        fix: Some(hint.to_owned()),
         note: String::new(),
         screen: None,
         target: None,

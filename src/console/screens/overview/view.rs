@@ -1,12 +1,12 @@
 //! Screen 1: what needs attention, worst first; then disk, trust and the last changes.
 
 use crate::console::screens::access::state::Access;
-use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::Activity;
 use crate::console::screens::check::Check;
 use crate::console::screens::check::Target;
-use crate::console::screens::overview::live;
+use crate::console::screens::overview::first::{self, First};
 use crate::console::screens::overview::state::Overview;
+use crate::console::screens::overview::{live, sums};
 use crate::console::screens::space::state::Space;
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::Unsigned;
@@ -20,9 +20,7 @@ use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge;
 use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::row;
-use crate::domain::Bytes;
 use crate::domain::Notice;
-use crate::domain::count::count;
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::Facts;
 use ratatui::layout::Rect;
@@ -84,7 +82,9 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
         checks.push(Check {
             id: "fine".to_owned(),
             level: State::Fine,
+            whole: text.clone(),
             text,
+            fix: None,
             note: String::new(),
             screen: None,
             target: None,
@@ -114,7 +114,7 @@ fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
-    let vitals = Vitals::of(
+    let mut vitals = Vitals::of(
         &inputs.cx.server,
         &inputs.cx.place,
         None,
@@ -122,6 +122,7 @@ fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
         counts.as_ref(),
         inputs.cx.limits,
     );
+    vitals.refusals = Some((&inputs.unsigned.refusals, facts.there(inputs.cx.now)));
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
     let whole = counts.is_some_and(|counts| counts.unread == 0) && !inputs.cx.data.loading;
@@ -171,7 +172,12 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
         } else {
             String::new()
         },
-        text: check.summary,
+        whole: check.summary.clone(),
+        fix: check.fix.as_ref().map(ToString::to_string),
+        text: match check.line.text {
+            text if text.is_empty() => check.summary,
+            text => text,
+        },
         screen,
         target,
         problem,
@@ -226,17 +232,37 @@ pub fn draw(
         return paragraph(pen, area, &text, style);
     }
     let checks = lines(inputs);
-    let most = most(area);
-    let mut y = draw_checks(inputs, overview, focused, pen, area, &checks, most) + 1;
+    let mut y = draw_checks(inputs, overview, focused, pen, area, &checks) + 1;
     if let Some(facts) = &inputs.cx.facts {
         y = draw_disk(inputs, facts, pen, area, y);
     }
-    draw_sums(inputs, pen, area, y);
+    sums::draw(inputs, pen, area, y);
+}
+
+/// The first of these lines, in full where it is a problem.
+pub fn first_line(checks: &[Check], area: Rect) -> First {
+    let room = |check: &Check| text_width(check, area, to_width(checks));
+    First::of(checks, checks.first().map_or(0, room), area.width)
 }
 
 /// How many checks there is room for.
-pub fn most(area: Rect) -> usize {
-    usize::from(area.height.saturating_sub(BELOW)).max(4)
+pub fn most(area: Rect, first: &First) -> usize {
+    usize::from(area.height.saturating_sub(BELOW))
+        .saturating_sub(first.rows.len())
+        .max(4)
+}
+
+/// Columns of where lines lead to.
+fn to_width(checks: &[Check]) -> u16 {
+    let widths = checks.iter().map(|check| leads_to(check).len());
+    widths.max().unwrap_or(0) as u16
+}
+
+/// Columns of a line's text.
+fn text_width(check: &Check, area: Rect, to_width: u16) -> u16 {
+    let to_at = area.right().saturating_sub(2 + to_width);
+    let note_at = to_at.saturating_sub(check.note.chars().count() as u16 + 2);
+    note_at.saturating_sub(area.x + 4 + 1)
 }
 
 /// The list of checks; returns the row below it.
@@ -247,7 +273,6 @@ fn draw_checks(
     pen: &mut Pen<'_>,
     area: Rect,
     checks: &[Check],
-    most: usize,
 ) -> u16 {
     if checks.is_empty() {
         let text = match inputs.cx.link {
@@ -257,10 +282,11 @@ fn draw_checks(
         pen.line(row(area, 0), &format!(" {text}"), pen.theme.dim);
         return 1;
     }
+    let whole = first_line(checks, area);
+    let most = most(area, &whole);
     // The cursor stays in view where there are more checks than rows.
     let first = (overview.list.cursor + 1).saturating_sub(most);
-    let to_width = checks.iter().map(|check| leads_to(check).len()).max();
-    let to_width = to_width.unwrap_or(0) as u16;
+    let to_width = to_width(checks);
     let mut y = 0;
     for (index, check) in checks.iter().enumerate().skip(first).take(most) {
         let line = row(area, y);
@@ -279,14 +305,22 @@ fn draw_checks(
         pen.text(line, to_at, line.y, &leads_to(check), theme.key);
         let note_width = check.note.chars().count() as u16;
         let note_at = to_at.saturating_sub(note_width + 2);
-        let text_width = note_at.saturating_sub(line.x + 4 + 1);
-        let text = cell(&check.text, usize::from(text_width), Align::Left);
+        let width = usize::from(text_width(check, line, to_width));
+        let text = if index == 0 {
+            whole.head()
+        } else {
+            &check.text
+        };
+        let text = cell(text, width, Align::Left);
         pen.text(line, line.x + 4, line.y, text.trim_end(), theme.text);
         pen.text(line, note_at, line.y, &check.note, theme.dim);
         if current {
             pen.select(line);
         }
         y += 1;
+        if index == 0 {
+            y = first::draw(&whole.rows, pen, area, y);
+        }
     }
     y
 }
@@ -350,87 +384,4 @@ fn draw_disk(inputs: &Inputs<'_>, facts: &Facts, pen: &mut Pen<'_>, area: Rect, 
         y += 1;
     }
     y + 1
-}
-
-/// `96.1%`, never rounded to what it is not.
-fn share(part: usize, whole: usize) -> String {
-    let tenths = (part as u128 * 1000)
-        .checked_div(whole as u128)
-        .unwrap_or(0);
-    match tenths {
-        0 if part > 0 => "<0.1%".to_owned(),
-        tenths => format!("{}.{}%", tenths / 10, tenths % 10),
-    }
-}
-
-fn draw_sums(inputs: &Inputs<'_>, pen: &mut Pen<'_>, area: Rect, mut y: u16) {
-    let theme = pen.theme;
-    let label = |text: &str| format!(" {text:<9}");
-    if let Some(inventory) = &inputs.cx.data.inventory {
-        let counts = inventory.counts();
-        let read = counts.read();
-        let mut text = format!("{}   {}", count(counts.paths, "path"), Bytes(counts.bytes));
-        if let Some(note) = inputs.cx.data.note(inputs.cx.now) {
-            text = format!("{text}   {note}");
-        } else if inputs.cx.data.fallback.is_some() {
-            text.push_str("   read through the daemon");
-        }
-        pen.pieces(
-            row(area, y),
-            &[(&label("Store"), theme.dim), (&text, theme.text)],
-        );
-        y += 1;
-        let style = if counts.refused > 0 {
-            theme.critical
-        } else {
-            theme.text
-        };
-        let mut shares: Vec<(String, Style)> = counts
-            .by_trust
-            .iter()
-            .rev()
-            .filter(|(class, paths, _)| *paths > 0 && !class.refused())
-            .map(|(class, paths, _)| (format!("{class} {}", share(*paths, read)), theme.text))
-            .collect();
-        // What is refused is never the one that does not fit.
-        shares.insert(
-            0,
-            (format!("refused {}", share(counts.refused, read)), style),
-        );
-        let line = row(area, y);
-        let mut x = pen.text(line, area.x, line.y, &label("Trust"), theme.dim);
-        for (text, style) in shares {
-            if usize::from(x) + text.len() >= usize::from(line.right()) {
-                pen.text(line, x, line.y, "…", theme.dim);
-                break;
-            }
-            x = pen.text(line, x, line.y, &text, style) + 2;
-        }
-        y += 1;
-    } else {
-        pen.pieces(
-            row(area, y),
-            &[(&label("Store"), theme.dim), ("not read yet", theme.text)],
-        );
-        y += 1;
-    }
-    y = crate::console::screens::space::overview::draw(inputs.space, pen, area, y);
-    if let Some(text) = logins::on_now(inputs.cx, inputs.access) {
-        let line = row(area, y);
-        let end = pen.text(line, line.x, line.y, &label("On now"), theme.dim);
-        let rest = Rect::new(end, line.y, line.right().saturating_sub(end), line.height);
-        pen.line(rest, &text, theme.text);
-        y += 1;
-    }
-    if let Some((text, note)) =
-        crate::console::screens::activity::view::last(inputs.cx, inputs.activity)
-    {
-        let line = row(area, y);
-        let inner = Rect::new(line.x, line.y, line.width.saturating_sub(2), line.height);
-        let x = pen.right(inner, &note, theme.dim);
-        let room = Rect::new(line.x, line.y, x.saturating_sub(line.x + 2), line.height);
-        let end = pen.text(room, room.x, room.y, &label("Last"), theme.dim);
-        let rest = Rect::new(end, room.y, room.right().saturating_sub(end), room.height);
-        pen.line(rest, &text, theme.text);
-    }
 }

@@ -6,3 +6,4 @@ pub mod update;
 pub mod view;
 
 pub use effect::Effect;
+pub use state::Found;

@@ -2,7 +2,8 @@
 
 use crate::console::widgets::list::{List, near};
 use crate::domain::When;
-use crate::inventory::{Group, Row};
+use crate::inventory::{Group, Inventory, Row, coverage, unsigned_groups};
+use crate::judge::health::refusals::Refusals;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -19,6 +20,28 @@ pub enum UnsignedLine {
 /// several groups need has a line in each.
 pub type Subject = (Row, Option<Row>);
 
+/// What one walk over the store finds.
+#[derive(Debug)]
+pub struct Found {
+    /// What is refused, in groups.
+    pub groups: Vec<Group>,
+    /// Key name, paths with a valid signature by it, paths with a bad one.
+    pub coverage: Vec<(String, usize, usize)>,
+    /// Which ones are worth a word on screen 1.
+    pub refusals: Refusals,
+}
+
+impl Found {
+    /// Of a store. Goes over all paths.
+    pub fn of(inventory: &Inventory) -> Self {
+        Self {
+            groups: unsigned_groups(inventory),
+            coverage: coverage(inventory),
+            refusals: Refusals::of(inventory, None),
+        }
+    }
+}
+
 /// The unsigned screen.
 #[derive(Debug, Default)]
 pub struct Unsigned {
@@ -28,6 +51,8 @@ pub struct Unsigned {
     pub ages: Option<(When, When)>,
     /// Key name, paths with a valid signature by it, paths with a bad one.
     pub coverage: Vec<(String, usize, usize)>,
+    /// The newest of them, and what needs one.
+    pub refusals: Refusals,
     /// The groups whose paths are shown, by their top.
     pub open: HashSet<Row>,
     /// What the list shows.

@@ -1,10 +1,10 @@
 //! What is refused: asked for when the store is another, and taken in; groups that open and close.
 
 use super::Effect;
-use super::state::{Unsigned, UnsignedLine};
+use super::state::{Found, Unsigned, UnsignedLine};
 use crate::console::types::context::Context;
 use crate::console::widgets::list::{Move, first_of};
-use crate::inventory::{Group, Inventory, Row};
+use crate::inventory::{Inventory, Row};
 use std::sync::Arc;
 
 /// Asks what is refused.
@@ -23,15 +23,17 @@ pub fn groups(
     cx: &Context,
     request_id: u64,
     generation: u64,
-    (groups, coverage): (Vec<Group>, Vec<(String, usize, usize)>),
+    found: Found,
 ) {
     if request_id != unsigned.request_id || generation != cx.data.generation {
         return;
     }
+    let groups = found.groups;
     let newest = groups.iter().map(|group| group.registered).max();
     unsigned.ages = newest.zip(groups.iter().map(|group| group.oldest).min());
     unsigned.groups = groups.into();
-    unsigned.coverage = coverage;
+    unsigned.coverage = found.coverage;
+    unsigned.refusals = found.refusals;
     unsigned.answered = true;
     unsigned.range = None;
     make_lines(unsigned);
