@@ -214,14 +214,16 @@ pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edite
             merged: answers.get("merged").is_some(),
         }),
         Some("conflict") => Ok(Edited::Conflict {
-            content: match (answers.get("content"), answers.get("gone")) {
-                (Some(text), _) => Some(
+            content: match answers.get("content") {
+                Some(text) => Some(
                     STANDARD
                         .decode(text)
                         .map_err(|_| failed("what is there now did not arrive whole".into()))?,
                 ),
-                (None, Some(_)) => Some(Vec::new()),
-                (None, None) => None,
+                None if ["gone", "empty"].map(|word| answers.get(word)) != [None; 2] => {
+                    Some(Vec::new())
+                }
+                None => None,
             },
             already: answers.get("already").is_some(),
         }),

@@ -101,6 +101,8 @@ conflict() {
     say sha256 "$found"
     if [ "$found" = none ]; then
         say gone yes
+    elif ! [ -s old ]; then
+        say empty yes
     elif [ "$(stat -c %s old)" -le 4194304 ]; then
         content=$(base64 <old) || full "what is there now can't be read"
         say content "$(printf %s "$content" | tr -d '\n')"

@@ -803,6 +803,39 @@ fn resume_now(rig: &Rig, server: &Server, key: Fingerprint) -> Receipt {
 }
 
 #[test]
+fn somebody_else_has_taken_the_last_line_meanwhile() {
+    let rig = Rig::new();
+    let (_sshd, server) = start(&rig, "");
+    let bob = new_key(&rig, "bob");
+    let file = key_file(&rig);
+    fs::write(&file, [bob.line(), b"\n".to_vec()].concat()).unwrap();
+    let about = About::of(&server);
+    let shown = facts(&server);
+    let gone = || revoke(&about, &shown, "root", bob.fingerprint(), true, None).unwrap();
+    let end = Some(When::from_unix(When::now().unix() + 86_400));
+    let late = expire(&about, &shown, "root", bob.fingerprint(), end, None).unwrap();
+    let word = Answer::Word("revoke".to_owned());
+    let carry_out =
+        |plan, answer: &Answer| wait(help::carry_out(&server, plan, answer, Some(rig.state())));
+    // Who revokes what is revoked already has what was wanted.
+    for plan in [gone(), gone()] {
+        assert_eq!(carry_out(plan, &word).result, Outcome::Done);
+        assert_eq!(fs::read(&file).unwrap(), b"");
+    }
+    // Who wanted something else reads what is there now.
+    let receipt = carry_out(late, &Answer::Key);
+    assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
+    let said = &receipt.failed[0].message;
+    assert!(said.contains("look at the difference"), "{said}");
+    let difference = receipt.conflict.unwrap();
+    assert!(
+        difference.contains("from line 1:\n-ssh-ed25519 "),
+        "{difference}"
+    );
+    assert_eq!(fs::read(&file).unwrap(), b"");
+}
+
+#[test]
 fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
     let rig = Rig::new();
     let (sshd, server) = start(&rig, "");
