@@ -7,6 +7,7 @@ use ratatui::style::Modifier;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::paint::Painter;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::overview::view::lines;
 use storekeeper::console::types::access::Line;
 use storekeeper::domain::{NarHash, PathInfo, StorePath};
 use storekeeper::inventory::Builder;
@@ -303,6 +304,18 @@ fn click(console: &mut Console, text: &str) {
 fn a_click_selects_and_a_second_one_opens() {
     for size in SIZES {
         let mut console = whole(size, "dark");
+        // What is below the first line of the Overview belongs to it.
+        for text in [
+            "paths would be refused",
+            "key requests wait",
+            "fix: storekeeper",
+        ] {
+            click(&mut console, text);
+            let at = console.model.overview.list.cursor;
+            let under = &lines(&console.model.inputs())[at];
+            let is_first = text.starts_with("fix") && at == 0;
+            assert!(is_first || under.text.contains(text), "{text}: {under:?}");
+        }
         click(&mut console, "Store");
         click(&mut console, "ledger-4.1");
         assert_eq!(console.current(), "ledger-4.1");

@@ -179,6 +179,15 @@ fn esc_comes_back_from_another_server() {
             console.keys("<esc><esc>");
             assert_eq!(console.model.cx.server, "prod");
         }
+        // However often one went to and fro, each server has one step back.
+        let mut console = ready(size);
+        console.keys(":server staging<enter>:server prod<enter>:server staging<enter>");
+        let mut way = Vec::new();
+        for _ in 0..4 {
+            console.keys("<esc>");
+            way.push(console.model.cx.server.clone());
+        }
+        assert_eq!(way, ["prod", "staging", "staging", "staging"]);
     }
 }
 

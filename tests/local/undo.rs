@@ -148,6 +148,17 @@ fn only_what_was_done_whole_and_can_be_had_again_is_offered() {
     go(&mut console, "eve@old");
     console.keys("r<enter>revoke<enter>");
     assert_eq!(end(&mut console, Outcome::Done), None);
+    // Nor so, with an option of somebody's own.
+    let mut own = facts();
+    let content = own.files[0].content.clone().unwrap();
+    let content = String::from_utf8(content).unwrap();
+    own.files[0].content = Ok(content
+        .replacen("restrict ", "restrict,no-pty ", 1)
+        .into_bytes());
+    let mut other = on_access((80, 24), own);
+    go(&mut other, "ada@ci-3");
+    other.keys("r<enter>revoke<enter>");
+    assert_eq!(end(&mut other, Outcome::Done), None);
     // Signatures stay.
     console.keys("<esc>3As<enter>");
     assert_eq!(end(&mut console, Outcome::Done), None);

@@ -1,7 +1,7 @@
 //! `status --all` and the formats of `status` for machines, on real servers of which some hang or are not there.
 
 use crate::help::{json, text};
-use crate::rig::{Access, Rig, need};
+use crate::rig::{Access, Rig, need, wait_until};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -82,6 +82,40 @@ fn servers_that_hang_hold_up_no_other_and_are_reported() {
         said.contains(" root ") && said.contains(" refused, "),
         "{said}"
     );
+}
+
+#[test]
+fn one_that_hangs_once_it_is_connected_is_not_waited_for() {
+    let rig = Rig::new();
+    let proxy = rig.proxied(Duration::ZERO);
+    rig.add_server(&rig.server_section("hangs", "root", proxy.port(), ""));
+    // The first one also keeps what it has read.
+    let [first, second] = [(); 2].map(|()| {
+        assert_ne!(rig.run("status hangs -q").status.code(), Some(3));
+        proxy.bytes()
+    });
+    let once = second - first;
+    // Past the keys and the login, and before the end.
+    let connected = second + once * 7 / 10;
+    proxy.limit(40_000);
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("it is connected", || proxy.bytes() > connected);
+            proxy.stall();
+        });
+        rig.run("status hangs --json -q")
+    });
+    assert!(proxy.bytes() < second + once, "{}", proxy.bytes());
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+    let error = &json(&output)["error"];
+    assert_eq!(
+        error["message"], "it has not answered within 10 s",
+        "{error}"
+    );
+    // One that is only slow is.
+    proxy.resume();
+    let output = rig.run("status hangs --json -q");
+    assert_ne!(output.status.code(), Some(3), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -134,7 +134,8 @@ pub(super) async fn within(
     asked.unwrap_or_else(|_| Err(hangs(limit)))
 }
 
-fn hangs(after: Duration) -> CliError {
+/// It is not waited for any more.
+pub(super) fn hangs(after: Duration) -> CliError {
     let seconds = number(after.as_secs().max(1) as usize);
     CliError::new(
         Kind::Connect,

@@ -17,10 +17,19 @@ use crate::inventory::Inventory;
 use crate::judge::growth::{self, Forecast, Growth, Sample};
 use crate::judge::health::refusals::Refusals;
 use crate::judge::health::{self, Check, State, Vitals, checks};
-use crate::link::Prompter;
+use crate::link::{Link, Prompter};
+use crate::server::Server;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
 
-/// Asks a server. `prompter` answers what connecting asks for; `reached` is called when it is connected.
+/// How long an sshd may take to answer a question that it answers whatever else goes on.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// How long after an answer it is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Asks a server, as long as it answers at all: a link that hangs is not waited for. `prompter` answers what connecting asks for; `reached` is called when it is connected.
 pub(super) async fn examine(
     session: &Session,
     prompter: Arc<dyn Prompter>,
@@ -35,14 +44,28 @@ pub(super) async fn examine(
         Err(error) => return Err(error),
     };
     reached();
+    tokio::select! {
+        report = connected(session, &server) => report,
+        () = silent(server.link()) => Err(super::all::hangs(SILENT)),
+    }
+}
+
+/// Returns when the link has not answered for so long.
+async fn silent(link: &Link) {
+    while timeout(SILENT, link.round_trip()).await.is_ok() {
+        sleep(PAUSE).await;
+    }
+}
+
+async fn connected(session: &Session, server: &Server) -> Result<Report, CliError> {
     let round_trip = server.link().round_trip().await.ok();
     let progress = Progress::new(session.quiet);
     let (inventory, access, space, pins, left) = tokio::join!(
-        load(&server, &progress, |_| Ok(())),
+        load(server, &progress, |_| Ok(())),
         server.access(),
         server.space(),
         server.pins(),
-        left(&server)
+        left(server)
     );
     let inventory = match inventory.map(|loaded| loaded.inventory) {
         Ok(inventory) => Ok(inventory),
