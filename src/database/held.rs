@@ -4,18 +4,21 @@
 //! that is enough. While nothing but the log is written, which is so as long as anybody has the database open, a copy stays true
 //! with some kilobytes for each change.
 
-use super::facts::Facts;
+use super::facts::{Facts, Said};
 use super::folder::Folder;
 use super::log::End;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes of the log that are asked for at one time.
 const PIECE: u64 = 4 << 20;
 
 /// Pieces after which the whole database is not much more.
 const PIECES: usize = 24;
+
+/// The largest database of which a copy is kept when its process ends.
+const MOST_KEPT: u64 = 2 << 30;
 
 /// The place of a copy, and what is in it.
 #[derive(Debug)]
@@ -56,6 +59,30 @@ impl Held {
         }
     }
 
+    /// What the last process has kept under this name, where it is a whole copy.
+    pub fn take_over(cache: &Path, name: &str) -> Option<Self> {
+        let (folder, about) = Folder::take_over(cache, name)?;
+        match Said::parse(&about)? {
+            Said::Facts(facts) => Some(Self {
+                facts: Some(facts),
+                ..Self::new(folder)
+            }),
+            Said::Problem(_) => None,
+        }
+    }
+
+    /// Leaves it for the next process, where it is whole and not too large.
+    pub fn keep(&self, name: &str) {
+        let Some(facts) = self.facts.as_ref().filter(|_| self.goal.is_none()) else {
+            return;
+        };
+        let room = || self.folder.free().is_ok_and(|free| free >= facts.size);
+        if facts.size <= MOST_KEPT && room() {
+            // It only saves reading the database once more.
+            let _ = self.folder.keep(name, &facts.to_string());
+        }
+    }
+
     /// The folder that it is in.
     pub fn folder(&self) -> &Folder {
         &self.folder
@@ -64,6 +91,11 @@ impl Held {
     /// Where the database is.
     pub fn database(&self) -> PathBuf {
         self.folder.database()
+    }
+
+    /// Whether there is a copy, of whatever age.
+    pub fn is_copy(&self) -> bool {
+        self.facts.is_some()
     }
 
     /// Whether the script is to wait for a word at each of its lines.

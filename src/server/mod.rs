@@ -88,6 +88,15 @@ struct Inner {
     jobs: Arc<Semaphore>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let (Some(copy), Some(name)) = (self.copy.get_mut().take(), reader::kept_as(&self.spec))
+        {
+            copy.keep(&name);
+        }
+    }
+}
+
 type Ahead = AbortOnDropHandle<Result<Reading, ServerError>>;
 
 impl Server {
@@ -251,7 +260,8 @@ impl Server {
     }
 
     async fn keep(&self, copy: Option<Copy>) {
-        if self.inner.copies.load(Ordering::Relaxed) {
+        let later = self.inner.spec.kept.is_some();
+        if later || self.inner.copies.load(Ordering::Relaxed) {
             *self.inner.copy.lock().await = copy;
         }
     }

@@ -172,6 +172,75 @@ fn what_did_not_change_is_not_sent_again() {
 }
 
 #[test]
+fn the_next_process_goes_on_with_the_copy_of_the_one_before() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
+    let proxy = rig.proxied(std::time::Duration::ZERO);
+    rig.add_server(&rig.server_section("slow", "root", proxy.port(), ""));
+    // Who has the database open keeps Nix from writing its log into it.
+    let open = wait(rig.connect(Access::Root));
+    settle();
+    let sent = |line: &str| {
+        let before = proxy.bytes();
+        let answer = rig.ask(line, 0);
+        (answer, proxy.bytes() - before)
+    };
+    let add = |number: u32| {
+        let file = rig.scratch().join(format!("new-{number}"));
+        fs::write(&file, format!("contents {number}")).unwrap();
+        let mut command = rig.nix_here("nix-store");
+        let added = command.arg("--add").arg(&file).output().unwrap();
+        assert!(added.status.success(), "{added:?}");
+        settle();
+    };
+    let copies = rig.scratch().join("home-here/.cache/storekeeper");
+    let kept = || {
+        let names = fs::read_dir(&copies).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name != "inventories").collect();
+        names.sort();
+        names
+    };
+    let (_, cold) = sent("paths slow");
+    let [name] = kept().try_into().unwrap();
+    assert!(
+        name.starts_with("kept-root%40127.0.0.1") || name.starts_with("kept-root@127.0.0.1"),
+        "{name}"
+    );
+    for number in 0..3 {
+        add(number);
+        let (answer, bytes) = sent("paths slow");
+        assert!(
+            bytes < 300_000 && 10 * bytes < cold,
+            "{cold} and {bytes} bytes"
+        );
+        assert_eq!(answer["source"], "database");
+        assert_eq!(
+            answer["paths"],
+            rig.ask("paths slow --no-cache", 0)["paths"]
+        );
+        assert_eq!(kept(), [name.clone()], "one, and nothing else");
+    }
+    let mode = |file: PathBuf| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(copies.join(&name)), 0o700);
+    assert_eq!(mode(copies.join(&name).join("db.sqlite")), 0o600);
+    // The log was written into the database: the copy is of no use, and another one takes its place.
+    drop(open);
+    rig.sql("pragma wal_checkpoint(truncate);");
+    add(3);
+    let (answer, bytes) = sent("paths slow");
+    assert!(10 * bytes > cold, "{cold} and {bytes} bytes");
+    assert_eq!(
+        answer["paths"],
+        rig.ask("paths slow --no-cache", 0)["paths"]
+    );
+    assert_eq!(kept(), [name]);
+    // Nothing is kept where nothing may be.
+    fs::remove_dir_all(&copies).unwrap();
+    rig.ask("paths slow --no-cache", 0);
+    assert!(!copies.exists() || kept().is_empty());
+}
+
+#[test]
 fn a_connection_that_stays_takes_what_the_log_grows() {
     Rig::on_every_nix(|rig| follows(rig, None));
     follows(&Rig::bulk(&Nix::of_this_machine(), 20_000), Some(300_000));

@@ -37,6 +37,13 @@ pub(in crate::server) struct Copy {
     pub(super) removal: Removal,
 }
 
+impl Copy {
+    /// Leaves it for the next process that reads this server.
+    pub(in crate::server) fn keep(&self, name: &str) {
+        self.held.keep(name);
+    }
+}
+
 /// What there is of the database already.
 #[derive(Default)]
 pub(in crate::server) struct Before {
@@ -60,19 +67,23 @@ pub(super) async fn copy(
     nix_command: &str,
     sudo: bool,
     cache: PathBuf,
+    kept_as: Option<String>,
     Before { known, copy }: Before,
 ) -> Result<Copied, String> {
     let broken = |why: &dyn std::fmt::Display| format!("its database can't be copied: {why}");
-    let had = copy.is_some();
     let (mut held, removal) = if let Some(Copy { held, removal }) = copy {
         (held, removal)
     } else {
-        let made = tokio::task::spawn_blocking(move || Folder::new(&cache)).await;
-        let made = made.map_err(|why| broken(&why))?;
-        let folder = made.map_err(|why| format!("there is no room for its copy here: {why}"))?;
-        let removal = folder.removal();
-        (Box::new(Held::new(folder)), removal)
+        let made = tokio::task::spawn_blocking(move || {
+            let kept = kept_as.and_then(|name| Held::take_over(&cache, &name));
+            kept.map_or_else(|| Folder::new(&cache).map(Held::new), Ok)
+        });
+        let made = made.await.map_err(|why| broken(&why))?;
+        let held = made.map_err(|why| format!("there is no room for its copy here: {why}"))?;
+        let removal = held.folder().removal();
+        (Box::new(held), removal)
     };
+    let had = held.is_copy();
     let mut command = Command::script(script::DATABASE)
         .arg(nix_command)
         .sudo(sudo);

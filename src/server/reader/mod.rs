@@ -14,8 +14,8 @@ use super::error::ServerError;
 use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
 use super::{Server, Spec};
 use crate::database::{Database, Facts, Listing as Rows, Row, Seen, Stopped};
-use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, most};
+use crate::domain::{StorePath, file_name};
 use crate::link::Link;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -48,6 +48,8 @@ pub(super) struct Wanted {
     reader: Reader,
     nix_command: String,
     cache: Option<PathBuf>,
+    /// Under which name a copy is kept for the next process, if it is.
+    kept_as: Option<String>,
     /// Why the daemon may have another store than the one in the usual place, if it may.
     other_store: Option<String>,
 }
@@ -58,9 +60,16 @@ impl Wanted {
             reader: spec.reader,
             nix_command: spec.nix_command.clone(),
             cache: spec.cache.clone(),
+            kept_as: kept_as(spec),
             other_store: other_store(&spec.daemon_command),
         }
     }
+}
+
+/// Under which name a copy of a server's database is kept, if anything is.
+pub(super) fn kept_as(spec: &Spec) -> Option<String> {
+    let place = || file_name::of(&spec.place.describe());
+    spec.kept.is_some().then(place)
 }
 
 /// Only a daemon without options of its own is known to serve the store that the server's settings name.
@@ -146,7 +155,16 @@ async fn copy(
     let Some(cache) = wanted.cache.clone() else {
         return Err("there is no folder for its copy here; set HOME or XDG_CACHE_HOME".to_owned());
     };
-    copying::copy(link, &wanted.nix_command, start.sudo, cache, before).await
+    let kept_as = wanted.kept_as.clone();
+    copying::copy(
+        link,
+        &wanted.nix_command,
+        start.sudo,
+        cache,
+        kept_as,
+        before,
+    )
+    .await
 }
 
 /// Ends the work on the copy when nobody waits for it any more.
