@@ -24,6 +24,7 @@ mod kept;
 mod login_shells;
 mod max_sessions;
 mod odd_answers;
+mod push;
 mod rig_itself;
 mod sign;
 mod space;
