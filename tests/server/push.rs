@@ -95,11 +95,13 @@ fn what_is_missing_is_copied_signed_and_served_on_every_nix() {
             let to = format!("local?root={}", rig.file("server"));
             copy.args(["copy", "--no-check-sigs", "--to", &to, &chain[0]]);
             assert!(copy.status().unwrap().success());
-            let done = push(
-                rig,
-                &format!("push {server} {top} --pin {server} --yes --reason nightly"),
-                0,
-            );
+            // The rig's socket does not tell where roots are.
+            let (pin, items) = match server {
+                "via-socket" => (String::new(), 2),
+                server => (format!(" --pin {server}"), 3),
+            };
+            let line = format!("push {server} {top} --yes --reason nightly{pin}");
+            let done = push(rig, &line, 0);
             assert_eq!(done["plan"]["missing"]["paths"], 2, "{done}");
             assert_eq!(done["plan"]["there"]["paths"], 1);
             assert!(
@@ -109,7 +111,7 @@ fn what_is_missing_is_copied_signed_and_served_on_every_nix() {
                     .contains("refused by clients")
             );
             assert_eq!(done["receipt"]["result"], "done", "{done}");
-            assert_eq!(done["receipt"]["done"], 3);
+            assert_eq!(done["receipt"]["done"], items);
             assert!(!journal(rig, server).exists());
             pushed.extend_from_slice(&chain[1..]);
             only_these_were_signed(rig, &before, &pushed);
@@ -122,10 +124,10 @@ fn what_is_missing_is_copied_signed_and_served_on_every_nix() {
             assert_eq!(signed["receipt"]["done"], 1, "{signed}");
             pushed.push(chain[0].clone());
             served(rig, &chain);
-            let pins = std::fs::read_link(
-                rig.file(&format!("server/nix/var/nix/gcroots/storekeeper/{server}")),
-            );
-            assert_eq!(pins.unwrap().to_string_lossy(), *top);
+            if items == 3 {
+                let pin = rig.file(&format!("server/nix/var/nix/gcroots/storekeeper/{server}"));
+                assert_eq!(std::fs::read_link(pin).unwrap().to_string_lossy(), *top);
+            }
             let again = push(rig, &format!("push {server} {top} --yes"), 0);
             assert_eq!(again["plan"]["items"], Value::Array(vec![]), "{again}");
         }
@@ -170,17 +172,12 @@ fn what_nix_refuses_is_named_in_its_words_on_every_nix() {
     Rig::on_every_nix(|rig| {
         let chain = rig.build_chain("chain", 2, 10);
         let (user, port) = (Access::NoSudo.user(), rig.port(Access::NoSudo));
-        let key = format!(
-            "public_keys = [\"{}\"]\naudit_log = \"/tmp/unused\"",
-            rig.public_key(OURS)
-        );
         let section = rig.server_section("visitor", user, port, "");
         let section = section
             .lines()
             .filter(|line| !line.starts_with("audit_log"));
         let log = format!("audit_log = \"{}\"", rig.file("home-visitor/audit.jsonl"));
         let section: Vec<&str> = section.chain([log.as_str()]).collect();
-        drop(key);
         rig.add_server(&format!("{}\n", section.join("\n")));
         let file = rig.secret_key_file(OURS).display().to_string();
         let line = format!("push visitor {} --key-file {file} --yes", chain[1]);
@@ -192,11 +189,11 @@ fn what_nix_refuses_is_named_in_its_words_on_every_nix() {
             failed.contains("not copied") && failed.contains("lacks a"),
             "{refused}"
         );
-        assert!(
-            refused["plan"]["warnings"]
-                .to_string()
-                .contains("does not trust this login")
-        );
+        // Nix says so since 2.11.
+        if rig.nix.version != "2.8.0" {
+            let warnings = refused["plan"]["warnings"].to_string();
+            assert!(warnings.contains("does not trust this login"), "{warnings}");
+        }
         assert_eq!(there(rig, &chain), 0);
     });
 }

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// How often it begins again after a lost link.
 const ATTEMPTS: usize = 5;
 
+/// Calls of Nix in a row, each of which has brought something.
+const CALLS: usize = 4;
+
 /// Paths that are asked about at a time.
 const AT_A_TIME: usize = 1000;
 
@@ -121,11 +124,7 @@ async fn pass<C: CacheServer>(
     let paths: Vec<StorePath> = push.added.iter().map(|added| added.path.clone()).collect();
     let pins = items.get(paths.len()..).unwrap_or_default();
     let mut reasons = HashMap::new();
-    let copied = match missing(job, &paths).await {
-        Ok(missing) if missing.is_empty() => Ok(()),
-        Ok(_) => copy(job, push, &mut reasons).await,
-        Err(trouble) => Err(trouble),
-    };
+    let copied = copy_all(job, push, &paths, &mut reasons).await;
     let mut cut = None;
     if let Err(trouble) = copied {
         cut = Some(ended(job, trouble).await);
@@ -219,6 +218,30 @@ fn rest<C: CacheServer>(job: &mut Job<C>, items: &[Item], why: &str, cut: Cut) -
     Err(cut)
 }
 
+/// Has Nix copy until nothing is missing, or nothing more comes. A daemon of Nix 2.8 loses its place where somebody else, such as what a
+/// killed push has left there, adds the same path at that moment; the next call finds it there.
+async fn copy_all<C: CacheServer>(
+    job: &Job<C>,
+    push: &PushOperation,
+    paths: &[StorePath],
+    reasons: &mut HashMap<StorePath, String>,
+) -> Result<(), Trouble> {
+    let mut before = usize::MAX;
+    for _ in 0..CALLS {
+        let missing = missing(job, paths).await?;
+        if missing == 0 || missing >= before {
+            break;
+        }
+        before = missing;
+        reasons.clear();
+        copy(job, push, reasons).await?;
+        if reasons.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Has Nix copy. One path can spoil a whole call, so each has one of its own then.
 async fn copy<C: CacheServer>(
     job: &Job<C>,
@@ -273,14 +296,11 @@ async fn call<C: CacheServer>(
     job.patiently(copied).await
 }
 
-/// Which of the paths the server does not have.
-async fn missing<C: CacheServer>(
-    job: &Job<C>,
-    paths: &[StorePath],
-) -> Result<Vec<StorePath>, Trouble> {
+/// How many of the paths the server does not have.
+async fn missing<C: CacheServer>(job: &Job<C>, paths: &[StorePath]) -> Result<usize, Trouble> {
     let seen = look(job, paths).await?;
     let absent = |path: &&StorePath| seen.get(*path).is_none_or(Option::is_none);
-    Ok(paths.iter().filter(absent).cloned().collect())
+    Ok(paths.iter().filter(absent).count())
 }
 
 /// The contents that the server has of each path; `None` for one that it has not.
