@@ -34,7 +34,7 @@ pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};
 pub use lease::{LEASE_SCRIPT, LeaseFacts, LeaseInstall};
 pub use pins::{Generation, LinkChange};
-pub use push::{OnPush, Origin, PushEvent, keep_here};
+pub use push::{OnPush, Origin, PushEvent, keep_here, outputs_here};
 pub use reader::Reader;
 pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};

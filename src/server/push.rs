@@ -40,8 +40,8 @@ const WAITING: usize = 64;
 /// Paths that one `nix copy` is given.
 const AT_A_TIME: usize = 500;
 
-/// Room and time for what keeps paths here: somebody's build waits for it.
-const ROOTING: Limits = Limits {
+/// Room and time for a short command here: somebody's build waits for it.
+const SHORT: Limits = Limits {
     output: 64 << 10,
     time: Duration::from_secs(15),
 };
@@ -98,23 +98,45 @@ impl Origin {
 
 /// Keeps paths of this machine from being collected for as long as these links are there: the first is `link`, the next `link-2`.
 pub async fn keep_here(link: &Path, paths: &[StorePath]) -> Result<(), ServerError> {
-    let failed = |why: Why| ServerError::Script {
-        place: "this machine".to_owned(),
-        what: "keep the paths from being collected",
-        why,
-        next: "check that Nix here can be used by this user",
-    };
+    const WHAT: &str = "keep the paths from being collected";
     let named = link.to_str();
-    let named = named.ok_or_else(|| failed("the name of its folder is not UTF-8".into()))?;
+    let named = named.ok_or_else(|| refused(WHAT, "the name of its folder is not UTF-8".into()))?;
     let command = Command::script(script::ROOT)
         .arg(named)
         .args(paths.iter().map(ToString::to_string));
-    let output = here().await?.run(&command, b"", ROOTING).await?;
+    quickly(&command, WHAT).await.map(drop)
+}
+
+/// The outputs of a derivation of this machine, for Nix 2.8, whose hooks do not say what was built.
+pub async fn outputs_here(derivation: &StorePath) -> Result<Vec<StorePath>, ServerError> {
+    let command = Command::script(script::OUTPUTS).arg(derivation.to_string());
+    let said = quickly(&command, "say what the derivation makes").await?;
+    Ok(said
+        .lines()
+        .filter_map(|line| StorePath::parse(line).ok())
+        .collect())
+}
+
+/// What a short command of this machine's Nix prints.
+async fn quickly(command: &Command, what: &'static str) -> Result<String, ServerError> {
+    let output = here().await?.run(command, b"", SHORT).await?;
     if output.exit.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let why = Why::said(&output.stderr);
-    Err(failed(why.unwrap_or_else(|| "Nix did not say why".into())))
+    Err(refused(
+        what,
+        why.unwrap_or_else(|| "Nix did not say why".into()),
+    ))
+}
+
+fn refused(what: &'static str, why: Why) -> ServerError {
+    ServerError::Script {
+        place: "this machine".to_owned(),
+        what,
+        why,
+        next: "check that Nix here can be used by this user",
+    }
 }
 
 /// A link to this machine.

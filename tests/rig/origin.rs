@@ -25,6 +25,17 @@ in builtins.foldl' step [ ] (builtins.genList (number: number) count)
 impl Rig {
     /// Builds a chain on the build machine; the paths, references first.
     pub(crate) fn build_chain(&self, name: &str, count: usize, bytes: usize) -> Vec<String> {
+        self.build_chain_with(name, count, bytes, &[])
+    }
+
+    /// The same with more options for the build.
+    pub(crate) fn build_chain_with(
+        &self,
+        name: &str,
+        count: usize,
+        bytes: usize,
+        more: &[String],
+    ) -> Vec<String> {
         let file = self.scratch().join("chain.nix");
         std::fs::write(&file, CHAIN).expect("the scratch folder can't be written");
         let mut build = self.on_origin("nix-build");
@@ -33,7 +44,8 @@ impl Rig {
             .args(["--no-out-link", "--argstr", "name", name])
             .args(["--arg", "count", &count.to_string()])
             .args(["--arg", "bytes", &bytes.to_string()])
-            .args(self.nix.build_options());
+            .args(self.nix.build_options())
+            .args(more);
         let mut built: Vec<String> = text_of(&mut build).lines().map(str::to_owned).collect();
         built.sort_by_key(|path| {
             let number = path.rsplit_once('-').expect("it has a number").1;

@@ -25,6 +25,7 @@ mod login_shells;
 mod max_sessions;
 mod odd_answers;
 mod push;
+mod push_spool;
 mod rig_itself;
 mod sign;
 mod space;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Runs it on the build machine; it must end with this code and print one document.
-fn push(rig: &Rig, line: &str, code: i32) -> Value {
+pub(crate) fn push(rig: &Rig, line: &str, code: i32) -> Value {
     let output = rig
         .storekeeper_there(line.split(' ').chain(["--json"]))
         .output()
@@ -23,7 +23,7 @@ fn push(rig: &Rig, line: &str, code: i32) -> Value {
 }
 
 /// Whether a client that trusts only the cache's key gets each of them.
-fn served(rig: &Rig, paths: &[String]) {
+pub(crate) fn served(rig: &Rig, paths: &[String]) {
     for path in paths {
         let verdict = rig.client_accepts_with(path, &[rig.public_key(OURS)]);
         assert_eq!(verdict, Ok(()), "{path}");
@@ -31,7 +31,7 @@ fn served(rig: &Rig, paths: &[String]) {
 }
 
 /// Each path that has a signature by the cache's key, and how many.
-fn signatures(rig: &Rig) -> Vec<(String, usize)> {
+pub(crate) fn signatures(rig: &Rig) -> Vec<(String, usize)> {
     let rows = rig.sql("select path, ifnull(sigs, '') from ValidPaths order by path");
     let start = format!("{OURS}:");
     rows.lines()
@@ -47,7 +47,7 @@ fn signatures(rig: &Rig) -> Vec<(String, usize)> {
 }
 
 /// How many of the paths the server has.
-fn there(rig: &Rig, paths: &[String]) -> usize {
+pub(crate) fn there(rig: &Rig, paths: &[String]) -> usize {
     let all = rig.sql("select path from ValidPaths");
     let all: Vec<&str> = all.lines().collect();
     paths
@@ -57,7 +57,7 @@ fn there(rig: &Rig, paths: &[String]) -> usize {
 }
 
 /// Nothing but these paths was signed.
-fn only_these_were_signed(rig: &Rig, before: &[(String, usize)], paths: &[String]) {
+pub(crate) fn only_these_were_signed(rig: &Rig, before: &[(String, usize)], paths: &[String]) {
     let mut expected = before.to_vec();
     expected.extend(paths.iter().map(|path| (path.clone(), 1)));
     expected.sort();
@@ -70,10 +70,11 @@ fn journal(rig: &Rig, server: &str) -> std::path::PathBuf {
     ))
 }
 
-fn records(rig: &Rig) -> Vec<Value> {
+pub(crate) fn records(rig: &Rig) -> Vec<Value> {
     let log = std::fs::read_to_string(rig.file("var/audit.jsonl")).unwrap_or_default();
+    // A line that was cut off by a kill stays where it is.
     log.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+        .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
 }
 
@@ -199,10 +200,10 @@ fn what_nix_refuses_is_named_in_its_words_on_every_nix() {
 }
 
 /// A push that runs.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         Self(
             command
                 .stdout(Stdio::piped())
@@ -212,9 +213,26 @@ impl Running {
         )
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Asks it to end; its code and what it said.
+    pub(crate) fn terminate(self) -> (Option<i32>, String) {
+        let id = self.0.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = self.0.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
     }
 
     fn document(self, code: i32) -> Value {

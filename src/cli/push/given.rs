@@ -6,6 +6,7 @@ use crate::cli::error::CliError;
 use crate::domain::store_path::STORE_DIR;
 use crate::domain::text::visible;
 use crate::domain::{StorePath, notice};
+use crate::server::outputs_here;
 use std::path::{Component, Path, PathBuf};
 
 /// Links that are followed, one to the next.
@@ -23,17 +24,24 @@ pub(super) fn paths(given: &[String]) -> Result<Vec<StorePath>, CliError> {
     Ok(paths)
 }
 
-/// The paths of `$OUT_PATHS`, which Nix sets for a post-build-hook: separated by blanks (nix.conf(5)).
-pub(super) fn out_paths() -> Result<Vec<StorePath>, CliError> {
-    let text = std::env::var("OUT_PATHS").unwrap_or_default();
-    let given: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-    if given.is_empty() {
-        return Err(CliError::usage(notice!(
-            "there is nothing to spool: no path is given and OUT_PATHS is not set",
-            "give paths, or call this from a post-build-hook"
-        )));
+/// What Nix says in the environment of a post-build-hook (nix.conf(5)): `$OUT_PATHS`, separated by blanks. Nix 2.8.0 leaves it empty, so
+/// the outputs of `$DRV_PATH` count then.
+pub(super) async fn built() -> Result<Vec<StorePath>, CliError> {
+    let said = |name: &str| std::env::var(name).unwrap_or_default();
+    let given: Vec<String> = said("OUT_PATHS")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    if !given.is_empty() {
+        return paths(&given);
     }
-    paths(&given)
+    match said("DRV_PATH").as_str() {
+        "" => Err(CliError::usage(notice!(
+            "there is nothing to spool: no path is given, and neither OUT_PATHS nor DRV_PATH is set",
+            "give paths, or call this from a post-build-hook"
+        ))),
+        derivation => Ok(outputs_here(&path(derivation)?).await?),
+    }
 }
 
 /// One path. The store itself need not be in its place, so links are followed by hand and only up to it.

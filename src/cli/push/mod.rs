@@ -137,7 +137,7 @@ async fn spool(args: &Push, folder: &Path, out: &mut Out) -> Result<u8, CliError
         )));
     }
     let paths = if args.paths.is_empty() {
-        given::out_paths()?
+        given::built().await?
     } else {
         given::paths(&args.paths)?
     };
