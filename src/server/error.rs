@@ -101,14 +101,6 @@ pub enum ServerError {
         /// How deep they were followed.
         levels: usize,
     },
-    /// Nix on this machine could not copy.
-    Push {
-        /// Where to.
-        place: String,
-        /// Its words.
-        #[source]
-        why: Why,
-    },
     /// The daemon answered with an error.
     Nix {
         /// Where.
@@ -228,10 +220,6 @@ impl Explain for ServerError {
                 "the key file {file} on {place} was changed after the plan was made: {why}",
                 "nothing was signed with it: find out who changed it, then plan again"
             ),
-            Self::Push { place, why } => notice!(
-                "Nix could not copy to {place}: {why}",
-                "mend that and push again: what is there already is not copied again"
-            ),
             Self::Stopped => notice!("reading was stopped", "start it again to see the rest"),
         }
     }
@@ -260,8 +248,7 @@ impl ServerError {
             | Self::Listing { .. }
             | Self::Database { .. }
             | Self::Script { .. }
-            | Self::KeyChanged { .. }
-            | Self::Push { .. } => ErrorKind::Server,
+            | Self::KeyChanged { .. } => ErrorKind::Server,
         }
     }
 

@@ -189,10 +189,7 @@ impl Server {
         on: OnPush<'_>,
     ) -> Result<(), ServerError> {
         let start = &self.inner.start;
-        let failed = |why: String| ServerError::Push {
-            place: start.place.clone(),
-            why: why.into(),
-        };
+        let failed = |why: String| not_copied(why.into());
         let bulk = self.bulk_link().await?;
         let folder = tempfile::Builder::new()
             .prefix("storekeeper-")
@@ -267,11 +264,17 @@ impl Server {
                 }
                 .into()
             }
-            _ => ServerError::Push {
-                place: start.place.clone(),
-                why,
-            },
+            _ => not_copied(why),
         })
+    }
+}
+
+fn not_copied(why: Why) -> ServerError {
+    ServerError::Script {
+        place: "Nix on this machine".to_owned(),
+        what: "copy the paths",
+        why,
+        next: "mend that and push again: what is there already is not copied again",
     }
 }
 

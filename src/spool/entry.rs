@@ -89,7 +89,7 @@ mod tests {
             text.replace(PATH, ""),
             format!("{text}x"),
             text[..40].to_owned(),
-            format!(r#"{{"schema":1,"server":"prod","paths":[]}}"#),
+            r#"{"schema":1,"server":"prod","paths":[]}"#.to_owned(),
             format!(r#"{{"schema":1,"server":"p","paths":["{PATH}","{PATH}"],"pin":"x"}}"#),
         ] {
             assert!(read(wrong.as_bytes()).is_err(), "{wrong}");

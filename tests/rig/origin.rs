@@ -46,13 +46,13 @@ impl Rig {
             .args(["--arg", "bytes", &bytes.to_string()])
             .args(self.nix.build_options())
             .args(more);
-        let mut built: Vec<String> = text_of(&mut build).lines().map(str::to_owned).collect();
-        built.sort_by_key(|path| {
+        let mut paths: Vec<String> = text_of(&mut build).lines().map(str::to_owned).collect();
+        paths.sort_by_key(|path| {
             let number = path.rsplit_once('-').expect("it has a number").1;
             number.parse::<usize>().expect("it is a number")
         });
-        assert_eq!(built.len(), count);
-        built
+        assert_eq!(paths.len(), count);
+        paths
     }
 
     /// One of the Nix programs on the build machine.

@@ -19,7 +19,11 @@ fn entries(rig: &Rig) -> Vec<String> {
     let found = fs::read_dir(spool(rig)).into_iter().flatten().flatten();
     let mut names: Vec<String> = found
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        .filter(|name| {
+            name.split_once(".json")
+                .is_some_and(|(stem, end)| end.is_empty() && !stem.is_empty())
+                && !name.starts_with('.')
+        })
         .collect();
     names.sort();
     names

@@ -146,7 +146,7 @@ async fn pass<C: CacheServer>(
             Some(Some(there)) if added.contents.is_some() && *there == added.contents => {
                 ready.push(added.path.clone());
             }
-            Some(Some(None)) | Some(Some(_)) if added.contents.is_none() => job.tally.fail(
+            Some(Some(_)) if added.contents.is_none() => job.tally.fail(
                 &added.path,
                 "copied and not signed: its NAR size is not known in the store that it comes from",
             ),

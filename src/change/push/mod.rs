@@ -4,33 +4,41 @@
 //! Out: a [`Plan`] that says what is copied, what is there already and what can't be signed; or why there is nothing to plan.
 //! What is signed is what was missing when this push, or one before it that was cut off, began: nothing that was there before.
 
+mod error;
+pub mod given;
+mod known;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use error::PushError;
+
 use super::access::About;
-use super::keep::{KeepError, KeepStep, PinRequest, pin};
-use super::sign::{Key, KeyChoice, PlanError, choose, may_be_written};
-use super::{Danger, Item, KeySource, Operation, Plan};
-use crate::domain::pin::Pin;
+use super::keep::{KeepStep, PinRequest};
+use super::sign::{KeyChoice, choose, may_be_written};
+use super::{KeySource, Plan};
 use crate::domain::text::visible;
-use crate::domain::{Explain, Notice, PathInfo, PublicKey, StorePath, Unknown, When, notice};
+use crate::domain::{PathInfo, PublicKey, StorePath, When};
 use crate::inventory::{Builder, Inventory};
-use crate::judge::trust::{assess, is_unmendable};
+use crate::judge::trust::assess;
 use crate::server::{Facts, InfoReply, Server, ServerError};
 use crate::spool::{Begun, Journal};
+use known::Known;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
-use thiserror::Error;
+use std::time::Duration;
 
 /// Paths that the server is asked about at a time.
 const AT_A_TIME: usize = 1000;
 
 /// Records of the audit log in which a push that was cut off is looked for.
 const RECORDS: usize = 1000;
+
+/// How often a push that was cut off is looked for among those that run, and how long what it has left there may go on.
+const LOOKS: usize = 10;
+const SETTLING: Duration = Duration::from_millis(1500);
 
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,97 +127,6 @@ pub struct Unsignable {
     pub path: StorePath,
     /// Why. A clause.
     pub reason: &'static str,
-}
-
-/// Why there is no plan.
-#[derive(Debug, Error)]
-#[error("{}", self.notice())]
-pub enum PushError {
-    /// All is there, signed and pinned.
-    Nothing(String),
-    /// Not in the store that it is to come from.
-    NotHere {
-        /// The first of them.
-        path: StorePath,
-        /// How many more.
-        more: usize,
-        /// How that store is called.
-        place: String,
-    },
-    /// That store can't read it.
-    Unreadable {
-        /// Its path.
-        path: StorePath,
-        /// Why.
-        why: String,
-    },
-    /// What an earlier push left is not known.
-    Journal {
-        /// The file.
-        file: String,
-        /// What the system says.
-        cause: String,
-    },
-    /// The key.
-    #[error(transparent)]
-    Sign(#[from] PlanError),
-    /// A pin.
-    #[error(transparent)]
-    Pin(#[from] KeepError),
-    /// The server.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-}
-
-impl Explain for PushError {
-    fn notice(&self) -> Notice {
-        match self {
-            Self::Nothing(why) => notice!("there is nothing to push: {why}"),
-            Self::NotHere { path, more, place } => {
-                let more = match more {
-                    0 => String::new(),
-                    more => format!(", like {more} more"),
-                };
-                notice!(
-                    "{path} is not in the store of {place}{more}",
-                    "build it first, or name the store that has it with --from"
-                )
-            }
-            Self::Unreadable { path, why } => {
-                notice!("{path} can't be read here: {why}", "repair it first")
-            }
-            Self::Journal { file, cause } => notice!(
-                "what an earlier push has left to sign is not known, because {file} can't be read: {cause}",
-                "sign that by hand, then remove the file"
-            ),
-            Self::Sign(error) => error.notice(),
-            Self::Pin(error) => error.notice(),
-            Self::Server(error) => error.notice(),
-        }
-    }
-}
-
-impl From<Unknown> for PushError {
-    fn from(unknown: Unknown) -> Self {
-        Self::Pin(unknown.into())
-    }
-}
-
-/// What is known when a push is planned.
-struct Known<'a> {
-    about: &'a About,
-    facts: &'a Facts,
-    key: &'a Key,
-    /// What the store that it comes from has: the whole closure, and no more.
-    infos: HashMap<StorePath, PathInfo>,
-    /// The same, in order.
-    inventory: Inventory,
-    /// What the server has of it.
-    there: HashMap<StorePath, PathInfo>,
-    /// What pushes that were cut off have begun, and whether that has its record.
-    begun: Vec<(Begun, bool)>,
-    pins: Vec<Pin>,
-    folder: String,
 }
 
 /// Makes the plan. `closure` is what [`crate::server::Origin`] says of the paths and all that they need, and `place` how that store is
@@ -318,177 +235,43 @@ async fn begun(
     if begun.is_empty() {
         return Ok(Vec::new());
     }
-    let unread = || Err("it does not matter here".to_owned());
-    let look = super::audit::look(server, unread(), RECORDS).await?;
-    let recorded = |id: &str| {
-        let mut records = look.records.iter();
-        records.any(|record| record.id == id && record.result != super::audit::INTERRUPTED)
+    let mut recorded = recorded(server, &begun).await?;
+    if recorded.len() < begun.len() {
+        ended(server, &begun).await?;
+        recorded = self::recorded(server, &begun).await?;
+    }
+    let with = |push: Begun| {
+        let recorded = recorded.contains(&push.id);
+        (push, recorded)
     };
-    Ok(begun
+    Ok(begun.into_iter().map(with).collect())
+}
+
+/// Which of these have their record.
+async fn recorded(server: &Server, begun: &[Begun]) -> Result<HashSet<String>, ServerError> {
+    // Whether the log is whole is asked elsewhere.
+    let look = super::audit::look(server, Err(String::new()), RECORDS).await?;
+    let ids = look
+        .records
         .into_iter()
-        .map(|push| {
-            let recorded = recorded(&push.id);
-            (push, recorded)
-        })
+        .filter(|record| record.result != super::audit::INTERRUPTED);
+    let ids = ids.map(|record| record.id);
+    Ok(ids
+        .filter(|id| begun.iter().any(|push| push.id == *id))
         .collect())
 }
 
-impl Known<'_> {
-    /// Whether a path has a valid signature by the key there.
-    fn is_signed(&self, info: &PathInfo) -> bool {
-        let name = self.key.public.name().as_str();
-        let Some(fingerprint) = info.fingerprint() else {
-            return false;
-        };
-        info.signatures.iter().any(|text| {
-            crate::domain::Signature::parse(text).is_ok_and(|signature| {
-                signature.name().as_str() == name
-                    && self.key.public.verifies(&fingerprint, signature.as_bytes())
-            })
-        })
-    }
-
-    /// Paths that pushes which were cut off have to settle: what they copied and did not sign, and all of one that has no record.
-    fn left(&self) -> HashSet<&StorePath> {
-        let of = |(push, recorded): &'_ (Begun, bool)| -> Vec<StorePath> {
-            let settled = |path: &&StorePath| {
-                let there = self.there.get(*path);
-                there.is_some_and(|info| *recorded && self.is_signed(info))
-            };
-            push.paths
-                .iter()
-                .filter(|path| !settled(path))
-                .cloned()
-                .collect()
-        };
-        let left: HashSet<StorePath> = self.begun.iter().flat_map(of).collect();
-        self.infos
-            .keys()
-            .filter(|path| left.contains(path))
-            .collect()
-    }
-
-    fn draw(&self, request: &PushRequest, now: When) -> Result<Plan, PushError> {
-        let left = self.left();
-        let mut amounts = PushAmounts {
-            key: self.key.public.name().to_string(),
-            missing: Amount::default(),
-            resumed: Amount::default(),
-            there: Amount::default(),
-            unsignable: Vec::new(),
-        };
-        let (mut added, mut items) = (Vec::new(), Vec::new());
-        let mut refused = 0;
-        let rows: Vec<_> = (0..u32::try_from(self.inventory.len()).unwrap_or(u32::MAX)).collect();
-        for row in self.inventory.order_references_first(&rows) {
-            let path = self.inventory.path(row);
-            let Some(info) = self.infos.get(&path) else {
-                continue;
-            };
-            match self.there.get(&path) {
-                None => amounts.missing.add(info),
-                Some(_) if left.contains(&path) => amounts.resumed.add(info),
-                Some(there) => {
-                    amounts.there.add(there);
-                    refused += usize::from(assess(&self.facts.keys, there).class.refused());
-                    continue;
-                }
-            }
-            if let Some(reason) = self.unsignable(info) {
-                let path = path.clone();
-                amounts.unsignable.push(Unsignable { path, reason });
-            }
-            items.push(Item::Path {
-                path: path.clone(),
-                nar_size: info.nar_size,
-            });
-            added.push(Added {
-                path,
-                contents: contents(info),
-            });
+/// Waits until none of them runs any more, but not for long. A record that was on its way when its sender was killed arrives a moment later.
+async fn ended(server: &Server, begun: &[Begun]) -> Result<(), ServerError> {
+    for _ in 0..LOOKS {
+        let left = server.unfinished().await?;
+        let runs = left
+            .iter()
+            .any(|job| job.running != Some(false) && begun.iter().any(|push| push.id == job.id));
+        tokio::time::sleep(SETTLING).await;
+        if !runs {
+            break;
         }
-        let pinned = self.pinned(request, now)?;
-        if let Some(pinned) = &pinned {
-            items.extend(pinned.items.iter().cloned());
-        }
-        if items.is_empty() {
-            return Err(PushError::Nothing(words::nothing(&amounts, refused)));
-        }
-        let about = words::About {
-            known: self,
-            request,
-            amounts: &amounts,
-            refused,
-            pinned: pinned.as_ref(),
-        };
-        let plan = Plan {
-            change: "push",
-            server: self.about.server.clone(),
-            summary: about.summary(),
-            commands: about.commands(),
-            warnings: about.warnings(),
-            lines: about.lines(),
-            concerns: Vec::new(),
-            amounts: None,
-            danger: Danger::Adds,
-            operation: Operation::Push(Arc::new(PushOperation {
-                from: request.from.clone(),
-                tops: request.paths.clone(),
-                added,
-                with: self.key.source.clone(),
-                key: self.key.public.clone(),
-                pins: match pinned.map(|plan| plan.operation) {
-                    Some(Operation::Keep(steps)) => steps,
-                    _ => Vec::new(),
-                },
-            })),
-            items,
-            reason: request.reason.clone(),
-            push: Some(amounts),
-        };
-        Ok(plan)
     }
-
-    /// Why a signature would be of no use, where it is.
-    fn unsignable(&self, info: &PathInfo) -> Option<&'static str> {
-        if info.nar_size == 0 {
-            return Some("its NAR size is not known in the store that it comes from");
-        }
-        is_unmendable(&self.facts.keys, info).then_some(
-            "it carries a malformed signature of a key that clients trust, or a content address that does not fit",
-        )
-    }
-
-    /// The pins, as `pin` plans them; `None` where all of them are there.
-    fn pinned(&self, request: &PushRequest, now: When) -> Result<Option<Plan>, PushError> {
-        let mut all: Option<Plan> = None;
-        for (path, wanted) in &request.pins {
-            let paths = std::slice::from_ref(path);
-            let planned = pin(
-                self.about,
-                &self.inventory,
-                &self.pins,
-                &self.folder,
-                paths,
-                wanted,
-                now,
-            );
-            match (planned, &mut all) {
-                (Err(KeepError::Nothing(_)), _) => {}
-                (Err(error), _) => return Err(error.into()),
-                (Ok(plan), None) => all = Some(plan),
-                (Ok(plan), Some(all)) => {
-                    all.items.extend(plan.items);
-                    all.commands.extend(plan.commands);
-                    all.lines.extend(plan.lines);
-                    if let (Operation::Keep(steps), Operation::Keep(more)) =
-                        (&mut all.operation, plan.operation)
-                    {
-                        steps.extend(more);
-                    }
-                }
-            }
-        }
-        Ok(all)
-    }
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! What a push plans, of a server in memory.
 
 use super::*;
+use crate::change::sign::Key;
 use crate::change::testing::{KEY_FILE, NOW, facts, info, ours, path, signed};
+use crate::change::{Item, Operation};
 
 struct House {
     about: About,

@@ -2,12 +2,13 @@
 //!
 //! In: what is missing, what is there, the key, the pins. Out: summary, lines of the dialog, equivalent commands, warnings.
 
-use super::{Amount, Known, PushAmounts, PushRequest};
+use super::known::Known;
+use super::{Amount, PushAmounts, PushRequest};
 use crate::change::Plan;
 use crate::change::sign::{by_key, with_key};
-use crate::domain::Bytes;
 use crate::domain::count::{count, number};
 use crate::domain::text::visible;
+use crate::domain::{Bytes, StorePath};
 use crate::link::quote;
 
 /// Names that a line lists before it ends in an ellipsis.
@@ -46,7 +47,7 @@ pub(super) fn nothing(amounts: &PushAmounts, refused: usize) -> String {
 
 impl About<'_> {
     fn names(&self) -> String {
-        let mut names: Vec<&str> = self.request.paths.iter().map(|path| path.name()).collect();
+        let mut names: Vec<&str> = self.request.paths.iter().map(StorePath::name).collect();
         let more = names.len() > NAMES;
         names.truncate(NAMES);
         format!("{}{}", names.join(", "), if more { " …" } else { "" })
@@ -180,7 +181,7 @@ impl About<'_> {
                 .request
                 .paths
                 .iter()
-                .map(|path| path.base_name())
+                .map(StorePath::base_name)
                 .collect();
             warnings.push(format!(
                 "{} there already {} refused by clients, and this does not sign {}: storekeeper sign {} {} --closure",

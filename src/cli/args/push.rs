@@ -50,7 +50,7 @@ impl SignWith {
 pub(in crate::cli) struct Push {
     /// A configured name, an address, or local.
     pub(in crate::cli) server: String,
-    /// Store paths of this machine, or links to them such as ./result. With --spool and none given, those of $OUT_PATHS.
+    /// Store paths of this machine, or links to them such as ./result. With --spool and none given, those of `OUT_PATHS`, as Nix sets it for a post-build-hook.
     #[arg(
         value_name = "PATH",
         required_unless_present = "spool",

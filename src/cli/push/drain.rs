@@ -11,7 +11,7 @@ use super::super::error::{CliError, Kind};
 use super::super::out::{Out, say};
 use super::super::session::Session;
 use super::super::signals::{interrupted, unless_stopped};
-use super::{given, prepare, session, spool_failed};
+use super::{from, prepare, session, spool_failed};
 use crate::change::keep::PinRequest;
 use crate::change::push::{PushError, PushRequest};
 use crate::change::{Outcome, Plan, Receipt};
@@ -337,7 +337,7 @@ impl Draining<'_> {
         pins.dedup();
         Ok(PushRequest {
             paths,
-            from: self.args.from.as_deref().map(given::store).transpose()?,
+            from: from(self.args)?,
             pins,
             reason: self.args.change.reason.clone(),
         })

@@ -2,8 +2,8 @@
 //!
 //! In: store paths and a key. Out: a plan that is carried out as every change is; or an entry of a spool; or what has become of those.
 
+mod built;
 mod drain;
-mod given;
 
 use super::args::Common;
 use super::args::push::Push;
@@ -15,7 +15,7 @@ use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::audit::copy::state_folder;
 use crate::change::keep::PinRequest;
-use crate::change::push::{PushError, PushRequest, plan};
+use crate::change::push::{PushError, PushRequest, given, plan};
 use crate::domain::text::visible;
 use crate::domain::{StorePath, When, notice};
 use crate::load::origin_closure;
@@ -36,11 +36,11 @@ pub(super) async fn run(common: &Common, args: &Push, out: &mut Out) -> Result<u
 /// Pushes at once.
 async fn now(common: &Common, args: &Push, out: &mut Out) -> Result<u8, CliError> {
     let session = session(common, args)?;
-    let paths = given::paths(&args.paths)?;
+    let paths = given::paths(&args.paths).map_err(CliError::usage)?;
     let pin = pin_of(args, &paths)?;
     let request = PushRequest {
         paths,
-        from: args.from.as_deref().map(given::store).transpose()?,
+        from: from(args)?,
         pins: pin.into_iter().collect(),
         reason: args.change.reason.clone(),
     };
@@ -71,6 +71,12 @@ fn session(common: &Common, args: &Push) -> Result<Session, CliError> {
         session.target.settings.signing_key = Some(file.clone());
     }
     Ok(session)
+}
+
+/// The address of the store that is pushed from, where it is not this machine's.
+fn from(args: &Push) -> Result<Option<String>, CliError> {
+    let address = args.from.as_deref().map(given::store).transpose();
+    address.map_err(CliError::usage)
 }
 
 fn pin_of(args: &Push, paths: &[StorePath]) -> Result<Option<(StorePath, PinRequest)>, CliError> {
@@ -137,9 +143,9 @@ async fn spool(args: &Push, folder: &Path, out: &mut Out) -> Result<u8, CliError
         )));
     }
     let paths = if args.paths.is_empty() {
-        given::built().await?
+        built::built().await?
     } else {
-        given::paths(&args.paths)?
+        given::paths(&args.paths).map_err(CliError::usage)?
     };
     pin_of(args, &paths)?;
     let failed = |error: std::io::Error| spool_failed(folder, &error);
@@ -185,7 +191,7 @@ fn spool_failed(folder: &Path, error: &std::io::Error) -> CliError {
 impl From<PushError> for CliError {
     fn from(error: PushError) -> Self {
         let kind = match error {
-            PushError::Sign(error) => return error.into(),
+            PushError::Sign(error) => return (*error).into(),
             PushError::Pin(error) => return error.into(),
             PushError::Server(error) => return error.into(),
             PushError::NotHere { .. } => Kind::Usage,

@@ -2,18 +2,16 @@
 //!
 //! In: store paths, files below them, links to them; a host or a store address. Out: store paths; an address that Nix takes.
 
-use crate::cli::error::CliError;
 use crate::domain::store_path::STORE_DIR;
 use crate::domain::text::visible;
-use crate::domain::{StorePath, notice};
-use crate::server::outputs_here;
+use crate::domain::{Notice, StorePath, notice};
 use std::path::{Component, Path, PathBuf};
 
 /// Links that are followed, one to the next.
 const MOST_LINKS: usize = 40;
 
 /// The paths of arguments, each once.
-pub(super) fn paths(given: &[String]) -> Result<Vec<StorePath>, CliError> {
+pub fn paths(given: &[String]) -> Result<Vec<StorePath>, Notice> {
     let mut paths: Vec<StorePath> = Vec::new();
     for text in given {
         let path = path(text)?;
@@ -24,37 +22,14 @@ pub(super) fn paths(given: &[String]) -> Result<Vec<StorePath>, CliError> {
     Ok(paths)
 }
 
-/// What Nix says in the environment of a post-build-hook (nix.conf(5)): `$OUT_PATHS`, separated by blanks. Nix 2.8.0 leaves it empty, so
-/// the outputs of `$DRV_PATH` count then.
-pub(super) async fn built() -> Result<Vec<StorePath>, CliError> {
-    let said = |name: &str| std::env::var(name).unwrap_or_default();
-    let given: Vec<String> = said("OUT_PATHS")
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
-    if !given.is_empty() {
-        return paths(&given);
-    }
-    match said("DRV_PATH").as_str() {
-        "" => Err(CliError::usage(notice!(
-            "there is nothing to spool: no path is given, and neither OUT_PATHS nor DRV_PATH is set",
-            "give paths, or call this from a post-build-hook"
-        ))),
-        derivation => Ok(outputs_here(&path(derivation)?).await?),
-    }
-}
-
 /// One path. The store itself need not be in its place, so links are followed by hand and only up to it.
-fn path(text: &str) -> Result<StorePath, CliError> {
+pub fn path(text: &str) -> Result<StorePath, Notice> {
     let mut at = PathBuf::from(text);
     for _ in 0..MOST_LINKS {
         if let Some(path) = in_store(&at) {
             return path.map_err(|why| {
                 let text = visible(text);
-                CliError::usage(notice!(
-                    "\"{text}\" is no store path: {why}",
-                    "copy it whole"
-                ))
+                notice!("\"{text}\" is no store path: {why}", "copy it whole")
             });
         }
         let Ok(to) = std::fs::read_link(&at) else {
@@ -66,10 +41,10 @@ fn path(text: &str) -> Result<StorePath, CliError> {
         };
     }
     let text = visible(text);
-    Err(CliError::usage(notice!(
+    Err(notice!(
         "\"{text}\" is neither a store path of this machine nor a link to one",
         "write {STORE_DIR}/… or a link such as ./result"
-    )))
+    ))
 }
 
 /// The store path that a file is in; `None` for one outside of the store.
@@ -86,14 +61,14 @@ fn in_store(file: &Path) -> Option<Result<StorePath, String>> {
 }
 
 /// The address of a store: as Nix writes it, or a host.
-pub(super) fn store(text: &str) -> Result<String, CliError> {
+pub fn store(text: &str) -> Result<String, Notice> {
     let odd = |c: char| c.is_control() || c.is_whitespace();
     if text.is_empty() || text.starts_with('-') || text.chars().any(odd) {
         let text = visible(text);
-        return Err(CliError::usage(notice!(
+        return Err(notice!(
             "\"{text}\" is no store",
             "write a host, or an address such as ssh://build.example.org or /mnt"
-        )));
+        ));
     }
     let address = text.contains("://") || text.contains('?') || text.starts_with('/');
     if address || ["auto", "daemon", "local"].contains(&text) {
