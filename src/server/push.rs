@@ -194,7 +194,7 @@ impl Server {
         let folder = tempfile::Builder::new()
             .prefix("storekeeper-")
             .permissions(std::fs::Permissions::from_mode(0o700))
-            .tempdir()
+            .tempdir_in(beside(&std::env::temp_dir()))
             .map_err(|error| failed(format!("no folder for its socket: {error}")))?;
         let socket = folder.path().join("s");
         let listener = UnixListener::bind(&socket).map_err(|error| {
@@ -266,6 +266,18 @@ impl Server {
             }
             _ => not_copied(why),
         })
+    }
+}
+
+/// Where the socket's folder is made: the temporary folder, unless an address can't have its name. A socket's name has 108 bytes at most
+/// (unix(7)), and releases of Nix differ in what they decode of an address.
+fn beside(temporary: &Path) -> &Path {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let bytes = temporary.as_os_str().as_encoded_bytes();
+    if bytes.len() < 80 && bytes.starts_with(b"/") && bytes.iter().all(plain) {
+        temporary
+    } else {
+        Path::new("/tmp")
     }
 }
 
@@ -362,6 +374,20 @@ mod tests {
         }
         for line in ["copying 3 paths...", "copying path '/etc'", "error: x", ""] {
             assert_eq!(copied(line), None);
+        }
+    }
+
+    #[test]
+    fn where_the_socket_is() {
+        let long = format!("/{}", "x".repeat(90));
+        for (folder, expected) in [
+            ("/run/user/1000", "/run/user/1000"),
+            ("/a b", "/tmp"),
+            ("relative", "/tmp"),
+            ("/a?b", "/tmp"),
+            (&long, "/tmp"),
+        ] {
+            assert_eq!(beside(Path::new(folder)), Path::new(expected));
         }
     }
 

@@ -7,7 +7,6 @@ use super::durable;
 use crate::domain::{StorePath, When, file_name};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -74,14 +73,16 @@ impl Journal {
         self.edit(|pushes| pushes.push(push))
     }
 
-    /// Takes away what is signed and recorded, or was never copied.
-    pub fn settle(&self, settled: &HashSet<&StorePath>) -> io::Result<()> {
+    /// Takes away what is signed and recorded.
+    pub fn settle(&self, settled: impl Fn(&Begun, &StorePath) -> bool) -> io::Result<()> {
         if !self.file().exists() {
             return Ok(());
         }
         self.edit(|pushes| {
             for push in pushes.iter_mut() {
-                push.paths.retain(|path| !settled.contains(path));
+                let mut paths = std::mem::take(&mut push.paths);
+                paths.retain(|path| !settled(push, path));
+                push.paths = paths;
             }
         })
     }
@@ -151,15 +152,15 @@ mod tests {
             (mode(&journal.file()), mode(&state.path().join("push"))),
             (0o600, 0o700)
         );
-        journal.settle(&HashSet::from([&path("bb")])).unwrap();
+        journal.settle(|_, one| *one == path("bb")).unwrap();
         assert_eq!(
             journal.begun().unwrap(),
             [push("1", now, &["a"]), push("2", now, &["ccc"])]
         );
         assert_eq!(Journal::of(state.path(), "other").begun().unwrap(), []);
-        journal
-            .settle(&HashSet::from([&path("a"), &path("ccc")]))
-            .unwrap();
+        journal.settle(|push, _| push.id == "1").unwrap();
+        assert_eq!(journal.begun().unwrap(), [push("2", now, &["ccc"])]);
+        journal.settle(|_, _| true).unwrap();
         assert!(!journal.file().exists());
         // What nobody went on with is forgotten.
         let old = When::from_unix(now.unix() - OLD - 1);

@@ -141,6 +141,12 @@ fn what_is_missing_is_copied_signed_and_served_on_every_nix() {
     });
 }
 
+/// Nix's programs are not to be found in what this runs.
+const HIDE: &str = r#"
+for name in nix-daemon nix-store nix; do mount --bind /dev/null "$(command -v $name)"; done
+exec "$@"
+"#;
+
 #[test]
 fn read_only_and_what_is_not_here_are_refused() {
     let rig = Rig::new();
@@ -161,10 +167,21 @@ fn read_only_and_what_is_not_here_are_refused() {
             .contains("is not in the store of this machine")
     );
     // Without Nix here, that is said.
-    let mut bare = rig.storekeeper_there(["push", "root", &chain[0], "--yes", "--json"]);
-    bare.env("PATH", rig.file("nothing"));
-    let output = bare.output().unwrap();
-    assert_ne!(output.status.code(), Some(0));
+    let bare = rig.storekeeper_there(["push", "root", &chain[0], "--yes", "--json"]);
+    let mut hidden = Command::new("unshare");
+    hidden.args(["-m", "sh", "-c", HIDE, "hide"]);
+    hidden.arg(bare.get_program()).args(bare.get_args());
+    for (name, value) in bare.get_envs() {
+        match value {
+            Some(value) => hidden.env(name, value),
+            None => hidden.env_remove(name),
+        };
+    }
+    let output = hidden.output().unwrap();
+    let without = json(&output);
+    let said = without["error"]["message"].as_str().unwrap_or_default();
+    assert!(said.contains("this machine"), "{without}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 /// A login that the daemon does not trust: Nix's own first line says so, and nothing is left half done.
@@ -350,4 +367,29 @@ fn from_another_store() {
     );
     assert_eq!(done["receipt"]["done"], 2, "{done}");
     served(&rig, &chain);
+}
+
+/// The server is this machine: there is no link, and the other store is another one here.
+#[test]
+fn on_the_server_itself_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        let before = signatures(rig);
+        let chain = rig.build_chain("chain", 2, 1000);
+        let log = rig.file("var/audit.jsonl");
+        rig.add_server(&format!(
+            "[servers.here]\nhost = \"local\"\naudit_log = \"{log}\"\n"
+        ));
+        let line = format!(
+            "push here {} --from {} --yes --json",
+            chain[1],
+            rig.origin()
+        );
+        let mut here = rig.storekeeper_there(line.split(' '));
+        here.env("NIX_REMOTE", format!("local?root={}", rig.file("server")))
+            .env("NIX_CONF_DIR", rig.file("conf"));
+        let done = json(&here.output().unwrap());
+        assert_eq!(done["receipt"]["done"], 2, "{done}");
+        only_these_were_signed(rig, &before, &chain);
+        served(rig, &chain);
+    });
 }

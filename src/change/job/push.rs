@@ -92,7 +92,7 @@ pub(super) fn settle<C>(job: &Job<C>, push: &PushOperation, server: &str, state:
         .map(|added| &added.path)
         .filter(|path| !failed.contains(path.to_string().as_str()))
         .collect();
-    if let Err(error) = Journal::of(state, server).settle(&settled) {
+    if let Err(error) = Journal::of(state, server).settle(|_, path| settled.contains(path)) {
         tracing::warn!(%error, "the journal of pushes could not be shortened");
     }
 }

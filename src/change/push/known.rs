@@ -51,24 +51,27 @@ impl Known<'_> {
         })
     }
 
-    /// Paths that pushes which were cut off have to settle: what they copied and did not sign, and all of one that has no record.
+    /// Whether a push that was cut off has nothing more to do about one of its paths: it is signed, and recorded.
+    pub(super) fn is_settled(&self, push: &Begun, path: &StorePath) -> bool {
+        let recorded = self
+            .begun
+            .iter()
+            .any(|(own, recorded)| own.id == push.id && *recorded);
+        let there = self.there.get(path);
+        recorded && there.is_some_and(|info| self.is_signed(info))
+    }
+
+    /// The paths that pushes which were cut off have not settled.
     fn left(&self) -> HashSet<&StorePath> {
-        let of = |(push, recorded): &'_ (Begun, bool)| -> Vec<StorePath> {
-            let settled = |path: &&StorePath| {
-                let there = self.there.get(*path);
-                there.is_some_and(|info| *recorded && self.is_signed(info))
-            };
-            push.paths
-                .iter()
-                .filter(|path| !settled(path))
-                .cloned()
-                .collect()
-        };
-        let left: HashSet<StorePath> = self.begun.iter().flat_map(of).collect();
-        self.infos
-            .keys()
-            .filter(|path| left.contains(path))
-            .collect()
+        let mut left = HashSet::new();
+        for (push, _) in &self.begun {
+            left.extend(
+                push.paths
+                    .iter()
+                    .filter(|path| !self.is_settled(push, path)),
+            );
+        }
+        left
     }
 
     /// Writes the plan down.

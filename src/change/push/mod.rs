@@ -174,13 +174,14 @@ pub async fn plan(
         pins,
         folder: server.pins_dir(),
     };
-    let plan = known.draw(request, now);
-    // What was signed and recorded right before a push was killed is settled by this look.
-    if let (Err(PushError::Nothing(_)), Some(state)) = (&plan, state) {
-        let settled: HashSet<&StorePath> = known.infos.keys().collect();
-        let _ = Journal::of(state, &known.about.server).settle(&settled);
+    // What was killed between its record and this is settled now. What can't be written stays for the next time.
+    if let Some(state) = state
+        && !known.begun.is_empty()
+    {
+        let _ = Journal::of(state, &known.about.server)
+            .settle(|push, path| known.is_settled(push, path));
     }
-    plan
+    known.draw(request, now)
 }
 
 /// All that is pushed, or what of it is not there.

@@ -6,11 +6,11 @@ use super::super::when::{End, end};
 use super::Change;
 use crate::change::sign::KeyChoice;
 use crate::domain::pin::PinName;
-use clap::{Args, ValueHint};
+use clap::ValueHint;
 use std::path::PathBuf;
 
 /// The key that signs.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct SignWith {
     /// Sign with a secret key file on this machine; the secret stays here.
     #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
@@ -46,7 +46,7 @@ impl SignWith {
 }
 
 /// Arguments of `push`.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Push {
     /// A configured name, an address, or local.
     pub(in crate::cli) server: String,
@@ -81,4 +81,37 @@ pub(in crate::cli) struct Push {
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Args, Command};
+    use clap::Parser as _;
+
+    /// The unit, and the page's hook and service.
+    #[test]
+    fn what_pushes_in_the_documentation_is_understood() {
+        let unit = include_str!("../../../docs/storekeeper-push@.service");
+        let page = include_str!("../../../docs/push.md");
+        let unit = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("ExecStart="));
+        let page = page
+            .lines()
+            .map(|line| line.strip_prefix("exec ").unwrap_or(line));
+        let page = page.filter(|line| line.starts_with("storekeeper push "));
+        let mut spooled = (0, 0, 0);
+        for line in unit.chain(page) {
+            let args = Args::try_parse_from(line.replace("%i", "prod").split(' ')).unwrap();
+            let Some(Command::Push(push)) = args.command else {
+                panic!("{line}");
+            };
+            match (push.spool, push.drain && push.follow && push.change.yes) {
+                (None, _) => spooled.0 += 1,
+                (Some(_), false) => spooled.1 += 1,
+                (Some(_), true) => spooled.2 += 1,
+            }
+        }
+        assert_eq!(spooled, (3, 1, 2));
+    }
 }

@@ -226,7 +226,7 @@ impl Draining<'_> {
             self.root(entry).await;
         }
         let server = unless_stopped(Box::pin(self.session.connect())).await;
-        let server = server.map_err(reached)?;
+        let server = server.map_err(connected)?;
         let mut rest = entries;
         let mut ended = Ok(());
         while !rest.is_empty() && ended.is_ok() {
@@ -284,6 +284,10 @@ impl Draining<'_> {
                 | PushError::Unreadable { .. }
                 | PushError::Pin(_)),
             ) => return Ok(Some((error.to_string(), TRIES))),
+            // A daemon that ends early may be the first sign of a link that is gone.
+            Err(error) if server.link().round_trip().await.is_err() => {
+                return Err(Failed::Link(error.into()));
+            }
             Err(error) => return Err(reached(error.into())),
         };
         if !self.out.json() {
@@ -414,6 +418,16 @@ fn count_entries(entries: usize) -> String {
     match entries {
         1 => "1 entry".to_owned(),
         entries => format!("{} entries", number(entries)),
+    }
+}
+
+/// What keeps from connecting is the server's, or the way there, but for a signal.
+fn connected(error: CliError) -> Failed {
+    match &error {
+        CliError::Message {
+            kind: Kind::Server, ..
+        } => Failed::Link(error),
+        _ => reached(error),
     }
 }
 
