@@ -10,9 +10,21 @@ use std::path::Path;
 /// What the names of unfinished files begin with.
 pub(super) const UNFINISHED: &str = ".new-";
 
-/// Makes a folder for its owner alone, with those above it, where it is missing.
+/// Makes a folder for its owner alone, with those above it, where it is missing. When this returns, they last.
 pub(super) fn folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let missing: Vec<&Path> = folder.ancestors().take_while(|one| !one.exists()).collect();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    for made in missing {
+        match made.parent() {
+            Some(above) if above.as_os_str().is_empty() => sync(Path::new("."))?,
+            Some(above) => sync(above)?,
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file of an existing folder beside its place, to the disk, and puts it there.
