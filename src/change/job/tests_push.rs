@@ -72,6 +72,10 @@ fn plan(added: &[PathInfo], tops: &[&str]) -> Plan {
 }
 
 fn push(server: &Fake, state: &Path, plan: Plan) -> Receipt {
+    push_until(server, state, plan, CancellationToken::new())
+}
+
+fn push_until(server: &Fake, state: &Path, plan: Plan, cancel: CancellationToken) -> Receipt {
     let policy = Policy { read_only: false };
     let confirmed = plan.confirm(&Answer::Flag, policy).unwrap();
     let (sender, _events) = unbounded_channel();
@@ -85,7 +89,7 @@ fn push(server: &Fake, state: &Path, plan: Plan) -> Receipt {
         CHUNK,
         Some(state.to_owned()),
         sender,
-        CancellationToken::new(),
+        cancel,
     ))
 }
 
@@ -233,4 +237,37 @@ fn without_a_journal_nothing_is_copied() {
     );
     let has = |path: &StorePath| server.world.lock().unwrap().infos.contains_key(path);
     assert!(!has(&path("a")) && !has(&path("c")));
+}
+
+/// A cancel cuts the copy off; what had come is signed by the next push.
+#[test]
+fn a_cancel_leaves_the_rest_to_the_next_push() {
+    let cancel = CancellationToken::new();
+    let server = Fake::new(World {
+        cancel_at: Some((3, cancel.clone())),
+        stuck_at: Some(3),
+        ..world()
+    });
+    let state = tempfile::tempdir().unwrap();
+    let receipt = push_until(&server, state.path(), plan(&closure(), &["c"]), cancel);
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Cancelled, 0),
+        "{receipt:?}"
+    );
+    let why = &receipt.failed[0].message;
+    assert!(why.contains("not copied: cancelled"), "{why}");
+    assert!(!server.world.lock().unwrap().log.is_empty(), "recorded");
+    assert_eq!(
+        Journal::of(state.path(), "prod").begun().unwrap()[0]
+            .paths
+            .len(),
+        3
+    );
+    let receipt = push(&server, state.path(), plan(&closure(), &["c"]));
+    assert_eq!(
+        (receipt.result, receipt.done),
+        (Outcome::Done, 3),
+        "{receipt:?}"
+    );
 }

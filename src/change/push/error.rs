@@ -23,10 +23,12 @@ pub enum PushError {
         /// How that store is called.
         place: String,
     },
-    /// That store can't read it.
+    /// A store can't read it.
     Unreadable {
         /// Its path.
         path: StorePath,
+        /// How that store is called.
+        place: String,
         /// Why.
         why: String,
     },
@@ -62,8 +64,11 @@ impl Explain for PushError {
                     "build it first, or name the store that has it with --from"
                 )
             }
-            Self::Unreadable { path, why } => {
-                notice!("{path} can't be read here: {why}", "repair it first")
+            Self::Unreadable { path, place, why } => {
+                notice!(
+                    "the store of {place} can't read {path}: {why}",
+                    "repair it first"
+                )
             }
             Self::Journal { file, cause } => notice!(
                 "what an earlier push has left to sign is not known, because {file} can't be read: {cause}",

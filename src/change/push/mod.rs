@@ -153,7 +153,10 @@ pub async fn plan(
                     there.insert(info.path.clone(), info);
                 }
                 InfoReply::Invalid(_) => {}
-                InfoReply::Failed(path, why) => return Err(PushError::Unreadable { path, why }),
+                InfoReply::Failed(path, why) => {
+                    let place = server.spec().place.describe();
+                    return Err(PushError::Unreadable { path, place, why });
+                }
             }
         }
     }
@@ -197,7 +200,10 @@ fn all_here(
                 infos.insert(info.path.clone(), info);
             }
             InfoReply::Invalid(path) => missing.push(path),
-            InfoReply::Failed(path, why) => return Err(PushError::Unreadable { path, why }),
+            InfoReply::Failed(path, why) => {
+                let place = visible(place).into_owned();
+                return Err(PushError::Unreadable { path, place, why });
+            }
         }
     }
     match missing.into_iter().collect::<Vec<_>>().as_slice() {
