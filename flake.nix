@@ -26,6 +26,12 @@
           services.storekeeper-watch.package =
             lib.mkDefault self.packages.${pkgs.stdenv.hostPlatform.system}.default;
         };
+        # A build machine that pushes to a cache, with the program of this flake.
+        push = { lib, pkgs, ... }: {
+          imports = [ ./docs/nixos/push.nix ];
+          services.storekeeper-push.package =
+            lib.mkDefault self.packages.${pkgs.stdenv.hostPlatform.system}.default;
+        };
       };
 
       devShells = each (pkgs: {

@@ -18,4 +18,5 @@ pub mod link;
 pub mod load;
 pub mod onboard;
 pub mod server;
+pub mod spool;
 pub mod wire;

@@ -11,6 +11,7 @@ pub mod contents;
 pub mod job;
 pub mod keep;
 pub mod plan;
+pub mod push;
 pub mod receipt;
 pub mod samples;
 pub mod sign;

@@ -6,6 +6,7 @@
 use super::access::AccessOperation;
 use super::collect::{Amounts, CollectOperation};
 use super::keep::KeepStep;
+use super::push::{PushAmounts, PushOperation};
 use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
@@ -35,6 +36,8 @@ pub enum Operation {
     Collect(Arc<CollectOperation>),
     /// Change what the store keeps: a step for each item, in their order.
     Keep(Vec<KeepStep>),
+    /// Copy closures there, sign what was added, and pin what was given.
+    Push(Arc<PushOperation>),
 }
 
 /// Where the secret that signs is.
@@ -221,6 +224,9 @@ pub struct Plan {
     /// Of a collection: how much goes and how much stays.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub amounts: Option<Amounts>,
+    /// Of a push: how much is copied, and how much is there already.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushAmounts>,
     /// Labelled lines for the dialog (`on`, `with`, `what`, `not`, `effect`), in order.
     #[serde(skip)]
     pub lines: Vec<(&'static str, String)>,

@@ -92,7 +92,7 @@ impl Undo {
                 }),
                 _ => None,
             },
-            Operation::Sign { .. } | Operation::Collect(_) => None,
+            Operation::Sign { .. } | Operation::Collect(_) | Operation::Push(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@
 
 pub(super) mod access;
 pub(super) mod gc;
+pub(super) mod push;
 pub(super) mod roots;
 pub(super) mod watch;
 pub(super) mod why;
@@ -115,6 +116,8 @@ pub(super) enum Command {
     Why(why::Why),
     /// Sign store paths.
     Sign(Sign),
+    /// Copy store paths of this machine to the cache with all that they need, and sign what was added; or spool them for later.
+    Push(push::Push),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
@@ -252,23 +255,9 @@ pub(super) struct Sign {
     /// Also what an upstream key has signed already.
     #[arg(long)]
     pub(super) upstream: bool,
-    /// Sign with a secret key file on this machine; the secret stays here.
-    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
-    pub(super) key_file: Option<PathBuf>,
-    /// Sign with a secret key file on the server; by default the one that the server itself is configured with.
-    #[arg(long, value_name = "FILE", group = "source")]
-    pub(super) server_key: Option<String>,
-    /// Sign with an Ed25519 key that ssh-agent holds.
-    #[arg(
-        long,
-        value_name = "FINGERPRINT",
-        group = "source",
-        requires = "key_name"
-    )]
-    pub(super) ssh_agent: Option<String>,
-    /// The name under which signatures by ssh-agent are stored.
-    #[arg(long, value_name = "NAME", requires = "ssh_agent")]
-    pub(super) key_name: Option<String>,
+    /// What signs.
+    #[command(flatten)]
+    pub(super) with: push::SignWith,
     /// What every change takes.
     #[command(flatten)]
     pub(super) change: Change,
@@ -382,6 +371,10 @@ mod tests {
             "storekeeper why prod hello --try --key id",
             "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
+            "storekeeper push prod ./result --pin app --expires 90d --yes",
+            "storekeeper push prod /nix/store/a --from build.example.org --key-file k --dry-run",
+            "storekeeper push prod --spool /var/spool/push",
+            "storekeeper push prod --spool /s --drain --follow --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -429,6 +422,11 @@ mod tests {
             "storekeeper why prod hello --contents",
             "storekeeper why prod hello --for a --try",
             "storekeeper why prod hello --key id",
+            "storekeeper push prod",
+            "storekeeper push prod a --drain",
+            "storekeeper push prod a --spool /s --drain",
+            "storekeeper push prod --spool /s --follow",
+            "storekeeper push prod a --expires 90d",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -77,11 +77,7 @@ pub(super) async fn carry_out_accepting(
     // What is printed about the plan must be seen before it is asked about.
     out.flush()?;
     let shown = plan.clone();
-    let answer = answer(&plan, session, options, accepted)?;
-    let confirmed = plan
-        .confirm(&answer, session.policy())
-        .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
-    let (receipt, stopped) = Box::pin(run(confirmed, server, session.quiet)).await?;
+    let (receipt, stopped) = perform(session, server, plan, options, accepted).await?;
     let told = if out.json() {
         out.document(&Document {
             schema: 1,
@@ -103,6 +99,21 @@ pub(super) async fn carry_out_accepting(
         Outcome::Partial | Outcome::Failed => 1,
         Outcome::Cancelled => Kind::Interrupted.code(),
     })
+}
+
+/// Asks and runs it. Also whether there was a signal.
+pub(super) async fn perform(
+    session: &Session,
+    server: &Server,
+    plan: Plan,
+    options: &args::Change,
+    accepted: &[Concern],
+) -> Result<(Receipt, bool), CliError> {
+    let answer = answer(&plan, session, options, accepted)?;
+    let confirmed = plan
+        .confirm(&answer, session.policy())
+        .map_err(|refusal| CliError::new(Kind::Policy, refusal))?;
+    Box::pin(run(confirmed, server, session.quiet)).await
 }
 
 /// Gets the confirmation. Under read-only there is nothing to ask: the gate will refuse, and says why.
@@ -181,7 +192,8 @@ async fn run(
     Ok((receipt, cancel.is_cancelled()))
 }
 
-fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
+/// Prints a plan.
+pub(super) fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     out.line(&visible(&plan.summary))?;
     for (label, text) in &plan.lines {
         out.line(&format!("  {label:<9} {}", visible(text)))?;
@@ -196,7 +208,8 @@ fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
-fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
+/// Prints a receipt, and on standard error what was not done.
+pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     let planned = plan.items.len();
     let freed = receipt
         .freed_words()
@@ -316,6 +329,7 @@ mod tests {
             warnings: vec![],
             concerns: Vec::new(),
             amounts: None,
+            push: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
             operation: Operation::Sign {

@@ -27,6 +27,7 @@ mod out;
 mod paths;
 mod progress;
 mod prompter;
+mod push;
 #[cfg(test)]
 mod reference;
 mod requests;
@@ -150,6 +151,7 @@ fn check(args: &Args) -> Result<(), CliError> {
         Some(Command::Completions(_)) => "completions",
         Some(Command::Man(_)) => "man",
         Some(Command::Watch(_)) => "watch",
+        Some(Command::Push(push)) if push.follow => "push --follow",
         Some(_) => return Ok(()),
     };
     if args.common.json {
@@ -215,6 +217,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         Some(Command::Sign(sign)) => {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
         }
+        Some(Command::Push(push)) => Box::pin(push::run(&args.common, push, out)).await,
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
         Some(Command::Requests(requests)) => {

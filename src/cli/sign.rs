@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
-use crate::change::sign::{KeyChoice, PlanError, Selection, plan};
+use crate::change::sign::{PlanError, Selection, plan};
 use crate::domain::When;
 use crate::server::Server;
 
@@ -22,7 +22,7 @@ pub(super) async fn run(
     args: &args::Sign,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    if let Some(file) = &args.server_key {
+    if let Some(file) = &args.with.server_key {
         // The probe looks at this key file then, and derives its public half.
         session.target.settings.signing_key = Some(file.clone());
     }
@@ -63,7 +63,7 @@ async fn prepare(
         &server,
         &inventory,
         &selection,
-        choice(args),
+        args.with.choice(),
         reason,
         When::now(),
     )
@@ -75,17 +75,6 @@ async fn prepare(
             Ok((server, Err(error.to_string())))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-fn choice(args: &args::Sign) -> KeyChoice {
-    match (&args.key_file, &args.ssh_agent, &args.key_name) {
-        (Some(file), _, _) => KeyChoice::Local(file.clone()),
-        (None, Some(fingerprint), Some(name)) => KeyChoice::Agent {
-            fingerprint: fingerprint.clone(),
-            name: name.clone(),
-        },
-        _ => KeyChoice::Server(args.server_key.clone()),
     }
 }
 

@@ -34,6 +34,7 @@ impl Unfinished {
         match self.change.as_str() {
             "gc" => "collection",
             "sign" => "signing",
+            "push" => "push",
             "authorize" | "review" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
                 "change of keys"
             }
@@ -47,6 +48,7 @@ impl Unfinished {
     /// What is to be done about one that was killed.
     pub fn next(&self) -> &'static str {
         match self.change.as_str() {
+            "push" => "pushing again goes on where it stopped, and signs what it had copied",
             "sign" => "signing again goes on where it stopped",
             _ => "look what of it was done, and make the rest again",
         }

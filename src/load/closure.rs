@@ -6,7 +6,7 @@ use super::{AssessedPath, assess};
 use crate::domain::budget::{Budget, entry, most};
 use crate::domain::{KeyRing, StorePath};
 use crate::inventory::{Builder, Inventory};
-use crate::server::{Server, ServerError};
+use crate::server::{InfoReply, Origin, Server, ServerError};
 use std::collections::HashSet;
 
 /// Paths that are asked for at one time.
@@ -21,6 +21,43 @@ pub async fn closure(
     keys: &KeyRing,
     paths: &[StorePath],
 ) -> Result<Vec<AssessedPath>, ServerError> {
+    let answers = walk(Asked::Server(server), paths).await?;
+    Ok(assess(keys, answers))
+}
+
+/// What the store that paths are pushed from knows of them and of all that they need; each path once, nearest first.
+pub async fn origin_closure(
+    origin: &Origin,
+    paths: &[StorePath],
+) -> Result<Vec<InfoReply>, ServerError> {
+    walk(Asked::Origin(origin), paths).await
+}
+
+/// Whose store is asked.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Server(&'a Server),
+    Origin(&'a Origin),
+}
+
+impl Asked<'_> {
+    async fn path_infos(self, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
+        match self {
+            Self::Server(server) => server.path_infos(paths).await,
+            Self::Origin(origin) => origin.path_infos(paths).await,
+        }
+    }
+
+    fn place(self) -> String {
+        match self {
+            Self::Server(server) => server.spec().place.describe(),
+            Self::Origin(origin) => origin.place().to_owned(),
+        }
+    }
+}
+
+/// Asks level by level.
+async fn walk(asked: Asked<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
     let mut seen: HashSet<StorePath> = HashSet::new();
     let new = |path: &&StorePath| seen.insert((*path).clone());
     let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
@@ -29,12 +66,11 @@ pub async fn closure(
         "what is known of these paths and all that they need",
         most::CLOSURE,
     );
-    let place = || server.spec().place.describe();
     let mut depth = 0;
     while !level.is_empty() {
         if depth > DEEPEST {
             return Err(ServerError::TooDeep {
-                place: place(),
+                place: asked.place(),
                 path: paths
                     .first()
                     .map_or("a path", StorePath::base_name)
@@ -45,13 +81,13 @@ pub async fn closure(
         depth += 1;
         let mut next = Vec::new();
         for chunk in level.chunks(CHUNK) {
-            let answers = assess(keys, server.path_infos(chunk).await?);
+            let answers = asked.path_infos(chunk).await?;
             for answer in &answers {
-                if let AssessedPath::Valid(info, _) = answer {
+                if let InfoReply::Valid(info) = answer {
                     // And what is noted of each reference: that it was seen, and that it is to be asked for.
                     let noted = 2 * entry::<StorePath>() * info.references.len() as u64;
                     room.charge(info.memory() + noted)
-                        .map_err(|what| ServerError::too_large(&place(), what))?;
+                        .map_err(|what| ServerError::too_large(&asked.place(), what))?;
                     for reference in &info.references {
                         if seen.insert(reference.clone()) {
                             next.push(reference.clone());

@@ -10,7 +10,7 @@ mod kept;
 mod pace;
 pub mod way;
 
-pub use closure::{closure, load_closure};
+pub use closure::{closure, load_closure, origin_closure};
 pub use element::Element;
 pub use kept::Kept;
 pub use pace::Pace;

@@ -36,6 +36,12 @@ pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-re
 /// What [`ROOT_REMOVE`] runs beside a profile.
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
+/// Runs on this machine.
+pub(super) const COPY: &str = script!("copy.sh");
+/// Runs on this machine.
+pub(super) const ROOT: &str = script!("root.sh");
+/// Runs on this machine.
+pub(super) const OUTPUTS: &str = script!("outputs.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("folder.sh", "audit-log.sh", "audit-append.sh");
 pub(super) const AUDIT_SIGN: &str = script!("folder.sh", "audit-log.sh", "audit-sign.sh");

@@ -7,6 +7,7 @@ use storekeeper::console::app::model::{Beginning, Model};
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::palette::history::History;
 use storekeeper::console::app::update::update;
+use storekeeper::console::types::change::ChangeKind;
 use storekeeper::console::types::filter::Filter;
 use storekeeper::console::types::screen::Screen;
 
@@ -38,6 +39,43 @@ fn text(console: &Console) -> String {
         Some(Layer::Palette(palette)) => palette.input.value().to_owned(),
         _ => panic!("no palette"),
     }
+}
+
+/// A push is asked for by its paths, planned, confirmed, and runs as a job; where nothing may be changed, that is said.
+#[test]
+fn a_push_from_the_palette_to_the_job() {
+    for size in SIZES {
+        let mut console = ready(size);
+        console.keys("2P");
+        assert_eq!(text(&console), "push ");
+        console.keys("./result '/nix/store/a b'<enter>");
+        let Some(Layer::Plan(dialog)) = console.model.layers.last() else {
+            panic!("no plan");
+        };
+        let ChangeKind::Push(paths) = &dialog.change else {
+            panic!("{:?}", dialog.change);
+        };
+        assert_eq!(&**paths, ["./result", "/nix/store/a b"]);
+        // It takes closures whole.
+        console.keys("c");
+        let said = console.model.toast.clone().unwrap_or_default();
+        assert!(said.contains("takes closures whole"), "{said}");
+        console.keys("<enter>");
+        assert!(console.model.layers.is_empty());
+        assert_eq!(
+            console.model.activity.jobs[0].title,
+            "push 2 paths (6.0 MiB) and sign them with cache.example.org-1"
+        );
+        console.keys(":push 'x<enter>");
+        assert!(console.model.toast.clone().unwrap().contains("push PATH"));
+    }
+    let mut console = Console::ready((80, 24), "dark", true);
+    console.keys("1:push ./result<enter>");
+    let said = console.model.toast.clone().unwrap_or_default();
+    assert!(
+        console.model.plan_dialog().is_none() && said.contains("Cannot push"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -206,6 +244,7 @@ fn pictures() {
             console.model
         }
     };
+    snap("push", after("2:push ./result<enter>"));
     snap("palette-names", after(":s<tab><tab>"));
     snap("palette-saved", after(":filter <tab>"));
 }

@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["domain"]),
     ("link", &["domain"]),
     ("database", &["domain"]),
+    ("spool", &["domain"]),
     ("server", &["database", "link", "wire", "domain"]),
     ("inventory", &["domain"]),
     ("judge", &["inventory", "domain"]),
@@ -26,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // `link` for the agent's keys, which sign here and not on the server.
     (
         "change",
-        &["server", "judge", "inventory", "domain", "link"],
+        &["server", "spool", "judge", "inventory", "domain", "link"],
     ),
     ("config", &["server", "link", "domain"]),
     (
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "inventory",
             "domain",
             "server",
+            "spool",
             "config",
             "link",
             "demo",

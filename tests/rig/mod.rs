@@ -26,6 +26,7 @@ mod knock;
 mod make;
 pub(crate) mod need;
 pub(crate) mod nix;
+mod origin;
 mod proxy;
 mod sshd;
 mod store;

@@ -24,6 +24,8 @@ mod kept;
 mod login_shells;
 mod max_sessions;
 mod odd_answers;
+mod push;
+mod push_spool;
 mod rig_itself;
 mod sign;
 mod space;

@@ -109,6 +109,7 @@ impl About {
             warnings: Vec::new(),
             concerns: Vec::new(),
             amounts: None,
+            push: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,
             operation: Operation::Access(Box::new(operation)),

@@ -191,6 +191,7 @@ pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectEr
         warnings: words::warnings(about),
         concerns: Vec::new(),
         amounts: Some(amounts(collection)),
+        push: None,
         lines: words::lines(about),
         danger: Danger::Destroys { word: WORD },
         operation: Operation::Collect(Arc::new(operation)),

@@ -17,7 +17,7 @@ use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
 use crate::server::facts::Facts;
 use crate::server::{
-    Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Whose,
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, Server, ServerError, Whose,
 };
 use std::any::Any;
 use std::sync::{Arc, Mutex};
@@ -105,6 +105,14 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         token: &Token,
         items: &[SignedPath],
     ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    /// Copies paths with all that they need from another store. It may be done twice: what is there is not copied.
+    fn push(
+        &self,
+        token: &Token,
+        from: Option<&str>,
+        paths: &[StorePath],
+        on: OnPush<'_>,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
     /// Has Nix sign there; what failed for one path alone comes back with that path.
     fn sign_on_server(
         &self,
@@ -245,6 +253,21 @@ impl CacheServer for Server {
         };
         match Self::add_signatures(self, token, items, &mut progress).await {
             Ok(()) => Ok(failed),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn push(
+        &self,
+        token: &Token,
+        from: Option<&str>,
+        paths: &[StorePath],
+        on: OnPush<'_>,
+    ) -> Result<(), Trouble> {
+        match Self::push(self, token, from, paths, on).await {
+            Ok(()) => Ok(()),
+            // Its connection is another one than that which `sort` asks.
+            Err(ServerError::Link(error)) => Err(Trouble::Lost(error.to_string())),
             Err(error) => Err(sort(self, error).await),
         }
     }

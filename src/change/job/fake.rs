@@ -14,7 +14,9 @@ use crate::domain::pin::PinName;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PathInfo, PublicKey, StorePath};
 use crate::server::facts::Facts;
-use crate::server::{Beginning, Collected, InfoReply, LinkChange, OnCollect, Whose};
+use crate::server::{
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, PushEvent, Whose,
+};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Default)]
 pub(super) struct World {
     pub(super) infos: BTreeMap<StorePath, PathInfo>,
+    /// What a push copies from, in order.
+    pub(super) origin: Vec<PathInfo>,
     pub(super) log: Vec<u8>,
     pub(super) pins: HashSet<PinName>,
     pub(super) calls: usize,
@@ -158,6 +162,29 @@ impl CacheServer for Fake {
     ) -> Result<Vec<(StorePath, String)>, Trouble> {
         self.wait().await;
         self.change(items).map(|()| Vec::new())
+    }
+
+    async fn push(
+        &self,
+        _: &Token,
+        _: Option<&str>,
+        paths: &[StorePath],
+        on: OnPush<'_>,
+    ) -> Result<(), Trouble> {
+        self.wait().await;
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        if let Some(path) = paths.iter().find(|path| world.poison.contains(*path)) {
+            return Err(Trouble::Refused(format!("{path} is cursed")));
+        }
+        let World { infos, origin, .. } = &mut *world;
+        for info in origin.iter().take(cut.unwrap_or(usize::MAX)) {
+            on(PushEvent::Copying(info.path.clone()));
+            infos
+                .entry(info.path.clone())
+                .or_insert_with(|| info.clone());
+        }
+        cut.map_or(Ok(()), |_| Err(lost()))
     }
 
     async fn sign_on_server(

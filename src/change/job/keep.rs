@@ -133,6 +133,7 @@ mod tests {
             ),
             concerns: Vec::new(),
             amounts: None,
+            push: None,
             reason: None,
         };
         let confirmed = plan

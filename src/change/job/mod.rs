@@ -16,10 +16,13 @@ mod fake_space;
 mod keep;
 mod make;
 mod patience;
+mod push;
 mod sign;
 mod space;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_push;
 #[cfg(test)]
 mod tests_space;
 #[cfg(test)]
@@ -243,12 +246,24 @@ async fn run_on<C: CacheServer>(
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     match &plan.operation {
-        Operation::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
+        Operation::Sign { paths, with, key } => {
+            sign::sign(&mut job, paths, with, key).await;
+        }
         Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
         Operation::Collect(operation) => {
             Box::pin(collect::run(&mut job, &plan.items, operation)).await;
         }
         Operation::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
+        Operation::Push(operation) => {
+            let running = push::run(
+                &mut job,
+                &plan.items,
+                operation,
+                &plan.server,
+                state.as_deref(),
+            );
+            Box::pin(running).await;
+        }
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
@@ -260,6 +275,9 @@ async fn run_on<C: CacheServer>(
         state.as_deref(),
     )
     .await;
+    if let (Ok(()), Operation::Push(operation)) = (&kept, &plan.operation) {
+        push::settle(&job, operation, &plan.server, state.as_deref());
+    }
     if let Err(missing) = kept {
         job.log(&missing);
         let many = job.tally.failed.pop_if(|_| job.tally.more > 0);

@@ -54,13 +54,14 @@ impl End {
     }
 }
 
-/// Signs the paths.
+/// Signs the paths. Why it ended before the last one, if it did.
 pub(super) async fn sign<C: CacheServer>(
     job: &mut Job<C>,
     paths: &[StorePath],
     with: &KeySource,
     planned: &PublicKey,
-) {
+) -> Option<End> {
+    let before = job.tally.settled();
     let end = match signer(job, with, planned).await {
         Err(why) => Some(End::Refused(why)),
         Ok((key, signer)) => {
@@ -75,13 +76,14 @@ pub(super) async fn sign<C: CacheServer>(
             signing.all(paths).await
         }
     };
-    let Some(end) = end else { return };
+    let end = end?;
     job.tally.cancelled = matches!(end, End::Cancelled);
     let message = end.of_the_rest();
     // Paths are settled in order, so what is left is the tail.
-    for path in paths.iter().skip(job.tally.settled()) {
+    for path in paths.iter().skip(job.tally.settled() - before) {
         job.tally.fail(path, message.clone());
     }
+    Some(end)
 }
 
 /// A signing job under way.

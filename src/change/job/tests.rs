@@ -49,6 +49,7 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         warnings: vec![],
         concerns: Vec::new(),
         amounts: None,
+        push: None,
         lines: vec![],
         danger: Danger::Adds,
         operation: Operation::Sign {

@@ -76,6 +76,7 @@ fn plan(count: usize, operation: CollectOperation) -> Plan {
         warnings: vec![],
         concerns: Vec::new(),
         amounts: None,
+        push: None,
         lines: vec![],
         danger: Danger::Destroys { word: "collect" },
         operation: Operation::Collect(Arc::new(operation)),

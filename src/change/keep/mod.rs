@@ -409,6 +409,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         warnings: Vec::new(),
         concerns: Vec::new(),
         amounts: None,
+        push: None,
         lines: vec![("on", about.address.clone())],
         danger,
         operation: Operation::Keep(Vec::new()),

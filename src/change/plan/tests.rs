@@ -21,6 +21,7 @@ fn plan(items: usize, danger: Danger) -> Plan {
         warnings: vec![],
         concerns: vec![],
         amounts: None,
+        push: None,
         lines: vec![("on", "prod".into())],
         danger,
         operation: Operation::Sign {

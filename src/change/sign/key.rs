@@ -57,6 +57,26 @@ pub struct Key {
     pub role: Option<Role>,
 }
 
+impl Key {
+    /// What should be known before something is signed with it.
+    pub(in crate::change) fn warning(&self) -> Option<String> {
+        let name = self.public.name();
+        match self.role {
+            Some(Role::Ours) => None,
+            Some(Role::Retired) => Some(format!(
+                "{name} is listed as retired: clients that have dropped it go on refusing what it signs"
+            )),
+            Some(Role::Upstream) => Some(format!(
+                "{name} is listed as an upstream key, not as a key of this cache"
+            )),
+            None => Some(format!(
+                "{name} is not among the keys that clients of this cache are known to trust; give them its public half: {}",
+                self.public
+            )),
+        }
+    }
+}
+
 /// Finds the key, looks at it, and refuses one that clients would not take for what it says it is.
 pub async fn choose(choice: &KeyChoice, facts: &Facts) -> Result<Key, PlanError> {
     match choice {

@@ -11,6 +11,7 @@ mod words;
 
 pub(crate) use key::in_agent;
 pub use key::{Key, KeyChoice, choose, read_local};
+pub(in crate::change) use words::{by_key, with_key};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::count::count;
@@ -254,7 +255,7 @@ pub async fn plan(
 }
 
 /// Whether signatures can be stored at all.
-fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
+pub(in crate::change) fn may_be_written(facts: &Facts, address: &str) -> Result<(), PlanError> {
     if facts.store_writable == Some(false) {
         return Err(PlanError::ReadOnlyStore(visible(address).into_owned()));
     }
@@ -343,6 +344,7 @@ fn draw(
         warnings: about.warnings(),
         concerns: Vec::new(),
         amounts: None,
+        push: None,
         lines: about.lines(),
         danger: Danger::Adds,
         operation: Operation::Sign {

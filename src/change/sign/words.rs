@@ -54,25 +54,38 @@ fn by(names: &BTreeSet<String>) -> String {
     format!(" (signed by {})", some(names.iter().map(String::as_str)))
 }
 
+/// The key and where its secret is.
+pub(in crate::change) fn with_key(source: &KeySource) -> String {
+    match source {
+        KeySource::Server { file, name } => {
+            format!("{name}, the server's key {}", visible(file))
+        }
+        KeySource::Local { file, name } => format!(
+            "{name}, the key file {} here; the secret stays here",
+            visible(&file.to_string_lossy())
+        ),
+        KeySource::Agent { fingerprint, name } => {
+            format!("{name}, the ssh-agent's key {}", visible(fingerprint))
+        }
+    }
+}
+
+/// What names the key to `nix store sign`; `None` where it can't use it.
+pub(in crate::change) fn by_key(source: &KeySource) -> Option<String> {
+    let file = match source {
+        KeySource::Server { file, .. } => file.clone(),
+        KeySource::Local { file, .. } => file.to_string_lossy().into_owned(),
+        KeySource::Agent { .. } => return None,
+    };
+    Some(format!(
+        "--key-file {}",
+        shell_words::quote(&visible(&file))
+    ))
+}
+
 impl About<'_> {
     fn count(&self) -> usize {
         self.picked.rows.len()
-    }
-
-    /// The key and where its secret is.
-    fn with(&self) -> String {
-        match &self.key.source {
-            KeySource::Server { file, name } => {
-                format!("{name}, the server's key {}", visible(file))
-            }
-            KeySource::Local { file, name } => format!(
-                "{name}, the key file {} here; the secret stays here",
-                visible(&file.to_string_lossy())
-            ),
-            KeySource::Agent { fingerprint, name } => {
-                format!("{name}, the ssh-agent's key {}", visible(fingerprint))
-            }
-        }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -90,7 +103,7 @@ impl About<'_> {
                 "on",
                 format!("{} ({})", visible(self.server), visible(self.reached)),
             ),
-            ("with", self.with()),
+            ("with", with_key(&self.key.source)),
             ("what", self.what()),
         ];
         if let Some(tops) = self.tops() {
@@ -241,21 +254,7 @@ impl About<'_> {
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let name = self.key.public.name();
-        match self.key.role {
-            Some(Role::Ours) => {}
-            Some(Role::Retired) => warnings.push(format!(
-                "{name} is listed as retired: clients that have dropped it go on refusing what it signs"
-            )),
-            Some(Role::Upstream) => warnings.push(format!(
-                "{name} is listed as an upstream key, not as a key of this cache"
-            )),
-            None => warnings.push(format!(
-                "{name} is not among the keys that clients of this cache are known to trust; give them its public half: {}",
-                self.key.public
-            )),
-        }
+        let mut warnings: Vec<String> = self.key.warning().into_iter().collect();
         if self.told.uploaded > 0 {
             warnings.push(format!(
                 "{} not built on this server: a signature vouches for contents that others uploaded, so be sure who can upload here",

@@ -200,8 +200,10 @@ impl Backend {
                 request_id,
                 request,
             } => {
+                let state = self.session.as_ref().map(Session::state);
+                let folder = state.and_then(|state| state.folder.clone());
                 self.with_server(move |server, send| {
-                    plan::make(server, send, request_id, *request)
+                    plan::make(server, folder, send, request_id, *request)
                 });
             }
             Effect::FindKey(choice) => {

@@ -3,6 +3,7 @@
 //! In: a connected server, a request. Out: one message with the plan, or with why there is none.
 
 use crate::change::access::About;
+use crate::change::push::{self, PushRequest, given};
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
@@ -13,12 +14,23 @@ use crate::console::plan::space::{self, Asked};
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
-use crate::server::{Server, ServerError};
+use crate::load::origin_closure;
+use crate::server::{Origin, Server, ServerError};
+use std::path::{Path, PathBuf};
 
 /// Makes one.
-pub(super) async fn make(server: Server, send: Sender, request_id: u64, request: PlanRequest) {
+pub(super) async fn make(
+    server: Server,
+    state: Option<PathBuf>,
+    send: Sender,
+    request_id: u64,
+    request: PlanRequest,
+) {
     let plan = match request.change.clone() {
         ChangeKind::Sign(what) => of_signatures(&server, &request, what).await,
+        ChangeKind::Push(typed) => {
+            Box::pin(of_push(&server, state.as_deref(), &request, &typed)).await
+        }
         ChangeKind::Access(change) => {
             let login = server.facts().user.clone();
             access::plan(&request, &change, &About::of(&server), &login)
@@ -46,6 +58,34 @@ async fn of_signatures(
     let inventory = request.inventory()?;
     let plan = sign::plan(server, inventory, &selection, key, None, When::now());
     plan.await.map_err(|error| Problem::new(&error))
+}
+
+/// By what this machine's store and the server say now.
+async fn of_push(
+    server: &Server,
+    state: Option<&Path>,
+    request: &PlanRequest,
+    typed: &[String],
+) -> Result<Plan, Problem> {
+    let home = crate::config::home::home();
+    let expand = |text: &String| {
+        let path = crate::config::home::expand(text, home.as_deref());
+        path.to_string_lossy().into_owned()
+    };
+    let typed: Vec<String> = typed.iter().map(expand).collect();
+    let wanted = PushRequest {
+        paths: given::paths(&typed).map_err(Problem::say)?,
+        ..PushRequest::default()
+    };
+    let key = request.key.clone();
+    let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
+    let planned = async {
+        let origin = Origin::open(None).await?;
+        let closure = origin_closure(&origin, &wanted.paths).await?;
+        let (place, now) = (origin.place(), When::now());
+        push::plan(server, closure, place, &wanted, key.into(), state, now).await
+    };
+    planned.await.map_err(|error| Problem::new(&error))
 }
 
 /// By what the server says of pins and generations now. Closures are walked beside the loop.

@@ -18,6 +18,9 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
         Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
             no("this change writes no new line")
         }
+        Act::PlanClosure | Act::PlanUpstream if matches!(change, ChangeKind::Push(_)) => {
+            no("a push takes closures whole, whoever has signed them")
+        }
         Act::PlanLifetime if !change.has_lifetime() => no("this change has no lifetime"),
         Act::PlanSessions if !change.ends_sessions() => no("this change ends no sessions"),
         Act::PlanName if !change.names_pin() => match change {

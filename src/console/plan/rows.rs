@@ -236,6 +236,9 @@ fn choices(dialog: &PlanDialog, inputs: &Inputs<'_>) -> Vec<Row> {
     let text = inputs.theme.text;
     let choices = &dialog.choices;
     let mut rows = Vec::new();
+    if let ChangeKind::Push(_) = dialog.change {
+        rows.extend(signer(dialog, inputs));
+    }
     if let ChangeKind::Sign(_) = dialog.change {
         rows.extend(signer(dialog, inputs));
         if let Some(other) = &dialog.instead_of {

@@ -213,7 +213,9 @@ impl PlanDialog {
         };
         match &self.change {
             ChangeKind::Sign(_) if request.inventory.is_none() => return Ok(None),
-            ChangeKind::Sign(_) => request.key = Some(self.signs_with(cx, inputs)?),
+            ChangeKind::Sign(_) | ChangeKind::Push(_) => {
+                request.key = Some(self.signs_with(cx, inputs)?);
+            }
             ChangeKind::Access(AccessChange::Authorize(None) | AccessChange::Prove(_, None)) => {
                 return Ok(None);
             }

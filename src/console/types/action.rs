@@ -44,6 +44,7 @@ pub enum Act {
     Derivations,
     Sign,
     SignAll,
+    Push,
     Why,
     Way,
     WayTo,
@@ -238,6 +239,7 @@ const VERIFIED: Scopes = &[Store, Path, Space];
 const MENDED: Scopes = &[Store, Path, Space, Activity, Text];
 /// Where paths are deleted.
 const DELETED: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Path];
+const PUSHES: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned];
 const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
 /// Where there is help.
 pub const HELPED: Scopes = &[
@@ -300,6 +302,7 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Open, "list.open", &["enter"], ROWS, "open", "Open", "Opens what is under the cursor: a check's screen, a path's page, a group, a receipt.").hints(ROWS, HintWhen::OnLine),
     action(Act::Sign, "sign.open", &["s"], SIGNS, "sign", "Sign the marked paths, else this one", "Plans signatures for the marked paths, else for the path or group under the cursor; on the overview for everything refused.").danger(Danger::Plans),
     action(Act::SignAll, "sign.all", &["A"], SIGNS, "", "Sign all that is refused", "Plans signatures for every path that clients would refuse.").danger(Danger::Plans),
+    action(Act::Push, "store.push", &["P"], PUSHES, "", "Push store paths of this machine", "Asks for store paths of this machine, or links to them, and plans to copy them to the cache with all that they need and to sign what was added.").danger(Danger::Plans),
     action(Act::Authorize, "access.authorize", &["a"], SCREENS, "authorize", "Approve the request, or authorize a key", "Plans to authorize the key of the request under the cursor; elsewhere on the screen asks for a public key.").danger(Danger::Plans).hints(ON_ACCESS, HintWhen::Always),
     action(Act::Deny, "access.deny", &["d"], NOT_SPACE, "deny", "Deny a request", "Plans to deny the request under the cursor; the same key does not ask again.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub enum ChangeKind {
     /// Sign paths.
     Sign(What),
+    /// Copy paths of this machine there, and sign what was added.
+    Push(Arc<[String]>),
     /// Change who may log in.
     Access(AccessChange),
     /// Change what the store keeps.
@@ -89,7 +91,7 @@ pub enum SpaceChange {
 /// The changes that have the same choices and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
-    /// Signatures.
+    /// Signatures, and what is pushed and signed.
     Sign,
     /// Who may log in.
     Access,
@@ -101,7 +103,7 @@ impl ChangeKind {
     /// Which keys its dialog has.
     pub const fn family(&self) -> Family {
         match self {
-            Self::Sign(_) => Family::Sign,
+            Self::Sign(_) | Self::Push(_) => Family::Sign,
             Self::Access(_) => Family::Access,
             Self::Space(_) => Family::Space,
         }
@@ -111,6 +113,7 @@ impl ChangeKind {
     pub const fn title(&self) -> &'static str {
         match self {
             Self::Sign(_) => "Sign",
+            Self::Push(_) => "Push",
             Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
             Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",
             Self::Access(AccessChange::Approve(_)) => "Approve a request",

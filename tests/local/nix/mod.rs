@@ -89,6 +89,11 @@ fn the_flake_has_packages_modules_an_overlay_and_a_shell() {
     assert_eq!(outputs["shell"], json!(["storekeeper"]));
     // The module that watches runs the flake's own program.
     assert_eq!(outputs["watches"], "/made/x86_64-linux");
+    assert_eq!(outputs["pushes"], "/made/x86_64-linux");
+    let push = "exec /made/x86_64-linux/bin/storekeeper push 'prod' '--spool' '/var/spool/push'";
+    assert_eq!(outputs["hook"], format!("#!/bin/sh\n{push}\n"));
+    let drain = format!("{push} --drain --follow --yes --quiet --config '/etc/c.toml'");
+    assert_eq!(outputs["drain"], drain);
 }
 
 fn table(options: &Value) -> String {
@@ -115,6 +120,7 @@ fn the_options_in_the_documentation_are_those_of_the_modules() {
     for (title, options) in [
         ("services.storekeeper", &outputs()["server"]),
         ("services.storekeeper-watch", &outputs()["watch"]),
+        ("services.storekeeper-push", &outputs()["push"]),
     ] {
         let head = format!("## Options of `{title}`\n\n");
         let (before, rest) = page.split_once(&head).unwrap();

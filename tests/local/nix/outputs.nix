@@ -7,6 +7,18 @@ let
   package = outputs.packages.x86_64-linux.default;
   overlaid = pkgs // outputs.overlays.default overlaid pkgs;
   watch = outputs.nixosModules.watch { inherit pkgs; inherit (nixpkgs) lib; };
+  push = outputs.nixosModules.push { inherit pkgs; inherit (nixpkgs) lib; };
+  pushing = (import (builtins.head push.imports) {
+    inherit (nixpkgs) lib;
+    config.nix.package = "nix";
+    config.services.storekeeper-push = {
+      enable = true;
+      package = package.outPath;
+      server = "prod";
+      configFile = "/etc/c.toml";
+      spool = "/var/spool/push";
+    };
+  }).config;
   # The options of a module: name, default, text.
   options = module: under: at:
     builtins.concatLists (builtins.attrValues (builtins.mapAttrs
@@ -30,5 +42,9 @@ in
   shell = map (input: input.pname) outputs.devShells.aarch64-darwin.default.inputsFrom;
   server = options null "" (of outputs.nixosModules.default).storekeeper;
   watch = options null "" (of (builtins.head watch.imports)).storekeeper-watch;
+  push = options null "" (of (builtins.head push.imports)).storekeeper-push;
+  pushes = push.services.storekeeper-push.package.outPath;
+  hook = pushing.environment.etc."storekeeper/post-build-hook".text;
+  drain = pushing.systemd.services.storekeeper-push.script;
   watches = watch.services.storekeeper-watch.package.outPath;
 }

@@ -412,6 +412,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         warnings: vec![],
         concerns: Vec::new(),
         amounts: None,
+        push: None,
         lines: vec![],
         danger: Danger::Adds,
         operation: Operation::Keep(vec![step]),

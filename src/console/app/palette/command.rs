@@ -11,7 +11,7 @@ use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 16] = [
+pub const COMMANDS: [(&str, &str); 17] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
@@ -29,6 +29,10 @@ pub const COMMANDS: [(&str, &str); 16] = [
         "export FILE: writes what the list shows to FILE.json or FILE.csv",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
+    (
+        "push",
+        "push PATH…: store paths of this machine, or links such as ./result",
+    ),
     ("key", "key FILE: a secret signing key on this machine"),
     (
         "agent",
@@ -68,6 +72,8 @@ pub enum Command {
     Columns(String),
     /// Writes what the list in front shows to this file.
     Export(String),
+    /// Plans to push these paths of this machine.
+    Push(Vec<String>),
     /// Sorts the store.
     Sort(SortKey),
     /// Sets a rule of the planner; an empty one takes it away.
@@ -155,6 +161,12 @@ pub fn chosen(model: &Model, typed: &str) -> Chosen {
         ("columns", _) => return Chosen::Command(Command::Columns(argument.to_owned())),
         ("export", file) if !file.is_empty() => {
             return Chosen::Command(Command::Export(file.to_owned()));
+        }
+        ("push", paths) if !paths.is_empty() => {
+            return match shell_words::split(paths) {
+                Ok(paths) => Chosen::Command(Command::Push(paths)),
+                Err(error) => Chosen::Nothing(format!("{error}: write {}", usage("push"))),
+            };
         }
         ("sort", column) if !column.is_empty() => {
             return COLUMNS

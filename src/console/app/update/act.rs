@@ -58,6 +58,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::PreviousMatch => find::next(model, true),
         Act::Palette => show::push(model, Layer::Palette(Palette::default())),
         Act::Export => show::push(model, Layer::Palette(Palette::with("export "))),
+        Act::Push => show::push(model, Layer::Palette(Palette::with("push "))),
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
@@ -277,6 +278,7 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
     match command {
         Command::Filter(text) => store::filter(model, text),
         Command::SaveFilter(name) => store::save_filter(model, name),
+        Command::Push(paths) => sign::push(model, paths),
         Command::Export(file) => export::run(model, &file),
         Command::Columns(text) => store::columns(model, &text),
         Command::Sort(key) => store::sort(model, key),

@@ -6,6 +6,7 @@ use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::unsigned::view::group_name;
+use crate::console::types::action::Act;
 use crate::console::types::ask::Source;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::change::What;
@@ -81,6 +82,15 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
         dialog.instead_of = instead_of;
         dialog.choices.closure = closure;
     })
+}
+
+/// Opens the dialog for paths of this machine.
+pub(super) fn push(model: &mut Model, paths: Vec<String>) -> Vec<Effect> {
+    if let Err(reason) = crate::console::app::reasons::of(model, Act::Push) {
+        model.toast = Some(format!("Cannot push: {reason}"));
+        return vec![];
+    }
+    plan::open(model, ChangeKind::Push(paths.into()))
 }
 
 /// What is under the cursor, as its line calls it.
