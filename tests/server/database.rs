@@ -35,7 +35,7 @@ fn one_left(rig: &Rig) {
     let left: Vec<_> = entries
         .filter(|entry| entry.file_name() != "inventories")
         .collect();
-    let names = left.iter().map(|entry| entry.file_name());
+    let names = left.iter().map(fs::DirEntry::file_name);
     let kept = names.filter(|name| name.to_string_lossy().starts_with("kept-"));
     assert!(left.len() == 1 && kept.count() == 1, "{left:?}");
 }

@@ -218,7 +218,7 @@ fn the_next_process_goes_on_with_the_copy_of_the_one_before() {
             answer["paths"],
             rig.ask("paths slow --no-cache", 0)["paths"]
         );
-        assert_eq!(kept(), [name.clone()], "one, and nothing else");
+        assert_eq!(kept(), std::slice::from_ref(&name), "one, and nothing else");
     }
     let mode = |file: PathBuf| fs::metadata(file).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(copies.join(&name)), 0o700);

@@ -6,8 +6,9 @@
 
 use super::super::daemon::{Pace, Patience, READING, Waits};
 use super::super::error::Why;
-use super::super::script;
+use super::super::{Spec, script};
 use crate::database::{Facts, Folder, Held, Received, Removal, Word, receive};
+use crate::domain::file_name;
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
 use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
@@ -35,6 +36,12 @@ const WAITS: Waits = Waits {
 pub(in crate::server) struct Copy {
     pub(super) held: Box<Held>,
     pub(super) removal: Removal,
+}
+
+/// Under which name a copy of a server's database is kept, if anything is.
+pub(in crate::server) fn kept_as(spec: &Spec) -> Option<String> {
+    let place = || file_name::of(&spec.place.describe());
+    spec.kept.is_some().then(place)
 }
 
 impl Copy {

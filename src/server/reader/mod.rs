@@ -7,15 +7,15 @@
 
 mod copying;
 
-pub(super) use copying::{Before, Copy};
+pub(super) use copying::{Before, Copy, kept_as};
 
 use super::daemon::{Daemon, Queue, Start};
 use super::error::ServerError;
 use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
 use super::{Server, Spec};
 use crate::database::{Database, Facts, Listing as Rows, Row, Seen, Stopped};
+use crate::domain::StorePath;
 use crate::domain::budget::{Budget, entry, most};
-use crate::domain::{StorePath, file_name};
 use crate::link::Link;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -64,12 +64,6 @@ impl Wanted {
             other_store: other_store(&spec.daemon_command),
         }
     }
-}
-
-/// Under which name a copy of a server's database is kept, if anything is.
-pub(super) fn kept_as(spec: &Spec) -> Option<String> {
-    let place = || file_name::of(&spec.place.describe());
-    spec.kept.is_some().then(place)
 }
 
 /// Only a daemon without options of its own is known to serve the store that the server's settings name.
