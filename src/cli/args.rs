@@ -5,6 +5,7 @@
 pub(super) mod access;
 pub(super) mod gc;
 pub(super) mod roots;
+pub(super) mod signing;
 pub(super) mod watch;
 pub(super) mod why;
 
@@ -114,7 +115,10 @@ pub(super) enum Command {
     /// Say whether a client would get a path, with its closure, and each step of one client's way; exit 0 if it would, else 1.
     Why(why::Why),
     /// Sign store paths.
-    Sign(Sign),
+    Sign(signing::Sign),
+    /// Have a new key sign what only an old one has signed, and say when the old one can be dropped; without --from, how far each key
+    /// has got.
+    Rotate(signing::Rotate),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
@@ -231,49 +235,6 @@ pub(super) struct Paths {
     pub(super) jsonl: bool,
 }
 
-/// Arguments of `sign`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Sign {
-    /// A configured name, an address, or local.
-    pub(super) server: String,
-    /// Store paths, base names, hash parts, or names that only one path has.
-    #[arg(
-        required_unless_present = "all",
-        conflicts_with = "all",
-        value_name = "PATH"
-    )]
-    pub(super) paths: Vec<String>,
-    /// Everything that clients would refuse.
-    #[arg(long)]
-    pub(super) all: bool,
-    /// With the whole closure of each path.
-    #[arg(long, conflicts_with = "all")]
-    pub(super) closure: bool,
-    /// Also what an upstream key has signed already.
-    #[arg(long)]
-    pub(super) upstream: bool,
-    /// Sign with a secret key file on this machine; the secret stays here.
-    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
-    pub(super) key_file: Option<PathBuf>,
-    /// Sign with a secret key file on the server; by default the one that the server itself is configured with.
-    #[arg(long, value_name = "FILE", group = "source")]
-    pub(super) server_key: Option<String>,
-    /// Sign with an Ed25519 key that ssh-agent holds.
-    #[arg(
-        long,
-        value_name = "FINGERPRINT",
-        group = "source",
-        requires = "key_name"
-    )]
-    pub(super) ssh_agent: Option<String>,
-    /// The name under which signatures by ssh-agent are stored.
-    #[arg(long, value_name = "NAME", requires = "ssh_agent")]
-    pub(super) key_name: Option<String>,
-    /// What every change takes.
-    #[command(flatten)]
-    pub(super) change: Change,
-}
-
 /// Arguments of `audit`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Audit {
@@ -382,6 +343,9 @@ mod tests {
             "storekeeper why prod hello --try --key id",
             "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
+            "storekeeper rotate prod",
+            "storekeeper rotate prod --from a-1 --from a-0 --to b-1 --dry-run",
+            "storekeeper rotate prod --from a-1 --key-file k --except nightly --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -397,6 +361,8 @@ mod tests {
             "storekeeper sign prod --all --key-file a --server-key b",
             "storekeeper sign prod --all --yes --dry-run",
             "storekeeper demo --paths 0",
+            "storekeeper rotate prod --to b-1",
+            "storekeeper rotate prod --from a-1 --key-file k --server-key l",
             "storekeeper keys prod",
             "storekeeper keys list",
             "storekeeper keys prod expire a@b",

@@ -31,6 +31,7 @@ mod prompter;
 mod reference;
 mod requests;
 mod roots;
+mod rotate;
 mod session;
 mod setup;
 mod sign;
@@ -214,6 +215,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Sign(sign)) => {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
+        }
+        Some(Command::Rotate(rotate)) => {
+            Box::pin(rotate::run(&mut session(&rotate.server)?, rotate, out)).await
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,

@@ -2,7 +2,7 @@
 //!
 //! In: paths or `--all`, and a key. Out: a plan that is carried out as every change is.
 
-use super::args;
+use super::args::signing::{Sign, Source};
 use super::change::{carry_out, nothing};
 use super::error::{CliError, Kind};
 use super::find;
@@ -17,12 +17,8 @@ use crate::domain::When;
 use crate::server::Server;
 
 /// Runs it.
-pub(super) async fn run(
-    session: &mut Session,
-    args: &args::Sign,
-    out: &mut Out,
-) -> Result<u8, CliError> {
-    if let Some(file) = &args.server_key {
+pub(super) async fn run(session: &mut Session, args: &Sign, out: &mut Out) -> Result<u8, CliError> {
+    if let Some(file) = &args.source.server_key {
         // The probe looks at this key file then, and derives its public half.
         session.target.settings.signing_key = Some(file.clone());
     }
@@ -44,7 +40,7 @@ pub(super) async fn run(
 /// Connects, reads the store and makes the plan; the reason if there is nothing to sign.
 async fn prepare(
     session: &Session,
-    args: &args::Sign,
+    args: &Sign,
 ) -> Result<(Server, Result<Plan, String>), CliError> {
     let server = session.connect_to_read().await?;
     let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(()))
@@ -63,7 +59,7 @@ async fn prepare(
         &server,
         &inventory,
         &selection,
-        choice(args),
+        choice(&args.source),
         reason,
         When::now(),
     )
@@ -78,14 +74,15 @@ async fn prepare(
     }
 }
 
-fn choice(args: &args::Sign) -> KeyChoice {
-    match (&args.key_file, &args.ssh_agent, &args.key_name) {
+/// The key that is asked for.
+pub(super) fn choice(source: &Source) -> KeyChoice {
+    match (&source.key_file, &source.ssh_agent, &source.key_name) {
         (Some(file), _, _) => KeyChoice::Local(file.clone()),
         (None, Some(fingerprint), Some(name)) => KeyChoice::Agent {
             fingerprint: fingerprint.clone(),
             name: name.clone(),
         },
-        _ => KeyChoice::Server(args.server_key.clone()),
+        _ => KeyChoice::Server(source.server_key.clone()),
     }
 }
 

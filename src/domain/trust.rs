@@ -83,6 +83,17 @@ pub enum Role {
     Upstream,
 }
 
+impl Role {
+    /// The stable word for it, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Retired => "retired",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
 /// What one signature is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]

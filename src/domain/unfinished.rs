@@ -33,7 +33,7 @@ impl Unfinished {
     pub fn kind(&self) -> &'static str {
         match self.change.as_str() {
             "gc" => "collection",
-            "sign" => "signing",
+            "sign" | "rotate" => "signing",
             "authorize" | "review" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
                 "change of keys"
             }
@@ -47,7 +47,7 @@ impl Unfinished {
     /// What is to be done about one that was killed.
     pub fn next(&self) -> &'static str {
         match self.change.as_str() {
-            "sign" => "signing again goes on where it stopped",
+            "sign" | "rotate" => "signing again goes on where it stopped",
             _ => "look what of it was done, and make the rest again",
         }
     }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod hygiene;
 pub mod posture;
 pub mod review;
+pub mod rotation;
 pub mod step;
 pub mod trust;
 pub mod way;

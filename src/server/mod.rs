@@ -2,6 +2,7 @@
 //!
 //! In: a link. Out: facts, store contents, and the changes that a `change` token permits.
 
+mod absent;
 pub mod access;
 mod audit;
 mod cache_daemon;

@@ -37,6 +37,7 @@ pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-re
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
+pub(super) const ABSENT: &str = script!("absent.sh");
 pub(super) const AUDIT_APPEND: &str = script!("folder.sh", "audit-log.sh", "audit-append.sh");
 pub(super) const AUDIT_SIGN: &str = script!("folder.sh", "audit-log.sh", "audit-sign.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");

@@ -25,6 +25,7 @@ mod login_shells;
 mod max_sessions;
 mod odd_answers;
 mod rig_itself;
+mod rotation;
 mod sign;
 mod space;
 mod speed;

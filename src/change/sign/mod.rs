@@ -4,6 +4,7 @@
 //! are left alone and why, and what should be known first; or why there is nothing to plan.
 
 mod key;
+pub mod rotate;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -37,8 +38,6 @@ pub struct Selection {
     pub closure: bool,
     /// Also paths that an upstream key has signed, and content-addressed ones.
     pub upstream: bool,
-    /// With [`What::All`]: also paths that only another key of this cache has signed.
-    pub rotation: bool,
 }
 
 /// Which paths.
@@ -57,7 +56,6 @@ impl Selection {
             what: What::All,
             closure: false,
             upstream: false,
-            rotation: false,
         }
     }
 
@@ -67,7 +65,6 @@ impl Selection {
             what: What::Rows(rows),
             closure: false,
             upstream: false,
-            rotation: false,
         }
     }
 
@@ -80,12 +77,6 @@ impl Selection {
     /// With upstream's paths and content-addressed ones.
     pub fn with_upstream(mut self, upstream: bool) -> Self {
         self.upstream = upstream;
-        self
-    }
-
-    /// With what only another key of this cache has signed.
-    pub fn with_rotation(mut self, rotation: bool) -> Self {
-        self.rotation = rotation;
         self
     }
 }
