@@ -63,6 +63,15 @@ pub enum KeySource {
     },
 }
 
+impl KeySource {
+    /// The name of the key.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Server { name, .. } | Self::Local { name, .. } | Self::Agent { name, .. } => name,
+        }
+    }
+}
+
 /// One thing that a plan touches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

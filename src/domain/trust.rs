@@ -73,7 +73,8 @@ impl fmt::Display for TrustClass {
 }
 
 /// Which part a known key plays for this cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The cache's current key.
     Ours,

@@ -15,7 +15,6 @@ pub struct KeyCoverage {
     /// Its name.
     pub key: String,
     /// Its part for this cache: `ours`, `retired` or `upstream`.
-    #[serde(serialize_with = "word")]
     pub role: Role,
     /// Paths with a valid signature by it.
     pub signs: usize,
@@ -23,12 +22,8 @@ pub struct KeyCoverage {
     pub alone: usize,
 }
 
-fn word<S: serde::Serializer>(role: &Role, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(role.word())
-}
-
 /// The names of keys of the ring with a valid signature on a path, each once.
-fn valid<'a>(inventory: &'a Inventory, row: Row) -> Vec<&'a str> {
+fn valid(inventory: &Inventory, row: Row) -> Vec<&str> {
     let mut names: Vec<&str> = inventory
         .signatures(row)
         .filter(|(_, verdict)| *verdict == Verdict::Valid)

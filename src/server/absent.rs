@@ -38,12 +38,12 @@ impl Server {
             why: why(&output),
             next: "check that this login may enter the store's folder",
         })?;
-        let absent: HashSet<&str> = answers
+        let there: HashSet<&str> = answers
             .iter()
-            .filter(|(name, _)| *name == "absent")
+            .filter(|(name, _)| *name == "there")
             .map(|(_, base)| base)
             .collect();
-        let gone = |path: &&StorePath| absent.contains(path.base_name());
+        let gone = |path: &&StorePath| !there.contains(path.base_name());
         Ok(Some(paths.iter().filter(gone).cloned().collect()))
     }
 }

@@ -11,6 +11,7 @@ use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
 use crate::domain::StorePath;
+use crate::judge::rotation::KeyCoverage;
 use tui_input::Input;
 
 /// What lies over the screen; the last one has the keys.
@@ -35,6 +36,8 @@ pub enum Layer {
     Verify(Box<Verification>),
     /// A choice of clients, whose way to a path is to be shown.
     Clients(Box<Clients>),
+    /// A choice of signing keys, to rotate one out.
+    SigningKeys(Box<SigningKeys>),
     /// The columns of the store's list, to switch on and off.
     Columns(List),
     /// A choice of servers.
@@ -52,6 +55,15 @@ pub struct Clients {
     pub path: StorePath,
     /// All of them.
     pub all: Vec<Client>,
+    /// Where the list is.
+    pub list: List,
+}
+
+/// A choice of signing keys.
+#[derive(Debug)]
+pub struct SigningKeys {
+    /// The cache's own, with how far each has got.
+    pub all: Vec<KeyCoverage>,
     /// Where the list is.
     pub list: List,
 }

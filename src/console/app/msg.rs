@@ -25,6 +25,7 @@ use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Group, Inventory, Row, View};
+use crate::judge::rotation::KeyCoverage;
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::path::PathBuf;
@@ -115,6 +116,8 @@ pub enum Msg {
         /// Key name, valid, bad.
         coverage: Vec<(String, usize, usize)>,
     },
+    /// How far each signing key has got.
+    SigningKeys(Vec<KeyCoverage>),
     /// Closure sizes are known now.
     Measured,
     /// What is looked for in a list is to be looked for in the next lines.

@@ -28,6 +28,7 @@ use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
 use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
+use crate::judge::rotation::coverage;
 use crate::server::Server;
 use connect::{Keys, Session};
 use latest::Latest;
@@ -174,6 +175,13 @@ impl Backend {
                         groups: crate::inventory::unsigned_groups(&inventory),
                         coverage: crate::inventory::coverage(&inventory),
                     });
+                });
+            }
+            Effect::Unsigned(unsigned::Effect::Keys { inventory, facts }) => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let keys = coverage(&inventory, &facts.keys);
+                    let _ = send.send(Msg::SigningKeys(keys));
                 });
             }
             Effect::Store(store::Effect::Measure { inventory, rows }) => {

@@ -3,6 +3,7 @@
 //! In: a connected server, a request. Out: one message with the plan, or with why there is none.
 
 use crate::change::access::About;
+use crate::change::sign::rotate::{Wanted, rotate};
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
@@ -37,6 +38,7 @@ async fn of_signatures(
     let selection = match what {
         What::All => Selection::all(),
         What::Rows(rows) => Selection::rows(rows.to_vec()),
+        What::Rotation(from) => return of_rotation(server, request, &from).await,
     };
     let selection = selection
         .with_closure(request.closure)
@@ -46,6 +48,23 @@ async fn of_signatures(
     let inventory = request.inventory()?;
     let plan = sign::plan(server, inventory, &selection, key, None, When::now());
     plan.await.map_err(|error| Problem::new(&error))
+}
+
+/// Without a path that is left to sign, the plan is the verdict.
+async fn of_rotation(server: &Server, request: &PlanRequest, from: &str) -> Result<Plan, Problem> {
+    let key = request.key.clone();
+    let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
+    let wanted = Wanted {
+        from: vec![from.to_owned()],
+        ..Wanted::default()
+    };
+    let inventory = request.inventory()?;
+    let rotated = rotate(server, inventory, &wanted, key.into(), None, When::now()).await;
+    let mut rotated = rotated.map_err(|error| Problem::new(&error))?;
+    rotated
+        .plan
+        .take()
+        .ok_or_else(|| Problem::say(rotated.verdict()))
 }
 
 /// By what the server says of pins and generations now. Closures are walked beside the loop.

@@ -29,6 +29,8 @@ pub enum What {
     All,
     /// These.
     Rows(Arc<[Row]>),
+    /// All that only the key of this name has signed.
+    Rotation(Arc<str>),
 }
 
 /// A change of who may log in.
@@ -110,6 +112,7 @@ impl ChangeKind {
     /// Over its dialog.
     pub const fn title(&self) -> &'static str {
         match self {
+            Self::Sign(What::Rotation(_)) => "Rotate a signing key",
             Self::Sign(_) => "Sign",
             Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
             Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",

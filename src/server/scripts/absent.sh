@@ -1,9 +1,9 @@
-# $1: the real folder of a store. On stdin: base names, one a line. Prints those of which nothing is in the folder.
+# $1: the real folder of a store. On stdin: base names, one a line. Prints those of which something is in the folder, be it a link
+# that leads nowhere. Nothing is opened.
 set -u
-cd "$1" || exit 66
+dir=$1
+[ -d "$dir" ] || exit 66
 echo storekeeper-answer
-while IFS= read -r name; do
-    # A link that leads nowhere is there all the same.
-    [ -e "./$name" ] || [ -L "./$name" ] || printf 'absent=%s\n' "$name"
-done
+dir=$dir awk '{ print ENVIRON["dir"] "/" $0 }' | tr '\n' '\0' |
+    xargs -0 sh -c 'find "$@" -maxdepth 0 -print 2>/dev/null' find | sed 's|.*[/ ]|there=|'
 echo end=

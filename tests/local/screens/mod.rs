@@ -96,6 +96,12 @@ fn every_theme_shows_the_same() {
 }
 
 #[test]
+fn rotating_a_key() {
+    snap("rotate-keys", after("3K"));
+    snap("rotate", after("3K<enter>"));
+}
+
+#[test]
 fn store_list() {
     snap("store", after("2jj<space>k"));
 }

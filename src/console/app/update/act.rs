@@ -78,6 +78,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
+        Act::Rotate => sign::rotate(model),
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Way => way::of_key(model),
@@ -255,6 +256,9 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     }
     if matches!(model.layers.last(), Some(Layer::Clients(_))) {
         return way::choose(model);
+    }
+    if matches!(model.layers.last(), Some(Layer::SigningKeys(_))) {
+        return sign::choose_key(model);
     }
     if matches!(model.layers.last(), Some(Layer::Columns(_))) {
         return store::switch_column(model);

@@ -164,6 +164,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             );
             vec![]
         }
+        Msg::SigningKeys(keys) => sign::keys(model, keys),
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Examined { server, health } => {

@@ -1,6 +1,7 @@
 //! What screen 3 asks for.
 
 use crate::inventory::Inventory;
+use crate::server::Facts;
 use std::sync::Arc;
 
 /// What is to be done beside the loop.
@@ -14,5 +15,12 @@ pub enum Effect {
         generation: u64,
         /// In this.
         inventory: Arc<Inventory>,
+    },
+    /// Count how far each signing key has got.
+    Keys {
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// The keys that clients trust are among them.
+        facts: Arc<Facts>,
     },
 }
