@@ -89,7 +89,7 @@ impl Undo {
                 }),
                 _ => None,
             },
-            Operation::Sign { .. } | Operation::Collect(_) => None,
+            Operation::Sign { .. } | Operation::Strip(_) | Operation::Collect(_) => None,
         }
     }
 

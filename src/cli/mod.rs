@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod change;
 mod complete;
+mod compromised;
 mod console;
 mod delete;
 mod error;
@@ -218,6 +219,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Rotate(rotate)) => {
             Box::pin(rotate::run(&mut session(&rotate.server)?, rotate, out)).await
+        }
+        Some(Command::Compromised(args)) => {
+            Box::pin(compromised::run(&mut session(&args.server)?, args, out)).await
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,

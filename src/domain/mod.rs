@@ -31,6 +31,7 @@ pub mod remedy;
 pub mod roots;
 pub mod server_facts;
 pub mod signature;
+pub mod signed_row;
 pub mod space;
 pub mod ssh_key;
 pub mod sshd_log;

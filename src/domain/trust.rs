@@ -143,6 +143,7 @@ struct KnownKey {
 pub struct KeyRing {
     keys: HashMap<String, KnownKey>,
     shadowed: Vec<PublicKey>,
+    compromised: Vec<String>,
 }
 
 impl KeyRing {
@@ -160,6 +161,17 @@ impl KeyRing {
             }
         }
         ring
+    }
+
+    /// The same, of which the keys of these names are known to be in other hands. Whether clients still trust them is another matter.
+    pub fn with_compromised(mut self, names: Vec<String>) -> Self {
+        self.compromised = names;
+        self
+    }
+
+    /// The names of keys that are known to be in other hands.
+    pub fn compromised(&self) -> &[String] {
+        &self.compromised
     }
 
     fn add(&mut self, role: Role, key: PublicKey) {

@@ -5,6 +5,7 @@
 //! makes an `unknown` check, never a fine one.
 
 pub mod access;
+mod compromised;
 mod nix;
 pub mod order;
 pub mod refusals;
@@ -170,6 +171,8 @@ pub struct Vitals<'a> {
     pub refusals: Option<(&'a Refusals, When)>,
     /// Paths that only a retired key has signed; `None` where the store was not read.
     pub retired: Option<usize>,
+    /// For each key in other hands, the paths with a signature by its name; none where the store was not read.
+    pub compromised: &'a [(String, usize)],
     /// Paths that carry a wrong signature and no good one.
     pub bad: usize,
     /// Paths of which the server could not tell anything.
@@ -192,6 +195,7 @@ pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
     checks.extend(rights(vitals));
     checks.extend(clock(vitals));
     checks.push(signing_key::check(vitals));
+    checks.extend(compromised::checks(vitals));
     checks.push(bad(vitals));
     checks.push(unsigned(vitals));
     checks.extend(unreadable(vitals));

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod advisories;
 pub mod collect;
+pub mod compromised;
 pub mod concern;
 pub mod events;
 pub mod exposure;

@@ -150,7 +150,8 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         mount,
         store_dir: answers.get("directory").map(str::to_owned),
         state_dir: answers.get("state").map(str::to_owned),
-        keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone()),
+        keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone())
+            .with_compromised(spec.compromised_keys.clone()),
         signing_keys,
         server_trusts: answers
             .get("trusted-public-keys")

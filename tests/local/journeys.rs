@@ -108,6 +108,14 @@ fn journeys() {
             toast,
             "Cannot sign closures: a rotation signs what only one key has signed, and nothing else",
         ),
+        // A compromised key: its signatures go only by a word.
+        ("3:compromised<enter>", layer, "signing keys"),
+        ("3:compromised<enter><enter>", layer, "space"),
+        (
+            "3:compromised<enter><enter><enter>no<enter>",
+            toast,
+            "type strip, all of it, or press esc",
+        ),
         // Pages.
         ("2<enter>", at, "curl-8.7.1"),
         ("2<enter><esc>j", at, "glibc-2.39"),

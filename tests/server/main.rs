@@ -11,6 +11,7 @@ mod access;
 mod audit;
 mod audit_followed;
 mod cli;
+mod compromised;
 mod conflicts;
 mod connect;
 mod cut_off;

@@ -11,15 +11,17 @@ use crate::domain::SignedPath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::pin::Pin;
+use crate::domain::signed_row::SignedRow;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
 use crate::server::facts::Facts;
 use crate::server::{
-    Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Whose,
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, Server, ServerError, Stripped, Whose,
 };
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
@@ -113,6 +115,14 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         key: &PublicKey,
         paths: &[StorePath],
     ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    /// Takes the signatures by this name from these rows in one transaction, and keeps what they were in a file there. It may be done twice.
+    fn strip(
+        &self,
+        token: &Token,
+        key: &str,
+        file: &str,
+        rows: &[SignedRow],
+    ) -> impl Future<Output = Result<HashMap<StorePath, Stripped>, Trouble>> + Send;
     /// One step of a change to who may log in.
     fn access(
         &self,
@@ -271,6 +281,19 @@ impl CacheServer for Server {
             (Ok(()), None) => Ok(failed),
             (Ok(()), Some(why)) => Err(Trouble::Refused(why)),
             (Err(error), _) => Err(sort(self, error).await),
+        }
+    }
+
+    async fn strip(
+        &self,
+        token: &Token,
+        key: &str,
+        file: &str,
+        rows: &[SignedRow],
+    ) -> Result<HashMap<StorePath, Stripped>, Trouble> {
+        match Self::strip(self, token, key, file, rows).await {
+            Ok(said) => Ok(said),
+            Err(error) => Err(sort(self, error).await),
         }
     }
 

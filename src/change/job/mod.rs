@@ -18,6 +18,7 @@ mod make;
 mod patience;
 mod sign;
 mod space;
+mod strip;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -244,6 +245,7 @@ async fn run_on<C: CacheServer>(
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     match &plan.operation {
         Operation::Sign { paths, with, key } => sign::sign(&mut job, paths, with, key).await,
+        Operation::Strip(what) => strip::run(&mut job, what).await,
         Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
         Operation::Collect(operation) => {
             Box::pin(collect::run(&mut job, &plan.items, operation)).await;

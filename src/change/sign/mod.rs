@@ -6,6 +6,7 @@
 mod key;
 pub mod rotate;
 mod select;
+pub mod strip;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -1,7 +1,9 @@
-//! Arguments of what signs: `sign` and `rotate`.
+//! Arguments of what signs: `sign`, `rotate` and `compromised`.
 
 use super::Change;
-use clap::{Args as ClapArgs, ValueHint};
+use crate::cli::when::past;
+use crate::domain::When;
+use clap::{Args as ClapArgs, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 /// Which key signs.
@@ -75,4 +77,97 @@ pub(in crate::cli) struct Rotate {
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `compromised`.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Compromised {
+    /// A configured name, an address, or local.
+    pub(in crate::cli) server: String,
+    /// The name of the key.
+    pub(in crate::cli) key: String,
+    /// Since when it counts as in other hands: an age such as 30d, a day or a moment. By when a path was registered, since nobody
+    /// writes down when it was signed.
+    #[arg(long, value_name = "WHEN", value_parser = past, global = true)]
+    pub(in crate::cli) since: Option<When>,
+    /// What is to be done; by default, only shown.
+    #[command(subcommand)]
+    pub(in crate::cli) what: Option<CompromisedCommand>,
+}
+
+/// What `compromised` does.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum CompromisedCommand {
+    /// Show what the key has signed, and what clients accept for it alone.
+    List,
+    /// Sign with another key what you vouch for, of all that this key has signed.
+    Sign(Vouch),
+    /// Take its signatures away, in Nix's database; what no other key has signed is refused by clients then.
+    Strip(StripArgs),
+}
+
+/// Arguments of `compromised … sign`.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Vouch {
+    /// Store paths, base names, hash parts, or names that only one path has.
+    #[arg(required_unless_present_any = ["all", "before"], conflicts_with_all = ["all", "before"], value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<String>,
+    /// All that this key has signed.
+    #[arg(long, conflicts_with = "before")]
+    pub(in crate::cli) all: bool,
+    /// All that was registered before: an age such as 30d, a day or a moment.
+    #[arg(long, value_name = "WHEN", value_parser = past)]
+    pub(in crate::cli) before: Option<When>,
+    /// Also what they need, as far as this key has signed it.
+    #[arg(long, conflicts_with_all = ["all", "before"])]
+    pub(in crate::cli) closure: bool,
+    /// Which key signs.
+    #[command(flatten)]
+    pub(in crate::cli) source: Source,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+/// Arguments of `compromised … strip`.
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct StripArgs {
+    /// Only from these: store paths, base names, hash parts, or names that only one path has.
+    #[arg(value_name = "PATH")]
+    pub(in crate::cli) paths: Vec<String>,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::args::Args;
+    use clap::Parser as _;
+
+    #[test]
+    fn what_may_stand_together() {
+        let parsed = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
+        for line in [
+            "storekeeper rotate prod",
+            "storekeeper rotate prod --from a-1 --from a-0 --to b-1 --dry-run",
+            "storekeeper rotate prod --from a-1 --key-file k --except nightly --yes",
+            "storekeeper compromised prod a-1 --since 30d",
+            "storekeeper compromised prod a-1 sign --before 2027-02-20 --dry-run",
+            "storekeeper compromised prod a-1 sign hello --closure --key-file k",
+            "storekeeper compromised prod a-1 strip --yes",
+        ] {
+            assert!(parsed(line), "{line}");
+        }
+        for line in [
+            "storekeeper rotate prod --to b-1",
+            "storekeeper rotate prod --from a-1 --key-file k --server-key l",
+            "storekeeper compromised prod",
+            "storekeeper compromised prod a-1 sign",
+            "storekeeper compromised prod a-1 sign hello --all",
+            "storekeeper compromised prod a-1 --since soon",
+        ] {
+            assert!(!parsed(line), "{line}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::console::plan::state::PlanDialog;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::ask::Ask;
 use crate::console::types::client::Client;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
@@ -36,7 +37,7 @@ pub enum Layer {
     Verify(Box<Verification>),
     /// A choice of clients, whose way to a path is to be shown.
     Clients(Box<Clients>),
-    /// A choice of signing keys, to rotate one out.
+    /// A choice of signing keys.
     SigningKeys(Box<SigningKeys>),
     /// The columns of the store's list, to switch on and off.
     Columns(List),
@@ -62,6 +63,8 @@ pub struct Clients {
 /// A choice of signing keys.
 #[derive(Debug)]
 pub struct SigningKeys {
+    /// What for.
+    pub purpose: KeyPurpose,
     /// The cache's own, with how far each has got.
     pub all: Vec<KeyCoverage>,
     /// Where the list is.

@@ -18,6 +18,7 @@ use crate::console::types::client::ClientWay;
 use crate::console::types::export::{Export, Form};
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
@@ -115,9 +116,11 @@ pub enum Msg {
         groups: Vec<Group>,
         /// Key name, valid, bad.
         coverage: Vec<(String, usize, usize)>,
+        /// For each key in other hands, the paths with a signature by its name.
+        compromised: Vec<(String, usize)>,
     },
     /// How far each signing key has got.
-    SigningKeys(Vec<KeyCoverage>),
+    SigningKeys(KeyPurpose, Vec<KeyCoverage>),
     /// Closure sizes are known now.
     Measured,
     /// What is looked for in a list is to be looked for in the next lines.

@@ -1,9 +1,10 @@
-//! The choice of a signing key that is to be rotated out: how far each has got.
+//! The choice of a signing key that goes: how far each has got.
 //!
 //! In: the counts. Out: the dialog.
 
 use super::layer::SigningKeys;
 use super::model::Model;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::widgets::Pen;
 use crate::console::widgets::choice::{self, Choice};
 use crate::domain::count::{count, number};
@@ -20,7 +21,10 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, keys: &SigningKeys) {
         note: note(key),
     });
     let all: Vec<Choice<'_>> = all.collect();
-    let title = "Which key goes?";
+    let title = match keys.purpose {
+        KeyPurpose::Rotate => "Which key goes?",
+        KeyPurpose::Strip => "Whose signatures are taken away?",
+    };
     choice::draw(pen, model.cx.size, title, keys.list, &all);
 }
 

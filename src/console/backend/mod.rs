@@ -28,6 +28,7 @@ use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
 use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
+use crate::judge::compromised::carrying;
 use crate::judge::rotation::coverage;
 use crate::server::Server;
 use connect::{Keys, Session};
@@ -166,6 +167,7 @@ impl Backend {
                 request_id,
                 generation,
                 inventory,
+                compromised,
             }) => {
                 let send = self.send.clone();
                 self.group.put(move || {
@@ -174,14 +176,19 @@ impl Backend {
                         generation,
                         groups: crate::inventory::unsigned_groups(&inventory),
                         coverage: crate::inventory::coverage(&inventory),
+                        compromised: carrying(&inventory, &compromised),
                     });
                 });
             }
-            Effect::Unsigned(unsigned::Effect::Keys { inventory, facts }) => {
+            Effect::Unsigned(unsigned::Effect::Keys {
+                inventory,
+                facts,
+                purpose,
+            }) => {
                 let send = self.send.clone();
                 tokio::task::spawn_blocking(move || {
                     let keys = coverage(&inventory, &facts.keys);
-                    let _ = send.send(Msg::SigningKeys(keys));
+                    let _ = send.send(Msg::SigningKeys(purpose, keys));
                 });
             }
             Effect::Store(store::Effect::Measure { inventory, rows }) => {

@@ -4,6 +4,7 @@
 
 use crate::change::access::About;
 use crate::change::sign::rotate::{Wanted, rotate};
+use crate::change::sign::strip::look;
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
@@ -73,8 +74,14 @@ async fn of_space(
     request: PlanRequest,
     change: SpaceChange,
 ) -> Result<Plan, Problem> {
+    let stored = match &change {
+        SpaceChange::Strip(key) => look(server, key).await.map(Some),
+        _ => Ok(None),
+    };
+    let stored = stored.map_err(|error| Problem::new(&error))?;
     let asked = ask(server, &request, &change).await;
-    let asked = asked.map_err(|error| Problem::new(&error))?;
+    let mut asked = asked.map_err(|error| Problem::new(&error))?;
+    asked.stored = stored;
     tokio::task::spawn_blocking(move || space::plan(&request, &change, &asked))
         .await
         .unwrap_or_else(|error| Err(Problem::say(error.to_string())))
@@ -107,6 +114,7 @@ async fn ask(
         pins,
         folder: server.pins_dir(),
         generations,
+        stored: None,
         now: When::now(),
     })
 }

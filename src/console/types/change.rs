@@ -84,6 +84,8 @@ pub enum SpaceChange {
     Repair(Vec<StorePath>),
     /// Delete these, whatever they are, with all that refers to them.
     DeletePaths(Vec<StorePath>),
+    /// Take the signatures of the key of this name away.
+    Strip(Arc<str>),
     /// Delete these, which are damaged.
     DeleteDamaged(Vec<StorePath>),
 }
@@ -133,6 +135,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
+            Self::Space(SpaceChange::Strip(_)) => "Take a key's signatures away",
             Self::Space(SpaceChange::DeletePaths(_) | SpaceChange::DeleteDamaged(_)) => "Delete",
         }
     }

@@ -43,6 +43,7 @@ fn vitals() -> Vitals<'static> {
         refused: 0,
         refusals: None,
         retired: Some(0),
+        compromised: &[],
         bad: 0,
         unreadable: 0,
         space: Some((
@@ -267,4 +268,36 @@ fn a_retired_key_that_is_needed_is_named() {
         "no path needs the retired key k-0 any more"
     );
     assert_eq!(of(None), None);
+}
+
+#[test]
+fn signatures_of_a_compromised_key_are_a_finding() {
+    let of = |compromised: &[(String, usize)]| {
+        let vitals = Vitals {
+            compromised,
+            ..vitals()
+        };
+        let all = checks(&vitals);
+        let found = all.iter().filter(|check| check.id == "compromised-keys");
+        found
+            .map(|check| (check.state, check.summary.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]), []);
+    let none = of(&[("k-1".to_owned(), 0)]);
+    assert_eq!(none[0].0, State::Fine);
+    let found = of(&[
+        ("k-1".to_owned(), 2),
+        ("other-1".to_owned(), 1),
+        ("x".to_owned(), 0),
+    ]);
+    // A key that clients trust is worse than one that they don't.
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].0, State::Critical);
+    assert!(
+        found[0]
+            .1
+            .contains("2 paths carry a signature by the compromised key k-1, which clients trust")
+    );
+    assert_eq!(found[1].0, State::Warning);
 }

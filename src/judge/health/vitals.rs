@@ -40,6 +40,7 @@ impl<'a> Vitals<'a> {
             keys: &facts.keys,
             refused: counts.map_or(0, |counts| counts.refused),
             refusals: None,
+            compromised: &[],
             bad: of(TrustClass::Bad).unwrap_or_default(),
             retired: of(TrustClass::Retired)
                 .filter(|_| counts.is_some_and(|counts| counts.unread == 0)),

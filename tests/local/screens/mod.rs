@@ -102,6 +102,12 @@ fn rotating_a_key() {
 }
 
 #[test]
+fn a_compromised_key() {
+    snap("strip-keys", after("3:compromised<enter>"));
+    snap("strip", after("3:compromised<enter>j<enter>"));
+}
+
+#[test]
 fn store_list() {
     snap("store", after("2jj<space>k"));
 }

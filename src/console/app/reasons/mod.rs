@@ -30,7 +30,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
     match act {
         Act::Sign => can_sign(model),
         Act::SignAll => can_sign_all(model),
-        Act::Rotate => can_rotate(model),
+        Act::Rotate | Act::StripKey => can_rotate(model),
         Act::Authorize => can_authorize(model),
         Act::Deny => can_deny(model),
         Act::Revoke | Act::SuspendKey => can_revoke(model),

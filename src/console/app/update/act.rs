@@ -19,6 +19,7 @@ use crate::console::screens;
 use crate::console::screens::space::state::View;
 use crate::console::types::action::{self, Act};
 use crate::console::types::change::SpaceChange;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::widgets::list::{List, Move};
@@ -78,7 +79,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
-        Act::Rotate => sign::rotate(model),
+        Act::Rotate => sign::ask_key(model, KeyPurpose::Rotate),
+        Act::StripKey => sign::ask_key(model, KeyPurpose::Strip),
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Way => way::of_key(model),

@@ -153,6 +153,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             generation,
             groups,
             coverage,
+            compromised,
         } => {
             let found = (groups, coverage);
             screens::unsigned::update::groups(
@@ -161,10 +162,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
                 request_id,
                 generation,
                 found,
+                compromised,
             );
             vec![]
         }
-        Msg::SigningKeys(keys) => sign::keys(model, keys),
+        Msg::SigningKeys(purpose, keys) => sign::keys(model, purpose, keys),
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Examined { server, health } => {

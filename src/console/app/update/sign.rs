@@ -9,8 +9,8 @@ use crate::console::screens::unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::unsigned::view::group_name;
 use crate::console::types::ask::Source;
-use crate::console::types::change::ChangeKind;
-use crate::console::types::change::What;
+use crate::console::types::change::{ChangeKind, SpaceChange, What};
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::list::List;
@@ -89,18 +89,23 @@ pub(super) fn open(model: &mut Model, all: bool) -> Vec<Effect> {
 }
 
 /// Asks how far each key has got.
-pub(super) fn rotate(model: &mut Model) -> Vec<Effect> {
+pub(super) fn ask_key(model: &Model, purpose: KeyPurpose) -> Vec<Effect> {
     match (&model.cx.data.inventory, &model.cx.facts) {
         (Some(inventory), Some(facts)) => vec![Effect::Unsigned(unsigned::Effect::Keys {
             inventory: Arc::clone(inventory),
             facts: Arc::clone(facts),
+            purpose,
         })],
         _ => vec![],
     }
 }
 
 /// They were counted: which one goes?
-pub(super) fn keys(model: &mut Model, mut all: Vec<KeyCoverage>) -> Vec<Effect> {
+pub(super) fn keys(
+    model: &mut Model,
+    purpose: KeyPurpose,
+    mut all: Vec<KeyCoverage>,
+) -> Vec<Effect> {
     // Whoever has gone on meanwhile is not interrupted.
     if model.scope() != Some(model.screen_scope()) {
         return vec![];
@@ -114,6 +119,7 @@ pub(super) fn keys(model: &mut Model, mut all: Vec<KeyCoverage>) -> Vec<Effect> 
     // What is on its way out first.
     all.sort_by_key(|key| key.role != Role::Retired);
     let keys = SigningKeys {
+        purpose,
         all,
         list: List::default(),
     };
@@ -128,6 +134,10 @@ pub(super) fn choose_key(model: &mut Model) -> Vec<Effect> {
     let Some(key) = keys.all.get(keys.list.cursor) else {
         return vec![];
     };
+    if keys.purpose == KeyPurpose::Strip {
+        let change = SpaceChange::Strip(key.key.as_str().into());
+        return plan::open(model, ChangeKind::Space(change));
+    }
     let other = |source: &Source| source.key.name() != key.key;
     let source = model.sources.iter().position(other).unwrap_or(0);
     let change = ChangeKind::Sign(What::Rotation(key.key.as_str().into()));

@@ -114,7 +114,7 @@ fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
         .inventory
         .as_ref()
         .map(|inventory| inventory.counts());
-    let vitals = Vitals::of(
+    let mut vitals = Vitals::of(
         &inputs.cx.server,
         &inputs.cx.place,
         None,
@@ -122,6 +122,7 @@ fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
         counts.as_ref(),
         inputs.cx.limits,
     );
+    vitals.compromised = &inputs.unsigned.compromised;
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
     let whole = counts.is_some_and(|counts| counts.unread == 0) && !inputs.cx.data.loading;

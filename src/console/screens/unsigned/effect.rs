@@ -1,5 +1,6 @@
 //! What screen 3 asks for.
 
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::inventory::Inventory;
 use crate::server::Facts;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub enum Effect {
         generation: u64,
         /// In this.
         inventory: Arc<Inventory>,
+        /// Keys in other hands, to be counted as well.
+        compromised: Vec<String>,
     },
     /// Count how far each signing key has got.
     Keys {
@@ -22,5 +25,7 @@ pub enum Effect {
         inventory: Arc<Inventory>,
         /// The keys that clients trust are among them.
         facts: Arc<Facts>,
+        /// What for.
+        purpose: KeyPurpose,
     },
 }

@@ -28,6 +28,8 @@ pub struct Unsigned {
     pub ages: Option<(When, When)>,
     /// Key name, paths with a valid signature by it, paths with a bad one.
     pub coverage: Vec<(String, usize, usize)>,
+    /// For each key in other hands, the paths with a signature by its name.
+    pub compromised: Vec<(String, usize)>,
     /// The groups whose paths are shown, by their top.
     pub open: HashSet<Row>,
     /// What the list shows.

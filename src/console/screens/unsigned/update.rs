@@ -14,6 +14,10 @@ pub fn ask_groups(unsigned: &mut Unsigned, cx: &mut Context, inventory: Arc<Inve
         request_id: unsigned.request_id,
         generation: cx.data.generation,
         inventory,
+        compromised: cx
+            .facts
+            .as_ref()
+            .map_or_else(Vec::new, |facts| facts.keys.compromised().to_vec()),
     }
 }
 
@@ -24,6 +28,7 @@ pub fn groups(
     request_id: u64,
     generation: u64,
     (groups, coverage): (Vec<Group>, Vec<(String, usize, usize)>),
+    compromised: Vec<(String, usize)>,
 ) {
     if request_id != unsigned.request_id || generation != cx.data.generation {
         return;
@@ -32,6 +37,7 @@ pub fn groups(
     unsigned.ages = newest.zip(groups.iter().map(|group| group.oldest).min());
     unsigned.groups = groups.into();
     unsigned.coverage = coverage;
+    unsigned.compromised = compromised;
     unsigned.answered = true;
     unsigned.range = None;
     make_lines(unsigned);
