@@ -9,7 +9,7 @@ form='^\([0-9a-f]\{1,\}\) \([0-9a-f]\{1,\}\) \([0-9a-f]*\)$'
 if [ -z "$rows" ] || printf '%s\n' "$rows" | grep -qv "$form"; then fail 65 "what was sent is no list of rows"; fi
 back() {
     echo 'begin immediate;'
-    printf '%s\n' "$rows" | sed "s/$form/update ValidPaths set sigs = cast(x'\2' as text) where path = cast(x'\1' as text);/"
+    printf '%s\n' "$rows" | sed "s/$form/update ValidPaths set sigs = cast(x'\2' as text) where path = cast(x'\1' as text) and coalesce(sigs, '') = cast(x'\3' as text);/"
     echo 'commit;'
 }
 # Before anything is changed, the rows as they are have to be on the disk, whole.
