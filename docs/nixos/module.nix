@@ -62,6 +62,21 @@ in
     description = "How many days an upload is kept from being collected, whoever collects; null for not at all.";
   };
 
+  options.services.storekeeper.autoSign = {
+    names = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "ledger-*" ];
+      description = "Names of new uploads that are signed by themselves with `signingKey`, with `*` and `?`; none for not at all.";
+    };
+
+    never = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      description = "Names that are never signed by themselves, nor what needs such a path.";
+    };
+  };
+
   config = mkIf cfg.enable (mkMerge [
     {
       nix.sshServe.enable = mkIf cfg.serve true;
@@ -123,6 +138,42 @@ in
         script = "exec /bin/sh /etc/storekeeper/lease ${toString cfg.leaseDays} /nix/store /nix/var/nix/gcroots";
       };
       systemd.timers.storekeeper-lease = {
+        wantedBy = [ "timers.target" ];
+        timerConfig = {
+          OnBootSec = "1min";
+          OnUnitInactiveSec = "5min";
+        };
+      };
+    })
+
+    (mkIf (cfg.autoSign.names != [ ]) {
+      environment.etc."storekeeper/auto-sign" = {
+        source = ../../src/server/scripts/auto-sign.sh;
+        mode = "0555";
+      };
+      environment.etc."storekeeper/audit-append" = {
+        text = builtins.concatStringsSep "" (map (part: builtins.readFile (../../src/server/scripts + "/${part}.sh")) [ "path" "folder" "audit-log" "audit-append" ]);
+        mode = "0555";
+      };
+      environment.etc."storekeeper/auto-sign.rules" = {
+        mode = "0444";
+        text = builtins.concatStringsSep "" (map (line: "${line}\n") ([
+          "store /nix/store"
+          "key ${cfg.signingKey}"
+          "log ${cfg.stateDir}/audit.jsonl"
+          "append /etc/storekeeper/audit-append"
+          "days 7"
+        ]
+        ++ map (key: "trust ${key}") (config.nix.settings.trusted-public-keys or [ ])
+        ++ map (name: "name ${name}") cfg.autoSign.names
+        ++ map (name: "never ${name}") cfg.autoSign.never));
+      };
+      systemd.services.storekeeper-auto-sign = {
+        description = "Sign new uploads that rules name";
+        serviceConfig.Type = "oneshot";
+        script = "exec /bin/sh /etc/storekeeper/auto-sign /etc/storekeeper/auto-sign.rules";
+      };
+      systemd.timers.storekeeper-auto-sign = {
         wantedBy = [ "timers.target" ];
         timerConfig = {
           OnBootSec = "1min";

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod alike;
 pub mod authorized_keys;
+pub mod auto_sign;
 pub mod budget;
 pub mod bytes;
 pub mod cache_daemon;

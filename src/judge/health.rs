@@ -5,6 +5,7 @@
 //! makes an `unknown` check, never a fine one.
 
 pub mod access;
+mod auto_sign;
 mod compromised;
 mod nix;
 pub mod order;
@@ -14,6 +15,7 @@ pub mod space;
 pub mod unfinished;
 mod vitals;
 
+use crate::domain::auto_sign::AutoSign;
 use crate::domain::count::{count, number};
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;
@@ -173,6 +175,8 @@ pub struct Vitals<'a> {
     pub retired: Option<usize>,
     /// For each key in other hands, the paths with a signature by its name; none where the store was not read.
     pub compromised: &'a [(String, usize)],
+    /// What auto-sign says of its last run, where it is installed, and when it was asked.
+    pub auto_sign: Option<(&'a AutoSign, When)>,
     /// Paths that carry a wrong signature and no good one.
     pub bad: usize,
     /// Paths of which the server could not tell anything.
@@ -195,6 +199,7 @@ pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
     checks.extend(rights(vitals));
     checks.extend(clock(vitals));
     checks.push(signing_key::check(vitals));
+    checks.extend(auto_sign::check(vitals));
     checks.extend(compromised::checks(vitals));
     checks.push(bad(vitals));
     checks.push(unsigned(vitals));

@@ -5,6 +5,7 @@
 mod absent;
 pub mod access;
 mod audit;
+mod auto_sign;
 mod cache_daemon;
 mod chunks;
 mod collect;
@@ -30,6 +31,7 @@ mod verify;
 mod watch;
 
 pub use audit::{Followed, JournalState, LogEvent, ReadLog, Whose};
+pub use auto_sign::{AutoSignFacts, AutoSignInstall};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};

@@ -72,8 +72,11 @@ pub(super) const ACCESS_EDIT_FILE: &str = concat!(
 
 pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
 
-pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
-pub(super) const LEASE_INSTALL: &str = script!("folder.sh", "lease-install.sh");
+pub(super) const TIMER_LOOK: &str = script!("timer-look.sh");
+pub(super) const TIMER_INSTALL: &str = script!("folder.sh", "timer-install.sh");
+
+/// What the timer of auto-sign runs. It is put on the server, not run by us.
+pub(super) const AUTO_SIGN: &str = include_str!("scripts/auto-sign.sh");
 
 /// What the timer of the upload lease runs. It is put on the server, not run by us.
 pub(super) const LEASE: &str = include_str!("scripts/lease.sh");

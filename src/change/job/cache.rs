@@ -223,6 +223,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
             Some(verified.corrupt.is_empty() && verified.failed.is_empty())
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
+        KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
     })
 }
 
@@ -364,6 +365,10 @@ impl CacheServer for Server {
             KeepStep::Delete(path) => self.delete(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Lease(install) => self
                 .install_lease(token, install)
+                .await
+                .map(|()| LinkChange::Done),
+            KeepStep::AutoSign(install) => self
+                .install_auto_sign(token, install)
                 .await
                 .map(|()| LinkChange::Done),
         };
