@@ -75,6 +75,13 @@ in
       default = [ ];
       description = "Names that are never signed by themselves, nor what needs such a path.";
     };
+
+    uploaders = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "SHA256:…" ];
+      description = "Fingerprints of the keys whose uploads are signed, as far as the journal tells who has uploaded them; none for whoever uploads.";
+    };
   };
 
   config = mkIf cfg.enable (mkMerge [
@@ -166,7 +173,8 @@ in
         ]
         ++ map (key: "trust ${key}") (config.nix.settings.trusted-public-keys or [ ])
         ++ map (name: "name ${name}") cfg.autoSign.names
-        ++ map (name: "never ${name}") cfg.autoSign.never));
+        ++ map (name: "never ${name}") cfg.autoSign.never
+        ++ map (key: "uploader ${key}") cfg.autoSign.uploaders));
       };
       systemd.services.storekeeper-auto-sign = {
         description = "Sign new uploads that rules name";

@@ -182,7 +182,8 @@ async fn auto_sign(session: &Session, args: &args::Setup, out: &mut Out) -> Resu
     let prepare = async {
         let server = session.connect().await?;
         let (names, never) = (args.sign_name.clone(), args.never_sign.clone());
-        let install = AutoSignInstall::of(&server, names, never).ok_or_else(|| {
+        let keys = args.sign_uploader.iter().map(ToString::to_string).collect();
+        let install = AutoSignInstall::of(&server, names, never, keys).ok_or_else(|| {
             CliError::new(
                 Kind::Server,
                 notice!(

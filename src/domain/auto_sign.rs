@@ -34,6 +34,8 @@ pub enum Left {
     Unnamed,
     /// Its name, or that of something it needs, is forbidden.
     Forbidden(Option<StorePath>),
+    /// A rule names it, and sshd's log does not tell that one of the chosen keys has uploaded it.
+    Uploader,
     /// It needs this, which clients refuse and no rule names.
     Needs(StorePath),
     /// Clients refuse it signed as well.
@@ -48,6 +50,7 @@ impl Left {
         Some(match word {
             "name" => Self::Unnamed,
             "never" => Self::Forbidden(path()),
+            "uploader" => Self::Uploader,
             "needs" => Self::Needs(path()?),
             "bad" => Self::Bad,
             "gone" => Self::Unknown,
@@ -63,6 +66,7 @@ impl Left {
             Self::Forbidden(Some(path)) => {
                 format!("it needs {}, whose name is forbidden", path.name())
             }
+            Self::Uploader => "not known to be by a chosen key".to_owned(),
             Self::Needs(path) => {
                 format!("it needs {}, which no rule names", path.name())
             }
@@ -76,6 +80,7 @@ impl Left {
         match self {
             Self::Unnamed => "no rule",
             Self::Forbidden(_) => "forbidden",
+            Self::Uploader => "uploader",
             Self::Needs(_) => "needs one",
             Self::Bad => "is bad",
             Self::Unknown => "unclear",
@@ -95,11 +100,8 @@ impl AutoSign {
             let value = value.trim();
             match word {
                 "at" => {
-                    found.at = value
-                        .parse()
-                        .ok()
-                        .filter(|at| *at >= 0)
-                        .map(When::from_unix)
+                    let at = value.parse().ok().filter(|at| *at >= 0);
+                    found.at = at.map(When::from_unix);
                 }
                 "problem" => found.problem = Some(value.to_owned()).filter(|text| !text.is_empty()),
                 "signed" => found.signed = value.parse().unwrap_or(0),

@@ -41,6 +41,10 @@ pub struct AutoSignInstall {
     pub names: Vec<String>,
     /// Patterns of names that are never signed, nor what needs one.
     pub never: Vec<String>,
+    /// Fingerprints of the ssh keys whose uploads are signed; empty: whoever uploads.
+    pub uploaders: Vec<String>,
+    /// sshd's log file; the journal where there is none.
+    pub sshd_log: Option<String>,
     /// The file of the key that signs, on the server.
     pub key: String,
     /// The keys that clients trust, as `trusted-public-keys` has them.
@@ -58,7 +62,12 @@ pub struct AutoSignInstall {
 impl AutoSignInstall {
     /// In the usual places of a server, with the first key that can be used there; `None` where there is none, or it is not known where
     /// its store is.
-    pub fn of(server: &Server, names: Vec<String>, never: Vec<String>) -> Option<Self> {
+    pub fn of(
+        server: &Server,
+        names: Vec<String>,
+        never: Vec<String>,
+        uploaders: Vec<String>,
+    ) -> Option<Self> {
         let facts = server.facts();
         let mut keys = facts.signing_keys.iter();
         let key = keys.find(|key| key.problem.is_none() && key.name.is_some())?;
@@ -67,6 +76,8 @@ impl AutoSignInstall {
         Some(Self {
             names,
             never,
+            uploaders,
+            sshd_log: server.spec().sshd_log.clone(),
             key: key.file.clone(),
             trusted: trusted.map(|(_, key)| key.to_string()).collect(),
             store: facts.store_dir.clone()?,
@@ -118,6 +129,14 @@ impl AutoSignInstall {
         lines.extend(list("trust", &self.trusted));
         lines.extend(list("name", &self.names));
         lines.extend(list("never", &self.never));
+        lines.extend(list("uploader", &self.uploaders));
+        if let Some(file) = self
+            .sshd_log
+            .as_ref()
+            .filter(|_| !self.uploaders.is_empty())
+        {
+            lines.push(format!("sshd-log {file}"));
+        }
         format!("{}\n", lines.join("\n"))
     }
 
@@ -125,7 +144,8 @@ impl AutoSignInstall {
     pub fn is_plain(&self) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
         [&self.key, &self.store, &self.log, &self.folder, &self.units]
-            .iter()
+            .into_iter()
+            .chain(&self.sshd_log)
             .all(|word| word.starts_with('/') && word.chars().all(plain))
     }
 

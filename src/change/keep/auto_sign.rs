@@ -51,11 +51,16 @@ pub fn install_auto_sign(
             "auto-sign is installed there already, with these rules".to_owned(),
         ));
     }
+    let whose = if install.uploaders.is_empty() {
+        ""
+    } else {
+        ", where sshd's log tells that chosen keys have uploaded them,"
+    };
     let names = install.names.join(" ");
     let mut plan = empty(
         about,
         "install-auto-sign",
-        format!("sign new uploads called {names} by themselves"),
+        format!("sign new uploads called {names}{whose} by themselves"),
         Danger::Adds,
     );
     let unit = |end: &str| format!("{}/storekeeper-auto-sign.{end}", install.units);
@@ -84,7 +89,12 @@ pub fn install_auto_sign(
         format!("systemctl disable --now storekeeper-auto-sign.timer; rm {folder}"),
     ));
     plan.warnings.push(
-        "a name is chosen by whoever uploads: with this, each key that may upload here has clients accept what it calls so".to_owned(),
+        if install.uploaders.is_empty() {
+            "a name is chosen by whoever uploads: with this, each key that may upload here has clients accept what it calls so"
+        } else {
+            "who has uploaded a path is known only where sshd's log has whole times, and all sessions at that moment were by these keys: all else waits, also what came while an administrator was logged in"
+        }
+        .to_owned(),
     );
     plan.warnings.push(format!(
         "the key {} has to be readable by root on the server for as long as this runs",
@@ -116,6 +126,8 @@ mod tests {
         AutoSignInstall {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             never: vec!["*-secret".to_owned()],
+            uploaders: vec![],
+            sshd_log: None,
             key: "/etc/nix/k.sec".to_owned(),
             trusted: vec!["k-1:AAAA".to_owned()],
             store: "/nix/store".to_owned(),

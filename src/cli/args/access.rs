@@ -4,6 +4,7 @@
 
 use super::super::when::{End, end};
 use super::Change;
+use crate::domain::ssh_key::Fingerprint;
 use crate::judge::concern::Concern;
 use crate::onboard::client::Platform;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -301,6 +302,11 @@ impl From<PlatformWord> for Platform {
     }
 }
 
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text)
+        .ok_or_else(|| "write it as ssh-keygen -lf does, such as SHA256:…".to_owned())
+}
+
 /// Arguments of `onboard`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Onboard {
@@ -332,6 +338,10 @@ pub(in crate::cli) struct Setup {
     /// Names that auto-sign signs, with * and ?; may be given several times.
     #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
     pub(in crate::cli) sign_name: Vec<String>,
+    /// Keys whose uploads auto-sign signs, by fingerprint; may be given several times. Only where sshd's log tells that all sessions at
+    /// the time of an upload were by these; without it, whoever uploads.
+    #[arg(long, value_name = "FINGERPRINT", requires = "auto_sign", value_parser = fingerprint)]
+    pub(in crate::cli) sign_uploader: Vec<Fingerprint>,
     /// Names that auto-sign never signs, nor what needs such a path; may be given several times.
     #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
     pub(in crate::cli) never_sign: Vec<String>,

@@ -1,8 +1,9 @@
 #!/bin/sh
-# $1: the rules, a file of lines: `store`, `key`, `log`, `append`, `days`, and any number of `trust`, `name` and `never`, each with its
-# value behind a blank. $2: the nix command, `nix` by default. Signs what was uploaded within so many days, clients refuse and a rule
-# names, with all that it needs: each path of that has to be accepted by clients already, or to be named by a rule too; and none may
-# have a name that is forbidden. Installed by storekeeper as a timer. What it leaves, and why, is in auto-sign.state beside the
+# $1: the rules, a file of lines: `store`, `key`, `log`, `append`, `days`, `sshd-log`, and any number of `trust`, `name`, `never` and
+# `uploader`, each with its value behind a blank. $2: the nix command, `nix` by default. Signs what was uploaded within so many days,
+# clients refuse and a rule names, with all that it needs: each path of that has to be accepted by clients already, or to be named by a
+# rule too; and none may have a name that is forbidden. Where there are uploaders, fingerprints of ssh keys, sshd's log has to tell that
+# all sessions at the time of the upload were by these: who of several it was is written down nowhere. Installed by storekeeper as a timer. What it leaves, and why, is in auto-sign.state beside the
 # audit log, which has a record of each run that has signed something.
 set -uf
 umask 022
@@ -57,6 +58,7 @@ if ! [ -r "$store" ] || ! [ -x "$store" ]; then stop "$store can't be read"; fi
 expressions() { value "$1" | sed 's/[.+]/\\&/g; s/[*]/.*/g; s/[?]/./g; s/^/^[0-9a-z]{32}-/; s/$/$/'; }
 expressions name >"$work/name"
 expressions never >"$work/never"
+value uploader >"$work/uploaders"
 # What is in both of two sorted lists; what is in the first alone.
 both() { comm -12 "$1" "$2"; }
 first() { comm -23 "$1" "$2"; }
@@ -91,12 +93,96 @@ find "$store/." -mindepth 1 -maxdepth 1 ! -name '*[!0-9A-Za-z+._?=-]*' ! -name '
     -ctime "-$((days + 1))" 2>/dev/null | sed -n 's|^.*/\([0-9abcdfghijklmnpqrsvwxyz]\{32\}-.*\)$|\1|p' | valid >"$work/fresh"
 refused <"$work/fresh" >"$work/untrusted"
 
+# Sessions as sshd's log has them, a line each: from, to, and the fingerprint; before them when the log begins. Only lines with a whole
+# time count: seconds since 1970, or RFC 3339.
+sessions() {
+    file=$(value sshd-log)
+    if [ -n "$file" ]; then cat "$file"; else journalctl -q -o short-unix -t sshd -t sshd-session --since "-$((days + 2))d"; fi 2>/dev/null |
+        awk -v now="$now" '
+            function day(y, m, d) {
+                if (m <= 2) y--
+                return int(y / 400) * 146097 + (y % 400) * 365 + int(y % 400 / 4) - int(y % 400 / 100) + int((153 * (m + (m > 2 ? -3 : 9)) + 2) / 5) + d - 1 - 719468
+            }
+            function seconds(text, zone) {
+                if (text ~ /^[0-9]+([.][0-9]+)?$/ && length(text) > 8) return int(text)
+                if (text !~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]([.][0-9]+)?(Z|[+-][0-9][0-9]:?[0-9][0-9])$/) return -1
+                zone = 0
+                if (match(text, /[+-][0-9][0-9]:?[0-9][0-9]$/)) {
+                    zone = substr(text, RSTART + 1, 2) * 3600 + substr(text, length(text) - 1) * 60
+                    if (substr(text, RSTART, 1) == "-") zone = -zone
+                }
+                return day(substr(text, 1, 4) + 0, substr(text, 6, 2) + 0, substr(text, 9, 2) + 0) * 86400 + substr(text, 12, 2) * 3600 + substr(text, 15, 2) * 60 + substr(text, 18, 2) - zone
+            }
+            !/sshd(-session)?\[[0-9]+\]:/ || !match($0, /[0-9a-fA-F.:]+ port [0-9]+/) { next }
+            {
+                at = seconds($1)
+                if (at < 0) next
+                if (first == "") { first = at; print "begins", at }
+                peer = substr($0, RSTART, RLENGTH)
+            }
+            / Accepted [a-z-]+ for / {
+                key = match($0, /SHA256:[0-9A-Za-z+\/]+/) ? substr($0, RSTART, RLENGTH) : "other"
+                open[peer] = at
+                by[peer] = / Accepted publickey / ? key : "other"
+                next
+            }
+            peer in open && /(Disconnected from|Connection closed by|Connection reset by|Received disconnect from) / {
+                print open[peer], at, by[peer]
+                delete open[peer]
+            }
+            END { for (peer in open) print open[peer], now, by[peer] }'
+}
+if [ -s "$work/uploaders" ]; then sessions >"$work/sessions"; fi
+
+# Of base names on standard input, those that were uploaded by the chosen keys, by the time of registration that Nix has.
+uploaded() {
+    if ! [ -s "$work/uploaders" ]; then
+        cat
+        return
+    fi
+    # Newer versions of Nix want to be told which form of JSON is asked for, and older ones do not know that option.
+    form=
+    for number in 1 2 3; do
+        said=$("$nix" --extra-experimental-features nix-command path-info --json --json-format "$number" /nix/store/none </dev/null 2>&1)
+        case $said in
+        *unrecogni[sz]ed*) break ;;
+        *json-format*) ;;
+        *) form="--json-format $number" && break ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # The option is two words, or none.
+    sed 's|^|/nix/store/|' | xargs -n 200 "$nix" --extra-experimental-features nix-command --option substitute false path-info --json $form 2>/dev/null |
+        tr '{' '\n' | awk '
+            of == "keys" { chosen[$1] = 1; next }
+            of == "log" && $1 == "begins" { begins = $2; next }
+            of == "log" { n++; from[n] = $1; to[n] = $2; by[n] = $3; next }
+            { registered = "" }
+            match($0, /"path":"\/nix\/store\/[^"]*"/) { path = substr($0, RSTART + 19, RLENGTH - 20) }
+            match($0, /"registrationTime":[0-9]+/) { registered = substr($0, RSTART + 19, RLENGTH - 19) }
+            registered != "" {
+                others = begins == "" || registered + 0 < begins + 0
+                these = 0
+                for (i = 1; i <= n; i++)
+                    if (from[i] <= registered + 0 && registered + 0 <= to[i]) {
+                        if (by[i] in chosen) these++; else others++
+                    }
+                if (these && !others && path != "") print path
+                path = ""
+            }
+            match($0, /"(\/nix\/store\/)?[0-9a-z]+-[^"\/]*":$/) {
+                path = substr($0, RSTART + 1, RLENGTH - 3)
+                sub(/^\/nix\/store\//, "", path)
+            }' of=keys "$work/uploaders" of=log "$work/sessions" of=paths -
+}
+
 # Of base names on standard input, those that the rules name, and none forbidden.
 named() {
     if [ -s "$work/name" ]; then grep -E -f "$work/name"; fi | if [ -s "$work/never" ]; then grep -Ev -f "$work/never"; else cat; fi
 }
-named <"$work/untrusted" | sort >"$work/named"
-first "$work/untrusted" "$work/named" | while IFS= read -r path; do
+named <"$work/untrusted" | sort >"$work/called"
+uploaded <"$work/called" | sort >"$work/named"
+first "$work/called" "$work/named" | sed 's/$/ uploader -/' >>"$work/waiting"
+first "$work/untrusted" "$work/called" | while IFS= read -r path; do
     if [ -s "$work/never" ] && printf '%s\n' "$path" | grep -Eq -f "$work/never"; then
         echo "$path never -"
     else
@@ -119,7 +205,7 @@ while IFS= read -r path; do
         continue
     fi
     refused <"$work/closure" >"$work/needed"
-    named <"$work/needed" | sort >"$work/vouched"
+    named <"$work/needed" | uploaded | sort >"$work/vouched"
     lacking=$(first "$work/needed" "$work/vouched" | head -n 1)
     if [ -n "$lacking" ]; then
         echo "$path needs $lacking" >>"$work/waiting"

@@ -5,7 +5,7 @@ use super::lease::{House, succeeds};
 use crate::help::{carry_out, text, wait};
 use crate::rig::{OURS, RETIRED, Rig, UPSTREAM, need};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 use storekeeper::change::access::About;
@@ -18,6 +18,8 @@ fn install(rig: &Rig, names: &[&str], never: &[&str]) -> AutoSignInstall {
     AutoSignInstall {
         names: words(names),
         never: words(never),
+        uploaders: vec![],
+        sshd_log: None,
         key: rig.secret_key_file(OURS).display().to_string(),
         trusted: [OURS, RETIRED, UPSTREAM]
             .map(|key| rig.public_key(key))
@@ -31,7 +33,10 @@ fn install(rig: &Rig, names: &[&str], never: &[&str]) -> AutoSignInstall {
 
 /// The script as a timer runs it, by the shell that is asked for.
 fn run(rig: &Rig, shell: &[&str], names: &[&str], never: &[&str]) {
-    let install = install(rig, names, never);
+    run_as(rig, shell, &install(rig, names, never));
+}
+
+fn run_as(rig: &Rig, shell: &[&str], install: &AutoSignInstall) {
     fs::create_dir_all(rig.file("var")).unwrap();
     fs::create_dir_all(&install.folder).unwrap();
     let put =
@@ -98,7 +103,11 @@ fn what_a_rule_names_is_signed_and_the_rest_waits_with_its_reason() {
             (&record["change"], &record["done"]),
             (&"auto-sign".into(), &1.into())
         );
-        assert_eq!(record["items"][0], library.as_str());
+        let log = fs::read_to_string(rig.file("var/audit.jsonl")).unwrap();
+        assert!(
+            log.contains(&format!("\"items\":[\"{library}\"],\"itemsTotal\":1,")),
+            "{log}"
+        );
         // The server says of it what it is: there is no timer here.
         let check = check(rig);
         assert_eq!(check["state"], "warning");
@@ -201,7 +210,7 @@ fn the_nixos_module_runs_the_same_script() {
            types = {{ str = 1; bool = 1; nullOr = _: 1; listOf = _: 1; ints.positive = 1; }}; }};
          of = names: builtins.elemAt (import {} {{ inherit lib; config.nix.settings.trusted-public-keys = [ {:?} {:?} {:?} ];
            config.services.storekeeper = {{ enable = true; user = \"nix-ssh\"; serve = true; signingKey = {:?};
-           stateDir = {:?}; knock = false; leaseDays = null; autoSign = {{ inherit names; never = [ \"fresh-*\" ]; }}; }}; }}).config 3;
+           stateDir = {:?}; knock = false; leaseDays = null; autoSign = {{ inherit names; never = [ \"fresh-*\" ]; uploaders = [ ]; }}; }}; }}).config 3;
          on = of [ \"library-*\" ];
          etc = name: on.environment.etc.\"storekeeper/${{name}}\";
          in {{ none = of [ ]; text = builtins.readFile (etc \"auto-sign\").source; append = (etc \"audit-append\").text;
@@ -232,11 +241,11 @@ fn the_nixos_module_runs_the_same_script() {
     }
     // The rules are the ones that an installation would write, but for the order of keys and the places.
     let here = install(&rig, &["library-*"], &["fresh-*"]);
-    let places = |rules: &str| -> BTreeMap<String, ()> {
+    let places = |rules: &str| -> BTreeSet<String> {
         let rules = rules
             .replace(&format!("{}/", here.folder), "/etc/storekeeper/")
             .replace(&here.store, "/nix/store");
-        rules.lines().map(|line| (line.to_owned(), ())).collect()
+        rules.lines().map(str::to_owned).collect()
     };
     assert_eq!(
         places(value["rules"].as_str().unwrap()),
@@ -248,4 +257,88 @@ fn the_nixos_module_runs_the_same_script() {
             .unwrap()
             .ends_with("/etc/storekeeper/auto-sign /etc/storekeeper/auto-sign.rules")
     );
+}
+
+/// Who has uploaded a path is known where all sessions at that moment were by one key, and nowhere else.
+#[test]
+fn only_what_a_chosen_key_is_known_to_have_uploaded_is_signed() {
+    Rig::on_every_nix(|rig| {
+        let log = rig.file("sshd.log");
+        let (key, other) = ("SHA256:AAAAchosen", "SHA256:BBBBother");
+        let at = |name: &str| -> i64 {
+            let time = rig.sql(&format!(
+                "select registrationTime from ValidPaths where path = '{}'",
+                rig.path(name)
+            ));
+            time.trim().parse().unwrap()
+        };
+        let now = at("library-2.0");
+        // One hour each: the library in a session of the chosen key, the next beside another one, the last with nobody there.
+        for (name, ago) in [
+            ("library-2.0", 7200),
+            ("fresh-3.1", 3600),
+            ("built-here-1.0", 1800),
+        ] {
+            let path = rig.path(name);
+            rig.sql(&format!(
+                "update ValidPaths set registrationTime = {} where path = '{path}'",
+                now - ago
+            ));
+        }
+        let accepted = |at: i64, port: u16, key: &str| {
+            format!(
+                "{at}.5 cache sshd-session[7]: Accepted publickey for root from 10.0.0.7 port {port} ssh2: ED25519 {key}\n"
+            )
+        };
+        let closed = |at: i64, port: u16| {
+            format!(
+                "{at}.5 cache sshd-session[9]: Disconnected from user root 10.0.0.7 port {port}\n"
+            )
+        };
+        let text = [
+            accepted(now - 9000, 1, other),
+            closed(now - 8000, 1),
+            accepted(now - 7210, 2, key),
+            closed(now - 7190, 2),
+            accepted(now - 3610, 3, key),
+            accepted(now - 3605, 4, other),
+            closed(now - 3590, 3),
+            closed(now - 3580, 4),
+        ];
+        fs::write(&log, text.concat()).unwrap();
+        let mut asked = install(rig, &["library-*", "fresh-*", "built-*"], &[]);
+        asked.uploaders = vec![key.to_owned()];
+        asked.sshd_log = Some(log.clone());
+        run_as(rig, &["sh"], &asked);
+        assert_eq!(rig.client_accepts(rig.path("library-2.0")), Ok(()));
+        let waits = left(rig);
+        assert_eq!(waits["fresh-3.1"], "uploader -");
+        assert_eq!(waits["built-here-1.0"], "uploader -");
+        assert!(rig.client_accepts(rig.path("fresh-3.1")).is_err());
+        // The same in RFC 3339; and lines without a whole time tell nothing.
+        let written = |zone: &str| {
+            let moment = |at: i64| {
+                let hours = if zone == "Z" { 0 } else { 2 };
+                let text = storekeeper::domain::When::from_unix(at + hours * 3600).to_string();
+                text.replace('Z', zone)
+            };
+            let line = |at: i64, rest: &str| format!("{} cache sshd[7]: {rest}\n", moment(at));
+            line(now - 9000, "Connection closed by 10.0.0.9 port 9")
+                + &line(
+                    now - 3610,
+                    &format!("Accepted publickey for root from ::1 port 3 ssh2: ED25519 {key}"),
+                )
+                + &line(
+                    now - 3590,
+                    "Received disconnect from ::1 port 3:11: disconnected by user",
+                )
+        };
+        fs::write(&log, written("").replace(' ', "  ")).unwrap();
+        run_as(rig, &["dash"], &asked);
+        assert_eq!(left(rig)["fresh-3.1"], "uploader -");
+        fs::write(&log, written("+02:00")).unwrap();
+        run_as(rig, &["dash"], &asked);
+        assert_eq!(rig.client_accepts(rig.path("fresh-3.1")), Ok(()));
+        assert_eq!(left(rig)["built-here-1.0"], "uploader -");
+    });
 }
