@@ -154,6 +154,10 @@ in
     })
 
     (mkIf (cfg.autoSign.names != [ ]) {
+      assertions = [{
+        assertion = cfg.signingKey != null;
+        message = "services.storekeeper.autoSign signs with services.storekeeper.signingKey, which is not set";
+      }];
       environment.etc."storekeeper/auto-sign" = {
         source = ../../src/server/scripts/auto-sign.sh;
         mode = "0555";

@@ -2,7 +2,7 @@
 //!
 //! In: what the server's auto-sign says of its last run. Out: one check, where it is installed.
 
-use super::{Check, State, Vitals};
+use super::{Check, Line, State, Vitals};
 use crate::domain::Age;
 use crate::domain::count::{count, number};
 use crate::domain::text::visible;
@@ -41,7 +41,18 @@ pub(super) fn check(vitals: &Vitals<'_>) -> Option<Check> {
             count(run.signed, "path"),
             number(run.waiting)
         );
-        return Some(Check::new(ID, State::Fine, summary, None));
+        return Some(Check {
+            line: Line {
+                text: format!("auto-sign is on, {ago}"),
+                note: format!(
+                    "signed {}, left {}",
+                    number(run.signed),
+                    number(run.waiting)
+                ),
+                subject: None,
+            },
+            ..Check::new(ID, State::Fine, summary, None)
+        });
     };
     Some(Check::new(ID, State::Warning, summary, Some(fix.into())))
 }

@@ -116,7 +116,11 @@ fn auto_sign() {
             format!("at {}", NOW - 180),
             "signed 2".to_owned(),
             "waiting 3".to_owned(),
-            format!("wait {} needs {}", path("storefront-2.0").base_name(), path("ledger-4.2").base_name()),
+            format!(
+                "wait {} needs {}",
+                path("storefront-2.0").base_name(),
+                path("ledger-4.2").base_name()
+            ),
             format!("wait {} name -", path("ledger-4.2").base_name()),
             format!("wait {} uploader -", path("ledger-4.2-doc").base_name()),
         ];
@@ -137,7 +141,10 @@ fn auto_sign() {
     snap("auto-sign", after("", true));
     snap("auto-sign-off", after("", false));
     snap("auto-sign-unsigned", after("3j<right>j", true));
-    snap("auto-sign-path", after("3j<enter>", true));
+    snap(
+        "auto-sign-path",
+        after("2/storefront-2.0<enter><enter>", true),
+    );
 }
 
 #[test]
