@@ -62,6 +62,28 @@ in
     description = "How many days an upload is kept from being collected, whoever collects; null for not at all.";
   };
 
+  options.services.storekeeper.autoSign = {
+    names = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "ledger-*" ];
+      description = "Names of new uploads that are signed by themselves with `signingKey`, with `*` and `?`; none for not at all.";
+    };
+
+    never = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      description = "Names that are never signed by themselves, nor what needs such a path.";
+    };
+
+    uploaders = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "SHA256:…" ];
+      description = "Fingerprints of the keys whose uploads are signed, as far as the journal tells who has uploaded them; none for whoever uploads.";
+    };
+  };
+
   config = mkIf cfg.enable (mkMerge [
     {
       nix.sshServe.enable = mkIf cfg.serve true;
@@ -123,6 +145,47 @@ in
         script = "exec /bin/sh /etc/storekeeper/lease ${toString cfg.leaseDays} /nix/store /nix/var/nix/gcroots";
       };
       systemd.timers.storekeeper-lease = {
+        wantedBy = [ "timers.target" ];
+        timerConfig = {
+          OnBootSec = "1min";
+          OnUnitInactiveSec = "5min";
+        };
+      };
+    })
+
+    (mkIf (cfg.autoSign.names != [ ]) {
+      assertions = [{
+        assertion = cfg.signingKey != null;
+        message = "services.storekeeper.autoSign signs with services.storekeeper.signingKey, which is not set";
+      }];
+      environment.etc."storekeeper/auto-sign" = {
+        source = ../../src/server/scripts/auto-sign.sh;
+        mode = "0555";
+      };
+      environment.etc."storekeeper/audit-append" = {
+        text = builtins.concatStringsSep "" (map (part: builtins.readFile (../../src/server/scripts + "/${part}.sh")) [ "path" "folder" "audit-log" "audit-append" ]);
+        mode = "0555";
+      };
+      environment.etc."storekeeper/auto-sign.rules" = {
+        mode = "0444";
+        text = builtins.concatStringsSep "" (map (line: "${line}\n") ([
+          "store /nix/store"
+          "key ${cfg.signingKey}"
+          "log ${cfg.stateDir}/audit.jsonl"
+          "append /etc/storekeeper/audit-append"
+          "days 7"
+        ]
+        ++ map (key: "trust ${key}") (config.nix.settings.trusted-public-keys or [ ])
+        ++ map (name: "name ${name}") cfg.autoSign.names
+        ++ map (name: "never ${name}") cfg.autoSign.never
+        ++ map (key: "uploader ${key}") cfg.autoSign.uploaders));
+      };
+      systemd.services.storekeeper-auto-sign = {
+        description = "Sign new uploads that rules name";
+        serviceConfig.Type = "oneshot";
+        script = "exec /bin/sh /etc/storekeeper/auto-sign /etc/storekeeper/auto-sign.rules";
+      };
+      systemd.timers.storekeeper-auto-sign = {
         wantedBy = [ "timers.target" ];
         timerConfig = {
           OnBootSec = "1min";

@@ -7,6 +7,7 @@ use super::access::AccessOperation;
 use super::collect::{Amounts, CollectOperation};
 use super::keep::KeepStep;
 use super::push::{PushAmounts, PushOperation};
+use super::sign::strip::Strip;
 use super::token::Token;
 use crate::domain::pin::PinName;
 use crate::domain::ssh_key::Fingerprint;
@@ -30,6 +31,8 @@ pub enum Operation {
         /// The public half that was shown. Another key, also one of the same name, signs nothing.
         key: Box<PublicKey>,
     },
+    /// Take the signatures of a key away from the paths of the items, in their order.
+    Strip(Box<Strip>),
     /// Change who may log in.
     Access(Box<AccessOperation>),
     /// Delete the store paths of the items, in their order.
@@ -64,6 +67,15 @@ pub enum KeySource {
         /// The name under which its signatures are stored.
         name: String,
     },
+}
+
+impl KeySource {
+    /// The name of the key.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Server { name, .. } | Self::Local { name, .. } | Self::Agent { name, .. } => name,
+        }
+    }
 }
 
 /// One thing that a plan touches.

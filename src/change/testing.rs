@@ -65,6 +65,7 @@ pub(super) fn facts() -> Facts {
         store_writable: Some(true),
         unknown: vec![],
         logger: true,
+        auto_sign: None,
     }
 }
 

@@ -92,7 +92,10 @@ impl Undo {
                 }),
                 _ => None,
             },
-            Operation::Sign { .. } | Operation::Collect(_) | Operation::Push(_) => None,
+            Operation::Sign { .. }
+            | Operation::Strip(_)
+            | Operation::Collect(_)
+            | Operation::Push(_) => None,
         }
     }
 

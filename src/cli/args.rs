@@ -6,6 +6,7 @@ pub(super) mod access;
 pub(super) mod gc;
 pub(super) mod push;
 pub(super) mod roots;
+pub(super) mod signing;
 pub(super) mod watch;
 pub(super) mod why;
 
@@ -115,9 +116,14 @@ pub(super) enum Command {
     /// Say whether a client would get a path, with its closure, and each step of one client's way; exit 0 if it would, else 1.
     Why(why::Why),
     /// Sign store paths.
-    Sign(Sign),
+    Sign(signing::Sign),
     /// Copy store paths of this machine to the cache with all that they need, and sign what was added; or spool them for later.
     Push(push::Push),
+    /// Have a new key sign what only an old one has signed, and say when the old one can be dropped; without --from, how far each key
+    /// has got.
+    Rotate(signing::Rotate),
+    /// Show what a key in other hands has signed; sign anew what you vouch for, and take its signatures away.
+    Compromised(signing::Compromised),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
@@ -232,35 +238,6 @@ pub(super) struct Paths {
     /// Print one JSON object a line, each as it arrives.
     #[arg(long, conflicts_with_all = ["json", "sort", "reverse"])]
     pub(super) jsonl: bool,
-}
-
-/// Arguments of `sign`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Sign {
-    /// A configured name, an address, or local.
-    pub(super) server: String,
-    /// Store paths, base names, hash parts, or names that only one path has.
-    #[arg(
-        required_unless_present = "all",
-        conflicts_with = "all",
-        value_name = "PATH"
-    )]
-    pub(super) paths: Vec<String>,
-    /// Everything that clients would refuse.
-    #[arg(long)]
-    pub(super) all: bool,
-    /// With the whole closure of each path.
-    #[arg(long, conflicts_with = "all")]
-    pub(super) closure: bool,
-    /// Also what an upstream key has signed already.
-    #[arg(long)]
-    pub(super) upstream: bool,
-    /// What signs.
-    #[command(flatten)]
-    pub(super) with: push::SignWith,
-    /// What every change takes.
-    #[command(flatten)]
-    pub(super) change: Change,
 }
 
 /// Arguments of `audit`.

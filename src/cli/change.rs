@@ -53,6 +53,63 @@ pub(super) async fn carry_out_accepting(
     accepted: &[Concern],
     out: &mut Out,
 ) -> Result<u8, CliError> {
+    let ended = Box::pin(conduct(session, server, plan, options, accepted, out)).await?;
+    let told = if out.json() {
+        out.document(&Document {
+            schema: 1,
+            plan: &ended.plan,
+            receipt: ended.receipt.as_ref(),
+        })
+    } else {
+        Ok(())
+    };
+    ended.end(told.and_then(|()| out.flush()))
+}
+
+/// A plan that was shown, and what came of it.
+pub(super) struct Ended {
+    /// As it was shown.
+    pub(super) plan: Plan,
+    /// Of its job; none where it was only to be shown.
+    pub(super) receipt: Option<Receipt>,
+    /// A signal has ended it.
+    stopped: bool,
+}
+
+impl Ended {
+    /// The exit code, after all that there is to tell was told, or could not be. Who hangs up takes the terminal away; the record is
+    /// written all the same.
+    pub(super) fn end(&self, told: Result<(), CliError>) -> Result<u8, CliError> {
+        if !self.stopped {
+            told?;
+        }
+        let Some(receipt) = &self.receipt else {
+            return Ok(0);
+        };
+        Ok(match receipt.result {
+            _ if receipt.conflict.is_some() => Kind::Conflict.code(),
+            Outcome::Done => 0,
+            _ if self.stopped => Kind::Interrupted.code(),
+            Outcome::Partial | Outcome::Failed => 1,
+            Outcome::Cancelled => Kind::Interrupted.code(),
+        })
+    }
+
+    /// Nothing has ended it from outside.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}
+
+/// Shows the plan, asks, runs it; tells in text how it went, and leaves a document to whoever calls it.
+pub(super) async fn conduct(
+    session: &Session,
+    server: &Server,
+    plan: Plan,
+    options: &args::Change,
+    accepted: &[Concern],
+    out: &mut Out,
+) -> Result<Ended, CliError> {
     for concern in accepted {
         if !plan.concerns.contains(concern) {
             let id = concern.id();
@@ -65,39 +122,28 @@ pub(super) async fn carry_out_accepting(
         show(&plan, out)?;
     }
     if options.dry_run {
-        if out.json() {
-            out.document(&Document {
-                schema: 1,
-                plan: &plan,
-                receipt: None,
-            })?;
-        }
-        return Ok(0);
+        return Ok(Ended {
+            plan,
+            receipt: None,
+            stopped: false,
+        });
     }
     // What is printed about the plan must be seen before it is asked about.
     out.flush()?;
     let shown = plan.clone();
     let (receipt, stopped) = perform(session, server, plan, options, accepted).await?;
     let told = if out.json() {
-        out.document(&Document {
-            schema: 1,
-            plan: &shown,
-            receipt: Some(&receipt),
-        })
+        Ok(())
     } else {
         tell(&receipt, &shown, out)
     };
-    let told = told.and_then(|()| out.flush());
-    // Who hangs up takes the terminal away; the record is written all the same.
     if !stopped {
         told?;
     }
-    Ok(match receipt.result {
-        _ if receipt.conflict.is_some() => Kind::Conflict.code(),
-        Outcome::Done => 0,
-        _ if stopped => Kind::Interrupted.code(),
-        Outcome::Partial | Outcome::Failed => 1,
-        Outcome::Cancelled => Kind::Interrupted.code(),
+    Ok(Ended {
+        plan: shown,
+        receipt: Some(receipt),
+        stopped,
     })
 }
 

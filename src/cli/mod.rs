@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod change;
 mod complete;
+mod compromised;
 mod console;
 mod delete;
 mod error;
@@ -32,6 +33,7 @@ mod push;
 mod reference;
 mod requests;
 mod roots;
+mod rotate;
 mod session;
 mod setup;
 mod sign;
@@ -218,6 +220,12 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
             Box::pin(sign::run(&mut session(&sign.server)?, sign, out)).await
         }
         Some(Command::Push(push)) => Box::pin(push::run(&args.common, push, out)).await,
+        Some(Command::Rotate(rotate)) => {
+            Box::pin(rotate::run(&mut session(&rotate.server)?, rotate, out)).await
+        }
+        Some(Command::Compromised(args)) => {
+            Box::pin(compromised::run(&mut session(&args.server)?, args, out)).await
+        }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
         Some(Command::Requests(requests)) => {

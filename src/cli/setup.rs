@@ -12,15 +12,15 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::{About, install_knock, knock_to_install};
-use crate::change::keep::install_lease;
+use crate::change::keep::{install_auto_sign, install_lease};
 use crate::domain::KeyName;
 use crate::domain::Notice;
 use crate::domain::notice;
 use crate::domain::text::visible;
-use crate::onboard::server::{HEAD, NewServer, debian, nixos};
+use crate::onboard::server::{HEAD, NewServer, Scripts, debian, nixos};
 use crate::onboard::{Step, text};
 use crate::server::access::KnockInstall;
-use crate::server::{LeaseInstall, Server, spec};
+use crate::server::{AutoSignInstall, LeaseInstall, Server, spec};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -49,6 +49,7 @@ pub(super) async fn run(
                 "give one of them"
             )))
         }
+        Some(session) if args.auto_sign => auto_sign(&session, args, out).await,
         Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
         Some(session)
             if !args.nixos
@@ -89,11 +90,13 @@ fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result
     };
     plain(&new)?;
     let (platform, module, steps) = if args.nixos {
-        let module = nixos(
-            &new,
-            KnockInstall::script_text(),
-            LeaseInstall::script_text(),
-        );
+        let scripts = Scripts {
+            knock: KnockInstall::script_text(),
+            lease: LeaseInstall::script_text(),
+            auto_sign: AutoSignInstall::script_text(),
+            append: AutoSignInstall::append_text(),
+        };
+        let module = nixos(&new, &scripts);
         ("nixos", Some(module), Vec::new())
     } else {
         ("debian", None, debian(&new))
@@ -172,6 +175,30 @@ async fn lease(
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     settle(session, server, planned, &args.change, "install-lease", out).await
+}
+
+/// Installs signing that runs by itself.
+async fn auto_sign(session: &Session, args: &args::Setup, out: &mut Out) -> Result<u8, CliError> {
+    let prepare = async {
+        let server = session.connect().await?;
+        let (names, never) = (args.sign_name.clone(), args.never_sign.clone());
+        let keys = args.sign_uploader.iter().map(ToString::to_string).collect();
+        let install = AutoSignInstall::of(&server, names, never, keys).ok_or_else(|| {
+            CliError::new(
+                Kind::Server,
+                notice!(
+                    "the server has no key file of its own that can sign, or it is not known in which folder its store is",
+                    "set secret-key-files in its nix.conf or signing_key in the configuration, and log in as root"
+                ),
+            )
+        })?;
+        let found = server.auto_sign_facts(&install).await?;
+        let planned = install_auto_sign(&About::of(&server), found, install);
+        Ok((server, planned))
+    };
+    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
+    let word = "install-auto-sign";
+    settle(session, server, planned, &args.change, word, out).await
 }
 
 /// Connects and makes the plan; none where it is installed already.

@@ -2,7 +2,7 @@
 //!
 //! In: paths or `--all`, and a key. Out: a plan that is carried out as every change is.
 
-use super::args;
+use super::args::signing::Sign;
 use super::change::{carry_out, nothing};
 use super::error::{CliError, Kind};
 use super::find;
@@ -17,12 +17,8 @@ use crate::domain::When;
 use crate::server::Server;
 
 /// Runs it.
-pub(super) async fn run(
-    session: &mut Session,
-    args: &args::Sign,
-    out: &mut Out,
-) -> Result<u8, CliError> {
-    if let Some(file) = &args.with.server_key {
+pub(super) async fn run(session: &mut Session, args: &Sign, out: &mut Out) -> Result<u8, CliError> {
+    if let Some(file) = &args.source.server_key {
         // The probe looks at this key file then, and derives its public half.
         session.target.settings.signing_key = Some(file.clone());
     }
@@ -44,7 +40,7 @@ pub(super) async fn run(
 /// Connects, reads the store and makes the plan; the reason if there is nothing to sign.
 async fn prepare(
     session: &Session,
-    args: &args::Sign,
+    args: &Sign,
 ) -> Result<(Server, Result<Plan, String>), CliError> {
     let server = session.connect_to_read().await?;
     let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(()))
@@ -63,7 +59,7 @@ async fn prepare(
         &server,
         &inventory,
         &selection,
-        args.with.choice(),
+        args.source.choice(),
         reason,
         When::now(),
     )

@@ -75,6 +75,19 @@ pub(super) fn end(text: &str) -> Result<End, String> {
     }
 }
 
+/// Reads a moment that has passed: `30d` is so long ago.
+pub(super) fn past(text: &str) -> Result<When, String> {
+    match end(text)? {
+        End::In(Age(seconds)) => {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            let at = When::now().unix().saturating_sub(seconds);
+            Ok(When::from_unix(at.max(0)))
+        }
+        End::At(when) => Ok(when),
+        End::Never => Err(format!("\"{text}\" is no moment that has passed")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +115,17 @@ mod tests {
         ] {
             assert!(at(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn moments_that_have_passed() {
+        assert_eq!(
+            past("2027-02-20").map(|at| at.to_string()),
+            Ok("2027-02-20T00:00:00Z".into())
+        );
+        let ago = When::now().unix() - past("1d").unwrap().unix();
+        assert!((86_400..90_000).contains(&ago), "{ago}");
+        assert!(past("never").is_err() && past("").is_err());
     }
 
     #[test]

@@ -112,6 +112,7 @@ fn server(name: &str, table: &DeTable<'_>) -> ServerConfig {
     keys(&mut server.upstream_keys, "upstream_keys");
     keys(&mut server.audit_public_keys, "audit_public_keys");
     server.other_algorithms = others;
+    server.compromised_keys = strings(table, "compromised_keys").unwrap_or_default();
     if let Some(words) =
         string(table, "daemon_command").and_then(|line| shell_words::split(&line).ok())
     {

@@ -7,7 +7,7 @@ use super::colour::Colour;
 use crate::domain::nearest::nearest;
 use crate::domain::signature::KeyError;
 use crate::domain::text::visible;
-use crate::domain::{Age, PublicKey, Threshold};
+use crate::domain::{Age, KeyName, PublicKey, Threshold};
 use crate::domain::{Notice, notice};
 use std::ops::Range;
 use toml::Spanned;
@@ -38,6 +38,8 @@ pub(super) enum Kind {
     LocalPaths,
     /// A list of public keys as `trusted-public-keys` has them.
     PublicKeys,
+    /// A list of names of signing keys.
+    KeyNames,
     /// A command line.
     Command,
     /// A key, or a list of keys.
@@ -100,6 +102,7 @@ const SERVER: &[Field] = &[
     field("public_keys", Kind::PublicKeys),
     field("retired_keys", Kind::PublicKeys),
     field("upstream_keys", Kind::PublicKeys),
+    field("compromised_keys", Kind::KeyNames),
     field("requests_dir", Kind::RemotePath),
     field("audit_log", Kind::RemotePath),
     field("audit_key", Kind::LocalPath),
@@ -196,6 +199,7 @@ fn check_value(value: &Spanned<DeValue<'_>>, kind: Kind, place: &str, problems: 
         }
         Kind::RemotePaths => return check_list(value, place, problems, remote_path),
         Kind::LocalPaths => return check_list(value, place, problems, local_path),
+        Kind::KeyNames => return check_list(value, place, problems, key_name),
         Kind::PublicKeys => return check_list(value, place, problems, public_key),
         Kind::Keys if data.is_array() => return check_list(value, place, problems, line),
         Kind::Text | Kind::Keys => text(data, line),
@@ -348,6 +352,15 @@ fn public_key(found: &str) -> Result<(), Notice> {
         Ok(_) | Err(KeyError::Algorithm(_)) => Ok(()),
         Err(error) => Err(notice!(
             "be a public key such as \"cache.example.org-1:…=\", and {error}"
+        )),
+    }
+}
+
+fn key_name(found: &str) -> Result<(), Notice> {
+    match KeyName::new(found) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(notice!(
+            "be the name of a key such as \"cache.example.org-1\", and {error}"
         )),
     }
 }

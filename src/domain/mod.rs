@@ -6,6 +6,7 @@
 pub mod access;
 pub mod alike;
 pub mod authorized_keys;
+pub mod auto_sign;
 pub mod budget;
 pub mod bytes;
 pub mod cache_daemon;
@@ -31,6 +32,7 @@ pub mod remedy;
 pub mod roots;
 pub mod server_facts;
 pub mod signature;
+pub mod signed_row;
 pub mod space;
 pub mod ssh_key;
 pub mod sshd_log;

@@ -2,6 +2,7 @@
 //!
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
+use super::auto_sign::AutoSign;
 use super::{Bytes, KeyRing, PublicKey, When};
 use crate::domain::Notice;
 
@@ -115,6 +116,8 @@ pub struct Facts {
     pub unknown: Vec<String>,
     /// Whether `logger` exists for the journal copy of the audit log.
     pub logger: bool,
+    /// How signing that runs by itself went last, where it is installed.
+    pub auto_sign: Option<AutoSign>,
 }
 
 impl Facts {

@@ -73,7 +73,8 @@ impl fmt::Display for TrustClass {
 }
 
 /// Which part a known key plays for this cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The cache's current key.
     Ours,
@@ -81,6 +82,17 @@ pub enum Role {
     Retired,
     /// Another key that clients trust.
     Upstream,
+}
+
+impl Role {
+    /// The stable word for it, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Retired => "retired",
+            Self::Upstream => "upstream",
+        }
+    }
 }
 
 /// What one signature is worth.
@@ -131,6 +143,7 @@ struct KnownKey {
 pub struct KeyRing {
     keys: HashMap<String, KnownKey>,
     shadowed: Vec<PublicKey>,
+    compromised: Vec<String>,
 }
 
 impl KeyRing {
@@ -148,6 +161,17 @@ impl KeyRing {
             }
         }
         ring
+    }
+
+    /// The same, of which the keys of these names are known to be in other hands. Whether clients still trust them is another matter.
+    pub fn with_compromised(mut self, names: Vec<String>) -> Self {
+        self.compromised = names;
+        self
+    }
+
+    /// The names of keys that are known to be in other hands.
+    pub fn compromised(&self) -> &[String] {
+        &self.compromised
     }
 
     fn add(&mut self, role: Role, key: PublicKey) {

@@ -33,7 +33,7 @@ impl Unfinished {
     pub fn kind(&self) -> &'static str {
         match self.change.as_str() {
             "gc" => "collection",
-            "sign" => "signing",
+            "sign" | "rotate" => "signing",
             "push" => "push",
             "authorize" | "review" | "revoke" | "expire" | "suspend" | "resume" | "approve" => {
                 "change of keys"
@@ -49,7 +49,7 @@ impl Unfinished {
     pub fn next(&self) -> &'static str {
         match self.change.as_str() {
             "push" => "pushing again goes on where it stopped, and signs what it had copied",
-            "sign" => "signing again goes on where it stopped",
+            "sign" | "rotate" => "signing again goes on where it stopped",
             _ => "look what of it was done, and make the rest again",
         }
     }

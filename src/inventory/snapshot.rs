@@ -294,6 +294,16 @@ impl Inventory {
         }
     }
 
+    /// Whether clients accept the path without any signature: its content address is its own. A false one would have it refused.
+    pub fn needs_no_signature(&self, row: Row) -> bool {
+        let claims = || self.content_address(row).map(ContentAddress::parse);
+        match self.trust(row) {
+            Some(TrustClass::ContentAddressed) => true,
+            Some(class) if !class.refused() => claims().flatten().is_some(),
+            _ => false,
+        }
+    }
+
     /// Sums over the store.
     pub fn counts(&self) -> Counts {
         self.columns.tally.counts()

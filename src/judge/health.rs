@@ -5,6 +5,8 @@
 //! makes an `unknown` check, never a fine one.
 
 pub mod access;
+mod auto_sign;
+mod compromised;
 mod nix;
 pub mod order;
 pub mod refusals;
@@ -13,6 +15,7 @@ pub mod space;
 pub mod unfinished;
 mod vitals;
 
+use crate::domain::auto_sign::AutoSign;
 use crate::domain::count::{count, number};
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;
@@ -170,6 +173,10 @@ pub struct Vitals<'a> {
     pub refusals: Option<(&'a Refusals, When)>,
     /// Paths that only a retired key has signed; `None` where the store was not read.
     pub retired: Option<usize>,
+    /// For each key in other hands, the paths with a signature by its name; none where the store was not read.
+    pub compromised: &'a [(String, usize)],
+    /// What auto-sign says of its last run, where it is installed, and when it was asked.
+    pub auto_sign: Option<(&'a AutoSign, When)>,
     /// Paths that carry a wrong signature and no good one.
     pub bad: usize,
     /// Paths of which the server could not tell anything.
@@ -192,6 +199,8 @@ pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
     checks.extend(rights(vitals));
     checks.extend(clock(vitals));
     checks.push(signing_key::check(vitals));
+    checks.extend(auto_sign::check(vitals));
+    checks.extend(compromised::checks(vitals));
     checks.push(bad(vitals));
     checks.push(unsigned(vitals));
     checks.extend(unreadable(vitals));

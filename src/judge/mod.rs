@@ -3,6 +3,7 @@
 pub mod access;
 pub mod advisories;
 pub mod collect;
+pub mod compromised;
 pub mod concern;
 pub mod events;
 pub mod exposure;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod hygiene;
 pub mod posture;
 pub mod review;
+pub mod rotation;
 pub mod step;
 pub mod trust;
 pub mod way;

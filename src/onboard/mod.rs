@@ -5,6 +5,7 @@
 mod ci;
 pub mod client;
 pub mod proof;
+pub mod rotation;
 pub mod server;
 
 use std::borrow::Cow;

@@ -12,6 +12,23 @@ const MODULE: &str = include_str!("../../docs/nixos/module.nix");
 const SOURCE: &str = "source = ../../src/server/scripts/knock.sh;";
 const LEASE_SOURCE: &str = "source = ../../src/server/scripts/lease.sh;";
 
+/// The same of auto-sign, and of what appends to the audit log.
+const AUTO_SIGN_SOURCE: &str = "source = ../../src/server/scripts/auto-sign.sh;";
+const APPEND_SOURCE: &str = "text = builtins.concatStringsSep \"\" (map (part: builtins.readFile (../../src/server/scripts + \"/${part}.sh\")) [ \"path\" \"folder\" \"audit-log\" \"audit-append\" ]);";
+
+/// The scripts that the module puts on a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Scripts<'a> {
+    /// The knock.
+    pub knock: &'a str,
+    /// The lease.
+    pub lease: &'a str,
+    /// Auto-sign.
+    pub auto_sign: &'a str,
+    /// What appends to the audit log.
+    pub append: &'a str,
+}
+
 /// sshd's lines for the cache user. Of several files that say the same thing the first counts, by their names.
 const LINES_FILE: &str = "/etc/ssh/sshd_config.d/50-storekeeper.conf";
 
@@ -211,11 +228,13 @@ fn lease(days: u32, script: &str) -> Step {
 }
 
 /// The module for NixOS as one file, and how it is used. Without a knock it is the same with the option off.
-pub fn nixos(new: &NewServer, knock: &str, lease: &str) -> String {
+pub fn nixos(new: &NewServer, scripts: &Scripts<'_>) -> String {
     let text = |script: &str| format!("text = {};", indented(script, "          "));
     let module = MODULE
-        .replace(SOURCE, &text(knock))
-        .replace(LEASE_SOURCE, &text(lease));
+        .replace(SOURCE, &text(scripts.knock))
+        .replace(LEASE_SOURCE, &text(scripts.lease))
+        .replace(AUTO_SIGN_SOURCE, &text(scripts.auto_sign))
+        .replace(APPEND_SOURCE, &text(scripts.append));
     format!(
         "# Keep this file as storekeeper.nix beside the server's configuration.nix, and there:\n#\n\
          #   imports = [ ./storekeeper.nix ];\n\
@@ -308,7 +327,15 @@ mod tests {
     fn the_module_in_one_file() {
         assert_eq!(MODULE.matches(SOURCE).count(), 1);
         assert_eq!(MODULE.matches(LEASE_SOURCE).count(), 1);
-        let module = nixos(&new(Some(SCRIPT)), SCRIPT, SCRIPT);
+        assert_eq!(MODULE.matches(AUTO_SIGN_SOURCE).count(), 1);
+        assert_eq!(MODULE.matches(APPEND_SOURCE).count(), 1);
+        let scripts = Scripts {
+            knock: SCRIPT,
+            lease: SCRIPT,
+            auto_sign: SCRIPT,
+            append: SCRIPT,
+        };
+        let module = nixos(&new(Some(SCRIPT)), &scripts);
         assert!(!module.contains("../.."), "{module}");
         assert!(module.contains("          rest=''${1#x}\n\n"), "{module}");
         assert!(module.contains("case ''' in ''')"), "{module}");

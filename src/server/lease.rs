@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 /// The first run is part of it, and looks at every entry of the store.
-const INSTALL: Limits = Limits {
+pub(super) const INSTALL: Limits = Limits {
     output: 16 << 10,
     time: Duration::from_secs(600),
 };
@@ -22,8 +22,11 @@ const INSTALL: Limits = Limits {
 /// Where the script goes.
 pub const LEASE_SCRIPT: &str = "/etc/storekeeper/lease";
 
+/// What its units are called.
+const NAME: &str = "storekeeper-lease";
+
 /// systemd's folder for units of the administrator.
-const UNITS: &str = "/etc/systemd/system";
+pub(super) const UNITS: &str = "/etc/systemd/system";
 
 /// What an installation would find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,9 +114,11 @@ impl LeaseInstall {
 impl Server {
     /// What an installation of the lease would find.
     pub async fn lease_facts(&self, install: &LeaseInstall) -> Result<LeaseFacts, ServerError> {
-        let command = Command::script(script::LEASE_LOOK)
+        let command = Command::script(script::TIMER_LOOK)
             .arg(&install.script)
-            .arg(&install.units);
+            .arg(&install.units)
+            .arg(NAME)
+            .arg("");
         let answers = super::space::look(&self.inner, command, LOOK).await?;
         let is =
             |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
@@ -126,9 +131,11 @@ impl Server {
 
     /// Whether the lease is installed, its timer runs and its first run went well; `None` where that can't be told yet.
     pub async fn lease_runs(&self, install: &LeaseInstall) -> Result<Option<bool>, ServerError> {
-        let command = Command::script(script::LEASE_LOOK)
+        let command = Command::script(script::TIMER_LOOK)
             .arg(&install.script)
-            .arg(&install.units);
+            .arg(&install.units)
+            .arg(NAME)
+            .arg("");
         let answers = super::space::look(&self.inner, command, LOOK).await?;
         let is =
             |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
@@ -151,12 +158,13 @@ impl Server {
         _: &Token,
         install: &LeaseInstall,
     ) -> Result<(), ServerError> {
-        let command = Command::script(script::LEASE_INSTALL)
+        let command = Command::script(script::TIMER_INSTALL)
             .arg(script::LEASE)
             .arg(&install.script)
             .arg(&install.units)
             .arg(install.service())
             .arg(LeaseInstall::timer())
+            .arg(NAME)
             .sudo(self.inner.start.sudo);
         let (what, next) = ("install the lease", "mend that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;

@@ -2,8 +2,10 @@
 //!
 //! In: a link. Out: facts, store contents, and the changes that a `change` token permits.
 
+mod absent;
 pub mod access;
 mod audit;
+mod auto_sign;
 mod cache_daemon;
 mod chunks;
 mod collect;
@@ -24,11 +26,13 @@ mod sign;
 mod space;
 pub mod spec;
 pub mod store;
+mod strip;
 mod unfinished;
 mod verify;
 mod watch;
 
 pub use audit::{Followed, JournalState, LogEvent, ReadLog, Whose};
+pub use auto_sign::{AutoSignFacts, AutoSignInstall};
 pub(crate) use chunks::chunks;
 pub use collect::{CollectEvent, Collected, OnCollect};
 pub use error::{ErrorKind, ServerError, details};
@@ -40,6 +44,7 @@ pub use roots::RootsFound;
 pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
+pub use strip::Stripped;
 pub use unfinished::{Beginning, Begun};
 pub use verify::Verified;
 pub use watch::{PACE, WatchEvent, WatchLine, Watched};

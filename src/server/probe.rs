@@ -2,6 +2,7 @@
 //!
 //! In: a fresh link. Out: [`Facts`], and the daemon that has shaken hands, for the first questions.
 
+use super::auto_sign;
 use super::daemon::{Daemon, Start};
 use super::error::ServerError;
 use super::facts::{Database, Disk, Facts, Rights, ServerKey};
@@ -59,6 +60,7 @@ pub(super) async fn probe(
     let questions = Command::script(script::PROBE)
         .arg(&spec.nix_command)
         .arg(spec.signing_key.as_deref().unwrap_or_default())
+        .arg(auto_sign::state_file(&spec.audit_log))
         .sudo(start.sudo);
     let (answers, daemon) = tokio::join!(
         script::ask(link, &questions, &start.place),
@@ -150,7 +152,8 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         mount,
         store_dir: answers.get("directory").map(str::to_owned),
         state_dir: answers.get("state").map(str::to_owned),
-        keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone()),
+        keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone())
+            .with_compromised(spec.compromised_keys.clone()),
         signing_keys,
         server_trusts: answers
             .get("trusted-public-keys")
@@ -161,6 +164,7 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         store_writable,
         unknown,
         logger: answers.get("logger").is_some(),
+        auto_sign: auto_sign::of(answers),
     }
 }
 

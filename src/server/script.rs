@@ -43,6 +43,9 @@ pub(super) const ROOT: &str = script!("root.sh");
 /// Runs on this machine.
 pub(super) const OUTPUTS: &str = script!("outputs.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
+pub(super) const STRIP_LOOK: &str = script!("sqlite.sh", "strip-look.sh");
+pub(super) const STRIP: &str = script!("sqlite.sh", "folder.sh", "strip.sh");
+pub(super) const ABSENT: &str = script!("absent.sh");
 pub(super) const AUDIT_APPEND: &str = script!("folder.sh", "audit-log.sh", "audit-append.sh");
 pub(super) const AUDIT_SIGN: &str = script!("folder.sh", "audit-log.sh", "audit-sign.sh");
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
@@ -75,8 +78,11 @@ pub(super) const ACCESS_EDIT_FILE: &str = concat!(
 
 pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
 
-pub(super) const LEASE_LOOK: &str = script!("lease-look.sh");
-pub(super) const LEASE_INSTALL: &str = script!("folder.sh", "lease-install.sh");
+pub(super) const TIMER_LOOK: &str = script!("timer-look.sh");
+pub(super) const TIMER_INSTALL: &str = script!("folder.sh", "timer-install.sh");
+
+/// What the timer of auto-sign runs. It is put on the server, not run by us.
+pub(super) const AUTO_SIGN: &str = include_str!("scripts/auto-sign.sh");
 
 /// What the timer of the upload lease runs. It is put on the server, not run by us.
 pub(super) const LEASE: &str = include_str!("scripts/lease.sh");

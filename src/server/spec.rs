@@ -39,6 +39,8 @@ pub struct Settings {
     pub retired_keys: Vec<PublicKey>,
     /// Other keys that clients trust.
     pub upstream_keys: Vec<PublicKey>,
+    /// Names of keys that are known to be in other hands.
+    pub compromised_keys: Vec<String>,
     /// Names of configured public keys whose algorithm is not known here; they are left out of all the lists of keys.
     pub other_algorithms: Vec<String>,
     /// The audit log there.
@@ -114,6 +116,7 @@ impl Default for Settings {
             public_keys: Vec::new(),
             retired_keys: Vec::new(),
             upstream_keys: PublicKey::parse(UPSTREAM_KEY).into_iter().collect(),
+            compromised_keys: Vec::new(),
             other_algorithms: Vec::new(),
             audit_log: AUDIT_LOG.to_owned(),
             audit_key: None,

@@ -45,6 +45,7 @@ fn journeys() {
         Some(Layer::Text(text)) => text.title.clone(),
         Some(Layer::Ask { .. }) => "ask".to_owned(),
         Some(Layer::Clients(_)) => "clients".to_owned(),
+        Some(Layer::SigningKeys(_)) => "signing keys".to_owned(),
         Some(Layer::Columns(_)) => "columns".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
         Some(Layer::Themes(_)) => "themes".to_owned(),
@@ -96,6 +97,25 @@ fn journeys() {
         ),
         ("3j<space>", marks, "ledger-4.2 storefront-2.0"),
         ("3j<right>j<space>", marks, "storefront-2.0"),
+        // A rotation: the choice of a key, its plan, and back.
+        ("3K", layer, "signing keys"),
+        ("2:rotate a signing<enter>", layer, "signing keys"),
+        ("3K<esc>", layer, "none"),
+        ("3K<enter>", layer, "sign"),
+        ("3K<enter><esc>", at, "ledger-cli-4.1"),
+        (
+            "3K<enter>c",
+            toast,
+            "Cannot sign closures: a rotation signs what only one key has signed, and nothing else",
+        ),
+        // A compromised key: its signatures go only by a word.
+        ("3:compromised<enter>", layer, "signing keys"),
+        ("3:compromised<enter><enter>", layer, "space"),
+        (
+            "3:compromised<enter><enter><enter>no<enter>",
+            toast,
+            "type strip, all of it, or press esc",
+        ),
         // Pages.
         ("2<enter>", at, "curl-8.7.1"),
         ("2<enter><esc>j", at, "glibc-2.39"),

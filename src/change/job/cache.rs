@@ -11,15 +11,18 @@ use crate::domain::SignedPath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::pin::Pin;
+use crate::domain::signed_row::SignedRow;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
 use crate::server::facts::Facts;
 use crate::server::{
-    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, Server, ServerError, Whose,
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, Server, ServerError, Stripped,
+    Whose,
 };
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thiserror::Error;
@@ -121,6 +124,14 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         key: &PublicKey,
         paths: &[StorePath],
     ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    /// Takes the signatures by this name from these rows in one transaction, and keeps what they were in a file there. It may be done twice.
+    fn strip(
+        &self,
+        token: &Token,
+        key: &str,
+        file: &str,
+        rows: &[SignedRow],
+    ) -> impl Future<Output = Result<HashMap<StorePath, Stripped>, Trouble>> + Send;
     /// One step of a change to who may log in.
     fn access(
         &self,
@@ -221,6 +232,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
             Some(verified.corrupt.is_empty() && verified.failed.is_empty())
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
+        KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
     })
 }
 
@@ -297,6 +309,19 @@ impl CacheServer for Server {
         }
     }
 
+    async fn strip(
+        &self,
+        token: &Token,
+        key: &str,
+        file: &str,
+        rows: &[SignedRow],
+    ) -> Result<HashMap<StorePath, Stripped>, Trouble> {
+        match Self::strip(self, token, key, file, rows).await {
+            Ok(said) => Ok(said),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
     async fn access(&self, token: &Token, step: Step<'_>) -> Result<Stepped, Trouble> {
         let answer = match step {
             Step::Edit(edit) => self.edit_keys(token, edit).await.map(Stepped::Edited),
@@ -364,6 +389,10 @@ impl CacheServer for Server {
             KeepStep::Delete(path) => self.delete(token, path).await.map(|()| LinkChange::Done),
             KeepStep::Lease(install) => self
                 .install_lease(token, install)
+                .await
+                .map(|()| LinkChange::Done),
+            KeepStep::AutoSign(install) => self
+                .install_auto_sign(token, install)
                 .await
                 .map(|()| LinkChange::Done),
         };

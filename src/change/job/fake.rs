@@ -11,13 +11,14 @@ use crate::change::testing::{KEY_FILE, facts, ours};
 use crate::change::token::Token;
 use crate::domain::SignedPath;
 use crate::domain::pin::PinName;
+use crate::domain::signed_row::SignedRow;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PathInfo, PublicKey, StorePath};
 use crate::server::facts::Facts;
 use crate::server::{
-    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, PushEvent, Whose,
+    Beginning, Collected, InfoReply, LinkChange, OnCollect, OnPush, PushEvent, Stripped, Whose,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) origin: Vec<PathInfo>,
     pub(super) log: Vec<u8>,
     pub(super) pins: HashSet<PinName>,
+    /// Files that keep what was changed.
+    pub(super) files: HashSet<String>,
     pub(super) calls: usize,
     /// The link is cut in this call.
     pub(super) cut_at: Option<usize>,
@@ -215,6 +218,40 @@ impl CacheServer for Fake {
             paths.iter().map(sign).collect()
         };
         self.change(&items).map(|()| Vec::new())
+    }
+
+    async fn strip(
+        &self,
+        _: &Token,
+        key: &str,
+        file: &str,
+        rows: &[SignedRow],
+    ) -> Result<HashMap<StorePath, Stripped>, Trouble> {
+        self.wait().await;
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        let mut said = HashMap::new();
+        // Whole or nothing.
+        if cut != Some(0) {
+            world.files.insert(file.to_owned());
+            for row in rows {
+                let Some(info) = world.infos.get_mut(&row.path) else {
+                    said.insert(row.path.clone(), Stripped::Gone);
+                    continue;
+                };
+                let now = info.signatures.join(" ").into_bytes();
+                let wanted = row.without(key);
+                let what = if now == row.stored || now == wanted {
+                    let left = String::from_utf8(wanted).unwrap();
+                    info.signatures = left.split_whitespace().map(str::to_owned).collect();
+                    Stripped::Done
+                } else {
+                    Stripped::Changed
+                };
+                said.insert(row.path.clone(), what);
+            }
+        }
+        cut.map_or(Ok(said), |_| Err(lost()))
     }
 
     async fn access(&self, _: &Token, _: Step<'_>) -> Result<Stepped, Trouble> {

@@ -19,6 +19,7 @@ mod patience;
 mod push;
 mod sign;
 mod space;
+mod strip;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -249,6 +250,7 @@ async fn run_on<C: CacheServer>(
         Operation::Sign { paths, with, key } => {
             sign::sign(&mut job, paths, with, key).await;
         }
+        Operation::Strip(what) => strip::run(&mut job, what).await,
         Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
         Operation::Collect(operation) => {
             Box::pin(collect::run(&mut job, &plan.items, operation)).await;

@@ -3,6 +3,7 @@
 //! In: the pins and roots of a server, the store, and what the administrator wants. Out: a [`Plan`] that says what is kept, or
 //! what nothing keeps afterwards; or why there is none. Nothing here asks the server.
 
+mod auto_sign;
 mod chosen;
 mod damaged;
 mod error;
@@ -11,6 +12,7 @@ mod lease;
 #[cfg(test)]
 mod tests;
 
+pub use auto_sign::install_auto_sign;
 pub use chosen::delete_paths;
 pub use damaged::{delete, repair};
 pub use error::KeepError;
@@ -27,7 +29,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{Generation, LeaseInstall};
+use crate::server::{AutoSignInstall, Generation, LeaseInstall};
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -68,6 +70,8 @@ pub enum KeepStep {
     Delete(StorePath),
     /// The timer that keeps new uploads.
     Lease(LeaseInstall),
+    /// Install signing that runs by itself.
+    AutoSign(Box<AutoSignInstall>),
 }
 
 /// What is requested of a pin, beside its path.

@@ -4,7 +4,9 @@
 //! are left alone and why, and what should be known first; or why there is nothing to plan.
 
 mod key;
+pub mod rotate;
 mod select;
+pub mod strip;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -38,8 +40,6 @@ pub struct Selection {
     pub closure: bool,
     /// Also paths that an upstream key has signed, and content-addressed ones.
     pub upstream: bool,
-    /// With [`What::All`]: also paths that only another key of this cache has signed.
-    pub rotation: bool,
 }
 
 /// Which paths.
@@ -58,7 +58,6 @@ impl Selection {
             what: What::All,
             closure: false,
             upstream: false,
-            rotation: false,
         }
     }
 
@@ -68,7 +67,6 @@ impl Selection {
             what: What::Rows(rows),
             closure: false,
             upstream: false,
-            rotation: false,
         }
     }
 
@@ -81,12 +79,6 @@ impl Selection {
     /// With upstream's paths and content-addressed ones.
     pub fn with_upstream(mut self, upstream: bool) -> Self {
         self.upstream = upstream;
-        self
-    }
-
-    /// With what only another key of this cache has signed.
-    pub fn with_rotation(mut self, rotation: bool) -> Self {
-        self.rotation = rotation;
         self
     }
 }

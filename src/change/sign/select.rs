@@ -80,7 +80,7 @@ pub(super) fn pick(
         match class {
             TrustClass::Bad | TrustClass::UnknownKey | TrustClass::Unsigned => rows.push(row),
             TrustClass::Retired | TrustClass::Ours => {
-                if selection.rotation || matches!(selection.what, What::Rows(_)) {
+                if matches!(selection.what, What::Rows(_)) {
                     rows.push(row);
                 } else {
                     picked.other_own += 1;

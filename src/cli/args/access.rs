@@ -4,6 +4,7 @@
 
 use super::super::when::{End, end};
 use super::Change;
+use crate::domain::ssh_key::Fingerprint;
 use crate::judge::concern::Concern;
 use crate::onboard::client::Platform;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -301,6 +302,11 @@ impl From<PlatformWord> for Platform {
     }
 }
 
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text)
+        .ok_or_else(|| "write it as ssh-keygen -lf does, such as SHA256:…".to_owned())
+}
+
 /// Arguments of `onboard`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Onboard {
@@ -314,7 +320,7 @@ pub(in crate::cli) struct Onboard {
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Setup {
-    /// A configured name or an address, for its names and folders; with --knock or --lease, that is installed there.
+    /// A configured name or an address, for its names and folders; with --knock, --lease or --auto-sign, that is installed there.
     pub(in crate::cli) server: Option<String>,
     /// A NixOS module in place of commands for Debian.
     #[arg(long)]
@@ -325,6 +331,20 @@ pub(in crate::cli) struct Setup {
     /// With a timer that keeps what was uploaded within so many days (14 by default) from being collected, whoever collects.
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(in crate::cli) lease: Option<u32>,
+    /// Install a timer that signs new uploads whose names are given, with the server's own key and all that they need; each path of
+    /// that has to be accepted by clients already, or to have such a name too.
+    #[arg(long, requires = "server", conflicts_with_all = ["knock", "lease", "nixos"])]
+    pub(in crate::cli) auto_sign: bool,
+    /// Names that auto-sign signs, with * and ?; may be given several times.
+    #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
+    pub(in crate::cli) sign_name: Vec<String>,
+    /// Keys whose uploads auto-sign signs, by fingerprint; may be given several times. Only where sshd's log tells that all sessions at
+    /// the time of an upload were by these; without it, whoever uploads.
+    #[arg(long, value_name = "FINGERPRINT", requires = "auto_sign", value_parser = fingerprint)]
+    pub(in crate::cli) sign_uploader: Vec<Fingerprint>,
+    /// Names that auto-sign never signs, nor what needs such a path; may be given several times.
+    #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
+    pub(in crate::cli) never_sign: Vec<String>,
     /// Name of the signing key that is made.
     #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]
     pub(in crate::cli) key_name: String,

@@ -1,49 +1,13 @@
-//! The arguments of `push`, and those that name the key that signs.
+//! The arguments of `push`.
 //!
-//! In: arguments. Out: [`Push`], [`SignWith`].
+//! In: arguments. Out: [`Push`].
 
 use super::super::when::{End, end};
 use super::Change;
-use crate::change::sign::KeyChoice;
+use super::signing::Source;
 use crate::domain::pin::PinName;
 use clap::ValueHint;
 use std::path::PathBuf;
-
-/// The key that signs.
-#[derive(Debug, Clone, clap::Args)]
-pub(in crate::cli) struct SignWith {
-    /// Sign with a secret key file on this machine; the secret stays here.
-    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
-    pub(in crate::cli) key_file: Option<PathBuf>,
-    /// Sign with a secret key file on the server; by default the one that the server itself is configured with.
-    #[arg(long, value_name = "FILE", group = "source")]
-    pub(in crate::cli) server_key: Option<String>,
-    /// Sign with an Ed25519 key that ssh-agent holds.
-    #[arg(
-        long,
-        value_name = "FINGERPRINT",
-        group = "source",
-        requires = "key_name"
-    )]
-    pub(in crate::cli) ssh_agent: Option<String>,
-    /// The name under which signatures by ssh-agent are stored.
-    #[arg(long, value_name = "NAME", requires = "ssh_agent")]
-    pub(in crate::cli) key_name: Option<String>,
-}
-
-impl SignWith {
-    /// The key that these name.
-    pub(in crate::cli) fn choice(&self) -> KeyChoice {
-        match (&self.key_file, &self.ssh_agent, &self.key_name) {
-            (Some(file), _, _) => KeyChoice::Local(file.clone()),
-            (None, Some(fingerprint), Some(name)) => KeyChoice::Agent {
-                fingerprint: fingerprint.clone(),
-                name: name.clone(),
-            },
-            _ => KeyChoice::Server(self.server_key.clone()),
-        }
-    }
-}
 
 /// Arguments of `push`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +32,7 @@ pub(in crate::cli) struct Push {
     pub(in crate::cli) expires: End,
     /// What signs.
     #[command(flatten)]
-    pub(in crate::cli) with: SignWith,
+    pub(in crate::cli) source: Source,
     /// Only put the paths into this folder, durably and without a connection, to be pushed by --drain.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(in crate::cli) spool: Option<PathBuf>,

@@ -67,7 +67,7 @@ async fn now(common: &Common, args: &Push, out: &mut Out) -> Result<u8, CliError
 /// The session, which also looks at the key that was named.
 fn session(common: &Common, args: &Push) -> Result<Session, CliError> {
     let mut session = Session::new(common, &args.server)?;
-    if let Some(file) = &args.with.server_key {
+    if let Some(file) = &args.source.server_key {
         session.target.settings.signing_key = Some(file.clone());
     }
     Ok(session)
@@ -107,7 +107,7 @@ async fn prepare(server: &Server, request: &PushRequest, args: &Push) -> Result<
         closure,
         origin.place(),
         request,
-        args.with.choice(),
+        args.source.choice(),
         state.as_deref(),
         When::now(),
     )
@@ -128,7 +128,7 @@ struct Spooling<'a> {
 
 /// Adds an entry to a spool: what a hook of Nix calls while a build waits for it.
 async fn spool(args: &Push, folder: &Path, out: &mut Out) -> Result<u8, CliError> {
-    let with = &args.with;
+    let with = &args.source;
     let later = [
         ("--from", args.from.is_some()),
         ("--key-file", with.key_file.is_some()),

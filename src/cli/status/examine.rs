@@ -14,6 +14,7 @@ use crate::domain::Explain;
 use crate::domain::space::SpaceFacts;
 use crate::domain::{Unknown, When};
 use crate::inventory::Inventory;
+use crate::judge::compromised::carrying;
 use crate::judge::growth::{self, Forecast, Growth, Sample};
 use crate::judge::health::refusals::Refusals;
 use crate::judge::health::{self, Check, State, Vitals, checks};
@@ -102,6 +103,9 @@ async fn connected(session: &Session, server: &Server) -> Result<Report, CliErro
         counts.as_ref(),
         limits,
     );
+    let inventory_of = inventory.as_ref();
+    let compromised = inventory_of.map(|inventory| carrying(inventory, facts.keys.compromised()));
+    vitals.compromised = compromised.as_deref().unwrap_or_default();
     vitals.refusals = refusals.as_ref().map(|refusals| (refusals, now));
     let mut checks = checks(&vitals);
     if let Err(unlisted) = &inventory {

@@ -43,6 +43,10 @@ fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
             let rows = clients.all.len();
             return Some((choice::rows(size, rows), clients.list, rows));
         }
+        Some(Layer::SigningKeys(keys)) => {
+            let rows = keys.all.len();
+            return Some((choice::rows(size, rows), keys.list, rows));
+        }
         Some(_) => return None,
     }
     let body = areas(size).body;

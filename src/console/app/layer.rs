@@ -6,11 +6,13 @@ use crate::console::plan::state::PlanDialog;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::types::ask::Ask;
 use crate::console::types::client::Client;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::scope::Scope;
 use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
 use crate::domain::StorePath;
+use crate::judge::rotation::KeyCoverage;
 use tui_input::Input;
 
 /// What lies over the screen; the last one has the keys.
@@ -35,6 +37,8 @@ pub enum Layer {
     Verify(Box<Verification>),
     /// A choice of clients, whose way to a path is to be shown.
     Clients(Box<Clients>),
+    /// A choice of signing keys.
+    SigningKeys(Box<SigningKeys>),
     /// The columns of the store's list, to switch on and off.
     Columns(List),
     /// A choice of servers.
@@ -52,6 +56,17 @@ pub struct Clients {
     pub path: StorePath,
     /// All of them.
     pub all: Vec<Client>,
+    /// Where the list is.
+    pub list: List,
+}
+
+/// A choice of signing keys.
+#[derive(Debug)]
+pub struct SigningKeys {
+    /// What for.
+    pub purpose: KeyPurpose,
+    /// The cache's own, with how far each has got.
+    pub all: Vec<KeyCoverage>,
     /// Where the list is.
     pub list: List,
 }

@@ -15,6 +15,7 @@ pub mod places;
 pub(super) mod presses;
 pub mod reasons;
 pub(crate) mod servers;
+mod signing_keys;
 pub mod subject;
 mod tabs;
 pub mod terminal;

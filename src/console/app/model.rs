@@ -251,6 +251,7 @@ impl Model {
                 Layer::Servers(_)
                 | Layer::Themes(_)
                 | Layer::Clients(_)
+                | Layer::SigningKeys(_)
                 | Layer::Verify(_)
                 | Layer::Columns(_),
             ) => Some(Scope::Menu),

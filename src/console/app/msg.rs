@@ -18,6 +18,7 @@ use crate::console::types::client::ClientWay;
 use crate::console::types::export::{Export, Form};
 use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
@@ -25,6 +26,7 @@ use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row, View};
+use crate::judge::rotation::KeyCoverage;
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::path::PathBuf;
@@ -113,6 +115,8 @@ pub enum Msg {
         /// What was found.
         found: unsigned::Found,
     },
+    /// How far each signing key has got.
+    SigningKeys(KeyPurpose, Vec<KeyCoverage>),
     /// Closure sizes are known now.
     Measured,
     /// What is looked for in a list is to be looked for in the next lines.

@@ -28,6 +28,7 @@ use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
 use crate::console::types::judged::Judged;
 use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
+use crate::judge::rotation::coverage;
 use crate::server::Server;
 use connect::{Keys, Session};
 use latest::Latest;
@@ -166,14 +167,26 @@ impl Backend {
                 request_id,
                 generation,
                 inventory,
+                compromised,
             }) => {
                 let send = self.send.clone();
                 self.group.put(move || {
                     let _ = send.send(Msg::Groups {
                         request_id,
                         generation,
-                        found: unsigned::Found::of(&inventory),
+                        found: unsigned::Found::of(&inventory, &compromised),
                     });
+                });
+            }
+            Effect::Unsigned(unsigned::Effect::Keys {
+                inventory,
+                facts,
+                purpose,
+            }) => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let keys = coverage(&inventory, &facts.keys);
+                    let _ = send.send(Msg::SigningKeys(purpose, keys));
                 });
             }
             Effect::Store(store::Effect::Measure { inventory, rows }) => {

@@ -4,6 +4,8 @@
 
 use crate::change::access::About;
 use crate::change::push::{self, PushRequest, given};
+use crate::change::sign::rotate::{Wanted, rotate};
+use crate::change::sign::strip::look;
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
@@ -49,6 +51,7 @@ async fn of_signatures(
     let selection = match what {
         What::All => Selection::all(),
         What::Rows(rows) => Selection::rows(rows.to_vec()),
+        What::Rotation(from) => return of_rotation(server, request, &from).await,
     };
     let selection = selection
         .with_closure(request.closure)
@@ -88,14 +91,37 @@ async fn of_push(
     planned.await.map_err(|error| Problem::new(&error))
 }
 
+/// Without a path that is left to sign, the plan is the verdict.
+async fn of_rotation(server: &Server, request: &PlanRequest, from: &str) -> Result<Plan, Problem> {
+    let key = request.key.clone();
+    let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
+    let wanted = Wanted {
+        from: vec![from.to_owned()],
+        ..Wanted::default()
+    };
+    let inventory = request.inventory()?;
+    let rotated = rotate(server, inventory, &wanted, key.into(), None, When::now()).await;
+    let mut rotated = rotated.map_err(|error| Problem::new(&error))?;
+    rotated
+        .plan
+        .take()
+        .ok_or_else(|| Problem::say(rotated.verdict()))
+}
+
 /// By what the server says of pins and generations now. Closures are walked beside the loop.
 async fn of_space(
     server: &Server,
     request: PlanRequest,
     change: SpaceChange,
 ) -> Result<Plan, Problem> {
+    let stored = match &change {
+        SpaceChange::Strip(key) => look(server, key).await.map(Some),
+        _ => Ok(None),
+    };
+    let stored = stored.map_err(|error| Problem::new(&error))?;
     let asked = ask(server, &request, &change).await;
-    let asked = asked.map_err(|error| Problem::new(&error))?;
+    let mut asked = asked.map_err(|error| Problem::new(&error))?;
+    asked.stored = stored;
     tokio::task::spawn_blocking(move || space::plan(&request, &change, &asked))
         .await
         .unwrap_or_else(|error| Err(Problem::say(error.to_string())))
@@ -128,6 +154,7 @@ async fn ask(
         pins,
         folder: server.pins_dir(),
         generations,
+        stored: None,
         now: When::now(),
     })
 }

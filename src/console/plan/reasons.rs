@@ -4,7 +4,7 @@ use crate::change::Refusal;
 use crate::console::plan::rows;
 use crate::console::plan::state::{Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{ChangeKind, SpaceChange};
+use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::context::Context;
 use crate::console::types::reason::{Reason, no};
 use std::borrow::Cow;
@@ -15,6 +15,11 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
     match act {
         Act::ConfirmPlan => ready(dialog, cx, inputs),
         Act::PlanItems if dialog.made().is_none() => no("there is no plan to list yet"),
+        Act::PlanClosure | Act::PlanUpstream
+            if matches!(change, ChangeKind::Sign(What::Rotation(_))) =>
+        {
+            no("a rotation signs what only one key has signed, and nothing else")
+        }
         Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
             no("this change writes no new line")
         }

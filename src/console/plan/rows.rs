@@ -7,7 +7,7 @@ use crate::change::access::LIFETIMES;
 use crate::change::{Plan, Refusal};
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{ChangeKind, SpaceChange};
+use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::context::Context;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::{self, wrap};
@@ -239,16 +239,19 @@ fn choices(dialog: &PlanDialog, inputs: &Inputs<'_>) -> Vec<Row> {
     if let ChangeKind::Push(_) = dialog.change {
         rows.extend(signer(dialog, inputs));
     }
-    if let ChangeKind::Sign(_) = dialog.change {
+    if let ChangeKind::Sign(what) = &dialog.change {
         rows.extend(signer(dialog, inputs));
         if let Some(other) = &dialog.instead_of {
             let text = format!("what is marked, not {other}; esc and u take the marks away");
             rows.push(Row::new("signs", text, inputs.theme.warning));
         }
-        let yes = |on: bool| if on { "yes" } else { "no" };
-        let (closure, upstream) = (yes(choices.closure), yes(choices.upstream));
-        let with = format!("{closure}     upstream's paths  {upstream}");
-        rows.push(Row::new("closures", with, text));
+        // A rotation has chosen its paths.
+        if !matches!(what, What::Rotation(_)) {
+            let yes = |on: bool| if on { "yes" } else { "no" };
+            let (closure, upstream) = (yes(choices.closure), yes(choices.upstream));
+            let with = format!("{closure}     upstream's paths  {upstream}");
+            rows.push(Row::new("closures", with, text));
+        }
     }
     if dialog.change.has_lifetime() {
         let words = LIFETIMES.iter().enumerate().map(|(index, (words, _))| {

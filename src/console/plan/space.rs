@@ -7,6 +7,7 @@ use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::collect::{self, WHOLE};
 use crate::change::keep::{self, KeepError};
+use crate::change::sign::strip::{self, Stored};
 use crate::console::plan::request::PlanRequest;
 use crate::console::types::change::SpaceChange;
 use crate::console::types::problem::Problem;
@@ -30,6 +31,8 @@ pub struct Asked {
     pub folder: String,
     /// The generations among the roots that are to go.
     pub generations: Vec<Generation>,
+    /// What it has of a key whose signatures are to go.
+    pub stored: Option<Stored>,
     /// The time.
     pub now: When,
 }
@@ -89,6 +92,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let (about, kept) = (&asked.about, judged.kept(&keeps));
             keep::older_than(about, kept, &asked.generations, request.age, now)
         }
+        SpaceChange::Strip(key) => return stripping(request, asked, key),
         SpaceChange::Collect(planned) => return collection(request, asked, planned, None),
         SpaceChange::CollectDead { saved } => {
             let judged = Arc::clone(request.judged()?);
@@ -109,6 +113,14 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
     .map_err(problem)?;
     plan.reason.clone_from(&request.reason);
     Ok(plan)
+}
+
+/// The plan that takes a key's signatures away.
+fn stripping(request: &PlanRequest, asked: &Asked, key: &str) -> Result<Plan, Problem> {
+    let stored = asked.stored.clone().unwrap_or_default();
+    let reason = request.reason.clone();
+    strip::plan(&stored, request.inventory()?, key, None, reason)
+        .map_err(|error| Problem::new(&error))
 }
 
 /// The plan of a collection.

@@ -4,7 +4,7 @@ use crate::console::plan::reasons;
 use crate::console::plan::rows::{self, Below, WIDTH};
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::{ACTIONS, Act};
-use crate::console::types::change::ChangeKind;
+use crate::console::types::change::{ChangeKind, What};
 use crate::console::types::context::Context;
 use crate::console::types::scope::Scope;
 use crate::console::widgets::Pen;
@@ -44,6 +44,7 @@ pub fn draw(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>, pen: &mut Pe
 
 fn title(dialog: &PlanDialog) -> String {
     match (&dialog.change, dialog.made()) {
+        (change @ ChangeKind::Sign(What::Rotation(_)), _) => change.title().to_owned(),
         (ChangeKind::Sign(_), Some(plan)) => format!("Sign {}", count(plan.items.len(), "path")),
         (change, _) => change.title().to_owned(),
     }

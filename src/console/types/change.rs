@@ -31,6 +31,8 @@ pub enum What {
     All,
     /// These.
     Rows(Arc<[Row]>),
+    /// All that only the key of this name has signed.
+    Rotation(Arc<str>),
 }
 
 /// A change of who may log in.
@@ -84,6 +86,8 @@ pub enum SpaceChange {
     Repair(Vec<StorePath>),
     /// Delete these, whatever they are, with all that refers to them.
     DeletePaths(Vec<StorePath>),
+    /// Take the signatures of the key of this name away.
+    Strip(Arc<str>),
     /// Delete these, which are damaged.
     DeleteDamaged(Vec<StorePath>),
 }
@@ -112,6 +116,7 @@ impl ChangeKind {
     /// Over its dialog.
     pub const fn title(&self) -> &'static str {
         match self {
+            Self::Sign(What::Rotation(_)) => "Rotate a signing key",
             Self::Sign(_) => "Sign",
             Self::Push(_) => "Push",
             Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
@@ -133,6 +138,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
+            Self::Space(SpaceChange::Strip(_)) => "Take a key's signatures away",
             Self::Space(SpaceChange::DeletePaths(_) | SpaceChange::DeleteDamaged(_)) => "Delete",
         }
     }

@@ -13,6 +13,7 @@ pub mod group;
 pub mod hint;
 pub mod judged;
 pub mod key;
+pub mod key_purpose;
 pub mod keymap;
 pub mod log;
 pub mod marks;

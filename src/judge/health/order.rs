@@ -28,6 +28,8 @@ pub const ORDER: &[&str] = &[
     "key-file",
     "clock",
     "refused-clients",
+    "compromised-keys",
+    "auto-sign",
     "bad-signatures",
     "unsigned-paths",
     "unreadable-paths",
@@ -97,6 +99,8 @@ mod tests {
             include_str!("signing_key.rs"),
             include_str!("access/mod.rs"),
             include_str!("access/keys.rs"),
+            include_str!("auto_sign.rs"),
+            include_str!("compromised.rs"),
             include_str!("space.rs"),
             include_str!("unfinished.rs"),
         ];

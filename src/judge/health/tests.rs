@@ -43,6 +43,8 @@ fn vitals() -> Vitals<'static> {
         refused: 0,
         refusals: None,
         retired: Some(0),
+        compromised: &[],
+        auto_sign: None,
         bad: 0,
         unreadable: 0,
         space: Some((
@@ -267,4 +269,82 @@ fn a_retired_key_that_is_needed_is_named() {
         "no path needs the retired key k-0 any more"
     );
     assert_eq!(of(None), None);
+}
+
+#[test]
+fn signatures_of_a_compromised_key_are_a_finding() {
+    let of = |compromised: &[(String, usize)]| {
+        let vitals = Vitals {
+            compromised,
+            ..vitals()
+        };
+        let all = checks(&vitals);
+        let found = all.iter().filter(|check| check.id == "compromised-keys");
+        found
+            .map(|check| (check.state, check.summary.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[]), []);
+    let none = of(&[("k-1".to_owned(), 0)]);
+    assert_eq!(none[0].0, State::Fine);
+    let found = of(&[
+        ("k-1".to_owned(), 2),
+        ("other-1".to_owned(), 1),
+        ("x".to_owned(), 0),
+    ]);
+    // A key that clients trust is worse than one that they don't.
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].0, State::Critical);
+    assert!(
+        found[0]
+            .1
+            .contains("2 paths carry a signature by the compromised key k-1, which clients trust")
+    );
+    assert_eq!(found[1].0, State::Warning);
+}
+
+#[test]
+fn signing_that_runs_by_itself_is_on_or_off() {
+    let now = When::from_unix(1_790_000_000);
+    let run = |on, ago: i64, problem: Option<&str>| AutoSign {
+        on,
+        at: Some(When::from_unix(now.unix() - ago)),
+        problem: problem.map(str::to_owned),
+        signed: 1,
+        waiting: 2,
+        ..AutoSign::default()
+    };
+    let of = |run: &AutoSign| {
+        let vitals = Vitals {
+            auto_sign: Some((run, now)),
+            ..vitals()
+        };
+        let all = checks(&vitals);
+        let found = all.iter().find(|check| check.id == "auto-sign").unwrap();
+        (found.state, found.summary.clone())
+    };
+    let fine = of(&run(true, 180, None));
+    assert_eq!(fine.0, State::Fine);
+    assert!(fine.1.contains("is on, last ran 3m ago"), "{}", fine.1);
+    for (ill, word) in [
+        (run(false, 180, None), "is off"),
+        (run(true, 7200, None), "last ran 2h ago"),
+        (
+            run(true, 60, Some("the key \u{1b} is gone")),
+            "can't do its work",
+        ),
+    ] {
+        let found = of(&ill);
+        assert_eq!(found.0, State::Warning);
+        assert!(
+            found.1.contains(word) && !found.1.contains('\u{1b}'),
+            "{}",
+            found.1
+        );
+    }
+    assert!(
+        checks(&vitals())
+            .iter()
+            .all(|check| check.id != "auto-sign")
+    );
 }

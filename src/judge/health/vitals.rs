@@ -40,6 +40,11 @@ impl<'a> Vitals<'a> {
             keys: &facts.keys,
             refused: counts.map_or(0, |counts| counts.refused),
             refusals: None,
+            compromised: &[],
+            auto_sign: facts
+                .auto_sign
+                .as_ref()
+                .map(|run| (run, facts.there(facts.at))),
             bad: of(TrustClass::Bad).unwrap_or_default(),
             retired: of(TrustClass::Retired)
                 .filter(|_| counts.is_some_and(|counts| counts.unread == 0)),

@@ -1,4 +1,4 @@
-# $1: a signing key file that the administrator has configured, or nothing.
+# $1: a signing key file that the administrator has configured, or nothing. $2: where auto-sign says how it went.
 # Says what this server is. Secrets are never printed: the public half of a key is computed here, by Nix.
 set -f
 wanted=$1
@@ -49,5 +49,10 @@ if [ "$plain" = yes ]; then
     fi
 else
     say store "$store"
+fi
+if [ -f "$2" ] && [ -r "$2" ]; then
+    say auto-sign-timer "$(systemctl is-active storekeeper-auto-sign.timer 2>/dev/null)"
+    head -c 200000 "$2" | sed 's/^/auto-sign=/'
+    echo
 fi
 echo end=

@@ -6,6 +6,7 @@ mod database_script;
 mod fake;
 mod jobs;
 mod real;
+mod strip;
 mod trickle;
 
 use crate::domain::StorePath;

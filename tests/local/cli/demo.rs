@@ -839,3 +839,25 @@ fn pins_of_the_demo_come_and_go() {
     );
     server.stop();
 }
+
+/// From the demo's older key to its own: also there the contents are looked for, and the old one can go at the end.
+#[test]
+fn the_demos_older_key_is_rotated_out() {
+    let server = Server::new(600);
+    let listed = server.json("rotate demo", 0);
+    let keys = listed["keys"].as_array().unwrap();
+    let retired = keys.iter().find(|key| key["role"] == "retired").unwrap();
+    let old = retired["key"].as_str().unwrap().to_owned();
+    let alone = |name: &str| {
+        let found = keys.iter().find(|key| key["key"] == name).unwrap();
+        found["alone"].as_u64().unwrap()
+    };
+    assert!(alone(&old) > 0, "{listed}");
+    let before = server.json(&format!("rotate demo --from {old} --dry-run"), 0);
+    assert_eq!(before["rotation"]["safeToDrop"], false);
+    assert_eq!(before["rotation"]["needing"], alone(&old));
+    let done = server.json(&format!("rotate demo --from {old} --yes"), 0);
+    assert_eq!(done["receipt"]["done"], alone(&old));
+    assert_eq!(done["rotation"]["safeToDrop"], true, "{done}");
+    server.stop();
+}

@@ -7,7 +7,7 @@ mod space;
 mod way;
 
 use crate::fixture::snapshot::{compare, snap};
-use crate::fixture::{Console, facts, large_store, model, now, receipt, store};
+use crate::fixture::{Console, NOW, facts, large_store, model, now, path, receipt, store};
 use ratatui::style::{Color, Modifier};
 use std::sync::Arc;
 use storekeeper::change::Outcome;
@@ -22,6 +22,7 @@ use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::server::{Health, ServerChoice};
 use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::When;
+use storekeeper::domain::auto_sign::AutoSign;
 
 /// A ready console after some keys.
 pub(crate) fn after(keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
@@ -93,6 +94,57 @@ fn every_theme_shows_the_same() {
         let frame = draw(&after("2/ledg 4")(size, theme));
         compare(&format!("store-search-80x24-{theme}"), &frame);
     }
+}
+
+#[test]
+fn rotating_a_key() {
+    snap("rotate-keys", after("3K"));
+    snap("rotate", after("3K<enter>"));
+}
+
+#[test]
+fn a_compromised_key() {
+    snap("strip-keys", after("3:compromised<enter>"));
+    snap("strip", after("3:compromised<enter>j<enter>"));
+}
+
+/// Signing that runs by itself: on the Overview that it is on, on screen 3 and on a page why it has left a path.
+#[test]
+fn auto_sign() {
+    let state = |on: bool| {
+        let lines = [
+            format!("at {}", NOW - 180),
+            "signed 2".to_owned(),
+            "waiting 3".to_owned(),
+            format!(
+                "wait {} needs {}",
+                path("storefront-2.0").base_name(),
+                path("ledger-4.2").base_name()
+            ),
+            format!("wait {} name -", path("ledger-4.2").base_name()),
+            format!("wait {} uploader -", path("ledger-4.2-doc").base_name()),
+        ];
+        AutoSign::parse(on, lines.iter().map(String::as_str))
+    };
+    let after = |keys: &'static str, on: bool| {
+        move |size: (u16, u16), theme: &str| {
+            let mut console = Console::new(model(size, theme, false));
+            console.connect();
+            let mut facts = facts();
+            facts.auto_sign = Some(state(on));
+            console.send(Msg::Up(Arc::new(facts)));
+            console.load(store(usize::MAX));
+            console.keys(keys);
+            console.model
+        }
+    };
+    snap("auto-sign", after("", true));
+    snap("auto-sign-off", after("", false));
+    snap("auto-sign-unsigned", after("3j<right>j", true));
+    snap(
+        "auto-sign-path",
+        after("2/storefront-2.0<enter><enter>", true),
+    );
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn lease(rig: &Rig, shell: &[&str], days: u32) {
 }
 
 /// Runs something as root there does, with nothing to complain of.
-fn succeeds(rig: &Rig, command: &mut Command) {
+pub(super) fn succeeds(rig: &Rig, command: &mut Command) {
     command
         .env("NIX_REMOTE", format!("local?root={}", rig.file("server")))
         .env("NIX_CONF_DIR", rig.file("conf"))
@@ -332,7 +332,7 @@ is-active)
     esac
     exit ;;
 start)
-    unit=$(dirname "$0")/../units/storekeeper-lease.service
+    unit=$(dirname "$0")/../units/$2
     export "$(sed -n 's/^Environment=//p' "$unit")"
     $(sed -n 's/^ExecStart=//p' "$unit")
     code=$?
@@ -342,14 +342,14 @@ start)
 esac
 "#;
 
-struct House {
-    rig: Rig,
-    server: Server,
+pub(super) struct House {
+    pub(super) rig: Rig,
+    pub(super) server: Server,
     sshd: crate::rig::Sshd,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let rig = Rig::new();
         let first = rig.scratch().join("first");
         fs::create_dir(&first).unwrap();

@@ -31,6 +31,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Sign => can_sign(model),
         Act::SignAll => can_sign_all(model),
         Act::Push => model.cx.can_change(),
+        Act::Rotate | Act::StripKey => can_rotate(model),
         Act::Authorize => can_authorize(model),
         Act::Deny => can_deny(model),
         Act::Revoke | Act::SuspendKey => can_revoke(model),
@@ -212,6 +213,16 @@ pub(super) fn can_sign_all(model: &Model) -> Reason {
         Some(inventory) if inventory.counts().refused == 0 => {
             no("clients refuse no path, there is nothing to sign")
         }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The store was read to its end, so that what a key has signed can be told.
+fn can_rotate(model: &Model) -> Reason {
+    model.cx.can_change_paths()?;
+    match &model.cx.data.inventory {
+        None => no("the store has not been read yet"),
+        Some(_) if model.cx.data.loading => no("the store is still being read"),
         Some(_) => Ok(()),
     }
 }

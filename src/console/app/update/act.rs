@@ -19,6 +19,7 @@ use crate::console::screens;
 use crate::console::screens::space::state::View;
 use crate::console::types::action::{self, Act};
 use crate::console::types::change::SpaceChange;
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::widgets::list::{List, Move};
@@ -79,6 +80,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         }
         Act::Sign => sign::open(model, false),
         Act::SignAll => sign::open(model, true),
+        Act::Rotate => sign::ask_key(model, KeyPurpose::Rotate),
+        Act::StripKey => sign::ask_key(model, KeyPurpose::Strip),
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Way => way::of_key(model),
@@ -256,6 +259,9 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     }
     if matches!(model.layers.last(), Some(Layer::Clients(_))) {
         return way::choose(model);
+    }
+    if matches!(model.layers.last(), Some(Layer::SigningKeys(_))) {
+        return sign::choose_key(model);
     }
     if matches!(model.layers.last(), Some(Layer::Columns(_))) {
         return store::switch_column(model);

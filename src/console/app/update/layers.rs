@@ -143,6 +143,7 @@ pub(super) fn clamp_cursors(model: &mut Model) {
         Some(Layer::Servers(list)) => list.clamp(servers, page),
         Some(Layer::Themes(list)) => list.clamp(themes, page),
         Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),
+        Some(Layer::SigningKeys(keys)) => keys.list.clamp(keys.all.len(), page),
         _ => {}
     }
 }

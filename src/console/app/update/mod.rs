@@ -162,6 +162,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             );
             vec![]
         }
+        Msg::SigningKeys(purpose, keys) => sign::keys(model, purpose, keys),
         // The frame is drawn anew after any message.
         Msg::Tick | Msg::Measured => vec![],
         Msg::Examined { server, health } => {

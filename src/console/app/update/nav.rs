@@ -83,6 +83,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             Layer::Servers(list) => list.step(step, model.servers.len(), page),
             Layer::Themes(list) => list.step(step, model.themes.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
+            Layer::SigningKeys(keys) => keys.list.step(step, keys.all.len(), page),
             _ => {}
         }
         return;

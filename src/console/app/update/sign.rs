@@ -1,20 +1,25 @@
 //! What is signed: the keys that can, and the paths that are meant.
 
 use crate::change::KeySource;
+use crate::console::app::layer::{Layer, SigningKeys};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::plan;
+use crate::console::app::update::{plan, show};
+use crate::console::screens::unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::unsigned::view::group_name;
 use crate::console::types::action::Act;
 use crate::console::types::ask::Source;
-use crate::console::types::change::ChangeKind;
-use crate::console::types::change::What;
+use crate::console::types::change::{ChangeKind, SpaceChange, What};
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
-use crate::domain::TrustClass;
+use crate::console::widgets::list::List;
 use crate::domain::text::visible;
+use crate::domain::{Role, TrustClass};
 use crate::inventory::{Row, WithClosure};
+use crate::judge::rotation::KeyCoverage;
+use std::sync::Arc;
 
 /// The keys that the server holds, as sources.
 pub(super) fn server_sources(model: &Model) -> Vec<Source> {
@@ -47,7 +52,7 @@ pub(super) fn found(model: &mut Model, source: Result<Source, Problem>) -> Vec<E
             }
         }
         Err(problem) => {
-            super::show::show_problem(model, "This key cannot sign", &problem);
+            show::show_problem(model, "This key cannot sign", &problem);
         }
     }
     vec![]
@@ -91,6 +96,62 @@ pub(super) fn push(model: &mut Model, paths: Vec<String>) -> Vec<Effect> {
         return vec![];
     }
     plan::open(model, ChangeKind::Push(paths.into()))
+}
+
+/// Asks how far each key has got.
+pub(super) fn ask_key(model: &Model, purpose: KeyPurpose) -> Vec<Effect> {
+    match (&model.cx.data.inventory, &model.cx.facts) {
+        (Some(inventory), Some(facts)) => vec![Effect::Unsigned(unsigned::Effect::Keys {
+            inventory: Arc::clone(inventory),
+            facts: Arc::clone(facts),
+            purpose,
+        })],
+        _ => vec![],
+    }
+}
+
+/// They were counted: which one goes?
+pub(super) fn keys(
+    model: &mut Model,
+    purpose: KeyPurpose,
+    mut all: Vec<KeyCoverage>,
+) -> Vec<Effect> {
+    // Whoever has gone on meanwhile is not interrupted.
+    if model.scope() != Some(model.screen_scope()) {
+        return vec![];
+    }
+    all.retain(|key| key.role != Role::Upstream);
+    if all.is_empty() {
+        model.toast =
+            Some("no key of this cache is known; set public_keys in the configuration".to_owned());
+        return vec![];
+    }
+    // What is on its way out first.
+    all.sort_by_key(|key| key.role != Role::Retired);
+    let keys = SigningKeys {
+        purpose,
+        all,
+        list: List::default(),
+    };
+    show::push(model, Layer::SigningKeys(Box::new(keys)))
+}
+
+/// This one: the dialog begins with a key that is another one.
+pub(super) fn choose_key(model: &mut Model) -> Vec<Effect> {
+    let Some(Layer::SigningKeys(keys)) = model.layers.pop() else {
+        return vec![];
+    };
+    let Some(key) = keys.all.get(keys.list.cursor) else {
+        return vec![];
+    };
+    if keys.purpose == KeyPurpose::Strip {
+        let change = SpaceChange::Strip(key.key.as_str().into());
+        return plan::open(model, ChangeKind::Space(change));
+    }
+    let other = |source: &Source| source.key.name() != key.key;
+    let source = model.sources.iter().position(other).unwrap_or(0);
+    let change = ChangeKind::Sign(What::Rotation(key.key.as_str().into()));
+    plan::open_with(model, change, |dialog| dialog.choices.source = source)
 }
 
 /// What is under the cursor, as its line calls it.

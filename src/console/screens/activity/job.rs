@@ -102,7 +102,7 @@ impl Job {
 
     /// How much of it was done, in words.
     pub fn done(&self, receipt: &Receipt) -> String {
-        let thing = if matches!(self.change, "sign" | "gc") {
+        let thing = if matches!(self.change, "sign" | "rotate" | "strip" | "gc") {
             "path"
         } else {
             "step"
@@ -154,7 +154,7 @@ pub fn undo_line(keymap: &Keymap, undo: &Undo) -> String {
 
 /// A receipt as lines of text.
 pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
-    let signs = job.change == "sign";
+    let signs = matches!(job.change, "sign" | "rotate");
     let mut lines = vec![
         format!("change    {}", job.title),
         format!("result    {}", receipt.result.word()),

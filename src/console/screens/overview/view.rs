@@ -60,7 +60,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
     let mut fine = 0;
     for check in judged(inputs) {
         // What is going on is worth a line, however fine it is.
-        let goes_on = matches!(check.id, "collecting" | "collection-running");
+        let goes_on = matches!(check.id, "collecting" | "collection-running" | "auto-sign");
         if check.state == State::Fine && !goes_on {
             fine += 1;
         } else {
@@ -123,6 +123,7 @@ fn of_store(inputs: &Inputs<'_>) -> Vec<health::Check> {
         inputs.cx.limits,
     );
     vitals.refusals = Some((&inputs.unsigned.refusals, facts.there(inputs.cx.now)));
+    vitals.compromised = &inputs.unsigned.compromised;
     let mut checks = health::checks(&vitals);
     // What has not been read to the end is not called fine.
     let whole = counts.is_some_and(|counts| counts.unread == 0) && !inputs.cx.data.loading;

@@ -4,4 +4,4 @@ pub mod page;
 pub mod pane;
 mod tree;
 pub mod view;
-mod words;
+pub mod words;

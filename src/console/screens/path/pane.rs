@@ -257,6 +257,9 @@ fn tall(
             verdict_style(pen, inventory, path),
         );
     }
+    if let Some(left) = words::left(cx, inventory, path) {
+        add("auto-sign", left.words(), plain);
+    }
     if let Some(problem) = inventory.problem(path) {
         add("problem", problem.to_owned(), pen.theme.warning);
     }

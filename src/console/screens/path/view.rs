@@ -1,7 +1,7 @@
 //! The page of one path.
 
 use crate::console::screens::path::page::{LABEL, Line, Page, Part};
-use crate::console::screens::path::pane;
+use crate::console::screens::path::{pane, words};
 use crate::console::types::context::Context;
 use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
@@ -61,10 +61,15 @@ fn draw_line(
         Line::Info(label @ ("trust" | "closure"), text)
         | Line::More(label @ ("trust" | "closure"), text) => {
             let refused = text.starts_with("refused");
+            let left = words::left(cx, inventory, page.row).filter(|_| *label == "trust" && first);
+            let text = left.map_or_else(
+                || text.clone(),
+                |left| format!("{text}; auto-sign: {}", left.words()),
+            );
             value(
                 pen,
                 label,
-                text,
+                &text,
                 if refused { theme.critical } else { theme.text },
             );
         }

@@ -2,6 +2,8 @@
 //!
 //! In: a row of the inventory. Out: words, the same on its page and in the pane beside a list.
 
+use crate::console::types::context::Context;
+use crate::domain::auto_sign::Left;
 use crate::domain::count::count;
 use crate::domain::{Bytes, TrustClass};
 use crate::inventory::{Inventory, Row, WithClosure};
@@ -22,6 +24,13 @@ pub(super) fn closure_size(inventory: &Inventory, row: Row) -> String {
         || "not measured yet".to_owned(),
         |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
     )
+}
+
+/// Why the server's auto-sign has left a path that clients refuse.
+pub fn left<'a>(cx: &'a Context, inventory: &Inventory, row: Row) -> Option<&'a Left> {
+    let run = cx.facts.as_ref()?.auto_sign.as_ref()?;
+    inventory.trust(row).filter(|class| class.refused())?;
+    run.reasons.get(&inventory.path(row))
 }
 
 /// What clients make of a path, in a clause; nothing for one that has not been read.

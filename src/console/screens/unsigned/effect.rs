@@ -1,6 +1,8 @@
 //! What screen 3 asks for.
 
+use crate::console::types::key_purpose::KeyPurpose;
 use crate::inventory::Inventory;
+use crate::server::Facts;
 use std::sync::Arc;
 
 /// What is to be done beside the loop.
@@ -14,5 +16,16 @@ pub enum Effect {
         generation: u64,
         /// In this.
         inventory: Arc<Inventory>,
+        /// Keys in other hands, to be counted as well.
+        compromised: Vec<String>,
+    },
+    /// Count how far each signing key has got.
+    Keys {
+        /// In this.
+        inventory: Arc<Inventory>,
+        /// The keys that clients trust are among them.
+        facts: Arc<Facts>,
+        /// What for.
+        purpose: KeyPurpose,
     },
 }

@@ -3,6 +3,7 @@
 use crate::console::widgets::list::{List, near};
 use crate::domain::When;
 use crate::inventory::{Group, Inventory, Row, coverage, unsigned_groups};
+use crate::judge::compromised::carrying;
 use crate::judge::health::refusals::Refusals;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,15 +30,18 @@ pub struct Found {
     pub coverage: Vec<(String, usize, usize)>,
     /// Which ones are worth a word on screen 1.
     pub refusals: Refusals,
+    /// For each key in other hands, the paths with a signature by its name.
+    pub compromised: Vec<(String, usize)>,
 }
 
 impl Found {
-    /// Of a store. Goes over all paths.
-    pub fn of(inventory: &Inventory) -> Self {
+    /// Of a store, with the names of the keys in other hands. Goes over all paths.
+    pub fn of(inventory: &Inventory, compromised: &[String]) -> Self {
         Self {
             groups: unsigned_groups(inventory),
             coverage: coverage(inventory),
             refusals: Refusals::of(inventory, None),
+            compromised: carrying(inventory, compromised),
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct Unsigned {
     pub coverage: Vec<(String, usize, usize)>,
     /// The newest of them, and what needs one.
     pub refusals: Refusals,
+    /// For each key in other hands, the paths with a signature by its name.
+    pub compromised: Vec<(String, usize)>,
     /// The groups whose paths are shown, by their top.
     pub open: HashSet<Row>,
     /// What the list shows.

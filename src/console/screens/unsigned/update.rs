@@ -14,6 +14,10 @@ pub fn ask_groups(unsigned: &mut Unsigned, cx: &mut Context, inventory: Arc<Inve
         request_id: unsigned.request_id,
         generation: cx.data.generation,
         inventory,
+        compromised: cx
+            .facts
+            .as_ref()
+            .map_or_else(Vec::new, |facts| facts.keys.compromised().to_vec()),
     }
 }
 
@@ -34,6 +38,7 @@ pub fn groups(
     unsigned.groups = groups.into();
     unsigned.coverage = found.coverage;
     unsigned.refusals = found.refusals;
+    unsigned.compromised = found.compromised;
     unsigned.answered = true;
     unsigned.range = None;
     make_lines(unsigned);

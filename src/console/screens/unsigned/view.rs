@@ -1,6 +1,6 @@
 //! Screen 3: what a client that trusts this cache would refuse, in the portions in which it was uploaded.
 
-use crate::console::screens::path::pane;
+use crate::console::screens::path::{pane, words};
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::{no_store, paragraph, say_nothing};
@@ -221,7 +221,10 @@ fn draw_line(
         Some(_) => ("not any more", theme.dim),
         None => ("", theme.dim),
     };
-    pen.text(area, x + 2, area.y, word, style);
+    let x = pen.text(area, x + 2, area.y, word, style);
+    if let Some(left) = words::left(cx, inventory, row) {
+        pen.text(area, x, area.y, &format!(", {}", left.short()), theme.dim);
+    }
     if current {
         pen.select(area);
     }

@@ -1,5 +1,5 @@
-# $1: the script's text. $2: where it goes. $3: the folder of systemd's units. $4: text of the service. $5: text of the timer.
-# Undone if systemd does not take it.
+# $1: the script's text. $2: where it goes. $3: the folder of systemd's units. $4: text of the service. $5: text of the timer. $6: the
+# name of both. The rest, two by two: a file, and its text. Undone if systemd does not take it.
 set -u
 umask 022
 text=$1
@@ -7,7 +7,8 @@ script=$2
 units=$3
 service=$4
 timer=$5
-name=storekeeper-lease
+name=$6
+shift 6
 [ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
 command -v systemctl >/dev/null 2>&1 || fail 69 "systemctl is not installed, so there are no timers; run $script by cron instead"
 [ -d "$units" ] || fail 66 "there is no folder $units for systemd's units"
@@ -24,6 +25,10 @@ back() {
     systemctl daemon-reload >/dev/null 2>&1
 }
 put "$text" "$script" 755 || fail 74 "the script can't be written to $script"
+while [ $# -ge 2 ]; do
+    put "$2" "$1" 644 || fail 74 "$1 can't be written"
+    shift 2
+done
 put "$service" "$units/$name.service" 644 && put "$timer" "$units/$name.timer" 644 || {
     back
     fail 74 "the units can't be written to $units"
