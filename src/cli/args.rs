@@ -3,6 +3,7 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod database;
 pub(super) mod gc;
 pub(super) mod roots;
 pub(super) mod watch;
@@ -131,6 +132,8 @@ pub(super) enum Command {
     Delete(roots::Delete),
     /// Compare the contents of store paths with their hashes; exit 1 if one is damaged.
     Verify(roots::Verify),
+    /// Save a checked copy of Nix's database here, or give its free pages back to the file system.
+    Database(database::Database),
     /// Write out what a new client of a cache has to do.
     Onboard(access::Onboard),
     /// Write out what a new cache server has to do; with SERVER and --knock or --lease, install that there.
@@ -382,6 +385,9 @@ mod tests {
             "storekeeper why prod hello --try --key id",
             "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
+            "storekeeper database prod backup",
+            "storekeeper database prod backup FILE --json",
+            "storekeeper database prod vacuum --sqlite3 /nix/store/x/bin/sqlite3 --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -429,6 +435,8 @@ mod tests {
             "storekeeper why prod hello --contents",
             "storekeeper why prod hello --for a --try",
             "storekeeper why prod hello --key id",
+            "storekeeper database prod",
+            "storekeeper database prod backup --yes",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

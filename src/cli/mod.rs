@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod complete;
 mod console;
+mod database;
 mod delete;
 mod error;
 mod find;
@@ -235,6 +236,10 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Verify(verify)) => {
             Box::pin(verify::run(&session(&verify.server)?, verify, out)).await
+        }
+        Some(Command::Database(database)) => {
+            let session = session(&database.server)?;
+            Box::pin(database::run(&session, database, out)).await
         }
         Some(Command::Onboard(onboard)) => {
             let session = session(&onboard.server)?;

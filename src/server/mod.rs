@@ -4,6 +4,7 @@
 
 pub mod access;
 mod audit;
+mod backup;
 mod cache_daemon;
 mod chunks;
 mod collect;
@@ -24,6 +25,7 @@ mod space;
 pub mod spec;
 pub mod store;
 mod unfinished;
+mod vacuum;
 mod verify;
 mod watch;
 
@@ -39,10 +41,11 @@ pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
 pub use unfinished::{Beginning, Begun};
+pub use vacuum::{Vacuum, VacuumFacts};
 pub use verify::Verified;
 pub use watch::{PACE, WatchEvent, WatchLine, Watched};
 
-pub use crate::database::Seen;
+pub use crate::database::{Saved, Seen};
 pub use crate::domain::server_facts as facts;
 pub use crate::link::{NotShown, shown_host_key};
 pub use facts::Facts;

@@ -14,7 +14,7 @@ use crate::domain::path_info::hex;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
-use crate::domain::{Fact, StorePath, Unknown, When};
+use crate::domain::{Bytes, Fact, StorePath, Unknown, When};
 use crate::link::{Command, Exit, Limits, Output};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -48,6 +48,8 @@ pub enum LinkChange {
     Gone,
     /// Nothing was changed: it is not what was shown any more. Who did what.
     Changed(String),
+    /// It is as wanted, and takes so many bytes less than before.
+    Smaller(Bytes),
 }
 
 /// A generation of a profile.

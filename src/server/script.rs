@@ -26,6 +26,8 @@ pub(super) const SPACE: &str = script!("store.sh", "space.sh");
 pub(super) const LINKS: &str = script!("store.sh", "links.sh");
 /// Hands Nix's database out, for a copy.
 pub(super) const DATABASE: &str = script!("store.sh", "database.sh");
+pub(super) const VACUUM_LOOK: &str = script!("store.sh", "vacuum-look.sh");
+pub(super) const VACUUM: &str = script!("store.sh", "folder.sh", "vacuum.sh");
 pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");

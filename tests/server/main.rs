@@ -28,6 +28,7 @@ mod rig_itself;
 mod sign;
 mod space;
 mod speed;
+mod upkeep;
 mod watch;
 
 #[path = "../help/mod.rs"]

@@ -213,6 +213,8 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
             Some(verified.corrupt.is_empty() && verified.failed.is_empty())
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
+        // Free pages come and go.
+        KeepStep::Vacuum(_) => None,
     })
 }
 
@@ -343,6 +345,7 @@ impl CacheServer for Server {
                 .install_lease(token, install)
                 .await
                 .map(|()| LinkChange::Done),
+            KeepStep::Vacuum(vacuum) => self.vacuum(token, vacuum).await.map(LinkChange::Smaller),
         };
         match answer {
             Ok(removed) => Ok(removed),

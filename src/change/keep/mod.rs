@@ -10,12 +10,14 @@ mod generations;
 mod lease;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 
 pub use chosen::delete_paths;
 pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
+pub use vacuum::vacuum;
 
 use super::access::About;
 use super::{Danger, Item, Operation, Plan};
@@ -27,7 +29,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{Generation, LeaseInstall};
+use crate::server::{Generation, LeaseInstall, Vacuum};
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -68,6 +70,8 @@ pub enum KeepStep {
     Delete(StorePath),
     /// The timer that keeps new uploads.
     Lease(LeaseInstall),
+    /// The free pages of Nix's database go back to the file system.
+    Vacuum(Vacuum),
 }
 
 /// What is requested of a pin, beside its path.

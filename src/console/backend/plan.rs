@@ -13,7 +13,7 @@ use crate::console::plan::space::{self, Asked};
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
-use crate::server::{Server, ServerError};
+use crate::server::{Server, ServerError, Vacuum};
 
 /// Makes one.
 pub(super) async fn make(server: Server, send: Sender, request_id: u64, request: PlanRequest) {
@@ -79,6 +79,10 @@ async fn ask(
         }
         _ => &[],
     };
+    let vacuum = match change {
+        SpaceChange::Vacuum => Some(server.vacuum_facts(&Vacuum::default()).await?),
+        _ => None,
+    };
     let generations = match roots {
         [] => vec![],
         roots => server.generations(roots).await?,
@@ -88,6 +92,7 @@ async fn ask(
         pins,
         folder: server.pins_dir(),
         generations,
+        vacuum,
         now: When::now(),
     })
 }

@@ -15,7 +15,7 @@ use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::{Fact, Unknown, When};
 use crate::judge::collect::Rules;
-use crate::server::Generation;
+use crate::server::{Generation, Vacuum, VacuumFacts};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -30,6 +30,8 @@ pub struct Asked {
     pub folder: String,
     /// The generations among the roots that are to go.
     pub generations: Vec<Generation>,
+    /// What a VACUUM would find, where one is to be.
+    pub vacuum: Option<Fact<VacuumFacts>>,
     /// The time.
     pub now: When,
 }
@@ -81,6 +83,12 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let access = request.access.as_ref().map(|known| &known.facts);
             let access = access.ok_or_else(|| Unknown::new("who may log in has not been read yet"));
             keep::delete_paths(&asked.about, judged.kept(&keeps), paths, access)
+        }
+        SpaceChange::Vacuum => {
+            let facts = asked.vacuum.as_ref();
+            let facts = facts.ok_or_else(|| Problem::say("the database was not looked at"))?;
+            let facts = facts.as_ref().map_err(Problem::new)?;
+            keep::vacuum(&asked.about, facts, Vacuum::default())
         }
         SpaceChange::RemoveGenerations => {
             let judged = request.judged()?;

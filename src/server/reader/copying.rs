@@ -7,11 +7,13 @@
 use super::super::daemon::{Pace, Patience, READING, Waits};
 use super::super::error::Why;
 use super::super::script;
-use crate::database::{Facts, Folder, Held, Received, Removal, Word, receive};
+use crate::database::{
+    Facts, Folder, Held, Received, Removal, Saved, Stopped, Word, receive, save,
+};
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
 use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -35,6 +37,13 @@ const WAITS: Waits = Waits {
 pub(in crate::server) struct Copy {
     pub(super) held: Box<Held>,
     pub(super) removal: Removal,
+}
+
+impl Copy {
+    /// Saves it as a file. Blocks.
+    pub(in crate::server) fn save(mut self, to: &Path) -> Result<Saved, Stopped> {
+        save(&mut self.held, to)
+    }
 }
 
 /// What there is of the database already.

@@ -40,6 +40,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Collect => can_collect(model),
         Act::CollectWhole => can_collect_whole(model),
         Act::OldGenerations => can_remove_generations(model),
+        Act::Vacuum => model.cx.can_change(),
         Act::Rules => can_edit_rules(model),
         Act::EveryPath => on_planner(model),
         Act::Pin => can_pin(model),

@@ -148,6 +148,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Unroot => keep::unroot(model),
         Act::CollectWhole => keep::whole(model),
         Act::OldGenerations => keep::generations(model, ""),
+        Act::Vacuum => keep::vacuum(model),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, SpaceChange::Repair),
