@@ -3,8 +3,10 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod audit;
 pub(super) mod database;
 pub(super) mod gc;
+pub(super) mod retention;
 pub(super) mod roots;
 pub(super) mod watch;
 pub(super) mod why;
@@ -120,6 +122,8 @@ pub(super) enum Command {
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
     Gc(gc::Gc),
+    /// Show the retention policy of a server, write another one, or list what it takes and why the rest stays.
+    Retention(retention::Retention),
     /// List key requests; approve and deny them.
     Requests(access::Requests),
     /// List the GC roots and what each keeps; remove one.
@@ -139,7 +143,7 @@ pub(super) enum Command {
     /// Write out what a new cache server has to do; with SERVER and --knock or --lease, install that there.
     Setup(access::Setup),
     /// Show the audit log, or check that it is whole.
-    Audit(Audit),
+    Audit(audit::Audit),
     /// Make a key pair that signs for a cache.
     Keygen(Keygen),
     /// Print the completions of a shell.
@@ -277,20 +281,6 @@ pub(super) struct Sign {
     pub(super) change: Change,
 }
 
-/// Arguments of `audit`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Audit {
-    /// A configured name, an address, or local.
-    pub(super) server: String,
-    /// Only check the log; exit 0 only if its chain is whole and the copy on this machine or the server's journal has its last
-    /// record, else 1.
-    #[arg(long)]
-    pub(super) verify: bool,
-    /// List the newest N records.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) last: u32,
-}
-
 /// Arguments of `keygen`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Keygen {
@@ -386,7 +376,10 @@ mod tests {
             "storekeeper why prod hello --for SHA256:x --try --key id --contents",
             "storekeeper unpin prod --expired --dry-run",
             "storekeeper database prod backup",
-            "storekeeper database prod backup FILE --json",
+            "storekeeper retention prod show",
+            "storekeeper retention prod check new.toml --paths",
+            "storekeeper retention prod set - --yes",
+            "storekeeper gc prod --policy --until-free 20% --yes",
             "storekeeper database prod vacuum --sqlite3 /nix/store/x/bin/sqlite3 --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -435,8 +428,8 @@ mod tests {
             "storekeeper why prod hello --contents",
             "storekeeper why prod hello --for a --try",
             "storekeeper why prod hello --key id",
-            "storekeeper database prod",
-            "storekeeper database prod backup --yes",
+            "storekeeper gc prod --policy --grace 1d",
+            "storekeeper gc prod --policy --whole",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -14,6 +14,7 @@ mod error;
 mod find;
 mod gc;
 mod given;
+mod ground;
 mod guess;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod heap;
@@ -31,6 +32,7 @@ mod prompter;
 #[cfg(test)]
 mod reference;
 mod requests;
+mod retention;
 mod roots;
 mod session;
 mod setup;
@@ -218,6 +220,10 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
+        Some(Command::Retention(retention)) => {
+            let session = session(&retention.server)?;
+            Box::pin(retention::run(&session, retention, out)).await
+        }
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;
             Box::pin(requests::run(&session, requests, out)).await

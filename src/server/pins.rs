@@ -148,7 +148,7 @@ impl Server {
             .sudo(start.sudo);
         let output = link.run(&command, &text, CHANGE).await?;
         drop(daemon);
-        changed(&self.inner, "pin the path", &output)
+        changed(&output, |why| failed(&self.inner, "pin the path", why))
     }
 
     /// Takes a pin away that leads to this path and has the note that was shown.
@@ -167,7 +167,7 @@ impl Server {
             .arg(shown.word())
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        changed(&self.inner, "take the pin away", &output)
+        changed(&output, |why| failed(&self.inner, "take the pin away", why))
     }
 
     /// When the generations among these roots were made, and which are current. Those whose link has gone are left out.
@@ -228,7 +228,7 @@ impl Server {
             .arg(made.map_or_else(String::new, |made| made.unix().to_string()))
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        changed(&self.inner, what, &output)
+        changed(&output, |why| failed(&self.inner, what, why))
     }
 }
 
@@ -277,7 +277,11 @@ fn failed(inner: &Inner, what: &'static str, why: Why) -> ServerError {
     }
 }
 
-fn changed(inner: &Inner, what: &'static str, output: &Output) -> Result<LinkChange, ServerError> {
+/// What a script says that it has done, or that somebody else was quicker.
+pub(super) fn changed(
+    output: &Output,
+    failed: impl FnOnce(Why) -> ServerError,
+) -> Result<LinkChange, ServerError> {
     let said = String::from_utf8_lossy(&output.stdout);
     match output.exit {
         Exit::Code(0) => Ok(match said.lines().next_back() {
@@ -289,7 +293,7 @@ fn changed(inner: &Inner, what: &'static str, output: &Output) -> Result<LinkCha
             let by = by.map_or_else(String::new, |by| format!(": {by}"));
             Ok(LinkChange::Changed(format!("{}{by}", why(output))))
         }
-        _ => Err(failed(inner, what, why(output))),
+        _ => Err(failed(why(output))),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) const GENERATIONS: &str = script!("generations.sh");
 pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-remove.sh");
 /// What [`ROOT_REMOVE`] runs beside a profile.
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
+pub(super) const RETENTION_LOOK: &str = script!("retention-look.sh");
+pub(super) const RETENTION_PUT: &str = script!("folder.sh", "retention-put.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 pub(super) const SIGN: &str = script!("sign.sh");
 pub(super) const AUDIT_APPEND: &str = script!("folder.sh", "audit-log.sh", "audit-append.sh");

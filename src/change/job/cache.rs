@@ -215,6 +215,10 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         KeepStep::Lease(install) => server.lease_runs(install).await?,
         // Free pages come and go.
         KeepStep::Vacuum(_) => None,
+        KeepStep::Retention(edit) => {
+            let file = server.policy().await?.ok();
+            file.map(|file| file.found.is_some_and(|(text, _)| text == edit.text))
+        }
     })
 }
 
@@ -345,6 +349,7 @@ impl CacheServer for Server {
                 .install_lease(token, install)
                 .await
                 .map(|()| LinkChange::Done),
+            KeepStep::Retention(edit) => self.put_policy(token, edit).await,
             KeepStep::Vacuum(vacuum) => self.vacuum(token, vacuum).await.map(LinkChange::Smaller),
         };
         match answer {

@@ -8,6 +8,7 @@ mod damaged;
 mod error;
 mod generations;
 mod lease;
+mod retention;
 #[cfg(test)]
 mod tests;
 mod vacuum;
@@ -17,6 +18,7 @@ pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
+pub use retention::{Effect, retention};
 pub use vacuum::vacuum;
 
 use super::access::About;
@@ -29,7 +31,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{Generation, LeaseInstall, Vacuum};
+use crate::server::{Generation, LeaseInstall, PolicyEdit, Vacuum};
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -72,6 +74,8 @@ pub enum KeepStep {
     Lease(LeaseInstall),
     /// The free pages of Nix's database go back to the file system.
     Vacuum(Vacuum),
+    /// The retention policy gets another text.
+    Retention(PolicyEdit),
 }
 
 /// What is requested of a pin, beside its path.

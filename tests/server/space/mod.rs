@@ -5,3 +5,4 @@ mod gc;
 mod lease;
 mod live;
 mod pins;
+mod retention;
