@@ -106,9 +106,30 @@ impl Server {
     /// that no collection takes it in between.
     pub async fn pin(
         &self,
+        token: &Token,
+        pin: &Pin,
+        shown: &Shown,
+    ) -> Result<LinkChange, ServerError> {
+        self.put_pin(token, pin, shown, None).await
+    }
+
+    /// Moves a pin that leads to another path until now.
+    pub async fn move_pin(
+        &self,
+        token: &Token,
+        pin: &Pin,
+        shown: &Shown,
+        from: &StorePath,
+    ) -> Result<LinkChange, ServerError> {
+        self.put_pin(token, pin, shown, Some(from)).await
+    }
+
+    async fn put_pin(
+        &self,
         _: &Token,
         pin: &Pin,
         shown: &Shown,
+        from: Option<&StorePath>,
     ) -> Result<LinkChange, ServerError> {
         let Inner { link, start, .. } = &*self.inner;
         let folder = self.pins_dir();
@@ -138,13 +159,18 @@ impl Server {
         };
         let mut text = serde_json::to_vec(&note).unwrap_or_default();
         text.push(b'\n');
-        let command = Command::script(script::PIN_ADD)
+        let script = match from {
+            None => Command::script(script::PIN_ADD),
+            Some(_) => Command::script(script::PIN_MOVE),
+        };
+        let command = script
             .arg(folder)
             .arg(pin.name.as_str())
             .arg(pin.target.to_string())
             .arg(notes(&self.inner))
             .arg(shown.word())
             .arg(hex(&Sha256::digest(&text)))
+            .args(from.map(ToString::to_string))
             .sudo(start.sudo);
         let output = link.run(&command, &text, CHANGE).await?;
         drop(daemon);

@@ -32,6 +32,7 @@ pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
 pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-look.sh", "pin-add.sh");
+pub(super) const PIN_MOVE: &str = script!("folder.sh", "pin-look.sh", "pin-move.sh");
 pub(super) const PIN_REMOVE: &str = script!("folder.sh", "pin-look.sh", "pin-remove.sh");
 pub(super) const GENERATIONS: &str = script!("generations.sh");
 pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-remove.sh");

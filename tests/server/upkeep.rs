@@ -180,9 +180,8 @@ impl Stopped {
             let ended = child.try_wait().unwrap().is_some();
             ended || self.first.join("reached").exists()
         });
-        if child.try_wait().unwrap().is_some() {
-            panic!("{words}: {:?}", child.wait_with_output());
-        }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "{words}: {:?}", child.wait_with_output());
         fs::remove_file(self.first.join("reached")).unwrap();
         child
     }

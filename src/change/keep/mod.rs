@@ -8,6 +8,7 @@ mod damaged;
 mod error;
 mod generations;
 mod lease;
+mod moves;
 mod retention;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
+pub use moves::{PinMove, Revision, move_pin, over};
 pub use retention::{Effect, retention};
 pub use vacuum::vacuum;
 
@@ -50,6 +52,8 @@ pub enum KeepStep {
         /// How its place was shown.
         shown: Shown,
     },
+    /// A pin moves, and what it led to is kept as a revision.
+    Move(Box<PinMove>),
     /// A pin goes.
     Unpin {
         /// Its name.

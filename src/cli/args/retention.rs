@@ -56,13 +56,15 @@ mod tests {
     #[test]
     fn the_unit_in_the_documentation_is_understood() {
         let unit = include_str!("../../../docs/storekeeper-gc@.service");
-        let line = unit
+        let lines = unit
             .lines()
-            .find_map(|line| line.strip_prefix("ExecStart="));
-        let args = Args::try_parse_from(line.unwrap().split(' ')).unwrap();
-        let Some(Command::Gc(gc)) = args.command else {
+            .filter_map(|line| line.strip_prefix("ExecStart="));
+        let parsed = lines.map(|line| Args::try_parse_from(line.split(' ')).unwrap());
+        let commands: Vec<Option<Command>> = parsed.map(|args| args.command).collect();
+        let [Some(Command::Unpin(unpin)), Some(Command::Gc(gc))] = commands.as_slice() else {
             panic!("{unit}")
         };
-        assert!(gc.policy && gc.change.yes && !args.common.read_only);
+        assert!(unpin.revisions && unpin.change.yes);
+        assert!(gc.policy && gc.change.yes);
     }
 }

@@ -4,5 +4,6 @@ mod delete;
 mod gc;
 mod lease;
 mod live;
+mod moves;
 mod pins;
 mod retention;

@@ -86,9 +86,8 @@ fn draw_form(space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let form = &space.form;
     if let Some(policy) = space.policy() {
         let words = format!(
-            "by the server's policy: {}, default {}",
-            count(policy.projects.len(), "project"),
-            policy.default
+            "by the server's policy: {} and a default",
+            count(policy.projects.len(), "project")
         );
         let line = row(area, 0);
         let x = pen.text(line, line.x + 1, line.y, &words, theme.accent);
