@@ -129,7 +129,7 @@ async fn open(config: Config, common: &Common, target: Option<Target>) -> Result
         target,
         examiner: Arc::new(Fleet(common.clone())),
     };
-    match console::run(start).await {
+    match Box::pin(console::run(start)).await {
         Ok(End::Quit) => Ok(0),
         Ok(End::Interrupted) => Ok(130),
         Err(ConsoleError::Keys { error, line }) => Err(file.complain(line, error.notice()).into()),

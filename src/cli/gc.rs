@@ -64,6 +64,7 @@ async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
     };
     Ok(Rules {
         policy,
+        in_flight: None,
         until_free: args.until_free,
         reclaim: args.reclaim,
         max: args.max,
@@ -78,8 +79,9 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
     let mut notes = unfinished(&server, args).await?;
-    let rules = rules(&server, args).await?;
-    let ground = Ground::look(&server, &progress).await?;
+    let mut rules = rules(&server, args).await?;
+    let ground = Box::pin(Ground::look(&server, &progress)).await?;
+    rules.in_flight = ground.in_flight;
     notes.extend(ground.notes.iter().cloned());
     if args.whole {
         notes.push(WHOLE.to_owned());

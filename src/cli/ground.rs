@@ -6,13 +6,15 @@
 use super::error::{CliError, Kind};
 use super::load::load;
 use super::progress::Progress;
-use crate::change::collect::output_pairs;
+use crate::change::collect::{first_open, output_pairs};
+use crate::domain::access::Session;
+use crate::domain::count::count;
 use crate::domain::space::SpaceFacts;
-use crate::domain::{Bytes, StorePath, When};
+use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::collect::Situation;
 use crate::judge::retention::Policy;
-use crate::server::{PolicyFile, Server};
+use crate::server::{PolicyFile, Server, ServerError};
 
 /// What was found.
 pub(super) struct Ground {
@@ -27,6 +29,8 @@ pub(super) struct Ground {
     now: When,
     disk: Option<(Bytes, Bytes)>,
     saved: Option<Bytes>,
+    /// When the first of the open sessions of the cache user began: what was registered since is in flight.
+    pub(super) in_flight: Option<When>,
     /// Files in the store's `.links`, if that is known.
     pub(super) links: Option<u64>,
     /// What else should be known.
@@ -40,12 +44,13 @@ impl Ground {
         let inventory = load(server, progress, |_| Ok(())).await?.inventory;
         progress.log("reading roots, last use and what fills the disk");
         // After the listing: what was rooted since then is seen.
-        let (roots, last_use, space, links, pins) = tokio::join!(
+        let (roots, last_use, space, links, pins, sessions) = tokio::join!(
             server.roots(),
             server.last_use(),
             server.space(),
             server.links(),
-            server.pins()
+            server.pins(),
+            server.sessions()
         );
         let (roots, last_use, space) = (roots?, last_use?, space?);
         notes.extend(roots.notes.iter().map(|note| format!("Nix says: {note}")));
@@ -99,6 +104,7 @@ impl Ground {
             disk: disk.map(|disk| (disk.size, disk.available)),
             saved: links.map(|links| links.saved),
             links: links.map(|links| links.files),
+            in_flight: in_flight(sessions, &mut notes),
             notes,
             pairs,
             inventory,
@@ -122,6 +128,35 @@ impl Ground {
             saved: self.saved,
         }
     }
+}
+
+/// Since when uploads are in flight, by the sessions that are open.
+fn in_flight(
+    sessions: Result<Fact<Vec<Session>>, ServerError>,
+    notes: &mut Vec<String>,
+) -> Option<When> {
+    let open = match sessions {
+        Ok(Ok(open)) => open,
+        Ok(Err(unknown)) => {
+            notes.push(format!(
+                "which sessions are open is not known, so only temporary roots tell of uploads in flight: {unknown}"
+            ));
+            return None;
+        }
+        Err(error) => {
+            notes.push(format!(
+                "which sessions are open is not known, so only temporary roots tell of uploads in flight: {error}"
+            ));
+            return None;
+        }
+    };
+    let since = first_open(&open)?;
+    notes.push(format!(
+        "{} of the cache user {} open: what was uploaded since {since} stays",
+        count(open.len(), "session"),
+        if open.len() == 1 { "is" } else { "are" },
+    ));
+    Some(since)
 }
 
 /// Which outputs live derivations keep, where Nix is set so.

@@ -147,11 +147,15 @@ fn judged(ground: &Ground, policy: &Policy) -> Result<(Verdicts, Vec<Row>), CliE
         Prepared::new(&situation).map_err(|why| CliError::new(Kind::Server, why.to_string()))?;
     let rules = Rules {
         policy: Some(Arc::new(policy.clone())),
+        in_flight: ground.in_flight,
         ..Rules::default()
     };
     let planned = prepared.plan(&situation, &rules, &AtomicBool::new(false));
     let order = planned.map(|planned| planned.order).unwrap_or_default();
-    Ok((prepared.verdicts(&situation, policy), order))
+    Ok((
+        prepared.verdicts(&situation, policy, ground.in_flight),
+        order,
+    ))
 }
 
 async fn check(session: &Session, args: &Check, out: &mut Out) -> Result<u8, CliError> {
@@ -168,7 +172,7 @@ async fn check(session: &Session, args: &Check, out: &mut Out) -> Result<u8, Cli
             let text = found.found.as_ref().map(|(text, _)| policy(text));
             text.ok_or_else(|| none(Kind::Usage, &found))??
         };
-        Ok::<_, CliError>((policy, Ground::look(&server, &progress).await?))
+        Ok::<_, CliError>((policy, Box::pin(Ground::look(&server, &progress)).await?))
     };
     let looked = Box::pin(looked).await;
     server.link().close().await;
@@ -289,7 +293,7 @@ async fn set(session: &Session, args: &Set, out: &mut Out) -> Result<u8, CliErro
         {
             return Ok((server, None));
         }
-        let ground = Ground::look(&server, &Progress::new(session.quiet)).await?;
+        let ground = Box::pin(Ground::look(&server, &Progress::new(session.quiet))).await?;
         let (_, order) = judged(&ground, &wanted)?;
         let size = |row: &Row| ground.inventory.nar_size(*row).unwrap_or(0);
         let effect = Effect {

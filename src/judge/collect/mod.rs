@@ -47,6 +47,8 @@ pub struct Rules {
     pub keep_newest: usize,
     /// What was registered within this time stays, with what it needs; 0 for no such rule.
     pub grace: Age,
+    /// What was registered since then stays, whatever else holds: since the first of the sessions began that are open.
+    pub in_flight: Option<When>,
 }
 
 impl Rules {
@@ -72,6 +74,7 @@ impl Default for Rules {
             older_than: None,
             keep_newest: 3,
             grace: Age(86_400),
+            in_flight: None,
         }
     }
 }
@@ -148,6 +151,8 @@ pub struct Kept {
     pub recent: usize,
     /// Within the quota of their project.
     pub quota: usize,
+    /// Registered since a session began that is still open, or needed by what was.
+    pub in_flight: usize,
     /// Could go, but the targets are reached without them, or the maximum came first.
     pub left: usize,
     /// Of `pinned` and `live`: the server cannot read them, so they stay.
@@ -157,7 +162,7 @@ pub struct Kept {
 impl Kept {
     /// How many stay by a rule.
     pub const fn policy(&self) -> usize {
-        self.grace + self.newest + self.recent + self.quota
+        self.grace + self.newest + self.recent + self.quota + self.in_flight
     }
 }
 

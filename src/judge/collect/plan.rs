@@ -17,6 +17,7 @@ pub(super) const GRACE: u8 = 1;
 pub(super) const NEWEST: u8 = 2;
 pub(super) const RECENT: u8 = 4;
 pub(super) const QUOTA: u8 = 8;
+pub(super) const IN_FLIGHT: u8 = 16;
 
 impl Prepared {
     /// What goes by these rules. `situation` is the one that this was prepared from, with any time and disk. `None` when
@@ -47,6 +48,7 @@ impl Prepared {
                     continue;
                 }
                 0 => &mut kept.left,
+                why if why & IN_FLIGHT != 0 => &mut kept.in_flight,
                 why if why & GRACE != 0 => &mut kept.grace,
                 why if why & NEWEST != 0 => &mut kept.newest,
                 why if why & RECENT != 0 => &mut kept.recent,
@@ -83,7 +85,7 @@ impl Prepared {
         cancel: &AtomicBool,
     ) -> Option<Vec<u8>> {
         let mut stays = match &rules.policy {
-            Some(policy) => self.own(situation, policy, cancel)?,
+            Some(policy) => self.own(situation, policy, rules.in_flight, cancel)?,
             None => self.own_of_all(situation.now, rules, cancel)?,
         };
         for at in 0..stays.len() {
@@ -119,10 +121,18 @@ impl Prepared {
             if recent.is_some_and(|limit| unit.used > limit) {
                 why |= RECENT;
             }
+            if in_flight(rules.in_flight, unit.registered) {
+                why |= IN_FLIGHT;
+            }
             own[at] = why;
         }
         Some(own)
     }
+}
+
+/// Whether something was registered since then.
+pub(super) fn in_flight(since: Option<When>, registered: u32) -> bool {
+    since.is_some_and(|since| i64::from(registered) >= since.unix())
 }
 
 /// The targets on the way.

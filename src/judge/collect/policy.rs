@@ -4,8 +4,9 @@
 //! project and what becomes of it. A unit belongs to the project of its first path that is no derivation.
 
 use super::names::package;
-use super::plan::{GRACE, NEWEST, PIECE, QUOTA, RECENT};
+use super::plan::{GRACE, IN_FLIGHT, NEWEST, PIECE, QUOTA, RECENT, in_flight};
 use super::{Prepared, Rules, Situation};
+use crate::domain::When;
 use crate::inventory::{Inventory, Row};
 use crate::judge::retention::Policy;
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ pub enum Verdict {
     Goes,
     /// A root or a pin keeps it.
     Root,
-    /// It came in recently.
+    /// It came in recently, or since a session began that is still open.
     Uploaded,
     /// It is among the newest of its name.
     Newest,
@@ -58,6 +59,7 @@ impl Prepared {
         &self,
         situation: &Situation<'_>,
         policy: &Policy,
+        since: Option<When>,
         cancel: &AtomicBool,
     ) -> Option<Vec<u8>> {
         let inventory = situation.inventory;
@@ -84,6 +86,9 @@ impl Prepared {
             if rule.keeps_what_fits() {
                 why |= QUOTA;
             }
+            if in_flight(since, unit.registered) {
+                why |= IN_FLIGHT;
+            }
             own[at] = why;
             projects.push(project);
         }
@@ -104,7 +109,7 @@ impl Prepared {
                 else {
                     continue;
                 };
-                if *sum > quota.0 && own[at] != 0 && own[at] & GRACE == 0 {
+                if *sum > quota.0 && own[at] != 0 && own[at] & (GRACE | IN_FLIGHT) == 0 {
                     own[at] = 0;
                     *sum -= self.units[at].bytes;
                 }
@@ -161,11 +166,15 @@ impl Prepared {
         &self,
         situation: &Situation<'_>,
         policy: &Policy,
+        since: Option<When>,
     ) -> Vec<(Row, Option<usize>, Verdict)> {
         let never = AtomicBool::new(false);
-        let own = self.own(situation, policy, &never).unwrap_or_default();
+        let own = self
+            .own(situation, policy, since, &never)
+            .unwrap_or_default();
         let rules = Rules {
             policy: Some(std::sync::Arc::new(policy.clone())),
+            in_flight: since,
             ..Rules::default()
         };
         let stays = self.stays(situation, &rules, &never).unwrap_or_default();
@@ -180,7 +189,7 @@ impl Prepared {
             let verdict = match *own {
                 _ if *stays == 0 => Verdict::Goes,
                 0 => Verdict::Needed,
-                why if why & GRACE != 0 => Verdict::Uploaded,
+                why if why & (GRACE | IN_FLIGHT) != 0 => Verdict::Uploaded,
                 why if why & NEWEST != 0 => Verdict::Newest,
                 why if why & RECENT != 0 => Verdict::Used,
                 _ => Verdict::Quota,

@@ -80,6 +80,10 @@ impl Kept {
         note(self.live, "kept alive by a GC root".to_owned());
         note(self.pinned, "pinned".to_owned());
         let needs = "or needed by what was";
+        note(
+            self.in_flight,
+            format!("uploaded since a session began that is still open, {needs}"),
+        );
         if rules.policy.is_some() {
             let by = |what: &str| format!("{what} for its project, or needed by what was");
             note(self.grace, by("uploaded recently enough"));

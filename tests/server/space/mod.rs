@@ -2,6 +2,7 @@
 
 mod delete;
 mod gc;
+mod in_flight;
 mod lease;
 mod live;
 mod moves;

@@ -207,7 +207,7 @@ proptest! {
         let dead = case.dead();
         let stays = dead.difference(&taken).copied();
         prop_assert!(case.model.closure(stays).is_disjoint(&taken));
-        let verdicts = prepared.verdicts(&situation, &policy);
+        let verdicts = prepared.verdicts(&situation, &policy, None);
         let present = (0..case.model.len()).filter(|i| case.model.present(*i)).count();
         prop_assert_eq!(verdicts.len(), present);
         let goes: Vec<Row> = verdicts.iter().filter(|v| v.2 == Verdict::Goes).map(|v| v.0).collect();
@@ -219,6 +219,24 @@ proptest! {
             let age = u64::try_from(NOW - case.model.items[*row as usize].registered).unwrap();
             let alone = situation.inventory.is_derivation(*row) || *verdict == Verdict::Root;
             prop_assert!(alone || age >= rule.uploaded.0 || *verdict != Verdict::Goes, "{row}");
+        }
+    }
+
+    /// What was registered since then stays, by any rules, and nothing else stays for it but what that needs.
+    #[test]
+    fn what_is_in_flight_stays(case in case(), since in 0..12_000_i64) {
+        let mut flight = case.clone();
+        flight.rules.in_flight = Some(When::from_unix(since));
+        let (without, with) = (set(&case.plan().order), set(&flight.plan().order));
+        let fresh = |i: &usize| case.model.items[*i].registered >= since;
+        prop_assert!(with.iter().all(|i| !fresh(i)));
+        let fresh: Vec<usize> = case.dead().into_iter().filter(fresh).collect();
+        let needed = case.model.closure(fresh);
+        if case.rules.until_free.is_none() && case.rules.reclaim.is_none() && case.rules.max.is_none() {
+            let stays: BTreeSet<usize> = without.difference(&needed).copied().collect();
+            prop_assert_eq!(with, stays);
+        } else {
+            prop_assert!(with.is_disjoint(&needed));
         }
     }
 

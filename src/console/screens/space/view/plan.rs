@@ -312,6 +312,7 @@ fn draw_foot(space: &Space, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     };
     add(kept.live, "live".to_owned());
     add(kept.pinned, "pinned".to_owned());
+    add(kept.in_flight, "in flight".to_owned());
     if rules.policy.is_some() {
         add(kept.newest, "newest".to_owned());
         add(kept.grace, "just uploaded".to_owned());
