@@ -1,12 +1,15 @@
 //! Uploads in flight on a real store: what was uploaded since a session began that is open stays, though nothing roots it.
 
-use crate::help::text;
+use crate::help::{text, wait};
 use crate::rig::{Access, Rig, wait_until};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use storekeeper::domain::StorePath;
+use storekeeper::wire::{Encoder, Message, Reader, client_handshake};
 
 const ALL: &str = "gc root --grace 0 --keep-newest 0 --yes";
 
@@ -19,8 +22,8 @@ fn open_session(rig: &Rig) -> Child {
 
 /// Whether the server lists so many sessions.
 fn sessions(rig: &Rig) -> usize {
-    let server = crate::help::wait(rig.connect(Access::Root));
-    crate::help::wait(server.sessions()).unwrap().unwrap().len()
+    let server = wait(rig.connect(Access::Root));
+    wait(server.sessions()).unwrap().unwrap().len()
 }
 
 /// An upload whose process has ended, so that no temporary root keeps it.
@@ -35,6 +38,69 @@ fn upload(rig: &Rig, name: &str) -> String {
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).trim().to_owned()
+}
+
+/// The operation `AddToStoreNar` (`worker-protocol.hh` of Nix), whose archive comes in frames.
+const ADD_TO_STORE_NAR: u64 = 39;
+
+/// A client over the daemon's protocol that roots nothing of its own: each path over a connection of its own, which ends with it, and
+/// each needs the one before.
+fn upload_raw(rig: &Rig, at: u8, needs: Option<&StorePath>) -> StorePath {
+    let path = StorePath::from_parts(&[at + 1; 20], &format!("raw-{at}")).unwrap();
+    let mut archive = Encoder::new();
+    for word in [
+        "nix-archive-1",
+        "(",
+        "type",
+        "regular",
+        "contents",
+        "raw",
+        ")",
+    ] {
+        archive.text(word);
+    }
+    let hash = Sha256::digest(archive.bytes());
+    let hash = hash
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let mut out = Encoder::new();
+    out.integer(ADD_TO_STORE_NAR)
+        .path(&path)
+        .text("")
+        .text(hash);
+    out.paths(needs.into_iter().collect::<Vec<_>>().into_iter());
+    out.integer(0).integer(archive.len() as u64).boolean(false);
+    out.texts::<&str>(&[]).text("");
+    // Neither repaired nor checked for signatures.
+    out.boolean(false).boolean(true);
+    out.integer(archive.len() as u64);
+    out.append(&archive);
+    out.integer(0);
+    wait(async {
+        let mut command = tokio::process::Command::from(rig.nix_here("nix-daemon"));
+        command
+            .arg("--stdio")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut reader = Reader::new(child.stdout.take().unwrap());
+        client_handshake(&mut reader, &mut stdin).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stdin, out.bytes())
+            .await
+            .unwrap();
+        tokio::io::AsyncWriteExt::flush(&mut stdin).await.unwrap();
+        loop {
+            match Message::read(&mut reader).await.unwrap() {
+                Message::Last => break,
+                Message::Error(error) => panic!("{error}"),
+                _ => {}
+            }
+        }
+        drop(stdin);
+        child.wait().await.unwrap();
+    });
+    path
 }
 
 fn valid(rig: &Rig) -> BTreeSet<String> {
@@ -110,12 +176,15 @@ fn clients_that_copy_while_collections_run_get_every_path() {
                     .collect::<Vec<String>>()
             });
             let without_roots = scope.spawn(|| {
-                (0..30)
-                    .map(|at| {
-                        std::thread::sleep(Duration::from_millis(20));
-                        upload(rig, &format!("without-roots-{at}"))
-                    })
-                    .collect::<Vec<String>>()
+                let mut last = None;
+                let mut all = Vec::new();
+                for at in 0..30 {
+                    let path = upload_raw(rig, at, last.as_ref());
+                    all.push(path.to_string());
+                    last = Some(path);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                all
             });
             let mut copied = stock.join().unwrap();
             copied.extend(without_roots.join().unwrap());
