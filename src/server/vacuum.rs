@@ -140,7 +140,10 @@ fn facts(answers: &Answers) -> Fact<VacuumFacts> {
         let count = hexadecimal(answers.get("pages")?, 8)?;
         // Of a file that is smaller than its header says, nothing is known.
         free_pages(page, free).filter(|bytes| *bytes <= size)?;
-        Some((page_size(page)?, count, hexadecimal(free, 8)?))
+        let page = page_size(page)?;
+        // Releases of SQLite before 3.7 leave it at 0.
+        let count = if count == 0 { size / page } else { count };
+        Some((page, count, hexadecimal(free, 8)?))
     };
     Ok(VacuumFacts {
         database: answers.shown("database").unwrap_or_default(),
@@ -181,6 +184,8 @@ mod tests {
         assert_eq!(found.available, Some(Bytes(200 * 1024)));
         assert_eq!(found.left, Some(Bytes(7)));
         assert!(found.flock && found.is_recent() && !found.nixos);
+        let old = parsed("size=40960\npage=1000\npages=00000000\nfree=00000003\n").unwrap();
+        assert_eq!(old.pages, Some((4096, 10, 3)));
         assert!(parsed("database=/x\n").is_err());
         assert!(parsed("store=ssh://x\n").is_err());
         // More free than there is.
