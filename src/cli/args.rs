@@ -3,8 +3,11 @@
 //! In: arguments. Out: [`Args`]. The help texts here are also the manual page and the completions.
 
 pub(super) mod access;
+pub(super) mod audit;
+pub(super) mod database;
 pub(super) mod gc;
 pub(super) mod push;
+pub(super) mod retention;
 pub(super) mod roots;
 pub(super) mod signing;
 pub(super) mod watch;
@@ -128,6 +131,8 @@ pub(super) enum Command {
     Keys(access::Keys),
     /// Collect what no root keeps, least recently used first.
     Gc(gc::Gc),
+    /// Show the retention policy of a server, write another one, or list what it takes and why the rest stays.
+    Retention(retention::Retention),
     /// List key requests; approve and deny them.
     Requests(access::Requests),
     /// List the GC roots and what each keeps; remove one.
@@ -140,12 +145,14 @@ pub(super) enum Command {
     Delete(roots::Delete),
     /// Compare the contents of store paths with their hashes; exit 1 if one is damaged.
     Verify(roots::Verify),
+    /// Save a checked copy of Nix's database here, or give its free pages back to the file system.
+    Database(database::Database),
     /// Write out what a new client of a cache has to do.
     Onboard(access::Onboard),
     /// Write out what a new cache server has to do; with SERVER and --knock or --lease, install that there.
     Setup(access::Setup),
     /// Show the audit log, or check that it is whole.
-    Audit(Audit),
+    Audit(audit::Audit),
     /// Make a key pair that signs for a cache.
     Keygen(Keygen),
     /// Print the completions of a shell.
@@ -238,20 +245,6 @@ pub(super) struct Paths {
     /// Print one JSON object a line, each as it arrives.
     #[arg(long, conflicts_with_all = ["json", "sort", "reverse"])]
     pub(super) jsonl: bool,
-}
-
-/// Arguments of `audit`.
-#[derive(Debug, ClapArgs)]
-pub(super) struct Audit {
-    /// A configured name, an address, or local.
-    pub(super) server: String,
-    /// Only check the log; exit 0 only if its chain is whole and the copy on this machine or the server's journal has its last
-    /// record, else 1.
-    #[arg(long)]
-    pub(super) verify: bool,
-    /// List the newest N records.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) last: u32,
 }
 
 /// Arguments of `keygen`.
@@ -352,6 +345,12 @@ mod tests {
             "storekeeper push prod /nix/store/a --from build.example.org --key-file k --dry-run",
             "storekeeper push prod --spool /var/spool/push",
             "storekeeper push prod --spool /s --drain --follow --yes",
+            "storekeeper database prod backup",
+            "storekeeper retention prod show",
+            "storekeeper retention prod check new.toml --paths",
+            "storekeeper retention prod set - --yes",
+            "storekeeper gc prod --policy --until-free 20% --yes",
+            "storekeeper database prod vacuum --sqlite3 /nix/store/x/bin/sqlite3 --yes",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -404,6 +403,8 @@ mod tests {
             "storekeeper push prod a --spool /s --drain",
             "storekeeper push prod --spool /s --follow",
             "storekeeper push prod a --expires 90d",
+            "storekeeper gc prod --policy --grace 1d",
+            "storekeeper gc prod --policy --whole",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

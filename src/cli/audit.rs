@@ -3,7 +3,7 @@
 //! In: the log on the server, what its journal has of it, and the copy on this machine. Out: its records, or with `--verify`
 //! all that is wrong with it and all that could not be found out.
 
-use super::args;
+use super::args::audit::Audit;
 use super::error::{CliError, Kind};
 use super::out::{Out, say};
 use super::session::Session;
@@ -68,11 +68,7 @@ struct Broken {
 }
 
 /// Runs it. Exit code 1 if something is wrong with the log; with `--verify` also if something is not known.
-pub(super) async fn run(
-    session: &Session,
-    args: &args::Audit,
-    out: &mut Out,
-) -> Result<u8, CliError> {
+pub(super) async fn run(session: &Session, args: &Audit, out: &mut Out) -> Result<u8, CliError> {
     let server = session.connect().await?;
     let copy = copy::read(copy::state_folder().as_deref(), session.name());
     let most = if args.verify { 0 } else { args.last as usize };

@@ -6,23 +6,21 @@
 use super::args::gc::Gc;
 use super::change::{carry_out, nothing_of};
 use super::error::{CliError, Kind};
-use super::load::load;
+use super::ground::{Ground, policy, policy_file};
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::roots;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
-use crate::change::collect::{About, Amounts, CollectError, WHOLE, amounts, output_pairs, plan};
+use crate::change::collect::{About, Amounts, CollectError, WHOLE, amounts, plan};
 use crate::change::unfinished::left;
 use crate::domain::Notice;
 use crate::domain::alike::grouped;
-use crate::domain::space::SpaceFacts;
 use crate::domain::unfinished::Unfinished;
-use crate::domain::{StorePath, When};
-use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
-use crate::judge::collect::{Prepared, Rules, Situation};
+use crate::judge::collect::{Prepared, Rules};
 use crate::server::Server;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// A plan, or why there is none.
@@ -47,18 +45,33 @@ pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u
     code
 }
 
-fn rules(args: &Gc) -> Rules {
+/// The rules of the arguments, with the server's policy where that is asked for.
+async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
     if args.whole {
-        return Rules::whole();
+        return Ok(Rules::whole());
     }
-    Rules {
+    let policy = if args.policy {
+        let found = policy_file(server).await?;
+        let Some((text, _)) = &found.found else {
+            return Err(CliError::usage(Notice::new(
+                format!("there is no retention policy at {}", found.file),
+                "`storekeeper retention SERVER set FILE` writes one",
+            )));
+        };
+        Some(Arc::new(policy(text)?))
+    } else {
+        None
+    };
+    Ok(Rules {
+        policy,
+        in_flight: None,
         until_free: args.until_free,
         reclaim: args.reclaim,
         max: args.max,
         older_than: args.older_than,
         keep_newest: args.keep_newest,
         grace: args.grace,
-    }
+    })
 }
 
 /// Connects, reads everything that a plan is made from, and makes it.
@@ -66,72 +79,14 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
     let mut notes = unfinished(&server, args).await?;
-    let inventory = load(&server, &progress, |_| Ok(())).await?.inventory;
-    progress.log("reading roots, last use and what fills the disk");
-    // After the listing: what was rooted since then is seen.
-    let (roots, last_use, space, links, pins) = tokio::join!(
-        server.roots(),
-        server.last_use(),
-        server.space(),
-        server.links(),
-        server.pins()
-    );
-    let (roots, last_use, space) = (roots?, last_use?, space?);
-    notes.extend(roots.notes.iter().map(|note| format!("Nix says: {note}")));
+    let mut rules = rules(&server, args).await?;
+    let ground = Box::pin(Ground::look(&server, &progress)).await?;
+    rules.in_flight = ground.in_flight;
+    notes.extend(ground.notes.iter().cloned());
     if args.whole {
         notes.push(WHOLE.to_owned());
     }
-    let unreadable = inventory.counts().unreadable;
-    if unreadable > 0 {
-        notes.push(format!(
-            "the server could not tell anything of {unreadable} paths; they stay"
-        ));
-    }
-    let links = match links {
-        Ok(Ok(links)) => Some(links),
-        Ok(Err(unknown)) => {
-            notes.push(format!("what hard links save is not known: {unknown}"));
-            None
-        }
-        Err(error) => {
-            notes.push(format!("what hard links save is not known: {error}"));
-            None
-        }
-    };
-    let pins: Vec<StorePath> = match pins {
-        Ok(Ok(pins)) => pins.into_iter().map(|pin| pin.target).collect(),
-        // Each of them is a root all the same.
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
-    let pairs = kept_outputs(&server, &inventory, &space, &mut notes).await?;
-    let keep = Keep {
-        derivations: space.keep_derivations.clone().unwrap_or(true),
-        outputs: space.keep_outputs.clone().unwrap_or(false),
-        output_pairs: &pairs,
-    };
-    let rows = |paths: &mut dyn Iterator<Item = &StorePath>| -> Vec<Row> {
-        paths.filter_map(|path| inventory.find(path)).collect()
-    };
-    let targets = rows(&mut roots.roots.iter().map(|root| &root.target));
-    let pinned = rows(&mut pins.iter());
-    let facts = server.facts();
-    let situation = Situation {
-        inventory: &inventory,
-        liveness: &Liveness::of(&inventory, &targets, &keep),
-        pinned: &pinned,
-        usage: &Usage::new(&inventory, &last_use),
-        keep,
-        now: facts.there(When::now()),
-        disk: space
-            .store
-            .as_ref()
-            .ok()
-            .map(|store| store.disk)
-            .or(facts.disk)
-            .map(|disk| (disk.size, disk.available)),
-        saved: links.map(|links| links.saved),
-    };
-    let rules = rules(args);
+    let situation = ground.situation();
     let prepared =
         Prepared::new(&situation).map_err(|why| CliError::new(Kind::Server, why.to_string()))?;
     let never = AtomicBool::new(false);
@@ -145,7 +100,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         situation: &situation,
         rules: &rules,
         collection: &collection,
-        links: links.map(|links| links.files),
+        links: ground.links,
         notes: &notes,
     };
     let planned = match plan(&about, args.change.reason.clone()) {
@@ -159,27 +114,6 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         Err(CollectError::Unknown(why)) => return Err(CliError::new(Kind::Server, why)),
     };
     Ok((server, planned))
-}
-
-/// Which outputs live derivations keep, where Nix is set so.
-async fn kept_outputs(
-    server: &Server,
-    inventory: &Inventory,
-    space: &SpaceFacts,
-    notes: &mut Vec<String>,
-) -> Result<Vec<(Row, Row)>, CliError> {
-    for (name, known) in [
-        ("keep-derivations", &space.keep_derivations),
-        ("keep-outputs", &space.keep_outputs),
-    ] {
-        if let Err(unknown) = known {
-            notes.push(format!("how Nix is set there ({name}) is not known, so its default is assumed; what it keeps besides, it refuses to delete ({unknown})"));
-        }
-    }
-    if !matches!(space.keep_outputs, Ok(true)) {
-        return Ok(Vec::new());
-    }
-    Ok(output_pairs(server, inventory).await?)
 }
 
 /// What collections were interrupted, as notes; an error if one runs and this is to be another.

@@ -1,4 +1,4 @@
-//! A public key or a signature that somebody gives: a file or standard input.
+//! A public key, a signature or a policy that somebody gives: a file or standard input.
 //!
 //! In: `FILE` or `-`. Out: the key or the text, or why it is none. What was read is wiped: a private key may be in it by mistake.
 
@@ -37,6 +37,16 @@ pub(super) fn answer(argument: &str) -> Result<Zeroizing<String>, CliError> {
         ))
     })?;
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// A retention policy.
+pub(super) fn policy(argument: &str) -> Result<String, CliError> {
+    let bytes = bytes(argument, "the policy")?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let name = name(argument);
+        CliError::usage(notice!("{name} is no text", "give a policy in TOML"))
+    })?;
+    Ok(text.to_owned())
 }
 
 fn name(argument: &str) -> String {

@@ -9,11 +9,13 @@ mod change;
 mod complete;
 mod compromised;
 mod console;
+mod database;
 mod delete;
 mod error;
 mod find;
 mod gc;
 mod given;
+mod ground;
 mod guess;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod heap;
@@ -32,6 +34,7 @@ mod push;
 #[cfg(test)]
 mod reference;
 mod requests;
+mod retention;
 mod roots;
 mod rotate;
 mod session;
@@ -228,6 +231,10 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Keys(keys)) => Box::pin(keys::run(&session(&keys.server)?, keys, out)).await,
         Some(Command::Gc(gc)) => Box::pin(gc::run(&session(&gc.server)?, gc, out)).await,
+        Some(Command::Retention(retention)) => {
+            let session = session(&retention.server)?;
+            Box::pin(retention::run(&session, retention, out)).await
+        }
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;
             Box::pin(requests::run(&session, requests, out)).await
@@ -246,6 +253,10 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         }
         Some(Command::Verify(verify)) => {
             Box::pin(verify::run(&session(&verify.server)?, verify, out)).await
+        }
+        Some(Command::Database(database)) => {
+            let session = session(&database.server)?;
+            Box::pin(database::run(&session, database, out)).await
         }
         Some(Command::Onboard(onboard)) => {
             let session = session(&onboard.server)?;

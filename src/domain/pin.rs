@@ -70,6 +70,48 @@ impl PinName {
     }
 }
 
+/// Digits and letters of a date in the name of a revision, such as `20260102T030405Z`.
+const DATE: usize = 16;
+
+impl PinName {
+    /// The name of a revision of this pin: what it led to since this moment, until it moved.
+    pub fn revision(&self, since: When) -> Result<Self, String> {
+        let date = since.to_string().replace([':', '-'], "");
+        format!("{}+{date}", self.0).parse()
+    }
+
+    /// The name of the pin that this is a revision of, where it is one.
+    fn pin(&self) -> Option<&str> {
+        let (name, date) = self.0.rsplit_once('+')?;
+        let of_date = |(at, byte): (usize, u8)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        };
+        let is_date = date.len() == DATE && date.bytes().enumerate().all(of_date);
+        is_date.then_some(name)
+    }
+
+    /// Whether it is the name of a revision.
+    pub fn is_revision(&self) -> bool {
+        self.pin().is_some()
+    }
+
+    /// Whether it is the name of a revision of this pin.
+    pub fn is_revision_of(&self, pin: &Self) -> bool {
+        self.pin() == Some(&pin.0)
+    }
+}
+
+/// What is kept of a pin when it moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revisions {
+    /// So many of what it led to before.
+    pub count: usize,
+    /// For so many days; `None` for as long as they are not too many.
+    pub days: Option<u32>,
+}
+
 impl fmt::Display for PinName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -153,6 +195,25 @@ mod tests {
         ] {
             assert!(bad.parse::<PinName>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn revisions() {
+        let name: PinName = "web+x".parse().unwrap();
+        let dated = name.revision(When::from_unix(1_767_323_045)).unwrap();
+        assert_eq!(dated.as_str(), "web+x+20260102T030405Z");
+        assert!(dated.is_revision_of(&name) && dated.is_revision() && !name.is_revision());
+        for other in [
+            "web",
+            "web+x+2026",
+            "web+x+20260102-030405Z",
+            "web+20260102T030405Z",
+        ] {
+            let other: PinName = other.parse().unwrap();
+            assert!(!other.is_revision_of(&name), "{other}");
+        }
+        let long: PinName = "x".repeat(90).parse().unwrap();
+        assert!(long.revision(When::from_unix(1)).is_err());
     }
 
     #[test]

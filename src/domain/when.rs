@@ -29,6 +29,11 @@ impl When {
         self.0
     }
 
+    /// So many days later.
+    pub fn plus_days(self, days: u32) -> Self {
+        Self::from_unix(self.0.saturating_add(i64::from(days) * 86_400))
+    }
+
     /// How long ago this was at `now`; nothing if it lies ahead.
     pub fn age(self, now: Self) -> Age {
         Age(u64::try_from(now.0.saturating_sub(self.0)).unwrap_or(0))

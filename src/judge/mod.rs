@@ -12,6 +12,7 @@ pub mod growth;
 pub mod health;
 pub mod hygiene;
 pub mod posture;
+pub mod retention;
 pub mod review;
 pub mod rotation;
 pub mod step;

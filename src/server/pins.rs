@@ -14,7 +14,7 @@ use crate::domain::path_info::hex;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
-use crate::domain::{Fact, StorePath, Unknown, When};
+use crate::domain::{Bytes, Fact, StorePath, Unknown, When};
 use crate::link::{Command, Exit, Limits, Output};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -48,6 +48,8 @@ pub enum LinkChange {
     Gone,
     /// Nothing was changed: it is not what was shown any more. Who did what.
     Changed(String),
+    /// It is as wanted, and takes so many bytes less than before.
+    Smaller(Bytes),
 }
 
 /// A generation of a profile.
@@ -104,9 +106,30 @@ impl Server {
     /// that no collection takes it in between.
     pub async fn pin(
         &self,
+        token: &Token,
+        pin: &Pin,
+        shown: &Shown,
+    ) -> Result<LinkChange, ServerError> {
+        self.put_pin(token, pin, shown, None).await
+    }
+
+    /// Moves a pin that leads to another path until now.
+    pub async fn move_pin(
+        &self,
+        token: &Token,
+        pin: &Pin,
+        shown: &Shown,
+        from: &StorePath,
+    ) -> Result<LinkChange, ServerError> {
+        self.put_pin(token, pin, shown, Some(from)).await
+    }
+
+    async fn put_pin(
+        &self,
         _: &Token,
         pin: &Pin,
         shown: &Shown,
+        from: Option<&StorePath>,
     ) -> Result<LinkChange, ServerError> {
         let Inner { link, start, .. } = &*self.inner;
         let folder = self.pins_dir();
@@ -136,17 +159,22 @@ impl Server {
         };
         let mut text = serde_json::to_vec(&note).unwrap_or_default();
         text.push(b'\n');
-        let command = Command::script(script::PIN_ADD)
+        let script = match from {
+            None => Command::script(script::PIN_ADD),
+            Some(_) => Command::script(script::PIN_MOVE),
+        };
+        let command = script
             .arg(folder)
             .arg(pin.name.as_str())
             .arg(pin.target.to_string())
             .arg(notes(&self.inner))
             .arg(shown.word())
             .arg(hex(&Sha256::digest(&text)))
+            .args(from.map(ToString::to_string))
             .sudo(start.sudo);
         let output = link.run(&command, &text, CHANGE).await?;
         drop(daemon);
-        changed(&self.inner, "pin the path", &output)
+        changed(&output, |why| failed(&self.inner, "pin the path", why))
     }
 
     /// Takes a pin away that leads to this path and has the note that was shown.
@@ -165,7 +193,7 @@ impl Server {
             .arg(shown.word())
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        changed(&self.inner, "take the pin away", &output)
+        changed(&output, |why| failed(&self.inner, "take the pin away", why))
     }
 
     /// When the generations among these roots were made, and which are current. Those whose link has gone are left out.
@@ -226,7 +254,7 @@ impl Server {
             .arg(made.map_or_else(String::new, |made| made.unix().to_string()))
             .sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", CHANGE).await?;
-        changed(&self.inner, what, &output)
+        changed(&output, |why| failed(&self.inner, what, why))
     }
 }
 
@@ -275,7 +303,11 @@ fn failed(inner: &Inner, what: &'static str, why: Why) -> ServerError {
     }
 }
 
-fn changed(inner: &Inner, what: &'static str, output: &Output) -> Result<LinkChange, ServerError> {
+/// What a script says that it has done, or that somebody else was quicker.
+pub(super) fn changed(
+    output: &Output,
+    failed: impl FnOnce(Why) -> ServerError,
+) -> Result<LinkChange, ServerError> {
     let said = String::from_utf8_lossy(&output.stdout);
     match output.exit {
         Exit::Code(0) => Ok(match said.lines().next_back() {
@@ -287,7 +319,7 @@ fn changed(inner: &Inner, what: &'static str, output: &Output) -> Result<LinkCha
             let by = by.map_or_else(String::new, |by| format!(": {by}"));
             Ok(LinkChange::Changed(format!("{}{by}", why(output))))
         }
-        _ => Err(failed(inner, what, why(output))),
+        _ => Err(failed(why(output))),
     }
 }
 

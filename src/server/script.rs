@@ -26,15 +26,20 @@ pub(super) const SPACE: &str = script!("store.sh", "space.sh");
 pub(super) const LINKS: &str = script!("store.sh", "links.sh");
 /// Hands Nix's database out, for a copy.
 pub(super) const DATABASE: &str = script!("store.sh", "database.sh");
+pub(super) const VACUUM_LOOK: &str = script!("store.sh", "vacuum-look.sh");
+pub(super) const VACUUM: &str = script!("store.sh", "folder.sh", "vacuum.sh");
 pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
 pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-look.sh", "pin-add.sh");
+pub(super) const PIN_MOVE: &str = script!("folder.sh", "pin-look.sh", "pin-move.sh");
 pub(super) const PIN_REMOVE: &str = script!("folder.sh", "pin-look.sh", "pin-remove.sh");
 pub(super) const GENERATIONS: &str = script!("generations.sh");
 pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-remove.sh");
 /// What [`ROOT_REMOVE`] runs beside a profile.
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
+pub(super) const RETENTION_LOOK: &str = script!("retention-look.sh");
+pub(super) const RETENTION_PUT: &str = script!("folder.sh", "retention-put.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 /// Runs on this machine.
 pub(super) const COPY: &str = script!("copy.sh");

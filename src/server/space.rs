@@ -217,16 +217,22 @@ fn database(answers: &Answers) -> Fact<DatabaseFacts> {
 }
 
 /// Bytes 16 and 17, where 1 stands for 65536, times bytes 36 to 39, each as hexadecimal digits.
-fn free_pages(page: &str, free: &str) -> Option<u64> {
-    let hex = |text: &str, digits: usize| {
-        (text.len() == digits).then(|| u64::from_str_radix(text, 16).ok())?
-    };
-    let page = match hex(page, 4)? {
-        1 => 65_536,
-        page if page.is_power_of_two() && page >= 512 => page,
-        _ => return None,
-    };
-    Some(page * hex(free, 8)?)
+pub(super) fn free_pages(page: &str, free: &str) -> Option<u64> {
+    Some(page_size(page)? * hexadecimal(free, 8)?)
+}
+
+/// The size of a page in bytes, from bytes 16 and 17 of the file.
+pub(super) fn page_size(page: &str) -> Option<u64> {
+    match hexadecimal(page, 4)? {
+        1 => Some(65_536),
+        page if page.is_power_of_two() && page >= 512 => Some(page),
+        _ => None,
+    }
+}
+
+/// A number of so many hexadecimal digits.
+pub(super) fn hexadecimal(text: &str, digits: usize) -> Option<u64> {
+    (text.len() == digits).then(|| u64::from_str_radix(text, 16).ok())?
 }
 
 fn flag(answers: &Answers, name: &str) -> Fact<bool> {

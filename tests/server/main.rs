@@ -32,6 +32,7 @@ mod rotation;
 mod sign;
 mod space;
 mod speed;
+mod upkeep;
 mod watch;
 
 #[path = "../help/mod.rs"]

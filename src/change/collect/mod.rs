@@ -12,6 +12,7 @@ mod words;
 pub use outputs::output_pairs;
 
 use super::{Danger, Item, Operation, Plan};
+use crate::domain::access::Session;
 use crate::domain::space::UseSource;
 use crate::domain::{Bytes, Threshold, When};
 use crate::domain::{Explain, Notice, notice};
@@ -21,6 +22,15 @@ use serde::Serialize;
 use std::ops::Range;
 use std::sync::Arc;
 use thiserror::Error;
+
+/// The clock by which sshd's processes began is good to this many seconds.
+const SLACK: i64 = 2;
+
+/// When the first of these sessions began.
+pub fn first_open(open: &[Session]) -> Option<When> {
+    let since = open.iter().filter_map(|session| session.since).min()?;
+    Some(When::from_unix(since.unix() - SLACK))
+}
 
 /// The word that confirms a collection.
 pub const WORD: &str = "collect";
@@ -34,6 +44,8 @@ pub struct CollectOperation {
     /// Access times of the paths as they were planned, by place; empty where none are kept, so that a use in between is
     /// not seen.
     pub used: Vec<Option<When>>,
+    /// When each path was registered, by place; empty where uploads in flight are no reason to keep one.
+    pub registered: Vec<Option<When>>,
     /// Where the needs of each place begin in `needs`, and one more.
     starts: Vec<u32>,
     needs: Vec<u32>,
@@ -53,6 +65,7 @@ impl CollectOperation {
         let bytes = order.iter().filter_map(|row| inventory.nar_size(*row));
         Self {
             used: Vec::new(),
+            registered: Vec::new(),
             starts,
             needs,
             batches: std::iter::once(0..order.len()).collect(),
@@ -79,6 +92,7 @@ impl CollectOperation {
         }
         Self {
             used: vec![None; needs.len()],
+            registered: Vec::new(),
             starts,
             needs: all,
             batches,
@@ -257,6 +271,7 @@ fn operation(about: &About<'_>) -> CollectOperation {
         } else {
             Vec::new()
         },
+        registered: order.iter().map(|row| inventory.registered(*row)).collect(),
         starts,
         needs,
         batches: batches(about.collection, about.links),

@@ -5,12 +5,12 @@
 
 use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::access::authorized_in;
-use crate::change::keep::KeepStep;
+use crate::change::keep::{KeepStep, PinMove};
 use crate::change::token::Token;
 use crate::domain::SignedPath;
 use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
-use crate::domain::pin::Pin;
+use crate::domain::pin::{Pin, Shown};
 use crate::domain::signed_row::SignedRow;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::unfinished::Unfinished;
@@ -215,6 +215,11 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
                 } == **pin
             })
         }),
+        KeepStep::Move(step) => server.pins().await?.ok().map(|pins| {
+            let is = |pin: &Pin| (&pin.name, &pin.target) == (&step.pin.name, &step.pin.target);
+            let left = |pin: &Pin| step.leave.iter().all(|gone| gone.name != pin.name);
+            pins.iter().any(is) && pins.iter().all(left)
+        }),
         KeepStep::Unpin { name, .. } => {
             let pins = server.pins().await?.ok();
             pins.map(|pins| pins.iter().all(|pin| pin.name != *name))
@@ -233,7 +238,40 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
         KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
+        // Free pages come and go.
+        KeepStep::Vacuum(_) => None,
+        KeepStep::Retention(edit) => {
+            let file = server.policy().await?.ok();
+            file.map(|file| file.found.is_some_and(|(text, _)| text == edit.text))
+        }
     })
+}
+
+/// The revision first, then the pin, then those that leave; what is not as it was shown ends it there.
+async fn moved(server: &Server, token: &Token, step: &PinMove) -> Result<LinkChange, ServerError> {
+    if let Some((revision, shown)) = &step.revision {
+        let made = server.pin(token, revision, shown).await?;
+        if made != LinkChange::Done {
+            return Ok(made);
+        }
+    }
+    let PinMove {
+        pin, shown, from, ..
+    } = step;
+    let made = server.move_pin(token, pin, shown, from).await?;
+    if made != LinkChange::Done {
+        return Ok(made);
+    }
+    for gone in &step.leave {
+        let shown = Shown::of(gone);
+        let left = server
+            .unpin(token, &gone.name, &gone.target, &shown)
+            .await?;
+        if let LinkChange::Changed(why) = left {
+            return Ok(LinkChange::Changed(format!("{}: {why}", gone.name)));
+        }
+    }
+    Ok(LinkChange::Done)
 }
 
 impl CacheServer for Server {
@@ -379,6 +417,7 @@ impl CacheServer for Server {
     async fn keep(&self, token: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
         let answer = match step {
             KeepStep::Pin { pin, shown } => self.pin(token, pin, shown).await,
+            KeepStep::Move(step) => moved(self, token, step).await,
             KeepStep::Unpin {
                 name,
                 target,
@@ -395,6 +434,8 @@ impl CacheServer for Server {
                 .install_auto_sign(token, install)
                 .await
                 .map(|()| LinkChange::Done),
+            KeepStep::Retention(edit) => self.put_policy(token, edit).await,
+            KeepStep::Vacuum(vacuum) => self.vacuum(token, vacuum).await.map(LinkChange::Smaller),
         };
         match answer {
             Ok(removed) => Ok(removed),

@@ -8,6 +8,7 @@ use super::Job;
 use super::cache::{CacheServer, Trouble};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
+use crate::change::receipt::Freed;
 use crate::server::LinkChange;
 
 /// Carries them out.
@@ -35,6 +36,10 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
             }
             Ok(LinkChange::Gone) => {
                 job.log(&format!("{item} was gone already"));
+                job.tally.done += 1;
+            }
+            Ok(LinkChange::Smaller(bytes)) => {
+                job.tally.freed = Some(Freed::counted(bytes.0));
                 job.tally.done += 1;
             }
             Ok(LinkChange::Done) => job.tally.done += 1,

@@ -9,8 +9,11 @@ mod damaged;
 mod error;
 mod generations;
 mod lease;
+mod moves;
+mod retention;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 
 pub use auto_sign::install_auto_sign;
 pub use chosen::delete_paths;
@@ -18,6 +21,9 @@ pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
+pub use moves::{PinMove, Revision, move_pin, over};
+pub use retention::{Effect, retention};
+pub use vacuum::vacuum;
 
 use super::access::About;
 use super::{Danger, Item, Operation, Plan};
@@ -29,7 +35,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{AutoSignInstall, Generation, LeaseInstall};
+use crate::server::{AutoSignInstall, Generation, LeaseInstall, PolicyEdit, Vacuum};
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -48,6 +54,8 @@ pub enum KeepStep {
         /// How its place was shown.
         shown: Shown,
     },
+    /// A pin moves, and what it led to is kept as a revision.
+    Move(Box<PinMove>),
     /// A pin goes.
     Unpin {
         /// Its name.
@@ -72,6 +80,10 @@ pub enum KeepStep {
     Lease(LeaseInstall),
     /// Install signing that runs by itself.
     AutoSign(Box<AutoSignInstall>),
+    /// The free pages of Nix's database go back to the file system.
+    Vacuum(Vacuum),
+    /// The retention policy gets another text.
+    Retention(PolicyEdit),
 }
 
 /// What is requested of a pin, beside its path.

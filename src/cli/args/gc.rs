@@ -30,12 +30,16 @@ pub(crate) struct Gc {
     /// Nothing that was registered within this time; 0 for no such rule.
     #[arg(long, value_name = "AGE", default_value_t = Rules::default().grace)]
     pub(crate) grace: Age,
+    /// What the retention policy of the server does not keep, project by project, in the place of the three rules above; for a timer
+    /// with --yes. `retention SERVER check` shows the same and why the rest stays.
+    #[arg(long, conflicts_with_all = ["older_than", "keep_newest", "grace"])]
+    pub(crate) policy: bool,
     /// All that nothing keeps, at once, as nix-collect-garbage does: what was used or uploaded just now as well.
-    #[arg(long, conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace"])]
+    #[arg(long, conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace", "policy"])]
     pub(crate) whole: bool,
     /// Collect nothing, and remove the generations of all profiles that are older than this, as nix-collect-garbage
     /// --delete-older-than chooses them; what they alone kept is dead then.
-    #[arg(long, value_name = "AGE", conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace", "whole"])]
+    #[arg(long, value_name = "AGE", conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace", "whole", "policy"])]
     pub(crate) delete_generations_older_than: Option<Age>,
     /// What every change takes.
     #[command(flatten)]

@@ -58,6 +58,12 @@ pub(in crate::cli) struct Pin {
     /// The name of the pin; by default that of the path.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) name: Option<PinName>,
+    /// Move the pin of this name here, where it leads to another path, and keep so many of what it led to before as dated revisions.
+    #[arg(long, value_name = "N", requires = "name")]
+    pub(in crate::cli) keep_revisions: Option<u32>,
+    /// The same, and keep each revision for so many days after it was replaced; without --keep-revisions, all of them.
+    #[arg(long, value_name = "D", requires = "name")]
+    pub(in crate::cli) keep_days: Option<u32>,
     /// When it may go: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never. Until it is unpinned it keeps its path.
     #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
     pub(in crate::cli) expires: End,
@@ -76,14 +82,17 @@ pub(in crate::cli) struct Unpin {
     pub(in crate::cli) server: String,
     /// The names of pins.
     #[arg(
-        required_unless_present = "expired",
-        conflicts_with = "expired",
+        required_unless_present_any = ["expired", "revisions"],
+        conflicts_with_all = ["expired", "revisions"],
         value_name = "NAME"
     )]
     pub(in crate::cli) names: Vec<PinName>,
     /// All pins whose time is over.
     #[arg(long)]
     pub(in crate::cli) expired: bool,
+    /// The revisions of pins that moved (pin --keep-days) whose time is over; for a timer.
+    #[arg(long, conflicts_with = "expired")]
+    pub(in crate::cli) revisions: bool,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

@@ -12,10 +12,10 @@ use super::super::session::Session;
 use super::super::signals::unless_stopped;
 use super::settle;
 use crate::change::access::About;
-use crate::change::keep::{PinRequest, named, pin, unpin};
+use crate::change::keep::{PinRequest, move_pin, named, over, pin, unpin};
 use crate::domain::When;
 use crate::domain::notice;
-use crate::domain::pin::{Pin as Known, PinName};
+use crate::domain::pin::{Pin as Known, PinName, Revisions};
 use crate::server::Server;
 
 /// Runs `pin`.
@@ -40,6 +40,31 @@ pub(in crate::cli) async fn add(
             note: args.note.clone(),
             expires: args.expires.from(When::now()),
         };
+        let moves = match (args.keep_revisions, args.keep_days) {
+            (None, None) => None,
+            (count, days) => Some(Revisions {
+                count: count.map_or(usize::MAX, |count| count as usize),
+                days,
+            }),
+        };
+        let before = pins
+            .iter()
+            .find(|pin| Some(&pin.name) == args.name.as_ref());
+        if let (Some(kept), Some(before), [path]) = (moves, before, paths.as_slice())
+            && before.target != *path
+        {
+            let folder = server.pins_dir();
+            let planned = move_pin(
+                &About::of(&server),
+                &inventory,
+                (&pins, &folder),
+                (before, path),
+                &request,
+                kept,
+                When::now(),
+            );
+            return Ok((server, planned));
+        }
         let planned = pin(
             &About::of(&server),
             &inventory,
@@ -68,6 +93,8 @@ pub(in crate::cli) async fn remove(
             let now = server.facts().there(When::now());
             let expired = pins.iter().filter(|pin| pin.expired(now));
             expired.map(|pin| pin.name.clone()).collect()
+        } else if args.revisions {
+            over(&pins, server.facts().there(When::now()))
         } else {
             args.names.clone()
         };

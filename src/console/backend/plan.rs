@@ -17,7 +17,7 @@ use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
 use crate::load::origin_closure;
-use crate::server::{Origin, Server, ServerError};
+use crate::server::{Origin, Server, ServerError, Vacuum};
 use std::path::{Path, PathBuf};
 
 /// Makes one.
@@ -145,6 +145,10 @@ async fn ask(
         }
         _ => &[],
     };
+    let vacuum = match change {
+        SpaceChange::Vacuum => Some(server.vacuum_facts(&Vacuum::default()).await?),
+        _ => None,
+    };
     let generations = match roots {
         [] => vec![],
         roots => server.generations(roots).await?,
@@ -155,6 +159,7 @@ async fn ask(
         folder: server.pins_dir(),
         generations,
         stored: None,
+        vacuum,
         now: When::now(),
     })
 }

@@ -14,9 +14,10 @@ use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::Explain;
-use crate::domain::{Bytes, Unknown, When};
+use crate::domain::{Bytes, Fact, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
+use crate::judge::retention::Policy;
 use crate::server::Server;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -131,6 +132,16 @@ pub(super) fn plan(
     }
 }
 
+/// The retention policy of the server.
+async fn policy(server: &Server) -> Fact<Option<Arc<Policy>>> {
+    let file = server.policy().await;
+    let found = file.map_err(|error| Unknown(error.notice()))??.found;
+    found
+        .map(|(text, _)| Policy::parse(&text).map(Arc::new))
+        .transpose()
+        .map_err(|error| Unknown(error.notice()))
+}
+
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links, unless these are known.
 pub(super) async fn read(
     server: Server,
@@ -143,8 +154,13 @@ pub(super) async fn read(
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
-    let (facts, roots, pins, unfinished) =
-        tokio::join!(server.space(), server.roots(), server.pins(), left(&server));
+    let (facts, roots, pins, policy, unfinished) = tokio::join!(
+        server.space(),
+        server.roots(),
+        server.pins(),
+        policy(&server),
+        left(&server)
+    );
     let facts = match facts {
         Ok(facts) => facts,
         Err(error) => return tell(Err(Problem::new(&error))),
@@ -162,6 +178,7 @@ pub(super) async fn read(
         roots,
         notes,
         pins: pins.unwrap_or_else(|error| Err(Unknown(error.notice()))),
+        policy,
         last_use: None,
         links: None,
         unfinished: unfinished.map_err(|error| Unknown(error.notice())),

@@ -16,7 +16,7 @@ use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::{Fact, Unknown, When};
 use crate::judge::collect::Rules;
-use crate::server::Generation;
+use crate::server::{Generation, Vacuum, VacuumFacts};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -33,6 +33,8 @@ pub struct Asked {
     pub generations: Vec<Generation>,
     /// What it has of a key whose signatures are to go.
     pub stored: Option<Stored>,
+    /// What a VACUUM would find, where one is to be.
+    pub vacuum: Option<Fact<VacuumFacts>>,
     /// The time.
     pub now: When,
 }
@@ -84,6 +86,12 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let access = request.access.as_ref().map(|known| &known.facts);
             let access = access.ok_or_else(|| Unknown::new("who may log in has not been read yet"));
             keep::delete_paths(&asked.about, judged.kept(&keeps), paths, access)
+        }
+        SpaceChange::Vacuum => {
+            let facts = asked.vacuum.as_ref();
+            let facts = facts.ok_or_else(|| Problem::say("the database was not looked at"))?;
+            let facts = facts.as_ref().map_err(Problem::new)?;
+            keep::vacuum(&asked.about, facts, Vacuum::default())
         }
         SpaceChange::RemoveGenerations => {
             let judged = request.judged()?;

@@ -76,6 +76,8 @@ pub enum SpaceChange {
     },
     /// Remove the generations of profiles that are older than an age.
     RemoveGenerations,
+    /// Give the free pages of Nix's database back.
+    Vacuum,
     /// Keep these paths, each under a pin of its own.
     Pin(Vec<StorePath>),
     /// Remove a pin.
@@ -134,6 +136,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::Collect(_)) => "Collect",
             Self::Space(SpaceChange::CollectDead { .. }) => "Collect all that is dead",
             Self::Space(SpaceChange::RemoveGenerations) => "Remove old generations",
+            Self::Space(SpaceChange::Vacuum) => "Vacuum the database",
             Self::Space(SpaceChange::Pin(_)) => "Pin",
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",

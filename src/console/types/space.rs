@@ -10,6 +10,7 @@ use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::judge::collect::{Collection, Rules};
 use crate::judge::growth::Sample;
 use crate::judge::health::unfinished::Left;
+use crate::judge::retention::Policy;
 use std::sync::Arc;
 
 /// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
@@ -25,6 +26,8 @@ pub struct SpaceSnapshot {
     pub notes: Vec<String>,
     /// The pins.
     pub pins: Fact<Vec<Pin>>,
+    /// The retention policy; `None` within where there is none.
+    pub policy: Fact<Option<Arc<Policy>>>,
     /// When paths were last used; `None` while that is being read.
     pub last_use: Option<Arc<Fact<LastUse>>>,
     /// What hard links save; `None` while they are being counted.

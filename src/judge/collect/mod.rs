@@ -13,6 +13,7 @@
 
 mod names;
 mod plan;
+mod policy;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -20,14 +21,19 @@ mod words;
 
 pub use names::package;
 pub use plan::batches;
+pub use policy::Verdict;
 pub use prepare::Prepared;
 
 use crate::domain::{Age, Bytes, Threshold, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
+use crate::judge::retention::Policy;
+use std::sync::Arc;
 
 /// What an administrator wants. Targets end a plan early; without one, everything goes that the rules allow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
+    /// The server's policy, in the place of the last three.
+    pub policy: Option<Arc<Policy>>,
     /// Until the store's file system has so much available.
     pub until_free: Option<Threshold>,
     /// Until at least so much is taken. With `until_free`, until both are reached.
@@ -41,6 +47,8 @@ pub struct Rules {
     pub keep_newest: usize,
     /// What was registered within this time stays, with what it needs; 0 for no such rule.
     pub grace: Age,
+    /// What was registered since then stays, whatever else holds: since the first of the sessions began that are open.
+    pub in_flight: Option<When>,
 }
 
 impl Rules {
@@ -59,12 +67,14 @@ impl Default for Rules {
     /// three of each name stay, and so does what came in within a day.
     fn default() -> Self {
         Self {
+            policy: None,
             until_free: None,
             reclaim: None,
             max: None,
             older_than: None,
             keep_newest: 3,
             grace: Age(86_400),
+            in_flight: None,
         }
     }
 }
@@ -139,6 +149,10 @@ pub struct Kept {
     pub newest: usize,
     /// Used too recently.
     pub recent: usize,
+    /// Within the quota of their project.
+    pub quota: usize,
+    /// Registered since a session began that is still open, or needed by what was.
+    pub in_flight: usize,
     /// Could go, but the targets are reached without them, or the maximum came first.
     pub left: usize,
     /// Of `pinned` and `live`: the server cannot read them, so they stay.
@@ -148,7 +162,7 @@ pub struct Kept {
 impl Kept {
     /// How many stay by a rule.
     pub const fn policy(&self) -> usize {
-        self.grace + self.newest + self.recent
+        self.grace + self.newest + self.recent + self.quota + self.in_flight
     }
 }
 

@@ -8,14 +8,16 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Units between two looks at the flag.
-const PIECE: usize = 8192;
+pub(super) const PIECE: usize = 8192;
 
 const NO_DISK: &str = "how much is available on the store's file system is not known, so nothing is planned; say how much to take instead (reclaim)";
 
 /// Why a unit stays, as bits.
-const GRACE: u8 = 1;
-const NEWEST: u8 = 2;
-const RECENT: u8 = 4;
+pub(super) const GRACE: u8 = 1;
+pub(super) const NEWEST: u8 = 2;
+pub(super) const RECENT: u8 = 4;
+pub(super) const QUOTA: u8 = 8;
+pub(super) const IN_FLIGHT: u8 = 16;
 
 impl Prepared {
     /// What goes by these rules. `situation` is the one that this was prepared from, with any time and disk. `None` when
@@ -26,7 +28,7 @@ impl Prepared {
         rules: &Rules,
         cancel: &AtomicBool,
     ) -> Option<Collection> {
-        let stays = self.stays(situation.now, rules, cancel)?;
+        let stays = self.stays(situation, rules, cancel)?;
         let mut targets = Targets::new(situation, rules);
         let mut kept = Kept {
             pinned: self.pinned,
@@ -46,9 +48,11 @@ impl Prepared {
                     continue;
                 }
                 0 => &mut kept.left,
+                why if why & IN_FLIGHT != 0 => &mut kept.in_flight,
                 why if why & GRACE != 0 => &mut kept.grace,
                 why if why & NEWEST != 0 => &mut kept.newest,
-                _ => &mut kept.recent,
+                why if why & RECENT != 0 => &mut kept.recent,
+                _ => &mut kept.quota,
             };
             *why += span.len();
         }
@@ -74,18 +78,40 @@ impl Prepared {
     }
 
     /// The bits of each unit. What a unit keeps comes after it, so one pass carries them on.
-    fn stays(&self, now: When, rules: &Rules, cancel: &AtomicBool) -> Option<Vec<u8>> {
+    pub(super) fn stays(
+        &self,
+        situation: &Situation<'_>,
+        rules: &Rules,
+        cancel: &AtomicBool,
+    ) -> Option<Vec<u8>> {
+        let mut stays = match &rules.policy {
+            Some(policy) => self.own(situation, policy, rules.in_flight, cancel)?,
+            None => self.own_of_all(situation.now, rules, cancel)?,
+        };
+        for at in 0..stays.len() {
+            let why = stays[at];
+            if why != 0 {
+                for to in &self.kept[self.edges_of(at)] {
+                    stays[*to as usize] |= why;
+                }
+            }
+        }
+        Some(stays)
+    }
+
+    /// The bits that the same rules for all give each unit.
+    fn own_of_all(&self, now: When, rules: &Rules, cancel: &AtomicBool) -> Option<Vec<u8>> {
         let now = u32::try_from(now.unix()).unwrap_or(u32::MAX);
         let before = |age: u64| now.saturating_sub(u32::try_from(age).unwrap_or(u32::MAX));
         let young = (rules.grace.0 > 0).then(|| before(rules.grace.0));
         let recent = rules.older_than.map(|age| before(age.0));
         let newest = u32::try_from(rules.keep_newest).unwrap_or(u32::MAX);
-        let mut stays = vec![0; self.units.len()];
+        let mut own = vec![0; self.units.len()];
         for (at, unit) in self.units.iter().enumerate() {
             if at % PIECE == 0 && cancel.load(Ordering::Relaxed) {
                 return None;
             }
-            let mut why: u8 = stays[at];
+            let mut why: u8 = 0;
             if young.is_some_and(|limit| unit.registered > limit) {
                 why |= GRACE;
             }
@@ -95,15 +121,18 @@ impl Prepared {
             if recent.is_some_and(|limit| unit.used > limit) {
                 why |= RECENT;
             }
-            if why != 0 {
-                stays[at] = why;
-                for to in &self.kept[self.edges_of(at)] {
-                    stays[*to as usize] |= why;
-                }
+            if in_flight(rules.in_flight, unit.registered) {
+                why |= IN_FLIGHT;
             }
+            own[at] = why;
         }
-        Some(stays)
+        Some(own)
     }
+}
+
+/// Whether something was registered since then.
+pub(super) fn in_flight(since: Option<When>, registered: u32) -> bool {
+    since.is_some_and(|since| i64::from(registered) >= since.unix())
 }
 
 /// The targets on the way.

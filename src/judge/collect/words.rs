@@ -42,6 +42,13 @@ impl Gone {
 impl Rules {
     /// What stays by them, such as `the newest 3 of each name stay, and what came in within 1d`.
     pub fn words(&self) -> String {
+        if let Some(policy) = &self.policy {
+            return format!(
+                "what the policy of the server keeps: {} and the default ({})",
+                count(policy.projects.len(), "project"),
+                policy.default
+            );
+        }
         let mut stays = Vec::new();
         if self.keep_newest > 0 {
             stays.push(format!("the newest {} of each name", self.keep_newest));
@@ -74,6 +81,23 @@ impl Kept {
         note(self.pinned, "pinned".to_owned());
         let needs = "or needed by what was";
         note(
+            self.in_flight,
+            format!("uploaded since a session began that is still open, {needs}"),
+        );
+        if rules.policy.is_some() {
+            let by = |what: &str| format!("{what} for its project, or needed by what was");
+            note(self.grace, by("uploaded recently enough"));
+            note(self.newest, by("among the newest of its name"));
+            note(self.recent, by("used recently enough"));
+            note(self.quota, by("within the quota"));
+            note(
+                self.left,
+                "more recently used; the goal or the maximum comes first".to_owned(),
+            );
+            found.extend(self.cannot_be_read());
+            return found;
+        }
+        note(
             self.grace,
             format!("registered within {}, {needs}", rules.grace),
         );
@@ -89,13 +113,17 @@ impl Kept {
             self.left,
             "more recently used; the goal or the maximum comes first".to_owned(),
         );
-        if self.unreadable > 0 {
-            found.push(format!(
+        found.extend(self.cannot_be_read());
+        found
+    }
+
+    fn cannot_be_read(&self) -> Option<String> {
+        (self.unreadable > 0).then(|| {
+            format!(
                 "{} cannot be read on the server: nothing of that goes, and what it needs is not known; the daemon refuses to delete that",
                 count(self.unreadable, "path")
-            ));
-        }
-        found
+            )
+        })
     }
 }
 

@@ -57,7 +57,7 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
         Err(unknown) => checks.push(not_known("root-disk", unknown)),
     }
     match &facts.database {
-        Ok(database) => checks.extend(of_database(database, looked.limits)),
+        Ok(database) => checks.extend(of_database(looked.server, database, looked.limits)),
         Err(unknown) => checks.push(not_known("database", unknown)),
     }
     match &facts.collecting {
@@ -154,7 +154,7 @@ fn of_root(root: &FileSystem, limits: Thresholds) -> Check {
     check("root-disk", state, summary, fix)
 }
 
-fn of_database(database: &DatabaseFacts, limits: Thresholds) -> Vec<Check> {
+fn of_database(server: &str, database: &DatabaseFacts, limits: Thresholds) -> Vec<Check> {
     let mut checks = Vec::new();
     let free = database.free.unwrap_or_default();
     if free.0 >= WORTHWHILE && free.0 >= database.size.0 / 3 {
@@ -165,10 +165,9 @@ fn of_database(database: &DatabaseFacts, limits: Thresholds) -> Vec<Check> {
                 "{free} of the {} of Nix's database are empty",
                 database.size
             ),
-            Some(
-                "sqlite3 /nix/var/nix/db/db.sqlite vacuum on the server, when nothing else runs"
-                    .into(),
-            ),
+            Some(Remedy::command(format!(
+                "storekeeper database {server} vacuum"
+            ))),
         ));
     }
     if database.wal.0 >= WORTHWHILE && database.wal.0 >= database.size.0 / 2 {
@@ -184,7 +183,9 @@ fn of_database(database: &DatabaseFacts, limits: Thresholds) -> Vec<Check> {
     }
     if let Some(most) = limits.database.filter(|most| database.size > *most) {
         let summary = format!("Nix's database is {}, more than {most}", database.size);
-        let fix = "collect garbage, then give its empty pages back";
+        let fix = format!(
+            "collect garbage, then give its empty pages back: storekeeper database {server} vacuum"
+        );
         checks.push(check(
             "database-size",
             State::Warning,

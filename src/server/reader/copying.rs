@@ -7,12 +7,14 @@
 use super::super::daemon::{Pace, Patience, READING, Waits};
 use super::super::error::Why;
 use super::super::{Spec, script};
-use crate::database::{Facts, Folder, Held, Received, Removal, Word, receive};
+use crate::database::{
+    Facts, Folder, Held, Received, Removal, Saved, Stopped, Word, receive, save,
+};
 use crate::domain::file_name;
 use crate::link::{BoxedReader, BoxedWriter, Command, Link, Process};
 use futures_util::FutureExt as _;
 use std::io::{self, BufRead, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -48,6 +50,11 @@ impl Copy {
     /// Leaves it for the next process that reads this server.
     pub(in crate::server) fn keep(&self, name: &str) {
         self.held.keep(name);
+    }
+
+    /// Saves it as a file. Blocks.
+    pub(in crate::server) fn save(mut self, to: &Path) -> Result<Saved, Stopped> {
+        save(&mut self.held, to)
     }
 }
 

@@ -137,6 +137,14 @@ pub(super) async fn begin(
     }
 }
 
+/// Takes a copy that is not for a reading; a clause says why there is none.
+pub(super) async fn take(link: &Link, start: &Start, wanted: &Wanted) -> Result<Copy, String> {
+    match copy(link, start, wanted, Before::default()).await? {
+        copying::Copied::Copy(copy, _) => Ok(copy),
+        copying::Copied::Same(..) => Err("its database is like nothing that is known".to_owned()),
+    }
+}
+
 async fn copy(
     link: &Link,
     start: &Start,
@@ -312,7 +320,7 @@ fn refused(start: &Start, why: String) -> ServerError {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Stopped> + Send + 'static,
 ) -> Result<T, Stopped> {
     match tokio::task::spawn_blocking(work).await {

@@ -478,6 +478,77 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
     assert!(console.runs.is_empty());
 }
 
+/// The plan of the timer is shown, and run from here; the rules come back with the same key, and with any rule.
+#[test]
+fn the_policy_of_the_server_plans() {
+    snap("space-policy", after(known, "P"));
+    let mut console = ready();
+    let by_rules = goes(&console);
+    console.keys("P");
+    let shown = text(&console);
+    assert!(
+        shown.contains("by the server's policy: 1 project"),
+        "{shown}"
+    );
+    let by_policy = goes(&console);
+    assert_ne!(by_policy, by_rules);
+    assert!(
+        by_policy.contains(&"storefront-1.0".to_owned()),
+        "{by_policy:?}"
+    );
+    console.keys("P");
+    assert_eq!(goes(&console), by_rules);
+    console.keys("Pe<esc>");
+    assert_eq!(
+        goes(&console),
+        by_rules,
+        "whoever edits the rules plans by them"
+    );
+    console.keys("P:newest 3<enter>");
+    assert!(!console.model.space.by_policy);
+    console.keys("Px");
+    assert!(
+        text(&console).contains("what the policy of the server keeps"),
+        "{}",
+        text(&console)
+    );
+    console.keys("<enter>collect<enter>");
+    assert_eq!(console.runs.len(), 1);
+    let mut none = known();
+    none.policy = Ok(None);
+    let mut console = on(SMALL, "dark", false, none);
+    console.keys("P");
+    let toast = console.model.toast.clone().unwrap();
+    assert!(toast.contains("no retention policy"), "{toast}");
+    assert!(!console.model.space.by_policy);
+}
+
+/// From the palette and by its key; one key press confirms, since nothing is taken away.
+#[test]
+fn the_database_is_vacuumed_by_a_plan() {
+    snap("space-vacuum", after(known, "D"));
+    let mut console = on(SMALL, "dark", false, known());
+    console.keys(":vacuum<enter>");
+    let shown = text(&console);
+    assert!(shown.contains("384 MiB of 810 MiB come free"), "{shown}");
+    assert!(console.runs.is_empty());
+    console.keys("<enter>");
+    let (job, plan) = console.runs[0].clone();
+    assert_eq!((plan.change, plan.items.len()), ("vacuum", 1));
+    // It is done: what fills the disk is looked at anew, and the receipt says what came free.
+    let before = console.model.space.look;
+    let mut done = receipt(Outcome::Done, 1);
+    done.freed = Some(storekeeper::change::Freed::counted(384 << 20));
+    console.send(Msg::Ended { job, receipt: done });
+    assert!(text(&console).contains("384 MiB"), "{}", text(&console));
+    assert_ne!(console.model.space.look, before);
+    let mut looking = console;
+    looking.model.cx.policy.read_only = true;
+    looking.keys("<esc>D");
+    assert!(looking.model.toast.clone().unwrap().contains("read-only"));
+    assert_eq!(looking.runs.len(), 1);
+}
+
 #[test]
 fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
     let mut console = on(SMALL, "dark", false, known());

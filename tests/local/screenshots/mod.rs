@@ -113,6 +113,7 @@ async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> SpaceSnapshot {
         roots: Ok(roots),
         notes: vec![],
         pins: server.pins().await.unwrap(),
+        policy: Ok(None),
         last_use: Some(Arc::new(Ok(server.last_use().await.unwrap()))),
         links: Some(server.links().await.unwrap()),
         unfinished: Ok(vec![]),

@@ -3,6 +3,9 @@
 mod auto_sign;
 mod delete;
 mod gc;
+mod in_flight;
 mod lease;
 mod live;
+mod moves;
 mod pins;
+mod retention;

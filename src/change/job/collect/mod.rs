@@ -80,6 +80,7 @@ pub(super) async fn run<C: CacheServer>(
         started: Instant::now(),
         job,
     };
+    work.keep_in_flight().await;
     let before = work.disk().await;
     let end = work.all().await;
     let freed = match work.freed {

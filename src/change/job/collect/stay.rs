@@ -3,8 +3,9 @@
 //! In: a batch, or a refusal. Out: marks on the places that stay, each told once with its reason.
 
 use super::{Collecting, End};
+use crate::change::collect::first_open;
 use crate::change::job::Job;
-use crate::change::job::cache::{CacheServer, Trouble};
+use crate::change::job::cache::{CacheServer, Step, Stepped, Trouble};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::StorePath;
 use crate::domain::text::visible;
@@ -43,6 +44,37 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             }
         }
         Ok(())
+    }
+
+    /// What was uploaded since a session began that is open now stays: its client may be about to upload what needs it. What comes
+    /// later is in no plan.
+    pub(super) async fn keep_in_flight(&mut self) {
+        if self.operation.registered.is_empty() {
+            return;
+        }
+        let asked = self.job.cache.access(&self.job.token, Step::Sessions);
+        let since = match self.job.briefly(asked).await {
+            Ok(Stepped::Sessions(Ok(open))) => first_open(&open),
+            Ok(Stepped::Sessions(Err(unknown))) => {
+                self.job
+                    .log(&format!("which sessions are open is not known: {unknown}"));
+                None
+            }
+            // A server without sshd; and what is wrong with a link shows at the next look.
+            _ => None,
+        };
+        let Some(since) = since else {
+            return;
+        };
+        for at in 0..self.paths.len() {
+            let registered = self.operation.registered.get(at).copied().flatten();
+            if registered.is_some_and(|at| at >= since) {
+                self.stay(
+                    at,
+                    "it was uploaded since a session began that is still open",
+                );
+            }
+        }
     }
 
     /// Keeps a path and what it needs, each told once.

@@ -6,7 +6,8 @@ mod space;
 
 pub(super) use space::{
     can_ask_why, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend, can_pin,
-    can_remove_generations, can_unroot, can_verify, can_verify_all, on_plan, on_planner,
+    can_remove_generations, can_unroot, can_verify, can_verify_all, has_policy, on_plan,
+    on_planner,
 };
 
 use crate::console::app::find::Place;
@@ -42,7 +43,9 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Collect => can_collect(model),
         Act::CollectWhole => can_collect_whole(model),
         Act::OldGenerations => can_remove_generations(model),
+        Act::Vacuum => model.cx.can_change(),
         Act::Rules => can_edit_rules(model),
+        Act::ByPolicy => has_policy(model),
         Act::EveryPath => on_planner(model),
         Act::Pin => can_pin(model),
         Act::DeletePaths => can_delete(model),

@@ -47,6 +47,16 @@ pub(in crate::console) fn on_planner(model: &Model) -> Reason {
     judged(model)
 }
 
+/// The server has a policy.
+pub(in crate::console) fn has_policy(model: &Model) -> Reason {
+    on_planner(model)?;
+    match model.space.known.as_ref().map(|known| &known.policy) {
+        Some(Ok(Some(_))) => Ok(()),
+        Some(Err(why)) => Err(Cow::Owned(why.to_string())),
+        _ => no("the server has no retention policy; `retention SERVER set FILE` writes one"),
+    }
+}
+
 /// The rules can be edited, also before there is a plan.
 pub(in crate::console) fn can_edit_rules(model: &Model) -> Reason {
     if model.space.view != View::Plan {

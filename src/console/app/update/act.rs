@@ -152,14 +152,20 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Unroot => keep::unroot(model),
         Act::CollectWhole => keep::whole(model),
         Act::OldGenerations => keep::generations(model, ""),
+        Act::Vacuum => keep::vacuum(model),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, SpaceChange::Repair),
         Act::DeletePaths => keep::delete(model),
         Act::DeleteDamaged => contents::mend(model, SpaceChange::DeleteDamaged),
+        Act::ByPolicy => {
+            let on = !model.space.by_policy;
+            space::by_policy(model, on)
+        }
         Act::Rules => {
+            let effects = space::by_policy(model, false);
             model.space.form.enter();
-            vec![]
+            effects
         }
         Act::EveryPath => {
             let every = !model.space.paths;

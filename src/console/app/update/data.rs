@@ -239,7 +239,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     let mut effects = vec![Effect::ReadAudit];
     match change {
         "sign" => model.cx.marks.clear(),
-        "gc" | "pin" | "unpin" | "remove-root" => {
+        "gc" | "pin" | "unpin" | "remove-root" | "vacuum" => {
             effects.extend(crate::console::app::update::keep::ended(model));
         }
         "repair" | "delete" => {

@@ -28,6 +28,11 @@ pub(super) fn whole(model: &mut Model) -> Vec<Effect> {
     show(model, SpaceChange::CollectDead { saved })
 }
 
+/// `D`: the dialog before the database is vacuumed.
+pub(super) fn vacuum(model: &mut Model) -> Vec<Effect> {
+    show(model, SpaceChange::Vacuum)
+}
+
 /// `O`, or the palette with an age: the dialog before old generations are removed.
 pub(super) fn generations(model: &mut Model, age: &str) -> Vec<Effect> {
     if let Err(reason) = crate::console::app::reasons::can_remove_generations(model) {

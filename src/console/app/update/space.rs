@@ -76,12 +76,18 @@ pub(super) fn show(model: &mut Model, shown: bool) -> Vec<Effect> {
 /// A rule, from the palette.
 pub(super) fn rule(model: &mut Model, field: Field, text: &str) -> Vec<Effect> {
     let mut effects = nav::jump_to_planner(model);
+    effects.extend(by_policy(model, false));
     model.space.form.write(field, text);
     if let Some((_, why)) = &model.space.form.problem {
         model.toast = Some(why.clone());
     }
     effects.extend(all(update::replan(&mut model.space, &mut model.cx)));
     effects
+}
+
+/// Plans by the server's policy, or by the rules.
+pub(super) fn by_policy(model: &mut Model, on: bool) -> Vec<Effect> {
+    all(update::by_policy(&mut model.space, &mut model.cx, on))
 }
 
 /// Does something with the form.

@@ -13,7 +13,9 @@ use crate::console::types::space::SpaceSnapshot;
 use crate::console::widgets::list::Move;
 use crate::console::widgets::list::{List, first_of, near};
 use crate::inventory::Row;
+use crate::judge::collect::Rules;
 use crate::judge::growth::{Curve, Forecast, curve, forecast};
+use crate::judge::retention::Policy;
 use std::sync::Arc;
 
 /// What part of the screen is shown.
@@ -74,6 +76,8 @@ pub struct Space {
     pub shown: bool,
     /// The rules.
     pub form: Form,
+    /// Whether the server's policy is planned by, where it has one.
+    pub by_policy: bool,
     /// The newest plan.
     pub planned: Option<Planned>,
     /// The number of the newest request for a plan.
@@ -110,7 +114,23 @@ impl Space {
         }
     }
 
-    /// Rows of the plan's list.
+    /// The policy that is planned by.
+    pub fn policy(&self) -> Option<Arc<Policy>> {
+        let known = self.known.as_ref().filter(|_| self.by_policy)?;
+        known.policy.as_ref().ok()?.clone()
+    }
+
+    /// What is planned by: the policy as a timer takes it, without a target, else the rules of the form.
+    pub fn rules(&self) -> Rules {
+        match self.policy() {
+            None => self.form.rules.clone(),
+            policy => Rules {
+                policy,
+                ..Rules::default()
+            },
+        }
+    }
+
     /// The plan, unless the form can't be read: the plan of the rules before would look like that of what stands there.
     pub fn plan_of_form(&self) -> Option<&Planned> {
         self.planned

@@ -145,7 +145,7 @@ pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     vec![Effect::Plan {
         request_id,
         judged,
-        rules: space.form.rules.clone(),
+        rules: space.rules(),
         saved,
     }]
 }
@@ -159,11 +159,20 @@ pub fn planned(space: &mut Space, cx: &Context, request_id: u64, planned: Planne
 
 /// Does something with the form; a change of the rules gives a new plan at once.
 pub fn form(space: &mut Space, cx: &mut Context, change: impl FnOnce(&mut Form)) -> Vec<Effect> {
-    let before = space.form.rules.clone();
+    let before = space.rules();
     change(&mut space.form);
-    if before == space.form.rules {
+    if before == space.rules() {
         return vec![];
     }
+    replan(space, cx)
+}
+
+/// Plans by the server's policy, or by the rules.
+pub fn by_policy(space: &mut Space, cx: &mut Context, on: bool) -> Vec<Effect> {
+    if space.by_policy == on {
+        return vec![];
+    }
+    space.by_policy = on;
     replan(space, cx)
 }
 

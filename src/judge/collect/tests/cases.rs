@@ -54,6 +54,55 @@ fn plan(model: &Model, roots: &[Row], pinned: &[Row], rules: &Rules) -> (Owned, 
     (known, collection)
 }
 
+/// What is used least recently goes beyond a quota, though another rule would keep it; what roots keep counts, and what was just
+/// uploaded stays.
+#[test]
+fn a_project_has_a_quota() {
+    let mut store = Store::default();
+    let rooted = store.path("big-0", 100, 90, 90, &[]);
+    let oldest = store.path("big-1", 100, 80, 60, &[]);
+    let older = store.path("big-2", 100, 70, 50, &[]);
+    let newer = store.path("big-3", 100, 60, 10, &[]);
+    let _fresh = store.path("big-4", 100, 0, 0, &[]);
+    let other = store.path("other-1", 500, 90, 90, &[]);
+    let model = store.model();
+    let with = |text: &str| {
+        let policy = crate::judge::retention::Policy::parse(text).unwrap();
+        let policy = Some(Arc::new(policy));
+        plan(
+            &model,
+            &[rooted],
+            &[],
+            &Rules {
+                policy,
+                ..Rules::default()
+            },
+        )
+    };
+    let section = "[[project]]\nname = \"big*\"\n";
+    let (_, collection) = with(&format!("{section}newest = 9\nquota = \"300B\"\n"));
+    assert_eq!(collection.order, [oldest, older]);
+    assert_eq!(
+        collection.kept.newest, 2,
+        "the newer one and the other project"
+    );
+    let (_, collection) = with(&format!("{section}quota = \"400B\"\n"));
+    assert_eq!(collection.order, [oldest]);
+    assert_eq!(collection.kept.quota, 2);
+    let (_, collection) = with(&format!("{section}quota = \"0\"\n"));
+    assert_eq!(collection.order, [oldest, older, newer]);
+    assert_eq!(collection.kept.grace, 1);
+    let words = collection.kept.sentences(&Rules {
+        policy: Some(Arc::new(
+            crate::judge::retention::Policy::parse("").unwrap(),
+        )),
+        ..Rules::default()
+    });
+    assert!(words.join("\n").contains("for its project"), "{words:?}");
+    let (_, collection) = with("[default]\nuploaded = \"85d\"\n");
+    assert_eq!(collection.order, [other]);
+}
+
 #[test]
 fn who_keeps_using_a_package_keeps_it_while_there_are_older_things() {
     let mut store = Store::default();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::inventory::State;
 use crate::inventory::testing::model;
+use crate::judge::retention::{Policy, Project, Rule};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ fn rules() -> impl Strategy<Value = Rules> {
             older_than: older.map(|hundreds| Age(hundreds * 100)),
             keep_newest,
             grace: Age(grace * 100),
+            ..Rules::default()
         })
 }
 
@@ -155,8 +157,88 @@ impl Case {
     }
 }
 
+/// Any rule of a project, in the sizes and times of the small stores.
+fn rule() -> impl Strategy<Value = Rule> {
+    let quota = prop::option::of(0..30_u64);
+    (0..3_usize, 0..8_u64, prop::option::of(0..12_u64), quota).prop_map(
+        |(newest, uploaded, used, quota)| Rule {
+            newest,
+            uploaded: Age(uploaded * 100),
+            used: used.map(|hundreds| Age(hundreds * 100)),
+            quota: quota.map(|k| Bytes(k * 1000)),
+        },
+    )
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let project = ("[a-z*?]{0,2}\\*", rule()).prop_map(|(name, rule)| Project { name, rule });
+    let projects = prop::collection::vec(project, 0..3);
+    (projects, rule()).prop_map(|(projects, default)| Policy { projects, default })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// With one rule for all, a policy is what the rules of a plan are.
+    #[test]
+    fn a_policy_without_projects_is_the_rules(case in case()) {
+        let mut by_policy = case.clone();
+        by_policy.rules.policy = Some(Arc::new(Policy {
+            projects: vec![],
+            default: Rule {
+                newest: case.rules.keep_newest,
+                uploaded: case.rules.grace,
+                used: case.rules.older_than,
+                quota: None,
+            },
+        }));
+        prop_assert_eq!(by_policy.plan(), case.plan());
+    }
+
+    /// By any policy what stays has all that it needs, what was uploaded recently stays, and the dry run lists what the plan takes.
+    #[test]
+    fn by_a_policy_what_stays_is_whole(case in case(), policy in policy()) {
+        let known = case.known();
+        let situation = case.situation(&known);
+        let prepared = Prepared::new(&situation).unwrap();
+        let rules = Rules { policy: Some(Arc::new(policy.clone())), ..Rules::default() };
+        let plan = prepared.plan(&situation, &rules, &go()).unwrap();
+        let taken = set(&plan.order);
+        let dead = case.dead();
+        let stays = dead.difference(&taken).copied();
+        prop_assert!(case.model.closure(stays).is_disjoint(&taken));
+        let verdicts = prepared.verdicts(&situation, &policy, None);
+        let present = (0..case.model.len()).filter(|i| case.model.present(*i)).count();
+        prop_assert_eq!(verdicts.len(), present);
+        let goes: Vec<Row> = verdicts.iter().filter(|v| v.2 == Verdict::Goes).map(|v| v.0).collect();
+        prop_assert_eq!(set(&goes), taken);
+        for (row, project, verdict) in &verdicts {
+            let rule = policy.rule(*project);
+            let quota_only = *verdict == Verdict::Quota;
+            prop_assert!(!quota_only || rule.keeps_what_fits(), "{row}");
+            let age = u64::try_from(NOW - case.model.items[*row as usize].registered).unwrap();
+            let alone = situation.inventory.is_derivation(*row) || *verdict == Verdict::Root;
+            prop_assert!(alone || age >= rule.uploaded.0 || *verdict != Verdict::Goes, "{row}");
+        }
+    }
+
+    /// What was registered since then stays, by any rules, and nothing else stays for it but what that needs.
+    #[test]
+    fn what_is_in_flight_stays(case in case(), since in 0..12_000_i64) {
+        let mut flight = case.clone();
+        flight.rules.in_flight = Some(When::from_unix(since));
+        let (without, with) = (set(&case.plan().order), set(&flight.plan().order));
+        let fresh = |i: &usize| case.model.items[*i].registered >= since;
+        prop_assert!(with.iter().all(|i| !fresh(i)));
+        let fresh: Vec<usize> = case.dead().into_iter().filter(fresh).collect();
+        let needed = case.model.closure(fresh);
+        if case.rules.until_free.is_none() && case.rules.reclaim.is_none() && case.rules.max.is_none() {
+            let stays: BTreeSet<usize> = without.difference(&needed).copied().collect();
+            prop_assert_eq!(with, stays);
+        } else {
+            prop_assert!(with.is_disjoint(&needed));
+        }
+    }
 
     #[test]
     fn a_plan_takes_what_may_go_and_the_rest_is_counted(case in case()) {

@@ -336,14 +336,17 @@ fn a_database_is_large_by_the_configuration() {
     };
     let facts = facts();
     let facts = facts.database.as_ref().unwrap();
-    let found = of_database(facts, limits(Some(Bytes(GIB - 1))));
+    let found = of_database("prod", facts, limits(Some(Bytes(GIB - 1))));
     assert_eq!(
         (found[0].id, found[0].state),
         ("database-size", State::Warning)
     );
     assert_eq!(
-        of_database(facts, limits(Some(Bytes(GIB))))[0].state,
+        of_database("prod", facts, limits(Some(Bytes(GIB))))[0].state,
         State::Fine
     );
-    assert_eq!(of_database(facts, limits(None))[0].state, State::Fine);
+    assert_eq!(
+        of_database("prod", facts, limits(None))[0].state,
+        State::Fine
+    );
 }

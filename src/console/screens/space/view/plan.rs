@@ -84,6 +84,17 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
 fn draw_form(space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let form = &space.form;
+    if let Some(policy) = space.policy() {
+        let words = format!(
+            "by the server's policy: {} and a default",
+            count(policy.projects.len(), "project")
+        );
+        let line = row(area, 0);
+        let x = pen.text(line, line.x + 1, line.y, &words, theme.accent);
+        let more = "   P goes back to the rules";
+        pen.text(line, x, line.y, more, theme.dim);
+        return;
+    }
     for (y, fields) in form_rows(form, area.width).iter().enumerate() {
         let line = row(area, y as u16);
         let mut x = line.x + 1;
@@ -180,6 +191,9 @@ fn empty(planned: &Planned) -> String {
         _ if plan.capped => {
             "The first that would go is larger than the rules allow at most; e changes them."
                 .to_owned()
+        }
+        _ if planned.rules.policy.is_some() => {
+            "The policy keeps all that is dead; P plans by the rules.".to_owned()
         }
         _ => "The rules keep all that is dead; e changes them, W takes all of it.".to_owned(),
     }
@@ -298,8 +312,16 @@ fn draw_foot(space: &Space, pen: &mut Pen<'_>, area: Rect, planned: &Planned) {
     };
     add(kept.live, "live".to_owned());
     add(kept.pinned, "pinned".to_owned());
-    add(kept.newest, format!("newest {}", rules.keep_newest));
-    add(kept.grace, format!("within {}", rules.grace));
+    add(kept.in_flight, "in flight".to_owned());
+    if rules.policy.is_some() {
+        add(kept.newest, "newest".to_owned());
+        add(kept.grace, "just uploaded".to_owned());
+        add(kept.recent, "used of late".to_owned());
+        add(kept.quota, "within a quota".to_owned());
+    } else {
+        add(kept.newest, format!("newest {}", rules.keep_newest));
+        add(kept.grace, format!("within {}", rules.grace));
+    }
     if let Some(age) = rules.older_than {
         add(kept.recent, format!("used in {age}"));
     }

@@ -1,0 +1,134 @@
+//! `database`: a checked copy of Nix's database, and a VACUUM of it.
+//!
+//! In: a server; a file. Out: the file, or a plan that is carried out.
+
+use super::args::database::{Backup, Database, DatabaseCommand, Vacuum};
+use super::error::{CliError, Kind};
+use super::out::Out;
+use super::progress::Progress;
+use super::roots::settle;
+use super::session::Session;
+use super::signals::unless_stopped;
+use crate::change::access::About;
+use crate::change::keep::vacuum;
+use crate::domain::count::count;
+use crate::domain::text::visible;
+use crate::domain::{Notice, When};
+use crate::server::Vacuum as Program;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    server: &'a str,
+    at: When,
+    file: &'a Path,
+    /// Bytes.
+    size: u64,
+    paths: u64,
+    references: u64,
+}
+
+/// Runs it.
+pub(super) async fn run(session: &Session, args: &Database, out: &mut Out) -> Result<u8, CliError> {
+    match &args.what {
+        DatabaseCommand::Backup(backup) => {
+            unless_stopped(Box::pin(save(session, backup, out))).await
+        }
+        DatabaseCommand::Vacuum(args) => shrink(session, args, out).await,
+    }
+}
+
+async fn save(session: &Session, args: &Backup, out: &mut Out) -> Result<u8, CliError> {
+    let at = When::now();
+    let file = args
+        .file
+        .clone()
+        .unwrap_or_else(|| usual(session.name(), at));
+    // Also where it is a link that leads nowhere.
+    if file.symlink_metadata().is_ok() {
+        return Err(CliError::new(
+            Kind::Conflict,
+            Notice::new(
+                format!("{} is there already", file.display()),
+                "name another file",
+            ),
+        ));
+    }
+    let server = session.connect().await?;
+    let progress = Progress::new(session.quiet);
+    progress.log("copying the database");
+    let saved = server.back_up(file.clone()).await;
+    server.link().close().await;
+    progress.finish();
+    let saved = saved?;
+    if out.json() {
+        out.document(&Document {
+            schema: 1,
+            server: session.name(),
+            at,
+            file: &file,
+            size: saved.size.0,
+            paths: saved.paths,
+            references: saved.references,
+        })?;
+    } else {
+        out.line(&format!(
+            "{}: {}, {} and {}; its integrity was checked",
+            visible(&file.to_string_lossy()),
+            saved.size,
+            count(saved.paths as usize, "path"),
+            count(saved.references as usize, "reference"),
+        ))?;
+    }
+    Ok(0)
+}
+
+/// `prod-2026-01-02T030405Z.sqlite`.
+fn usual(server: &str, at: When) -> PathBuf {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-@".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let server: String = server.chars().map(plain).collect();
+    let at = at.to_string().replace(':', "");
+    PathBuf::from(format!(
+        "{}-{at}.sqlite",
+        server.trim_start_matches(['.', '-'])
+    ))
+}
+
+async fn shrink(session: &Session, args: &Vacuum, out: &mut Out) -> Result<u8, CliError> {
+    let prepare = async {
+        let server = session.connect().await?;
+        let program = Program {
+            sqlite3: args.sqlite3.clone(),
+        };
+        let facts = server.vacuum_facts(&program).await?;
+        let facts = facts.map_err(|unknown| CliError::new(Kind::Server, unknown))?;
+        let planned = vacuum(&About::of(&server), &facts, program);
+        Ok((server, planned))
+    };
+    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
+    settle(session, server, planned, &args.change, "vacuum", out).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_this_folder() {
+        let at = When::from_unix(1_767_323_045);
+        let of = |server: &str| usual(server, at).display().to_string();
+        assert_eq!(of("prod"), "prod-2026-01-02T030405Z.sqlite");
+        assert_eq!(
+            of("../ssh://root@h:22"),
+            "ssh---root@h-22-2026-01-02T030405Z.sqlite"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! A checked copy of Nix's database as a file here.
+//!
+//! In: where it goes. Out: what was saved. The server is only read.
+
+use super::Server;
+use super::error::ServerError;
+use super::reader::{self, Wanted};
+use crate::database::{Saved, Stopped};
+use std::path::PathBuf;
+
+/// A server that writes all the time gets so many more chances of a quiet moment than a reading has.
+const ROUNDS: u32 = 3;
+
+impl Server {
+    /// Saves a copy of Nix's database, which nobody but this user can read; a file that is there already is an error. It was
+    /// looked through by SQLite, and holds the database as it was at one moment.
+    pub async fn back_up(&self, to: PathBuf) -> Result<Saved, ServerError> {
+        let link = self.bulk_link().await?;
+        let (start, wanted) = (&self.inner.start, Wanted::of(&self.inner.spec));
+        let failed = |why: String| ServerError::Script {
+            place: start.place.clone(),
+            what: "be backed up",
+            why: why.into(),
+            next: "see that; a server that writes all the time is copied when it writes less",
+        };
+        let mut copy = reader::take(&link, start, &wanted).await;
+        for _ in 1..ROUNDS {
+            if copy.is_ok() {
+                break;
+            }
+            // Where the connection is lost, that is the error to show.
+            link.round_trip().await?;
+            copy = reader::take(&link, start, &wanted).await;
+        }
+        let copy = copy.map_err(failed)?;
+        let saved = reader::blocking(move || copy.save(&to)).await;
+        saved.map_err(|stopped| match stopped {
+            Stopped::Wrong(why) => failed(why),
+            Stopped::Unwanted => ServerError::Stopped,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! A retention policy with anything in it: rules or one sentence, and a project or none for each name.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use storekeeper::judge::retention::Policy;
+
+fuzz_target!(|text: &str| {
+    match Policy::parse(text) {
+        Ok(policy) => {
+            let project = policy.project(text.lines().next().unwrap_or_default());
+            assert!(project.is_none_or(|at| at < policy.projects.len()));
+            assert!(!policy.rule(project).to_string().is_empty());
+        }
+        Err(error) => assert!(!error.to_string().chars().any(char::is_control)),
+    }
+});

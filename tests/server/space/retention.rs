@@ -1,0 +1,272 @@
+//! Retention by policy on a real store: what the dry run lists goes, and nothing else, by Nix's own count of what is there.
+
+use crate::help::{carry_out, connect, text, wait};
+use crate::rig::{Access, Rig};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+use storekeeper::change::access::About;
+use storekeeper::change::keep::retention;
+use storekeeper::change::{Answer, Outcome};
+use storekeeper::domain::When;
+
+const DAY: i64 = 86_400;
+
+const POLICY: &str = r#"# What this cache keeps
+[default]
+newest = 1
+
+[[project]]
+name = "web"
+newest = 2
+
+[[project]]
+name = "nightly*"
+uploaded = "7d"
+
+[[project]]
+name = "big*"
+quota = "250K"
+"#;
+
+/// Uploads a file of this name and size, so many days ago, as last used so many days ago.
+fn upload(rig: &Rig, name: &str, size: usize, days: i64) -> String {
+    let file = rig.scratch().join(name);
+    fs::write(&file, format!("{name}{}", "x".repeat(size))).unwrap();
+    let output = rig
+        .nix_here("nix-store")
+        .arg("--add")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let path = text(&output.stdout).trim().to_owned();
+    let at = When::now().unix() - days * DAY;
+    rig.sql(&format!(
+        "update ValidPaths set registrationTime = {at} where path = '{path}'"
+    ));
+    let used = SystemTime::UNIX_EPOCH + Duration::from_secs(at.unsigned_abs());
+    let there = File::open(format!("{}{path}", rig.file("server"))).unwrap();
+    there
+        .set_times(FileTimes::new().set_accessed(used))
+        .unwrap();
+    path
+}
+
+struct Store {
+    goes: BTreeSet<String>,
+    stays: BTreeSet<String>,
+}
+
+/// A store with several versions of some projects.
+fn fill(rig: &Rig) -> Store {
+    let all = |names: &[(&str, usize, i64)]| -> BTreeSet<String> {
+        names
+            .iter()
+            .map(|(name, size, days)| upload(rig, name, *size, *days))
+            .collect()
+    };
+    let goes = all(&[
+        ("web-1.0", 10, 50),
+        ("web-1.1", 10, 40),
+        ("nightly-2026-01-01", 10, 20),
+        ("nightly-tools-1", 10, 8),
+        ("big-1", 100_000, 30),
+    ]);
+    let stays = all(&[
+        ("web-1.2", 10, 30),
+        ("web-1.3", 10, 20),
+        ("nightly-2026-02-02", 10, 3),
+        ("big-2", 100_000, 20),
+        ("big-3", 100_000, 10),
+        ("other-1.0", 10, 400),
+    ]);
+    Store { goes, stays }
+}
+
+fn valid(rig: &Rig) -> BTreeSet<String> {
+    rig.sql("select path from ValidPaths")
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn listed(plan: &Value) -> BTreeSet<String> {
+    let items = plan["plan"]["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item["path"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn write_policy(rig: &Rig, name: &str, text: &str) -> PathBuf {
+    let file = rig.scratch().join(name);
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn there(rig: &Rig) -> PathBuf {
+    rig.scratch().join("var/retention.toml")
+}
+
+#[test]
+fn a_run_by_the_policy_takes_what_its_dry_run_lists() {
+    Rig::on_every_nix(|rig| {
+        let store = fill(rig);
+        let before = valid(rig);
+        let none = rig.ask("gc root --policy --yes", 2);
+        assert!(
+            none["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("no retention policy")
+        );
+        assert_eq!(rig.run("retention root show").status.code(), Some(1));
+        let file = write_policy(rig, "new.toml", POLICY);
+        let line = format!("retention root set {} --yes", file.display());
+        let set = rig.ask(&line, 0);
+        assert_eq!(set["receipt"]["result"], "done", "{set}");
+        assert_eq!(fs::read_to_string(there(rig)).unwrap(), POLICY);
+        assert_eq!(text(&rig.run("retention root show").stdout), POLICY);
+        let again = rig.ask(&line, 0);
+        assert_eq!(again["plan"]["items"], serde_json::json!([]));
+
+        let check = rig.ask("retention root check", 0);
+        let verdict = |word: &str| -> BTreeSet<String> {
+            let paths = check["paths"].as_array().unwrap().iter();
+            let some = paths.filter(|path| path["verdict"] == word);
+            some.map(|path| path["path"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(verdict("goes"), store.goes);
+        assert_eq!(verdict("quota").len(), 2);
+        let fresh = verdict("uploaded");
+        assert!(
+            fresh
+                .iter()
+                .any(|path| path.ends_with("nightly-2026-02-02"))
+        );
+        // The rig's own paths came in just now.
+        assert_eq!(fresh.len(), rig.entries.len() + 1);
+        assert_eq!(check["projects"][0]["goes"]["paths"], 2);
+        let plan = rig.ask("gc root --policy --dry-run", 0);
+        assert_eq!(listed(&plan), store.goes);
+        assert_eq!(valid(rig), before, "a dry run takes nothing");
+
+        let done = rig.ask("gc root --policy --yes", 0);
+        assert_eq!(done["receipt"]["result"], "done", "{done}");
+        let after = valid(rig);
+        assert_eq!(
+            before.difference(&after).cloned().collect::<BTreeSet<_>>(),
+            store.goes
+        );
+        assert!(store.stays.is_subset(&after));
+        // Nix finds nothing amiss, and nothing more to do.
+        let verify = rig.nix_here("nix-store").arg("--verify").output().unwrap();
+        assert!(verify.status.success());
+        let again = rig.ask("gc root --policy --yes", 0);
+        assert_eq!(again["plan"]["items"], serde_json::json!([]), "{again}");
+        let log = text(&rig.run("audit root").stdout);
+        assert!(
+            log.contains("retention policy") && log.contains("collect 5 paths"),
+            "{log}"
+        );
+    });
+}
+
+/// What came alive or was used after the dry run stays; nothing else goes in its place.
+#[test]
+fn a_run_takes_less_where_something_has_changed() {
+    Rig::on_every_nix(|rig| {
+        let store = fill(rig);
+        let file = write_policy(rig, "new.toml", POLICY);
+        assert!(
+            rig.run(&format!("retention root set {} --yes", file.display()))
+                .status
+                .success()
+        );
+        let plan = rig.ask("gc root --policy --dry-run", 0);
+        assert_eq!(listed(&plan), store.goes);
+        let kept = store
+            .goes
+            .iter()
+            .find(|path| path.ends_with("web-1.0"))
+            .unwrap();
+        let link = rig.scratch().join("server/nix/var/nix/gcroots/by-hand");
+        symlink(kept, link).unwrap();
+        let before = valid(rig);
+        assert_eq!(
+            rig.ask("gc root --policy --yes", 0)["receipt"]["result"],
+            "done"
+        );
+        let gone: BTreeSet<String> = before.difference(&valid(rig)).cloned().collect();
+        let expected: BTreeSet<String> = store
+            .goes
+            .iter()
+            .filter(|path| *path != kept)
+            .cloned()
+            .collect();
+        assert_eq!(gone, expected);
+    });
+}
+
+#[test]
+fn a_policy_that_somebody_else_has_changed_is_not_replaced() {
+    let rig = Rig::new();
+    let server = wait(connect(wait(rig.spec("root", rig.port(Access::Root)))));
+    let file = wait(server.policy()).unwrap().unwrap();
+    assert_eq!(file.found, None);
+    let plan = |text: &str| retention(&About::of(&server), &file, text, None).unwrap();
+    let first = "[default]\nnewest = 1\n";
+    let receipt = wait(carry_out(&server, plan(first), &Answer::Flag, None));
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    let receipt = wait(carry_out(
+        &server,
+        plan("[default]\nnewest = 2\n"),
+        &Answer::Flag,
+        None,
+    ));
+    assert!(receipt.conflict.is_some(), "{receipt:?}");
+    assert_eq!(fs::read_to_string(there(&rig)).unwrap(), first);
+    // The very text that is there counts as done: it may have been written over a link that was lost.
+    let receipt = wait(carry_out(&server, plan(first), &Answer::Flag, None));
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+}
+
+#[test]
+fn a_file_that_is_no_policy_takes_nothing() {
+    let rig = Rig::new();
+    let before = valid(&rig);
+    fs::create_dir_all(rig.scratch().join("var")).unwrap();
+    for (content, part) in [
+        (&b"[default]\nnewest = \x1b[31m\n"[..], "line 2"),
+        (b"\xff\xfe", "line 1"),
+        (
+            b"[[project]]\nname = \"$(touch /tmp/x)\"\nnewest = 1\n",
+            "wildcards",
+        ),
+        (&b"#".repeat(100_000), "more than"),
+    ] {
+        fs::write(there(&rig), content).unwrap();
+        let told = rig.ask("gc root --policy --yes", 2);
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains(part), "{message}");
+        assert!(!message.chars().any(char::is_control), "{message:?}");
+        assert_eq!(rig.run("retention root check").status.code(), Some(2));
+    }
+    assert_eq!(valid(&rig), before);
+    // A link in its place is not followed by the one who writes.
+    let victim = rig.scratch().join("victim");
+    fs::write(&victim, "victim").unwrap();
+    fs::remove_file(there(&rig)).unwrap();
+    symlink(&victim, there(&rig)).unwrap();
+    let file = write_policy(&rig, "new.toml", POLICY);
+    let set = rig.run(&format!("retention root set {} --yes", file.display()));
+    assert_eq!(set.status.code(), Some(1), "{set:?}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "victim");
+    let wrong = write_policy(&rig, "wrong.toml", "[default]\nkeep = 1\n");
+    let set = rig.run(&format!("retention root set {} --yes", wrong.display()));
+    assert_eq!(set.status.code(), Some(2), "{set:?}");
+}
