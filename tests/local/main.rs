@@ -20,6 +20,7 @@ mod hostile_daemon;
 mod journeys;
 mod live;
 mod nix;
+mod other_daemons;
 mod palette;
 mod rules;
 mod screens;

@@ -230,6 +230,16 @@ impl Rig {
             .expect("the scratch folder can't be written");
     }
 
+    /// A `nix` that stands before the real one: `$real` is that one, `$*` what it is asked.
+    pub(crate) fn in_place_of_nix(&self, name: &str, script: &str) -> PathBuf {
+        let real = self.nix.command("nix").get_program().to_owned();
+        let file = self.scratch().join(name);
+        let text = format!("#!/bin/sh\nreal={}\n{script}\n", real.display());
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file
+    }
+
     /// A `[servers.NAME]` section, with more lines at its end.
     pub(crate) fn server_section(&self, name: &str, user: &str, port: u16, more: &str) -> String {
         format!(

@@ -80,6 +80,25 @@ fn both_ways_tell_the_same() {
 }
 
 #[test]
+fn a_database_with_another_maker_s_column_and_without_an_index_is_read_as_ever() {
+    Rig::on_every_nix(|rig| {
+        both(rig, rig.port(Access::Root));
+        let before = rig.ask("paths database", 0);
+        // Nix 2.35 has no such index, and Determinate Nix has such a column.
+        rig.sql(
+            "drop index if exists IndexReferrer;
+             alter table ValidPaths add column provenance text;
+             update ValidPaths set provenance = '{\"type\":\"flake\"}'",
+        );
+        let from_database = rig.ask("paths database", 0);
+        let through_daemon = rig.ask("paths daemon", 0);
+        assert_eq!(from_database["source"], "database");
+        assert_eq!(from_database["paths"], through_daemon["paths"]);
+        assert_eq!(from_database["paths"], before["paths"]);
+    });
+}
+
+#[test]
 fn a_store_that_is_written_to_meanwhile_is_read_as_it_was_at_one_moment() {
     Rig::on_every_nix(|rig| {
         both(rig, rig.port(Access::Root));

@@ -3,7 +3,7 @@
 //! In: an attack. Out: a configuration of a server on this machine whose daemon is this one, over a socket in a folder of the
 //! test's own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storekeeper::domain::{NarHash, PathInfo, StorePath, When};
@@ -12,6 +12,7 @@ use storekeeper::wire::{
     encode_path_info, encode_roots, server_handshake,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 
 /// What is said to a request.
@@ -76,7 +77,24 @@ impl Store {
         self
     }
 
-    fn info(&self, path: &StorePath) -> Option<&PathInfo> {
+    /// What is left without these.
+    pub(crate) fn without(&self, gone: &HashSet<StorePath>) -> Self {
+        let infos = self.infos.iter();
+        let infos: Vec<PathInfo> = infos
+            .filter(|info| !gone.contains(&info.path))
+            .cloned()
+            .collect();
+        let places = infos.iter().enumerate();
+        let places = places.map(|(at, info)| (info.path.clone(), at)).collect();
+        Self {
+            infos,
+            roots: self.roots.clone(),
+            places,
+        }
+    }
+
+    /// What is known of a path.
+    pub(crate) fn info(&self, path: &StorePath) -> Option<&PathInfo> {
         self.infos.get(*self.places.get(path)?)
     }
 }
@@ -110,6 +128,21 @@ pub(crate) fn after_last(write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
 
 /// Listens in this folder; gives back the configuration file.
 pub(crate) async fn listen(folder: &Path, attack: Attack) -> PathBuf {
+    serve(folder, move |stream| {
+        let attack = attack.clone();
+        async move { converse(stream, &attack).await }
+    })
+    .await
+}
+
+/// Has each connection to a daemon in this folder answered; gives back the configuration file.
+pub(crate) async fn serve<F>(
+    folder: &Path,
+    converse: impl Fn(UnixStream) -> F + Send + 'static,
+) -> PathBuf
+where
+    F: Future<Output = Option<()>> + Send + 'static,
+{
     let socket = folder.join("socket");
     let listener = UnixListener::bind(&socket).unwrap();
     let config = folder.join("config.toml");
@@ -127,24 +160,18 @@ pub(crate) async fn listen(folder: &Path, attack: Attack) -> PathBuf {
     std::fs::write(&config, section).unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let attack = attack.clone();
             // It ends when nobody listens any more.
-            tokio::spawn(async move { converse(stream, &attack).await });
+            tokio::spawn(converse(stream));
         }
     });
     config
 }
 
 async fn converse(stream: UnixStream, attack: &Attack) -> Option<()> {
-    let (read, mut write) = stream.into_split();
-    let mut read = BufReader::new(read);
-    // The call of the stand-in.
-    let mut call = Vec::new();
-    read.read_until(b'\n', &mut call).await.ok()?;
+    let (mut reader, mut write) = called(stream).await?;
     if let Some(greeting) = &attack.greeting {
         return say(&mut write, greeting(), Vec::new).await;
     }
-    let mut reader = Reader::new(read);
     let identity = Identity {
         version: Version::NEWEST,
         nix_version: "2.34.0".into(),
@@ -158,6 +185,16 @@ async fn converse(stream: UnixStream, attack: &Attack) -> Option<()> {
         say(&mut write, (attack.answer)(&request), proper).await?;
     }
     None
+}
+
+/// Both directions of a connection, behind the call of the stand-in.
+pub(crate) async fn called(
+    stream: UnixStream,
+) -> Option<(Reader<BufReader<OwnedReadHalf>>, OwnedWriteHalf)> {
+    let (read, write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    read.read_until(b'\n', &mut Vec::new()).await.ok()?;
+    Some((Reader::new(read), write))
 }
 
 async fn say(
@@ -181,7 +218,8 @@ async fn say(
     }
 }
 
-fn answer(store: &Store, request: &Request) -> Vec<u8> {
+/// What a store says to a request.
+pub(crate) fn answer(store: &Store, request: &Request) -> Vec<u8> {
     after_last(|out| match request {
         Request::SetOptions(_) => {}
         Request::QueryAllValidPaths => {
@@ -201,8 +239,12 @@ fn answer(store: &Store, request: &Request) -> Vec<u8> {
             let valid: Vec<&StorePath> = paths.iter().filter(|p| store.info(p).is_some()).collect();
             out.paths(valid.into_iter());
         }
-        Request::QueryReferrers(_) => {
-            out.integer(0);
+        Request::QueryReferrers(path) => {
+            let referrers: Vec<&StorePath> = (store.infos.iter())
+                .filter(|info| info.references.contains(path))
+                .map(|info| &info.path)
+                .collect();
+            out.paths(referrers.into_iter());
         }
         Request::QueryDerivationOutputMap(_) => encode_outputs(&[], out),
         Request::CollectGarbage(_) => encode_garbage(&Garbage::default(), out),

@@ -2,7 +2,7 @@
 //! sentence, and has never had more than 1 GiB.
 
 mod child;
-mod daemon;
+pub(crate) mod daemon;
 
 use child::Ended;
 use daemon::{Attack, Say, Store, after_last, bytes, listen, many, path};

@@ -193,16 +193,6 @@ fn busybox_and_dash_do_the_same() {
     assert_eq!(leased(&rig), by_dash);
 }
 
-/// A `nix` that stands before the real one: `$real` is that one, `$*` what it is asked.
-fn in_place_of_nix(rig: &Rig, name: &str, script: &str) -> PathBuf {
-    let real = rig.nix.command("nix").get_program().to_owned();
-    let file = rig.scratch().join(name);
-    let text = format!("#!/bin/sh\nreal={}\n{script}\n", real.display());
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    file
-}
-
 /// The script with another `nix`; what it says.
 fn lease_with(rig: &Rig, shell: &[&str], nix: &Path) -> String {
     let file = rig.scratch().join("lease.sh");
@@ -238,8 +228,7 @@ fn newer_versions_of_nix_are_asked_in_their_way() {
     register(&rig, "1", 30 * DAY);
     register(&rig, "path like '%-top-1.0'", DAY);
     // It insists on the option, knows only some forms of JSON, and takes the option out for the real one.
-    let nix = in_place_of_nix(
-        &rig,
+    let nix = rig.in_place_of_nix(
         "newer-nix",
         r#"found=
 for word; do
@@ -257,6 +246,44 @@ exec "$real" "$@""#,
     assert_eq!(lease_with(&rig, &["sh"], &nix), "");
     assert_eq!(targets(&rig), [rig.path("top-1.0").to_owned()].into());
     assert!(status(&rig).contains("the upload lease works"));
+}
+
+#[test]
+fn lix_is_asked_in_its_way() {
+    let rig = Rig::new();
+    register(&rig, "1", 30 * DAY);
+    register(&rig, "path like '%-top-1.0'", DAY);
+    let top = rig.path("top-1.0").to_owned();
+    let (old, unknown) = (
+        rig.path("leaf-1.0"),
+        "/nix/store/00000000000000000000000000000000-gone",
+    );
+    // As of Nix 2.18: an array, in it what is not valid too, and no option that is newer.
+    let now = When::now().unix();
+    let object = |path: &str, registered: i64| {
+        format!(
+            r#"{{"ca":null,"narHash":"sha256-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=","narSize":1000,"path":"{path}","references":["{path}"],"registrationTime":{registered},"signatures":[],"valid":true}}"#
+        )
+    };
+    let answer = format!(
+        r#"[{{"path":"{unknown}","valid":false}},{},{{"path":"{unknown}","valid":false}},{}]"#,
+        object(old, now - 30 * DAY),
+        object(&top, now - DAY)
+    );
+    let file = rig.scratch().join("lix-answer");
+    fs::write(&file, answer).unwrap();
+    let script = format!(
+        r#"case " $* " in *" --json-format "*) echo "error: unrecognised flag '--json-format'" >&2; exit 1 ;; esac
+case " $* " in *" path-info --json "*) exec cat {} ;; esac
+exit 1"#,
+        file.display()
+    );
+    let nix = rig.in_place_of_nix("lix", &script);
+    let busybox = need::busybox(&rig.scratch().join("busybox"));
+    for shell in [&["sh"][..], &["dash"], &[busybox.to_str().unwrap(), "sh"]] {
+        assert_eq!(lease_with(&rig, shell, &nix), "");
+        assert_eq!(targets(&rig), [top.clone()].into());
+    }
 }
 
 #[test]
@@ -286,7 +313,7 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
             let old = Path::new(&lease_folder).join("100");
             fs::create_dir_all(&old).unwrap();
             std::os::unix::fs::symlink(rig.path("leaf-1.0"), old.join("leaf")).unwrap();
-            let nix = in_place_of_nix(&rig, "broken-nix", script);
+            let nix = rig.in_place_of_nix("broken-nix", script);
             let told = lease_with(&rig, shell, &nix);
             assert!(told.contains(said), "{what}: {told}");
             // All that is in the store's folder is new there, as the rig has just copied it.

@@ -126,12 +126,21 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
         if kept(self) > before {
             return Ok(());
         }
-        // Nix names the path that it stopped at.
-        let named = still
+        // Nix names the path that it stopped at, Lix the first ten of those that it has kept.
+        let named: Vec<usize> = still
             .iter()
-            .find(|at| why.contains(self.paths[**at].base_name()));
-        if let Some(at) = named {
-            self.stay(*at, &format!("Nix refuses to delete it: {}", visible(why)));
+            .copied()
+            .filter(|at| why.contains(self.paths[*at].base_name()))
+            .collect();
+        if !named.is_empty() {
+            let said = match *named {
+                [_] => why,
+                // Each path's entry has the reason, not the others' names.
+                _ => before_names(why, named.iter().map(|at| self.paths[*at].base_name())),
+            };
+            for at in named {
+                self.stay(at, &format!("Nix refuses to delete it: {}", visible(said)));
+            }
             return Ok(());
         }
         for at in still {
@@ -142,6 +151,13 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
         self.settled = range.end;
         Err(End::Refused(why.to_owned()))
     }
+}
+
+/// What a refusal says before the first of these names.
+fn before_names<'a>(why: &'a str, names: impl Iterator<Item = &'a str>) -> &'a str {
+    let first = names.filter_map(|name| why.find(name)).min();
+    let before = first.and_then(|at| why.get(..at)).unwrap_or(why);
+    before.trim_end_matches(|c: char| c.is_whitespace() || ":'\"/".contains(c))
 }
 
 /// Why a question had no answer, as the end of the job.

@@ -2,7 +2,7 @@
 //! key, and with the host keys that onboarding gives.
 
 use super::House;
-use crate::help::text;
+use crate::help::{connect, text, wait};
 use crate::rig::{Access, Nix, Rig, Twist, key_pair, login_shell, wait_until};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use storekeeper::domain::cache_daemon::CacheDaemon;
 use storekeeper::domain::ssh_key::PublicSshKey;
 
 /// A path that no server has.
@@ -365,6 +366,33 @@ fn each_server_fares_as_it_is_said() {
         fares(house, &["daemon"]);
         house.rig.reconfigure("");
         fares(house, &[]);
+    });
+}
+
+/// Lix has only the old word, and newer releases of Nix have only the new one.
+#[test]
+fn the_daemon_is_asked_with_the_word_that_the_server_s_nix_has() {
+    on_every_nix(|house| {
+        for (has, lacks) in [("ping", "info"), ("info", "ping")] {
+            let script = format!(
+                r#"case $4 in
+{lacks}) echo "error: '{lacks}' is not a recognised command" >&2; exit 1 ;;
+{has}) "$real" "$1" "$2" store ping "$5" "$6" 2>/dev/null || exec "$real" "$1" "$2" store info "$5" "$6" ;;
+*) exec "$real" "$@" ;;
+esac"#
+            );
+            let nix = house.rig.in_place_of_nix(has, &script);
+            let answer = wait(async {
+                let mut spec = house.rig.spec("root", house.sshd.port).await;
+                spec.nix_command = nix.display().to_string();
+                connect(spec).await.cache_daemon().await
+            });
+            let answer = answer.unwrap();
+            assert!(
+                matches!(answer, Ok(CacheDaemon::Answers { .. })),
+                "{has}: {answer:?}"
+            );
+        }
     });
 }
 
