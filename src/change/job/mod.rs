@@ -17,6 +17,7 @@ mod keep;
 mod make;
 mod patience;
 mod push;
+mod server;
 mod sign;
 mod space;
 mod strip;

@@ -31,7 +31,6 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
     match act {
         Act::Sign => can_sign(model),
         Act::SignAll => can_sign_all(model),
-        Act::Push => model.cx.can_change(),
         Act::Rotate | Act::StripKey => can_rotate(model),
         Act::Authorize => can_authorize(model),
         Act::Deny => can_deny(model),
@@ -43,7 +42,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Collect => can_collect(model),
         Act::CollectWhole => can_collect_whole(model),
         Act::OldGenerations => can_remove_generations(model),
-        Act::Vacuum => model.cx.can_change(),
+        Act::Push | Act::Vacuum => model.cx.can_change(),
         Act::Rules => can_edit_rules(model),
         Act::ByPolicy => has_policy(model),
         Act::EveryPath => on_planner(model),
