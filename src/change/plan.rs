@@ -150,6 +150,25 @@ pub enum Item {
         /// What it keeps.
         path: StorePath,
     },
+    /// A certificate that is made.
+    Certificate {
+        /// Its number.
+        serial: u64,
+        /// What sshd's log calls it.
+        id: String,
+        /// The key that it is for.
+        fingerprint: Fingerprint,
+        /// The key that signs it.
+        authority: Fingerprint,
+        /// The names that it may log in as.
+        principals: Vec<String>,
+        /// The addresses that it may come from; `None` for any.
+        from: Option<String>,
+        /// When it ends.
+        expires: When,
+        /// Where it is written, on the administrator's machine.
+        out: String,
+    },
     /// A file of the server that is written.
     File {
         /// Where.
@@ -198,6 +217,12 @@ impl fmt::Display for Item {
             } => write!(f, "request {request} of {fingerprint}"),
             Self::Pin { pin, path, .. } => write!(f, "pin {pin} of {path}"),
             Self::Root { root, path } => write!(f, "root {root} of {path}"),
+            Self::Certificate {
+                serial,
+                id,
+                fingerprint,
+                ..
+            } => write!(f, "certificate {serial} ({id}) of {fingerprint}"),
             Self::File { file } => file.fmt(f),
         }
     }

@@ -41,6 +41,11 @@ impl Terms {
                     let from = options.from.as_deref().unwrap_or("anywhere");
                     addresses.push(visible(from).into_owned());
                 }
+                Item::Certificate { expires, from, .. } => {
+                    lifetimes.push(format!("until {expires}"));
+                    let from = from.as_deref().unwrap_or("anywhere");
+                    addresses.push(visible(from).into_owned());
+                }
                 // What goes has no end to come.
                 Item::Pin { expires, .. } if plan.change == "pin" => {
                     lifetimes.push(expires.map_or_else(unlimited, |end| format!("until {end}")));

@@ -182,9 +182,10 @@ impl From<AccessError> for CliError {
             | AccessError::Shared { .. }
             | AccessError::Knock(_)
             | AccessError::Proof(_) => Kind::Policy,
-            AccessError::NotThere(_) | AccessError::OtherFile(_) | AccessError::Line(_) => {
-                Kind::Usage
-            }
+            AccessError::NotThere(_)
+            | AccessError::OtherFile(_)
+            | AccessError::Line(_)
+            | AccessError::Certificate(_) => Kind::Usage,
             AccessError::NoFile(_)
             | AccessError::NotEditable(_)
             | AccessError::Unknown(_)

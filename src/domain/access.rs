@@ -4,6 +4,7 @@
 //! Out: plain data for `judge`. What could not be found out is [`Unknown`] with the reason, never a guess.
 
 use super::When;
+use super::authorities::CertificateFacts;
 use super::authorized_keys::AuthorizedKeys;
 use super::key_request::{PastKey, PastReview, Request, RevokedKey};
 use super::notice::Notice;
@@ -60,6 +61,8 @@ pub struct AccessFacts {
     pub reviewed: Option<PastReview>,
     /// What the forced command does, where it is one of Nix's servers.
     pub service: Fact<Service>,
+    /// Whose certificates sshd's settings take for the cache user, beside the authorities in the key files.
+    pub certificates: CertificateFacts,
 }
 
 /// What a forced command does when it is run as sshd runs it: by the cache user's login shell, with its rights.
@@ -115,6 +118,8 @@ pub struct SshdSettings {
     pub authorized_keys_command_user: Option<String>,
     /// `AuthorizedPrincipalsFile`.
     pub authorized_principals_file: Option<String>,
+    /// `AuthorizedPrincipalsCommand` with its arguments, as printed.
+    pub authorized_principals_command: Option<String>,
     /// `TrustedUserCAKeys`: every certificate of these authorities may log in.
     pub trusted_user_ca_keys: Option<String>,
     /// `RevokedKeys`.

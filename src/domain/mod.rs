@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod alike;
+pub mod authorities;
 pub mod authorized_keys;
 pub mod auto_sign;
 pub mod budget;

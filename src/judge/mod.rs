@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod advisories;
+pub mod authorities;
 pub mod collect;
 pub mod compromised;
 pub mod concern;

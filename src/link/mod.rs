@@ -11,6 +11,7 @@
 mod address;
 pub mod agent;
 mod auth;
+pub mod certify;
 mod child;
 mod clock;
 mod command;

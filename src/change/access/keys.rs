@@ -15,7 +15,7 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::domain::{Age, When};
 use crate::judge::finding::{Finding, Level, refuses};
-use crate::judge::{self, concern, posture};
+use crate::judge::{self, authorities, concern, posture};
 use crate::link::quote;
 use crate::server::access::Edit;
 
@@ -268,6 +268,7 @@ pub fn revoke(
     }
     plan.commands.reverse();
     plan.summary = format!("revoke {}", name(&comment, key));
+    plan.warnings.extend(of_authority(facts, key));
     operation.revoked.push(RevokedKey {
         fingerprint: key,
         comment,
@@ -278,6 +279,26 @@ pub fn revoke(
     sessions(&mut plan, &mut operation, facts, key, end_sessions);
     plan.warnings.extend(elsewhere(facts, key));
     Ok(finish(plan, operation, reason))
+}
+
+/// That with an authority all its certificates go, or that they stay.
+fn of_authority(facts: &AccessFacts, key: Fingerprint) -> Vec<String> {
+    let all = authorities::all(facts);
+    let (settings, lines): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .filter(|authority| authority.fingerprint == key)
+        .partition(|authority| authority.by_settings);
+    let mut warnings = Vec::new();
+    if !lines.is_empty() {
+        warnings.push("this is a certificate authority: every certificate of it is refused from then on, and sessions that such a certificate has opened go on; a single certificate is refused by a KRL in sshd's RevokedKeys (ssh-keygen -k)".to_owned());
+    }
+    for authority in settings {
+        warnings.push(format!(
+            "its certificates still log in: TrustedUserCAKeys has it, in {}, line {}",
+            authority.file, authority.line
+        ));
+    }
+    warnings
 }
 
 /// A plan with all that it does; where that is one's own way in, it asks for the word.

@@ -3,6 +3,7 @@
 //! In: what was found out about the server's sshd and key files, and what the administrator wants. Out: a [`Plan`] that shows
 //! the exact difference of each file; or why there is none. Nothing here asks the server.
 
+mod certify;
 mod files;
 mod keys;
 mod knock;
@@ -13,6 +14,7 @@ mod suspend;
 #[cfg(test)]
 mod tests;
 
+pub use certify::{NewCertificate, Wanted, may_write, sign_cert};
 pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};
@@ -59,6 +61,8 @@ pub struct AccessOperation {
     pub knock: Option<KnockInstall>,
     /// Items that are done by the record of them: keys that somebody has looked at.
     pub reviewed: usize,
+    /// A certificate that is made here.
+    pub certificate: Option<NewCertificate>,
     /// It touches the very line by which this connection logged in: another login has to work afterwards, or it is undone.
     pub own_way: bool,
 }
@@ -179,6 +183,8 @@ pub enum AccessError {
     Proof(#[from] ProofError),
     /// The knock cannot be installed so.
     Knock(Notice),
+    /// There can be no such certificate.
+    Certificate(Notice),
 }
 
 impl Explain for AccessError {
@@ -212,7 +218,7 @@ impl Explain for AccessError {
                 "{file} is no key file of the cache user",
                 "leave it out, or name it in key_files for this server in the configuration"
             ),
-            Self::NotEditable(why) | Self::Knock(why) => why.clone(),
+            Self::NotEditable(why) | Self::Knock(why) | Self::Certificate(why) => why.clone(),
             Self::Generated { file, by, change } => notice!(
                 "{file} is written by {by}, so an edit would be lost",
                 "in the configuration of that server, {change}"

@@ -80,6 +80,7 @@ pub(super) fn facts(files: Vec<KeyFile>) -> AccessFacts {
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
         past: Vec::new(),
+        certificates: crate::domain::authorities::CertificateFacts::default(),
         reviewed: None,
         service: Ok(crate::domain::access::Service::Answers),
     }

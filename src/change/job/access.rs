@@ -4,6 +4,7 @@
 //! session as ended when it is gone; after a call that ended in an error or was cut off, that is looked at, as are decisions,
 //! the list of revoked keys and the knock. A conflict ends the job with the difference; a change of one's own way in that shuts it is taken back.
 
+mod certify;
 mod looked;
 
 use super::Job;
@@ -48,6 +49,11 @@ async fn steps<C: CacheServer>(
     operation: &AccessOperation,
 ) -> Result<(), String> {
     job.tally.done += operation.reviewed;
+    if let Some(new) = &operation.certificate {
+        job.progress(&new.out.display().to_string());
+        certify::make(job, new).await?;
+        job.tally.done += 1;
+    }
     for (folder, request) in &operation.requests {
         unchanged(job, *folder, request).await?;
     }

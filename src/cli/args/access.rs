@@ -9,6 +9,7 @@ use crate::judge::concern::Concern;
 use crate::onboard::client::Platform;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
 
 /// Arguments of `keys`.
 #[derive(Debug, Args)]
@@ -37,6 +38,8 @@ pub(in crate::cli) enum KeysCommand {
     Resume(Resume),
     /// Print who may log in, since when, by whom approved, why, when used last, and what each key can do; --mark records that it was looked at.
     Review(Review),
+    /// Make a user certificate with a CA key of this machine or its ssh-agent, and record it in the server's audit log.
+    SignCert(SignCert),
     /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
     Check(Check),
 }
@@ -156,6 +159,38 @@ pub(in crate::cli) enum Form {
     Csv,
     /// One JSON document, as with --json.
     Json,
+}
+
+/// Arguments of `keys sign-cert`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SignCert {
+    /// The file with the public key, - for standard input.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) file: String,
+    /// The authority's private key; its .pub file where the ssh-agent has the private one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) ca: PathBuf,
+    /// When the certificate ends: 8h, 30d, another age, a date or a moment.
+    #[arg(long, value_name = "WHEN", value_parser = end)]
+    pub(in crate::cli) expires: End,
+    /// A name that it may log in as; by default the first that the server wants of this authority, else the cache user's.
+    #[arg(long = "principal", value_name = "NAME")]
+    pub(in crate::cli) principals: Vec<String>,
+    /// Only from these addresses, separated by commas.
+    #[arg(long, value_name = "ADDRESSES")]
+    pub(in crate::cli) from: Option<String>,
+    /// What sshd's log calls it; by default the key's comment.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) id: Option<String>,
+    /// Where it is written; by default beside the key, where ssh looks for it: KEY-cert.pub.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// What is accepted by name.
+    #[command(flatten)]
+    pub(in crate::cli) accept: Accept,
+    /// What every change takes.
+    #[command(flatten)]
+    pub(in crate::cli) change: Change,
 }
 
 /// Arguments of `keys check`.

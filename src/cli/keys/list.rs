@@ -69,6 +69,13 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         }
         tell(&key.findings, "    ", out)?;
     }
+    if !access.authorities.is_empty() {
+        out.line("")?;
+        out.line("certificates are taken of:")?;
+    }
+    for authority in &access.authorities {
+        out.line(&format!("  {}", authority.words()))?;
+    }
     if !access.refused.is_empty() {
         out.line("")?;
         out.line("refused within a day:")?;

@@ -5,6 +5,7 @@
 mod check;
 mod list;
 mod review;
+mod sign_cert;
 pub(super) mod which;
 
 use super::args::{self, access};
@@ -93,6 +94,7 @@ pub(super) async fn run(
             )
             .await
         }
+        KeysCommand::SignCert(args) => Box::pin(sign_cert::run(session, args, out)).await,
         KeysCommand::Revoke(args) => no_more(session, args, "revoke", revoke, out).await,
         KeysCommand::Suspend(args) => no_more(session, args, "suspend", suspend, out).await,
         KeysCommand::Resume(args) => {

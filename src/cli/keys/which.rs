@@ -147,6 +147,7 @@ pub(in crate::cli) mod tests {
             overflow: Ok(crate::domain::overflow::Overflow::default()),
             revoked: Err(unknown()),
             past: Vec::new(),
+            certificates: crate::domain::authorities::CertificateFacts::default(),
             reviewed: None,
             service: Err(unknown()),
         }

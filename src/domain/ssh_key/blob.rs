@@ -3,6 +3,7 @@
 //! In: the decoded second word of a key line. Out: the numbers that decide about it. Sources: RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4,
 //! OpenSSH's PROTOCOL.certkeys and PROTOCOL.u2f. As strict as sshd is about lengths and left-over bytes.
 
+use super::certificate::{self, Certificate};
 use super::{Fingerprint, KeyError};
 
 /// Bytes of one number at most: OpenSSH's limit of 16384 bits, and a leading zero.
@@ -30,17 +31,6 @@ pub enum Material {
     SkEd25519,
     /// A type that is not known here.
     Unknown,
-}
-
-/// What a certificate adds to its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// What its maker called it. Anything can be in it.
-    pub id: String,
-    /// Its number.
-    pub serial: u64,
-    /// Whose signature it carries.
-    pub authority: Fingerprint,
 }
 
 /// A blob that was read.
@@ -93,7 +83,9 @@ pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
     let before = reader.0;
     let material = fields(plain, &mut reader)?;
     let body = &before[..before.len() - reader.0.len()];
-    let certificate = certified.then(|| certificate(&mut reader)).transpose()?;
+    let certificate = certified
+        .then(|| certificate::read(&mut reader))
+        .transpose()?;
     if !reader.0.is_empty() {
         return Err(KeyError::Damaged("there are bytes left over"));
     }
@@ -212,26 +204,6 @@ fn fields(plain: &str, reader: &mut Reader<'_>) -> Result<Material, KeyError> {
     })
 }
 
-/// What follows the key in a certificate.
-fn certificate(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
-    let serial = reader.u64()?;
-    reader.u32()?; // for a user or a host
-    let id = String::from_utf8_lossy(reader.string()?).into_owned();
-    reader.string()?; // principals
-    reader.u64()?; // valid after
-    reader.u64()?; // valid before
-    for _ in ["critical options", "extensions", "reserved"] {
-        reader.string()?;
-    }
-    let authority = Fingerprint::of(reader.string()?);
-    reader.string()?; // the signature
-    Ok(Certificate {
-        id,
-        serial,
-        authority,
-    })
-}
-
 /// How many bits a number has.
 pub(super) fn bits(number: &[u8]) -> u32 {
     match number.first() {
@@ -241,7 +213,7 @@ pub(super) fn bits(number: &[u8]) -> u32 {
 }
 
 /// What is left to read.
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], KeyError> {
@@ -253,18 +225,18 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn u32(&mut self) -> Result<u32, KeyError> {
+    pub(super) fn u32(&mut self) -> Result<u32, KeyError> {
         Ok(self
             .take(4)?
             .iter()
             .fold(0, |value, byte| value << 8 | u32::from(*byte)))
     }
 
-    fn u64(&mut self) -> Result<u64, KeyError> {
+    pub(super) fn u64(&mut self) -> Result<u64, KeyError> {
         Ok(u64::from(self.u32()?) << 32 | u64::from(self.u32()?))
     }
 
-    fn string(&mut self) -> Result<&'a [u8], KeyError> {
+    pub(super) fn string(&mut self) -> Result<&'a [u8], KeyError> {
         let length = self.u32()?;
         self.take(length as usize)
     }

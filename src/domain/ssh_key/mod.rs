@@ -5,10 +5,12 @@
 //! of tomorrow) stand in real files and have to be named. A private key pasted by mistake is refused and never repeated.
 
 mod blob;
+mod certificate;
 #[cfg(test)]
 mod tests;
 
-pub use self::blob::{Certificate, Material};
+pub use self::blob::Material;
+pub use self::certificate::{Certificate, CriticalOption};
 
 use crate::domain::{Explain, Notice, notice};
 use base64::Engine as _;
@@ -151,7 +153,7 @@ pub struct PublicSshKey {
     blob: Box<[u8]>,
     comment: Box<[u8]>,
     material: Material,
-    certificate: Option<Certificate>,
+    certificate: Option<Box<Certificate>>,
     fingerprint: Fingerprint,
 }
 
@@ -209,7 +211,7 @@ impl PublicSshKey {
             blob: read.bytes,
             comment: rest.trim_ascii().into(),
             material: read.material,
-            certificate: read.certificate,
+            certificate: read.certificate.map(Box::new),
             fingerprint: read.fingerprint,
         })
     }
@@ -256,7 +258,7 @@ impl PublicSshKey {
 
     /// What it is certified as, if it is a certificate.
     pub fn certificate(&self) -> Option<&Certificate> {
-        self.certificate.as_ref()
+        self.certificate.as_deref()
     }
 
     /// The key itself, in the form of RFC 4253.

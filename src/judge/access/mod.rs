@@ -19,6 +19,7 @@ pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};
 pub use self::standing::{Standing, standing};
 pub use self::suspended::SUSPENDED;
 
+use super::authorities;
 use super::finding::{Finding, Level};
 use super::hygiene;
 use super::posture::{self, KeyPosture};
@@ -108,6 +109,7 @@ pub fn keys(facts: &AccessFacts, soon: Age) -> Access {
             .collect(),
         posture: posture::of_server(facts),
         refused: refused::refused(&reading, &rows),
+        authorities: authorities::all(facts),
         keys: rows,
     }
 }
@@ -134,7 +136,15 @@ fn key_row(
                 findings: dangers,
             } = posture::of_key(facts, options);
             findings.extend(dangers);
-            (can, words)
+            if options.cert_authority {
+                let who = authorities::of_line(facts, options).words();
+                (
+                    can,
+                    format!("admit certificates {who}, each of which can {words}"),
+                )
+            } else {
+                (can, words)
+            }
         }
         _ => (
             Some(Vec::new()),

@@ -8,6 +8,7 @@ use crate::domain::authorized_keys::Suspension;
 use crate::domain::key_request::{Proof, Source};
 use crate::domain::overflow::Dropped;
 use crate::domain::ssh_key::Fingerprint;
+use crate::judge::authorities::Authority;
 use crate::judge::finding::Finding;
 use crate::judge::posture::{Ability, Posture};
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub struct Access {
     pub keys: Vec<KeyRow>,
     /// Clients that were refused lately and have not come in since, the latest first.
     pub refused: Vec<Refused>,
+    /// Whose certificates log in: the authorities in the key files, then those of sshd's `TrustedUserCAKeys`.
+    pub authorities: Vec<Authority>,
 }
 
 /// A key file.

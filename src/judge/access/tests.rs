@@ -9,10 +9,10 @@ use crate::judge::posture::tests::facts;
 
 pub(in crate::judge) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
-const OTHER: &str =
+pub(in crate::judge) const OTHER: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
 
-fn key(text: &str) -> PublicSshKey {
+pub(in crate::judge) fn key(text: &str) -> PublicSshKey {
     PublicSshKey::parse(text).unwrap()
 }
 
@@ -65,7 +65,15 @@ fn the_document_has_the_form_of_the_contract() {
     };
     assert_eq!(
         names(&json),
-        ["schema", "cacheUser", "files", "posture", "keys", "refused"]
+        [
+            "schema",
+            "cacheUser",
+            "files",
+            "posture",
+            "keys",
+            "refused",
+            "authorities"
+        ]
     );
     assert_eq!(names(&json["files"][0])[..3], ["path", "editable", "why"]);
     let row = &json["keys"][0];

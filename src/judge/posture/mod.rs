@@ -13,6 +13,7 @@ pub(super) mod tests;
 pub use self::command::Runs;
 pub use self::server::{Posture, of_server};
 
+use super::authorities;
 use super::finding::{Finding, Level};
 use crate::domain::Remedy;
 use crate::domain::access::{AccessFacts, CacheUser, Fact, Forwarding, SshdSettings, Unknown};
@@ -53,7 +54,7 @@ pub struct KeyPosture {
 pub fn of_key(facts: &AccessFacts, options: &KeyOptions) -> KeyPosture {
     let mut findings = Vec::new();
     if options.cert_authority {
-        findings.push(authority(options));
+        findings.push(authority(facts, options));
     }
     let (settings, user) = match (&facts.sshd.settings, &facts.cache_user) {
         (Ok(settings), Ok(user)) => (settings, user),
@@ -157,16 +158,14 @@ fn can_forward(settings: &SshdSettings, options: &KeyOptions) -> bool {
     (ports && options.port_forwarding) || settings.permit_tunnel == Some(true)
 }
 
-fn authority(options: &KeyOptions) -> Finding {
-    let who = match &options.principals {
-        Some(names) => format!("with a certificate of it for {}", visible(names)),
-        None => "with a certificate of it that names the cache user".to_owned(),
-    };
+fn authority(facts: &AccessFacts, options: &KeyOptions) -> Finding {
+    let who = authorities::of_line(facts, options);
     Finding::new(
         Level::Warning,
         "cert-authority",
         format!(
-            "this is a certificate authority: everybody {who} may log in, and is not listed here"
+            "this is a certificate authority: everybody with a certificate of it {} may log in, and is not listed here",
+            who.words()
         ),
     )
     .fix("keep its private key as safe as root's, or list single keys")

@@ -2,6 +2,7 @@
 //!
 //! In: the facts. Out: the posture of the server as JSON has it, with what should be mended in its configuration.
 
+use super::super::authorities;
 use super::super::finding::{Finding, Level};
 use super::{Ability, Runs, is_trusted, of_key, runs};
 use crate::domain::Remedy;
@@ -57,6 +58,7 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
             posture.write = every.can.map(|can| can.contains(&Ability::Upload));
             findings.extend(every.findings);
             of_settings(settings, user, &mut findings);
+            findings.extend(of_authorities(facts, settings, user));
             findings.extend(of_startups(facts, settings));
             let runs = runs(settings, user, &restricted);
             if runs.protocol().is_some() {
@@ -163,18 +165,6 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             );
         }
     }
-    if let Some(file) = &settings.trusted_user_ca_keys {
-        let message = format!(
-            "everybody with a certificate of the authorities in {} that names {name} may log in, and is not listed here",
-            visible(file)
-        );
-        add(
-            Level::Warning,
-            "trusted-ca",
-            message,
-            Remedy::sshd("TrustedUserCAKeys none, if it is not needed"),
-        );
-    }
     let asks = settings.password_authentication == Some(true)
         || settings.kbd_interactive_authentication == Some(true);
     if asks {
@@ -186,6 +176,33 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Remedy::sshd("PasswordAuthentication no and KbdInteractiveAuthentication no"),
         );
     }
+}
+
+/// Whose certificates sshd's settings take, and for which names.
+fn of_authorities(
+    facts: &AccessFacts,
+    settings: &SshdSettings,
+    user: &CacheUser,
+) -> Option<Finding> {
+    let file = visible(settings.trusted_user_ca_keys.as_ref()?);
+    let who = authorities::by_settings(facts, settings, user);
+    let whose = match &facts.certificates.trusted {
+        Ok(trusted) => {
+            let prints = trusted.iter().map(|(_, key)| key.fingerprint().to_string());
+            let prints = prints.collect::<Vec<_>>();
+            match prints.as_slice() {
+                [] => "none of which was found there".to_owned(),
+                prints => prints.join(", "),
+            }
+        }
+        Err(Unknown(why)) => format!("which are not known: {}", why.visible()),
+    };
+    let message = format!(
+        "everybody with a certificate of the authorities in {file} ({whose}) {} may log in, and is not listed here",
+        who.words()
+    );
+    let fix = Remedy::sshd("TrustedUserCAKeys none, if it is not needed");
+    Some(Finding::new(Level::Warning, "trusted-ca", message).fix(fix))
 }
 
 /// How many connections may log in at once where nothing is said, by `sshd_config(5)`.

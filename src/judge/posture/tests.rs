@@ -54,6 +54,7 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(Vec::new()),
         past: Vec::new(),
+        certificates: crate::domain::authorities::CertificateFacts::default(),
         reviewed: None,
         service: Ok(Service::Answers),
     }

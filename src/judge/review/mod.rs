@@ -13,6 +13,7 @@ use crate::domain::key_request::{PastReview, PastSource};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::judge::access::{self, KeyRow, Used};
+use crate::judge::authorities::Authority;
 use crate::judge::finding::Level;
 use crate::judge::health::access::SOON;
 use serde::Serialize;
@@ -117,6 +118,12 @@ pub fn of(server: &str, facts: &AccessFacts) -> Review {
     if let (true, Err(why)) = (facts.files.is_empty(), &facts.sshd.settings) {
         say("which key files count is not known", &why.to_string());
     }
+    if let Err(why) = &facts.certificates.trusted {
+        say(
+            "whose certificates sshd's settings take is not known",
+            &why.to_string(),
+        );
+    }
     if let Err(why) = &facts.events {
         say("when keys were used is not known", &why.to_string());
     }
@@ -126,6 +133,11 @@ pub fn of(server: &str, facts: &AccessFacts) -> Review {
             &why.to_string(),
         );
     }
+    let trusted = judged.authorities.into_iter();
+    let trusted: Vec<Reviewed> = trusted
+        .filter(|authority| authority.by_settings)
+        .map(of_authority)
+        .collect();
     Review {
         schema: 1,
         server: visible(server).into_owned(),
@@ -136,6 +148,7 @@ pub fn of(server: &str, facts: &AccessFacts) -> Review {
             .keys
             .into_iter()
             .map(|row| reviewed(facts, row))
+            .chain(trusted)
             .collect(),
         unknown,
     }
@@ -175,6 +188,29 @@ fn reviewed(facts: &AccessFacts, row: KeyRow) -> Reviewed {
         expires: row.expires,
         can: row.words,
         findings,
+    }
+}
+
+/// An authority that sshd's settings trust, which no key file has.
+fn of_authority(authority: Authority) -> Reviewed {
+    Reviewed {
+        can: authority.admits(),
+        who: authority.comment,
+        fingerprint: authority.fingerprint,
+        r#type: authority.r#type,
+        bits: authority.bits,
+        file: authority.file,
+        line: authority.line,
+        standing: Standing::Authorized,
+        since: None,
+        approved_by: None,
+        reason: None,
+        last_used: None,
+        logs_since: None,
+        expires: None,
+        findings: vec![
+            "this is a certificate authority of sshd's settings (TrustedUserCAKeys)".to_owned(),
+        ],
     }
 }
 

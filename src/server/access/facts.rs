@@ -2,12 +2,14 @@
 //!
 //! In: the answers of one script. Out: values of `domain::access`. What could not be found out says why.
 
+use super::certificates;
 use super::files;
 use super::past;
 use super::settings;
 use super::strict::User;
 use crate::domain::When;
 use crate::domain::access::{CacheUser, Fact, KeyFile, Service, SshdFacts, Unknown};
+use crate::domain::authorities::CertificateFacts;
 use crate::domain::key_request::PastKey;
 use crate::domain::text::visible;
 use crate::domain::{Notice, notice};
@@ -35,6 +37,7 @@ pub(super) struct Found {
     pub(super) trusted_users: Fact<Vec<String>>,
     pub(super) nix_version: Fact<String>,
     pub(super) service: Fact<Service>,
+    pub(super) certificates: CertificateFacts,
 }
 
 /// The answers of one user's part.
@@ -170,6 +173,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         },
         nix_version: fact("nix-version", "no nix command was found there".into()),
         service: service(part),
+        certificates: certificates::read(&part.own),
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: a connected server. Out: [`AccessFacts`] for the judges; and, with a token, an edited key file, an ended session, a
 //! decided request, an installed knock.
 
+mod certificates;
 mod edit;
 mod editable;
 mod facts;
@@ -60,6 +61,7 @@ impl Server {
             past: found.past.into_iter().chain(requests.past).collect(),
             reviewed: requests.reviewed,
             service: found.service,
+            certificates: found.certificates,
         })
     }
 

@@ -37,6 +37,7 @@ pub(super) fn read<'a>(
             "authorizedkeyscommand" => it.authorized_keys_command = text(),
             "authorizedkeyscommanduser" => it.authorized_keys_command_user = text(),
             "authorizedprincipalsfile" => it.authorized_principals_file = text(),
+            "authorizedprincipalscommand" => it.authorized_principals_command = text(),
             "trustedusercakeys" => it.trusted_user_ca_keys = text(),
             "revokedkeys" => it.revoked_keys = text(),
             "forcecommand" => it.force_command = text(),

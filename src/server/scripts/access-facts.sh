@@ -73,6 +73,25 @@ show_file() {
     $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'
 }
 
+# $1: what it is called in the answers. $2: the keyword of settings that names it. A file whose lines sshd reads about certificates;
+# what stands in front of the answers is what keeps them apart from those of key files.
+show_list() {
+    named_file=$(printf '%s\n' "$settings" | sed -n "s/^$2 //p")
+    case $named_file in '' | none) return ;; esac
+    if ! expand "$named_file"; then
+        say "$1-content-why" "its name has a token that is not known"
+        return
+    fi
+    say "$1-path" "$path"
+    if ! [ -f "$path" ]; then
+        say "$1-content-why" "there is no such file"
+        return
+    fi
+    # shellcheck disable=SC2086
+    told_list=$($briefly sh -c "$read" storekeeper "$path") || told_list="content-why=it can't be read"
+    printf '%s\n' "$told_list" | sed "s/^/$1-/"
+}
+
 # Needs entry, settings, user, id and home. Runs the forced command as sshd does, by the login shell with the rights of the cache
 # user, and greets it as a client does. Only Nix's own servers are run, and only where nothing else stands in the line.
 try_service() {
@@ -183,7 +202,11 @@ show_user() {
     else
         say settings-why "$(last_line "$settings")"
     fi
-    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$settings" ]; then try_service; fi
+    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$settings" ]; then
+        show_list trusted trustedusercakeys
+        show_list principals authorizedprincipalsfile
+        try_service
+    fi
     if [ "$user" = "$cache" ] && [ -n "$named" ]; then
         files=$named
     elif [ -z "$settings" ] || [ -z "$sshd" ]; then

@@ -1,13 +1,16 @@
-//! A key file that anything may have written, and an edit of it.
+//! A key file that anything may have written, and an edit of it; the same bytes as the files that sshd reads about certificates.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use storekeeper::domain::When;
+use storekeeper::domain::authorities::{principals, trusted};
 use storekeeper::domain::authorized_keys::AuthorizedKeys;
 
 fuzz_target!(|data: &[u8]| {
     let file = AuthorizedKeys::parse(data);
     assert_eq!(file.to_bytes(), data);
+    assert!(trusted(data).iter().all(|(_, key)| key.certificate().is_none()));
+    assert!(principals(data).iter().all(|name| !name.is_empty()));
     let suspended: Vec<usize> = file.suspended().map(|(number, _)| number).collect();
     for number in suspended {
         let mut resumed = file.clone();

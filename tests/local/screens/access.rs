@@ -415,6 +415,31 @@ fn revoking_takes_the_word() {
 }
 
 #[test]
+fn an_authority_shows_what_it_admits_and_what_goes_with_it() {
+    let mut facts = facts();
+    let mut content = facts.files[0].content.clone().unwrap();
+    let line = ed25519(9, "team-ca");
+    content.extend(format!("cert-authority,restrict,principals=\"ci,ops\" {line}\n").bytes());
+    facts.files[0].content = Ok(content);
+    let mut console = on(SMALL, "dark", false, facts);
+    go(&mut console, "team-ca");
+    console.keys("<enter>");
+    let card = text(&console);
+    assert!(
+        card.contains("admit certificates for ci, ops, each of"),
+        "{card}"
+    );
+    console.keys("<esc>r");
+    let dialog = text(&console);
+    assert!(
+        dialog.contains("this is a certificate authority"),
+        "{dialog}"
+    );
+    console.keys("<enter>revoke<enter>");
+    assert_eq!(console.runs[0].1.change, "revoke");
+}
+
+#[test]
 fn sessions_can_be_left() {
     let mut console = ready();
     go(&mut console, "ada@ci-3");

@@ -53,6 +53,7 @@ fn facts(content: &str) -> AccessFacts {
         overflow: Ok(crate::domain::overflow::Overflow::default()),
         revoked: Ok(vec![]),
         past: Vec::new(),
+        certificates: crate::domain::authorities::CertificateFacts::default(),
         reviewed: None,
         service: Ok(Service::Answers),
     }

@@ -1,5 +1,6 @@
 //! Access from the command line on a real server: the real sshd, the real clients, the real binary.
 
+mod certificates;
 mod console;
 mod events;
 mod guide;

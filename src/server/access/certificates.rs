@@ -1,0 +1,44 @@
+//! What sshd's settings for the cache user say of certificates.
+//!
+//! In: the answers about the files that `TrustedUserCAKeys` and `AuthorizedPrincipalsFile` name. Out: [`CertificateFacts`].
+
+use super::facts::{get, unknown};
+use super::files;
+use crate::domain::access::Fact;
+use crate::domain::authorities::{CertificateFacts, principals, trusted};
+use crate::domain::text::visible;
+
+/// Of the cache user's part of the answers.
+pub(super) fn read(answers: &[(&str, &str)]) -> CertificateFacts {
+    let list = content(answers, "trusted-");
+    CertificateFacts {
+        file: get(answers, "trusted-path").map(str::to_owned),
+        trusted: list.map_or_else(
+            || Ok(Vec::new()),
+            |content| content.map(|content| trusted(&content)),
+        ),
+        principals: content(answers, "principals-")
+            .map(|content| content.map(|content| principals(&content))),
+    }
+}
+
+/// What a file holds; `None` where no file is set.
+fn content(answers: &[(&str, &str)], prefix: &str) -> Option<Fact<Vec<u8>>> {
+    let own: Vec<(&str, &str)> = answers
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, *value)))
+        .collect();
+    if own.is_empty() {
+        return None;
+    }
+    let path = visible(get(&own, "path").unwrap_or("the file")).into_owned();
+    // Of a large file only lines that can hold a key are told, so names would be missing.
+    let large = get(&own, "lines").map(|_| "it has more than 2 MiB");
+    let why = get(&own, "content-why").or(large).map(str::to_owned);
+    let read = files::read(&own).map(|(content, _)| content);
+    Some(match (why, read) {
+        (Some(why), _) => Err(unknown(format!("{path}: {why}"))),
+        (None, Ok(content)) => Ok(content),
+        (None, Err(why)) => Err(unknown(format!("{path} can't be read: {why}"))),
+    })
+}
