@@ -4,10 +4,11 @@
 //! another key, or that its own go.
 
 use super::args::signing::{Compromised as Args, CompromisedCommand, StripArgs, Vouch};
-use super::change::{carry_out, nothing};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
 use super::find;
 use super::load::load;
+use super::nothing::nothing;
 use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;

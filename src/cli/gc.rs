@@ -4,9 +4,10 @@
 //! was interrupted.
 
 use super::args::gc::Gc;
-use super::change::{carry_out, nothing_of};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
 use super::ground::{Ground, policy, policy_file};
+use super::nothing::nothing_of;
 use super::out::{Out, say};
 use super::progress::Progress;
 use super::roots;

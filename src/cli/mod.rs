@@ -25,6 +25,7 @@ mod load;
 mod log;
 mod looked;
 mod man;
+mod nothing;
 mod onboard;
 mod out;
 mod paths;

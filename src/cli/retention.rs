@@ -4,10 +4,10 @@
 //! plan that writes another one.
 
 use super::args::retention::{Check, Retention, RetentionCommand, Set};
-use super::change::nothing;
 use super::error::{CliError, Kind};
 use super::given;
 use super::ground::{Ground, policy, policy_file};
+use super::nothing::nothing;
 use super::out::Out;
 use super::progress::Progress;
 use super::roots::settle;

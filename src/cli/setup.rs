@@ -4,8 +4,9 @@
 //! carried out.
 
 use super::args::{Common, access as args};
-use super::change::{carry_out, nothing};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
+use super::nothing::nothing;
 use super::out::Out;
 use super::roots::settle;
 use super::session::Session;

@@ -3,10 +3,11 @@
 //! In: paths or `--all`, and a key. Out: a plan that is carried out as every change is.
 
 use super::args::signing::Sign;
-use super::change::{carry_out, nothing};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
 use super::find;
 use super::load::load;
+use super::nothing::nothing;
 use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;

@@ -9,9 +9,10 @@ mod sign_cert;
 pub(super) mod which;
 
 use super::args::{self, access};
-use super::change::{carry_out_accepting, nothing};
+use super::change::carry_out_accepting;
 use super::error::{CliError, Kind};
 use super::given;
+use super::nothing::nothing;
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;

@@ -7,8 +7,9 @@ mod drain;
 
 use super::args::Common;
 use super::args::push::Push;
-use super::change::{carry_out, nothing};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
+use super::nothing::nothing;
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;

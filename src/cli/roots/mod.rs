@@ -7,9 +7,10 @@ pub(super) mod pins;
 
 use super::args;
 use super::args::roots::{Roots, RootsCommand};
-use super::change::{carry_out, nothing};
+use super::change::carry_out;
 use super::error::{CliError, Kind};
 use super::looked::Looked;
+use super::nothing::nothing;
 use super::out::Out;
 use super::progress::Progress;
 use super::session::Session;

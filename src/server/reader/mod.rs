@@ -6,26 +6,23 @@
 //! daemon's own would show another store. Rows that are not as Nix writes them are the daemon's to read.
 
 mod copying;
+mod feed;
 
 pub(super) use copying::{Before, Copy, kept_as};
 
+use self::feed::Feed;
 use super::daemon::{Daemon, Queue, Start};
 use super::error::ServerError;
 use super::store::{self, InfoReply, Listing, ReadSummary, Source, StoreEvent};
 use super::{Server, Spec};
 use crate::database::{Database, Facts, Listing as Rows, Row, Seen, Stopped};
 use crate::domain::StorePath;
-use crate::domain::budget::{Budget, entry, most};
 use crate::link::Link;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::mpsc::Sender;
-
-/// Rows in one event, if they do not pass [`most::HANDFUL`] before.
-const BATCH: usize = 2000;
 
 /// Newest rows that the daemon has to know, and as many from all over.
 const WITNESSES: usize = 16;
@@ -379,75 +376,6 @@ async fn contradiction(
         }
     }
     Ok((gone * 2 > rows.len()).then(|| OTHER.to_owned()))
-}
-
-/// Passes rows on in handfuls.
-struct Feed {
-    events: Sender<StoreEvent>,
-    replies: Vec<InfoReply>,
-    kept: Budget,
-    /// Rows that were taken, odd ones too.
-    taken: usize,
-    odd: Vec<StorePath>,
-}
-
-impl Feed {
-    fn new(events: Sender<StoreEvent>) -> Self {
-        Self {
-            events,
-            replies: Vec::new(),
-            kept: Budget::new("the information on the paths", u64::MAX),
-            taken: 0,
-            odd: Vec::new(),
-        }
-    }
-
-    /// Passes on what of the database is to be read.
-    fn all(
-        &mut self,
-        database: &Database,
-        part: &Part,
-        facts: Facts,
-        before: Option<&Seen>,
-    ) -> Result<Seen, Stopped> {
-        let seen = Seen::begin(facts, before)
-            .map_err(|error| Stopped::Wrong(format!("its rows can't be marked: {error}")))?;
-        let take = |row| self.take(row);
-        let seen = match part {
-            Part::Changes(ids, before) => database.changes(ids, seen, before, take),
-            Part::All(listing) => database.rows(listing, seen, before, take),
-        };
-        let sent = self.send();
-        sent.and(seen)
-    }
-
-    fn take(&mut self, row: Row) -> ControlFlow<()> {
-        self.taken += 1;
-        match row {
-            Row::Odd(path) => self.odd.push(path),
-            Row::Plain(info) => {
-                // It can't be overdrawn.
-                let _ = self.kept.charge(entry::<InfoReply>() + info.memory());
-                self.replies.push(InfoReply::Valid(info));
-            }
-        }
-        let full = self.replies.len() >= BATCH || self.kept.spent() >= most::HANDFUL;
-        match full.then(|| self.send()) {
-            Some(Err(_)) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
-    fn send(&mut self) -> Result<(), Stopped> {
-        if self.replies.is_empty() {
-            return Ok(());
-        }
-        self.kept.release(u64::MAX);
-        let replies = std::mem::take(&mut self.replies);
-        self.events
-            .blocking_send(StoreEvent::Infos(replies))
-            .map_err(|_| Stopped::Unwanted)
-    }
 }
 
 #[cfg(test)]
