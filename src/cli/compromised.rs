@@ -25,7 +25,7 @@ use crate::server::Server;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 
-/// Paths that are told one by one in text.
+/// Paths that are listed one by one in text.
 const TOLD: usize = 20;
 
 #[derive(Serialize)]

@@ -26,7 +26,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-/// Stragglers that are told one by one in text.
+/// Stragglers that are listed one by one in text.
 const TOLD: usize = 20;
 
 #[derive(Serialize)]

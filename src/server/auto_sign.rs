@@ -227,7 +227,7 @@ impl Server {
         })
     }
 
-    /// Whether it is installed, its timer runs and its first run went well; `None` where that can't be told yet.
+    /// Whether it is installed, its timer runs and its first run went well; `None` where that is not known yet.
     pub async fn auto_sign_runs(
         &self,
         install: &AutoSignInstall,

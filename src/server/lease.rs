@@ -129,7 +129,7 @@ impl Server {
         })
     }
 
-    /// Whether the lease is installed, its timer runs and its first run went well; `None` where that can't be told yet.
+    /// Whether the lease is installed, its timer runs and its first run went well; `None` where that is not known yet.
     pub async fn lease_runs(&self, install: &LeaseInstall) -> Result<Option<bool>, ServerError> {
         let command = Command::script(script::TIMER_LOOK)
             .arg(&install.script)

@@ -31,7 +31,7 @@ use tokio_util::task::AbortOnDropHandle;
 const MOST_LINE: u64 = 16 << 10;
 const MOST_SAID: usize = 64 << 10;
 
-/// How often the bytes that were sent are told.
+/// How often the bytes that were sent are reported.
 const PACE: Duration = Duration::from_millis(500);
 
 /// Lines that wait to be looked at.
@@ -46,7 +46,7 @@ const SHORT: Limits = Limits {
     time: Duration::from_secs(15),
 };
 
-/// What is told while it copies.
+/// What is reported while it copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushEvent {
     /// The copying of this path begins.

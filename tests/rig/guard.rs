@@ -3,6 +3,7 @@
 //! Each server runs under a small shell that waits on a pipe from the test process. When the guard is dropped, or the test
 //! process dies in any way, the pipe closes and the shell stops that one process by its own id.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -80,7 +81,7 @@ impl Guard {
     /// Kills the server and everything below it (the sessions it serves), as a machine that loses power does.
     pub(crate) fn kill_tree(&mut self) {
         for pid in descendants(self.pid) {
-            kill(pid);
+            send(pid, Signal::KILL);
         }
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
@@ -88,10 +89,21 @@ impl Guard {
 
     /// Kills only what runs below the server: every session drops, new ones are served.
     pub(crate) fn kill_below(&self) {
-        for pid in descendants(self.pid) {
-            if pid != self.pid {
-                kill(pid);
+        // What is stopped starts nothing more: a child that is made meanwhile would go on, with the locks of its parent.
+        let mut stopped: Vec<u32> = Vec::new();
+        loop {
+            let mut new = descendants(self.pid);
+            new.retain(|pid| *pid != self.pid && !stopped.contains(pid));
+            if new.is_empty() {
+                break;
             }
+            for pid in &new {
+                send(*pid, Signal::STOP);
+            }
+            stopped.append(&mut new);
+        }
+        for pid in stopped {
+            send(pid, Signal::KILL);
         }
     }
 }
@@ -149,12 +161,9 @@ impl Drop for Reaper {
     }
 }
 
-fn kill(pid: u32) {
-    if let Some(pid) = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-    {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
     }
 }
 

@@ -116,7 +116,7 @@ pub enum RotateError {
     NoSuchKey(String),
     /// A key that goes is the one that shall sign.
     SameKey(String),
-    /// What the new key has signed can't be told: clients of this cache are not known to trust it.
+    /// What the new key has signed is not known: clients of this cache are not known to trust it.
     NotTrusted {
         /// The new key.
         key: Box<PublicKey>,
@@ -151,7 +151,7 @@ impl Explain for RotateError {
             Self::NotTrusted { key, all } => {
                 let (name, all) = (key.name(), all.join("\", \""));
                 notice!(
-                    "{name} is not among the keys that clients of this cache are known to trust, so what it has signed can't be told",
+                    "{name} is not among the keys that clients of this cache are known to trust, so what it has signed is not known",
                     "give it to the clients first, and set public_keys = [\"{all}\"] for this server in the configuration"
                 )
             }

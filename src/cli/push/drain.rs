@@ -180,7 +180,7 @@ impl Draining<'_> {
                 Err(Failed::End(error)) if error == interrupted() => return Ok(0),
                 Err(Failed::End(error)) => return Err(error),
             };
-            // What was done is told already.
+            // What was done is reported already.
             self.report = Report::default();
             self.out.flush()?;
             let slept = async {

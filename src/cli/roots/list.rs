@@ -7,6 +7,7 @@ use super::super::looked::Looked;
 use super::super::out::{Out, say};
 use super::super::progress::Progress;
 use super::super::session::Session;
+use crate::domain::count::count;
 use crate::domain::pin::Pin;
 use crate::domain::roots::{Root, RootKind};
 use crate::domain::text::visible;
@@ -162,7 +163,7 @@ fn text(elements: &[Element<'_>], out: &mut Out) -> Result<(), CliError> {
     }
     out.line("")?;
     out.line(&format!(
-        "{} roots; ALONE is what becomes dead when just this link goes",
-        elements.len()
+        "{}; ALONE is what becomes dead when just this link goes",
+        count(elements.len(), "root")
     ))
 }

@@ -32,7 +32,7 @@ fn content(answers: &[(&str, &str)], prefix: &str) -> Option<Fact<Vec<u8>>> {
         return None;
     }
     let path = visible(get(&own, "path").unwrap_or("the file")).into_owned();
-    // Of a large file only lines that can hold a key are told, so names would be missing.
+    // Of a large file only lines that can hold a key are reported, so names would be missing.
     let large = get(&own, "lines").map(|_| "it has more than 2 MiB");
     let why = get(&own, "content-why").or(large).map(str::to_owned);
     let read = files::read(&own).map(|(content, _)| content);

@@ -113,21 +113,36 @@ sessions() {
                 }
                 return day(substr(text, 1, 4) + 0, substr(text, 6, 2) + 0, substr(text, 9, 2) + 0) * 86400 + substr(text, 12, 2) * 3600 + substr(text, 15, 2) * 60 + substr(text, 18, 2) - zone
             }
-            !/sshd(-session)?\[[0-9]+\]:/ || !match($0, /[0-9a-fA-F.:]+ port [0-9]+/) { next }
+            # What sshd says itself stands first. Behind it are names that whoever connects has chosen, which may say anything.
+            function is_peer(address, word, port) {
+                peer = address " " port
+                return word == "port" && address ~ /^[0-9a-fA-F.:]+$/ && port ~ /^[0-9]+$/
+            }
+            !match($0, /^[^ ]+ [^ ]+ sshd(-session)?\[[0-9]+\]: /) { next }
             {
+                n = split(substr($0, RLENGTH + 1), word, " ")
                 at = seconds($1)
                 if (at < 0) next
                 if (first == "") { first = at; print "begins", at }
-                peer = substr($0, RSTART, RLENGTH)
+                what = word[1] " " word[2]
             }
-            / Accepted [a-z-]+ for / {
-                key = match($0, /SHA256:[0-9A-Za-z+\/]+/) ? substr($0, RSTART, RLENGTH) : "other"
+            word[1] == "Accepted" && word[3] == "for" && word[5] == "from" && is_peer(word[6], word[7], word[8]) {
                 open[peer] = at
-                by[peer] = / Accepted publickey / ? key : "other"
+                by[peer] = word[2] == "publickey" && word[11] ~ /^SHA256:/ ? word[11] : "other"
                 next
             }
-            peer in open && /(Disconnected from|Connection closed by|Connection reset by|Received disconnect from) / {
-                print open[peer], at, by[peer]
+            what == "Received disconnect" && word[3] == "from" {
+                sub(/:.*/, "", word[6])
+                if (is_peer(word[4], word[5], word[6])) ended()
+            }
+            what == "Disconnected from" && n == 5 && is_peer(word[3], word[4], word[5]) { ended() }
+            what == "Disconnected from" && n == 7 && word[3] == "user" && is_peer(word[5], word[6], word[7]) { ended() }
+            (what == "Connection closed" || what == "Connection reset") && word[3] == "by" {
+                if (n == 6 && is_peer(word[4], word[5], word[6])) ended()
+                if (n == 8 && word[4] == "user" && is_peer(word[6], word[7], word[8])) ended()
+            }
+            function ended() {
+                if (peer in open) print open[peer], at, by[peer]
                 delete open[peer]
             }
             END { for (peer in open) print open[peer], now, by[peer] }'
@@ -140,7 +155,7 @@ uploaded() {
         cat
         return
     fi
-    # Newer versions of Nix want to be told which form of JSON is asked for, and older ones do not know that option.
+    # Newer versions of Nix want the form of the JSON to be named, and older ones do not know that option.
     form=
     for number in 1 2 3; do
         said=$("$nix" --extra-experimental-features nix-command path-info --json --json-format "$number" /nix/store/none </dev/null 2>&1)

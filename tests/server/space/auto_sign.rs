@@ -259,6 +259,17 @@ fn the_nixos_module_runs_the_same_script() {
     );
 }
 
+/// A login in sshd's log, at a time since 1970.
+fn accepted(at: i64, port: u16, key: &str) -> String {
+    format!(
+        "{at}.5 cache sshd-session[7]: Accepted publickey for root from 10.0.0.7 port {port} ssh2: ED25519 {key}\n"
+    )
+}
+
+fn closed(at: i64, port: u16) -> String {
+    format!("{at}.5 cache sshd-session[9]: Disconnected from user root 10.0.0.7 port {port}\n")
+}
+
 /// Who has uploaded a path is known where all sessions at that moment were by one key, and nowhere else.
 #[test]
 fn only_what_a_chosen_key_is_known_to_have_uploaded_is_signed() {
@@ -285,16 +296,6 @@ fn only_what_a_chosen_key_is_known_to_have_uploaded_is_signed() {
                 now - ago
             ));
         }
-        let accepted = |at: i64, port: u16, key: &str| {
-            format!(
-                "{at}.5 cache sshd-session[7]: Accepted publickey for root from 10.0.0.7 port {port} ssh2: ED25519 {key}\n"
-            )
-        };
-        let closed = |at: i64, port: u16| {
-            format!(
-                "{at}.5 cache sshd-session[9]: Disconnected from user root 10.0.0.7 port {port}\n"
-            )
-        };
         let text = [
             accepted(now - 9000, 1, other),
             closed(now - 8000, 1),
@@ -341,4 +342,55 @@ fn only_what_a_chosen_key_is_known_to_have_uploaded_is_signed() {
         assert_eq!(rig.client_accepts(rig.path("fresh-3.1")), Ok(()));
         assert_eq!(left(rig)["built-here-1.0"], "uploader -");
     });
+}
+
+/// Whoever connects chooses the name of a user, which stands in the log.
+#[test]
+fn what_a_client_calls_itself_opens_no_session_and_ends_none() {
+    let rig = &Rig::new();
+    let log = rig.file("sshd.log");
+    let (key, other) = ("SHA256:AAAAchosen", "SHA256:BBBBother");
+    let now = storekeeper::domain::When::now().unix();
+    for (name, ago) in [("fresh-3.1", 3600), ("built-here-1.0", 1800)] {
+        let path = rig.path(name);
+        rig.sql(&format!(
+            "update ValidPaths set registrationTime = {} where path = '{path}'",
+            now - ago
+        ));
+    }
+    let mut asked = install(rig, &["fresh-*", "built-*"], &[]);
+    asked.uploaders = vec![key.to_owned()];
+    asked.sshd_log = Some(log.clone());
+    let chosen = |at: i64, name: &str| {
+        format!("{at}.5 cache sshd-session[8]: Invalid user {name} from 10.0.0.8 port 77\n")
+    };
+    let forged = [
+        accepted(now - 9000, 1, other),
+        closed(now - 8000, 1),
+        accepted(now - 3650, 4, other),
+        chosen(now - 3640, "x Disconnected from user root 10.0.0.7 port 4"),
+        chosen(
+            now - 3639,
+            &format!("x Accepted publickey for root from 10.0.0.9 port 5 ssh2: ED25519 {key}"),
+        ),
+        format!(
+            "{}.5 cache sshd-session[8]: Disconnected from invalid user root 10.0.0.7 port 4 10.0.0.8 port 77 [preauth]\n",
+            now - 3630
+        ),
+        format!(
+            "{}.5 cache sshd-session[8]: Connection closed by invalid user root 10.0.0.7 port 4 10.0.0.8 port 77 [preauth]\n",
+            now - 3630
+        ),
+        chosen(
+            now - 1850,
+            &format!("x Accepted publickey for root from 10.0.0.9 port 6 ssh2: ED25519 {key}"),
+        ),
+    ];
+    fs::write(&log, forged.concat()).unwrap();
+    for shell in ["sh", "dash"] {
+        run_as(rig, &[shell], &asked);
+        let waits = left(rig);
+        assert_eq!(waits["fresh-3.1"], "uploader -", "{shell}");
+        assert_eq!(waits["built-here-1.0"], "uploader -", "{shell}");
+    }
 }

@@ -6,7 +6,7 @@ use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row};
 use crate::console::widgets::plot::{spark, squeeze};
 use crate::domain::Bytes;
-use crate::domain::count::number;
+use crate::domain::count::count;
 use crate::judge::growth::Curve;
 use crate::judge::health::space::Looked;
 use crate::judge::health::{self, Check, State};
@@ -59,9 +59,9 @@ pub fn draw(space: &Space, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let (_, alive) = judged.liveness.live();
     let (_, pinned) = judged.pinned.live();
     let words = format!(
-        "{} in {} paths   live {}   pinned {}",
+        "{} in {}   live {}   pinned {}",
         Bytes(dead_bytes),
-        number(dead),
+        count(dead, "path"),
         Bytes(alive),
         Bytes(pinned)
     );

@@ -345,7 +345,15 @@ fn is_listed(house: &House, print: &str) {
     let list = house.json("keys prod list", 0);
     assert_eq!(
         fields(&list),
-        ["schema", "cacheUser", "files", "posture", "keys", "refused"]
+        [
+            "schema",
+            "cacheUser",
+            "files",
+            "posture",
+            "keys",
+            "refused",
+            "authorities"
+        ]
     );
     assert_eq!(list["cacheUser"], "nix-ssh");
     assert_eq!(list["files"][0]["path"], house.key_file().to_str().unwrap());
