@@ -5,14 +5,12 @@
 
 use super::Server;
 use super::error::ServerError;
-use super::lease::{INSTALL, UNITS};
 use super::script::{self, Answers};
 use super::space::LOOK;
+use super::timer::{self, INSTALL, UNITS};
 use crate::change::token::Token;
 use crate::domain::auto_sign::AutoSign;
-use crate::domain::path_info::hex;
 use crate::link::Command;
-use sha2::{Digest as _, Sha256};
 
 /// What its units are called.
 const NAME: &str = "storekeeper-auto-sign";
@@ -142,11 +140,10 @@ impl AutoSignInstall {
 
     /// Whether the words mean the same to systemd, to the rules and to a shell.
     pub fn is_plain(&self) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
         [&self.key, &self.store, &self.log, &self.folder, &self.units]
             .into_iter()
             .chain(&self.sshd_log)
-            .all(|word| word.starts_with('/') && word.chars().all(plain))
+            .all(|word| word.starts_with('/') && timer::is_plain(word))
     }
 
     /// The pattern that can't be one: of the characters of names, with `*` and `?`.
@@ -159,13 +156,7 @@ impl AutoSignInstall {
 
     /// The service that runs once.
     pub fn service(&self) -> String {
-        // A store elsewhere has to be named, as root's login shell does.
-        let top = self.store.strip_suffix("/nix/store").unwrap_or_default();
-        let remote = if top.is_empty() {
-            String::new()
-        } else {
-            format!("Environment=NIX_REMOTE=local?root={top}\n")
-        };
+        let remote = timer::environment(&self.store);
         format!(
             "[Unit]\nDescription=Sign new uploads that rules name\n\n[Service]\nType=oneshot\n\
              {remote}ExecStart={} {}\nNice=10\nIOSchedulingClass=idle\n",
@@ -206,10 +197,6 @@ pub(super) fn of(answers: &Answers) -> Option<AutoSign> {
     (!lines.is_empty()).then(|| AutoSign::parse(on, lines))
 }
 
-fn digest(text: &str) -> String {
-    hex(&Sha256::digest(text))
-}
-
 impl Server {
     /// What an installation of auto-sign would find.
     pub async fn auto_sign_facts(
@@ -217,13 +204,15 @@ impl Server {
         install: &AutoSignInstall,
     ) -> Result<AutoSignFacts, ServerError> {
         let answers = super::space::look(&self.inner, install.look(), LOOK).await?;
-        let is = |name: &str, text: &str| answers.get(name) == Some(digest(text).as_str());
+        let files = [
+            ("script", script::AUTO_SIGN),
+            ("service", &install.service()),
+            ("rules", &install.rules()),
+        ];
         Ok(AutoSignFacts {
             nixos: answers.get("nixos").is_some(),
             systemd: answers.get("systemd").is_some(),
-            there: is("script", script::AUTO_SIGN)
-                && is("service", &install.service())
-                && is("rules", &install.rules()),
+            there: timer::has(&answers, &files),
         })
     }
 
@@ -233,18 +222,13 @@ impl Server {
         install: &AutoSignInstall,
     ) -> Result<Option<bool>, ServerError> {
         let answers = super::space::look(&self.inner, install.look(), LOOK).await?;
-        let is = |name: &str, text: &str| answers.get(name) == Some(digest(text).as_str());
-        let there = is("script", script::AUTO_SIGN)
-            && is("service", &install.service())
-            && is("rules", &install.rules())
-            && is("unit", AutoSignInstall::timer())
-            && answers.get("timer") == Some("active");
-        Ok(match answers.get("run") {
-            _ if !there => Some(false),
-            Some("inactive") => Some(true),
-            Some("failed") => Some(false),
-            _ => None,
-        })
+        let files = [
+            ("script", script::AUTO_SIGN),
+            ("service", &install.service()),
+            ("rules", &install.rules()),
+            ("unit", AutoSignInstall::timer()),
+        ];
+        Ok(timer::runs(&answers, &files))
     }
 
     /// Installs it, starts its timer, and runs it once.

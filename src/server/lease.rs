@@ -7,26 +7,15 @@ use super::Server;
 use super::error::ServerError;
 use super::script;
 use super::space::LOOK;
+use super::timer::{self, INSTALL, UNITS};
 use crate::change::token::Token;
-use crate::domain::path_info::hex;
-use crate::link::{Command, Limits};
-use sha2::{Digest as _, Sha256};
-use std::time::Duration;
-
-/// The first run is part of it, and looks at every entry of the store.
-pub(super) const INSTALL: Limits = Limits {
-    output: 16 << 10,
-    time: Duration::from_secs(600),
-};
+use crate::link::Command;
 
 /// Where the script goes.
 pub const LEASE_SCRIPT: &str = "/etc/storekeeper/lease";
 
 /// What its units are called.
 const NAME: &str = "storekeeper-lease";
-
-/// systemd's folder for units of the administrator.
-pub(super) const UNITS: &str = "/etc/systemd/system";
 
 /// What an installation would find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,23 +66,24 @@ impl LeaseInstall {
         format!("{}/gcroots/storekeeper-lease", self.state)
     }
 
-    /// Whether systemd would read these words as they are: it splits at blanks, and knows specifiers and quotes.
+    /// Whether systemd would read these words as they are.
     pub fn is_plain(&self) -> bool {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
         [&self.script, &self.units, &self.store, &self.state]
             .iter()
-            .all(|word| !word.is_empty() && word.chars().all(plain))
+            .all(|word| !word.is_empty() && timer::is_plain(word))
+    }
+
+    fn look(&self) -> Command {
+        Command::script(script::TIMER_LOOK)
+            .arg(&self.script)
+            .arg(&self.units)
+            .arg(NAME)
+            .arg("")
     }
 
     /// The service that runs once.
     pub fn service(&self) -> String {
-        // A store elsewhere has to be named, as root's login shell does.
-        let top = self.store.strip_suffix("/nix/store").unwrap_or_default();
-        let remote = if top.is_empty() {
-            String::new()
-        } else {
-            format!("Environment=NIX_REMOTE=local?root={top}\n")
-        };
+        let remote = timer::environment(&self.store);
         format!(
             "[Unit]\nDescription=Keep uploads of the last {days} days from being collected\n\n[Service]\nType=oneshot\n\
              {remote}ExecStart={script} {days} {store} {state}/gcroots\nNice=10\nIOSchedulingClass=idle\n",
@@ -114,42 +104,24 @@ impl LeaseInstall {
 impl Server {
     /// What an installation of the lease would find.
     pub async fn lease_facts(&self, install: &LeaseInstall) -> Result<LeaseFacts, ServerError> {
-        let command = Command::script(script::TIMER_LOOK)
-            .arg(&install.script)
-            .arg(&install.units)
-            .arg(NAME)
-            .arg("");
-        let answers = super::space::look(&self.inner, command, LOOK).await?;
-        let is =
-            |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
+        let answers = super::space::look(&self.inner, install.look(), LOOK).await?;
+        let files = [("script", script::LEASE), ("service", &install.service())];
         Ok(LeaseFacts {
             nixos: answers.get("nixos").is_some(),
             systemd: answers.get("systemd").is_some(),
-            there: is("script", script::LEASE) && is("service", &install.service()),
+            there: timer::has(&answers, &files),
         })
     }
 
     /// Whether the lease is installed, its timer runs and its first run went well; `None` where that is not known yet.
     pub async fn lease_runs(&self, install: &LeaseInstall) -> Result<Option<bool>, ServerError> {
-        let command = Command::script(script::TIMER_LOOK)
-            .arg(&install.script)
-            .arg(&install.units)
-            .arg(NAME)
-            .arg("");
-        let answers = super::space::look(&self.inner, command, LOOK).await?;
-        let is =
-            |name: &str, text: &str| answers.get(name) == Some(hex(&Sha256::digest(text)).as_str());
-        let there = is("script", script::LEASE)
-            && is("service", &install.service())
-            && is("unit", LeaseInstall::timer());
-        let timer = answers.get("timer") == Some("active");
-        Ok(match answers.get("run") {
-            _ if !(there && timer) => Some(false),
-            Some("inactive") => Some(true),
-            Some("failed") => Some(false),
-            // It runs, and is taken back if it fails.
-            _ => None,
-        })
+        let answers = super::space::look(&self.inner, install.look(), LOOK).await?;
+        let files = [
+            ("script", script::LEASE),
+            ("service", &install.service()),
+            ("unit", LeaseInstall::timer()),
+        ];
+        Ok(timer::runs(&answers, &files))
     }
 
     /// Installs the lease, starts its timer, and runs it once.

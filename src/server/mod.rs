@@ -29,6 +29,7 @@ mod space;
 pub mod spec;
 pub mod store;
 mod strip;
+mod timer;
 mod unfinished;
 mod vacuum;
 mod verify;

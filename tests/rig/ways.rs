@@ -1,7 +1,7 @@
 //! What a test does with a running rig: ask the real client, run the real `ssh` and `nix`, run the binary.
 
 use super::client::Client;
-use super::{Access, Agent, RETIRED, Rig, UPSTREAM, need, nix, sshd, store};
+use super::{Access, Agent, OURS, RETIRED, Rig, UPSTREAM, need, nix, sshd, store};
 use crate::help::{self, json};
 use serde_json::Value;
 use std::fs;
@@ -112,6 +112,36 @@ impl Rig {
     /// What a command on the server prints; its failure ends the test.
     pub(crate) fn on_server(&self, access: Access, script: &str) -> String {
         nix::text_of(&mut self.ssh(access, script))
+    }
+
+    /// Adds a file with these contents to the server's store, by its own Nix; its process has ended, so nothing roots the path.
+    pub(crate) fn add(&self, name: &str, contents: &str) -> String {
+        let file = self.scratch().join(name);
+        fs::write(&file, contents).unwrap();
+        let mut add = self.nix_here("nix-store");
+        let output = add.arg("--add").arg(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Makes a signing key of this name beside the others, and a server `both` that trusts it as well as ours, with more lines of its
+    /// configuration; gives back the public half.
+    pub(crate) fn with_new_key(&self, name: &str, more: &str) -> String {
+        let folder = self.file("keys");
+        let mut keygen = self.storekeeper_bare(["keygen", name, "--out", &folder]);
+        let made = keygen.output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        let public = String::from_utf8(made.stdout).unwrap();
+        let public = public
+            .split_whitespace()
+            .find(|word| word.starts_with(name));
+        let public = public.unwrap().to_owned();
+        let ours = self.public_key(OURS);
+        let keys = format!("public_keys = [\"{public}\", \"{ours}\"]\n{more}");
+        self.add_server(&self.server_section("both", "root", self.port(Access::Root), &keys));
+        public
     }
 
     /// One of the Nix programs on the server's store, run here and not through the server.

@@ -2,7 +2,7 @@
 //! client sees; beside a Nix that writes all the time.
 
 use crate::help::text;
-use crate::rig::{Access, OURS, Rig, UPSTREAM};
+use crate::rig::{OURS, Rig, UPSTREAM};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,21 +27,7 @@ fn database(rig: &Rig) -> (Vec<(String, Stored)>, String) {
 }
 
 fn with_new_key(rig: &Rig) -> String {
-    let folder = rig.file("keys");
-    let made = rig
-        .storekeeper_bare(["keygen", NEW, "--out", &folder])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    let public = text(&made.stdout);
-    let public = public.split_whitespace().find(|word| word.starts_with(NEW));
-    let public = public.unwrap().to_owned();
-    let keys = format!(
-        "public_keys = [\"{public}\", \"{}\"]\ncompromised_keys = [\"{OURS}\"]",
-        rig.public_key(OURS)
-    );
-    rig.add_server(&rig.server_section("both", "root", rig.port(Access::Root), &keys));
-    public
+    rig.with_new_key(NEW, &format!("compromised_keys = [\"{OURS}\"]"))
 }
 
 #[test]
@@ -158,16 +144,8 @@ fn beside_a_nix_that_writes_all_the_time_no_row_is_lost() {
             let writer = scope.spawn(|| {
                 let mut added = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    let file = rig.scratch().join(format!("upload-{}", added.len()));
-                    fs::write(&file, format!("{}", added.len())).unwrap();
-                    let add = rig
-                        .nix_here("nix-store")
-                        .arg("--add")
-                        .arg(&file)
-                        .output()
-                        .unwrap();
-                    assert!(add.status.success(), "{}", text(&add.stderr));
-                    added.push(text(&add.stdout).trim().to_owned());
+                    let number = added.len();
+                    added.push(rig.add(&format!("upload-{number}"), &number.to_string()));
                     let sign = rig
                         .nix_here("nix")
                         .args(["store", "sign", "-k"])

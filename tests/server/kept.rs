@@ -185,11 +185,7 @@ fn the_next_process_goes_on_with_the_copy_of_the_one_before() {
         (answer, proxy.bytes() - before)
     };
     let add = |number: u32| {
-        let file = rig.scratch().join(format!("new-{number}"));
-        fs::write(&file, format!("contents {number}")).unwrap();
-        let mut command = rig.nix_here("nix-store");
-        let added = command.arg("--add").arg(&file).output().unwrap();
-        assert!(added.status.success(), "{added:?}");
+        rig.add(&format!("new-{number}"), &format!("contents {number}"));
         settle();
     };
     let copies = rig.scratch().join("home-here/.cache/storekeeper");
@@ -276,16 +272,7 @@ fn follows(rig: &Rig, most: Option<u64>) {
         };
         let mut files = Vec::new();
         for number in 0..10 {
-            let file = rig.scratch().join(format!("new-{number}"));
-            fs::write(&file, format!("contents {number}")).unwrap();
-            let added = rig
-                .nix_here("nix-store")
-                .arg("--add")
-                .arg(&file)
-                .output()
-                .unwrap();
-            assert!(added.status.success(), "{added:?}");
-            files.push(String::from_utf8_lossy(&added.stdout).trim().to_owned());
+            files.push(rig.add(&format!("new-{number}"), &format!("contents {number}")));
         }
         let bytes = equal("ten new paths", &mut known).await;
         assert!(most.is_none_or(|most| bytes < most), "{bytes} bytes");

@@ -1,27 +1,11 @@
 //! Rotation on a real server: what the new key signs, and when a real client can do without the old one.
 
 use crate::help::text;
-use crate::rig::{Access, Entry, OURS, RETIRED, Rig, UPSTREAM};
+use crate::rig::{Entry, OURS, RETIRED, Rig, UPSTREAM};
 use serde_json::Value;
 use std::fs;
 
 const NEW: &str = "cache.example.org-2";
-
-/// Makes the new key beside the others, and a server that trusts it as well; gives back its public half.
-fn with_new_key(rig: &Rig) -> String {
-    let folder = rig.file("keys");
-    let made = rig
-        .storekeeper_bare(["keygen", NEW, "--out", &folder])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    let public = text(&made.stdout);
-    let public = public.split_whitespace().find(|word| word.starts_with(NEW));
-    let public = public.unwrap().to_owned();
-    let keys = format!("public_keys = [\"{public}\", \"{}\"]", rig.public_key(OURS));
-    rig.add_server(&rig.server_section("both", "root", rig.port(Access::Root), &keys));
-    public
-}
 
 fn secret(rig: &Rig) -> String {
     rig.secret_key_file(NEW).display().to_string()
@@ -48,7 +32,7 @@ fn accepted(rig: &Rig) -> Vec<&Entry> {
 #[test]
 fn a_client_that_trusts_only_the_new_key_gets_every_path_at_the_end() {
     Rig::on_every_nix(|rig| {
-        let new = with_new_key(rig);
+        let new = rig.with_new_key(NEW, "");
         let only_new = [new.clone()];
         let leaf = rig.path("leaf-1.0");
         assert!(rig.client_accepts_with(leaf, &only_new).is_err());
@@ -122,7 +106,7 @@ fn a_client_that_trusts_only_the_new_key_gets_every_path_at_the_end() {
 #[test]
 fn what_cannot_be_signed_keeps_the_old_key_and_is_named() {
     let rig = Rig::new();
-    with_new_key(&rig);
+    rig.with_new_key(NEW, "");
     // The contents of one are gone, and one is left out.
     let absent = rig.path("retired-0.9");
     let folder = format!("{}{absent}", rig.file("server"));
@@ -178,7 +162,7 @@ fn what_cannot_be_signed_keeps_the_old_key_and_is_named() {
 #[test]
 fn a_key_that_is_not_trusted_or_not_known_signs_nothing() {
     let rig = Rig::new();
-    with_new_key(&rig);
+    rig.with_new_key(NEW, "");
     let key = secret(&rig);
     let says = |line: &str, words: &str| {
         let error = rig.ask(line, 2);

@@ -66,16 +66,7 @@ fn write_until(rig: &Rig, ended: &AtomicBool) -> Vec<String> {
     let mut known = Vec::new();
     while !ended.load(Ordering::Relaxed) {
         let at = known.len();
-        let file = rig.scratch().join(format!("written-{at}"));
-        fs::write(&file, format!("content {at}")).unwrap();
-        let output = rig
-            .nix_here("nix-store")
-            .arg("--add")
-            .arg(&file)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        known.push(text(&output.stdout).trim().to_owned());
+        known.push(rig.add(&format!("written-{at}"), &format!("content {at}")));
         let path = format!("/nix/store/{at:032}-by-hand");
         rig.sql(&format!(
             "insert into ValidPaths (path, hash, registrationTime) values ('{path}', 'sha256:{at:064}', 1)"

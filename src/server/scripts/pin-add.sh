@@ -26,9 +26,7 @@ fi
 # The note first: a link without one is a pin of nobody.
 note=$name.json
 enter "$notes"
-rm -f "./$note.new"
-(umask 077 && cat >"./$note.new") && [ "$(sum "./$note.new")" = "$6" ] && { sync "./$note.new" 2>/dev/null || sync; } ||
-    { rm -f "./$note.new"; fail 74 "there is no room for the note in $notes; nothing was pinned"; }
+new_note "$6" pinned
 mv -f "./$note.new" "./$note" || fail 74 "the note can't be put into $notes; nothing was pinned"
 enter "$folder"
 # Making a link fails where anything is; `-n` so that it is not made inside of a folder that a link leads to.

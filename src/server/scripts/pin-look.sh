@@ -14,6 +14,12 @@ look() {
 }
 # In the folder of notes: what is there, on one line.
 note() { if [ -f "./$name.json" ]; then head -c 16384 "./$name.json" | tr '\n\r' '  '; fi; }
+# In the folder of notes: the note that comes on stdin, beside its place, whole and on the disk. $1: its SHA-256. $2: what was not done.
+new_note() {
+    rm -f "./$name.json.new"
+    (umask 077 && cat >"./$name.json.new") && [ "$(sum "./$name.json.new")" = "$1" ] && { sync "./$name.json.new" 2>/dev/null || sync; } ||
+        { rm -f "./$name.json.new"; fail 74 "there is no room for the note in $notes; nothing was $2"; }
+}
 # In the folder of notes, after a look at the link. $1: how the pin was shown: `absent`, `bare` or the SHA-256 of its note. $2: the
 # SHA-256 of a note that is no surprise either, since this very job may have written it over a link that was lost.
 unchanged() {

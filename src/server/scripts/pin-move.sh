@@ -28,9 +28,7 @@ esac
 enter "$notes"
 unchanged "$5" "$6"
 note=$name.json
-rm -f "./$note.new"
-(umask 077 && cat >"./$note.new") && [ "$(sum "./$note.new")" = "$6" ] && { sync "./$note.new" 2>/dev/null || sync; } ||
-    { rm -f "./$note.new"; fail 74 "there is no room for the note in $notes; nothing was moved"; }
+new_note "$6" moved
 enter "$folder"
 rm -f "./.$name.new"
 ln -s -n "$target" "./.$name.new" || fail 74 "no link can be made in $folder; nothing was moved"

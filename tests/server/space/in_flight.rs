@@ -26,20 +26,6 @@ fn sessions(rig: &Rig) -> usize {
     wait(server.sessions()).unwrap().unwrap().len()
 }
 
-/// An upload whose process has ended, so that no temporary root keeps it.
-fn upload(rig: &Rig, name: &str) -> String {
-    let file = rig.scratch().join(name);
-    fs::write(&file, name).unwrap();
-    let output = rig
-        .nix_here("nix-store")
-        .arg("--add")
-        .arg(&file)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout).trim().to_owned()
-}
-
 /// The operation `AddToStoreNar` (`worker-protocol.hh` of Nix), whose archive comes in frames.
 const ADD_TO_STORE_NAR: u64 = 39;
 
@@ -113,11 +99,11 @@ fn valid(rig: &Rig) -> BTreeSet<String> {
 #[test]
 fn what_came_since_an_open_session_began_stays_until_it_ends() {
     Rig::on_every_nix(|rig| {
-        let old = upload(rig, "old");
+        let old = rig.add("old", "old");
         rig.sql("update ValidPaths set registrationTime = registrationTime - 1000");
         let mut session = open_session(rig);
         wait_until("the session", || sessions(rig) == 1);
-        let fresh = upload(rig, "fresh");
+        let fresh = rig.add("fresh", "fresh");
         let plan = rig.ask("gc root --grace 0 --keep-newest 0 --dry-run", 0);
         assert!(
             plan.to_string()

@@ -34,16 +34,7 @@ quota = "250K"
 
 /// Uploads a file of this name and size, so many days ago, as last used so many days ago.
 fn upload(rig: &Rig, name: &str, size: usize, days: i64) -> String {
-    let file = rig.scratch().join(name);
-    fs::write(&file, format!("{name}{}", "x".repeat(size))).unwrap();
-    let output = rig
-        .nix_here("nix-store")
-        .arg("--add")
-        .arg(&file)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let path = text(&output.stdout).trim().to_owned();
+    let path = rig.add(name, &format!("{name}{}", "x".repeat(size)));
     let at = When::now().unix() - days * DAY;
     rig.sql(&format!(
         "update ValidPaths set registrationTime = {at} where path = '{path}'"
