@@ -1,6 +1,6 @@
 //! Questions that only a person can answer. The console and the command line answer them; without either, nobody does.
 //!
-//! In: what the link must know to go on. Out: the answer, zeroized when it is dropped, or none.
+//! In: what the link must know to go on, and that a machine answers at all. Out: the answer, zeroized when it is dropped, or none.
 
 use std::future::ready;
 
@@ -50,6 +50,10 @@ pub enum Question {
 pub trait Prompter: Send + Sync {
     /// The answer, or `None` when it was declined or nobody can be asked.
     fn ask(&self, question: Question) -> BoxFuture<'_, Option<Zeroizing<String>>>;
+
+    /// A byte has come from there, or what comes is up to a program on this machine: from now on it is slow, not dead. Said more
+    /// than once.
+    fn heard(&self) {}
 }
 
 /// Nobody to ask: every question is declined.

@@ -16,6 +16,7 @@ use russh::{Preferred, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+use tokio_util::io::InspectReader;
 
 use super::Lane;
 use super::auth;
@@ -94,6 +95,8 @@ pub(super) fn connect<'a>(
             }
             Via::Command(command) => {
                 let (stream, tail) = proxy::start(command, &place)?;
+                // How long it takes to say something, and whether it does before the machine there, is its own matter.
+                prompter.heard();
                 let way = Way {
                     complaints: Some(tail),
                     ..Way::default()
@@ -195,6 +198,12 @@ where
     };
     // russh reads a packet's length and its body one by one; a busy server's packets are small and many.
     let stream = BufReader::with_capacity(READ_AHEAD, stream);
+    let listener = prompter.clone();
+    let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        if !bytes.is_empty() {
+            listener.heard();
+        }
+    });
     let connecting = client::connect_stream(config, stream, guard);
     let handle = patiently(connecting, &asking)
         .await

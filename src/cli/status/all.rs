@@ -4,6 +4,7 @@
 //! answered, those that are not even connected, although that took the others much less long, are told as such.
 
 use super::examine::examine;
+use super::patience::{self, Answers, Asking};
 use super::report::{Asked, Report};
 use crate::cli::args::Common;
 use crate::cli::error::{CliError, Kind};
@@ -13,21 +14,14 @@ use crate::config::Config;
 use crate::console::types::server::Health;
 use crate::domain::count::number;
 use crate::domain::notice;
-use crate::link::NoPrompter;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long connecting may take whatever the others do: through a jump host and over a slow line.
-const CONNECTING: Duration = Duration::from_secs(5);
-
-/// How many times as long as the slowest of the others: where this machine is busy, all are slow.
-const AS_LONG: u32 = 4;
-
-/// What those that are not connected get after the last of the others has answered.
-const GRACE: Duration = Duration::from_millis(500);
+/// How often it is looked who has connected meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a server may take in all, if nothing else is said.
 const IN_ALL: Duration = Duration::from_secs(60);
@@ -49,51 +43,51 @@ pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked
     let progress = Progress::new(common.quiet);
     progress.total(names.len());
     let began = Instant::now();
-    let reached: Vec<OnceLock<Duration>> = names.iter().map(|_| OnceLock::new()).collect();
+    let asking: Vec<_> = names.iter().map(|_| Arc::new(Asking::new())).collect();
     let mut running: FuturesUnordered<_> = names
         .iter()
-        .zip(&reached)
+        .zip(&asking)
         .enumerate()
-        .map(|(at, (name, reached))| {
-            let asked = Box::pin(one(common, name, reached, limit));
+        .map(|(at, (name, asking))| {
+            let asked = Box::pin(one(common, name, asking, limit));
             async move { (at, asked.await) }
         })
         .collect();
     let mut asked: Vec<Option<Asked>> = names.iter().map(|_| None).collect();
-    let mut last = began;
-    loop {
-        let waiting = |at: usize| asked[at].is_none() && reached[at].get().is_some();
-        let slowest = reached.iter().filter_map(OnceLock::get).max();
-        let connecting = slowest.map_or(CONNECTING, |slowest| (*slowest * AS_LONG).max(CONNECTING));
-        let deadline = if limit.is_some() || (0..names.len()).any(waiting) {
-            None
-        } else {
-            Some((last + GRACE).max(began + connecting))
-        };
-        // Who connects meanwhile is waited for: the deadline is worked out anew at each look.
-        match timeout(GRACE, running.next()).await {
+    let mut answers = Answers::default();
+    // Who connects meanwhile is waited for: until when is worked out anew at each look.
+    let silent = loop {
+        match timeout(LOOK, running.next()).await {
             Ok(Some((at, answer))) => {
-                last = Instant::now();
+                answers.came(began.elapsed(), answer.is_ok());
                 asked[at] = Some(Asked::new(&names[at], answer));
                 let done = asked.iter().filter(|asked| asked.is_some()).count();
                 progress.done(done, "asking the servers");
             }
-            Ok(None) => break,
-            Err(_) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => break,
-            Err(_) => {}
+            Ok(None) => break false,
+            Err(_) if limit.is_some() => {}
+            Err(_) => {
+                let all = asking.iter().zip(&asked);
+                let all = all.map(|(asking, asked)| (&**asking, asked.is_some()));
+                match patience::until(all, answers) {
+                    Some((until, silent)) if until <= began.elapsed() => break silent,
+                    _ => {}
+                }
+            }
         }
-    }
+    };
     progress.finish();
     let took = began.elapsed();
-    let told = names.iter().zip(asked);
-    Ok(told
-        .map(|(name, asked)| asked.unwrap_or_else(|| Asked::new(name, Err(hangs(took)))))
+    let missing = || Err(if silent { is_silent(took) } else { hangs(took) });
+    let all = names.iter().zip(asked);
+    Ok(all
+        .map(|(name, asked)| asked.unwrap_or_else(|| Asked::new(name, missing())))
         .collect())
 }
 
 /// How one server is, for a list of servers.
 pub(in crate::cli) async fn health(common: &Common, name: &str) -> Health {
-    match one(common, name, &OnceLock::new(), None).await {
+    match one(common, name, &Arc::new(Asking::new()), None).await {
         Ok(report) => {
             let worst = report.checks.first();
             Health::Is(
@@ -109,15 +103,13 @@ pub(in crate::cli) async fn health(common: &Common, name: &str) -> Health {
 async fn one(
     common: &Common,
     name: &str,
-    reached: &OnceLock<Duration>,
+    asking: &Arc<Asking>,
     limit: Option<u64>,
 ) -> Result<Report, CliError> {
     let mut session = Session::new(common, name)?;
     session.quiet = true;
-    let began = Instant::now();
-    let asked = Box::pin(examine(&session, Arc::new(NoPrompter), || {
-        let _ = reached.set(began.elapsed());
-    }));
+    let prompter: Arc<Asking> = Arc::clone(asking);
+    let asked = Box::pin(examine(&session, prompter, || asking.connected()));
     within(limit.or(Some(IN_ALL.as_secs())), asked).await
 }
 
@@ -136,7 +128,7 @@ pub(super) async fn within(
 
 /// It is not waited for any more.
 pub(super) fn hangs(after: Duration) -> CliError {
-    let seconds = number(after.as_secs().max(1) as usize);
+    let seconds = seconds(after);
     CliError::new(
         Kind::Connect,
         notice!(
@@ -144,4 +136,19 @@ pub(super) fn hangs(after: Duration) -> CliError {
             "look whether it is up and can be reached from here"
         ),
     )
+}
+
+fn is_silent(after: Duration) -> CliError {
+    let seconds = seconds(after);
+    CliError::new(
+        Kind::Connect,
+        notice!(
+            "it has not sent a byte within {seconds} s",
+            "look whether it is up and can be reached from here; --timeout waits longer"
+        ),
+    )
+}
+
+fn seconds(after: Duration) -> String {
+    number(after.as_secs().max(1) as usize)
 }

@@ -6,6 +6,7 @@
 mod all;
 mod examine;
 mod nagios;
+mod patience;
 mod prometheus;
 mod report;
 mod text;
