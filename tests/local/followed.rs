@@ -187,8 +187,8 @@ fn a_filter_goes_by_key_comment_address_user_and_what_was_refused() {
     );
     console.keys("<enter>");
     assert!(line(&console).contains("10.2.0.7"), "{}", line(&console));
-    // On the other lists the key goes to a line.
-    console.keys("<esc>6o/");
+    // On the list of sessions the key goes to a line.
+    console.keys("<esc>6oo/");
     assert!(console.model.finds.typing.is_some());
     assert!(!console.model.activity.typing && !console.model.store.searching);
 }

@@ -108,6 +108,20 @@ fn a_panic_gives_the_terminal_back_before_it_speaks() {
     terminal.until("a terminal that is given back", || terminal.given_back());
 }
 
+#[test]
+fn a_window_that_was_small_for_a_moment_is_drawn_whole() {
+    let served = Served::new(40);
+    let mut terminal = served.console();
+    let whole = |text: &str| text.contains(" Trust ") && text.contains(" q quit");
+    terminal.wait("the overview", whole);
+    for _ in 0..10 {
+        // So quickly that the console may learn of one change only, to the size that it has.
+        terminal.resize(20, 5);
+        terminal.resize(80, 24);
+        terminal.wait("the overview", whole);
+    }
+}
+
 /// A small generator (xorshift64): the same keys on every machine.
 struct Random(u64);
 

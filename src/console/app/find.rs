@@ -24,8 +24,8 @@ pub enum Place {
     Access,
     /// A view of screen 5.
     Space(View),
-    /// A list of screen 6.
-    Activity(Part),
+    /// The sessions of screen 6; the other lists there have a filter, which shows what matches.
+    Sessions,
     /// The pages of paths.
     Path,
 }
@@ -41,9 +41,8 @@ impl Place {
             Screen::Unsigned => Some(Self::Unsigned),
             Screen::Access => Some(Self::Access),
             Screen::Space => Some(Self::Space(model.space.view)),
-            // sshd's log has a filter, which shows what matches.
-            Screen::Activity if model.activity.part == Part::Log => None,
-            Screen::Activity => Some(Self::Activity(model.activity.part)),
+            // The logs have a filter, which shows what matches.
+            Screen::Activity => (model.activity.part == Part::Sessions).then_some(Self::Sessions),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::model::Model;
 use super::trail::Trail;
 use crate::console::screens::activity::job::Job;
 use crate::console::screens::activity::state::Part;
+use crate::console::screens::activity::state::Words;
 use crate::console::screens::path::page::Page;
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned::state::Unsigned;
@@ -30,7 +31,7 @@ pub struct Place {
     key: Option<Anchor>,
     view: View,
     part: Part,
-    words: Input,
+    words: Words,
     refused: bool,
     ours: bool,
     jobs: Vec<Job>,

@@ -27,7 +27,7 @@ pub(super) fn next_part(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// Begins to type the filter of the log.
+/// Begins to type the filter of the list.
 pub(super) fn search(model: &mut Model) -> Vec<Effect> {
     model.activity.typing = true;
     vec![]
@@ -67,9 +67,9 @@ pub(super) fn search_key(model: &mut Model, key: Key, leaves: bool) -> Vec<Effec
         }
         return vec![];
     }
-    let before = activity.words.value().to_owned();
-    input::edit(&mut activity.words, key);
-    if activity.words.value() != before {
+    let before = activity.words().value().to_owned();
+    input::edit(activity.words_mut(), key);
+    if activity.words().value() != before {
         activity.list = List::default();
     }
     vec![]
@@ -77,10 +77,14 @@ pub(super) fn search_key(model: &mut Model, key: Key, leaves: bool) -> Vec<Effec
 
 /// Takes the filter away; whether there was one.
 pub(super) fn clear(activity: &mut Activity) -> bool {
-    let was = activity.filter().is_set() && activity.part == Part::Log;
+    let was = match activity.part {
+        Part::Changes => !activity.words.changes.value().is_empty(),
+        Part::Sessions => false,
+        Part::Log => activity.filter().is_set(),
+    };
     if was {
-        activity.words.reset();
-        activity.refused = false;
+        activity.words_mut().reset();
+        activity.refused &= activity.part != Part::Log;
         activity.list = List::default();
     }
     was

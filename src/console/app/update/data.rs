@@ -184,7 +184,7 @@ pub(super) fn audit(model: &mut Model, past: Result<Vec<PastChange>, Problem>) -
         .collect();
     model.activity.past = Some(past.map(|mut past| {
         past.retain(|past| !shown.contains(&past.id.as_str()));
-        past
+        past.into()
     }));
     vec![]
 }

@@ -4,6 +4,7 @@
 
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::screens::activity::changes::Change;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::overview;
 use crate::console::screens::space::state::View;
@@ -155,13 +156,12 @@ fn activity(model: &Model) -> (&'static str, Rows) {
     let known = model.access.known.as_deref();
     match activity.part {
         Part::Changes => {
-            let jobs = activity.jobs.iter().map(|job| {
-                json!({"id": null, "at": null, "by": null, "change": job.title, "result": job.word()})
+            let changes = (0..activity.rows(known)).filter_map(|at| activity.change(at));
+            let changes = changes.map(|change| match change {
+                Change::Job(job) => json!({"id": null, "at": null, "by": null, "change": job.title, "result": job.word()}),
+                Change::Past(past) => json!({"id": past.id, "at": past.at, "by": past.by, "change": past.what, "result": past.result}),
             });
-            let past = activity.past().iter().map(|past| {
-                json!({"id": past.id, "at": past.at, "by": past.by, "change": past.what, "result": past.result})
-            });
-            ("changes", Rows::Values(jobs.chain(past).collect()))
+            ("changes", Rows::Values(changes.collect()))
         }
         Part::Sessions => {
             let sessions = known.and_then(|known| known.facts.sessions.as_ref().ok());

@@ -5,11 +5,11 @@
 use crate::console::app::find::{Below, Place, Scan, Typing, Walk};
 use crate::console::app::model::{Model, UnsignedLine};
 use crate::console::app::msg::Effect;
-use crate::console::screens::activity::state::Part;
 use crate::console::screens::path::page::{self, Page};
 use crate::console::screens::space::state::View;
 use crate::console::screens::unsigned;
 use crate::console::screens::unsigned::view::group_name;
+use crate::console::types::access::AccessSnapshot;
 use crate::console::types::access::Line;
 use crate::console::types::key::Key;
 use crate::console::widgets::input;
@@ -228,7 +228,7 @@ fn count(model: &Model, place: Place) -> usize {
         }
         Place::Access => model.access.rows(),
         Place::Space(_) => model.space.rows(),
-        Place::Activity(_) => model.activity_rows(),
+        Place::Sessions => model.activity_rows(),
         Place::Path => match (model.page(), &model.cx.data.inventory) {
             (Some(page), Some(inventory)) => page.len(inventory),
             _ => 0,
@@ -251,7 +251,7 @@ fn position(model: &Model, place: Place) -> Option<usize> {
         }
         Place::Access => Some(model.access.list.cursor),
         Place::Space(_) => Some(model.space.list().cursor),
-        Place::Activity(_) => Some(model.activity.list.cursor),
+        Place::Sessions => Some(model.activity.list.cursor),
         Place::Path => Some(model.page()?.list.cursor),
     }
 }
@@ -272,7 +272,7 @@ fn go_to(model: &mut Model, place: Place, at: usize, open: bool) {
             model.space.list_mut().cursor = at;
             model.space.note_cursor();
         }
-        Place::Activity(_) => model.activity.list.cursor = at,
+        Place::Sessions => model.activity.list.cursor = at,
         Place::Path => {
             if let Some(page) = model.pages.last_mut() {
                 page.list.cursor = at;
@@ -313,8 +313,13 @@ fn texts(model: &Model, place: Place, range: Range<usize>) -> Vec<String> {
                 })
                 .collect()
         }
-        Place::Activity(part) => range
-            .map(|at| of_activity(model, part, at).unwrap_or_default())
+        Place::Sessions => range
+            .map(|at| {
+                let known = model.access.known.as_deref();
+                known
+                    .and_then(|known| of_session(known, at))
+                    .unwrap_or_default()
+            })
             .collect(),
         Place::Path => match (model.page(), inventory) {
             (Some(page), Some(inventory)) => page
@@ -379,31 +384,13 @@ fn of_access(line: Line<'_>) -> String {
     }
 }
 
-fn of_activity(model: &Model, part: Part, at: usize) -> Option<String> {
-    let known = model.access.known.as_deref();
-    match part {
-        Part::Changes => {
-            if let Some(job) = model.activity.jobs.get(at) {
-                return Some(format!("{} {} {}", job.change, job.title, job.word()));
-            }
-            let at = at.checked_sub(model.activity.jobs.len())?;
-            let record = model.activity.past().get(at)?;
-            Some(format!(
-                "{} {} {} {}",
-                record.what, record.result, record.id, record.by
-            ))
-        }
-        Part::Sessions => {
-            let session = known?.facts.sessions.as_ref().ok()?.get(at)?;
-            let mut owners = known?.keys.iter().map(|entry| &entry.row);
-            let owner = owners.find(|row| session.fingerprint.as_ref() == Some(&row.fingerprint));
-            let comment = owner.map_or("", |row| row.comment.as_str());
-            let from = session.from.as_deref().unwrap_or_default();
-            Some(format!("{} {comment} {from} {}", session.user, session.pid))
-        }
-        // It has a filter instead, see `Place::of`.
-        Part::Log => None,
-    }
+fn of_session(known: &AccessSnapshot, at: usize) -> Option<String> {
+    let session = known.facts.sessions.as_ref().ok()?.get(at)?;
+    let mut owners = known.keys.iter().map(|entry| &entry.row);
+    let owner = owners.find(|row| session.fingerprint.as_ref() == Some(&row.fingerprint));
+    let comment = owner.map_or("", |row| row.comment.as_str());
+    let from = session.from.as_deref().unwrap_or_default();
+    Some(format!("{} {comment} {from} {}", session.user, session.pid))
 }
 
 fn of_page(inventory: &Inventory, line: page::Line) -> String {

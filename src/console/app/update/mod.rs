@@ -74,7 +74,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
                 let pages = model.pages.iter_mut();
                 pages.for_each(|page| page.resize(inventory, width));
             }
-            vec![]
+            // Even where it is the size that it was: it may have been another in between, and a terminal loses what does not fit.
+            vec![Effect::Redraw]
         }
         Msg::Continued => vec![Effect::Redraw],
         Msg::Terminate => leave::terminate(model),
@@ -312,7 +313,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         None if rules => return space::form(model, |form| form.paste(text)),
         None if let Some(typing) = finding => return find::paste(model, typing, text),
         None if typing && model.activity.typing => {
-            input::paste(&mut model.activity.words, text);
+            input::paste(model.activity.words_mut(), text);
             model.activity.list = crate::console::widgets::list::List::default();
         }
         None if typing => {

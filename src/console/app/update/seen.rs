@@ -5,6 +5,7 @@
 
 use crate::console::app::model::Model;
 use crate::console::app::subject::Subject;
+use crate::console::screens::activity::changes::Change;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::space::state::View;
 use crate::console::types::access::Anchor;
@@ -105,14 +106,11 @@ fn activity_id(model: &Model, at: usize) -> Option<String> {
     let facts = known.map(|known| &known.facts);
     match model.activity.part {
         Part::Changes => {
-            if let Some(job) = model.activity.jobs.get(at) {
-                return Some(format!("job {}", job.id));
-            }
-            let past = model
-                .activity
-                .past()
-                .get(at.checked_sub(model.activity.jobs.len())?)?;
-            Some(format!("record {}", past.id))
+            let change = model.activity.change(at)?;
+            Some(match change {
+                Change::Job(job) => format!("job {}", job.id),
+                Change::Past(past) => format!("record {}", past.id),
+            })
         }
         Part::Sessions => {
             let session = facts?.sessions.as_ref().ok()?.get(at)?;

@@ -3,14 +3,13 @@
 use crate::console::screens::access::state::Access;
 use crate::console::screens::activity::state::Activity;
 use crate::console::screens::activity::state::Part;
-use crate::console::screens::activity::view::{draw_find, draw_head, draw_row};
+use crate::console::screens::activity::view::{draw_find, draw_head, draw_row, draw_words};
 use crate::console::screens::paragraph;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 pub use crate::console::types::log::word;
 use crate::console::widgets::Pen;
-use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::row;
 use crate::domain::access::{AccessFacts, Fact, LogEvent, LogKind, LogSource, Session};
@@ -173,17 +172,9 @@ fn draw_filter(
         let about = format!(" {}", reach(cx, activity, known));
         return draw_find(cx, activity, access, pen, area, &about);
     }
-    let theme = pen.theme;
-    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
-    let right = pen.right(inner, &counted(cx, activity, known), theme.dim);
-    let mut x = pen.text(area, area.x + 1, area.y, "find", theme.dim) + 1;
-    if filter.refused {
-        x = pen.text(area, x, area.y, "[refused]", theme.accent) + 1;
-    }
-    let room = Rect::new(x, area.y, right.saturating_sub(x + 2), area.height);
-    if activity.typing || !filter.words.is_empty() {
-        input::draw(pen, room, &activity.words, activity.typing);
-    }
+    let narrowed: &[&str] = if filter.refused { &["refused"] } else { &[] };
+    let counted = counted(cx, activity, known);
+    draw_words(pen, area, activity, narrowed, &counted);
 }
 
 /// How many entries are shown of how many, and how many of this console are not.

@@ -1,5 +1,6 @@
 //! Screen 6: jobs and their receipts, the audit log, open sessions, sshd's log.
 
+pub mod changes;
 pub mod comparison;
 pub mod job;
 pub mod logins;

@@ -1,5 +1,6 @@
 //! What screen 6 knows.
 
+use crate::console::screens::activity::changes::{Change, Filtered};
 use crate::console::screens::activity::job::Job;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::log::{LogFilter, LogLine, Sifted};
@@ -43,9 +44,9 @@ pub struct Activity {
     /// Jobs of this console, the newest first.
     pub jobs: Vec<Job>,
     /// The audit log, newest first; `None` before it was read.
-    pub past: Option<Result<Vec<PastChange>, Problem>>,
-    /// The words of the log's filter.
-    pub words: Input,
+    pub past: Option<Result<Arc<[PastChange]>, Problem>>,
+    /// The words of the filters.
+    pub words: Words,
     /// Whether they are being typed.
     pub typing: bool,
     /// The log shows only what was refused.
@@ -56,6 +57,17 @@ pub struct Activity {
     pub log: Sifted,
     /// Of which log, and by which filter.
     sifted: Option<(Arc<AccessSnapshot>, LogFilter)>,
+    /// What the filter leaves of the changes, where there is one.
+    filtered: Option<Filtered>,
+}
+
+/// The words of the filter of each list that has one.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// Of the changes.
+    pub changes: Input,
+    /// Of sshd's log.
+    pub log: Input,
 }
 
 impl Activity {
@@ -67,17 +79,40 @@ impl Activity {
         }
     }
 
+    /// The words of the filter of the list that is shown.
+    pub const fn words(&self) -> &Input {
+        match self.part {
+            Part::Changes => &self.words.changes,
+            Part::Sessions | Part::Log => &self.words.log,
+        }
+    }
+
+    /// The same, to be typed.
+    pub const fn words_mut(&mut self) -> &mut Input {
+        match self.part {
+            Part::Changes => &mut self.words.changes,
+            Part::Sessions | Part::Log => &mut self.words.log,
+        }
+    }
+
     /// What the log shows.
     pub fn filter(&self) -> LogFilter {
         LogFilter {
-            words: self.words.value().trim().to_owned(),
+            words: self.words.log.value().trim().to_owned(),
             refused: self.refused,
             ours: self.ours,
         }
     }
 
-    /// Looks through the log again where it or the filter is another one.
+    /// Looks through the changes and the log again where they or their filters are others.
     pub fn sift(&mut self, known: Option<&Arc<AccessSnapshot>>) {
+        let none = Arc::default();
+        let past = match &self.past {
+            Some(Ok(past)) => past,
+            _ => &none,
+        };
+        let words = self.words.changes.value();
+        self.filtered = Filtered::anew(self.filtered.take(), words, &self.jobs, past);
         let Some(known) = known else {
             self.sifted = None;
             self.log = Sifted::default();
@@ -107,23 +142,53 @@ impl Activity {
     pub fn rows(&self, known: Option<&AccessSnapshot>) -> usize {
         let facts = known.map(|known| &known.facts);
         match self.part {
-            Part::Changes => self.jobs.len() + self.past().len(),
+            Part::Changes => match &self.filtered {
+                Some(filtered) => filtered.shown.len(),
+                None => self.changes(),
+            },
             Part::Sessions => facts.map_or(0, |facts| facts.sessions.as_ref().map_or(0, Vec::len)),
             Part::Log => self.log.shown.len(),
         }
     }
 
+    /// How many changes there are, whatever the filter leaves.
+    pub fn changes(&self) -> usize {
+        self.jobs.len() + self.past().len()
+    }
+
+    /// A line of the list of changes.
+    pub fn change(&self, at: usize) -> Option<Change<'_>> {
+        let at = match &self.filtered {
+            Some(filtered) => *filtered.shown.get(at)?,
+            None => at,
+        };
+        if let Some(job) = self.jobs.get(at) {
+            return Some(Change::Job(job));
+        }
+        let past = self.past().get(at.checked_sub(self.jobs.len())?)?;
+        Some(Change::Past(past))
+    }
+
+    /// The change under the cursor.
+    fn current_change(&self) -> Option<Change<'_>> {
+        let changes = self.part == Part::Changes;
+        self.change(self.list.cursor).filter(|_| changes)
+    }
+
     /// The job under the cursor.
     pub fn current_job(&self) -> Option<&Job> {
-        let changes = self.part == Part::Changes;
-        self.jobs.get(self.list.cursor).filter(|_| changes)
+        match self.current_change()? {
+            Change::Job(job) => Some(job),
+            Change::Past(_) => None,
+        }
     }
 
     /// The record of the audit log under the cursor.
     pub fn current_past(&self) -> Option<&PastChange> {
-        let at = self.list.cursor.checked_sub(self.jobs.len())?;
-        let changes = self.part == Part::Changes;
-        self.past().get(at).filter(|_| changes)
+        match self.current_change()? {
+            Change::Past(past) => Some(past),
+            Change::Job(_) => None,
+        }
     }
 
     /// The session under the cursor.

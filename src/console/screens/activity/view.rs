@@ -1,16 +1,17 @@
 //! Screen 6: jobs, and what the audit log of the server holds.
 
 use crate::console::screens::access::state::Access;
+use crate::console::screens::activity::changes::Change;
 use crate::console::screens::activity::job::{Job, State};
 use crate::console::screens::activity::logins;
-use crate::console::screens::activity::state::Activity;
-use crate::console::screens::activity::state::Part;
+use crate::console::screens::activity::state::{Activity, Part, PastChange};
 use crate::console::screens::paragraph;
 use crate::console::types::action::Act;
 use crate::console::types::context::Context;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::gauge::bar;
+use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::row;
 use crate::domain::count::number;
@@ -67,20 +68,32 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
     }
     let running = activity.jobs.iter().filter(|job| job.is_running()).count();
     let past = activity.past().len();
-    let text = format!(
-        " {} running, {} ended here, {} more in the audit log",
-        running,
-        activity.jobs.len() - running,
-        number(past)
-    );
-    draw_find(cx, activity, access, pen, areas.find, &text);
+    if activity.typing || !activity.words().value().is_empty() {
+        let counted = format!(
+            "{} of {}",
+            number(activity.rows(None)),
+            number(activity.changes())
+        );
+        draw_words(pen, areas.find, activity, &[], &counted);
+    } else {
+        let text = format!(
+            " {} running, {} ended here, {} more in the audit log",
+            running,
+            activity.jobs.len() - running,
+            number(past)
+        );
+        draw_find(cx, activity, access, pen, areas.find, &text);
+    }
     if let Some(Err(problem)) = &activity.past {
         let room = Rect::new(areas.head.x, areas.head.y, areas.head.width, 2);
         paragraph(pen, room, &problem.to_string(), theme.warning);
     }
-    let rows = activity.jobs.len() + past;
+    let rows = activity.rows(None);
     if rows == 0 {
+        let key = cx.keymap.names(Act::Back);
+        let none = format!("No change matches; {key} clears the filter.");
         let text = match &activity.past {
+            _ if activity.changes() > 0 => &none,
             None => "The audit log has not been read yet.",
             Some(Ok(_)) => {
                 "Nothing was changed on this server yet; each change leaves its receipt here."
@@ -96,16 +109,10 @@ pub fn draw(cx: &Context, activity: &Activity, access: &Access, pen: &mut Pen<'_
     for (y, index) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         let line = row(areas.list, y as u16);
         let current = index == list.cursor;
-        match activity.jobs.get(index) {
-            Some(job) => draw_job(cx, pen, line, job, current),
-            None => draw_past(
-                cx,
-                activity,
-                pen,
-                line,
-                index - activity.jobs.len(),
-                current,
-            ),
+        match activity.change(index) {
+            Some(Change::Job(job)) => draw_job(cx, pen, line, job, current),
+            Some(Change::Past(past)) => draw_past(cx, pen, line, past, current),
+            None => {}
         }
     }
 }
@@ -143,6 +150,28 @@ pub(super) fn draw_find(
         area.height,
     );
     pen.line(rest, text, theme.dim);
+}
+
+/// The filter of the list, what else narrows it, and what they leave.
+pub(super) fn draw_words(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    activity: &Activity,
+    narrowed: &[&str],
+    counted: &str,
+) {
+    let theme = pen.theme;
+    let inner = Rect::new(area.x, area.y, area.width.saturating_sub(2), area.height);
+    let right = pen.right(inner, counted, theme.dim);
+    let mut x = pen.text(area, area.x + 1, area.y, "find", theme.dim) + 1;
+    for word in narrowed {
+        x = pen.text(area, x, area.y, &format!("[{word}]"), theme.accent) + 1;
+    }
+    let room = Rect::new(x, area.y, right.saturating_sub(x + 2), area.height);
+    let words = activity.words();
+    if activity.typing || !words.value().trim().is_empty() {
+        input::draw(pen, room, words, activity.typing);
+    }
 }
 
 fn result_style(pen: &Pen<'_>, word: &str) -> Style {
@@ -227,17 +256,8 @@ fn draw_job(cx: &Context, pen: &mut Pen<'_>, area: Rect, job: &Job, current: boo
     }
 }
 
-fn draw_past(
-    cx: &Context,
-    activity: &Activity,
-    pen: &mut Pen<'_>,
-    area: Rect,
-    index: usize,
-    current: bool,
-) {
-    if let Some(past) = activity.past().get(index) {
-        let age = past.at.age(cx.now).to_string();
-        let what = format!("{}, {}", past.what, past.by);
-        draw_row(pen, area, current, (&age, &past.result, &past.id, &what));
-    }
+fn draw_past(cx: &Context, pen: &mut Pen<'_>, area: Rect, past: &PastChange, current: bool) {
+    let age = past.at.age(cx.now).to_string();
+    let what = format!("{}, {}", past.what, past.by);
+    draw_row(pen, area, current, (&age, &past.result, &past.id, &what));
 }
