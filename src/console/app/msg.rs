@@ -5,13 +5,14 @@
 use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, Plan, Receipt};
 use crate::console::plan::request::PlanRequest;
+use crate::console::screens::activity::backup::Backup;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::state::PastChange;
 use crate::console::screens::space;
 use crate::console::screens::store;
 use crate::console::screens::unsigned;
 use crate::console::types::JobId;
-use crate::console::types::access::AccessSnapshot;
+use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
 use crate::console::types::client::ClientWay;
@@ -178,6 +179,8 @@ pub enum Msg {
     },
     /// What the new client has to do, or why that can't be written.
     Onboarding(Result<String, Problem>),
+    /// The certificate that was made, or why it can't be shown.
+    Certificate(Result<Certified, Problem>),
     /// The way of a client was gone through, or could not be.
     Way(Result<Box<ClientWay>, Problem>),
     /// A job goes on.
@@ -206,6 +209,13 @@ pub enum Msg {
         paths: Option<Vec<StorePath>>,
         /// What was found.
         comparison: Box<Comparison>,
+    },
+    /// The database was copied here, or could not be.
+    BackedUp {
+        /// The job.
+        job: JobId,
+        /// What became of it.
+        backup: Box<Backup>,
     },
     /// A job has ended.
     Ended {
@@ -287,6 +297,8 @@ pub enum Effect {
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
     },
+    /// Read the certificate that a job has made.
+    ReadCertificate(PathBuf),
     /// Go through the way of a client.
     Way {
         /// The server's name.
@@ -308,6 +320,13 @@ pub enum Effect {
         inventory: Arc<Inventory>,
         /// The paths; `None` for all.
         rows: Option<Vec<Row>>,
+    },
+    /// Save a copy of Nix's database here.
+    BackUp {
+        /// The job's number.
+        job: JobId,
+        /// Which file; `~/` is of the home folder.
+        file: PathBuf,
     },
     /// Do it.
     Run {

@@ -5,11 +5,16 @@
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
-use crate::console::types::access::AccessSnapshot;
+use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::problem::Problem;
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::visible;
 use crate::judge::posture::of_server;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::server::Server;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Looks, and judges what is there.
@@ -33,6 +38,25 @@ pub(super) async fn follow(server: Server, send: Sender, before: Arc<AccessSnaps
         Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Followed { before, known });
+}
+
+/// More than any certificate has.
+const MOST: u64 = 64 << 10;
+
+/// The certificate that a job has made.
+pub(super) fn certificate(file: &Path) -> Result<Certified, Problem> {
+    let shown = file.display().to_string();
+    let shown = visible(&shown);
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(MOST).read_to_string(&mut text));
+    read.map_err(|error| Problem::say(format!("{shown} can't be read: {error}")))?;
+    let key = PublicSshKey::parse(&text).ok();
+    let key = key.filter(|key| key.certificate().is_some());
+    let key = key.ok_or_else(|| Problem::say(format!("{shown} is no certificate any more")))?;
+    Ok(Certified {
+        file: shown.into_owned(),
+        line: String::from_utf8_lossy(&key.line()).into_owned(),
+    })
 }
 
 /// Writes out what a new client does.

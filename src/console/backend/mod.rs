@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod backup;
 mod connect;
 mod contents;
 mod examine;
@@ -128,6 +129,12 @@ impl Backend {
                     });
                 }
             }
+            Effect::ReadCertificate(file) => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = send.send(Msg::Certificate(access::certificate(&file)));
+                });
+            }
             Effect::Way {
                 server,
                 known,
@@ -227,6 +234,7 @@ impl Backend {
                 inventory,
                 rows,
             } => self.compare(job, inventory, rows),
+            Effect::BackUp { job, file } => self.back_up(job, &file),
             Effect::Run { job, confirmed } => self.start(job, *confirmed),
             Effect::Cancel(job) => {
                 if let Some(cancel) = self.jobs.get(&job) {

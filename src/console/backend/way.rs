@@ -68,6 +68,7 @@ async fn judged(
         nix_conf: &cache.nix_conf_lines(),
         access: &known.facts,
         key: &key,
+        certificate: None,
         from: None,
         daemon: &found.daemon,
         path: facts.as_ref(),

@@ -11,7 +11,7 @@ use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 17] = [
+pub const COMMANDS: [(&str, &str); 18] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
@@ -27,6 +27,10 @@ pub const COMMANDS: [(&str, &str); 17] = [
     (
         "export",
         "export FILE: writes what the list shows to FILE.json or FILE.csv",
+    ),
+    (
+        "backup",
+        "backup FILE: saves a checked copy of Nix's database here, as one file",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
     (
@@ -72,6 +76,8 @@ pub enum Command {
     Columns(String),
     /// Writes what the list in front shows to this file.
     Export(String),
+    /// Saves a copy of Nix's database to this file.
+    Backup(String),
     /// Plans to push these paths of this machine.
     Push(Vec<String>),
     /// Sorts the store.
@@ -161,6 +167,9 @@ pub fn chosen(model: &Model, typed: &str) -> Chosen {
         ("columns", _) => return Chosen::Command(Command::Columns(argument.to_owned())),
         ("export", file) if !file.is_empty() => {
             return Chosen::Command(Command::Export(file.to_owned()));
+        }
+        ("backup", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Backup(file.to_owned()));
         }
         ("push", paths) if !paths.is_empty() => {
             return match shell_words::split(paths) {

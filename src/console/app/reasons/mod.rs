@@ -5,11 +5,12 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend, can_pin,
-    can_remove_generations, can_unroot, can_verify, can_verify_all, has_policy, on_plan,
-    on_planner,
+    can_ask_why, can_back_up, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend,
+    can_pin, can_remove_generations, can_unpin_over, can_unroot, can_verify, can_verify_all,
+    has_policy, on_plan, on_planner,
 };
 
+use crate::change::keep::Over;
 use crate::console::app::find::Place;
 use crate::console::app::model::Model;
 use crate::console::plan;
@@ -36,7 +37,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Deny => can_deny(model),
         Act::Revoke | Act::SuspendKey => can_revoke(model),
         Act::Review => can_review(model),
-        Act::MarkReviewed => on_access(model),
+        Act::MarkReviewed | Act::Certify => on_access(model),
         Act::Expiry => can_expire(model),
         Act::Proof => can_prove(model),
         Act::Collect => can_collect(model),
@@ -49,6 +50,9 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Pin => can_pin(model),
         Act::DeletePaths => can_delete(model),
         Act::Unroot => can_unroot(model),
+        Act::UnpinExpired => can_unpin_over(model, Over::Pins),
+        Act::UnpinRevisions => can_unpin_over(model, Over::Revisions),
+        Act::Backup => can_back_up(model),
         Act::Verify => can_verify(model),
         Act::VerifyAll => can_verify_all(model),
         Act::Repair | Act::DeleteDamaged => can_mend(model),
