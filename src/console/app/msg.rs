@@ -28,6 +28,7 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row, View};
 use crate::judge::rotation::KeyCoverage;
+use crate::onboard::client::Platform;
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::path::PathBuf;
@@ -296,6 +297,8 @@ pub enum Effect {
         server: String,
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
+        /// The client's system.
+        platform: Platform,
     },
     /// Read the certificate that a job has made.
     ReadCertificate(PathBuf),
@@ -307,6 +310,17 @@ pub enum Effect {
         known: Arc<AccessSnapshot>,
         /// The client's key.
         key: Fingerprint,
+        /// The path; `None` for any.
+        path: Option<StorePath>,
+    },
+    /// Go through the way of the client with the certificate or public key in a file.
+    WayOfFile {
+        /// The server's name.
+        server: String,
+        /// What is known of its sshd.
+        known: Arc<AccessSnapshot>,
+        /// The file; `~/` is of the home folder.
+        file: PathBuf,
         /// The path; `None` for any.
         path: Option<StorePath>,
     },

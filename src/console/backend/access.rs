@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Looks, and judges what is there.
 pub(super) async fn read(server: Server, send: Sender) {
@@ -43,18 +44,23 @@ pub(super) async fn follow(server: Server, send: Sender, before: Arc<AccessSnaps
 /// More than any certificate has.
 const MOST: u64 = 64 << 10;
 
-/// The certificate that a job has made.
-pub(super) fn certificate(file: &Path) -> Result<Certified, Problem> {
+/// The public key or certificate in a file of this machine.
+pub(super) fn public_key(file: &Path) -> Result<PublicSshKey, Problem> {
     let shown = file.display().to_string();
     let shown = visible(&shown);
-    let mut text = String::new();
+    // It may be a private key by mistake.
+    let mut text = Zeroizing::new(String::new());
     let read = File::open(file).and_then(|file| file.take(MOST).read_to_string(&mut text));
     read.map_err(|error| Problem::say(format!("{shown} can't be read: {error}")))?;
-    let key = PublicSshKey::parse(&text).ok();
-    let key = key.filter(|key| key.certificate().is_some());
-    let key = key.ok_or_else(|| Problem::say(format!("{shown} is no certificate any more")))?;
+    PublicSshKey::parse(&text)
+        .map_err(|error| Problem::say(format!("{shown} cannot be used: {error}")))
+}
+
+/// The certificate that a job has made.
+pub(super) fn certificate(file: &Path) -> Result<Certified, Problem> {
+    let key = public_key(file)?;
     Ok(Certified {
-        file: shown.into_owned(),
+        file: visible(&file.display().to_string()).into_owned(),
         line: String::from_utf8_lossy(&key.line()).into_owned(),
     })
 }
@@ -65,17 +71,19 @@ pub(super) async fn onboard(
     send: Sender,
     settings: ServerConfig,
     known: Arc<AccessSnapshot>,
+    platform: Platform,
 ) {
-    let _ = send.send(Msg::Onboarding(written(&server, &settings, &known).await));
+    let text = written(&server, &settings, &known, platform).await;
+    let _ = send.send(Msg::Onboarding(text));
 }
 
 async fn written(
     server: &Server,
     settings: &ServerConfig,
     known: &AccessSnapshot,
+    platform: Platform,
 ) -> Result<String, Problem> {
     let cache = cache(server, settings, known).await?;
-    let platform = Platform::Linux;
     Ok(crate::onboard::text(
         &cache.head(platform),
         &steps(&cache, platform),

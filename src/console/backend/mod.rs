@@ -122,10 +122,26 @@ impl Backend {
             Effect::FollowLog { known } => {
                 self.with_server(|server, send| access::follow(server, send, known));
             }
-            Effect::Onboard { server, known } => {
+            Effect::Onboard {
+                server,
+                known,
+                platform,
+            } => {
                 if let Ok(target) = self.targets.find(&server) {
                     self.with_server(|server, send| {
-                        access::onboard(server, send, target.settings, known)
+                        access::onboard(server, send, target.settings, known, platform)
+                    });
+                }
+            }
+            Effect::WayOfFile {
+                server,
+                known,
+                file,
+                path,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        way::of_file(server, send, target.settings, (known, file, path))
                     });
                 }
             }
@@ -147,7 +163,12 @@ impl Backend {
                             server,
                             send,
                             target.settings,
-                            way::Wanted { known, key, path },
+                            way::Wanted {
+                                known,
+                                key,
+                                certificate: None,
+                                path,
+                            },
                         )
                     });
                 }

@@ -216,3 +216,42 @@ fn no_certificate_without_an_end_and_none_where_nothing_may_change() {
             .starts_with("Cannot make a certificate")
     );
 }
+
+/// A certificate is in a file of this machine, so its way is asked for by the file's name.
+#[test]
+fn the_way_of_a_file_and_what_a_new_client_does_are_asked_for() {
+    let mut console = ready();
+    console.keys("W~/ada-cert.pub<enter>");
+    let asked = |console: &Console, start: &str, end: &str| {
+        let mut all = console.asked.iter();
+        all.any(|asked| asked.starts_with(start) && asked.contains(end))
+    };
+    let file = "file: \"~/ada-cert.pub\"";
+    assert!(
+        asked(&console, "WayOfFile", file),
+        "{:?}",
+        console.asked.last()
+    );
+    // From a path of the store too, with that path.
+    console.asked.clear();
+    console.keys("2:way ~/ada-cert.pub<enter>");
+    assert!(
+        asked(&console, "WayOfFile", "curl-8.7.1"),
+        "{:?}",
+        console.asked.last()
+    );
+    // Each system of clients, with tab; whoever may only look may ask.
+    let mut console = on((80, 24), "dark", true);
+    console.keys("imac<tab><enter>");
+    assert!(
+        asked(&console, "Onboard", "platform: MacOs"),
+        "{:?}",
+        console.asked.last()
+    );
+    console.send(Msg::Onboarding(Ok("# For macOS\n".to_owned())));
+    console.keys("y");
+    assert_eq!(console.copied, ["# For macOS\n"]);
+    console.keys("<esc>:onboard windows<enter>");
+    let toast = console.model.toast.clone().unwrap();
+    assert!(toast.starts_with("\"windows\" is none"), "{toast}");
+}

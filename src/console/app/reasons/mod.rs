@@ -37,6 +37,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Deny => can_deny(model),
         Act::Revoke | Act::SuspendKey => can_revoke(model),
         Act::Review => can_review(model),
+        Act::WayOfFile | Act::Onboard => can_ask(model),
         Act::MarkReviewed | Act::Certify => on_access(model),
         Act::Expiry => can_expire(model),
         Act::Proof => can_prove(model),
@@ -116,6 +117,12 @@ fn can_review(model: &Model) -> Reason {
         (None, Some(problem)) => Err(Cow::Owned(problem.to_string())),
         (None, None) => no("who may log in has not been read yet"),
     }
+}
+
+/// The same, and the server can be asked.
+pub(super) fn can_ask(model: &Model) -> Reason {
+    model.cx.connected()?;
+    can_review(model)
 }
 
 /// A request is under the cursor.

@@ -4,6 +4,7 @@ use crate::change::Outcome;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::reasons::can_ask;
 use crate::console::app::update::{plan, undo};
 use crate::console::plan::state::Field;
 use crate::console::screens::access::state::LIFETIMES;
@@ -16,6 +17,7 @@ use crate::console::types::text::Text;
 use crate::console::widgets::pen::wrap;
 use crate::domain::text::visible;
 use crate::judge::review;
+use crate::onboard::client::Platform;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tui_input::Input;
@@ -225,6 +227,7 @@ pub(super) fn ended(
         effects.push(Effect::Onboard {
             server: model.cx.server.clone(),
             known: Arc::clone(known),
+            platform: Platform::Linux,
         });
     }
     effects
@@ -233,6 +236,21 @@ pub(super) fn ended(
 /// What its owner does with a certificate.
 const BESIDE: &str =
     "Its owner puts it beside the private key, as KEY-cert.pub, where ssh finds it by itself.";
+
+/// From the palette: what a new client of this system does.
+pub(super) fn onboard(model: &mut Model, platform: Platform) -> Vec<Effect> {
+    if let Err(reason) = can_ask(model) {
+        model.toast = Some(format!("Cannot write out what a new client does: {reason}"));
+        return vec![];
+    }
+    let known = model.access.known.clone();
+    let effects = known.map(|known| Effect::Onboard {
+        server: model.cx.server.clone(),
+        known,
+        platform,
+    });
+    effects.into_iter().collect()
+}
 
 /// The text for the new client, over the receipt: one key copies it.
 pub(super) fn onboarding(model: &mut Model, text: Result<String, Problem>) -> Vec<Effect> {

@@ -86,6 +86,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Way => way::of_key(model),
+        Act::WayOfFile => show::push(model, Layer::Palette(Palette::with("way "))),
+        Act::Onboard => show::push(model, Layer::Palette(Palette::with("onboard "))),
         Act::WayTo => way::ask(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.cx.link {
@@ -303,6 +305,8 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Push(paths) => sign::push(model, paths),
         Command::Export(file) => export::run(model, &file),
         Command::Backup(file) => backup::run(model, &file),
+        Command::Way(file) => way::of_file(model, file),
+        Command::Onboard(platform) => access::onboard(model, platform),
         Command::Columns(text) => store::columns(model, &text),
         Command::Sort(key) => store::sort(model, key),
         Command::Theme(name) => {

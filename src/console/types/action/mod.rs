@@ -53,6 +53,8 @@ pub enum Act {
     Why,
     Way,
     WayTo,
+    WayOfFile,
+    Onboard,
     Copy,
     Refresh,
     CancelJob,

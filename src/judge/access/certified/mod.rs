@@ -54,9 +54,8 @@ pub fn certified(
     let mut steps = vec![made(case), valid(case)];
     steps.extend(by);
     steps.extend(revoked(case));
-    let worst = steps.iter().filter(|step| step.state != State::Fine);
-    let first = worst.max_by_key(|step| step.state == State::Wrong);
-    match first {
+    let in_state = |state: State| steps.iter().find(|step| step.state == state);
+    match in_state(State::Wrong).or_else(|| in_state(State::Unknown)) {
         Some(first) if plain.step.state != State::Wrong => {
             let word = match first.state {
                 State::Wrong => "is refused",
@@ -239,7 +238,8 @@ fn revoked(case: Case<'_>) -> Option<Step> {
     Some(match state {
         State::Wrong => step.remedy("sign a new key of the client"),
         State::Unknown => step.remedy(Remedy::Command(format!(
-            "ssh-keygen -Q -f {list} KEY-cert.pub"
+            "ssh-keygen -Q -f {} KEY-cert.pub",
+            shell_words::quote(&list)
         ))),
         State::Fine => step,
     })
