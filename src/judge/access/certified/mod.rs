@@ -198,12 +198,12 @@ fn revoked(case: Case<'_>) -> Option<Step> {
     let list = visible(list);
     let of = |print: Fingerprint, certificates: bool| {
         let events = facts.events.as_deref().unwrap_or_default().iter();
-        let events = events.filter(move |event| {
+        let mut events = events.filter(move |event| {
             let kind = event.key_type.as_deref().unwrap_or_default();
             event.fingerprint == Some(print) && kind.ends_with("-CERT") == certificates
         });
         let decided = |kind: &LogKind| matches!(kind, LogKind::Revoked | LogKind::Accepted(_));
-        events.filter(move |event| decided(&event.kind)).next_back()
+        events.rfind(move |event| decided(&event.kind))
     };
     // What was said of a certificate of this key before this one was made is of another one.
     let begun = |at: When| u64::try_from(at.unix()).is_ok_and(|at| at >= certificate.after);

@@ -7,6 +7,7 @@ use crate::domain::ssh_key::CriticalOption;
 use crate::domain::{Fact, Unknown as Why};
 use crate::judge::access::standing;
 use crate::judge::access::tests::{KEY, OTHER, key, with};
+use base64::Engine as _;
 use proptest::prelude::*;
 
 /// A certificate of the key by an authority, made by `ssh-keygen -s`: for `ci` and `ops`, until 2100.
@@ -60,6 +61,7 @@ fn line(options: &str) -> String {
 const HERE: Option<&str> = Some("10.0.0.7");
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn each_by_what_it_says() {
     use State::{Fine, Unknown, Wrong};
     type Change = fn(&mut AccessFacts, &mut Certificate);
@@ -357,7 +359,6 @@ fn one_that_was_changed_is_no_more_signed() {
     // The serial number stands behind the key.
     let at = blob.windows(2).position(|two| two == b"ci").unwrap();
     blob[at] = b'x';
-    use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(&blob);
     let other = PublicSshKey::parse(&format!("{} {text}", key.algorithm())).unwrap();
     assert_eq!(other.is_signed(), Some(false));

@@ -166,7 +166,7 @@ fn a_certificate_is_made_from_a_key_on_the_screen() {
             .any(|line| line.starts_with('>') && line.contains("administrator"))
     });
     terminal.keys(&format!("c{locked}\r"));
-    terminal.wait_for("without its passphrase");
+    terminal.wait_for("locked can't be used");
     terminal.keys(&format!("a\u{15}{}\r", house.rig.file("ca")));
     terminal.wait_for("certify administrator");
     terminal.keys(&format!("w{made}\r"));
