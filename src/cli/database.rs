@@ -11,12 +11,11 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
 use crate::change::keep::vacuum;
-use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Notice, When};
-use crate::server::Vacuum as Program;
+use crate::server::{Vacuum as Program, backup_name};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -45,7 +44,7 @@ async fn save(session: &Session, args: &Backup, out: &mut Out) -> Result<u8, Cli
     let file = args
         .file
         .clone()
-        .unwrap_or_else(|| usual(session.name(), at));
+        .unwrap_or_else(|| backup_name(session.name(), at));
     // Also where it is a link that leads nowhere.
     if file.symlink_metadata().is_ok() {
         return Err(CliError::new(
@@ -75,31 +74,12 @@ async fn save(session: &Session, args: &Backup, out: &mut Out) -> Result<u8, Cli
         })?;
     } else {
         out.line(&format!(
-            "{}: {}, {} and {}; its integrity was checked",
+            "{}: {}",
             visible(&file.to_string_lossy()),
-            saved.size,
-            count(saved.paths as usize, "path"),
-            count(saved.references as usize, "reference"),
+            saved.words()
         ))?;
     }
     Ok(0)
-}
-
-/// `prod-2026-01-02T030405Z.sqlite`.
-fn usual(server: &str, at: When) -> PathBuf {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-@".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let server: String = server.chars().map(plain).collect();
-    let at = at.to_string().replace(':', "");
-    PathBuf::from(format!(
-        "{}-{at}.sqlite",
-        server.trim_start_matches(['.', '-'])
-    ))
 }
 
 async fn shrink(session: &Session, args: &Vacuum, out: &mut Out) -> Result<u8, CliError> {
@@ -115,20 +95,4 @@ async fn shrink(session: &Session, args: &Vacuum, out: &mut Out) -> Result<u8, C
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     settle(session, server, planned, &args.change, "vacuum", out).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_this_folder() {
-        let at = When::from_unix(1_767_323_045);
-        let of = |server: &str| usual(server, at).display().to_string();
-        assert_eq!(of("prod"), "prod-2026-01-02T030405Z.sqlite");
-        assert_eq!(
-            of("../ssh://root@h:22"),
-            "ssh---root@h-22-2026-01-02T030405Z.sqlite"
-        );
-    }
 }

@@ -7,6 +7,7 @@ use super::folder::Folder;
 use super::held::Held;
 use super::store::{Database, Stopped};
 use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::domain::text::{plain, visible};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -25,6 +26,18 @@ pub struct Saved {
     pub paths: u64,
     /// Rows of `Refs`.
     pub references: u64,
+}
+
+impl Saved {
+    /// What is in it, for people.
+    pub fn words(&self) -> String {
+        format!(
+            "{}, {} and {}; its integrity was checked",
+            self.size,
+            count(self.paths as usize, "path"),
+            count(self.references as usize, "reference"),
+        )
+    }
 }
 
 /// Saves a copy. Its log goes into the file, which is looked through by SQLite (`integrity_check`) before it gets its name. The

@@ -158,6 +158,8 @@ pub struct SshdSettings {
     pub kbd_interactive_authentication: Option<bool>,
     /// `PubkeyAcceptedAlgorithms`.
     pub pubkey_accepted_algorithms: Vec<String>,
+    /// `CASignatureAlgorithms`.
+    pub ca_signature_algorithms: Vec<String>,
     /// `RequiredRSASize` in bits (OpenSSH 9.1 and later).
     pub required_rsa_size: Option<u32>,
     /// `LogLevel`.

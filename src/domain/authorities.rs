@@ -16,6 +16,8 @@ pub struct CertificateFacts {
     pub trusted: Fact<Vec<(usize, PublicSshKey)>>,
     /// The names in the cache user's `AuthorizedPrincipalsFile`; `None` where no file is set.
     pub principals: Option<Fact<Vec<String>>>,
+    /// Those of them whose line in that file has options of its own.
+    pub limited: Vec<String>,
 }
 
 impl Default for CertificateFacts {
@@ -25,6 +27,7 @@ impl Default for CertificateFacts {
             file: None,
             trusted: Ok(Vec::new()),
             principals: None,
+            limited: Vec::new(),
         }
     }
 }
@@ -42,15 +45,23 @@ pub fn trusted(content: &[u8]) -> Vec<(usize, PublicSshKey)> {
 
 /// The names of an `AuthorizedPrincipalsFile`: the last word of each line, behind its options; a `#` begins a comment.
 pub fn principals(content: &[u8]) -> Vec<String> {
+    named(content, |_| true)
+}
+
+/// Those of them whose line has options.
+pub fn limited(content: &[u8]) -> Vec<String> {
+    named(content, |options| !options.is_empty())
+}
+
+/// The names whose options, the text before them, are wanted.
+fn named(content: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let text = String::from_utf8_lossy(content);
     let names = text.lines().filter_map(|line| {
         let line = line.split('#').next()?.trim_matches([' ', '\t', '\r']);
-        line.rsplit([' ', '\t']).next()
+        let (options, name) = line.rsplit_once([' ', '\t']).unwrap_or(("", line));
+        (!name.is_empty() && wanted(options)).then(|| name.to_owned())
     });
-    names
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+    names.collect()
 }
 
 #[cfg(test)]
@@ -71,6 +82,8 @@ mod tests {
             b"# all\nnix-ssh\n\n  ci # builders\nfrom=\"10.0.0.0/8\",no-pty ops\r\n\tx\t\n#none\n",
         );
         assert_eq!(names, ["nix-ssh", "ci", "ops", "x"]);
+        let some = limited(b"nix-ssh\n  ci # builders\nfrom=\"10.0.0.0/8\",no-pty ops\n#a b\n");
+        assert_eq!(some, ["ops"]);
     }
 
     proptest! {

@@ -81,7 +81,7 @@ impl PinName {
     }
 
     /// The name of the pin that this is a revision of, where it is one.
-    fn pin(&self) -> Option<&str> {
+    pub fn revised(&self) -> Option<&str> {
         let (name, date) = self.0.rsplit_once('+')?;
         let of_date = |(at, byte): (usize, u8)| match at {
             8 => byte == b'T',
@@ -94,12 +94,12 @@ impl PinName {
 
     /// Whether it is the name of a revision.
     pub fn is_revision(&self) -> bool {
-        self.pin().is_some()
+        self.revised().is_some()
     }
 
     /// Whether it is the name of a revision of this pin.
     pub fn is_revision_of(&self, pin: &Self) -> bool {
-        self.pin() == Some(&pin.0)
+        self.revised() == Some(&pin.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! User certificates, made on this machine by the real `ssh-keygen -s`.
 //!
 //! In: a public key, and what its certificate is to say. Out: the certificate. The authority's secret stays where it is: `ssh-keygen` reads
-//! its file, and asks for its passphrase on the terminal, or has the ssh-agent sign. Source: ssh-keygen(1), CERTIFICATES.
+//! its file, and asks for its passphrase on the terminal where that is free, or has the ssh-agent sign. Source: ssh-keygen(1), CERTIFICATES.
 
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::visible;
@@ -22,6 +22,17 @@ pub struct CaKey {
     pub in_agent: bool,
     /// Of its public half.
     pub fingerprint: Fingerprint,
+    /// Whether the terminal is free for a question.
+    pub terminal: Terminal,
+}
+
+/// Whether `ssh-keygen` may ask for a passphrase on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// It may.
+    Free,
+    /// A console is on it.
+    Taken,
 }
 
 /// What a certificate is to say.
@@ -55,6 +66,8 @@ pub enum CertifyError {
     Run(String),
     /// It says no.
     Refused(String),
+    /// The key has a passphrase, and nobody can be asked for it.
+    Passphrase(PathBuf),
     /// It has made something else.
     Other(&'static str),
 }
@@ -70,6 +83,14 @@ impl Explain for CertifyError {
                 format!("ssh-keygen makes no certificate: {}", visible(why)),
                 "name the private key of the authority, or its .pub file where the agent has it",
             ),
+            Self::Passphrase(file) => {
+                let file = file.display().to_string();
+                let file = visible(&file);
+                notice!(
+                    "{file} can't be used without its passphrase",
+                    "load the key with ssh-add and name its .pub file"
+                )
+            }
             Self::Other(what) => notice!(
                 "the certificate that ssh-keygen made has another {what} than the plan showed",
                 "look at the authority's file and plan again"
@@ -79,8 +100,8 @@ impl Explain for CertifyError {
 }
 
 /// Looks at an authority's key. Of a private one only the public half is read, by `ssh-keygen`.
-pub async fn ca_key(file: &Path) -> Result<CaKey, CertifyError> {
-    let mut command = keygen();
+pub async fn ca_key(file: &Path, terminal: Terminal) -> Result<CaKey, CertifyError> {
+    let mut command = keygen(terminal);
     let output = run(command
         .arg("-l")
         .arg("-E")
@@ -92,10 +113,18 @@ pub async fn ca_key(file: &Path) -> Result<CaKey, CertifyError> {
     let print = words.nth(1).and_then(Fingerprint::parse);
     let fingerprint =
         print.ok_or_else(|| CertifyError::Refused("it does not say what key it is".to_owned()))?;
+    let in_agent = file.extension().is_some_and(|end| end == "pub");
+    if terminal == Terminal::Taken && !in_agent {
+        let mut command = keygen(terminal);
+        let command = command.args(["-y", "-P", "", "-f"]).arg(file);
+        let opens = run(command).await;
+        opens.map_err(|_| CertifyError::Passphrase(file.to_owned()))?;
+    }
     Ok(CaKey {
         file: file.to_owned(),
-        in_agent: file.extension().is_some_and(|end| end == "pub"),
+        in_agent,
         fingerprint,
+        terminal,
     })
 }
 
@@ -107,7 +136,7 @@ pub async fn certify(request: &CertificateRequest) -> Result<PublicSshKey, Certi
     let mut line = request.key.line();
     line.push(b'\n');
     std::fs::write(&file, line).map_err(failed)?;
-    let mut command = keygen();
+    let mut command = keygen(request.ca.terminal);
     // Times without a zone are local ones; a Z behind them is not known before OpenSSH 9.1.
     command.env("TZ", "UTC").arg("-q");
     if request.ca.in_agent {
@@ -173,13 +202,20 @@ fn check(request: &CertificateRequest, made: &PublicSshKey) -> Result<(), Certif
     }
 }
 
-fn keygen() -> tokio::process::Command {
+fn keygen(terminal: Terminal) -> tokio::process::Command {
     let mut command = tokio::process::Command::new("ssh-keygen");
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    if terminal == Terminal::Taken {
+        // Whatever it would ask is declined, by releases before 8.4 too.
+        command
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .env("SSH_ASKPASS", "false")
+            .env("DISPLAY", ":");
+    }
     command
 }
 

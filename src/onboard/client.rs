@@ -35,6 +35,15 @@ const CONNECT_TIMEOUT: u8 = 5;
 pub(super) const FALLBACK: &str = "fallback = true";
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Linux,
+        Self::MacOs,
+        Self::NixOs,
+        Self::GitHub,
+        Self::GitLab,
+    ];
+
     /// The stable word.
     pub const fn word(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use super::Server;
 use super::error::ServerError;
 use super::reader::{self, Wanted};
 use crate::database::{Saved, Stopped};
+use crate::domain::When;
 use std::path::PathBuf;
 
 /// A server that writes all the time gets so many more chances of a quiet moment than a reading has.
@@ -38,5 +39,38 @@ impl Server {
             Stopped::Wrong(why) => failed(why),
             Stopped::Unwanted => ServerError::Stopped,
         })
+    }
+}
+
+/// What the file of a copy is called where nobody says it: `prod-2026-01-02T030405Z.sqlite`.
+pub fn backup_name(server: &str, at: When) -> PathBuf {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-@".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let server: String = server.chars().map(plain).collect();
+    let at = at.to_string().replace(':', "");
+    PathBuf::from(format!(
+        "{}-{at}.sqlite",
+        server.trim_start_matches(['.', '-'])
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_this_folder() {
+        let at = When::from_unix(1_767_323_045);
+        let of = |server: &str| backup_name(server, at).display().to_string();
+        assert_eq!(of("prod"), "prod-2026-01-02T030405Z.sqlite");
+        assert_eq!(
+            of("../ssh://root@h:22"),
+            "ssh---root@h-22-2026-01-02T030405Z.sqlite"
+        );
     }
 }

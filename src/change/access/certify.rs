@@ -55,6 +55,39 @@ pub struct NewCertificate {
     pub out: PathBuf,
 }
 
+/// Bits of a serial number: as many as a JSON number holds exactly.
+const SERIAL: u64 = (1 << 53) - 1;
+
+/// A number that no other certificate has, in practice.
+pub fn serial() -> Result<u64, AccessError> {
+    let mut bytes = [0_u8; 8];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|error| {
+        AccessError::Certificate(notice!(
+            "this system gives no random numbers: {error}",
+            "make the certificate on another one"
+        ))
+    })?;
+    Ok(u64::from_le_bytes(bytes) & SERIAL)
+}
+
+/// What the file of a certificate is called where nobody says it, by the key's comment: `ada@laptop-cert.pub`.
+pub fn certificate_name(key: &PublicSshKey) -> PathBuf {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-@".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let comment: String = key.comment().chars().map(plain).take(60).collect();
+    let name = match comment.trim_matches(['.', '-']) {
+        "" => key.fingerprint().id(),
+        name => name.to_owned(),
+    };
+    PathBuf::from(format!("{name}-cert.pub"))
+}
+
 /// Whether a certificate may be written there: nothing is there, or an older certificate of the same key.
 pub fn may_write(out: &Path, key: &PublicSshKey) -> Result<(), AccessError> {
     if out.symlink_metadata().is_err() {
@@ -70,7 +103,7 @@ pub fn may_write(out: &Path, key: &PublicSshKey) -> Result<(), AccessError> {
     let file = out.display();
     Err(AccessError::Certificate(notice!(
         "{file} is there already and is no certificate of this key",
-        "name another file with --out"
+        "name another file for it"
     )))
 }
 
@@ -254,7 +287,7 @@ fn warn(plan: &mut Plan, facts: &AccessFacts, request: &CertificateRequest, own:
     } else if admitting.is_empty() {
         let names: Vec<String> = own.iter().flat_map(|one| one.principals.clone()).collect();
         warnings.push(format!(
-            "sshd will refuse the certificate: it wants one of the names {}; give it with --principal",
+            "sshd will refuse the certificate: it wants one of the names {}; give it one of them",
             names.join(", ")
         ));
     }
@@ -302,6 +335,7 @@ fn warn(plan: &mut Plan, facts: &AccessFacts, request: &CertificateRequest, own:
 mod tests {
     use super::*;
     use crate::change::access::tests::{ADA, BOB, about, facts, file, key};
+    use crate::link::certify::Terminal;
 
     fn wanted(facts: &AccessFacts, principals: &[&str]) -> Wanted {
         Wanted {
@@ -309,6 +343,7 @@ mod tests {
             ca: CaKey {
                 file: "/ca".into(),
                 in_agent: false,
+                terminal: Terminal::Free,
                 fingerprint: key(BOB).fingerprint(),
             },
             expires: When::from_unix(facts.at.unix() + 86_400),
@@ -370,6 +405,19 @@ mod tests {
             &format!("cert-authority,command=\"x\" {BOB}"),
             false
         ));
+    }
+
+    #[test]
+    fn a_file_of_this_folder() {
+        let of = |comment: &str| {
+            let mut key = key(ADA);
+            key.set_comment(comment);
+            certificate_name(&key).display().to_string()
+        };
+        assert_eq!(of("ada@laptop"), "ada@laptop-cert.pub");
+        assert_eq!(of("../../etc/\u{1b}[2J"), "etc---2J-cert.pub");
+        let bare = format!("{}-cert.pub", key(ADA).fingerprint().id());
+        assert_eq!((of(""), of("..")), (bare.clone(), bare));
     }
 
     #[test]

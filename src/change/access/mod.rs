@@ -14,7 +14,7 @@ mod suspend;
 #[cfg(test)]
 mod tests;
 
-pub use certify::{NewCertificate, Wanted, may_write, sign_cert};
+pub use certify::{NewCertificate, Wanted, certificate_name, may_write, serial, sign_cert};
 pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};

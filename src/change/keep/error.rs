@@ -47,7 +47,7 @@ impl Explain for KeepError {
             ),
             Self::Taken { name, target } => notice!(
                 "the pin {name} is there already and keeps {target}",
-                "choose another name, or unpin it first"
+                "choose another name, keep revisions of it so that it moves here, or unpin it first"
             ),
             Self::NoPin(name) => notice!(
                 "there is no pin {name}",

@@ -21,7 +21,7 @@ pub use damaged::{delete, repair};
 pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
-pub use moves::{PinMove, Revision, move_pin, over};
+pub use moves::{Over, PinMove, Revision, move_pin, over, pin_or_move};
 pub use retention::{Effect, retention};
 pub use vacuum::vacuum;
 

@@ -5,7 +5,7 @@
 //! path or both are kept.
 
 use super::{
-    About, Danger, Item, KeepError, KeepStep, Operation, PinRequest, Plan, closure, empty,
+    About, Danger, Item, KeepError, KeepStep, Operation, PinRequest, Plan, closure, empty, pin,
 };
 use crate::domain::count::count;
 use crate::domain::pin::{Pin, PinName, Revisions, Shown};
@@ -28,6 +28,32 @@ pub struct PinMove {
     pub shown: Shown,
     /// The revisions that leave.
     pub leave: Vec<Pin>,
+}
+
+/// Pins paths. Where revisions are kept and a pin of the wanted name leads to another path, it moves to the one that is given.
+pub fn pin_or_move(
+    about: &About,
+    inventory: &Inventory,
+    (pins, folder): (&[Pin], &str),
+    paths: &[StorePath],
+    request: &PinRequest,
+    revisions: Option<Revisions>,
+    now: When,
+) -> Result<Plan, KeepError> {
+    let mut named = pins.iter();
+    let before = named.find(|pin| Some(&pin.name) == request.name.as_ref());
+    match (revisions, before, paths) {
+        (Some(kept), Some(before), [path]) if before.target != *path => move_pin(
+            about,
+            inventory,
+            (pins, folder),
+            (before, path),
+            request,
+            kept,
+            now,
+        ),
+        _ => pin(about, inventory, pins, folder, paths, request, now),
+    }
 }
 
 /// Moves the pin of this name to a path; its name has to be a pin's already. `folder` is where pins are on the server.
@@ -176,11 +202,21 @@ fn tell(plan: &mut Plan, folder: &str, revision: Option<&Pin>, leave: &[Pin]) {
     }
 }
 
-/// The revisions whose time is over.
-pub fn over(pins: &[Pin], now: When) -> Vec<PinName> {
-    let over = |pin: &&Pin| pin.name.is_revision() && pin.expired(now);
+/// Which of the pins whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// All of them.
+    Pins,
+    /// Those that are revisions of pins that moved.
+    Revisions,
+}
+
+/// The pins whose time is over.
+pub fn over(pins: &[Pin], which: Over, now: When) -> Vec<PinName> {
+    let meant = |pin: &&Pin| which == Over::Pins || pin.name.is_revision();
     pins.iter()
-        .filter(over)
+        .filter(|pin| pin.expired(now))
+        .filter(meant)
         .map(|pin| pin.name.clone())
         .collect()
 }
@@ -268,7 +304,15 @@ mod tests {
                 .contains(&format!("/pins/{} -> {}", of(9), path("a")))
         );
         assert!(plan.warnings[0].starts_with("2 revisions of it leave:"));
-        assert_eq!(over(&pins, When::from_unix(NOW)), [of(3)]);
+        let now = When::from_unix(NOW);
+        assert_eq!(over(&pins, Over::Revisions, now), [of(3)]);
+        let ended = pin("old", "a", at(9), Some(at(1)));
+        let more = [&pins[..], &[ended]].concat();
+        assert_eq!(over(&more, Over::Revisions, now), [of(3)]);
+        assert_eq!(
+            over(&more, Over::Pins, now),
+            [of(3), "old".parse().unwrap()]
+        );
         let (plan, step) = moved(&pins, 0, None);
         assert!(step.revision.is_none() && step.leave.len() == 3);
         assert!(plan.warnings[0].contains("no longer"));

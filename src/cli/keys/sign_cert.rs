@@ -9,15 +9,12 @@ use super::super::given;
 use super::super::out::Out;
 use super::super::session::Session;
 use super::{change, refuse};
-use crate::change::access::{About, Wanted, sign_cert};
+use crate::change::access::{About, Wanted, serial, sign_cert};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::{Explain as _, When, notice};
 use crate::judge::hygiene;
-use crate::link::certify::ca_key;
+use crate::link::certify::{Terminal, ca_key};
 use std::path::{Path, PathBuf};
-
-/// Bits of a serial number: as many as a JSON number holds exactly.
-const SERIAL: u64 = (1 << 53) - 1;
 
 /// Runs it.
 pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Result<u8, CliError> {
@@ -33,7 +30,7 @@ pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Re
         ));
     };
     let file = file(args, &key)?;
-    let ca = ca_key(&args.ca).await;
+    let ca = ca_key(&args.ca, Terminal::Free).await;
     let ca = ca.map_err(|error| CliError::usage(error.notice()))?;
     let wanted = Wanted {
         key,
@@ -42,7 +39,7 @@ pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Re
         principals: args.principals.clone(),
         from: args.from.clone(),
         id: args.id.clone(),
-        serial: serial()?,
+        serial: serial().map_err(|error| CliError::new(Kind::Server, error.notice()))?,
         out: file,
     };
     change(
@@ -73,19 +70,4 @@ fn file(args: &SignCert, key: &PublicSshKey) -> Result<PathBuf, CliError> {
     }
     let name = args.file.strip_suffix(".pub").unwrap_or(&args.file);
     Ok(Path::new(&format!("{name}-cert.pub")).to_owned())
-}
-
-/// A number that no other certificate has, in practice.
-fn serial() -> Result<u64, CliError> {
-    let mut bytes = [0_u8; 8];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        CliError::new(
-            Kind::Server,
-            notice!(
-                "this system gives no random numbers: {error}",
-                "make the certificate on another one"
-            ),
-        )
-    })?;
-    Ok(u64::from_le_bytes(bytes) & SERIAL)
 }

@@ -12,10 +12,10 @@ use super::super::session::Session;
 use super::super::signals::unless_stopped;
 use super::settle;
 use crate::change::access::About;
-use crate::change::keep::{PinRequest, move_pin, named, over, pin, unpin};
+use crate::change::keep::{Over, PinRequest, named, over, pin_or_move, unpin};
 use crate::domain::When;
 use crate::domain::notice;
-use crate::domain::pin::{Pin as Known, PinName, Revisions};
+use crate::domain::pin::{Pin as Known, Revisions};
 use crate::server::Server;
 
 /// Runs `pin`.
@@ -47,31 +47,13 @@ pub(in crate::cli) async fn add(
                 days,
             }),
         };
-        let before = pins
-            .iter()
-            .find(|pin| Some(&pin.name) == args.name.as_ref());
-        if let (Some(kept), Some(before), [path]) = (moves, before, paths.as_slice())
-            && before.target != *path
-        {
-            let folder = server.pins_dir();
-            let planned = move_pin(
-                &About::of(&server),
-                &inventory,
-                (&pins, &folder),
-                (before, path),
-                &request,
-                kept,
-                When::now(),
-            );
-            return Ok((server, planned));
-        }
-        let planned = pin(
+        let planned = pin_or_move(
             &About::of(&server),
             &inventory,
-            &pins,
-            &server.pins_dir(),
+            (&pins, &server.pins_dir()),
             &paths,
             &request,
+            moves,
             When::now(),
         );
         Ok((server, planned))
@@ -89,15 +71,13 @@ pub(in crate::cli) async fn remove(
     let prepare = async {
         let server = session.connect().await?;
         let pins = pins_of(&server).await?;
-        let names: Vec<PinName> = if args.expired {
-            let now = server.facts().there(When::now());
-            let expired = pins.iter().filter(|pin| pin.expired(now));
-            expired.map(|pin| pin.name.clone()).collect()
-        } else if args.revisions {
-            over(&pins, server.facts().there(When::now()))
-        } else {
-            args.names.clone()
+        let which = match (args.expired, args.revisions) {
+            (true, _) => Some(Over::Pins),
+            (_, true) => Some(Over::Revisions),
+            _ => None,
         };
+        let now = server.facts().there(When::now());
+        let names = which.map_or_else(|| args.names.clone(), |which| over(&pins, which, now));
         // The store is read for what becomes dead, so not before there is something to take away.
         if let Err(error) = named(&pins, &names) {
             return Ok((server, Err(error)));

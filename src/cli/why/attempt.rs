@@ -40,15 +40,15 @@ pub(super) struct Attempt {
     pub(super) said: Vec<String>,
 }
 
-/// Copies a path as a client of this cache that trusts these keys.
+/// Copies a path as a client of this cache that trusts these keys. It has this private key, and a certificate beside it or none.
 pub(super) async fn run(
     cache: &Cache,
     trusted: &[String],
-    key: &Path,
+    (key, certificate): (&Path, Option<&Path>),
     path: &StorePath,
 ) -> Result<Attempt, CliError> {
     let folder = Folder::new().map_err(|error| here(&error))?;
-    settings(&folder.0, cache, trusted, key).map_err(|error| here(&error))?;
+    settings(&folder.0, cache, trusted, (key, certificate)).map_err(|error| here(&error))?;
     let at = |name: &str| folder.0.join(name);
     let store = format!("local?root={}", at("store").display());
     let path_text = path.to_string();
@@ -115,7 +115,12 @@ fn here(error: &io::Error) -> CliError {
 }
 
 /// Writes what the client reads: the keys that it trusts, the host keys that onboarding gives, and no key but this one.
-fn settings(folder: &Path, cache: &Cache, trusted: &[String], key: &Path) -> io::Result<()> {
+fn settings(
+    folder: &Path,
+    cache: &Cache,
+    trusted: &[String],
+    (key, certificate): (&Path, Option<&Path>),
+) -> io::Result<()> {
     for name in ["store", "home", "conf", "tmp"] {
         fs::create_dir(folder.join(name))?;
     }
@@ -128,10 +133,14 @@ fn settings(folder: &Path, cache: &Cache, trusted: &[String], key: &Path) -> io:
     let mut hosts = cache.known_hosts().join("\n");
     hosts.push('\n');
     fs::write(&known_hosts, hosts)?;
+    let certificate = match certificate {
+        Some(file) => format!("  CertificateFile {}\n", ssh_word(file)?),
+        None => String::new(),
+    };
     let ssh = format!(
         "Host *\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {}\n  \
          GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n  UpdateHostKeys no\n  BatchMode yes\n  ControlPath none\n  \
-         ConnectTimeout 15\n  ServerAliveInterval 15\n  LogLevel ERROR\n",
+         ConnectTimeout 15\n  ServerAliveInterval 15\n  LogLevel ERROR\n{certificate}",
         cache.port,
         ssh_word(key)?,
         ssh_word(&known_hosts)?,

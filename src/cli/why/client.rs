@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 /// Which client is meant.
 pub(super) struct Given {
     key: Meant,
+    /// The certificate that it has beside its key, and its file.
+    certificate: Option<(PublicSshKey, PathBuf)>,
     /// Its private key file, where it is to be done for real.
     private: Option<PathBuf>,
 }
@@ -66,7 +68,29 @@ pub(super) fn given(args: &args::Why) -> Result<Option<Given>, CliError> {
         (None, Some(private)) => Meant::Key(public_half(private)?),
         (None, None) => return Ok(None),
     };
-    Ok(Some(Given { key, private }))
+    let named = args.client.as_deref().map(Path::new);
+    let named = named.filter(|name| name.is_file());
+    // As ssh does: beside the key as it was named, and not where a link leads.
+    let beside = args.key.as_deref().map(beside);
+    let mut files = named.into_iter().map(Path::to_owned).chain(beside);
+    let certificate = files.find_map(|file| {
+        let (key, _) = file::key(&file.to_string_lossy(), None).ok()?;
+        key.certificate()?;
+        let file = file.canonicalize().ok()?;
+        Some((key, file))
+    });
+    Ok(Some(Given {
+        key,
+        certificate,
+        private,
+    }))
+}
+
+/// The file of the certificate that ssh takes with a key file.
+fn beside(private: &Path) -> PathBuf {
+    let mut file = private.as_os_str().to_owned();
+    file.push("-cert.pub");
+    file.into()
 }
 
 /// The public half of a private key file, by `ssh-keygen`, else from the file beside it: that of an encrypted one may need a passphrase.
@@ -119,6 +143,8 @@ pub(super) async fn way(
         Meant::Key(key) => key.fingerprint(),
         Meant::Name(name) => look_up(&access, name)?,
     };
+    let certificate = given.certificate.as_ref();
+    let certificate = certificate.filter(|(own, _)| own.fingerprint() == key);
     let cache = onboard::cache_for(session, server, of_server(&access).protocol).await?;
     let address = Address {
         url: cache.address.clone(),
@@ -142,6 +168,7 @@ pub(super) async fn way(
         nix_conf: &cache.nix_conf_lines(),
         access: &access,
         key: &key,
+        certificate: certificate.map(|(own, _)| own),
         from: from.as_deref(),
         daemon: &found.daemon,
         path: Some(asked.facts),
@@ -158,10 +185,11 @@ pub(super) async fn way(
                     Bytes(closure.nar_size)
                 ));
             }
+            let with = certificate.map(|(_, file)| file.as_path());
             let upstream = &session.target.settings.upstream_keys;
             let upstream = upstream.iter().map(ToString::to_string);
             let trusted: Vec<String> = cache.public_keys.iter().cloned().chain(upstream).collect();
-            Some(attempt::run(&cache, &trusted, private, path).await?)
+            Some(attempt::run(&cache, &trusted, (private, with), path).await?)
         }
         _ => None,
     };

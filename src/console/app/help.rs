@@ -84,7 +84,7 @@ pub const fn page(text: usize) -> usize {
 pub fn document(keymap: &Keymap) -> String {
     let mut out = String::from(
         "# Keys of the console\n\n\
-         Made from the action table in `src/console/types/action.rs`. To change a key, name the action in the configuration:\n\n\
+         Made from the action table in `src/console/types/action/table.rs`. To change a key, name the action in the configuration:\n\n\
          ```toml\n[keys]\n\"store.search\" = [\"/\", \"ctrl-s\"]\n```\n\n\
          A key is a character, or one of `enter esc tab shift-tab space backspace delete up down left right home end pgup pgdn` and `f1` to `f24`, with `ctrl-` or `alt-` before it.\n\
          While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",

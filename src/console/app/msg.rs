@@ -5,13 +5,14 @@
 use crate::change::sign::KeyChoice;
 use crate::change::{Confirmed, Plan, Receipt};
 use crate::console::plan::request::PlanRequest;
+use crate::console::screens::activity::backup::Backup;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::state::PastChange;
 use crate::console::screens::space;
 use crate::console::screens::store;
 use crate::console::screens::unsigned;
 use crate::console::types::JobId;
-use crate::console::types::access::AccessSnapshot;
+use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
 use crate::console::types::client::ClientWay;
@@ -27,6 +28,7 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row, View};
 use crate::judge::rotation::KeyCoverage;
+use crate::onboard::client::Platform;
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
 use std::path::PathBuf;
@@ -178,6 +180,8 @@ pub enum Msg {
     },
     /// What the new client has to do, or why that can't be written.
     Onboarding(Result<String, Problem>),
+    /// The certificate that was made, or why it can't be shown.
+    Certificate(Result<Certified, Problem>),
     /// The way of a client was gone through, or could not be.
     Way(Result<Box<ClientWay>, Problem>),
     /// A job goes on.
@@ -206,6 +210,13 @@ pub enum Msg {
         paths: Option<Vec<StorePath>>,
         /// What was found.
         comparison: Box<Comparison>,
+    },
+    /// The database was copied here, or could not be.
+    BackedUp {
+        /// The job.
+        job: JobId,
+        /// What became of it.
+        backup: Box<Backup>,
     },
     /// A job has ended.
     Ended {
@@ -286,7 +297,11 @@ pub enum Effect {
         server: String,
         /// What is known of its sshd.
         known: Arc<AccessSnapshot>,
+        /// The client's system.
+        platform: Platform,
     },
+    /// Read the certificate that a job has made.
+    ReadCertificate(PathBuf),
     /// Go through the way of a client.
     Way {
         /// The server's name.
@@ -295,6 +310,17 @@ pub enum Effect {
         known: Arc<AccessSnapshot>,
         /// The client's key.
         key: Fingerprint,
+        /// The path; `None` for any.
+        path: Option<StorePath>,
+    },
+    /// Go through the way of the client with the certificate or public key in a file.
+    WayOfFile {
+        /// The server's name.
+        server: String,
+        /// What is known of its sshd.
+        known: Arc<AccessSnapshot>,
+        /// The file; `~/` is of the home folder.
+        file: PathBuf,
         /// The path; `None` for any.
         path: Option<StorePath>,
     },
@@ -308,6 +334,13 @@ pub enum Effect {
         inventory: Arc<Inventory>,
         /// The paths; `None` for all.
         rows: Option<Vec<Row>>,
+    },
+    /// Save a copy of Nix's database here.
+    BackUp {
+        /// The job's number.
+        job: JobId,
+        /// Which file; `~/` is of the home folder.
+        file: PathBuf,
     },
     /// Do it.
     Run {

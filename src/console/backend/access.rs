@@ -5,12 +5,18 @@
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
-use crate::console::types::access::AccessSnapshot;
+use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::problem::Problem;
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::text::visible;
 use crate::judge::posture::of_server;
 use crate::onboard::client::{Cache, Platform, steps};
 use crate::server::Server;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Looks, and judges what is there.
 pub(super) async fn read(server: Server, send: Sender) {
@@ -35,23 +41,49 @@ pub(super) async fn follow(server: Server, send: Sender, before: Arc<AccessSnaps
     let _ = send.send(Msg::Followed { before, known });
 }
 
+/// More than any certificate has.
+const MOST: u64 = 64 << 10;
+
+/// The public key or certificate in a file of this machine.
+pub(super) fn public_key(file: &Path) -> Result<PublicSshKey, Problem> {
+    let shown = file.display().to_string();
+    let shown = visible(&shown);
+    // It may be a private key by mistake.
+    let mut text = Zeroizing::new(String::new());
+    let read = File::open(file).and_then(|file| file.take(MOST).read_to_string(&mut text));
+    read.map_err(|error| Problem::say(format!("{shown} can't be read: {error}")))?;
+    PublicSshKey::parse(&text)
+        .map_err(|error| Problem::say(format!("{shown} cannot be used: {error}")))
+}
+
+/// The certificate that a job has made.
+pub(super) fn certificate(file: &Path) -> Result<Certified, Problem> {
+    let key = public_key(file)?;
+    Ok(Certified {
+        file: visible(&file.display().to_string()).into_owned(),
+        line: String::from_utf8_lossy(&key.line()).into_owned(),
+    })
+}
+
 /// Writes out what a new client does.
 pub(super) async fn onboard(
     server: Server,
     send: Sender,
     settings: ServerConfig,
     known: Arc<AccessSnapshot>,
+    platform: Platform,
 ) {
-    let _ = send.send(Msg::Onboarding(written(&server, &settings, &known).await));
+    let text = written(&server, &settings, &known, platform).await;
+    let _ = send.send(Msg::Onboarding(text));
 }
 
 async fn written(
     server: &Server,
     settings: &ServerConfig,
     known: &AccessSnapshot,
+    platform: Platform,
 ) -> Result<String, Problem> {
     let cache = cache(server, settings, known).await?;
-    let platform = Platform::Linux;
     Ok(crate::onboard::text(
         &cache.head(platform),
         &steps(&cache, platform),

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod backup;
 mod connect;
 mod contents;
 mod examine;
@@ -121,12 +122,34 @@ impl Backend {
             Effect::FollowLog { known } => {
                 self.with_server(|server, send| access::follow(server, send, known));
             }
-            Effect::Onboard { server, known } => {
+            Effect::Onboard {
+                server,
+                known,
+                platform,
+            } => {
                 if let Ok(target) = self.targets.find(&server) {
                     self.with_server(|server, send| {
-                        access::onboard(server, send, target.settings, known)
+                        access::onboard(server, send, target.settings, known, platform)
                     });
                 }
+            }
+            Effect::WayOfFile {
+                server,
+                known,
+                file,
+                path,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        way::of_file(server, send, target.settings, (known, file, path))
+                    });
+                }
+            }
+            Effect::ReadCertificate(file) => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = send.send(Msg::Certificate(access::certificate(&file)));
+                });
             }
             Effect::Way {
                 server,
@@ -140,7 +163,12 @@ impl Backend {
                             server,
                             send,
                             target.settings,
-                            way::Wanted { known, key, path },
+                            way::Wanted {
+                                known,
+                                key,
+                                certificate: None,
+                                path,
+                            },
                         )
                     });
                 }
@@ -227,6 +255,7 @@ impl Backend {
                 inventory,
                 rows,
             } => self.compare(job, inventory, rows),
+            Effect::BackUp { job, file } => self.back_up(job, &file),
             Effect::Run { job, confirmed } => self.start(job, *confirmed),
             Effect::Cancel(job) => {
                 if let Some(cancel) = self.jobs.get(&job) {

@@ -2,7 +2,7 @@
 //!
 //! In: a connected server, a request. Out: one message with the plan, or with why there is none.
 
-use crate::change::access::About;
+use crate::change::access::{About, serial};
 use crate::change::push::{self, PushRequest, given};
 use crate::change::sign::rotate::{Wanted, rotate};
 use crate::change::sign::strip::look;
@@ -16,6 +16,8 @@ use crate::console::plan::space::{self, Asked};
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
 use crate::domain::When;
+use crate::link::certify::{CaKey, Terminal, ca_key};
+use crate::link::tilde;
 use crate::load::origin_closure;
 use crate::server::{Origin, Server, ServerError, Vacuum};
 use std::path::{Path, PathBuf};
@@ -35,12 +37,26 @@ pub(super) async fn make(
         }
         ChangeKind::Access(change) => {
             let login = server.facts().user.clone();
-            access::plan(&request, &change, &About::of(&server), &login)
+            let ca = authority(&request).await;
+            ca.and_then(|ca| {
+                access::plan(&request, &change, &About::of(&server), &login, ca.as_ref())
+            })
         }
         ChangeKind::Space(change) => of_space(&server, request, change).await,
     };
     let plan = plan.map(Box::new);
     let _ = send.send(Msg::Planned { request_id, plan });
+}
+
+/// What signs a certificate, and its serial number, where one is to be made. Nobody can be asked for a passphrase.
+async fn authority(request: &PlanRequest) -> Result<Option<(CaKey, u64)>, Problem> {
+    let Some(fields) = &request.certificate else {
+        return Ok(None);
+    };
+    let ca = ca_key(&tilde(&fields.authority), Terminal::Taken).await;
+    let ca = ca.map_err(|error| Problem::new(&error))?;
+    let serial = serial().map_err(|error| Problem::new(&error))?;
+    Ok(Some((ca, serial)))
 }
 
 async fn of_signatures(
@@ -133,9 +149,10 @@ async fn ask(
     change: &SpaceChange,
 ) -> Result<Asked, ServerError> {
     let pins = match change {
-        SpaceChange::Pin(_) | SpaceChange::Unpin(_) | SpaceChange::RemoveRoot(_) => {
-            server.pins().await?
-        }
+        SpaceChange::Pin(_)
+        | SpaceChange::Unpin(_)
+        | SpaceChange::UnpinOver(_)
+        | SpaceChange::RemoveRoot(_) => server.pins().await?,
         _ => Ok(vec![]),
     };
     let roots = match (change, &request.judged) {

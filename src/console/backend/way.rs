@@ -9,17 +9,21 @@ use crate::console::types::access::AccessSnapshot;
 use crate::console::types::client::ClientWay;
 use crate::console::types::problem::Problem;
 use crate::domain::StorePath;
-use crate::domain::ssh_key::Fingerprint;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::visible;
 use crate::judge::way::{Address, Way, WayFacts};
+use crate::link::tilde;
 use crate::load::way::{path_facts, server_side};
 use crate::server::Server;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Whose way, and to what.
 pub(super) struct Wanted {
     pub(super) known: Arc<AccessSnapshot>,
     pub(super) key: Fingerprint,
+    /// The certificate beside it.
+    pub(super) certificate: Option<PublicSshKey>,
     /// `None` for any path.
     pub(super) path: Option<StorePath>,
 }
@@ -30,12 +34,43 @@ pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wan
     let _ = send.send(Msg::Way(found.map(Box::new)));
 }
 
+/// The same of the certificate or public key in a file of this machine.
+pub(super) async fn of_file(
+    server: Server,
+    send: Sender,
+    settings: ServerConfig,
+    (known, file, path): (Arc<AccessSnapshot>, PathBuf, Option<StorePath>),
+) {
+    let file = tilde(&file.to_string_lossy());
+    let read = tokio::task::spawn_blocking(move || access::public_key(&file)).await;
+    let key = read.unwrap_or_else(|error| Err(Problem::say(error.to_string())));
+    match key {
+        Ok(key) => {
+            let wanted = Wanted {
+                known,
+                key: key.fingerprint(),
+                certificate: key.certificate().is_some().then_some(key),
+                path,
+            };
+            go(server, send, settings, wanted).await;
+        }
+        Err(problem) => {
+            let _ = send.send(Msg::Way(Err(problem)));
+        }
+    }
+}
+
 async fn judged(
     server: &Server,
     settings: &ServerConfig,
     wanted: Wanted,
 ) -> Result<ClientWay, Problem> {
-    let Wanted { known, key, path } = wanted;
+    let Wanted {
+        known,
+        key,
+        certificate,
+        path,
+    } = wanted;
     let problem = |error| Problem::new(&error);
     let cache = access::cache(server, settings, &known).await?;
     let address = Address {
@@ -68,6 +103,7 @@ async fn judged(
         nix_conf: &cache.nix_conf_lines(),
         access: &known.facts,
         key: &key,
+        certificate: certificate.as_ref(),
         from: None,
         daemon: &found.daemon,
         path: facts.as_ref(),

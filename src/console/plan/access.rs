@@ -4,7 +4,7 @@
 //! file that has changed since it was shown is a conflict when the change runs.
 
 use crate::change::Plan;
-use crate::change::access::{self, About, AccessError};
+use crate::change::access::{self, About, AccessError, Wanted};
 use crate::console::plan::request::PlanRequest;
 use crate::console::types::change::AccessChange;
 use crate::console::types::problem::Problem;
@@ -12,13 +12,17 @@ use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::ssh_key::PublicSshKey;
 use crate::judge::finding::Level;
+use crate::link::certify::CaKey;
+use crate::link::tilde;
 
-/// Makes the plan of a change of who may log in. `login` is the user of this connection on the server.
+/// Makes the plan of a change of who may log in. `login` is the user of this connection on the server, `ca` what signs a certificate,
+/// with its serial number.
 pub fn plan(
     request: &PlanRequest,
     change: &AccessChange,
     about: &About,
     login: &str,
+    ca: Option<&(CaKey, u64)>,
 ) -> Result<Plan, Problem> {
     let known = request.access.as_ref();
     let known = known.ok_or_else(|| Problem::say("who may log in has not been read yet"))?;
@@ -38,10 +42,16 @@ pub fn plan(
         }
     };
     let plan = match change {
-        AccessChange::Authorize(None) => return Err(Problem::say("no key was given")),
+        AccessChange::Authorize(None) | AccessChange::Certify(None) => {
+            return Err(Problem::say("no key was given"));
+        }
         AccessChange::Authorize(Some(key)) => {
             admit(facts, key)?;
             access::authorize(about, facts, &new(key), None, reason)
+        }
+        AccessChange::Certify(Some(key)) => {
+            let wanted = wanted(request, key, ca)?;
+            access::sign_cert(about, facts, wanted, reason)
         }
         AccessChange::Prove(_, None) => return Err(Problem::say("no answer was given")),
         AccessChange::Prove(asked, Some(answer)) => {
@@ -76,6 +86,29 @@ pub fn plan(
         }
     };
     plan.map_err(|error: AccessError| Problem::new(&error))
+}
+
+/// What was typed of a certificate.
+fn wanted(
+    request: &PlanRequest,
+    key: &PublicSshKey,
+    ca: Option<&(CaKey, u64)>,
+) -> Result<Wanted, Problem> {
+    let (ca, serial) = ca.ok_or_else(|| Problem::say("the authority's key was not looked at"))?;
+    let fields = request.certificate.as_ref();
+    let fields = fields.ok_or_else(|| Problem::say("nothing was typed of the certificate"))?;
+    let expires = request.expires;
+    let file = fields.file.as_deref();
+    Ok(Wanted {
+        key: key.clone(),
+        ca: ca.clone(),
+        expires: expires.ok_or_else(|| Problem::say("the certificate has no end"))?,
+        principals: fields.names.clone(),
+        from: (!request.from.is_empty()).then(|| request.from.clone()),
+        id: fields.id.clone(),
+        serial: *serial,
+        out: file.map_or_else(|| access::certificate_name(key), tilde),
+    })
 }
 
 /// Weak keys are not authorized, however they come.

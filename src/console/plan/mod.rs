@@ -4,9 +4,11 @@
 //! between changes, fields, choices and words, follows from [`ChangeKind`](crate::console::types::change::ChangeKind).
 
 pub mod access;
+pub mod certificate;
 pub mod expiry;
 pub mod reasons;
 pub mod request;
+pub mod revisions;
 pub mod rows;
 pub mod space;
 pub mod state;

@@ -20,17 +20,25 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
         {
             no("a rotation signs what only one key has signed, and nothing else")
         }
+        Act::PlanFrom if change.certifies() => Ok(()),
         Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
             no("this change writes no new line")
+        }
+        Act::PlanAuthority | Act::PlanNames | Act::PlanId | Act::PlanFile
+            if !change.certifies() =>
+        {
+            no("this change makes no certificate")
         }
         Act::PlanClosure | Act::PlanUpstream if matches!(change, ChangeKind::Push(_)) => {
             no("a push takes closures whole, whoever has signed them")
         }
-        Act::PlanLifetime if !change.has_lifetime() => no("this change has no lifetime"),
+        Act::PlanLifetime if !change.has_lifetime() && !change.certifies() => {
+            no("this change has no lifetime")
+        }
         Act::PlanSessions if !change.ends_sessions() => no("this change ends no sessions"),
-        Act::PlanName if !change.names_pin() => match change {
+        Act::PlanName | Act::PlanRevisions if !change.names_pin() => match change {
             ChangeKind::Space(SpaceChange::Pin(_)) => {
-                no("several pins are named after their paths")
+                no("several pins are named after their paths, and none moves")
             }
             _ => no("this makes no pin"),
         },

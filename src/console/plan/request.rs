@@ -5,6 +5,7 @@ use crate::console::types::access::AccessSnapshot;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
+use crate::domain::pin::Revisions;
 use crate::domain::{Age, When};
 use crate::inventory::Inventory;
 use std::sync::Arc;
@@ -12,6 +13,19 @@ use std::sync::Arc;
 /// Why there is no plan before all is read.
 const NOT_READ: &str = "the store has not been read yet";
 const NOT_JUDGED: &str = "what is dead is not known yet";
+
+/// What was typed of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFields {
+    /// The file of the authority's key; `~/` is of the home folder.
+    pub authority: String,
+    /// The names that it may log in as; none for what the server wants.
+    pub names: Vec<String>,
+    /// What sshd's log calls it.
+    pub id: Option<String>,
+    /// Where it is written.
+    pub file: Option<String>,
+}
 
 /// All that a plan is made of.
 #[derive(Debug, Clone)]
@@ -36,12 +50,16 @@ pub struct PlanRequest {
     pub end_sessions: bool,
     /// The name of a pin; the path's own name where it is empty.
     pub name: String,
+    /// What is kept of the pin of that name where it moves; `None` where it does not.
+    pub revisions: Option<Revisions>,
     /// How old the generations are that go.
     pub age: Age,
     /// From where a key may be used; empty: from anywhere.
     pub from: String,
     /// The comment of a key's line; empty: the key's own.
     pub comment: String,
+    /// What was typed of a certificate.
+    pub certificate: Option<CertificateFields>,
     /// Why.
     pub reason: Option<String>,
 }

@@ -5,6 +5,7 @@
 
 use crate::change::access::LIFETIMES;
 use crate::change::{Plan, Refusal};
+use crate::console::plan::certificate;
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
@@ -136,6 +137,9 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
         };
         rows.push(Below::Text(Field::Comment, "comment", empty));
     }
+    if change.certifies() {
+        rows.extend(certificate::below(dialog, &cx.keymap));
+    }
     match change {
         ChangeKind::Space(SpaceChange::RemoveGenerations) => {
             let empty = format!("{} says how old they are", key(Act::PlanExpiry));
@@ -145,6 +149,11 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
             if change.names_pin() {
                 let empty = "the path's own name".to_owned();
                 rows.push(Below::Text(Field::Name, "name", empty));
+                let empty = format!(
+                    "none; {} moves a pin of this name here and keeps some",
+                    key(Act::PlanRevisions)
+                );
+                rows.push(Below::Text(Field::Revisions, "revisions", empty));
             }
             let empty = format!("no end; {} sets one", key(Act::PlanExpiry));
             rows.push(Below::Text(Field::Expires, "expires", empty));
@@ -166,13 +175,14 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
 
 /// What a plan says. Where something has to be known first, it stands right behind what happens, where it is cut off last. What
 /// is typed below is not said twice.
-fn told(plan: &Plan) -> Vec<(&'static str, &str)> {
+fn told(plan: &Plan, certifies: bool) -> Vec<(&'static str, &str)> {
     let warned = !plan.warnings.is_empty();
     let mut about = "";
     let (first, rest): (Vec<_>, Vec<_>) = plan
         .lines
         .iter()
         .filter(|(label, _)| *label != "note")
+        .filter(|(label, _)| !certifies || !certificate::BELOW.contains(label))
         .map(|(label, value)| (*label, value.as_str()))
         .partition(|(label, _)| {
             // A line without a label continues the one before.
@@ -204,7 +214,7 @@ fn plan_rows(dialog: &PlanDialog, wide: usize, theme: &Theme) -> Vec<Row> {
         }
         Some(Ok(plan)) => {
             let mut last = "";
-            for (label, value) in told(plan) {
+            for (label, value) in told(plan, dialog.change.certifies()) {
                 let style = match label {
                     "warning" | "ends" => theme.warning,
                     "-" => theme.critical,

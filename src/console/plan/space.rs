@@ -58,7 +58,9 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
                 expires: request.expires,
             };
             let (about, folder) = (&asked.about, &asked.folder);
-            keep::pin(about, inventory, pins()?, folder, paths, &wanted, asked.now)
+            let revisions = request.revisions;
+            let pins = (pins()?, folder.as_str());
+            keep::pin_or_move(about, inventory, pins, paths, &wanted, revisions, asked.now)
         }
         SpaceChange::Unpin(name) => {
             let judged = request.judged()?;
@@ -66,6 +68,13 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let kept = judged.kept(&keeps);
             let names = std::slice::from_ref(name);
             keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
+        }
+        SpaceChange::UnpinOver(which) => {
+            let judged = request.judged()?;
+            let keeps = judged.keep();
+            let kept = judged.kept(&keeps);
+            let names = keep::over(pins()?, *which, judged.known.there(asked.now));
+            keep::unpin(&asked.about, kept, pins()?, &asked.folder, &names)
         }
         SpaceChange::RemoveRoot(root) => {
             let judged = request.judged()?;

@@ -2,8 +2,10 @@
 
 use crate::change::access::LIFETIMES;
 use crate::change::{KeySource, Plan};
+use crate::console::plan::certificate;
 use crate::console::plan::expiry::expiry;
 use crate::console::plan::request::PlanRequest;
+use crate::console::plan::revisions::revisions;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Source;
 use crate::console::types::change::ChangeKind;
@@ -44,12 +46,22 @@ pub enum Field {
     Name,
     /// Until when a pin keeps.
     Expires,
+    /// How many revisions of a pin that moves are kept, and for how long.
+    Revisions,
     /// How old the generations are that go.
     Age,
     /// From where a key may be used, as in `from=`; empty: from anywhere.
     From,
     /// The comment of a key's line; empty: the key's own.
     Comment,
+    /// The file of an authority's key.
+    Authority,
+    /// The names of a certificate.
+    Names,
+    /// The id of a certificate.
+    Id,
+    /// The file of a certificate.
+    File,
     /// Why.
     Reason,
     /// The word that confirms.
@@ -62,9 +74,14 @@ pub enum Field {
 pub struct Texts {
     pub name: Input,
     pub expires: Input,
+    pub revisions: Input,
     pub age: Input,
     pub from: Input,
     pub comment: Input,
+    pub authority: Input,
+    pub names: Input,
+    pub id: Input,
+    pub file: Input,
     pub reason: Input,
     pub word: Input,
 }
@@ -76,9 +93,14 @@ impl Texts {
             Field::Key | Field::Answer => return None,
             Field::Name => &self.name,
             Field::Expires => &self.expires,
+            Field::Revisions => &self.revisions,
             Field::Age => &self.age,
             Field::From => &self.from,
             Field::Comment => &self.comment,
+            Field::Authority => &self.authority,
+            Field::Names => &self.names,
+            Field::Id => &self.id,
+            Field::File => &self.file,
             Field::Reason => &self.reason,
             Field::Word => &self.word,
         })
@@ -90,9 +112,14 @@ impl Texts {
             Field::Key | Field::Answer => return None,
             Field::Name => &mut self.name,
             Field::Expires => &mut self.expires,
+            Field::Revisions => &mut self.revisions,
             Field::Age => &mut self.age,
             Field::From => &mut self.from,
             Field::Comment => &mut self.comment,
+            Field::Authority => &mut self.authority,
+            Field::Names => &mut self.names,
+            Field::Id => &mut self.id,
+            Field::File => &mut self.file,
             Field::Reason => &mut self.reason,
             Field::Word => &mut self.word,
         })
@@ -140,9 +167,7 @@ pub struct PlanDialog {
 impl PlanDialog {
     /// One that has asked for no plan yet. `lifetime`: what it begins with, by its place in [`LIFETIMES`].
     pub fn new(change: ChangeKind, lifetime: usize) -> Self {
-        use crate::console::types::change::AccessChange;
-        let typing = matches!(change, ChangeKind::Access(AccessChange::Authorize(None)))
-            .then_some(Field::Key);
+        let typing = change.waits_for_key().then_some(Field::Key);
         Self {
             change,
             instead_of: None,
@@ -206,9 +231,11 @@ impl PlanDialog {
             expires: None,
             end_sessions: self.choices.end_sessions,
             name: typed(&texts.name),
+            revisions: None,
             age: Age(0),
             from: typed(&texts.from),
             comment: typed(&texts.comment),
+            certificate: None,
             reason: Some(typed(&texts.reason)).filter(|reason| !reason.is_empty()),
         };
         match &self.change {
@@ -216,10 +243,13 @@ impl PlanDialog {
             ChangeKind::Sign(_) | ChangeKind::Push(_) => {
                 request.key = Some(self.signs_with(cx, inputs)?);
             }
-            ChangeKind::Access(AccessChange::Authorize(None) | AccessChange::Prove(_, None)) => {
-                return Ok(None);
-            }
+            ChangeKind::Access(AccessChange::Prove(_, None)) => return Ok(None),
+            ChangeKind::Access(_) if self.change.waits_for_key() => return Ok(None),
             ChangeKind::Access(_) if request.access.is_none() => return Ok(None),
+            ChangeKind::Access(AccessChange::Certify(_)) => {
+                request.certificate = Some(certificate::fields(texts)?);
+                request.expires = Some(certificate::end(texts, cx.now)?);
+            }
             ChangeKind::Access(_) => {
                 let (_, seconds) = LIFETIMES[self.choices.lifetime % LIFETIMES.len()];
                 let seconds = seconds.filter(|_| self.change.has_lifetime());
@@ -228,6 +258,7 @@ impl PlanDialog {
             }
             ChangeKind::Space(_) => {
                 request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
+                request.revisions = revisions(texts.revisions.value()).map_err(Problem::say)?;
                 request.age = texts.age.value().trim().parse().map_err(Problem::say)?;
             }
         }

@@ -58,6 +58,12 @@ pub fn act(dialog: &mut PlanDialog, act: Act, cx: &mut Context, inputs: &Inputs<
         Act::PlanFrom => return write(dialog, Field::From),
         Act::PlanComment => return write(dialog, Field::Comment),
         Act::PlanName => return write(dialog, Field::Name),
+        Act::PlanAuthority => return write(dialog, Field::Authority),
+        Act::PlanNames => return write(dialog, Field::Names),
+        Act::PlanId => return write(dialog, Field::Id),
+        Act::PlanFile => return write(dialog, Field::File),
+        Act::PlanLifetime if dialog.change.certifies() => return write(dialog, Field::Expires),
+        Act::PlanRevisions => return write(dialog, Field::Revisions),
         Act::PlanExpiry => {
             let generations = matches!(
                 dialog.change,
@@ -149,7 +155,9 @@ pub fn typed(dialog: &mut PlanDialog, key: Key, cx: &mut Context, inputs: &Input
 /// What follows from a text that has changed: what is written into a key's line is seen in the plan at once.
 fn edited(dialog: &mut PlanDialog, field: Field, cx: &mut Context, inputs: &Inputs<'_>) -> Out {
     match field {
-        Field::From | Field::Comment => ask_again(dialog, cx, inputs),
+        Field::From | Field::Comment if dialog.change.writes_line() => {
+            ask_again(dialog, cx, inputs)
+        }
         _ => Out::Nothing,
     }
 }
@@ -169,8 +177,16 @@ fn take_key(dialog: &mut PlanDialog, cx: &mut Context, inputs: &Inputs<'_>) -> O
     match PublicSshKey::parse(dialog.pasted.reveal()) {
         Ok(key) => {
             dialog.pasted = Secret::new();
-            dialog.change = ChangeKind::Access(AccessChange::Authorize(Some(key)));
             dialog.typing = None;
+            let certifies = dialog.change.certifies();
+            dialog.change = ChangeKind::Access(if certifies {
+                AccessChange::Certify(Some(key))
+            } else {
+                AccessChange::Authorize(Some(key))
+            });
+            if certifies && dialog.texts.authority.value().is_empty() {
+                dialog.typing = Some(Field::Authority);
+            }
             ask(dialog, cx, inputs)
         }
         Err(error) => {
@@ -239,7 +255,15 @@ pub fn paste(dialog: &mut PlanDialog, text: &str, cx: &mut Context, inputs: &Inp
         None | Some(Field::Answer) => Out::Nothing,
         Some(Field::Word) => Out::Say("type the word by hand".to_owned()),
         Some(field) => {
-            let trims = matches!(field, Field::Name | Field::Expires | Field::Age);
+            let trims = matches!(
+                field,
+                Field::Name
+                    | Field::Expires
+                    | Field::Revisions
+                    | Field::Age
+                    | Field::Authority
+                    | Field::File
+            );
             if let Some(input) = dialog.texts.of_mut(field) {
                 input::paste(input, if trims { text.trim() } else { text });
             }

@@ -29,6 +29,24 @@ pub struct KeyEntry {
     pub fixed: Option<String>,
 }
 
+impl KeyEntry {
+    /// Whether it signs certificates, and does not log in itself.
+    pub fn is_authority(&self) -> bool {
+        let options = self.row.options.iter().flatten();
+        let mut words = options.map(|word| word.to_ascii_lowercase());
+        words.any(|word| word == "cert-authority")
+    }
+}
+
+/// A certificate that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certified {
+    /// The file that it is in, fit to be shown.
+    pub file: String,
+    /// Itself, as a line.
+    pub line: String,
+}
+
 /// A request that waits.
 #[derive(Debug, Clone)]
 pub struct RequestEntry {

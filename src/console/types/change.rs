@@ -1,5 +1,6 @@
 //! What a person can want to change, before there is a plan for it.
 
+use crate::change::keep::Over;
 use crate::console::types::space::Planned;
 use crate::domain::access::Session;
 use crate::domain::authorized_keys::NewKey;
@@ -40,6 +41,8 @@ pub enum What {
 pub enum AccessChange {
     /// Authorize a key; `None` before it was given.
     Authorize(Option<PublicSshKey>),
+    /// Make a user certificate for a key with an authority of this machine; `None` before the key was given.
+    Certify(Option<PublicSshKey>),
     /// Have a requester show that the private key is there; `None` before the answer was given.
     Prove(Box<Request>, Option<Box<str>>),
     /// Authorize the key of a request.
@@ -82,6 +85,8 @@ pub enum SpaceChange {
     Pin(Vec<StorePath>),
     /// Remove a pin.
     Unpin(PinName),
+    /// Remove the pins whose time is over.
+    UnpinOver(Over),
     /// Remove another root.
     RemoveRoot(Root),
     /// Have Nix fetch or build these anew, which are damaged.
@@ -122,6 +127,7 @@ impl ChangeKind {
             Self::Sign(_) => "Sign",
             Self::Push(_) => "Push",
             Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
+            Self::Access(AccessChange::Certify(_)) => "Make a certificate",
             Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",
             Self::Access(AccessChange::Approve(_)) => "Approve a request",
             Self::Access(AccessChange::Deny(_)) => "Deny a request",
@@ -139,6 +145,8 @@ impl ChangeKind {
             Self::Space(SpaceChange::Vacuum) => "Vacuum the database",
             Self::Space(SpaceChange::Pin(_)) => "Pin",
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
+            Self::Space(SpaceChange::UnpinOver(Over::Pins)) => "Unpin all that has expired",
+            Self::Space(SpaceChange::UnpinOver(Over::Revisions)) => "Unpin expired revisions",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
             Self::Space(SpaceChange::Strip(_)) => "Take a key's signatures away",
@@ -162,6 +170,11 @@ impl ChangeKind {
             self,
             Self::Access(AccessChange::Authorize(_) | AccessChange::Approve(_))
         )
+    }
+
+    /// Whether a certificate is made, whose names, number of days and file can be chosen.
+    pub const fn certifies(&self) -> bool {
+        matches!(self, Self::Access(AccessChange::Certify(_)))
     }
 
     /// Whether the open sessions of a key can be ended with it.
@@ -188,6 +201,14 @@ impl ChangeKind {
             Self::Access(AccessChange::Prove(request, None)) => Some(request),
             _ => None,
         }
+    }
+
+    /// Whether a key has to be given before there is a plan.
+    pub const fn waits_for_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Access(AccessChange::Authorize(None) | AccessChange::Certify(None))
+        )
     }
 
     /// The key that is authorized.

@@ -1,7 +1,7 @@
 //! What a certificate says beside its key.
 //!
 //! In: the bytes behind the key. Out: [`Certificate`]. Source: OpenSSH's PROTOCOL.certkeys; as strict as `cert_parse` of its sshkey.c
-//! about what is a sequence of strings. Nothing here says that the signature is good: that is sshd's to check.
+//! about what is a sequence of strings. Whether the signature holds is another question: [`PublicSshKey::is_signed`](super::PublicSshKey::is_signed).
 
 use super::blob::Reader;
 use super::{Fingerprint, KeyError};
@@ -27,6 +27,17 @@ pub struct Certificate {
     pub extensions: Vec<String>,
     /// Whose signature it carries.
     pub authority: Fingerprint,
+    /// The algorithm of that signature, such as `rsa-sha2-512`. Anything can be in it.
+    pub signed_with: String,
+}
+
+impl Certificate {
+    /// What it runs, whatever its owner asks for.
+    pub fn forced(&self) -> Option<&str> {
+        let mut options = self.critical.iter();
+        let option = options.find(|option| option.name == "force-command");
+        option.map(|option| option.value.as_str())
+    }
 }
 
 /// A critical option of a certificate.
@@ -54,7 +65,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
     let extensions = options(reader.string()?)?;
     reader.string()?; // reserved
     let authority = Fingerprint::of(reader.string()?);
-    reader.string()?; // the signature
+    let signature = reader.string()?;
+    let signed_with = text(Reader(signature).string().unwrap_or_default());
     Ok(Certificate {
         id,
         serial,
@@ -65,6 +77,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
         critical,
         extensions: extensions.into_iter().map(|option| option.name).collect(),
         authority,
+        signed_with,
     })
 }
 

@@ -261,6 +261,24 @@ impl PublicSshKey {
         self.certificate.as_deref()
     }
 
+    /// Whether the signature of the certificate holds, whoever made it; `None` where that can't be told here, and for a plain key.
+    pub fn is_signed(&self) -> Option<bool> {
+        use ::ssh_key::{Algorithm, Certificate};
+        self.certificate.as_ref()?;
+        let read = Certificate::from_bytes(&self.blob).ok()?;
+        if read.verify_signature().is_ok() {
+            return Some(true);
+        }
+        // What is verified is written anew by the crate, so only what it writes as it was is known to be wrong.
+        let same = read.to_bytes().is_ok_and(|bytes| *bytes == *self.blob);
+        let algorithm = read.signature().algorithm();
+        let known = matches!(
+            algorithm,
+            Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { hash: Some(_) }
+        );
+        (same && known).then_some(false)
+    }
+
     /// The key itself, in the form of RFC 4253.
     pub fn blob(&self) -> &[u8] {
         &self.blob

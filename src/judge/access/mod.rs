@@ -4,6 +4,7 @@
 //! output contract; screens show the same rows. Comments, options and names are made visible here.
 
 mod candidates;
+mod certified;
 mod overflow;
 mod refused;
 mod rows;
@@ -13,6 +14,7 @@ mod suspended;
 pub(super) mod tests;
 
 pub use self::candidates::{of_candidate, requests, unproven};
+pub use self::certified::certified;
 pub use self::overflow::overflow;
 pub use self::refused::{Cause, Refused};
 pub use self::rows::{Access, FileRow, KeyRow, RequestRow, Requests, Used};

@@ -73,7 +73,7 @@ pub fn standing(facts: &AccessFacts, key: &Fingerprint, from: Option<&str>) -> S
 }
 
 /// The latest try that the log has of a key.
-fn latest(usage: &KeyUse) -> Option<&Seen> {
+pub(super) fn latest(usage: &KeyUse) -> Option<&Seen> {
     let both = [&usage.last_accepted, &usage.last_refused];
     both.into_iter().flatten().max_by_key(|seen| seen.at)
 }
@@ -101,7 +101,7 @@ fn own_lines<'a>(
 }
 
 /// What holds for every key, where it refuses all or is not known.
-fn of_user(facts: &AccessFacts) -> Option<Step> {
+pub(super) fn of_user(facts: &AccessFacts) -> Option<Step> {
     let (settings, user) = match (&facts.sshd.settings, &facts.cache_user) {
         (Ok(settings), Ok(user)) => (settings, user),
         (Err(why), _) | (_, Err(why)) => {

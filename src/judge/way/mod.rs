@@ -11,7 +11,7 @@ mod tests;
 pub use self::obstacle::{Closure, Obstacle, PathFacts};
 pub use super::step::{State, Step};
 
-use super::access::{Standing, standing};
+use super::access::{certified, standing};
 use super::posture::{Runs, runs};
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::KeyOptions;
@@ -84,6 +84,8 @@ pub struct WayFacts<'a> {
     pub access: &'a AccessFacts,
     /// The client's key.
     pub key: &'a Fingerprint,
+    /// The certificate that the client has beside its key, where it has one.
+    pub certificate: Option<&'a PublicSshKey>,
     /// The client's address, where it was given.
     pub from: Option<&'a str>,
     /// Whether Nix's daemon answers.
@@ -122,18 +124,16 @@ pub struct Way {
 impl Way {
     /// Judges it.
     pub fn of(facts: &WayFacts<'_>) -> Self {
-        let Standing {
-            comment,
-            step: authorized,
-            options,
-        } = standing(facts.access, facts.key, facts.from);
-        let mut steps = vec![
-            address(facts),
-            host_key(facts),
-            authorized,
-            command(facts, options.as_ref()),
-            daemon(facts.daemon),
-        ];
+        let plain = standing(facts.access, facts.key, facts.from);
+        let comment = plain.comment.clone();
+        let (authorized, options) = match facts.certificate {
+            Some(key) => certified(facts.access, key, facts.from, plain),
+            None => (vec![plain.step], plain.options),
+        };
+        let mut steps = vec![address(facts), host_key(facts)];
+        steps.extend(authorized);
+        steps.push(command(facts, options.as_ref()));
+        steps.push(daemon(facts.daemon));
         if let Some(path) = facts.path {
             steps.extend(path::steps(facts.server, path, facts.contents));
         }

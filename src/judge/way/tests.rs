@@ -59,6 +59,7 @@ impl World {
             nix_conf: &["extra-substituters = ssh://nix-ssh@cache".to_owned()],
             access: &self.access,
             key: &key(KEY).fingerprint(),
+            certificate: None,
             from: None,
             daemon: &self.daemon,
             path: self.path.as_ref(),

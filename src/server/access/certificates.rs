@@ -5,20 +5,24 @@
 use super::facts::{get, unknown};
 use super::files;
 use crate::domain::access::Fact;
-use crate::domain::authorities::{CertificateFacts, principals, trusted};
+use crate::domain::authorities::{CertificateFacts, limited, principals, trusted};
 use crate::domain::text::visible;
 
 /// Of the cache user's part of the answers.
 pub(super) fn read(answers: &[(&str, &str)]) -> CertificateFacts {
     let list = content(answers, "trusted-");
+    let names = content(answers, "principals-");
     CertificateFacts {
         file: get(answers, "trusted-path").map(str::to_owned),
         trusted: list.map_or_else(
             || Ok(Vec::new()),
             |content| content.map(|content| trusted(&content)),
         ),
-        principals: content(answers, "principals-")
-            .map(|content| content.map(|content| principals(&content))),
+        limited: match &names {
+            Some(Ok(content)) => limited(content),
+            _ => Vec::new(),
+        },
+        principals: names.map(|content| content.map(|content| principals(&content))),
     }
 }
 

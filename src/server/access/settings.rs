@@ -61,6 +61,9 @@ pub(super) fn read<'a>(
             "pubkeyacceptedalgorithms" => {
                 it.pubkey_accepted_algorithms = value.split(',').map(str::to_owned).collect();
             }
+            "casignaturealgorithms" => {
+                it.ca_signature_algorithms = value.split(',').map(str::to_owned).collect();
+            }
             "requiredrsasize" => it.required_rsa_size = value.parse().ok(),
             "maxsessions" => it.max_sessions = value.parse().ok(),
             "maxstartups" => {
@@ -97,6 +100,7 @@ mod tests {
             "allowusers nix-ssh",
             "allowusers root",
             "requiredrsasize 1024",
+            "casignaturealgorithms ssh-ed25519,rsa-sha2-256",
             "pubkeyacceptedalgorithms ssh-ed25519,rsa-sha2-512",
             "strictmodes",
         ];
@@ -113,6 +117,7 @@ mod tests {
                 log_level: Some(LogLevel::Verbose),
                 allow_users: vec!["nix-ssh".into(), "root".into()],
                 required_rsa_size: Some(1024),
+                ca_signature_algorithms: vec!["ssh-ed25519".into(), "rsa-sha2-256".into()],
                 pubkey_accepted_algorithms: vec!["ssh-ed25519".into(), "rsa-sha2-512".into()],
                 ..SshdSettings::default()
             }

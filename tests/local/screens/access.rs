@@ -1,7 +1,7 @@
 //! Screen 4: how it looks, and the ways through it from a key to a confirmed change.
 
 use crate::fixture::access::{
-    blind, ed25519, facts, generated, known, print, public, rsa, suspended,
+    blind, certified, ed25519, facts, generated, known, print, public, rsa, suspended,
 };
 use crate::fixture::snapshot::{dump, snap};
 use crate::fixture::{Console, NOW, any_key, receipt};
@@ -416,12 +416,7 @@ fn revoking_takes_the_word() {
 
 #[test]
 fn an_authority_shows_what_it_admits_and_what_goes_with_it() {
-    let mut facts = facts();
-    let mut content = facts.files[0].content.clone().unwrap();
-    let line = ed25519(9, "team-ca");
-    content.extend(format!("cert-authority,restrict,principals=\"ci,ops\" {line}\n").bytes());
-    facts.files[0].content = Ok(content);
-    let mut console = on(SMALL, "dark", false, facts);
+    let mut console = on(SMALL, "dark", false, certified());
     go(&mut console, "team-ca");
     console.keys("<enter>");
     let card = text(&console);

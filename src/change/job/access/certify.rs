@@ -26,7 +26,7 @@ pub(super) async fn make<C: CacheServer>(
     may_write(&new.out, &new.request.key).map_err(|error| error.to_string())?;
     write(new, &made.line()).map_err(|error| {
         let file = new.out.display();
-        format!("{file} cannot be written: {error}; name another file with --out")
+        format!("{file} cannot be written: {error}; name another file for it")
     })
 }
 

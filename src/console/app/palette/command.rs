@@ -7,11 +7,12 @@ use crate::console::screens::space::form::Field;
 use crate::console::types::action::{ACTIONS, Act, Action};
 use crate::console::types::column::COLUMNS;
 use crate::inventory::SortKey;
+use crate::onboard::client::Platform;
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 17] = [
+pub const COMMANDS: [(&str, &str); 20] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
@@ -27,6 +28,18 @@ pub const COMMANDS: [(&str, &str); 17] = [
     (
         "export",
         "export FILE: writes what the list shows to FILE.json or FILE.csv",
+    ),
+    (
+        "backup",
+        "backup FILE: saves a checked copy of Nix's database here, as one file",
+    ),
+    (
+        "way",
+        "way FILE: what is in the way of this certificate or public key",
+    ),
+    (
+        "onboard",
+        "onboard linux | macos | nixos | github | gitlab: what a new client does",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
     (
@@ -72,6 +85,12 @@ pub enum Command {
     Columns(String),
     /// Writes what the list in front shows to this file.
     Export(String),
+    /// Goes the way of the client with this certificate or public key.
+    Way(String),
+    /// Writes out what a new client of this system does.
+    Onboard(Platform),
+    /// Saves a copy of Nix's database to this file.
+    Backup(String),
     /// Plans to push these paths of this machine.
     Push(Vec<String>),
     /// Sorts the store.
@@ -161,6 +180,19 @@ pub fn chosen(model: &Model, typed: &str) -> Chosen {
         ("columns", _) => return Chosen::Command(Command::Columns(argument.to_owned())),
         ("export", file) if !file.is_empty() => {
             return Chosen::Command(Command::Export(file.to_owned()));
+        }
+        ("way", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Way(file.to_owned()));
+        }
+        ("onboard", word) if !word.is_empty() => {
+            let platform = Platform::ALL.into_iter().find(|one| one.word() == word);
+            return platform.map_or_else(
+                || Chosen::Nothing(format!("{word:?} is none: write {}", usage("onboard"))),
+                |platform| Chosen::Command(Command::Onboard(platform)),
+            );
+        }
+        ("backup", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Backup(file.to_owned()));
         }
         ("push", paths) if !paths.is_empty() => {
             return match shell_words::split(paths) {

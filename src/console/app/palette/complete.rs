@@ -8,6 +8,7 @@ use crate::console::app::model::Model;
 use crate::console::types::action::Action;
 use crate::console::types::column::{COLUMNS, Spec};
 use crate::inventory::FILTER_WORDS;
+use crate::onboard::client::Platform;
 
 /// One of them.
 #[derive(Debug, Clone)]
@@ -104,6 +105,9 @@ fn argument(model: &Model, typed: &str, command: &str, rest: &str) -> Completion
     let all: Vec<(String, String)> = match command {
         "sort" => columns(|spec| spec.sort.is_some()),
         "columns" => columns(|spec| !rest.split(',').any(|word| word.trim() == spec.word)),
+        "onboard" => Platform::ALL
+            .map(|platform| (platform.word().to_owned(), String::new()))
+            .to_vec(),
         "save-filter" => saved(model),
         "theme" => themes(model),
         "server" => servers(model),

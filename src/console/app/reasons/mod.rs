@@ -5,11 +5,12 @@
 mod space;
 
 pub(super) use space::{
-    can_ask_why, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend, can_pin,
-    can_remove_generations, can_unroot, can_verify, can_verify_all, has_policy, on_plan,
-    on_planner,
+    can_ask_why, can_back_up, can_collect, can_collect_whole, can_delete, can_edit_rules, can_mend,
+    can_pin, can_remove_generations, can_unpin_over, can_unroot, can_verify, can_verify_all,
+    has_policy, on_plan, on_planner,
 };
 
+use crate::change::keep::Over;
 use crate::console::app::find::Place;
 use crate::console::app::model::Model;
 use crate::console::plan;
@@ -36,7 +37,8 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Deny => can_deny(model),
         Act::Revoke | Act::SuspendKey => can_revoke(model),
         Act::Review => can_review(model),
-        Act::MarkReviewed => on_access(model),
+        Act::WayOfFile | Act::Onboard => can_ask(model),
+        Act::MarkReviewed | Act::Certify => on_access(model),
         Act::Expiry => can_expire(model),
         Act::Proof => can_prove(model),
         Act::Collect => can_collect(model),
@@ -49,6 +51,9 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Pin => can_pin(model),
         Act::DeletePaths => can_delete(model),
         Act::Unroot => can_unroot(model),
+        Act::UnpinExpired => can_unpin_over(model, Over::Pins),
+        Act::UnpinRevisions => can_unpin_over(model, Over::Revisions),
+        Act::Backup => can_back_up(model),
         Act::Verify => can_verify(model),
         Act::VerifyAll => can_verify_all(model),
         Act::Repair | Act::DeleteDamaged => can_mend(model),
@@ -112,6 +117,12 @@ fn can_review(model: &Model) -> Reason {
         (None, Some(problem)) => Err(Cow::Owned(problem.to_string())),
         (None, None) => no("who may log in has not been read yet"),
     }
+}
+
+/// The same, and the server can be asked.
+pub(super) fn can_ask(model: &Model) -> Reason {
+    model.cx.connected()?;
+    can_review(model)
 }
 
 /// A request is under the cursor.

@@ -1,5 +1,6 @@
 //! Why an action about what the store keeps cannot be done now.
 
+use crate::change::keep::{Over, over};
 use crate::console::app::model::Model;
 use crate::console::app::reasons::two_paths;
 use crate::console::screens::activity::job::Job;
@@ -170,6 +171,33 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
         RootKind::Censored => no("the daemon does not tell this login what holds it"),
         RootKind::Unknown => no("unknown root type; look at it on the server"),
     }
+}
+
+/// A pin has expired.
+pub(in crate::console) fn can_unpin_over(model: &Model, which: Over) -> Reason {
+    model.cx.can_change()?;
+    judged(model)?;
+    let known = model.space.known.as_ref();
+    let pins = known.and_then(|known| Some((known.pins.as_deref().ok()?, known)));
+    match pins {
+        Some((pins, known)) if over(pins, which, known.there(model.cx.now)).is_empty() => {
+            no(match which {
+                Over::Pins => "no pin has expired",
+                Over::Revisions => "no revision of a pin has expired",
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The server can be copied from, and no copy is on its way.
+pub(in crate::console) fn can_back_up(model: &Model) -> Reason {
+    model.cx.connected()?;
+    let copies = |job: &Job| job.change == "backup" && job.is_running();
+    if model.activity.jobs.iter().any(copies) {
+        return no("the database is being copied already; 6 shows that");
+    }
+    Ok(())
 }
 
 /// Two paths, or one and the roots.

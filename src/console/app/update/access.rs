@@ -4,17 +4,23 @@ use crate::change::Outcome;
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::reasons::can_ask;
 use crate::console::app::update::{plan, undo};
+use crate::console::plan::state::Field;
 use crate::console::screens::access::state::LIFETIMES;
-use crate::console::types::access::{AccessSnapshot, Line};
+use crate::console::types::access::{AccessSnapshot, Certified, Line};
 use crate::console::types::action::Act;
 use crate::console::types::change::AccessChange;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::problem::Problem;
 use crate::console::types::text::Text;
 use crate::console::widgets::pen::wrap;
+use crate::domain::text::visible;
 use crate::judge::review;
+use crate::onboard::client::Platform;
+use std::path::PathBuf;
 use std::sync::Arc;
+use tui_input::Input;
 
 /// The server was looked at, or could not be.
 pub(super) fn known(model: &mut Model, known: Result<Arc<AccessSnapshot>, Problem>) -> Vec<Effect> {
@@ -120,6 +126,53 @@ pub(super) fn proof(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// How long a certificate is good before anybody has said it.
+const CERTIFICATE: &str = "30d";
+
+/// `c`: a certificate for the key under the cursor, else for one that is pasted. An authority is certified by nobody here.
+pub(super) fn certify(model: &mut Model) -> Vec<Effect> {
+    let key = match model.access_line() {
+        Some(Line::Request(entry)) => Some(entry.request.key.clone()),
+        Some(Line::Key(entry)) if !entry.is_authority() => Some(entry.key.clone()),
+        _ => None,
+    };
+    let authority = model.access.authority.clone();
+    let change = ChangeKind::Access(AccessChange::Certify(key));
+    plan::open_with(model, change, |dialog| {
+        if dialog.typing.is_none() && authority.is_empty() {
+            dialog.typing = Some(Field::Authority);
+        }
+        dialog.texts.authority = Input::new(authority);
+        dialog.texts.expires = Input::new(CERTIFICATE.to_owned());
+    })
+}
+
+/// A certificate is there: shown over the receipt, one key copies it.
+pub(super) fn certificate(model: &mut Model, made: Result<Certified, Problem>) -> Vec<Effect> {
+    let free = matches!(model.layers.as_slice(), [] | [Layer::Text(_)]);
+    match made {
+        Ok(Certified { file, line }) if free => {
+            let copy = model.cx.keymap.names(Act::Copy);
+            let said = format!("It is in {file}. {BESIDE}");
+            let mut lines = wrap(&said, 74);
+            lines.push(String::new());
+            lines.extend(wrap(&visible(&line), 74));
+            model.layers.push(Layer::Text(Text {
+                title: format!("The certificate ({copy} copies it)"),
+                lines,
+                copy: line,
+                top: 0,
+                of: None,
+            }));
+        }
+        Ok(Certified { file, .. }) => {
+            model.toast = Some(format!("the certificate is in {file}"));
+        }
+        Err(problem) => model.toast = Some(problem.to_string()),
+    }
+    vec![]
+}
+
 /// `e`: when a key ends; for a request, how long an approval will be good.
 pub(super) fn expiry(model: &mut Model) -> Vec<Effect> {
     match model.access_line() {
@@ -157,18 +210,46 @@ fn open(model: &mut Model, change: AccessChange) -> Vec<Effect> {
 }
 
 /// A change of access has ended: what is shown is read anew, and the text for the new client is asked for.
-pub(super) fn ended(model: &Model, change: &str, outcome: Outcome) -> Vec<Effect> {
+pub(super) fn ended(
+    model: &Model,
+    change: &str,
+    outcome: Outcome,
+    certificate: Option<PathBuf>,
+) -> Vec<Effect> {
     if !model.cx.is_up() {
         return vec![];
     }
     let mut effects = vec![Effect::ReadAccess];
+    if let (Some(file), Outcome::Done) = (certificate, outcome) {
+        effects.push(Effect::ReadCertificate(file));
+    }
     if let (Some(known), "approve", Outcome::Done) = (&model.access.known, change, outcome) {
         effects.push(Effect::Onboard {
             server: model.cx.server.clone(),
             known: Arc::clone(known),
+            platform: Platform::Linux,
         });
     }
     effects
+}
+
+/// What its owner does with a certificate.
+const BESIDE: &str =
+    "Its owner puts it beside the private key, as KEY-cert.pub, where ssh finds it by itself.";
+
+/// From the palette: what a new client of this system does.
+pub(super) fn onboard(model: &mut Model, platform: Platform) -> Vec<Effect> {
+    if let Err(reason) = can_ask(model) {
+        model.toast = Some(format!("Cannot write out what a new client does: {reason}"));
+        return vec![];
+    }
+    let known = model.access.known.clone();
+    let effects = known.map(|known| Effect::Onboard {
+        server: model.cx.server.clone(),
+        known,
+        platform,
+    });
+    effects.into_iter().collect()
 }
 
 /// The text for the new client, over the receipt: one key copies it.

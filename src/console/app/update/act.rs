@@ -1,5 +1,6 @@
 //! What each action does.
 
+use crate::change::keep::Over;
 use crate::change::sign::KeyChoice;
 use crate::console::app::layer::{Help, Layer, Palette};
 use crate::console::app::model::Model;
@@ -11,8 +12,8 @@ use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, contents, export, find, keep, leave, marks, nav, seen, sign, space, store,
-    switch, undo, way,
+    access, activity, backup, contents, export, find, keep, leave, marks, nav, seen, sign, space,
+    store, switch, undo, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -85,6 +86,8 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Why if crate::console::app::reasons::two_paths(model).is_ok() => why(model),
         Act::Why => space::why(model),
         Act::Way => way::of_key(model),
+        Act::WayOfFile => show::push(model, Layer::Palette(Palette::with("way "))),
+        Act::Onboard => show::push(model, Layer::Palette(Palette::with("onboard "))),
         Act::WayTo => way::ask(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.cx.link {
@@ -123,6 +126,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Expiry => access::expiry(model),
         Act::NextCard => access::next(model),
         Act::Proof => access::proof(model),
+        Act::Certify => access::certify(model),
         Act::ConfirmPlan
         | Act::PlanItems
         | Act::PlanReason
@@ -133,7 +137,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         | Act::PlanSessions
         | Act::PlanFrom
         | Act::PlanComment
+        | Act::PlanAuthority
+        | Act::PlanNames
+        | Act::PlanId
+        | Act::PlanFile
         | Act::PlanName
+        | Act::PlanRevisions
         | Act::PlanExpiry => plan::act(model, act),
         Act::Close | Act::Dismiss => {
             model.layers.pop();
@@ -150,9 +159,12 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Collect => keep::collect(model),
         Act::Pin => keep::pin(model),
         Act::Unroot => keep::unroot(model),
+        Act::UnpinExpired => keep::unpin_over(model, Over::Pins),
+        Act::UnpinRevisions => keep::unpin_over(model, Over::Revisions),
         Act::CollectWhole => keep::whole(model),
         Act::OldGenerations => keep::generations(model, ""),
         Act::Vacuum => keep::vacuum(model),
+        Act::Backup => backup::ask(model),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
         Act::Repair => contents::mend(model, SpaceChange::Repair),
@@ -292,6 +304,9 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::SaveFilter(name) => store::save_filter(model, name),
         Command::Push(paths) => sign::push(model, paths),
         Command::Export(file) => export::run(model, &file),
+        Command::Backup(file) => backup::run(model, &file),
+        Command::Way(file) => way::of_file(model, file),
+        Command::Onboard(platform) => access::onboard(model, platform),
         Command::Columns(text) => store::columns(model, &text),
         Command::Sort(key) => store::sort(model, key),
         Command::Theme(name) => {

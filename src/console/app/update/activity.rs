@@ -197,6 +197,7 @@ fn job_text(model: &Model, job: &Job) -> Text {
             lines.extend(back.map(|undo| undo_line(&model.cx.keymap, undo)));
             ("Receipt", lines)
         }
+        State::BackedUp(backup) => ("Backup", backup.lines(job)),
         State::Compared(comparison) => ("Verification", comparison.lines(job, &model.cx.keymap)),
         State::Running { done, total, note } => (
             "Running job",

@@ -225,6 +225,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     };
     let mut lines = receipt_lines(job, &receipt);
     let (change, outcome) = (job.change, receipt.result);
+    let certificate = job.certificate.clone();
     let short = format!(
         "{}: {}, receipt {}",
         receipt.result.word(),
@@ -247,7 +248,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
             effects.extend(crate::console::app::update::keep::ended(model));
         }
         _ => effects.extend(crate::console::app::update::access::ended(
-            model, change, outcome,
+            model,
+            change,
+            outcome,
+            certificate,
         )),
     }
     effects

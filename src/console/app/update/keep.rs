@@ -1,5 +1,6 @@
 //! The way from a key to a confirmed change of what the store keeps: a collection, a pin, a root that goes.
 
+use crate::change::keep::Over;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
@@ -85,6 +86,11 @@ pub(super) fn unroot(model: &mut Model) -> Vec<Effect> {
         _ => SpaceChange::RemoveRoot(line.root.clone()),
     };
     show(model, change)
+}
+
+/// `U` and `E`: the pins, or the revisions of pins, whose time is over.
+pub(super) fn unpin_over(model: &mut Model, which: Over) -> Vec<Effect> {
+    show(model, SpaceChange::UnpinOver(which))
 }
 
 /// Opens the dialog.

@@ -6,6 +6,7 @@
 mod access;
 mod act;
 mod activity;
+mod backup;
 mod click;
 mod contents;
 mod data;
@@ -186,6 +187,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
+        Msg::Certificate(made) => access::certificate(model, made),
         Msg::Way(found) => way::shown(model, found),
         Msg::Progress {
             job,
@@ -199,6 +201,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             paths,
             comparison,
         } => contents::compared(model, job, paths.as_deref(), *comparison),
+        Msg::BackedUp { job, backup } => backup::ended(model, job, *backup),
         Msg::Ended { job, receipt } => data::ended(model, job, receipt),
         Msg::Source(source) => sign::found(model, source),
         Msg::Place(place) => {

@@ -18,6 +18,7 @@ use crate::console::types::context::Context;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::widgets::layout;
+use std::path::PathBuf;
 
 /// Opens the dialog and asks for its plan.
 pub(super) fn open(model: &mut Model, change: ChangeKind) -> Vec<Effect> {
@@ -142,6 +143,10 @@ fn confirm(model: &mut Model, answer: &Answer) -> Vec<Effect> {
     let Some(Layer::Plan(dialog)) = model.layers.pop() else {
         return vec![];
     };
+    if dialog.change.certifies() {
+        let authority = dialog.texts.authority.value().trim();
+        authority.clone_into(&mut model.access.authority);
+    }
     let reason = dialog.texts.reason.value().trim().to_owned();
     let planned = dialog.change.plans_reason() || reason.is_empty();
     let Some(Ok(mut plan)) = dialog.plan else {
@@ -169,6 +174,10 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
         .chain(plan.reason.clone().map(|reason| ("reason", reason)))
         .collect();
     let undo = Undo::of(&plan);
+    let certificate = plan.items.iter().find_map(|item| match item {
+        Item::Certificate { out, .. } => Some(PathBuf::from(out)),
+        _ => None,
+    });
     match plan.confirm(answer, model.cx.policy) {
         Ok(confirmed) => {
             let job = model.cx.next_number();
@@ -178,6 +187,7 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
                     estimate,
                     planned,
                     mends,
+                    certificate,
                     undo,
                     ..Job::new(job, change, title.clone(), model.cx.now, total)
                 },

@@ -82,6 +82,7 @@ pub(super) fn check(model: &Model, act: Act) -> Result<(), String> {
         | Act::SuspendKey
         | Act::Expiry
         | Act::Proof
+        | Act::Certify
         | Act::Unroot
         | Act::EndSession
         | Act::CancelJob => true,

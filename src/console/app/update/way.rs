@@ -5,6 +5,7 @@
 use crate::console::app::layer::{Clients, Layer};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::reasons::can_ask;
 use crate::console::app::update::show;
 use crate::console::types::access::Line;
 use crate::console::types::action::Act;
@@ -14,6 +15,7 @@ use crate::console::widgets::list::List;
 use crate::console::widgets::pen::wrap;
 use crate::domain::StorePath;
 use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
 use crate::inventory::Row;
 use crate::judge::way::{State, Step};
 
@@ -31,12 +33,43 @@ pub(super) fn of_key(model: &mut Model) -> Vec<Effect> {
         Some(Line::Refused(refused)) => (refused.fingerprint, refused.name()),
         _ => return vec![],
     };
+    let path = marked(model);
+    go(model, key, &name, path)
+}
+
+/// The path that is marked, if one is.
+fn marked(model: &Model) -> Option<StorePath> {
     let marked: Vec<Row> = model.cx.marks.rows().take(2).collect();
-    let path = match (&model.cx.data.inventory, marked.as_slice()) {
+    match (&model.cx.data.inventory, marked.as_slice()) {
         (Some(inventory), [row]) => Some(inventory.path(*row)),
         _ => None,
+    }
+}
+
+/// From the palette: of the certificate or public key in a file, to the path that is marked, else under the cursor, if one is.
+pub(super) fn of_file(model: &mut Model, file: String) -> Vec<Effect> {
+    if let Err(reason) = can_ask(model) {
+        model.toast = Some(format!(
+            "Cannot show the way of {}: {reason}",
+            visible(&file)
+        ));
+        return vec![];
+    }
+    let Some(known) = model.access.known.clone() else {
+        return vec![];
     };
-    go(model, key, &name, path)
+    let under_cursor = || {
+        let inventory = model.cx.data.inventory.as_ref()?;
+        Some(inventory.path(model.current_row()?))
+    };
+    let path = marked(model).or_else(under_cursor);
+    model.toast = Some(format!("going the way of {}…", visible(&file)));
+    vec![Effect::WayOfFile {
+        server: model.cx.server.clone(),
+        known,
+        file: file.into(),
+        path,
+    }]
 }
 
 /// `W` on a path: which client?

@@ -31,6 +31,8 @@ pub struct Access {
     pub card: Option<usize>,
     /// The lifetime that an approval gives, by its place in [`LIFETIMES`].
     pub lifetime: usize,
+    /// The file of the authority's key that made the last certificate.
+    pub authority: String,
 }
 
 impl Access {

@@ -3,12 +3,14 @@
 //! In: progress and receipts from the backend. Out: what Activity and the header show.
 
 use crate::change::{Outcome, Receipt, Undo};
+use crate::console::screens::activity::backup::Backup;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::types::JobId;
 use crate::console::types::action::Act;
 use crate::console::types::keymap::Keymap;
 use crate::domain::count::{count, number};
 use crate::domain::{Bytes, StorePath, When};
+use std::path::PathBuf;
 
 /// The lines of a job's log that are kept.
 const LOG_LINES: usize = 200;
@@ -27,6 +29,8 @@ pub enum State {
     },
     /// It has ended, one way or another.
     Ended(Receipt),
+    /// It has copied the database here, or not.
+    BackedUp(Box<Backup>),
     /// It has compared contents with their hashes, and changed nothing.
     Compared(Box<Comparison>),
 }
@@ -53,6 +57,8 @@ pub struct Job {
     pub planned: Vec<(&'static str, String)>,
     /// The damaged paths that it repairs or deletes.
     pub mends: Vec<StorePath>,
+    /// The file of the certificate that it makes.
+    pub certificate: Option<PathBuf>,
     /// What it said, the newest last.
     pub log: Vec<String>,
     /// What takes it back once all of it was done.
@@ -76,6 +82,7 @@ impl Job {
             estimate: None,
             planned: vec![],
             mends: vec![],
+            certificate: None,
             log: vec![],
             undo: None,
         }
@@ -90,7 +97,7 @@ impl Job {
     pub const fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
             State::Ended(receipt) => Some(receipt),
-            State::Running { .. } | State::Compared(_) => None,
+            State::Running { .. } | State::BackedUp(_) | State::Compared(_) => None,
         }
     }
 
@@ -129,6 +136,7 @@ impl Job {
                 }
             }
             State::Ended(receipt) => receipt.result.word().to_owned(),
+            State::BackedUp(backup) => backup.word().to_owned(),
             State::Compared(comparison) => comparison.word().to_owned(),
         }
     }

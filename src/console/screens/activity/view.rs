@@ -31,9 +31,13 @@ pub fn last(cx: &Context, activity: &Activity) -> Option<(String, String)> {
         .map(|job| (format!("{} {}", job.title, job.word()), "6".to_owned()))
         .or_else(|| {
             let job = activity.jobs.first()?;
-            if let State::Compared(comparison) = &job.state {
-                let age = comparison.at.age(cx.now);
-                let text = format!("{}, {}, {age} ago", job.title, comparison.word());
+            let without_record = match &job.state {
+                State::Compared(comparison) => Some((comparison.at, comparison.word())),
+                State::BackedUp(backup) => Some((backup.at, backup.word())),
+                State::Running { .. } | State::Ended(_) => None,
+            };
+            if let Some((at, word)) = without_record {
+                let text = format!("{}, {word}, {} ago", job.title, at.age(cx.now));
                 return Some((text, "6".to_owned()));
             }
             let receipt = job.receipt()?;
@@ -238,6 +242,11 @@ fn draw_job(cx: &Context, pen: &mut Pen<'_>, area: Rect, job: &Job, current: boo
             );
             let age = job.started.age(cx.now).to_string();
             draw_row(pen, area, current, (&age, &job.word(), "", &what));
+        }
+        State::BackedUp(backup) => {
+            let age = backup.at.age(cx.now).to_string();
+            let what = format!("backup: {}", backup.brief());
+            draw_row(pen, area, current, (&age, backup.word(), "", &what));
         }
         State::Compared(comparison) => {
             let age = comparison.at.age(cx.now).to_string();

@@ -136,3 +136,56 @@ fn a_comment_of_ten_thousand_characters_is_inert_on_the_terminal() {
         assert!(!raw.contains(hostile), "{hostile:?}");
     }
 }
+
+/// On the terminal that the console has, nothing else may ask for a passphrase.
+#[test]
+fn a_certificate_is_made_from_a_key_on_the_screen() {
+    let house = House::new();
+    for name in ["ca", "locked"] {
+        house.new_key(name, name);
+    }
+    let locked = house.rig.file("locked");
+    let changed = Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", "secret", "-f", &locked])
+        .output()
+        .unwrap();
+    assert!(changed.status.success());
+    let public = std::fs::read_to_string(house.rig.file("ca.pub")).unwrap();
+    let authority = format!(
+        "cert-authority,restrict,principals=\"ci\" {}\n",
+        public.trim()
+    );
+    let before = std::fs::read_to_string(house.key_file()).unwrap();
+    std::fs::write(house.key_file(), format!("{before}{authority}")).unwrap();
+    let made = house.rig.file("copy-cert.pub");
+    let mut terminal = Terminal::start(&house.command("prod"), 80, 24);
+    terminal.wait("the first screen", |text| text.contains(" Trust "));
+    terminal.keys("4");
+    terminal.wait("a key under the cursor", |text| {
+        text.lines()
+            .any(|line| line.starts_with('>') && line.contains("administrator"))
+    });
+    terminal.keys(&format!("c{locked}\r"));
+    terminal.wait_for("locked can't be used");
+    terminal.keys(&format!("a\u{15}{}\r", house.rig.file("ca")));
+    terminal.wait_for("certify administrator");
+    terminal.keys(&format!("w{made}\r"));
+    terminal.wait_for("admitted");
+    terminal.settle(Duration::from_millis(200));
+    assert!(!std::fs::exists(&made).unwrap());
+    terminal.keys("\r");
+    terminal.wait_for("The certificate (y copies it)");
+    // It is in the file, in the audit log, and good for a login without a line of the key.
+    std::fs::write(house.key_file(), authority).unwrap();
+    std::fs::copy(house.rig.file("id"), house.rig.file("copy")).unwrap();
+    assert!(house.lets_in("copy") && house.nix_reads("copy"));
+    let log = house.json("audit prod", 0).to_string();
+    assert!(
+        log.contains("sign-cert") && log.contains("copy-cert.pub"),
+        "{log}"
+    );
+    terminal.keys("\u{1b}");
+    done(&mut terminal);
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}

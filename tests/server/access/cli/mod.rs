@@ -11,6 +11,7 @@ mod refused;
 mod review;
 mod suspended;
 mod way;
+mod way_certificates;
 
 use crate::help::text;
 use crate::rig::{Access, Nix, OURS, Rig, Sshd, Twist, key_pair, wait_until};

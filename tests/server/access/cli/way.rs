@@ -17,7 +17,7 @@ use storekeeper::domain::ssh_key::PublicSshKey;
 const ABSENT: &str = "/nix/store/00000000000000000000000000000000-absent-1.0";
 
 /// The binary with the Nix under test first on its search path.
-fn binary(rig: &Rig, line: &str) -> Command {
+pub(super) fn binary(rig: &Rig, line: &str) -> Command {
     let mut command = rig.storekeeper_command(line.split(' '));
     if let Some(bin) = rig.nix.bin() {
         let path = std::env::var("PATH").unwrap();
@@ -27,7 +27,7 @@ fn binary(rig: &Rig, line: &str) -> Command {
 }
 
 /// What it prints as JSON, and its exit code.
-fn asked(rig: &Rig, line: &str) -> (Value, i32) {
+pub(super) fn asked(rig: &Rig, line: &str) -> (Value, i32) {
     let output = binary(rig, line).arg("--json").output().unwrap();
     let document = serde_json::from_str(&text(&output.stdout));
     let document = document.unwrap_or_else(|_| panic!("{line}: {}", text(&output.stderr)));
@@ -35,7 +35,7 @@ fn asked(rig: &Rig, line: &str) -> (Value, i32) {
 }
 
 /// A client's machine.
-struct Machine<'a> {
+pub(super) struct Machine<'a> {
     rig: &'a Rig,
     /// The server as `storekeeper` calls it.
     server: &'a str,
@@ -44,7 +44,7 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    fn new(rig: &'a Rig, server: &'a str) -> Self {
+    pub(super) fn new(rig: &'a Rig, server: &'a str) -> Self {
         let (onboarding, _) = asked(rig, &format!("onboard {server}"));
         Self {
             rig,
@@ -54,7 +54,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The real client with this key: whether it got the path, and what it said.
-    fn copies(&self, key: &str, path: &str) -> (bool, String) {
+    pub(super) fn copies(&self, key: &str, path: &str) -> (bool, String) {
         let Self {
             rig, onboarding, ..
         } = self;
@@ -104,10 +104,15 @@ impl<'a> Machine<'a> {
 
     /// Compares both. `wrong` are the steps that are wrong; none means that the client gets the path.
     fn agrees(&self, key: &str, path: &str, wrong: &[&str]) {
+        self.agrees_for(&format!("{key}.pub"), key, path, wrong);
+    }
+
+    /// The same for a client that is named by this file.
+    pub(super) fn agrees_for(&self, file: &str, key: &str, path: &str, wrong: &[&str]) {
         let Self { rig, server, .. } = self;
         let line = format!(
             "why {server} {path} --for {} --from 127.0.0.1",
-            rig.file(&format!("{key}.pub"))
+            rig.file(file)
         );
         let (document, code) = asked(rig, &line);
         let steps = document["client"]["steps"].as_array().unwrap().iter();
@@ -136,13 +141,13 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn append(file: &Path, line: &str) {
+pub(super) fn append(file: &Path, line: &str) {
     let before = fs::read_to_string(file).unwrap();
     fs::write(file, format!("{before}{line}\n")).unwrap();
 }
 
 /// On the oldest Nix that there is, and on the newest.
-fn on_every_nix(test: impl Fn(&mut House)) {
+pub(super) fn on_every_nix(test: impl Fn(&mut House)) {
     for nix in Nix::all() {
         eprintln!("on Nix {}", nix.version);
         test(&mut House::with(&nix));

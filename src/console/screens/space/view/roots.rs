@@ -118,11 +118,14 @@ fn draw_root(
     }
 }
 
-/// The kind; for a pin whose time is over, that.
+/// The kind; for a pin whose time is over, that, and what a pin led to before it moved is a revision.
 fn kind(cx: &Context, theme: &Theme, line: &RootLine) -> (String, Style) {
     match (&line.root.kind, &line.pin) {
         (RootKind::Pin(_), Some(pin)) if pin.expired(cx.now) => {
             ("expired".to_owned(), theme.warning)
+        }
+        (RootKind::Pin(_), Some(pin)) if pin.name.is_revision() => {
+            ("revision".to_owned(), theme.accent)
         }
         (RootKind::Pin(_), _) => ("pin".to_owned(), theme.accent),
         (RootKind::Unknown, _) => ("unknown".to_owned(), theme.unknown),
@@ -172,7 +175,11 @@ fn draw_pane(cx: &Context, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line:
         lines.push(("keeps", until(pin.expires, cx.now), style));
         let note = pin.note.as_deref().unwrap_or("no note");
         let by = pin.by.as_deref().unwrap_or("hand");
-        let by = format!("{note}   by {by}, {} ago", pin.at.age(cx.now));
+        let of = pin.name.revised();
+        let of = of.map_or_else(String::new, |pin| {
+            format!("revision of {pin}, which moved; ")
+        });
+        let by = format!("{of}{note}   by {by}, {} ago", pin.at.age(cx.now));
         lines.push(("note", by, theme.text));
     } else {
         lines.push(("what", meaning(&line.root.kind).to_owned(), theme.dim));

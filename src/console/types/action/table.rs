@@ -1,303 +1,17 @@
-//! The one table of actions: keymap, help, palette, hints and docs/keys.md all come from it.
+//! The table of actions, a line each.
 //!
-//! In: nothing. Out: [`ACTIONS`]. What an action does, and whether it can be done now, is the screen's matter; the table does
-//! not know the model. An action that can't be done now is shown with its reason, never hidden.
+//! In: nothing. Out: [`ACTIONS`].
 
-use crate::console::types::change::Family;
+use super::scopes::{
+    ACCESS_PLAN, COPIED, COPIED_HINT, DELETED, DIALOGS, HELPED, LOGINS, MARKS, MENDED, MOVES,
+    NOT_SPACE, ON_ACCESS, ON_KEYS, PATHS, PLANS, PUSHES, ROWS, SCREENS, SIGN_PLAN, SIGNS,
+    SPACE_PLAN, TREES, VERIFIED,
+};
+use super::{Act, Action, Danger, HintWhen, action};
 use crate::console::types::column;
-pub use crate::console::types::hint::{Danger, HintWhen};
 use crate::console::types::scope::Scope;
 use crate::console::types::screen::Screen;
 use crate::inventory::SortKey;
-
-/// What can be done with a key or from the palette.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each has its documentation in the table below")]
-pub enum Act {
-    Go(Screen),
-    NextScreen,
-    PreviousScreen,
-    Down,
-    Up,
-    PageDown,
-    PageUp,
-    HalfPageDown,
-    HalfPageUp,
-    First,
-    Last,
-    Open,
-    Back,
-    Expand,
-    Collapse,
-    Search,
-    NextMatch,
-    PreviousMatch,
-    Palette,
-    Mark,
-    MarkRange,
-    MarkAll,
-    UnmarkAll,
-    Sort,
-    Reverse,
-    SortBy(SortKey),
-    Columns,
-    Derivations,
-    Sign,
-    SignAll,
-    Push,
-    Rotate,
-    StripKey,
-    Why,
-    Way,
-    WayTo,
-    Copy,
-    Refresh,
-    CancelJob,
-    Part,
-    Export,
-    RefusedOnly,
-    OurLogins,
-    EndSession,
-    Servers,
-    Theme,
-    Authorize,
-    Deny,
-    Revoke,
-    SuspendKey,
-    Review,
-    MarkReviewed,
-    Expiry,
-    Collect,
-    Pin,
-    Unroot,
-    CollectWhole,
-    OldGenerations,
-    Vacuum,
-    ByPolicy,
-    Verify,
-    VerifyAll,
-    Repair,
-    DeleteDamaged,
-    DeletePaths,
-    Rules,
-    EveryPath,
-    NextView,
-    PreviousView,
-    Help,
-    Redraw,
-    Suspend,
-    Quit,
-    NextCard,
-    Proof,
-    ConfirmPlan,
-    PlanItems,
-    PlanReason,
-    PlanKey,
-    PlanClosure,
-    PlanUpstream,
-    PlanLifetime,
-    PlanSessions,
-    PlanFrom,
-    PlanComment,
-    PlanName,
-    PlanExpiry,
-    Close,
-    Dismiss,
-    Undo,
-    HelpSearch,
-    Choose,
-    QuitNow,
-}
-
-/// One line of the table.
-pub struct Action {
-    /// What it is in the program.
-    pub act: Act,
-    /// What it is in the configuration.
-    pub id: &'static str,
-    /// A few words for help and palette.
-    pub title: &'static str,
-    /// One word for the last line; empty if it is not shown there.
-    pub hint: &'static str,
-    /// One sentence for docs/keys.md.
-    pub doc: &'static str,
-    /// Keys, unless remapped.
-    pub keys: &'static [&'static str],
-    /// Where it applies.
-    pub scopes: &'static [Scope],
-    /// What it can do.
-    pub danger: Danger,
-    /// Where its word is among the hints.
-    pub hint_in: &'static [Scope],
-    /// When it is.
-    pub hint_when: HintWhen,
-}
-
-impl std::fmt::Debug for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.id)
-    }
-}
-
-type Keys = &'static [&'static str];
-/// Some of them.
-pub type Scopes = &'static [Scope];
-
-/// `hint|title` in one text keeps a line of the table a line.
-const fn action(
-    act: Act,
-    id: &'static str,
-    keys: Keys,
-    scopes: Scopes,
-    hint: &'static str,
-    title: &'static str,
-    doc: &'static str,
-) -> Action {
-    Action {
-        act,
-        id,
-        title,
-        hint,
-        doc,
-        keys,
-        scopes,
-        danger: Danger::None,
-        hint_in: if hint.is_empty() { &[] } else { scopes },
-        hint_when: HintWhen::Always,
-    }
-}
-
-impl Action {
-    /// What can't be done, after "Cannot": its title as far as it says one thing.
-    pub fn verb(&self) -> String {
-        let ends = [", ", "; ", " or "]
-            .iter()
-            .filter_map(|end| self.title.find(end));
-        let first = &self.title[..ends.min().unwrap_or(self.title.len())];
-        let mut letters = first.chars();
-        let small = letters.next().map(|c| c.to_ascii_lowercase());
-        small.into_iter().chain(letters).collect()
-    }
-
-    const fn hints(mut self, scopes: Scopes, when: HintWhen) -> Self {
-        self.hint_in = scopes;
-        self.hint_when = when;
-        self
-    }
-
-    const fn danger(mut self, danger: Danger) -> Self {
-        self.danger = danger;
-        self
-    }
-}
-
-/// The screens, and what is opened over them with their keys.
-pub const SCREENS: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Access,
-    Scope::Space,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Card,
-];
-/// Where `d` and `e` are about keys; on screen 5 they are about roots and rules.
-const NOT_SPACE: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Access,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Card,
-];
-/// Where one moves up and down.
-pub const MOVES: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Access,
-    Scope::Space,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Text,
-    Scope::Help,
-    Scope::Menu,
-    Scope::Card,
-];
-const ROWS: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Access,
-    Scope::Space,
-];
-const PATHS: Scopes = &[Scope::Store, Scope::Unsigned];
-const MARKS: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Space];
-const SIGNS: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned, Scope::Path];
-const VERIFIED: Scopes = &[Store, Path, Space];
-/// Where one reads what was found, and where it was asked for.
-const MENDED: Scopes = &[Store, Path, Space, Activity, Text];
-/// Where paths are deleted.
-const DELETED: Scopes = &[Scope::Store, Scope::Unsigned, Scope::Path];
-const PUSHES: Scopes = &[Scope::Overview, Scope::Store, Scope::Unsigned];
-const TREES: Scopes = &[Scope::Unsigned, Scope::Path];
-/// Where there is help.
-pub const HELPED: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Access,
-    Scope::Space,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Text,
-    Scope::Help,
-    Scope::Menu,
-    Scope::Quit,
-    Scope::Card,
-    Scope::Plan(Family::Sign),
-    Scope::Plan(Family::Access),
-    Scope::Plan(Family::Space),
-];
-const SIGN_PLAN: Scopes = &[Scope::Plan(Family::Sign)];
-const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
-const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
-/// The plans.
-pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
-const LOGINS: Scopes = &[Scope::Access, Activity];
-const ON_ACCESS: Scopes = &[Scope::Access, Scope::Card];
-const ON_KEYS: Scopes = &[Scope::Access, Scope::Card, Scope::Overview];
-const COPIED: Scopes = &[
-    Scope::Overview,
-    Scope::Store,
-    Scope::Unsigned,
-    Scope::Access,
-    Scope::Card,
-    Scope::Space,
-    Scope::Activity,
-    Scope::Path,
-    Scope::Text,
-    PLANS[0],
-    PLANS[1],
-    PLANS[2],
-];
-/// The same but for plans, where there is no room for its word.
-const COPIED_HINT: Scopes = COPIED.split_at(COPIED.len() - PLANS.len()).0;
-/// What `esc` closes.
-pub const DIALOGS: Scopes = &[
-    Scope::Text,
-    Scope::Help,
-    Scope::Menu,
-    Scope::Quit,
-    PLANS[0],
-    PLANS[1],
-    PLANS[2],
-];
-
 use Scope::{Activity, Menu, Path, Quit, Space, Store, Text};
 
 /// All actions. Hints appear on the last line in this order.
@@ -314,20 +28,26 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Revoke, "access.revoke", &["r"], SCREENS, "revoke", "Revoke a key", "Plans to revoke the key under the cursor, and to end its sessions.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Expiry, "access.expiry", &["e"], NOT_SPACE, "expiry", "Set a key's expiry", "Plans when the key under the cursor ends; for a request, how long an approval will be good.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::Proof, "access.proof", &["o"], &[Scope::Access, Scope::Card], "proof", "Prove possession of the key", "Shows what to send to a requester, who signs it with the private key, and takes the answer.").danger(Danger::Plans),
+    action(Act::Certify, "access.certify", &["c"], ON_ACCESS, "", "Make a certificate for a key", "Plans a user certificate for the key under the cursor, else for one that is pasted: asks for the authority's key, which stays where it is, on this machine or in its ssh-agent.").danger(Danger::Plans),
     action(Act::Review, "access.review", &["V"], &[Scope::Access], "", "Review the keys", "Shows who may log in, since when, by whom approved, why, when used last, and what each key can do; y copies it as Markdown."),
     action(Act::MarkReviewed, "access.mark-reviewed", &["M"], &[Scope::Access], "", "Mark the keys as reviewed", "Plans a record in the audit log that you have looked at all keys; status shows the last one.").danger(Danger::Plans),
     action(Act::Way, "access.way", &["w"], ON_ACCESS, "why", "Show what is in the way of a client", "Goes through the whole way of the client whose key is under the cursor, step by step, from the address to the daemon; with one path marked, also to that path and all that it needs.").hints(ON_ACCESS, HintWhen::OnLine),
+    action(Act::WayOfFile, "access.way-of-file", &["W"], ON_ACCESS, "", "Show what is in the way of a certificate or key file", "Asks for a certificate or public key file of this machine, and goes through its client's whole way; with one path marked, also to that path and all that it needs."),
+    action(Act::Onboard, "access.onboard", &["i"], ON_ACCESS, "", "Write out what a new client does", "Asks for the client's system, and shows what has to be done there to use this cache; y copies it."),
     action(Act::SuspendKey, "access.suspend", &["z"], NOT_SPACE, "suspend", "Suspend a key, or resume it", "Plans to suspend the key under the cursor, and to end its sessions; of a suspended key, to take it back into use as it was.").danger(Danger::Plans).hints(ON_KEYS, HintWhen::OnKey),
     action(Act::NextCard, "access.next", &["n"], &[Scope::Card], "next", "Go to the next card", "Goes to the card of the next request or key."),
     action(Act::Collect, "space.collect", &["x"], SCREENS, "collect", "Plan a collection", "On screen 5, plans to delete what the planner lists; it is confirmed by a word. Elsewhere, goes to the planner.").danger(Danger::Plans).hints(&[Space], HintWhen::Always),
     action(Act::CollectWhole, "space.collect-whole", &["W"], &[Space], "", "Plan to collect all that is dead", "Plans to delete all that nothing keeps, whatever the rules say, as nix-collect-garbage does; it is confirmed by a word.").danger(Danger::Plans),
     action(Act::OldGenerations, "space.generations", &["O"], &[Space], "", "Plan to remove old generations", "Plans to remove the generations of all profiles that are older than an age, as nix-collect-garbage --delete-older-than chooses them.").danger(Danger::Plans),
     action(Act::Vacuum, "space.vacuum", &["D"], &[Space, Scope::Overview], "", "Vacuum the database", "Plans to give the free pages of Nix's database back to the file system: with a checked copy on the server until it is done, while no collection runs.").danger(Danger::Plans),
+    action(Act::Backup, "space.backup", &["B"], &[Space, Scope::Overview], "", "Back up the database to this machine", "Asks for a file, and saves a copy of Nix's database to it as a job, for your eyes only, looked through by SQLite; changes nothing on the server."),
     action(Act::ByPolicy, "space.policy", &["P"], &[Space], "", "Plan by the server's policy, or by the rules", "Plans what the retention policy of the server does not keep, as gc --policy takes it from a timer; pressed again, by the rules of the planner."),
     action(Act::Rules, "space.rules", &["e"], &[Space], "rules", "Edit the planner's rules", "Edits the rules in place: tab goes to the next one, enter keeps them, esc takes them back; each change gives a new plan at once.").hints(&[Space], HintWhen::Possible),
     action(Act::EveryPath, "space.list", &["l"], &[Space], "list", "List packages or every path", "Lists every path that goes in the order of deletion, or packages again.").hints(&[Space], HintWhen::Possible),
-    action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
+    action(Act::Pin, "space.pin", &["p"], SCREENS, "pin", "Pin the marked paths, else this one", "Plans to keep the marked paths, else the one under the cursor, from being collected: with a name, a note and, if wanted, an end; a pin of the same name moves here where revisions of it are kept.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
     action(Act::Unroot, "space.remove-root", &["d"], &[Space], "remove", "Remove the root or pin", "Plans to take the root under the cursor away; what it alone keeps is dead then.").danger(Danger::Plans).hints(&[Space], HintWhen::Possible),
+    action(Act::UnpinExpired, "space.unpin-expired", &["U"], &[Space], "", "Unpin all pins that have expired", "Plans to remove every pin whose time is over, revisions too; what they alone kept is dead then.").danger(Danger::Plans),
+    action(Act::UnpinRevisions, "space.unpin-revisions", &["E"], &[Space], "", "Unpin the revisions that have expired", "Plans to remove the revisions of pins that moved whose time is over, and no other pin.").danger(Danger::Plans),
     action(Act::Verify, "verify.some", &["V"], VERIFIED, "", "Verify the marked paths, else this one", "Compares the contents of the marked paths, else of the one under the cursor, with their hashes, as a job; changes nothing."),
     action(Act::VerifyAll, "verify.all", &["C"], &[Store, Space], "", "Verify all paths", "Asks, with how much that is, and then compares the contents of all paths with their hashes, as a job that can be cancelled; changes nothing."),
     action(Act::Repair, "verify.repair", &["H"], MENDED, "", "Repair what is damaged", "Plans to have Nix fetch or build anew what was found damaged.").danger(Danger::Plans),
@@ -391,12 +111,17 @@ pub static ACTIONS: &[Action] = &[
     action(Act::PlanKey, "plan.key", &["k"], SIGN_PLAN, "key", "Sign with another key", "Signs with the next key: the server's, a local file's, an ssh-agent's.").hints(SIGN_PLAN, HintWhen::Possible),
     action(Act::PlanClosure, "plan.closure", &["c"], SIGN_PLAN, "closure", "Sign closures, or not", "Takes what the paths depend on into the plan, or leaves it out.").hints(SIGN_PLAN, HintWhen::Possible),
     action(Act::PlanUpstream, "plan.upstream", &["u"], SIGN_PLAN, "", "Sign upstream paths, or not", "Takes paths into the plan that another trusted key has signed, or leaves them out."),
-    action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Choose another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none.").hints(ACCESS_PLAN, HintWhen::Possible),
-    action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "Limit the addresses", "Edits the addresses or names from which the key may be used, as in from=; empty is anywhere."),
+    action(Act::PlanLifetime, "plan.lifetime", &["e"], ACCESS_PLAN, "lifetime", "Choose another lifetime", "Goes to the next lifetime: 30 d, 90 d, 1 y, none; of a certificate, edits when it ends.").hints(ACCESS_PLAN, HintWhen::Possible),
+    action(Act::PlanFrom, "plan.from", &["f"], ACCESS_PLAN, "", "Limit the addresses", "Edits the addresses or names from which the key may be used, as in from=, and of a certificate addresses alone; empty is anywhere."),
     action(Act::PlanComment, "plan.comment", &["c"], ACCESS_PLAN, "", "Write another comment", "Edits the comment of the line; empty keeps the key's own."),
+    action(Act::PlanAuthority, "plan.authority", &["a"], ACCESS_PLAN, "", "Name the authority's key", "Edits the file of the key that signs the certificate: the private key, or its .pub file where the ssh-agent has the private one."),
+    action(Act::PlanNames, "plan.names", &["p"], ACCESS_PLAN, "", "Write the certificate's names", "Edits the names that the certificate may log in as; empty is what the server wants of its authority."),
+    action(Act::PlanId, "plan.id", &["i"], ACCESS_PLAN, "", "Write the certificate's id", "Edits what sshd's log calls the certificate; empty is the key's comment."),
+    action(Act::PlanFile, "plan.file", &["w"], ACCESS_PLAN, "", "Name the certificate's file", "Edits the file on this machine that the certificate is written to."),
     action(Act::PlanSessions, "plan.sessions", &["o"], ACCESS_PLAN, "sessions", "End open sessions, or not", "Ends the open sessions of a key that is revoked or suspended, or leaves them.").hints(ACCESS_PLAN, HintWhen::Possible),
     action(Act::PlanName, "plan.name", &["n"], SPACE_PLAN, "name", "Name the pin", "Edits the name of the pin.").hints(SPACE_PLAN, HintWhen::Possible),
     action(Act::PlanExpiry, "plan.expiry", &["e"], SPACE_PLAN, "when", "Set when the pin ends, or how old", "Edits until when the pin keeps (30d, 2026-12-31, or nothing for no end), or how old generations are that go.").hints(SPACE_PLAN, HintWhen::Possible),
+    action(Act::PlanRevisions, "plan.revisions", &["v"], SPACE_PLAN, "", "Move the pin, and keep revisions", "Edits how many revisions are kept, and for how long, of a pin that moves here from another path: 3, 30d, or 3 30d; empty moves no pin."),
     action(Act::PlanReason, "plan.reason", &["r"], PLANS, "reason", "Write a reason", "Edits the reason: it goes into the audit log, and into a pin or a decision on a request.").hints(PLANS, HintWhen::Possible),
     action(Act::Choose, "menu.choose", &["enter"], &[Menu], "choose", "Choose", "Takes what is under the cursor."),
     action(Act::QuitNow, "quit.confirm", &["y"], &[Quit], "cancel and quit", "Quit although a job runs", "Cancels the job, waits for its receipt and quits; pressed again, quits at once."),
@@ -407,39 +132,3 @@ pub static ACTIONS: &[Action] = &[
     action(Act::Help, "app.help", &["?"], HELPED, "help", "Help", "Shows the keys that work here.").hints(&[], HintWhen::Always),
     action(Act::Quit, "app.quit", &["q", "ctrl-c"], HELPED, "quit", "Quit", "Quits; asks only while a job runs. In a dialog, closes it.").hints(&[], HintWhen::Always),
 ];
-
-/// The line of an action.
-pub fn find(act: Act) -> Option<&'static Action> {
-    ACTIONS.iter().find(|action| action.act == act)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_unique_and_every_text_is_there() {
-        for (index, action) in ACTIONS.iter().enumerate() {
-            for other in &ACTIONS[..index] {
-                assert_ne!(action.id, other.id);
-                assert_ne!(action.act, other.act);
-                assert_ne!(action.title, other.title);
-            }
-            assert!(action.doc.ends_with('.'), "{}", action.id);
-            assert!(
-                !action.scopes.is_empty() && !action.keys.is_empty(),
-                "{}",
-                action.id
-            );
-        }
-    }
-
-    #[test]
-    fn no_control_key_changes_anything() {
-        for action in ACTIONS {
-            if action.keys.iter().any(|key| key.contains("ctrl-")) {
-                assert_eq!(action.danger, Danger::None, "{}", action.id);
-            }
-        }
-    }
-}
