@@ -156,6 +156,8 @@ pub struct SshdSettings {
     pub password_authentication: Option<bool>,
     /// `KbdInteractiveAuthentication`.
     pub kbd_interactive_authentication: Option<bool>,
+    /// `AuthenticationMethods`: lists of methods joined with commas, one of which has to be gone through; empty for `any`.
+    pub authentication_methods: Vec<String>,
     /// `PubkeyAcceptedAlgorithms`.
     pub pubkey_accepted_algorithms: Vec<String>,
     /// `RequiredRSASize` in bits (OpenSSH 9.1 and later).

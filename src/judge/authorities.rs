@@ -134,7 +134,7 @@ pub fn of_line(facts: &AccessFacts, options: &KeyOptions) -> Names {
 /// The names that an authority of `TrustedUserCAKeys` admits.
 pub fn by_settings(facts: &AccessFacts, settings: &SshdSettings, user: &CacheUser) -> Names {
     let command = settings.authorized_principals_command.as_ref();
-    let command = command.map(|command| format!("{} tells them", visible(command)));
+    let command = command.map(|command| format!("{} prints them", visible(command)));
     match (&facts.certificates.principals, command) {
         (None, None) => Names::known(vec![user.name.clone()]),
         (None, unknown) => Names {
@@ -240,7 +240,7 @@ mod tests {
         settings.authorized_principals_command = Some("/usr/bin/names %u".into());
         let words = all(&facts)[1].words();
         assert!(
-            words.contains("for builders and maybe others (/usr/bin/names %u tells them)"),
+            words.contains("for builders and maybe others (/usr/bin/names %u prints them)"),
             "{words}"
         );
         facts.certificates.principals = Some(Err(Unknown::new("no rights")));

@@ -369,10 +369,7 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
     if vitals.unreadable == 0 {
         return None;
     }
-    let summary = format!(
-        "Nix could not tell anything of {}",
-        count(vitals.unreadable, "path")
-    );
+    let summary = format!("Nix could not read {}", count(vitals.unreadable, "path"));
     let fix = format!(
         "storekeeper paths {} names them; {UNREADABLE}",
         vitals.server

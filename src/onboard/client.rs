@@ -214,7 +214,7 @@ impl Cache {
         let how = match platform {
             Platform::NixOs => "Run the commands as root (sudo -i).",
             Platform::Linux | Platform::MacOs => {
-                "Run all of it as root (sudo -i): it is the machine's Nix daemon that fetches."
+                "Run all of it as root (sudo -i): it is the machine's Nix daemon that fetches. An ssh client has to be there."
             }
             Platform::GitHub | Platform::GitLab => {
                 "Each runner or project has a key of its own, with an end."
@@ -369,6 +369,7 @@ fn nix_conf(cache: &Cache) -> Step {
         "install -d -m 755 /etc/nix".to_owned(),
         "# Determinate writes nix.conf itself, and reads nix.custom.conf.".to_owned(),
         find.to_owned(),
+        super::end_line("\"$conf\""),
     ];
     let settings = cache.nix_conf_lines();
     let settings = settings.iter().map(String::as_str).chain([FALLBACK]);

@@ -54,7 +54,7 @@ pub fn install_auto_sign(
     let whose = if install.uploaders.is_empty() {
         ""
     } else {
-        ", where sshd's log tells that chosen keys have uploaded them,"
+        ", where sshd's log shows that chosen keys uploaded them,"
     };
     let names = install.names.join(" ");
     let mut plan = empty(

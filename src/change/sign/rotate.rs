@@ -98,7 +98,7 @@ impl Straggler {
             "malformed" => {
                 "a malformed signature by the name of the new key is stored with it, at which Nix gives up; delete it and upload it again"
             }
-            _ => "the server can tell nothing of it; storekeeper paths names the reason",
+            _ => "the server could not read it; storekeeper paths names the reason",
         };
         Self {
             path,

@@ -103,7 +103,7 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
     };
     if let Some(problem) = &lease.problem {
         let summary = format!(
-            "the upload lease can't tell what was uploaded, and keeps everything: {problem}"
+            "the upload lease does not know what was uploaded, and keeps everything: {problem}"
         );
         let fix = "systemctl start storekeeper-lease on the server, once that is mended";
         return check(id, State::Warning, summary, Some(fix.into()));

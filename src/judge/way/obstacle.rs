@@ -67,7 +67,7 @@ impl PathFacts {
             kind: MISSING,
             message: "it is not in the store".to_owned(),
             fix: Some(
-                "nix copy --to the server from a machine that has it, or build it again".into(),
+                "storekeeper push, or nix-copy-closure --to the server, from a machine that has it; or build it again".into(),
             ),
         };
         Self {
