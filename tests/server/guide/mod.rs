@@ -39,7 +39,8 @@ END
     nix-build --option build-users-group "" hello.nix"#;
 
 /// Commands within sentences that are run once there is a request, and where.
-const LOOKS: [(&str, &str); 2] = [
+const LOOKS: [(&str, &str); 3] = [
+    ("server", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
     ("laptop", "ssh-keygen -lf /root/.ssh/id_ed25519.pub"),
     ("yours", "storekeeper requests prod prove 3fa9"),
 ];
@@ -147,6 +148,11 @@ impl Guide {
             // As the text says.
             Some(["storekeeper", "status"]) => {
                 assert!(printed.starts_with("prod: fine"), "{}", self.log);
+                let monitor = self.must("yours", &format!("{line} --format nagios"));
+                assert!(
+                    monitor.starts_with("STOREKEEPER OK - nothing needs attention | paths=0;"),
+                    "{monitor}"
+                );
                 0..=0
             }
             Some(["storekeeper", "why"]) => {
@@ -243,7 +249,13 @@ fn each_command_of_the_guide_leads_from_an_empty_server_to_a_path_that_a_client_
     }
     assert!(commands > 25, "{commands}");
     // It is safe to run twice, and the end of a file is no part of the next line.
-    guide.must("yours", "ssh root@cache.example.org sh -eu < setup.sh");
+    let printed = guide.must("yours", "ssh root@cache.example.org sh -eu < setup.sh");
+    assert!(printed.starts_with("Public key: cache.example.org-1:") && printed.ends_with('\n'));
+    assert!(
+        guide.log.contains("1 upload: hello-2.12\n"),
+        "{}",
+        guide.log
+    );
     let conf = guide.must("laptop", "cat /etc/nix/nix.conf");
     assert!(
         conf.contains("\nsubstituters =\nextra-substituters = ssh://"),
