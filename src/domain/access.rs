@@ -418,7 +418,6 @@ pub enum LogSource {
 pub struct Session {
     /// The sshd process whose end ends the session.
     pub pid: u32,
-    /// The user.
     pub user: String,
     /// The client's address; `None` where it could not be found out.
     pub from: Option<String>,

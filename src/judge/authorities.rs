@@ -45,13 +45,11 @@ impl Names {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Authority {
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
     /// Its size; null for a type that is not known here.
     pub bits: Option<u32>,
-    /// Its comment.
     pub comment: String,
     /// The file that has it, as sshd names it.
     pub file: String,

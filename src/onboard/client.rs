@@ -56,7 +56,6 @@ pub struct Cache {
     pub user: String,
     /// The host that clients connect to.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// The port has to come from ssh's configuration: versions of Nix before 2.32 hand an address with a port to ssh as a host name.
     pub port_by_ssh: bool,
@@ -229,7 +228,6 @@ impl Cache {
     }
 }
 
-/// The steps.
 pub fn steps(cache: &Cache, platform: Platform) -> Vec<Step> {
     let home = match platform {
         Platform::GitHub | Platform::GitLab => return ci::steps(cache, platform),

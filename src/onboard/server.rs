@@ -19,11 +19,8 @@ const APPEND_SOURCE: &str = "text = builtins.concatStringsSep \"\" (map (part: b
 /// The scripts that the module puts on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Scripts<'a> {
-    /// The knock.
     pub knock: &'a str,
-    /// The lease.
     pub lease: &'a str,
-    /// Auto-sign.
     pub auto_sign: &'a str,
     /// What appends to the audit log.
     pub append: &'a str,
@@ -48,7 +45,6 @@ pub struct NewServer {
     pub key_name: String,
     /// The folder of requests.
     pub requests_dir: String,
-    /// The audit log.
     pub audit_log: String,
     /// The text of the script that notes unknown keys, if they shall be.
     pub knock: Option<&'static str>,

@@ -26,7 +26,6 @@ pub fn knock_to_install(facts: &KnockFacts, cache_user: &str, requests_dir: &str
     }
 }
 
-/// Installs the knock.
 pub fn install_knock(
     about: &About,
     facts: &KnockFacts,

@@ -10,7 +10,6 @@ use crate::domain::text::visible;
 use crate::link::quote;
 use crate::server::{AutoSignFacts, AutoSignInstall};
 
-/// Installs it.
 pub fn install_auto_sign(
     about: &About,
     facts: AutoSignFacts,

@@ -80,7 +80,6 @@ impl Rotate {
 /// A path that needs a key that goes, and that the new one does not sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Straggler {
-    /// The path.
     pub path: StorePath,
     /// Why, in a word: `absent`, `excepted`, `malformed` or `unreadable`.
     pub kind: &'static str,

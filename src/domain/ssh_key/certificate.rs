@@ -32,7 +32,6 @@ pub struct Certificate {
 /// A critical option of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CriticalOption {
-    /// Its name.
     pub name: String,
     /// Its value; empty for one without.
     pub value: String,

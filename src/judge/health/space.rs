@@ -31,7 +31,6 @@ pub struct Looked<'a> {
     pub server: &'a str,
     /// Disks, database, who collects.
     pub facts: &'a SpaceFacts,
-    /// Pins.
     pub pins: &'a Fact<Vec<Pin>>,
     /// When the store's disk is full; `None` where nobody asked.
     pub forecast: Option<&'a Forecast>,

@@ -39,7 +39,6 @@ pub struct Closure {
 /// A path and all that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathFacts {
-    /// The path.
     pub path: String,
     /// Its closure; `None` if the path itself is not there.
     pub closure: Option<Closure>,
