@@ -22,7 +22,6 @@ pub const TIMES_MOVED: &str = "reading has moved access times there, by which co
 /// A path that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// The path.
     pub path: StorePath,
     /// What Nix says of it. Fit to be shown.
     pub message: String,

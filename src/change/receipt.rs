@@ -54,7 +54,6 @@ impl Failure {
 /// How many bytes came free, and how that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Freed {
-    /// Bytes.
     #[serde(rename = "freed")]
     pub bytes: u64,
     /// Whether that is the difference of what was in use on the file system before and after, instead of Nix's count.

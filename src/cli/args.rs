@@ -125,7 +125,7 @@ pub(super) enum Command {
     /// Have a new key sign what only an old one has signed, and say when the old one can be dropped; without --from, how far each key
     /// has got.
     Rotate(signing::Rotate),
-    /// Show what a key in other hands has signed; sign anew what you vouch for, and take its signatures away.
+    /// Show what a compromised key has signed; sign anew what you vouch for, and take its signatures away.
     Compromised(signing::Compromised),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),

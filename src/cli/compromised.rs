@@ -1,4 +1,4 @@
-//! `compromised`: what a key in other hands has signed, and what is done about it.
+//! `compromised`: what a compromised key has signed, and what is done about it.
 //!
 //! In: the key's name. Out: what it has signed and what clients accept for it alone; or a plan that is carried out: signatures by
 //! another key, or that its own go.

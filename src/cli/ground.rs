@@ -57,7 +57,7 @@ impl Ground {
         let unreadable = inventory.counts().unreadable;
         if unreadable > 0 {
             notes.push(format!(
-                "the server could not tell anything of {unreadable} paths; they stay"
+                "the server could not read {unreadable} paths; they stay"
             ));
         }
         let links = match links {
@@ -139,13 +139,13 @@ fn in_flight(
         Ok(Ok(open)) => open,
         Ok(Err(unknown)) => {
             notes.push(format!(
-                "which sessions are open is not known, so only temporary roots tell of uploads in flight: {unknown}"
+                "which sessions are open is not known, so uploads in flight are known from temporary roots only: {unknown}"
             ));
             return None;
         }
         Err(error) => {
             notes.push(format!(
-                "which sessions are open is not known, so only temporary roots tell of uploads in flight: {error}"
+                "which sessions are open is not known, so uploads in flight are known from temporary roots only: {error}"
             ));
             return None;
         }

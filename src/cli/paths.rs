@@ -156,7 +156,7 @@ pub(super) async fn run(
         0 => Ok(0),
         unreadable => {
             say(&format!(
-                "storekeeper: the server could not tell anything of {unreadable} paths; {UNREADABLE}"
+                "storekeeper: the server could not read {unreadable} paths; {UNREADABLE}"
             ));
             Ok(Kind::Server.code())
         }

@@ -17,6 +17,7 @@ use crate::domain::Notice;
 use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
+use crate::domain::count::tries;
 use crate::domain::key_request::Request;
 use crate::domain::notice;
 use crate::domain::randomart::randomart;
@@ -137,7 +138,7 @@ fn seen(row: &RequestRow, now: When) -> String {
     add("first", row.first_seen);
     add("last", row.last_seen);
     if row.source == Source::Knock {
-        parts.push(format!("{} tries", row.tries));
+        parts.push(tries(row.tries));
         parts.push(match row.from.as_slice() {
             [] => "from where is not known".to_owned(),
             addresses => format!("from {}", addresses.join(" ")),
@@ -302,7 +303,7 @@ async fn onboarding(
         }
         Err(error) => {
             say(&format!(
-                "storekeeper: what the client does next can't be told: {error}"
+                "storekeeper: the client's next steps are not known: {error}"
             ));
             Ok(())
         }

@@ -65,7 +65,7 @@ pub(super) fn cut_off() -> CliError {
         Kind::Interrupted,
         notice!(
             "stopped at once by a second signal",
-            "what was changed until then is not told, and the next change of this server writes that into its audit log"
+            "what was changed until then is not shown; the next change of this server writes it into its audit log"
         ),
     )
 }

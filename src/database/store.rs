@@ -92,7 +92,6 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The paths.
     pub fn paths(&self) -> &PathList {
         &self.paths
     }

@@ -156,6 +156,8 @@ pub struct SshdSettings {
     pub password_authentication: Option<bool>,
     /// `KbdInteractiveAuthentication`.
     pub kbd_interactive_authentication: Option<bool>,
+    /// `AuthenticationMethods`: lists of methods joined with commas, one of which has to be gone through; empty for `any`.
+    pub authentication_methods: Vec<String>,
     /// `PubkeyAcceptedAlgorithms`.
     pub pubkey_accepted_algorithms: Vec<String>,
     /// `CASignatureAlgorithms`.
@@ -418,7 +420,6 @@ pub enum LogSource {
 pub struct Session {
     /// The sshd process whose end ends the session.
     pub pid: u32,
-    /// The user.
     pub user: String,
     /// The client's address; `None` where it could not be found out.
     pub from: Option<String>,

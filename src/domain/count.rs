@@ -18,6 +18,14 @@ pub fn count(n: usize, thing: &str) -> String {
     format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// `1 try`, `4 tries`.
+pub fn tries(n: u64) -> String {
+    match n {
+        1 => "1 try".to_owned(),
+        n => format!("{n} tries"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +43,9 @@ mod tests {
         }
         assert_eq!(count(1, "path"), "1 path");
         assert_eq!(count(9688, "path"), "9,688 paths");
+        assert_eq!(
+            (tries(1), tries(4)),
+            ("1 try".to_owned(), "4 tries".to_owned())
+        );
     }
 }

@@ -68,7 +68,6 @@ pub struct Decision {
     pub at: When,
     /// By whom.
     pub by: String,
-    /// The note.
     #[serde(default)]
     pub note: String,
 }
@@ -116,7 +115,6 @@ pub struct Request {
     pub user: String,
     /// First seen; `None` if the file does not say.
     pub first_seen: Option<When>,
-    /// Last seen.
     pub last_seen: Option<When>,
     /// How often it was tried, as far as was counted.
     pub tries: u64,

@@ -67,11 +67,9 @@ pub fn hex(bytes: &[u8]) -> String {
 /// One valid path as the store's database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathInfo {
-    /// The path.
     pub path: StorePath,
     /// The derivation that it was built by, which need not be here.
     pub deriver: Option<StorePath>,
-    /// Hash of its NAR.
     pub nar_hash: NarHash,
     /// Size of its NAR in bytes; 0 means that the store does not know it.
     pub nar_size: u64,
@@ -156,7 +154,6 @@ impl PathInfo {
 
 /// A path and a signature to add to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct SignedPath {
     pub path: StorePath,
     pub signature: Signature,

@@ -118,7 +118,6 @@ impl fmt::Display for PinName {
     }
 }
 
-/// A pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// Its name, unique in its folder.

@@ -23,7 +23,6 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// A command.
     pub fn command(text: impl Into<String>) -> Self {
         Self::Command(text.into())
     }

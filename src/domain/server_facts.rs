@@ -31,7 +31,6 @@ impl Rights {
 /// A file system, in bytes and inodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disk {
-    /// Size.
     pub size: Bytes,
     /// In use.
     pub used: Bytes,

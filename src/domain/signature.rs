@@ -104,7 +104,6 @@ impl PublicKey {
         Ok(Self { name, key })
     }
 
-    /// Its name.
     pub fn name(&self) -> &KeyName {
         &self.name
     }
@@ -219,7 +218,6 @@ impl SigningKey {
         }
     }
 
-    /// Its name.
     pub fn name(&self) -> &KeyName {
         &self.name
     }

@@ -9,7 +9,6 @@ use super::path_info::hex;
 /// A path and its signatures as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRow {
-    /// The path.
     pub path: StorePath,
     /// The column.
     pub stored: Vec<u8>,

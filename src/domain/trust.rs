@@ -124,7 +124,6 @@ impl Verdict {
 /// The verdict on a path: its class, and each signature with the name that it gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment {
-    /// The class.
     pub class: TrustClass,
     /// Name as stored (any text) and verdict, in the order of the store.
     pub signatures: Vec<(String, Verdict)>,
@@ -163,13 +162,13 @@ impl KeyRing {
         ring
     }
 
-    /// The same, of which the keys of these names are known to be in other hands. Whether clients still trust them is another matter.
+    /// The same, of which the keys of these names are known to be compromised. Whether clients still trust them is another matter.
     pub fn with_compromised(mut self, names: Vec<String>) -> Self {
         self.compromised = names;
         self
     }
 
-    /// The names of keys that are known to be in other hands.
+    /// The names of keys that are known to be compromised.
     pub fn compromised(&self) -> &[String] {
         &self.compromised
     }

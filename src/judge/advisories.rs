@@ -13,7 +13,6 @@ const TABLE: &str = include_str!("advisories.toml");
 /// Lix counts on from Nix 2.18, and its daemon speaks the protocol of that time.
 const LIX: ((u8, u8), u32) = ((1, 35), 90);
 
-/// An advisory.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Advisory {

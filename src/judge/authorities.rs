@@ -45,13 +45,11 @@ impl Names {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Authority {
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
     /// Its size; null for a type that is not known here.
     pub bits: Option<u32>,
-    /// Its comment.
     pub comment: String,
     /// The file that has it, as sshd names it.
     pub file: String,
@@ -134,7 +132,7 @@ pub fn of_line(facts: &AccessFacts, options: &KeyOptions) -> Names {
 /// The names that an authority of `TrustedUserCAKeys` admits.
 pub fn by_settings(facts: &AccessFacts, settings: &SshdSettings, user: &CacheUser) -> Names {
     let command = settings.authorized_principals_command.as_ref();
-    let command = command.map(|command| format!("{} tells them", visible(command)));
+    let command = command.map(|command| format!("{} prints them", visible(command)));
     match (&facts.certificates.principals, command) {
         (None, None) => Names::known(vec![user.name.clone()]),
         (None, unknown) => Names {
@@ -241,7 +239,7 @@ mod tests {
         settings.authorized_principals_command = Some("/usr/bin/names %u".into());
         let words = all(&facts)[1].words();
         assert!(
-            words.contains("for builders and maybe others (/usr/bin/names %u tells them)"),
+            words.contains("for builders and maybe others (/usr/bin/names %u prints them)"),
             "{words}"
         );
         facts.certificates.principals = Some(Err(Unknown::new("no rights")));

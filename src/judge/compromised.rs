@@ -1,6 +1,6 @@
-//! A signing key in other hands: what it has signed, and what follows for clients.
+//! A compromised signing key: what it has signed, and what follows for clients.
 //!
-//! In: the inventory, the key's name, since when it counts as in other hands. Out: rows and counts. When a path was signed is written
+//! In: the inventory, the key's name, since when it counts as compromised. Out: rows and counts. When a path was signed is written
 //! down nowhere; when it was registered is.
 
 use crate::domain::{Verdict, When};

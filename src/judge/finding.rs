@@ -18,7 +18,6 @@ pub enum Level {
     Refuse,
 }
 
-/// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How grave.

@@ -130,7 +130,6 @@ impl Check {
 /// A file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// Its size.
     pub size: Bytes,
     /// What is left of it.
     pub available: Bytes,
@@ -173,7 +172,7 @@ pub struct Vitals<'a> {
     pub refusals: Option<(&'a Refusals, When)>,
     /// Paths that only a retired key has signed; `None` where the store was not read.
     pub retired: Option<usize>,
-    /// For each key in other hands, the paths with a signature by its name; none where the store was not read.
+    /// For each compromised key, the paths with a signature by its name; none where the store was not read.
     pub compromised: &'a [(String, usize)],
     /// What auto-sign says of its last run, where it is installed, and when it was asked.
     pub auto_sign: Option<(&'a AutoSign, When)>,
@@ -369,10 +368,7 @@ fn unreadable(vitals: &Vitals<'_>) -> Option<Check> {
     if vitals.unreadable == 0 {
         return None;
     }
-    let summary = format!(
-        "Nix could not tell anything of {}",
-        count(vitals.unreadable, "path")
-    );
+    let summary = format!("Nix could not read {}", count(vitals.unreadable, "path"));
     let fix = format!(
         "storekeeper paths {} names them; {UNREADABLE}",
         vitals.server

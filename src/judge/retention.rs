@@ -72,7 +72,6 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     /// The pattern of its package names.
@@ -81,7 +80,6 @@ pub struct Project {
     pub rule: Rule,
 }
 
-/// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// In the order of the file.

@@ -28,7 +28,6 @@ impl State {
     }
 }
 
-/// A step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// Stays the same for the same step.

@@ -184,7 +184,7 @@ impl Link {
                     return Err(self.broken(&error.to_string()));
                 }
                 match process.hold.exit().await {
-                    Exit::Lost => Err(self.broken("the command's end was not told")),
+                    Exit::Lost => Err(self.broken("the command's exit status was not reported")),
                     exit => Ok((stdout, exit)),
                 }
             };

@@ -101,7 +101,6 @@ pub struct SshTarget {
     pub name: String,
     /// The host to connect to.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// The user there.
     pub user: String,

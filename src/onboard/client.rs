@@ -65,7 +65,6 @@ pub struct Cache {
     pub user: String,
     /// The host that clients connect to.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// The port has to come from ssh's configuration: versions of Nix before 2.32 hand an address with a port to ssh as a host name.
     pub port_by_ssh: bool,
@@ -223,7 +222,7 @@ impl Cache {
         let how = match platform {
             Platform::NixOs => "Run the commands as root (sudo -i).",
             Platform::Linux | Platform::MacOs => {
-                "Run all of it as root (sudo -i): it is the machine's Nix daemon that fetches."
+                "Run all of it as root (sudo -i): it is the machine's Nix daemon that fetches. An ssh client has to be there."
             }
             Platform::GitHub | Platform::GitLab => {
                 "Each runner or project has a key of its own, with an end."
@@ -238,7 +237,6 @@ impl Cache {
     }
 }
 
-/// The steps.
 pub fn steps(cache: &Cache, platform: Platform) -> Vec<Step> {
     let home = match platform {
         Platform::GitHub | Platform::GitLab => return ci::steps(cache, platform),
@@ -378,6 +376,7 @@ fn nix_conf(cache: &Cache) -> Step {
         "install -d -m 755 /etc/nix".to_owned(),
         "# Determinate writes nix.conf itself, and reads nix.custom.conf.".to_owned(),
         find.to_owned(),
+        super::end_line("\"$conf\""),
     ];
     let settings = cache.nix_conf_lines();
     let settings = settings.iter().map(String::as_str).chain([FALLBACK]);

@@ -55,6 +55,11 @@ fn add_line(line: &str, file: &str) -> String {
     format!("grep -qxF -- {line} {file} 2>/dev/null || printf '%s\\n' {line} >> {file}")
 }
 
+/// Ends the last line of a file, so that what is put behind it is a line of its own.
+fn end_line(file: &str) -> String {
+    format!("[ -z \"$(tail -c 1 {file} 2>/dev/null)\" ] || echo >> {file}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

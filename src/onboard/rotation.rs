@@ -27,7 +27,6 @@ fn lines(keys: &[String]) -> [String; 2] {
     ]
 }
 
-/// The steps.
 pub fn steps(keys: &Keys<'_>) -> Vec<Step> {
     let restart = "# then: systemctl try-restart nix-daemon.service".to_owned();
     let with_restart = |keys| lines(keys).into_iter().chain([restart.clone()]);

@@ -3,7 +3,7 @@
 //! In: the names that it shall use. Out: shell for Debian and its like, or the module for NixOS. With what is written here
 //! sshd and Nix are all that runs there.
 
-use super::{Step, add_line, word};
+use super::{Step, add_line, end_line, word};
 
 /// The module for NixOS as it is kept in the repository; it takes the knock from a file beside it.
 const MODULE: &str = include_str!("../../docs/nixos/module.nix");
@@ -19,11 +19,8 @@ const APPEND_SOURCE: &str = "text = builtins.concatStringsSep \"\" (map (part: b
 /// The scripts that the module puts on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Scripts<'a> {
-    /// The knock.
     pub knock: &'a str,
-    /// The lease.
     pub lease: &'a str,
-    /// Auto-sign.
     pub auto_sign: &'a str,
     /// What appends to the audit log.
     pub append: &'a str,
@@ -31,6 +28,9 @@ pub struct Scripts<'a> {
 
 /// sshd's lines for the cache user. Of several files that say the same thing the first counts, by their names.
 const LINES_FILE: &str = "/etc/ssh/sshd_config.d/50-storekeeper.conf";
+
+/// Where Nix's daemon has its socket.
+const SOCKET_FOLDER: &str = "/nix/var/nix/daemon-socket";
 
 /// Where the knock goes, and for whom it runs.
 const KNOCK: &str = "/etc/storekeeper/knock";
@@ -45,7 +45,6 @@ pub struct NewServer {
     pub key_name: String,
     /// The folder of requests.
     pub requests_dir: String,
-    /// The audit log.
     pub audit_log: String,
     /// The text of the script that notes unknown keys, if they shall be.
     pub knock: Option<&'static str>,
@@ -75,7 +74,11 @@ pub fn debian(new: &NewServer) -> Vec<Step> {
     steps.push(Step::new(
         "What clients have to trust, and how it looks from the administrator's machine",
         [
-            format!("cat {}", word(&format!("/etc/nix/{}.pub", new.key_name))),
+            // The file has no end of line.
+            format!(
+                "echo \"Public key: $(cat {})\"",
+                word(&format!("/etc/nix/{}.pub", new.key_name))
+            ),
             "# storekeeper status root@THIS_HOST\n# storekeeper onboard root@THIS_HOST".to_owned(),
         ],
     ));
@@ -96,6 +99,7 @@ fn signing_key(new: &NewServer) -> Step {
                 word(&public)
             ),
             format!("chmod 600 {file}"),
+            end_line("/etc/nix/nix.conf"),
             add_line(&format!("secret-key-files = {secret}"), "/etc/nix/nix.conf"),
         ],
     )
@@ -111,6 +115,10 @@ fn cache_user(new: &NewServer) -> Step {
                 word(&format!("/var/lib/{}", new.cache_user))
             ),
             format!("usermod -p '*' {user}"),
+            "# Debian's Nix has its daemon's socket in a folder that only the group nix-users may enter.".to_owned(),
+            format!(
+                "case $(stat -c '%A %G' {SOCKET_FOLDER} 2>/dev/null) in '' | d*[xt]' '* | *' root') ;; *) usermod -aG \"$(stat -c %G {SOCKET_FOLDER})\" {user} ;; esac"
+            ),
         ],
     )
 }
@@ -182,7 +190,7 @@ fn knock(new: &NewServer, script: &str) -> Step {
     lines.extend([
         "END-OF-KNOCK".to_owned(),
         format!("chmod 755 {KNOCK}"),
-        "# Only from OpenSSH 9.4 on sshd can tell the addresses of a connection.".to_owned(),
+        "# Only from OpenSSH 9.4 on sshd passes on the addresses of a connection.".to_owned(),
         "case $(sshd -V 2>&1) in *OpenSSH_9.[4-9]* | *OpenSSH_[1-9][0-9].*) connection=' %C' ;; *) connection= ;; esac"
             .to_owned(),
         "cat > /etc/ssh/sshd_config.d/10-storekeeper-knock.conf <<END".to_owned(),

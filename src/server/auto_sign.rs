@@ -109,7 +109,6 @@ impl AutoSignInstall {
         format!("{}/audit-append", self.folder)
     }
 
-    /// The rules.
     pub fn rules(&self) -> String {
         let mut lines = vec![
             format!("store {}", self.store),

@@ -58,7 +58,7 @@ async fn ask(
     };
     let Some(dir) = dir else {
         return Ok(unknown(
-            "the address of the store there does not tell in which folder it is, so nothing is known of its access times",
+            "the address of the store there does not name its folder, so its access times are not known",
         ));
     };
     let command = Command::script(script::LAST_USE)

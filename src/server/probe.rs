@@ -110,7 +110,7 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
     }
     if let Some(file) = answers.shown("config-from") {
         unknown.push(format!(
-            "Nix does not tell its settings there; only {file} was read, without the files that it includes"
+            "Nix does not print its settings there; only {file} was read, without the files that it includes"
         ));
     }
     let (mount, disk) = disk(answers);

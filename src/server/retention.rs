@@ -36,7 +36,6 @@ pub struct PolicyFile {
 /// A new text for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEdit {
-    /// The text.
     pub text: String,
     /// SHA-256 of what was shown; `None` where there was none.
     pub shown: Option<String>,

@@ -161,7 +161,7 @@ fn file_system(answers: &Answers, name: &str) -> Fact<FileSystem> {
         let folder = answers.shown("folder").filter(|_| name == "store");
         let folder = folder.as_deref().unwrap_or("/");
         return unknown(notice!(
-            "`df` does not tell of {folder} there",
+            "`df` reports nothing for {folder} there",
             "check that the folder exists"
         ));
     };
@@ -245,9 +245,9 @@ fn flag(answers: &Answers, name: &str) -> Fact<bool> {
         )),
         None => unknown(match answers.shown("config-from") {
             Some(file) => format!(
-                "Nix does not tell its settings there, and {file} does not set {name} itself"
+                "Nix does not print its settings there, and {file} does not set {name} itself"
             ),
-            None => format!("the server's Nix does not tell {name}"),
+            None => format!("the server's Nix does not print {name}"),
         }),
     }
 }

@@ -39,7 +39,7 @@ pub struct Settings {
     pub retired_keys: Vec<PublicKey>,
     /// Other keys that clients trust.
     pub upstream_keys: Vec<PublicKey>,
-    /// Names of keys that are known to be in other hands.
+    /// Names of keys that are known to be compromised.
     pub compromised_keys: Vec<String>,
     /// Names of configured public keys whose algorithm is not known here; they are left out of all the lists of keys.
     pub other_algorithms: Vec<String>,

@@ -108,7 +108,7 @@ impl Server {
         let facts = self.facts();
         let state = facts.state_dir.as_deref();
         let state = state.ok_or_else(|| {
-            let why = "the address of its store does not tell in which folder that is".to_owned();
+            let why = "the address of its store does not name its folder".to_owned();
             failed(&self.inner, "find its database", why.into())
         })?;
         Ok(format!("{state}/db/db.sqlite"))

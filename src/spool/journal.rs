@@ -51,7 +51,6 @@ impl Journal {
         }
     }
 
-    /// Its file.
     pub fn file(&self) -> PathBuf {
         self.folder.join(&self.name)
     }

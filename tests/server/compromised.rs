@@ -1,4 +1,4 @@
-//! A signing key in other hands, on a real server: what it signed, what is signed anew, and that its signatures go, which the real
+//! A compromised signing key, on a real server: what it signed, what is signed anew, and that its signatures go, which the real
 //! client sees; beside a Nix that writes all the time.
 
 use crate::help::text;

@@ -18,6 +18,7 @@ mod cut_off;
 mod database;
 mod fleet;
 mod followed;
+mod guide;
 mod hostile_owner;
 mod incidents;
 mod jobs;

@@ -192,7 +192,8 @@ fn find_by(
 fn own_way(plan: &mut Plan) {
     plan.warnings.insert(
         0,
-        "this is the key that you are logged in with, in a file that lets you in; it only stays if another login works afterwards".to_owned(),
+        "you are logged in with this key; the change stays only if another login works afterwards"
+            .to_owned(),
     );
     plan.danger = OWN;
 }
@@ -391,7 +392,10 @@ pub fn expire(
         return Err(AccessError::Nothing(format!("the key {key} {end} already")));
     }
     let when = expires.map_or("never".to_owned(), |end| end.to_string());
-    plan.summary = format!("let {} expire: {when}", name(&comment, key));
+    plan.summary = match expires {
+        Some(end) => format!("set the expiry of {} to {end}", name(&comment, key)),
+        None => format!("remove the expiry of {}", name(&comment, key)),
+    };
     for edit in &operation.edits {
         plan.commands.push(format!(
             "set expiry-time of {key} in {} to {when}",

@@ -26,7 +26,6 @@ pub fn knock_to_install(facts: &KnockFacts, cache_user: &str, requests_dir: &str
     }
 }
 
-/// Installs the knock.
 pub fn install_knock(
     about: &About,
     facts: &KnockFacts,
@@ -109,7 +108,7 @@ pub fn install_knock(
     ]);
     if !install.addresses {
         plan.warnings.push(
-            "this sshd does not tell the script from which address a key comes (OpenSSH 9.4 does), so a flood is told apart by connection and time only"
+            "this sshd does not pass a key's address to the script (OpenSSH 9.4 and later do), so a flood is recognized by connection and time only"
                 .to_owned(),
         );
     }

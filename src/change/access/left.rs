@@ -48,7 +48,7 @@ pub(super) fn sessions(
         .count();
     if nameless > 0 {
         plan.warnings.push(format!(
-            "{nameless} open sessions of the cache user can't be told apart by key; they go on"
+            "{nameless} open sessions of the cache user can't be attributed to a key; they go on"
         ));
     }
     if !end {

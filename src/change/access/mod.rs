@@ -57,7 +57,6 @@ pub struct AccessOperation {
     pub sessions: Vec<Session>,
     /// Keys of which every session is ended, also those that were not there yet when it was planned.
     pub end: Vec<Fingerprint>,
-    /// The knock.
     pub knock: Option<KnockInstall>,
     /// Items that are done by the record of them: keys that somebody has looked at.
     pub reviewed: usize,
@@ -87,7 +86,6 @@ pub struct FileEdit {
 pub struct About {
     /// The server's name as the user calls it.
     pub server: String,
-    /// Its address.
     pub address: String,
     /// `root via ada@laptop`.
     pub by: String,

@@ -203,7 +203,7 @@ fn every_line_of_a_key_goes() {
     assert_eq!(plan.danger, Danger::Destroys { word: "revoke" });
     let warned = |word: &str| plan.warnings.iter().any(|warning| warning.contains(word));
     assert!(
-        warned("still logs in as root") && warned("can't be told apart"),
+        warned("still logs in as root") && warned("can't be attributed"),
         "{:?}",
         plan.warnings
     );

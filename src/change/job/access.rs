@@ -73,7 +73,7 @@ async fn steps<C: CacheServer>(
             Err(why) => return Err(half_installed(job, install, why).await),
         }
         if open_another(job).await.is_err() {
-            job.log("no new connection could be opened after sshd was told to read its configuration; keep this one open and look at sshd");
+            job.log("no new connection could be opened after sshd reloaded its configuration; keep this one open and look at sshd");
         }
     }
     for (folder, request) in &operation.requests {

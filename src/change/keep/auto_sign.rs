@@ -10,7 +10,6 @@ use crate::domain::text::visible;
 use crate::link::quote;
 use crate::server::{AutoSignFacts, AutoSignInstall};
 
-/// Installs it.
 pub fn install_auto_sign(
     about: &About,
     facts: AutoSignFacts,
@@ -54,7 +53,7 @@ pub fn install_auto_sign(
     let whose = if install.uploaders.is_empty() {
         ""
     } else {
-        ", where sshd's log tells that chosen keys have uploaded them,"
+        ", where sshd's log shows that chosen keys uploaded them,"
     };
     let names = install.names.join(" ");
     let mut plan = empty(

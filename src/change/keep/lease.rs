@@ -8,7 +8,6 @@ use crate::domain::notice;
 use crate::link::quote;
 use crate::server::{LeaseFacts, LeaseInstall};
 
-/// Installs the lease.
 pub fn install_lease(
     about: &About,
     facts: &LeaseFacts,

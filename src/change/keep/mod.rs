@@ -171,7 +171,7 @@ pub fn pin(
     plan.lines.push((
         "keeps",
         format!(
-            "{}, {}, with all that they need",
+            "{}, {}, dependencies included",
             count(kept, "path"),
             Bytes(bytes)
         ),
@@ -348,7 +348,7 @@ pub fn remove(
             Some("it goes when the process ends"),
         ),
         RootKind::Censored => (
-            "Nix does not tell this login what it is",
+            "Nix hides from this login what it is",
             Some("log in as root"),
         ),
         RootKind::Unknown => (
@@ -439,9 +439,10 @@ fn effect((paths, bytes): (usize, u64)) -> String {
         return "nothing becomes dead: other roots keep all of it".to_owned();
     }
     format!(
-        "{}, {} become{} dead: the next collection may take them",
+        "{}, {}, become{} dead: the next collection may take {}",
         count(paths, "path"),
         Bytes(bytes),
-        if paths == 1 { "s" } else { "" }
+        if paths == 1 { "s" } else { "" },
+        if paths == 1 { "it" } else { "them" }
     )
 }

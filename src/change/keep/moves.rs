@@ -97,7 +97,7 @@ pub fn move_pin(
     plan.lines.push((
         "keeps",
         format!(
-            "{}, {}, with all that they need",
+            "{}, {}, dependencies included",
             count(paths, "path"),
             Bytes(bytes)
         ),

@@ -153,13 +153,13 @@ fn unpinning_says_what_becomes_dead() {
         effect.1.clone()
     };
     assert!(
-        of(&["a"]).starts_with("1 path, 1000 B becomes dead"),
+        of(&["a"]).starts_with("1 path, 1000 B, becomes dead"),
         "{}",
         of(&["a"])
     );
     assert!(of(&["l"]).starts_with("nothing becomes dead"));
     // Together more than the sum of each alone.
-    assert!(of(&["a", "l"]).starts_with("2 paths, 2.0 KiB become dead"));
+    assert!(of(&["a", "l"]).starts_with("2 paths, 2.0 KiB, become dead"));
     assert!(of(&["a", "l", "t"]).starts_with("4 paths"));
     let none = unpin(&about(), kept(&inventory, &roots, &keep), &pins, PINS, &[]);
     assert!(matches!(none, Err(KeepError::Nothing(_))));

@@ -73,7 +73,6 @@ pub struct PushOperation {
 /// A path that a push adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Added {
-    /// Its path.
     pub path: StorePath,
     /// What the store that it comes from would have signed; `None` where its size is not known there. Other contents under
     /// the same name are somebody else's, and are not signed.
@@ -123,7 +122,6 @@ impl Amount {
 /// A path that no signature helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unsignable {
-    /// Its path.
     pub path: StorePath,
     /// Why. A clause.
     pub reason: &'static str,

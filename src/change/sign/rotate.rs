@@ -80,7 +80,6 @@ impl Rotate {
 /// A path that needs a key that goes, and that the new one does not sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Straggler {
-    /// The path.
     pub path: StorePath,
     /// Why, in a word: `absent`, `excepted`, `malformed` or `unreadable`.
     pub kind: &'static str,
@@ -98,7 +97,7 @@ impl Straggler {
             "malformed" => {
                 "a malformed signature by the name of the new key is stored with it, at which Nix gives up; delete it and upload it again"
             }
-            _ => "the server can tell nothing of it; storekeeper paths names the reason",
+            _ => "the server could not read it; storekeeper paths names the reason",
         };
         Self {
             path,

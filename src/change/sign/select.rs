@@ -21,7 +21,6 @@ pub(super) struct Picked {
     pub already: usize,
     /// Asked for, and left alone: signed by an upstream key.
     pub upstream: usize,
-    /// The upstream keys.
     pub upstream_keys: BTreeSet<String>,
     /// Left alone: the content address is enough.
     pub addressed: usize,

@@ -1,4 +1,4 @@
-//! The plan that takes the signatures of a key away which is in other hands.
+//! The plan that takes away the signatures of a compromised key.
 //!
 //! In: the rows that have one, as the server's database has them now; the inventory. Out: a plan that says what clients refuse
 //! then, or why there is none.

@@ -149,10 +149,12 @@ impl About<'_> {
             return None;
         }
         let names = some(tops.iter().map(|row| self.inventory.name(*row)));
-        Some(format!(
-            "{}, the rest their dependencies: {names}",
-            count(tops.len(), "upload")
-        ))
+        let uploads = count(tops.len(), "upload");
+        Some(if tops.len() == self.count() {
+            format!("{uploads}: {names}")
+        } else {
+            format!("{uploads}, the rest their dependencies: {names}")
+        })
     }
 
     fn left_alone(&self) -> Vec<String> {

@@ -101,7 +101,7 @@ pub(in crate::cli) struct Compromised {
     pub(in crate::cli) server: String,
     /// The name of the key.
     pub(in crate::cli) key: String,
-    /// Since when it counts as in other hands: an age such as 30d, a day or a moment. By when a path was registered, since nobody
+    /// Since when it counts as compromised: an age such as 30d, a day or a moment. By when a path was registered, since nobody
     /// writes down when it was signed.
     #[arg(long, value_name = "WHEN", value_parser = past, global = true)]
     pub(in crate::cli) since: Option<When>,

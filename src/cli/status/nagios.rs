@@ -36,7 +36,11 @@ pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
         };
         visible(&text).replace('|', "/")
     };
-    let first = found.first().map_or_else(|| "all is well".to_owned(), line);
+    let (first, others) = match found.split_first() {
+        Some((first, others)) if worst > 0 => (line(first), others),
+        // What is not known is no reason to look at a server that is fine.
+        _ => ("nothing needs attention".to_owned(), found.as_slice()),
+    };
     let data: Vec<String> = all.iter().flat_map(|asked| data(asked, many)).collect();
     let data = if data.is_empty() {
         String::new()
@@ -44,8 +48,8 @@ pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
         format!(" | {}", data.join(" "))
     };
     out.line(&format!("STOREKEEPER {word} - {first}{data}"))?;
-    for more in found.iter().skip(1) {
-        out.line(&line(more))?;
+    for other in others {
+        out.line(&line(other))?;
     }
     Ok(())
 }

@@ -126,10 +126,7 @@ fn untold((path, why): (StorePath, String)) -> CliError {
     CliError::new(
         Kind::Server,
         Notice::new(
-            format!(
-                "the server could not tell anything of {path}: {}",
-                visible(&why)
-            ),
+            format!("the server could not read {path}: {}", visible(&why)),
             UNREADABLE,
         ),
     )

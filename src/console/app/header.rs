@@ -62,7 +62,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         Link::Down { .. } | Link::Failed(_) => theme.critical,
     };
     let mut parts = vec![(link_text(model), link_style)];
-    if model.cx.is_up() && model.cx.watch.store_is_a_photograph() {
+    if model.cx.is_up() && model.cx.watch.store_is_snapshot() {
         let age = model.cx.data.at.map(|at| at.age(model.cx.now));
         let text = age.map_or_else(
             || "not live".to_owned(),

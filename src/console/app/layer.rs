@@ -52,7 +52,6 @@ pub enum Layer {
 /// A choice of clients for a path.
 #[derive(Debug)]
 pub struct Clients {
-    /// The path.
     pub path: StorePath,
     /// All of them.
     pub all: Vec<Client>,
@@ -71,7 +70,6 @@ pub struct SigningKeys {
     pub list: List,
 }
 
-/// The help.
 #[derive(Debug)]
 pub struct Help {
     /// Where it was asked for.

@@ -65,7 +65,6 @@ pub struct Model {
     pub returning: Option<Box<Place>>,
     /// Keys that can sign.
     pub sources: Vec<Source>,
-    /// The screen.
     pub screen: Screen,
     /// Screen 1.
     pub overview: Overview,

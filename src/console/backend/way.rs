@@ -86,9 +86,7 @@ async fn judged(
             let facts = path_facts(server, path).await.map_err(problem)?;
             let facts = facts.map_err(|(path, why)| {
                 let why = visible(&why);
-                Problem::say(format!(
-                    "the server could not tell anything of {path}: {why}"
-                ))
+                Problem::say(format!("the server could not read {path}: {why}"))
             });
             Some(facts?)
         }

@@ -25,7 +25,6 @@ use std::sync::atomic::AtomicBool;
 pub struct Asked {
     /// The server.
     pub about: About,
-    /// Its pins.
     pub pins: Fact<Vec<Pin>>,
     /// Where they are.
     pub folder: String,

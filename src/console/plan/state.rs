@@ -70,7 +70,6 @@ pub enum Field {
 
 /// What is typed.
 #[derive(Debug, Default)]
-#[allow(missing_docs, reason = "each is the text of the field of its name")]
 pub struct Texts {
     pub name: Input,
     pub expires: Input,
@@ -141,7 +140,6 @@ pub struct Choices {
     pub end_sessions: bool,
 }
 
-/// The dialog.
 #[derive(Debug)]
 pub struct PlanDialog {
     /// What shall be changed.

@@ -17,7 +17,6 @@ use crate::onboard::proof::command;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Draws it.
 pub fn draw(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>, pen: &mut Pen<'_>) {
     if dialog.typing == Some(Field::Key) {
         return draw_paste(dialog, cx, pen);

@@ -21,7 +21,6 @@ pub const SOON: Age = Age(7 * 86_400);
 pub struct KeyEntry {
     /// What the judge says.
     pub row: KeyRow,
-    /// The key.
     pub key: PublicSshKey,
     /// Its line, made visible.
     pub line: String,
@@ -52,7 +51,6 @@ pub struct Certified {
 pub struct RequestEntry {
     /// What the judge says.
     pub row: RequestRow,
-    /// The request.
     pub request: Request,
 }
 

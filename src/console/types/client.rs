@@ -8,10 +8,8 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::judge::way::Way;
 use std::collections::BTreeSet;
 
-/// A client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// Its key.
     pub key: Fingerprint,
     /// The key's comment, else its fingerprint; fit to be shown.
     pub name: String,
@@ -26,7 +24,6 @@ pub struct ClientWay {
     pub server: String,
     /// To this path; `None` for any.
     pub path: Option<StorePath>,
-    /// The way.
     pub way: Way,
 }
 

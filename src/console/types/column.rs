@@ -5,9 +5,7 @@
 
 use crate::inventory::SortKey;
 
-/// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "they are what they are called")]
 pub enum Column {
     Name,
     Size,

@@ -23,7 +23,6 @@ const HEAVIEST: usize = 1_000;
 /// A line of the list of roots.
 #[derive(Debug, Clone)]
 pub struct RootLine {
-    /// The root.
     pub root: Root,
     /// Its path in the store as it was read.
     pub row: Option<Row>,

@@ -4,7 +4,6 @@ use crate::console::types::scope::Scope;
 
 /// The six screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "they are what they are called")]
 pub enum Screen {
     Overview,
     Store,

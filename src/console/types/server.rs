@@ -9,7 +9,6 @@ use std::time::Duration;
 /// A server of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerChoice {
-    /// Its name.
     pub name: String,
     /// Nothing may be changed on it.
     pub read_only: bool,

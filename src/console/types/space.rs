@@ -20,11 +20,9 @@ pub struct SpaceSnapshot {
     pub look: u64,
     /// File systems, database, who collects.
     pub facts: SpaceFacts,
-    /// The roots.
     pub roots: Fact<Vec<Root>>,
     /// What the daemon said while it looked for them.
     pub notes: Vec<String>,
-    /// The pins.
     pub pins: Fact<Vec<Pin>>,
     /// The retention policy; `None` within where there is none.
     pub policy: Fact<Option<Arc<Policy>>>,

@@ -7,7 +7,6 @@ use crate::console::types::JobId;
 pub struct Text {
     /// Over it.
     pub title: String,
-    /// Its lines.
     pub lines: Vec<String>,
     /// What `y` copies.
     pub copy: String,

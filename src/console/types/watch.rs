@@ -30,7 +30,7 @@ pub enum WatchState {
 
 impl Watch {
     /// Whether changes of the store are not seen.
-    pub fn store_is_a_photograph(&self) -> bool {
+    pub fn store_is_snapshot(&self) -> bool {
         match &self.state {
             WatchState::Off => false,
             WatchState::Live { hidden } => hidden.contains(&Watched::Database),

@@ -46,7 +46,6 @@ pub struct Lists {
     pub find: Rect,
     /// Column heads.
     pub head: Rect,
-    /// The list.
     pub list: Rect,
     /// A line between the list and the pane below it.
     pub rule: Option<Rect>,

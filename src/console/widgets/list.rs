@@ -36,7 +36,6 @@ pub enum Move {
 }
 
 impl List {
-    /// Steps.
     pub fn step(&mut self, step: Move, rows: usize, height: usize) {
         let last = rows.saturating_sub(1);
         let page = height.saturating_sub(1).max(1);

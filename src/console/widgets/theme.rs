@@ -88,7 +88,6 @@ macro_rules! roles {
         /// A style for each role.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Theme {
-            /// Its name.
             pub name: String,
             /// What it is for, in a few words; may be empty.
             pub about: String,

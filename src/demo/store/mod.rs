@@ -47,7 +47,6 @@ enum Content {
     Recursive,
 }
 
-/// The store.
 #[derive(Debug)]
 pub struct Store {
     seed: u64,

@@ -49,7 +49,6 @@ impl Suspension {
     }
 }
 
-/// A suspended line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuspendedLine {
     /// Since when, by whom, and why.

@@ -43,7 +43,6 @@ impl Certificate {
 /// A critical option of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CriticalOption {
-    /// Its name.
     pub name: String,
     /// Its value; empty for one without.
     pub value: String,

@@ -156,7 +156,6 @@ pub struct Restored {
     pub stamp: Stamp,
     /// What was seen of what it was read from.
     pub seen: Vec<u8>,
-    /// The inventory.
     pub inventory: Inventory,
 }
 

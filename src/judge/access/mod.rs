@@ -148,10 +148,7 @@ fn key_row(
                 (can, words)
             }
         }
-        _ => (
-            Some(Vec::new()),
-            "nothing: sshd does not let it in".to_owned(),
-        ),
+        _ => (Some(Vec::new()), "nothing: sshd refuses it".to_owned()),
     };
     let revoked = facts
         .revoked
@@ -169,7 +166,7 @@ fn key_row(
                     because(&old.reason)
                 ),
             )
-            .fix("revoke it again, if nobody has let it in on purpose"),
+            .fix("revoke it again, unless somebody authorized it on purpose"),
         );
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));

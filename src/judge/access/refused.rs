@@ -133,7 +133,7 @@ impl Known {
     }
 }
 
-const LET_IN: &str = "if it is to come in, authorize it again";
+const LET_IN: &str = "authorize it again if it should have access";
 const UNREVOKE: &str =
     "if it is to come in, take it out of the file that RevokedKeys of sshd_config names";
 

@@ -53,13 +53,11 @@ pub struct FileRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRow {
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
     /// Its size; null for a type that is not known here.
     pub bits: Option<u32>,
-    /// Its comment.
     pub comment: String,
     /// Its options as written; null if sshd would not read them.
     pub options: Option<Vec<String>>,
@@ -116,7 +114,6 @@ pub struct Requests {
     pub unread: Option<u64>,
 }
 
-/// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestRow {
@@ -132,9 +129,7 @@ pub struct RequestRow {
     pub comment: String,
     /// How it came in.
     pub source: Source,
-    /// First seen.
     pub first_seen: Option<When>,
-    /// Last seen.
     pub last_seen: Option<When>,
     /// How often it was tried, as far as is known.
     pub tries: u64,

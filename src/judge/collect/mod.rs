@@ -210,7 +210,6 @@ pub struct Collection {
     pub groups: Vec<Gone>,
     /// The paths in the order of the groups.
     members: Vec<Row>,
-    /// The bytes.
     pub bytes: Estimate,
     /// What stays.
     pub kept: Kept,

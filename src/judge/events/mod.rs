@@ -229,7 +229,6 @@ pub enum Link {
 }
 
 impl Event {
-    /// Its kind.
     pub const fn kind(&self) -> EventKind {
         match self {
             Self::Upload { .. } => EventKind::Upload,

@@ -1,4 +1,4 @@
-//! Are signatures of keys in other hands still there?
+//! Are signatures of compromised keys still there?
 //!
 //! In: the keys that the configuration calls compromised, and how many paths carry their signatures. Out: a check for all of them.
 

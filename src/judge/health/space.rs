@@ -31,7 +31,6 @@ pub struct Looked<'a> {
     pub server: &'a str,
     /// Disks, database, who collects.
     pub facts: &'a SpaceFacts,
-    /// Pins.
     pub pins: &'a Fact<Vec<Pin>>,
     /// When the store's disk is full; `None` where nobody asked.
     pub forecast: Option<&'a Forecast>,
@@ -103,7 +102,7 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
     };
     if let Some(problem) = &lease.problem {
         let summary = format!(
-            "the upload lease can't tell what was uploaded, and keeps everything: {problem}"
+            "the upload lease does not know what was uploaded, and keeps everything: {problem}"
         );
         let fix = "systemctl start storekeeper-lease on the server, once that is mended";
         return check(id, State::Warning, summary, Some(fix.into()));

@@ -165,9 +165,7 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             );
         }
     }
-    let asks = settings.password_authentication == Some(true)
-        || settings.kbd_interactive_authentication == Some(true);
-    if asks {
+    if takes_passwords(settings) {
         let message = format!("sshd takes passwords for {name} too, if it has one");
         add(
             Level::Note,
@@ -176,6 +174,17 @@ fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Fin
             Remedy::sshd("PasswordAuthentication no and KbdInteractiveAuthentication no"),
         );
     }
+}
+
+/// Whether a password alone is enough for sshd.
+fn takes_passwords(settings: &SshdSettings) -> bool {
+    let asks = settings.password_authentication == Some(true)
+        || settings.kbd_interactive_authentication == Some(true);
+    // A method can have a device behind it: `keyboard-interactive:pam`.
+    let is_password =
+        |method: &str| method == "password" || method.starts_with("keyboard-interactive");
+    let methods = &settings.authentication_methods;
+    asks && (methods.is_empty() || methods.iter().any(|list| list.split(',').all(is_password)))
 }
 
 /// Whose certificates sshd's settings take, and for which names.
@@ -246,7 +255,7 @@ fn of_service(facts: &AccessFacts, settings: &SshdSettings, user: &CacheUser) ->
                 visible(command),
                 visible(said)
             ),
-            Remedy::sshd("ForceCommand with the whole path of nix-store, or SetEnv PATH with its folder"),
+            mend_command(command, said, &name),
         ),
         Err(Unknown(why)) => (
             Level::Note,
@@ -256,6 +265,25 @@ fn of_service(facts: &AccessFacts, settings: &SshdSettings, user: &CacheUser) ->
         ),
     };
     Some(Finding::new(level, code, message).fix(fix))
+}
+
+/// What to do about a forced command that failed and `said` why.
+fn mend_command(command: &str, said: &str, name: &str) -> Remedy {
+    // Debian's Nix has its daemon's socket in a folder that only a group may enter.
+    if said.contains("/daemon-socket") && said.contains("Permission denied") {
+        return Remedy::Advice(format!(
+            "on the server, add {name} to the group of /nix/var/nix/daemon-socket; on Debian: usermod -aG nix-users {name}"
+        ));
+    }
+    if !command.starts_with('/') {
+        return Remedy::sshd(
+            "ForceCommand with the whole path of nix-store, or SetEnv PATH with its folder",
+        );
+    }
+    Remedy::Advice(format!(
+        "find out why on the server: runuser -u {name} -- {}",
+        visible(command)
+    ))
 }
 
 /// Whether sshd lets the user in at all, as far as names without patterns tell.

@@ -249,6 +249,38 @@ fn in_words() {
 }
 
 #[test]
+fn a_forced_command_that_fails_has_a_remedy_for_its_reason() {
+    let denied = "error: getting status of /nix/var/nix/daemon-socket/socket: Permission denied";
+    for (command, said, remedy) in [
+        (
+            "/usr/bin/nix-store --serve",
+            denied,
+            "usermod -aG nix-users nix-ssh",
+        ),
+        (
+            "nix-store --serve",
+            "sh: 1: nix-store: not found",
+            "whole path of nix-store",
+        ),
+        (
+            "/usr/bin/nix-store --serve",
+            "Killed",
+            "runuser -u nix-ssh -- /usr/bin/nix-store --serve",
+        ),
+    ] {
+        let mut facts = facts(Some(command));
+        facts.service = Ok(Service::Fails(said.to_owned()));
+        let findings = of_server(&facts).findings;
+        assert_eq!(findings[0].code, "not-served");
+        let fix = findings[0].fix.as_ref().map(ToString::to_string);
+        assert!(
+            fix.as_ref().is_some_and(|fix| fix.contains(remedy)),
+            "{fix:?}"
+        );
+    }
+}
+
+#[test]
 fn of_the_server() {
     let mut facts = facts(Some("nix-daemon --stdio"));
     let posture = of_server(&facts);
@@ -297,5 +329,15 @@ fn of_the_server() {
     for allow in ["nix-ssh", "nix-*", "*", "nix-ssh@10.0.0.1"] {
         settings(&mut facts).allow_users = vec![allow.to_owned()];
         assert_eq!(found(&facts), [""; 0], "{allow}");
+    }
+    settings(&mut facts).kbd_interactive_authentication = Some(true);
+    for (methods, noted) in [
+        (&["publickey"][..], false),
+        (&["publickey,password"], false),
+        (&["publickey", "keyboard-interactive:pam"], true),
+    ] {
+        settings(&mut facts).authentication_methods =
+            methods.iter().map(ToString::to_string).collect();
+        assert_eq!(!found(&facts).is_empty(), noted, "{methods:?}");
     }
 }

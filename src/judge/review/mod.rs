@@ -67,7 +67,6 @@ impl Standing {
 pub struct Reviewed {
     /// The comment of its line.
     pub who: String,
-    /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,

@@ -30,9 +30,7 @@ const OPEN: [&str; 2] = ["contents", "nix-conf"];
 pub struct Address {
     /// As in `substituters`, such as `ssh://nix-ssh@cache.example.org`.
     pub url: String,
-    /// The host.
     pub host: String,
-    /// The port.
     pub port: u16,
     /// The port has to come from the client's ssh configuration.
     pub port_by_ssh: bool,
@@ -117,7 +115,6 @@ pub struct Way {
     pub comment: String,
     /// Whether the client gets the path.
     pub verdict: Verdict,
-    /// The steps.
     pub steps: Vec<Step>,
 }
 

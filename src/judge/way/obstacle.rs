@@ -39,7 +39,6 @@ pub struct Closure {
 /// A path and all that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathFacts {
-    /// The path.
     pub path: String,
     /// Its closure; `None` if the path itself is not there.
     pub closure: Option<Closure>,
@@ -67,7 +66,7 @@ impl PathFacts {
             kind: MISSING,
             message: "it is not in the store".to_owned(),
             fix: Some(
-                "nix copy --to the server from a machine that has it, or build it again".into(),
+                "storekeeper push, or nix-copy-closure --to the server, from a machine that has it; or build it again".into(),
             ),
         };
         Self {

@@ -42,7 +42,6 @@ impl fmt::Display for At {
 pub struct Problem {
     /// Where.
     pub at: At,
-    /// Why.
     pub why: &'static str,
     /// Which hosts it names; `None` where that could not be read either.
     hosts: Option<Hosts>,

@@ -156,7 +156,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
                 ),
             ),
             config_file: fact("config", "the server did not say".into()),
-            version: fact("version", "sshd did not tell its version".into()),
+            version: fact("version", "sshd did not print its version".into()),
             settings,
         },
         files,
@@ -168,7 +168,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
                 .map(|name| visible(name).into_owned())
                 .collect()),
             None => Err(unknown(
-                said("trusted-why").unwrap_or("Nix does not tell its settings there"),
+                said("trusted-why").unwrap_or("Nix does not print its settings there"),
             )),
         },
         nix_version: fact("nix-version", "no nix command was found there".into()),

@@ -26,7 +26,7 @@ pub(super) fn read<'a>(
         let listed = |list: &mut Vec<String>| {
             list.extend(value.split_ascii_whitespace().map(str::to_owned));
         };
-        // `permitopen any` is printed for no limit.
+        // `permitopen any` and `authenticationmethods any` are printed for no limit.
         let limits = |list: &mut Vec<String>| {
             if value != "any" {
                 listed(list);
@@ -58,6 +58,7 @@ pub(super) fn read<'a>(
             "pubkeyauthentication" => it.pubkey_authentication = flag(),
             "passwordauthentication" => it.password_authentication = flag(),
             "kbdinteractiveauthentication" => it.kbd_interactive_authentication = flag(),
+            "authenticationmethods" => limits(&mut it.authentication_methods),
             "pubkeyacceptedalgorithms" => {
                 it.pubkey_accepted_algorithms = value.split(',').map(str::to_owned).collect();
             }
@@ -93,6 +94,7 @@ mod tests {
             "authorizedkeyscommand none",
             "allowtcpforwarding local",
             "permitopen any",
+            "authenticationmethods publickey password,publickey",
             "permitlisten none",
             "permittty no",
             "permittunnel no",
@@ -112,6 +114,7 @@ mod tests {
                 force_command: Some("nix-store --serve --write".into()),
                 allow_tcp_forwarding: Some(Forwarding::Local),
                 permit_listen: vec!["none".into()],
+                authentication_methods: vec!["publickey".into(), "password,publickey".into()],
                 permit_tty: Some(false),
                 permit_tunnel: Some(false),
                 log_level: Some(LogLevel::Verbose),

@@ -94,7 +94,7 @@ if [ -n "$listener" ]; then
     esac
     kill -HUP "$listener" || {
         back
-        fail 75 "sshd can't be told to read its configuration, so it was taken back"
+        fail 75 "sshd can't reload its configuration, so it was taken back"
     }
     # It replaces itself under the same number; gone would be gone for all.
     sleep 1

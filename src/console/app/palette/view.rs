@@ -13,7 +13,6 @@ use crate::console::widgets::pen::row;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Draws it.
 pub fn draw(model: &Model, pen: &mut Pen<'_>, palette: &Palette) {
     let theme = pen.theme;
     let typed = palette.typed();

@@ -168,7 +168,7 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
         }
         RootKind::Temporary => no("a client holds it; it goes when the client is done"),
         RootKind::Runtime(_) => no("a process uses it; it goes when the process ends"),
-        RootKind::Censored => no("the daemon does not tell this login what holds it"),
+        RootKind::Censored => no("the daemon hides from this login what holds it"),
         RootKind::Unknown => no("unknown root type; look at it on the server"),
     }
 }

@@ -13,7 +13,7 @@ use crate::console::widgets::layout::{self, WIDE};
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text::age;
 use crate::domain::When;
-use crate::domain::count::count;
+use crate::domain::count::{count, tries};
 use crate::judge::access::KeyRow;
 use crate::judge::finding::{Finding, Level};
 use crate::judge::posture::Ability;
@@ -180,14 +180,6 @@ fn worst(findings: &[Finding]) -> Option<Level> {
         .map(|finding| finding.level)
         .filter(|level| *level > Level::Note)
         .max()
-}
-
-/// `1 try`, `4 tries`.
-pub(super) fn tries(tries: u64) -> String {
-    match tries {
-        1 => "1 try".to_owned(),
-        tries => format!("{tries} tries"),
-    }
 }
 
 /// `ED25519 256`.

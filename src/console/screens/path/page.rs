@@ -66,7 +66,6 @@ impl Line {
     }
 }
 
-/// A page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The path.

@@ -13,7 +13,6 @@ use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// Draws it.
 pub fn draw(cx: &Context, page: &Page, judged: Option<&Judged>, pen: &mut Pen<'_>, area: Rect) {
     let Some(inventory) = cx.data.inventory.as_deref() else {
         return;

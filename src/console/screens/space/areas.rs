@@ -25,7 +25,6 @@ pub struct Areas {
     pub takes: Rect,
     /// Column heads.
     pub columns: Rect,
-    /// The list.
     pub list: Rect,
     /// What is kept.
     pub foot: Rect,

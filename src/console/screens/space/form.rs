@@ -94,7 +94,6 @@ fn usual() -> [String; 6] {
     })
 }
 
-/// The form.
 #[derive(Debug, Clone)]
 pub struct Form {
     inputs: [Input; 6],

@@ -41,7 +41,8 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
         let text = if store.answer == Answer::None {
             "Looking through the store.".to_owned()
         } else if inventory.is_empty() {
-            "The store is empty; builders upload with nix copy --to, and what they upload appears here.".to_owned()
+            "The store is empty; storekeeper push, or nix-copy-closure --to on a builder, fills it."
+                .to_owned()
         } else if store.search.value().is_empty() && store.filter.is_empty() {
             format!(
                 "The store has only derivations; {} shows them.",

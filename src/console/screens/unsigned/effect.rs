@@ -16,7 +16,7 @@ pub enum Effect {
         generation: u64,
         /// In this.
         inventory: Arc<Inventory>,
-        /// Keys in other hands, to be counted as well.
+        /// Compromised keys, to be counted as well.
         compromised: Vec<String>,
     },
     /// Count how far each signing key has got.

@@ -30,12 +30,12 @@ pub struct Found {
     pub coverage: Vec<(String, usize, usize)>,
     /// Which ones are worth a word on screen 1.
     pub refusals: Refusals,
-    /// For each key in other hands, the paths with a signature by its name.
+    /// For each compromised key, the paths with a signature by its name.
     pub compromised: Vec<(String, usize)>,
 }
 
 impl Found {
-    /// Of a store, with the names of the keys in other hands. Goes over all paths.
+    /// Of a store, with the names of the compromised keys. Goes over all paths.
     pub fn of(inventory: &Inventory, compromised: &[String]) -> Self {
         Self {
             groups: unsigned_groups(inventory),
@@ -57,7 +57,7 @@ pub struct Unsigned {
     pub coverage: Vec<(String, usize, usize)>,
     /// The newest of them, and what needs one.
     pub refusals: Refusals,
-    /// For each key in other hands, the paths with a signature by its name.
+    /// For each compromised key, the paths with a signature by its name.
     pub compromised: Vec<(String, usize)>,
     /// The groups whose paths are shown, by their top.
     pub open: HashSet<Row>,

@@ -15,7 +15,6 @@ use crate::inventory::SortKey;
 
 /// What can be done with a key or from the palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each has its documentation in the table below")]
 pub enum Act {
     Go(Screen),
     NextScreen,
@@ -143,7 +142,6 @@ pub struct Action {
     pub danger: Danger,
     /// Where its word is among the hints.
     pub hint_in: &'static [Scope],
-    /// When it is.
     pub hint_when: HintWhen,
 }
 

@@ -32,7 +32,6 @@ pub struct Looked<'a> {
     pub posture: &'a [Finding],
     /// The key files.
     pub files: &'a [FileRow],
-    /// The keys.
     pub keys: Vec<&'a KeyRow>,
     /// Clients that were refused lately, the latest first.
     pub refused: &'a [Refused],

@@ -3,7 +3,6 @@
 mod certificates;
 mod console;
 mod events;
-mod guide;
 mod onboard;
 mod posture;
 mod proof;

@@ -230,7 +230,7 @@ const fn meaning(kind: &RootKind) -> &'static str {
         RootKind::Indirect => "a link elsewhere that was registered, such as ./result of a build",
         RootKind::Temporary => "held by a client of the daemon: being built, uploaded or read",
         RootKind::Runtime(_) => "in use by a running process",
-        RootKind::Censored => "in use; the daemon does not tell this login by whom",
+        RootKind::Censored => "in use; the daemon hides from this login by whom",
         RootKind::Unknown => "unknown root type; it keeps its path all the same",
     }
 }
