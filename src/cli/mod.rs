@@ -29,6 +29,7 @@ mod nothing;
 mod onboard;
 mod out;
 mod paths;
+mod policy_timer;
 mod progress;
 mod prompter;
 mod push;

@@ -50,6 +50,9 @@ pub(super) async fn run(
                 "give one of them"
             )))
         }
+        Some(session) if let Some(when) = &args.gc => {
+            super::policy_timer::run(&session, when, args, out).await
+        }
         Some(session) if args.auto_sign => auto_sign(&session, args, out).await,
         Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
         Some(session)

@@ -71,6 +71,8 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
         KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
+        KeepStep::PolicyTimer(timer) => Some(server.policy_timer_runs(timer).await?),
+        KeepStep::NoPolicyTimer(timer) => Some(server.policy_timer_gone(timer).await?),
         // Free pages come and go.
         KeepStep::Vacuum(_) => None,
         KeepStep::Retention(edit) => {
@@ -265,6 +267,14 @@ impl CacheServer for Server {
                 .map(|()| LinkChange::Done),
             KeepStep::AutoSign(install) => self
                 .install_auto_sign(token, install)
+                .await
+                .map(|()| LinkChange::Done),
+            KeepStep::PolicyTimer(timer) => self
+                .install_policy_timer(token, timer)
+                .await
+                .map(|()| LinkChange::Done),
+            KeepStep::NoPolicyTimer(timer) => self
+                .remove_policy_timer(token, timer)
                 .await
                 .map(|()| LinkChange::Done),
             KeepStep::Retention(edit) => self.put_policy(token, edit).await,

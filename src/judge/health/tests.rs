@@ -45,6 +45,7 @@ fn vitals() -> Vitals<'static> {
         retired: Some(0),
         compromised: &[],
         auto_sign: None,
+        policy_timer: None,
         bad: 0,
         unreadable: 0,
         space: Some((

@@ -8,4 +8,5 @@ mod lease;
 mod live;
 mod moves;
 mod pins;
+mod policy_timer;
 mod retention;
