@@ -37,6 +37,7 @@ mod push;
 mod reference;
 mod requests;
 mod retention;
+mod retention_edit;
 mod roots;
 mod rotate;
 mod session;

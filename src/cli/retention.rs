@@ -36,6 +36,9 @@ pub(super) async fn run(
     match &args.what {
         RetentionCommand::Show => unless_stopped(Box::pin(show(session, out))).await,
         RetentionCommand::Check(args) => unless_stopped(Box::pin(check(session, args, out))).await,
+        RetentionCommand::Edit(options) => {
+            Box::pin(super::retention_edit::run(session, options, out)).await
+        }
         RetentionCommand::Set(args) => set(session, args, out).await,
     }
 }
@@ -83,7 +86,7 @@ pub(super) fn none(kind: Kind, found: &PolicyFile) -> CliError {
         kind,
         Notice::new(
             format!("there is no retention policy at {}", found.file),
-            "`storekeeper retention SERVER set FILE` writes one",
+            "`storekeeper retention SERVER edit` writes one",
         ),
     )
 }

@@ -21,7 +21,7 @@ use crate::domain::text::visible;
 use crate::onboard::server::{HEAD, NewServer, Scripts, debian, nixos};
 use crate::onboard::{Step, text};
 use crate::server::access::KnockInstall;
-use crate::server::{AutoSignInstall, LeaseInstall, Server, spec};
+use crate::server::{AutoSignInstall, LeaseInstall, PolicyTimer, Server, spec};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -99,6 +99,7 @@ fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result
             lease: LeaseInstall::script_text(),
             auto_sign: AutoSignInstall::script_text(),
             append: AutoSignInstall::append_text(),
+            policy: PolicyTimer::script_text(),
         };
         let module = nixos(&new, &scripts);
         ("nixos", Some(module), Vec::new())

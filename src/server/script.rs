@@ -216,7 +216,18 @@ pub(super) async fn fetch(
     what: &'static str,
     next: &'static str,
 ) -> Result<Vec<u8>, ServerError> {
-    let output = inner.link.run(command, b"", limits).await?;
+    fetch_seen(inner, command, limits, (what, next), &|_| ()).await
+}
+
+/// The same; `seen` is told all of its output so far, as it comes.
+pub(super) async fn fetch_seen(
+    inner: &Inner,
+    command: &Command,
+    limits: Limits,
+    (what, next): (&'static str, &'static str),
+    seen: &(dyn Fn(&[u8]) + Sync),
+) -> Result<Vec<u8>, ServerError> {
+    let output = inner.link.run_seen(command, b"", limits, seen).await?;
     if output.exit.success() {
         return Ok(output.stdout);
     }

@@ -249,7 +249,12 @@ impl CacheServer for Server {
         }
     }
 
-    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
+    async fn keep(
+        &self,
+        token: &Token,
+        step: &KeepStep,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<LinkChange, Trouble> {
         let answer = match step {
             KeepStep::Pin { pin, shown } => self.pin(token, pin, shown).await,
             KeepStep::Move(step) => moved(self, token, step).await,
@@ -278,7 +283,10 @@ impl CacheServer for Server {
                 .await
                 .map(|()| LinkChange::Done),
             KeepStep::Retention(edit) => self.put_policy(token, edit).await,
-            KeepStep::Vacuum(vacuum) => self.vacuum(token, vacuum).await.map(LinkChange::Smaller),
+            KeepStep::Vacuum(vacuum) => self
+                .vacuum(token, vacuum, tell)
+                .await
+                .map(LinkChange::Smaller),
         };
         match answer {
             Ok(removed) => Ok(removed),

@@ -25,7 +25,7 @@ pub use generations::older_than;
 pub use lease::install_lease;
 pub use moves::{PinMove, Revision, move_pin, over};
 pub use policy_timer::{install_policy_timer, remove_policy_timer};
-pub use retention::{Effect, retention};
+pub use retention::{Effect, NO_POLICY, retention};
 pub use step::KeepStep;
 pub use vacuum::vacuum;
 

@@ -16,11 +16,15 @@ state=$4
 work=$(mktemp -d) || exit 73
 trap 'rm -rf "$work"' EXIT
 child=
-# Stopped, it ends after the batch that it is at, and writes its record.
-trap 'if [ -n "$child" ]; then kill -TERM "$child"; fi' HUP INT TERM
+stopped=
+# Stopped, the program ends after the batch that it is at, and writes its record; none is started any more.
+trap 'stopped=yes; if [ -n "$child" ]; then kill -TERM "$child"; fi' HUP INT TERM
 
 # Runs the program, and waits for its end, however often a signal ends the wait. Sets `code`.
 asked() {
+    code=130
+    : >"$work/out"
+    if [ -n "$stopped" ]; then return; fi
     "$program" "$@" --quiet --config "$config" >"$work/out" 2>>"$work/err" </dev/null &
     child=$!
     while :; do
@@ -30,7 +34,7 @@ asked() {
     done
     child=
 }
-# The first line of what it complained of, or nothing.
+# The last line of what it complained of, or nothing.
 problem() {
     if [ "$code" = 0 ]; then return 0; fi
     said=$(grep . "$work/err" | tail -n 1 | tr -d '\000-\037\177' | cut -c 1-300)

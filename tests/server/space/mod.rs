@@ -10,3 +10,4 @@ mod moves;
 mod pins;
 mod policy_timer;
 mod retention;
+mod retention_edit;

@@ -139,7 +139,7 @@ fn what_goes_wrong_is_shown_and_it_goes_again() {
     assert_eq!(valid(rig), before);
     let wrong = shown(&house).unwrap();
     assert!(wrong.problem.unwrap().contains("newset"));
-    let status = rig.ask("status root", 1);
+    let status = rig.ask("status root", 2);
     let checks = status["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["id"] == "policy-timer");
     assert_eq!(check.unwrap()["state"], "warning", "{status}");
@@ -173,4 +173,53 @@ fn a_program_that_others_may_change_is_not_run_by_root() {
     fs::remove_file(house.rig.file("first/storekeeper")).unwrap();
     let why = install(&house, "daily").unwrap_err().to_string();
     assert!(why.contains("storekeeper is not there"), "{why}");
+}
+
+/// What the NixOS module makes of `gc`, by the real Nix, with as much of nixpkgs' `lib` as the module uses; run as the service runs it.
+#[test]
+fn the_nixos_module_runs_the_same_script() {
+    let house = house(&Rig::new());
+    let rig = &house.rig;
+    let store = fill(rig);
+    let file = write_policy(rig, "new.toml", POLICY);
+    rig.ask(&format!("retention root set {} --yes", file.display()), 0);
+    let module = fs::canonicalize("docs/nixos/module.nix").unwrap();
+    let expression = format!(
+        "let lib = {{ mkEnableOption = _: {{ }}; mkOption = option: option; mkIf = on: value: if on then value else {{ }};
+           mkMerge = parts: parts; optionalString = on: text: if on then text else \"\";
+           types = {{ str = 1; bool = 1; package = 1; nullOr = _: 1; listOf = _: 1; ints.positive = 1; }}; }};
+         of = package: builtins.elemAt (import {} {{ inherit lib; config.services.storekeeper = {{
+           enable = true; user = \"nix-ssh\"; serve = true; signingKey = null; stateDir = {:?}; knock = false;
+           leaseDays = null; autoSign.names = [ ]; gc = {{ inherit package; dates = \"Sun 03:00\"; }}; }}; }}).config 4;
+         on = of \"/made\";
+         in {{ none = of null; text = builtins.readFile on.environment.etc.\"storekeeper/gc\".source;
+           config = on.environment.etc.\"storekeeper/gc.toml\".text; run = on.systemd.services.storekeeper-gc.script;
+           timer = on.systemd.timers.storekeeper-gc.timerConfig; }}",
+        module.display(),
+        rig.file("var"),
+    );
+    let output = rig
+        .nix_here("nix-instantiate")
+        .args(["--eval", "--strict", "--json", "--read-write-mode", "-E"])
+        .arg(expression)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["none"], serde_json::json!({}));
+    assert_eq!(value["text"], PolicyTimer::script_text());
+    assert_eq!(value["timer"]["OnCalendar"], "Sun 03:00");
+    let (script, config) = (rig.file("gc"), rig.file("gc.toml"));
+    fs::write(&script, value["text"].as_str().unwrap()).unwrap();
+    fs::write(&config, value["config"].as_str().unwrap()).unwrap();
+    let run = value["run"].as_str().unwrap();
+    let run = run
+        .replace("/etc/storekeeper/gc.toml", &config)
+        .replace("/etc/storekeeper/gc ", &format!("{script} "))
+        .replace("/made/bin", &rig.file("first"));
+    let before = valid(rig);
+    let output = rig.ssh_as("root", house.sshd.port, &run).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let gone: BTreeSet<String> = before.difference(&valid(rig)).cloned().collect();
+    assert_eq!(gone, store.goes);
 }
