@@ -84,9 +84,8 @@ async fn edited(draft: &Draft, before: &str) -> Result<Option<String>, CliError>
         if text == before {
             return Ok(None);
         }
-        let why = match policy(&text) {
-            Ok(_) => return Ok(Some(text)),
-            Err(why) => why,
+        let Err(why) = policy(&text) else {
+            return Ok(Some(text));
         };
         if !someone_is_there() {
             return Err(why);

@@ -112,6 +112,14 @@ fn to_the_minute(now: When) -> Duration {
     Duration::from_secs(60 - now.unix().rem_euclid(60).unsigned_abs())
 }
 
+/// The next event of the terminal; none ever while it is another's.
+async fn typed(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match input {
+        Some(input) => input.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 struct Console {
     model: Model,
     backend: Backend,
@@ -120,7 +128,8 @@ struct Console {
     presses: Presses,
     messages: mpsc::UnboundedReceiver<Msg>,
     send: mpsc::UnboundedSender<Msg>,
-    input: EventStream,
+    /// None while an editor has the terminal: the thread behind it reads whatever is typed.
+    input: Option<EventStream>,
     /// The terminal is gone: nothing is read from it, and nothing can be drawn.
     gone: bool,
     /// While an editor has the terminal, nothing is read from it and nothing drawn.
@@ -174,7 +183,7 @@ impl Console {
             presses: Presses::default(),
             messages,
             send,
-            input: EventStream::new(),
+            input: Some(EventStream::new()),
             gone: false,
             editing: Editing::new(),
             signals: Signals::new()?,
@@ -211,7 +220,7 @@ impl Console {
                 toast = (self.model.toasts, Instant::now() + TOAST.0 + longer);
             }
             let woken = tokio::select! {
-                input = self.input.next(), if !self.gone && !self.editing.is_on() => Woken::Input(input),
+                input = typed(&mut self.input), if !self.gone => Woken::Input(input),
                 left = self.editing.ended() => Woken::Edited(left),
                 Some(message) = self.messages.recv() => Woken::Message(message),
                 _ = self.signals.terminate.recv() => Woken::Ended,
@@ -295,10 +304,11 @@ impl Console {
                 break;
             }
             // Asked with this task's own waker: the stream keeps the first one that it is asked with.
-            let input = if self.gone || self.editing.is_on() {
-                Poll::Pending
-            } else {
-                poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await
+            let input = match &mut self.input {
+                Some(input) if !self.gone => {
+                    poll_fn(|context| Poll::Ready(input.poll_next_unpin(context))).await
+                }
+                _ => Poll::Pending,
             };
             if let Poll::Ready(Some(Ok(event))) = input {
                 self.event(event)?;
@@ -362,9 +372,9 @@ impl Console {
         self.guard.write(&frame)
     }
 
-    /// Gives the terminal to an editor. The thread that reads keys ends with its stream.
+    /// Gives the terminal to an editor. The thread that reads keys ends with its stream, and another stream can't be made before.
     fn edit(&mut self, draft: Box<PolicyDraft>) {
-        self.input = EventStream::new();
+        self.input = None;
         self.guard.lend();
         self.editing.begin(draft);
     }
@@ -372,6 +382,7 @@ impl Console {
     /// The editor has ended: the terminal is taken again, and keys for it are none of ours.
     fn edited(&mut self, left: Msg) -> io::Result<()> {
         self.guard.take_again()?;
+        self.input = Some(EventStream::new());
         self.painter.forget();
         self.resized()?;
         self.take(left)

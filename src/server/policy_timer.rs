@@ -29,6 +29,7 @@ const INSTALL: Limits = Limits {
 
 /// What an installation would find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is of another thing")]
 pub struct PolicyTimerFacts {
     /// The server is NixOS: its module installs it.
     pub nixos: bool,

@@ -354,6 +354,10 @@ pub(in crate::cli) struct Onboard {
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(in crate::cli) struct Setup {
     /// A configured name or an address, for its names and folders; with --knock, --lease, --auto-sign or --gc, that is installed there.
     pub(in crate::cli) server: Option<String>,
