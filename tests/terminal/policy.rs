@@ -48,9 +48,11 @@ fn the_policy_is_edited_and_the_terminal_comes_back() {
     begin(&mut terminal, "newset");
     terminal.resize(100, 30);
     terminal.keys("default = { newest = 1 }\r");
-    let plan = terminal.wait_for("default = { newest = 1 }");
-    assert!(plan.contains("Write the retention policy"), "{plan}");
-    terminal.wait_for("paths");
+    // What was typed is still on the other screen.
+    let plan = terminal.wait_for("┌ Write the retention policy");
+    for part in ["default = { newest = 1 }", " of NARs, now"] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
     let policy = rig.file("var/retention.toml");
     assert!(fs::metadata(&policy).is_err(), "a plan writes nothing");
     terminal.keys("\r");

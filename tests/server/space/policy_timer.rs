@@ -77,8 +77,8 @@ fn a_run_takes_what_the_dry_run_lists_on_every_nix() {
         );
         assert!(!facts(&house).installed && shown(&house).is_none());
 
-        let file = write_policy(rig, "new.toml", POLICY);
-        rig.ask(&format!("retention root set {} --yes", file.display()), 0);
+        let policy = write_policy(rig, "new.toml", POLICY);
+        rig.ask(&format!("retention root set {} --yes", policy.display()), 0);
         let receipt = carry(&house, install(&house, "daily").unwrap());
         assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
         assert_eq!(valid(rig), before, "an installation takes nothing");
@@ -128,8 +128,8 @@ fn what_goes_wrong_is_shown_and_it_goes_again() {
     let house = house(&Rig::new());
     let rig = &house.rig;
     fill(rig);
-    let file = write_policy(rig, "new.toml", POLICY);
-    rig.ask(&format!("retention root set {} --yes", file.display()), 0);
+    let policy = write_policy(rig, "new.toml", POLICY);
+    rig.ask(&format!("retention root set {} --yes", policy.display()), 0);
     let receipt = carry(&house, install(&house, "Sun 03:00").unwrap());
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     let before = valid(rig);
@@ -181,8 +181,8 @@ fn the_nixos_module_runs_the_same_script() {
     let house = house(&Rig::new());
     let rig = &house.rig;
     let store = fill(rig);
-    let file = write_policy(rig, "new.toml", POLICY);
-    rig.ask(&format!("retention root set {} --yes", file.display()), 0);
+    let policy = write_policy(rig, "new.toml", POLICY);
+    rig.ask(&format!("retention root set {} --yes", policy.display()), 0);
     let module = fs::canonicalize("docs/nixos/module.nix").unwrap();
     let expression = format!(
         "let lib = {{ mkEnableOption = _: {{ }}; mkOption = option: option; mkIf = on: value: if on then value else {{ }};
