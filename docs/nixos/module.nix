@@ -84,6 +84,21 @@ in
     };
   };
 
+  options.services.storekeeper.gc = {
+    package = mkOption {
+      type = types.nullOr types.package;
+      default = null;
+      description = "The storekeeper that collects by the retention policy of this server; null for not at all.";
+    };
+
+    dates = mkOption {
+      type = types.str;
+      default = "daily";
+      example = "Sun 03:00";
+      description = "When it collects, as systemd.time(7) has it.";
+    };
+  };
+
   config = mkIf cfg.enable (mkMerge [
     {
       nix.sshServe.enable = mkIf cfg.serve true;
@@ -190,6 +205,39 @@ in
         timerConfig = {
           OnBootSec = "1min";
           OnUnitInactiveSec = "5min";
+        };
+      };
+    })
+
+    (mkIf (cfg.gc.package != null) {
+      environment.etc."storekeeper/gc" = {
+        source = ../../src/server/scripts/policy-run.sh;
+        mode = "0555";
+      };
+      environment.etc."storekeeper/gc.toml".text = ''
+        [servers.cache]
+        host = "local"
+        audit_log = "${cfg.stateDir}/audit.jsonl"
+        cache_user = "${cfg.user}"
+        requests_dir = "${cfg.stateDir}/requests"
+      '';
+      systemd.services.storekeeper-gc = {
+        description = "Collect by the retention policy";
+        serviceConfig = {
+          Type = "oneshot";
+          KillMode = "mixed";
+          TimeoutStopSec = 60;
+          Nice = 10;
+          IOSchedulingClass = "idle";
+        };
+        script = "exec /bin/sh /etc/storekeeper/gc run ${cfg.gc.package}/bin/storekeeper /etc/storekeeper/gc.toml ${cfg.stateDir}/gc.state";
+      };
+      systemd.timers.storekeeper-gc = {
+        wantedBy = [ "timers.target" ];
+        timerConfig = {
+          OnCalendar = cfg.gc.dates;
+          RandomizedDelaySec = "15min";
+          Persistent = true;
         };
       };
     })

@@ -66,6 +66,7 @@ pub(super) fn facts() -> Facts {
         unknown: vec![],
         logger: true,
         auto_sign: None,
+        policy_timer: None,
     }
 }
 

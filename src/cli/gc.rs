@@ -49,14 +49,17 @@ pub(super) async fn run(session: &Session, args: &Gc, out: &mut Out) -> Result<u
 /// The rules of the arguments, with the server's policy where that is asked for.
 async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
     if args.whole {
-        return Ok(Rules::whole());
+        return Ok(Rules {
+            idle: args.idle,
+            ..Rules::whole()
+        });
     }
     let policy = if args.policy {
         let found = policy_file(server).await?;
         let Some((text, _)) = &found.found else {
             return Err(CliError::usage(Notice::new(
                 format!("there is no retention policy at {}", found.file),
-                "`storekeeper retention SERVER set FILE` writes one",
+                "`storekeeper retention SERVER edit` writes one",
             )));
         };
         Some(Arc::new(policy(text)?))
@@ -66,6 +69,7 @@ async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
     Ok(Rules {
         policy,
         in_flight: None,
+        idle: args.idle,
         until_free: args.until_free,
         reclaim: args.reclaim,
         max: args.max,

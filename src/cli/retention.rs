@@ -21,7 +21,7 @@ use crate::domain::{Bytes, Notice, StorePath, When};
 use crate::inventory::Row;
 use crate::judge::collect::{Prepared, Rules, Verdict};
 use crate::judge::retention::Policy;
-use crate::server::PolicyFile;
+use crate::server::{PolicyFile, Server};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ pub(super) async fn run(
     match &args.what {
         RetentionCommand::Show => unless_stopped(Box::pin(show(session, out))).await,
         RetentionCommand::Check(args) => unless_stopped(Box::pin(check(session, args, out))).await,
+        RetentionCommand::Edit(options) => {
+            Box::pin(super::retention_edit::run(session, options, out)).await
+        }
         RetentionCommand::Set(args) => set(session, args, out).await,
     }
 }
@@ -78,12 +81,12 @@ async fn show(session: &Session, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-fn none(kind: Kind, found: &PolicyFile) -> CliError {
+pub(super) fn none(kind: Kind, found: &PolicyFile) -> CliError {
     CliError::new(
         kind,
         Notice::new(
             format!("there is no retention policy at {}", found.file),
-            "`storekeeper retention SERVER set FILE` writes one",
+            "`storekeeper retention SERVER edit` writes one",
         ),
     )
 }
@@ -280,6 +283,21 @@ fn tell(
     out.line(&format!("a collection by this policy takes {goes} now"))
 }
 
+/// What a collection by a policy would take now.
+pub(super) async fn effect(
+    session: &Session,
+    server: &Server,
+    policy: &Policy,
+) -> Result<Effect, CliError> {
+    let ground = Box::pin(Ground::look(server, &Progress::new(session.quiet))).await?;
+    let (_, order) = judged(&ground, policy)?;
+    let size = |row: &Row| ground.inventory.nar_size(*row).unwrap_or(0);
+    Ok(Effect {
+        paths: order.len(),
+        bytes: Bytes(order.iter().map(size).sum()),
+    })
+}
+
 async fn set(session: &Session, args: &Set, out: &mut Out) -> Result<u8, CliError> {
     let text = given::policy(&args.file)?;
     let wanted = policy(&text)?;
@@ -293,13 +311,7 @@ async fn set(session: &Session, args: &Set, out: &mut Out) -> Result<u8, CliErro
         {
             return Ok((server, None));
         }
-        let ground = Box::pin(Ground::look(&server, &Progress::new(session.quiet))).await?;
-        let (_, order) = judged(&ground, &wanted)?;
-        let size = |row: &Row| ground.inventory.nar_size(*row).unwrap_or(0);
-        let effect = Effect {
-            paths: order.len(),
-            bytes: Bytes(order.iter().map(size).sum()),
-        };
+        let effect = effect(session, &server, &wanted).await?;
         let planned = retention(&About::of(&server), &found, &text, Some(effect));
         Ok((server, Some(planned)))
     };

@@ -21,7 +21,7 @@ use crate::domain::text::visible;
 use crate::onboard::server::{HEAD, NewServer, Scripts, debian, nixos};
 use crate::onboard::{Step, text};
 use crate::server::access::KnockInstall;
-use crate::server::{AutoSignInstall, LeaseInstall, Server, spec};
+use crate::server::{AutoSignInstall, LeaseInstall, PolicyTimer, Server, spec};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -49,6 +49,9 @@ pub(super) async fn run(
                 "--knock and --lease are installed one by one",
                 "give one of them"
             )))
+        }
+        Some(session) if let Some(when) = &args.gc => {
+            super::policy_timer::run(&session, when, args, out).await
         }
         Some(session) if args.auto_sign => auto_sign(&session, args, out).await,
         Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
@@ -96,6 +99,7 @@ fn print(session: Option<&Session>, args: &args::Setup, out: &mut Out) -> Result
             lease: LeaseInstall::script_text(),
             auto_sign: AutoSignInstall::script_text(),
             append: AutoSignInstall::append_text(),
+            policy: PolicyTimer::script_text(),
         };
         let module = nixos(&new, &scripts);
         ("nixos", Some(module), Vec::new())

@@ -6,6 +6,7 @@
 
 mod colour;
 pub mod edit;
+pub mod editor;
 mod read;
 mod schema;
 mod target;

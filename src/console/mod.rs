@@ -7,6 +7,7 @@
 pub mod app;
 mod backend;
 mod begin;
+mod editing;
 pub mod plan;
 mod run;
 pub mod screens;

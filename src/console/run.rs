@@ -6,6 +6,7 @@
 //! short message was there long enough.
 
 use super::begin::{Kept, begin};
+use super::editing::{Editing, stop_too};
 use crate::config::{Config, Overrides, Target};
 use crate::console::app::clipboard;
 use crate::console::app::model::Model;
@@ -18,6 +19,7 @@ use crate::console::app::view;
 use crate::console::backend::{Backend, Examiner};
 use crate::console::types::key::Key;
 use crate::console::types::keymap::KeymapError;
+use crate::console::types::space::PolicyDraft;
 use crate::console::widgets::theme::ThemeError;
 use crate::domain::When;
 use crate::domain::{Explain, Notice, notice};
@@ -110,6 +112,14 @@ fn to_the_minute(now: When) -> Duration {
     Duration::from_secs(60 - now.unix().rem_euclid(60).unsigned_abs())
 }
 
+/// The next event of the terminal; none ever while it is another's.
+async fn typed(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match input {
+        Some(input) => input.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 struct Console {
     model: Model,
     backend: Backend,
@@ -118,9 +128,12 @@ struct Console {
     presses: Presses,
     messages: mpsc::UnboundedReceiver<Msg>,
     send: mpsc::UnboundedSender<Msg>,
-    input: EventStream,
+    /// None while an editor has the terminal: the thread behind it reads whatever is typed.
+    input: Option<EventStream>,
     /// The terminal is gone: nothing is read from it, and nothing can be drawn.
     gone: bool,
+    /// While an editor has the terminal, nothing is read from it and nothing drawn.
+    editing: Editing,
     signals: Signals,
 }
 
@@ -151,6 +164,8 @@ enum Woken {
     Message(Msg),
     Input(Option<io::Result<Event>>),
     Draw,
+    Edited(Msg),
+    Interrupted,
     Ended,
     Stopped,
     Continued,
@@ -168,8 +183,9 @@ impl Console {
             presses: Presses::default(),
             messages,
             send,
-            input: EventStream::new(),
+            input: Some(EventStream::new()),
             gone: false,
+            editing: Editing::new(),
             signals: Signals::new()?,
         })
     }
@@ -204,16 +220,17 @@ impl Console {
                 toast = (self.model.toasts, Instant::now() + TOAST.0 + longer);
             }
             let woken = tokio::select! {
-                input = self.input.next(), if !self.gone => Woken::Input(input),
+                input = typed(&mut self.input), if !self.gone => Woken::Input(input),
+                left = self.editing.ended() => Woken::Edited(left),
                 Some(message) = self.messages.recv() => Woken::Message(message),
                 _ = self.signals.terminate.recv() => Woken::Ended,
                 _ = self.signals.hang_up.recv() => Woken::Ended,
-                _ = self.signals.interrupt.recv() => Woken::Ended,
+                _ = self.signals.interrupt.recv() => Woken::Interrupted,
                 _ = self.signals.stop.recv() => Woken::Stopped,
                 _ = self.signals.go_on.recv() => Woken::Continued,
                 // Crossterm tells of it too, but forgets it when keys come in the same moment.
                 _ = self.signals.resize.recv() => Woken::Resized,
-                () = sleep_until(frame), if dirty && !self.gone => Woken::Draw,
+                () = sleep_until(frame), if dirty && !self.gone && !self.editing.is_on() => Woken::Draw,
                 () = sleep_until(second + Duration::from_secs(1)), if counts => {
                     second = Instant::now();
                     Woken::Message(Msg::Tick)
@@ -231,12 +248,16 @@ impl Console {
                 Woken::Message(message) => self.take(message),
                 Woken::Input(Some(Ok(event))) => self.event(event),
                 Woken::Input(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+                Woken::Interrupted if self.editing.takes_interrupts() => Ok(()),
                 // Said again: nothing is waited for.
-                Woken::Ended if stopped => return Ok(End::Interrupted),
-                Woken::Ended => {
+                Woken::Ended | Woken::Interrupted if stopped => return Ok(End::Interrupted),
+                Woken::Ended | Woken::Interrupted => {
                     stopped = true;
                     self.take(Msg::Terminate)
                 }
+                Woken::Edited(left) => self.edited(left),
+                Woken::Stopped if self.editing.is_on() => stop_too(),
+                Woken::Continued | Woken::Resized if self.editing.is_on() => Ok(()),
                 Woken::Stopped => self.suspend(),
                 Woken::Continued => self.go_on(),
                 // Keys that came before it were meant for the old size.
@@ -251,7 +272,12 @@ impl Console {
                 failed => failed,
             };
             let mut there = done.is_ok();
-            if there && dirty && !self.gone && Instant::now() >= drawn + FRAME {
+            if there
+                && dirty
+                && !self.gone
+                && !self.editing.is_on()
+                && Instant::now() >= drawn + FRAME
+            {
                 there = self.draw().is_ok();
                 drawn = Instant::now();
                 dirty = false;
@@ -278,10 +304,11 @@ impl Console {
                 break;
             }
             // Asked with this task's own waker: the stream keeps the first one that it is asked with.
-            let input = if self.gone {
-                Poll::Pending
-            } else {
-                poll_fn(|context| Poll::Ready(self.input.poll_next_unpin(context))).await
+            let input = match &mut self.input {
+                Some(input) if !self.gone => {
+                    poll_fn(|context| Poll::Ready(input.poll_next_unpin(context))).await
+                }
+                _ => Poll::Pending,
             };
             if let Poll::Ready(Some(Ok(event))) = input {
                 self.event(event)?;
@@ -328,6 +355,7 @@ impl Console {
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspend()?,
                 Effect::Copy(text) => self.copy(text)?,
+                Effect::Edit(draft) => self.edit(draft),
                 effect => self.backend.run(effect),
             }
         }
@@ -342,6 +370,22 @@ impl Console {
             return Ok(());
         }
         self.guard.write(&frame)
+    }
+
+    /// Gives the terminal to an editor. The thread that reads keys ends with its stream, and another stream can't be made before.
+    fn edit(&mut self, draft: Box<PolicyDraft>) {
+        self.input = None;
+        self.guard.lend();
+        self.editing.begin(draft);
+    }
+
+    /// The editor has ended: the terminal is taken again, and keys for it are none of ours.
+    fn edited(&mut self, left: Msg) -> io::Result<()> {
+        self.guard.take_again()?;
+        self.input = Some(EventStream::new());
+        self.painter.forget();
+        self.resized()?;
+        self.take(left)
     }
 
     /// Stops until the shell says to go on.

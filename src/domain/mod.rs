@@ -27,6 +27,7 @@ pub mod path_list;
 pub mod pattern;
 pub mod pin;
 pub mod plain;
+pub mod policy_run;
 pub mod proof;
 pub mod randomart;
 pub mod remedy;

@@ -3,6 +3,7 @@
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
 use super::auto_sign::AutoSign;
+use super::policy_run::PolicyRun;
 use super::{Bytes, KeyRing, PublicKey, When};
 use crate::domain::Notice;
 
@@ -117,6 +118,8 @@ pub struct Facts {
     pub logger: bool,
     /// How signing that runs by itself went last, where it is installed.
     pub auto_sign: Option<AutoSign>,
+    /// How collecting by the policy timer went last, where it is installed.
+    pub policy_timer: Option<PolicyRun>,
 }
 
 impl Facts {

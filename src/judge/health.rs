@@ -9,6 +9,7 @@ mod auto_sign;
 mod compromised;
 mod nix;
 pub mod order;
+mod policy_timer;
 pub mod refusals;
 mod signing_key;
 pub mod space;
@@ -17,6 +18,7 @@ mod vitals;
 
 use crate::domain::auto_sign::AutoSign;
 use crate::domain::count::{count, number};
+use crate::domain::policy_run::PolicyRun;
 use crate::domain::server_facts::ServerKey;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{Bytes, KeyRing, Threshold, Thresholds, When};
@@ -176,6 +178,8 @@ pub struct Vitals<'a> {
     pub compromised: &'a [(String, usize)],
     /// What auto-sign says of its last run, where it is installed, and when it was asked.
     pub auto_sign: Option<(&'a AutoSign, When)>,
+    /// The same of the policy timer.
+    pub policy_timer: Option<(&'a PolicyRun, When)>,
     /// Paths that carry a wrong signature and no good one.
     pub bad: usize,
     /// Paths of which the server could not tell anything.
@@ -199,6 +203,7 @@ pub fn checks(vitals: &Vitals<'_>) -> Vec<Check> {
     checks.extend(clock(vitals));
     checks.push(signing_key::check(vitals));
     checks.extend(auto_sign::check(vitals));
+    checks.extend(policy_timer::check(vitals));
     checks.extend(compromised::checks(vitals));
     checks.push(bad(vitals));
     checks.push(unsigned(vitals));

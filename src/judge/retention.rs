@@ -5,7 +5,7 @@
 //! `*` and `?`, and the first that matches counts. Rules: `newest` (a number of paths of each name), `uploaded` and `used` (ages:
 //! so long after its upload or last use a path stays) and `quota` (a size). A path stays where one of the first three says so;
 //! with a quota, what is used least recently goes beyond it all the same, but for what `uploaded` keeps. A section with a quota and
-//! neither `newest` nor `used` keeps all that fits.
+//! neither `newest` nor `used` keeps all that fits. Before the sections, `idle` (how long): only while no session is open.
 
 use crate::domain::pattern::glob;
 use crate::domain::text::plain;
@@ -86,6 +86,8 @@ pub struct Policy {
     pub projects: Vec<Project>,
     /// For everything else.
     pub default: Rule,
+    /// A collection deletes only in moments without a session, and waits so long for them.
+    pub idle: Option<Age>,
 }
 
 /// Why a text is no policy.
@@ -126,6 +128,8 @@ struct Section {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
+    #[serde(default, deserialize_with = "read")]
+    idle: Option<Age>,
     default: Option<Section>,
     #[serde(default)]
     project: Vec<toml::Spanned<Section>>,
@@ -221,7 +225,11 @@ impl Policy {
             }
             Some(section) => section.rule().map_err(whole)?,
         };
-        Ok(Self { projects, default })
+        Ok(Self {
+            projects,
+            default,
+            idle: document.idle,
+        })
     }
 
     /// The place of the project of a package: the first whose pattern matches its name; `None` for everything else.

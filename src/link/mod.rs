@@ -155,6 +155,17 @@ impl Link {
         stdin: &[u8],
         limits: Limits,
     ) -> Result<Output, LinkError> {
+        self.run_seen(command, stdin, limits, &|_| ()).await
+    }
+
+    /// The same; `seen` is told all of its output so far, as it comes.
+    pub async fn run_seen(
+        &self,
+        command: &Command,
+        stdin: &[u8],
+        limits: Limits,
+        seen: &(dyn Fn(&[u8]) + Sync),
+    ) -> Result<Output, LinkError> {
         let all = async {
             let mut process = self.start(command).await?;
             let input = process.stdin.take();
@@ -173,7 +184,13 @@ impl Link {
                 let mut stdout = Vec::new();
                 let limit = u64::try_from(limits.output).unwrap_or(u64::MAX);
                 let mut capped = (&mut process.stdout).take(limit.saturating_add(1));
-                let read = capped.read_to_end(&mut stdout).await;
+                let read = loop {
+                    match capped.read_buf(&mut stdout).await {
+                        Ok(0) => break Ok(()),
+                        Ok(_) => seen(&stdout),
+                        Err(error) => break Err(error),
+                    }
+                };
                 if stdout.len() > limits.output {
                     return Err(LinkError::TooMuch {
                         place: self.place().to_owned(),

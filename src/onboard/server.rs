@@ -16,6 +16,9 @@ const LEASE_SOURCE: &str = "source = ../../src/server/scripts/lease.sh;";
 const AUTO_SIGN_SOURCE: &str = "source = ../../src/server/scripts/auto-sign.sh;";
 const APPEND_SOURCE: &str = "text = builtins.concatStringsSep \"\" (map (part: builtins.readFile (../../src/server/scripts + \"/${part}.sh\")) [ \"path\" \"folder\" \"audit-log\" \"audit-append\" ]);";
 
+/// The same of the policy timer.
+const POLICY_SOURCE: &str = "source = ../../src/server/scripts/policy-run.sh;";
+
 /// The scripts that the module puts on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Scripts<'a> {
@@ -24,6 +27,8 @@ pub struct Scripts<'a> {
     pub auto_sign: &'a str,
     /// What appends to the audit log.
     pub append: &'a str,
+    /// The policy timer.
+    pub policy: &'a str,
 }
 
 /// sshd's lines for the cache user. Of several files that say the same thing the first counts, by their names.
@@ -242,7 +247,8 @@ pub fn nixos(new: &NewServer, scripts: &Scripts<'_>) -> String {
         .replace(SOURCE, &text(scripts.knock))
         .replace(LEASE_SOURCE, &text(scripts.lease))
         .replace(AUTO_SIGN_SOURCE, &text(scripts.auto_sign))
-        .replace(APPEND_SOURCE, &text(scripts.append));
+        .replace(APPEND_SOURCE, &text(scripts.append))
+        .replace(POLICY_SOURCE, &text(scripts.policy));
     format!(
         "# Keep this file as storekeeper.nix beside the server's configuration.nix, and there:\n#\n\
          #   imports = [ ./storekeeper.nix ];\n\
@@ -336,11 +342,13 @@ mod tests {
         assert_eq!(MODULE.matches(SOURCE).count(), 1);
         assert_eq!(MODULE.matches(LEASE_SOURCE).count(), 1);
         assert_eq!(MODULE.matches(AUTO_SIGN_SOURCE).count(), 1);
+        assert_eq!(MODULE.matches(POLICY_SOURCE).count(), 1);
         assert_eq!(MODULE.matches(APPEND_SOURCE).count(), 1);
         let scripts = Scripts {
             knock: SCRIPT,
             lease: SCRIPT,
             auto_sign: SCRIPT,
+            policy: SCRIPT,
             append: SCRIPT,
         };
         let module = nixos(&new(Some(SCRIPT)), &scripts);

@@ -243,6 +243,7 @@ impl Server {
             .arg(install.service())
             .arg(AutoSignInstall::timer())
             .arg(NAME)
+            .arg("")
             .arg(install.append_file())
             .arg(script::AUDIT_APPEND)
             .arg(install.rules_file())

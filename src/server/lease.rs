@@ -137,6 +137,7 @@ impl Server {
             .arg(install.service())
             .arg(LeaseInstall::timer())
             .arg(NAME)
+            .arg("")
             .sudo(self.inner.start.sudo);
         let (what, next) = ("install the lease", "mend that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;

@@ -6,6 +6,7 @@ use super::auto_sign;
 use super::daemon::{Daemon, Start};
 use super::error::ServerError;
 use super::facts::{Database, Disk, Facts, Rights, ServerKey};
+use super::policy_timer;
 use super::script::{self, Answers};
 use super::spec::{Spec, Sudo};
 use crate::domain::notice;
@@ -61,6 +62,7 @@ pub(super) async fn probe(
         .arg(&spec.nix_command)
         .arg(spec.signing_key.as_deref().unwrap_or_default())
         .arg(auto_sign::state_file(&spec.audit_log))
+        .arg(policy_timer::state_file(&spec.audit_log))
         .sudo(start.sudo);
     let (answers, daemon) = tokio::join!(
         script::ask(link, &questions, &start.place),
@@ -165,6 +167,7 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         unknown,
         logger: answers.get("logger").is_some(),
         auto_sign: auto_sign::of(answers),
+        policy_timer: policy_timer::of(answers),
     }
 }
 

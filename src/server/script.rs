@@ -85,6 +85,11 @@ pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
 
 pub(super) const TIMER_LOOK: &str = script!("timer-look.sh");
 pub(super) const TIMER_INSTALL: &str = script!("folder.sh", "timer-install.sh");
+pub(super) const TIMER_REMOVE: &str = script!("folder.sh", "timer-remove.sh");
+pub(super) const POLICY_LOOK: &str = script!("policy-look.sh");
+
+/// What the policy timer runs. It is put on the server, not run by us.
+pub(super) const POLICY_RUN: &str = include_str!("scripts/policy-run.sh");
 
 /// What the timer of auto-sign runs. It is put on the server, not run by us.
 pub(super) const AUTO_SIGN: &str = include_str!("scripts/auto-sign.sh");
@@ -211,7 +216,18 @@ pub(super) async fn fetch(
     what: &'static str,
     next: &'static str,
 ) -> Result<Vec<u8>, ServerError> {
-    let output = inner.link.run(command, b"", limits).await?;
+    fetch_seen(inner, command, limits, (what, next), &|_| ()).await
+}
+
+/// The same; `seen` is told all of its output so far, as it comes.
+pub(super) async fn fetch_seen(
+    inner: &Inner,
+    command: &Command,
+    limits: Limits,
+    (what, next): (&'static str, &'static str),
+    seen: &(dyn Fn(&[u8]) + Sync),
+) -> Result<Vec<u8>, ServerError> {
+    let output = inner.link.run_seen(command, b"", limits, seen).await?;
     if output.exit.success() {
         return Ok(output.stdout);
     }

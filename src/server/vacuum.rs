@@ -10,11 +10,12 @@ use super::space::{LOOK, elsewhere, free_pages, hexadecimal, page_size};
 use crate::change::token::Token;
 use crate::domain::{Bytes, Fact, Unknown};
 use crate::link::{Command, Limits};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// It reads all of the database several times, and writes it twice.
+/// It reads all of the database several times, and writes it twice; and says a line a second meanwhile.
 const VACUUM: Limits = Limits {
-    output: 16 << 10,
+    output: 1 << 20,
     time: Duration::from_secs(4 * 3600),
 };
 
@@ -103,8 +104,13 @@ impl Server {
     }
 
     /// Gives the free pages of Nix's database back. Out: how many bytes database and log take less. Where it ends early, the
-    /// database is as it was, and what is left of the work is named.
-    pub async fn vacuum(&self, _: &Token, vacuum: &Vacuum) -> Result<Bytes, ServerError> {
+    /// database is as it was, and what is left of the work is named. `tell` is told what it is at.
+    pub async fn vacuum(
+        &self,
+        _: &Token,
+        vacuum: &Vacuum,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<Bytes, ServerError> {
         let command = Command::script(script::VACUUM)
             .arg(&self.inner.spec.nix_command)
             .arg(&vacuum.sqlite3)
@@ -116,13 +122,70 @@ impl Server {
             "vacuum the database",
             "see that, and try again when the server is less busy",
         );
-        let said = script::fetch(&self.inner, &command, VACUUM, what, next).await?;
+        let began = Mutex::new((String::new(), Instant::now()));
+        let seen = |output: &[u8]| {
+            let Some(at) = newest(output) else { return };
+            let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
+            if began.0 != at.phase {
+                *began = (at.phase.to_owned(), Instant::now());
+            }
+            if let Some(words) = at.words(began.1.elapsed()) {
+                tell(&words);
+            }
+        };
+        let inner = &self.inner;
+        let said = script::fetch_seen(inner, &command, VACUUM, (what, next), &seen).await?;
         let answers = Answers::parse(&said).unwrap_or_default();
         let number = |name| answers.get(name).and_then(|text| text.parse::<u64>().ok());
         let saved = number("before").zip(number("after"));
         Ok(Bytes(
             saved.map_or(0, |(before, after)| before.saturating_sub(after)),
         ))
+    }
+}
+
+/// What the script says of where it is: a phase, bytes of the file that grows in it, and how large that may become; 0 where none grows.
+#[derive(Debug, PartialEq, Eq)]
+struct At<'a> {
+    phase: &'a str,
+    bytes: u64,
+    most: u64,
+}
+
+/// The last whole line of that kind, before the answers.
+fn newest(output: &[u8]) -> Option<At<'_>> {
+    let end = output.iter().rposition(|byte| *byte == b'\n')?;
+    let line = output.get(..end)?.rsplit(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line).ok()?.strip_prefix("at=")?;
+    let mut words = line.split(' ');
+    let phase = words.next()?;
+    let mut number = || words.next()?.parse().ok();
+    Some(At {
+        phase,
+        bytes: number()?,
+        most: number()?,
+    })
+}
+
+impl At<'_> {
+    /// In words, after so long in this phase.
+    fn words(&self, since: Duration) -> Option<String> {
+        let phase = match self.phase {
+            "check" => "checking that the database is whole",
+            "copy" => "copying it beside itself",
+            "check-copy" => "checking the copy",
+            "vacuum" => "VACUUM",
+            "write" => "writing the log into the file",
+            "compare" => "comparing it with the copy",
+            _ => return None,
+        };
+        let seconds = since.as_secs();
+        let size = if self.most == 0 {
+            String::new()
+        } else {
+            format!("{} of about {}, ", Bytes(self.bytes), Bytes(self.most))
+        };
+        Some(format!("{phase}: {size}{seconds}s"))
     }
 }
 
@@ -209,7 +272,38 @@ mod tests {
         assert!(recent(None) && !recent(Some("3.26.9")) && !recent(Some("2.99")));
     }
 
+    #[test]
+    fn where_it_is() {
+        let at = |output: &str| {
+            newest(output.as_bytes()).and_then(|at| at.words(Duration::from_secs(7)))
+        };
+        let said = at("Welcome\nat=copy 0 2097152\nat=copy 1048576 2097152\nat=ch");
+        assert_eq!(
+            said.as_deref(),
+            Some("copying it beside itself: 1.0 MiB of about 2.0 MiB, 7s")
+        );
+        let said = at("at=check-copy 0 0\n");
+        assert_eq!(said.as_deref(), Some("checking the copy: 7s"));
+        for none in [
+            "",
+            "at=copy",
+            "at=copy 1\n",
+            "at=odd 1 2\n",
+            "at=copy x 1\n",
+            "storekeeper-answer\nleft=no\n",
+        ] {
+            assert_eq!(at(none), None, "{none:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_output_panics(output in "(at=|copy|vacuum| |[0-9]{1,30}|\n|\\PC){0,20}") {
+            if let Some(at) = newest(output.as_bytes()) {
+                let _ = at.words(Duration::MAX);
+            }
+        }
+
         #[test]
         fn never_panics(values in proptest::collection::vec("[0-9a-f]{0,20}", 7)) {
             let names = ["size", "wal", "page", "pages", "free", "available", "left-size"];

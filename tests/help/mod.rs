@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
@@ -93,6 +94,15 @@ pub(crate) fn stuck(scratch: &Path, programs: &[&str]) -> PathBuf {
     // Programs with the cache user's rights run there too.
     fs::set_permissions(&first, fs::Permissions::from_mode(0o777)).unwrap();
     first
+}
+
+/// Ends what runs beside a test also where the test fails.
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How a job is cut off in the middle of a call.

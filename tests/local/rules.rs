@@ -493,12 +493,13 @@ fn only_the_command_line_prints() {
 
 #[test]
 fn only_the_scripts_of_the_server_run_there() {
-    // What starts a shell: the wrapper around a script and its line, the user's own ProxyCommand and command for events here, and the
-    // demo as a server.
+    // What starts a shell: the wrapper around a script and its line, the user's own ProxyCommand, editor and command for events here, and
+    // the demo as a server.
     const SHELLS: &[&str] = &[
         "domain/login_line.rs",
         "link/command.rs",
         "link/proxy.rs",
+        "config/editor.rs",
         "cli/watch/program.rs",
         "demo/access.rs",
     ];

@@ -1,6 +1,6 @@
 //! Upkeep of Nix's database on a real server: a copy that is kept here, and a VACUUM while others write, and one that is killed.
 
-use crate::help::{json, stuck, text};
+use crate::help::{Ends, connect, json, stuck, text, wait};
 use crate::rig::{Access, Nix, Rig, Sshd, Twist, need, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -10,6 +10,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use storekeeper::change::access::About;
+use storekeeper::change::keep::vacuum;
+use storekeeper::change::{Answer, JobEvent, Outcome, Policy, run};
+use storekeeper::server::Vacuum;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
 
 fn database(rig: &Rig) -> PathBuf {
     rig.scratch().join("server/nix/var/nix/db/db.sqlite")
@@ -50,15 +56,6 @@ fn is_free(rig: &Rig, file: &str) -> bool {
         .arg("true")
         .status();
     status.unwrap().success()
-}
-
-/// Ends the writers also where a test fails.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Registers paths with the real Nix, and rows with SQLite, until it is stopped; gives back what was acknowledged.
@@ -222,6 +219,74 @@ fn killed_after_each_step_it_loses_nothing_and_the_next_one_cleans_up() {
         is_whole(rig);
         has_all(rig, &known);
     }
+}
+
+/// `sqlite3`, which waits after the copy and after the VACUUM until the test has seen how far it is; not for ever, so that a test that sees
+/// nothing says so.
+const WAITS: &str = r#"#!/bin/sh
+"$(PATH=/usr/bin:/bin command -v sqlite3)" "$@"
+code=$?
+for words in "vacuum main into" "./db.sqlite vacuum|"; do
+    case "$*|" in
+    *"$words"*)
+        tries=0
+        while ! [ -e "${0%/*}/go-on" ] && [ $tries -lt 600 ]; do tries=$((tries + 1)); sleep 0.05; done
+        rm -f "${0%/*}/go-on" ;;
+    esac
+done
+exit $code
+"#;
+
+/// What it is at, and how large what it writes has become by then, as whoever waits for it sees it.
+#[test]
+fn it_says_how_far_it_is() {
+    let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
+    let first = stuck(rig.scratch(), &["sqlite3"]);
+    fs::write(first.join("sqlite3"), WAITS).unwrap();
+    let twist = Twist {
+        first: Some(first.clone()),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("waits", Access::Root, twist);
+    bloat(&rig);
+    let server = wait(connect(wait(rig.spec("root", sshd.port))));
+    let facts = wait(server.vacuum_facts(&Vacuum::default()))
+        .unwrap()
+        .unwrap();
+    let plan = vacuum(&About::of(&server), &facts, Vacuum::default()).unwrap();
+    let confirmed = plan.confirm(&Answer::Flag, Policy { read_only: false });
+    let (events, mut told) = unbounded_channel();
+    let job = run(
+        confirmed.unwrap(),
+        &server,
+        events,
+        CancellationToken::new(),
+    );
+    let mut notes: Vec<String> = Vec::new();
+    let receipt = wait(async {
+        tokio::pin!(job);
+        loop {
+            tokio::select! {
+                receipt = &mut job => break receipt,
+                event = told.recv() => if let Some(JobEvent::Progress { note, .. }) = event {
+                    // Of a file that has grown: nothing came of it before.
+                    if note.contains(" of about ") && !note.contains(": 0 B") {
+                        fs::write(first.join("go-on"), "").unwrap();
+                    }
+                    notes.push(note);
+                }
+            }
+        }
+    });
+    assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
+    let at = |words: &str| {
+        let found = notes.iter().position(|note| note.starts_with(words));
+        found.unwrap_or_else(|| panic!("{words}: {notes:?}"))
+    };
+    let phases = ["copying it", "checking the copy", "VACUUM", "comparing it"];
+    assert!(phases.map(at).is_sorted(), "{notes:?}");
+    let grown = notes.iter().filter(|note| note.contains(" MiB of about "));
+    assert!(grown.count() >= 2, "{notes:?}");
 }
 
 /// In the middle of what SQLite does, wherever that is.

@@ -13,6 +13,7 @@ mod groups;
 mod hostile;
 mod hosts;
 mod link;
+mod policy;
 mod push;
 mod served;
 mod sessions;

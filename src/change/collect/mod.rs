@@ -14,7 +14,7 @@ pub use outputs::output_pairs;
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::Session;
 use crate::domain::space::UseSource;
-use crate::domain::{Bytes, Threshold, When};
+use crate::domain::{Age, Bytes, Threshold, When};
 use crate::domain::{Explain, Notice, notice};
 use crate::inventory::{Edges, Inventory, Keep, Keeps, Row};
 use crate::judge::collect::{Collection, Goal, Rules, Situation, batches};
@@ -53,6 +53,8 @@ pub struct CollectOperation {
     pub batches: Vec<Range<usize>>,
     /// It may end early when the store's file system has so much available.
     pub until_free: Option<Bytes>,
+    /// Each batch waits for a moment without a session, so long in all.
+    pub idle: Option<Age>,
     /// NAR sizes of all paths together.
     pub planned: Bytes,
 }
@@ -70,6 +72,7 @@ impl CollectOperation {
             needs,
             batches: std::iter::once(0..order.len()).collect(),
             until_free: None,
+            idle: None,
             planned: Bytes(bytes.fold(0, u64::saturating_add)),
         }
     }
@@ -97,6 +100,7 @@ impl CollectOperation {
             needs: all,
             batches,
             until_free: None,
+            idle: None,
             planned: Bytes(needs.len() as u64 * 1000),
         }
     }
@@ -248,6 +252,12 @@ fn needed(inventory: &Inventory, keep: &Keep<'_>, order: &[Row]) -> (Vec<u32>, V
     (starts, needs)
 }
 
+/// How long is waited for moments without a session.
+fn idle(rules: &Rules) -> Option<Age> {
+    let policy = rules.policy.as_ref().and_then(|policy| policy.idle);
+    rules.idle.or(policy)
+}
+
 fn operation(about: &About<'_>) -> CollectOperation {
     let Situation {
         inventory,
@@ -277,6 +287,7 @@ fn operation(about: &About<'_>) -> CollectOperation {
         batches: batches(about.collection, about.links),
         // With a second target, both have to be reached.
         until_free: until_free.filter(|_| about.rules.reclaim.is_none()),
+        idle: idle(about.rules),
         planned: Bytes(about.collection.bytes.nar),
     }
 }

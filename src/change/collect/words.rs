@@ -56,6 +56,12 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
         ("goal", collection.goal_sentence()),
         ("rules", about.rules.words()),
     ];
+    if let Some(limit) = super::idle(about.rules) {
+        lines.push((
+            "waits",
+            format!("for moments without an open session of the cache user, {limit} in all"),
+        ));
+    }
     if let Some(until) = collection.used_until {
         let known = match usage.source {
             UseSource::AccessTime | UseSource::AccessTimeDaily => {

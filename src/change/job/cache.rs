@@ -146,11 +146,12 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         paths: &[StorePath],
         on: OnCollect<'_>,
     ) -> impl Future<Output = Result<Collected, Trouble>> + Send;
-    /// One step of a change of what the store keeps. Each may be done twice.
+    /// One step of a change of what the store keeps. Each may be done twice. `tell` is told what a long one is at.
     fn keep(
         &self,
         token: &Token,
         step: &KeepStep,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
     /// Whether what a step changes is there as if it was done; `None` where a look can't tell.
     fn is_kept(

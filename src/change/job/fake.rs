@@ -258,7 +258,12 @@ impl CacheServer for Fake {
         Err(Trouble::Refused("this server has no sshd".into()))
     }
 
-    async fn keep(&self, _: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
+    async fn keep(
+        &self,
+        _: &Token,
+        step: &KeepStep,
+        _: &(dyn Fn(&str) + Sync),
+    ) -> Result<LinkChange, Trouble> {
         if let KeepStep::Pin { pin, .. } = step {
             let mut world = self.world.lock().unwrap();
             if world.pins_at == Some(world.calls + 1) {

@@ -4,8 +4,8 @@
 //! of the others; each may be done twice, so a lost link is followed by another try over a new one. A step that ended in an
 //! error counts as done where a look finds it done.
 
-use super::Job;
 use super::cache::{CacheServer, Trouble};
+use super::{Job, JobEvent};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
 use crate::change::receipt::Freed;
@@ -50,8 +50,15 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
 }
 
 async fn one<C: CacheServer>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
+    let (events, done, total) = (job.events.clone(), job.tally.settled(), job.total);
+    let tell = move |note: &str| {
+        let note = note.to_owned();
+        // Nobody may be there any more to see it.
+        let _ = events.send(JobEvent::Progress { done, total, note });
+    };
+    let tell = &tell;
     let answer = job
-        .twice(|cache, token| async move { cache.keep(&token, step).await })
+        .twice(|cache, token| async move { cache.keep(&token, step, tell).await })
         .await;
     let trouble = match answer {
         Ok(changed) => return Ok(changed),

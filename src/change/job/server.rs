@@ -71,6 +71,8 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         }
         KeepStep::Lease(install) => server.lease_runs(install).await?,
         KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
+        KeepStep::PolicyTimer(timer) => Some(server.policy_timer_runs(timer).await?),
+        KeepStep::NoPolicyTimer(timer) => Some(server.policy_timer_gone(timer).await?),
         // Free pages come and go.
         KeepStep::Vacuum(_) => None,
         KeepStep::Retention(edit) => {
@@ -247,7 +249,12 @@ impl CacheServer for Server {
         }
     }
 
-    async fn keep(&self, token: &Token, step: &KeepStep) -> Result<LinkChange, Trouble> {
+    async fn keep(
+        &self,
+        token: &Token,
+        step: &KeepStep,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<LinkChange, Trouble> {
         let answer = match step {
             KeepStep::Pin { pin, shown } => self.pin(token, pin, shown).await,
             KeepStep::Move(step) => moved(self, token, step).await,
@@ -267,8 +274,19 @@ impl CacheServer for Server {
                 .install_auto_sign(token, install)
                 .await
                 .map(|()| LinkChange::Done),
+            KeepStep::PolicyTimer(timer) => self
+                .install_policy_timer(token, timer)
+                .await
+                .map(|()| LinkChange::Done),
+            KeepStep::NoPolicyTimer(timer) => self
+                .remove_policy_timer(token, timer)
+                .await
+                .map(|()| LinkChange::Done),
             KeepStep::Retention(edit) => self.put_policy(token, edit).await,
-            KeepStep::Vacuum(vacuum) => self.vacuum(token, vacuum).await.map(LinkChange::Smaller),
+            KeepStep::Vacuum(vacuum) => self
+                .vacuum(token, vacuum, tell)
+                .await
+                .map(LinkChange::Smaller),
         };
         match answer {
             Ok(removed) => Ok(removed),

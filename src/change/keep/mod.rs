@@ -10,7 +10,9 @@ mod error;
 mod generations;
 mod lease;
 mod moves;
+mod policy_timer;
 mod retention;
+mod step;
 #[cfg(test)]
 mod tests;
 mod vacuum;
@@ -22,7 +24,9 @@ pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
 pub use moves::{Over, PinMove, Revision, move_pin, over, pin_or_move};
-pub use retention::{Effect, retention};
+pub use policy_timer::{install_policy_timer, remove_policy_timer};
+pub use retention::{Effect, NO_POLICY, retention};
+pub use step::KeepStep;
 pub use vacuum::vacuum;
 
 use super::access::About;
@@ -35,7 +39,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{AutoSignInstall, Generation, LeaseInstall, PolicyEdit, Vacuum};
+use crate::server::Generation;
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -43,48 +47,6 @@ const REMOVE: Danger = Danger::Destroys { word: "remove" };
 
 /// Taking a pin away.
 const UNPIN: Danger = Danger::Destroys { word: "unpin" };
-
-/// One step of a confirmed plan, for one of its items.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeepStep {
-    /// A pin comes, or gets another note.
-    Pin {
-        /// As it will be.
-        pin: Box<Pin>,
-        /// How its place was shown.
-        shown: Shown,
-    },
-    /// A pin moves, and what it led to is kept as a revision.
-    Move(Box<PinMove>),
-    /// A pin goes.
-    Unpin {
-        /// Its name.
-        name: PinName,
-        /// What it leads to.
-        target: StorePath,
-        /// How it was shown.
-        shown: Shown,
-    },
-    /// A generation of a profile or an automatic link goes.
-    Root {
-        /// What it was shown as.
-        root: Root,
-        /// When the link of a generation was made, as it was shown; `None` where that is not known.
-        made: Option<When>,
-    },
-    /// A damaged path is fetched or built anew.
-    Repair(StorePath),
-    /// A path goes that nothing keeps and nothing refers to.
-    Delete(StorePath),
-    /// The timer that keeps new uploads.
-    Lease(LeaseInstall),
-    /// Install signing that runs by itself.
-    AutoSign(Box<AutoSignInstall>),
-    /// The free pages of Nix's database go back to the file system.
-    Vacuum(Vacuum),
-    /// The retention policy gets another text.
-    Retention(PolicyEdit),
-}
 
 /// What is requested of a pin, beside its path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

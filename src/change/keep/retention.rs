@@ -9,6 +9,21 @@ use crate::domain::{Bytes, Notice};
 use crate::judge::retention::{Policy, PolicyError};
 use crate::server::{PolicyEdit, PolicyFile};
 
+/// What an editor begins with where there is no policy.
+pub const NO_POLICY: &str = "\
+# What collections keep, project by project; docs/retention.md has all of it.
+# Durations are such as \"30d\", sizes such as \"50G\".
+
+[default]
+newest = 3
+used = \"90d\"
+
+# [[project]]
+# name = \"web-*\"
+# newest = 10
+# quota = \"50G\"
+";
+
 /// What a collection by a policy would take now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {

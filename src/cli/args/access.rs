@@ -354,8 +354,12 @@ pub(in crate::cli) struct Onboard {
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(in crate::cli) struct Setup {
-    /// A configured name or an address, for its names and folders; with --knock, --lease or --auto-sign, that is installed there.
+    /// A configured name or an address, for its names and folders; with --knock, --lease, --auto-sign or --gc, that is installed there.
     pub(in crate::cli) server: Option<String>,
     /// A NixOS module in place of commands for Debian.
     #[arg(long)]
@@ -380,6 +384,21 @@ pub(in crate::cli) struct Setup {
     /// Names that auto-sign never signs, nor what needs such a path; may be given several times.
     #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
     pub(in crate::cli) never_sign: Vec<String>,
+    /// Install a timer that collects by the server's retention policy, with the storekeeper that is there: when, as systemd.time(7)
+    /// has it, daily by default. Nothing is collected by the installation itself.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "daily", requires = "server", conflicts_with_all = ["knock", "lease", "nixos", "auto_sign"])]
+    pub(in crate::cli) gc: Option<String>,
+    /// The storekeeper that the timer runs: its path on the server, or its name there.
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        requires = "gc",
+        default_value = "storekeeper"
+    )]
+    pub(in crate::cli) program: String,
+    /// Take that timer away again.
+    #[arg(long, requires = "gc")]
+    pub(in crate::cli) off: bool,
     /// Name of the signing key that is made.
     #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]
     pub(in crate::cli) key_name: String,

@@ -41,6 +41,14 @@ pub(crate) struct Gc {
     /// --delete-older-than chooses them; what they alone kept is dead then.
     #[arg(long, value_name = "AGE", conflicts_with_all = ["until_free", "reclaim", "max", "older_than", "keep_newest", "grace", "whole", "policy"])]
     pub(crate) delete_generations_older_than: Option<Age>,
+    /// Delete only in moments without an open session of the cache user, and wait so long for them in all: Nix may have told the client of
+    /// a session that a path is there, which nothing else on the server knows of.
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with = "delete_generations_older_than"
+    )]
+    pub(crate) idle: Option<Age>,
     /// What every change takes.
     #[command(flatten)]
     pub(crate) change: Change,

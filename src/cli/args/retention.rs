@@ -22,6 +22,9 @@ pub(in crate::cli) enum RetentionCommand {
     Show,
     /// List what `gc --policy` takes now, and why the rest stays, project by project; changes nothing.
     Check(Check),
+    /// Edit the policy in $VISUAL or $EDITOR, then write it as `set` does. What is no policy can be edited again; what was not taken
+    /// stays in a file here, which is named.
+    Edit(super::Change),
     /// Write another policy, if nobody else has meanwhile; shows what comes and goes, and what a collection would take by it.
     Set(Set),
 }

@@ -23,14 +23,14 @@ use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
-use crate::console::types::space::{Planned, SpaceSnapshot};
+use crate::console::types::space::{Planned, PolicyDraft, SpaceSnapshot};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row, View};
 use crate::judge::rotation::KeyCoverage;
 use crate::onboard::client::Platform;
-use crate::server::WatchEvent;
 use crate::server::facts::Facts;
+use crate::server::{PolicyFile, WatchEvent};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +168,15 @@ pub enum Msg {
         request_id: u64,
         /// What goes.
         planned: Box<Planned>,
+    },
+    /// The retention policy was read, to be edited.
+    Policy(Result<PolicyFile, Problem>),
+    /// The editor has left a policy.
+    Edited {
+        /// What it began with.
+        draft: Box<PolicyDraft>,
+        /// What it has left.
+        left: Result<String, Problem>,
     },
     /// What keeps a path was looked for.
     Alive {
@@ -324,6 +333,10 @@ pub enum Effect {
         /// The path; `None` for any.
         path: Option<StorePath>,
     },
+    /// Read the retention policy, to edit it.
+    ReadPolicy,
+    /// Give the terminal to an editor.
+    Edit(Box<PolicyDraft>),
     /// Look at a key that is to sign.
     FindKey(KeyChoice),
     /// Compare contents with their hashes.

@@ -63,6 +63,11 @@ impl Guard {
         self.take()
     }
 
+    /// Gives the terminal to another program, until it is taken again.
+    pub fn lend(&self) {
+        give_back();
+    }
+
     /// Takes the terminal again after something else has stopped and continued the process.
     pub fn take_again(&self) -> io::Result<()> {
         self.take()

@@ -174,6 +174,7 @@ impl Backend {
                 }
             }
             Effect::Space(effect) => self.space(effect),
+            Effect::ReadPolicy => self.with_server(space::read_policy),
             Effect::Ping => self.with_server(work::ping),
             Effect::Store(store::Effect::View {
                 request_id,
@@ -280,7 +281,7 @@ impl Backend {
                 });
             }
             // The loop has the terminal and does these itself.
-            Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Edit(_) => {}
         }
     }
 

@@ -166,6 +166,10 @@ async fn ask(
         SpaceChange::Vacuum => Some(server.vacuum_facts(&Vacuum::default()).await?),
         _ => None,
     };
+    let policy = match change {
+        SpaceChange::Policy(_) => Some(server.policy().await?),
+        _ => None,
+    };
     let generations = match roots {
         [] => vec![],
         roots => server.generations(roots).await?,
@@ -177,6 +181,7 @@ async fn ask(
         generations,
         stored: None,
         vacuum,
+        policy,
         now: When::now(),
     })
 }

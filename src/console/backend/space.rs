@@ -142,6 +142,16 @@ async fn policy(server: &Server) -> Fact<Option<Arc<Policy>>> {
         .map_err(|error| Unknown(error.notice()))
 }
 
+/// Reads it as it is, to be edited.
+pub(super) async fn read_policy(server: Server, send: Sender) {
+    let found = match server.policy().await {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(unknown)) => Err(Problem::new(&unknown)),
+        Err(error) => Err(Problem::new(&error)),
+    };
+    let _ = send.send(Msg::Policy(found));
+}
+
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links, unless these are known.
 pub(super) async fn read(
     server: Server,

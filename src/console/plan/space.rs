@@ -6,17 +6,19 @@
 use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::collect::{self, WHOLE};
-use crate::change::keep::{self, KeepError};
+use crate::change::keep::{self, Effect, KeepError};
 use crate::change::sign::strip::{self, Stored};
 use crate::console::plan::request::PlanRequest;
 use crate::console::types::change::SpaceChange;
 use crate::console::types::problem::Problem;
-use crate::console::types::space::Planned;
+use crate::console::types::space::{Planned, PolicyDraft};
 use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
-use crate::domain::{Fact, Unknown, When};
+use crate::domain::{Bytes, Fact, Unknown, When};
+use crate::inventory::Row;
 use crate::judge::collect::Rules;
-use crate::server::{Generation, Vacuum, VacuumFacts};
+use crate::judge::retention::Policy;
+use crate::server::{Generation, PolicyFile, Vacuum, VacuumFacts};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -34,6 +36,8 @@ pub struct Asked {
     pub stored: Option<Stored>,
     /// What a VACUUM would find, where one is to be.
     pub vacuum: Option<Fact<VacuumFacts>>,
+    /// The retention policy that is there, where it is to be another one.
+    pub policy: Option<Fact<PolicyFile>>,
     /// The time.
     pub now: When,
 }
@@ -101,6 +105,18 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let facts = facts.as_ref().map_err(Problem::new)?;
             keep::vacuum(&asked.about, facts, Vacuum::default())
         }
+        SpaceChange::Policy(draft) => {
+            let (effect, found) = (effect(request, asked, draft), asked.policy.as_ref());
+            let found = found.ok_or_else(|| Problem::say("the policy was not looked at"))?;
+            let found = found.as_ref().map_err(Problem::new)?;
+            let sum = |file: &PolicyFile| file.found.as_ref().map(|(_, sum)| sum.clone());
+            if sum(found) != sum(&draft.shown) {
+                return Err(Problem::say(
+                    "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
+                ));
+            }
+            keep::retention(&asked.about, &draft.shown, &draft.text, effect)
+        }
         SpaceChange::RemoveGenerations => {
             let judged = request.judged()?;
             let keeps = judged.keep();
@@ -129,6 +145,23 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
     .map_err(problem)?;
     plan.reason.clone_from(&request.reason);
     Ok(plan)
+}
+
+/// What a collection by the policy would take, where what is dead is known.
+fn effect(request: &PlanRequest, asked: &Asked, draft: &PolicyDraft) -> Option<Effect> {
+    let judged = request.judged.as_ref()?;
+    let rules = Rules {
+        policy: Some(Arc::new(Policy::parse(&draft.text).ok()?)),
+        ..Rules::default()
+    };
+    let saved = judged.known.saved();
+    let collection = judged.plan(&rules, saved, asked.now, &AtomicBool::new(false))?;
+    let inventory = request.inventory.as_deref()?;
+    let size = |row: &Row| inventory.nar_size(*row).unwrap_or(0);
+    Some(Effect {
+        paths: collection.order.len(),
+        bytes: Bytes(collection.order.iter().map(size).sum()),
+    })
 }
 
 /// The plan that takes a key's signatures away.

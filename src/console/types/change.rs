@@ -1,7 +1,7 @@
 //! What a person can want to change, before there is a plan for it.
 
 use crate::change::keep::Over;
-use crate::console::types::space::Planned;
+use crate::console::types::space::{Planned, PolicyDraft};
 use crate::domain::access::Session;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
@@ -81,6 +81,8 @@ pub enum SpaceChange {
     RemoveGenerations,
     /// Give the free pages of Nix's database back.
     Vacuum,
+    /// Write another retention policy.
+    Policy(Box<PolicyDraft>),
     /// Keep these paths, each under a pin of its own.
     Pin(Vec<StorePath>),
     /// Remove a pin.
@@ -143,6 +145,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::CollectDead { .. }) => "Collect all that is dead",
             Self::Space(SpaceChange::RemoveGenerations) => "Remove old generations",
             Self::Space(SpaceChange::Vacuum) => "Vacuum the database",
+            Self::Space(SpaceChange::Policy(_)) => "Write the retention policy",
             Self::Space(SpaceChange::Pin(_)) => "Pin",
             Self::Space(SpaceChange::Unpin(_)) => "Unpin",
             Self::Space(SpaceChange::UnpinOver(Over::Pins)) => "Unpin all that has expired",

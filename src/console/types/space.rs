@@ -2,6 +2,7 @@
 //!
 //! In: the facts of the look. Out: [`SpaceSnapshot`], and [`Planned`], what the planner made of it.
 
+use crate::change::keep::NO_POLICY;
 use crate::console::types::judged::Judged;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
@@ -11,6 +12,7 @@ use crate::judge::collect::{Collection, Rules};
 use crate::judge::growth::Sample;
 use crate::judge::health::unfinished::Left;
 use crate::judge::retention::Policy;
+use crate::server::PolicyFile;
 use std::sync::Arc;
 
 /// One look at the server. It comes in parts: what is quick first, what takes a pass over the store's folders later.
@@ -54,6 +56,23 @@ impl SpaceSnapshot {
     pub fn pin(&self, name: &str) -> Option<&Pin> {
         let pins = self.pins.as_ref().ok()?;
         pins.iter().find(|pin| pin.name.as_str() == name)
+    }
+}
+
+/// A retention policy that is edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyDraft {
+    /// What was there.
+    pub shown: PolicyFile,
+    /// What is to be there.
+    pub text: String,
+}
+
+impl PolicyDraft {
+    /// What an editor began with where nothing was written before.
+    pub fn before(&self) -> &str {
+        let found = self.shown.found.as_ref();
+        found.map_or(NO_POLICY, |(text, _)| text)
     }
 }
 

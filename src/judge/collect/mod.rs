@@ -49,6 +49,8 @@ pub struct Rules {
     pub grace: Age,
     /// What was registered since then stays, whatever else holds: since the first of the sessions began that are open.
     pub in_flight: Option<When>,
+    /// Only in moments without a session of the cache user, for which so long is waited in all; where a policy does not say so itself.
+    pub idle: Option<Age>,
 }
 
 impl Rules {
@@ -75,6 +77,7 @@ impl Default for Rules {
             keep_newest: 3,
             grace: Age(86_400),
             in_flight: None,
+            idle: None,
         }
     }
 }

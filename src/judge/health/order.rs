@@ -42,6 +42,7 @@ pub const ORDER: &[&str] = &[
     "collection-interrupted",
     "change-interrupted",
     "lease",
+    "policy-timer",
     "units",
     "forecast",
     // Nothing is broken yet.
@@ -100,6 +101,7 @@ mod tests {
             include_str!("access/mod.rs"),
             include_str!("access/keys.rs"),
             include_str!("auto_sign.rs"),
+            include_str!("policy_timer.rs"),
             include_str!("compromised.rs"),
             include_str!("space.rs"),
             include_str!("unfinished.rs"),

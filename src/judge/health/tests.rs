@@ -1,7 +1,7 @@
 //! In: vitals with one thing wrong. Out: the check that must tell of it.
 
 use super::*;
-use crate::domain::{Notice, PublicKey};
+use crate::domain::{Bytes, Notice, PublicKey};
 
 const KEY: &str = "DIY1mU4LCDPftuy4qTEQxRmlP7xUDywWoR/jixfd498=";
 const OTHER: &str = "6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
@@ -45,6 +45,7 @@ fn vitals() -> Vitals<'static> {
         retired: Some(0),
         compromised: &[],
         auto_sign: None,
+        policy_timer: None,
         bad: 0,
         unreadable: 0,
         space: Some((
@@ -346,5 +347,76 @@ fn signing_that_runs_by_itself_is_on_or_off() {
         checks(&vitals())
             .iter()
             .all(|check| check.id != "auto-sign")
+    );
+}
+
+#[test]
+fn the_policy_timer_is_on_or_off() {
+    let now = When::from_unix(1_790_000_000);
+    let ran = PolicyRun {
+        on: true,
+        at: Some(When::from_unix(now.unix() - 7200)),
+        paths: 12,
+        freed: Bytes(3 << 20),
+        ..PolicyRun::default()
+    };
+    let of = |run: &PolicyRun| {
+        let vitals = Vitals {
+            policy_timer: Some((run, now)),
+            ..vitals()
+        };
+        let all = checks(&vitals);
+        let found = all.iter().find(|check| check.id == "policy-timer").unwrap();
+        (found.state, found.summary.clone())
+    };
+    let fine = of(&ran);
+    assert_eq!(fine.0, State::Fine);
+    assert!(
+        fine.1
+            .contains("is on, last ran 2h ago: it took 12 paths, 3.0 MiB"),
+        "{}",
+        fine.1
+    );
+    let new = PolicyRun {
+        at: None,
+        ..ran.clone()
+    };
+    assert_eq!(of(&new).0, State::Fine);
+    assert!(of(&new).1.ends_with("it has not run yet"));
+    for (ill, word) in [
+        (
+            PolicyRun {
+                on: false,
+                ..ran.clone()
+            },
+            "is off",
+        ),
+        (
+            PolicyRun {
+                failed: true,
+                ..ran.clone()
+            },
+            "by systemd",
+        ),
+        (
+            PolicyRun {
+                problem: Some("no policy \u{1b}".to_owned()),
+                ..ran
+            },
+            "could not collect: no policy",
+        ),
+    ] {
+        let found = of(&ill);
+        assert_eq!(found.0, State::Warning);
+        assert!(
+            found.1.contains(word) && !found.1.contains('\u{1b}'),
+            "{}",
+            found.1
+        );
+    }
+    assert!(
+        checks(&vitals())
+            .iter()
+            .all(|check| check.id != "policy-timer")
     );
 }

@@ -45,6 +45,10 @@ impl<'a> Vitals<'a> {
                 .auto_sign
                 .as_ref()
                 .map(|run| (run, facts.there(facts.at))),
+            policy_timer: facts
+                .policy_timer
+                .as_ref()
+                .map(|run| (run, facts.there(facts.at))),
             bad: of(TrustClass::Bad).unwrap_or_default(),
             retired: of(TrustClass::Retired)
                 .filter(|_| counts.is_some_and(|counts| counts.unread == 0)),

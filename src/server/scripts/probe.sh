@@ -1,4 +1,5 @@
-# $1: a signing key file that the administrator has configured, or nothing. $2: where auto-sign says how it went.
+# $1: a signing key file that the administrator has configured, or nothing. $2: where auto-sign says how it went. $3: where
+# the policy timer does.
 # Says what this server is. Secrets are never printed: the public half of a key is computed here, by Nix.
 set -f
 wanted=$1
@@ -53,6 +54,12 @@ fi
 if [ -f "$2" ] && [ -r "$2" ]; then
     say auto-sign-timer "$(systemctl is-active storekeeper-auto-sign.timer 2>/dev/null)"
     head -c 200000 "$2" | sed 's/^/auto-sign=/'
+    echo
+fi
+if [ -f "$3" ] && [ -r "$3" ]; then
+    say gc-timer "$(systemctl is-active storekeeper-gc.timer 2>/dev/null)"
+    say gc-run "$(systemctl is-active storekeeper-gc.service 2>/dev/null)"
+    head -c 2000 "$3" | sed 's/^/gc=/'
     echo
 fi
 echo end=

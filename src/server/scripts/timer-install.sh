@@ -1,5 +1,6 @@
 # $1: the script's text. $2: where it goes. $3: the folder of systemd's units. $4: text of the service. $5: text of the timer. $6: the
-# name of both. The rest, two by two: a file, and its text. Undone if systemd does not take it.
+# name of both. $7: a command that is tried in place of a first run, or nothing. The rest, two by two: a file, and its text. Undone if
+# systemd does not take it.
 set -u
 umask 022
 text=$1
@@ -8,7 +9,8 @@ units=$3
 service=$4
 timer=$5
 name=$6
-shift 6
+try=$7
+shift 7
 [ "$(id -u)" = 0 ] || fail 77 "it takes root's rights"
 command -v systemctl >/dev/null 2>&1 || fail 69 "systemctl is not installed, so there are no timers; run $script by cron instead"
 [ -d "$units" ] || fail 66 "there is no folder $units for systemd's units"
@@ -38,7 +40,17 @@ said=$(systemctl daemon-reload 2>&1 && systemctl enable --now "$name.timer" 2>&1
     fail 75 "systemd does not start the timer, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
 }
 # The first time now, so that what it would fail of is seen.
-said=$(systemctl start "$name.service" 2>&1) || {
+first() {
+    if [ -z "$try" ]; then
+        systemctl start "$name.service"
+        return
+    fi
+    # Words that mean nothing else to a shell, but for the question mark of a store's address.
+    set -f
+    # shellcheck disable=SC2086
+    env $try
+}
+said=$(first 2>&1) || {
     systemctl disable --now "$name.timer" >/dev/null 2>&1
     back
     fail 75 "the script does not run, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"

@@ -4,6 +4,7 @@
 # one transaction, which a kill at any moment leaves done or not done. Before it comes a copy, which is checked; after it the
 # database is checked and compared with the copy, which goes only then. Whatever ends this early leaves the copy in the folder
 # storekeeper-vacuum beside the database; the next run looks whether the database is whole, and takes it away.
+# Before the answers it says where it is, once a second: the phase, bytes of the file that grows in it, and about how large that becomes.
 # Nix's lock is held as its uploads hold it, shared: no path can be collected meanwhile, and uploads go on; those that come in the
 # middle of the VACUUM wait for SQLite, as they wait for each other.
 set -u
@@ -31,13 +32,36 @@ flock -s -w "$wait_collection" 9 ||
 
 # Ended by a signal, and when nobody waits any more: sshd passes no signal on to a command of root's.
 running=
+ticking=
 ended="nothing was changed"
 stop() {
+    quiet
     if [ -n "$running" ]; then
         kill -KILL "$running" 2>/dev/null
         wait "$running" 2>/dev/null
     fi
     fail 75 "it was stopped; $ended"
+}
+# Ends what says where it is.
+quiet() {
+    if [ -n "$ticking" ]; then
+        kill "$ticking" 2>/dev/null
+        wait "$ticking" 2>/dev/null
+        ticking=
+    fi
+}
+# $1: the phase. $2: the file that grows in it, or nothing. $3: how large that becomes. Only what it prints keeps our output open.
+phase() {
+    quiet
+    (
+        while :; do
+            size=0
+            if [ -n "$2" ]; then size=$(stat -c %s "$2" 2>/dev/null) || size=0; fi
+            printf 'at=%s %s %s\n' "$1" "$size" "$3"
+            sleep 1 >/dev/null 2>&1
+        done
+    ) </dev/null 2>/dev/null 3<&- 8<&- 9<&- &
+    ticking=$!
 }
 trap stop HUP INT TERM
 exec 3<&0
@@ -46,7 +70,7 @@ exec 3<&0
     kill -TERM $$
 } >/dev/null 2>&1 8<&- 9<&- &
 watching=$!
-trap 'kill "$watching" 2>/dev/null' EXIT
+trap 'kill "$watching" 2>/dev/null; quiet' EXIT
 
 # $1: a database. $2: statements. Sets `said` to what they say; fails with that where they fail.
 sql() {
@@ -68,6 +92,7 @@ if [ -e "$work" ] || [ -L "$work" ]; then
     if [ -L "$work" ] || ! [ -d "$work" ]; then fail 65 "$shown is something else than what a VACUUM leaves; move it away"; fi
     left=yes
     ended="what an interrupted VACUUM has left is in $shown"
+    phase check '' 0
     check ./db.sqlite "the database"
     rm -rf "$work" || fail 74 "$shown can't be removed"
     ended="nothing was changed"
@@ -81,12 +106,21 @@ available=$(df -Pk . | sed -n '$s/.*[[:space:]]\([0-9]\{1,\}\)[[:space:]]\{1,\}[
 [ $((available * 1024)) -ge "$needed" ] ||
     fail 73 "it takes $((needed / 1048576)) MiB of room for a while, and there are $((available / 1024)) in $state/db; nothing was changed"
 
+# What is not free: pages of so many bytes (the file format of SQLite, 1.3).
+field() { od -An -v -tx1 "-j$1" "-N$2" ./db.sqlite 2>/dev/null | tr -d ' \n'; }
+page=$((0x$(field 16 2)))
+if [ "$page" = 1 ]; then page=65536; fi
+rest=$(((0x$(field 28 4) - 0x$(field 36 4)) * page))
+if [ "$rest" -le 0 ]; then rest=$before; fi
+
 mkdir -m 700 "$work" || fail 73 "nothing can be made in $state/db"
 drop() { rm -rf "$work"; }
+phase copy "$work/copy" "$rest"
 if ! sql ./db.sqlite "vacuum main into 'storekeeper-vacuum/copy'"; then
     drop
     fail 74 "the database can't be copied beside itself ($said); nothing was changed"
 fi
+phase check-copy '' 0
 { sync "$work/copy" 2>/dev/null || sync; }
 if ! sql "$work/copy" "pragma integrity_check(1)" || [ "$said" != ok ]; then
     drop
@@ -94,8 +128,11 @@ if ! sql "$work/copy" "pragma integrity_check(1)" || [ "$said" != ok ]; then
 fi
 
 ended="the copy from before is in $shown"
+# It is built in a file without a name, then written into the log.
+phase vacuum ./db.sqlite-wal "$rest"
 if ! sql ./db.sqlite vacuum; then
     why=$said
+    phase check '' 0
     # Whatever it failed of, it was rolled back: that is looked at before the copy goes.
     check ./db.sqlite "the database"
     drop
@@ -105,8 +142,11 @@ if ! sql ./db.sqlite vacuum; then
     fail 74 "SQLite did not do it ($why); nothing was changed"
 fi
 # The log goes into the file, which gets shorter by that. Whoever reads an old state holds it up, and the file gets shorter later.
+phase write '' 0
 sql ./db.sqlite "pragma wal_checkpoint(truncate)"
+phase check '' 0
 check ./db.sqlite "the database"
+phase compare '' 0
 sql ./db.sqlite "attach 'storekeeper-vacuum/copy' as copy;
     select (select count(*) from copy.ValidPaths as o where not exists
             (select 1 from main.ValidPaths as n where n.id = o.id and n.path = o.path and n.hash = o.hash))
@@ -121,6 +161,7 @@ case $said in
 *) fail 74 "rows of the copy are not in the database any more ($said); $ended" ;;
 esac
 counts=${said#0 0 0 }
+quiet
 drop
 { sync ./db.sqlite 2>/dev/null || sync; }
 echo storekeeper-answer

@@ -26,6 +26,7 @@ use storekeeper::console::types::server::{Health, ServerChoice};
 use storekeeper::console::widgets::theme::{Abilities, Theme};
 use storekeeper::domain::When;
 use storekeeper::domain::auto_sign::AutoSign;
+use storekeeper::domain::policy_run::PolicyRun;
 
 /// A ready console after some keys.
 pub(crate) fn after(keys: &'static str) -> impl Fn((u16, u16), &str) -> Model {
@@ -109,6 +110,28 @@ fn rotating_a_key() {
 fn a_compromised_key() {
     snap("strip-keys", after("3:compromised<enter>"));
     snap("strip", after("3:compromised<enter>j<enter>"));
+}
+
+/// The policy timer on the Overview: its last run, and one that failed.
+#[test]
+fn policy_timer() {
+    let shown = |lines: &'static str| {
+        move |size: (u16, u16), theme: &str| {
+            let mut console = Console::new(model(size, theme, false));
+            console.connect();
+            let mut facts = facts();
+            facts.policy_timer = Some(PolicyRun::parse(true, false, lines.lines()));
+            facts.policy_timer.as_mut().unwrap().at = Some(When::from_unix(NOW - 7200));
+            console.send(Msg::Up(Arc::new(facts)));
+            console.load(store(usize::MAX));
+            console.model
+        }
+    };
+    snap("policy-timer", shown("paths 12\nfreed 3145728"));
+    snap(
+        "policy-timer-failed",
+        shown("problem there is no retention policy"),
+    );
 }
 
 /// Signing that runs by itself: on the Overview that it is on, on screen 3 and on a page why it has left a path.

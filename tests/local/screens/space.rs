@@ -1,7 +1,7 @@
 //! Screen 5 and what of space stands elsewhere: how it looks, and the ways from a key to a confirmed change.
 
 use crate::fixture::snapshot::{dump, snap};
-use crate::fixture::space::{blind, compared, full, known, no_times, sampled};
+use crate::fixture::space::{POLICY, blind, compared, full, known, no_times, sampled};
 use crate::fixture::{
     Console, any_key, large_store, model, now, path, receipt, store, store_shuffled,
 };
@@ -521,6 +521,72 @@ fn the_policy_of_the_server_plans() {
     let toast = console.model.toast.clone().unwrap();
     assert!(toast.contains("no retention policy"), "{toast}");
     assert!(!console.model.space.by_policy);
+}
+
+/// The editor's turn: what it leaves is shown with each line that changes and what the next run takes; what is no policy is kept for the
+/// next time, and so is what was not confirmed.
+#[test]
+fn the_policy_is_edited() {
+    let edited = POLICY.replace("newest = 2", "newest = 1");
+    let of = |left: &str| {
+        let (left, mut console) = (left.to_owned(), ready());
+        console.typed.push(left);
+        console.keys("E");
+        console
+    };
+    snap("space-policy-edited", |size, theme| {
+        let mut console = on(size, theme, false, known());
+        console.typed.push(edited.clone());
+        console.keys("E");
+        console.model
+    });
+    let mut console = of(&edited);
+    let shown = text(&console);
+    for part in ["newest = 2", "newest = 1", "paths"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    console.keys("<enter>");
+    let [(job, plan)] = console.runs.as_slice() else {
+        panic!("{:?}", console.runs)
+    };
+    assert_eq!(plan.change, "set-retention");
+    let (job, draft) = (*job, console.model.space.draft.clone());
+    assert_eq!(draft, Some(edited.clone()));
+    console.send(Msg::Ended {
+        job,
+        receipt: receipt(Outcome::Done, 1),
+    });
+    assert_eq!(console.model.space.draft, None);
+
+    let wrong = "[default]\nnewset = 1\n";
+    let mut console = of(wrong);
+    let shown = text(&console);
+    assert!(
+        shown.contains("line 2") && shown.contains("newset"),
+        "{shown}"
+    );
+    // Again, from the palette: it begins with what was written, which the editor leaves as it is.
+    console.keys("<esc>1:space.edit-policy<enter>");
+    let toast = console.model.toast.clone().unwrap_or_default();
+    assert!(toast.contains("another screen"), "{toast}");
+    console.keys("5E");
+    assert!(text(&console).contains("newset"));
+    console.typed.push(POLICY.to_owned());
+    console.keys("<esc>:edit the retention<enter>");
+    assert_eq!(console.model.space.draft, None);
+    let toast = console.model.toast.clone().unwrap_or_default();
+    assert!(toast.contains("was not changed"), "{toast}");
+    assert!(console.runs.is_empty());
+    let mut looking = ready();
+    looking.model.cx.policy.read_only = true;
+    looking.keys("E");
+    assert!(
+        looking
+            .model
+            .toast
+            .unwrap_or_default()
+            .contains("read-only")
+    );
 }
 
 /// From the palette and by its key; one key press confirms, since nothing is taken away.

@@ -126,6 +126,56 @@ fn what_came_since_an_open_session_began_stays_until_it_ends() {
     });
 }
 
+/// A client that was told by Nix that a path is there keeps no root of it, and nothing else on the server knows. So a collection that
+/// was asked to waits for a moment without a session, or takes nothing.
+#[test]
+fn what_a_session_may_have_been_told_of_outlives_it_where_that_is_asked_for() {
+    Rig::on_every_nix(|rig| {
+        let old = rig.add("old", "old");
+        let other = rig.add("other", "other");
+        rig.sql("update ValidPaths set registrationTime = registrationTime - 1000");
+        let mut session = open_session(rig);
+        wait_until("the session", || sessions(rig) == 1);
+        let before = valid(rig);
+        let busy = rig.ask(&format!("{ALL} --idle 1s"), 1);
+        assert!(
+            busy["receipt"]["failed"]
+                .to_string()
+                .contains("were open for all of 1s"),
+            "{busy}"
+        );
+        assert_eq!(valid(rig), before);
+        // Also where the policy of the server says so, whoever collects by it.
+        let file = rig.scratch().join("idle.toml");
+        fs::write(
+            &file,
+            "idle = \"1s\"\n[default]\nnewest = 0\nuploaded = \"0\"\n",
+        )
+        .unwrap();
+        rig.ask(&format!("retention root set {} --yes", file.display()), 0);
+        let line = "gc root --policy --yes";
+        assert!(rig.run(line).status.code() == Some(1) && valid(rig) == before);
+
+        let mut command = rig.storekeeper_command(format!("{ALL} --idle 1h").split(' '));
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        let begun = || {
+            let mut files = fs::read_dir(rig.scratch().join("var")).unwrap().flatten();
+            files.any(|file| {
+                file.file_name()
+                    .to_string_lossy()
+                    .starts_with("unfinished-")
+            })
+        };
+        wait_until("the job", begun);
+        assert_eq!(valid(rig), before);
+        drop(session.stdin.take());
+        session.wait().unwrap();
+        assert!(child.wait().unwrap().success());
+        let now = valid(rig);
+        assert!(!now.contains(&old) && !now.contains(&other), "{now:?}");
+    });
+}
+
 /// Two clients, one of them without roots, while one collection without grace follows the other: each path that was copied is there.
 #[test]
 fn clients_that_copy_while_collections_run_get_every_path() {

@@ -372,12 +372,15 @@ esac
 pub(super) struct House {
     pub(super) rig: Rig,
     pub(super) server: Server,
-    sshd: crate::rig::Sshd,
+    pub(super) sshd: crate::rig::Sshd,
 }
 
 impl House {
     pub(super) fn new() -> Self {
-        let rig = Rig::new();
+        Self::of(Rig::new())
+    }
+
+    pub(super) fn of(rig: Rig) -> Self {
         let first = rig.scratch().join("first");
         fs::create_dir(&first).unwrap();
         fs::create_dir(rig.scratch().join("units")).unwrap();

@@ -8,4 +8,6 @@ mod lease;
 mod live;
 mod moves;
 mod pins;
+mod policy_timer;
 mod retention;
+mod retention_edit;

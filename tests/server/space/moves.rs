@@ -1,11 +1,12 @@
 //! Pins that move on a real store: the old path is kept as a revision, and goes when its time is over.
 
-use crate::help::{Cut, connect, cut_off, json, stuck, text, wait};
+use crate::help::{Cut, Ends, connect, cut_off, json, stuck, text, wait};
 use crate::rig::{Access, Rig, Twist};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use storekeeper::change::access::About;
 use storekeeper::change::keep::{PinRequest, move_pin};
 use storekeeper::domain::pin::Revisions;
@@ -99,6 +100,41 @@ fn a_pin_moves_and_its_revisions_leave_in_time() {
         assert_eq!(gone["plan"]["items"].as_array().unwrap().len(), 2, "{gone}");
         assert_eq!(links(rig).keys().collect::<Vec<_>>(), ["web"]);
         assert!(!is_live(rig, "rotated-1.0") && is_live(rig, "retired-0.9"));
+    });
+}
+
+/// Whoever looks at the link while it moves, again and again, finds one of the two paths, never none and never something else: a
+/// collection by anybody reads it so.
+#[test]
+fn at_every_moment_the_pin_leads_to_one_of_both_on_every_nix() {
+    Rig::on_every_nix(|rig| {
+        pin(rig, "top-1.0", "");
+        let both = ["top-1.0", "rotated-1.0"].map(|name| rig.path(name).to_owned());
+        let link = folder(rig).join("web");
+        let ended = AtomicBool::new(false);
+        let (looks, seen) = std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let (mut looks, mut seen) = (0, BTreeSet::new());
+                while !ended.load(Ordering::Relaxed) {
+                    looks += 1;
+                    let target = fs::read_link(&link).map_err(|error| error.kind());
+                    seen.insert(target.map(|target| target.display().to_string()));
+                }
+                (looks, seen)
+            });
+            let ends = Ends(&ended);
+            for at in 0..6 {
+                pin(
+                    rig,
+                    ["rotated-1.0", "top-1.0"][at % 2],
+                    " --keep-revisions 0",
+                );
+            }
+            drop(ends);
+            watcher.join().unwrap()
+        });
+        assert!(looks > 1000, "{looks}");
+        assert_eq!(seen, both.map(Ok).into());
     });
 }
 

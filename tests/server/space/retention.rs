@@ -15,7 +15,7 @@ use storekeeper::domain::When;
 
 const DAY: i64 = 86_400;
 
-const POLICY: &str = r#"# What this cache keeps
+pub(super) const POLICY: &str = r#"# What this cache keeps
 [default]
 newest = 1
 
@@ -47,13 +47,13 @@ fn upload(rig: &Rig, name: &str, size: usize, days: i64) -> String {
     path
 }
 
-struct Store {
-    goes: BTreeSet<String>,
-    stays: BTreeSet<String>,
+pub(super) struct Store {
+    pub(super) goes: BTreeSet<String>,
+    pub(super) stays: BTreeSet<String>,
 }
 
 /// A store with several versions of some projects.
-fn fill(rig: &Rig) -> Store {
+pub(super) fn fill(rig: &Rig) -> Store {
     let all = |names: &[(&str, usize, i64)]| -> BTreeSet<String> {
         names
             .iter()
@@ -78,21 +78,21 @@ fn fill(rig: &Rig) -> Store {
     Store { goes, stays }
 }
 
-fn valid(rig: &Rig) -> BTreeSet<String> {
+pub(super) fn valid(rig: &Rig) -> BTreeSet<String> {
     rig.sql("select path from ValidPaths")
         .lines()
         .map(str::to_owned)
         .collect()
 }
 
-fn listed(plan: &Value) -> BTreeSet<String> {
+pub(super) fn listed(plan: &Value) -> BTreeSet<String> {
     let items = plan["plan"]["items"].as_array().unwrap().iter();
     items
         .map(|item| item["path"].as_str().unwrap().to_owned())
         .collect()
 }
 
-fn write_policy(rig: &Rig, name: &str, text: &str) -> PathBuf {
+pub(super) fn write_policy(rig: &Rig, name: &str, text: &str) -> PathBuf {
     let file = rig.scratch().join(name);
     fs::write(&file, text).unwrap();
     file

@@ -19,7 +19,7 @@ use crate::domain::{Bytes, StorePath};
 use call::Called;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often one batch is tried anew after something of it had to be left out.
 const TRIES: usize = 12;
@@ -50,6 +50,8 @@ struct Collecting<'a, 'j, C> {
     /// What Nix has counted; `None` once a call has deleted something and ended without its count.
     freed: Option<u64>,
     started: Instant,
+    /// How long was waited for moments without a session.
+    waited: Duration,
 }
 
 /// Carries it out, unless another collection of ours runs.
@@ -78,6 +80,7 @@ pub(super) async fn run<C: CacheServer>(
         bytes: 0,
         freed: Some(0),
         started: Instant::now(),
+        waited: Duration::ZERO,
         job,
     };
     work.keep_in_flight().await;
@@ -162,6 +165,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             {
                 return Err(End::Enough(disk.available));
             }
+            self.idle().await?;
             self.batch(range).await?;
             self.settled = range.end;
             self.tell(0, 0);

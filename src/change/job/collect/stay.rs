@@ -8,9 +8,14 @@ use crate::change::job::Job;
 use crate::change::job::cache::{CacheServer, Step, Stepped, Trouble};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::StorePath;
+use crate::domain::count::count;
 use crate::domain::text::visible;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
+
+/// Between two looks at the open sessions.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl<C: CacheServer> Collecting<'_, '_, C> {
     /// Roots and uses since the plan: what they touch stays, with what it needs.
@@ -74,6 +79,52 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                     "it was uploaded since a session began that is still open",
                 );
             }
+        }
+    }
+
+    /// Waits for a moment in which no session of the cache user is open, where that was asked for. Nix may have told the client of one that
+    /// a path is there, which nothing on the server knows of; the next session is told that it is not.
+    pub(super) async fn idle(&mut self) -> Result<(), End> {
+        let Some(limit) = self.operation.idle else {
+            return Ok(());
+        };
+        loop {
+            let asked = self.job.cache.access(&self.job.token, Step::Sessions);
+            let open = match self.job.patiently(asked).await {
+                Ok(Stepped::Sessions(Ok(open))) => open.len(),
+                Ok(Stepped::Sessions(Err(unknown))) => {
+                    return Err(End::Refused(format!(
+                        "it goes on only without an open session, and which are open is not known: {unknown}"
+                    )));
+                }
+                Ok(_) => {
+                    return Err(End::Refused(
+                        "the server answered something else".to_owned(),
+                    ));
+                }
+                Err(trouble) => return Err(ended(self.job, Err(trouble)).await),
+            };
+            if open == 0 {
+                return Ok(());
+            }
+            if self.waited >= Duration::from_secs(limit.0) {
+                return Err(End::Refused(format!(
+                    "sessions of the cache user were open for all of {limit}"
+                )));
+            }
+            let note = format!("waiting for {} to end", count(open, "session"));
+            self.job.progress_at(self.settled, &note);
+            let _ = self
+                .job
+                .patiently(async {
+                    tokio::time::sleep(PAUSE).await;
+                    Ok::<(), Trouble>(())
+                })
+                .await;
+            if self.job.cancel.is_cancelled() {
+                return Err(End::Cancelled);
+            }
+            self.waited += PAUSE;
         }
     }
 

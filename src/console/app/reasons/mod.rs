@@ -44,7 +44,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::Collect => can_collect(model),
         Act::CollectWhole => can_collect_whole(model),
         Act::OldGenerations => can_remove_generations(model),
-        Act::Push | Act::Vacuum => model.cx.can_change(),
+        Act::Push | Act::Vacuum | Act::EditPolicy => model.cx.can_change(),
         Act::Rules => can_edit_rules(model),
         Act::ByPolicy => has_policy(model),
         Act::EveryPath => on_planner(model),

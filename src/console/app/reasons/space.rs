@@ -54,7 +54,7 @@ pub(in crate::console) fn has_policy(model: &Model) -> Reason {
     match model.space.known.as_ref().map(|known| &known.policy) {
         Some(Ok(Some(_))) => Ok(()),
         Some(Err(why)) => Err(Cow::Owned(why.to_string())),
-        _ => no("the server has no retention policy; `retention SERVER set FILE` writes one"),
+        _ => no("the server has no retention policy; E writes one"),
     }
 }
 

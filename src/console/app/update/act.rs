@@ -174,6 +174,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             let on = !model.space.by_policy;
             space::by_policy(model, on)
         }
+        Act::EditPolicy => vec![Effect::ReadPolicy],
         Act::Rules => {
             let effects = space::by_policy(model, false);
             model.space.form.enter();

@@ -1,6 +1,6 @@
 //! What comes from the server: facts, the store, rows, groups, jobs.
 
-use crate::change::Receipt;
+use crate::change::{Outcome, Receipt};
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
@@ -240,7 +240,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     let mut effects = vec![Effect::ReadAudit];
     match change {
         "sign" => model.cx.marks.clear(),
-        "gc" | "pin" | "unpin" | "remove-root" | "vacuum" => {
+        "gc" | "pin" | "unpin" | "remove-root" | "vacuum" | "set-retention" => {
+            if (change, outcome) == ("set-retention", Outcome::Done) {
+                model.space.draft = None;
+            }
             effects.extend(crate::console::app::update::keep::ended(model));
         }
         "repair" | "delete" => {

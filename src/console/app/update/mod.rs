@@ -20,6 +20,7 @@ mod marks;
 mod nav;
 mod palette;
 mod plan;
+mod policy;
 mod seen;
 mod show;
 mod sign;
@@ -185,6 +186,8 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             screens::space::update::planned(&mut model.space, &model.cx, request_id, *planned);
             vec![]
         }
+        Msg::Policy(found) => policy::read(model, found),
+        Msg::Edited { draft, left } => policy::edited(model, *draft, left),
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Certificate(made) => access::certificate(model, made),

@@ -78,6 +78,8 @@ pub struct Space {
     pub form: Form,
     /// Whether the server's policy is planned by, where it has one.
     pub by_policy: bool,
+    /// What was written in the editor and is not the policy of the server yet.
+    pub draft: Option<String>,
     /// The newest plan.
     pub planned: Option<Planned>,
     /// The number of the newest request for a plan.

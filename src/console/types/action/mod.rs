@@ -81,6 +81,7 @@ pub enum Act {
     Vacuum,
     Backup,
     ByPolicy,
+    EditPolicy,
     Verify,
     VerifyAll,
     Repair,

@@ -173,7 +173,11 @@ fn rule() -> impl Strategy<Value = Rule> {
 fn policy() -> impl Strategy<Value = Policy> {
     let project = ("[a-z*?]{0,2}\\*", rule()).prop_map(|(name, rule)| Project { name, rule });
     let projects = prop::collection::vec(project, 0..3);
-    (projects, rule()).prop_map(|(projects, default)| Policy { projects, default })
+    (projects, rule()).prop_map(|(projects, default)| Policy {
+        projects,
+        default,
+        idle: None,
+    })
 }
 
 proptest! {
@@ -184,6 +188,7 @@ proptest! {
     fn a_policy_without_projects_is_the_rules(case in case()) {
         let mut by_policy = case.clone();
         by_policy.rules.policy = Some(Arc::new(Policy {
+            idle: None,
             projects: vec![],
             default: Rule {
                 newest: case.rules.keep_newest,

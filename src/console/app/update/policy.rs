@@ -1,0 +1,67 @@
+//! The way from a key to another retention policy: read, edited, planned.
+//!
+//! In: what the server has, what the editor has left. Out: the editor's turn, and the dialog before the change. What was written and is
+//! not the server's policy yet is kept for the next time.
+
+use crate::console::app::model::Model;
+use crate::console::app::msg::Effect;
+use crate::console::app::update::{plan, show};
+use crate::console::types::change::{ChangeKind, SpaceChange};
+use crate::console::types::problem::Problem;
+use crate::console::types::space::PolicyDraft;
+use crate::judge::retention::Policy;
+use crate::server::PolicyFile;
+
+/// It was read: the editor begins with it, or with what was written before.
+pub(super) fn read(model: &mut Model, found: Result<PolicyFile, Problem>) -> Vec<Effect> {
+    let shown = match found {
+        Ok(shown) => shown,
+        Err(problem) => {
+            show::show_problem(model, "The retention policy", &problem);
+            return vec![];
+        }
+    };
+    if !model.layers.is_empty() {
+        model.toast = Some("the editor was not opened: something else was, meanwhile".to_owned());
+        return vec![];
+    }
+    let mut draft = PolicyDraft {
+        shown,
+        text: String::new(),
+    };
+    let written = model.space.draft.clone();
+    draft.text = written.unwrap_or_else(|| draft.before().to_owned());
+    vec![Effect::Edit(Box::new(draft))]
+}
+
+/// The editor has ended.
+pub(super) fn edited(
+    model: &mut Model,
+    draft: PolicyDraft,
+    left: Result<String, Problem>,
+) -> Vec<Effect> {
+    let text = match left {
+        Ok(text) => text,
+        Err(problem) => {
+            show::show_problem(model, "The editor", &problem);
+            return vec![];
+        }
+    };
+    if text == draft.before() {
+        model.space.draft = None;
+        model.toast = Some("the retention policy was not changed".to_owned());
+        return vec![];
+    }
+    model.space.draft = Some(text.clone());
+    if let Err(error) = Policy::parse(&text) {
+        let problem = Problem::new(&error);
+        show::show_problem(model, "That is no retention policy", &problem);
+        model.toast = Some("edit it again: what you wrote is not lost".to_owned());
+        return vec![];
+    }
+    let draft = PolicyDraft { text, ..draft };
+    plan::open(
+        model,
+        ChangeKind::Space(SpaceChange::Policy(Box::new(draft))),
+    )
+}
