@@ -170,10 +170,13 @@ fn a_certificate_is_made_from_a_key_on_the_screen() {
     terminal.keys(&format!("a\u{15}{}\r", house.rig.file("ca")));
     terminal.wait_for("certify administrator");
     terminal.keys(&format!("w{made}\r"));
-    terminal.wait_for("admitted");
+    terminal.wait_for("in its file");
     terminal.settle(Duration::from_millis(200));
     assert!(!std::fs::exists(&made).unwrap());
+    // The same key logs in as root, which is confirmed by its word.
     terminal.keys("\r");
+    terminal.wait_for("type also-root:");
+    terminal.keys("also-root\r");
     terminal.wait_for("The certificate (y copies it)");
     // It is in the file, in the audit log, and good for a login without a line of the key.
     std::fs::write(house.key_file(), authority).unwrap();
@@ -181,7 +184,7 @@ fn a_certificate_is_made_from_a_key_on_the_screen() {
     assert!(house.lets_in("copy") && house.nix_reads("copy"));
     let log = house.json("audit prod", 0).to_string();
     assert!(
-        log.contains("sign-cert") && log.contains("copy-cert.pub"),
+        log.contains("sign-cert") && log.contains("certify administrator"),
         "{log}"
     );
     terminal.keys("\u{1b}");
