@@ -88,6 +88,7 @@ impl Ended {
         Ok(match receipt.result {
             _ if receipt.conflict.is_some() => Kind::Conflict.code(),
             Outcome::Done => 0,
+            Outcome::Waiting => Kind::Waiting.code(),
             _ if self.stopped => Kind::Interrupted.code(),
             Outcome::Partial | Outcome::Failed => 1,
             Outcome::Cancelled => Kind::Interrupted.code(),
@@ -319,6 +320,7 @@ mod tests {
             concerns: Vec::new(),
             amounts: None,
             push: None,
+            second: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
             operation: Operation::Sign {
@@ -355,6 +357,8 @@ mod tests {
             not_done: 1,
             gone: None,
             conflict: None,
+            waits: None,
+            planned_by: None,
         }
     }
 

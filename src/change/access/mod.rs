@@ -103,6 +103,11 @@ impl About {
         }
     }
 
+    /// One without anything in it yet, for what is no matter of access.
+    pub(super) fn bare(&self, change: &'static str, summary: String) -> Plan {
+        self.plan(change, summary, AccessOperation::default())
+    }
+
     fn plan(&self, change: &'static str, summary: String, operation: AccessOperation) -> Plan {
         Plan {
             change,
@@ -114,6 +119,7 @@ impl About {
             concerns: Vec::new(),
             amounts: None,
             push: None,
+            second: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,
             operation: Operation::Access(Box::new(operation)),

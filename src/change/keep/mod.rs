@@ -11,6 +11,7 @@ mod generations;
 mod lease;
 mod moves;
 mod retention;
+mod step;
 #[cfg(test)]
 mod tests;
 mod vacuum;
@@ -23,6 +24,7 @@ pub use generations::older_than;
 pub use lease::install_lease;
 pub use moves::{PinMove, Revision, move_pin, over};
 pub use retention::{Effect, retention};
+pub use step::KeepStep;
 pub use vacuum::vacuum;
 
 use super::access::About;
@@ -35,7 +37,7 @@ use crate::domain::{Age, Bytes, StorePath, When};
 use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
-use crate::server::{AutoSignInstall, Generation, LeaseInstall, PolicyEdit, Vacuum};
+use crate::server::Generation;
 use std::collections::HashSet;
 
 /// Taking a root away.
@@ -43,48 +45,6 @@ const REMOVE: Danger = Danger::Destroys { word: "remove" };
 
 /// Taking a pin away.
 const UNPIN: Danger = Danger::Destroys { word: "unpin" };
-
-/// One step of a confirmed plan, for one of its items.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeepStep {
-    /// A pin comes, or gets another note.
-    Pin {
-        /// As it will be.
-        pin: Box<Pin>,
-        /// How its place was shown.
-        shown: Shown,
-    },
-    /// A pin moves, and what it led to is kept as a revision.
-    Move(Box<PinMove>),
-    /// A pin goes.
-    Unpin {
-        /// Its name.
-        name: PinName,
-        /// What it leads to.
-        target: StorePath,
-        /// How it was shown.
-        shown: Shown,
-    },
-    /// A generation of a profile or an automatic link goes.
-    Root {
-        /// What it was shown as.
-        root: Root,
-        /// When the link of a generation was made, as it was shown; `None` where that is not known.
-        made: Option<When>,
-    },
-    /// A damaged path is fetched or built anew.
-    Repair(StorePath),
-    /// A path goes that nothing keeps and nothing refers to.
-    Delete(StorePath),
-    /// The timer that keeps new uploads.
-    Lease(LeaseInstall),
-    /// Install signing that runs by itself.
-    AutoSign(Box<AutoSignInstall>),
-    /// The free pages of Nix's database go back to the file system.
-    Vacuum(Vacuum),
-    /// The retention policy gets another text.
-    Retention(PolicyEdit),
-}
 
 /// What is requested of a pin, beside its path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -426,6 +386,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: vec![("on", about.address.clone())],
         danger,
         operation: Operation::Keep(Vec::new()),

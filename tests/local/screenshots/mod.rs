@@ -309,6 +309,8 @@ async fn the_screenshots_show_what_the_program_shows() {
             not_done: 0,
             gone: None,
             conflict: None,
+            waits: None,
+            planned_by: None,
         },
     });
     pictures.take("receipt", &console);
