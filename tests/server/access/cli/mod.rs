@@ -10,6 +10,7 @@ mod proof;
 mod refused;
 mod review;
 mod suspended;
+mod two_persons;
 mod way;
 
 use crate::help::text;
