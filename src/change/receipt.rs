@@ -129,10 +129,10 @@ pub struct Receipt {
     pub conflict: Option<String>,
     /// The plan that waits for a second administrator.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits: Option<Waits>,
+    pub waits: Option<Box<Waits>>,
     /// Who had planned what this one has confirmed as the second administrator.
     #[serde(rename = "plannedBy", skip_serializing_if = "Option::is_none")]
-    pub planned_by: Option<String>,
+    pub planned_by: Option<Box<str>>,
 }
 
 /// A plan that waits.

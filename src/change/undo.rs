@@ -5,10 +5,10 @@
 //! otherwise, a pin that had another note, several pins at once.
 
 use super::keep::KeepStep;
+use super::two::new_key;
 use super::{Item, Operation, Plan};
 use crate::domain::StorePath;
 use crate::domain::When;
-use super::two::new_key;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
 use crate::domain::pin::{PinName, Shown};

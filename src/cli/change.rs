@@ -287,9 +287,10 @@ pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), 
     let Terms { lifetime, from } = Terms::of(plan);
     let waits = receipt.waits.as_ref();
     let next = waits.map(|waits| waits.next(&plan.server));
+    let planned = receipt.planned_by.as_deref().map(str::to_owned);
     for (label, text) in [
         ("waits", &next),
-        ("planned", &receipt.planned_by),
+        ("planned", &planned),
         ("reason", &plan.reason),
         ("lifetime", &lifetime),
         ("from", &from),

@@ -51,7 +51,6 @@ pub use sign::{OnCall, OnPath};
 pub use spec::{Spec, Sudo};
 pub use store::{InfoReply, ReadSummary, Source, StoreEvent};
 pub use strip::Stripped;
-pub use two_persons::{FoundPlan, TwoPersons};
 pub use unfinished::{Beginning, Begun};
 pub use vacuum::{Vacuum, VacuumFacts};
 pub use verify::Verified;

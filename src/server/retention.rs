@@ -84,7 +84,10 @@ pub(super) async fn put(
         .arg(edit.shown.as_deref().unwrap_or("absent"))
         .arg(hex(&Sha256::digest(&edit.text)))
         .sudo(inner.start.sudo);
-    let output = inner.link.run(&command, edit.text.as_bytes(), CHANGE).await?;
+    let output = inner
+        .link
+        .run(&command, edit.text.as_bytes(), CHANGE)
+        .await?;
     let failed = |why: Why| ServerError::Script {
         place: inner.start.place.clone(),
         what,

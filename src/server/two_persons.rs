@@ -10,9 +10,11 @@ use super::space::look;
 use super::{Inner, LinkChange, PolicyEdit, Server, retention};
 use crate::change::token::Token;
 use crate::domain::path_info::hex;
-use crate::domain::text::visible;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::two_persons::{FILE, LARGEST, Login, Rule, WaitingPlan, is_id};
+use crate::domain::text::visible;
+use crate::domain::two_persons::{
+    FILE, FoundPlan, LARGEST, Login, Rule, TwoPersons, WaitingPlan, is_id,
+};
 use crate::domain::{Explain, When};
 use crate::link::{Command, Limits};
 use base64::Engine as _;
@@ -31,38 +33,6 @@ const CHANGE: Limits = Limits {
     output: 64 << 10,
     time: Duration::from_secs(90),
 };
-
-/// A plan as it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundPlan {
-    /// Its id, or what its file is called where that is none.
-    pub id: String,
-    /// The name of its file.
-    pub file: String,
-    /// The SHA-256 of that.
-    pub sha256: String,
-    /// Somebody has confirmed it: its job runs, or was killed.
-    pub begun: bool,
-    /// What it is, or why that can't be read.
-    pub plan: Result<WaitingPlan, String>,
-}
-
-/// What a server has of the two-person rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TwoPersons {
-    /// When it was looked at, by the server's clock.
-    pub at: When,
-    /// Where the rule is written.
-    pub file: String,
-    /// The rule that holds, or why that is not known.
-    pub rule: Result<Rule, String>,
-    /// The SHA-256 of the text at `file`; `None` where there is none.
-    pub shown: Option<String>,
-    /// The plans, the oldest first.
-    pub plans: Vec<FoundPlan>,
-    /// They are hidden from this login.
-    pub hidden: bool,
-}
 
 impl Server {
     /// Who this connection is logged in as.
@@ -243,7 +213,11 @@ fn plans(answers: &Answers) -> Vec<FoundPlan> {
             _ => {}
         }
     }
-    found.sort_by_key(|plan| plan.plan.as_ref().map_or(When::from_unix(0), |plan| plan.at));
+    found.sort_by_key(|plan| {
+        plan.plan
+            .as_ref()
+            .map_or(When::from_unix(0), |plan| plan.at)
+    });
     found
 }
 

@@ -12,7 +12,7 @@ mod requests;
 mod review;
 mod suspend;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use certify::{NewCertificate, Wanted, may_write, sign_cert};
 pub use files::authorized_in;

@@ -27,6 +27,8 @@ mod tests;
 #[cfg(test)]
 mod tests_push;
 #[cfg(test)]
+mod tests_second;
+#[cfg(test)]
 mod tests_space;
 #[cfg(test)]
 mod tests_unfinished;
@@ -247,7 +249,7 @@ async fn run_on<C: CacheServer>(
         freed: tally.freed,
         gone: tally.gone,
         conflict: tally.conflict.clone(),
-        waits: tally.waits.clone(),
+        waits: tally.waits.clone().map(Box::new),
         planned_by: planned_by.clone(),
     };
     if let Err(trouble) = unfinished::begin(&mut job, &plan).await {

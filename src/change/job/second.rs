@@ -15,8 +15,8 @@ use crate::domain::two_persons::{Rule, WaitingPlan};
 use crate::server::LinkChange;
 
 /// Who has planned what a plan confirms.
-pub(super) fn planned_by(plan: &Plan) -> Option<String> {
-    confirms(plan).map(|confirms| confirms.plan.first.to_string())
+pub(super) fn planned_by(plan: &Plan) -> Option<Box<str>> {
+    confirms(plan).map(|confirms| confirms.plan.first.to_string().into())
 }
 
 fn confirms(plan: &Plan) -> Option<&Confirms> {
@@ -70,7 +70,7 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
         (now, until),
         plan.reason.as_deref(),
         wish,
-        effects(plan),
+        &effects(plan),
     );
     if waiting.text().is_none() {
         return cant("it is too large to wait: make it in smaller parts");

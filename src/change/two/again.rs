@@ -4,18 +4,20 @@
 //! the same person, too late, confirmed already, or not what the first has seen any more.
 
 use super::wish::{DOUBT, effects, new_key};
+use crate::change::Plan;
 use crate::change::access::{
     About, AccessError, approve, authorize, expire, resume, revoke, suspend,
 };
 use crate::change::keep::{KeepError, Kept, delete_paths, remove, retention, unpin};
 use crate::change::second::{Confirms, Second};
-use crate::change::sign::strip::{self, StripError, Stored};
-use crate::change::Plan;
+use crate::change::sign::strip::{self, Stored, StripError};
 use crate::domain::access::AccessFacts;
 use crate::domain::pin::Pin;
-use crate::domain::two_persons::{Login, Rule, RuleError, WaitingPlan, Wish};
+use crate::domain::two_persons::{
+    FoundPlan, Login, Rule, RuleError, TwoPersons, WaitingPlan, Wish,
+};
 use crate::domain::{Explain, Fact, Notice, When};
-use crate::server::{FoundPlan, Generation, PolicyFile, TwoPersons};
+use crate::server::{Generation, PolicyFile};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -146,11 +148,16 @@ impl Explain for TwoError {
                 )
             }
             Self::Impossible { id, why } => Notice::new(
-                format!("the plan {id} can't be carried out any more: {}", why.message),
+                format!(
+                    "the plan {id} can't be carried out any more: {}",
+                    why.message
+                ),
                 "drop it, and plan the change again if it is still wanted",
             ),
             Self::Rule(error) => error.notice(),
-            Self::Nothing => Notice::from("there is nothing to do: that is the rule already".to_owned()),
+            Self::Nothing => {
+                Notice::from("there is nothing to do: that is the rule already".to_owned())
+            }
             Self::Unknown(why) => Notice::new(
                 format!("which changes need a second administrator is not known: {why}"),
                 "whoever is root on the server mends the rule's file",
@@ -209,12 +216,11 @@ pub fn again(
     seen: &Seen<'_>,
 ) -> Result<Plan, TwoError> {
     let waiting = may(found, login, two.at)?;
-    let mut plan = planned(about, login, two, waiting, seen).map_err(|why| {
-        TwoError::Impossible {
+    let mut plan =
+        planned(about, login, two, waiting, seen).map_err(|why| TwoError::Impossible {
             id: waiting.id.clone(),
             why,
-        }
-    })?;
+        })?;
     let lines = differences(&waiting.effects, &effects(&plan));
     if plan.change != waiting.change || !lines.is_empty() {
         return Err(TwoError::Differs {
@@ -222,10 +228,12 @@ pub fn again(
             lines,
         });
     }
-    plan.lines.insert(
-        1.min(plan.lines.len()),
-        ("planned", format!("by {} at {}", waiting.first, waiting.at)),
-    );
+    let at = 1.min(plan.lines.len());
+    let planned = format!("by {} at {}", waiting.first, waiting.at);
+    plan.lines.insert(at, ("planned", planned));
+    if let Some(reason) = &waiting.reason {
+        plan.lines.insert(at + 1, ("reason", reason.clone()));
+    }
     plan.reason.clone_from(&waiting.reason);
     plan.second = Some(Second::Confirms(Box::new(Confirms {
         plan: waiting.clone(),
@@ -280,13 +288,16 @@ fn planned(
             file,
         } => {
             let facts = access()?;
-            let requests = facts.requests.as_ref().map_err(|why| why.notice())?;
+            let requests = facts.requests.as_ref().map_err(Explain::notice)?;
             let asked = requests.iter().find(|asked| asked.id() == *request);
-            let asked = asked.ok_or_else(|| Notice::from(format!("there is no request {request}")))?;
+            let asked =
+                asked.ok_or_else(|| Notice::from(format!("there is no request {request}")))?;
             if let Some(decision) = &asked.decision
                 && decision.approved
             {
-                return Err(Notice::from(format!("the request {request} was approved already")));
+                return Err(Notice::from(format!(
+                    "the request {request} was approved already"
+                )));
             }
             let note = reason.as_deref().unwrap_or_default();
             of_access(approve(about, facts, asked, &new(line)?, Some(file), note))

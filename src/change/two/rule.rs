@@ -8,13 +8,16 @@ use crate::change::access::About;
 use crate::change::keep::KeepStep;
 use crate::change::{Danger, Item, Operation, Plan};
 use crate::domain::text::visible;
-use crate::domain::two_persons::{Group, Rule, SET_RULE};
+use crate::domain::two_persons::{FoundPlan, Group, Rule, SET_RULE, TwoPersons};
 use crate::link::quote;
-use crate::server::{FoundPlan, PolicyEdit, TwoPersons};
+use crate::server::PolicyEdit;
 
 /// Writes another rule.
 pub fn set_rule(about: &About, two: &TwoPersons, rule: &Rule) -> Result<Plan, TwoError> {
-    let before = two.rule.as_ref().map_err(|why| TwoError::Unknown(why.clone()))?;
+    let before = two
+        .rule
+        .as_ref()
+        .map_err(|why| TwoError::Unknown(why.clone()))?;
     if before == rule || (before.groups.is_empty() && rule.groups.is_empty()) {
         return Err(TwoError::Nothing);
     }
@@ -29,12 +32,17 @@ pub fn set_rule(about: &About, two: &TwoPersons, rule: &Rule) -> Result<Plan, Tw
         plan.warnings.push("collections can't wait yet: with this rule they are refused, also those of a timer that runs `storekeeper gc`".to_owned());
     }
     if rule.groups.contains(&Group::Access) {
-        plan.warnings.push("certificates can't wait: with this rule `keys SERVER sign-cert` is refused".to_owned());
+        plan.warnings.push(
+            "certificates can't wait: with this rule `keys SERVER sign-cert` is refused".to_owned(),
+        );
     }
     if before.groups.is_empty() {
         plan.warnings.push("from then on another administrator has to confirm such changes, and also a change of this rule; make sure that there is one, with an own key or an own account".to_owned());
     }
-    plan.commands = vec![format!("install -m 600 two-persons.toml {}", quote(&two.file))];
+    plan.commands = vec![format!(
+        "install -m 600 two-persons.toml {}",
+        quote(&two.file)
+    )];
     plan.items.push(Item::File {
         file: two.file.clone(),
     });

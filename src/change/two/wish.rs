@@ -46,10 +46,7 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                 "resume" => Wish::Resume {
                     key: the_key(plan)?,
                 },
-                "expire" => Wish::Expire {
-                    key: the_key(plan)?,
-                    expires: expires(plan)?,
-                },
+                "expire" => return expire(plan),
                 _ => return None,
             }
         }
@@ -96,8 +93,8 @@ fn the_key(plan: &Plan) -> Option<Fingerprint> {
     keys.all(|other| other == key).then_some(key)
 }
 
-/// The end that the lines of a plan have; `None` where they have different ones.
-fn expires(plan: &Plan) -> Option<Option<crate::domain::When>> {
+/// The wish that the key of a plan expires; `None` where its lines get different ends.
+fn expire(plan: &Plan) -> Option<Wish> {
     let mut ends = plan.items.iter().filter_map(|item| match item {
         Item::Key {
             after: Some(after), ..
@@ -108,8 +105,11 @@ fn expires(plan: &Plan) -> Option<Option<crate::domain::When>> {
         }
         _ => None,
     });
-    let end = ends.next()?;
-    ends.all(|other| other == end).then_some(end)
+    let expires = ends.next()?;
+    ends.all(|other| other == expires).then_some(Wish::Expire {
+        key: the_key(plan)?,
+        expires,
+    })
 }
 
 /// The key of a line, where this program would write it again byte for byte.
@@ -153,7 +153,12 @@ pub fn effects(plan: &Plan) -> Vec<String> {
     }
     match &plan.operation {
         Operation::Access(operation) => {
-            effects.extend(operation.end.iter().map(|key| format!("end sessions of {key}")));
+            effects.extend(
+                operation
+                    .end
+                    .iter()
+                    .map(|key| format!("end sessions of {key}")),
+            );
         }
         Operation::Keep(_) => {
             let lines = plan.lines.iter();

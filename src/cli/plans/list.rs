@@ -8,9 +8,8 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::out::Out;
 use crate::cli::session::Session;
 use crate::domain::text::visible;
-use crate::domain::two_persons::{Login, Rule};
+use crate::domain::two_persons::{FoundPlan, Login, Rule, TwoPersons};
 use crate::domain::{Explain, Notice, When};
-use crate::server::{FoundPlan, TwoPersons};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -129,18 +128,11 @@ fn document<'a>(
         schema: 1,
         server: session.name(),
         rule: RuleElement::of(two),
-        plans: plans
-            .map(|found| Element::of(found, own, two.at))
-            .collect(),
+        plans: plans.map(|found| Element::of(found, own, two.at)).collect(),
     })
 }
 
-fn line(
-    found: &FoundPlan,
-    two: &TwoPersons,
-    own: &Login,
-    out: &mut Out,
-) -> Result<(), CliError> {
+fn line(found: &FoundPlan, two: &TwoPersons, own: &Login, out: &mut Out) -> Result<(), CliError> {
     let summary = match &found.plan {
         Ok(plan) => plan.summary.as_str(),
         Err(why) => why.as_str(),
@@ -148,10 +140,18 @@ fn line(
     let state = state(found, two.at);
     out.line(&format!("{}  {state:<9} {summary}", found.id))?;
     if let Ok(plan) = &found.plan {
-        out.line(&format!("    planned {} ago by {}, until {}", plan.at.age(two.at), plan.first, plan.until))?;
+        out.line(&format!(
+            "    planned {} ago by {}, until {}",
+            plan.at.age(two.at),
+            plan.first,
+            plan.until
+        ))?;
     }
     if let Err(why) = may(found, own, two.at) {
-        out.line(&format!("    . you can't confirm it: {}", why.notice().message))?;
+        out.line(&format!(
+            "    . you can't confirm it: {}",
+            why.notice().message
+        ))?;
     }
     Ok(())
 }
@@ -194,7 +194,11 @@ pub(super) async fn rule(session: &Session, out: &mut Out) -> Result<u8, CliErro
     })?;
     out.line(&rule.to_string())?;
     for group in &rule.groups {
-        out.line(&format!("  {:<10} {}", group.word(), group.changes().join(", ")))?;
+        out.line(&format!(
+            "  {:<10} {}",
+            group.word(),
+            group.changes().join(", ")
+        ))?;
     }
     Ok(0)
 }

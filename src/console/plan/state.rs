@@ -226,6 +226,7 @@ impl PlanDialog {
                 let end = |seconds| When::from_unix(cx.now.unix() + seconds);
                 request.expires = seconds.map(end);
             }
+            ChangeKind::Two(_) => {}
             ChangeKind::Space(_) => {
                 request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
                 request.age = texts.age.value().trim().parse().map_err(Problem::say)?;

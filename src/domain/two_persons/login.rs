@@ -50,13 +50,18 @@ impl Login {
         }
         if self.account != SHARED {
             return Err(Notice::new(
-                format!("the plan was made by the same account, {}", plain(&self.account)),
+                format!(
+                    "the plan was made by the same account, {}",
+                    plain(&self.account)
+                ),
                 NEXT,
             ));
         }
         if self.key.is_none() || first.key.is_none() {
             return Err(Notice::new(
-                format!("logins as {SHARED} are told apart by their keys, and one of these two had none that is known"),
+                format!(
+                    "logins as {SHARED} are told apart by their keys, and one of these two had none that is known"
+                ),
                 NEXT,
             ));
         }

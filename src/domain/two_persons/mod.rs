@@ -3,9 +3,11 @@
 //! In: the text of the rule's file, which lies on the server; two logins. Out: a [`Rule`], or why the text is none; whether one login
 //! may confirm what the other has planned. A text that can't be understood is never taken as no rule.
 
+mod found;
 mod login;
 mod waiting;
 
+pub use found::{FoundPlan, TwoPersons};
 pub use login::Login;
 pub use waiting::{LARGEST, WaitingPlan, Wish, is_id};
 

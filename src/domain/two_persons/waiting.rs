@@ -133,7 +133,7 @@ impl WaitingPlan {
         (at, until): (When, When),
         reason: Option<&str>,
         wish: Wish,
-        effects: Vec<String>,
+        effects: &[String],
     ) -> Self {
         let shown = |text: &str| visible(text).into_owned();
         Self {
@@ -221,10 +221,13 @@ mod tests {
                 key: Some(Fingerprint::of(b"a")),
                 by: "root via ada@laptop".into(),
             },
-            (When::from_unix(1_790_000_000), When::from_unix(1_790_003_600)),
+            (
+                When::from_unix(1_790_000_000),
+                When::from_unix(1_790_003_600),
+            ),
             Some("left"),
             wish,
-            vec!["- a\u{7}".into()],
+            &["- a\u{7}".into()],
         )
     }
 
@@ -236,12 +239,18 @@ mod tests {
         });
         assert_eq!(plan.summary, "revoke a\\e");
         let text = plan.text().unwrap();
-        assert_eq!(WaitingPlan::parse("7f3a0011", text.as_bytes()).unwrap(), plan);
+        assert_eq!(
+            WaitingPlan::parse("7f3a0011", text.as_bytes()).unwrap(),
+            plan
+        );
         assert!(!plan.is_over(plan.until) && plan.is_over(When::from_unix(1_790_003_601)));
         for (name, text) in [
             ("7f3a0012", text.clone()),
             ("7f3a0011", text.replace("\"version\": 1", "\"version\": 2")),
-            ("7f3a0011", text.replace("\"do\": \"revoke\"", "\"do\": \"x\"")),
+            (
+                "7f3a0011",
+                text.replace("\"do\": \"revoke\"", "\"do\": \"x\""),
+            ),
             ("7f3a0011", text.replace("\"reason\"", "\"else\"")),
             ("7f3a0011", text.replace("SHA256:", "MD5:")),
             ("7f3a0011", String::new()),

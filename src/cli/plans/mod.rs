@@ -22,16 +22,14 @@ use crate::change::access::About;
 use crate::change::audit::who;
 use crate::change::sign::strip::look;
 use crate::change::two::{Needs, Seen, TwoError, again, drop_plan, may, needs, set_rule};
-use crate::domain::two_persons::{Group, Login, Rule, Wish};
+use crate::domain::two_persons::{FoundPlan, Group, Login, Rule, TwoPersons, Wish};
 use crate::domain::{Explain as _, Notice, Unknown};
-use crate::server::{FoundPlan, Server, TwoPersons};
+use crate::server::Server;
 
 /// Runs it.
 pub(super) async fn run(session: &Session, args: &Plans, out: &mut Out) -> Result<u8, CliError> {
     match &args.what {
-        None | Some(PlansCommand::List) => {
-            unless_stopped(Box::pin(list::all(session, out))).await
-        }
+        None | Some(PlansCommand::List) => unless_stopped(Box::pin(list::all(session, out))).await,
         Some(PlansCommand::Show(one)) => {
             unless_stopped(Box::pin(list::one(session, &one.id, out))).await
         }
