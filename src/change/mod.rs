@@ -14,16 +14,19 @@ pub mod plan;
 pub mod push;
 pub mod receipt;
 pub mod samples;
+pub mod second;
 pub mod sign;
 mod terms;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub mod two;
 pub mod undo;
 pub mod unfinished;
 
 pub use job::{JobEvent, run, run_in};
 pub use plan::{Answer, Confirmed, Danger, Item, KeySource, Operation, Plan, Policy, Refusal};
-pub use receipt::{Failure, Freed, Outcome, Receipt};
+pub use receipt::{Failure, Freed, Outcome, Receipt, Waits};
+pub use second::{Confirms, Second};
 pub use terms::Terms;
 pub use undo::Undo;

@@ -7,6 +7,7 @@ use super::access::AccessOperation;
 use super::collect::{Amounts, CollectOperation};
 use super::keep::KeepStep;
 use super::push::{PushAmounts, PushOperation};
+use super::second::Second;
 use super::sign::strip::Strip;
 use super::token::Token;
 use crate::domain::pin::PinName;
@@ -264,6 +265,9 @@ pub struct Plan {
     /// Of a push: how much is copied, and how much is there already.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub push: Option<PushAmounts>,
+    /// What the server's two-person rule makes of it, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<Second>,
     /// Labelled lines for the dialog (`on`, `with`, `what`, `not`, `effect`), in order.
     #[serde(skip)]
     pub lines: Vec<(&'static str, String)>,

@@ -18,12 +18,15 @@ pub enum Outcome {
     Failed,
     /// Stopped on request; what was done before stays done.
     Cancelled,
+    /// None of it yet: the plan waits for a second administrator.
+    Waiting,
 }
 
 impl Outcome {
     /// The stable word, as in JSON.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Done => "done",
             Self::Partial => "partial",
             Self::Failed => "failed",
@@ -123,6 +126,33 @@ pub struct Receipt {
     /// Somebody else has changed it meanwhile: the difference between what was shown and what is there, line by line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<String>,
+    /// The plan that waits for a second administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Box<Waits>>,
+    /// Who had planned what this one has confirmed as the second administrator.
+    #[serde(rename = "plannedBy", skip_serializing_if = "Option::is_none")]
+    pub planned_by: Option<Box<str>>,
+}
+
+/// A plan that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// Its id.
+    pub plan: String,
+    /// Until when it may be confirmed.
+    pub until: When,
+    /// Who has planned it, with the key of that login.
+    pub by: String,
+}
+
+impl Waits {
+    /// What the other administrator does.
+    pub fn next(&self, server: &str) -> String {
+        format!(
+            "another administrator confirms it from a login of their own until {}: storekeeper plans {server} confirm {}",
+            self.until, self.plan
+        )
+    }
 }
 
 impl Receipt {
@@ -165,6 +195,8 @@ mod tests {
             freed: None,
             gone: None,
             conflict: None,
+            waits: None,
+            planned_by: None,
         };
         assert_eq!(
             serde_json::to_string(&receipt).unwrap(),
@@ -201,6 +233,7 @@ mod tests {
             Outcome::Partial,
             Outcome::Failed,
             Outcome::Cancelled,
+            Outcome::Waiting,
         ] {
             let word = serde_json::to_value(outcome).unwrap();
             assert_eq!(word, outcome.word());

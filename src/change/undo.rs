@@ -5,10 +5,11 @@
 //! otherwise, a pin that had another note, several pins at once.
 
 use super::keep::KeepStep;
+use super::two::new_key;
 use super::{Item, Operation, Plan};
 use crate::domain::StorePath;
 use crate::domain::When;
-use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
+use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::Request;
 use crate::domain::pin::{PinName, Shown};
 use crate::domain::ssh_key::Fingerprint;
@@ -160,19 +161,7 @@ fn revoked(items: &[Item]) -> Option<Undo> {
     let ((file, before), None) = (lines.next()?, lines.next()) else {
         return None;
     };
-    let document = AuthorizedKeys::parse(before.as_bytes());
-    let line = document.line(1)?;
-    let options = line.key()?.effective()?;
-    let new = NewKey {
-        key: line.key()?.key.clone(),
-        restrict: options.restrict,
-        from: options.from.clone(),
-        expires: options.expiry.map(|expiry| expiry.at(0)),
-    };
-    let same = new
-        .line()
-        .is_ok_and(|text| text == before.trim_end().as_bytes());
-    same.then(|| Undo::Authorize {
+    new_key(before).map(|new| Undo::Authorize {
         new: Box::new(new),
         file: file.clone(),
     })

@@ -6,6 +6,7 @@ pub(super) mod access;
 pub(super) mod audit;
 pub(super) mod database;
 pub(super) mod gc;
+pub(super) mod plans;
 pub(super) mod push;
 pub(super) mod retention;
 pub(super) mod roots;
@@ -29,7 +30,7 @@ use std::path::PathBuf;
     args_conflicts_with_subcommands = false,
     subcommand_precedence_over_arg = true,
     after_help = "Exit codes: 0 done; 1 the server refused or part of it failed; 2 bad usage or configuration; \
-                  3 could not connect or authenticate; 4 refused by policy; 130 interrupted.",
+                  3 could not connect or authenticate; 4 refused by policy; 5 the plan waits for a second administrator; 130 interrupted.",
     max_term_width = 100
 )]
 pub(super) struct Args {
@@ -133,6 +134,8 @@ pub(super) enum Command {
     Gc(gc::Gc),
     /// Show the retention policy of a server, write another one, or list what it takes and why the rest stays.
     Retention(retention::Retention),
+    /// List the plans that wait for a second administrator; confirm or drop one, and say which changes need two.
+    Plans(plans::Plans),
     /// List key requests; approve and deny them.
     Requests(access::Requests),
     /// List the GC roots and what each keeps; remove one.

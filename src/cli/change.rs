@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::signals::{Stops, cut_off, interrupted};
 use super::terminal::ask;
-use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Terms};
+use crate::change::{Answer, Confirmed, Danger, Outcome, Plan, Receipt, Second, Terms};
 use crate::domain::alike::grouped;
 use crate::domain::count::number;
 use crate::domain::notice;
@@ -88,6 +88,7 @@ impl Ended {
         Ok(match receipt.result {
             _ if receipt.conflict.is_some() => Kind::Conflict.code(),
             Outcome::Done => 0,
+            Outcome::Waiting => Kind::Waiting.code(),
             _ if self.stopped => Kind::Interrupted.code(),
             Outcome::Partial | Outcome::Failed => 1,
             Outcome::Cancelled => Kind::Interrupted.code(),
@@ -109,6 +110,7 @@ pub(super) async fn conduct(
     accepted: &[Concern],
     out: &mut Out,
 ) -> Result<Ended, CliError> {
+    let plan = ahead(server, plan).await;
     for concern in accepted {
         if !plan.concerns.contains(concern) {
             let id = concern.id();
@@ -144,6 +146,18 @@ pub(super) async fn conduct(
         receipt: Some(receipt),
         stopped,
     })
+}
+
+/// Says of a plan that it will wait, where the server has such a rule. A look that fails is no reason to stop: the job decides.
+async fn ahead(server: &Server, mut plan: Plan) -> Plan {
+    if plan.second.is_none()
+        && let Ok(two) = server.two_persons().await
+        && let Ok(rule) = &two.rule
+        && rule.needs(plan.change)
+    {
+        plan.second = Some(Second::Needed);
+    }
+    plan
 }
 
 /// Asks and runs it. Also whether there was a signal.
@@ -246,6 +260,9 @@ pub(super) fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     for warning in grouped(plan.warnings.iter().map(String::as_str)) {
         out.line(&format!("  warning   {}", visible(&warning)))?;
     }
+    if plan.second == Some(Second::Needed) {
+        out.line("  second    another administrator has to confirm it too: it waits on the server until then")?;
+    }
     if !plan.concerns.is_empty() {
         let ids = concern::ids(&plan.concerns);
         out.line(&format!("  accept    with --yes, add --accept {ids}"))?;
@@ -268,7 +285,12 @@ pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), 
         receipt.by
     ))?;
     let Terms { lifetime, from } = Terms::of(plan);
+    let waits = receipt.waits.as_ref();
+    let next = waits.map(|waits| waits.next(&plan.server));
+    let planned = receipt.planned_by.as_deref().map(str::to_owned);
     for (label, text) in [
+        ("waits", &next),
+        ("planned", &planned),
         ("reason", &plan.reason),
         ("lifetime", &lifetime),
         ("from", &from),
@@ -319,6 +341,7 @@ mod tests {
             concerns: Vec::new(),
             amounts: None,
             push: None,
+            second: None,
             lines: vec![("on", "prod\u{1b}".into())],
             danger: Danger::Adds,
             operation: Operation::Sign {
@@ -355,6 +378,8 @@ mod tests {
             not_done: 1,
             gone: None,
             conflict: None,
+            waits: None,
+            planned_by: None,
         }
     }
 

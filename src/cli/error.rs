@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Server,
     /// What is there already, or has changed meanwhile.
     Conflict,
+    /// A plan waits for a second administrator.
+    Waiting,
     /// The user, or a signal.
     Interrupted,
 }
@@ -39,6 +41,7 @@ impl Kind {
             Self::Usage => 2,
             Self::Connect | Self::Auth | Self::HostKey => 3,
             Self::Policy | Self::Conflict => 4,
+            Self::Waiting => 5,
             Self::Interrupted => 130,
         }
     }

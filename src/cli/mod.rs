@@ -29,6 +29,7 @@ mod nothing;
 mod onboard;
 mod out;
 mod paths;
+mod plans;
 mod policy_timer;
 mod progress;
 mod prompter;
@@ -237,6 +238,9 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         Some(Command::Retention(retention)) => {
             let session = session(&retention.server)?;
             Box::pin(retention::run(&session, retention, out)).await
+        }
+        Some(Command::Plans(plans)) => {
+            Box::pin(plans::run(&session(&plans.server)?, plans, out)).await
         }
         Some(Command::Requests(requests)) => {
             let session = session(&requests.server)?;

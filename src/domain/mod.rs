@@ -43,6 +43,7 @@ pub mod text;
 pub mod threshold;
 pub mod thresholds;
 pub mod trust;
+pub mod two_persons;
 pub mod unfinished;
 pub mod verify;
 pub mod when;

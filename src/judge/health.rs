@@ -9,6 +9,7 @@ mod auto_sign;
 mod compromised;
 mod nix;
 pub mod order;
+pub mod plans;
 mod policy_timer;
 pub mod refusals;
 mod signing_key;

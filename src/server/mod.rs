@@ -31,6 +31,7 @@ pub mod spec;
 pub mod store;
 mod strip;
 mod timer;
+mod two_persons;
 mod unfinished;
 mod vacuum;
 mod verify;

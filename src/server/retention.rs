@@ -66,21 +66,34 @@ impl Server {
         _: &Token,
         edit: &PolicyEdit,
     ) -> Result<LinkChange, ServerError> {
-        let command = Command::script(script::RETENTION_PUT)
-            .arg(path(&self.inner))
-            .arg(edit.shown.as_deref().unwrap_or("absent"))
-            .arg(hex(&Sha256::digest(&edit.text)))
-            .sudo(self.inner.start.sudo);
-        let link = &self.inner.link;
-        let output = link.run(&command, edit.text.as_bytes(), CHANGE).await?;
-        let failed = |why: Why| ServerError::Script {
-            place: self.inner.start.place.clone(),
-            what: "write the retention policy",
-            why,
-            next: "look at it again with `retention SERVER show`",
-        };
-        changed(&output, failed)
+        let file = path(&self.inner);
+        put(&self.inner, &file, edit, "write the retention policy").await
     }
+}
+
+/// Writes another text, if the one that was shown is still there.
+pub(super) async fn put(
+    inner: &Inner,
+    file: &str,
+    edit: &PolicyEdit,
+    what: &'static str,
+) -> Result<LinkChange, ServerError> {
+    let command = Command::script(script::RETENTION_PUT)
+        .arg(file)
+        .arg(edit.shown.as_deref().unwrap_or("absent"))
+        .arg(hex(&Sha256::digest(&edit.text)))
+        .sudo(inner.start.sudo);
+    let output = inner
+        .link
+        .run(&command, edit.text.as_bytes(), CHANGE)
+        .await?;
+    let failed = |why: Why| ServerError::Script {
+        place: inner.start.place.clone(),
+        what,
+        why,
+        next: "look at it again",
+    };
+    changed(&output, failed)
 }
 
 fn path(inner: &Inner) -> String {

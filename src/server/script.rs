@@ -40,6 +40,10 @@ pub(super) const ROOT_REMOVE: &str = script!("folder.sh", "account.sh", "root-re
 pub(super) const GENERATION_REMOVE: &str = include_str!("scripts/generation-remove.sh");
 pub(super) const RETENTION_LOOK: &str = script!("retention-look.sh");
 pub(super) const RETENTION_PUT: &str = script!("folder.sh", "retention-put.sh");
+pub(super) const PLANS_LOOK: &str = script!("rule.sh", "plans-look.sh");
+pub(super) const PLAN_PUT: &str = script!("folder.sh", "plan-folder.sh", "plan-put.sh");
+pub(super) const PLAN_TAKE: &str = script!("folder.sh", "plan-folder.sh", "plan-take.sh");
+pub(super) const PLAN_DROP: &str = script!("folder.sh", "plan-folder.sh", "plan-drop.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");
 /// Runs on this machine.
 pub(super) const COPY: &str = script!("copy.sh");
@@ -56,7 +60,13 @@ pub(super) const AUDIT_SIGN: &str = script!("folder.sh", "audit-log.sh", "audit-
 pub(super) const AUDIT_READ: &str = script!("audit-read.sh");
 pub(super) const LAST_USE: &str = script!("last-use.sh");
 pub(super) const AVAILABLE: &str = script!("available.sh");
-pub(super) const JOB_BEGIN: &str = script!("folder.sh", "audit-log.sh", "jobs.sh", "job-begin.sh");
+pub(super) const JOB_BEGIN: &str = script!(
+    "folder.sh",
+    "audit-log.sh",
+    "rule.sh",
+    "jobs.sh",
+    "job-begin.sh"
+);
 pub(super) const JOB_LOOK: &str = script!("jobs.sh", "job-look.sh");
 pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
 pub(super) const HOST_KEYS: &str = script!("sshd.sh", "host-keys.sh");

@@ -6,10 +6,11 @@
 
 use super::error::{ServerError, Why};
 use super::script::{self, Answers, END};
-use super::{Inner, Server, audit};
+use super::{Inner, Server, audit, two_persons};
 use crate::change::token::Token;
 use crate::domain::budget::{Budget, entry, heap, most};
 use crate::domain::text::visible;
+use crate::domain::two_persons::Rule;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{StorePath, When};
 use crate::link::{Command, Limits, Process};
@@ -72,6 +73,8 @@ pub struct Begun {
     pub room: bool,
     /// Whether the items lie on the server.
     pub kept: bool,
+    /// The two-person rule, as it was at the beginning; or why that is not known.
+    pub rule: Result<Rule, String>,
     _process: Process,
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -275,6 +278,7 @@ pub(super) async fn begin(
             others: found(&answers),
             room: answers.get("room") != Some("none"),
             kept: answers.get("kept") != Some("no"),
+            rule: two_persons::rule(&answers),
             _process: process,
             _turn: turn,
         });

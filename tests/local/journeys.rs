@@ -49,6 +49,7 @@ fn journeys() {
         Some(Layer::Columns(_)) => "columns".to_owned(),
         Some(Layer::Servers(_)) => "servers".to_owned(),
         Some(Layer::Themes(_)) => "themes".to_owned(),
+        Some(Layer::Waiting(_)) => "plans".to_owned(),
         Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),
     };

@@ -25,6 +25,7 @@ mod palette;
 mod rules;
 mod screens;
 mod screenshots;
+mod second;
 mod sign_faults;
 mod trail;
 mod undo;

@@ -503,6 +503,7 @@ fn change_each(folder: &Path, number: u64) -> Vec<bool> {
         include_str!("../../src/server/scripts/path.sh"),
         include_str!("../../src/server/scripts/folder.sh"),
         include_str!("../../src/server/scripts/audit-log.sh"),
+        include_str!("../../src/server/scripts/rule.sh"),
         include_str!("../../src/server/scripts/jobs.sh"),
         include_str!("../../src/server/scripts/job-begin.sh")
     );

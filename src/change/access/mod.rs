@@ -12,7 +12,7 @@ mod requests;
 mod review;
 mod suspend;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use certify::{NewCertificate, Wanted, certificate_name, may_write, serial, sign_cert};
 pub use files::authorized_in;
@@ -101,6 +101,11 @@ impl About {
         }
     }
 
+    /// One without anything in it yet, for what is no matter of access.
+    pub(super) fn bare(&self, change: &'static str, summary: String) -> Plan {
+        self.plan(change, summary, AccessOperation::default())
+    }
+
     fn plan(&self, change: &'static str, summary: String, operation: AccessOperation) -> Plan {
         Plan {
             change,
@@ -112,6 +117,7 @@ impl About {
             concerns: Vec::new(),
             amounts: None,
             push: None,
+            second: None,
             lines: vec![("on", self.address.clone())],
             danger: Danger::Adds,
             operation: Operation::Access(Box::new(operation)),

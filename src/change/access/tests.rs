@@ -9,16 +9,16 @@ use crate::domain::ssh_key::PublicSshKey;
 use sha2::{Digest as _, Sha256};
 
 /// Two keys, as ssh-keygen wrote them.
-pub(super) const ADA: &str =
+pub(in crate::change) const ADA: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH8CIYFI8w+joHuTldXj7LIPDxihX0AYWvSwr07Dyj9v ada";
-pub(super) const BOB: &str =
+pub(in crate::change) const BOB: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPEfmHDFI/pBGqJ6NnCVaJuOU6QfyNB1JYf7qfuCkRdF bob";
 
-pub(super) fn key(text: &str) -> PublicSshKey {
+pub(in crate::change) fn key(text: &str) -> PublicSshKey {
     PublicSshKey::parse(text).unwrap()
 }
 
-pub(super) fn new(text: &str) -> NewKey {
+pub(in crate::change) fn new(text: &str) -> NewKey {
     NewKey {
         key: key(text),
         restrict: true,
@@ -27,7 +27,7 @@ pub(super) fn new(text: &str) -> NewKey {
     }
 }
 
-pub(super) fn file(path: &str, user: &str, content: &str) -> KeyFile {
+pub(in crate::change) fn file(path: &str, user: &str, content: &str) -> KeyFile {
     KeyFile {
         path: path.into(),
         resolved: path.into(),
@@ -44,7 +44,7 @@ pub(super) fn file(path: &str, user: &str, content: &str) -> KeyFile {
     }
 }
 
-pub(super) fn facts(files: Vec<KeyFile>) -> AccessFacts {
+pub(in crate::change) fn facts(files: Vec<KeyFile>) -> AccessFacts {
     AccessFacts {
         host: "cache".into(),
         at: When::from_unix(1_800_000_000),
@@ -86,7 +86,7 @@ pub(super) fn facts(files: Vec<KeyFile>) -> AccessFacts {
     }
 }
 
-pub(super) fn about() -> About {
+pub(in crate::change) fn about() -> About {
     About {
         server: "prod".into(),
         address: "root@cache".into(),
@@ -94,7 +94,7 @@ pub(super) fn about() -> About {
     }
 }
 
-pub(super) fn operation(plan: &Plan) -> &AccessOperation {
+pub(in crate::change) fn operation(plan: &Plan) -> &AccessOperation {
     match &plan.operation {
         Operation::Access(operation) => operation,
         _ => panic!("another operation"),

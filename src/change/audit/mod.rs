@@ -24,7 +24,7 @@ pub mod verify;
 pub mod who;
 mod witness;
 
-use super::{Failure, Plan, Receipt, Terms};
+use super::{Failure, Plan, Receipt, Second, Terms};
 use crate::domain::text::visible;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,15 @@ pub struct Record {
     pub failed_total: usize,
     /// How long it took.
     pub seconds: f64,
+    /// The plan that waits for a second administrator, or waited for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// Who has planned it, with the key of that login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned_by: Option<String>,
+    /// Who has confirmed it as the second administrator, with the key of that login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<String>,
     /// Of a collection: NAR sizes of the plan, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub planned: Option<u64>,
@@ -107,6 +116,9 @@ impl Default for Record {
             failed: Vec::new(),
             failed_total: 0,
             seconds: 0.0,
+            plan: None,
+            planned_by: None,
+            confirmed_by: None,
             planned: None,
             freed: None,
             freed_measured: false,
@@ -119,6 +131,10 @@ impl Record {
     pub fn new(plan: &Plan, receipt: &Receipt) -> Self {
         let clean = |text: &str| visible(text).into_owned();
         let Terms { lifetime, from } = Terms::of(plan);
+        let confirms = match &plan.second {
+            Some(Second::Confirms(confirms)) => Some(confirms),
+            _ => None,
+        };
         Self {
             id: receipt.id.clone(),
             at: receipt.at.to_string(),
@@ -146,6 +162,15 @@ impl Record {
                 .collect(),
             failed_total: receipt.not_done,
             seconds: receipt.seconds,
+            plan: match (&receipt.waits, confirms) {
+                (Some(waits), _) => Some(waits.plan.clone()),
+                (None, confirms) => confirms.map(|confirms| confirms.plan.id.clone()),
+            },
+            planned_by: match (&receipt.waits, confirms) {
+                (Some(waits), _) => Some(waits.by.clone()),
+                (None, confirms) => confirms.map(|confirms| confirms.plan.first.to_string()),
+            },
+            confirmed_by: confirms.map(|confirms| confirms.login.to_string()),
             planned: plan.amounts.as_ref().map(|amounts| amounts.bytes.nar),
             freed: receipt.freed.map(|freed| freed.bytes),
             freed_measured: receipt.freed.is_some_and(|freed| freed.measured),
@@ -178,7 +203,14 @@ impl Record {
             clean(text);
         }
         record.items.iter_mut().for_each(clean);
-        for text in [&mut record.reason, &mut record.lifetime, &mut record.from] {
+        for text in [
+            &mut record.reason,
+            &mut record.lifetime,
+            &mut record.from,
+            &mut record.plan,
+            &mut record.planned_by,
+            &mut record.confirmed_by,
+        ] {
             text.iter_mut().for_each(clean);
         }
         for failure in &mut record.failed {

@@ -210,6 +210,7 @@ pub fn plan(about: &About<'_>, reason: Option<String>) -> Result<Plan, CollectEr
         concerns: Vec::new(),
         amounts: Some(amounts(collection)),
         push: None,
+        second: None,
         lines: words::lines(about),
         danger: Danger::Destroys { word: WORD },
         operation: Operation::Collect(Arc::new(operation)),

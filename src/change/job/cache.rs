@@ -11,6 +11,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::signed_row::SignedRow;
 use crate::domain::ssh_key::Fingerprint;
+use crate::domain::two_persons::{Login, Rule, WaitingPlan};
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
@@ -77,6 +78,21 @@ pub(super) enum Stepped {
     Knock(KnockSeen),
 }
 
+/// One step with a plan that waits for a second administrator. Each may be done twice.
+#[derive(Clone, Copy)]
+pub(super) enum TwoStep<'a> {
+    /// Keep it.
+    Put(&'a WaitingPlan),
+    /// Take it for the job of this id, which then is the only one.
+    Take {
+        plan: &'a WaitingPlan,
+        sha256: &'a str,
+        job: &'a str,
+    },
+    /// Remove its file.
+    Drop { file: &'a str, sha256: &'a str },
+}
+
 /// A job that has begun.
 pub(super) struct Held {
     /// Jobs that have no record: others that run, and those that were killed.
@@ -85,6 +101,8 @@ pub(super) struct Held {
     pub(super) room: bool,
     /// Whether its items lie on the server.
     pub(super) kept: bool,
+    /// The two-person rule, or why that is not known.
+    pub(super) rule: Result<Rule, String>,
     /// What holds its lock there, until it is dropped.
     pub(super) lock: Box<dyn Any + Send + Sync>,
 }
@@ -166,6 +184,14 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         lines: &[String],
         how: Beginning,
     ) -> impl Future<Output = Result<Held, Trouble>> + Send;
+    /// Who this connection is logged in as.
+    fn login(&self) -> Login;
+    /// One step with a plan that waits.
+    fn two(
+        &self,
+        token: &Token,
+        step: TwoStep<'_>,
+    ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
     /// Removes what the job of this id has left, too, and returns the line as it was written.
     fn append_audit(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{CacheServer, Held, Step, Stepped, Trouble};
+use super::cache::{CacheServer, Held, Step, Stepped, Trouble, TwoStep};
 use super::fake_space;
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
@@ -12,6 +12,8 @@ use crate::change::token::Token;
 use crate::domain::SignedPath;
 use crate::domain::pin::PinName;
 use crate::domain::signed_row::SignedRow;
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::two_persons::{Login, Rule, WaitingPlan};
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PathInfo, PublicKey, StorePath};
 use crate::server::facts::Facts;
@@ -54,6 +56,16 @@ pub(super) struct World {
     pub(super) begun: Vec<Beginning>,
     /// Roots, uses, collections.
     pub(super) space: super::fake_space::Space,
+    /// The two-person rule.
+    pub(super) rule: Rule,
+    /// The file of it can't be read.
+    pub(super) rule_why: Option<String>,
+    /// The key of who is logged in.
+    pub(super) own_key: Option<Fingerprint>,
+    /// Plans that wait.
+    pub(super) plans: BTreeMap<String, WaitingPlan>,
+    /// The plan that a job has taken.
+    pub(super) taken: String,
     /// From this call on nothing is answered.
     pub(super) hangs_at: Option<usize>,
     /// This call is not answered.
@@ -338,8 +350,48 @@ impl CacheServer for Fake {
             others,
             room: !world.full,
             kept: !world.full,
+            rule: match &world.rule_why {
+                Some(why) => Err(why.clone()),
+                None => Ok(world.rule.clone()),
+            },
             lock: Box::new(()),
         })
+    }
+
+    fn login(&self) -> Login {
+        Login {
+            account: "root".into(),
+            key: self.world.lock().unwrap().own_key,
+            by: "root via test".into(),
+        }
+    }
+
+    async fn two(&self, _: &Token, step: TwoStep<'_>) -> Result<LinkChange, Trouble> {
+        self.wait().await;
+        let mut world = self.world.lock().unwrap();
+        let cut = self.call(&mut world)?;
+        let done = cut != Some(0);
+        let changed = match step {
+            TwoStep::Put(plan) => {
+                if done {
+                    world.plans.insert(plan.id.clone(), plan.clone());
+                }
+                LinkChange::Done
+            }
+            TwoStep::Take { plan, .. } => {
+                if done && world.plans.remove(&plan.id).is_none() && world.taken != plan.id {
+                    LinkChange::Changed("somebody else was quicker".into())
+                } else {
+                    world.taken.clone_from(&plan.id);
+                    LinkChange::Done
+                }
+            }
+            TwoStep::Drop { .. } => {
+                world.taken.clear();
+                LinkChange::Done
+            }
+        };
+        cut.map_or(Ok(changed), |_| Err(lost()))
     }
 
     async fn append_audit(

@@ -146,6 +146,7 @@ mod tests {
             concerns: Vec::new(),
             amounts: None,
             push: None,
+            second: None,
             reason: None,
         };
         let confirmed = plan

@@ -17,6 +17,7 @@ mod keep;
 mod make;
 mod patience;
 mod push;
+mod second;
 mod server;
 mod sign;
 mod space;
@@ -26,19 +27,22 @@ mod tests;
 #[cfg(test)]
 mod tests_push;
 #[cfg(test)]
+mod tests_second;
+#[cfg(test)]
 mod tests_space;
 #[cfg(test)]
 mod tests_unfinished;
 mod unfinished;
 
 use super::audit::{self, Record};
-use super::plan::{Confirmed, Operation};
-use super::receipt::{Failure, Freed, Outcome, Receipt};
+use super::plan::{Confirmed, Operation, Plan};
+use super::receipt::{Failure, Freed, Outcome, Receipt, Waits};
 use super::sign::CHUNK;
 use super::token::Token;
 use crate::domain::When;
 use crate::domain::path_info::hex;
 use crate::domain::text::visible;
+use crate::domain::two_persons::Rule;
 use crate::domain::unfinished::Unfinished;
 use crate::server::{Server, Whose};
 use cache::{CacheServer, Trouble};
@@ -114,6 +118,8 @@ struct Tally {
     freed: Option<Freed>,
     /// NAR sizes of what is gone, of a collection.
     gone: Option<u64>,
+    /// The plan waits for a second administrator.
+    waits: Option<Waits>,
 }
 
 impl Tally {
@@ -138,6 +144,7 @@ impl Tally {
 
     fn outcome(&self) -> Outcome {
         match (self.done, self.failed.is_empty()) {
+            (_, true) if self.waits.is_some() => Outcome::Waiting,
             (_, true) => Outcome::Done,
             _ if self.cancelled => Outcome::Cancelled,
             (0, false) if !self.unconfirmed => Outcome::Failed,
@@ -169,6 +176,8 @@ struct Job<C> {
     others: Vec<Unfinished>,
     /// The audit log has no room, and this job makes some.
     no_room: bool,
+    /// The server's two-person rule, or why that is not known.
+    rule: Result<Rule, String>,
 }
 
 impl<C: CacheServer> Job<C> {
@@ -214,6 +223,7 @@ async fn run_on<C: CacheServer>(
         held: None,
         others: Vec::new(),
         no_room: false,
+        rule: Ok(Rule::default()),
         cache,
         token: Arc::new(token),
         events,
@@ -225,6 +235,7 @@ async fn run_on<C: CacheServer>(
         cut_off: None,
     };
     let job_id = job.about.id.clone();
+    let planned_by = second::planned_by(&plan);
     let log = job.cache.audit_log();
     let receipt = |tally: &Tally| Receipt {
         id: job_id.clone(),
@@ -238,6 +249,8 @@ async fn run_on<C: CacheServer>(
         freed: tally.freed,
         gone: tally.gone,
         conflict: tally.conflict.clone(),
+        waits: tally.waits.clone().map(Box::new),
+        planned_by: planned_by.clone(),
     };
     if let Err(trouble) = unfinished::begin(&mut job, &plan).await {
         job.tally.fail(
@@ -247,26 +260,9 @@ async fn run_on<C: CacheServer>(
         return receipt(&job.tally);
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
-    match &plan.operation {
-        Operation::Sign { paths, with, key } => {
-            sign::sign(&mut job, paths, with, key).await;
-        }
-        Operation::Strip(what) => strip::run(&mut job, what).await,
-        Operation::Access(operation) => access::run(&mut job, &plan.items, operation).await,
-        Operation::Collect(operation) => {
-            Box::pin(collect::run(&mut job, &plan.items, operation)).await;
-        }
-        Operation::Keep(steps) => keep::run(&mut job, &plan.items, steps).await,
-        Operation::Push(operation) => {
-            let running = push::run(
-                &mut job,
-                &plan.items,
-                operation,
-                &plan.server,
-                state.as_deref(),
-            );
-            Box::pin(running).await;
-        }
+    if Box::pin(second::may_run(&mut job, &plan)).await {
+        carry_out(&mut job, &plan, state.as_deref()).await;
+        Box::pin(second::settle(&mut job, &plan)).await;
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
@@ -294,6 +290,24 @@ async fn run_on<C: CacheServer>(
         }
     }
     receipt
+}
+
+/// Does what was confirmed.
+async fn carry_out<C: CacheServer>(job: &mut Job<C>, plan: &Plan, state: Option<&Path>) {
+    match &plan.operation {
+        Operation::Sign { paths, with, key } => {
+            sign::sign(job, paths, with, key).await;
+        }
+        Operation::Strip(what) => strip::run(job, what).await,
+        Operation::Access(operation) => access::run(job, &plan.items, operation).await,
+        Operation::Collect(operation) => {
+            Box::pin(collect::run(job, &plan.items, operation)).await;
+        }
+        Operation::Keep(steps) => keep::run(job, &plan.items, steps).await,
+        Operation::Push(operation) => {
+            Box::pin(push::run(job, &plan.items, operation, &plan.server, state)).await;
+        }
+    }
 }
 
 /// Writes the record on the server and here. The copy here is a help, the log there is the duty: only the latter's

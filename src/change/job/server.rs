@@ -2,7 +2,7 @@
 //!
 //! In: the typed functions of `server`. Out: what a job asks for, each error sorted by whether the link is still there.
 
-use super::cache::{CacheServer, Held, Step, Stepped, Trouble};
+use super::cache::{CacheServer, Held, Step, Stepped, Trouble, TwoStep};
 use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::access::authorized_in;
 use crate::change::keep::{KeepStep, PinMove};
@@ -10,6 +10,7 @@ use crate::change::token::Token;
 use crate::domain::SignedPath;
 use crate::domain::pin::{Pin, Shown};
 use crate::domain::signed_row::SignedRow;
+use crate::domain::two_persons::Login;
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::facts::Facts;
@@ -78,6 +79,14 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         KeepStep::Retention(edit) => {
             let file = server.policy().await?.ok();
             file.map(|file| file.found.is_some_and(|(text, _)| text == edit.text))
+        }
+        KeepStep::Rule(edit) => {
+            let rule = server.two_persons().await?.rule;
+            Some(rule.is_ok_and(|rule| rule.text() == edit.text))
+        }
+        KeepStep::DropPlan { file, .. } => {
+            let found = server.two_persons().await?;
+            (!found.hidden).then(|| found.plans.iter().all(|plan| plan.file != *file))
         }
     })
 }
@@ -287,6 +296,8 @@ impl CacheServer for Server {
                 .vacuum(token, vacuum, tell)
                 .await
                 .map(LinkChange::Smaller),
+            KeepStep::Rule(edit) => self.put_rule(token, edit).await,
+            KeepStep::DropPlan { file, sha256 } => self.drop_plan(token, file, sha256).await,
         };
         match answer {
             Ok(removed) => Ok(removed),
@@ -313,8 +324,25 @@ impl CacheServer for Server {
                 others: std::mem::take(&mut begun.others),
                 room: begun.room,
                 kept: begun.kept,
+                rule: begun.rule.clone(),
                 lock: Box::new(Mutex::new(begun)),
             }),
+            Err(error) => Err(sort(self, error).await),
+        }
+    }
+
+    fn login(&self) -> Login {
+        Self::login(self, crate::change::audit::who::by(&Self::facts(self).user))
+    }
+
+    async fn two(&self, token: &Token, step: TwoStep<'_>) -> Result<LinkChange, Trouble> {
+        let answer = match step {
+            TwoStep::Put(plan) => self.put_plan(token, plan).await.map(|()| LinkChange::Done),
+            TwoStep::Take { plan, sha256, job } => self.take_plan(token, plan, sha256, job).await,
+            TwoStep::Drop { file, sha256 } => self.drop_plan(token, file, sha256).await,
+        };
+        match answer {
+            Ok(changed) => Ok(changed),
             Err(error) => Err(sort(self, error).await),
         }
     }

@@ -134,6 +134,7 @@ mod tests {
             commands: vec![],
             warnings: vec![],
             push: None,
+            second: None,
             lines: vec![],
             danger: Danger::Destroys { word: "strip" },
             operation: Operation::Strip(Box::new(Strip {

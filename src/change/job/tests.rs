@@ -50,6 +50,7 @@ pub(super) fn plan(paths: Vec<StorePath>, with: KeySource) -> Plan {
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: vec![],
         danger: Danger::Adds,
         operation: Operation::Sign {

@@ -51,6 +51,7 @@ fn plan(added: &[PathInfo], tops: &[&str]) -> Plan {
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: vec![],
         danger: Danger::Adds,
         operation: Operation::Push(Arc::new(PushOperation {

@@ -77,6 +77,7 @@ fn plan(count: usize, operation: CollectOperation) -> Plan {
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: vec![],
         danger: Danger::Destroys { word: "collect" },
         operation: Operation::Collect(Arc::new(operation)),

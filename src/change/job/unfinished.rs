@@ -42,6 +42,7 @@ pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Resu
         job.log("the list of paths can't be kept on the server, so nobody will see there how far this got if it is killed");
     }
     job.others = held.others;
+    job.rule = held.rule;
     job.held = Some(held.lock);
     Ok(())
 }

@@ -392,6 +392,7 @@ fn empty(about: &About, change: &'static str, summary: String, danger: Danger) -
         danger,
         operation: Operation::Keep(Vec::new()),
         reason: None,
+        second: None,
     }
 }
 

@@ -52,4 +52,13 @@ pub enum KeepStep {
     Vacuum(Vacuum),
     /// The retention policy gets another text.
     Retention(PolicyEdit),
+    /// The two-person rule gets another text.
+    Rule(PolicyEdit),
+    /// A plan that waits for a second administrator goes.
+    DropPlan {
+        /// The name of its file.
+        file: String,
+        /// The SHA-256 of that, as it was shown.
+        sha256: String,
+    },
 }

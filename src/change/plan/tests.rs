@@ -22,6 +22,7 @@ fn plan(items: usize, danger: Danger) -> Plan {
         concerns: vec![],
         amounts: None,
         push: None,
+        second: None,
         lines: vec![("on", "prod".into())],
         danger,
         operation: Operation::Sign {

@@ -152,6 +152,7 @@ impl Known<'_> {
             items,
             reason: request.reason.clone(),
             push: Some(amounts),
+            second: None,
         };
         Ok(plan)
     }

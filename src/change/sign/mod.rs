@@ -337,6 +337,7 @@ fn draw(
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: about.lines(),
         danger: Danger::Adds,
         operation: Operation::Sign {

@@ -145,6 +145,7 @@ pub fn plan(
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: stored.lines(key, rows.len()),
         danger: Danger::Destroys { word: "strip" },
         items,

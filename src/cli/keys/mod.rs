@@ -249,7 +249,11 @@ pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliEr
 }
 
 /// One's own way in takes more than a yes that a script has given beforehand.
-fn own_way(planned: Planned, allowed: bool, options: &args::Change) -> Result<Planned, CliError> {
+pub(super) fn own_way(
+    planned: Planned,
+    allowed: bool,
+    options: &args::Change,
+) -> Result<Planned, CliError> {
     if let Ok(plan) = &planned
         && let Operation::Access(operation) = &plan.operation
         && operation.own_way

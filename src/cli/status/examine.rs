@@ -61,12 +61,13 @@ async fn silent(link: &Link) {
 async fn connected(session: &Session, server: &Server) -> Result<Report, CliError> {
     let round_trip = server.link().round_trip().await.ok();
     let progress = Progress::new(session.quiet);
-    let (inventory, access, space, pins, left) = tokio::join!(
+    let (inventory, access, space, pins, left, two) = tokio::join!(
         load(server, &progress, |_| Ok(())),
         server.access(),
         server.space(),
         server.pins(),
-        left(server)
+        left(server),
+        server.two_persons()
     );
     let inventory = match inventory.map(|loaded| loaded.inventory) {
         Ok(inventory) => Ok(inventory),
@@ -140,6 +141,8 @@ async fn connected(session: &Session, server: &Server) -> Result<Report, CliErro
     }
     let left = left.map_err(|error| Unknown(error.notice()));
     checks.extend(health::unfinished::checks(session.name(), &left, now));
+    let two = two.map_err(|error| Unknown(error.notice()));
+    checks.extend(health::plans::checks(session.name(), &two));
     Ok(Report::new(session.name(), checks, counts, &facts))
 }
 

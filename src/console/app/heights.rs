@@ -47,6 +47,10 @@ fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
             let rows = keys.all.len();
             return Some((choice::rows(size, rows), keys.list, rows));
         }
+        Some(Layer::Waiting(waiting)) => {
+            let rows = waiting.all.len();
+            return Some((choice::rows(size, rows), waiting.list, rows));
+        }
         Some(_) => return None,
     }
     let body = areas(size).body;

@@ -12,6 +12,7 @@ use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
 use crate::domain::StorePath;
+use crate::domain::two_persons::FoundPlan;
 use crate::judge::rotation::KeyCoverage;
 use tui_input::Input;
 
@@ -39,6 +40,8 @@ pub enum Layer {
     Clients(Box<Clients>),
     /// A choice of signing keys.
     SigningKeys(Box<SigningKeys>),
+    /// A choice of plans that wait for a second administrator.
+    Waiting(Box<Waiting>),
     /// The columns of the store's list, to switch on and off.
     Columns(List),
     /// A choice of servers.
@@ -66,6 +69,15 @@ pub struct SigningKeys {
     pub purpose: KeyPurpose,
     /// The cache's own, with how far each has got.
     pub all: Vec<KeyCoverage>,
+    /// Where the list is.
+    pub list: List,
+}
+
+/// A choice of plans that wait.
+#[derive(Debug)]
+pub struct Waiting {
+    /// All of them.
+    pub all: Vec<FoundPlan>,
     /// Where the list is.
     pub list: List,
 }

@@ -23,3 +23,4 @@ pub(super) mod themes;
 pub mod trail;
 pub mod update;
 pub mod view;
+mod waiting;

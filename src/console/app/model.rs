@@ -251,6 +251,7 @@ impl Model {
                 | Layer::Themes(_)
                 | Layer::Clients(_)
                 | Layer::SigningKeys(_)
+                | Layer::Waiting(_)
                 | Layer::Verify(_)
                 | Layer::Columns(_),
             ) => Some(Scope::Menu),

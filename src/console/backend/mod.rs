@@ -14,6 +14,7 @@ mod keep;
 mod latest;
 mod load;
 mod plan;
+mod second;
 mod space;
 mod watch;
 mod way;

@@ -9,7 +9,7 @@ use crate::change::sign::strip::look;
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
-use crate::console::backend::Sender;
+use crate::console::backend::{Sender, second};
 use crate::console::plan::access;
 use crate::console::plan::request::PlanRequest;
 use crate::console::plan::space::{self, Asked};
@@ -43,6 +43,14 @@ pub(super) async fn make(
             })
         }
         ChangeKind::Space(change) => of_space(&server, request, change).await,
+        ChangeKind::Two(change) => Box::pin(second::plan(&server, &request, &change)).await,
+    };
+    let plan = match plan {
+        Ok(mut plan) => {
+            second::ahead(&server, &mut plan).await;
+            Ok(plan)
+        }
+        Err(problem) => Err(problem),
     };
     let plan = plan.map(Box::new);
     let _ = send.send(Msg::Planned { request_id, plan });

@@ -2,6 +2,7 @@
 //!
 //! In: a connected server, a store, rules. Out: messages.
 
+use crate::change::audit::who;
 use crate::change::collect::output_pairs;
 use crate::change::samples;
 use crate::change::unfinished::left;
@@ -164,12 +165,13 @@ pub(super) async fn read(
         let known = known.map(Arc::new);
         let _ = send.send(Msg::Space { look, known });
     };
-    let (facts, roots, pins, policy, unfinished) = tokio::join!(
+    let (facts, roots, pins, policy, unfinished, two) = tokio::join!(
         server.space(),
         server.roots(),
         server.pins(),
         policy(&server),
-        left(&server)
+        left(&server),
+        server.two_persons()
     );
     let facts = match facts {
         Ok(facts) => facts,
@@ -192,6 +194,8 @@ pub(super) async fn read(
         last_use: None,
         links: None,
         unfinished: unfinished.map_err(|error| Unknown(error.notice())),
+        two: two.map_err(|error| Unknown(error.notice())),
+        login: server.login(who::by(&server.facts().user)),
         samples: samples.unwrap_or_default().into(),
         skew: server.facts().clock_skew,
     };

@@ -251,5 +251,7 @@ pub(super) fn not_connected(confirmed: &Confirmed) -> Receipt {
         not_done: confirmed.plan().items.len(),
         gone: None,
         conflict: None,
+        waits: None,
+        planned_by: None,
     }
 }

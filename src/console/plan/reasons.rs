@@ -4,7 +4,7 @@ use crate::change::Refusal;
 use crate::console::plan::rows;
 use crate::console::plan::state::{Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{ChangeKind, SpaceChange, What};
+use crate::console::types::change::{ChangeKind, SpaceChange, TwoChange, What};
 use crate::console::types::context::Context;
 use crate::console::types::reason::{Reason, no};
 use std::borrow::Cow;
@@ -14,6 +14,9 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
     let change = &dialog.change;
     match act {
         Act::ConfirmPlan => ready(dialog, cx, inputs),
+        Act::PlanReason if matches!(change, ChangeKind::Two(TwoChange::Confirm(_))) => {
+            no("the first administrator has said why")
+        }
         Act::PlanItems if dialog.made().is_none() => no("there is no plan to list yet"),
         Act::PlanClosure | Act::PlanUpstream
             if matches!(change, ChangeKind::Sign(What::Rotation(_))) =>

@@ -4,11 +4,11 @@
 //! of confirming ask the same functions, so that no warning is confirmed unseen.
 
 use crate::change::access::LIFETIMES;
-use crate::change::{Plan, Refusal};
+use crate::change::{Plan, Refusal, Second};
 use crate::console::plan::certificate;
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
-use crate::console::types::change::{ChangeKind, SpaceChange, What};
+use crate::console::types::change::{ChangeKind, SpaceChange, TwoChange, What};
 use crate::console::types::context::Context;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::{self, wrap};
@@ -160,6 +160,21 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
         }
         _ => {}
     }
+    if dialog
+        .made()
+        .is_some_and(|plan| plan.second == Some(Second::Needed))
+    {
+        let text = "needed: once confirmed, it waits for another administrator";
+        rows.push(Below::Choice(Row::new(
+            "second",
+            text,
+            inputs.theme.warning,
+        )));
+    }
+    // The first has said why.
+    if matches!(change, ChangeKind::Two(TwoChange::Confirm(_))) {
+        return rows_with_word(dialog, rows);
+    }
     let empty = match change {
         ChangeKind::Space(SpaceChange::Pin(_)) => {
             format!("{} says what it is for", key(Act::PlanReason))
@@ -167,6 +182,11 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
         _ => format!("{} writes one for the audit log", key(Act::PlanReason)),
     };
     rows.push(Below::Text(Field::Reason, "reason", empty));
+    rows_with_word(dialog, rows)
+}
+
+/// The word that confirms, where it is being typed.
+fn rows_with_word(dialog: &PlanDialog, mut rows: Vec<Below>) -> Vec<Below> {
     if let (Some(Field::Word), Some(word)) = (dialog.typing, dialog.word()) {
         rows.push(Below::Text(Field::Word, "type", word.to_owned()));
     }

@@ -254,6 +254,7 @@ impl PlanDialog {
                 let end = |seconds| When::from_unix(cx.now.unix() + seconds);
                 request.expires = seconds.map(end);
             }
+            ChangeKind::Two(_) => {}
             ChangeKind::Space(_) => {
                 request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
                 request.revisions = revisions(texts.revisions.value()).map_err(Problem::say)?;

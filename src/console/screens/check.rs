@@ -20,6 +20,8 @@ pub enum Target {
     Unreadable,
     /// A pin, by its name.
     Pin(String),
+    /// The plans that wait for a second administrator.
+    Plans,
     /// A view of screen 5.
     View(View),
 }

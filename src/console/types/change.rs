@@ -8,6 +8,7 @@ use crate::domain::key_request::Request;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
+use crate::domain::two_persons::FoundPlan;
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::sync::Arc;
@@ -23,6 +24,17 @@ pub enum ChangeKind {
     Access(AccessChange),
     /// Change what the store keeps.
     Space(SpaceChange),
+    /// Confirm a plan that waits for a second administrator, or drop it.
+    Two(TwoChange),
+}
+
+/// What becomes of a plan that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TwoChange {
+    /// It is planned again, and carried out.
+    Confirm(Box<FoundPlan>),
+    /// It goes.
+    Drop(Box<FoundPlan>),
 }
 
 /// What is to be signed.
@@ -118,7 +130,7 @@ impl ChangeKind {
         match self {
             Self::Sign(_) | Self::Push(_) => Family::Sign,
             Self::Access(_) => Family::Access,
-            Self::Space(_) => Family::Space,
+            Self::Space(_) | Self::Two(_) => Family::Space,
         }
     }
 
@@ -141,6 +153,8 @@ impl ChangeKind {
             Self::Access(AccessChange::Review) => "Mark the keys as reviewed",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
+            Self::Two(TwoChange::Confirm(_)) => "Confirm as the second administrator",
+            Self::Two(TwoChange::Drop(_)) => "Drop a plan that waits",
             Self::Space(SpaceChange::Collect(_)) => "Collect",
             Self::Space(SpaceChange::CollectDead { .. }) => "Collect all that is dead",
             Self::Space(SpaceChange::RemoveGenerations) => "Remove old generations",

@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 11] = [
     ),
     ("Lists", &["list", "tree"]),
     ("Signatures and contents", &["sign", "verify"]),
-    ("Access", &["access"]),
+    ("Access", &["access", "plans"]),
     ("Store", &["store"]),
     ("Space", &["space"]),
     ("Jobs and logs", &["job", "activity"]),

@@ -7,6 +7,7 @@ use crate::console::types::judged::Judged;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
 use crate::domain::space::{LastUse, Links, SpaceFacts};
+use crate::domain::two_persons::{Login, TwoPersons};
 use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::judge::collect::{Collection, Rules};
 use crate::judge::growth::Sample;
@@ -34,6 +35,10 @@ pub struct SpaceSnapshot {
     pub links: Option<Fact<Links>>,
     /// Changes that have no record yet.
     pub unfinished: Fact<Vec<Left>>,
+    /// The two-person rule, and the plans that wait.
+    pub two: Fact<TwoPersons>,
+    /// Who this connection is logged in as.
+    pub login: Login,
     /// What was in use at earlier looks from this machine, oldest first, and at this one.
     pub samples: Arc<[Sample]>,
     /// Server clock minus this machine's, in seconds.

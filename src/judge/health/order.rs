@@ -34,6 +34,8 @@ pub const ORDER: &[&str] = &[
     "unsigned-paths",
     "unreadable-paths",
     // Somebody waits, or soon will.
+    "two-persons",
+    "plans-waiting",
     "key-requests",
     "requests-dropped",
     "requests-unread",
@@ -64,6 +66,7 @@ pub const ORDER: &[&str] = &[
     "load",
     "collection-running",
     "change-running",
+    "plans-left",
     // What is not known, the most important first.
     "access",
     "access-log",
@@ -105,6 +108,7 @@ mod tests {
             include_str!("compromised.rs"),
             include_str!("space.rs"),
             include_str!("unfinished.rs"),
+            include_str!("plans.rs"),
         ];
         let mut found = Vec::new();
         for source in sources {

@@ -1,4 +1,4 @@
-# Put behind folder.sh. $1: the retention policy. $2: the SHA-256 of what was shown, or `absent`; if it is something else now, nothing
+# Put behind folder.sh. $1: the retention policy, or the two-person rule. $2: the SHA-256 of what was shown, or `absent`; if it is something else now, nothing
 # is changed. $3: the SHA-256 of the new text, which comes on stdin.
 set -u
 umask 077
@@ -25,7 +25,7 @@ rm -f "$name.new"
 cat >"$name.new" && [ "$(sha256sum <"$name.new" | cut -d ' ' -f 1)" = "$3" ] && { sync "$name.new" 2>/dev/null || sync; } &&
     mv -f "$name.new" "$name" || {
     rm -f "$name.new"
-    fail 74 "the policy can't be written to $1; it is as it was"
+    fail 74 "$1 can't be written; it is as it was"
 }
 { sync . 2>/dev/null || sync; }
 echo "done"

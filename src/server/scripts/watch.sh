@@ -144,7 +144,7 @@ sort_out() {
         "$lock") gc_inode=${facts%% *} ;;
         "$socket") found_socket=yes ;;
         "$audit") found_audit=$line ;;
-        "$markers" | "$markers"/unfinished-*) found_jobs=$found_jobs$line$newline ;;
+        "$markers" | "$markers"/plans | "$markers"/unfinished-*) found_jobs=$found_jobs$line$newline ;;
         "$requests" | "$requests"/*) found_requests=$found_requests$line ;;
         "$log") found_log=$facts ;;
         */system.journal) found_log=$found_log$facts ;;
@@ -387,7 +387,7 @@ IFS=$newline
 # shellcheck disable=SC2086
 set -- $keys $settings_files
 unset IFS
-set -- "$@" "$requests" "$requests/waiting" "$requests/approved" "$requests/denied" "$requests/revoked" "$audit" "$markers"
+set -- "$@" "$requests" "$requests/waiting" "$requests/approved" "$requests/denied" "$requests/revoked" "$audit" "$markers" "$markers/plans"
 if [ -n "$database" ]; then set -- "$@" "$database" "$database-wal" "$lock"; fi
 if [ -n "$log" ]; then set -- "$@" "$log"; fi
 if [ -n "$socket" ]; then set -- "$@" "$socket"; fi

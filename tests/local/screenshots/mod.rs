@@ -117,6 +117,8 @@ async fn look(server: &Server, demo: &Demo, fixed: &Fixed) -> SpaceSnapshot {
         last_use: Some(Arc::new(Ok(server.last_use().await.unwrap()))),
         links: Some(server.links().await.unwrap()),
         unfinished: Ok(vec![]),
+        two: Ok(crate::fixture::space::two_persons(vec![])),
+        login: crate::fixture::space::login("bob", 2),
         skew: 0,
     }
 }
@@ -309,6 +311,8 @@ async fn the_screenshots_show_what_the_program_shows() {
             not_done: 0,
             gone: None,
             conflict: None,
+            waits: None,
+            planned_by: None,
         },
     });
     pictures.take("receipt", &console);

@@ -413,6 +413,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         concerns: Vec::new(),
         amounts: None,
         push: None,
+        second: None,
         lines: vec![],
         danger: Danger::Adds,
         operation: Operation::Keep(vec![step]),

@@ -67,6 +67,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
         Act::CancelJob => job_runs(model),
         Act::EndSession => can_end_session(model),
         Act::Servers => other_servers(model),
+        Act::WaitingPlans => crate::console::app::waiting::can_list(model),
         Act::Undo => can_undo(model),
         _ => Ok(()),
     }

@@ -13,7 +13,7 @@ use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
     access, activity, backup, contents, export, find, keep, leave, marks, nav, seen, sign, space,
-    store, switch, undo, way,
+    store, switch, undo, waiting, way,
 };
 use crate::console::plan::told;
 use crate::console::screens;
@@ -105,6 +105,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::OurLogins => activity::ours(model),
         Act::EndSession => access::end_session(model),
         Act::Servers => servers::open(model),
+        Act::WaitingPlans => waiting::open(model),
         Act::Theme => {
             themes::open(model);
             vec![]
@@ -281,6 +282,9 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     }
     if matches!(model.layers.last(), Some(Layer::SigningKeys(_))) {
         return sign::choose_key(model);
+    }
+    if matches!(model.layers.last(), Some(Layer::Waiting(_))) {
+        return waiting::choose(model);
     }
     if matches!(model.layers.last(), Some(Layer::Columns(_))) {
         return store::switch_column(model);

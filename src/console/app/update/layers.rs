@@ -144,6 +144,7 @@ pub(super) fn clamp_cursors(model: &mut Model) {
         Some(Layer::Themes(list)) => list.clamp(themes, page),
         Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),
         Some(Layer::SigningKeys(keys)) => keys.list.clamp(keys.all.len(), page),
+        Some(Layer::Waiting(waiting)) => waiting.list.clamp(waiting.all.len(), page),
         _ => {}
     }
 }

@@ -28,6 +28,7 @@ mod space;
 mod store;
 mod switch;
 mod undo;
+mod waiting;
 mod way;
 
 use crate::console::app::heights::list_height;

@@ -84,6 +84,7 @@ pub(super) fn step(model: &mut Model, step: Move) {
             Layer::Themes(list) => list.step(step, model.themes.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
             Layer::SigningKeys(keys) => keys.list.step(step, keys.all.len(), page),
+            Layer::Waiting(waiting) => waiting.list.step(step, waiting.all.len(), page),
             _ => {}
         }
         return;
@@ -207,6 +208,9 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn open_check(model: &mut Model) -> Vec<Effect> {
     let lines = crate::console::screens::overview::view::lines(&model.inputs());
     if let Some(check) = lines.get(model.overview.list.cursor) {
+        if check.target == Some(Target::Plans) {
+            return super::waiting::open(model);
+        }
         if let Some(problem) = &check.problem {
             super::show::show_problem(model, "What went wrong", problem);
             return vec![];
@@ -252,6 +256,8 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
             }
         }
         Target::View(view) => model.space.view = *view,
+        // Opened where one is.
+        Target::Plans => {}
         Target::Unreadable => return go_to_unreadable(model),
     }
     vec![]

@@ -168,6 +168,16 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
         format!("result    {}", receipt.result.word()),
         format!("done      {}", job.done(receipt)),
     ];
+    if let Some(waits) = &receipt.waits {
+        let text = format!(
+            "plan {}, for a second administrator, until {}",
+            waits.plan, waits.until
+        );
+        lines.push(format!("waits     {text}"));
+    }
+    if let Some(first) = &receipt.planned_by {
+        lines.push(format!("planned   by {first}"));
+    }
     if receipt.not_done > 0 {
         lines.push(format!("not done  {}", number(receipt.not_done)));
     }
@@ -199,6 +209,9 @@ pub fn receipt_lines(job: &Job, receipt: &Receipt) -> Vec<String> {
                     "Stopped on request; what was done stays done. Sign again to go on."
                 }
                 (Outcome::Cancelled, false) => "Stopped on request; what was done stays done.",
+                (Outcome::Waiting, _) => {
+                    "Nothing was changed yet. Another administrator confirms it: in the console from the Overview, or with storekeeper plans."
+                }
                 (_, true) => "Sign again to go on with what was not done:",
                 (_, false) => "Not done:",
             }

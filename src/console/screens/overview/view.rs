@@ -165,6 +165,7 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
         "unreadable-paths" => Some(Target::Unreadable),
         "pins" => expired_pin(inputs).map(Target::Pin),
         "roots" => Some(Target::View(View::Roots)),
+        "plans-waiting" | "plans-left" if check.state != State::Unknown => Some(Target::Plans),
         "forecast" => Some(Target::View(View::Growth)),
         _ => None,
     };

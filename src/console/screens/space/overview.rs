@@ -39,6 +39,7 @@ pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
     });
     let left = health::unfinished::checks(&cx.server, &known.unfinished, now);
     checks.extend(left);
+    checks.extend(health::plans::checks(&cx.server, &known.two));
     if let Err(why) = &known.roots {
         checks.push(unknown("roots", format!("the roots are not known: {why}")));
     }

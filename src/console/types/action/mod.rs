@@ -49,6 +49,7 @@ pub enum Act {
     Push,
     Rotate,
     StripKey,
+    WaitingPlans,
     Why,
     Way,
     WayTo,

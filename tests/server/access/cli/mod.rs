@@ -9,6 +9,7 @@ mod proof;
 mod refused;
 mod review;
 mod suspended;
+mod two_persons;
 mod way;
 mod way_certificates;
 

@@ -1,0 +1,179 @@
+//! What a plan wants, and what it would do.
+//!
+//! In: a plan. Out: a [`Wish`] from which it can be planned again, where it is of a kind that can wait; and one line for each effect, by
+//! which two plans for the same wish are compared. Ages of sessions and numbers of lines are no effects: they change by themselves.
+
+use crate::change::keep::KeepStep;
+use crate::change::{Item, Operation, Plan};
+use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
+use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+use crate::domain::two_persons::Wish;
+
+/// What is wanted; `None` where a plan of this kind can't wait.
+pub fn wish(plan: &Plan) -> Option<Wish> {
+    let wish = match &plan.operation {
+        Operation::Access(operation) => {
+            let end_sessions = !operation.end.is_empty();
+            match plan.change {
+                "authorize" | "approve" => {
+                    let [edit] = operation.edits.as_slice() else {
+                        return None;
+                    };
+                    let line = String::from_utf8(edit.lines.clone()).ok()?;
+                    let line = line.trim_end().to_owned();
+                    // What comes back has to be the very line that was shown.
+                    new_key(&line)?;
+                    let file = edit.file.path.clone();
+                    match operation.requests.as_slice() {
+                        [] => Wish::Authorize { line, file },
+                        [(_, request)] => Wish::Approve {
+                            request: request.id(),
+                            line,
+                            file,
+                        },
+                        _ => return None,
+                    }
+                }
+                "revoke" => Wish::Revoke {
+                    key: the_key(plan)?,
+                    end_sessions,
+                },
+                "suspend" => Wish::Suspend {
+                    key: the_key(plan)?,
+                    end_sessions,
+                },
+                "resume" => Wish::Resume {
+                    key: the_key(plan)?,
+                },
+                "expire" => return expire(plan),
+                _ => return None,
+            }
+        }
+        Operation::Keep(steps) => match (plan.change, steps.as_slice()) {
+            ("unpin", steps) => Wish::Unpin {
+                pins: steps
+                    .iter()
+                    .map(|step| match step {
+                        KeepStep::Unpin { name, .. } => Some(name.clone()),
+                        _ => None,
+                    })
+                    .collect::<Option<_>>()?,
+            },
+            ("remove-root", [KeepStep::Root { root, .. }]) => Wish::RemoveRoot {
+                root: root.link.clone(),
+            },
+            (_, [KeepStep::Retention(edit)]) => Wish::SetRetention {
+                text: edit.text.clone(),
+            },
+            (_, [KeepStep::Rule(edit)]) => Wish::SetRule {
+                text: edit.text.clone(),
+            },
+            _ => return None,
+        },
+        Operation::Strip(strip) => Wish::Strip {
+            key: strip.key.clone(),
+            paths: strip.rows.iter().map(|row| row.path.clone()).collect(),
+        },
+        Operation::Collect(_) if plan.change == "delete" => Wish::Delete {
+            paths: plan.items.iter().filter_map(Item::path).cloned().collect(),
+        },
+        Operation::Collect(_) | Operation::Sign { .. } | Operation::Push(_) => return None,
+    };
+    Some(wish)
+}
+
+/// The one key of a plan.
+fn the_key(plan: &Plan) -> Option<Fingerprint> {
+    let mut keys = plan.items.iter().filter_map(|item| match item {
+        Item::Key { fingerprint, .. } => Some(*fingerprint),
+        _ => None,
+    });
+    let key = keys.next()?;
+    keys.all(|other| other == key).then_some(key)
+}
+
+/// The wish that the key of a plan expires; `None` where its lines get different ends.
+fn expire(plan: &Plan) -> Option<Wish> {
+    let mut ends = plan.items.iter().filter_map(|item| match item {
+        Item::Key {
+            after: Some(after), ..
+        } => {
+            let document = AuthorizedKeys::parse(after.as_bytes());
+            let options = document.line(1)?.key()?.effective()?.clone();
+            Some(options.expiry.map(|end| end.at(0)))
+        }
+        _ => None,
+    });
+    let expires = ends.next()?;
+    ends.all(|other| other == expires).then_some(Wish::Expire {
+        key: the_key(plan)?,
+        expires,
+    })
+}
+
+/// The key of a line, where this program would write it again byte for byte.
+pub fn new_key(text: &str) -> Option<NewKey> {
+    let document = AuthorizedKeys::parse(text.as_bytes());
+    let line = document.line(1)?;
+    let options = line.key()?.effective()?;
+    let new = NewKey {
+        key: line.key()?.key.clone(),
+        restrict: options.restrict,
+        from: options.from.clone(),
+        expires: options.expiry.map(|expiry| expiry.at(0)),
+    };
+    let same = new
+        .line()
+        .is_ok_and(|line| line == text.trim_end().as_bytes());
+    same.then_some(new)
+}
+
+/// What a plan would do, one line each, fit to be shown.
+pub fn effects(plan: &Plan) -> Vec<String> {
+    let mut effects = Vec::new();
+    for item in &plan.items {
+        match item {
+            Item::Key {
+                file,
+                before,
+                after,
+                ..
+            } => {
+                // A suspended line says when and by whom.
+                let suspends = plan.change == "suspend";
+                let sign = if suspends { "suspend" } else { "-" };
+                effects.extend(before.iter().map(|line| format!("{file}: {sign} {line}")));
+                let after = after.iter().filter(|_| !suspends);
+                effects.extend(after.map(|line| format!("{file}: + {line}")));
+            }
+            Item::Session { .. } => {}
+            item => effects.push(item.to_string()),
+        }
+    }
+    match &plan.operation {
+        Operation::Access(operation) => {
+            effects.extend(
+                operation
+                    .end
+                    .iter()
+                    .map(|key| format!("end sessions of {key}")),
+            );
+        }
+        Operation::Keep(_) => {
+            let lines = plan.lines.iter();
+            let changed = lines.filter(|(label, _)| matches!(*label, "+" | "-"));
+            effects.extend(changed.map(|(label, line)| format!("{label} {line}")));
+        }
+        _ => {}
+    }
+    let concerns = plan.concerns.iter();
+    effects.extend(concerns.map(|concern| format!("{DOUBT}{}", concern.id())));
+    effects
+        .iter()
+        .map(|line| visible(line).into_owned())
+        .collect()
+}
+
+/// Before a concern. One that is gone is no difference.
+pub(super) const DOUBT: &str = "doubt: ";
