@@ -199,9 +199,9 @@ fn journeys() {
         ("5<tab>", place, "Activity"),
         ("2p", layer, "space"),
         // A key that does nothing says so, once.
-        ("2J", toast, "J does nothing here; ? lists the keys"),
-        ("2JJ", toast, ""),
-        ("2J1J", toast, "J does nothing here; ? lists the keys"),
+        ("2Q", toast, "Q does nothing here; ? lists the keys"),
+        ("2QQ", toast, ""),
+        ("2Q1Q", toast, "Q does nothing here; ? lists the keys"),
         (":filter size>20M<enter>", at, "glibc-2.39"),
         // A toast goes with the next key.
         ("aj", toast, ""),

@@ -105,18 +105,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let facts = facts.as_ref().map_err(Problem::new)?;
             keep::vacuum(&asked.about, facts, Vacuum::default())
         }
-        SpaceChange::Policy(draft) => {
-            let (effect, found) = (effect(request, asked, draft), asked.policy.as_ref());
-            let found = found.ok_or_else(|| Problem::say("the policy was not looked at"))?;
-            let found = found.as_ref().map_err(Problem::new)?;
-            let sum = |file: &PolicyFile| file.found.as_ref().map(|(_, sum)| sum.clone());
-            if sum(found) != sum(&draft.shown) {
-                return Err(Problem::say(
-                    "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
-                ));
-            }
-            keep::retention(&asked.about, &draft.shown, &draft.text, effect)
-        }
+        SpaceChange::Policy(draft) => policy(request, asked, draft)?,
         SpaceChange::RemoveGenerations => {
             let judged = request.judged()?;
             let keeps = judged.keep();
@@ -145,6 +134,30 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
     .map_err(problem)?;
     plan.reason.clone_from(&request.reason);
     Ok(plan)
+}
+
+/// Writing what the editor has left, unless somebody else has written meanwhile.
+fn policy(
+    request: &PlanRequest,
+    asked: &Asked,
+    draft: &PolicyDraft,
+) -> Result<Result<Plan, KeepError>, Problem> {
+    let found = asked.policy.as_ref();
+    let found = found.ok_or_else(|| Problem::say("the policy was not looked at"))?;
+    let found = found.as_ref().map_err(Problem::new)?;
+    let sum = |file: &PolicyFile| file.found.as_ref().map(|(_, sum)| sum.clone());
+    if sum(found) != sum(&draft.shown) {
+        return Err(Problem::say(
+            "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
+        ));
+    }
+    let effect = effect(request, asked, draft);
+    Ok(keep::retention(
+        &asked.about,
+        &draft.shown,
+        &draft.text,
+        effect,
+    ))
 }
 
 /// What a collection by the policy would take, where what is dead is known.

@@ -86,7 +86,7 @@ fn a_pin_moves_only_where_revisions_are_kept() {
 #[test]
 fn what_has_expired_is_unpinned() {
     for (keys, gone) in [
-        ("E", &["release+20260801T060000Z"][..]),
+        ("I", &["release+20260801T060000Z"][..]),
         (":unpin the revisions<enter>", &["release+20260801T060000Z"]),
         ("U", &["old-demo", "release+20260801T060000Z"]),
         (
@@ -110,7 +110,7 @@ fn what_has_expired_is_unpinned() {
         assert_eq!(names, gone, "{keys}");
     }
     let mut console = on((80, 24), "dark", known());
-    console.keys("E");
+    console.keys("I");
     let toast = console.model.toast.clone().unwrap();
     assert!(
         toast.contains("no revision of a pin has expired"),

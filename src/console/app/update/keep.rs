@@ -88,7 +88,7 @@ pub(super) fn unroot(model: &mut Model) -> Vec<Effect> {
     show(model, change)
 }
 
-/// `U` and `E`: the pins, or the revisions of pins, whose time is over.
+/// `U` and `I`: the pins, or the revisions of pins, whose time is over.
 pub(super) fn unpin_over(model: &mut Model, which: Over) -> Vec<Effect> {
     show(model, SpaceChange::UnpinOver(which))
 }
