@@ -4,7 +4,7 @@
 
 use super::args::access::Setup;
 use super::error::{CliError, Kind};
-use super::ground::{policy, policy_file};
+use super::ground::{no_store, policy, policy_file};
 use super::out::Out;
 use super::retention::{effect, none};
 use super::roots::settle;
@@ -13,7 +13,6 @@ use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::keep::{KeepError, install_policy_timer, remove_policy_timer};
-use crate::domain::notice;
 use crate::server::{PolicyTimer, Server};
 
 /// Runs it.
@@ -35,15 +34,7 @@ async fn prepare(
 ) -> Result<(Server, Result<Plan, KeepError>), CliError> {
     let server = session.connect_to_read().await?;
     let timer = PolicyTimer::of(&server, args.program.clone(), when.to_owned());
-    let timer = timer.ok_or_else(|| {
-        CliError::new(
-            Kind::Server,
-            notice!(
-                "it is not known in which folder the store there is",
-                "log in as root"
-            ),
-        )
-    })?;
+    let timer = timer.ok_or_else(no_store)?;
     let facts = server.policy_timer_facts(&timer).await?;
     let about = About::of(&server);
     if args.off {

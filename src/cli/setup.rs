@@ -6,6 +6,7 @@
 use super::args::{Common, access as args};
 use super::change::carry_out;
 use super::error::{CliError, Kind};
+use super::ground::no_store;
 use super::nothing::nothing;
 use super::out::Out;
 use super::roots::settle;
@@ -165,15 +166,7 @@ async fn lease(
 ) -> Result<u8, CliError> {
     let prepare = async {
         let server = session.connect().await?;
-        let install = LeaseInstall::of(&server, days).ok_or_else(|| {
-            CliError::new(
-                Kind::Server,
-                notice!(
-                    "it is not known in which folder the store there is",
-                    "log in as root"
-                ),
-            )
-        })?;
+        let install = LeaseInstall::of(&server, days).ok_or_else(no_store)?;
         let found = server.lease_facts(&install).await?;
         let planned = install_lease(&About::of(&server), &found, install);
         Ok((server, planned))

@@ -5,6 +5,7 @@
 
 use super::StorePath;
 use super::When;
+use super::timer_state;
 use std::collections::BTreeMap;
 
 /// Lines that are read: the script writes no more.
@@ -96,14 +97,10 @@ impl AutoSign {
             ..Self::default()
         };
         for line in lines.into_iter().take(MOST) {
-            let (word, value) = line.split_once(' ').unwrap_or((line, ""));
-            let value = value.trim();
+            let (word, value) = timer_state::word(line);
             match word {
-                "at" => {
-                    let at = value.parse().ok().filter(|at| *at >= 0);
-                    found.at = at.map(When::from_unix);
-                }
-                "problem" => found.problem = Some(value.to_owned()).filter(|text| !text.is_empty()),
+                "at" => found.at = timer_state::at(value),
+                "problem" => found.problem = timer_state::problem(value),
                 "signed" => found.signed = value.parse().unwrap_or(0),
                 "waiting" => found.waiting = value.parse().unwrap_or(0),
                 "wait" => {

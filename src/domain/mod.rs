@@ -42,6 +42,7 @@ pub mod store_path;
 pub mod text;
 pub mod threshold;
 pub mod thresholds;
+mod timer_state;
 pub mod trust;
 pub mod two_persons;
 pub mod unfinished;

@@ -2,7 +2,7 @@
 //!
 //! In: the lines of `gc.state`, which nobody vouches for. Out: when, what came of it. Source of the form: `scripts/policy-run.sh`.
 
-use super::{Bytes, When};
+use super::{Bytes, When, timer_state};
 
 /// Lines that are read: the script writes no more.
 const MOST: usize = 20;
@@ -33,14 +33,10 @@ impl PolicyRun {
             ..Self::default()
         };
         for line in lines.into_iter().take(MOST) {
-            let (word, value) = line.split_once(' ').unwrap_or((line, ""));
-            let value = value.trim();
+            let (word, value) = timer_state::word(line);
             match word {
-                "at" => {
-                    let at = value.parse().ok().filter(|at| *at >= 0);
-                    found.at = at.map(When::from_unix);
-                }
-                "problem" => found.problem = Some(value.to_owned()).filter(|text| !text.is_empty()),
+                "at" => found.at = timer_state::at(value),
+                "problem" => found.problem = timer_state::problem(value),
                 "paths" => found.paths = value.parse().unwrap_or(0),
                 "freed" => found.freed = Bytes(value.parse().unwrap_or(0)),
                 _ => {}

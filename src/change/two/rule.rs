@@ -37,7 +37,7 @@ pub fn set_rule(about: &About, two: &TwoPersons, rule: &Rule) -> Result<Plan, Tw
         );
     }
     if before.groups.is_empty() {
-        plan.warnings.push("from then on another administrator has to confirm such changes, and also a change of this rule; make sure that there is one, with an own key or an own account".to_owned());
+        plan.warnings.push("from then on another administrator has to confirm such changes, and also a change of this rule; make sure that there is one, with a key or an account of their own".to_owned());
     }
     plan.commands = vec![format!(
         "install -m 600 two-persons.toml {}",
