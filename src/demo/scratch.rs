@@ -111,6 +111,14 @@ pub(super) struct Scratch {
     pub(super) client_key: PublicKey,
 }
 
+/// Where this machine's own programs are.
+const THIS_MACHINE: &str = "PATH=/run/current-system/sw/bin:/usr/bin:/bin";
+
+/// `stat` of this machine, but for file systems: the demo's disk is invented.
+fn file_systems(shim: &str) -> String {
+    format!("case ${{1-}} in -f) {shim} stat \"$@\" ;; esac\n{THIS_MACHINE} exec stat \"$@\"\n")
+}
+
 impl Scratch {
     /// Makes and fills the folder, up to what needs the store. Dropping the `TempDir` removes it, whoever still has
     /// the rest.
@@ -218,6 +226,7 @@ impl Scratch {
         let shim = format!("exec {program} demo-shim {socket}");
         self.stand_in("bin", "df", &format!("{shim} df \"$@\"\n"))?;
         self.stand_in("bin", "find", &self.find(&shim))?;
+        self.stand_in("bin", "stat", &file_systems(&shim))?;
         let key_file = self.key_file();
         // The stand-ins talk to the same socket: it is where a client would find the daemon.
         let daemon = self.socket();
@@ -254,7 +263,7 @@ impl Scratch {
         let store = shell_words::quote(&self.path("store").to_string_lossy()).into_owned();
         format!(
             "case ${{1-}} in {store}/*) {shim} find \"$@\" ;; esac\n\
-             PATH=/run/current-system/sw/bin:/usr/bin:/bin exec find \"$@\"\n",
+             {THIS_MACHINE} exec find \"$@\"\n",
         )
     }
 

@@ -207,6 +207,28 @@ async fn ssh_runs_commands_and_nothing_is_left_behind() {
     );
     let disk = stdout(&demo, "df -Pk /nix/store | tail -n 1").await;
     assert!(disk.contains(" 184549376 "), "{disk}");
+    // What the watch looks at is the same disk, and not this machine's.
+    let fields = stdout(&demo, "df -Pk /nix/store; df -Pi /nix/store").await;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let at = |mount: usize| {
+        fields
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| **word == "/nix")
+            .nth(mount)
+            .unwrap()
+            .0
+    };
+    let [kib, inodes] = [0, 1].map(|mount| (fields[at(mount) - 4], fields[at(mount) - 2]));
+    let watched = stdout(&demo, "stat -f -L -c '%S %b %f %a %c %d' -- /nix/store").await;
+    assert_eq!(
+        watched,
+        format!(
+            "1024 {} {} {} {} {}\n",
+            kib.0, kib.1, kib.1, inodes.0, inodes.1
+        )
+    );
+    assert_eq!(stdout(&demo, "stat -c %F /").await, "directory\n");
     let line = "LC_ALL=C exec sh -c 'printf \"%s|\" \"$0\" \"$@\"' storekeeper 'a b' '$HOME'";
     assert_eq!(stdout(&demo, line).await, "storekeeper|a b|$HOME|");
     stdout(&demo, "logger -t storekeeper -- one record").await;

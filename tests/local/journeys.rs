@@ -5,6 +5,7 @@ use crate::fixture::{
 };
 use crate::help::processor_time;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use storekeeper::change::{KeySource, Outcome};
 use storekeeper::console::app::layer::Layer;
@@ -12,6 +13,7 @@ use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::check::Target;
 use storekeeper::console::types::action::Act;
 use storekeeper::console::types::ask::{Ask, AskKind, Source};
 use storekeeper::console::types::change::Family;
@@ -20,6 +22,7 @@ use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::screen::Screen;
 use storekeeper::console::types::server::{Health, Link};
 use storekeeper::domain::When;
+use storekeeper::inventory::GroupKind;
 use storekeeper::judge::health::State;
 
 fn ready() -> Console {
@@ -1175,13 +1178,28 @@ fn a_renumbered_store_does_not_turn_a_key_on_a_neighbour() {
 fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
     let console = with_access();
     let lines = storekeeper::console::screens::overview::view::lines(&console.model.inputs());
-    let mut arrived = 0;
+    let (mut arrived, mut refused) = (0, BTreeSet::new());
     for (at, line) in lines.iter().enumerate() {
         let mut console = with_access();
+        // Wherever the cursor of that screen was before.
+        console.keys(if at % 2 == 0 { "3G4G1" } else { "" });
         console.keys(&format!("{}<enter>", "j".repeat(at)));
-        if let Some(storekeeper::console::screens::check::Target::Access(anchor)) = &line.target {
-            assert_eq!(console.model.access.anchor.as_ref(), Some(anchor));
-            arrived += 1;
+        match &line.target {
+            Some(Target::Access(anchor)) => {
+                assert_eq!(console.model.access.anchor.as_ref(), Some(anchor));
+                arrived += 1;
+            }
+            Some(Target::Refused { bad }) => {
+                let group = console.model.unsigned.current_group().unwrap();
+                let first = if *bad {
+                    GroupKind::Bad
+                } else {
+                    GroupKind::Closure
+                };
+                assert_eq!(group.kind, first, "{line:?}");
+                refused.insert(*bad);
+            }
+            _ => {}
         }
         if line.screen.is_some() {
             assert_ne!(console.model.screen, Screen::Overview);
@@ -1191,6 +1209,40 @@ fn a_line_of_the_overview_leads_to_what_it_names_and_back() {
         }
     }
     assert!(arrived > 1);
+    assert_eq!(refused, [false, true].into());
+}
+
+#[test]
+fn the_cursor_of_the_overview_stays_on_its_line_wherever_that_goes() {
+    let ids = |console: &Console| -> Vec<String> {
+        let lines = storekeeper::console::screens::overview::view::lines(&console.model.inputs());
+        lines.into_iter().map(|line| line.id).collect()
+    };
+    // No request waits any more.
+    let change = |console: &mut Console| {
+        let mut facts = crate::fixture::access::facts();
+        facts.requests = Ok(vec![]);
+        console.send(Msg::Access(Ok(crate::fixture::access::known(facts))));
+    };
+    let mut console = with_access();
+    let before = ids(&console);
+    change(&mut console);
+    let after = ids(&console);
+    let mut moved = 0;
+    for (at, id) in before.iter().enumerate() {
+        let Some(to) = after.iter().position(|other| other == id) else {
+            continue;
+        };
+        let mut console = with_access();
+        console.keys(&"j".repeat(at));
+        change(&mut console);
+        // Whose cursor was never moved sees what is first.
+        if at > 0 {
+            assert_eq!(console.model.overview.list.cursor, to, "{id}");
+            moved += usize::from(at != to);
+        }
+    }
+    assert!(moved > 0, "{before:?} {after:?}");
 }
 
 #[test]

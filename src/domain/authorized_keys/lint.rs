@@ -88,12 +88,26 @@ fn of_options(options: &KeyOptions, material: &Material) -> Vec<(&'static str, b
             "no-touch-required: the token signs without being touched, so who holds the machine holds the key",
         );
     }
+    let permits = || options.permit_open.iter().chain(&options.permit_listen);
+    if permits().any(|value| names_port(value)) {
+        add(
+            "permit-name",
+            false,
+            "permitopen= or permitlisten= has the name of a port, and sshd refuses the key where the server does not know that name; write the number",
+        );
+    }
     if let Some(from) = &options.from {
         for problem in from_problems(from) {
             found.push(problem);
         }
     }
     found
+}
+
+/// Whether a port is a name, which sshd looks up on the server (a2port in OpenSSH's misc.c).
+fn names_port(value: &str) -> bool {
+    let port = value.rsplit([':', '/']).next();
+    port.is_some_and(|port| port.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// What is wrong with a list of patterns, by OpenSSH's addrmatch.c and match.c.
@@ -165,6 +179,12 @@ mod tests {
             ("command=\"a\",command=\"b\"", vec![("bad-options", true)]),
             ("principals=\"a\"", vec![("principals-on-key", true)]),
             ("cert-authority,principals=\"a\"", vec![]),
+            ("permitopen=\"a:ssh\"", vec![("permit-name", false)]),
+            ("permitlisten=\"x\"", vec![("permit-name", false)]),
+            (
+                "permitopen=\"a:22\",permitopen=\"[::a]:*\",permitlisten=\"22\"",
+                vec![],
+            ),
             ("no-touch-required", vec![("token-option", false)]),
             ("from=\"!10.0.0.1\"", vec![("from-nobody", true)]),
             ("from=\"10.0.0.1/8\"", vec![("from-mask", true)]),

@@ -194,6 +194,7 @@ pub(super) const CASES: &[Case] = &[
     port("unknown type", &["$N ssh-new AAAAB3NzaC1uZXcAAAABMQ==\n"]).stricter(NAMED),
     port("signature's name for rsa", &["$N rsa-sha2-512 $R.k\n"]),
     port("signature's name for another rsa", &["$N rsa-sha2-256 $r.k\n"]),
+    port("another signature's name revoked", &["$N $E\n$N $R\n@revoked * rsa-sha2-256 $R.k\n"]),
     port("protocol 1", &["$N 1024 35 1234567890\n"]).stricter(NAMED),
     port("damaged and known", &["$N ssh-ed25519 ***\n$N $E\n"]),
     port("damaged and changed", &["$N ssh-ed25519 ***\n$N $e\n"]),

@@ -144,6 +144,40 @@ fn wrong_usage_is_one_sentence_and_exit_2() {
 }
 
 #[test]
+fn a_size_needs_a_unit_and_an_age_of_nothing_needs_none() {
+    let home = home();
+    let config = home.path().join("c.toml");
+    fs::write(&config, "[servers.prod]\nhost = \"cache.invalid\"\n").unwrap();
+    let run = |option: &str, value: &str| {
+        let config = config.to_str().unwrap();
+        let line = ["gc", "prod", option, value, "--dry-run", "--config", config];
+        storekeeper(home.path(), &line)
+    };
+    for (option, write) in [
+        ("--until-free", "write 20% or 20G"),
+        ("--reclaim", "write 20G, or 20B for bytes"),
+        ("--max", "write 20G, or 20B for bytes"),
+        ("--older-than", "such as 30d"),
+        ("--grace", "such as 30d"),
+    ] {
+        let (code, sentence) = refusal(&run(option, "20"));
+        assert_eq!(code, 2, "{option}: {sentence}");
+        assert!(sentence.contains(write), "{option}: {sentence}");
+    }
+    // Taken, so that the server is looked for.
+    for (option, value) in [
+        ("--until-free", "20%"),
+        ("--until-free", "20G"),
+        ("--reclaim", "20B"),
+        ("--older-than", "0"),
+        ("--grace", "0"),
+    ] {
+        let (code, sentence) = refusal(&run(option, value));
+        assert_eq!(code, 3, "{option} {value}: {sentence}");
+    }
+}
+
+#[test]
 fn the_console_needs_a_server_and_a_terminal() {
     let home = home();
     let (code, sentence) = refusal(&storekeeper(home.path(), &[]));

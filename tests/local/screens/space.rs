@@ -1,7 +1,7 @@
 //! Screen 5 and what of space stands elsewhere: how it looks, and the ways from a key to a confirmed change.
 
 use crate::fixture::snapshot::{dump, snap};
-use crate::fixture::space::{POLICY, blind, compared, full, known, no_times, sampled};
+use crate::fixture::space::{PINS, POLICY, blind, compared, full, known, no_times, sampled};
 use crate::fixture::{
     Console, any_key, large_store, model, now, path, receipt, store, store_shuffled,
 };
@@ -13,8 +13,10 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens::check::Target;
 use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::problem::Problem;
+use storekeeper::console::types::screen::Screen;
 use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::domain::When;
 use storekeeper::inventory::Builder;
@@ -478,6 +480,21 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
     assert!(console.runs.is_empty());
 }
 
+#[test]
+fn much_is_verified_only_after_a_question() {
+    let mut console = on(SMALL, "dark", true, known());
+    // Some 60 GiB.
+    console.load(large_store(4000));
+    console.keys("2*V");
+    let asks = matches!(console.model.layers.last(), Some(Layer::Verify(_)));
+    assert!(asks, "{}", text(&console));
+    console.send(Msg::Held("enter".parse().unwrap()));
+    assert!(console.comparisons.is_empty());
+    console.keys("<esc>V<enter>");
+    let rows = console.comparisons[0].1.as_ref().unwrap();
+    assert_eq!(rows.len(), 4000);
+}
+
 /// The plan of the timer is shown, and run from here; the rules come back with the same key, and with any rule.
 #[test]
 fn the_policy_of_the_server_plans() {
@@ -909,6 +926,66 @@ fn the_cursor_stays_on_its_path_and_root() {
     console.keys("R");
     console.send(Msg::Up(Arc::new(crate::fixture::facts())));
     assert_eq!(console.model.space.current_root().unwrap().root.link, link);
+}
+
+#[test]
+fn a_line_of_the_overview_leads_to_its_pin_and_back() {
+    let mut console = on(SMALL, "dark", false, known());
+    console.keys("<right>G1");
+    let lines = storekeeper::console::screens::overview::view::lines(&console.model.inputs());
+    let pin = lines.iter().enumerate().find_map(|(at, line)| {
+        if let Some(Target::Pin(name)) = &line.target {
+            return Some((at, name.clone()));
+        }
+        None
+    });
+    let (at, name) = pin.unwrap();
+    console.keys(&format!("g{}<enter>", "j".repeat(at)));
+    let root = console.model.space.current_root().unwrap();
+    assert_eq!(root.root.link, format!("{PINS}/{name}"));
+    console.keys("<esc>");
+    assert_eq!(console.model.screen, Screen::Overview);
+    assert_eq!(console.model.overview.list.cursor, at);
+}
+
+#[test]
+fn the_cursor_stays_on_its_line_when_one_above_it_goes() {
+    let mut console = ready();
+    console.keys("<right>Gk");
+    let link = |console: &Console, at: usize| {
+        let judged = console.model.space.judged.as_ref().unwrap();
+        judged.roots[at].root.link.clone()
+    };
+    let at = console.model.space.roots.cursor;
+    let (first, own) = (link(&console, 0), link(&console, at));
+    assert_ne!(first, own);
+    let mut newer = known();
+    newer
+        .roots
+        .as_mut()
+        .unwrap()
+        .retain(|root| root.link != first);
+    console.space = Some(newer);
+    console.keys("R");
+    console.send(Msg::Up(Arc::new(crate::fixture::facts())));
+    assert_eq!(console.model.space.roots.cursor, at - 1);
+    assert_eq!(link(&console, at - 1), own);
+
+    let mut console = ready();
+    console.keys("<right><right>");
+    let names = |console: &Console| -> Vec<String> {
+        let judged = console.model.space.judged.as_ref().unwrap();
+        let rows = judged.heaviest.iter().map(|heavy| heavy.row);
+        rows.map(|row| judged.inventory.name(row).to_owned())
+            .collect()
+    };
+    let before = names(&console);
+    let at = before.iter().position(|name| name == "curl-8.7.1").unwrap();
+    console.keys(&"j".repeat(at));
+    console.load(store_shuffled(&before[0]));
+    let now = console.model.space.heaviest.cursor;
+    assert_eq!(names(&console)[now], "curl-8.7.1");
+    assert_ne!(now, at, "{before:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Retention by policy on a real store: what the dry run lists goes, and nothing else, by Nix's own count of what is there.
 
+use crate::help::terminal::Terminal;
 use crate::help::{carry_out, connect, text, wait};
 use crate::rig::{Access, Rig};
 use serde_json::Value;
@@ -260,4 +261,54 @@ fn a_file_that_is_no_policy_takes_nothing() {
     let wrong = write_policy(&rig, "wrong.toml", "[default]\nkeep = 1\n");
     let set = rig.run(&format!("retention root set {} --yes", wrong.display()));
     assert_eq!(set.status.code(), Some(2), "{set:?}");
+}
+
+/// What nobody has said is the same on the command line and in the console: the newest three of a name stay, and what came within a day.
+#[test]
+fn where_no_rule_is_given_both_ways_to_collect_keep_the_same() {
+    let rig = Rig::new();
+    // The oldest first.
+    let versions = |name: &str, days: &[i64]| -> Vec<String> {
+        (0..)
+            .zip(days)
+            .map(|(at, days)| upload(&rig, &format!("{name}-1.{at}"), 1 << 20, *days))
+            .collect()
+    };
+    let web = versions("web", &[50, 40, 30, 20, 10]);
+    // Five of today: by their number alone two of them would go.
+    let late = versions("late", &[0, 0, 0, 0, 0]);
+    let goes: BTreeSet<String> = web[..2].iter().cloned().collect();
+    let plan = |rules: &str| listed(&rig.ask(&format!("gc root {rules}--dry-run"), 0));
+    let usual = plan("");
+    assert_eq!(usual, goes);
+    assert_eq!(plan("--keep-newest 3 --grace 24h "), usual);
+    // Each of the two rules keeps something by itself.
+    assert!(plan("--keep-newest 0 ").is_superset(&web.iter().cloned().collect()));
+    let without_grace = plan("--grace 0s ");
+    let gone = late.iter().filter(|path| without_grace.contains(*path));
+    assert_eq!(gone.count(), 2, "{without_grace:?}");
+
+    let command = rig.storekeeper_command(["root"]);
+    let mut terminal = Terminal::start(&command, 100, 40);
+    terminal.keys("5");
+    terminal.wait_for("newest [3]");
+    let shown = terminal.wait_for("grace [1d]");
+    assert!(shown.contains("older [-]"), "{shown}");
+    // Whether that much is free on the disk of these tests must not matter.
+    terminal.keys(":");
+    terminal.wait_for("┌ Command");
+    terminal.keys("until -\r");
+    let shown = terminal.wait("the plan", |text| {
+        text.contains("until free [-]")
+            && text.contains("web-1.0")
+            && !text.contains("making the plan anew")
+    });
+    assert!(
+        shown.contains("web-1.1") && !shown.contains("web-1.2"),
+        "{shown}"
+    );
+    assert!(!shown.contains("late-"), "{shown}");
+    assert!(shown.contains("2 paths"), "{shown}");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
 }
