@@ -65,8 +65,8 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// What holds where an administrator says nothing, on the command line and in the console: no targets, the newest
-    /// three of each name stay, and so does what came in within a day.
+    /// What holds where an administrator says nothing, on the command line and in the console: the newest three of each name
+    /// stay, and so does what came in within a day. A target is asked for; the form of the console begins with one, in sight.
     fn default() -> Self {
         Self {
             policy: None,

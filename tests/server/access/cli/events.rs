@@ -75,8 +75,12 @@ fn each_event_is_told_as_it_happens() {
     let rig = &house.rig;
     let watching = Watching::start(rig, "watch prod --jsonl");
     assert_eq!(watching.wait("connection", 1)[0]["state"], "watched");
-    // What was so before is no event.
-    assert_eq!(watching.lines.lock().unwrap().len(), 1);
+    // What was so before is no event. But how full the disk of this machine is, which is nobody's matter here.
+    let others = {
+        let lines = watching.lines.lock().unwrap();
+        lines.iter().filter(|line| line["event"] != "disk").count()
+    };
+    assert_eq!(others, 1);
     let file = rig.scratch().join("uploaded");
     fs::write(&file, "contents").unwrap();
     let path = there(rig.nix_here("nix-store").arg("--add").arg(&file));
