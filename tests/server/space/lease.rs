@@ -329,7 +329,7 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
             assert!(old.exists(), "{what}");
             let status = status(&rig);
             assert!(
-                status.contains("can't tell what was uploaded, and keeps everything"),
+                status.contains("does not know what was uploaded, and keeps everything"),
                 "{what}: {status}"
             );
             fs::remove_dir_all(lease_folder).unwrap();
