@@ -17,7 +17,9 @@ fn begin(terminal: &mut Terminal, with: &str) {
     terminal.wait("the editor", |text| {
         text.contains("editing: ") && text.contains(with)
     });
-    assert!(terminal.cooked() && !terminal.alternate());
+    terminal.until("a terminal that is the editor's", || {
+        terminal.cooked() && !terminal.alternate()
+    });
 }
 
 #[test]
@@ -36,7 +38,9 @@ fn the_policy_is_edited_and_the_terminal_comes_back() {
     begin(&mut terminal, "newest = 3");
     terminal.keys("\u{3}");
     terminal.wait_for("the editor ended with an error");
-    assert!(terminal.alternate() && !terminal.cooked());
+    terminal.until("a terminal that is the console's", || {
+        terminal.alternate() && !terminal.cooked()
+    });
     terminal.keys("\u{1b}");
     terminal.wait("no dialog", |text| !text.contains("the editor ended"));
     // What is no policy is said, and edited again.
@@ -66,5 +70,5 @@ fn the_policy_is_edited_and_the_terminal_comes_back() {
     begin(&mut terminal, "newest = 1");
     terminal.signal("TERM");
     terminal.exit();
-    assert!(terminal.given_back());
+    terminal.until("a terminal that is given back", || terminal.given_back());
 }
