@@ -8,6 +8,7 @@
 mod access;
 mod collect;
 mod daemon;
+mod disk;
 mod error;
 mod exec;
 mod faults;

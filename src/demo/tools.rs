@@ -2,8 +2,8 @@
 //!
 //! In: a command with its arguments and input, from a stand-in. Out: its output and exit status, in the real one's words.
 
+use super::disk;
 use super::faults::Faults;
-use super::looks;
 use super::release::Release;
 use super::store::Store;
 use crate::domain::{SigningKey, StorePath};
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    fn done(stdout: impl Into<String>) -> Self {
+    pub(super) fn done(stdout: impl Into<String>) -> Self {
         Self {
             stdout: stdout.into(),
             ..Self::default()
@@ -93,9 +93,9 @@ impl Tools<'_> {
             return Outcome::done(format!("{name} (Nix) {}\n", self.release.version()));
         }
         match name {
-            "df" => return self.df(rest),
+            "df" => return disk::df(self.store, rest),
             "find" => return self.find(rest),
-            "stat" => return self.stat(),
+            "stat" => return disk::stat(self.store),
             _ => {}
         }
         if name != "nix" {
@@ -171,42 +171,6 @@ impl Tools<'_> {
     }
 
     /// 980 GiB or more, of which 82 or 83 % are in use at first, and 61 % of the inodes.
-    /// Size and use of the demo's disk: KiB, or inodes.
-    fn disk(&self, inodes: bool) -> (u64, u64) {
-        let (bytes, paths) = self.store.freed();
-        if inodes {
-            let first = (self.store.len() as u64 * 40).max(39_817_052);
-            let size = (first / 61 * 100).max(65_273_856);
-            (size, first.saturating_sub(paths * 40))
-        } else {
-            let first = looks::used(self.store.len());
-            (looks::size(first), first.saturating_sub(bytes / 1024))
-        }
-    }
-
-    fn df(&self, arguments: &[String]) -> Outcome {
-        let inodes = arguments
-            .first()
-            .is_some_and(|first| first.starts_with('-') && first.contains('i'));
-        let head = if inodes {
-            "Inodes IUsed IFree IUse%"
-        } else {
-            "1024-blocks Used Available Capacity"
-        };
-        let (size, used) = self.disk(inodes);
-        let (left, percent) = (size - used, used * 100 / size);
-        Outcome::done(format!(
-            "Filesystem {head} Mounted on\n/dev/vdb1 {size} {used} {left} {percent}% /nix\n"
-        ))
-    }
-
-    /// `stat -f -L -c '%S %b %f %a %c %d' -- FOLDER`: the same as `df`, in blocks of a KiB.
-    fn stat(&self) -> Outcome {
-        let ((size, used), (inodes, taken)) = (self.disk(false), self.disk(true));
-        let (left, free) = (size - used, inodes - taken);
-        Outcome::done(format!("1024 {size} {left} {left} {inodes} {free}\n"))
-    }
-
     /// `find STORE/. … -printf '%A@ %f\n'` over all of the store, or `find PATH… -maxdepth 0 …` over some of it.
     fn find(&self, arguments: &[String]) -> Outcome {
         let given = arguments.iter().take_while(|word| !word.starts_with('-'));

@@ -495,6 +495,19 @@ fn much_is_verified_only_after_a_question() {
     assert_eq!(rows.len(), 4000);
 }
 
+/// A server that changes is read again and again; what was read before is whole, unless it is of an earlier day.
+#[test]
+fn all_is_verified_while_the_store_is_read_again() {
+    for (kept, asks) in [(None, true), (Some(now()), false)] {
+        let mut console = on(SMALL, "dark", true, known());
+        console.keys("5C");
+        console.model.cx.data.loading = true;
+        console.model.cx.data.kept = kept;
+        console.keys("<enter>");
+        assert_eq!(console.comparisons.len(), usize::from(asks), "{kept:?}");
+    }
+}
+
 /// The plan of the timer is shown, and run from here; the rules come back with the same key, and with any rule.
 #[test]
 fn the_policy_of_the_server_plans() {

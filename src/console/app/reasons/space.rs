@@ -8,6 +8,7 @@ use crate::console::screens::space::state::View;
 use crate::console::types::reason::{Reason, no};
 use crate::console::types::screen::Screen;
 use crate::domain::roots::RootKind;
+use crate::inventory::Inventory;
 use std::borrow::Cow;
 
 /// What is dead is known.
@@ -129,8 +130,12 @@ pub(in crate::console) fn can_verify(model: &Model) -> Reason {
 /// The same for all paths.
 pub(in crate::console) fn can_verify_all(model: &Model) -> Reason {
     model.cx.connected()?;
-    if model.cx.data.inventory.is_none() || model.cx.data.loading {
-        return no("the store is still being read");
+    let data = &model.cx.data;
+    let unread = |inventory: &Inventory| inventory.counts().unread > 0 || data.kept.is_some();
+    match &data.inventory {
+        // While it is read again, what was read before is whole.
+        Some(inventory) if !(data.loading && unread(inventory)) => {}
+        _ => return no("the store is still being read"),
     }
     let verifies = |job: &Job| job.change == "verify" && job.is_running();
     if model.activity.jobs.iter().any(verifies) {
