@@ -184,6 +184,15 @@ fn inside_tmux_it_looks_the_same() {
     );
     let mut inside = Terminal::start(&command, 80, 24);
     super::loaded(&inside);
+    // What comes last, and at another moment in each of them.
+    for terminal in [&direct, &inside] {
+        terminal.wait("all that the Overview is made of", |text| {
+            text.contains(" Dead ")
+                && ["not read yet", "reading again"]
+                    .iter()
+                    .all(|word| !text.contains(word))
+        });
+    }
     let mut differences = String::new();
     for keys in [
         "1", "2", "jjj", "\r", "\u{1b}", "3", "\r", "s", "\u{1b}", "6", "?", "\u{1b}",

@@ -20,8 +20,8 @@ const AS_LONG: u32 = 4;
 /// What those that are not connected get after the last of the others has answered.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What one that has not sent a byte gets after that: more than a lost packet costs.
-const SILENCE: Duration = Duration::from_millis(800);
+/// What one that has not sent a byte gets after that; with the time that the others took, more than a lost packet costs.
+const SILENCE: Duration = Duration::from_millis(600);
 
 /// How far asking one server is. Whoever connects on its behalf declines every question.
 pub(super) struct Asking {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_silent_when_all_others_are_done_is_given_up_within_a_second() {
         let all = [DONE, (Stage::Silent, false), DONE];
-        assert_eq!(decided(&all, after(true)), Some((1_400, true)));
+        assert_eq!(decided(&all, after(true)), Some((1_200, true)));
     }
 
     #[test]
