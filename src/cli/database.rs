@@ -11,9 +11,9 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
 use crate::change::keep::vacuum;
+use crate::domain::When;
 use crate::domain::text::visible;
-use crate::domain::{Notice, When};
-use crate::server::{Vacuum as Program, backup_name};
+use crate::server::{Vacuum as Program, backup_name, backup_place};
 use serde::Serialize;
 use std::path::Path;
 
@@ -45,16 +45,7 @@ async fn save(session: &Session, args: &Backup, out: &mut Out) -> Result<u8, Cli
         .file
         .clone()
         .unwrap_or_else(|| backup_name(session.name(), at));
-    // Also where it is a link that leads nowhere.
-    if file.symlink_metadata().is_ok() {
-        return Err(CliError::new(
-            Kind::Conflict,
-            Notice::new(
-                format!("{} is there already", file.display()),
-                "name another file",
-            ),
-        ));
-    }
+    backup_place(&file).map_err(|why| CliError::new(Kind::Conflict, why))?;
     let server = session.connect().await?;
     let progress = Progress::new(session.quiet);
     progress.log("copying the database");

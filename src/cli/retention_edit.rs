@@ -113,8 +113,7 @@ async fn write(
     let wanted = policy(text)?;
     let look = async {
         let now = policy_file(server).await?;
-        let sum = |file: &PolicyFile| file.found.as_ref().map(|(_, sum)| sum.clone());
-        if sum(&now) != sum(shown) {
+        if !now.is_as(shown) {
             return Err(CliError::new(
                 Kind::Conflict,
                 notice!(

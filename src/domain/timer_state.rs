@@ -1,4 +1,4 @@
-//! The lines in which a timer on a server leaves word of its last run.
+//! The lines that a timer on a server writes about its last run.
 //!
 //! In: such a line, for which nobody vouches. Out: its word and value; what all timers say alike. Source of the form: the scripts
 //! `auto-sign.sh` and `policy-run.sh`.

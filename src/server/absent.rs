@@ -38,11 +38,7 @@ impl Server {
             why: why(&output),
             next: "check that this login may enter the store's folder",
         })?;
-        let there: HashSet<&str> = answers
-            .iter()
-            .filter(|(name, _)| *name == "there")
-            .map(|(_, base)| base)
-            .collect();
+        let there: HashSet<&str> = answers.all("there").collect();
         let gone = |path: &&StorePath| !there.contains(path.base_name());
         Ok(Some(paths.iter().filter(gone).cloned().collect()))
     }

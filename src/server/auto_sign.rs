@@ -7,6 +7,7 @@ use super::Server;
 use super::error::ServerError;
 use super::script::{self, Answers};
 use super::space::LOOK;
+use super::spec::folder_of;
 use super::timer::{self, INSTALL, UNITS};
 use crate::change::token::Token;
 use crate::domain::auto_sign::AutoSign;
@@ -181,17 +182,13 @@ impl AutoSignInstall {
 
 /// Where auto-sign says how it went: beside the audit log.
 pub(super) fn state_file(log: &str) -> String {
-    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = folder_of(log);
     format!("{folder}/auto-sign.state")
 }
 
 /// How auto-sign went, where it is installed.
 pub(super) fn of(answers: &Answers) -> Option<AutoSign> {
-    let lines: Vec<&str> = answers
-        .iter()
-        .filter(|(name, _)| *name == "auto-sign")
-        .map(|(_, line)| line)
-        .collect();
+    let lines: Vec<&str> = answers.all("auto-sign").collect();
     let on = answers.get("auto-sign-timer") == Some("active");
     (!lines.is_empty()).then(|| AutoSign::parse(on, lines))
 }

@@ -6,8 +6,9 @@ use super::Server;
 use super::error::ServerError;
 use super::reader::{self, Wanted};
 use crate::database::{Saved, Stopped};
-use crate::domain::When;
-use std::path::PathBuf;
+use crate::domain::text::visible;
+use crate::domain::{Notice, When};
+use std::path::{Path, PathBuf};
 
 /// A server that writes all the time gets so many more chances of a quiet moment than a reading has.
 const ROUNDS: u32 = 3;
@@ -40,6 +41,18 @@ impl Server {
             Stopped::Unwanted => ServerError::Stopped,
         })
     }
+}
+
+/// Whether a copy can go there: what is there stays, also a link that leads nowhere.
+pub fn backup_place(file: &Path) -> Result<(), Notice> {
+    if file.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let file = file.to_string_lossy();
+    Err(Notice::new(
+        format!("{} is there already", visible(&file)),
+        "name another file",
+    ))
 }
 
 /// What the file of a copy is called where nobody says it: `prod-2026-01-02T030405Z.sqlite`.

@@ -20,7 +20,7 @@ impl Server {
 
 fn read(answers: &Answers) -> Vec<PublicSshKey> {
     let mut keys: Vec<(u8, PublicSshKey)> = Vec::new();
-    for (_, line) in answers.iter().filter(|(name, _)| *name == "key") {
+    for line in answers.all("key") {
         let Ok(mut key) = PublicSshKey::parse(line) else {
             continue;
         };

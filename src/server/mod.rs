@@ -58,7 +58,7 @@ pub use vacuum::{Vacuum, VacuumFacts};
 pub use verify::Verified;
 pub use watch::{PACE, WatchEvent, WatchLine, Watched};
 
-pub use self::backup::backup_name;
+pub use self::backup::{backup_name, backup_place};
 pub use crate::database::{Saved, Seen};
 pub use crate::domain::server_facts as facts;
 pub use crate::link::{NotShown, shown_host_key};

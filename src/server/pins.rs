@@ -7,6 +7,7 @@ use super::daemon::Daemon;
 use super::error::{ServerError, Why};
 use super::script::{self, Answers, why};
 use super::space::LOOK;
+use super::spec::folder_of;
 use super::{Inner, Server};
 use crate::change::token::Token;
 use crate::domain::notice;
@@ -260,8 +261,7 @@ impl Server {
 
 /// The folder of the notes, beside the audit log.
 fn notes(inner: &Inner) -> String {
-    let log = inner.spec.audit_log.as_str();
-    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = folder_of(&inner.spec.audit_log);
     format!("{folder}/pins")
 }
 

@@ -8,6 +8,7 @@ use super::error::ServerError;
 use super::script::{self, Answers};
 use super::space::LOOK;
 use super::spec::Settings;
+use super::spec::folder_of;
 use super::timer::{self, UNITS};
 use crate::change::token::Token;
 use crate::domain::policy_run::PolicyRun;
@@ -210,17 +211,13 @@ fn config(settings: &Settings) -> String {
 
 /// Where the policy timer says how it went: beside the audit log.
 pub(super) fn state_file(log: &str) -> String {
-    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = folder_of(log);
     format!("{folder}/gc.state")
 }
 
 /// How it went, where it is installed.
 pub(super) fn of(answers: &Answers) -> Option<PolicyRun> {
-    let lines: Vec<&str> = answers
-        .iter()
-        .filter(|(name, _)| *name == "gc")
-        .map(|(_, line)| line)
-        .collect();
+    let lines: Vec<&str> = answers.all("gc").collect();
     let on = answers.get("gc-timer") == Some("active");
     let failed = answers.get("gc-run") == Some("failed");
     (!lines.is_empty()).then(|| PolicyRun::parse(on, failed, lines))
@@ -244,14 +241,13 @@ impl Server {
             program: program.clone().unwrap_or_default(),
             ..timer.clone()
         };
-        let loose = found.iter().filter(|(name, _)| *name == "loose");
         Ok(PolicyTimerFacts {
             nixos: answers.get("nixos").is_some(),
             systemd: answers.get("systemd").is_some(),
             there: program.is_some() && known.has(&answers),
             installed: answers.get("unit").is_some() || answers.get("service").is_some(),
             version: found.shown("version"),
-            loose: loose.map(|(_, file)| file.to_owned()).collect(),
+            loose: found.all("loose").map(str::to_owned).collect(),
             program,
         })
     }

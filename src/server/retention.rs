@@ -7,6 +7,7 @@ use super::error::{ServerError, Why};
 use super::pins::changed;
 use super::script::{self, Answers};
 use super::space::LOOK;
+use super::spec::folder_of;
 use super::{Inner, LinkChange, Server};
 use crate::change::token::Token;
 use crate::domain::path_info::hex;
@@ -31,6 +32,14 @@ pub struct PolicyFile {
     pub file: String,
     /// Its text, of which no more than 64 KiB and a byte are read, and the SHA-256 of all of it; `None` where there is none.
     pub found: Option<(String, String)>,
+}
+
+impl PolicyFile {
+    /// Whether the file is as it was at another look.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let sum = |file: &Self| file.found.as_ref().map(|(_, sum)| sum.clone());
+        sum(self) == sum(other)
+    }
 }
 
 /// A new text for it.
@@ -97,8 +106,7 @@ pub(super) async fn put(
 }
 
 fn path(inner: &Inner) -> String {
-    let log = inner.spec.audit_log.as_str();
-    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = folder_of(&inner.spec.audit_log);
     format!("{folder}/retention.toml")
 }
 

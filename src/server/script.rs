@@ -189,6 +189,12 @@ impl Answers {
             .map(|value| text::visible(value).into_owned())
     }
 
+    /// All values of this name in order.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.iter().filter(move |(found, _)| *found == name);
+        named.map(|(_, value)| value)
+    }
+
     /// All of it in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.lines.iter().map(|line| self.pair(*line))

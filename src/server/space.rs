@@ -134,8 +134,7 @@ fn all(answers: &Answers, name: &str) -> Vec<String> {
 
 /// Lines of what a link is to keep, which may be a file of a path, and the link.
 fn dangling(answers: &Answers) -> Vec<Dangling> {
-    let lines = answers.iter().filter(|(name, _)| *name == "dangling");
-    let found = lines.filter_map(|(_, value)| {
+    let found = answers.all("dangling").filter_map(|value| {
         let (target, link) = value.split_once(' ')?;
         let (_, below) = target.split_once("/nix/store/")?;
         let base = below.split('/').next()?;

@@ -143,6 +143,11 @@ impl Spec {
     }
 }
 
+/// The folder of an audit log, in which all else lies that storekeeper keeps on a server.
+pub fn folder_of(audit_log: &str) -> &str {
+    audit_log.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

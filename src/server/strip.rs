@@ -58,9 +58,8 @@ impl Server {
             let answers = Answers::parse(&output.stdout).filter(|_| output.exit.success());
             let answers =
                 answers.ok_or_else(|| failed(inner, "read its database", why(&output)))?;
-            let found = answers.iter().filter(|(name, _)| *name == "row");
             let mut count = 0;
-            for (_, line) in found {
+            for line in answers.all("row") {
                 count += 1;
                 // A row that is no store path is not Nix's, and stays as it is.
                 if let Some((number, row)) = SignedRow::parse(line) {

@@ -7,6 +7,7 @@ use super::error::{ServerError, Why};
 use super::pins::changed;
 use super::script::{self, Answers};
 use super::space::look;
+use super::spec::folder_of;
 use super::{Inner, LinkChange, PolicyEdit, Server, retention};
 use crate::change::token::Token;
 use crate::domain::path_info::hex;
@@ -123,8 +124,7 @@ impl Server {
 }
 
 fn folder(inner: &Inner) -> &str {
-    let log = inner.spec.audit_log.as_str();
-    log.rsplit_once('/').map_or("", |(folder, _)| folder)
+    folder_of(&inner.spec.audit_log)
 }
 
 fn plans_folder(inner: &Inner) -> String {

@@ -144,6 +144,19 @@ impl Rig {
         public
     }
 
+    /// A value of the Nix language, as this machine's Nix evaluates it.
+    pub(crate) fn evaluate(&self, expression: &str) -> Value {
+        let output = self
+            .nix_here("nix-instantiate")
+            .args(["--eval", "--strict", "--json", "--read-write-mode", "-E"])
+            .arg(expression)
+            .output()
+            .expect("nix-instantiate can't be run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        serde_json::from_slice(&output.stdout).expect("it prints JSON")
+    }
+
     /// One of the Nix programs on the server's store, run here and not through the server.
     pub(crate) fn nix_here(&self, program: &str) -> Command {
         let mut command = self.nix.command(program);

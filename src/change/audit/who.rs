@@ -3,6 +3,8 @@
 //! In: the environment and the kernel's names. Out: `root via ada@laptop`.
 
 use crate::domain::text::visible;
+use crate::domain::two_persons::Login;
+use crate::server::Server;
 
 /// `SERVER_USER via LOCAL_USER@LOCAL_HOST`.
 pub fn by(server_user: &str) -> String {
@@ -14,6 +16,11 @@ pub fn by(server_user: &str) -> String {
     let system = rustix::system::uname();
     let host = system.nodename().to_string_lossy();
     visible(&format!("{server_user} via {user}@{host}")).into_owned()
+}
+
+/// Who this connection is logged in as, and from where.
+pub fn login(server: &Server) -> Login {
+    server.login(by(&server.facts().user))
 }
 
 /// Behind sudo it is who called sudo; else who is logged in, as the environment or `passwd(5)` names it; else the number.

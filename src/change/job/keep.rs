@@ -89,15 +89,15 @@ async fn seen<C: CacheServer>(job: &Job<C>, step: &KeepStep, trouble: &Trouble) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::CHUNK;
     use super::super::fake::{Fake, World};
-    use super::super::{CHUNK, run_on};
     use super::*;
-    use crate::change::plan::{Answer, Danger, Operation, Plan, Policy};
+    use crate::change::plan::{Danger, Operation, Plan};
     use crate::change::testing::{info, path};
     use crate::change::{Outcome, Receipt};
     use crate::domain::When;
     use crate::domain::pin::{Pin, Shown};
-    use tokio::sync::mpsc::unbounded_channel;
+
     use tokio_util::sync::CancellationToken;
 
     /// A store with `a`, `b`, `c`.
@@ -149,22 +149,7 @@ mod tests {
             second: None,
             reason: None,
         };
-        let confirmed = plan
-            .confirm(&Answer::Flag, Policy { read_only: false })
-            .unwrap();
-        let (events, _told) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        runtime.block_on(run_on(
-            confirmed,
-            server.clone(),
-            CHUNK,
-            None,
-            events,
-            cancel,
-        ))
+        server.run(plan, CHUNK, None, cancel).0
     }
 
     fn pinned(server: &Fake) -> usize {

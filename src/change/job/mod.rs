@@ -12,6 +12,8 @@ mod collect;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod fake_run;
+#[cfg(test)]
 mod fake_space;
 mod keep;
 mod make;

@@ -332,7 +332,7 @@ impl CacheServer for Server {
     }
 
     fn login(&self) -> Login {
-        Self::login(self, crate::change::audit::who::by(&Self::facts(self).user))
+        crate::change::audit::who::login(self)
     }
 
     async fn two(&self, token: &Token, step: TwoStep<'_>) -> Result<LinkChange, Trouble> {

@@ -9,12 +9,13 @@ use super::cache::CacheServer;
 use crate::change::sign::strip::{AT_ONCE, Strip};
 use crate::domain::StorePath;
 use crate::server::Stripped;
+use crate::server::spec::folder_of;
 use std::collections::HashMap;
 
 /// Carries it out.
 pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
     let log = job.cache.audit_log();
-    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = folder_of(&log);
     for (number, rows) in what.rows.chunks(AT_ONCE).enumerate() {
         job.progress(rows.first().map_or("", |row| row.path.name()));
         let why = if job.cancel.is_cancelled() {
@@ -87,14 +88,14 @@ fn settle<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<Sto
 
 #[cfg(test)]
 mod tests {
+    use super::super::CHUNK;
     use super::super::fake::{Fake, World};
-    use super::super::{CHUNK, run_on};
     use super::*;
-    use crate::change::plan::{Answer, Danger, Item, Operation, Plan, Policy};
+    use crate::change::plan::{Danger, Item, Operation, Plan};
     use crate::change::testing::{info, path};
     use crate::change::{Outcome, Receipt};
     use crate::domain::signed_row::SignedRow;
-    use tokio::sync::mpsc::unbounded_channel;
+
     use tokio_util::sync::CancellationToken;
 
     const SIGNED: &str = "k-1:AAAA other-1:BBBB";
@@ -145,17 +146,7 @@ mod tests {
             amounts: None,
             reason: None,
         };
-        let confirmed = plan
-            .confirm(&Answer::Flag, Policy { read_only: false })
-            .unwrap();
-        let (events, _told) = unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let cancel = CancellationToken::new();
-        let job = run_on(confirmed, server.clone(), CHUNK, None, events, cancel);
-        runtime.block_on(job)
+        server.run(plan, CHUNK, None, CancellationToken::new()).0
     }
 
     fn signatures(server: &Fake, name: &str) -> String {

@@ -4,14 +4,14 @@
 
 use super::fake::{Fake, World};
 use super::*;
-use crate::change::plan::{Answer, Danger, Item, KeySource, Plan, Policy};
+use crate::change::plan::{Danger, Item, KeySource, Plan};
 use crate::change::testing::{KEY_FILE, info, key, ours, path, ring, signed};
 use crate::domain::{SigningKey, StorePath, Verdict};
 use crate::judge::trust::assess;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(super) fn store(count: usize) -> World {
     World {
@@ -74,23 +74,8 @@ pub(super) fn job(server: &Fake, plan: Plan, cancel: CancellationToken) -> Ended
 }
 
 fn job_in_chunks(chunk: usize, server: &Fake, plan: Plan, cancel: CancellationToken) -> Ended {
-    let confirmed = plan
-        .confirm(&Answer::Flag, Policy { read_only: false })
-        .unwrap();
     let state = tempfile::tempdir().unwrap();
-    let (sender, events) = unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let receipt = runtime.block_on(run_on(
-        confirmed,
-        server.clone(),
-        chunk,
-        Some(state.path().to_owned()),
-        sender,
-        cancel,
-    ));
+    let (receipt, events) = server.run(plan, chunk, Some(state.path().to_owned()), cancel);
     Ended {
         receipt,
         events,

@@ -5,7 +5,7 @@
 use super::fake::{Fake, World};
 use super::tests::server_key;
 use super::*;
-use crate::change::plan::{Answer, Danger, Item, Plan, Policy};
+use crate::change::plan::{Danger, Item, Plan};
 use crate::change::push::{Added, PushOperation, contents};
 use crate::change::testing::{info, ours, path, ring};
 use crate::domain::{PathInfo, StorePath, Verdict};
@@ -13,7 +13,6 @@ use crate::judge::trust::assess;
 use crate::spool::Journal;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use tokio::sync::mpsc::unbounded_channel;
 
 fn closure() -> Vec<PathInfo> {
     vec![
@@ -77,21 +76,7 @@ fn push(server: &Fake, state: &Path, plan: Plan) -> Receipt {
 }
 
 fn push_until(server: &Fake, state: &Path, plan: Plan, cancel: CancellationToken) -> Receipt {
-    let policy = Policy { read_only: false };
-    let confirmed = plan.confirm(&Answer::Flag, policy).unwrap();
-    let (sender, _events) = unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    runtime.block_on(run_on(
-        confirmed,
-        server.clone(),
-        CHUNK,
-        Some(state.to_owned()),
-        sender,
-        cancel,
-    ))
+    server.run(plan, CHUNK, Some(state.to_owned()), cancel).0
 }
 
 /// The names of what carries our signature.

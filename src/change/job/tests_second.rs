@@ -1,9 +1,9 @@
 //! What the two-person rule makes of a job: it waits, it is taken once, and a cut link makes nothing of it.
 
+use super::CHUNK;
 use super::fake::{Fake, World};
-use super::{CHUNK, run_on};
 use crate::change::keep::KeepStep;
-use crate::change::plan::{Answer, Danger, Operation, Plan, Policy};
+use crate::change::plan::{Danger, Operation, Plan};
 use crate::change::second::{Confirms, Second};
 use crate::change::testing::path;
 use crate::change::{Item, Outcome, Receipt};
@@ -11,7 +11,6 @@ use crate::domain::When;
 use crate::domain::pin::Shown;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::two_persons::{Login, Rule, WaitingPlan};
-use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 fn unpin(second: Option<Second>) -> Plan {
@@ -40,21 +39,7 @@ fn unpin(second: Option<Second>) -> Plan {
 }
 
 fn run(server: &Fake, plan: Plan) -> Receipt {
-    let confirmed = plan.confirm(&Answer::Flag, Policy { read_only: false });
-    let (events, _told) = unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let cancel = CancellationToken::new();
-    runtime.block_on(run_on(
-        confirmed.unwrap(),
-        server.clone(),
-        CHUNK,
-        None,
-        events,
-        cancel,
-    ))
+    server.run(plan, CHUNK, None, CancellationToken::new()).0
 }
 
 fn world() -> World {

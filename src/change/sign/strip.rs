@@ -11,6 +11,7 @@ use crate::domain::text::visible;
 use crate::domain::{Explain, Notice, StorePath, notice};
 use crate::inventory::Inventory;
 use crate::judge::compromised::Compromised;
+use crate::server::spec::folder_of;
 use crate::server::{Server, ServerError};
 use std::collections::{BTreeSet, HashSet};
 use thiserror::Error;
@@ -166,8 +167,7 @@ impl Stored {
     fn lines(&self, key: &str, rows: usize) -> Vec<(&'static str, String)> {
         let key = visible(key);
         let database = self.database();
-        let folder = self.audit_log.rsplit_once('/');
-        let folder = visible(folder.map_or("", |(folder, _)| folder));
+        let folder = visible(folder_of(&self.audit_log));
         vec![
             (
                 "on",

@@ -21,8 +21,8 @@ use crate::server::{Generation, PolicyFile};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
-/// Lines of a difference that are told.
-const TOLD: usize = 20;
+/// Lines of a difference that are shown.
+const SHOWN: usize = 20;
 
 /// What has to be found out before a plan can be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,11 +138,11 @@ impl Explain for TwoError {
             ),
             Self::Same(why) => why.clone(),
             Self::Differs { id, lines } => {
-                let told: Vec<&str> = lines.iter().take(TOLD).map(String::as_str).collect();
+                let shown: Vec<&str> = lines.iter().take(SHOWN).map(String::as_str).collect();
                 Notice::new(
                     format!(
                         "what the plan {id} would do now is not what its first administrator has seen: {}",
-                        told.join("; ")
+                        shown.join("; ")
                     ),
                     "drop it, and plan the change again",
                 )

@@ -19,10 +19,10 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::About;
-use crate::change::audit::who;
+use crate::change::audit::who::login;
 use crate::change::sign::strip::look;
 use crate::change::two::{Needs, Seen, TwoError, again, drop_plan, may, needs, set_rule};
-use crate::domain::two_persons::{FoundPlan, Group, Login, Rule, TwoPersons, Wish};
+use crate::domain::two_persons::{FoundPlan, Group, Rule, TwoPersons, Wish};
 use crate::domain::{Explain as _, Notice, Unknown};
 use crate::server::Server;
 
@@ -50,11 +50,6 @@ impl From<TwoError> for CliError {
         };
         Self::new(kind, error)
     }
-}
-
-/// Who this connection is logged in as.
-fn login(server: &Server) -> Login {
-    server.login(who::by(&server.facts().user))
 }
 
 /// The plan of this id; a few of its first characters are enough where only one begins so.

@@ -71,21 +71,19 @@ enum Stage {
     Connected(Duration),
 }
 
-/// When the last answers came, from the start.
+/// When the last answer came, from the start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Answers {
     last: Duration,
-    /// The last that says how a server is: one that is refused at once says nothing of how long an answer takes here.
-    healthy: Option<Duration>,
+    /// Whether one of them says how a server is: one that is refused at once says nothing of how long an answer takes here.
+    healthy: bool,
 }
 
 impl Answers {
     /// An answer came; `healthy` says how a server is.
     pub(super) fn came(&mut self, after: Duration, healthy: bool) {
         self.last = after;
-        if healthy {
-            self.healthy = Some(after);
-        }
+        self.healthy |= healthy;
     }
 }
 
@@ -112,9 +110,10 @@ fn decide(all: impl Iterator<Item = (Stage, bool)>, answers: Answers) -> Option<
         }
     }
     let connecting = (slowest * AS_LONG).max(CONNECTING);
-    Some(match answers.healthy {
-        Some(healthy) if silent => (healthy.max(answers.last) + SILENCE, true),
-        _ => ((answers.last + GRACE).max(connecting), silent),
+    Some(if silent && answers.healthy {
+        (answers.last + SILENCE, true)
+    } else {
+        ((answers.last + GRACE).max(connecting), silent)
     })
 }
 

@@ -8,10 +8,9 @@ use crate::console::screens::activity::backup::Backup;
 use crate::console::types::JobId;
 use crate::console::types::problem::Problem;
 use crate::domain::When;
-use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::link::tilde;
-use crate::server::{Saved, Server};
+use crate::server::{Saved, Server, backup_place};
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -48,14 +47,7 @@ async fn saved(
     file: PathBuf,
     cancel: &CancellationToken,
 ) -> Result<Option<Saved>, Problem> {
-    if file.symlink_metadata().is_ok() {
-        let file = file.to_string_lossy();
-        let file = visible(&file);
-        return Err(Problem::say(notice!(
-            "{file} is there already",
-            "name another file"
-        )));
-    }
+    backup_place(&file).map_err(Problem::say)?;
     let server = server.ok_or_else(|| Problem::say(LOST))?;
     tokio::select! {
         biased;

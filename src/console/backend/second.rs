@@ -3,7 +3,7 @@
 //! In: a connected server, and a plan. Out: what the two-person rule makes of it; or a plan that waits, planned again from what is there now.
 
 use crate::change::access::About;
-use crate::change::audit::who;
+use crate::change::audit::who::login;
 use crate::change::sign::strip::look;
 use crate::change::two::{Needs, Seen, TwoError, again, drop_plan, may, needs};
 use crate::change::{Plan, Second};
@@ -53,7 +53,7 @@ async fn confirmed(
     let found = two.plans.iter().find(|found| found.file == shown.file);
     let found = found.ok_or_else(|| problem(TwoError::None(shown.id.clone())))?;
     let about = About::of(server);
-    let login = server.login(who::by(&server.facts().user));
+    let login = login(server);
     let waiting = may(found, &login, two.at).map_err(problem)?;
     let planned = match needs(&waiting.wish) {
         Needs::Nothing => again(&about, &login, two, found, &Seen::default()),

@@ -195,7 +195,7 @@ pub(super) async fn read(
         links: None,
         unfinished: unfinished.map_err(|error| Unknown(error.notice())),
         two: two.map_err(|error| Unknown(error.notice())),
-        login: server.login(who::by(&server.facts().user)),
+        login: who::login(&server),
         samples: samples.unwrap_or_default().into(),
         skew: server.facts().clock_skew,
     };

@@ -145,8 +145,7 @@ fn policy(
     let found = asked.policy.as_ref();
     let found = found.ok_or_else(|| Problem::say("the policy was not looked at"))?;
     let found = found.as_ref().map_err(Problem::new)?;
-    let sum = |file: &PolicyFile| file.found.as_ref().map(|(_, sum)| sum.clone());
-    if sum(found) != sum(&draft.shown) {
+    if !found.is_as(&draft.shown) {
         return Err(Problem::say(
             "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
         ));

@@ -304,6 +304,15 @@ fn signatures_of_a_compromised_key_are_a_finding() {
     assert_eq!(found[1].0, State::Warning);
 }
 
+/// A warning with this word, and nothing that moves a cursor.
+fn warns((state, summary): &(State, String), word: &str) {
+    assert_eq!(*state, State::Warning);
+    assert!(
+        summary.contains(word) && !summary.contains('\u{1b}'),
+        "{summary}"
+    );
+}
+
 #[test]
 fn signing_that_runs_by_itself_is_on_or_off() {
     let now = When::from_unix(1_790_000_000);
@@ -335,13 +344,7 @@ fn signing_that_runs_by_itself_is_on_or_off() {
             "can't do its work",
         ),
     ] {
-        let found = of(&ill);
-        assert_eq!(found.0, State::Warning);
-        assert!(
-            found.1.contains(word) && !found.1.contains('\u{1b}'),
-            "{}",
-            found.1
-        );
+        warns(&of(&ill), word);
     }
     assert!(
         checks(&vitals())
@@ -406,13 +409,7 @@ fn the_policy_timer_is_on_or_off() {
             "could not collect: no policy",
         ),
     ] {
-        let found = of(&ill);
-        assert_eq!(found.0, State::Warning);
-        assert!(
-            found.1.contains(word) && !found.1.contains('\u{1b}'),
-            "{}",
-            found.1
-        );
+        warns(&of(&ill), word);
     }
     assert!(
         checks(&vitals())

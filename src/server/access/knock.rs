@@ -139,9 +139,8 @@ impl Server {
         let answers = script::ask(link, &command, &start.place).await?;
         let ours = hex(&Sha256::digest(script::KNOCK));
         let folder = answers
-            .iter()
-            .filter(|(name, _)| *name == "include")
-            .flat_map(|(_, patterns)| patterns.split_ascii_whitespace())
+            .all("include")
+            .flat_map(str::split_ascii_whitespace)
             .find_map(|pattern| pattern.trim_matches('"').strip_suffix("/*.conf"))
             .map(|folder| {
                 if folder.starts_with('/') {

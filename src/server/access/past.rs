@@ -22,8 +22,7 @@ pub(super) fn read(answers: &Answers) -> Vec<PastKey> {
         #[serde(default)]
         reason: Option<String>,
     }
-    let records = answers.iter().filter(|(name, _)| *name == "audit");
-    let past = records.filter_map(|(_, line)| {
+    let past = answers.all("audit").filter_map(|line| {
         let record: Record = serde_json::from_str(line).ok()?;
         // `SHA256:… in FILE`, or `request … of SHA256:…`.
         let mut words = record.items.iter().flat_map(|item| item.split(' '));
@@ -69,8 +68,8 @@ pub(super) fn reviewed(answers: &Answers) -> Option<PastReview> {
         at: When,
         by: String,
     }
-    let records = answers.iter().filter(|(name, _)| *name == "review");
-    let reviews = records.filter_map(|(_, line)| serde_json::from_str::<Record>(line).ok());
+    let records = answers.all("review");
+    let reviews = records.filter_map(|line| serde_json::from_str::<Record>(line).ok());
     let last = reviews.max_by_key(|record| record.at)?;
     Some(PastReview {
         at: last.at,

@@ -91,15 +91,7 @@ fn the_nixos_module_runs_the_same_script() {
            timer = (of 14).systemd.timers.storekeeper-lease; }}",
         module.display()
     );
-    let output = rig
-        .nix_here("nix-instantiate")
-        .args(["--eval", "--strict", "--json", "--read-write-mode", "-E"])
-        .arg(expression)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let value = rig.evaluate(&expression);
     assert_eq!(value["none"], serde_json::json!({}));
     assert_eq!(value["text"], LeaseInstall::script_text());
     assert_eq!(value["mode"], "0555");

@@ -198,14 +198,7 @@ fn the_nixos_module_runs_the_same_script() {
         module.display(),
         rig.file("var"),
     );
-    let output = rig
-        .nix_here("nix-instantiate")
-        .args(["--eval", "--strict", "--json", "--read-write-mode", "-E"])
-        .arg(expression)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let value = rig.evaluate(&expression);
     assert_eq!(value["none"], serde_json::json!({}));
     assert_eq!(value["text"], PolicyTimer::script_text());
     assert_eq!(value["timer"]["OnCalendar"], "Sun 03:00");

@@ -260,7 +260,7 @@ fn the_nixos_module_watches_with_these_words() {
         house.rig.file("package"),
         module.display()
     );
-    let scripts = super::evaluate(&house.rig, &expression);
+    let scripts = house.rig.evaluate(&expression);
     let run = |name: &str| -> Vec<String> {
         let script = scripts[name].as_str().unwrap();
         there(Command::new("sh").args(["-c", script]));

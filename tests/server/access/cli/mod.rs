@@ -817,7 +817,7 @@ fn what_onboard_writes_is_what_a_client_needs() {
     let nixos = house.json("onboard prod --platform nixos", 0);
     let module = nixos["steps"][1]["lines"].as_array().unwrap();
     let module: Vec<&str> = module.iter().map(|line| line.as_str().unwrap()).collect();
-    let value = evaluate(&house.rig, &module.join("\n"));
+    let value = house.rig.evaluate(&module.join("\n"));
     assert_eq!(
         value["nix"]["settings"]["substituters"][0],
         "ssh://nix-ssh@127.0.0.1"
@@ -832,24 +832,6 @@ fn what_onboard_writes_is_what_a_client_needs() {
         ),
         lines[0]
     );
-}
-
-/// A value of the Nix language.
-fn evaluate(rig: &Rig, expression: &str) -> Value {
-    let output = rig
-        .nix_here("nix-instantiate")
-        .args([
-            "--eval",
-            "--strict",
-            "--json",
-            "--read-write-mode",
-            "-E",
-            expression,
-        ])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What the real sshd makes of lines for its configuration, for the cache user.
@@ -909,11 +891,11 @@ fn what_setup_writes_is_what_sshd_takes() {
             ("{ package.version = \"9.9p2\"; }", true),
             ("{ package.version = \"10.0p2\"; }", true),
         ] {
-            let value = evaluate(&house.rig, &with(file, openssh));
+            let value = house.rig.evaluate(&with(file, openssh));
             let lines = value["lines"].as_str().unwrap();
             assert_eq!(lines.contains("/requests %C\n"), told, "{openssh}: {lines}");
         }
-        let value = evaluate(&house.rig, &with(file, "{ }"));
+        let value = house.rig.evaluate(&with(file, "{ }"));
         assert_eq!(value["knock"], knock, "{file}");
         assert_eq!(value["mode"], "0555");
         let settings = effective(&house, value["lines"].as_str().unwrap());
