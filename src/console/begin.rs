@@ -13,7 +13,7 @@ use crate::console::types::column::Columns;
 use crate::console::types::filter::Filter;
 use crate::console::types::keymap::{Keymap, KeymapError};
 use crate::console::types::server::ServerChoice;
-use crate::console::widgets::theme::{Abilities, Theme};
+use crate::console::widgets::theme::{Colours, Glyphs, Theme};
 use crate::domain::{When, plain};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) fn begin(start: Start) -> Result<(Model, Kept), ConsoleError> {
         examiner,
     } = start;
     let folder = home::config_home().map(|home| home.join("storekeeper/themes"));
-    let themes = Theme::load(folder.as_deref())?;
+    let themes = Theme::load(folder.as_deref(), Colours::here())?;
     let theme = Theme::position(&themes, config.theme.as_deref().unwrap_or("dark"))?;
     let choice = |server: &ServerConfig| ServerChoice::new(server, &overrides);
     let first = target.as_ref().map(|target| choice(&target.settings));
@@ -50,9 +50,10 @@ pub(super) fn begin(start: Start) -> Result<(Model, Kept), ConsoleError> {
         now: When::now(),
         themes,
         theme,
-        abilities: Abilities {
-            no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            ascii: config.ascii || plain::only_here(),
+        glyphs: if config.ascii || plain::only_here() {
+            Glyphs::Ascii
+        } else {
+            Glyphs::All
         },
         keymap: keymap(&config)?,
         policy: Policy {

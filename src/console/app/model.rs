@@ -40,7 +40,7 @@ use crate::console::types::server::ServerChoice;
 pub use crate::console::types::text::Text;
 use crate::console::types::watch::Watch;
 use crate::console::widgets::layout::SMALLEST;
-use crate::console::widgets::theme::{Abilities, Theme};
+use crate::console::widgets::theme::{Glyphs, Theme};
 use crate::domain::access::Session;
 use crate::domain::{Thresholds, When};
 use crate::inventory::Row;
@@ -55,8 +55,8 @@ pub struct Model {
     pub themes: Vec<Theme>,
     /// The theme in use.
     pub theme: usize,
-    /// What the terminal may be sent.
-    pub abilities: Abilities,
+    /// What the terminal can draw.
+    pub glyphs: Glyphs,
     /// All servers that can be gone to.
     pub servers: Vec<ServerChoice>,
     /// Where one was on those that were left, by name.
@@ -117,8 +117,8 @@ pub struct Beginning {
     pub themes: Vec<Theme>,
     /// The one to begin with.
     pub theme: usize,
-    /// What the terminal may be sent.
-    pub abilities: Abilities,
+    /// What the terminal can draw.
+    pub glyphs: Glyphs,
     /// The keys.
     pub keymap: Keymap,
     /// What may be done at all.
@@ -163,7 +163,7 @@ impl Model {
             },
             themes: beginning.themes,
             theme: beginning.theme,
-            abilities: beginning.abilities,
+            glyphs: beginning.glyphs,
             servers: beginning.servers,
             places: BTreeMap::new(),
             returning: None,

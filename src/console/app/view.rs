@@ -37,7 +37,7 @@ pub fn draw(model: &Model) -> Buffer {
     } else {
         whole(model, &mut pen);
     }
-    theme::degrade(&mut buffer, model.abilities);
+    theme::degrade(&mut buffer, model.glyphs);
     buffer
 }
 

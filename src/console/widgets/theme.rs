@@ -1,9 +1,11 @@
 //! Colours and emphasis, from small files.
 //!
 //! In: `themes/*.toml`, all embedded and the user's own, each line a role and a style such as `bold red on black`.
-//! Out: [`Theme`], a style for each role, and [`degrade`], which takes colours (`NO_COLOR`) or non-ASCII glyphs out of a
+//! Out: [`Theme`], a style for each role, in colours that the terminal shows, and [`degrade`], which takes non-ASCII glyphs out of a
 //! finished frame. Colour never carries a meaning alone, so nothing is lost by either.
 
+mod fit;
+pub mod shade;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +17,8 @@ use ratatui::style::{Color, Modifier, Style};
 use std::collections::BTreeMap;
 use std::path::Path;
 use thiserror::Error;
+
+pub use fit::Colours;
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
@@ -102,6 +106,10 @@ macro_rules! roles {
                 Self { name: name.to_owned(), about: String::new(), $($field: Style::new(),)* }
             }
 
+            fn styles(&self) -> Vec<Style> {
+                vec![$(self.$field),*]
+            }
+
             fn role(&mut self, role: &str) -> Option<&mut Style> {
                 match role {
                     $($name => Some(&mut self.$field),)*
@@ -164,11 +172,13 @@ impl Theme {
             Some(Colour::Magenta) => Color::Magenta,
         };
         // Whichever of the two is read more easily on it.
-        let letters = match colour {
-            Color::Red | Color::Blue | Color::Magenta => Color::White,
-            _ => Color::Black,
+        let read = |letters: Color| {
+            let both = shade::rgb(letters).zip(shade::rgb(colour));
+            both.map_or(0.0, |(letters, ground)| shade::contrast(letters, ground))
         };
-        name.fg(letters).bg(colour)
+        let light = read(Color::White) > read(Color::Black);
+        name.fg(if light { Color::White } else { Color::Black })
+            .bg(colour)
     }
 
     /// Reads a theme file.
@@ -205,13 +215,11 @@ impl Theme {
             .collect()
     }
 
-    /// The embedded themes and those of a folder, in which a file may replace an embedded one.
-    pub fn load(folder: Option<&Path>) -> Result<Vec<Self>, ThemeError> {
+    /// The embedded themes and those of a folder, in which a file may replace an embedded one, each as far as the terminal shows it.
+    pub fn load(folder: Option<&Path>, colours: Colours) -> Result<Vec<Self>, ThemeError> {
         let mut themes = Self::embedded();
-        let Some(entries) = folder.and_then(|folder| std::fs::read_dir(folder).ok()) else {
-            return Ok(themes);
-        };
-        let mut files: Vec<_> = entries
+        let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+        let mut files: Vec<_> = (entries.into_iter().flatten())
             .filter_map(Result::ok)
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
@@ -231,6 +239,9 @@ impl Theme {
                 Some(other) => *other = theme,
                 None => themes.push(theme),
             }
+        }
+        for theme in &mut themes {
+            theme.fit(colours);
         }
         Ok(themes)
     }
@@ -318,26 +329,22 @@ fn parse_colour(word: &str) -> Option<Color> {
     })
 }
 
-/// What the terminal can or may show.
+/// What a terminal can draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Abilities {
-    /// `NO_COLOR` is set.
-    pub no_colour: bool,
-    /// Only ASCII.
-    pub ascii: bool,
+pub enum Glyphs {
+    #[default]
+    All,
+    /// Nothing but ASCII.
+    Ascii,
 }
 
-/// Takes out of a finished frame what the terminal must not get.
-pub fn degrade(buffer: &mut Buffer, abilities: Abilities) {
-    if !abilities.no_colour && !abilities.ascii {
+/// Takes out of a finished frame what the terminal can't draw.
+pub fn degrade(buffer: &mut Buffer, glyphs: Glyphs) {
+    if glyphs == Glyphs::All {
         return;
     }
     for cell in &mut buffer.content {
-        if abilities.no_colour {
-            cell.fg = Color::Reset;
-            cell.bg = Color::Reset;
-        }
-        if abilities.ascii && !cell.symbol().is_ascii() {
+        if !cell.symbol().is_ascii() {
             cell.set_symbol(plain::glyph(cell.symbol()));
         }
     }

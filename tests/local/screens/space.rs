@@ -18,6 +18,7 @@ use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::console::types::screen::Screen;
 use storekeeper::console::types::space::SpaceSnapshot;
+use storekeeper::console::widgets::theme::Glyphs;
 use storekeeper::domain::When;
 use storekeeper::inventory::Builder;
 
@@ -1104,7 +1105,7 @@ fn a_narrow_and_an_ascii_terminal() {
     for size in [(60, 16), (76, 18)] {
         for keys in ["", "<right>", "<right><right>", "<left>"] {
             let mut console = on(size, "mono", false, known());
-            console.model.abilities.ascii = true;
+            console.model.glyphs = Glyphs::Ascii;
             console.keys(RULES);
             console.keys(keys);
             let shown = text(&console);

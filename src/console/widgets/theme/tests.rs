@@ -1,8 +1,10 @@
 //! Themes as files, what is read of them, and whether their colours can be read.
 
+use super::shade::{luminance, rgb};
 use super::*;
 use proptest::prelude::*;
 use ratatui::layout::Rect;
+use std::ffi::OsString;
 
 #[test]
 fn embedded_themes_are_whole() {
@@ -69,7 +71,7 @@ fn a_folder_adds_and_replaces() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mine.toml"), "text = \"green\"").unwrap();
     std::fs::write(folder.path().join("dark.toml"), "text = \"red\"").unwrap();
-    let themes = Theme::load(Some(folder.path())).unwrap();
+    let themes = Theme::load(Some(folder.path()), Colours::All).unwrap();
     assert_eq!(themes.len(), EMBEDDED.len() + 1);
     assert_eq!(themes[0].text.fg, Some(Color::Red));
     assert_eq!(themes.last().unwrap().name, "mine");
@@ -79,25 +81,86 @@ fn a_folder_adds_and_replaces() {
 fn degrading() {
     let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
     buffer.set_string(0, 0, "─█…é日x", Style::new().fg(Color::Red).bg(Color::Blue));
-    degrade(
-        &mut buffer,
-        Abilities {
-            no_colour: true,
-            ascii: true,
-        },
-    );
+    degrade(&mut buffer, Glyphs::Ascii);
     let text: String = buffer
         .content
         .iter()
         .map(ratatui::buffer::Cell::symbol)
         .collect();
     assert_eq!(text, "-#~??? x ");
-    assert!(
-        buffer
-            .content
-            .iter()
-            .all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
+}
+
+#[test]
+fn what_the_environment_says_of_colours() {
+    let of = |set: &[(&str, &str)]| {
+        Colours::of(|name| {
+            let found = set.iter().find(|(own, _)| *own == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    };
+    for terminal in ["linux", "linux-16color", "xterm-16color", "vt220", "cygwin"] {
+        assert_eq!(of(&[("TERM", terminal)]), Colours::Sixteen, "{terminal}");
+        assert_eq!(
+            of(&[("TERM", terminal), ("COLORTERM", "truecolor")]),
+            Colours::All
+        );
+    }
+    for terminal in ["xterm", "xterm-256color", "tmux-256color", "screen", "foot"] {
+        assert_eq!(of(&[("TERM", terminal)]), Colours::All, "{terminal}");
+        let set = [("TERM", terminal), ("NO_COLOR", "1")];
+        assert_eq!(of(&set), Colours::None, "{terminal}");
+    }
+    assert_eq!(of(&[("NO_COLOR", "")]), Colours::All);
+}
+
+/// Each theme has styles that the terminal shows; what it shows already stays as it is.
+#[test]
+fn where_there_are_fewer_colours_a_theme_looks_like_one_that_has_no_more() {
+    let all = Theme::embedded();
+    let names = |themes: &[Theme]| themes.iter().map(|theme| theme.name.clone()).collect();
+    let known: Vec<String> = names(&all);
+    for colours in [Colours::None, Colours::Sixteen, Colours::All] {
+        let themes = Theme::load(None, colours).unwrap();
+        let here: Vec<String> = names(&themes);
+        assert_eq!(here, known);
+        for (theme, own) in themes.iter().zip(&all) {
+            for colour in theme
+                .styles()
+                .into_iter()
+                .flat_map(|style| [style.fg, style.bg])
+            {
+                let sent = match colour {
+                    None => true,
+                    Some(Color::Rgb(..) | Color::Indexed(16..)) => colours == Colours::All,
+                    Some(_) => colours != Colours::None,
+                };
+                assert!(sent, "{colours:?} {}: {colour:?}", theme.name);
+            }
+            assert_eq!(
+                theme.styles() == own.styles(),
+                theme.about == own.about,
+                "{colours:?} {}: {}",
+                theme.name,
+                theme.about
+            );
+        }
+    }
+    let at = |colours, name| {
+        let themes = Theme::load(None, colours).unwrap();
+        themes[Theme::position(&themes, name).unwrap()]
+            .about
+            .clone()
+    };
+    assert_eq!(
+        at(Colours::Sixteen, "plum"),
+        "looks like dark: 16 colours here"
     );
+    assert_eq!(
+        at(Colours::Sixteen, "paper"),
+        "looks like high-contrast-light: 16 colours here"
+    );
+    assert_eq!(at(Colours::Sixteen, "blue"), "16 colours, white on blue");
+    assert_eq!(at(Colours::None, "blue"), "looks like mono: NO_COLOR");
 }
 
 proptest! {
@@ -116,86 +179,18 @@ fn ground(theme: &str) -> Color {
     }
 }
 
-/// The sixteen named colours as xterm shows them.
-const NAMED: [[u8; 3]; 16] = [
-    [0, 0, 0],
-    [205, 0, 0],
-    [0, 205, 0],
-    [205, 205, 0],
-    [0, 0, 238],
-    [205, 0, 205],
-    [0, 205, 205],
-    [229, 229, 229],
-    [127, 127, 127],
-    [255, 0, 0],
-    [0, 255, 0],
-    [255, 255, 0],
-    [92, 92, 255],
-    [255, 0, 255],
-    [0, 255, 255],
-    [255, 255, 255],
-];
-
-/// Red, green and blue of a colour. The 16 are xterm's defaults and the other 240 its cube and its greys, as xterm's `XTerm-col.ad`
-/// and `256colres.h` have them; other terminals differ a little.
-fn rgb(colour: Color) -> [u8; 3] {
-    let index = match colour {
-        Color::Rgb(r, g, b) => return [r, g, b],
-        Color::Indexed(index) => index,
-        Color::Black => 0,
-        Color::Red => 1,
-        Color::Green => 2,
-        Color::Yellow => 3,
-        Color::Blue => 4,
-        Color::Magenta => 5,
-        Color::Cyan => 6,
-        Color::Gray => 7,
-        Color::DarkGray => 8,
-        Color::LightRed => 9,
-        Color::LightGreen => 10,
-        Color::LightYellow => 11,
-        Color::LightBlue => 12,
-        Color::LightMagenta => 13,
-        Color::LightCyan => 14,
-        Color::White => 15,
-        Color::Reset => panic!("a colour that nobody knows"),
-    };
-    match index {
-        0..16 => NAMED[usize::from(index)],
-        16..232 => {
-            let step = |value: u8| if value == 0 { 0 } else { 55 + 40 * value };
-            let cube = index - 16;
-            [step(cube / 36), step(cube / 6 % 6), step(cube % 6)]
-        }
-        232.. => [8 + 10 * (index - 232); 3],
-    }
-}
-
-/// Relative luminance, as WCAG 2.1 defines it.
-fn luminance(colour: [u8; 3]) -> f64 {
-    let linear = colour.map(|part| {
-        let part = f64::from(part) / 255.0;
-        if part <= 0.04045 {
-            part / 12.92
-        } else {
-            ((part + 0.055) / 1.055).powf(2.4)
-        }
-    });
-    0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-}
-
 /// The contrast of letters in this style, over the style of plain text, on the background that the theme is made for: from 1 to 21.
 fn contrast(theme: &Theme, style: Style) -> f64 {
     let style = theme.text.patch(style);
-    let known = |colour: Option<Color>| colour.filter(|colour| *colour != Color::Reset);
     let under = ground(&theme.name);
     let own = if under == Color::White {
         Color::Black
     } else {
         Color::Gray
     };
-    let mut letters = rgb(known(style.fg).unwrap_or(own));
-    let mut ground = rgb(known(style.bg).unwrap_or(under));
+    let known = |colour: Option<Color>, own| colour.and_then(rgb).or(rgb(own)).unwrap();
+    let mut letters = known(style.fg, own);
+    let mut ground = known(style.bg, under);
     if style.add_modifier.contains(Modifier::REVERSED) {
         std::mem::swap(&mut letters, &mut ground);
     }
@@ -205,8 +200,7 @@ fn contrast(theme: &Theme, style: Style) -> f64 {
             *letter = ((u16::from(*letter) * 2 + u16::from(ground)) / 3) as u8;
         }
     }
-    let (one, other) = (luminance(letters), luminance(ground));
-    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    shade::contrast(letters, ground)
 }
 
 #[test]
@@ -258,7 +252,7 @@ fn there_are_light_themes_and_such_of_16_colours() {
     assert!(themes.len() >= 8);
     let light = themes.iter().filter(|theme| {
         let own = theme.text.bg.unwrap_or(ground(&theme.name));
-        luminance(rgb(own)) > 0.5
+        luminance(rgb(own).unwrap()) > 0.5
     });
     assert!(light.count() >= 3);
     let only_named = themes.into_iter().filter_map(|mut theme| {
