@@ -33,31 +33,31 @@ struct Owned {
 
 const ADA: Owned = Owned {
     seed: 1,
-    owner: "root@ada-laptop",
+    owner: "ada@laptop",
 };
 const CI: Owned = Owned {
     seed: 2,
-    owner: "root@ci-3",
+    owner: "ci-3",
 };
 const BOB: Owned = Owned {
     seed: 3,
-    owner: "root@bob-desk",
+    owner: "bob@desk",
 };
 const BUILDER: Owned = Owned {
     seed: 4,
-    owner: "root@build-box",
+    owner: "build-box",
 };
 const OLD: Owned = Owned {
     seed: 5,
-    owner: "root@mei-old-laptop",
+    owner: "mei@old-laptop",
 };
 const MEI: Owned = Owned {
     seed: 6,
-    owner: "root@mei-laptop",
+    owner: "mei@laptop",
 };
 const LOST: Owned = Owned {
     seed: 7,
-    owner: "root@lost-phone",
+    owner: "zoe@phone",
 };
 
 impl Owned {
@@ -76,7 +76,7 @@ fn weak() -> io::Result<PublicSshKey> {
     // RFC 4253, section 6.6: the exponent and the modulus, as numbers that are not negative.
     let mut number = vec![0];
     number.extend_from_slice(&modulus);
-    parse("ssh-rsa", &[&[1, 0, 1], &number], "root@old-nas")
+    parse("ssh-rsa", &[&[1, 0, 1], &number], "admin@old-nas")
 }
 
 /// Puts a public key together (RFC 4251, section 5: each part behind its length).

@@ -98,8 +98,8 @@ impl<'a> Builder<'a> {
             let end = self.shares.main * (round + 1) / rounds;
             before = self.round(&before, (rounds - 1 - round) as u32, end)?;
         }
-        self.spoil();
         self.uploads(&before)?;
+        self.spoil();
         self.store.sort();
         Ok(self.store)
     }
@@ -296,29 +296,35 @@ impl<'a> Builder<'a> {
         references
     }
 
-    /// Gives a few of the newest signed paths a signature that no client takes.
+    /// Gives a few of the newest signed paths a signature that no client takes. A bad one is needed by nothing: no signature would help
+    /// what needs it.
     fn spoil(&mut self) {
         let bad = [Mark::FlippedBit, Mark::AnotherPath, Mark::AnotherKey];
-        let mut candidates: Vec<usize> = (0..self.len())
+        let mut needed = vec![false; self.len()];
+        for at in 0..self.len() as u32 {
+            for to in self.store.references(at).iter().filter(|to| **to != at) {
+                needed[*to as usize] = true;
+            }
+        }
+        let signed: Vec<usize> = (0..self.len())
             .rev()
             .filter(|at| {
                 self.store.contents[*at] == Content::None && self.store.marks[*at] == Mark::Ours
             })
-            .take((self.shares.bad + self.shares.unknown) * 9)
             .collect();
         // The first bad one is one that people will look for.
-        if let Some(at) = candidates
-            .iter()
-            .position(|at| self.store.name(*at as u32).starts_with("ledger-cli"))
-        {
-            candidates.swap(0, at);
+        let tops = signed.iter().copied().filter(|at| !needed[*at]);
+        let (known, others): (Vec<usize>, Vec<usize>) =
+            tops.partition(|at| self.store.name(*at as u32).starts_with("ledger-cli"));
+        let wrong = known.into_iter().take(1).chain(others);
+        for (number, at) in wrong.take(self.shares.bad).enumerate() {
+            self.store.marks[at] = bad[number % bad.len()];
         }
-        for (number, at) in candidates.into_iter().step_by(9).enumerate() {
-            self.store.marks[at] = if number < self.shares.bad {
-                bad[number % bad.len()]
-            } else {
-                Mark::Unknown
-            };
+        let unknown = signed.into_iter().skip(self.shares.bad * 9).step_by(9);
+        for at in unknown.take(self.shares.unknown) {
+            if self.store.marks[at] == Mark::Ours {
+                self.store.marks[at] = Mark::Unknown;
+            }
         }
     }
 

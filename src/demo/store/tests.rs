@@ -112,6 +112,21 @@ fn unsigned_tops_are_needed_by_nothing() {
     }
 }
 
+/// Else no signature would help what needs it, and most of the uploads need much.
+#[test]
+fn what_is_signed_wrongly_is_needed_by_nothing() {
+    let store = Store::new(&options(4000)).unwrap();
+    let bad = [Mark::FlippedBit, Mark::AnotherPath, Mark::AnotherKey];
+    let wrong: Vec<u32> = (0..4000)
+        .filter(|at| bad.contains(&store.marks[*at as usize]))
+        .collect();
+    assert_eq!(wrong.len(), 5);
+    for at in wrong {
+        let name = store.name(at);
+        assert!(store.referrers(at).iter().all(|from| *from == at), "{name}");
+    }
+}
+
 #[test]
 fn order_is_the_order_of_the_text() {
     let store = Store::new(&options(500)).unwrap();

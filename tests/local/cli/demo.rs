@@ -357,11 +357,11 @@ fn why_goes_the_way_of_one_client() {
     let server = Server::new(2000);
     let refused = server.refused();
     let path = refused.iter().next().unwrap();
-    let why = server.json(&format!("why demo {path} --for root@ci-3"), 1);
+    let why = server.json(&format!("why demo {path} --for ci-3"), 1);
     assert_eq!(keys(&why).last(), Some(&"client"));
     let client = &why["client"];
     assert_eq!(keys(client), ["fingerprint", "comment", "verdict", "steps"]);
-    assert_eq!(client["comment"], "root@ci-3");
+    assert_eq!(client["comment"], "ci-3");
     assert_eq!(client["verdict"], "no");
     let steps = client["steps"].as_array().unwrap();
     for step in steps {
@@ -776,11 +776,11 @@ fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
     assert_eq!(
         owners,
         [
-            "root@ada-laptop",
-            "root@ci-3",
-            "root@bob-desk",
-            "root@build-box",
-            "root@mei-old-laptop"
+            "ada@laptop",
+            "ci-3",
+            "bob@desk",
+            "build-box",
+            "mei@old-laptop"
         ]
     );
     // Its own sshd and log are asked, so what each key can do and when it was used is known on any machine.
@@ -795,7 +795,7 @@ fn the_demo_has_keys_of_its_own_and_leaves_this_machines_alone() {
     let requests = server.json("requests demo list", 0);
     assert_eq!(
         each(&requests["requests"], "comment"),
-        ["root@old-nas", "root@lost-phone", "root@mei-laptop"]
+        ["admin@old-nas", "zoe@phone", "mei@laptop"]
     );
     for file in each(&keys["keys"], "file") {
         assert!(file.contains("/storekeeper-demo-"), "{file}");
