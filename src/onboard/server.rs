@@ -73,7 +73,8 @@ pub fn debian(new: &NewServer) -> Vec<Step> {
         "Have sshd and Nix's daemon read that; a wrong configuration is not loaded",
         [
             "sshd -t && systemctl reload ssh".to_owned(),
-            "systemctl restart nix-daemon".to_owned(),
+            // Where it is started for each connection (Lix), starting it for good would stop that.
+            "systemctl try-restart nix-daemon.service".to_owned(),
         ],
     ));
     steps.push(Step::new(
@@ -316,6 +317,7 @@ mod tests {
                 "install -d -m 711 /var/lib/storekeeper",
                 "/var/lib/storekeeper/requests",
                 "sshd -t && systemctl reload ssh",
+                "\nsystemctl try-restart nix-daemon.service\n",
             ] {
                 assert!(text.contains(part), "{part} in {text}");
             }

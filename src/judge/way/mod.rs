@@ -344,6 +344,10 @@ fn command(facts: &WayFacts<'_>, options: Option<&KeyOptions>) -> Step {
     }
 }
 
+/// Has Nix's daemon listen again. The socket does not start beside a daemon that runs for good, and with Lix each stops the other.
+pub const DAEMON_ANEW: &str =
+    "systemctl stop nix-daemon.service; systemctl restart nix-daemon.socket";
+
 fn daemon(found: &Fact<CacheDaemon>) -> Step {
     let step = |state, message| Step::new("daemon", state, message);
     match found {
@@ -357,9 +361,7 @@ fn daemon(found: &Fact<CacheDaemon>) -> Step {
             State::Wrong,
             format!("Nix's daemon does not answer at {socket}: {why}"),
         )
-        .remedy(Remedy::command(
-            "systemctl restart nix-daemon.socket nix-daemon",
-        )),
+        .remedy(Remedy::command(DAEMON_ANEW)),
         Err(why) => step(
             State::Unknown,
             format!(

@@ -45,7 +45,11 @@ set -eu
 case "$*" in
 "reload ssh") kill -HUP "$(cat /run/sshd.pid)" ;;
 "restart nix-daemon" | "try-restart nix-daemon.service")
-  if [ -e /run/nix-daemon.pid ]; then kill "$(cat /run/nix-daemon.pid)"; fi
+  if [ -e /run/nix-daemon.pid ]; then
+    kill "$(cat /run/nix-daemon.pid)"
+  elif [ "$1" = try-restart ]; then
+    exit 0
+  fi
   rm -f /nix/var/nix/daemon-socket/socket
   nix-daemon </dev/null >/dev/null 2>&1 &
   echo $! >/run/nix-daemon.pid

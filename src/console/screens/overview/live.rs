@@ -7,6 +7,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::watch::WatchState;
 use crate::domain::Notice;
 use crate::judge::health::State;
+use crate::judge::way::DAEMON_ANEW;
 
 /// What the watch has seen, and what it can't see.
 pub(super) fn checks(cx: &Context) -> Vec<Check> {
@@ -31,8 +32,8 @@ pub(super) fn checks(cx: &Context) -> Vec<Check> {
             since.clock().chars().take(5).collect::<String>(),
             since.age(cx.now)
         );
-        let hint = "clients get nothing and upload nothing: run systemctl restart nix-daemon.socket nix-daemon there";
-        checks.push(line("daemon-down", State::Critical, text, hint));
+        let hint = format!("clients get nothing and upload nothing: run {DAEMON_ANEW} there");
+        checks.push(line("daemon-down", State::Critical, text, &hint));
     }
     if let Some(why) = cx.watch.not_live().filter(|_| cx.is_up()) {
         let hint = match cx.watch.state {
