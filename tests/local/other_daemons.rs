@@ -297,3 +297,17 @@ fn what_lix_deletes_before_it_refuses_is_counted_and_what_it_keeps_is_named() {
     // Ten are named at a time, and nothing is tried path by path.
     assert_eq!(state.calls, [39, 3], "{receipt}");
 }
+
+/// Since 2.35 Nix deletes the derivation of a path that stays, where it is asked for by name: `keep-derivations` is held here alone.
+#[test]
+fn a_derivation_that_is_kept_is_not_asked_for_where_the_daemon_would_delete_it() {
+    let mut store = store();
+    store.infos[5].deriver = Some(path(20));
+    let running = Running::new(NIX, store, HashSet::new());
+    let output = running.run(&["gc", "hostile", "--whole", "--yes", "--json"]);
+    let receipt = &json(&output)["receipt"];
+    let state = running.state.lock().unwrap();
+    assert_eq!(receipt["done"], 29, "{receipt}: {}", text(&output.stderr));
+    assert!(state.store.info(&path(20)).is_some());
+    assert_eq!(state.calls, [29]);
+}

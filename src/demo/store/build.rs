@@ -312,13 +312,9 @@ impl<'a> Builder<'a> {
                 self.store.contents[*at] == Content::None && self.store.marks[*at] == Mark::Ours
             })
             .collect();
-        // The first bad one is one that people will look for.
-        let tops = signed.iter().copied().filter(|at| !needed[*at]);
-        let (known, others): (Vec<usize>, Vec<usize>) =
-            tops.partition(|at| self.store.name(*at as u32).starts_with("ledger-cli"));
-        let wrong = known.into_iter().take(1).chain(others);
-        for (number, at) in wrong.take(self.shares.bad).enumerate() {
-            self.store.marks[at] = bad[number % bad.len()];
+        let tops = signed.iter().filter(|at| !needed[**at]);
+        for (number, at) in tops.take(self.shares.bad).enumerate() {
+            self.store.marks[*at] = bad[number % bad.len()];
         }
         let unknown = signed.into_iter().skip(self.shares.bad * 9).step_by(9);
         for at in unknown.take(self.shares.unknown) {

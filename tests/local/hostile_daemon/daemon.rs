@@ -151,9 +151,9 @@ where
         env!("CARGO_BIN_EXE_storekeeper"),
         socket.display()
     );
-    // A Nix that is on this machine has nothing to do with it.
+    // A Nix that is on this machine has nothing to do with it, nor has who is logged in.
     let section = format!(
-        "[servers.hostile]\nhost = \"local\"\nsudo = \"never\"\nnix_command = \"false\"\n\
+        "[servers.hostile]\nhost = \"local\"\nsudo = \"never\"\ncache_user = \"no-such-user\"\nnix_command = \"false\"\n\
          pins_dir = \"{folder}/pins\"\naudit_log = \"{folder}/audit/log\"\ndaemon_command = \"{command}\"\n",
         folder = folder.display()
     );

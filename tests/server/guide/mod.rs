@@ -1,10 +1,12 @@
-//! `docs/guide.md`, walked from an empty server: each command of it as it stands there, in the order of the text.
+//! `docs/guide.md` and the first screen of the README, walked from an empty server: each command as it stands there, in the order of the
+//! text.
 //!
 //! What differs from the text, since there is no other machine and no other network here:
 //! - `apt` on the server: Nix, sshd and their files are there already; what Debian's packages set up and start is done by [`INSTALL`].
 //! - What the table of machines asks for is made by [`YOURS`] and [`BUILDER`], and the first question of ssh is answered with yes.
 //! - `systemctl` is a script (`machines.sh`), and no machine asks cache.nixos.org.
 //! - `3fa9` and the `…` of a store path stand for what the test has found out; `client.sh` is carried to its machine.
+//! - `cargo` of the README: the program is there, made by the cargo that runs the tests.
 
 mod machines;
 
@@ -264,6 +266,45 @@ fn each_command_of_the_guide_leads_from_an_empty_server_to_a_path_that_a_client_
     // What was done is in the log.
     let records = guide.must("yours", "storekeeper audit prod --json");
     assert!(records.matches("\"change\":").count() >= 6, "{records}");
+}
+
+#[test]
+fn the_first_server_of_the_readme_is_one_and_the_console_opens_on_it() {
+    let mut guide = Guide {
+        machines: Machines::new(&["server", "yours"]),
+        log: String::new(),
+        scripts: 0,
+        whys: 0,
+    };
+    guide.must("yours", YOURS);
+    guide.admit("yours");
+    guide.must("server", INSTALL);
+    let page = fs::read_to_string("README.md").unwrap();
+    let lines: Vec<String> = (blocks(&page).into_iter())
+        .flat_map(|(_, lines)| lines)
+        .map(|line| line.split(" #").next().unwrap().trim_end().to_owned())
+        .filter(|line| {
+            ["storekeeper ", "ssh "]
+                .iter()
+                .any(|word| line.starts_with(word))
+        })
+        .collect();
+    let [setup, run, status, console] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    guide.must("yours", setup);
+    let said = guide.must("yours", run);
+    assert!(said.starts_with("Public key: "), "{said}");
+    let said = guide.must("yours", status);
+    assert!(said.contains(": fine"), "{said}");
+    // On a terminal; whenever it opens, `q` ends it.
+    let said = guide.must(
+        "yours",
+        &format!(
+            "while sleep 0.2; do printf q; done | TERM=xterm script -qec 'stty rows 24 cols 80; {console}' /dev/null"
+        ),
+    );
+    assert!(said.contains("1 Overview"), "{said}");
 }
 
 #[test]

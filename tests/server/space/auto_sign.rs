@@ -1,11 +1,12 @@
 //! Signing that runs by itself, on a real store: what a rule names is signed with all that it needs, and a real client takes it; what
 //! none names, or what needs such a path, stays, with its reason.
 
-use super::lease::{House, succeeds};
+use super::lease::{House, newer_nix, succeeds};
 use crate::help::{carry_out, text, wait};
 use crate::rig::{OURS, RETIRED, Rig, UPSTREAM, need};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 use storekeeper::change::access::About;
@@ -37,6 +38,11 @@ fn run(rig: &Rig, shell: &[&str], names: &[&str], never: &[&str]) {
 }
 
 fn run_as(rig: &Rig, shell: &[&str], install: &AutoSignInstall) {
+    let nix = rig.nix.command("nix");
+    run_with(rig, shell, install, nix.get_program());
+}
+
+fn run_with(rig: &Rig, shell: &[&str], install: &AutoSignInstall, nix: &OsStr) {
     fs::create_dir_all(rig.file("var")).unwrap();
     fs::create_dir_all(&install.folder).unwrap();
     let put =
@@ -44,13 +50,12 @@ fn run_as(rig: &Rig, shell: &[&str], install: &AutoSignInstall) {
     put("auto-sign", AutoSignInstall::script_text());
     put("audit-append", AutoSignInstall::append_text());
     put("auto-sign.rules", &install.rules());
-    let nix = rig.nix.command("nix");
     let mut command = Command::new(shell[0]);
     command
         .args(&shell[1..])
         .arg(install.script())
         .arg(install.rules_file())
-        .arg(nix.get_program());
+        .arg(nix);
     if let Some(bin) = rig.nix.bin() {
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", bin.display()));
@@ -335,6 +340,29 @@ fn only_what_a_chosen_key_is_known_to_have_uploaded_is_signed() {
         assert_eq!(rig.client_accepts(rig.path("fresh-3.1")), Ok(()));
         assert_eq!(left(rig)["built-here-1.0"], "uploader -");
     });
+}
+
+#[test]
+fn a_newer_nix_is_asked_in_its_way_who_has_uploaded() {
+    let rig = &Rig::new();
+    let (log, key) = (rig.file("sshd.log"), "SHA256:AAAAchosen");
+    let path = rig.path("library-2.0");
+    let at = storekeeper::domain::When::now().unix() - 3600;
+    rig.sql(&format!(
+        "update ValidPaths set registrationTime = {at} where path = '{path}'"
+    ));
+    let text = [
+        accepted(at - 900, 1, key),
+        closed(at - 800, 1),
+        accepted(at - 10, 2, key),
+        closed(at + 10, 2),
+    ];
+    fs::write(&log, text.concat()).unwrap();
+    let mut asked = install(rig, &["library-*"], &[]);
+    asked.uploaders = vec![key.to_owned()];
+    asked.sshd_log = Some(log);
+    run_with(rig, &["sh"], &asked, newer_nix(rig).as_os_str());
+    assert_eq!(rig.client_accepts(path), Ok(()));
 }
 
 /// Whoever connects chooses the name of a user, which stands in the log.

@@ -4,7 +4,7 @@ use crate::help::{Cut, carry_out, connect, cut_off, wait};
 use crate::rig::{Access, Rig, Twist, need};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use storekeeper::change::access::About;
@@ -214,15 +214,16 @@ fn status(rig: &Rig) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-#[test]
-fn newer_versions_of_nix_are_asked_in_their_way() {
-    let rig = Rig::new();
-    register(&rig, "1", 30 * DAY);
-    register(&rig, "path like '%-top-1.0'", DAY);
-    // It insists on the option, knows only some forms of JSON, and takes the option out for the real one.
-    let nix = rig.in_place_of_nix(
-        "newer-nix",
-        r#"found=
+/// A `nix` that insists on `--json-format`, knows only some forms of JSON, and takes the option out for the real one.
+/// Its `nix-store` is beside it.
+pub(super) fn newer_nix(rig: &Rig) -> PathBuf {
+    fs::create_dir(rig.scratch().join("newer")).unwrap();
+    let of_store = rig.nix.command("nix-store").get_program().to_owned();
+    symlink(of_store, rig.scratch().join("newer/nix-store")).unwrap();
+    rig.in_place_of_nix(
+        "newer/nix",
+        r#"case " $* " in *" --json "*) ;; *) exec "$real" "$@" ;; esac
+found=
 for word; do
     shift
     if [ "$found" = next ]; then
@@ -234,7 +235,15 @@ for word; do
 done
 if [ "$found" != yes ]; then echo "error: --json needs --json-format" >&2; exit 1; fi
 exec "$real" "$@""#,
-    );
+    )
+}
+
+#[test]
+fn newer_versions_of_nix_are_asked_in_their_way() {
+    let rig = Rig::new();
+    register(&rig, "1", 30 * DAY);
+    register(&rig, "path like '%-top-1.0'", DAY);
+    let nix = newer_nix(&rig);
     assert_eq!(lease_with(&rig, &["sh"], &nix), "");
     assert_eq!(targets(&rig), [rig.path("top-1.0").to_owned()].into());
     assert!(status(&rig).contains("the upload lease works"));

@@ -14,7 +14,7 @@ use storekeeper::inventory::{Inventory, Keep, Liveness, Retained, Row, Usage};
 use storekeeper::judge::collect::{Prepared, Rules, Situation};
 
 /// Connects, reads the whole store, and asks for its roots.
-fn look(rig: &Rig, access: Access) -> (Inventory, Vec<Root>) {
+pub(super) fn look(rig: &Rig, access: Access) -> (Inventory, Vec<Root>) {
     wait(async {
         let server = rig.connect(access).await;
         let inventory = read(&server).await;
@@ -22,7 +22,7 @@ fn look(rig: &Rig, access: Access) -> (Inventory, Vec<Root>) {
     })
 }
 
-fn rows(inventory: &Inventory, roots: &[Root]) -> Vec<Row> {
+pub(super) fn rows(inventory: &Inventory, roots: &[Root]) -> Vec<Row> {
     // A root of a path that is not valid keeps nothing.
     roots
         .iter()
@@ -31,7 +31,7 @@ fn rows(inventory: &Inventory, roots: &[Root]) -> Vec<Row> {
 }
 
 /// The valid paths that Nix calls dead. It also names what lies in the folder and is no path, such as the lock of a build.
-fn print_dead(rig: &Rig, options: &[&str]) -> BTreeSet<StorePath> {
+pub(super) fn print_dead(rig: &Rig, options: &[&str]) -> BTreeSet<StorePath> {
     let mut nix = rig.nix_here("nix-store");
     let output = nix
         .args(["--gc", "--print-dead"])
@@ -52,7 +52,7 @@ fn print_dead(rig: &Rig, options: &[&str]) -> BTreeSet<StorePath> {
         .collect()
 }
 
-fn dead(inventory: &Inventory, roots: &[Root], keep: &Keep<'_>) -> BTreeSet<StorePath> {
+pub(super) fn dead(inventory: &Inventory, roots: &[Root], keep: &Keep<'_>) -> BTreeSet<StorePath> {
     let liveness = Liveness::of(inventory, &rows(inventory, roots), keep);
     liveness
         .dead_rows()

@@ -1,5 +1,6 @@
 //! What fills the disk, what keeps it, what goes.
 
+mod addressed;
 mod auto_sign;
 mod delete;
 mod gc;

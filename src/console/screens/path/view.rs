@@ -113,7 +113,8 @@ fn draw_line(
             pen.text(area, area.x + 2, area.y, &text, theme.accent);
         }
         Line::Path { row, depth, open } => {
-            draw_path(cx, inventory, pen, area, (*row, *depth, *open));
+            let itself = *row == page.row;
+            draw_path(cx, inventory, pen, area, (*row, *depth, *open), itself);
         }
     }
     if current {
@@ -127,6 +128,7 @@ fn draw_path(
     pen: &mut Pen<'_>,
     area: Rect,
     (path, depth, open): (Row, usize, Option<bool>),
+    itself: bool,
 ) {
     let theme = pen.theme;
     // Deep trees stop to indent before they leave the screen.
@@ -157,5 +159,9 @@ fn draw_path(
     pen.text(area, area.x + 1, area.y, mark, theme.accent);
     let x = pen.text(area, area.x + 2 + indent as u16, area.y, fold, theme.dim);
     let rest = Rect::new(x, area.y, right.saturating_sub(x + 1), area.height);
-    pen.line(rest, inventory.name(path), theme.text);
+    let end = pen.line(rest, inventory.name(path), theme.text);
+    if itself {
+        let rest = Rect::new(end, area.y, right.saturating_sub(end + 1), area.height);
+        pen.line(rest, " (itself)", theme.dim);
+    }
 }

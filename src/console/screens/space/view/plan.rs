@@ -141,26 +141,20 @@ fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planne
     if plan.order.is_empty() {
         return;
     }
-    let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
-    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
-        words = format!("{words}   all unused for {} or more", until.age(cx.now));
-    }
-    let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
-    let rest = Rect::new(
-        x + 2,
-        room.y,
-        room.right().saturating_sub(x + 2),
-        room.height,
-    );
-    let x = pen.line(rest, &words, theme.text);
+    let mut x = pen.text(room, room.x + 1, room.y, "takes", theme.dim) + 2;
+    let mut add = |words: &str, style| {
+        let rest = Rect::new(x, room.y, room.right().saturating_sub(x), room.height);
+        x = pen.line(rest, words, style) + 3;
+    };
+    let words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
+    add(&words, theme.text);
+    // On a narrow screen the end of the line is cut off: this is not.
     if let Goal::Short { by } = &plan.goal {
-        let room = Rect::new(
-            x + 2,
-            room.y,
-            room.right().saturating_sub(x + 2),
-            room.height,
-        );
-        pen.line(room, &format!("target missed by {by}"), theme.warning);
+        add(&format!("target missed by {by}"), theme.warning);
+    }
+    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
+        let words = format!("all unused for {} or more", until.age(cx.now));
+        add(&words, theme.text);
     }
 }
 
