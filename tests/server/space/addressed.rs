@@ -1,5 +1,5 @@
-//! Derivations whose outputs are addressed by their contents (`ca-derivations`): what is dead is what Nix calls dead, whose
-//! edges between a derivation and its outputs are rows of another table there, which outlive their paths.
+//! Derivations whose outputs are addressed by their contents (`ca-derivations`): nothing is dead that Nix calls alive. The edges between
+//! such a derivation and its outputs are rows of another table there, which outlive their paths.
 
 use super::live::{dead, look, print_dead, rows};
 use crate::help::{text, wait};
@@ -55,7 +55,8 @@ fn looked(
     (inventory, roots, pairs)
 }
 
-/// With each way of keeping; what is dead by each.
+/// With each way of keeping; how much is dead by each. With `keep-outputs`, what a daemon calls an output of a derivation that lives stays
+/// here: Nix goes by another table, which need not have it, and would take some of these.
 fn compare(rig: &Rig, what: &str) -> BTreeSet<usize> {
     let (inventory, roots, pairs) = looked(rig);
     let mut sizes = BTreeSet::new();
@@ -70,23 +71,25 @@ fn compare(rig: &Rig, what: &str) -> BTreeSet<usize> {
         options.extend(["--option", "keep-derivations", &words[0]]);
         options.extend(["--option", "keep-outputs", &words[1]]);
         let theirs = print_dead(rig, &options);
-        sizes.insert(theirs.len());
-        assert_eq!(
-            dead(&inventory, &roots, &keep),
-            theirs,
-            "{what}, keep-derivations {derivations}, keep-outputs {outputs}"
-        );
+        let ours = dead(&inventory, &roots, &keep);
+        sizes.insert(ours.len());
+        let why = format!("{what}, keep-derivations {derivations}, keep-outputs {outputs}");
+        let more: Vec<_> = ours.difference(&theirs).collect();
+        assert!(more.is_empty(), "{why}: {more:?}");
+        for path in theirs.difference(&ours) {
+            assert!(outputs && path.name().starts_with("ca-"), "{why}: {path}");
+        }
         let targets = rows(&inventory, &roots);
         for row in 0..inventory.len() as Row {
             let chain = inventory.why_alive(&targets, row, &keep);
-            assert_eq!(chain.is_none(), theirs.contains(&inventory.path(row)));
+            assert_eq!(chain.is_none(), ours.contains(&inventory.path(row)));
         }
     }
     sizes
 }
 
 #[test]
-fn with_addresses_by_content_the_dead_are_those_of_nix() {
+fn with_addresses_by_content_nothing_is_dead_that_lives_for_nix() {
     Rig::on_every_nix(|rig| {
         rig.reconfigure("extra-experimental-features = ca-derivations\n");
         let packages = rig.file("packages-addressed.nix");
