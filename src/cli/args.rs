@@ -101,8 +101,8 @@ pub(super) struct Change {
     /// Skip confirmation.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(super) yes: bool,
-    /// Why, for the audit log.
-    #[arg(long, value_name = "TEXT")]
+    /// Why: for the audit log, and kept with a pin or a decision on a request.
+    #[arg(long, value_name = "TEXT", alias = "note")]
     pub(super) reason: Option<String>,
 }
 
@@ -181,7 +181,7 @@ pub(super) struct Status {
     pub(super) timeout: Option<u64>,
 }
 
-/// The form in which `status` is told.
+/// The output format of `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people.
@@ -314,7 +314,7 @@ mod tests {
         "storekeeper keys prod revoke SHA256:x --keep-sessions --yes --reason left",
         "storekeeper keys prod expire a@b never",
         "storekeeper keys prod expire a@b 2027-02-20",
-        "storekeeper requests prod approve 00 --expires none --note ok",
+        "storekeeper requests prod approve 00 --expires none --reason ok",
         "storekeeper requests prod add - --yes",
         "storekeeper onboard prod --platform macos",
         "storekeeper setup --nixos --knock",
@@ -334,7 +334,7 @@ mod tests {
         "storekeeper roots prod",
         "storekeeper roots prod list --json",
         "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
-        "storekeeper pin prod hello --name x --expires 30d --note why --yes",
+        "storekeeper pin prod hello --name x --expires 30d --reason why --yes",
         "storekeeper pin prod a b --expires never",
         "storekeeper unpin prod x y --yes",
         "storekeeper why prod hello",

@@ -21,7 +21,7 @@ const FOLDER_MODE: u32 = 0o700;
 const PREFIX: &str = "storekeeper";
 const SUFFIX: &str = "log";
 
-/// Starts it. While the guard lives, lines are written; no log is no reason not to work, so nothing is told of failures.
+/// Starts it. While the guard lives, lines are written; no log is no reason not to work, so failures are not reported.
 pub(super) fn start() -> Option<WorkerGuard> {
     let (writer, guard) = match std::env::var_os("STOREKEEPER_LOG").filter(|file| !file.is_empty())
     {

@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, text and JSON from the same values.
 //!
 //! In: arguments. Out: a result on standard output, an error as one sentence on standard error, an exit code.
-//! The order of a subcommand is that of the house: connect, read, judge, print; and for a change plan, confirm, run, tell.
+//! The order of a subcommand is that of the house: connect, read, judge, print; and for a change plan, confirm, run, report.
 
 mod args;
 mod audit;
@@ -62,7 +62,7 @@ use signals::unless_stopped;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What the demo's stand-ins for Nix's commands call this program with. It is not for people.
+/// The first argument with which the demo's replacements of Nix's commands call this program. Not for people.
 const SHIM: &str = "demo-shim";
 
 /// How long a thread for arithmetic waits for more of it.
@@ -82,7 +82,7 @@ fn no_core_dump() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Does what the arguments of this process say.
+/// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
     no_core_dump();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
@@ -132,13 +132,13 @@ fn run(args: &Args) -> Result<u8, CliError> {
                 Ok(code) => tracing::info!(code, "ended"),
                 Err(error) => tracing::warn!(code = error.code(), "{error}"),
             }
-            // Writes what is still in its queue.
+            // Flushes the log's queue.
             drop(log);
             code
         }
     }?;
     let flushed = out.flush();
-    // Without a terminal there is nobody to be told, and the code says how it was.
+    // Without a terminal nobody reads a message; the exit code says how it went.
     if code != Kind::Interrupted.code() {
         flushed?;
     }
@@ -192,8 +192,8 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         CliError::new(
             Kind::Server,
             notice!(
-                "this system gives no threads: {error}",
-                "check the limits of processes"
+                "can't start a thread: {error}",
+                "check the process limit (ulimit -u)"
             ),
         )
     })?;
@@ -280,7 +280,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-/// Tells an error: the sentence on standard error, with `--json` also the object on standard output.
+/// Reports an error: the sentence on standard error, with `--json` also the object on standard output.
 fn fail(error: &CliError, json: bool) -> ExitCode {
     if let CliError::Message { .. } = error {
         out::say(&format!("storekeeper: {error}"));

@@ -6,7 +6,7 @@ mod proof;
 
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
-use super::keys::{admit, refuse, settle, settle_accepting, tell};
+use super::keys::{admit, confirm_and_run, confirm_and_run_accepting, refuse, tell};
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
@@ -30,8 +30,8 @@ use crate::server::Server;
 /// Characters of an id that are enough to name a request, where only one begins so.
 const ENOUGH: usize = 4;
 
-/// How many of several candidates are told.
-const TOLD: usize = 10;
+/// The most candidates that an error lists.
+const LISTED: usize = 10;
 
 /// Runs it.
 pub(super) async fn run(
@@ -77,7 +77,7 @@ pub(super) async fn run(
                         plan.reason.clone_from(&args.change.reason);
                         plan
                     });
-                    settle(session, &server, planned, &args.change, "request", out).await
+                    confirm_and_run(session, &server, planned, &args.change, "request", out).await
                 }
                 Err(error) => Err(error),
             }
@@ -197,7 +197,7 @@ fn card(facts: &AccessFacts, wanted: &str, out: &mut Out) -> Result<u8, CliError
             "{word:<12} {} by {} {}",
             decision.at,
             visible(&decision.by),
-            visible(&decision.note)
+            visible(&decision.reason)
         ))?;
     }
     Ok(0)
@@ -228,16 +228,16 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
             "storekeeper requests SERVER list shows those that wait"
         ))),
         several => {
-            let told: Vec<String> = several
+            let reported: Vec<String> = several
                 .iter()
-                .take(TOLD)
+                .take(LISTED)
                 .map(|one| format!("{} {}", one.id(), visible(&one.key.comment())))
                 .collect();
             Err(CliError::usage(Notice::new(
                 format!(
                     "{} requests are called \"{shown}\": {}",
                     several.len(),
-                    told.join(", ")
+                    reported.join(", ")
                 ),
                 "give the id of one",
             )))
@@ -277,12 +277,13 @@ async fn let_in(
         from: args.from.clone(),
         expires: args.expires.from(When::now()),
     };
-    let note = note(args.note.as_ref(), args.change.reason.as_ref());
+    let reason = args.change.reason.as_deref().unwrap_or_default();
     let into = args.into.as_deref();
-    let planned = approve(&About::of(server), facts, request, &new, into, note);
+    let planned = approve(&About::of(server), facts, request, &new, into, reason);
     let accepted = &args.accept.concerns;
     let (change, word) = (&args.change, "approve");
-    let code = settle_accepting(session, server, planned, change, accepted, word, out).await?;
+    let code =
+        confirm_and_run_accepting(session, server, planned, change, accepted, word, out).await?;
     if code == 0 && !args.change.dry_run && !out.json() {
         onboarding(session, server, args, out).await?;
     }
@@ -325,14 +326,9 @@ async fn turn_away(
     {
         let why = format!("the request {} was denied already", request.id());
         let planned = Err(AccessError::Nothing(why));
-        return settle(session, server, planned, &args.change, "deny", out).await;
+        return confirm_and_run(session, server, planned, &args.change, "deny", out).await;
     }
-    let note = note(args.note.as_ref(), args.change.reason.as_ref());
-    let planned = deny(&About::of(server), facts, request, note);
-    settle(session, server, planned, &args.change, "deny", out).await
-}
-
-/// The note of a decision is its reason in the audit log.
-fn note<'a>(note: Option<&'a String>, reason: Option<&'a String>) -> &'a str {
-    note.or(reason).map_or("", String::as_str)
+    let reason = args.change.reason.as_deref().unwrap_or_default();
+    let planned = deny(&About::of(server), facts, request, reason);
+    confirm_and_run(session, server, planned, &args.change, "deny", out).await
 }

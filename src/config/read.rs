@@ -335,7 +335,7 @@ collection_age = "2h"
     }
 
     #[test]
-    fn the_first_problem_of_the_file_is_told() {
+    fn the_first_problem_of_the_file_is_reported() {
         assert_eq!(
             error("[servers.a]\nprot = 22\nmouse = 1\n"),
             "c.toml:2: unknown key \"prot\" in [servers.a]; the nearest known name is \"port\""

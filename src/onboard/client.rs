@@ -210,7 +210,7 @@ impl Cache {
         }
         if self.public_keys.is_empty() {
             missing.push(
-                "the cache has no signing key that is known here, so clients will refuse its paths; set secret-key-files in the server's nix.conf, or public_keys in the configuration of storekeeper"
+                "no signing key of the cache is known, so clients will refuse its paths; set secret-key-files in the server's nix.conf, or public_keys in the configuration of storekeeper"
                     .to_owned(),
             );
         }

@@ -55,7 +55,7 @@ pub enum PushEvent {
     Sent(u64),
 }
 
-/// Told of each event as it happens.
+/// Called for each event as it happens.
 pub type OnPush<'a> = &'a mut (dyn FnMut(PushEvent) + Send);
 
 /// A store that paths are pushed from: this machine's, or another that its Nix can open.

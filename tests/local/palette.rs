@@ -204,7 +204,7 @@ fn what_is_kept_for_the_next_run() {
 fn filters_have_names() {
     for size in SIZES {
         let mut console = ready(size);
-        // One that is wrong is told, and the others work.
+        // One that is wrong is reported, and the others work.
         let toast = console.model.toast.clone().unwrap();
         assert!(
             toast.contains("\"wrong\"") && toast.contains("older"),

@@ -205,7 +205,7 @@ fn a_denied_request_waits_again() {
                     approved: false,
                     at: crate::fixture::now(),
                     by: "root".to_owned(),
-                    note: String::new(),
+                    reason: String::new(),
                 });
             }
         }

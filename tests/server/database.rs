@@ -158,13 +158,13 @@ fn one_session_at_a_time_is_enough() {
 fn a_reason_is_told_where_only_the_database_is_wanted() {
     let rig = Rig::new();
     both(&rig, rig.port(Access::ViaSocket));
-    let told = rig.ask("paths database", 1);
-    let message = told["error"]["message"].as_str().unwrap();
+    let reported = rig.ask("paths database", 1);
+    let message = reported["error"]["message"].as_str().unwrap();
     assert!(
         message.contains("not in a place that is known"),
         "{message}"
     );
-    assert!(told.to_string().contains("reader ="), "{told}");
+    assert!(reported.to_string().contains("reader ="), "{reported}");
     let found = rig.ask("paths via-socket", 0);
     assert_eq!(found["source"], "daemon");
     let status = rig.ask("status database", 2);

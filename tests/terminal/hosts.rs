@@ -89,7 +89,7 @@ fn a_changed_host_is_refused_without_a_question() {
 }
 
 #[test]
-fn a_key_that_the_server_does_not_know_is_told() {
+fn a_key_that_the_server_does_not_know_is_reported() {
     let rig = Rig::new();
     let mut terminal = start(&rig, &rig.file("other"), &rig.file("known_hosts"));
     let refused = terminal.wait("a refusal", |text| header(text).contains("not connected"));

@@ -77,7 +77,7 @@ pub struct FileEdit {
     pub after: Vec<u8>,
     /// The lines that come, each with its end.
     pub lines: Vec<u8>,
-    /// How many items of the plan it settles.
+    /// How many items of the plan it covers.
     pub items: usize,
 }
 

@@ -186,7 +186,7 @@ pub fn resume(
             "the key is refused all the same: it expired at {end}"
         ));
     }
-    // That it is suspended is known here.
+    // The plan shows that it is suspended.
     let mut findings = judge::access::of_candidate(facts, named);
     findings.retain(|finding| finding.code != judge::access::SUSPENDED);
     warn(&mut plan, findings);

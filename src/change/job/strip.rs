@@ -41,11 +41,11 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
             Ok(said) => {
                 job.log(&format!("the rows as they were are in {file}"));
                 for row in rows {
-                    settle(job, &row.path, &said);
+                    record(job, &row.path, &said);
                 }
             }
-            trouble => {
-                if let Err(why) = job.confirmed(trouble) {
+            error => {
+                if let Err(why) = job.confirmed(error) {
                     for row in rows {
                         job.tally.fail(&row.path, why.clone());
                     }
@@ -56,8 +56,8 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
     job.progress("");
 }
 
-/// Writes down what became of a row.
-fn settle<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<StorePath, Stripped>) {
+/// Counts what became of a row.
+fn record<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<StorePath, Stripped>) {
     match said.get(path) {
         Some(Stripped::Done) => job.tally.done += 1,
         Some(Stripped::Gone) => {

@@ -378,7 +378,7 @@ fn stops_between_chunks_when_cancelled() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Wherever the link is cut, and whatever is wrong besides: each path is settled once, what counts as done is
+    /// Wherever the link is cut, and whatever is wrong besides: each path is counted once, what counts as done is
     /// signed, what is called unsigned is not, and signing again completes.
     #[test]
     fn the_receipt_is_true(

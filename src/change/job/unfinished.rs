@@ -3,7 +3,7 @@
 //! In: the plan, and the markers of others beside the audit log. Out: a lock that lives as long as the job; and for each
 //! stale marker of a killed job a record, `interrupted`. A collection's says how many of its paths are gone.
 
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::space::{SpaceStep, SpaceStepped};
 use super::{Job, keep};
 use crate::change::audit::{INTERRUPTED, MOST_NAMED, Record};
@@ -18,9 +18,9 @@ use std::path::Path;
 /// Paths that are asked about at a time.
 const AT_A_TIME: usize = 20_000;
 
-/// Writes the in-progress marker. Of a collection it has all paths, so that it can be told how far it got; of others as many items
+/// Writes the in-progress marker. Of a collection it has all paths, so that how far it got is known; of others as many items
 /// as a record names.
-pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
+pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), CallError> {
     let makes_room = matches!(plan.operation, Operation::Collect(_));
     let (lines, how): (Vec<String>, _) = if makes_room {
         let paths = plan.items.iter().filter_map(Item::path);

@@ -234,7 +234,7 @@ mod tests {
             [format!("nix-store --repair-path {}", path("lib"))]
         );
         assert_eq!(plan.danger, Danger::Adds);
-        let told = |paths: &[StorePath]| -> Vec<String> {
+        let reported = |paths: &[StorePath]| -> Vec<String> {
             let plan = repair(&about(), &store(), paths).unwrap();
             let lines = plan.lines.into_iter();
             lines
@@ -242,10 +242,10 @@ mod tests {
                 .map(|(_, text)| text)
                 .collect()
         };
-        assert_eq!(told(&[path("lib")]), [path("lib").base_name()]);
+        assert_eq!(reported(&[path("lib")]), [path("lib").base_name()]);
         let many: Vec<StorePath> = (0..7).map(|at| path(&format!("p{at}"))).collect();
-        assert_eq!(told(&many).len(), 6);
-        assert_eq!(told(&many)[5], "and 2 more");
+        assert_eq!(reported(&many).len(), 6);
+        assert_eq!(reported(&many)[5], "and 2 more");
         assert!(matches!(
             repair(&about(), &store(), &[]),
             Err(KeepError::Nothing(_))

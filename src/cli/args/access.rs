@@ -26,7 +26,7 @@ pub(in crate::cli) struct Keys {
 pub(in crate::cli) enum KeysCommand {
     /// List the keys of the cache user: what each can do here, when it ends, when it was used.
     List,
-    /// Let a key in.
+    /// Authorize a key.
     Authorize(Authorize),
     /// Take a key out and end its sessions.
     Revoke(Refuse),
@@ -268,9 +268,6 @@ pub(in crate::cli) struct Approve {
     /// Into this key file of the cache user; by default the first that can be edited.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) into: Option<String>,
-    /// A note to the decision.
-    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
-    pub(in crate::cli) note: Option<String>,
     /// The system of the onboarding text that is printed afterwards.
     #[arg(long, value_enum, default_value = "linux")]
     pub(in crate::cli) platform: PlatformWord,
@@ -287,9 +284,6 @@ pub(in crate::cli) struct Approve {
 pub(in crate::cli) struct Deny {
     /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
     pub(in crate::cli) id: String,
-    /// A note to the decision.
-    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
-    pub(in crate::cli) note: Option<String>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

@@ -67,9 +67,6 @@ pub(in crate::cli) struct Pin {
     /// When it may go: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never. Until it is unpinned it keeps its path.
     #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
     pub(in crate::cli) expires: End,
-    /// Why it is kept.
-    #[arg(long, value_name = "TEXT")]
-    pub(in crate::cli) note: Option<String>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,

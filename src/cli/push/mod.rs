@@ -92,7 +92,7 @@ fn pin_of(args: &Push, paths: &[StorePath]) -> Result<Option<(StorePath, PinRequ
     };
     let wanted = PinRequest {
         name: Some(name.clone()),
-        note: args.change.reason.clone(),
+        reason: args.change.reason.clone(),
         expires: args.expires.from(When::now()),
     };
     Ok(Some((path.clone(), wanted)))

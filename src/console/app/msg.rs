@@ -15,9 +15,9 @@ use crate::console::types::JobId;
 use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::client::ClientWay;
 use crate::console::types::export::{Export, Form};
-use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
 use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
@@ -156,11 +156,11 @@ pub enum Msg {
         known: Result<Arc<SpaceSnapshot>, Problem>,
     },
     /// What is live was worked out, or cannot be.
-    SpaceJudged {
+    SpaceAssessed {
         /// Of this request.
         request_id: u64,
         /// What follows.
-        judged: Result<Arc<Judged>, Problem>,
+        assessment: Result<Arc<SpaceAssessment>, Problem>,
     },
     /// The planner has planned.
     SpacePlanned {
@@ -181,7 +181,7 @@ pub enum Msg {
     /// What keeps a path was looked for.
     Alive {
         /// Of this.
-        judged: Arc<Judged>,
+        assessment: Arc<SpaceAssessment>,
         /// The path.
         row: Row,
         /// From a root's path to it.

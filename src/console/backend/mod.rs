@@ -28,7 +28,7 @@ pub(super) use keep::Keeper;
 use crate::console::app::msg::{Effect, Msg};
 use crate::console::screens::{store, unsigned};
 use crate::console::types::JobId;
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
 use crate::judge::rotation::coverage;
 use crate::server::Server;
@@ -57,7 +57,7 @@ pub(super) struct Backend {
     searcher: Arc<Mutex<Searcher>>,
     group: Latest,
     measure: Latest,
-    judge: Latest,
+    assessment: Latest,
     collect: Latest,
     cancel_plan: Arc<AtomicBool>,
 }
@@ -78,7 +78,7 @@ impl Backend {
             searcher: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
-            judge: Latest::default(),
+            assessment: Latest::default(),
             collect: Latest::default(),
             cancel_plan: Arc::default(),
         }
@@ -184,14 +184,14 @@ impl Backend {
                 query,
                 sort,
                 hide_drv,
-                judged,
+                assessment,
             }) => self.view(
                 request_id,
                 generation,
                 inventory,
                 query,
                 (sort, hide_drv),
-                judged,
+                assessment,
             ),
             Effect::Unsigned(unsigned::Effect::Group {
                 request_id,
@@ -293,7 +293,7 @@ impl Backend {
         inventory: Arc<Inventory>,
         query: Query,
         (sort, hide_drv): (Sort, bool),
-        judged: Option<Arc<Judged>>,
+        assessment: Option<Arc<SpaceAssessment>>,
     ) {
         // The one that runs is called off, the one that waits is replaced.
         self.cancel_view.store(true, Ordering::Relaxed);
@@ -303,9 +303,9 @@ impl Backend {
         let searcher = Arc::clone(&self.searcher);
         self.view.put(move || {
             let now = crate::domain::When::now();
-            let known = judged
+            let known = assessment
                 .as_ref()
-                .map_or_else(SearchFacts::default, |judged| judged.for_search());
+                .map_or_else(SearchFacts::default, |assessment| assessment.for_search());
             let tell = |view| {
                 let _ = send.send(Msg::View {
                     request_id,

@@ -1,6 +1,6 @@
 //! Going through the whole way of a client.
 //!
-//! In: a connected server, what is known of its sshd, a key, a path or none. Out: one message with the judged way.
+//! In: a connected server, what is known of its sshd, a key, a path or none. Out: one message with the assessed way.
 
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
@@ -28,9 +28,9 @@ pub(super) struct Wanted {
     pub(super) path: Option<StorePath>,
 }
 
-/// Gathers what it is judged by, and judges it.
+/// Gathers the facts of the way and assesses it.
 pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wanted: Wanted) {
-    let found = judged(&server, &settings, wanted).await;
+    let found = assess(&server, &settings, wanted).await;
     let _ = send.send(Msg::Way(found.map(Box::new)));
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn of_file(
     }
 }
 
-async fn judged(
+async fn assess(
     server: &Server,
     settings: &ServerConfig,
     wanted: Wanted,

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod action;
 pub mod ask;
+pub mod assessment;
 pub mod change;
 pub mod client;
 pub mod column;
@@ -11,7 +12,6 @@ pub mod export;
 pub mod filter;
 pub mod group;
 pub mod hint;
-pub mod judged;
 pub mod key;
 pub mod key_purpose;
 pub mod keymap;

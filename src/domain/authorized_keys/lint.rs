@@ -31,7 +31,7 @@ impl KeyLine {
         };
         if !is_known(&self.key) {
             let message = format!(
-                "the type {} is not known here; sshd passes over a line whose type it does not know",
+                "unknown key type {}; sshd ignores a line whose type it does not know",
                 self.key.algorithm()
             );
             add("unknown-type", false, message);

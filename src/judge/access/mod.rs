@@ -219,7 +219,7 @@ fn because(reason: &str) -> String {
     }
 }
 
-/// Whether sshd lets a key in today.
+/// Whether sshd accepts a login with a key today.
 fn is_active(facts: &AccessFacts, file: &KeyFile, line: &KeyLine) -> bool {
     let ended = hygiene::expiry(line, facts.utc_offset).is_some_and(|end| end <= facts.at);
     let disabled = line.lints().iter().any(|lint| lint.disables);

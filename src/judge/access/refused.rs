@@ -1,7 +1,7 @@
 //! Clients that sshd has refused lately, and why, in words.
 //!
 //! In: the facts of one look at the server, and the rows of its keys. Out: for each key that was refused and has not come in
-//! since then, how often, when and from where it tried last, and what is known of it. What can't be told from here is said as
+//! since then, how often, when and from where it tried last, and what is known of it. What can't be seen from here is said as
 //! such, never guessed.
 
 use super::{KeyRow, Reading, Used, suspended};
@@ -18,7 +18,7 @@ use serde::Serialize;
 /// Refusals that are older are history.
 const LATELY: Age = Age(86_400);
 
-/// Why a key is refused, as far as can be told.
+/// Why a key is refused, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -60,7 +60,7 @@ pub struct Refused {
     pub cause: Cause,
     /// The same in words.
     pub message: String,
-    /// What lets it in, where that is for an administrator to do.
+    /// What would authorize it, where that is for an administrator to do.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
 }
@@ -175,7 +175,7 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         .find_map(|request| Some((request, request.decision.as_ref().filter(|d| !d.approved)?)));
     if let (Some((request, decision)), None) = (denied, waits) {
         let age = decision.at.age(facts.at);
-        let why = super::because(&decision.note);
+        let why = super::because(&decision.reason);
         let message = format!("request denied {age} ago by {}{why}", visible(&decision.by));
         return Known::new(&request.key.comment(), Cause::Denied, message)
             .fix("if it is to come in after all, authorize it");
@@ -211,7 +211,7 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     }
     let unread = facts.files.iter().any(|file| file.content.is_err());
     let message = if unread {
-        "key is not known here, as far as the key files can be read"
+        "key is in none of the key files that can be read"
     } else {
         "key was never seen here"
     };

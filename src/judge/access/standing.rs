@@ -237,7 +237,7 @@ fn of_line(
         }
         (from, _) => {
             let what = match from {
-                Some(from) => format!("whether that has {} is not known here", visible(from)),
+                Some(from) => format!("whether that has {} is unknown", visible(from)),
                 None => "where the client connects from is not known".to_owned(),
             };
             let message = format!("{place} allows it from {shown} only, and {what}");
@@ -278,7 +278,7 @@ fn stranger(facts: &AccessFacts, key: &Fingerprint, usage: &KeyUse) -> Step {
         .and_then(|settings| settings.authorized_keys_command.as_ref())
         .filter(|command| !command.contains("storekeeper"));
     let elsewhere = if facts.files.is_empty() {
-        Some("no key file is known here".to_owned())
+        Some("no key file is known".to_owned())
     } else if let Some(file) = unread {
         Some(format!("{} can't be read", visible(&file.path)))
     } else {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::link::*;
 
-/// Says what it is told to say, and remembers what it was asked.
+/// Gives prepared answers, and records the questions.
 #[derive(Default)]
 pub(super) struct Person {
     answers: Mutex<VecDeque<&'static str>>,

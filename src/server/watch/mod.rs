@@ -189,7 +189,7 @@ impl<'a> Talk<'a> {
             }
         }
         let mut hidden = Vec::new();
-        // What is told before counts from the beginning.
+        // What was reported before counts from the beginning.
         let mut first = Vec::new();
         loop {
             match self.next().await? {

@@ -70,7 +70,7 @@ fn text(console: &Console) -> String {
 /// The names of what goes, in the order of the list.
 fn goes(console: &Console) -> Vec<String> {
     let space = &console.model.space;
-    let inventory = &space.judged.as_ref().unwrap().inventory;
+    let inventory = &space.assessment.as_ref().unwrap().inventory;
     (0..space.rows())
         .filter_map(|at| space.plan_row(at))
         .map(|row| inventory.name(row).to_owned())
@@ -151,20 +151,23 @@ fn growth_by_samples() {
 
 #[test]
 fn samples_tell_of_growth_before_the_store_is_read() {
-    for (known, told) in [(sampled as fn() -> SpaceSnapshot, true), (known, false)] {
+    for (known, reported) in [(sampled as fn() -> SpaceSnapshot, true), (known, false)] {
         let mut console = unread(SMALL, "dark", known());
         console.keys("5<left>");
         let shown = text(&console);
         assert_eq!(
             shown.contains("as seen from here, 42 days"),
-            told,
+            reported,
             "{shown}"
         );
-        assert_eq!(shown.contains("worked out when"), !told, "{shown}");
+        assert_eq!(shown.contains("worked out when"), !reported, "{shown}");
         console.keys("1");
-        assert_eq!(text(&console).contains("a day in use; full in about"), told);
+        assert_eq!(
+            text(&console).contains("a day in use; full in about"),
+            reported
+        );
         console.load(store(usize::MAX));
-        assert!(text(&console).contains(if told { "in use" } else { "uploaded" }));
+        assert!(text(&console).contains(if reported { "in use" } else { "uploaded" }));
     }
 }
 
@@ -290,8 +293,8 @@ fn all_that_is_dead_goes_whatever_the_rules_say() {
     assert!(console.runs.is_empty(), "it takes the word");
     console.keys("collect<enter>");
     let (_, plan) = &console.runs[0];
-    let judged = console.model.space.judged.as_ref().unwrap();
-    assert_eq!(plan.items.len(), judged.liveness.dead().0);
+    let assessment = console.model.space.assessment.as_ref().unwrap();
+    assert_eq!(plan.items.len(), assessment.liveness.dead().0);
     assert!(
         plan.warnings
             .iter()
@@ -333,7 +336,7 @@ fn generations_go_by_an_age_and_a_word() {
     }
     assert!(
         !text(&console).contains("Making the plan"),
-        "an empty age is told"
+        "an empty age is reported"
     );
     console.keys("<enter><esc>");
     assert_eq!(console.runs.len(), 2);
@@ -834,7 +837,7 @@ fn a_path_is_pinned() {
         [Item::Pin {
             pin: "storefront-1.0-x".parse().unwrap(),
             path: path("storefront-1.0"),
-            note: Some("for the audit".to_owned()),
+            reason: Some("for the audit".to_owned()),
             expires: Some(When::from_unix(end)),
         }]
     );
@@ -966,8 +969,8 @@ fn the_cursor_stays_on_its_line_when_one_above_it_goes() {
     let mut console = ready();
     console.keys("<right>Gk");
     let link = |console: &Console, at: usize| {
-        let judged = console.model.space.judged.as_ref().unwrap();
-        judged.roots[at].root.link.clone()
+        let assessment = console.model.space.assessment.as_ref().unwrap();
+        assessment.roots[at].root.link.clone()
     };
     let at = console.model.space.roots.cursor;
     let (first, own) = (link(&console, 0), link(&console, at));
@@ -987,9 +990,9 @@ fn the_cursor_stays_on_its_line_when_one_above_it_goes() {
     let mut console = ready();
     console.keys("<right><right>");
     let names = |console: &Console| -> Vec<String> {
-        let judged = console.model.space.judged.as_ref().unwrap();
-        let rows = judged.heaviest.iter().map(|heavy| heavy.row);
-        rows.map(|row| judged.inventory.name(row).to_owned())
+        let assessment = console.model.space.assessment.as_ref().unwrap();
+        let rows = assessment.heaviest.iter().map(|heavy| heavy.row);
+        rows.map(|row| assessment.inventory.name(row).to_owned())
             .collect()
     };
     let before = names(&console);

@@ -140,7 +140,7 @@ fn what_can_t_be_asked_says_why() {
             toast(&console)
         );
     }
-    // What the server did not tell, and what another server has told.
+    // What the server did not report, and what another server did.
     console.send(Msg::Way(Err(Problem::say("no answer"))));
     assert_eq!(toast(&console), "no answer");
     let key = public(&crate::fixture::access::ed25519(1, "")).fingerprint();

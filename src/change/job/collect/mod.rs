@@ -7,7 +7,7 @@ mod call;
 mod stay;
 
 use super::Job;
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::collect::CollectOperation;
 use crate::change::plan::Item;
@@ -45,7 +45,7 @@ struct Collecting<'a, 'j, C> {
     places: HashMap<&'a StorePath, usize>,
     /// Why a place stays.
     stays: Vec<bool>,
-    settled: usize,
+    finished: usize,
     bytes: u64,
     /// What Nix has counted; `None` once a call has deleted something and ended without its count.
     freed: Option<u64>,
@@ -76,7 +76,7 @@ pub(super) async fn run<C: CacheServer>(
         paths,
         operation,
         places,
-        settled: 0,
+        finished: 0,
         bytes: 0,
         freed: Some(0),
         started: Instant::now(),
@@ -93,7 +93,7 @@ pub(super) async fn run<C: CacheServer>(
     let Collecting {
         paths,
         stays,
-        settled,
+        finished,
         bytes,
         ..
     } = work;
@@ -114,7 +114,7 @@ pub(super) async fn run<C: CacheServer>(
         job.tally.done,
         paths.len(),
     ));
-    let left: Vec<&StorePath> = (settled..paths.len())
+    let left: Vec<&StorePath> = (finished..paths.len())
         .filter(|at| !stays[*at])
         .map(|at| paths[at])
         .collect();
@@ -159,7 +159,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 return Err(End::Cancelled);
             }
             if let Some(wanted) = self.operation.until_free
-                && self.settled > 0
+                && self.finished > 0
                 && let Some(disk) = self.disk().await
                 && disk.available >= wanted
             {
@@ -167,7 +167,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             }
             self.idle().await?;
             self.batch(range).await?;
-            self.settled = range.end;
+            self.finished = range.end;
             self.tell(0, 0);
         }
         Ok(())
@@ -194,7 +194,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
         }
     }
 
-    /// One batch. After an error it is settled all the same: what is gone, what stays, what is not known.
+    /// One batch. After an error it is finished all the same: what is gone, what stays, what is not known.
     async fn batch(&mut self, range: &Range<usize>) -> Result<(), End> {
         self.look(range).await?;
         let mut left: Vec<usize> = range.clone().filter(|at| !self.stays[*at]).collect();
@@ -205,17 +205,17 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             let called = self.delete(&left).await;
             let mut end = match &called {
                 Called::Answered(_) => None,
-                Called::Cancelled | Called::Failed(Trouble::Stopped) => Some(End::Cancelled),
-                Called::Failed(Trouble::Lost(why)) => {
+                Called::Cancelled | Called::Failed(CallError::Stopped) => Some(End::Cancelled),
+                Called::Failed(CallError::Lost(why)) => {
                     let why = why.clone();
                     self.job.reopen(&why).await;
                     Some(End::Lost("the link was lost".to_owned()))
                 }
-                Called::Failed(Trouble::Refused(why) | Trouble::KeyChanged(why)) => {
+                Called::Failed(CallError::Refused(why) | CallError::KeyChanged(why)) => {
                     Some(End::Refused(why.clone()))
                 }
             };
-            let still = match self.settle(&left, end.is_some()).await {
+            let still = match self.still_there(&left, end.is_some()).await {
                 Ok(still) => still,
                 Err(why) => {
                     self.freed = None;
@@ -225,7 +225,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                             .fail(self.paths[*at], format!("not confirmed: {why}"));
                     }
                     self.job.tally.unconfirmed = true;
-                    self.settled = range.end;
+                    self.finished = range.end;
                     return Err(end.unwrap_or(End::Lost(why)));
                 }
             };
@@ -246,7 +246,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 for at in &still {
                     self.job.tally.fail(self.paths[*at], why.clone());
                 }
-                self.settled = range.end;
+                self.finished = range.end;
                 return Err(end);
             }
             let Called::Answered(answer) = called else {

@@ -231,7 +231,7 @@ pub(super) fn can_sign_all(model: &Model) -> Reason {
     }
 }
 
-/// The store was read to its end, so that what a key has signed can be told.
+/// The store was read to its end, so that what a key has signed is known.
 fn can_rotate(model: &Model) -> Reason {
     model.cx.can_change_paths()?;
     match &model.cx.data.inventory {

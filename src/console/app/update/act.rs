@@ -15,7 +15,7 @@ use crate::console::app::update::{
     access, activity, backup, contents, export, find, keep, leave, marks, nav, seen, sign, space,
     store, switch, undo, waiting, way,
 };
-use crate::console::plan::told;
+use crate::console::plan::full_text;
 use crate::console::screens;
 use crate::console::screens::space::state::View;
 use crate::console::types::action::{self, Act};
@@ -238,7 +238,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Layer::Plan(dialog) => {
                 let known = model.access.known.as_ref();
                 let host = known.map(|known| known.facts.host.as_str());
-                told::copied(dialog, host)
+                full_text::copied(dialog, host)
                     .map(Effect::Copy)
                     .into_iter()
                     .collect()

@@ -77,7 +77,7 @@ pub(super) fn inventory(
             screens::unsigned::update::ask_groups(&mut model.unsigned, &mut model.cx, inventory);
         effects.push(Effect::Unsigned(group));
     }
-    effects.extend(crate::console::app::update::space::judge(model));
+    effects.extend(crate::console::app::update::space::assess(model));
     effects
 }
 

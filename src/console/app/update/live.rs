@@ -17,7 +17,7 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
         WatchEvent::Began { hidden } => {
             // A database that can't be watched is not read by a copy either, and reading it twice is dear.
             let seen = !hidden.contains(&Watched::Database);
-            // Whether the daemon listens is told after this.
+            // Whether the daemon listens is reported after this.
             let before = std::mem::replace(
                 &mut model.cx.watch,
                 Watch {

@@ -179,7 +179,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Access(known) => access::known(model, known),
         Msg::Followed { before, known } => activity::followed(model, &before, known),
         Msg::Space { look, known } => space::known(model, look, known),
-        Msg::SpaceJudged { request_id, judged } => space::judged(model, request_id, judged),
+        Msg::SpaceAssessed {
+            request_id,
+            assessment,
+        } => space::assessed(model, request_id, assessment),
         Msg::SpacePlanned {
             request_id,
             planned,
@@ -189,7 +192,11 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         }
         Msg::Policy(found) => policy::read(model, found),
         Msg::Edited { draft, left } => policy::edited(model, *draft, left),
-        Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
+        Msg::Alive {
+            assessment,
+            row,
+            chain,
+        } => space::alive(model, &assessment, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
         Msg::Certificate(made) => access::certificate(model, made),
         Msg::Way(found) => way::shown(model, found),

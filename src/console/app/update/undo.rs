@@ -29,14 +29,14 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         Undo::Pin {
             name,
             path,
-            note,
+            reason,
             expires,
         } => {
             let change = ChangeKind::Space(SpaceChange::Pin(vec![path]));
             plan::open_with(model, change, |dialog| {
                 let text = |text: Option<String>| Input::new(text.unwrap_or_default());
                 dialog.texts.name = Input::new(name.to_string());
-                dialog.texts.reason = text(note);
+                dialog.texts.reason = text(reason);
                 dialog.texts.expires = text(expires.map(|end| end.to_string()));
             })
         }

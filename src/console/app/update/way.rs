@@ -1,6 +1,6 @@
 //! The whole way of one client: which one is asked about, and what was found.
 //!
-//! In: keys on screen 4 or on a path, and the judged way. Out: the question for the backend, then a text over the screen.
+//! In: keys on screen 4 or on a path, and the assessed way. Out: the question for the backend, then a text over the screen.
 
 use crate::console::app::layer::{Clients, Layer};
 use crate::console::app::model::Model;

@@ -245,7 +245,7 @@ fn request(
     out.add("lifetime", lifetimes(access));
     out.styled(
         "note",
-        "a shows the plan, where a note can be written",
+        "a shows the plan, where a reason can be entered",
         out.pen.theme.dim,
     );
 }

@@ -120,7 +120,7 @@ fn made(case: Case<'_>) -> Step {
             wrong(message, "copy the file again, or sign the key anew");
         }
         None => {
-            let message = format!("whether its signature by {signed_with} holds is not known here");
+            let message = format!("its signature by {signed_with} can't be checked");
             found.push(Step::new(ID, State::Unknown, message));
         }
     }

@@ -181,7 +181,7 @@ fn pins_that_have_expired() {
         name: "x".parse().unwrap(),
         target: StorePath::from_parts(&[1; 20], "x").unwrap(),
         by: None,
-        note: None,
+        reason: None,
         at: When::from_unix(1),
         expires: end.map(When::from_unix),
         sha256: None,

@@ -1,4 +1,4 @@
-//! A knocked request in the console, on a terminal: seen, proven, let in, used by the real client, revoked.
+//! A knocked request in the console, on a terminal: seen, proven, authorized, used by the real client, revoked.
 
 use super::{House, fingerprint};
 use crate::help::terminal::Terminal;

@@ -59,7 +59,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
         draw_row(cx, space, pen, line, planned, at, at == list.cursor);
     }
     if space.stale {
-        // What stands here is of the rules before; it is told by the word above, too.
+        // What stands here is of the rules before; the word above says so, too.
         let style = pen.theme.dim;
         pen.restyle(areas.list, style);
     }
@@ -67,10 +67,10 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
     if let (Some(area), Some(current)) = (areas.pane, space.current_row())
         && cx.size.0 >= WIDE
     {
-        let inventory = &planned.judged.inventory;
+        let inventory = &planned.assessment.inventory;
         pane::draw(
             cx,
-            space.judged.as_deref(),
+            space.assessment.as_deref(),
             inventory,
             pen,
             area,
@@ -142,7 +142,7 @@ fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planne
         return;
     }
     let mut words = format!("{}   {}", count(plan.order.len(), "path"), on_disk(planned));
-    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
+    if let (Some(_), Some(until)) = (planned.assessment.used(plan.order[0]), plan.used_until) {
         words = format!("{words}   all unused for {} or more", until.age(cx.now));
     }
     let x = pen.text(room, room.x + 1, room.y, "takes", theme.dim);
@@ -178,7 +178,7 @@ fn on_disk(planned: &Planned) -> String {
 /// Why nothing goes.
 fn empty(planned: &Planned) -> String {
     let plan = &planned.collection;
-    let alive = &planned.judged.liveness;
+    let alive = &planned.assessment.liveness;
     if (alive.dead().0, alive.live().0) == (0, 0) {
         return "The store is empty.".to_owned();
     }
@@ -213,7 +213,7 @@ fn draw_row(
     current: bool,
 ) {
     let theme = pen.theme;
-    let inventory = &planned.judged.inventory;
+    let inventory = &planned.assessment.inventory;
     let plan = &planned.collection;
     let (top, bytes, others, why) = if space.paths {
         let Some(path) = plan.order.get(at) else {
@@ -240,7 +240,7 @@ fn draw_row(
     let numbers = format!(
         "{} {}",
         cell(
-            &text::age(planned.judged.used(top), cx.now),
+            &text::age(planned.assessment.used(top), cx.now),
             AGE,
             Align::Right
         ),
