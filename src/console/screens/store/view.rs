@@ -177,7 +177,9 @@ fn draw_head(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
 fn place(spec: &Spec, name: usize) -> (usize, Align) {
     match spec.column {
         Column::Name => (name, Align::Left),
-        Column::Size | Column::Closure | Column::Added | Column::Used => (spec.width, Align::Right),
+        Column::Size | Column::Closure | Column::Added | Column::Used | Column::Referrers => {
+            (spec.width, Align::Right)
+        }
         Column::Kept | Column::Trust => (spec.width, Align::Left),
     }
 }
@@ -255,6 +257,12 @@ fn value(
                 Some(Mark::Dead) | None => theme.dim,
             };
             (mark.map_or("?", Mark::word).to_owned(), style)
+        }
+        Column::Referrers => {
+            // One that refers to itself is no other.
+            let own = inventory.references(path).contains(&path);
+            let others = inventory.referrers(path).len() - usize::from(own);
+            (number(others), theme.text)
         }
         Column::Trust => {
             let refused = inventory.trust(path).is_some_and(TrustClass::refused);
