@@ -17,6 +17,7 @@ pub mod key_purpose;
 pub mod keymap;
 pub mod log;
 pub mod marks;
+pub mod need;
 pub mod problem;
 pub mod reason;
 pub mod scope;
