@@ -2,6 +2,7 @@
 
 use crate::fixture::snapshot::snap;
 use crate::fixture::{Console, space};
+use crate::habits::rows;
 use crate::screens::after;
 use ratatui::style::Modifier;
 use storekeeper::console::app::layer::Layer;
@@ -137,7 +138,8 @@ fn referrers_are_counted() {
     assert!(head(&console).0.contains("REFERRERS"));
     let inventory = console.model.cx.data.inventory.clone().unwrap();
     let mut several = 0;
-    for (at, line) in console.list().iter().enumerate() {
+    let lines = rows(&console);
+    for (at, line) in lines.iter().skip(5).take(8).enumerate() {
         let row = console.model.store.rows[at];
         let others = inventory
             .referrers(row)

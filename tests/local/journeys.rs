@@ -95,6 +95,22 @@ fn journeys() {
         ("2/store<enter>*", marks, "storefront-1.0 storefront-2.0"),
         ("2*u", marks, ""),
         (
+            "2/storefront-2.0<enter>c",
+            marks,
+            "curl-8.7.1 glibc-2.39 ledger-4.2 openssl-3.0.13 storefront-2.0 zlib-1.3.1",
+        ),
+        (
+            "2/storefront-2.0<enter>c",
+            toast,
+            "6 paths marked, 87.3 MiB",
+        ),
+        ("2/zlib<enter>c<esc>/storefront-2.0<enter>cu", marks, ""),
+        (
+            "3jc",
+            marks,
+            "curl-8.7.1 glibc-2.39 ledger-4.2 openssl-3.0.13 storefront-2.0 zlib-1.3.1",
+        ),
+        (
             "3*",
             marks,
             "ledger-4.2 ledger-4.2-doc ledger-cli-4.1 orphan-tool-0.1 storefront-2.0",

@@ -64,6 +64,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
+        Act::MarkClosure => marks::mark_closure(model),
         Act::UnmarkAll => {
             model.cx.marks.clear();
             vec![]
