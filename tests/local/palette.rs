@@ -56,10 +56,10 @@ fn a_push_from_the_palette_to_the_job() {
             panic!("{:?}", dialog.change);
         };
         assert_eq!(&**paths, ["./result", "/nix/store/a b"]);
-        // It takes closures whole.
+        // It takes whole closures.
         console.keys("c");
         let said = console.model.toast.clone().unwrap_or_default();
-        assert!(said.contains("takes closures whole"), "{said}");
+        assert!(said.contains("takes whole closures"), "{said}");
         console.keys("<enter>");
         assert!(console.model.layers.is_empty());
         assert_eq!(

@@ -10,6 +10,7 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::connect::Session;
 use crate::console::backend::latest::Latest;
 use crate::console::backend::{Backend, Sender};
+use crate::console::screens;
 use crate::console::screens::space::Effect;
 use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::problem::Problem;
@@ -63,7 +64,7 @@ impl Backend {
                 rules,
                 saved,
             } => {
-                // The one that runs is called off, the one that waits is replaced.
+                // The one that runs is cancelled, the one that waits is replaced.
                 self.cancel_plan.store(true, Ordering::Relaxed);
                 let off = Arc::new(AtomicBool::new(false));
                 self.cancel_plan = Arc::clone(&off);
@@ -71,15 +72,18 @@ impl Backend {
                 self.collect
                     .put(move || plan(&send, request_id, assessment, rules, saved, &off));
             }
+            Effect::ReadPolicy => self.with_server(read_policy),
+            // The loop has the terminal and does this itself.
+            Effect::Edit(_) => {}
             Effect::WhyAlive { assessment, row } => {
                 let send = self.send.clone();
                 tokio::task::spawn_blocking(move || {
                     let chain = assessment.why_alive(row);
-                    let _ = send.send(Msg::Alive {
+                    let _ = send.send(Msg::Space(screens::space::Msg::Alive {
                         assessment,
                         row,
                         chain,
-                    });
+                    }));
                 });
             }
         }
@@ -95,10 +99,10 @@ async fn assess(server: Option<Server>, send: Sender, place: Latest, of: Of) {
             Err(error) => {
                 let assessment = Err(Problem::new(&error));
                 let request_id = of.request_id;
-                let _ = send.send(Msg::SpaceAssessed {
+                let _ = send.send(Msg::Space(screens::space::Msg::Assessed {
                     request_id,
                     assessment,
-                });
+                }));
                 return;
             }
         }
@@ -113,10 +117,10 @@ async fn assess(server: Option<Server>, send: Sender, place: Latest, of: Of) {
         let assessment = SpaceAssessment::new(generation, inventory, known, pairs, When::now())
             .map(Arc::new)
             .map_err(|why| Problem::new(&why));
-        let _ = send.send(Msg::SpaceAssessed {
+        let _ = send.send(Msg::Space(screens::space::Msg::Assessed {
             request_id,
             assessment,
-        });
+        }));
     });
 }
 
@@ -136,10 +140,10 @@ pub(super) fn plan(
             saved,
             collection: Arc::new(collection),
         });
-        let _ = send.send(Msg::SpacePlanned {
+        let _ = send.send(Msg::Space(screens::space::Msg::Planned {
             request_id,
             planned,
-        });
+        }));
     }
 }
 
@@ -160,7 +164,7 @@ pub(super) async fn read_policy(server: Server, send: Sender) {
         Ok(Err(unknown)) => Err(Problem::new(&unknown)),
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Policy(found));
+    let _ = send.send(Msg::Space(screens::space::Msg::Policy(found)));
 }
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links, unless these are known.
@@ -173,7 +177,7 @@ pub(super) async fn read(
 ) {
     let tell = |known: Result<SpaceSnapshot, Problem>| {
         let known = known.map(Arc::new);
-        let _ = send.send(Msg::Space { look, known });
+        let _ = send.send(Msg::Space(screens::space::Msg::Known { look, known }));
     };
     let (facts, roots, pins, policy, unfinished, two) = tokio::join!(
         server.space(),

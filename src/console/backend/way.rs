@@ -5,6 +5,7 @@
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::{Sender, access};
+use crate::console::screens;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::client::ClientWay;
 use crate::console::types::problem::Problem;
@@ -31,7 +32,7 @@ pub(super) struct Wanted {
 /// Gathers the facts of the way and assesses it.
 pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wanted: Wanted) {
     let found = assess(&server, &settings, wanted).await;
-    let _ = send.send(Msg::Way(found.map(Box::new)));
+    let _ = send.send(Msg::Access(screens::access::Msg::Way(found.map(Box::new))));
 }
 
 /// The same of the certificate or public key in a file of this machine.
@@ -55,7 +56,7 @@ pub(super) async fn of_file(
             go(server, send, settings, wanted).await;
         }
         Err(problem) => {
-            let _ = send.send(Msg::Way(Err(problem)));
+            let _ = send.send(Msg::Access(screens::access::Msg::Way(Err(problem))));
         }
     }
 }

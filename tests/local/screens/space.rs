@@ -13,6 +13,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::check::Target;
 use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::problem::Problem;
@@ -220,10 +221,10 @@ fn not_answered() {
         let mut console = Console::ready(size, theme, false);
         let look = console.model.space.look;
         let why = "cache.example.org did not answer (sh: not found); log in as a user with a shell";
-        console.send(Msg::Space {
+        console.send(Msg::Space(screens::space::Msg::Known {
             look,
             known: Err(Problem::say(why)),
-        });
+        }));
         console.keys("5");
         console.model
     });
@@ -347,18 +348,18 @@ fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
     console.keys("C<enter>");
     let (job, rows) = console.comparisons.last().cloned().unwrap();
     assert_eq!(rows, None);
-    console.send(Msg::Compared {
+    console.send(Msg::Activity(screens::activity::Msg::Compared {
         job,
         paths: None,
         comparison: Box::new(compared(corrupt, failed)),
-    });
+    }));
 }
 
 #[test]
 fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
     let mut console = on(SMALL, "dark", false, known());
-    console.send(Msg::Access(Ok(crate::fixture::access::known(
-        crate::fixture::access::facts(),
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        crate::fixture::access::known(crate::fixture::access::facts()),
     ))));
     // A root keeps it: the dialog names the root.
     console.keys("2/storefront-2<enter><delete>");
@@ -391,8 +392,8 @@ fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
 fn delete_dialog() {
     snap("space-delete-path", |size: (u16, u16), theme: &str| {
         let mut console = on(size, theme, false, known());
-        console.send(Msg::Access(Ok(crate::fixture::access::known(
-            crate::fixture::access::facts(),
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(
+            crate::fixture::access::known(crate::fixture::access::facts()),
         ))));
         console.keys("2/orphan<enter>E");
         console.model
@@ -421,12 +422,12 @@ fn contents_being_compared() {
         let mut console = on(size, theme, true, known());
         console.keys("C<enter>");
         let (job, _) = console.comparisons[0];
-        console.send(Msg::Progress {
+        console.send(Msg::Activity(screens::activity::Msg::Progress {
             job,
             done: 5,
             total: 14,
             note: "60.0 MiB of 152 MiB, 20.0 MiB a second, 4s left".to_owned(),
-        });
+        }));
         console.keys("6");
         console.model
     });
@@ -453,7 +454,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
             .iter()
             .any(|asked| *asked == format!("Cancel({job})"))
     );
-    console.send(Msg::Compared {
+    console.send(Msg::Activity(screens::activity::Msg::Compared {
         job,
         paths: Some(vec![path("curl-8.7.1")]),
         comparison: Box::new(
@@ -462,7 +463,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
                 ..compared(&["curl-8.7.1"], &[])
             },
         ),
-    });
+    }));
     let shown = text(&console);
     assert!(
         shown.contains("result    damaged") && shown.contains("Stopped on request"),
@@ -585,10 +586,10 @@ fn the_policy_is_edited() {
     assert_eq!(plan.change, "set-retention");
     let (job, draft) = (*job, console.model.space.draft.clone());
     assert_eq!(draft, Some(edited.clone()));
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 1),
-    });
+    }));
     assert_eq!(console.model.space.draft, None);
 
     let wrong = "[default]\nnewset = 1\n";
@@ -638,7 +639,10 @@ fn the_database_is_vacuumed_by_a_plan() {
     let before = console.model.space.look;
     let mut done = receipt(Outcome::Done, 1);
     done.freed = Some(storekeeper::change::Freed::counted(384 << 20));
-    console.send(Msg::Ended { job, receipt: done });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt: done,
+    }));
     assert!(text(&console).contains("384 MiB"), "{}", text(&console));
     assert_ne!(console.model.space.look, before);
     let mut looking = console;
@@ -679,7 +683,10 @@ fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
             message: "no substituter has it".to_owned(),
         })
         .to_vec();
-    console.send(Msg::Ended { job, receipt: some });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt: some,
+    }));
     // What could not be repaired is deleted, by its word, with what refers to it.
     console.keys("<esc>:verify.delete<enter><enter>delete<enter>");
     let (job, plan) = console.runs[1].clone();
@@ -691,10 +698,10 @@ fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
         .collect();
     assert_eq!(names, ["storefront-1.0", "ledger-4.0"]);
     assert_eq!(plan.change, "delete");
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 2),
-    });
+    }));
     assert!(console.model.space.damaged.is_empty());
     console.keys("<esc>X");
     assert!(
@@ -754,10 +761,10 @@ fn an_older_plan_does_not_replace_a_newer_one() {
     let old = console.model.space.planned.clone().unwrap();
     let request_id = console.model.space.request_id;
     console.keys(":older 30d<enter>");
-    console.send(Msg::SpacePlanned {
+    console.send(Msg::Space(screens::space::Msg::Planned {
         request_id,
         planned: Box::new(old),
-    });
+    }));
     assert_eq!(goes(&console), ["storefront-1.0"]);
 }
 
@@ -795,7 +802,7 @@ fn collecting_takes_the_word() {
         ]
     );
     console.asked.clear();
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: Receipt {
             freed: Some(Freed::counted(55 << 20)),
@@ -803,7 +810,7 @@ fn collecting_takes_the_word() {
             gone: None,
             ..receipt(Outcome::Done, 4)
         },
-    });
+    }));
     let shown = text(&console);
     assert!(
         shown.contains("freed     55.0 MiB, planned 40.2 MiB to 64.2 MiB"),
@@ -1009,10 +1016,10 @@ fn an_older_look_is_dropped() {
     let mut console = on(SMALL, "dark", false, known());
     let old = console.model.space.look;
     console.send(Msg::Up(Arc::new(crate::fixture::facts())));
-    console.send(Msg::Space {
+    console.send(Msg::Space(screens::space::Msg::Known {
         look: old,
         known: Err(Problem::say("too late")),
-    });
+    }));
     assert!(console.model.space.problem.is_none());
 }
 

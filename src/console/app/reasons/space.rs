@@ -166,7 +166,7 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
     match &line.root.kind {
         RootKind::Pin(_) | RootKind::Generation { .. } | RootKind::Indirect => Ok(()),
         RootKind::Direct => {
-            no("Nix or the system made it for itself; whoever is sure of it removes it by hand")
+            no("Nix or the system made it for itself; remove it by hand if you are sure")
         }
         RootKind::Profile => {
             no("this is the generation in use; switch the profile to another one first")

@@ -92,7 +92,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::WayTo => way::ask(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.cx.link {
-            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
+            Link::Up { .. } => vec![
+                Effect::Refresh,
+                Effect::Activity(screens::activity::Effect::ReadAudit),
+                Effect::Ping,
+            ],
             Link::Connecting => vec![],
             Link::Down { .. } => vec![Effect::Reconnect],
             Link::Failed(_) => {
@@ -176,7 +180,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             let on = !model.space.by_policy;
             space::by_policy(model, on)
         }
-        Act::EditPolicy => vec![Effect::ReadPolicy],
+        Act::EditPolicy => vec![Effect::Space(screens::space::Effect::ReadPolicy)],
         Act::Rules => {
             let effects = space::by_policy(model, false);
             model.space.form.enter();

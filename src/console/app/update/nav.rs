@@ -57,7 +57,7 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.space.form.leave(true);
     let mut effects = super::space::show(model, screen == Screen::Space);
     if screen == Screen::Activity && model.activity.past.is_none() && model.cx.facts.is_some() {
-        effects.push(Effect::ReadAudit);
+        effects.push(Effect::Activity(screens::activity::Effect::ReadAudit));
     }
     effects
 }

@@ -8,6 +8,7 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
+use crate::console::screens;
 use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
 use crate::console::types::problem::Problem;
 use tui_input::Input;
@@ -46,7 +47,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn access(model: &mut Model, change: AccessChange) -> Vec<Effect> {
     plan::open_unasked(model, ChangeKind::Access(change));
     model.access.look_first = true;
-    vec![Effect::ReadAccess]
+    vec![Effect::Access(screens::access::Effect::Read)]
 }
 
 /// The server was looked at: the plan is made of that, or can't be made.

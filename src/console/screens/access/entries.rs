@@ -1,4 +1,4 @@
-//! What is said of a request, a key or a notice, line by line.
+//! What is shown for a request, a key or a notice, line by line.
 
 use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::LIFETIMES;

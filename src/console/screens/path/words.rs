@@ -1,4 +1,4 @@
-//! What is said of a path, in clauses.
+//! What is shown for a path, in clauses.
 //!
 //! In: a row of the inventory. Out: words, the same on its page and in the pane beside a list.
 

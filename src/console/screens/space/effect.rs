@@ -1,6 +1,7 @@
 //! What screen 5 asks for.
 
 use crate::console::types::assessment::SpaceAssessment;
+use crate::console::types::space::PolicyDraft;
 use crate::console::types::space::SpaceSnapshot;
 use crate::domain::Bytes;
 use crate::inventory::{Inventory, Row};
@@ -46,4 +47,8 @@ pub enum Effect {
         /// The path.
         row: Row,
     },
+    /// Read the retention policy, to edit it.
+    ReadPolicy,
+    /// Give the terminal to an editor.
+    Edit(Box<PolicyDraft>),
 }
