@@ -325,7 +325,7 @@ pub(super) fn own_way_in(
     }
     Err(AccessError::NotEditable(Notice::new(
         format!(
-            "{} is too large to be put back as it was, and this is the key that you are logged in with",
+            "{} is too large to be restored, and this is the key that you are logged in with",
             visible(&file.path)
         ),
         "log in with another key, or make the file smaller first",

@@ -215,7 +215,7 @@ impl Explain for AccessError {
                 "`keys SERVER list` shows those that are"
             ),
             Self::NoFile(why) => notice!(
-                "it is not known which key files count ({why})",
+                "the key files that sshd reads are unknown ({why})",
                 "name them with key_files for this server in the configuration"
             ),
             Self::OtherFile(file) => notice!(

@@ -87,7 +87,7 @@ pub fn deny(
     plan.items.push(item(request));
     plan.lines.push((
         "effect",
-        "the key stays out, and later requests for it are not shown".to_owned(),
+        "the key is not authorized, and later requests for it are not shown".to_owned(),
     ));
     keys::warn(&mut plan, of_candidate(facts, &request.key));
     plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
@@ -116,11 +116,7 @@ pub fn reopen(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
         ..AccessOperation::default()
     };
     let name = keys::name(&request.key.comment(), key);
-    let mut plan = about.plan(
-        "reopen",
-        format!("take back that {name} was denied"),
-        operation,
-    );
+    let mut plan = about.plan("reopen", format!("undo the denial of {name}"), operation);
     plan.items.push(item(request));
     plan.lines.push((
         "effect",
@@ -195,7 +191,7 @@ pub fn prove(
         ..AccessOperation::default()
     };
     let key = request.key.fingerprint();
-    let summary = format!("take down that the requester holds the private key of {key}");
+    let summary = format!("record that the requester holds the private key of {key}");
     let mut plan = about.plan("prove", summary, operation);
     plan.items.push(item(request));
     plan.lines.push(("signed", challenge));

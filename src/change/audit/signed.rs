@@ -154,7 +154,7 @@ impl OfSignatures {
                 "there is no signature beside it"
             };
             let unknown = format!(
-                "whether the log was written anew: no line of it is signed by a key of this configuration ({why})"
+                "whether the log was rewritten: no line of it is signed by a key of this configuration ({why})"
             );
             return (None, Some(unknown));
         }

@@ -110,7 +110,7 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
     }
     lines.push((
         "effect",
-        "whoever asks this cache for one of them gets it from elsewhere or builds it anew; deleted paths do not come back"
+        "clients that need one of them get it elsewhere or build it; deleted paths do not come back"
             .to_owned(),
     ));
     lines

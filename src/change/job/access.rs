@@ -23,7 +23,7 @@ const SHOWN: usize = 40;
 /// How often an edit is undone that meets the edits of others.
 const TRIES: usize = 3;
 
-/// What is said of everything behind a step that failed.
+/// What is shown for everything behind a step that failed.
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
 
 /// Carries it out.
@@ -215,7 +215,7 @@ fn without(file: &[u8], line: &[u8]) -> Option<Vec<u8>> {
 fn stop<C: CacheServer>(job: &mut Job<C>) -> Result<(), String> {
     if job.cancel.is_cancelled() {
         job.tally.cancelled = true;
-        return Err("not done: cancelled before its turn".to_owned());
+        return Err("not done: cancelled before it was tried".to_owned());
     }
     Ok(())
 }

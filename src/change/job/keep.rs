@@ -17,7 +17,8 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
         job.progress(&item.to_string());
         if job.cancel.is_cancelled() {
             job.tally.cancelled = true;
-            job.tally.fail(item, "not done: cancelled before its turn");
+            job.tally
+                .fail(item, "not done: cancelled before it was tried");
             continue;
         }
         if let Some(why) = job.cut_off.clone() {
@@ -31,7 +32,9 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
                 job.tally.conflict = Some(conflicts.join("\n"));
                 job.tally.fail(
                     item,
-                    format!("not changed, since it is not what was shown any more: {why}; look at it again"),
+                    format!(
+                        "not changed, since it differs from what was shown: {why}; look at it again"
+                    ),
                 );
             }
             Ok(LinkChange::Gone) => {

@@ -161,7 +161,8 @@ impl<C: CacheServer> Signing<'_, C> {
             let Some(fingerprint) = info.fingerprint() else {
                 reasons.insert(
                     info.path.clone(),
-                    "the store does not know its NAR size, which the signature is made over; upload it again".to_owned(),
+                    "the store has no NAR size for it, which the signature covers; upload it again"
+                        .to_owned(),
                 );
                 continue;
             };

@@ -23,7 +23,7 @@ const CUT: Duration = Duration::from_millis(MILLIS / 5 * 2);
 /// How much of it a look may take that only adds to what is reported, so that time is left for the record.
 const LOOK: Duration = CUT;
 
-/// What is said of a server that is there and does not answer.
+/// What is shown for a server that is there and does not answer.
 pub(super) const SILENT: &str = "the server stopped answering";
 
 /// How long a new link, or a read over it, may take when the old one was lost.
@@ -134,7 +134,7 @@ impl<C: CacheServer> Job<C> {
     /// Opens a new link in the place of a lost one. Two tries: a server that restarts is back after a moment.
     pub(super) async fn reopen(&mut self, why: &str) {
         self.log(&format!(
-            "the link was lost ({why}); opening another to see what was done"
+            "the link was lost ({why}); connecting again to see what was done"
         ));
         for wait in [Duration::ZERO, RESTART] {
             let again = async {
@@ -163,7 +163,7 @@ impl<C: CacheServer> Job<C> {
         match self.briefly(asked).await {
             Ok(held) => self.held = Some(held.lock),
             Err(error) => self.log(&format!(
-                "others may take this change for one that was killed: {error}"
+                "this change may be reported as interrupted: {error}"
             )),
         }
     }

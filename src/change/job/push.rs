@@ -56,7 +56,7 @@ pub(super) async fn run<C: CacheServer>(
                 job.tally.fail(
                     item,
                     format!(
-                        "not tried: what this push begins can't be noted in {}: {error}",
+                        "not tried: the journal {} can't be written: {error}",
                         state.display()
                     ),
                 );
@@ -153,7 +153,7 @@ async fn pass<C: CacheServer>(
             }
             Some(Some(_)) if added.contents.is_none() => job.tally.fail(
                 &added.path,
-                "copied and not signed: its NAR size is not known in the store that it comes from",
+                "copied and not signed: the store that it comes from has no NAR size for it",
             ),
             Some(Some(_)) => job.tally.fail(
                 &added.path,
@@ -165,7 +165,7 @@ async fn pass<C: CacheServer>(
                     (None, None) => reasons
                         .values()
                         .next()
-                        .map_or("Nix said that it was, and the server does not have it", String::as_str),
+                        .map_or("Nix reported success, and the server does not have it", String::as_str),
                 };
                 job.tally.fail(&added.path, format!("not copied: {why}"));
             }
@@ -186,7 +186,7 @@ async fn pass<C: CacheServer>(
         for pin in pins {
             job.tally.fail(
                 pin,
-                "not pinned, since not all that it would keep is there and signed",
+                "not pinned, since its closure is not complete and signed",
             );
         }
         return Err(Cut::Over);

@@ -40,14 +40,14 @@ pub(super) enum End {
 }
 
 impl End {
-    /// What is said of a path whose turn did not come.
+    /// What is shown for a path whose turn did not come.
     fn of_the_rest(&self) -> String {
         match self {
             Self::Lost => {
-                "not signed: the link was lost before its turn; sign again to go on".to_owned()
+                "not signed: the link was lost before it was tried; sign again to go on".to_owned()
             }
             Self::Cancelled => {
-                "not signed: cancelled before its turn; sign again to go on".to_owned()
+                "not signed: cancelled before it was tried; sign again to go on".to_owned()
             }
             Self::Refused(why) => format!("not tried: {why}"),
         }

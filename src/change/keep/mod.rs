@@ -299,7 +299,7 @@ pub fn remove(
         ),
         RootKind::Direct => (
             "Nix or the system made it for itself",
-            Some("whoever is sure of it removes the link by hand"),
+            Some("remove the link by hand if you are sure"),
         ),
         RootKind::Temporary => (
             "it goes with the connection that builds, uploads or reads this path",

@@ -153,7 +153,7 @@ impl Explain for PlanError {
         match self {
             Self::Nothing(why) => notice!("there is nothing to sign: {why}"),
             Self::Unmendable(paths) => notice!(
-                "signing can't mend {paths}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away",
+                "signing can't fix {paths}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away",
                 "delete it on the server and upload it again"
             ),
             Self::ReadOnlyStore(place) => notice!(

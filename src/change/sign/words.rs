@@ -192,7 +192,7 @@ impl About<'_> {
         }
         if !self.unmendable.is_empty() {
             lines.push(format!(
-                "{} that signing can't mend: {}",
+                "{} that signing can't fix: {}",
                 count(self.unmendable.len(), "path"),
                 some(self.unmendable.iter().map(StorePath::name))
             ));

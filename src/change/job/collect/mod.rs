@@ -101,12 +101,10 @@ pub(super) async fn run<C: CacheServer>(
     job.tally.gone = Some(bytes);
     let counted = match freed {
         Some(freed) if freed.measured => {
-            format!("{freed} came free, with whatever others did there")
+            format!("{freed} came free, including changes by others")
         }
         Some(freed) => format!("Nix counts {freed} freed"),
-        None => {
-            "how much that freed is not known, since a call ended without Nix's count".to_owned()
-        }
+        None => "the freed space is unknown, since a call ended without Nix's count".to_owned(),
     };
     job.log(&format!(
         "{} of NARs are gone, {} of {} planned; {counted}",
@@ -127,7 +125,11 @@ pub(super) async fn run<C: CacheServer>(
         )),
         Err(End::Cancelled) => {
             job.tally.cancelled = true;
-            rest(job, &left, "not collected: cancelled before their turn");
+            rest(
+                job,
+                &left,
+                "not collected: cancelled before they were tried",
+            );
         }
         Err(End::Lost(why)) => rest(
             job,
@@ -239,7 +241,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             }
             if let Some(end) = end.take() {
                 let why = match &end {
-                    End::Cancelled => "not collected: cancelled before its turn".to_owned(),
+                    End::Cancelled => "not collected: cancelled before it was tried".to_owned(),
                     End::Lost(why) | End::Refused(why) => format!("not collected: {why}"),
                     End::Enough(_) => String::new(),
                 };

@@ -62,7 +62,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             Ok(Stepped::Sessions(Ok(open))) => first_open(&open),
             Ok(Stepped::Sessions(Err(unknown))) => {
                 self.job
-                    .log(&format!("which sessions are open is not known: {unknown}"));
+                    .log(&format!("the open sessions are unknown: {unknown}"));
                 None
             }
             // A server without sshd; and what is wrong with a link shows at the next look.
@@ -94,7 +94,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 Ok(Stepped::Sessions(Ok(open))) => open.len(),
                 Ok(Stepped::Sessions(Err(unknown))) => {
                     return Err(End::Refused(format!(
-                        "it goes on only without an open session, and which are open is not known: {unknown}"
+                        "it goes on only without an open session, and the open sessions are unknown: {unknown}"
                     )));
                 }
                 Ok(_) => {
