@@ -161,7 +161,7 @@ fn key_row(
                 Level::Warning,
                 "revoked-before",
                 format!(
-                    "it was revoked at {}{}, and stands here again",
+                    "it was revoked at {}{}, and is here again",
                     old.at,
                     because(&old.reason)
                 ),
@@ -335,7 +335,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
             );
             findings.push(
                 Finding::new(Level::Warning, "invalid-line", message)
-                    .fix("mend it or take it out by hand"),
+                    .fix("correct it or take it out by hand"),
             );
         }
     }

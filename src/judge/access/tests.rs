@@ -361,7 +361,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
             &|_| (),
             line(600, "Accepted", 4) + &log(10),
             Cause::Removed,
-            "no file any more; it came in 10m ago",
+            "no key file any more; it last logged in 10m ago",
         ),
         (
             &format!("from=\"10.9.0.0/16\" {KEY} ada\n"),
@@ -385,7 +385,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
             &|_| (),
             log(10),
             Cause::Authorized,
-            "may come in",
+            "can log in",
         ),
         ("", &|_| (), log(10), Cause::NeverSeen, "never seen"),
         (
@@ -424,14 +424,14 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         (
             Cause::Removed,
             "ada",
-            "key stands in no file any more; it was authorized 2h ago by root via bob"
+            "key is in no key file any more; it was authorized 2h ago by root via bob"
         )
     );
     // Without it, the backup of an edit shows that the key was there.
     facts.past[0].source = PastSource::Backup("/k".into());
     assert_eq!(
         why_refused(&mut facts, &log(10))[0].message,
-        "key stands in no file any more; it stood in /k when that was edited 2h ago"
+        "key is in no key file any more; it was in /k until an edit 2h ago"
     );
     // A later login outdates a refusal, and yesterday's refusals are not shown.
     let came = log(600) + &line(10, "Accepted", 6);

@@ -214,7 +214,7 @@ fn revoked(case: Case<'_>) -> Option<Step> {
         (_, Some(event)) if event.kind == LogKind::Revoked => (
             State::Wrong,
             format!(
-                "its authority stands in sshd's list {list}; refused {} ago",
+                "its authority is in sshd's list of revoked keys, {list}; refused {} ago",
                 ago(event.at)
             ),
         ),

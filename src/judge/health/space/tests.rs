@@ -1,4 +1,4 @@
-//! The checks of space: what is said of what, and how bad it is.
+//! The checks of space: what is shown for what, and how bad it is.
 
 use super::*;
 use crate::domain::Notice;
