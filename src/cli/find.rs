@@ -1,6 +1,6 @@
-//! Which store path is meant by an argument.
+//! The store path that an argument names.
 //!
-//! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
+//! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it names none or several.
 
 use super::error::CliError;
 use crate::domain::Notice;
@@ -217,7 +217,7 @@ async fn listed(server: &Server) -> Result<PathList, CliError> {
             Some(StoreEvent::Listed(paths)) => Some(paths),
             _ => None,
         };
-        // Nobody takes more: the reading ends.
+        // With the receiver gone the reading ends.
         drop(events);
         listed
     };

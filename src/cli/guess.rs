@@ -1,6 +1,6 @@
-//! What somebody meant who wrote something else.
+//! Guesses for mistyped commands and servers.
 //!
-//! In: the arguments that were not understood, or a server that does not answer. Out: the line that would have been.
+//! In: the arguments that were not understood, or a server that does not answer. Out: the command line that was probably meant.
 
 use super::args::Args;
 use super::error::{CliError, Kind};

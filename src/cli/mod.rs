@@ -68,8 +68,8 @@ const SHIM: &str = "demo-shim";
 /// How long a thread for arithmetic waits for more of it.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// A core dump would hold whatever secret is in memory: passphrases, signing keys. Before any of them is read, so that there is no time
-/// to miss. A limit that can't be set is no reason not to work.
+/// A core dump would hold whatever secret is in memory: passphrases, signing keys. Set before any of them is read.
+/// The program goes on if the limit can't be set.
 fn no_core_dump() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit {
@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) if !error.use_stderr() => {
-            // Help or version. A closed pipe is nobody's problem.
+            // Help or version. A closed pipe is no error.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -150,8 +150,8 @@ fn check(args: &Args) -> Result<(), CliError> {
     if let (Some(server), Some(_)) = (&args.server, &args.command) {
         let server = crate::domain::text::visible(server);
         return Err(CliError::usage(notice!(
-            "\"{server}\" stands before the subcommand",
-            "write the server behind it"
+            "\"{server}\" is in front of the subcommand",
+            "put the server after it"
         )));
     }
     let printing = match &args.command {
@@ -198,7 +198,7 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         )
     })?;
     let result = runtime.block_on(dispatch(args, out));
-    // A thread that waits for a key on the terminal must not hold the end up.
+    // A thread that waits for a key on the terminal must not delay the exit.
     runtime.shutdown_background();
     result
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(
     args: &args::Requests,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    // Before the connection: what is no key needs no server.
+    // Before the connection: an invalid key is reported without one.
     let given = match &args.what {
         RequestsCommand::Add(add) => {
             let (key, source) = given::key(&add.file, add.comment.as_deref())?;
@@ -63,7 +63,7 @@ pub(super) async fn run(
     let code = match (&args.what, given) {
         (RequestsCommand::List, _) => list(&facts, out),
         (RequestsCommand::Show(show), _) => card(&facts, &show.id, out),
-        (RequestsCommand::Approve(args), _) => let_in(session, &server, &facts, args, out).await,
+        (RequestsCommand::Approve(args), _) => accept(session, &server, &facts, args, out).await,
         (RequestsCommand::Prove(args), _) => {
             proof::prove(session, &server, &facts, args, answer, out).await
         }
@@ -88,7 +88,7 @@ pub(super) async fn run(
     code
 }
 
-/// The requests, unless the server could not tell them: none is something else.
+/// The requests; an error where they can't be read, which is not the same as none.
 fn known(facts: &AccessFacts) -> Result<&[Request], CliError> {
     match &facts.requests {
         Ok(requests) => Ok(requests),
@@ -245,7 +245,7 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
     }
 }
 
-async fn let_in(
+async fn accept(
     session: &Session,
     server: &Server,
     facts: &AccessFacts,
@@ -290,7 +290,7 @@ async fn let_in(
     Ok(code)
 }
 
-/// What the requester does next. The key is in; that this text can't be made is no failure of that.
+/// The requester's next steps. The key is authorized already, so a failure here is only reported.
 async fn onboarding(
     session: &Session,
     server: &Server,

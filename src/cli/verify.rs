@@ -137,7 +137,7 @@ fn tell(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
         found.failed.len()
     ))?;
     if !found.corrupt.is_empty() {
-        out.line("mend them with --repair, or take them away with --delete")?;
+        out.line("repair them with --repair, or delete them with --delete")?;
     }
     Ok(u8::from(!fine))
 }
