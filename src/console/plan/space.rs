@@ -124,7 +124,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
                 rules,
                 saved: *saved,
                 collection: Arc::new(
-                    collection_of.ok_or_else(|| Problem::say("planning was called off"))?,
+                    collection_of.ok_or_else(|| Problem::say("planning was cancelled"))?,
                 ),
                 assessment,
             };
