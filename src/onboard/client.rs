@@ -395,7 +395,7 @@ fn as_a_user(cache: &Cache) -> Step {
         [
             "# Builds ask the cache as root, with root's key: users need no key of their own.".to_owned(),
             "# A user who is not in trusted-users can't add a cache (\"ignoring untrusted substituter\"); the lines above are for all.".to_owned(),
-            format!("# nix copy --from {address} and store ping run as whoever types them, with that user's key: use sudo."),
+            format!("# nix copy --from {address} and store ping run as you, with your key: use sudo."),
         ],
     )
 }

@@ -139,7 +139,7 @@ impl Server {
                         &start.place,
                         "say what is still in its store",
                         &error,
-                        "run `storekeeper status` for it: that names a row that can't be read, and what mends it",
+                        "run `storekeeper status` for it: it names a row that can't be read, and how to fix it",
                     ));
                 }
                 Err(error) => return Err(daemon.fail(error).await),

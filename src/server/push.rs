@@ -286,7 +286,7 @@ fn not_copied(why: Why) -> ServerError {
         place: "Nix on this machine".to_owned(),
         what: "copy the paths",
         why,
-        next: "mend that and push again: what is there already is not copied again",
+        next: "fix that and push again: what is there already is not copied again",
     }
 }
 
