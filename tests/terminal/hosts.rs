@@ -36,7 +36,7 @@ fn an_unknown_host_is_trusted_by_a_typed_yes_and_nothing_else() {
     assert!(question.contains(&shown), "{shown}\n{question}");
     for no in ["y\r", "\r", "YES\r", "no\r"] {
         terminal.keys(no);
-        let said = terminal.wait_for("type yes, all of it");
+        let said = terminal.wait_for("type yes in full");
         assert!(said.contains("┌ Unknown host"), "{said}");
         terminal.keys("\u{7f}\u{7f}\u{7f}");
         terminal.settle(std::time::Duration::from_millis(100));

@@ -342,7 +342,7 @@ fn the_journal_is_read_where_there_is_one() {
 }
 
 #[test]
-fn a_key_that_was_refused_is_let_in() {
+fn a_key_that_was_refused_is_authorized() {
     let rig = Rig::new();
     let (sshd, server) = start(&rig, "");
     let key = new_key(&rig, "ada");

@@ -684,7 +684,7 @@ fn what_is_missing_could_not_be_compared() {
     // Through the daemon's socket times move, and it is said.
     let (json, _, said) = reported(&rig, &["verify", "via-socket", "leaf-1.0"]);
     assert_eq!(json["accessTimes"], "moved");
-    assert!(said.contains("moved access times"), "{said}");
+    assert!(said.contains("has changed access times"), "{said}");
 }
 
 /// A file system of this size at a folder, as long as it lives; what is started meanwhile sees it.

@@ -186,7 +186,7 @@ fn lasts_90_days(expires: &Value) {
 }
 
 #[test]
-fn a_key_is_let_in_listed_and_revoked() {
+fn a_key_is_authorized_listed_and_revoked() {
     let house = House::new();
     let hostile = "ada \u{1b}[2J\u{202e}x";
     let public = house.new_key("ada", hostile);

@@ -122,7 +122,7 @@ fn each_refusal_is_told_with_its_reason() {
     assert!(
         found
             .iter()
-            .any(|one| one.starts_with("unused ") && one.contains("it stood in ")),
+            .any(|one| one.starts_with("unused ") && one.contains("it was in ")),
         "{found:?}"
     );
 
