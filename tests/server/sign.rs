@@ -407,7 +407,10 @@ fn a_key_that_was_swapped_after_the_plan_signs_nothing() {
             assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
             assert!(!receipt.failed.is_empty());
             for failure in &receipt.failed {
-                let reported = ["changed after the plan was made", "not the one of the plan"];
+                let reported = [
+                    "changed after the plan was made",
+                    "the key has changed since the plan",
+                ];
                 assert!(
                     reported
                         .iter()

@@ -105,7 +105,7 @@ fn each_refusal_is_told_with_its_reason() {
         reported = checks(&house);
         reported
             .iter()
-            .any(|one| one.contains("no file any more; it came in"))
+            .any(|one| one.contains("no key file any more; it last logged in"))
     });
 
     // Another, which never came in, and stood there when the file was edited from here.
