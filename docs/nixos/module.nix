@@ -59,7 +59,7 @@ in
     type = types.nullOr types.ints.positive;
     default = null;
     example = 14;
-    description = "How many days an upload is kept from being collected, whoever collects; null for not at all.";
+    description = "For how many days an upload is protected from every collection; null for none.";
   };
 
   options.services.storekeeper.autoSign = {
@@ -80,7 +80,7 @@ in
       type = types.listOf types.str;
       default = [ ];
       example = [ "SHA256:…" ];
-      description = "Fingerprints of the keys whose uploads are signed, as far as the journal tells who has uploaded them; none for whoever uploads.";
+      description = "Fingerprints of the keys whose uploads are signed, as far as the journal tells who has uploaded them; none for all uploads.";
     };
   };
 

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 const PATHS: usize = 200;
 const BYTES: u64 = 1 << 30;
 
-/// What follows from [`Compared::times_moved`].
-pub const TIMES_MOVED: &str = "reading has moved access times there, by which collections go; as root, with unshare and mount, it does not";
+/// The warning for [`Compared::times_moved`].
+pub const TIMES_MOVED: &str = "the check has changed access times there, which collections go by; run as root with unshare and mount, it does not";
 
 /// A path that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +47,7 @@ pub struct Compared {
 pub enum End {
     /// All were looked at.
     Whole,
-    /// It was called off before that.
+    /// It was cancelled before that.
     Cancelled,
     /// The server could not go on.
     Broken(ServerError),
@@ -60,7 +60,7 @@ pub fn all(inventory: &Inventory) -> Vec<Row> {
         .collect()
 }
 
-/// Compares the contents of these paths, in calls that are short enough to be called off between them.
+/// Compares the contents of these paths, in calls that are short enough to cancel between them.
 pub async fn compare(
     server: &Server,
     inventory: &Inventory,
@@ -86,7 +86,7 @@ where
     let all = bytes(inventory, rows);
     let started = Instant::now();
     let progress = |found: &Compared| {
-        // Whoever has left is not missed.
+        // A receiver that is gone needs no report.
         let _ = events.send(JobEvent::Progress {
             done: found.checked,
             total: rows.len(),
@@ -196,14 +196,14 @@ mod tests {
         assert_eq!((found.checked, found.bytes), (3, 3 * BYTES));
         assert_eq!(found.corrupt.len(), 1);
         assert!(found.times_moved && found.failed.is_empty());
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Some(event) = events.recv().await {
-            told.push(match event {
+            reported.push(match event {
                 JobEvent::Progress { done, total, .. } => format!("{done}/{total}"),
                 JobEvent::Log(line) => line,
             });
         }
-        assert_eq!(told, ["0/3", "1/3", "modified", "2/3", "3/3"]);
+        assert_eq!(reported, ["0/3", "1/3", "modified", "2/3", "3/3"]);
     }
 
     #[tokio::test]

@@ -140,7 +140,8 @@ pub enum Item {
         /// What it keeps.
         path: StorePath,
         /// Why.
-        note: Option<String>,
+        #[serde(rename = "note")]
+        reason: Option<String>,
         /// When it may go.
         expires: Option<When>,
     },

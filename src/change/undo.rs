@@ -2,7 +2,7 @@
 //!
 //! In: a plan that was carried out. Out: [`Undo`], which becomes a plan of its own like any other change: shown, confirmed, with a
 //! receipt. Where the state before can't be had again exactly, there is none: a line of a key file that this program would write
-//! otherwise, a pin that had another note, several pins at once.
+//! otherwise, a pin that had another reason, several pins at once.
 
 use super::keep::KeepStep;
 use super::two::new_key;
@@ -39,8 +39,8 @@ pub enum Undo {
         name: PinName,
         /// What it kept.
         path: StorePath,
-        /// Its note.
-        note: Option<String>,
+        /// Its reason.
+        reason: Option<String>,
         /// Until when it kept.
         expires: Option<When>,
     },
@@ -65,7 +65,7 @@ impl Undo {
                 _ => None,
             },
             Operation::Keep(steps) => match (steps.as_slice(), plan.items.as_slice()) {
-                // With another note it was there before.
+                // With another reason it was there before.
                 (
                     [
                         KeepStep::Pin {
@@ -81,14 +81,14 @@ impl Undo {
                         Item::Pin {
                             pin,
                             path,
-                            note,
+                            reason,
                             expires,
                         },
                     ],
                 ) => Some(Self::Pin {
                     name: pin.clone(),
                     path: path.clone(),
-                    note: note.clone(),
+                    reason: reason.clone(),
                     expires: *expires,
                 }),
                 _ => None,
@@ -118,7 +118,7 @@ impl Undo {
             Self::Resume(_) => "resume the key, each line as it was",
             Self::Reopen(_) => "have the request wait again",
             Self::Unpin(_) => "remove the pin again",
-            Self::Pin { .. } => "pin the path again, with the same name, note and end",
+            Self::Pin { .. } => "pin the path again, with the same name, reason and end",
         }
     }
 }

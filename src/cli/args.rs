@@ -52,22 +52,22 @@ pub(super) struct Args {
     reason = "each is a flag of the command line"
 )]
 pub(super) struct Common {
-    /// Read this configuration file.
+    /// Use this configuration file.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) config: Option<PathBuf>,
-    /// Change nothing, whatever is asked.
+    /// Refuse every change.
     #[arg(long, global = true)]
     pub(super) read_only: bool,
-    /// Log in with this key file first.
+    /// Try this key file first to log in.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) identity: Option<PathBuf>,
     /// Check the server's host key against this file only.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) known_hosts: Option<PathBuf>,
-    /// Use this configuration of ssh.
+    /// Use this ssh configuration file.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) ssh_config: Option<PathBuf>,
-    /// Neither start from what this machine keeps of the server's store, nor keep it.
+    /// Do not use or write the copy of the server's store on this machine.
     #[arg(long, global = true)]
     pub(super) no_cache: bool,
     /// Print one JSON document on standard output.
@@ -101,8 +101,8 @@ pub(super) struct Change {
     /// Skip confirmation.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(super) yes: bool,
-    /// Why, for the audit log.
-    #[arg(long, value_name = "TEXT")]
+    /// Why: for the audit log, and kept with a pin or a decision on a request.
+    #[arg(long, value_name = "TEXT", alias = "note")]
     pub(super) reason: Option<String>,
 }
 
@@ -113,34 +113,33 @@ pub(super) enum Command {
     Demo(Demo),
     /// Check the health of a server, or of all; exit 0 fine, 1 warning, 2 critical, 3 unreachable.
     Status(Status),
-    /// Print what happens on a server, as it happens, until stopped.
+    /// Print events on a server as they happen, until stopped.
     Watch(watch::Watch),
-    /// List store paths and what clients make of them.
+    /// List store paths, and whether clients accept them.
     Paths(Paths),
-    /// Say whether a client would get a path, with its closure, and each step of one client's way; exit 0 if it would, else 1.
+    /// Show whether a client would get a path and its closure, and with --for each step of that client's way; exit 0 if it would, else 1.
     Why(why::Why),
     /// Sign store paths.
     Sign(signing::Sign),
     /// Copy store paths of this machine to the cache with all that they need, and sign what was added; or spool them for later.
     Push(push::Push),
-    /// Have a new key sign what only an old one has signed, and say when the old one can be dropped; without --from, how far each key
-    /// has got.
+    /// Have a new key sign what only an old one has signed, and report when the old one can be dropped; without --from, list how many paths each key has signed.
     Rotate(signing::Rotate),
-    /// Show what a compromised key has signed; sign anew what you vouch for, and take its signatures away.
+    /// Show what a compromised key has signed; sign with another key what you vouch for, and strip its signatures.
     Compromised(signing::Compromised),
     /// List who may log in to the cache; authorize, revoke and expire keys.
     Keys(access::Keys),
-    /// Collect what no root keeps, least recently used first.
+    /// Collect garbage, least recently used first.
     Gc(gc::Gc),
-    /// Show the retention policy of a server, write another one, or list what it takes and why the rest stays.
+    /// Show, check, edit or replace a server's retention policy.
     Retention(retention::Retention),
-    /// List the plans that wait for a second administrator; confirm or drop one, and say which changes need two.
+    /// List plans that wait for a second administrator, confirm or drop one, and set which changes need two.
     Plans(plans::Plans),
     /// List key requests; approve and deny them.
     Requests(access::Requests),
-    /// List the GC roots and what each keeps; remove one.
+    /// List the GC roots and what each keeps alive, or remove one.
     Roots(roots::Roots),
-    /// Keep store paths, with all that they need, until they are unpinned.
+    /// Protect store paths and their closures from collections until they are unpinned.
     Pin(roots::Pin),
     /// Remove pins by name, or all that have expired.
     Unpin(roots::Unpin),
@@ -150,11 +149,11 @@ pub(super) enum Command {
     Verify(roots::Verify),
     /// Save a checked copy of Nix's database here, or give its free pages back to the file system.
     Database(database::Database),
-    /// Write out what a new client of a cache has to do.
+    /// Print the setup of a new client of a cache.
     Onboard(access::Onboard),
-    /// Write out what a new cache server has to do; with SERVER and --knock or --lease, install that there.
+    /// Print the setup of a new cache server; with SERVER and --knock, --lease, --auto-sign or --gc, install that there.
     Setup(access::Setup),
-    /// Show the audit log, or check that it is whole.
+    /// Show the audit log, or check its integrity.
     Audit(audit::Audit),
     /// Make a key pair that signs for a cache.
     Keygen(Keygen),
@@ -173,15 +172,15 @@ pub(super) struct Status {
     /// Every server of the configuration, at once; the exit code is the worst.
     #[arg(long, conflicts_with = "server")]
     pub(super) all: bool,
-    /// The form of the output; with prometheus the exit code is 0.
+    /// The output format; with prometheus the exit code is 0.
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
-    /// Give a server up that has not answered after so long; by default 60 with --all, sooner where it can not even be connected to.
+    /// Give up on a server that has not answered after this time; with --all 60 by default, less while there is no connection.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) timeout: Option<u64>,
 }
 
-/// The form in which `status` is told.
+/// The output format of `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people.
@@ -200,10 +199,10 @@ pub(super) struct Demo {
     /// How many store paths it has.
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
     pub(super) paths: u32,
-    /// Open no console, only serve on this address and say how to get there.
+    /// Open no console; serve on this address and print how to connect.
     #[arg(long, value_name = "ADDR")]
     pub(super) listen: Option<SocketAddr>,
-    /// Number that decides what the store has in it.
+    /// Seed of the made-up store.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 }
@@ -239,7 +238,7 @@ pub(super) struct Paths {
     /// The order.
     #[arg(long, value_name = "KEY", value_enum)]
     pub(super) sort: Option<SortBy>,
-    /// Turn the order round.
+    /// Reverse the order.
     #[arg(long)]
     pub(super) reverse: bool,
     /// No more than this many.
@@ -314,7 +313,7 @@ mod tests {
         "storekeeper keys prod revoke SHA256:x --keep-sessions --yes --reason left",
         "storekeeper keys prod expire a@b never",
         "storekeeper keys prod expire a@b 2027-02-20",
-        "storekeeper requests prod approve 00 --expires none --note ok",
+        "storekeeper requests prod approve 00 --expires none --reason ok",
         "storekeeper requests prod add - --yes",
         "storekeeper onboard prod --platform macos",
         "storekeeper setup --nixos --knock",
@@ -334,7 +333,7 @@ mod tests {
         "storekeeper roots prod",
         "storekeeper roots prod list --json",
         "storekeeper roots prod remove /nix/var/nix/profiles/system-3-link --dry-run",
-        "storekeeper pin prod hello --name x --expires 30d --note why --yes",
+        "storekeeper pin prod hello --name x --expires 30d --reason why --yes",
         "storekeeper pin prod a b --expires never",
         "storekeeper unpin prod x y --yes",
         "storekeeper why prod hello",

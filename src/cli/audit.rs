@@ -1,4 +1,4 @@
-//! `audit`: what was changed on a server, and whether the log of it is whole.
+//! `audit`: the changes made on a server, and whether their log is intact.
 //!
 //! In: the log on the server, what its journal has of it, and the copy on this machine. Out: its records, or with `--verify`
 //! all that is wrong with it and all that could not be found out.
@@ -117,9 +117,9 @@ pub(super) async fn run(session: &Session, args: &Audit, out: &mut Out) -> Resul
         }
         list(records, verification, out)?;
         let with = if verification.is_broken() {
-            "the audit log is not whole"
+            "the audit log is damaged"
         } else {
-            "whether the audit log is whole is not known"
+            "the audit log could not be checked"
         };
         if !whole {
             say(&format!(
@@ -191,7 +191,7 @@ fn verdict(file: &str, found: &Verification, out: &mut Out) -> Result<(), CliErr
     };
     out.line(&format!("{file}: {records}{files}, {verdict}"))?;
     for flaw in &found.flaws {
-        let label = if flaw.counts() { "wrong" } else { "mended" };
+        let label = if flaw.counts() { "wrong" } else { "repaired" };
         out.line(&format!("  {label:<7}  {flaw}"))?;
     }
     for missing in &found.missing {

@@ -21,8 +21,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Failures that are told one by one in text; all of them are in the JSON and in the receipt.
-const TOLD: usize = 20;
+/// Failures that are listed one by one in text; all of them are in the JSON and in the receipt.
+const LISTED: usize = 20;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -53,7 +53,7 @@ pub(super) async fn carry_out_accepting(
     out: &mut Out,
 ) -> Result<u8, CliError> {
     let ended = Box::pin(conduct(session, server, plan, options, accepted, out)).await?;
-    let told = if out.json() {
+    let reported = if out.json() {
         out.document(&Document {
             schema: 1,
             plan: &ended.plan,
@@ -62,7 +62,7 @@ pub(super) async fn carry_out_accepting(
     } else {
         Ok(())
     };
-    ended.end(told.and_then(|()| out.flush()))
+    ended.end(reported.and_then(|()| out.flush()))
 }
 
 /// A plan that was shown, and what came of it.
@@ -76,11 +76,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// The exit code, after all that there is to tell was told, or could not be. Who hangs up takes the terminal away; the record is
+    /// The exit code, after all that there is to report was written, or could not be. Who hangs up takes the terminal away; the record is
     /// written all the same.
-    pub(super) fn end(&self, told: Result<(), CliError>) -> Result<u8, CliError> {
+    pub(super) fn end(&self, reported: Result<(), CliError>) -> Result<u8, CliError> {
         if !self.stopped {
-            told?;
+            reported?;
         }
         let Some(receipt) = &self.receipt else {
             return Ok(0);
@@ -133,13 +133,13 @@ pub(super) async fn conduct(
     out.flush()?;
     let shown = plan.clone();
     let (receipt, stopped) = perform(session, server, plan, options, accepted).await?;
-    let told = if out.json() {
+    let reported = if out.json() {
         Ok(())
     } else {
         tell(&receipt, &shown, out)
     };
     if !stopped {
-        told?;
+        reported?;
     }
     Ok(Ended {
         plan: shown,
@@ -299,7 +299,7 @@ pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), 
             out.line(&format!("  {label:<9} {}", visible(text)))?;
         }
     }
-    for failure in receipt.failed.iter().take(TOLD) {
+    for failure in receipt.failed.iter().take(LISTED) {
         say(&format!(
             "storekeeper: {}: {}",
             visible(&failure.item),
@@ -309,7 +309,7 @@ pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), 
     for line in receipt.conflict.iter().flat_map(|lines| lines.lines()) {
         say(&format!("  {}", visible(line)));
     }
-    if let Some(more) = receipt.not_listed(TOLD) {
+    if let Some(more) = receipt.not_listed(LISTED) {
         say(&format!(
             "storekeeper: and {} more that were not done; --json has every entry",
             number(more)

@@ -32,7 +32,7 @@ fn tree() -> clap::Command {
     named(Args::command())
 }
 
-/// The servers of the user's own configuration; one that can't be read has none.
+/// The servers of the user's configuration; none if it can't be read.
 fn servers() -> Vec<CompletionCandidate> {
     let config = Config::load(None).unwrap_or_default();
     let configured = config.servers.into_iter().map(|server| {
@@ -54,7 +54,7 @@ pub(super) fn answered(arguments: &[OsString]) -> bool {
         .var(VARIABLE)
         .try_complete(arguments, here.as_deref());
     answer.unwrap_or_else(|error| {
-        // The shell shows nothing then; this is for somebody who looks why.
+        // The shell shows nothing then; this is for debugging.
         let _ = error.print();
         true
     })

@@ -26,7 +26,7 @@ use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 
 /// Paths that are listed one by one in text.
-const TOLD: usize = 20;
+const LISTED: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -150,15 +150,15 @@ fn list(
     } else {
         &found.carrying
     };
-    for row in shown.iter().take(TOLD) {
+    for row in shown.iter().take(LISTED) {
         let mark = if alone.contains(row) { "alone" } else { "" };
         let at = inventory
             .registered(*row)
             .map_or_else(|| "?".to_owned(), |at| at.to_string());
         out.line(&format!("  {at:<20}  {mark:<5}  {}", inventory.path(*row)))?;
     }
-    if shown.len() > TOLD {
-        let more = number(shown.len() - TOLD);
+    if shown.len() > LISTED {
+        let more = number(shown.len() - LISTED);
         out.line(&format!("  and {more} more; --json has all of them"))?;
     }
     if !found.carrying.is_empty() {

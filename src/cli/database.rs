@@ -6,7 +6,7 @@ use super::args::database::{Backup, Database, DatabaseCommand, Vacuum};
 use super::error::{CliError, Kind};
 use super::out::Out;
 use super::progress::Progress;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
@@ -85,5 +85,5 @@ async fn shrink(session: &Session, args: &Vacuum, out: &mut Out) -> Result<u8, C
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "vacuum", out).await
+    confirm_and_run(session, server, planned, &args.change, "vacuum", out).await
 }

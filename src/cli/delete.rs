@@ -8,7 +8,7 @@ use super::find;
 use super::looked::Looked;
 use super::out::Out;
 use super::progress::Progress;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
@@ -32,5 +32,5 @@ pub(super) async fn run(session: &Session, args: &Delete, out: &mut Out) -> Resu
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "delete", out).await
+    confirm_and_run(session, server, planned, &args.change, "delete", out).await
 }

@@ -114,7 +114,7 @@ impl CliError {
 }
 
 impl<'a> Object<'a> {
-    /// Of an error that there is somebody to be told.
+    /// Of an error that somebody is there to read.
     pub(super) fn of(error: &'a CliError) -> Option<Self> {
         let CliError::Message { kind, notice } = error else {
             return None;
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn usage_is_one_sentence() {
-        let told = |line: &str| {
+        let reported = |line: &str| {
             let error = Args::try_parse_from(line.split(' ')).unwrap_err();
             match CliError::from(error) {
                 CliError::Message { kind, notice } => {
@@ -279,10 +279,10 @@ mod tests {
             }
         };
         assert_eq!(
-            told("storekeeper status"),
+            reported("storekeeper status"),
             "the following required arguments were not provided: <SERVER>; storekeeper help says how it is used"
         );
-        assert!(told("storekeeper paths prod --refusd").contains("--refused"));
-        assert!(told("storekeeper paths prod --trust mine").contains("unknown-key"));
+        assert!(reported("storekeeper paths prod --refusd").contains("--refused"));
+        assert!(reported("storekeeper paths prod --trust mine").contains("unknown-key"));
     }
 }

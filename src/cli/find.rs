@@ -1,6 +1,6 @@
-//! Which store path is meant by an argument.
+//! The store path that an argument names.
 //!
-//! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it is none or not one.
+//! In: a full path (or one below it), a base name, a hash part, or a name. Out: the path, or why it names none or several.
 
 use super::error::CliError;
 use crate::domain::Notice;
@@ -14,8 +14,8 @@ use crate::load::load_closure;
 use crate::server::{Server, StoreEvent};
 use tokio::sync::mpsc;
 
-/// How many of several candidates are told.
-const TOLD: usize = 3;
+/// The most candidates that an error lists.
+const LISTED: usize = 3;
 
 /// An argument, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,15 +90,19 @@ impl Wanted {
 
 /// Too many paths have this name.
 pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
-    let told: Vec<&str> = candidates
+    let reported: Vec<&str> = candidates
         .iter()
-        .take(TOLD)
+        .take(LISTED)
         .map(StorePath::hash_part)
         .collect();
-    let more = if candidates.len() > TOLD { " …" } else { "" };
+    let more = if candidates.len() > LISTED {
+        " …"
+    } else {
+        ""
+    };
     CliError::usage(Notice::new(
         format!("{} paths are called {}", candidates.len(), wanted.shown()),
-        format!("give the hash part of one: {}{more}", told.join(", ")),
+        format!("give the hash part of one: {}{more}", reported.join(", ")),
     ))
 }
 
@@ -114,7 +118,7 @@ pub(super) fn among(
     Ok(found.pop())
 }
 
-/// The paths that are meant. The store is listed where one of them is not told by its full path, and nothing more of it is
+/// The paths that are meant. The store is listed where one of them is not given by its full path, and nothing more of it is
 /// read; a full path need not be in it, and `None` is in it by no name.
 pub(super) async fn paths(
     server: &Server,
@@ -159,7 +163,7 @@ pub(super) async fn closure(
     Ok((inventory, found))
 }
 
-/// Paths whose names are most like that of what was not found, at most [`TOLD`]; none where nothing is alike.
+/// Paths whose names are most like that of what was not found, at most [`LISTED`]; none where nothing is alike.
 pub(super) async fn alike(server: &Server, wanted: &Wanted) -> Result<Vec<StorePath>, CliError> {
     let name = match wanted {
         Wanted::Exact(path) => path.name(),
@@ -191,7 +195,10 @@ fn nearest(name: &str, listed: impl Iterator<Item = StorePath>) -> Vec<StorePath
     near.sort_by(|a, b| {
         (a.0, a.1.name().len(), a.1.name()).cmp(&(b.0, b.1.name().len(), b.1.name()))
     });
-    near.into_iter().take(TOLD).map(|(_, path)| path).collect()
+    near.into_iter()
+        .take(LISTED)
+        .map(|(_, path)| path)
+        .collect()
 }
 
 /// What stands before the first dash that a digit follows.
@@ -210,7 +217,7 @@ async fn listed(server: &Server) -> Result<PathList, CliError> {
             Some(StoreEvent::Listed(paths)) => Some(paths),
             _ => None,
         };
-        // Nobody takes more: the reading ends.
+        // With the receiver gone the reading ends.
         drop(events);
         listed
     };
@@ -309,10 +316,10 @@ mod tests {
         assert_eq!(among(&wanted, []).unwrap(), None);
         assert_eq!(among(&wanted, [path("1")]).unwrap(), Some(path("1")));
         let error = among(&wanted, ["1", "2", "3", "4"].map(path)).unwrap_err();
-        let told = format!("{error:?}");
+        let reported = format!("{error:?}");
         assert!(
-            told.contains("4 paths are called demo") && told.contains('…'),
-            "{told}"
+            reported.contains("4 paths are called demo") && reported.contains('…'),
+            "{reported}"
         );
     }
 

@@ -96,7 +96,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         Prepared::new(&situation).map_err(|why| CliError::new(Kind::Server, why.to_string()))?;
     let never = AtomicBool::new(false);
     let Some(collection) = prepared.plan(&situation, &rules, &never) else {
-        return Err(CliError::new(Kind::Interrupted, "planning was called off"));
+        return Err(CliError::new(Kind::Interrupted, "planning was cancelled"));
     };
     let reached = server.spec().place.describe();
     let about = About {

@@ -34,7 +34,7 @@ pub(super) struct Ground {
     pub(super) in_flight: Option<When>,
     /// Files in the store's `.links`, if that is known.
     pub(super) links: Option<u64>,
-    /// What else should be known.
+    /// Notes for the administrator.
     pub(super) notes: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ impl Ground {
         })
     }
 
-    /// As the planner takes it.
+    /// The planner's input.
     pub(super) fn situation(&self) -> Situation<'_> {
         Situation {
             inventory: &self.inventory,
@@ -140,13 +140,13 @@ fn in_flight(
         Ok(Ok(open)) => open,
         Ok(Err(unknown)) => {
             notes.push(format!(
-                "which sessions are open is not known, so uploads in flight are known from temporary roots only: {unknown}"
+                "open sessions are unknown, so only temporary roots show uploads in flight: {unknown}"
             ));
             return None;
         }
         Err(error) => {
             notes.push(format!(
-                "which sessions are open is not known, so uploads in flight are known from temporary roots only: {error}"
+                "open sessions are unknown, so only temporary roots show uploads in flight: {error}"
             ));
             return None;
         }

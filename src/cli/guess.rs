@@ -1,6 +1,6 @@
-//! What somebody meant who wrote something else.
+//! Guesses for mistyped commands and servers.
 //!
-//! In: the arguments that were not understood, or a server that does not answer. Out: the line that would have been.
+//! In: the arguments that were not understood, or a server that does not answer. Out: the command line that was probably meant.
 
 use super::args::Args;
 use super::error::{CliError, Kind};
@@ -54,19 +54,19 @@ fn meant(arguments: &[OsString]) -> Option<String> {
 /// An error in the arguments, with what was meant.
 pub(super) fn explain(error: clap::Error, arguments: &[OsString]) -> CliError {
     let kind = error.kind();
-    let told = CliError::from(error);
+    let reported = CliError::from(error);
     let wrong = matches!(
         kind,
         clap::error::ErrorKind::UnknownArgument
             | clap::error::ErrorKind::InvalidSubcommand
             | clap::error::ErrorKind::MissingRequiredArgument
     );
-    match (told, meant(arguments).filter(|_| wrong)) {
+    match (reported, meant(arguments).filter(|_| wrong)) {
         (CliError::Message { kind, notice }, Some(line)) => CliError::new(
             kind,
             Notice::new(notice.message, format!("did you mean {line}?")),
         ),
-        (told, _) => told,
+        (reported, _) => reported,
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use clap::Parser as _;
 
-    fn told(line: &str) -> String {
+    fn reported(line: &str) -> String {
         let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         match Args::try_parse_from(&arguments) {
             Ok(_) => String::new(),
@@ -118,10 +118,10 @@ mod tests {
                 "storekeeper requests rig approve ab12",
             ),
         ] {
-            let told = told(typed);
+            let reported = reported(typed);
             assert!(
-                told.ends_with(&format!("; did you mean {meant}?")),
-                "{typed}: {told}"
+                reported.ends_with(&format!("; did you mean {meant}?")),
+                "{typed}: {reported}"
             );
         }
         // What is understood, or like nothing, gets no guess.
@@ -131,7 +131,10 @@ mod tests {
             "storekeeper keys rig lst",
             "storekeeper status",
         ] {
-            assert!(!told(typed).contains("did you mean storekeeper"), "{typed}");
+            assert!(
+                !reported(typed).contains("did you mean storekeeper"),
+                "{typed}"
+            );
         }
     }
 

@@ -13,7 +13,7 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 /// How many daily files are kept.
 const KEPT: usize = 7;
 
-/// The log names servers, users and paths: nobody else's business.
+/// Mode of the files: the log names servers, users and paths, so only its owner may read it.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
@@ -21,7 +21,7 @@ const FOLDER_MODE: u32 = 0o700;
 const PREFIX: &str = "storekeeper";
 const SUFFIX: &str = "log";
 
-/// Starts it. While the guard lives, lines are written; no log is no reason not to work, so nothing is told of failures.
+/// Starts it. Lines are written while the guard lives. The program works without a log, so failures are not reported.
 pub(super) fn start() -> Option<WorkerGuard> {
     let (writer, guard) = match std::env::var_os("STOREKEEPER_LOG").filter(|file| !file.is_empty())
     {
@@ -110,7 +110,7 @@ fn private(file: &Path) -> io::Result<File> {
         .create(true)
         .mode(FILE_MODE)
         .open(file)?;
-    // A terminal or a pipe that was named is none of ours to change.
+    // The mode of a terminal or pipe is left as it is.
     if opened.metadata()?.is_file() {
         opened.set_permissions(Permissions::from_mode(FILE_MODE))?;
     }

@@ -1,7 +1,7 @@
 //! One look at a store and what keeps its paths.
 //!
 //! In: a connected server. Out: its inventory, roots and pins, and Nix's settings about what roots keep; what was not found out
-//! is told once, on standard error.
+//! is reported once, on standard error.
 
 use super::error::CliError;
 use super::load::load;

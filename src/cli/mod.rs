@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, text and JSON from the same values.
 //!
 //! In: arguments. Out: a result on standard output, an error as one sentence on standard error, an exit code.
-//! The order of a subcommand is that of the house: connect, read, judge, print; and for a change plan, confirm, run, tell.
+//! The order of a subcommand is that of the house: connect, read, judge, print; and for a change plan, confirm, run, report.
 
 mod args;
 mod audit;
@@ -62,14 +62,14 @@ use signals::unless_stopped;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What the demo's stand-ins for Nix's commands call this program with. It is not for people.
+/// The first argument with which the demo's replacements of Nix's commands call this program. Not for people.
 const SHIM: &str = "demo-shim";
 
 /// How long a thread for arithmetic waits for more of it.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// A core dump would hold whatever secret is in memory: passphrases, signing keys. Before any of them is read, so that there is no time
-/// to miss. A limit that can't be set is no reason not to work.
+/// A core dump would hold whatever secret is in memory: passphrases, signing keys. Set before any of them is read.
+/// The program goes on if the limit can't be set.
 fn no_core_dump() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit {
@@ -82,7 +82,7 @@ fn no_core_dump() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Does what the arguments of this process say.
+/// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
     no_core_dump();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
         Err(error) if !error.use_stderr() => {
-            // Help or version. A closed pipe is nobody's problem.
+            // Help or version. A closed pipe is no error.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -132,13 +132,13 @@ fn run(args: &Args) -> Result<u8, CliError> {
                 Ok(code) => tracing::info!(code, "ended"),
                 Err(error) => tracing::warn!(code = error.code(), "{error}"),
             }
-            // Writes what is still in its queue.
+            // Flushes the log's queue.
             drop(log);
             code
         }
     }?;
     let flushed = out.flush();
-    // Without a terminal there is nobody to be told, and the code says how it was.
+    // Without a terminal nobody reads a message; the exit code says how it went.
     if code != Kind::Interrupted.code() {
         flushed?;
     }
@@ -150,8 +150,8 @@ fn check(args: &Args) -> Result<(), CliError> {
     if let (Some(server), Some(_)) = (&args.server, &args.command) {
         let server = crate::domain::text::visible(server);
         return Err(CliError::usage(notice!(
-            "\"{server}\" stands before the subcommand",
-            "write the server behind it"
+            "\"{server}\" is in front of the subcommand",
+            "put the server after it"
         )));
     }
     let printing = match &args.command {
@@ -192,13 +192,13 @@ fn in_runtime(args: &Args, out: &mut Out) -> Result<u8, CliError> {
         CliError::new(
             Kind::Server,
             notice!(
-                "this system gives no threads: {error}",
-                "check the limits of processes"
+                "can't start a thread: {error}",
+                "check the process limit (ulimit -u)"
             ),
         )
     })?;
     let result = runtime.block_on(dispatch(args, out));
-    // A thread that waits for a key on the terminal must not hold the end up.
+    // A thread that waits for a key on the terminal must not delay the exit.
     runtime.shutdown_background();
     result
 }
@@ -280,7 +280,7 @@ async fn dispatch(args: &Args, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-/// Tells an error: the sentence on standard error, with `--json` also the object on standard output.
+/// Reports an error: the sentence on standard error, with `--json` also the object on standard output.
 fn fail(error: &CliError, json: bool) -> ExitCode {
     if let CliError::Message { .. } = error {
         out::say(&format!("storekeeper: {error}"));

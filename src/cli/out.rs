@@ -72,7 +72,7 @@ impl Out {
     }
 }
 
-/// Says something to the user, on standard error. Nothing can be done about an error of that, so none is told.
+/// Says something to the user, on standard error. Nothing can be done about an error there, so none is returned.
 pub(super) fn say(text: &str) {
     let text = if plain::only_here() {
         plain::text(text)

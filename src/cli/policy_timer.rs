@@ -7,7 +7,7 @@ use super::error::{CliError, Kind};
 use super::ground::{no_store, policy, policy_file};
 use super::out::Out;
 use super::retention::{effect, none};
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
@@ -24,7 +24,7 @@ pub(super) async fn run(
 ) -> Result<u8, CliError> {
     let (server, planned) = unless_stopped(Box::pin(prepare(session, when, args))).await?;
     let word = if args.off { "remove-gc" } else { "install-gc" };
-    settle(session, server, planned, &args.change, word, out).await
+    confirm_and_run(session, server, planned, &args.change, word, out).await
 }
 
 async fn prepare(
@@ -41,7 +41,7 @@ async fn prepare(
         let planned = remove_policy_timer(&about, &facts, timer);
         return Ok((server, planned));
     }
-    // What is in the way of a timer is told before the store is read.
+    // What prevents a timer is reported before the store is read.
     let ready = install_policy_timer(&about, &facts, timer.clone(), None);
     if ready.is_err() {
         return Ok((server, ready));

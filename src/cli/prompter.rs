@@ -38,7 +38,7 @@ fn put(question: &Question) -> Option<Zeroizing<String>> {
                 text.push_str("\nNote: ");
                 text.push_str(note);
             }
-            text.push_str("\nCompare it with what the server's owner says. Type yes to trust it from now on: ");
+            text.push_str("\nCompare it with the fingerprint from the server's owner. Type yes to trust it from now on: ");
             ask(&text, true)
         }
         Question::Passphrase { file } => ask(&format!("Passphrase for {file}: "), false),

@@ -6,7 +6,7 @@ mod proof;
 
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
-use super::keys::{admit, refuse, settle, settle_accepting, tell};
+use super::keys::{admit, confirm_and_run, confirm_and_run_accepting, refuse, tell};
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
@@ -30,8 +30,8 @@ use crate::server::Server;
 /// Characters of an id that are enough to name a request, where only one begins so.
 const ENOUGH: usize = 4;
 
-/// How many of several candidates are told.
-const TOLD: usize = 10;
+/// The most candidates that an error lists.
+const LISTED: usize = 10;
 
 /// Runs it.
 pub(super) async fn run(
@@ -39,7 +39,7 @@ pub(super) async fn run(
     args: &args::Requests,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    // Before the connection: what is no key needs no server.
+    // Before the connection: an invalid key is reported without one.
     let given = match &args.what {
         RequestsCommand::Add(add) => {
             let (key, source) = given::key(&add.file, add.comment.as_deref())?;
@@ -63,7 +63,7 @@ pub(super) async fn run(
     let code = match (&args.what, given) {
         (RequestsCommand::List, _) => list(&facts, out),
         (RequestsCommand::Show(show), _) => card(&facts, &show.id, out),
-        (RequestsCommand::Approve(args), _) => let_in(session, &server, &facts, args, out).await,
+        (RequestsCommand::Approve(args), _) => accept(session, &server, &facts, args, out).await,
         (RequestsCommand::Prove(args), _) => {
             proof::prove(session, &server, &facts, args, answer, out).await
         }
@@ -77,7 +77,7 @@ pub(super) async fn run(
                         plan.reason.clone_from(&args.change.reason);
                         plan
                     });
-                    settle(session, &server, planned, &args.change, "request", out).await
+                    confirm_and_run(session, &server, planned, &args.change, "request", out).await
                 }
                 Err(error) => Err(error),
             }
@@ -88,7 +88,7 @@ pub(super) async fn run(
     code
 }
 
-/// The requests, unless the server could not tell them: none is something else.
+/// The requests; an error where they can't be read, which is not the same as none.
 fn known(facts: &AccessFacts) -> Result<&[Request], CliError> {
     match &facts.requests {
         Ok(requests) => Ok(requests),
@@ -197,7 +197,7 @@ fn card(facts: &AccessFacts, wanted: &str, out: &mut Out) -> Result<u8, CliError
             "{word:<12} {} by {} {}",
             decision.at,
             visible(&decision.by),
-            visible(&decision.note)
+            visible(&decision.reason)
         ))?;
     }
     Ok(0)
@@ -228,16 +228,16 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
             "storekeeper requests SERVER list shows those that wait"
         ))),
         several => {
-            let told: Vec<String> = several
+            let reported: Vec<String> = several
                 .iter()
-                .take(TOLD)
+                .take(LISTED)
                 .map(|one| format!("{} {}", one.id(), visible(&one.key.comment())))
                 .collect();
             Err(CliError::usage(Notice::new(
                 format!(
                     "{} requests are called \"{shown}\": {}",
                     several.len(),
-                    told.join(", ")
+                    reported.join(", ")
                 ),
                 "give the id of one",
             )))
@@ -245,7 +245,7 @@ fn find<'a>(facts: &'a AccessFacts, text: &str) -> Result<&'a Request, CliError>
     }
 }
 
-async fn let_in(
+async fn accept(
     session: &Session,
     server: &Server,
     facts: &AccessFacts,
@@ -277,19 +277,20 @@ async fn let_in(
         from: args.from.clone(),
         expires: args.expires.from(When::now()),
     };
-    let note = note(args.note.as_ref(), args.change.reason.as_ref());
+    let reason = args.change.reason.as_deref().unwrap_or_default();
     let into = args.into.as_deref();
-    let planned = approve(&About::of(server), facts, request, &new, into, note);
+    let planned = approve(&About::of(server), facts, request, &new, into, reason);
     let accepted = &args.accept.concerns;
     let (change, word) = (&args.change, "approve");
-    let code = settle_accepting(session, server, planned, change, accepted, word, out).await?;
+    let code =
+        confirm_and_run_accepting(session, server, planned, change, accepted, word, out).await?;
     if code == 0 && !args.change.dry_run && !out.json() {
         onboarding(session, server, args, out).await?;
     }
     Ok(code)
 }
 
-/// What the requester does next. The key is in; that this text can't be made is no failure of that.
+/// The requester's next steps. The key is authorized already, so a failure here is only reported.
 async fn onboarding(
     session: &Session,
     server: &Server,
@@ -325,14 +326,9 @@ async fn turn_away(
     {
         let why = format!("the request {} was denied already", request.id());
         let planned = Err(AccessError::Nothing(why));
-        return settle(session, server, planned, &args.change, "deny", out).await;
+        return confirm_and_run(session, server, planned, &args.change, "deny", out).await;
     }
-    let note = note(args.note.as_ref(), args.change.reason.as_ref());
-    let planned = deny(&About::of(server), facts, request, note);
-    settle(session, server, planned, &args.change, "deny", out).await
-}
-
-/// The note of a decision is its reason in the audit log.
-fn note<'a>(note: Option<&'a String>, reason: Option<&'a String>) -> &'a str {
-    note.or(reason).map_or("", String::as_str)
+    let reason = args.change.reason.as_deref().unwrap_or_default();
+    let planned = deny(&About::of(server), facts, request, reason);
+    confirm_and_run(session, server, planned, &args.change, "deny", out).await
 }

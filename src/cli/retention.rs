@@ -10,7 +10,7 @@ use super::ground::{Ground, policy, policy_file};
 use super::nothing::nothing;
 use super::out::Out;
 use super::progress::Progress;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
@@ -321,5 +321,5 @@ async fn set(session: &Session, args: &Set, out: &mut Out) -> Result<u8, CliErro
         let same = "that is the policy of the server already";
         return nothing("set-retention", session.name(), same, out);
     };
-    settle(session, server, planned, &args.change, "set-retention", out).await
+    confirm_and_run(session, server, planned, &args.change, "set-retention", out).await
 }

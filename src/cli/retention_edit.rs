@@ -9,7 +9,7 @@ use super::ground::{policy, policy_file};
 use super::nothing::nothing;
 use super::out::{Out, say, someone_is_there};
 use super::retention::effect;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::{Stops, interrupted, unless_stopped};
 use super::terminal::ask;
@@ -127,7 +127,7 @@ async fn write(
     let effect = unless_stopped(Box::pin(look)).await?;
     let planned = retention(&About::of(server), shown, text, Some(effect));
     let word = "set-retention";
-    settle(session, server.clone(), planned, options, word, out).await
+    confirm_and_run(session, server.clone(), planned, options, word, out).await
 }
 
 /// The error, with where the text is.

@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
 /// Stragglers that are listed one by one in text.
-const TOLD: usize = 20;
+const LISTED: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -129,22 +129,22 @@ async fn on(
     );
     let mut rotated = unless_stopped(Box::pin(async { Ok(asked.await?) })).await?;
     let Some(plan) = rotated.plan.take() else {
-        let told = finish(session, &ring, &keys, &rotated, None, out);
-        told?;
+        let reported = finish(session, &ring, &keys, &rotated, None, out);
+        reported?;
         return Ok(exit(&rotated, &args.change));
     };
     let ended = conduct(session, server, plan, &args.change, &[], out).await?;
     if ended.receipt.is_none() || ended.is_stopped() {
-        let told = finish(session, &ring, &keys, &rotated, Some(&ended), out);
-        return ended.end(told);
+        let reported = finish(session, &ring, &keys, &rotated, Some(&ended), out);
+        return ended.end(reported);
     }
     // What has come in meanwhile counts as well.
     let inventory = read(session, server).await?;
     let keys = coverage(&inventory, &ring);
     let wanted = look(&inventory);
     let rotated = rotate(server, &inventory, &wanted, with, None, When::now()).await?;
-    let told = finish(session, &ring, &keys, &rotated, Some(&ended), out);
-    Ok(match ended.end(told)? {
+    let reported = finish(session, &ring, &keys, &rotated, Some(&ended), out);
+    Ok(match ended.end(reported)? {
         0 => exit(&rotated, &args.change),
         code => code,
     })
@@ -171,7 +171,7 @@ fn with(server: &Server, args: &Args) -> Result<KeyChoice, CliError> {
         _ => {
             let name = visible(name);
             Err(CliError::usage(notice!(
-                "no key file of the server that is known here holds {name}",
+                "no known key file of the server holds {name}",
                 "name the file with --server-key, or sign with --key-file or --ssh-agent"
             )))
         }
@@ -270,11 +270,11 @@ fn finish(
     }
     out.line("")?;
     out.line(&visible(&rotated.verdict()))?;
-    for straggler in rotated.stragglers.iter().take(TOLD) {
+    for straggler in rotated.stragglers.iter().take(LISTED) {
         out.line(&format!("  {}: {}", straggler.path, straggler.message))?;
     }
-    if rotated.stragglers.len() > TOLD {
-        let more = number(rotated.stragglers.len() - TOLD);
+    if rotated.stragglers.len() > LISTED {
+        let more = number(rotated.stragglers.len() - LISTED);
         out.line(&format!("  and {more} more; --json has all of them"))?;
     }
     if rotation.refused > 0 {

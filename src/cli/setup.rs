@@ -9,7 +9,7 @@ use super::error::{CliError, Kind};
 use super::ground::no_store;
 use super::nothing::nothing;
 use super::out::Out;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
@@ -172,7 +172,7 @@ async fn lease(
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "install-lease", out).await
+    confirm_and_run(session, server, planned, &args.change, "install-lease", out).await
 }
 
 /// Installs signing that runs by itself.
@@ -196,7 +196,7 @@ async fn auto_sign(session: &Session, args: &args::Setup, out: &mut Out) -> Resu
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     let word = "install-auto-sign";
-    settle(session, server, planned, &args.change, word, out).await
+    confirm_and_run(session, server, planned, &args.change, word, out).await
 }
 
 /// Connects and makes the plan; none where it is installed already.

@@ -8,7 +8,7 @@ use super::find;
 use super::looked::Looked;
 use super::out::{Out, say};
 use super::progress::Progress;
-use super::roots::settle;
+use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::access::About;
@@ -74,7 +74,7 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
             visible(&one.message)
         ));
     }
-    let code = settle(session, server, planned, &args.change, word, out).await?;
+    let code = confirm_and_run(session, server, planned, &args.change, word, out).await?;
     Ok(if compared.failed.is_empty() {
         code
     } else {
@@ -137,7 +137,7 @@ fn tell(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
         found.failed.len()
     ))?;
     if !found.corrupt.is_empty() {
-        out.line("mend them with --repair, or take them away with --delete")?;
+        out.line("repair them with --repair, or delete them with --delete")?;
     }
     Ok(u8::from(!fine))
 }

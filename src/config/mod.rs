@@ -175,7 +175,7 @@ impl Config {
                 next: if explicit.is_some() {
                     "give --config a file that can be read"
                 } else {
-                    "mend that, or give another file with --config"
+                    "correct that, or give another file with --config"
                 },
             }),
         }

@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
     let document = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let what = crate::domain::text::plain(error.message());
-        invalid(at, notice!("this is not TOML ({what})", "mend the line"))
+        invalid(at, notice!("this is not TOML ({what})", "correct the line"))
     })?;
     let root = document.get_ref();
     if let Some(problem) = schema::check(root) {
@@ -335,7 +335,7 @@ collection_age = "2h"
     }
 
     #[test]
-    fn the_first_problem_of_the_file_is_told() {
+    fn the_first_problem_of_the_file_is_reported() {
         assert_eq!(
             error("[servers.a]\nprot = 22\nmouse = 1\n"),
             "c.toml:2: unknown key \"prot\" in [servers.a]; the nearest known name is \"port\""

@@ -81,7 +81,16 @@ pub(super) const ROOT: &[Field] = &[
 ];
 
 /// The columns that the console's list of paths can have.
-pub const STORE_COLUMNS: [&str; 7] = ["name", "size", "closure", "added", "used", "kept", "trust"];
+pub const STORE_COLUMNS: [&str; 8] = [
+    "name",
+    "size",
+    "closure",
+    "added",
+    "used",
+    "kept",
+    "referrers",
+    "trust",
+];
 
 const COLUMNS: &[Field] = &[field("store", Kind::Words(&STORE_COLUMNS))];
 

@@ -1,6 +1,6 @@
-//! What the console begins with.
+//! The console's first state.
 //!
-//! In: configuration, arguments, what was kept on this machine. Out: the model before anything has come in, and what the backend goes by.
+//! In: configuration, arguments, what was kept on this machine. Out: the model before the first message, and the backend's settings.
 
 use super::run::{ConsoleError, Start};
 use crate::change::Policy;
@@ -17,7 +17,7 @@ use crate::console::widgets::theme::{Colours, Glyphs, Theme};
 use crate::domain::{When, plain};
 use std::collections::BTreeMap;
 
-/// What the backend goes by.
+/// The backend's settings.
 pub(super) type Kept = (Targets, Keeper);
 
 /// The model of a console that is about to open.

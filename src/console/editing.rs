@@ -4,6 +4,7 @@
 
 use crate::config::editor::{self, Draft};
 use crate::console::app::msg::Msg;
+use crate::console::screens;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::PolicyDraft;
 use crate::domain::Notice;
@@ -51,7 +52,7 @@ impl Editing {
             };
             let left: Result<String, Notice> = left.await;
             let left = left.map_err(|why| Problem::say(why.to_string()));
-            Msg::Edited { draft, left }
+            Msg::Space(screens::space::Msg::Edited { draft, left })
         }));
     }
 

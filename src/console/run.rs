@@ -17,6 +17,7 @@ use crate::console::app::terminal::Guard;
 use crate::console::app::update::update;
 use crate::console::app::view;
 use crate::console::backend::{Backend, Examiner};
+use crate::console::screens;
 use crate::console::types::key::Key;
 use crate::console::types::keymap::KeymapError;
 use crate::console::types::space::PolicyDraft;
@@ -355,7 +356,7 @@ impl Console {
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspend()?,
                 Effect::Copy(text) => self.copy(text)?,
-                Effect::Edit(draft) => self.edit(draft),
+                Effect::Space(screens::space::Effect::Edit(draft)) => self.edit(draft),
                 effect => self.backend.run(effect),
             }
         }

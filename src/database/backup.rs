@@ -48,7 +48,7 @@ pub fn save(held: &mut Held, to: &Path) -> Result<Saved, Stopped> {
         &held.database(),
         Arc::new(AtomicBool::new(false)),
     )?);
-    let (paths, references) = settle(held.spoil())?;
+    let (paths, references) = merge_log(held.spoil())?;
     let size = place(&held.database(), to)
         .map_err(|why| Stopped::Wrong(format!("its copy can't be saved: {why}")))?;
     Ok(Saved {
@@ -58,8 +58,8 @@ pub fn save(held: &mut Held, to: &Path) -> Result<Saved, Stopped> {
     })
 }
 
-/// Puts the log into the file, and checks that. Nothing of the database's own is run.
-fn settle(folder: &Folder) -> Result<(u64, u64), Stopped> {
+/// Merges the log into the file and checks the file. Nothing of the database's own is run.
+fn merge_log(folder: &Folder) -> Result<(u64, u64), Stopped> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(folder.database(), flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -1,8 +1,8 @@
 //! Takes a copy of a database from a stream, checks it, and takes it again where it was written to meanwhile.
 //!
 //! In: what `database.sh` writes. Out: the words that it is to do, and two files; or that nothing was written since it was read
-//! the last time. Every length is told before the bytes, so a stream that ends early, or goes on, is one that broke. What is sent
-//! packed is unpacked here, never to more than was told.
+//! the last time. Every length comes before the bytes, so a stream that ends early, or goes on, is one that broke. What is sent
+//! packed is unpacked here, never to more than was announced.
 
 use super::facts::{Facts, Said};
 use super::folder::Folder;
@@ -166,7 +166,7 @@ pub fn receive(
         let mut file = to.create(Folder::DATABASE)?;
         transfer(from, &mut file, first)?;
         let took = began.elapsed();
-        if before.is_settled() {
+        if before.is_stable() {
             tries += 1;
             let word = Word::for_rest(&before, first, took);
             say(word)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What such a line begins with.
 const BEGIN: &str = "storekeeper-database";
 
-/// The schema of Nix's database that is known here: that of every release since 2.0.
+/// The schema of Nix's database that this program reads: that of every release since 2.0.
 const SCHEMA: u64 = 10;
 
 /// File times move in steps of a few milliseconds: a file that is younger than this can be written again and keep its time.
@@ -90,7 +90,7 @@ impl Said {
 /// Why there is no database to read, by what the script calls it. A clause.
 fn problem(word: &str) -> String {
     match word {
-        "store" => "its store is not in a place that is known here",
+        "store" => "its store is in an unknown place",
         "socket" => "NIX_DAEMON_SOCKET_PATH is set there, so its daemon may have another store",
         "missing" => "there is no database in Nix's state folder there",
         "odd" => "its database is not a regular file",
@@ -119,7 +119,7 @@ impl Facts {
         match self.schema {
             Some(SCHEMA) => None,
             Some(other) => Some(format!(
-                "its database has schema {other}, and only {SCHEMA} is known here"
+                "its database has schema {other}, and only {SCHEMA} is supported"
             )),
             None => Some("the schema of its database is not known".to_owned()),
         }
@@ -127,7 +127,7 @@ impl Facts {
 
     /// Whether a write from now on would show: the file is old enough to get another time by it, and no transaction of a
     /// rollback journal is under way.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_stable(&self) -> bool {
         self.journal == 0 && self.is_old(self.modified)
     }
 
@@ -146,7 +146,7 @@ impl Facts {
     pub fn same(&self, now: &Self) -> bool {
         let same_log = self.log == 0
             || (self.log_modified == now.log_modified && self.is_old(self.log_modified));
-        self.is_settled() && self.still(now) && self.log == now.log && same_log
+        self.is_stable() && self.still(now) && self.log == now.log && same_log
     }
 
     /// Whether what was copied since then is the database as it was then, where these are the facts now.
@@ -195,7 +195,7 @@ mod tests {
     fn a_line_is_read() {
         let found = facts(LINE);
         assert_eq!((found.size, found.log, found.bytes()), (4096, 4152, 8248));
-        assert!(found.gzip && found.zstd && found.is_settled());
+        assert!(found.gzip && found.zstd && found.is_stable());
         assert_eq!(found.refused(), None);
         assert!(found.still(&found));
         assert_eq!(Said::parse("Welcome to storekeeper-database"), None);
@@ -258,8 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_just_written_is_not_settled() {
-        for (modified, clock, settled) in [
+    fn a_file_that_was_just_written_is_not_stable() {
+        for (modified, clock, stable) in [
             ("100.409488306", "100.42", false),
             ("100.409488306", "100.48", true),
             // A clock of whole seconds is behind rather than ahead.
@@ -272,9 +272,9 @@ mod tests {
             let line = LINE
                 .replace("1700000000.409488306", modified)
                 .replace("1700000001.5", clock);
-            assert_eq!(facts(&line).is_settled(), settled, "{modified} {clock}");
+            assert_eq!(facts(&line).is_stable(), stable, "{modified} {clock}");
         }
-        assert!(!facts(&LINE.replace("journal=0", "journal=1")).is_settled());
+        assert!(!facts(&LINE.replace("journal=0", "journal=1")).is_stable());
     }
 
     proptest! {

@@ -96,7 +96,7 @@ fn start(command: &[u8], environment: Environment) -> std::io::Result<Child> {
 }
 
 /// Puts the scratch folder where the command says `/var/lib/storekeeper`, and its own mounts where it asks for the
-/// machine's: a client that was not told of the demo's own paths asks for the usual ones, and those are this machine's.
+/// machine's: a client that does not know the demo's own paths asks for the usual ones, and those are this machine's.
 fn at_home(command: &[u8], state: &Path) -> Vec<u8> {
     const USUAL: [(&[u8], &str); 2] = [
         (b"/var/lib/storekeeper", ""),

@@ -52,7 +52,7 @@ pub(super) fn pick(store: &Store, epoch: When) -> Vec<Pin> {
                 name: name.parse().ok()?,
                 target: tops.get(place)?.1.clone(),
                 by: Some(by.to_owned()),
-                note: Some(note.to_owned()),
+                reason: Some(note.to_owned()),
                 at: When::from_unix(at),
                 expires: days.map(|days| When::from_unix(at + days * DAY)),
                 sha256: None,

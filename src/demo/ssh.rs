@@ -1,4 +1,4 @@
-//! The SSH side of the demo: lets one key in, and runs its commands.
+//! The SSH side of the demo: authorizes one key, and runs its commands.
 //!
 //! In: TCP connections, and when the store is there. Out: commands for `exec`, from then on. No terminal, no shell, no forwarding, no subsystem.
 

@@ -105,7 +105,7 @@ impl ContentAddress {
 }
 
 impl Hash {
-    /// Reads `<algo>:<digits>` in base 16, 32 or 64, told apart by length as Nix does.
+    /// Reads `<algo>:<digits>` in base 16, 32 or 64, distinguished by length as Nix does.
     fn parse(text: &str) -> Option<Self> {
         let (algorithm, digits) = text.split_once(':')?;
         let (algorithm, size) = match algorithm {

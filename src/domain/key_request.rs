@@ -68,8 +68,9 @@ pub struct Decision {
     pub at: When,
     /// By whom.
     pub by: String,
-    #[serde(default)]
-    pub note: String,
+    /// Why.
+    #[serde(rename = "note", default)]
+    pub reason: String,
 }
 
 /// That the requester has shown to hold the private key.
@@ -246,7 +247,7 @@ impl Request {
             }),
             decision: disk.decision.map(|decision| Decision {
                 by: short(&decision.by),
-                note: short(&decision.note),
+                reason: short(&decision.reason),
                 ..decision
             }),
         })
@@ -287,7 +288,7 @@ impl Request {
     }
 
     /// The line that the requester signs with the private key, to get access to this host, by the host's own name. A request without a
-    /// nonce is told from others by the time it was first seen.
+    /// nonce is distinguished from others by the time it was first seen.
     pub fn challenge(&self, host: &str) -> String {
         let own = match (&self.nonce, self.first_seen) {
             (Some(nonce), _) => nonce.0.clone(),
@@ -354,7 +355,7 @@ mod tests {
             approved: true,
             at: When::from_unix(1_795_000_001),
             by: "ada".to_owned(),
-            note: "for the \"ci\"\n".to_owned(),
+            reason: "for the \"ci\"\n".to_owned(),
         });
         let bytes = written.to_json().unwrap();
         assert_eq!(

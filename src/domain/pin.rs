@@ -127,7 +127,8 @@ pub struct Pin {
     /// Who made it, such as `root via ada@laptop`; `None` for a link that somebody made by hand.
     pub by: Option<String>,
     /// Why, in the administrator's words.
-    pub note: Option<String>,
+    #[serde(rename = "note")]
+    pub reason: Option<String>,
     /// When it was made; for one without a note, by the time of its link.
     pub at: When,
     /// When it may go; `None` for never. An expired pin keeps its path until a plan removes it.
@@ -231,7 +232,7 @@ mod tests {
             name: "x".parse().unwrap(),
             target: StorePath::from_parts(&[7; 20], "x").unwrap(),
             by: None,
-            note: None,
+            reason: None,
             at: When::from_unix(1),
             expires,
             sha256: None,

@@ -24,7 +24,7 @@ pub const MOST_ANSWER: usize = 16 * 1024;
 /// Characters of a name in the challenge.
 const MOST_NAME: usize = 100;
 
-const VERSION: &str = "its version is not known here";
+const VERSION: &str = "its version is not supported";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
 const END: &str = "-----END SSH SIGNATURE-----";
 
@@ -190,7 +190,7 @@ fn why(error: &ssh_key::Error) -> ProofError {
         ssh_key::Error::Namespace => ProofError::Namespace(String::new()),
         ssh_key::Error::FormatEncoding => ProofError::Damaged("it is no signature of SSH"),
         ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-            ProofError::Damaged("its algorithm is not known here")
+            ProofError::Damaged("its algorithm is not supported")
         }
         _ => ProofError::Damaged("it does not have the form that ssh-keygen writes"),
     }

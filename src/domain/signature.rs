@@ -34,7 +34,7 @@ pub enum KeyError {
     #[error("what follows its name is not base64")]
     Base64,
     /// Decodes to more bytes than Ed25519 has, as keys and signatures of other algorithms do.
-    #[error("it is of an algorithm that is not known here, as it decodes to {0} bytes")]
+    #[error("it is of an unknown algorithm, as it decodes to {0} bytes")]
     Algorithm(usize),
     /// Decodes to too few bytes.
     #[error("it decodes to {got} bytes; {want} are needed")]

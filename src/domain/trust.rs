@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub enum TrustClass {
     /// A signature names a known key and does not verify, and no other helps.
     Bad,
-    /// Signed, but by no key known here.
+    /// Signed, but only by unknown keys.
     UnknownKey,
     /// No signature at all.
     Unsigned,
@@ -103,9 +103,9 @@ pub enum Verdict {
     Valid,
     /// It names a known key and does not verify.
     Bad,
-    /// It names a key that is not known here.
+    /// It names an unknown key.
     UnknownKey,
-    /// It is longer than a signature of Ed25519, so its algorithm is another one, which is not known here.
+    /// It is longer than a signature of Ed25519, so it is of another, unknown algorithm.
     UnknownAlgorithm,
 }
 

@@ -24,7 +24,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Whether it deletes store paths: how far that got can be told, and only one of them runs at a time.
+    /// Whether it deletes store paths: how far that got is known, and only one of them runs at a time.
     pub fn collects(&self) -> bool {
         self.change == "gc"
     }

@@ -161,7 +161,7 @@ pub fn hold(claims: &[Claim<'_>]) -> Vec<bool> {
         .iter()
         .zip(claims)
         // A stated point that is not the one encoding of its point is equal to none that was computed; so where they are
-        // equal, a point of small order is told by its encoding.
+        // equal, a point of small order is recognized by its encoding.
         .map(|(encoding, claim)| encoding.0 == claim.stated && !small().contains(&claim.stated))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! The order of a list's rows.
 //!
-//! In: the rows that match, each with its rank, and what to sort by. Out: the rows in order, or nothing when called off.
+//! In: the rows that match, each with its rank, and what to sort by. Out: the rows in order, or nothing when cancelled.
 
 use super::graph::RowSet;
 use super::names::CHUNK;

@@ -296,7 +296,7 @@ impl Builder {
         }
     }
 
-    /// Enters when a path was last used, where something told.
+    /// Enters when a path was last used, where known.
     pub fn used(&mut self, path: &StorePath, at: When) {
         if let Some(row) = self.names.find(path.base_name()) {
             self.changes += 1;

@@ -195,7 +195,7 @@ fn group(
 }
 
 /// For each key name in the order of names: how many paths have a valid signature under it, and how many one that does
-/// not verify. Names of keys that are not known here have neither, and are counted as 0 and 0. A job: it looks at
+/// not verify. Names of unknown keys have neither, and are counted as 0 and 0. A job: it looks at
 /// every row.
 pub fn coverage(inventory: &Inventory) -> Vec<(String, usize, usize)> {
     let keys = inventory.keys.len() + 1;

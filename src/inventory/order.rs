@@ -1,4 +1,4 @@
-//! Sorting that can be called off, and the order of all rows by name.
+//! Sorting that can be cancelled, and the order of all rows by name.
 //!
 //! In: items and a comparison. Out: the items in order, or nothing when cancelled. A library's sort cannot be stopped,
 //! so this one sorts runs and merges them, and looks at the flag between runs and inside each merge.

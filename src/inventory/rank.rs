@@ -1,7 +1,7 @@
 //! How well a name matches a word: the classes by which a search is ordered.
 //!
 //! In: a base name and a word in lower case. Out: a rank, smaller is better, or nothing where the name lacks the word's letters in that
-//! order. It costs some ten nanoseconds, so that every name of a large store can have one; what is to be shown is told apart further
+//! order. It costs some ten nanoseconds, so that every name of a large store can have one; what is to be shown is distinguished further
 //! by the fuzzy matcher.
 
 use crate::domain::store_path::HASH_CHARS;

@@ -7,7 +7,7 @@ use crate::domain::budget::{Budget, most};
 /// What all of it may take where so many paths are listed.
 pub(super) fn room(listed: usize) -> Budget {
     Budget::for_paths(
-        "what is known of all paths",
+        "the information on all paths",
         most::INVENTORY,
         most::INVENTORY_PER_PATH,
         listed,

@@ -1,6 +1,6 @@
 //! The rows that a list shows: filtered, searched, sorted.
 //!
-//! In: an inventory, a query, an order, a flag that calls it off. Out: rows, or nothing when called off. It looks at
+//! In: an inventory, a query, an order, a flag that cancels it. Out: rows, or nothing when cancelled. It looks at
 //! the flag every few thousand rows, so that the newest of several requests need not wait for the older ones.
 //!
 //! Words go by a mask of the name's characters first, which turns most names away at the cost of one comparison. The rest is ranked
@@ -375,7 +375,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Those of these rows that have a rank; `None` when called off.
+/// Those of these rows that have a rank; `None` when cancelled.
 fn those(
     rows: impl Iterator<Item = Row>,
     rank: impl Fn(Row) -> Option<u8>,

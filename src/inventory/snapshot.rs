@@ -170,7 +170,7 @@ impl Inventory {
         (chunk.state[at] == State::Valid).then(|| When::from_unix(i64::from(chunk.registered[at])))
     }
 
-    /// When the path was last used, where something told.
+    /// When the path was last used, where known.
     pub fn last_used(&self, row: Row) -> Option<When> {
         let (chunk, at) = self.columns.at(row);
         let seconds = chunk.used[at];

@@ -86,7 +86,7 @@ pub(crate) fn model(states: bool) -> impl Strategy<Value = Model> {
                 outputs,
                 pairs: Vec::new(),
             };
-            model.settle();
+            model.sort_out();
             model
         })
     })
@@ -94,7 +94,7 @@ pub(crate) fn model(states: bool) -> impl Strategy<Value = Model> {
 
 impl Model {
     /// Makes derivers derivations, and pairs of all that have one.
-    fn settle(&mut self) {
+    fn sort_out(&mut self) {
         let drv: Vec<bool> = self.items.iter().map(|i| i.path.is_derivation()).collect();
         for (i, item) in self.items.iter_mut().enumerate() {
             item.deriver = item.deriver.filter(|d| drv[*d] && !drv[i]);

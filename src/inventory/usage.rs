@@ -16,7 +16,7 @@ pub struct Usage {
     pub source: UseSource,
     /// Why there is nothing better than registration times, where that is so.
     pub why: Option<String>,
-    /// Seconds since 1970, 0 where nothing told; empty where nothing told of any.
+    /// Seconds since 1970, 0 where unknown; empty where none is known.
     own: Vec<u32>,
     /// The same with all that needs the path taken into account.
     used: Vec<u32>,
@@ -84,7 +84,7 @@ impl Usage {
         When::from_unix(i64::from(seconds))
     }
 
-    /// The path's own last use, where something told.
+    /// The path's own last use, where known.
     pub fn own(&self, row: Row) -> Option<When> {
         let seconds = self.own.get(row as usize).copied().filter(|at| *at != 0)?;
         Some(When::from_unix(i64::from(seconds)))

@@ -48,7 +48,7 @@ pub struct Authority {
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
-    /// Its size; null for a type that is not known here.
+    /// Its size; null for an unknown type.
     pub bits: Option<u32>,
     pub comment: String,
     /// The file that has it, as sshd names it.

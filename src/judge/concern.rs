@@ -1,7 +1,7 @@
 //! What an administrator accepts by name before a key is authorized.
 //!
 //! In: findings on a key and on what it could do. Out: concerns, each with the stable id that `--accept` takes and a plan's JSON has.
-//! This table is the only one: findings that are not in it are told and need no word.
+//! This table is the only one: findings that are not in it are shown and need no confirmation.
 
 use super::finding::{Finding, Level};
 use serde::{Serialize, Serializer};
@@ -81,7 +81,7 @@ impl Concern {
             Self::Gc => "could run garbage collection",
             Self::Files => "could read and write files",
             Self::Forwarding => "could forward ports or tunnels",
-            Self::UnknownCommand => "could do what is not known here",
+            Self::UnknownCommand => "could run an unknown command",
             Self::Weak => "is weaker than it should be",
             Self::Comment => "has hidden characters in its comment",
             Self::Unproven => "was not proven to be the requester's",

@@ -1,6 +1,6 @@
-//! Is this key any good?
+//! Whether a key is strong, and its line in order.
 //!
-//! In: a public key, or its line in a file. Out: what is weak, odd or over about it. All of it is arithmetic on what the key itself says; what needs
+//! In: a public key, or its line in a file. Out: findings: weak, odd or expired. All of it is arithmetic on the key itself; what needs
 //! data that is not here (the weak keys that Debian made in 2008) is said to be unchecked.
 
 use super::finding::{Finding, Level};
@@ -15,7 +15,7 @@ const LEAST_RSA: u32 = 2048;
 /// RSA keys below this are warned about.
 const GOOD_RSA: u32 = 3072;
 
-/// Characters of a comment from which on it is odd.
+/// A comment with more characters than this is odd.
 const LONG_COMMENT: usize = 200;
 
 /// The odd primes that a modulus is tried with. They are those of the ROCA test (CVE-2017-15361) for keys of all sizes.
@@ -24,7 +24,7 @@ const PRIMES: [u32; 38] = [
     101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// What there is to say about a key itself.
+/// Findings about a key itself.
 pub fn of_key(key: &PublicSshKey) -> Vec<Finding> {
     let mut findings = Vec::new();
     match key.material() {
@@ -34,7 +34,7 @@ pub fn of_key(key: &PublicSshKey) -> Vec<Finding> {
                 Finding::new(
                     Level::Refuse,
                     "dsa",
-                    "DSA keys have 1024 bits and are too weak; OpenSSH has given them up",
+                    "DSA keys have 1024 bits and are too weak; OpenSSH no longer supports them",
                 )
                 .fix("ask for an ed25519 key: ssh-keygen -t ed25519"),
             );
@@ -45,7 +45,7 @@ pub fn of_key(key: &PublicSshKey) -> Vec<Finding> {
                 Level::Refuse,
                 "unknown-type",
                 format!(
-                    "keys of type {} are not known here, so nothing can be said about this one",
+                    "unknown key type {}, so this key was not examined",
                     visible(key.algorithm())
                 ),
             )
@@ -89,13 +89,12 @@ fn of_rsa(key: &PublicSshKey, modulus: &[u8], exponent: &[u8], findings: &mut Ve
     };
     if bits < LEAST_RSA {
         let message = format!(
-            "an RSA key of {bits} bits is too short; {LEAST_RSA} are the least, {GOOD_RSA} are good"
+            "an RSA key of {bits} bits is too short: {LEAST_RSA} are the minimum, {GOOD_RSA} are recommended"
         );
         add(Level::Refuse, "rsa-short", message);
     } else if bits < GOOD_RSA {
-        let message = format!(
-            "an RSA key of {bits} bits is shorter than the {GOOD_RSA} that are good for the years to come"
-        );
+        let message =
+            format!("an RSA key of {bits} bits is shorter than the recommended {GOOD_RSA}");
         add(Level::Warning, "rsa-below-3072", message);
     }
     let even = |number: &[u8]| number.last().is_none_or(|last| last % 2 == 0);
@@ -126,7 +125,7 @@ fn debian() -> Finding {
     .fix("if the key is that old, ask for a new one")
 }
 
-/// Whether a modulus has the mark of the faulty chip: a power of 65537 modulo each of the primes. A good key has it once in more than 2^100.
+/// Whether a modulus was made by the faulty chip: it is a power of 65537 modulo each of the primes. A good key is one with probability below 2^-100.
 /// Source: Nemec et al., "The Return of Coppersmith's Attack" (2017), section 3.3.
 fn is_roca(modulus: &[u8]) -> bool {
     PRIMES.iter().all(|prime| {
@@ -153,7 +152,7 @@ fn remainder(number: &[u8], modulus: u32) -> u32 {
         .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % modulus)
 }
 
-/// What there is to say about a key's line: its options and its time.
+/// Findings about a key's line: its options and its expiry.
 pub fn of_line(line: &KeyLine, at: When, utc_offset: i32, soon: Age) -> Vec<Finding> {
     let mut findings = Vec::new();
     for lint in line.lints() {

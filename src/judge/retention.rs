@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn problems_have_a_line() {
-        let told = |text: &str| Policy::parse(text).unwrap_err().to_string();
+        let reported = |text: &str| Policy::parse(text).unwrap_err().to_string();
         for (text, part) in [
             ("newest = 3\n", "line 1"),
             ("[default]\nnewest = -1\n", "line 2"),
@@ -310,12 +310,12 @@ mod tests {
             ("[default]\nname = \"x\"\nnewest = 1\n", "no name"),
             ("[default", "line 1"),
         ] {
-            let said = told(text);
+            let said = reported(text);
             assert!(said.contains(part), "{text:?}: {said}");
             assert!(!said.chars().any(char::is_control), "{said:?}");
         }
-        assert!(told(&"#".repeat(LARGEST + 1)).contains("64.0 KiB"));
-        assert!(told(&"[[project]]\nname=\"a\"\nnewest=1\n".repeat(MOST + 1)).contains("500"));
+        assert!(reported(&"#".repeat(LARGEST + 1)).contains("64.0 KiB"));
+        assert!(reported(&"[[project]]\nname=\"a\"\nnewest=1\n".repeat(MOST + 1)).contains("500"));
     }
 
     proptest! {

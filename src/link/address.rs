@@ -159,7 +159,7 @@ impl Tokens<'_> {
                     out.extend(['%', other]);
                     continue;
                 }
-                Some(other) => return Err(format!("the token %{other} is not known here")),
+                Some(other) => return Err(format!("the token %{other} is not supported")),
                 None => return Err("it ends in a percent sign".into()),
             };
             out.push_str(&value.replace('%', "%%"));

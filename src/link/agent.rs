@@ -208,7 +208,7 @@ fn parse_identities(answer: &[u8]) -> Option<Vec<AgentKey>> {
     Some(keys)
 }
 
-/// `None` for a type that is not known here: the agent may hold what it likes.
+/// `None` for an unknown type: the agent may hold what it likes.
 fn parse_key(blob: &[u8], comment: &[u8]) -> Option<AgentKey> {
     let certified = take(&mut &*blob)?.ends_with(b"-cert-v01@openssh.com");
     let (data, certificate): (KeyData, _) = if certified {

@@ -158,7 +158,7 @@ pub(super) async fn verify(
     };
     let careful =
         !(unknown.other_keys.is_empty() && unknown.unreadable.is_empty() && notes.is_empty());
-    notes.extend(told(&unknown));
+    notes.extend(reported(&unknown));
     notes.extend(local);
     if target.known_hosts.is_empty() {
         notes.push(
@@ -187,7 +187,7 @@ fn address(target: &SshTarget, peer: Option<IpAddr>) -> Option<HostName> {
 }
 
 /// What else is known, as sentences.
-fn told(unknown: &Unknown) -> Vec<String> {
+fn reported(unknown: &Unknown) -> Vec<String> {
     let list = |all: &[(String, At)]| {
         all.iter()
             .map(|(what, at)| format!("{what} ({at})"))

@@ -158,7 +158,7 @@ impl Link {
         self.run_seen(command, stdin, limits, &|_| ()).await
     }
 
-    /// The same; `seen` is told all of its output so far, as it comes.
+    /// The same; `seen` gets all of its output so far, as it comes.
     pub async fn run_seen(
         &self,
         command: &Command,

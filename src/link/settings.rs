@@ -162,7 +162,7 @@ impl Files<'_> {
             .collect()
     }
 
-    /// A setting whose files are joined by spaces; a name that has one can only be told when it stands alone.
+    /// A setting whose files are joined by spaces; a name that has one is only recognized when it is the only one.
     fn list(&self, key: &str, default: &str) -> Result<Vec<PathBuf>, String> {
         let value = self.read.all(key).next().unwrap_or(default);
         if value == "none" {

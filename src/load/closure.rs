@@ -63,7 +63,7 @@ async fn walk(asked: Asked<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, S
     let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
     let mut all = Vec::new();
     let mut room = Budget::new(
-        "what is known of these paths and all that they need",
+        "the information on these paths and all that they need",
         most::CLOSURE,
     );
     let mut depth = 0;

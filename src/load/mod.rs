@@ -217,7 +217,7 @@ fn steps(
                     let builder = Builder::resume(known.as_deref()?);
                     Some(Step::Listed(paths, Box::new(builder)))
                 }
-                StoreEvent::Infos(replies) => {
+                StoreEvent::Replies(replies) => {
                     let assessed = assess_over(&ring, replies, known.as_deref());
                     Some(Step::Assessed(assessed))
                 }

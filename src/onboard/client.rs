@@ -210,7 +210,7 @@ impl Cache {
         }
         if self.public_keys.is_empty() {
             missing.push(
-                "the cache has no signing key that is known here, so clients will refuse its paths; set secret-key-files in the server's nix.conf, or public_keys in the configuration of storekeeper"
+                "no signing key of the cache is known, so clients will refuse its paths; set secret-key-files in the server's nix.conf, or public_keys in the configuration of storekeeper"
                     .to_owned(),
             );
         }
@@ -395,7 +395,7 @@ fn as_a_user(cache: &Cache) -> Step {
         [
             "# Builds ask the cache as root, with root's key: users need no key of their own.".to_owned(),
             "# A user who is not in trusted-users can't add a cache (\"ignoring untrusted substituter\"); the lines above are for all.".to_owned(),
-            format!("# nix copy --from {address} and store ping run as whoever types them, with that user's key: use sudo."),
+            format!("# nix copy --from {address} and store ping run as you, with your key: use sudo."),
         ],
     )
 }

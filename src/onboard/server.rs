@@ -236,7 +236,7 @@ fn lease(days: u32, script: &str) -> Step {
         "systemctl daemon-reload && systemctl enable --now storekeeper-lease.timer".to_owned(),
     ]);
     Step::new(
-        "The lease: what was uploaded in these days is kept, whoever collects garbage",
+        "The lease: what was uploaded in these days is kept from every collection",
         lines,
     )
 }

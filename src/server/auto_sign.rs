@@ -40,7 +40,7 @@ pub struct AutoSignInstall {
     pub names: Vec<String>,
     /// Patterns of names that are never signed, nor what needs one.
     pub never: Vec<String>,
-    /// Fingerprints of the ssh keys whose uploads are signed; empty: whoever uploads.
+    /// Fingerprints of the ssh keys whose uploads are signed; empty for all uploads.
     pub uploaders: Vec<String>,
     /// sshd's log file; the journal where there is none.
     pub sshd_log: Option<String>,
@@ -246,7 +246,7 @@ impl Server {
             .arg(install.rules_file())
             .arg(install.rules())
             .sudo(self.inner.start.sudo);
-        let (what, next) = ("install auto-sign", "mend that and try again");
+        let (what, next) = ("install auto-sign", "fix that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;
         Ok(())
     }

@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(3600);
 /// Paths that the daemon is asked about at a time.
 const AT_A_TIME: usize = 20_000;
 
-/// What is told while it runs.
+/// What is reported while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CollectEvent {
     /// Another collection, or a verification, holds the lock.
@@ -36,7 +36,7 @@ pub enum CollectEvent {
     Note(String),
 }
 
-/// Told of each event as it happens.
+/// Called for each event as it happens.
 pub type OnCollect<'a> = &'a mut (dyn FnMut(CollectEvent) + Send);
 
 /// How a call ended that was answered.
@@ -139,7 +139,7 @@ impl Server {
                         &start.place,
                         "say what is still in its store",
                         &error,
-                        "run `storekeeper status` for it: that names a row that can't be read, and what mends it",
+                        "run `storekeeper status` for it: it names a row that can't be read, and how to fix it",
                     ));
                 }
                 Err(error) => return Err(daemon.fail(error).await),

@@ -139,7 +139,7 @@ impl Server {
             .arg(NAME)
             .arg("")
             .sudo(self.inner.start.sudo);
-        let (what, next) = ("install the lease", "mend that and try again");
+        let (what, next) = ("install the lease", "fix that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;
         Ok(())
     }

@@ -115,8 +115,8 @@ mod tests {
             place: "root@cache".to_owned(),
             why: "closed (Assertion `path != \"\"' failed.)".into(),
         };
-        let told = explain(error, Some("/nix/var/nix")).to_string();
-        assert!(told.contains("empty path"), "{told}");
-        assert!(told.contains("where path = ''"), "{told}");
+        let reported = explain(error, Some("/nix/var/nix")).to_string();
+        assert!(reported.contains("empty path"), "{reported}");
+        assert!(reported.contains("where path = ''"), "{reported}");
     }
 }

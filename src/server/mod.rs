@@ -143,14 +143,14 @@ impl Server {
         let unasked = own::Unasked::default();
         unasked.add(&link);
         let opened = unasked.clone();
-        let (tell, told) = oneshot::channel();
+        let (tell, reported) = oneshot::channel();
         let ahead = to_read.map(|before| {
             let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
             let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
                 opened.add(&bulk);
-                let start = told.await.map_err(|_| ServerError::Stopped)?;
+                let start = reported.await.map_err(|_| ServerError::Stopped)?;
                 reader::begin(bulk, start, &wanted, before).await
             }))
         });

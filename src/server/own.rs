@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Connections that are remembered, the newest of all servers.
 const MOST: usize = 256;
 
-/// A connection is logged before it can be asked, after passphrases and second factors.
+/// How long a login may take: sshd logs a connection before it can be asked, after passphrases and second factors.
 const BEFORE: i64 = 300;
 
 const QUESTION: Limits = Limits {
@@ -36,13 +36,13 @@ impl Unasked {
         links.push(link.clone());
     }
 
-    /// Asks over each. Where there is no answer, the connection is somebody's as any other is.
+    /// Asks over each. A connection without an answer is shown like any other.
     pub(super) async fn learn(&self, place: &Place) {
         let links = {
             let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *links)
         };
-        // On this machine, whoever runs this program may well have come in by ssh.
+        // On this machine, the user of this program may be logged in over ssh.
         if !matches!(place, Place::Local) {
             let place = place.describe();
             join_all(links.into_iter().map(|link| ask(link, &place))).await;

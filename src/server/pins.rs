@@ -350,7 +350,7 @@ fn pins<'a>(answers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Pin> {
                         name,
                         target,
                         by: None,
-                        note: None,
+                        reason: None,
                         at: When::from_unix(0),
                         expires: None,
                         sha256: None,
@@ -375,7 +375,7 @@ fn pins<'a>(answers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Pin> {
                 {
                     let clean = |text: String| visible(&text).into_owned();
                     last.by = note.pin.by.map(clean);
-                    last.note = note.pin.note.map(clean);
+                    last.reason = note.pin.reason.map(clean);
                     last.at = note.pin.at;
                     last.expires = note.pin.expires;
                 }

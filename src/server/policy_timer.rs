@@ -286,7 +286,7 @@ impl Server {
             .arg(timer.config_file())
             .arg(&timer.config)
             .sudo(self.inner.start.sudo);
-        let (what, next) = ("install the policy timer", "mend that and try again");
+        let (what, next) = ("install the policy timer", "fix that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;
         Ok(())
     }

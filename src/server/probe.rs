@@ -103,7 +103,7 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
     };
     unknown.extend(spec.other_algorithms.iter().map(|name| {
         format!(
-            "the configured key {} is of an algorithm that is not known here, so its signatures are not checked",
+            "the configured key {} is of an unknown algorithm, so its signatures are not checked",
             text::visible(name)
         )
     }));

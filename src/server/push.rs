@@ -55,7 +55,7 @@ pub enum PushEvent {
     Sent(u64),
 }
 
-/// Told of each event as it happens.
+/// Called for each event as it happens.
 pub type OnPush<'a> = &'a mut (dyn FnMut(PushEvent) + Send);
 
 /// A store that paths are pushed from: this machine's, or another that its Nix can open.
@@ -286,7 +286,7 @@ fn not_copied(why: Why) -> ServerError {
         place: "Nix on this machine".to_owned(),
         what: "copy the paths",
         why,
-        next: "mend that and push again: what is there already is not copied again",
+        next: "fix that and push again: what is there already is not copied again",
     }
 }
 

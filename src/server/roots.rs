@@ -12,10 +12,10 @@ use crate::domain::count::count;
 use crate::domain::roots::Root;
 use crate::domain::text::visible;
 
-/// Nix's state folder where the store is not told to be elsewhere.
+/// Nix's state folder unless the store's settings name another.
 const STATE: &str = "/nix/var/nix";
 
-/// Links that lead nowhere of which it is told.
+/// The most broken links that are reported.
 const MAX_STRAY: usize = 50;
 
 /// What was found.

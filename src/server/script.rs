@@ -235,7 +235,7 @@ pub(super) async fn fetch(
     fetch_seen(inner, command, limits, (what, next), &|_| ()).await
 }
 
-/// The same; `seen` is told all of its output so far, as it comes.
+/// The same; `seen` gets all of its output so far, as it comes.
 pub(super) async fn fetch_seen(
     inner: &Inner,
     command: &Command,

@@ -31,15 +31,15 @@ const SIGNING: Limits = Limits {
     time: Duration::from_secs(600),
 };
 
-/// Told of each path, by its place in the list, as it is answered.
+/// Called for each path, by its place in the list, as it is answered.
 pub type OnPath<'a> = &'a mut (dyn FnMut(usize, Result<(), String>) + Send);
 
-/// Told of the paths of each call, as it ends.
+/// Called with the paths of each call, as it ends.
 pub type OnCall<'a> = &'a mut (dyn FnMut(&[StorePath], Result<(), String>) + Send);
 
 impl Server {
-    /// Adds signatures that were made elsewhere. `progress` gets the place in `items` and how it went; what it was not
-    /// told of was not done. Dropping the future stops it.
+    /// Adds signatures that were made elsewhere. `progress` gets the place in `items` and how it went; what it did not
+    /// get was not done. Dropping the future stops it.
     pub async fn add_signatures(
         &self,
         _: &Token,
@@ -51,7 +51,7 @@ impl Server {
 
     /// Lets Nix on the server sign with a key file there, which must hold the secret of `key`: each call compares it before it signs, with
     /// the same reading of the file, and [`ServerError::KeyChanged`] means that this call signed nothing. `progress` gets the paths of one call and how it went; what it
-    /// was not told of was not tried. Dropping the future stops it at the next path.
+    /// did not get was not tried. Dropping the future stops it at the next path.
     pub async fn sign_on_server(
         &self,
         _: &Token,

@@ -41,7 +41,7 @@ pub struct Settings {
     pub upstream_keys: Vec<PublicKey>,
     /// Names of keys that are known to be compromised.
     pub compromised_keys: Vec<String>,
-    /// Names of configured public keys whose algorithm is not known here; they are left out of all the lists of keys.
+    /// Names of configured public keys whose algorithm is unknown; they are left out of all the lists of keys.
     pub other_algorithms: Vec<String>,
     /// The audit log there.
     pub audit_log: String,

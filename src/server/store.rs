@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// Below this number of paths nobody waits for a second daemon.
 const WORTH_TWO: usize = 1000;
 
-/// Daemons in a row that end before they have told anything, until the server is given up.
+/// Daemons in a row that end before they have answered anything, until the server is given up.
 const MAX_BARREN: usize = 10;
 
 /// Daemons that may end in one reading: two for each path that one cannot read, and nobody has hundreds of these.
@@ -33,7 +33,7 @@ pub enum StoreEvent {
     /// Instead of that: they are those that were known, so many, but for what follows.
     Same(usize),
     /// What is known of some of them, in no order.
-    Infos(Vec<InfoReply>),
+    Replies(Vec<InfoReply>),
 }
 
 /// What the daemon says of one path.

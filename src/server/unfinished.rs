@@ -2,7 +2,7 @@
 //!
 //! In: a token, what the job is, its items. Out: whether a record could be written; a lock that lives as long as the job
 //! does; and for whoever comes next, which jobs have not come to their end, whether they still run, and what they had
-//! planned. So one that was killed is seen, and how far a collection got can be told.
+//! planned. So a killed job is seen, and with it how far its collection got.
 
 use super::error::{ServerError, Why};
 use super::script::{self, Answers, END};

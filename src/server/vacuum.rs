@@ -104,7 +104,7 @@ impl Server {
     }
 
     /// Gives the free pages of Nix's database back. Out: how many bytes database and log take less. Where it ends early, the
-    /// database is as it was, and what is left of the work is named. `tell` is told what it is at.
+    /// database is as it was, and what is left of the work is named. `tell` gets the step that it is at.
     pub async fn vacuum(
         &self,
         _: &Token,

@@ -68,7 +68,7 @@ impl Server {
                 passed.extend(said.failed.first().cloned());
             }
             if passed.is_empty() && (said.ended || said.unnamed) {
-                passed = self.not_told(&left).await?;
+                passed = self.not_reported(&left).await?;
             }
             if passed.is_empty() {
                 if said.ended {
@@ -86,7 +86,10 @@ impl Server {
 
     /// Those of these paths of which the daemon can tell nothing, and why: where `nix` ends at a row that it can't read, its
     /// message need not name the path.
-    async fn not_told(&self, paths: &[StorePath]) -> Result<Vec<(StorePath, String)>, ServerError> {
+    async fn not_reported(
+        &self,
+        paths: &[StorePath],
+    ) -> Result<Vec<(StorePath, String)>, ServerError> {
         let replies = self.path_infos(paths).await?;
         Ok(replies
             .into_iter()

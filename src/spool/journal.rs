@@ -25,7 +25,7 @@ pub struct Begun {
     pub id: String,
     /// When it began, by this machine's clock.
     pub at: When,
-    /// What was missing on the server then, or left by an earlier push, and is not settled yet.
+    /// What was missing on the server then, or left by an earlier push, and is not done yet.
     pub paths: Vec<StorePath>,
 }
 
@@ -72,15 +72,15 @@ impl Journal {
         self.edit(|pushes| pushes.push(push))
     }
 
-    /// Takes away what is signed and recorded.
-    pub fn settle(&self, settled: impl Fn(&Begun, &StorePath) -> bool) -> io::Result<()> {
+    /// Removes the paths that are done: signed and recorded.
+    pub fn drop_done(&self, done: impl Fn(&Begun, &StorePath) -> bool) -> io::Result<()> {
         if !self.file().exists() {
             return Ok(());
         }
         self.edit(|pushes| {
             for push in pushes.iter_mut() {
                 let mut paths = std::mem::take(&mut push.paths);
-                paths.retain(|path| !settled(push, path));
+                paths.retain(|path| !done(push, path));
                 push.paths = paths;
             }
         })
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_when_all_is_settled() {
+    fn goes_when_all_is_done() {
         let state = tempfile::tempdir().unwrap();
         let journal = Journal::of(state.path(), "prod");
         assert_eq!(journal.begun().unwrap(), []);
@@ -151,15 +151,15 @@ mod tests {
             (mode(&journal.file()), mode(&state.path().join("push"))),
             (0o600, 0o700)
         );
-        journal.settle(|_, one| *one == path("bb")).unwrap();
+        journal.drop_done(|_, one| *one == path("bb")).unwrap();
         assert_eq!(
             journal.begun().unwrap(),
             [push("1", now, &["a"]), push("2", now, &["ccc"])]
         );
         assert_eq!(Journal::of(state.path(), "other").begun().unwrap(), []);
-        journal.settle(|push, _| push.id == "1").unwrap();
+        journal.drop_done(|push, _| push.id == "1").unwrap();
         assert_eq!(journal.begun().unwrap(), [push("2", now, &["ccc"])]);
-        journal.settle(|_, _| true).unwrap();
+        journal.drop_done(|_, _| true).unwrap();
         assert!(!journal.file().exists());
         // What nobody went on with is forgotten.
         let old = When::from_unix(now.unix() - OLD - 1);

@@ -64,7 +64,7 @@ pub(crate) async fn carry_out(
     state: Option<PathBuf>,
 ) -> Receipt {
     let confirmed = plan.confirm(answer, Policy { read_only: false }).unwrap();
-    let (events, _told) = unbounded_channel();
+    let (events, _reported) = unbounded_channel();
     run_in(state, confirmed, server, events, CancellationToken::new()).await
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn cut_off(
         concerns => Answer::Accepting(concerns.to_vec()),
     };
     let confirmed = plan.confirm(&answer, Policy { read_only: false }).unwrap();
-    let (events, _told) = unbounded_channel();
+    let (events, _reported) = unbounded_channel();
     let cancel = CancellationToken::new();
     wait(async {
         let job = run_in(None, confirmed, server, events, cancel.clone());

@@ -2,6 +2,7 @@
 
 use crate::fixture::snapshot::snap;
 use crate::fixture::{Console, space};
+use crate::habits::rows;
 use crate::screens::after;
 use ratatui::style::Modifier;
 use storekeeper::console::app::layer::Layer;
@@ -123,7 +124,37 @@ fn what_does_not_fit_is_left_out() {
         assert_eq!(heads.contains(word), there, "{word} in {heads}");
     }
     // They are still chosen, for a wider terminal.
-    assert_eq!(console.model.store.columns.words().len(), COLUMNS.len());
+    let usual = COLUMNS.iter().filter(|spec| spec.usual).count();
+    assert_eq!(console.model.store.columns.words().len(), usual);
+}
+
+/// Who has chosen it sees how many others refer to a path; a path that refers to itself does not count itself.
+#[test]
+fn referrers_are_counted() {
+    let mut console = ready((120, 40));
+    console.keys("2");
+    assert!(!head(&console).0.contains("REFERRERS"));
+    console.keys(":columns referrers,size<enter>");
+    assert!(head(&console).0.contains("REFERRERS"));
+    let inventory = console.model.cx.data.inventory.clone().unwrap();
+    let mut several = 0;
+    let lines = rows(&console);
+    for (at, line) in lines.iter().skip(5).take(8).enumerate() {
+        let row = console.model.store.rows[at];
+        let others = inventory
+            .referrers(row)
+            .iter()
+            .filter(|other| **other != row)
+            .count();
+        assert!(line.contains(inventory.name(row)), "{line}");
+        assert!(
+            line.split_whitespace()
+                .any(|word| word == others.to_string()),
+            "{line} {others}"
+        );
+        several += usize::from(others > 1);
+    }
+    assert!(several > 0);
 }
 
 #[test]

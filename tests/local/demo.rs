@@ -621,7 +621,7 @@ async fn read(server: &Server) -> Result<Vec<InfoReply>, ServerError> {
     let gather = async {
         let mut all = Vec::new();
         while let Some(event) = receiver.recv().await {
-            if let StoreEvent::Infos(infos) = event {
+            if let StoreEvent::Replies(infos) = event {
                 all.extend(infos);
             }
         }

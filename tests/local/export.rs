@@ -3,14 +3,19 @@
 use crate::fixture::{Console, access, past, space};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
+use storekeeper::console::screens;
 use storekeeper::console::types::export::{Export, Rows};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 fn ready(size: (u16, u16)) -> Console {
     let mut console = Console::with_space(size, "dark", false, space::known());
-    console.send(Msg::Access(Ok(access::known(access::facts()))));
-    console.send(Msg::Audit(Ok(vec![past()])));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
+        access::facts(),
+    )))));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
+        past(),
+    ]))));
     console
 }
 

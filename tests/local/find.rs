@@ -4,6 +4,7 @@ use crate::fixture::{Console, access, large_store, space};
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::activity::changes::Change;
 use storekeeper::console::screens::activity::job::Job;
 use storekeeper::console::screens::activity::state::PastChange;
@@ -12,17 +13,19 @@ use storekeeper::console::types::export::Rows;
 /// Everything known: the store, keys, roots, a plan, the audit log.
 fn ready() -> Console {
     let mut console = Console::with_space((80, 24), "dark", false, space::known());
-    console.send(Msg::Access(Ok(access::known(access::facts()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
+        access::facts(),
+    )))));
     let record = |number: usize, what: &str| PastChange {
         id: format!("r-{number}"),
         what: what.to_owned(),
         ..crate::fixture::past()
     };
-    console.send(Msg::Audit(Ok(vec![
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
         record(3, "sign 2 paths"),
         record(2, "revoke a key of bob"),
         record(1, "sign 9 paths"),
-    ])));
+    ]))));
     console
 }
 
@@ -176,7 +179,9 @@ fn changes_are_filtered_by_all_that_their_pages_show() {
         (record.id, record.what) = (id.to_owned(), what.to_owned());
     }
     records[1].lines.push(format!("- {key}"));
-    console.send(Msg::Audit(Ok(records.clone())));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(
+        records.clone()
+    ))));
     let shown = |console: &Console| -> Vec<String> {
         let activity = &console.model.activity;
         let rows = 0..activity.rows(None);
@@ -212,7 +217,7 @@ fn changes_are_filtered_by_all_that_their_pages_show() {
         ..records[0].clone()
     };
     records.insert(0, newer);
-    console.send(Msg::Audit(Ok(records)));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(records))));
     assert_eq!(shown(&console), ["d", "b"]);
     assert_eq!(console.model.activity.current_past().unwrap().id, "b");
     console.keys(":export all.json<enter>");

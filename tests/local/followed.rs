@@ -8,6 +8,7 @@ use std::sync::Arc;
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::AccessSnapshot;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::When;
@@ -84,7 +85,7 @@ fn with_ours() -> AccessFacts {
 
 fn on(facts: AccessFacts) -> Console {
     let mut console = Console::ready((80, 24), "dark", false);
-    console.send(Msg::Access(Ok(known(facts))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
     console.keys("6oo");
     console
 }
@@ -94,17 +95,17 @@ fn grow(console: &mut Console, events: impl IntoIterator<Item = LogEvent>) {
     let changed = Msg::Watch(WatchEvent::Changed(Watched::LoginLog));
     let effects = update(&mut console.model, now(), changed);
     let Some(before) = effects.into_iter().find_map(|effect| match effect {
-        Effect::FollowLog { known } => Some(known),
+        Effect::Access(screens::access::Effect::FollowLog { known }) => Some(known),
         _ => None,
     }) else {
         panic!("what is new was not asked for");
     };
     let mut facts = before.facts.clone();
     facts.events.as_mut().unwrap().extend(events);
-    console.send(Msg::Followed {
+    console.send(Msg::Access(screens::access::Msg::Followed {
         before,
         known: Ok(known(facts)),
-    });
+    }));
 }
 
 /// The line under the cursor.
@@ -237,7 +238,7 @@ fn one_look_at_a_time_and_what_was_read_otherwise_meanwhile_stays() {
     let changed = || Msg::Watch(WatchEvent::Changed(Watched::LoginLog));
     let follows = |effects: Vec<Effect>| -> Vec<Arc<AccessSnapshot>> {
         let known = effects.into_iter().filter_map(|effect| match effect {
-            Effect::FollowLog { known } => Some(known),
+            Effect::Access(screens::access::Effect::FollowLog { known }) => Some(known),
             _ => None,
         });
         known.collect()
@@ -246,11 +247,13 @@ fn one_look_at_a_time_and_what_was_read_otherwise_meanwhile_stays() {
     assert!(follows(update(&mut console.model, now(), changed())).is_empty());
     // Everything was read anew meanwhile, and has a key more.
     let newer = known(with_ours());
-    console.send(Msg::Access(Ok(Arc::clone(&newer))));
-    let stale = Msg::Followed {
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(Arc::clone(
+        &newer,
+    )))));
+    let stale = Msg::Access(screens::access::Msg::Followed {
         before: Arc::clone(&before),
         known: Ok(before),
-    };
+    });
     let again = follows(update(&mut console.model, now(), stale));
     assert!(Arc::ptr_eq(
         console.model.access.known.as_ref().unwrap(),
@@ -258,10 +261,10 @@ fn one_look_at_a_time_and_what_was_read_otherwise_meanwhile_stays() {
     ));
     assert!(Arc::ptr_eq(&again[0], &newer));
     // One that failed leaves the list, and the next event asks again.
-    let failed = Msg::Followed {
+    let failed = Msg::Access(screens::access::Msg::Followed {
         before: newer,
         known: Err(Problem::say("lost")),
-    };
+    });
     assert!(follows(update(&mut console.model, now(), failed)).is_empty());
     assert!(text(&console).contains("3 in sshd's log"));
     assert_eq!(
@@ -278,7 +281,7 @@ fn very_many_entries_hold_nothing_up() {
     grow(&mut console, many);
     let mut dropped = console.model.access.known.as_ref().unwrap().facts.clone();
     dropped.log.dropped = 12;
-    console.send(Msg::Access(Ok(known(dropped))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(dropped)))));
     assert!(
         text(&console).contains("the newest 50,002 in sshd's log"),
         "{}",
@@ -297,7 +300,9 @@ fn the_followed_log_looks_like_this() {
     let keys = |keys: &'static str| {
         move |size, theme: &str| {
             let mut console = Console::ready(size, theme, false);
-            console.send(Msg::Access(Ok(known(with_ours()))));
+            console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+                with_ours(),
+            )))));
             console.keys("6oo");
             console.keys(keys);
             console.model

@@ -7,6 +7,7 @@ use ratatui::style::Modifier;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::paint::Painter;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::overview::view::lines;
 use storekeeper::console::types::access::Line;
 use storekeeper::domain::{NarHash, PathInfo, StorePath};
@@ -18,7 +19,7 @@ pub(crate) const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 /// A console that knows the store, who may log in, and what fills the disk.
 pub(crate) fn whole(size: (u16, u16), theme: &str) -> Console {
     let mut console = Console::with_space(size, theme, false, crate::fixture::space::known());
-    console.send(Msg::Access(Ok(known(facts()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts())))));
     console
 }
 

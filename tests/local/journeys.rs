@@ -13,6 +13,7 @@ use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::check::Target;
 use storekeeper::console::types::action::Act;
 use storekeeper::console::types::ask::{Ask, AskKind, Source};
@@ -94,6 +95,22 @@ fn journeys() {
         ("2jvjjv", marks, "glibc-2.39 ledger-4.0 ledger-4.1"),
         ("2/store<enter>*", marks, "storefront-1.0 storefront-2.0"),
         ("2*u", marks, ""),
+        (
+            "2/storefront-2.0<enter>c",
+            marks,
+            "curl-8.7.1 glibc-2.39 ledger-4.2 openssl-3.0.13 storefront-2.0 zlib-1.3.1",
+        ),
+        (
+            "2/storefront-2.0<enter>c",
+            toast,
+            "6 paths marked, 87.3 MiB",
+        ),
+        ("2/zlib<enter>c<esc>/storefront-2.0<enter>cu", marks, ""),
+        (
+            "3jc",
+            marks,
+            "curl-8.7.1 glibc-2.39 ledger-4.2 openssl-3.0.13 storefront-2.0 zlib-1.3.1",
+        ),
         (
             "3*",
             marks,
@@ -237,7 +254,10 @@ fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
     let job = console.runs[0].0;
     assert!(!console.model.quit && console.model.activity.jobs[0].cancelling);
     let receipt = receipt(Outcome::Cancelled, 1);
-    console.send(Msg::Ended { job, receipt });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt,
+    }));
     assert!(console.model.quit);
     // A key held down does not quit at once, without the receipt.
     let mut console = ready();
@@ -248,10 +268,10 @@ fn leaving_waits_for_the_receipt_of_what_it_has_cancelled() {
     let mut console = ready();
     console.keys("3As<enter>qy<esc>");
     let job = console.runs[0].0;
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: self::receipt(Outcome::Cancelled, 1),
-    });
+    }));
     assert!(!console.model.quit);
 }
 
@@ -267,10 +287,10 @@ fn whoever_ends_it_waits_for_the_receipt_too() {
     // The terminal goes a moment after the signal.
     update(&mut console.model, now(), Msg::Terminate);
     assert!(!console.model.quit);
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Cancelled, 1),
-    });
+    }));
     assert!(console.model.quit);
     let mut console = ready();
     console.keys("3As<enter>");
@@ -324,10 +344,10 @@ fn signing_from_the_keys() {
             .iter()
             .any(|effect| effect == &format!("Cancel({job})"))
     );
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Cancelled, 2),
-    });
+    }));
     assert!(
         matches!(console.model.layers.last(), Some(Layer::Text(text)) if text.title == "Receipt")
     );
@@ -487,22 +507,22 @@ fn the_text_of_a_running_job_goes_on_with_it() {
         _ => String::new(),
     };
     assert!(shown(&console).contains("0 of 5"), "{}", shown(&console));
-    console.send(Msg::Progress {
+    console.send(Msg::Activity(screens::activity::Msg::Progress {
         job,
         done: 3,
         total: 5,
         note: "signing".to_owned(),
-    });
+    }));
     assert!(shown(&console).contains("3 of 5"), "{}", shown(&console));
-    console.send(Msg::Log {
+    console.send(Msg::Activity(screens::activity::Msg::Log {
         job,
         line: "a line".to_owned(),
-    });
+    }));
     assert!(shown(&console).contains("a line"), "{}", shown(&console));
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 5),
-    });
+    }));
     assert!(shown(&console).contains("Receipt: "), "{}", shown(&console));
 }
 
@@ -659,7 +679,7 @@ fn older_answers_are_dropped() {
         console.model.store.request_id - 1,
         console.model.cx.data.generation,
     );
-    console.send(Msg::View {
+    console.send(Msg::Store(screens::store::Msg::View {
         request_id,
         generation,
         view: storekeeper::inventory::View {
@@ -667,7 +687,7 @@ fn older_answers_are_dropped() {
             rows: [0, 1].into(),
             hidden_drv: 0,
         },
-    });
+    }));
     assert_eq!(console.listed(), listed);
 }
 
@@ -914,10 +934,10 @@ fn seconds_are_counted_only_where_they_are_shown() {
     console.keys("s<enter>");
     assert!(console.model.counts_seconds());
     let job = console.runs[0].0;
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 5),
-    });
+    }));
     assert!(!console.model.counts_seconds());
 }
 
@@ -1005,10 +1025,10 @@ fn deliver(console: &mut Console, message: Message) {
         Message::Ended => {
             if let Some((job, _)) = console.runs.last() {
                 let job = *job;
-                console.send(Msg::Ended {
+                console.send(Msg::Activity(screens::activity::Msg::Ended {
                     job,
                     receipt: receipt(Outcome::Partial, 1),
-                });
+                }));
             }
         }
         Message::Wheel(rows) => console.send(Msg::Wheel(rows)),
@@ -1119,8 +1139,8 @@ fn effects_of_an_ended_console_are_none() {
 
 fn with_access() -> Console {
     let mut console = ready();
-    console.send(Msg::Access(Ok(crate::fixture::access::known(
-        crate::fixture::access::facts(),
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        crate::fixture::access::known(crate::fixture::access::facts()),
     ))));
     console
 }
@@ -1139,12 +1159,16 @@ fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
     let before = console.model.access.anchor.clone();
     assert!(before.is_some());
     // Somebody else decided on the first request: the cursor stays on the second line's subject.
-    console.send(Msg::Access(Ok(crate::fixture::access::known(approved()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        crate::fixture::access::known(approved()),
+    ))));
     assert_eq!(console.model.access.anchor, before);
     // What the cursor is on goes away: it goes to a neighbour, and the first key is refused.
     let mut console = with_access();
     console.keys("4gd<esc>");
-    console.send(Msg::Access(Ok(crate::fixture::access::known(approved()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        crate::fixture::access::known(approved()),
+    ))));
     let act = match console.model.access.current().unwrap() {
         storekeeper::console::types::access::Line::Request(_) => "d",
         _ => "r",
@@ -1222,7 +1246,9 @@ fn the_cursor_of_the_overview_stays_on_its_line_wherever_that_goes() {
     let change = |console: &mut Console| {
         let mut facts = crate::fixture::access::facts();
         facts.requests = Ok(vec![]);
-        console.send(Msg::Access(Ok(crate::fixture::access::known(facts))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(
+            crate::fixture::access::known(facts),
+        ))));
     };
     let mut console = with_access();
     let before = ids(&console);
@@ -1296,7 +1322,10 @@ fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
         id: id.to_owned(),
         ..crate::fixture::past()
     };
-    console.send(Msg::Audit(Ok(vec![record("b"), record("a")])));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
+        record("b"),
+        record("a"),
+    ]))));
     console.keys("6");
     let id = |console: &Console| {
         console
@@ -1306,6 +1335,10 @@ fn the_cursor_stays_on_its_record_when_a_newer_one_comes() {
             .map(|past| past.id.clone())
     };
     assert_eq!(id(&console).as_deref(), Some("b"));
-    console.send(Msg::Audit(Ok(vec![record("c"), record("b"), record("a")])));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
+        record("c"),
+        record("b"),
+        record("a"),
+    ]))));
     assert_eq!(id(&console).as_deref(), Some("b"));
 }

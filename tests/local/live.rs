@@ -8,6 +8,7 @@ use storekeeper::console::app::msg::{Effect, Msg};
 use storekeeper::console::app::paint::Painter;
 use storekeeper::console::app::update::update;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::space;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::Bytes;
@@ -42,8 +43,8 @@ fn asks(event: WatchEvent) -> Vec<String> {
     let effects = update(&mut console.model, now(), Msg::Watch(event));
     let words = effects.iter().map(|effect| match effect {
         Effect::Renew => "store".to_owned(),
-        Effect::ReadAccess => "access".to_owned(),
-        Effect::ReadAudit => "audit".to_owned(),
+        Effect::Access(screens::access::Effect::Read) => "access".to_owned(),
+        Effect::Activity(screens::activity::Effect::ReadAudit) => "audit".to_owned(),
         Effect::Space(space::Effect::Read { .. }) => "space".to_owned(),
         Effect::Store(_) => "measure".to_owned(),
         other => format!("{other:?}"),
@@ -118,8 +119,13 @@ fn a_watch_that_begins_again_makes_everything_be_read_that_may_have_changed() {
         let count = |wanted: fn(&Effect) -> bool| effects.iter().filter(|e| wanted(e)).count();
         [
             count(|effect| matches!(effect, Effect::Renew)),
-            count(|effect| matches!(effect, Effect::ReadAccess)),
-            count(|effect| matches!(effect, Effect::ReadAudit)),
+            count(|effect| matches!(effect, Effect::Access(screens::access::Effect::Read))),
+            count(|effect| {
+                matches!(
+                    effect,
+                    Effect::Activity(screens::activity::Effect::ReadAudit)
+                )
+            }),
             count(|effect| matches!(effect, Effect::Space(space::Effect::Read { .. }))),
         ]
     };

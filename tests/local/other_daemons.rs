@@ -59,7 +59,7 @@ const DETERMINATE: Maker = Maker {
 #[derive(Default)]
 struct State {
     store: Store,
-    /// Kept by a process that came after the roots were told.
+    /// Kept by a process that came after the roots were reported.
     kept: HashSet<StorePath>,
     /// Features that the client has offered.
     offered: Vec<String>,

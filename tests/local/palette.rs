@@ -56,10 +56,10 @@ fn a_push_from_the_palette_to_the_job() {
             panic!("{:?}", dialog.change);
         };
         assert_eq!(&**paths, ["./result", "/nix/store/a b"]);
-        // It takes closures whole.
+        // It takes whole closures.
         console.keys("c");
         let said = console.model.toast.clone().unwrap_or_default();
-        assert!(said.contains("takes closures whole"), "{said}");
+        assert!(said.contains("takes whole closures"), "{said}");
         console.keys("<enter>");
         assert!(console.model.layers.is_empty());
         assert_eq!(
@@ -204,7 +204,7 @@ fn what_is_kept_for_the_next_run() {
 fn filters_have_names() {
     for size in SIZES {
         let mut console = ready(size);
-        // One that is wrong is told, and the others work.
+        // One that is wrong is reported, and the others work.
         let toast = console.model.toast.clone().unwrap();
         assert!(
             toast.contains("\"wrong\"") && toast.contains("older"),

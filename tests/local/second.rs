@@ -10,6 +10,7 @@ use std::sync::Arc;
 use storekeeper::change::{Outcome, Receipt, Second, Waits};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::{AccessSnapshot, Line};
 use storekeeper::console::types::space::SpaceSnapshot;
 use storekeeper::domain::two_persons::FoundPlan;
@@ -20,7 +21,7 @@ fn with(size: (u16, u16), theme: &str, read_only: bool, plans: Vec<FoundPlan>) -
         ..space::known()
     };
     let mut console = Console::with_space(size, theme, read_only, known);
-    console.send(Msg::Access(Ok(known_access())));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known_access()))));
     console
 }
 
@@ -95,7 +96,10 @@ fn another_administrator_goes_from_the_overview_to_the_second_confirmation() {
         planned_by: Some("root via ada@laptop".into()),
         ..receipt(Outcome::Done, 1)
     };
-    console.send(Msg::Ended { job, receipt });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt,
+    }));
     assert!(
         shown(&console).contains("planned   by root via ada@laptop"),
         "{}",
@@ -157,7 +161,10 @@ fn the_first_is_told_before_and_after() {
         })),
         ..receipt(Outcome::Done, 0)
     };
-    console.send(Msg::Ended { job, receipt });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt,
+    }));
     let text = shown(&console);
     assert!(text.contains("waits     plan 7f3a0011"), "{text}");
     assert!(text.contains("Nothing was changed yet."), "{text}");

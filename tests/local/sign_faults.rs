@@ -286,9 +286,9 @@ async fn faults_of_single_paths_are_told_by_path() {
             let ended = job(&demo, &server, confirmed, CancellationToken::new()).await;
             demo.faults().clear();
             assert_eq!(is_true(&demo, &ended), 0);
-            let told = said(&ended, words);
+            let reported = said(&ended, words);
             assert!(
-                told > 0 && told == ended.receipt.failed.len(),
+                reported > 0 && reported == ended.receipt.failed.len(),
                 "{}",
                 short(&ended)
             );

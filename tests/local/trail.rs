@@ -6,6 +6,7 @@ use crate::screens::after;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::screen::Screen;
 
@@ -13,7 +14,9 @@ const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 fn ready(size: (u16, u16)) -> Console {
     let mut console = Console::with_space(size, "dark", false, space::known());
-    console.send(Msg::Access(Ok(access::known(access::facts()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
+        access::facts(),
+    )))));
     console
 }
 

@@ -8,6 +8,7 @@ use crate::habits::{SIZES, rows};
 use storekeeper::change::{Item, Outcome, Undo};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::Line;
 use storekeeper::console::widgets::theme::Theme;
 use storekeeper::domain::access::AccessFacts;
@@ -15,7 +16,7 @@ use storekeeper::domain::key_request::Decision;
 
 fn on_access(size: (u16, u16), facts: AccessFacts) -> Console {
     let mut console = Console::with_space(size, "dark", false, space::known());
-    console.send(Msg::Access(Ok(known(facts))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
     console.keys("4");
     console
 }
@@ -40,10 +41,10 @@ fn go(console: &mut Console, owner: &str) {
 /// The job that was begun last ends like this; what it offers then.
 fn end(console: &mut Console, outcome: Outcome) -> Option<Undo> {
     let job = console.runs.last().unwrap().0;
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(outcome, 1),
-    });
+    }));
     console.asked.clear();
     console.model.undo().cloned()
 }
@@ -79,11 +80,13 @@ fn a_revoked_key_is_authorized_again_by_its_own_line() {
         let runs = console.runs.len();
         console.keys("u");
         // The server is looked at before there is a plan; until then nothing can be confirmed.
-        assert_eq!(console.asked, ["ReadAccess"]);
+        assert_eq!(console.asked, ["Access(Read)"]);
         assert!(shown(&console).contains("Making the plan."));
         console.keys("<enter>");
         assert_eq!(console.runs.len(), runs);
-        console.send(Msg::Access(Ok(known(without("ada@ci-3")))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+            without("ada@ci-3"),
+        )))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
         assert_eq!(plan.change, "authorize");
         let added = plan.lines.iter().find(|(label, _)| *label == "+");
@@ -117,16 +120,16 @@ fn somebody_was_faster() {
     end(&mut console, Outcome::Done);
     console.keys("u");
     // The key stands there again already.
-    console.send(Msg::Access(Ok(known(facts()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts())))));
     assert!(console.model.plan_dialog().unwrap().made().is_none());
     console.keys("<enter>");
     assert_eq!(console.runs.len(), 1);
     // A look that fails makes no plan of what was known before.
     console.keys("<esc>6<enter>");
     console.keys("u");
-    console.send(Msg::Access(Err(
+    console.send(Msg::Access(screens::access::Msg::Known(Err(
         storekeeper::console::types::problem::Problem::say("no answer"),
-    )));
+    ))));
     assert!(shown(&console).contains("no answer"));
     assert!(console.model.plan_dialog().unwrap().made().is_none());
 }
@@ -175,8 +178,10 @@ fn a_suspended_key_is_resumed() {
         };
         assert!(shown(&console).contains("undo      u shows the plan to resume the key"));
         console.keys("u");
-        assert_eq!(console.asked, ["ReadAccess"]);
-        console.send(Msg::Access(Ok(known(suspended()))));
+        assert_eq!(console.asked, ["Access(Read)"]);
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+            suspended(),
+        )))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
         assert_eq!(plan.change, "resume");
         assert!(matches!(&plan.items[..], [Item::Key { fingerprint, .. }] if *fingerprint == key));
@@ -205,11 +210,11 @@ fn a_denied_request_waits_again() {
                     approved: false,
                     at: crate::fixture::now(),
                     by: "root".to_owned(),
-                    note: String::new(),
+                    reason: String::new(),
                 });
             }
         }
-        console.send(Msg::Access(Ok(known(denied))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(denied)))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
         assert_eq!(plan.change, "reopen");
         console.keys("<enter>");

@@ -91,7 +91,7 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Sshd {
     guard: Option<Guard>,
     config: PathBuf,
-    /// What `START` is told.
+    /// The arguments of `START`.
     arguments: [String; 4],
     log: PathBuf,
     /// What syslog writes of it.

@@ -280,7 +280,7 @@ impl Case {
     }
 
     /// With this log, checks exit code and words.
-    fn told(&self, log: Option<&str>, code: i32, words: &[&str]) -> Value {
+    fn reported(&self, log: Option<&str>, code: i32, words: &[&str]) -> Value {
         match log {
             Some(log) => fs::write(&self.log, log).unwrap(),
             None => fs::remove_file(&self.log).unwrap(),
@@ -306,7 +306,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     let all = case.lines.concat();
     let [one, two, three, four] = [0, 1, 2, 3].map(|at| case.lines[at].as_str());
     let half = |line: &str| line[..line.len() / 2].to_owned();
-    let whole = case.told(
+    let whole = case.reported(
         Some(&all),
         0,
         &[
@@ -318,7 +318,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     assert_eq!(whole["unknown"], serde_json::json!([]));
 
     let torn_tail = [one, two, three, &half(four)].concat();
-    case.told(
+    case.reported(
         Some(&torn_tail),
         1,
         &[
@@ -329,7 +329,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     );
     let changed = one.replacen("\"done\"", "\"none\"", 1);
     assert_ne!(changed, one);
-    let object = case.told(
+    let object = case.reported(
         Some(&[&changed, two, three, four].concat()),
         1,
         &["line 1", "was changed"],
@@ -337,32 +337,32 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     assert_eq!(object["broken"]["line"], 1);
     let altered = three.replacen("\"done\"", "\"none\"", 1);
     let both = [&changed, two, &altered, four].concat();
-    let object = case.told(Some(&both), 1, &["line 1: it is not", "line 3: it is not"]);
+    let object = case.reported(Some(&both), 1, &["line 1: it is not", "line 3: it is not"]);
     assert_eq!(
         object["flawsTotal"], 4,
         "two of the chain, two that the copy has otherwise: {object}"
     );
-    case.told(
+    case.reported(
         Some(&[one, three, two, four].concat()),
         1,
         &["out of order", "belongs behind line"],
     );
-    case.told(
+    case.reported(
         Some(&[one, two, four].concat()),
         1,
         &["line 2", "records behind it were removed"],
     );
-    case.told(
+    case.reported(
         Some(&[two, three, four].concat()),
         1,
         &["line 1", "records before it were removed"],
     );
-    case.told(
+    case.reported(
         Some(&[one, two].concat()),
         1,
         &["is not in the server's log any more"],
     );
-    case.told(
+    case.reported(
         Some(""),
         1,
         &[
@@ -371,7 +371,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
             "is not in the server's log any more",
         ],
     );
-    case.told(
+    case.reported(
         None,
         1,
         &[
@@ -385,7 +385,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     let copy = fs::read(&case.copy).unwrap();
     fs::remove_file(&case.copy).unwrap();
     for shorter in [all.as_str(), &[one, two].concat()] {
-        let object = case.told(
+        let object = case.reported(
             Some(shorter),
             1,
             &["not all could be checked", "whether the log ends here"],
@@ -405,7 +405,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
         );
     }
     for none in [Some(""), None] {
-        case.told(none, 1, &["nothing could be checked"]);
+        case.reported(none, 1, &["nothing could be checked"]);
         fs::write(&case.log, "").unwrap();
     }
     fs::write(&case.copy, copy).unwrap();
@@ -414,7 +414,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
     fs::write(&case.log, &all).unwrap();
     fs::rename(&case.log, case.log.with_extension("jsonl.1")).unwrap();
     fs::write(&case.log, "").unwrap();
-    case.told(Some(""), 1, &["audit.jsonl.1", "logrotate"]);
+    case.reported(Some(""), 1, &["audit.jsonl.1", "logrotate"]);
     assert!(
         case.rig
             .run(&format!(
@@ -425,7 +425,7 @@ fn each_way_to_break_a_log_is_told_as_what_it_is() {
             .success()
     );
     let now = fs::read_to_string(&case.log).unwrap();
-    case.told(
+    case.reported(
         Some(&now),
         1,
         &["records before it were removed", "audit.jsonl.1"],
@@ -449,7 +449,7 @@ fn a_torn_record_hides_nothing() {
             "line 4: it was cut off by a crash or a full disk",
             "the next record has the hash of what is there",
         ];
-        let object = case.told(Some(&log), 1, &words);
+        let object = case.reported(Some(&log), 1, &words);
         assert_eq!(object["broken"]["line"], 4);
         // Line 5 is the one behind it, and vouches for it.
         for (line, name) in [
@@ -459,7 +459,7 @@ fn a_torn_record_hides_nothing() {
         ] {
             let mut lines: Vec<String> = log.split_inclusive('\n').map(str::to_owned).collect();
             lines[line - 1] = lines[line - 1].replacen("\"done\"", "\"none\"", 1);
-            let object = case.told(Some(&lines.concat()), 1, &["line 4: it was cut off"]);
+            let object = case.reported(Some(&lines.concat()), 1, &["line 4: it was cut off"]);
             let flaws = object["flaws"].as_array().unwrap();
             let found = flaws.iter().any(|flaw| {
                 flaw["line"] == line && flaw["message"].to_string().contains("changed")

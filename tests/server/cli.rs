@@ -347,7 +347,7 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
         },
     );
     rig.add_server(&rig.server_section("closed", "root", crate::rig::free_port(), ""));
-    let told = |mut command: Command, code: i32, kind: &str, words: &[&str]| {
+    let reported = |mut command: Command, code: i32, kind: &str, words: &[&str]| {
         let output = command.arg("--json").output().unwrap();
         let sentence = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{sentence}");
@@ -360,14 +360,14 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
         }
     };
     let line = |line: &str| rig.storekeeper_command(line.split(' '));
-    told(line("paths closed"), 3, "connect", &["127.0.0.1"]);
-    told(line("paths no-nix"), 1, "server", &["nix-daemon"]);
+    reported(line("paths closed"), 3, "connect", &["127.0.0.1"]);
+    reported(line("paths no-nix"), 1, "server", &["nix-daemon"]);
     let config = rig.file("config.toml");
     let identity = rig.file("id");
     // Nobody has vouched for the host, and nobody can be asked.
     let empty = rig.file("no_known_hosts");
     std::fs::write(&empty, "").unwrap();
-    told(
+    reported(
         rig.storekeeper_bare([
             "paths",
             "root",
@@ -389,7 +389,7 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
     let other = std::fs::read_to_string(rig.file("another-host.pub")).unwrap();
     let host = known.split(' ').next().unwrap();
     std::fs::write(&wrong, format!("{host} {}", other.trim())).unwrap();
-    told(
+    reported(
         rig.storekeeper_bare([
             "paths",
             "root",
@@ -408,7 +408,7 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
     let open = rig.scratch().join("open.sec");
     std::fs::copy(rig.secret_key_file(OURS), &open).unwrap();
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();
-    told(
+    reported(
         line(&format!(
             "sign root --all --yes --key-file {}",
             open.display()
@@ -417,20 +417,20 @@ fn each_way_to_fail_has_its_code_and_its_sentence() {
         "policy",
         &["chmod 600"],
     );
-    told(
+    reported(
         line("sign root --all --yes --key-file /nowhere"),
         2,
         "usage",
         &["/nowhere"],
     );
     // Key files of the server.
-    told(
+    reported(
         line("sign root --all --yes --server-key /nowhere.sec"),
         1,
         "server",
         &["/nowhere.sec"],
     );
-    told(
+    reported(
         line(&format!(
             "sign root --all --yes --server-key {}",
             open.display()

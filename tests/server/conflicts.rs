@@ -63,7 +63,7 @@ impl House {
     fn pin(&self, by: &str, pins: &[Pin], note: &str, expires: Option<When>) -> Plan {
         let wanted = PinRequest {
             name: Some("release".parse().unwrap()),
-            note: Some(note.to_owned()),
+            reason: Some(note.to_owned()),
             expires,
         };
         pin(
@@ -181,7 +181,7 @@ fn a_pin_comes_back_as_it_was_and_goes_again() {
     let Some(Undo::Pin {
         name,
         path,
-        note,
+        reason,
         expires,
     }) = Undo::of(&gone)
     else {
@@ -191,18 +191,18 @@ fn a_pin_comes_back_as_it_was_and_goes_again() {
     assert!(house.pins().is_empty() && !house.note().exists());
     // By the names that the offer gives; `pin` and the offer agree on them.
     assert_eq!((name.as_str(), &path), ("release", &house.leaf));
-    let again = house.pin("root via eva", &[], &note.unwrap(), expires);
+    let again = house.pin("root via eva", &[], &reason.unwrap(), expires);
     assert_eq!(carry_out(&house.server, again).result, Outcome::Done);
     let [after] = house.pins().try_into().unwrap();
     let [before] = before.try_into().unwrap();
     assert_eq!(
-        (&after.target, &after.note, after.expires),
-        (&before.target, &before.note, before.expires)
+        (&after.target, &after.reason, after.expires),
+        (&before.target, &before.reason, before.expires)
     );
     // Changed once more by somebody else, what was made is not removed.
     let late = house.unpin(std::slice::from_ref(&after));
     let other = house.pin("root via max", &[after], "mine", None);
-    assert_eq!(Undo::of(&other), None, "it had another note before");
+    assert_eq!(Undo::of(&other), None, "it had another reason before");
     assert_eq!(carry_out(&house.server, other).result, Outcome::Done);
     lost(&carry_out(&house.server, late), "root via max pinned it");
 }
@@ -419,7 +419,7 @@ fn a_line_is_taken_back_where_the_request_is_denied_while_it_is_written() {
             approved: false,
             at: When::now(),
             by: "root via eva".to_owned(),
-            note: "who?".to_owned(),
+            reason: "who?".to_owned(),
         }),
         ..waiting.clone()
     };
@@ -441,8 +441,11 @@ fn a_line_is_taken_back_where_the_request_is_denied_while_it_is_written() {
         (Outcome::Failed, 0),
         "{receipt:?}"
     );
-    let told = receipt.conflict.unwrap();
-    assert!(told.contains("root via eva denied it at "), "{told}");
+    let reported = receipt.conflict.unwrap();
+    assert!(
+        reported.contains("root via eva denied it at "),
+        "{reported}"
+    );
     assert_eq!(fs::read(&keys).unwrap(), before);
     let now = facts().requests.unwrap().remove(0);
     assert!(now.decision.is_some_and(|decision| !decision.approved));

@@ -40,7 +40,7 @@ async fn read(server: &Server, mut each: impl FnMut()) -> Taken {
             match event {
                 StoreEvent::Listed(paths) => listed = paths.iter().collect(),
                 StoreEvent::Same(_) => panic!("nothing is known"),
-                StoreEvent::Infos(some) => {
+                StoreEvent::Replies(some) => {
                     first.get_or_insert_with(|| began.elapsed());
                     replies.extend(some);
                     each();

@@ -179,7 +179,7 @@ fn pins_and_roots() {
         let folder = house.server.pins_dir();
         let wanted = PinRequest {
             name: Some("release".parse().unwrap()),
-            note: Some("v1".to_owned()),
+            reason: Some("v1".to_owned()),
             expires: None,
         };
         let about = house.about();

@@ -158,13 +158,13 @@ fn one_session_at_a_time_is_enough() {
 fn a_reason_is_told_where_only_the_database_is_wanted() {
     let rig = Rig::new();
     both(&rig, rig.port(Access::ViaSocket));
-    let told = rig.ask("paths database", 1);
-    let message = told["error"]["message"].as_str().unwrap();
+    let reported = rig.ask("paths database", 1);
+    let message = reported["error"]["message"].as_str().unwrap();
     assert!(
-        message.contains("not in a place that is known"),
+        message.contains("its store is in an unknown place"),
         "{message}"
     );
-    assert!(told.to_string().contains("reader ="), "{told}");
+    assert!(reported.to_string().contains("reader ="), "{reported}");
     let found = rig.ask("paths via-socket", 0);
     assert_eq!(found["source"], "daemon");
     let status = rig.ask("status database", 2);
@@ -183,7 +183,7 @@ fn the_console_says_why_it_asks_the_daemon_until_it_need_not() {
     terminal.wait_for("   read through the daemon");
     terminal.keys("G");
     terminal.wait_for(".  read through the daemon: ");
-    terminal.wait_for("its store is not in a place");
+    terminal.wait_for("its store is in an unknown place");
     drop(terminal);
     // A database that is not as any release of Nix makes it, which its daemon does not mind.
     let database = rig.scratch().join("server/nix/var/nix/db/db.sqlite");

@@ -396,13 +396,13 @@ fn clients_that_are_refused() {
     fs::write(cache.key_file(), without).unwrap();
     assert!(!cache.lets_in("away"));
     watched.shows(
-        "away refused 1 time: key stands in no file",
+        "away refused 1 time: key is in no key file",
         "authorize it again",
     );
     cache.gets_first(id, "away was refused", "authorize it again");
     let said = cache.first("prod")[2].clone();
     assert!(
-        said.contains("key stands in no file any more") && said.contains("authorized "),
+        said.contains("key is in no key file any more") && said.contains("authorized "),
         "{said}"
     );
 }

@@ -111,10 +111,11 @@ fn signing_that_is_killed_is_told_and_the_next_change_writes_its_record() {
     wait_until("the end of the lock", || {
         !checks(&rig, "change-interrupted").is_empty()
     });
-    let told = checks(&rig, "change-interrupted");
+    let reported = checks(&rig, "change-interrupted");
     assert!(
-        told[0].contains("a signing was interrupted") && told[0].contains("signing again goes on"),
-        "{told:?}"
+        reported[0].contains("a signing was interrupted")
+            && reported[0].contains("signing again goes on"),
+        "{reported:?}"
     );
     assert!(records(&rig).is_empty());
     let again = rig.run("sign root --all --yes --json");
@@ -131,7 +132,7 @@ fn signing_that_is_killed_is_told_and_the_next_change_writes_its_record() {
         ("sign", audit::INTERRUPTED)
     );
     assert_eq!(records[0].items.len(), records[0].items_total.min(1000));
-    assert!(told[0].contains(&records[0].id));
+    assert!(reported[0].contains(&records[0].id));
     assert_eq!(records[1].result, "done");
     assert_eq!(left(&rig), 0);
     assert!(checks(&rig, "change-interrupted").is_empty());
@@ -199,10 +200,10 @@ fn a_signal_stops_a_command_in_good_order() {
         afresh(&rig, SLOWER);
         let before = signed(&rig).len();
         let child = signing_by(&rig, line);
-        let told = Instant::now();
+        let reported = Instant::now();
         signal(child.id(), name);
         let output = child.wait_with_output().unwrap();
-        assert!(told.elapsed() < Duration::from_secs(60), "{name}");
+        assert!(reported.elapsed() < Duration::from_secs(60), "{name}");
         let receipt = &json(&output)["receipt"];
         assert_eq!(output.status.code(), Some(130), "{name}: {receipt}");
         assert_eq!(receipt["result"], "cancelled", "{name}: {receipt}");
@@ -226,14 +227,14 @@ fn on_a_server_that_stalls_one_signal_takes_seconds_and_a_second_one_nothing() {
         afresh(&rig, SLOW);
         let child = signing_by(&rig, "sign slow --all --yes --json");
         proxy.stall();
-        let told = Instant::now();
+        let reported = Instant::now();
         signal(child.id(), "TERM");
         if signals == 2 {
             std::thread::sleep(Duration::from_millis(500));
             signal(child.id(), "TERM");
         }
         let output = child.wait_with_output().unwrap();
-        let took = told.elapsed();
+        let took = reported.elapsed();
         assert_eq!(output.status.code(), Some(130), "{}", text(&output.stdout));
         let most = if signals == 1 { 8 } else { 3 };
         assert!(took < Duration::from_secs(most), "{signals}: {took:?}");
@@ -279,13 +280,13 @@ fn a_console_on_a_server_that_stalls_says_what_it_waits_for_and_a_second_signal_
         // No key keeps it.
         terminal.keys("\u{1b}");
         terminal.wait("no dialog", |text| !text.contains("Cancelling;"));
-        let told = Instant::now();
+        let reported = Instant::now();
         if signals == 2 {
             terminal.signal("TERM");
         }
         assert_eq!(terminal.exit(), 130);
         let most = if signals == 1 { 9 } else { 3 };
-        assert!(told.elapsed() < Duration::from_secs(most), "{signals}");
+        assert!(reported.elapsed() < Duration::from_secs(most), "{signals}");
         proxy.cut();
         proxy.resume();
     }

@@ -92,7 +92,7 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
             // Nothing is counted, so nothing is called fine.
             assert_eq!(ill["counts"], Value::Null);
             assert_eq!(check(&ill, "unsigned-paths"), None);
-            // The command that is told mends it.
+            // The command that is suggested mends it.
             let fix = listing["fix"].as_str().unwrap();
             let (_, command) = fix
                 .split_once("then run: ")
@@ -238,7 +238,7 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
             sigs(&long("cnsa-1", bytes));
             assert!(rig.client_accepts(&path).is_err());
             let why = text(&rig.run(&format!("why root {path} --json")).stdout);
-            assert!(why.contains("an algorithm that is not known here"), "{why}");
+            assert!(why.contains("an unknown algorithm"), "{why}");
             assert!(why.contains("storekeeper sign root"), "{why}");
             let one = &rig.ask("paths root leaf-1.0", 0)["paths"][0];
             assert_eq!(one["trust"], "unknown-key");
@@ -264,7 +264,7 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
         let (user, port) = (Access::Root.user(), rig.port(Access::Root));
         rig.add_server(&rig.server_section("mixed", user, port, &keys));
         let status = text(&rig.run("status mixed").stdout);
-        let note = "the configured key cnsa-1 is of an algorithm that is not known here";
+        let note = "the configured key cnsa-1 is of an unknown algorithm";
         assert!(status.contains(note), "{status}");
         assert_eq!(rig.ask(&format!("why mixed {path}"), 0)["wouldCopy"], true);
     });

@@ -62,9 +62,9 @@ fn a_post_build_hook_spools_what_was_built_on_every_nix() {
     Rig::on_every_nix(|rig| {
         let before = signatures(rig);
         let script = rig.scratch().join("hook");
-        let told = hook(rig, "root", "");
-        let mut words: Vec<String> = vec![told.get_program().display().to_string()];
-        words.extend(told.get_args().map(|arg| arg.display().to_string()));
+        let reported = hook(rig, "root", "");
+        let mut words: Vec<String> = vec![reported.get_program().display().to_string()];
+        words.extend(reported.get_args().map(|arg| arg.display().to_string()));
         fs::write(
             &script,
             format!(

@@ -325,7 +325,7 @@ fn cut_while_signing(death: Death, local: bool) {
         .iter()
         .any(|failure| failure.item.starts_with("audit log"));
     match death {
-        // Another link told the truth and took the record.
+        // Another link answered truthfully and took the record.
         Death::OfSessions => assert_eq!((unknown, unlogged), (0, false)),
         Death::OfAll => {
             assert!(unknown <= 512 && unlogged);
@@ -407,9 +407,14 @@ fn a_key_that_was_swapped_after_the_plan_signs_nothing() {
             assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
             assert!(!receipt.failed.is_empty());
             for failure in &receipt.failed {
-                let told = ["changed after the plan was made", "not the one of the plan"];
+                let reported = [
+                    "changed after the plan was made",
+                    "the key has changed since the plan",
+                ];
                 assert!(
-                    told.iter().any(|told| failure.message.contains(told)),
+                    reported
+                        .iter()
+                        .any(|reported| failure.message.contains(reported)),
                     "{}",
                     failure.message
                 );
@@ -465,12 +470,12 @@ fn a_key_that_is_swapped_while_the_server_signs_signs_no_more() {
     assert!(receipt.done >= 500 && receipt.done < planned.len());
     // The other key has the same name, so its signatures would be seen here.
     is_true(&rig, &planned, &receipt);
-    let told = "changed after the plan was made";
+    let reported = "changed after the plan was made";
     assert!(
         receipt
             .failed
             .iter()
-            .all(|failure| failure.message.contains(told)),
+            .all(|failure| failure.message.contains(reported)),
         "{:?}",
         receipt.failed.last()
     );

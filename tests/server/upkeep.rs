@@ -202,8 +202,11 @@ fn killed_after_each_step_it_loses_nothing_and_the_next_one_cleans_up() {
                 stopped.sshd.kill_sessions();
                 let output = child.wait_with_output().unwrap();
                 // Either it was done over a new connection, or it is said that it was not.
-                let told: Value = json(&output);
-                assert!(told["receipt"]["result"].is_string(), "{words}: {told}");
+                let reported: Value = json(&output);
+                assert!(
+                    reported["receipt"]["result"].is_string(),
+                    "{words}: {reported}"
+                );
                 is_whole(rig);
                 assert!(rows(rig).is_superset(&before), "{words}");
                 wait_until("its locks", || {
@@ -255,7 +258,7 @@ fn it_says_how_far_it_is() {
         .unwrap();
     let plan = vacuum(&About::of(&server), &facts, Vacuum::default()).unwrap();
     let confirmed = plan.confirm(&Answer::Flag, Policy { read_only: false });
-    let (events, mut told) = unbounded_channel();
+    let (events, mut reported) = unbounded_channel();
     let job = run(
         confirmed.unwrap(),
         &server,
@@ -268,7 +271,7 @@ fn it_says_how_far_it_is() {
         loop {
             tokio::select! {
                 receipt = &mut job => break receipt,
-                event = told.recv() => if let Some(JobEvent::Progress { note, .. }) = event {
+                event = reported.recv() => if let Some(JobEvent::Progress { note, .. }) = event {
                     // Of a file that has grown: nothing came of it before.
                     if note.contains(" of about ") && !note.contains(": 0 B") {
                         fs::write(first.join("go-on"), "").unwrap();
@@ -435,8 +438,8 @@ fn a_copy_is_kept_here_and_replaces_nothing() {
         assert_eq!(found.permissions().mode() & 0o777, 0o600);
         assert_eq!(saved["size"].as_u64(), Some(found.len()));
         let before = fs::read(&file).unwrap();
-        let told = rig.ask(&line, 4);
-        assert_eq!(told["error"]["kind"], "conflict");
+        let reported = rig.ask(&line, 4);
+        assert_eq!(reported["error"]["kind"], "conflict");
         assert_eq!(fs::read(&file).unwrap(), before);
         // The rows of the copy are those of the server, by another reader.
         let mut sqlite = Command::new(need::program("sqlite3"));

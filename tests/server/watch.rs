@@ -74,7 +74,7 @@ impl Watching {
         let end = tokio::time::Instant::now() + PATIENCE;
         while !all.contains(wanted) {
             let event = timeout_at(end, self.next()).await;
-            let event = event.unwrap_or_else(|_| panic!("{wanted:?} was never told: {all:?}"));
+            let event = event.unwrap_or_else(|_| panic!("{wanted:?} was never reported: {all:?}"));
             all.push(event.expect("the watch has ended"));
         }
         all
@@ -132,13 +132,14 @@ fn scripts(rig: &Rig) -> usize {
     watches(rig).len()
 }
 
-fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
+fn each_change_is_reported(rig: &Rig, first: Option<PathBuf>) {
     let (sshd, server) = logged(rig, first);
     wait(async {
         let mut watching = Watching::start(&server).await;
         assert_eq!(watching.hidden, []);
-        let told = |event: &WatchEvent| matches!(event, WatchEvent::Disk(disk) if disk.size.0 > 0);
-        assert!(watching.first.iter().any(told), "{:?}", watching.first);
+        let reported =
+            |event: &WatchEvent| matches!(event, WatchEvent::Disk(disk) if disk.size.0 > 0);
+        assert!(watching.first.iter().any(reported), "{:?}", watching.first);
         assert_eq!(watching.rest().await, []);
 
         let file = rig.scratch().join("uploaded");
@@ -221,7 +222,7 @@ fn each_change_is_told(rig: &Rig, first: Option<PathBuf>) {
 
 #[test]
 fn each_change_is_told_once_and_nothing_else_is() {
-    each_change_is_told(&Rig::new(), None);
+    each_change_is_reported(&Rig::new(), None);
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn so_it_is_where_all_programs_are_busybox() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let programs = folder.path().join("applets");
     need::busybox(&programs);
-    each_change_is_told(&Rig::new(), Some(programs));
+    each_change_is_reported(&Rig::new(), Some(programs));
 }
 
 #[test]

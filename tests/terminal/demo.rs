@@ -73,7 +73,7 @@ fn a_step_is_one_small_frame() {
         terminal.keys("j");
         terminal.settle(REST);
         if header(&terminal) != above {
-            // The minute has turned, or the round trip was told anew: that is not the step's doing.
+            // The minute has turned, or the round trip was reported anew: that is not the step's doing.
             terminal.keys("k");
             terminal.settle(REST);
             continue;

@@ -36,7 +36,7 @@ fn an_unknown_host_is_trusted_by_a_typed_yes_and_nothing_else() {
     assert!(question.contains(&shown), "{shown}\n{question}");
     for no in ["y\r", "\r", "YES\r", "no\r"] {
         terminal.keys(no);
-        let said = terminal.wait_for("type yes, all of it");
+        let said = terminal.wait_for("type yes in full");
         assert!(said.contains("┌ Unknown host"), "{said}");
         terminal.keys("\u{7f}\u{7f}\u{7f}");
         terminal.settle(std::time::Duration::from_millis(100));
@@ -89,7 +89,7 @@ fn a_changed_host_is_refused_without_a_question() {
 }
 
 #[test]
-fn a_key_that_the_server_does_not_know_is_told() {
+fn a_key_that_the_server_does_not_know_is_reported() {
     let rig = Rig::new();
     let mut terminal = start(&rig, &rig.file("other"), &rig.file("known_hosts"));
     let refused = terminal.wait("a refusal", |text| header(text).contains("not connected"));

@@ -61,7 +61,7 @@ fn cut_in_the_middle(local: bool) {
     let down = terminal.wait("that the link is down", |text| {
         header(text).contains("down, again in ")
     });
-    // What is known stays on the screen.
+    // The screen keeps what was read.
     assert!(down.contains("3 Unsigned"), "{down}");
     let receipt = terminal.wait_for("┌ Receipt");
     // Nothing goes on being signed on a server whose sessions have ended.
@@ -79,7 +79,7 @@ fn cut_in_the_middle(local: bool) {
         .replace(',', "");
     let mut called_signed = 0;
     for path in &planned {
-        match told(&receipt, path) {
+        match reported(&receipt, path) {
             None => {
                 assert!(signed_now.contains(path), "{path} is called signed");
                 called_signed += 1;
@@ -123,8 +123,8 @@ fn cut_in_the_middle(local: bool) {
     assert_eq!(terminal.exit(), 0);
 }
 
-/// What the receipt says of a path, if it says that it was not done: on its line, or on the next.
-fn told(receipt: &str, path: &str) -> Option<String> {
+/// The receipt's reason why a path was not done, on its own line or the next; `None` if it was done.
+fn reported(receipt: &str, path: &str) -> Option<String> {
     let (_, rest) = receipt.split_once(path)?;
     Some(
         rest.trim_start()

@@ -64,7 +64,7 @@ pub fn serial() -> Result<u64, AccessError> {
     let filled = getrandom::fill(&mut bytes);
     filled.map_err(|error| {
         AccessError::Certificate(notice!(
-            "this system gives no random numbers: {error}",
+            "this system has no random numbers: {error}",
             "make the certificate on another one"
         ))
     })?;
@@ -126,7 +126,7 @@ pub fn sign_cert(
         let end = wanted.expires;
         return Err(AccessError::Certificate(notice!(
             "{end} is in the past by the server's clock",
-            "give the certificate an end that is to come"
+            "choose an end in the future"
         )));
     }
     may_write(&wanted.out, &wanted.key)?;
@@ -148,7 +148,7 @@ pub fn sign_cert(
         if name.is_empty() || name.chars().any(|c| c.is_control() || !is_id && odd(c)) {
             let name = visible(&name);
             return Err(AccessError::Certificate(notice!(
-                "\"{name}\" cannot stand in a certificate",
+                "\"{name}\" can't be in a certificate",
                 "give one name after each --principal, without blanks and commas"
             )));
         }
@@ -278,7 +278,7 @@ fn warn(plan: &mut Plan, facts: &AccessFacts, request: &CertificateRequest, own:
     let admitting: Vec<&&Authority> = own.iter().filter(may).collect();
     if let Err(why) = &facts.certificates.trusted {
         warnings.push(format!(
-            "whose certificates sshd's settings take is not known: {}",
+            "the authorities in sshd's settings are unknown: {}",
             visible(&why.to_string())
         ));
     }

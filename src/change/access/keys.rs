@@ -1,6 +1,6 @@
 //! Plans for lines of key files.
 //!
-//! In: the files as they were read. Out: one line more, one less, or one that ends at another time.
+//! In: the files as they were read. Out: a plan that adds a line, removes one, or changes when one expires.
 
 use super::files::{document, editable, files, target};
 use super::left::{elsewhere, sessions};
@@ -22,7 +22,7 @@ use crate::server::access::Edit;
 /// The word that confirms a revocation.
 const REVOKE: Danger = Danger::Destroys { word: "revoke" };
 
-/// The word that confirms a change to one's own way in.
+/// The word that confirms a change to the administrator's own login.
 const OWN: Danger = Danger::Destroys { word: "my own key" };
 
 pub(super) fn name(comment: &str, fingerprint: Fingerprint) -> String {
@@ -125,14 +125,14 @@ pub fn authorize(
     }
     if new.expires.is_some_and(|end| end <= facts.at) {
         plan.warnings
-            .push("its time is in the past, so it is refused at once".to_owned());
+            .push("its expiry is in the past, so sshd refuses it at once".to_owned());
     }
     doubt(&mut plan, findings);
     plan.reason = reason;
     Ok(plan)
 }
 
-/// Warns, and has what is a concern accepted by name before the key is authorized.
+/// Adds the findings as warnings, and those that must be accepted by name as concerns.
 pub(super) fn doubt(plan: &mut Plan, findings: Vec<Finding>) {
     plan.concerns.extend(concern::of(&findings));
     plan.concerns.sort_unstable();
@@ -140,7 +140,7 @@ pub(super) fn doubt(plan: &mut Plan, findings: Vec<Finding>) {
     warn(plan, findings);
 }
 
-/// What the judges mind, with what mends it.
+/// A finding and its remedy, in one sentence.
 pub(super) fn warn(plan: &mut Plan, findings: Vec<Finding>) {
     for finding in findings {
         if finding.level > Level::Note {
@@ -188,7 +188,7 @@ fn find_by(
     Ok(found)
 }
 
-/// Says that one's own way in is touched, and asks for the word.
+/// Warns that the administrator's own login is touched, and asks for the typed word.
 fn own_way(plan: &mut Plan) {
     plan.warnings.insert(
         0,
@@ -230,7 +230,7 @@ pub fn revoke(
         )?;
         plan.lines.push(("file", file.place()));
         let mut edited = document.clone();
-        // From the end, so that the numbers before it stay.
+        // From the end, so that earlier line numbers stay right.
         for number in numbers.iter().rev() {
             edited.remove(*number)?;
         }
@@ -282,7 +282,7 @@ pub fn revoke(
     Ok(finish(plan, operation, reason))
 }
 
-/// That with an authority all its certificates go, or that they stay.
+/// Warns whether the certificates of an authority stop working with it.
 fn of_authority(facts: &AccessFacts, key: Fingerprint) -> Vec<String> {
     let all = authorities::all(facts);
     let (settings, lines): (Vec<_>, Vec<_>) = all
@@ -302,7 +302,7 @@ fn of_authority(facts: &AccessFacts, key: Fingerprint) -> Vec<String> {
     warnings
 }
 
-/// A plan with all that it does; where that is one's own way in, it asks for the word.
+/// Completes a plan; one that touches the administrator's own login asks for the typed word.
 pub(super) fn finish(mut plan: Plan, operation: AccessOperation, reason: Option<String>) -> Plan {
     if operation.own_way {
         own_way(&mut plan);
@@ -312,7 +312,7 @@ pub(super) fn finish(mut plan: Plan, operation: AccessOperation, reason: Option<
     plan
 }
 
-/// Whether a change of this key is one of one's own way in. It is taken back if it shuts that, so the file as it was has to be known.
+/// Whether the administrator is logged in with this key. Such a change is undone if no login works afterwards, so the file as it was has to be known.
 pub(super) fn own_way_in(
     facts: &AccessFacts,
     login: &str,
@@ -325,14 +325,14 @@ pub(super) fn own_way_in(
     }
     Err(AccessError::NotEditable(Notice::new(
         format!(
-            "{} is too large to be put back as it was, and this is the key that you are logged in with",
+            "{} is too large to be restored, and this is the key that you are logged in with",
             visible(&file.path)
         ),
-        "log in with another one, or take the padding out of the file first",
+        "log in with another key, or make the file smaller first",
     )))
 }
 
-/// A key whose time shall end then, or not at all. Open sessions go on.
+/// Sets when a key expires; `None` for never. Open sessions go on.
 pub fn expire(
     about: &About,
     facts: &AccessFacts,
@@ -403,8 +403,9 @@ pub fn expire(
         ));
     }
     if expires.is_some() {
-        plan.warnings
-            .push("sessions that are open then go on until they end by themselves".to_owned());
+        plan.warnings.push(
+            "sessions that are open at that time go on until they end by themselves".to_owned(),
+        );
     }
     Ok(finish(plan, operation, reason))
 }

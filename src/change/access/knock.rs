@@ -57,7 +57,7 @@ pub fn install_knock(
     let mut plan = about.plan(
         "install-knock",
         format!(
-            "install the knock for {}: keys that nobody knows become requests",
+            "install the knock for {}: unknown keys become requests",
             visible(&install.cache_user)
         ),
         AccessOperation::default(),
@@ -83,7 +83,7 @@ pub fn install_knock(
     }
     plan.lines.push((
         "then",
-        "sshd -t, sshd -T for the cache user, and a reload of sshd; all of it is taken back if one fails".to_owned(),
+        "sshd -t, sshd -T for the cache user, and a reload of sshd; all of it is undone if one fails".to_owned(),
     ));
     for file in [&install.script, &install.lines_file] {
         plan.items.push(Item::File { file: file.clone() });
@@ -112,7 +112,7 @@ pub fn install_knock(
                 .to_owned(),
         );
     }
-    plan.warnings.push("sshd runs the script for each login that no key file answers; a key that is in a file is not slowed".to_owned());
+    plan.warnings.push("sshd runs the script for each login with a key that is in no key file; logins with other keys are not slowed".to_owned());
     if let crate::change::Operation::Access(operation) = &mut plan.operation {
         operation.knock = Some(install);
     }

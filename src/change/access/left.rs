@@ -32,9 +32,8 @@ pub(super) fn sessions(
     let open = match &facts.sessions {
         Ok(open) => open,
         Err(unknown) => {
-            plan.warnings.push(format!(
-                "whether it has open sessions is not known ({unknown})"
-            ));
+            plan.warnings
+                .push(format!("its open sessions are unknown ({unknown})"));
             return;
         }
     };

@@ -77,7 +77,7 @@ pub struct FileEdit {
     pub after: Vec<u8>,
     /// The lines that come, each with its end.
     pub lines: Vec<u8>,
-    /// How many items of the plan it settles.
+    /// How many items of the plan it covers.
     pub items: usize,
 }
 
@@ -215,7 +215,7 @@ impl Explain for AccessError {
                 "`keys SERVER list` shows those that are"
             ),
             Self::NoFile(why) => notice!(
-                "it is not known which key files count ({why})",
+                "the key files that sshd reads are unknown ({why})",
                 "name them with key_files for this server in the configuration"
             ),
             Self::OtherFile(file) => notice!(

@@ -1,4 +1,4 @@
-//! Plans for requests: keep one, let it in, turn it away; and the end of a session.
+//! Plans for requests: record one, approve it, deny it; and the end of a session.
 //!
 //! In: a request, and for an approval the line that it gets. Out: a plan; an approval is an authorization and a decision.
 
@@ -20,13 +20,13 @@ fn item(request: &Request) -> Item {
     }
 }
 
-fn decided(about: &About, request: &Request, approved: bool, note: &str) -> Request {
+fn decided(about: &About, request: &Request, approved: bool, reason: &str) -> Request {
     Request {
         decision: Some(Decision {
             approved,
             at: When::now(),
             by: about.by.clone(),
-            note: note.to_owned(),
+            reason: reason.to_owned(),
         }),
         ..request.clone()
     }
@@ -39,7 +39,7 @@ pub fn approve(
     request: &Request,
     new: &NewKey,
     file: Option<&str>,
-    note: &str,
+    reason: &str,
 ) -> Result<Plan, AccessError> {
     let mut plan = authorize(about, facts, new, file, None)?;
     plan.change = "approve";
@@ -56,10 +56,10 @@ pub fn approve(
         let denied = !request.waits();
         operation.requests.push((
             Folder::Approved { denied },
-            decided(about, request, true, note),
+            decided(about, request, true, reason),
         ));
     }
-    plan.reason = (!note.is_empty()).then(|| note.to_owned());
+    plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
     Ok(plan)
 }
 
@@ -68,7 +68,7 @@ pub fn deny(
     about: &About,
     facts: &AccessFacts,
     request: &Request,
-    note: &str,
+    reason: &str,
 ) -> Result<Plan, AccessError> {
     let key = request.key.fingerprint();
     if let Some((file, line)) = authorized_in(&facts.files, key) {
@@ -80,17 +80,17 @@ pub fn deny(
     }
     let name = keys::name(&request.key.comment(), key);
     let operation = AccessOperation {
-        requests: vec![(Folder::Denied, decided(about, request, false, note))],
+        requests: vec![(Folder::Denied, decided(about, request, false, reason))],
         ..AccessOperation::default()
     };
     let mut plan = about.plan("deny", format!("deny {name}"), operation);
     plan.items.push(item(request));
     plan.lines.push((
         "effect",
-        "the key stays out, and later requests for it are not shown".to_owned(),
+        "the key is not authorized, and later requests for it are not shown".to_owned(),
     ));
     keys::warn(&mut plan, of_candidate(facts, &request.key));
-    plan.reason = (!note.is_empty()).then(|| note.to_owned());
+    plan.reason = (!reason.is_empty()).then(|| reason.to_owned());
     Ok(plan)
 }
 
@@ -116,11 +116,7 @@ pub fn reopen(about: &About, facts: &AccessFacts, request: &Request) -> Result<P
         ..AccessOperation::default()
     };
     let name = keys::name(&request.key.comment(), key);
-    let mut plan = about.plan(
-        "reopen",
-        format!("take back that {name} was denied"),
-        operation,
-    );
+    let mut plan = about.plan("reopen", format!("undo the denial of {name}"), operation);
     plan.items.push(item(request));
     plan.lines.push((
         "effect",
@@ -195,7 +191,7 @@ pub fn prove(
         ..AccessOperation::default()
     };
     let key = request.key.fingerprint();
-    let summary = format!("take down that the requester holds the private key of {key}");
+    let summary = format!("record that the requester holds the private key of {key}");
     let mut plan = about.plan("prove", summary, operation);
     plan.items.push(item(request));
     plan.lines.push(("signed", challenge));

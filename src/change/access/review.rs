@@ -1,6 +1,6 @@
-//! The plan that marks the keys as reviewed: nothing changes but the audit log, which then says who looked at which keys.
+//! The plan that marks the keys as reviewed: it changes only the audit log, which then says who reviewed which keys.
 //!
-//! In: the key files as they were read. Out: a plan with every key, suspended ones too; not where some are not known.
+//! In: the key files as they were read. Out: a plan with every key, suspended ones too; an error where a file can't be read.
 
 use super::files::{document, files};
 use super::{About, AccessError, AccessOperation};

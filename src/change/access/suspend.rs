@@ -182,11 +182,10 @@ pub fn resume(
     plan.lines.push(("was", last.suspension.words(facts.at)));
     let end = judge::hygiene::expiry(&last.line, facts.utc_offset);
     if let Some(end) = end.filter(|end| *end <= facts.at) {
-        plan.warnings.push(format!(
-            "the key is refused all the same: it expired at {end}"
-        ));
+        plan.warnings
+            .push(format!("the key is still refused: it expired at {end}"));
     }
-    // That it is suspended is known here.
+    // The plan shows that it is suspended.
     let mut findings = judge::access::of_candidate(facts, named);
     findings.retain(|finding| finding.code != judge::access::SUSPENDED);
     warn(&mut plan, findings);

@@ -1,8 +1,8 @@
 //! Signatures over the head of an audit log, by a key that is not on the server.
 //!
 //! In: a line that was appended, and the key `audit_key` of the configuration. Out: a line in a file beside the log. A
-//! signature over a line stands for all before it as well, since each line has the hash of the one before: whoever has not that
-//! key can't write the log anew without it being found, by everybody who knows the public half. It does not show whether lines
+//! signature over a line stands for all before it as well, since each line has the hash of the one before: so a log that
+//! was rewritten without the key is detected by everybody who knows the public half. It does not show whether lines
 //! were removed behind the last one that is signed, if their signatures were removed too: of that only the copy and the
 //! journal know.
 
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 
-/// Signatures that are compared: more than an honest server sends.
+/// The most signatures that are compared: more than an honest server sends.
 const MOST_HEADS: usize = 1000;
 
-/// Bytes of an identifier that are shown.
+/// The most bytes of an identifier that are shown.
 const MOST_ID: usize = 32;
 
 /// A line of the file.
@@ -141,7 +141,7 @@ impl OfSignatures {
         missing
     }
 
-    /// What is said of them; the second, where something is not known. Nothing where no key is configured.
+    /// What the check found, and a second note where something is unknown. Empty where no key is configured.
     pub(super) fn words(&self) -> (Option<String>, Option<String>) {
         if self.keys.is_empty() {
             return (None, None);
@@ -154,7 +154,7 @@ impl OfSignatures {
                 "there is no signature beside it"
             };
             let unknown = format!(
-                "whether the log was written anew: no line of it is signed by a key of this configuration ({why})"
+                "whether the log was rewritten: no line of it is signed by a key of this configuration ({why})"
             );
             return (None, Some(unknown));
         }
@@ -219,7 +219,7 @@ mod tests {
         let fine = found(&all, &signed, keys());
         assert_eq!(fine.vouched_by, [Witness::Signature("ops-1".into())]);
         assert!(!fine.is_broken());
-        // What is behind it may be gone together with its signature.
+        // Later lines may have been removed together with their signatures.
         assert!(!fine.whole() && fine.unknown.len() == 1, "{fine:?}");
         let mut anew = Vec::new();
         for at in [0, 5, 6] {
@@ -235,7 +235,7 @@ mod tests {
                 "{found:?}"
             );
         }
-        // Without a key nothing is said of signatures.
+        // Without a key, signatures are not mentioned.
         assert_eq!(found(&all, &signed, vec![]).unknown.len(), 1);
     }
 }

@@ -227,7 +227,7 @@ fn torn_twice_and_by_zeros() {
 }
 
 #[test]
-fn what_is_out_of_order_is_told() {
+fn what_is_out_of_order_is_reported() {
     let mut moved = lines(&log(5));
     moved.swap(1, 2);
     let found = flaws(&moved.concat());

@@ -136,7 +136,7 @@ fn the_journal_vouches_for_the_end() {
     );
     let found = with_journal(&altered, &journal);
     assert_eq!(found.flaws[0].why, Flaw::Journal);
-    // Emptied: it can't be told from another log of this server, and is not called whole.
+    // Emptied: it can't be distinguished from another log of this server, and is not called whole.
     let found = with_journal(b"", &journal);
     assert!(!found.whole() && found.unknown.len() == 1);
     assert!(found.notes[1].contains("4 records"), "{found:?}");

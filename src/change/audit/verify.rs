@@ -248,7 +248,7 @@ impl Check {
                 "the server's journal has no record of a log".to_owned()
             }
             Some(JournalState::Read) if strange > 0 => format!(
-                "the server's journal has {} that belong to another log, or to this one before it was emptied or written anew",
+                "the server's journal has {} that belong to another log, or to this one before it was emptied or rewritten",
                 count(strange, "record")
             ),
             Some(JournalState::Read) => "compared with the server's journal".to_owned(),

@@ -1,4 +1,4 @@
-//! What has records of an audit log beside the log itself: the copy on this machine, and the server's journal.
+//! The two witnesses of an audit log: the copy on this machine, and the server's journal.
 //!
 //! In: their records, then each line of the log. Out: what the log does not have as it was written, and whether they have its
 //! last record. Both are read before the log, so all that they have must be in it.
@@ -19,7 +19,7 @@ const MOST_COPIED: usize = 200_000;
 const MOST_ENTRIES: usize = 1000;
 const MOST_ENTRY_BYTES: usize = 32 << 20;
 
-/// Bytes of an identifier or a time that are kept.
+/// The most bytes of an identifier or a time that are stored.
 const MOST_SHORT: usize = 64;
 
 /// The copy on this machine, as far as it is compared.
@@ -151,7 +151,7 @@ struct Entry {
     linked: bool,
 }
 
-/// Compares the journal. Others' logs may be in it: what does not hang together with this log is only counted.
+/// Compares the journal. It may hold records of other logs: those that no chain connects with this log are only counted.
 #[derive(Default)]
 pub(super) struct OfJournal {
     /// Newest first.
@@ -159,7 +159,7 @@ pub(super) struct OfJournal {
     /// By link and identifier.
     known: HashMap<(Hash, String), usize>,
     prevs: HashMap<Hash, Vec<usize>>,
-    /// The records that the log has otherwise.
+    /// Records whose line in the log differs.
     pub(super) differing: Vec<(Place, String)>,
     last: Last,
     bytes: usize,
@@ -171,7 +171,7 @@ pub(super) enum Last {
     /// Nothing.
     #[default]
     Absent,
-    /// Its start.
+    /// The beginning of it.
     Cut,
     /// All of it.
     Whole,
@@ -189,7 +189,7 @@ impl OfJournal {
         let id = visible(&id).into_owned();
         let at = self.entries.len();
         if self.known.insert((prev, id.clone()), at).is_some() {
-            // The same record twice, by a journal that was copied together.
+            // The same record twice, in a journal that was merged from copies.
             return;
         }
         self.prevs.entry(prev).or_default().push(at);
@@ -233,7 +233,7 @@ impl OfJournal {
         self.last
     }
 
-    /// The records that were in this log. Oldest first: each one makes the next one that follows it one of this log.
+    /// The records that were in this log, oldest first: a record that follows one of them is of this log too.
     pub(super) fn missing(&mut self) -> Vec<Missing> {
         let mut missing = Vec::new();
         for at in (0..self.entries.len()).rev() {
@@ -261,7 +261,7 @@ impl OfJournal {
         missing
     }
 
-    /// Records that hang together with no line of this log.
+    /// Records that no chain connects with this log.
     pub(super) fn strange(&self) -> usize {
         let strange = |entry: &&Entry| !entry.seen && !entry.linked;
         self.entries.iter().filter(strange).count()

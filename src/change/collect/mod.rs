@@ -36,7 +36,7 @@ pub fn first_open(open: &[Session]) -> Option<When> {
 pub const WORD: &str = "collect";
 
 /// What follows from a collection of the whole garbage.
-pub const WHOLE: &str = "this is what nix-collect-garbage does: nothing that no root keeps is spared, neither what clients used an hour ago nor what was just uploaded; from this list only, and oldest use first";
+pub const WHOLE: &str = "this is what nix-collect-garbage does: everything dead is deleted, even what clients used an hour ago or what was just uploaded; only paths of this list, oldest use first";
 
 /// What the job of a collection has to know beside the paths.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 const DAY: i64 = 86_400;
 
-/// Without the newest of each name staying: each name is there once.
+/// No rule for the newest of each name: each name is there once.
 fn all() -> Rules {
     Rules {
         keep_newest: 0,

@@ -95,9 +95,9 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
     let more = groups.len() - named.len();
     if more > 0 {
         let all: u64 = groups.iter().map(|group| group.bytes).sum();
-        let told: u64 = named.iter().map(|group| group.bytes).sum();
+        let reported: u64 = named.iter().map(|group| group.bytes).sum();
         let packages = if more == 1 { "package" } else { "packages" };
-        let size = Bytes(all.saturating_sub(told)).to_string();
+        let size = Bytes(all.saturating_sub(reported)).to_string();
         lines.push((
             "also",
             format!("{size:>9}  {more} more {packages}; --json has the whole list"),
@@ -110,7 +110,7 @@ pub(super) fn lines(about: &About<'_>) -> Vec<(&'static str, String)> {
     }
     lines.push((
         "effect",
-        "whoever asks this cache for one of them gets it from elsewhere or builds it anew; deleted paths do not come back"
+        "clients that need one of them get it elsewhere or build it; deleted paths do not come back"
             .to_owned(),
     ));
     lines

@@ -8,7 +8,7 @@ mod certify;
 mod looked;
 
 use super::Job;
-use super::cache::{CacheServer, Step, Stepped, Trouble};
+use super::cache::{CacheServer, CallError, Step, Stepped};
 use crate::change::access::{AccessOperation, FileEdit};
 use crate::change::plan::Item;
 use crate::domain::access::{KeyFile, Session};
@@ -23,7 +23,7 @@ const SHOWN: usize = 40;
 /// How often an edit is undone that meets the edits of others.
 const TRIES: usize = 3;
 
-/// What is said of everything behind a step that failed.
+/// What is shown for everything behind a step that failed.
 const NOT_TRIED: &str = "not tried, because a step before it failed; look at the plan again";
 
 /// Carries it out.
@@ -35,7 +35,7 @@ pub(super) async fn run<C: CacheServer>(
     let done = steps(job, items, operation).await;
     if let Err(why) = done {
         let mut first = Some(why);
-        for item in items.iter().skip(job.tally.settled()) {
+        for item in items.iter().skip(job.tally.finished()) {
             let why = first.take().unwrap_or_else(|| NOT_TRIED.to_owned());
             job.tally.fail(item, why);
         }
@@ -96,7 +96,7 @@ async fn steps<C: CacheServer>(
         job.tally.done += 1;
     }
     for key in &operation.revoked {
-        // The key is out already; a list that can't be written is told, and undoes nothing.
+        // The key is out already; a list that can't be written is reported, and undoes nothing.
         if let Err(why) = ask(job, Step::Revoked(key)).await {
             if is_listed(job, key).await {
                 job.log(&although(&why));
@@ -140,7 +140,7 @@ async fn first_look<C: CacheServer>(job: &mut Job<C>, step: Step<'_>) -> Result<
     let answer = job
         .twice(|cache, token| async move { cache.access(&token, step).await })
         .await;
-    answer.map_err(|trouble| format!("nothing was changed: {trouble}"))
+    answer.map_err(|error| format!("nothing was changed: {error}"))
 }
 
 fn conflict<C: CacheServer>(job: &mut Job<C>, request: &Request, why: &str) -> String {
@@ -215,7 +215,7 @@ fn without(file: &[u8], line: &[u8]) -> Option<Vec<u8>> {
 fn stop<C: CacheServer>(job: &mut Job<C>) -> Result<(), String> {
     if job.cancel.is_cancelled() {
         job.tally.cancelled = true;
-        return Err("not done: cancelled before its turn".to_owned());
+        return Err("not done: cancelled before it was tried".to_owned());
     }
     Ok(())
 }
@@ -298,8 +298,8 @@ fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
 async fn open_another<C: CacheServer>(job: &Job<C>) -> Result<(), String> {
     match job.briefly(job.cache.reopen()).await {
         Ok(_) => Ok(()),
-        Err(Trouble::Stopped) => Err("the server did not answer".to_owned()),
-        Err(trouble) => Err(trouble.to_string()),
+        Err(CallError::Stopped) => Err("the server did not answer".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -26,7 +26,7 @@ use thiserror::Error;
 
 /// Why a call gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(super) enum Trouble {
+pub(super) enum CallError {
     /// The link is gone: nobody knows whether it was done.
     #[error("{0}")]
     Lost(String),
@@ -115,13 +115,13 @@ pub(super) trait CacheServer: Clone + Send + Sync {
     fn path_infos(
         &self,
         paths: &[StorePath],
-    ) -> impl Future<Output = Result<Vec<InfoReply>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Vec<InfoReply>, CallError>> + Send;
     /// Adds signatures; what failed for one path alone comes back with that path.
     fn add_signatures(
         &self,
         token: &Token,
         items: &[SignedPath],
-    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, CallError>> + Send;
     /// Copies paths with all that they need from another store. It may be done twice: what is there is not copied.
     fn push(
         &self,
@@ -129,7 +129,7 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         from: Option<&str>,
         paths: &[StorePath],
         on: OnPush<'_>,
-    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Has Nix sign there; what failed for one path alone comes back with that path.
     fn sign_on_server(
         &self,
@@ -137,7 +137,7 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         key_file: &str,
         key: &PublicKey,
         paths: &[StorePath],
-    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Vec<(StorePath, String)>, CallError>> + Send;
     /// Takes the signatures by this name from these rows in one transaction, and keeps what they were in a file there. It may be done twice.
     fn strip(
         &self,
@@ -145,37 +145,37 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         key: &str,
         file: &str,
         rows: &[SignedRow],
-    ) -> impl Future<Output = Result<HashMap<StorePath, Stripped>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<HashMap<StorePath, Stripped>, CallError>> + Send;
     /// One step of a change to who may log in.
     fn access(
         &self,
         token: &Token,
         step: Step<'_>,
-    ) -> impl Future<Output = Result<Stepped, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Stepped, CallError>> + Send;
     /// One question of a collection.
     fn space(
         &self,
         step: SpaceStep<'_>,
-    ) -> impl Future<Output = Result<SpaceStepped, Trouble>> + Send;
+    ) -> impl Future<Output = Result<SpaceStepped, CallError>> + Send;
     /// Deletes exactly these paths.
     fn collect(
         &self,
         token: &Token,
         paths: &[StorePath],
         on: OnCollect<'_>,
-    ) -> impl Future<Output = Result<Collected, Trouble>> + Send;
-    /// One step of a change of what the store keeps. Each may be done twice. `tell` is told what a long one is at.
+    ) -> impl Future<Output = Result<Collected, CallError>> + Send;
+    /// One step of a change of what the store keeps. Each may be done twice. `tell` gets the progress of a long one.
     fn keep(
         &self,
         token: &Token,
         step: &KeepStep,
         tell: &(dyn Fn(&str) + Sync),
-    ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
+    ) -> impl Future<Output = Result<LinkChange, CallError>> + Send;
     /// Whether what a step changes is there as if it was done; `None` where a look can't tell.
     fn is_kept(
         &self,
         step: &KeepStep,
-    ) -> impl Future<Output = Result<Option<bool>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Option<bool>, CallError>> + Send;
     /// Looks whether a record could be appended, writes the marker of the job and holds its lock. The lines are its items.
     fn begin(
         &self,
@@ -183,7 +183,7 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         what: &Unfinished,
         lines: &[String],
         how: Beginning,
-    ) -> impl Future<Output = Result<Held, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Held, CallError>> + Send;
     /// Who this connection is logged in as.
     fn login(&self) -> Login;
     /// One step with a plan that waits.
@@ -191,7 +191,7 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         &self,
         token: &Token,
         step: TwoStep<'_>,
-    ) -> impl Future<Output = Result<LinkChange, Trouble>> + Send;
+    ) -> impl Future<Output = Result<LinkChange, CallError>> + Send;
     /// Removes what the job of this id has left, too, and returns the line as it was written.
     fn append_audit(
         &self,
@@ -199,14 +199,14 @@ pub(super) trait CacheServer: Clone + Send + Sync {
         line: &str,
         id: &str,
         whose: Whose,
-    ) -> impl Future<Output = Result<String, Trouble>> + Send;
+    ) -> impl Future<Output = Result<String, CallError>> + Send;
     /// Signs a record that was appended, where a key is configured; why that failed.
     fn sign_audit(
         &self,
         token: &Token,
         line: &str,
         id: &str,
-    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
     /// The same server over a new link.
-    fn reopen(&self) -> impl Future<Output = Result<Self, Trouble>> + Send;
+    fn reopen(&self) -> impl Future<Output = Result<Self, CallError>> + Send;
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a store, and what goes wrong at which call. Out: what the calls of a job answer, and the store as it is then.
 
-use super::cache::{CacheServer, Held, Step, Stepped, Trouble, TwoStep};
+use super::cache::{CacheServer, CallError, Held, Step, Stepped, TwoStep};
 use super::fake_space;
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::audit;
@@ -52,7 +52,7 @@ pub(super) struct World {
     pub(super) full: bool,
     /// What jobs have left beside the log.
     pub(super) left: BTreeMap<String, (Unfinished, Vec<String>)>,
-    /// Calls that told of a job, each with how.
+    /// Calls that reported on a job, each with how it went.
     pub(super) begun: Vec<Beginning>,
     /// Roots, uses, collections.
     pub(super) space: super::fake_space::Space,
@@ -83,8 +83,8 @@ pub(super) struct Fake {
     facts: Arc<Facts>,
 }
 
-pub(super) fn lost() -> Trouble {
-    Trouble::Lost("the server closed the connection".into())
+pub(super) fn lost() -> CallError {
+    CallError::Lost("the server closed the connection".into())
 }
 
 impl Fake {
@@ -97,7 +97,7 @@ impl Fake {
     }
 
     /// Makes one call: how many of its items are still done, and whether an answer arrives.
-    pub(super) fn call(&self, world: &mut World) -> Result<Option<usize>, Trouble> {
+    pub(super) fn call(&self, world: &mut World) -> Result<Option<usize>, CallError> {
         if self.down.load(Ordering::SeqCst) {
             return Err(lost());
         }
@@ -135,7 +135,7 @@ impl Fake {
         }
     }
 
-    fn change(&self, items: &[SignedPath]) -> Result<(), Trouble> {
+    fn change(&self, items: &[SignedPath]) -> Result<(), CallError> {
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
         let lies = world.lies;
@@ -157,7 +157,7 @@ impl CacheServer for Fake {
         "/var/lib/storekeeper/audit.jsonl".into()
     }
 
-    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, Trouble> {
+    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
@@ -174,7 +174,7 @@ impl CacheServer for Fake {
         &self,
         _: &Token,
         items: &[SignedPath],
-    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+    ) -> Result<Vec<(StorePath, String)>, CallError> {
         self.wait().await;
         self.change(items).map(|()| Vec::new())
     }
@@ -185,12 +185,12 @@ impl CacheServer for Fake {
         _: Option<&str>,
         paths: &[StorePath],
         on: OnPush<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
         if let Some(path) = paths.iter().find(|path| world.poison.contains(*path)) {
-            return Err(Trouble::Refused(format!("{path} is cursed")));
+            return Err(CallError::Refused(format!("{path} is cursed")));
         }
         let World { infos, origin, .. } = &mut *world;
         for info in origin.iter().take(cut.unwrap_or(usize::MAX)) {
@@ -208,20 +208,20 @@ impl CacheServer for Fake {
         file: &str,
         key: &PublicKey,
         paths: &[StorePath],
-    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+    ) -> Result<Vec<(StorePath, String)>, CallError> {
         self.wait().await;
         assert_eq!(file, KEY_FILE);
         assert_eq!(*key, ours().public());
         let items: Vec<SignedPath> = {
             let world = self.world.lock().unwrap();
             if let Some(message) = world.no_signing {
-                return Err(Trouble::Refused(message.into()));
+                return Err(CallError::Refused(message.into()));
             }
             if let Some(path) = paths.iter().find(|path| world.poison.contains(*path)) {
-                return Err(Trouble::Refused(format!("{path} is cursed")));
+                return Err(CallError::Refused(format!("{path} is cursed")));
             }
             if let Some(path) = paths.iter().find(|path| !world.infos.contains_key(path)) {
-                return Err(Trouble::Refused(format!("path '{path}' is not valid")));
+                return Err(CallError::Refused(format!("path '{path}' is not valid")));
             }
             let sign = |path: &StorePath| SignedPath {
                 path: path.clone(),
@@ -238,7 +238,7 @@ impl CacheServer for Fake {
         key: &str,
         file: &str,
         rows: &[SignedRow],
-    ) -> Result<HashMap<StorePath, Stripped>, Trouble> {
+    ) -> Result<HashMap<StorePath, Stripped>, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
@@ -266,8 +266,8 @@ impl CacheServer for Fake {
         cut.map_or(Ok(said), |_| Err(lost()))
     }
 
-    async fn access(&self, _: &Token, _: Step<'_>) -> Result<Stepped, Trouble> {
-        Err(Trouble::Refused("this server has no sshd".into()))
+    async fn access(&self, _: &Token, _: Step<'_>) -> Result<Stepped, CallError> {
+        Err(CallError::Refused("this server has no sshd".into()))
     }
 
     async fn keep(
@@ -275,7 +275,7 @@ impl CacheServer for Fake {
         _: &Token,
         step: &KeepStep,
         _: &(dyn Fn(&str) + Sync),
-    ) -> Result<LinkChange, Trouble> {
+    ) -> Result<LinkChange, CallError> {
         if let KeepStep::Pin { pin, .. } = step {
             let mut world = self.world.lock().unwrap();
             if world.pins_at == Some(world.calls + 1) {
@@ -286,10 +286,10 @@ impl CacheServer for Fake {
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
         let KeepStep::Pin { pin, .. } = step else {
-            return Err(Trouble::Refused("this server has no roots".into()));
+            return Err(CallError::Refused("this server has no roots".into()));
         };
         if !world.infos.contains_key(&pin.target) {
-            return Err(Trouble::Refused("the store does not have it".into()));
+            return Err(CallError::Refused("the store does not have it".into()));
         }
         if cut != Some(0) {
             world.pins.insert(pin.name.clone());
@@ -297,7 +297,7 @@ impl CacheServer for Fake {
         cut.map_or(Ok(LinkChange::Done), |_| Err(lost()))
     }
 
-    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, Trouble> {
+    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
@@ -309,7 +309,7 @@ impl CacheServer for Fake {
         })
     }
 
-    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, CallError> {
         self.wait().await;
         fake_space::step(self, step)
     }
@@ -319,7 +319,7 @@ impl CacheServer for Fake {
         _: &Token,
         paths: &[StorePath],
         on: OnCollect<'_>,
-    ) -> Result<Collected, Trouble> {
+    ) -> Result<Collected, CallError> {
         self.wait().await;
         fake_space::collect(self, paths, on).await
     }
@@ -330,7 +330,7 @@ impl CacheServer for Fake {
         what: &Unfinished,
         lines: &[String],
         how: Beginning,
-    ) -> Result<Held, Trouble> {
+    ) -> Result<Held, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
@@ -338,7 +338,7 @@ impl CacheServer for Fake {
         }
         let makes_room = how == Beginning::MakesRoom;
         if world.full && !makes_room {
-            return Err(Trouble::Refused("no space is left on the device".into()));
+            return Err(CallError::Refused("no space is left on the device".into()));
         }
         world.begun.push(how);
         let others = world.left.values().map(|(what, _)| what.clone()).collect();
@@ -366,7 +366,7 @@ impl CacheServer for Fake {
         }
     }
 
-    async fn two(&self, _: &Token, step: TwoStep<'_>) -> Result<LinkChange, Trouble> {
+    async fn two(&self, _: &Token, step: TwoStep<'_>) -> Result<LinkChange, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         let cut = self.call(&mut world)?;
@@ -400,25 +400,25 @@ impl CacheServer for Fake {
         line: &str,
         id: &str,
         whose: Whose,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, CallError> {
         self.wait().await;
         let mut world = self.world.lock().unwrap();
         if self.call(&mut world)?.is_some() {
             return Err(lost());
         }
         if world.left.remove(id).is_none() && whose == Whose::Left {
-            return Err(Trouble::Refused("somebody else has written it".into()));
+            return Err(CallError::Refused("somebody else has written it".into()));
         }
         let line = format!("{{\"prev\":\"{}\",{}", audit::verify::FIRST, &line[1..]);
         world.log.extend(line.bytes().chain([b'\n']));
         Ok(line)
     }
 
-    async fn sign_audit(&self, _: &Token, _: &str, _: &str) -> Result<(), Trouble> {
+    async fn sign_audit(&self, _: &Token, _: &str, _: &str) -> Result<(), CallError> {
         Ok(())
     }
 
-    async fn reopen(&self) -> Result<Self, Trouble> {
+    async fn reopen(&self) -> Result<Self, CallError> {
         if !self.world.lock().unwrap().reopens {
             return Err(lost());
         }

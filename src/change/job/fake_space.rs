@@ -2,7 +2,7 @@
 //!
 //! In: a step, or paths to delete. Out: what Nix would answer, and the store as it is then.
 
-use super::cache::Trouble;
+use super::cache::CallError;
 use super::fake::{Fake, World, lost};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::domain::server_facts::Disk;
@@ -68,7 +68,7 @@ impl World {
     }
 }
 
-pub(super) fn step(fake: &Fake, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+pub(super) fn step(fake: &Fake, step: SpaceStep<'_>) -> Result<SpaceStepped, CallError> {
     let mut world = fake.world.lock().unwrap();
     if fake.call(&mut world)?.is_some() {
         return Err(lost());
@@ -114,7 +114,7 @@ pub(super) async fn collect(
     fake: &Fake,
     paths: &[StorePath],
     on: OnCollect<'_>,
-) -> Result<Collected, Trouble> {
+) -> Result<Collected, CallError> {
     let mut hangs = false;
     let mut answer = Collected::default();
     {
@@ -143,7 +143,7 @@ pub(super) async fn collect(
             }
             if world.space.crash_after.is_some_and(|most| done >= most) {
                 world.space.crash_after = None;
-                return Err(Trouble::Refused("the daemon broke off".into()));
+                return Err(CallError::Refused("the daemon broke off".into()));
             }
             if let Some((most, cancel)) = &world.space.hang_after
                 && done >= *most

@@ -4,7 +4,7 @@
 //! of the others; each may be done twice, so a lost link is followed by another try over a new one. A step that ended in an
 //! error counts as done where a look finds it done.
 
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::{Job, JobEvent};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
@@ -17,7 +17,8 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
         job.progress(&item.to_string());
         if job.cancel.is_cancelled() {
             job.tally.cancelled = true;
-            job.tally.fail(item, "not done: cancelled before its turn");
+            job.tally
+                .fail(item, "not done: cancelled before it was tried");
             continue;
         }
         if let Some(why) = job.cut_off.clone() {
@@ -31,7 +32,9 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
                 job.tally.conflict = Some(conflicts.join("\n"));
                 job.tally.fail(
                     item,
-                    format!("not changed, since it is not what was shown any more: {why}; look at it again"),
+                    format!(
+                        "not changed, since it differs from what was shown: {why}; look at it again"
+                    ),
                 );
             }
             Ok(LinkChange::Gone) => {
@@ -50,7 +53,7 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
 }
 
 async fn one<C: CacheServer>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkChange, String> {
-    let (events, done, total) = (job.events.clone(), job.tally.settled(), job.total);
+    let (events, done, total) = (job.events.clone(), job.tally.finished(), job.total);
     let tell = move |note: &str| {
         let note = note.to_owned();
         // Nobody may be there any more to see it.
@@ -60,27 +63,27 @@ async fn one<C: CacheServer>(job: &mut Job<C>, step: &KeepStep) -> Result<LinkCh
     let answer = job
         .twice(|cache, token| async move { cache.keep(&token, step, tell).await })
         .await;
-    let trouble = match answer {
+    let error = match answer {
         Ok(changed) => return Ok(changed),
-        Err(trouble) => trouble,
+        Err(error) => error,
     };
-    match seen(job, step, &trouble).await {
+    match seen(job, step, &error).await {
         Some(true) => {
             job.log(&format!(
-                "done, although the call ended in an error: {trouble}"
+                "done, although the call ended in an error: {error}"
             ));
             Ok(LinkChange::Done)
         }
         // A call that was cut off may go on for a moment.
-        Some(false) if matches!(trouble, Trouble::Refused(_)) => Err(trouble.to_string()),
-        _ => job.confirmed(Err(trouble)),
+        Some(false) if matches!(error, CallError::Refused(_)) => Err(error.to_string()),
+        _ => job.confirmed(Err(error)),
     }
 }
 
 /// Whether a look finds a step done that ended in an error; `None` where it can't tell.
-async fn seen<C: CacheServer>(job: &Job<C>, step: &KeepStep, trouble: &Trouble) -> Option<bool> {
+async fn seen<C: CacheServer>(job: &Job<C>, step: &KeepStep, error: &CallError) -> Option<bool> {
     // A repair that Nix refuses was looked at already, and a look at contents takes long.
-    let looked = matches!((step, trouble), (KeepStep::Repair(_), Trouble::Refused(_)));
+    let looked = matches!((step, error), (KeepStep::Repair(_), CallError::Refused(_)));
     if job.cut_off.is_some() || looked {
         return None;
     }
@@ -116,7 +119,7 @@ mod tests {
             name: name.parse().unwrap(),
             target: path(name),
             by: None,
-            note: None,
+            reason: None,
             at: When::from_unix(1),
             expires: None,
             sha256: None,

@@ -1,10 +1,10 @@
 //! Making signatures and having them stored: by Nix on the server, or here and then added.
 //!
 //! In: path infos that were just read. Out: what failed for which path, and why it ended if it did. What was stored is
-//! not told: that is for the caller to see.
+//! not reported: that is for the caller to see.
 
 use super::Job;
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::sign::{End, Signing};
 use crate::change::KeySource;
 use crate::change::sign::{Key, KeyChoice, choose, in_agent, read_local};
@@ -13,7 +13,7 @@ use crate::domain::{PathInfo, PublicKey, Signature, SigningKey, StorePath};
 use crate::link::agent::{Agent, AgentKey};
 use std::collections::HashMap;
 
-/// Calls in a row that may fail, while the guilty path of a chunk is looked for, before the key itself is called guilty.
+/// Calls in a row that may fail while the bad path of a chunk is searched for; after that the key is blamed.
 /// Halving 512 paths down to one takes ten.
 const MOST_FAILURES: usize = 12;
 
@@ -39,7 +39,7 @@ pub(super) async fn signer<C: CacheServer>(
         .map_err(|error| error.to_string())?;
     if key.source != *with || key.public != *planned {
         return Err(format!(
-            "the key is not the one of the plan any more: it is {} now, and the plan was made for {planned}; plan again",
+            "the key has changed since the plan: it is {} now, and was {planned}; plan again",
             key.public
         ));
     }
@@ -63,7 +63,7 @@ pub(super) async fn signer<C: CacheServer>(
 }
 
 impl<C: CacheServer> Signing<'_, C> {
-    /// Makes the signatures and has them stored. What failed for single paths is told by path, also with an end.
+    /// Makes the signatures and has them stored. What failed for single paths is reported by path, also with an end.
     pub(super) async fn make(
         &mut self,
         infos: &[&PathInfo],
@@ -82,15 +82,15 @@ impl<C: CacheServer> Signing<'_, C> {
         }
     }
 
-    /// Sorts the trouble of a call that may have changed something.
-    fn ended(&mut self, trouble: Trouble) -> End {
-        match trouble {
-            Trouble::Lost(why) => {
+    /// What the error of a call means for the job; the call may have changed something.
+    fn ended(&mut self, error: CallError) -> End {
+        match error {
+            CallError::Lost(why) => {
                 self.lost = Some(why);
                 End::Lost
             }
-            Trouble::Stopped => End::Cancelled,
-            Trouble::Refused(why) | Trouble::KeyChanged(why) => End::Refused(why),
+            CallError::Stopped => End::Cancelled,
+            CallError::Refused(why) | CallError::KeyChanged(why) => End::Refused(why),
         }
     }
 
@@ -114,16 +114,16 @@ impl<C: CacheServer> Signing<'_, C> {
                     failures = 0;
                     reasons.extend(failed);
                 }
-                Err(trouble @ (Trouble::Lost(_) | Trouble::Stopped)) => {
-                    return Err(self.ended(trouble));
+                Err(error @ (CallError::Lost(_) | CallError::Stopped)) => {
+                    return Err(self.ended(error));
                 }
                 // No path is to blame, and the next call would meet the same key, or worse, a third one.
-                Err(Trouble::KeyChanged(why)) => {
+                Err(CallError::KeyChanged(why)) => {
                     let rest = stack.into_iter().chain([part]).flatten();
                     reasons.extend(rest.map(|path| (path.clone(), why.clone())));
                     return Err(End::Refused(why));
                 }
-                Err(Trouble::Refused(why)) => {
+                Err(CallError::Refused(why)) => {
                     failures += 1;
                     if failures >= MOST_FAILURES {
                         let rest = stack.into_iter().chain([part]).flatten();
@@ -161,7 +161,8 @@ impl<C: CacheServer> Signing<'_, C> {
             let Some(fingerprint) = info.fingerprint() else {
                 reasons.insert(
                     info.path.clone(),
-                    "the store does not know its NAR size, which the signature is made over; upload it again".to_owned(),
+                    "the store has no NAR size for it, which the signature covers; upload it again"
+                        .to_owned(),
                 );
                 continue;
             };
@@ -202,10 +203,10 @@ impl<C: CacheServer> Signing<'_, C> {
             let call = job.cache.add_signatures(&job.token, &items);
             match job.patiently(call).await {
                 Ok(failed) => reasons.extend(failed),
-                Err(Trouble::Refused(why)) => {
+                Err(CallError::Refused(why)) => {
                     reasons.extend(items.into_iter().map(|item| (item.path, why.clone())));
                 }
-                Err(trouble) => return Err(self.ended(trouble)),
+                Err(error) => return Err(self.ended(error)),
             }
         }
         if let Some(End::Refused(why)) = &end {

@@ -47,7 +47,7 @@ use crate::domain::text::visible;
 use crate::domain::two_persons::Rule;
 use crate::domain::unfinished::Unfinished;
 use crate::server::{Server, Whose};
-use cache::{CacheServer, Trouble};
+use cache::{CacheServer, CallError};
 use patience::{REOPEN, SILENT};
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ use tokio_util::sync::CancellationToken;
 pub enum JobEvent {
     /// How far it is.
     Progress {
-        /// Items that are settled, done or failed.
+        /// Items that are finished: done or failed.
         done: usize,
         /// Items of the plan.
         total: usize,
@@ -135,7 +135,7 @@ impl Tally {
         );
     }
 
-    fn settled(&self) -> usize {
+    fn finished(&self) -> usize {
         self.done + self.not_done()
     }
 
@@ -166,7 +166,7 @@ struct Job<C> {
     cancelled_at: OnceLock<tokio::time::Instant>,
     tally: Tally,
     total: usize,
-    /// Paths that are settled together.
+    /// Paths that are finished together.
     chunk: usize,
     /// Why the server can't be asked any more: the link is gone and no other could be opened, or it is silent.
     cut_off: Option<String>,
@@ -189,7 +189,7 @@ impl<C: CacheServer> Job<C> {
     }
 
     fn progress(&self, note: &str) {
-        self.progress_at(self.tally.settled(), note);
+        self.progress_at(self.tally.finished(), note);
     }
 
     fn progress_at(&self, done: usize, note: &str) {
@@ -254,17 +254,17 @@ async fn run_on<C: CacheServer>(
         waits: tally.waits.clone().map(Box::new),
         planned_by: planned_by.clone(),
     };
-    if let Err(trouble) = unfinished::begin(&mut job, &plan).await {
+    if let Err(error) = unfinished::begin(&mut job, &plan).await {
         job.tally.fail(
             format!("audit log {log}"),
-            format!("nothing was changed, because the audit log can't be written: {trouble}"),
+            format!("nothing was changed, because the audit log can't be written: {error}"),
         );
         return receipt(&job.tally);
     }
     Box::pin(unfinished::close(&mut job, &plan.server, state.as_deref())).await;
     if Box::pin(second::may_run(&mut job, &plan)).await {
         carry_out(&mut job, &plan, state.as_deref()).await;
-        Box::pin(second::settle(&mut job, &plan)).await;
+        Box::pin(second::remove_plan(&mut job, &plan)).await;
     }
     let mut receipt = receipt(&job.tally);
     let record = Record::new(&plan, &receipt);
@@ -277,7 +277,7 @@ async fn run_on<C: CacheServer>(
     )
     .await;
     if let (Ok(()), Operation::Push(operation)) = (&kept, &plan.operation) {
-        push::settle(&job, operation, &plan.server, state.as_deref());
+        push::clear_journal(&job, operation, &plan.server, state.as_deref());
     }
     if let Err(missing) = kept {
         job.log(&missing);
@@ -329,13 +329,13 @@ async fn keep<C: CacheServer>(
             async move {
                 let asked = cache.append_audit(&token, &line, &id, whose);
                 let answer = tokio::time::timeout(REOPEN, asked).await;
-                answer.unwrap_or(Err(Trouble::Stopped))
+                answer.unwrap_or(Err(CallError::Stopped))
             }
         })
         .await;
-    let written = written.map_err(|trouble| match trouble {
-        Trouble::Stopped => SILENT.to_owned(),
-        trouble => trouble.to_string(),
+    let written = written.map_err(|error| match error {
+        CallError::Stopped => SILENT.to_owned(),
+        error => error.to_string(),
     });
     if let (Whose::Left, Err(why)) = (whose, &written) {
         return Err(why.clone());

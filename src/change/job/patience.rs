@@ -1,10 +1,10 @@
 //! Waiting for a server that may be slow, silent or gone.
 //!
-//! In: a call. Out: its answer, or the trouble. After a cancel there is one deadline for all that follows: the call that runs
+//! In: a call. Out: its answer, or the error. After a cancel there is one deadline for all that follows: the call that runs
 //! is cut off in time for the rest to be read back and for the record. A lost link is replaced by a new one, once.
 
 use super::Job;
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use crate::change::token::Token;
 use crate::server::Beginning;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const CUT: Duration = Duration::from_millis(MILLIS / 5 * 2);
 /// How much of it a look may take that only adds to what is reported, so that time is left for the record.
 const LOOK: Duration = CUT;
 
-/// What is said of a server that is there and does not answer.
+/// What is shown for a server that is there and does not answer.
 pub(super) const SILENT: &str = "the server stopped answering";
 
 /// How long a new link, or a read over it, may take when the old one was lost.
@@ -43,7 +43,7 @@ pub(super) const SETTLING: Duration = if cfg!(test) {
     Duration::from_millis(250)
 };
 
-/// Looks until it counts as settled, at most.
+/// The most looks until two agree.
 pub(super) const LOOKS: usize = 12;
 
 impl<C: CacheServer> Job<C> {
@@ -56,8 +56,8 @@ impl<C: CacheServer> Job<C> {
     /// Waits for an answer. After a cancel a call that runs is cut off; one that begins then has what is left of the grace.
     pub(super) async fn patiently<T>(
         &self,
-        answer: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let patience = match self.cancelled_at() {
             Some(_) => GRACE,
             None => CUT,
@@ -71,62 +71,62 @@ impl<C: CacheServer> Job<C> {
         tokio::select! {
             biased;
             answer = answer => answer,
-            () = out_of_patience => Err(Trouble::Stopped),
+            () = out_of_patience => Err(CallError::Stopped),
         }
     }
 
     /// The same for what ends something, for which there is no reason to wait long.
     pub(super) async fn briefly<T>(
         &self,
-        answer: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let answer = timeout(REOPEN, self.patiently(answer)).await;
-        answer.unwrap_or(Err(Trouble::Stopped))
+        answer.unwrap_or(Err(CallError::Stopped))
     }
 
     /// The same for a look that only adds to what is reported. After a cancel, time is left for the record.
     pub(super) async fn look<T>(
         &self,
-        answer: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        answer: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         let most = match self.cancelled_at() {
             Some(_) => LOOK,
             None => REOPEN,
         };
         let answer = timeout(most, self.patiently(answer)).await;
-        answer.unwrap_or(Err(Trouble::Stopped))
+        answer.unwrap_or(Err(CallError::Stopped))
     }
 
     /// One step; after a lost link once more over a new one, so each must be one that may be done twice.
     pub(super) async fn twice<T, A>(
         &mut self,
         step: impl Fn(C, Arc<Token>) -> A,
-    ) -> Result<T, Trouble>
+    ) -> Result<T, CallError>
     where
-        A: Future<Output = Result<T, Trouble>>,
+        A: Future<Output = Result<T, CallError>>,
     {
         for last in [false, true] {
             if let Some(why) = &self.cut_off {
-                return Err(Trouble::Lost(why.clone()));
+                return Err(CallError::Lost(why.clone()));
             }
             let asked = step(self.cache.clone(), Arc::clone(&self.token));
             match self.patiently(asked).await {
-                Err(Trouble::Lost(why)) if !last => self.reopen(&why).await,
+                Err(CallError::Lost(why)) if !last => self.reopen(&why).await,
                 answer => return answer,
             }
         }
-        Err(Trouble::Lost("the link was lost twice".to_owned()))
+        Err(CallError::Lost("the link was lost twice".to_owned()))
     }
 
     /// The answer to a step, or why not; what the server did not refuse may have been done.
-    pub(super) fn confirmed<T>(&mut self, answer: Result<T, Trouble>) -> Result<T, String> {
-        answer.map_err(|trouble| {
-            if !matches!(trouble, Trouble::Refused(_)) {
+    pub(super) fn confirmed<T>(&mut self, answer: Result<T, CallError>) -> Result<T, String> {
+        answer.map_err(|error| {
+            if !matches!(error, CallError::Refused(_)) {
                 self.tally.unconfirmed = true;
             }
-            match (&trouble, &self.cut_off) {
-                (Trouble::Lost(_), Some(why)) => format!("not confirmed: {why}"),
-                _ => trouble.to_string(),
+            match (&error, &self.cut_off) {
+                (CallError::Lost(_), Some(why)) => format!("not confirmed: {why}"),
+                _ => error.to_string(),
             }
         })
     }
@@ -134,7 +134,7 @@ impl<C: CacheServer> Job<C> {
     /// Opens a new link in the place of a lost one. Two tries: a server that restarts is back after a moment.
     pub(super) async fn reopen(&mut self, why: &str) {
         self.log(&format!(
-            "the link was lost ({why}); opening another to see what was done"
+            "the link was lost ({why}); connecting again to see what was done"
         ));
         for wait in [Duration::ZERO, RESTART] {
             let again = async {
@@ -162,8 +162,8 @@ impl<C: CacheServer> Job<C> {
             .begin(&self.token, &self.about, &[], Beginning::Again);
         match self.briefly(asked).await {
             Ok(held) => self.held = Some(held.lock),
-            Err(trouble) => self.log(&format!(
-                "others may take this change for one that was killed: {trouble}"
+            Err(error) => self.log(&format!(
+                "this change may be reported as interrupted: {error}"
             )),
         }
     }

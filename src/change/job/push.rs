@@ -1,10 +1,10 @@
-//! A push: note what is missing, copy, look, sign, pin; and all of it again over a new link, a few times.
+//! A push: note what is missing, copy, look, sign, pin. After a lost link it starts over on a new one, a few times.
 //!
 //! In: what a plan found missing, or left by a push that was cut off. Out: a tally in which a path counts as done when the server was
 //! seen to have it with the contents that it has here and a valid signature by the key. Each step may be done twice: Nix does
 //! not copy what is there, and what is signed is seen to be.
 
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::patience::SILENT;
 use super::sign::{self, End};
 use super::{Job, Tally, keep};
@@ -56,7 +56,7 @@ pub(super) async fn run<C: CacheServer>(
                 job.tally.fail(
                     item,
                     format!(
-                        "not tried: what this push begins can't be noted in {}: {error}",
+                        "not tried: the journal {} can't be written: {error}",
                         state.display()
                     ),
                 );
@@ -65,7 +65,7 @@ pub(super) async fn run<C: CacheServer>(
         }
     }
     for attempt in 0..ATTEMPTS {
-        // What an attempt before has done is seen again.
+        // What an earlier attempt has done is looked at again.
         job.tally = Tally::default();
         match pass(job, items, push).await {
             Ok(()) | Err(Cut::Over) => return,
@@ -78,7 +78,12 @@ pub(super) async fn run<C: CacheServer>(
 }
 
 /// Takes what is signed and recorded out of the journal.
-pub(super) fn settle<C>(job: &Job<C>, push: &PushOperation, server: &str, state: Option<&Path>) {
+pub(super) fn clear_journal<C>(
+    job: &Job<C>,
+    push: &PushOperation,
+    server: &str,
+    state: Option<&Path>,
+) {
     let Some(state) = state else { return };
     let failed: HashSet<&str> = job
         .tally
@@ -86,13 +91,13 @@ pub(super) fn settle<C>(job: &Job<C>, push: &PushOperation, server: &str, state:
         .iter()
         .map(|one| one.item.as_str())
         .collect();
-    let settled: HashSet<&StorePath> = push
+    let done: HashSet<&StorePath> = push
         .added
         .iter()
         .map(|added| &added.path)
         .filter(|path| !failed.contains(path.to_string().as_str()))
         .collect();
-    if let Err(error) = Journal::of(state, server).settle(|_, path| settled.contains(path)) {
+    if let Err(error) = Journal::of(state, server).drop_done(|_, path| done.contains(path)) {
         tracing::warn!(%error, "the journal of pushes could not be shortened");
     }
 }
@@ -126,8 +131,8 @@ async fn pass<C: CacheServer>(
     let mut reasons = HashMap::new();
     let copied = copy_all(job, push, &paths, &mut reasons).await;
     let mut cut = None;
-    if let Err(trouble) = copied {
-        cut = Some(ended(job, trouble).await);
+    if let Err(error) = copied {
+        cut = Some(ended(job, error).await);
     }
     if let Some((Cut::Lost, why)) = &cut {
         return rest(job, items, why, Cut::Lost);
@@ -135,8 +140,8 @@ async fn pass<C: CacheServer>(
     // What has come is signed, whatever became of the rest.
     let seen = match look(job, &paths).await {
         Ok(seen) => seen,
-        Err(trouble) => {
-            let (cut, why) = ended(job, trouble).await;
+        Err(error) => {
+            let (cut, why) = ended(job, error).await;
             return rest(job, items, &why, cut);
         }
     };
@@ -148,7 +153,7 @@ async fn pass<C: CacheServer>(
             }
             Some(Some(_)) if added.contents.is_none() => job.tally.fail(
                 &added.path,
-                "copied and not signed: its NAR size is not known in the store that it comes from",
+                "copied and not signed: the store that it comes from has no NAR size for it",
             ),
             Some(Some(_)) => job.tally.fail(
                 &added.path,
@@ -160,7 +165,7 @@ async fn pass<C: CacheServer>(
                     (None, None) => reasons
                         .values()
                         .next()
-                        .map_or("Nix said that it was, and the server does not have it", String::as_str),
+                        .map_or("Nix reported success, and the server does not have it", String::as_str),
                 };
                 job.tally.fail(&added.path, format!("not copied: {why}"));
             }
@@ -171,7 +176,7 @@ async fn pass<C: CacheServer>(
         Some(End::Lost) => return Err(Cut::Lost),
         Some(End::Cancelled) => {
             for pin in pins {
-                job.tally.fail(pin, "not done: cancelled before its turn");
+                job.tally.fail(pin, "not done: cancelled before it began");
             }
             return Err(Cut::Over);
         }
@@ -181,7 +186,7 @@ async fn pass<C: CacheServer>(
         for pin in pins {
             job.tally.fail(
                 pin,
-                "not pinned, since not all that it would keep is there and signed",
+                "not pinned, since its closure is not complete and signed",
             );
         }
         return Err(Cut::Over);
@@ -190,26 +195,26 @@ async fn pass<C: CacheServer>(
     Ok(())
 }
 
-/// What is said when it ends here. A lost link was replaced, if that was possible.
-async fn ended<C: CacheServer>(job: &mut Job<C>, trouble: Trouble) -> (Cut, String) {
-    match trouble {
-        Trouble::Lost(why) => {
+/// Why it ends here, in words. A lost link was replaced, if that was possible.
+async fn ended<C: CacheServer>(job: &mut Job<C>, error: CallError) -> (Cut, String) {
+    match error {
+        CallError::Lost(why) => {
             job.reopen(&why).await;
             (
                 Cut::Lost,
                 format!("the link was lost ({why}); push again to go on"),
             )
         }
-        Trouble::Stopped if job.cancel.is_cancelled() => {
+        CallError::Stopped if job.cancel.is_cancelled() => {
             job.tally.cancelled = true;
             (Cut::Over, "cancelled; push again to go on".to_owned())
         }
-        Trouble::Stopped => (Cut::Lost, SILENT.to_owned()),
-        Trouble::Refused(why) | Trouble::KeyChanged(why) => (Cut::Over, why),
+        CallError::Stopped => (Cut::Lost, SILENT.to_owned()),
+        CallError::Refused(why) | CallError::KeyChanged(why) => (Cut::Over, why),
     }
 }
 
-/// Everything is left as it is. What was copied before is not known any more.
+/// Leaves everything as it is; how much was copied before is lost.
 fn rest<C: CacheServer>(job: &mut Job<C>, items: &[Item], why: &str, cut: Cut) -> Result<(), Cut> {
     job.tally.unconfirmed = true;
     for item in items {
@@ -218,14 +223,14 @@ fn rest<C: CacheServer>(job: &mut Job<C>, items: &[Item], why: &str, cut: Cut) -
     Err(cut)
 }
 
-/// Has Nix copy until nothing is missing, or nothing more comes. A daemon of Nix 2.8 loses its place where somebody else, such as what a
+/// Has Nix copy until nothing is missing, or a call brings nothing more. A daemon of Nix 2.8 loses its place where somebody else, such as what a
 /// killed push has left there, adds the same path at that moment; the next call finds it there.
 async fn copy_all<C: CacheServer>(
     job: &Job<C>,
     push: &PushOperation,
     paths: &[StorePath],
     reasons: &mut HashMap<StorePath, String>,
-) -> Result<(), Trouble> {
+) -> Result<(), CallError> {
     let mut before = usize::MAX;
     for _ in 0..CALLS {
         let missing = missing(job, paths).await?;
@@ -247,10 +252,10 @@ async fn copy<C: CacheServer>(
     job: &Job<C>,
     push: &PushOperation,
     reasons: &mut HashMap<StorePath, String>,
-) -> Result<(), Trouble> {
+) -> Result<(), CallError> {
     let together = call(job, push, &push.tops).await;
     let why = match together {
-        Err(Trouble::Refused(why)) => why,
+        Err(CallError::Refused(why)) => why,
         other => return other,
     };
     if let [top] = push.tops.as_slice() {
@@ -260,11 +265,11 @@ async fn copy<C: CacheServer>(
     for top in &push.tops {
         match call(job, push, std::slice::from_ref(top)).await {
             Ok(()) => {}
-            Err(Trouble::Refused(why)) => {
+            Err(CallError::Refused(why)) => {
                 job.log(&format!("{}: {why}", top.name()));
                 reasons.insert(top.clone(), why);
             }
-            Err(trouble) => return Err(trouble),
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -274,7 +279,7 @@ async fn call<C: CacheServer>(
     job: &Job<C>,
     push: &PushOperation,
     tops: &[StorePath],
-) -> Result<(), Trouble> {
+) -> Result<(), CallError> {
     let (mut path, mut sent, mut begun) = (String::new(), 0, 0);
     let total = push.added.len();
     let mut on = |event: PushEvent| {
@@ -297,7 +302,7 @@ async fn call<C: CacheServer>(
 }
 
 /// How many of the paths the server does not have.
-async fn missing<C: CacheServer>(job: &Job<C>, paths: &[StorePath]) -> Result<usize, Trouble> {
+async fn missing<C: CacheServer>(job: &Job<C>, paths: &[StorePath]) -> Result<usize, CallError> {
     let seen = look(job, paths).await?;
     let absent = |path: &&StorePath| seen.get(*path).is_none_or(Option::is_none);
     Ok(paths.iter().filter(absent).count())
@@ -307,7 +312,7 @@ async fn missing<C: CacheServer>(job: &Job<C>, paths: &[StorePath]) -> Result<us
 async fn look<C: CacheServer>(
     job: &Job<C>,
     paths: &[StorePath],
-) -> Result<HashMap<StorePath, Option<Option<[u8; 32]>>>, Trouble> {
+) -> Result<HashMap<StorePath, Option<Option<[u8; 32]>>>, CallError> {
     let mut seen = HashMap::with_capacity(paths.len());
     for some in paths.chunks(AT_A_TIME) {
         for reply in job.patiently(job.cache.path_infos(some)).await? {
@@ -319,7 +324,7 @@ async fn look<C: CacheServer>(
                     seen.insert(path, None);
                 }
                 InfoReply::Failed(path, why) => {
-                    return Err(Trouble::Refused(format!(
+                    return Err(CallError::Refused(format!(
                         "the server can't read {path}: {why}"
                     )));
                 }

@@ -1,11 +1,11 @@
-//! The two-person rule, at the one place that every change comes through.
+//! The two-person rule, in the one place that every change passes.
 //!
 //! In: a confirmed plan, and the rule as the server had it when the job began. Out: whether the plan runs now. One that needs a second
 //! administrator is kept on the server and does nothing; one that is the second confirmation is taken first, so that no other job has it.
 //! Where the rule is not known, or the plan can't wait, nothing is changed.
 
 use super::Job;
-use super::cache::{CacheServer, Trouble, TwoStep};
+use super::cache::{CacheServer, CallError, TwoStep};
 use crate::change::plan::Plan;
 use crate::change::receipt::Waits;
 use crate::change::second::{Confirms, Second};
@@ -30,7 +30,7 @@ fn confirms(plan: &Plan) -> Option<&Confirms> {
 pub(super) async fn may_run<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> bool {
     let why = match (job.rule.clone(), confirms(plan)) {
         (Err(why), _) => Err(format!(
-            "nothing was changed, because it is not known which changes need a second administrator: {why}"
+            "nothing was changed: the server's two-person rule can't be read: {why}"
         )),
         (Ok(_), Some(confirms)) => match take(job, confirms).await {
             Ok(()) => return true,
@@ -81,9 +81,9 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
             async move { cache.two(&token, TwoStep::Put(&waiting)).await }
         })
         .await;
-    if let Err(trouble) = put {
+    if let Err(error) = put {
         return Err(format!(
-            "nothing was changed, and whether the plan waits for a second administrator is not seen: {trouble}"
+            "nothing was changed, and whether the plan waits for a second administrator is unknown: {error}"
         ));
     }
     let plan = waiting.id.clone();
@@ -118,15 +118,15 @@ async fn take<C: CacheServer>(job: &mut Job<C>, confirms: &Confirms) -> Result<(
             Err(format!("nothing was changed: {why}"))
         }
         Ok(_) => Ok(()),
-        Err(Trouble::Refused(why)) => Err(format!("nothing was changed: {why}")),
-        Err(trouble) => Err(format!(
-            "nothing was changed, and whether the plan {plan} still waits is not seen: {trouble}"
+        Err(CallError::Refused(why)) => Err(format!("nothing was changed: {why}")),
+        Err(error) => Err(format!(
+            "nothing was changed, and whether the plan {plan} still waits is unknown: {error}"
         )),
     }
 }
 
-/// Removes what is left of a plan that was carried out. A file that stays hinders nothing: it is never run again.
-pub(super) async fn settle<C: CacheServer>(job: &mut Job<C>, plan: &Plan) {
+/// Removes what is left of a plan that was carried out. A file that stays does no harm: it is never run again.
+pub(super) async fn remove_plan<C: CacheServer>(job: &mut Job<C>, plan: &Plan) {
     let Some(confirms) = confirms(plan) else {
         return;
     };
@@ -137,7 +137,7 @@ pub(super) async fn settle<C: CacheServer>(job: &mut Job<C>, plan: &Plan) {
         sha256,
     };
     let asked = job.cache.two(&job.token, step);
-    if let Err(trouble) = job.briefly(asked).await {
-        job.log(&format!("plans/{file} is left on the server: {trouble}"));
+    if let Err(error) = job.briefly(asked).await {
+        job.log(&format!("plans/{file} is left on the server: {error}"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the typed functions of `server`. Out: what a job asks for, each error sorted by whether the link is still there.
 
-use super::cache::{CacheServer, Held, Step, Stepped, Trouble, TwoStep};
+use super::cache::{CacheServer, CallError, Held, Step, Stepped, TwoStep};
 use super::space::{self, SpaceStep, SpaceStepped};
 use crate::change::access::authorized_in;
 use crate::change::keep::{KeepStep, PinMove};
@@ -26,15 +26,15 @@ use std::time::Duration;
 const ALIVE: Duration = Duration::from_secs(10);
 
 /// Sorts an error. A command or a daemon that ends early may be the first sign of a link that is gone.
-async fn sort(server: &Server, error: ServerError) -> Trouble {
+async fn sort(server: &Server, error: ServerError) -> CallError {
     if let ServerError::KeyChanged { .. } = error {
-        return Trouble::KeyChanged(error.to_string());
+        return CallError::KeyChanged(error.to_string());
     }
     let answer = tokio::time::timeout(ALIVE, server.link().round_trip()).await;
     if answer.is_ok_and(|answer| answer.is_ok()) {
-        Trouble::Refused(error.to_string())
+        CallError::Refused(error.to_string())
     } else {
-        Trouble::Lost(error.to_string())
+        CallError::Lost(error.to_string())
     }
 }
 
@@ -127,7 +127,7 @@ impl CacheServer for Server {
         self.spec().audit_log.clone()
     }
 
-    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, Trouble> {
+    async fn path_infos(&self, paths: &[StorePath]) -> Result<Vec<InfoReply>, CallError> {
         match Self::path_infos(self, paths).await {
             Ok(replies) => Ok(replies),
             Err(error) => Err(sort(self, error).await),
@@ -138,7 +138,7 @@ impl CacheServer for Server {
         &self,
         token: &Token,
         items: &[SignedPath],
-    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+    ) -> Result<Vec<(StorePath, String)>, CallError> {
         let mut failed = Vec::new();
         let mut progress = |at: usize, answer: Result<(), String>| {
             if let (Some(item), Err(why)) = (items.get(at), answer) {
@@ -157,11 +157,11 @@ impl CacheServer for Server {
         from: Option<&str>,
         paths: &[StorePath],
         on: OnPush<'_>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         match Self::push(self, token, from, paths, on).await {
             Ok(()) => Ok(()),
             // Its connection is another one than that which `sort` asks.
-            Err(ServerError::Link(error)) => Err(Trouble::Lost(error.to_string())),
+            Err(ServerError::Link(error)) => Err(CallError::Lost(error.to_string())),
             Err(error) => Err(sort(self, error).await),
         }
     }
@@ -172,7 +172,7 @@ impl CacheServer for Server {
         key_file: &str,
         key: &PublicKey,
         paths: &[StorePath],
-    ) -> Result<Vec<(StorePath, String)>, Trouble> {
+    ) -> Result<Vec<(StorePath, String)>, CallError> {
         let mut failed = Vec::new();
         let mut all = None;
         let mut progress = |some: &[StorePath], answer: Result<(), String>| match (some, answer) {
@@ -186,7 +186,7 @@ impl CacheServer for Server {
             all,
         ) {
             (Ok(()), None) => Ok(failed),
-            (Ok(()), Some(why)) => Err(Trouble::Refused(why)),
+            (Ok(()), Some(why)) => Err(CallError::Refused(why)),
             (Err(error), _) => Err(sort(self, error).await),
         }
     }
@@ -197,14 +197,14 @@ impl CacheServer for Server {
         key: &str,
         file: &str,
         rows: &[SignedRow],
-    ) -> Result<HashMap<StorePath, Stripped>, Trouble> {
+    ) -> Result<HashMap<StorePath, Stripped>, CallError> {
         match Self::strip(self, token, key, file, rows).await {
             Ok(said) => Ok(said),
             Err(error) => Err(sort(self, error).await),
         }
     }
 
-    async fn access(&self, token: &Token, step: Step<'_>) -> Result<Stepped, Trouble> {
+    async fn access(&self, token: &Token, step: Step<'_>) -> Result<Stepped, CallError> {
         let answer = match step {
             Step::Edit(edit) => self.edit_keys(token, edit).await.map(Stepped::Edited),
             Step::Sessions => self.sessions().await.map(Stepped::Sessions),
@@ -239,7 +239,7 @@ impl CacheServer for Server {
         }
     }
 
-    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, Trouble> {
+    async fn space(&self, step: SpaceStep<'_>) -> Result<SpaceStepped, CallError> {
         match space::ask(self, step).await {
             Ok(stepped) => Ok(stepped),
             Err(error) => Err(sort(self, error).await),
@@ -251,7 +251,7 @@ impl CacheServer for Server {
         token: &Token,
         paths: &[StorePath],
         on: OnCollect<'_>,
-    ) -> Result<Collected, Trouble> {
+    ) -> Result<Collected, CallError> {
         match Self::collect(self, token, paths, on).await {
             Ok(collected) => Ok(collected),
             Err(error) => Err(sort(self, error).await),
@@ -263,7 +263,7 @@ impl CacheServer for Server {
         token: &Token,
         step: &KeepStep,
         tell: &(dyn Fn(&str) + Sync),
-    ) -> Result<LinkChange, Trouble> {
+    ) -> Result<LinkChange, CallError> {
         let answer = match step {
             KeepStep::Pin { pin, shown } => self.pin(token, pin, shown).await,
             KeepStep::Move(step) => moved(self, token, step).await,
@@ -305,7 +305,7 @@ impl CacheServer for Server {
         }
     }
 
-    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, Trouble> {
+    async fn is_kept(&self, step: &KeepStep) -> Result<Option<bool>, CallError> {
         match looked(self, step).await {
             Ok(kept) => Ok(kept),
             Err(error) => Err(sort(self, error).await),
@@ -318,7 +318,7 @@ impl CacheServer for Server {
         what: &Unfinished,
         lines: &[String],
         how: Beginning,
-    ) -> Result<Held, Trouble> {
+    ) -> Result<Held, CallError> {
         match self.begin_job(token, what, lines, how).await {
             Ok(mut begun) => Ok(Held {
                 others: std::mem::take(&mut begun.others),
@@ -335,7 +335,7 @@ impl CacheServer for Server {
         crate::change::audit::who::login(self)
     }
 
-    async fn two(&self, token: &Token, step: TwoStep<'_>) -> Result<LinkChange, Trouble> {
+    async fn two(&self, token: &Token, step: TwoStep<'_>) -> Result<LinkChange, CallError> {
         let answer = match step {
             TwoStep::Put(plan) => self.put_plan(token, plan).await.map(|()| LinkChange::Done),
             TwoStep::Take { plan, sha256, job } => self.take_plan(token, plan, sha256, job).await,
@@ -353,7 +353,7 @@ impl CacheServer for Server {
         line: &str,
         id: &str,
         whose: Whose,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, CallError> {
         let rest = line.strip_prefix('{').unwrap_or(line);
         match Self::append_audit(self, token, rest, id, whose).await {
             Ok(written) => Ok(written),
@@ -361,9 +361,9 @@ impl CacheServer for Server {
         }
     }
 
-    async fn sign_audit(&self, token: &Token, line: &str, id: &str) -> Result<(), Trouble> {
+    async fn sign_audit(&self, token: &Token, line: &str, id: &str) -> Result<(), CallError> {
         let signature = crate::change::audit::signed::sign(self.spec(), line, id);
-        match signature.map_err(Trouble::Refused)? {
+        match signature.map_err(CallError::Refused)? {
             Some(signature) => match Self::sign_audit(self, token, &signature).await {
                 Ok(()) => Ok(()),
                 Err(error) => Err(sort(self, error).await),
@@ -372,9 +372,9 @@ impl CacheServer for Server {
         }
     }
 
-    async fn reopen(&self) -> Result<Self, Trouble> {
+    async fn reopen(&self) -> Result<Self, CallError> {
         Self::reopen(self)
             .await
-            .map_err(|error| Trouble::Lost(error.to_string()))
+            .map_err(|error| CallError::Lost(error.to_string()))
     }
 }

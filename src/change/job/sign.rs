@@ -4,7 +4,7 @@
 //! valid signature by that key for it, and for no other reason.
 
 use super::Job;
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::make::{Signer, signer};
 use super::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::KeySource;
@@ -40,14 +40,14 @@ pub(super) enum End {
 }
 
 impl End {
-    /// What is said of a path whose turn did not come.
+    /// What is shown for a path whose turn did not come.
     fn of_the_rest(&self) -> String {
         match self {
             Self::Lost => {
-                "not signed: the link was lost before its turn; sign again to go on".to_owned()
+                "not signed: the link was lost before it was tried; sign again to go on".to_owned()
             }
             Self::Cancelled => {
-                "not signed: cancelled before its turn; sign again to go on".to_owned()
+                "not signed: cancelled before it was tried; sign again to go on".to_owned()
             }
             Self::Refused(why) => format!("not tried: {why}"),
         }
@@ -61,7 +61,7 @@ pub(super) async fn sign<C: CacheServer>(
     with: &KeySource,
     planned: &PublicKey,
 ) -> Option<End> {
-    let before = job.tally.settled();
+    let before = job.tally.finished();
     let end = match signer(job, with, planned).await {
         Err(why) => Some(End::Refused(why)),
         Ok((key, signer)) => {
@@ -79,8 +79,8 @@ pub(super) async fn sign<C: CacheServer>(
     let end = end?;
     job.tally.cancelled = matches!(end, End::Cancelled);
     let message = end.of_the_rest();
-    // Paths are settled in order, so what is left is the tail.
-    for path in paths.iter().skip(job.tally.settled() - before) {
+    // Paths are finished in order, so what is left is the tail.
+    for path in paths.iter().skip(job.tally.finished() - before) {
         job.tally.fail(path, message.clone());
     }
     Some(end)
@@ -122,17 +122,17 @@ impl<C: CacheServer> Signing<'_, C> {
         None
     }
 
-    /// One chunk. After an error nothing of it is settled, or all of it.
+    /// One chunk. After an error none of its paths is finished, or all are.
     async fn chunk(&mut self, chunk: &[StorePath]) -> Result<(), End> {
         // Nothing is touched before this is answered.
         let before = match self.job.patiently(self.look(chunk)).await {
             Ok(seen) => seen,
-            Err(Trouble::Lost(why)) => {
+            Err(CallError::Lost(why)) => {
                 self.job.reopen(&why).await;
                 return Err(End::Lost);
             }
-            Err(Trouble::Stopped) => return Err(End::Cancelled),
-            Err(Trouble::Refused(why) | Trouble::KeyChanged(why)) => {
+            Err(CallError::Stopped) => return Err(End::Cancelled),
+            Err(CallError::Refused(why) | CallError::KeyChanged(why)) => {
                 return Err(End::Refused(why));
             }
         };
@@ -148,25 +148,25 @@ impl<C: CacheServer> Signing<'_, C> {
         let touched: Vec<StorePath> = lacking.iter().map(|info| info.path.clone()).collect();
         let mut after = self.look_again(&touched, &mut end).await;
         if matches!(end, Some(End::Cancelled)) {
-            self.settled(&touched, &mut after).await;
+            self.wait_until_stable(&touched, &mut after).await;
         }
         for path in chunk {
             match (before.get(path), &after) {
                 (Some(Seen::Lacking(_)), Ok(after)) => {
-                    self.settle(path, after.get(path), reasons.remove(path), end.as_ref());
+                    self.record(path, after.get(path), reasons.remove(path), end.as_ref());
                 }
                 (Some(Seen::Lacking(_)), Err(why)) => {
                     self.job.tally.unconfirmed = true;
                     self.job.tally.fail(path, format!("not confirmed: {why}"));
                 }
-                (seen, _) => self.settle(path, seen, None, None),
+                (seen, _) => self.record(path, seen, None, None),
             }
         }
         end.map_or(Ok(()), Err)
     }
 
     /// Looks until two looks agree: what was cut off there may go on for a moment.
-    async fn settled(
+    async fn wait_until_stable(
         &self,
         paths: &[StorePath],
         seen: &mut Result<HashMap<StorePath, Seen>, String>,
@@ -189,8 +189,8 @@ impl<C: CacheServer> Signing<'_, C> {
         }
     }
 
-    /// Writes down what was seen of a path.
-    fn settle(
+    /// Counts what was seen of a path.
+    fn record(
         &mut self,
         path: &StorePath,
         seen: Option<&Seen>,
@@ -232,7 +232,7 @@ impl<C: CacheServer> Signing<'_, C> {
     }
 
     /// Asks the server what it has.
-    async fn look(&self, paths: &[StorePath]) -> Result<HashMap<StorePath, Seen>, Trouble> {
+    async fn look(&self, paths: &[StorePath]) -> Result<HashMap<StorePath, Seen>, CallError> {
         let mut seen: HashMap<StorePath, Seen> = HashMap::with_capacity(paths.len());
         if paths.is_empty() {
             return Ok(seen);
@@ -277,13 +277,13 @@ impl<C: CacheServer> Signing<'_, C> {
         if lost.is_none() {
             match self.job.briefly(self.look(paths)).await {
                 Ok(seen) => return Ok(seen),
-                Err(Trouble::Lost(why)) => lost = Some(why),
-                Err(Trouble::Stopped) => {
+                Err(CallError::Lost(why)) => lost = Some(why),
+                Err(CallError::Stopped) => {
                     self.job.cut_off = Some(SILENT.to_owned());
                     return Err(unseen(end, SILENT));
                 }
-                Err(trouble @ (Trouble::Refused(_) | Trouble::KeyChanged(_))) => {
-                    return Err(unseen(end, &trouble.to_string()));
+                Err(error @ (CallError::Refused(_) | CallError::KeyChanged(_))) => {
+                    return Err(unseen(end, &error.to_string()));
                 }
             }
         }

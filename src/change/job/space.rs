@@ -55,7 +55,11 @@ pub(super) async fn ask(server: &Server, step: SpaceStep<'_>) -> Result<SpaceSte
 async fn holders(server: &Server) -> Result<Vec<String>, ServerError> {
     let found = match server.space().await?.collecting {
         Ok(found) => found,
-        Err(unknown) => return Ok(vec![format!("who holds the lock is not known: {unknown}")]),
+        Err(unknown) => {
+            return Ok(vec![format!(
+                "the holder of the lock is unknown: {unknown}"
+            )]);
+        }
     };
     let holding = found.into_iter().filter(|other| other.holds);
     Ok(holding

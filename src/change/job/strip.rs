@@ -20,7 +20,7 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
         job.progress(rows.first().map_or("", |row| row.path.name()));
         let why = if job.cancel.is_cancelled() {
             job.tally.cancelled = true;
-            Some("not done: cancelled before its turn".to_owned())
+            Some("not done: cancelled before it was tried".to_owned())
         } else {
             job.cut_off.clone().map(|why| format!("not tried: {why}"))
         };
@@ -41,11 +41,11 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
             Ok(said) => {
                 job.log(&format!("the rows as they were are in {file}"));
                 for row in rows {
-                    settle(job, &row.path, &said);
+                    record(job, &row.path, &said);
                 }
             }
-            trouble => {
-                if let Err(why) = job.confirmed(trouble) {
+            error => {
+                if let Err(why) = job.confirmed(error) {
                     for row in rows {
                         job.tally.fail(&row.path, why.clone());
                     }
@@ -56,8 +56,8 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, what: &Strip) {
     job.progress("");
 }
 
-/// Writes down what became of a row.
-fn settle<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<StorePath, Stripped>) {
+/// Counts what became of a row.
+fn record<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<StorePath, Stripped>) {
     match said.get(path) {
         Some(Stripped::Done) => job.tally.done += 1,
         Some(Stripped::Gone) => {
@@ -65,7 +65,7 @@ fn settle<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<Sto
             job.tally.done += 1;
         }
         Some(Stripped::Changed) => {
-            let line = format!("{path}: its signatures are others than those that were shown");
+            let line = format!("{path}: its signatures differ from those that were shown");
             let conflict = job.tally.conflict.get_or_insert_default();
             if !conflict.is_empty() {
                 conflict.push('\n');
@@ -73,15 +73,13 @@ fn settle<C: CacheServer>(job: &mut Job<C>, path: &StorePath, said: &HashMap<Sto
             conflict.push_str(&line);
             job.tally.fail(
                 path,
-                "not changed, since its signatures are not those that were shown any more; look at it again",
+                "not changed, since its signatures differ from those that were shown; look at it again",
             );
         }
         None => {
             job.tally.unconfirmed = true;
-            job.tally.fail(
-                path,
-                "not confirmed: the server did not say what became of it",
-            );
+            job.tally
+                .fail(path, "not confirmed: the server did not report a result");
         }
     }
 }

@@ -179,7 +179,7 @@ fn signs_with_a_key_of_this_machine() {
         plan(paths(1), source(&other, "cache.example.org-1")),
     );
     assert_eq!((receipt.result, receipt.done), (Outcome::Failed, 0));
-    assert!(said(&receipt, "p-00000").contains("not the one of the plan any more"));
+    assert!(said(&receipt, "p-00000").contains("the key has changed since the plan"));
 }
 
 #[test]
@@ -332,7 +332,9 @@ fn a_link_that_is_cut_while_signing() {
     assert!(
         said(&receipt, "p-00612").starts_with("not signed: the link was lost before the signature")
     );
-    assert!(said(&receipt, "p-01024").starts_with("not signed: the link was lost before its turn"));
+    assert!(
+        said(&receipt, "p-01024").starts_with("not signed: the link was lost before it was tried")
+    );
     assert_eq!(audit::read(&server.world.lock().unwrap().log)[0].done, 612);
     server.down.store(false, Ordering::SeqCst);
     let receipt = run_plan(&server, plan(paths(1100), server_key()));
@@ -343,7 +345,9 @@ fn a_link_that_is_cut_while_signing() {
     for item in ["p-00512", "p-01023"] {
         assert!(said(&receipt, item).starts_with("not confirmed: the link was lost"));
     }
-    assert!(said(&receipt, "p-01024").starts_with("not signed: the link was lost before its turn"));
+    assert!(
+        said(&receipt, "p-01024").starts_with("not signed: the link was lost before it was tried")
+    );
     assert!(said(&receipt, "audit log").contains("the link was lost"));
     assert_eq!(receipt.failed.len(), 589);
 }
@@ -361,7 +365,7 @@ fn stops_between_chunks_when_cancelled() {
         (Outcome::Cancelled, 512)
     );
     assert_eq!(ended.receipt.failed.len(), 588);
-    assert!(said(&ended.receipt, "p-01099").contains("cancelled before its turn"));
+    assert!(said(&ended.receipt, "p-01099").contains("cancelled before it was tried"));
     assert_eq!(
         audit::read(&server.world.lock().unwrap().log)[0].result,
         "cancelled"
@@ -378,7 +382,7 @@ fn stops_between_chunks_when_cancelled() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Wherever the link is cut, and whatever is wrong besides: each path is settled once, what counts as done is
+    /// Wherever the link is cut, and whatever is wrong besides: each path is counted once, what counts as done is
     /// signed, what is called unsigned is not, and signing again completes.
     #[test]
     fn the_receipt_is_true(

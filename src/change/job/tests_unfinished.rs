@@ -20,7 +20,7 @@ fn run(server: &Fake) -> Ended {
 }
 
 impl Ended {
-    /// All that was told.
+    /// All that was reported.
     fn said(&mut self) -> String {
         let mut said = String::new();
         while let Ok(event) = self.events.try_recv() {
@@ -63,7 +63,7 @@ fn a_job_that_is_killed_leaves_its_marker() {
     let confirmed = plan(paths(2), server_key())
         .confirm(&Answer::Flag, Policy { read_only: false })
         .unwrap();
-    let (events, _told) = tokio::sync::mpsc::unbounded_channel();
+    let (events, _reported) = tokio::sync::mpsc::unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -3,7 +3,7 @@
 //! In: the plan, and the markers of others beside the audit log. Out: a lock that lives as long as the job; and for each
 //! stale marker of a killed job a record, `interrupted`. A collection's says how many of its paths are gone.
 
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::space::{SpaceStep, SpaceStepped};
 use super::{Job, keep};
 use crate::change::audit::{INTERRUPTED, MOST_NAMED, Record};
@@ -18,9 +18,9 @@ use std::path::Path;
 /// Paths that are asked about at a time.
 const AT_A_TIME: usize = 20_000;
 
-/// Writes the in-progress marker. Of a collection it has all paths, so that it can be told how far it got; of others as many items
+/// Writes the in-progress marker. Of a collection it has all paths, so that how far it got is known; of others as many items
 /// as a record names.
-pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), Trouble> {
+pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Result<(), CallError> {
     let makes_room = matches!(plan.operation, Operation::Collect(_));
     let (lines, how): (Vec<String>, _) = if makes_room {
         let paths = plan.items.iter().filter_map(Item::path);
@@ -39,7 +39,7 @@ pub(super) async fn begin<C: CacheServer>(job: &mut Job<C>, plan: &Plan) -> Resu
         job.log("there is no room for a record; this collection makes some, and its record is written afterwards");
     }
     if !held.kept {
-        job.log("the list of paths can't be kept on the server, so nobody will see there how far this got if it is killed");
+        job.log("the list of paths can't be written on the server; if this is killed, its progress will be unknown");
     }
     job.others = held.others;
     job.rule = held.rule;
@@ -71,7 +71,7 @@ pub(super) async fn close<C: CacheServer>(job: &mut Job<C>, server: &str, state:
         if !job.no_room
             && let Err(why) = keep(job, &record, Whose::Left, server, state).await
         {
-            job.log(&format!("its record is left to whoever comes next: {why}"));
+            job.log(&format!("the next change will write its record: {why}"));
         }
     }
 }
@@ -99,7 +99,7 @@ async fn record<C: CacheServer>(job: &Job<C>, other: &Unfinished, server: &str) 
     let what = Failure {
         item: other.summary.clone(),
         message: format!(
-            "what of it was done is not known, and none of it is counted: {}",
+            "its progress is unknown, so none of it is counted: {}",
             other.next()
         ),
     };

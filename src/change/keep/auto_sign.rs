@@ -59,7 +59,7 @@ pub fn install_auto_sign(
     let mut plan = empty(
         about,
         "install-auto-sign",
-        format!("sign new uploads called {names}{whose} by themselves"),
+        format!("sign new uploads called {names}{whose} automatically"),
         Danger::Adds,
     );
     let unit = |end: &str| format!("{}/storekeeper-auto-sign.{end}", install.units);
@@ -80,7 +80,7 @@ pub fn install_auto_sign(
     }
     plan.lines.push((
         "then",
-        "the timer is started and the script run once; what it signs has records in the audit log, what it leaves waits with its reason".to_owned(),
+        "the timer is started and the script run once; what it signs is recorded in the audit log, what it skips is reported with the reason".to_owned(),
     ));
     let folder = quote(&install.script());
     plan.lines.push((
@@ -89,14 +89,14 @@ pub fn install_auto_sign(
     ));
     plan.warnings.push(
         if install.uploaders.is_empty() {
-            "a name is chosen by whoever uploads: with this, each key that may upload here has clients accept what it calls so"
+            "the uploader chooses the name: any key that may upload here can have its paths accepted by clients"
         } else {
-            "who has uploaded a path is known only where sshd's log has whole times, and all sessions at that moment were by these keys: all else waits, also what came while an administrator was logged in"
+            "the uploader of a path is known only if sshd's log has full dates and all sessions at that moment were by these keys; all other uploads wait, also those while an administrator was logged in"
         }
         .to_owned(),
     );
     plan.warnings.push(format!(
-        "the key {} has to be readable by root on the server for as long as this runs",
+        "root on the server has to be able to read the key {} as long as this runs",
         install.key
     ));
     plan.commands = vec![

@@ -109,9 +109,9 @@ fn named(inventory: &Inventory, label: &'static str, rows: &[&Row]) -> Vec<(&'st
 
 /// Who may have what was uploaded then.
 fn had(uploaded: Option<When>, access: Fact<&AccessFacts>) -> Vec<String> {
-    let not_known = |why: &str| vec![format!("which clients may have it is not known: {why}")];
+    let not_known = |why: &str| vec![format!("the clients that may have it are unknown: {why}")];
     match (uploaded, access) {
-        (None, _) => not_known("when it was uploaded is not known"),
+        (None, _) => not_known("its upload time is unknown"),
         (_, Err(why)) => not_known(&visible(&why.to_string())),
         (Some(when), Ok(facts)) => exposure::since(facts, when).sentences(when),
     }
@@ -135,7 +135,7 @@ fn refuse_live(kept: Kept<'_>, chosen: &[Row]) -> Result<(), KeepError> {
     let root = top.and_then(|top| roots.iter().find(|(target, _)| *target == top));
     let Some((top, root)) = root else {
         return Err(KeepError::Refused(Notice::new(
-            format!("whether something keeps {path} is not known"),
+            format!("what keeps {path} is unknown"),
             "read the store again; a path that the server cannot read may need it",
         )));
     };
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(all.word(), Some("delete"));
         assert_eq!(
             all.warnings,
-            ["which clients may have it is not known: no rights"]
+            ["the clients that may have it are unknown: no rights"]
         );
         let Operation::Collect(operation) = &all.operation else {
             panic!("{:?}", all.operation)

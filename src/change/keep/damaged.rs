@@ -98,7 +98,7 @@ pub fn delete(about: &About, kept: Kept<'_>, damaged: &[StorePath]) -> Result<Pl
     let paths: Vec<StorePath> = rows.iter().map(|row| inventory.path(*row)).collect();
     plan.lines.extend(named(paths.iter()));
     if order.len() > rows.len() {
-        plan.warnings.push(format!("{} refer to what is damaged, directly or not, and go with it; clients that need them have to get them elsewhere", count(order.len() - rows.len(), "path")));
+        plan.warnings.push(format!("{} depend on what is damaged and are deleted with it; clients that need them have to get them elsewhere", count(order.len() - rows.len(), "path")));
     }
     for row in &order {
         let path = inventory.path(*row);
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(names.len(), 4);
         let at = |name: &str| names.iter().position(|other| *other == name).unwrap();
         assert!(at("app") < at("lib") && at("lib") < at("base") && at("tool") < at("base"));
-        assert!(plan.warnings[0].starts_with("3 paths refer"));
+        assert!(plan.warnings[0].starts_with("3 paths depend"));
         assert_eq!(plan.danger, Danger::Destroys { word: "delete" });
         let plan = delete_with(&[], &["app"]).unwrap();
         assert_eq!((plan.items.len(), plan.warnings.len()), (1, 0));
@@ -234,7 +234,7 @@ mod tests {
             [format!("nix-store --repair-path {}", path("lib"))]
         );
         assert_eq!(plan.danger, Danger::Adds);
-        let told = |paths: &[StorePath]| -> Vec<String> {
+        let reported = |paths: &[StorePath]| -> Vec<String> {
             let plan = repair(&about(), &store(), paths).unwrap();
             let lines = plan.lines.into_iter();
             lines
@@ -242,10 +242,10 @@ mod tests {
                 .map(|(_, text)| text)
                 .collect()
         };
-        assert_eq!(told(&[path("lib")]), [path("lib").base_name()]);
+        assert_eq!(reported(&[path("lib")]), [path("lib").base_name()]);
         let many: Vec<StorePath> = (0..7).map(|at| path(&format!("p{at}"))).collect();
-        assert_eq!(told(&many).len(), 6);
-        assert_eq!(told(&many)[5], "and 2 more");
+        assert_eq!(reported(&many).len(), 6);
+        assert_eq!(reported(&many)[5], "and 2 more");
         assert!(matches!(
             repair(&about(), &store(), &[]),
             Err(KeepError::Nothing(_))

@@ -24,7 +24,7 @@ pub fn older_than(
     let going = choose(generations, limit);
     if going.is_empty() {
         return Err(KeepError::Nothing(format!(
-            "no generation of a profile is older than {age} but for those that were in use at that time"
+            "no generation of a profile is older than {age}, apart from those in use at that time"
         )));
     }
     let links: Vec<(&Root, Option<When>)> = going

@@ -16,7 +16,7 @@ pub fn install_lease(
     let days = install.days;
     if days == 0 {
         return Err(KeepError::Refused(notice!(
-            "a lease of no days keeps nothing",
+            "a lease of 0 days protects nothing",
             "give a number of days"
         )));
     }
@@ -46,7 +46,7 @@ pub fn install_lease(
     let mut plan = empty(
         about,
         "install-lease",
-        format!("keep uploads of the last {days} days from being collected, whoever collects"),
+        format!("protect uploads of the last {days} days from every collection"),
         Danger::Adds,
     );
     let unit = |end: &str| format!("{}/storekeeper-lease.{end}", install.units);
@@ -191,7 +191,7 @@ mod tests {
                     ..install()
                 }
             )
-            .contains("no days")
+            .contains("0 days")
         );
         let odd = LeaseInstall {
             state: "/a b".into(),

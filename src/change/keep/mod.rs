@@ -54,7 +54,7 @@ pub struct PinRequest {
     /// Its name; else one is made from the path's.
     pub name: Option<PinName>,
     /// Why, in the administrator's words.
-    pub note: Option<String>,
+    pub reason: Option<String>,
     /// When it may go.
     pub expires: Option<When>,
 }
@@ -99,7 +99,7 @@ pub fn pin(
                     target: before.target.clone(),
                 });
             }
-            if (&before.note, before.expires) == (&request.note, request.expires) {
+            if (&before.reason, before.expires) == (&request.reason, request.expires) {
                 continue;
             }
         }
@@ -107,7 +107,7 @@ pub fn pin(
             name,
             target: path.clone(),
             by: Some(about.by.clone()),
-            note: request.note.clone(),
+            reason: request.reason.clone(),
             at: now,
             expires: request.expires,
             sha256: None,
@@ -118,7 +118,7 @@ pub fn pin(
     }
     if new.is_empty() {
         return Err(KeepError::Nothing(
-            "that is pinned already, with the same note and end".to_owned(),
+            "that is pinned already, with the same reason and end".to_owned(),
         ));
     }
     let (kept, bytes) = closure(inventory, new.iter().map(|(_, row, _)| *row));
@@ -141,7 +141,7 @@ pub fn pin(
     for (pin, _, shown) in &new {
         let how = match shown {
             Shown::Absent => "",
-            Shown::Bare | Shown::Note(_) => " (another note)",
+            Shown::Bare | Shown::Note(_) => " (another reason)",
         };
         plan.lines
             .push(("+", format!("{folder}/{} -> {}{how}", pin.name, pin.target)));
@@ -153,12 +153,12 @@ pub fn pin(
         plan.items.push(Item::Pin {
             pin: pin.name.clone(),
             path: pin.target.clone(),
-            note: pin.note.clone(),
+            reason: pin.reason.clone(),
             expires: pin.expires,
         });
     }
-    if let Some(note) = &request.note {
-        plan.lines.push(("note", note.clone()));
+    if let Some(reason) = &request.reason {
+        plan.lines.push(("reason", reason.clone()));
     }
     plan.operation = Operation::Keep(
         new.into_iter()
@@ -236,7 +236,7 @@ pub fn unpin(
         plan.items.push(Item::Pin {
             pin: pin.name.clone(),
             path: pin.target.clone(),
-            note: pin.note.clone(),
+            reason: pin.reason.clone(),
             expires: pin.expires,
         });
     }
@@ -299,7 +299,7 @@ pub fn remove(
         ),
         RootKind::Direct => (
             "Nix or the system made it for itself",
-            Some("whoever is sure of it removes the link by hand"),
+            Some("remove the link by hand if you are sure"),
         ),
         RootKind::Temporary => (
             "it goes with the connection that builds, uploads or reads this path",

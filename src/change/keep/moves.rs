@@ -82,7 +82,7 @@ pub fn move_pin(
         name: name.clone(),
         target: path.clone(),
         by: Some(about.by.clone()),
-        note: request.note.clone(),
+        reason: request.reason.clone(),
         at: now,
         expires: request.expires,
         sha256: None,
@@ -114,7 +114,7 @@ pub fn move_pin(
     plan.items.push(Item::Pin {
         pin: name.clone(),
         path: path.clone(),
-        note: pin.note.clone(),
+        reason: pin.reason.clone(),
         expires: pin.expires,
     });
     plan.commands = vec![format!(
@@ -231,7 +231,7 @@ mod tests {
             name: name.parse().unwrap(),
             target: path(target),
             by: Some("root".into()),
-            note: None,
+            reason: None,
             at: When::from_unix(at),
             expires: expires.map(When::from_unix),
             sha256: Some("0".repeat(64)),

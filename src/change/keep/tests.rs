@@ -45,7 +45,7 @@ fn a_pin(name: &str, target: &str) -> Pin {
         name: name.parse().unwrap(),
         target: path(target),
         by: None,
-        note: None,
+        reason: None,
         at: When::from_unix(1),
         expires: None,
         sha256: None,
@@ -61,7 +61,7 @@ fn pin_with(pins: &[Pin], paths: &[&str], request: &PinRequest) -> Result<Plan, 
 fn a_pin_says_what_it_keeps() {
     let request = PinRequest {
         name: Some("release".parse().unwrap()),
-        note: Some("v1".into()),
+        reason: Some("v1".into()),
         expires: Some(When::from_unix(NOW + 86_400)),
     };
     let plan = pin_with(&[], &["app"], &request).unwrap();
@@ -114,11 +114,11 @@ fn no_pin_for_what_is_not_there_or_is_pinned_or_over() {
     let again = pin_with(&[a_pin("app", "app")], &["app"], &PinRequest::default());
     assert!(matches!(again, Err(KeepError::Nothing(_))));
     // Another note is something to do.
-    let noted = PinRequest {
-        note: Some("n".into()),
+    let with_reason = PinRequest {
+        reason: Some("n".into()),
         ..PinRequest::default()
     };
-    assert!(pin_with(&[a_pin("app", "app")], &["app"], &noted).is_ok());
+    assert!(pin_with(&[a_pin("app", "app")], &["app"], &with_reason).is_ok());
     let over = PinRequest {
         expires: Some(now()),
         ..PinRequest::default()

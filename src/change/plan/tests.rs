@@ -82,8 +82,8 @@ fn concerns_are_accepted_by_name_or_by_word() {
         ..plan(1, Danger::Adds)
     };
     let refused = |answer: Answer| doubtful().confirm(&answer, write).unwrap_err();
-    let told = "the key was revoked before and was not proven to be the requester's, so nothing was changed; to authorize it all the same, add --accept revoked,unproven";
-    assert_eq!(refused(Answer::Flag).to_string(), told);
+    let reported = "the key was revoked before and was not proven to be the requester's, so nothing was changed; to authorize it all the same, add --accept revoked,unproven";
+    assert_eq!(refused(Answer::Flag).to_string(), reported);
     let some = refused(Answer::Accepting(vec![Concern::Unproven, Concern::Denied]));
     assert_eq!(
         some.to_string(),

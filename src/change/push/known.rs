@@ -52,7 +52,7 @@ impl Known<'_> {
     }
 
     /// Whether a push that was cut off has nothing more to do about one of its paths: it is signed, and recorded.
-    pub(super) fn is_settled(&self, push: &Begun, path: &StorePath) -> bool {
+    pub(super) fn is_done(&self, push: &Begun, path: &StorePath) -> bool {
         let recorded = self
             .begun
             .iter()
@@ -61,15 +61,11 @@ impl Known<'_> {
         recorded && there.is_some_and(|info| self.is_signed(info))
     }
 
-    /// The paths that pushes which were cut off have not settled.
+    /// The paths that pushes which were cut off have not finished.
     fn left(&self) -> HashSet<&StorePath> {
         let mut left = HashSet::new();
         for (push, _) in &self.begun {
-            left.extend(
-                push.paths
-                    .iter()
-                    .filter(|path| !self.is_settled(push, path)),
-            );
+            left.extend(push.paths.iter().filter(|path| !self.is_done(push, path)));
         }
         left
     }

@@ -175,12 +175,12 @@ pub async fn plan(
         pins,
         folder: server.pins_dir(),
     };
-    // What was killed between its record and this is settled now. What can't be written stays for the next time.
+    // What was killed between its record and this is finished now. What can't be written stays for the next time.
     if let Some(state) = state
         && !known.begun.is_empty()
     {
         let _ = Journal::of(state, &known.about.server)
-            .settle(|push, path| known.is_settled(push, path));
+            .drop_done(|push, path| known.is_done(push, path));
     }
     known.draw(request, now)
 }

@@ -123,7 +123,7 @@ fn what_was_there_stays_as_it_is() {
 fn what_a_push_has_copied_before_it_was_cut_off_is_signed() {
     let house = House::new();
     let there = [info("a", &[], 1), signed(info("b", &["a"], 1), &ours())];
-    // Without a record, all that it began is settled anew.
+    // Without a record, all that it began is finished anew.
     let plan = house
         .plan(&there, &[(&["b", "c", "x"], false)], &request())
         .unwrap();

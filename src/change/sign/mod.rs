@@ -153,7 +153,7 @@ impl Explain for PlanError {
         match self {
             Self::Nothing(why) => notice!("there is nothing to sign: {why}"),
             Self::Unmendable(paths) => notice!(
-                "signing can't mend {paths}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away",
+                "signing can't fix {paths}: a malformed signature of a key that clients trust, or a content address that does not fit, is stored with it and Nix can't take it away",
                 "delete it on the server and upload it again"
             ),
             Self::ReadOnlyStore(place) => notice!(
@@ -172,7 +172,7 @@ impl Explain for PlanError {
                 .clone()
                 .after(format_args!("the server's key {file} can't be used: ")),
             Self::NoPublicHalf(key) => notice!(
-                "the public half of {key} is not known here, so its signatures could not be checked",
+                "the public half of {key} is unknown, so its signatures could not be checked",
                 "add it to public_keys for this server in the configuration"
             ),
             Self::OtherKey(name) => notice!(
@@ -308,7 +308,7 @@ fn draw(
     if picked.rows.is_empty() {
         return Err(nothing(picked, key, unmendable));
     }
-    let told = select::tell(inventory, &picked.rows);
+    let summary = select::summarize(inventory, &picked.rows);
     let about = words::About {
         server: address.server,
         reached: address.reached,
@@ -316,7 +316,7 @@ fn draw(
         key,
         inventory,
         picked,
-        told: &told,
+        summary: &summary,
         unmendable,
         now,
     };

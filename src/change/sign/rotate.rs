@@ -53,7 +53,7 @@ impl Rotate {
         let (from, to) = (self.from.join(" and "), self.to.name());
         if self.is_safe_to_drop() {
             return format!(
-                "safe to drop {from}: whoever trusts {to} instead accepts every path that is accepted today"
+                "safe to drop {from}: clients that trust {to} instead accept every path that they accept today"
             );
         }
         let mut why = Vec::new();

@@ -157,9 +157,9 @@ fn needed(inventory: &Inventory, selection: &Selection, rows: &[Row]) -> (usize,
     (needed, unread)
 }
 
-/// What the dialog says of the picked rows.
+/// What the dialog shows of the picked rows.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Summary {
     /// Sum of the NAR sizes, in bytes.
     pub bytes: u64,
     /// The first upload among them.
@@ -173,19 +173,19 @@ pub(super) struct Told {
 }
 
 /// Sums up.
-pub(super) fn tell(inventory: &Inventory, rows: &[Row]) -> Told {
-    let mut told = Told::default();
+pub(super) fn summarize(inventory: &Inventory, rows: &[Row]) -> Summary {
+    let mut summary = Summary::default();
     let mut needed = vec![false; inventory.len()];
     for row in rows {
-        told.bytes = told
+        summary.bytes = summary
             .bytes
             .saturating_add(inventory.nar_size(*row).unwrap_or(0));
         if let Some(when) = inventory.registered(*row) {
-            told.oldest = Some(told.oldest.map_or(when, |old| old.min(when)));
-            told.newest = Some(told.newest.map_or(when, |new| new.max(when)));
+            summary.oldest = Some(summary.oldest.map_or(when, |old| old.min(when)));
+            summary.newest = Some(summary.newest.map_or(when, |new| new.max(when)));
         }
         if !inventory.ultimate(*row) {
-            told.uploaded += 1;
+            summary.uploaded += 1;
         }
         for reference in inventory.references(*row) {
             if reference != row {
@@ -193,12 +193,13 @@ pub(super) fn tell(inventory: &Inventory, rows: &[Row]) -> Told {
             }
         }
     }
-    told.tops = rows
+    summary.tops = rows
         .iter()
         .copied()
         .filter(|row| !needed[*row as usize])
         .collect();
-    told.tops
+    summary
+        .tops
         .sort_by_key(|row| std::cmp::Reverse(inventory.registered(*row)));
-    told
+    summary
 }

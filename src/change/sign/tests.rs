@@ -170,7 +170,7 @@ fn what_signing_cannot_mend_is_left_out_and_named() {
     assert_eq!(sorted(&plan), ["app-1", "lib-1", "stray-1"]);
     assert!(
         plan.lines
-            .contains(&("", "1 path that signing can't mend: tool-1".into()))
+            .contains(&("", "1 path that signing can't fix: tool-1".into()))
     );
     assert!(plan.warnings.iter().any(|w| w.contains("malformed")));
     assert!(

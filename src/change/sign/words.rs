@@ -2,7 +2,7 @@
 //!
 //! In: what was picked and the key. Out: summary, lines of the dialog, equivalent commands, warnings.
 
-use super::select::{Picked, Told};
+use super::select::{Picked, Summary};
 use super::{CHUNK, Key};
 use crate::change::KeySource;
 use crate::domain::count::{count, number};
@@ -25,7 +25,7 @@ pub(super) struct About<'a> {
     pub key: &'a Key,
     pub inventory: &'a Inventory,
     pub picked: &'a Picked,
-    pub told: &'a Told,
+    pub summary: &'a Summary,
     /// Paths whose stored signatures keep clients away for ever.
     pub unmendable: &'a [StorePath],
     pub now: When,
@@ -92,7 +92,7 @@ impl About<'_> {
         format!(
             "sign {} ({}) with {}",
             count(self.count(), "path"),
-            Bytes(self.told.bytes),
+            Bytes(self.summary.bytes),
             self.key.public.name()
         )
     }
@@ -125,9 +125,9 @@ impl About<'_> {
         let mut text = format!(
             "{}, {}",
             count(self.count(), "path"),
-            Bytes(self.told.bytes)
+            Bytes(self.summary.bytes)
         );
-        if let (Some(oldest), Some(newest)) = (self.told.oldest, self.told.newest) {
+        if let (Some(oldest), Some(newest)) = (self.summary.oldest, self.summary.newest) {
             let (oldest, newest) = (
                 oldest.age(self.now).to_string(),
                 newest.age(self.now).to_string(),
@@ -144,7 +144,7 @@ impl About<'_> {
     }
 
     fn tops(&self) -> Option<String> {
-        let tops: &[Row] = &self.told.tops;
+        let tops: &[Row] = &self.summary.tops;
         if tops.is_empty() {
             return None;
         }
@@ -192,7 +192,7 @@ impl About<'_> {
         }
         if !self.unmendable.is_empty() {
             lines.push(format!(
-                "{} that signing can't mend: {}",
+                "{} that signing can't fix: {}",
                 count(self.unmendable.len(), "path"),
                 some(self.unmendable.iter().map(StorePath::name))
             ));
@@ -257,10 +257,10 @@ impl About<'_> {
 
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.key.warning().into_iter().collect();
-        if self.told.uploaded > 0 {
+        if self.summary.uploaded > 0 {
             warnings.push(format!(
                 "{} not built on this server: a signature vouches for contents that others uploaded, so be sure who can upload here",
-                were(self.told.uploaded, self.count())
+                were(self.summary.uploaded, self.count())
             ));
         }
         let bad = self.picked.bad.len();

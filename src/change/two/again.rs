@@ -160,7 +160,7 @@ impl Explain for TwoError {
             }
             Self::Unknown(why) => Notice::new(
                 format!("which changes need a second administrator is not known: {why}"),
-                "whoever is root on the server mends the rule's file",
+                "root on the server has to correct the rule's file",
             ),
         }
     }

@@ -26,21 +26,21 @@ pub(in crate::cli) struct Keys {
 pub(in crate::cli) enum KeysCommand {
     /// List the keys of the cache user: what each can do here, when it ends, when it was used.
     List,
-    /// Let a key in.
+    /// Authorize a key.
     Authorize(Authorize),
-    /// Take a key out and end its sessions.
+    /// Remove a key from the key files and end its sessions.
     Revoke(Refuse),
-    /// Set when a key ends.
+    /// Set when a key expires.
     Expire(Expire),
-    /// Have sshd refuse a key for as long as its line is suspended, and end its sessions; the line stays in the file.
+    /// Suspend a key and end its sessions: sshd refuses it, and its line stays in the file to be resumed.
     Suspend(Refuse),
-    /// Take a suspended key back into use, its line byte for byte as it was.
+    /// Resume a suspended key; its line is restored byte for byte.
     Resume(Resume),
-    /// Print who may log in, since when, by whom approved, why, when used last, and what each key can do; --mark records that it was looked at.
+    /// Print who may log in: since when, approved by whom and why, last use, and what each key can do. --mark records the review.
     Review(Review),
     /// Make a user certificate with a CA key of this machine or its ssh-agent, and record it in the server's audit log.
     SignCert(SignCert),
-    /// Say what a key is worth, and whether the server knows it; exit 4 for one that would be refused.
+    /// Check a public key: how strong it is, and whether the server knows it; exit 4 if it would be refused.
     Check(Check),
 }
 
@@ -97,10 +97,10 @@ fn concerns() -> impl TypedValueParser<Value = Concern> {
 pub(in crate::cli) struct Refuse {
     /// A fingerprint, a comment that only one key has, or file and line with a colon between.
     pub(in crate::cli) key: String,
-    /// Let its open sessions go on.
+    /// Leave its open sessions running.
     #[arg(long)]
     pub(in crate::cli) keep_sessions: bool,
-    /// Even if it is the key that this very login uses.
+    /// Do it even if it is the key of this login.
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
     /// What every change takes.
@@ -116,7 +116,7 @@ pub(in crate::cli) struct Expire {
     /// 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
     #[arg(value_name = "WHEN", value_parser = end)]
     pub(in crate::cli) when: End,
-    /// Even if it is the key that this very login uses.
+    /// Do it even if it is the key of this login.
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
     /// What every change takes.
@@ -137,7 +137,7 @@ pub(in crate::cli) struct Resume {
 /// Arguments of `keys review`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Review {
-    /// The form of the output.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(in crate::cli) format: Form,
     /// Mark the keys as reviewed: a record in the audit log, which status shows.
@@ -219,15 +219,15 @@ pub(in crate::cli) struct Requests {
 pub(in crate::cli) enum RequestsCommand {
     /// List the requests that wait.
     List,
-    /// Show one with all that is known of its key.
+    /// Show a request and everything known about its key.
     Show(Show),
-    /// Have the requester show that the private key is there: prints what to send, or checks the answer.
+    /// Have the requester prove possession of the private key: prints what to send, or checks the answer.
     Prove(Prove),
-    /// Let its key in, and print what its owner does next.
+    /// Authorize its key, and print what its owner has to do next.
     Approve(Approve),
-    /// Turn it away; the same key is not asked about again.
+    /// Deny a request; the same key can't ask again.
     Deny(Deny),
-    /// Keep a request that came by another way.
+    /// Record a request that came by another way.
     Add(Add),
 }
 
@@ -243,7 +243,7 @@ pub(in crate::cli) struct Show {
 pub(in crate::cli) struct Prove {
     /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
     pub(in crate::cli) id: String,
-    /// The file with the answer of ssh-keygen -Y sign, - for standard input; it is checked, and noted with the request.
+    /// The file with the answer of ssh-keygen -Y sign, - for standard input; it is checked and recorded with the request.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) signature: Option<String>,
     /// What every change takes.
@@ -262,15 +262,12 @@ pub(in crate::cli) struct Approve {
     /// Only from these addresses or names, separated by commas.
     #[arg(long, value_name = "PATTERN")]
     pub(in crate::cli) from: Option<String>,
-    /// The comment of its line: a knock brings none.
+    /// The comment of its line; a request by the knock has none.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) comment: Option<String>,
     /// Into this key file of the cache user; by default the first that can be edited.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) into: Option<String>,
-    /// A note to the decision.
-    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
-    pub(in crate::cli) note: Option<String>,
     /// The system of the onboarding text that is printed afterwards.
     #[arg(long, value_enum, default_value = "linux")]
     pub(in crate::cli) platform: PlatformWord,
@@ -287,9 +284,6 @@ pub(in crate::cli) struct Approve {
 pub(in crate::cli) struct Deny {
     /// Its id or its beginning, the key's fingerprint, or a comment that only one has.
     pub(in crate::cli) id: String,
-    /// A note to the decision.
-    #[arg(long, value_name = "TEXT", conflicts_with = "reason")]
-    pub(in crate::cli) note: Option<String>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
@@ -301,7 +295,7 @@ pub(in crate::cli) struct Add {
     /// The file with the public key, - for standard input.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) file: String,
-    /// The comment that it is kept with, in place of the key's own.
+    /// Its comment, in place of the key's own.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) comment: Option<String>,
     /// What every change takes.
@@ -361,13 +355,13 @@ pub(in crate::cli) struct Onboard {
 pub(in crate::cli) struct Setup {
     /// A configured name or an address, for its names and folders; with --knock, --lease, --auto-sign or --gc, that is installed there.
     pub(in crate::cli) server: Option<String>,
-    /// A NixOS module in place of commands for Debian.
+    /// Print a NixOS module instead of commands for Debian.
     #[arg(long)]
     pub(in crate::cli) nixos: bool,
-    /// With the script that turns unknown keys into requests.
+    /// Include the script that turns unknown keys into requests.
     #[arg(long)]
     pub(in crate::cli) knock: bool,
-    /// With a timer that keeps what was uploaded within so many days (14 by default) from being collected, whoever collects.
+    /// Include a timer that protects uploads of the last DAYS days (14 by default) from every collection.
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(in crate::cli) lease: Option<u32>,
     /// Install a timer that signs new uploads whose names are given, with the server's own key and all that they need; each path of
@@ -378,7 +372,7 @@ pub(in crate::cli) struct Setup {
     #[arg(long, value_name = "PATTERN", requires = "auto_sign")]
     pub(in crate::cli) sign_name: Vec<String>,
     /// Keys whose uploads auto-sign signs, by fingerprint; may be given several times. Only where sshd's log tells that all sessions at
-    /// the time of an upload were by these; without it, whoever uploads.
+    /// the time of an upload were by these; without it, all uploads.
     #[arg(long, value_name = "FINGERPRINT", requires = "auto_sign", value_parser = fingerprint)]
     pub(in crate::cli) sign_uploader: Vec<Fingerprint>,
     /// Names that auto-sign never signs, nor what needs such a path; may be given several times.
@@ -396,10 +390,10 @@ pub(in crate::cli) struct Setup {
         default_value = "storekeeper"
     )]
     pub(in crate::cli) program: String,
-    /// Take that timer away again.
+    /// Remove that timer.
     #[arg(long, requires = "gc")]
     pub(in crate::cli) off: bool,
-    /// Name of the signing key that is made.
+    /// Name of the new signing key.
     #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]
     pub(in crate::cli) key_name: String,
     /// What every change takes.

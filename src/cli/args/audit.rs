@@ -9,8 +9,7 @@ use clap::Args;
 pub(in crate::cli) struct Audit {
     /// A configured name, an address, or local.
     pub(in crate::cli) server: String,
-    /// Only check the log; exit 0 only if its chain is whole and the copy on this machine or the server's journal has its last
-    /// record, else 1.
+    /// Only check the log; exit 0 if its chain is intact and the copy on this machine or the server's journal has its last record, else 1.
     #[arg(long)]
     pub(in crate::cli) verify: bool,
     /// List the newest N records.

@@ -19,9 +19,9 @@ pub(in crate::cli) struct Database {
 /// What can be done with Nix's database.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum DatabaseCommand {
-    /// Save a copy as one file here, for your eyes only, looked through by SQLite; changes nothing on the server.
+    /// Save a copy as one private file here, checked by SQLite; changes nothing on the server.
     Backup(Backup),
-    /// Give free pages back to the file system; collections wait meanwhile, and a checked copy is kept there until it is done.
+    /// Give free pages back to the file system; collections wait, and a checked copy stays on the server until it is done.
     Vacuum(Vacuum),
 }
 

@@ -26,13 +26,13 @@ pub(in crate::cli) enum PlansCommand {
     List,
     /// Show one: who planned it, when and why, and what it would do.
     Show(One),
-    /// Confirm one that another administrator has planned: it is planned again from what is there now, shown, and carried out.
+    /// Confirm a plan of another administrator: it is made again from the present state, shown, and carried out.
     Confirm(Confirm),
     /// Drop one, so that nobody can confirm it any more.
     Drop(DropPlan),
     /// Show which changes need a second administrator on this server.
     Rule,
-    /// Say which changes need a second administrator; where there is a rule already, another one has to confirm that too.
+    /// Set which changes need a second administrator; changing an existing rule needs one, too.
     SetRule(SetRule),
 }
 
@@ -48,7 +48,7 @@ pub(in crate::cli) struct One {
 pub(in crate::cli) struct Confirm {
     /// The id of a plan.
     pub(in crate::cli) id: String,
-    /// Even if it is the key that this very login uses.
+    /// Do it even if it is the key of this login.
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
     /// What is accepted by name.
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Confirm {
     /// Print the plan and change nothing.
     #[arg(long, help_heading = "Options of changes")]
     pub(in crate::cli) dry_run: bool,
-    /// Skip confirmation. Another administrator must have planned it all the same.
+    /// Skip confirmation. The plan must still be of another administrator.
     #[arg(
         long,
         short,
@@ -80,7 +80,7 @@ pub(in crate::cli) struct DropPlan {
 /// Arguments of `plans set-rule`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SetRule {
-    /// Groups of changes; by default all that can wait: access, delete, strip and retention.
+    /// Groups of changes; by default access, delete, strip and retention.
     #[arg(value_name = "GROUP", value_parser = groups(), conflicts_with = "none")]
     pub(in crate::cli) groups: Vec<Group>,
     /// No change needs a second administrator any more.

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Push {
     /// Pin the path there under this name.
     #[arg(long, value_name = "NAME", conflicts_with = "drain")]
     pub(in crate::cli) pin: Option<PinName>,
-    /// When the pin may go: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
+    /// When the pin expires: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never.
     #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never", requires = "pin", conflicts_with = "spool")]
     pub(in crate::cli) expires: End,
     /// What signs.

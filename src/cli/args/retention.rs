@@ -18,14 +18,13 @@ pub(in crate::cli) struct Retention {
 /// What can be done with a retention policy.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RetentionCommand {
-    /// Print the policy as it is, so that it can be edited and set again; exit 1 where there is none.
+    /// Print the policy, to be edited and set again; exit 1 if there is none.
     Show,
-    /// List what `gc --policy` takes now, and why the rest stays, project by project; changes nothing.
+    /// List what `gc --policy` would delete now, and why the rest stays, project by project; changes nothing.
     Check(Check),
-    /// Edit the policy in $VISUAL or $EDITOR, then write it as `set` does. What is no policy can be edited again; what was not taken
-    /// stays in a file here, which is named.
+    /// Edit the policy in $VISUAL or $EDITOR, then write it as `set` does. An invalid policy can be edited again; one that was not written stays in a file here.
     Edit(super::Change),
-    /// Write another policy, if nobody else has meanwhile; shows what comes and goes, and what a collection would take by it.
+    /// Replace the policy, unless somebody else changed it meanwhile; shows the changed lines, and what a collection by it would delete.
     Set(Set),
 }
 
@@ -35,7 +34,7 @@ pub(in crate::cli) struct Check {
     /// A policy on this machine, - for standard input; by default that of the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) file: Option<String>,
-    /// List every path with its project and what becomes of it.
+    /// List every path with its project, and whether it stays.
     #[arg(long)]
     pub(in crate::cli) paths: bool,
 }

@@ -22,7 +22,7 @@ pub(in crate::cli) struct Roots {
 /// What can be done with roots.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RootsCommand {
-    /// List the GC roots: what each keeps alone, and with all that it needs.
+    /// List the GC roots: what each alone keeps alive, and its whole closure.
     List,
     /// Remove an old generation of a profile, the automatic link of an indirect root, or a pin.
     Remove(Remove),
@@ -58,18 +58,15 @@ pub(in crate::cli) struct Pin {
     /// The name of the pin; by default that of the path.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) name: Option<PinName>,
-    /// Move the pin of this name here, where it leads to another path, and keep so many of what it led to before as dated revisions.
+    /// If the pin exists and leads to another path, move it here, and keep the last N targets as dated revisions.
     #[arg(long, value_name = "N", requires = "name")]
     pub(in crate::cli) keep_revisions: Option<u32>,
-    /// The same, and keep each revision for so many days after it was replaced; without --keep-revisions, all of them.
+    /// The same, and keep each revision for D days after it was replaced; without --keep-revisions, all of them.
     #[arg(long, value_name = "D", requires = "name")]
     pub(in crate::cli) keep_days: Option<u32>,
-    /// When it may go: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never. Until it is unpinned it keeps its path.
+    /// When the pin expires: 90d, 2027-02-20, 2027-02-20T12:00:00Z, or never. An expired pin keeps its path until it is unpinned.
     #[arg(long, value_name = "WHEN", value_parser = end, default_value = "never")]
     pub(in crate::cli) expires: End,
-    /// Why it is kept.
-    #[arg(long, value_name = "TEXT")]
-    pub(in crate::cli) note: Option<String>,
     /// What every change takes.
     #[command(flatten)]
     pub(in crate::cli) change: Change,
@@ -87,10 +84,10 @@ pub(in crate::cli) struct Unpin {
         value_name = "NAME"
     )]
     pub(in crate::cli) names: Vec<PinName>,
-    /// All pins whose time is over.
+    /// All expired pins.
     #[arg(long)]
     pub(in crate::cli) expired: bool,
-    /// The revisions of pins that moved (pin --keep-days) whose time is over; for a timer.
+    /// All expired revisions of moved pins (pin --keep-days); for a timer.
     #[arg(long, conflicts_with = "expired")]
     pub(in crate::cli) revisions: bool,
     /// What every change takes.

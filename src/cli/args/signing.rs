@@ -61,7 +61,7 @@ pub(in crate::cli) struct Sign {
     /// With the whole closure of each path.
     #[arg(long, conflicts_with = "all")]
     pub(in crate::cli) closure: bool,
-    /// Also what an upstream key has signed already.
+    /// Also paths that an upstream key has signed.
     #[arg(long)]
     pub(in crate::cli) upstream: bool,
     /// Which key signs.
@@ -77,13 +77,13 @@ pub(in crate::cli) struct Sign {
 pub(in crate::cli) struct Rotate {
     /// A configured name, an address, or local.
     pub(in crate::cli) server: String,
-    /// The name of the key that goes; may be given several times. Without it, the keys are only listed.
+    /// The name of the key to retire; may be given several times. Without it, the keys are listed.
     #[arg(long, value_name = "KEY-NAME")]
     pub(in crate::cli) from: Vec<String>,
-    /// The name of the key that takes its place, where it is one of the server's; by default the first of those.
+    /// The name of the key that replaces it, if it is one of the server's; by default the server's first.
     #[arg(long, value_name = "KEY-NAME", requires = "from")]
     pub(in crate::cli) to: Option<String>,
-    /// Leave out the paths that a filter finds, such as `nightly older:30d`; they go on needing the old key.
+    /// Leave out the paths that match a filter, such as `nightly older:30d`; clients still need the old key for them.
     #[arg(long, value_name = "FILTER", requires = "from")]
     pub(in crate::cli) except: Option<String>,
     /// Which key signs.
@@ -101,11 +101,11 @@ pub(in crate::cli) struct Compromised {
     pub(in crate::cli) server: String,
     /// The name of the key.
     pub(in crate::cli) key: String,
-    /// Since when it counts as compromised: an age such as 30d, a day or a moment. By when a path was registered, since nobody
-    /// writes down when it was signed.
+    /// Since when it counts as compromised: an age such as 30d, a day or a moment. It is compared with the
+    /// registration of paths, since the time of a signature is not recorded.
     #[arg(long, value_name = "WHEN", value_parser = past, global = true)]
     pub(in crate::cli) since: Option<When>,
-    /// What is to be done; by default, only shown.
+    /// What to do; by default, list.
     #[command(subcommand)]
     pub(in crate::cli) what: Option<CompromisedCommand>,
 }
@@ -113,11 +113,11 @@ pub(in crate::cli) struct Compromised {
 /// What `compromised` does.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CompromisedCommand {
-    /// Show what the key has signed, and what clients accept for it alone.
+    /// List what the key has signed, and what clients accept only because of it.
     List,
-    /// Sign with another key what you vouch for, of all that this key has signed.
+    /// Sign with another key those of its paths that you vouch for.
     Sign(Vouch),
-    /// Take its signatures away, in Nix's database; what no other key has signed is refused by clients then.
+    /// Strip its signatures in Nix's database; clients then refuse what no other key has signed.
     Strip(StripArgs),
 }
 
@@ -133,7 +133,7 @@ pub(in crate::cli) struct Vouch {
     /// All that was registered before: an age such as 30d, a day or a moment.
     #[arg(long, value_name = "WHEN", value_parser = past)]
     pub(in crate::cli) before: Option<When>,
-    /// Also what they need, as far as this key has signed it.
+    /// Also the paths in their closures that this key has signed.
     #[arg(long, conflicts_with_all = ["all", "before"])]
     pub(in crate::cli) closure: bool,
     /// Which key signs.

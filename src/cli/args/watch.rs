@@ -18,11 +18,10 @@ pub(in crate::cli) struct Watch {
     /// Print one JSON object a line.
     #[arg(long)]
     pub(in crate::cli) jsonl: bool,
-    /// Run this with `sh -c` for events: on its standard input it gets one JSON object a line. Nothing of an event ever is
-    /// part of the command.
+    /// Run this with `sh -c` for events: on its standard input it gets one JSON object a line. No part of an event ever becomes part of the command.
     #[arg(long, value_name = "CMD")]
     pub(in crate::cli) exec: Option<String>,
-    /// Start the command of --exec at most once in so long; events that come meanwhile are passed on together.
+    /// Start the command of --exec at most once per this time; events in between are passed on together.
     #[arg(long, value_name = "AGE", default_value = "10s", requires = "exec")]
     pub(in crate::cli) exec_pause: Age,
 }

@@ -14,19 +14,19 @@ pub(crate) struct Why {
     pub(crate) server: String,
     /// A store path, its base name, its hash part, or its name where only one path has it.
     pub(crate) path: String,
-    /// Go through the whole way of the client with this key: a fingerprint, a comment, a public key file, or a certificate.
+    /// Check the whole way of the client with this key: a fingerprint, a comment, a public key file, or a certificate.
     #[arg(long = "for", value_name = "KEY", group = "who")]
     pub(crate) client: Option<String>,
-    /// Where that client connects from, for a key that is limited to some addresses; by default where it was seen last.
+    /// The address that the client connects from, for a key that is limited to some; by default the last one seen.
     #[arg(long, value_name = "ADDRESS", requires = "who")]
     pub(crate) from: Option<IpAddr>,
-    /// Compare the contents of the path and of all that it needs with their hashes, too.
+    /// Also compare the contents of the path and its closure with their hashes.
     #[arg(long, requires = "who")]
     pub(crate) contents: bool,
-    /// Do it for real from this machine: copy the path into a temporary store, with the key of --key, and remove that.
+    /// Try it from this machine: copy the path with the key of --key into a temporary store, which is removed afterwards.
     #[arg(long = "try", requires = "key")]
     pub(crate) attempt: bool,
-    /// The private key file of the client for --try, with the certificate FILE-cert.pub where there is one; without --for it says which client.
+    /// The client's private key file for --try, and the certificate FILE-cert.pub beside it if there is one; without --for it also selects the client.
     #[arg(long, value_name = "FILE", requires = "attempt", group = "who", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
 }

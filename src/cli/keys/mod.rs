@@ -177,7 +177,7 @@ async fn change(
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
     let code = match planned {
         Ok(planned) => {
-            settle_accepting(session, &server, planned, options, accepted, word, out).await
+            confirm_and_run_accepting(session, &server, planned, options, accepted, word, out).await
         }
         Err(error) => Err(error),
     };
@@ -185,8 +185,8 @@ async fn change(
     code
 }
 
-/// Carries a plan out, or says that there is nothing to do.
-pub(super) async fn settle(
+/// Has a plan confirmed and runs it, or says that there is nothing to do.
+pub(super) async fn confirm_and_run(
     session: &Session,
     server: &Server,
     planned: Planned,
@@ -194,11 +194,11 @@ pub(super) async fn settle(
     word: &'static str,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    settle_accepting(session, server, planned, options, &[], word, out).await
+    confirm_and_run_accepting(session, server, planned, options, &[], word, out).await
 }
 
 /// The same, with what `--accept` names.
-pub(super) async fn settle_accepting(
+pub(super) async fn confirm_and_run_accepting(
     session: &Session,
     server: &Server,
     planned: Planned,
@@ -241,8 +241,8 @@ pub(super) fn admit(facts: &AccessFacts, key: &PublicSshKey) -> Result<(), CliEr
     let findings = of_candidate(facts, key);
     refuse(key, &findings)?;
     // What is there already is an error of its own.
-    let told = |found: &&Finding| found.level == Level::Warning && found.code != "duplicate";
-    for finding in findings.iter().filter(told) {
+    let reported = |found: &&Finding| found.level == Level::Warning && found.code != "duplicate";
+    for finding in findings.iter().filter(reported) {
         say(&format!("storekeeper: {}", finding.notice().visible()));
     }
     Ok(())

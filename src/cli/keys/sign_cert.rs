@@ -24,8 +24,8 @@ pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Re
         return Err(CliError::new(
             Kind::Policy,
             notice!(
-                "a certificate without an end cannot be taken back by the key files",
-                "give it an end, such as --expires 30d"
+                "a certificate that never expires can't be revoked in the key files",
+                "let it expire, for example --expires 30d"
             ),
         ));
     };
@@ -64,7 +64,7 @@ fn file(args: &SignCert, key: &PublicSshKey) -> Result<PathBuf, CliError> {
     if args.file == "-" {
         let print = key.fingerprint();
         return Err(CliError::usage(notice!(
-            "the key {print} came by standard input, so there is no file beside which its certificate belongs",
+            "the key {print} came from standard input, so there is no file to put its certificate beside",
             "name one with --out"
         )));
     }

@@ -11,8 +11,8 @@ use crate::domain::notice;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 
-/// How many of several candidates are told.
-const TOLD: usize = 10;
+/// The most candidates that an error lists.
+const LISTED: usize = 10;
 
 /// Characters of a fingerprint that are enough to name it, where only one key begins so.
 const ENOUGH: usize = "SHA256:".len() + 6;
@@ -50,17 +50,17 @@ pub(in crate::cli) fn key(facts: &AccessFacts, text: &str) -> Result<Fingerprint
             format!(
                 "{} keys are called \"{shown}\": {}",
                 several.len(),
-                told(&found)
+                reported(&found)
             ),
             "give the fingerprint or FILE:LINE of one",
         ))),
     }
 }
 
-fn told(found: &[Candidate]) -> String {
-    let mut told: Vec<String> = found
+fn reported(found: &[Candidate]) -> String {
+    let mut reported: Vec<String> = found
         .iter()
-        .take(TOLD)
+        .take(LISTED)
         .map(|one| {
             format!(
                 "{} {} at {}",
@@ -70,10 +70,10 @@ fn told(found: &[Candidate]) -> String {
             )
         })
         .collect();
-    if found.len() > TOLD {
-        told.push(format!("{} more", found.len() - TOLD));
+    if found.len() > LISTED {
+        reported.push(format!("{} more", found.len() - LISTED));
     }
-    told.join(", ")
+    reported.join(", ")
 }
 
 fn collect(file: &KeyFile, document: &AuthorizedKeys, text: &str, found: &mut Vec<Candidate>) {
@@ -178,9 +178,9 @@ pub(in crate::cli) mod tests {
         }
         let error = super::key(&facts, "same").unwrap_err();
         assert_eq!(error.code(), 2);
-        let told = error.to_string();
+        let reported = error.to_string();
         for part in ["2 keys", &whole, &print(c).to_string(), "/k:3", "/k:4"] {
-            assert!(told.contains(part), "{told}");
+            assert!(reported.contains(part), "{reported}");
         }
     }
 }

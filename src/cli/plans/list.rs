@@ -188,7 +188,7 @@ pub(super) async fn rule(session: &Session, out: &mut Out) -> Result<u8, CliErro
             Kind::Server,
             Notice::new(
                 format!("which changes need a second administrator is not known, so all are refused: {why}"),
-                format!("whoever is root on the server mends {}", visible(&two.file)),
+                format!("root on the server has to correct {}", visible(&two.file)),
             ),
         )
     })?;

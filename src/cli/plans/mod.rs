@@ -1,4 +1,4 @@
-//! `plans`: what waits for a second administrator, and the rule by which it does.
+//! `plans`: plans that wait for a second administrator, and the rule that makes them wait.
 //!
 //! In: a server; the id of a plan. Out: the list, one of them, the rule; or a plan that is carried out: the second confirmation, the end of
 //! one that waits, another rule.
@@ -98,7 +98,7 @@ async fn prepare(session: &Session, args: &Confirm) -> Result<(Server, Plan), Cl
     let two = server.two_persons().await?;
     let found = find(&two, &args.id)?;
     let (about, login) = (About::of(&server), login(&server));
-    // Before the store is read for nothing.
+    // Before the store is read in vain.
     let waiting = may(found, &login, two.at)?;
     let plan = match needs(&waiting.wish) {
         Needs::Nothing => again(&about, &login, &two, found, &Seen::default())?,
@@ -167,7 +167,7 @@ async fn set(session: &Session, args: &SetRule, out: &mut Out) -> Result<u8, Cli
         groups: groups.iter().copied().collect(),
         valid: args.valid,
     };
-    // Before the connection: what is no rule needs no server.
+    // Before the connection: an invalid rule is reported without one.
     let rule = Rule::parse(&rule.text()).map_err(|error| CliError::usage(error.notice()))?;
     let prepare = async {
         let server = session.connect().await?;
@@ -182,7 +182,7 @@ async fn set(session: &Session, args: &SetRule, out: &mut Out) -> Result<u8, Cli
             carry_out(session, &server, plan, &args.change, out).await
         }
         Err(TwoError::Nothing) => {
-            let same = "that is the rule of the server already";
+            let same = "the server has this rule already";
             nothing("set-rule", session.name(), same, out)
         }
         Err(error) => Err(error.into()),

@@ -108,7 +108,7 @@ pub(super) async fn run(
         out,
         report: Report::default(),
         due: HashMap::new(),
-        told: None,
+        reported: None,
     };
     if args.follow {
         return draining.follow().await;
@@ -126,7 +126,7 @@ struct Draining<'a> {
     /// When an entry that has failed is tried again.
     due: HashMap<String, Instant>,
     /// What was said last of a server that can't be reached.
-    told: Option<String>,
+    reported: Option<String>,
 }
 
 impl Draining<'_> {
@@ -163,16 +163,16 @@ impl Draining<'_> {
             let wait = match self.round().await {
                 Ok(()) => {
                     lost = 0;
-                    self.told = None;
+                    self.reported = None;
                     PACE
                 }
                 Err(Failed::Link(error)) => {
                     let text = error.to_string();
-                    if self.told.as_ref() != Some(&text) {
+                    if self.reported.as_ref() != Some(&text) {
                         say(&format!(
                             "storekeeper: {text}; trying again for as long as it takes"
                         ));
-                        self.told = Some(text);
+                        self.reported = Some(text);
                     }
                     lost += 1;
                     before_attempt(lost - 1)

@@ -92,7 +92,7 @@ fn pin_of(args: &Push, paths: &[StorePath]) -> Result<Option<(StorePath, PinRequ
     };
     let wanted = PinRequest {
         name: Some(name.clone()),
-        note: args.change.reason.clone(),
+        reason: args.change.reason.clone(),
         expires: args.expires.from(When::now()),
     };
     Ok(Some((path.clone(), wanted)))
@@ -139,8 +139,8 @@ async fn spool(args: &Push, folder: &Path, out: &mut Out) -> Result<u8, CliError
     ];
     if let Some((flag, _)) = later.into_iter().find(|(_, given)| *given) {
         return Err(CliError::usage(notice!(
-            "{flag} has no meaning for what is only spooled",
-            "give it to the call with --drain"
+            "{flag} has no meaning with --spool",
+            "use it with --drain"
         )));
     }
     let paths = if args.paths.is_empty() {
@@ -154,7 +154,7 @@ async fn spool(args: &Push, folder: &Path, out: &mut Out) -> Result<u8, CliError
     let entry = spool
         .add(&args.server, &paths, args.pin.as_ref())
         .map_err(failed)?;
-    // The entry is what counts: a build does not fail for want of this.
+    // The entry is written; a build must not fail for this.
     let kept = match spool.root(&entry) {
         Ok(link) => keep_here(&link, &paths)
             .await

@@ -6,7 +6,7 @@ use super::find;
 use crate::change::access::{About, prove as plan};
 use crate::cli::args::access as args;
 use crate::cli::error::CliError;
-use crate::cli::keys::settle;
+use crate::cli::keys::confirm_and_run;
 use crate::cli::out::{Out, say};
 use crate::cli::session::Session;
 use crate::domain::access::AccessFacts;
@@ -69,5 +69,5 @@ pub(super) async fn prove(
         plan.reason.clone_from(&args.change.reason);
         plan
     });
-    settle(session, server, planned, &args.change, "prove", out).await
+    confirm_and_run(session, server, planned, &args.change, "prove", out).await
 }

@@ -121,7 +121,7 @@ fn of_pin<'a>(root: &'a Root, pins: &HashMap<&str, &'a Pin>) -> Option<OfPin<'a>
     let pin = pins.get(name.as_str());
     Some(OfPin {
         name,
-        note: pin.and_then(|pin| pin.note.as_deref()),
+        note: pin.and_then(|pin| pin.reason.as_deref()),
         by: pin.and_then(|pin| pin.by.as_deref()),
         expires: pin.and_then(|pin| pin.expires),
     })

@@ -75,11 +75,11 @@ pub(super) async fn take(
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, change, "remove-root", out).await
+    confirm_and_run(session, server, planned, change, "remove-root", out).await
 }
 
-/// Carries a plan out, or says that there is nothing to do; then closes the connection.
-pub(super) async fn settle(
+/// Has a plan confirmed and runs it, or says that there is nothing to do; then closes the connection.
+pub(super) async fn confirm_and_run(
     session: &Session,
     server: Server,
     planned: Planned,

@@ -10,7 +10,7 @@ use super::super::out::Out;
 use super::super::progress::Progress;
 use super::super::session::Session;
 use super::super::signals::unless_stopped;
-use super::settle;
+use super::confirm_and_run;
 use crate::change::access::About;
 use crate::change::keep::{Over, PinRequest, named, over, pin_or_move, unpin};
 use crate::domain::When;
@@ -37,7 +37,7 @@ pub(in crate::cli) async fn add(
         let pins = pins_of(&server).await?;
         let request = PinRequest {
             name: args.name.clone(),
-            note: args.note.clone(),
+            reason: args.change.reason.clone(),
             expires: args.expires.from(When::now()),
         };
         let moves = match (args.keep_revisions, args.keep_days) {
@@ -59,7 +59,7 @@ pub(in crate::cli) async fn add(
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "pin", out).await
+    confirm_and_run(session, server, planned, &args.change, "pin", out).await
 }
 
 /// Runs `unpin`.
@@ -89,7 +89,7 @@ pub(in crate::cli) async fn remove(
         Ok((server, planned))
     };
     let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    settle(session, server, planned, &args.change, "unpin", out).await
+    confirm_and_run(session, server, planned, &args.change, "unpin", out).await
 }
 
 async fn pins_of(server: &Server) -> Result<Vec<Known>, CliError> {

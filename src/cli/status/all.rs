@@ -1,7 +1,7 @@
 //! Asking all servers of the configuration at once.
 //!
 //! In: the configuration. Out: how each is, in its order. One that hangs holds up no other: when all that could be reached have
-//! answered, those that are not even connected, although that took the others much less long, are told as such.
+//! answered, those that are not even connected, although that took the others much less long, are reported as such.
 
 use super::examine::examine;
 use super::patience::{self, Answers, Asking};

@@ -89,14 +89,14 @@ pub fn document(keymap: &Keymap) -> String {
          A key is a character, or one of `enter esc tab shift-tab space backspace delete up down left right home end pgup pgdn` and `f1` to `f24`, with `ctrl-` or `alt-` before it.\n\
          While a text is typed, keys edit it; `enter` ends it and `esc` leaves it. `ctrl-c` never changes anything.\n",
     );
-    let mut told: Vec<&'static str> = Vec::new();
+    let mut reported: Vec<&'static str> = Vec::new();
     for (title, scopes) in SHARED {
         let here = |action: &Action| scopes.iter().all(|scope| action.scopes.contains(scope));
-        section(&mut out, title, keymap, &mut told, here);
+        section(&mut out, title, keymap, &mut reported, here);
     }
     for scope in Scope::ALL {
         let here = |action: &Action| action.scopes.contains(&scope);
-        section(&mut out, scope.title(), keymap, &mut told.clone(), here);
+        section(&mut out, scope.title(), keymap, &mut reported.clone(), here);
     }
     out.push_str("\n## Commands\n\n`:` also takes\n\n");
     for (_, hint) in crate::console::app::palette::COMMANDS {
@@ -117,17 +117,17 @@ const SHARED: [(&str, &[Scope]); 5] = [
     ("In every plan", action::PLANS),
 ];
 
-/// The actions that are here and were not told of before.
+/// The actions that are here and were not listed before.
 fn section(
     out: &mut String,
     title: &str,
     keymap: &Keymap,
-    told: &mut Vec<&'static str>,
+    reported: &mut Vec<&'static str>,
     here: impl Fn(&Action) -> bool,
 ) {
     let own: Vec<&Action> = ACTIONS
         .iter()
-        .filter(|action| here(action) && !told.contains(&action.id))
+        .filter(|action| here(action) && !reported.contains(&action.id))
         .collect();
     if own.is_empty() {
         return;
@@ -144,7 +144,7 @@ fn section(
             .collect();
         let doc = action.doc.replace('|', "\\|");
         let _ = writeln!(out, "| {} | `{}` | {doc} |", keys.join(" "), action.id);
-        told.push(action.id);
+        reported.push(action.id);
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Model {
     pub idle_keys: BTreeSet<(Scope, Key)>,
     /// A short message on the last line, until the next key or until it was there long enough to be read.
     pub toast: Option<String>,
-    /// How many such messages there were, so that a new one is told from one that stays.
+    /// How many such messages there were, so that a new one is distinguished from one that stays.
     pub toasts: u64,
     /// Filters that have a name.
     pub filters: Vec<Filter>,
@@ -364,7 +364,7 @@ impl Model {
         plan::state::Inputs {
             sources: &self.sources,
             access: self.access.known.as_ref(),
-            judged: self.space.judged.as_ref(),
+            assessment: self.space.assessment.as_ref(),
             theme: self.theme(),
         }
     }

@@ -3,34 +3,21 @@
 //! In: [`Msg`], from the terminal and the backend. Out: [`Effect`], for the backend and the loop. Nothing here does anything.
 
 use crate::change::sign::KeyChoice;
-use crate::change::{Confirmed, Plan, Receipt};
+use crate::change::{Confirmed, Plan};
 use crate::console::plan::request::PlanRequest;
-use crate::console::screens::activity::backup::Backup;
-use crate::console::screens::activity::comparison::Comparison;
-use crate::console::screens::activity::state::PastChange;
-use crate::console::screens::space;
-use crate::console::screens::store;
-use crate::console::screens::unsigned;
+use crate::console::screens;
 use crate::console::types::JobId;
-use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::ask::Ask;
 use crate::console::types::ask::Source;
-use crate::console::types::client::ClientWay;
 use crate::console::types::export::{Export, Form};
-use crate::console::types::judged::Judged;
 use crate::console::types::key::Key;
-use crate::console::types::key_purpose::KeyPurpose;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
-use crate::console::types::space::{Planned, PolicyDraft, SpaceSnapshot};
-use crate::domain::ssh_key::Fingerprint;
-use crate::domain::{StorePath, When};
-use crate::inventory::{Inventory, Row, View};
-use crate::judge::rotation::KeyCoverage;
-use crate::onboard::client::Platform;
+use crate::domain::When;
+use crate::inventory::Inventory;
+use crate::server::WatchEvent;
 use crate::server::facts::Facts;
-use crate::server::{PolicyFile, WatchEvent};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,39 +86,18 @@ pub enum Msg {
     },
     /// The store could not be read to its end.
     LoadFailed(Problem),
-    /// The rows that match.
-    View {
-        /// Of this request.
-        request_id: u64,
-        /// Of this generation.
-        generation: u64,
-        /// The rows.
-        view: View,
-    },
-    /// What is refused, in groups, and how far each key has got.
-    Groups {
-        /// Of this request.
-        request_id: u64,
-        /// Of this generation.
-        generation: u64,
-        /// What was found.
-        found: unsigned::Found,
-    },
-    /// How far each signing key has got.
-    SigningKeys(KeyPurpose, Vec<KeyCoverage>),
-    /// Closure sizes are known now.
-    Measured,
     /// What is looked for in a list is to be looked for in the next lines.
     FindOn,
-    /// A chain of references was looked for.
-    Chain {
-        /// From.
-        from: Row,
-        /// To.
-        to: Row,
-        /// The rows of the chain, both ends included; the direction may be turned round.
-        chain: Option<Vec<Row>>,
-    },
+    /// Something for screen 2.
+    Store(screens::store::Msg),
+    /// Something for screen 3.
+    Unsigned(screens::unsigned::Msg),
+    /// Something for screen 4.
+    Access(screens::access::Msg),
+    /// Something for screen 5.
+    Space(screens::space::Msg),
+    /// Something for screen 6.
+    Activity(screens::activity::Msg),
     /// A plan was made, or not.
     Planned {
         /// Of this request.
@@ -139,107 +105,10 @@ pub enum Msg {
         /// The plan.
         plan: Result<Box<Plan>, Problem>,
     },
-    /// Who may log in was looked at.
-    Access(Result<Arc<AccessSnapshot>, Problem>),
-    /// sshd's log was read on.
-    Followed {
-        /// From here.
-        before: Arc<AccessSnapshot>,
-        /// To here.
-        known: Result<Arc<AccessSnapshot>, Problem>,
-    },
-    /// A look at what fills the disk, or a part of it.
-    Space {
-        /// Of this request.
-        look: u64,
-        /// What is known now.
-        known: Result<Arc<SpaceSnapshot>, Problem>,
-    },
-    /// What is live was worked out, or cannot be.
-    SpaceJudged {
-        /// Of this request.
-        request_id: u64,
-        /// What follows.
-        judged: Result<Arc<Judged>, Problem>,
-    },
-    /// The planner has planned.
-    SpacePlanned {
-        /// Of this request.
-        request_id: u64,
-        /// What goes.
-        planned: Box<Planned>,
-    },
-    /// The retention policy was read, to be edited.
-    Policy(Result<PolicyFile, Problem>),
-    /// The editor has left a policy.
-    Edited {
-        /// What it began with.
-        draft: Box<PolicyDraft>,
-        /// What it has left.
-        left: Result<String, Problem>,
-    },
-    /// What keeps a path was looked for.
-    Alive {
-        /// Of this.
-        judged: Arc<Judged>,
-        /// The path.
-        row: Row,
-        /// From a root's path to it.
-        chain: Option<Vec<Row>>,
-    },
-    /// What the new client has to do, or why that can't be written.
-    Onboarding(Result<String, Problem>),
-    /// The certificate that was made, or why it can't be shown.
-    Certificate(Result<Certified, Problem>),
-    /// The way of a client was gone through, or could not be.
-    Way(Result<Box<ClientWay>, Problem>),
-    /// A job goes on.
-    Progress {
-        /// The job.
-        job: JobId,
-        /// Items done.
-        done: usize,
-        /// Items in all.
-        total: usize,
-        /// What it does.
-        note: String,
-    },
-    /// A job says something.
-    Log {
-        /// The job.
-        job: JobId,
-        /// What.
-        line: String,
-    },
-    /// Contents were compared, as far as it got.
-    Compared {
-        /// The job.
-        job: JobId,
-        /// What was to be compared; `None` for all.
-        paths: Option<Vec<StorePath>>,
-        /// What was found.
-        comparison: Box<Comparison>,
-    },
-    /// The database was copied here, or could not be.
-    BackedUp {
-        /// The job.
-        job: JobId,
-        /// What became of it.
-        backup: Box<Backup>,
-    },
-    /// A job has ended.
-    Ended {
-        /// The job.
-        job: JobId,
-        /// Its receipt.
-        receipt: Receipt,
-    },
     /// A key that can sign was found, or not.
     Source(Result<Source, Problem>),
     /// The server's address, once it is known.
     Place(String),
-    /// The audit log was read.
-    Audit(Result<Vec<PastChange>, Problem>),
     /// How a server is that is not on the screen.
     Examined {
         /// Its name.
@@ -272,8 +141,6 @@ pub enum Effect {
     Reconnect,
     /// Ask the server for its facts and read the store.
     Refresh,
-    /// Read the audit log.
-    ReadAudit,
     /// Measure the round trip.
     Ping,
     /// Reads what has changed of the store.
@@ -288,73 +155,17 @@ pub enum Effect {
         request: Box<PlanRequest>,
     },
     /// What screen 2 asks for.
-    Store(store::Effect),
+    Store(screens::store::Effect),
     /// What screen 3 asks for.
-    Unsigned(unsigned::Effect),
+    Unsigned(screens::unsigned::Effect),
+    /// What screen 4 asks for.
+    Access(screens::access::Effect),
     /// What screen 5 asks for.
-    Space(space::Effect),
-    /// Look at who may log in.
-    ReadAccess,
-    /// Read what is new in sshd's log.
-    FollowLog {
-        /// What is known.
-        known: Arc<AccessSnapshot>,
-    },
-    /// Write out what the new client has to do.
-    Onboard {
-        /// The server's name.
-        server: String,
-        /// What is known of its sshd.
-        known: Arc<AccessSnapshot>,
-        /// The client's system.
-        platform: Platform,
-    },
-    /// Read the certificate that a job has made.
-    ReadCertificate(PathBuf),
-    /// Go through the way of a client.
-    Way {
-        /// The server's name.
-        server: String,
-        /// What is known of its sshd.
-        known: Arc<AccessSnapshot>,
-        /// The client's key.
-        key: Fingerprint,
-        /// The path; `None` for any.
-        path: Option<StorePath>,
-    },
-    /// Go through the way of the client with the certificate or public key in a file.
-    WayOfFile {
-        /// The server's name.
-        server: String,
-        /// What is known of its sshd.
-        known: Arc<AccessSnapshot>,
-        /// The file; `~/` is of the home folder.
-        file: PathBuf,
-        /// The path; `None` for any.
-        path: Option<StorePath>,
-    },
-    /// Read the retention policy, to edit it.
-    ReadPolicy,
-    /// Give the terminal to an editor.
-    Edit(Box<PolicyDraft>),
+    Space(screens::space::Effect),
+    /// What screen 6 asks for.
+    Activity(screens::activity::Effect),
     /// Look at a key that is to sign.
     FindKey(KeyChoice),
-    /// Compare contents with their hashes.
-    Compare {
-        /// The job's number.
-        job: JobId,
-        /// In this.
-        inventory: Arc<Inventory>,
-        /// The paths; `None` for all.
-        rows: Option<Vec<Row>>,
-    },
-    /// Save a copy of Nix's database here.
-    BackUp {
-        /// The job's number.
-        job: JobId,
-        /// Which file; `~/` is of the home folder.
-        file: PathBuf,
-    },
     /// Do it.
     Run {
         /// The job's number.

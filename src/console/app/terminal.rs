@@ -90,7 +90,7 @@ impl Drop for Guard {
     }
 }
 
-/// Gives the terminal back, once. What fails here can be told to nobody.
+/// Gives the terminal back, once. There is nobody to report a failure to.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = write(paint::END);

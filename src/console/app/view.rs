@@ -92,7 +92,13 @@ fn whole(model: &Model, pen: &mut Pen<'_>) {
 
 fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
     if let Some(page) = model.page() {
-        screens::path::view::draw(&model.cx, page, model.space.judged.as_deref(), pen, body);
+        screens::path::view::draw(
+            &model.cx,
+            page,
+            model.space.assessment.as_deref(),
+            pen,
+            body,
+        );
     } else {
         match model.screen {
             Screen::Overview => screens::overview::view::draw(
@@ -105,13 +111,13 @@ fn draw_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) {
             Screen::Store => screens::store::view::draw(
                 &model.cx,
                 &model.store,
-                model.space.judged.as_deref(),
+                model.space.assessment.as_deref(),
                 pen,
             ),
             Screen::Unsigned => screens::unsigned::view::draw(
                 &model.cx,
                 &model.unsigned,
-                model.space.judged.as_deref(),
+                model.space.assessment.as_deref(),
                 pen,
             ),
             Screen::Activity => {

@@ -4,7 +4,9 @@
 
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
-use crate::console::backend::Sender;
+use crate::console::backend::{Backend, Sender, way};
+use crate::console::screens;
+use crate::console::screens::access::Effect;
 use crate::console::types::access::{AccessSnapshot, Certified};
 use crate::console::types::problem::Problem;
 use crate::domain::ssh_key::PublicSshKey;
@@ -18,6 +20,64 @@ use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+impl Backend {
+    /// Begins what the list of keys asks for.
+    pub(super) fn access(&mut self, effect: Effect) {
+        match effect {
+            Effect::Read => self.with_server(read),
+            Effect::FollowLog { known } => {
+                self.with_server(|server, send| follow(server, send, known));
+            }
+            Effect::Onboard {
+                server,
+                known,
+                platform,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        onboard(server, send, target.settings, known, platform)
+                    });
+                }
+            }
+            Effect::ReadCertificate(file) => {
+                let send = self.send.clone();
+                tokio::task::spawn_blocking(move || {
+                    let made = screens::access::Msg::Certificate(certificate(&file));
+                    let _ = send.send(Msg::Access(made));
+                });
+            }
+            Effect::Way {
+                server,
+                known,
+                key,
+                path,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    let wanted = way::Wanted {
+                        known,
+                        key,
+                        certificate: None,
+                        path,
+                    };
+                    self.with_server(|server, send| way::go(server, send, target.settings, wanted));
+                }
+            }
+            Effect::WayOfFile {
+                server,
+                known,
+                file,
+                path,
+            } => {
+                if let Ok(target) = self.targets.find(&server) {
+                    self.with_server(|server, send| {
+                        way::of_file(server, send, target.settings, (known, file, path))
+                    });
+                }
+            }
+        }
+    }
+}
+
 /// Looks, and judges what is there.
 pub(super) async fn read(server: Server, send: Sender) {
     let known = match server.access().await {
@@ -27,7 +87,7 @@ pub(super) async fn read(server: Server, send: Sender) {
             .map_err(|error| Problem::say(error.to_string())),
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Access(known));
+    let _ = send.send(Msg::Access(screens::access::Msg::Known(known)));
 }
 
 /// Reads what is new in sshd's log, and judges again what follows from it.
@@ -38,7 +98,10 @@ pub(super) async fn follow(server: Server, send: Sender, before: Arc<AccessSnaps
             .map_err(|error| Problem::say(error.to_string())),
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Followed { before, known });
+    let _ = send.send(Msg::Access(screens::access::Msg::Followed {
+        before,
+        known,
+    }));
 }
 
 /// More than any certificate has.
@@ -74,7 +137,7 @@ pub(super) async fn onboard(
     platform: Platform,
 ) {
     let text = written(&server, &settings, &known, platform).await;
-    let _ = send.send(Msg::Onboarding(text));
+    let _ = send.send(Msg::Access(screens::access::Msg::Onboarding(text)));
 }
 
 async fn written(

@@ -1,9 +1,10 @@
-//! Copying Nix's database to a file here, as a job that can be called off.
+//! Copying Nix's database to a file here, as a job that can be cancelled.
 //!
 //! In: a connected server, a file. Out: one message with what became of it.
 
 use crate::console::app::msg::Msg;
 use crate::console::backend::{Backend, Session};
+use crate::console::screens;
 use crate::console::screens::activity::backup::Backup;
 use crate::console::types::JobId;
 use crate::console::types::problem::Problem;
@@ -33,10 +34,10 @@ impl Backend {
                 file: visible(&file.to_string_lossy()).into_owned(),
                 saved,
             };
-            let _ = send.send(Msg::BackedUp {
+            let _ = send.send(Msg::Activity(screens::activity::Msg::BackedUp {
                 job,
                 backup: Box::new(backup),
-            });
+            }));
         });
     }
 }

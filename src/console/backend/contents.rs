@@ -1,10 +1,11 @@
-//! Comparing contents with their hashes, as a job that can be called off.
+//! Comparing contents with their hashes, as a job that can be cancelled.
 //!
 //! In: a connected server, rows. Out: progress, and what was found.
 
 use crate::change::contents::{self, Compared, End};
 use crate::console::app::msg::Msg;
 use crate::console::backend::{Backend, Sender, work};
+use crate::console::screens;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::types::JobId;
 use crate::console::types::problem::Problem;
@@ -79,9 +80,9 @@ async fn run(server: Option<Server>, send: Sender, task: Task, cancel: Cancellat
         cancelled,
         problem,
     };
-    let _ = send.send(Msg::Compared {
+    let _ = send.send(Msg::Activity(screens::activity::Msg::Compared {
         job,
         paths,
         comparison: Box::new(comparison),
-    });
+    }));
 }

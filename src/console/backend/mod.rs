@@ -4,6 +4,7 @@
 //! task, replaces a waiting one, or sets a flag.
 
 mod access;
+mod activity;
 mod answer;
 mod backup;
 mod connect;
@@ -16,6 +17,8 @@ mod load;
 mod plan;
 mod second;
 mod space;
+mod store;
+mod unsigned;
 mod watch;
 mod way;
 mod work;
@@ -26,16 +29,14 @@ pub use examine::{Examination, Examiner};
 pub(super) use keep::Keeper;
 
 use crate::console::app::msg::{Effect, Msg};
-use crate::console::screens::{store, unsigned};
+use crate::console::screens;
 use crate::console::types::JobId;
-use crate::console::types::judged::Judged;
-use crate::inventory::{Inventory, Query, SearchFacts, Searcher, Sort};
-use crate::judge::rotation::coverage;
+use crate::inventory::Searcher;
 use crate::server::Server;
 use connect::{Keys, Session};
 use latest::Latest;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +58,7 @@ pub(super) struct Backend {
     searcher: Arc<Mutex<Searcher>>,
     group: Latest,
     measure: Latest,
-    judge: Latest,
+    assessment: Latest,
     collect: Latest,
     cancel_plan: Arc<AtomicBool>,
 }
@@ -78,7 +79,7 @@ impl Backend {
             searcher: Arc::default(),
             group: Latest::default(),
             measure: Latest::default(),
-            judge: Latest::default(),
+            assessment: Latest::default(),
             collect: Latest::default(),
             cancel_plan: Arc::default(),
         }
@@ -114,131 +115,12 @@ impl Backend {
             Effect::Refresh => self.with(Session::refresh),
             Effect::Renew => self.with(Session::renew),
             Effect::Reprobe => self.with(Session::reprobe),
-            Effect::ReadAudit => {
-                if let Some(state) = self.session.as_ref().map(Session::state) {
-                    self.with_server(|server, send| work::read_audit(server, state, send));
-                }
-            }
-            Effect::ReadAccess => self.with_server(access::read),
-            Effect::FollowLog { known } => {
-                self.with_server(|server, send| access::follow(server, send, known));
-            }
-            Effect::Onboard {
-                server,
-                known,
-                platform,
-            } => {
-                if let Ok(target) = self.targets.find(&server) {
-                    self.with_server(|server, send| {
-                        access::onboard(server, send, target.settings, known, platform)
-                    });
-                }
-            }
-            Effect::WayOfFile {
-                server,
-                known,
-                file,
-                path,
-            } => {
-                if let Ok(target) = self.targets.find(&server) {
-                    self.with_server(|server, send| {
-                        way::of_file(server, send, target.settings, (known, file, path))
-                    });
-                }
-            }
-            Effect::ReadCertificate(file) => {
-                let send = self.send.clone();
-                tokio::task::spawn_blocking(move || {
-                    let _ = send.send(Msg::Certificate(access::certificate(&file)));
-                });
-            }
-            Effect::Way {
-                server,
-                known,
-                key,
-                path,
-            } => {
-                if let Ok(target) = self.targets.find(&server) {
-                    self.with_server(|server, send| {
-                        way::go(
-                            server,
-                            send,
-                            target.settings,
-                            way::Wanted {
-                                known,
-                                key,
-                                certificate: None,
-                                path,
-                            },
-                        )
-                    });
-                }
-            }
+            Effect::Store(effect) => self.store(effect),
+            Effect::Unsigned(effect) => self.unsigned(effect),
+            Effect::Access(effect) => self.access(effect),
             Effect::Space(effect) => self.space(effect),
-            Effect::ReadPolicy => self.with_server(space::read_policy),
+            Effect::Activity(effect) => self.activity(effect),
             Effect::Ping => self.with_server(work::ping),
-            Effect::Store(store::Effect::View {
-                request_id,
-                generation,
-                inventory,
-                query,
-                sort,
-                hide_drv,
-                judged,
-            }) => self.view(
-                request_id,
-                generation,
-                inventory,
-                query,
-                (sort, hide_drv),
-                judged,
-            ),
-            Effect::Unsigned(unsigned::Effect::Group {
-                request_id,
-                generation,
-                inventory,
-                compromised,
-            }) => {
-                let send = self.send.clone();
-                self.group.put(move || {
-                    let _ = send.send(Msg::Groups {
-                        request_id,
-                        generation,
-                        found: unsigned::Found::of(&inventory, &compromised),
-                    });
-                });
-            }
-            Effect::Unsigned(unsigned::Effect::Keys {
-                inventory,
-                facts,
-                purpose,
-            }) => {
-                let send = self.send.clone();
-                tokio::task::spawn_blocking(move || {
-                    let keys = coverage(&inventory, &facts.keys);
-                    let _ = send.send(Msg::SigningKeys(purpose, keys));
-                });
-            }
-            Effect::Store(store::Effect::Measure { inventory, rows }) => {
-                let send = self.send.clone();
-                self.measure.put(move || {
-                    inventory.measure_closures_of(&rows, &AtomicBool::new(false));
-                    let _ = send.send(Msg::Measured);
-                });
-            }
-            Effect::Store(store::Effect::Chain {
-                inventory,
-                from,
-                to,
-            }) => {
-                let send = self.send.clone();
-                tokio::task::spawn_blocking(move || {
-                    let chain = inventory
-                        .why_depends(from, to)
-                        .or_else(|| inventory.why_depends(to, from));
-                    let _ = send.send(Msg::Chain { from, to, chain });
-                });
-            }
             Effect::Plan {
                 request_id,
                 request,
@@ -252,12 +134,6 @@ impl Backend {
             Effect::FindKey(choice) => {
                 self.with_server(|server, send| work::find_key(server, send, choice));
             }
-            Effect::Compare {
-                job,
-                inventory,
-                rows,
-            } => self.compare(job, inventory, rows),
-            Effect::BackUp { job, file } => self.back_up(job, &file),
             Effect::Run { job, confirmed } => self.start(job, *confirmed),
             Effect::Cancel(job) => {
                 if let Some(cancel) = self.jobs.get(&job) {
@@ -282,44 +158,8 @@ impl Backend {
                 });
             }
             // The loop has the terminal and does these itself.
-            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Edit(_) => {}
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend => {}
         }
-    }
-
-    fn view(
-        &mut self,
-        request_id: u64,
-        generation: u64,
-        inventory: Arc<Inventory>,
-        query: Query,
-        (sort, hide_drv): (Sort, bool),
-        judged: Option<Arc<Judged>>,
-    ) {
-        // The one that runs is called off, the one that waits is replaced.
-        self.cancel_view.store(true, Ordering::Relaxed);
-        let off = Arc::new(AtomicBool::new(false));
-        self.cancel_view = Arc::clone(&off);
-        let send = self.send.clone();
-        let searcher = Arc::clone(&self.searcher);
-        self.view.put(move || {
-            let now = crate::domain::When::now();
-            let known = judged
-                .as_ref()
-                .map_or_else(SearchFacts::default, |judged| judged.for_search());
-            let tell = |view| {
-                let _ = send.send(Msg::View {
-                    request_id,
-                    generation,
-                    view,
-                });
-            };
-            // One runs at a time, so nobody waits for it.
-            let mut searcher = lock(&searcher);
-            let first = searcher.first_page(&inventory, &query, sort, hide_drv, now, known);
-            first.into_iter().for_each(&tell);
-            let whole = searcher.view(&inventory, &query, sort, hide_drv, now, known, &off);
-            whole.into_iter().for_each(tell);
-        });
     }
 
     fn with(&self, act: impl FnOnce(&Session)) {
@@ -358,10 +198,10 @@ impl Backend {
             }
             None => {
                 // The link broke between the last draw and the key.
-                let _ = self.send.send(Msg::Ended {
+                let _ = self.send.send(Msg::Activity(screens::activity::Msg::Ended {
                     job,
                     receipt: work::not_connected(&confirmed),
-                });
+                }));
             }
         }
     }

@@ -163,10 +163,10 @@ async fn ask(
         | SpaceChange::RemoveRoot(_) => server.pins().await?,
         _ => Ok(vec![]),
     };
-    let roots = match (change, &request.judged) {
+    let roots = match (change, &request.assessment) {
         (SpaceChange::RemoveRoot(root), _) => std::slice::from_ref(root),
-        (SpaceChange::RemoveGenerations, Some(judged)) => {
-            judged.known.roots.as_deref().unwrap_or_default()
+        (SpaceChange::RemoveGenerations, Some(assessment)) => {
+            assessment.known.roots.as_deref().unwrap_or_default()
         }
         _ => &[],
     };

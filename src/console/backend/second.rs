@@ -77,11 +77,11 @@ async fn confirmed(
             again(&about, &login, two, found, &seen)
         }
         Needs::Store => {
-            let judged = request.judged()?;
+            let assessment = request.assessment()?;
             let pins = server.pins().await;
             let pins = pins.map_err(|error| Problem::new(&error))?;
             let pins = pins.map_err(|why| Problem::new(&why))?;
-            let roots = judged.known.roots.as_deref().unwrap_or_default();
+            let roots = assessment.known.roots.as_deref().unwrap_or_default();
             let generations = server.generations(roots).await;
             let generations = generations.map_err(|error| Problem::new(&error))?;
             let stored = match &waiting.wish {
@@ -93,10 +93,10 @@ async fn confirmed(
             };
             let access = request.access.as_ref().map(|known| &known.facts);
             let unread = || Unknown::new("who may log in has not been read yet");
-            let (keep, folder) = (judged.keep(), server.pins_dir());
+            let (keep, folder) = (assessment.keep(), server.pins_dir());
             let seen = Seen {
                 access: Some(access.ok_or_else(unread)),
-                kept: Some(judged.kept(&keep)),
+                kept: Some(assessment.kept(&keep)),
                 pins: &pins,
                 folder: &folder,
                 generations: &generations,

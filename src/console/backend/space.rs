@@ -10,8 +10,9 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::connect::Session;
 use crate::console::backend::latest::Latest;
 use crate::console::backend::{Backend, Sender};
+use crate::console::screens;
 use crate::console::screens::space::Effect;
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
 use crate::domain::Explain;
@@ -41,41 +42,48 @@ impl Backend {
                 let folder = state.and_then(|state| state.folder.clone());
                 self.with_server(|server, send| read(server, send, look, known, folder));
             }
-            Effect::Judge {
+            Effect::Assess {
                 request_id,
                 generation,
                 inventory,
                 known,
             } => {
                 let server = self.session.as_ref().and_then(Session::server);
-                let (send, place) = (self.send.clone(), self.judge.clone());
+                let (send, place) = (self.send.clone(), self.assessment.clone());
                 let of = Of {
                     request_id,
                     generation,
                     inventory,
                     known,
                 };
-                tokio::spawn(judge(server, send, place, of));
+                tokio::spawn(assess(server, send, place, of));
             }
             Effect::Plan {
                 request_id,
-                judged,
+                assessment,
                 rules,
                 saved,
             } => {
-                // The one that runs is called off, the one that waits is replaced.
+                // The one that runs is cancelled, the one that waits is replaced.
                 self.cancel_plan.store(true, Ordering::Relaxed);
                 let off = Arc::new(AtomicBool::new(false));
                 self.cancel_plan = Arc::clone(&off);
                 let send = self.send.clone();
                 self.collect
-                    .put(move || plan(&send, request_id, judged, rules, saved, &off));
+                    .put(move || plan(&send, request_id, assessment, rules, saved, &off));
             }
-            Effect::WhyAlive { judged, row } => {
+            Effect::ReadPolicy => self.with_server(read_policy),
+            // The loop has the terminal and does this itself.
+            Effect::Edit(_) => {}
+            Effect::WhyAlive { assessment, row } => {
                 let send = self.send.clone();
                 tokio::task::spawn_blocking(move || {
-                    let chain = judged.why_alive(row);
-                    let _ = send.send(Msg::Alive { judged, row, chain });
+                    let chain = assessment.why_alive(row);
+                    let _ = send.send(Msg::Space(screens::space::Msg::Alive {
+                        assessment,
+                        row,
+                        chain,
+                    }));
                 });
             }
         }
@@ -83,15 +91,18 @@ impl Backend {
 }
 
 /// Works out what is live. Where Nix keeps the outputs of live derivations, the server is asked for those first.
-async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
+async fn assess(server: Option<Server>, send: Sender, place: Latest, of: Of) {
     let mut pairs = Vec::new();
     if let (Some(server), Ok(true)) = (server, &of.known.facts.keep_outputs) {
         match output_pairs(&server, &of.inventory).await {
             Ok(found) => pairs = found,
             Err(error) => {
-                let judged = Err(Problem::new(&error));
+                let assessment = Err(Problem::new(&error));
                 let request_id = of.request_id;
-                let _ = send.send(Msg::SpaceJudged { request_id, judged });
+                let _ = send.send(Msg::Space(screens::space::Msg::Assessed {
+                    request_id,
+                    assessment,
+                }));
                 return;
             }
         }
@@ -103,33 +114,36 @@ async fn judge(server: Option<Server>, send: Sender, place: Latest, of: Of) {
             inventory,
             known,
         } = of;
-        let judged = Judged::new(generation, inventory, known, pairs, When::now())
+        let assessment = SpaceAssessment::new(generation, inventory, known, pairs, When::now())
             .map(Arc::new)
             .map_err(|why| Problem::new(&why));
-        let _ = send.send(Msg::SpaceJudged { request_id, judged });
+        let _ = send.send(Msg::Space(screens::space::Msg::Assessed {
+            request_id,
+            assessment,
+        }));
     });
 }
 
-/// Plans what goes; a plan that was called off is not told.
+/// Plans what goes; a cancelled plan is not reported.
 pub(super) fn plan(
     send: &Sender,
     request_id: u64,
-    judged: Arc<Judged>,
+    assessment: Arc<SpaceAssessment>,
     rules: Rules,
     saved: Option<Bytes>,
     cancel: &AtomicBool,
 ) {
-    if let Some(collection) = judged.plan(&rules, saved, When::now(), cancel) {
+    if let Some(collection) = assessment.plan(&rules, saved, When::now(), cancel) {
         let planned = Box::new(Planned {
-            judged,
+            assessment,
             rules,
             saved,
             collection: Arc::new(collection),
         });
-        let _ = send.send(Msg::SpacePlanned {
+        let _ = send.send(Msg::Space(screens::space::Msg::Planned {
             request_id,
             planned,
-        });
+        }));
     }
 }
 
@@ -150,7 +164,7 @@ pub(super) async fn read_policy(server: Server, send: Sender) {
         Ok(Err(unknown)) => Err(Problem::new(&unknown)),
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Policy(found));
+    let _ = send.send(Msg::Space(screens::space::Msg::Policy(found)));
 }
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links, unless these are known.
@@ -163,7 +177,7 @@ pub(super) async fn read(
 ) {
     let tell = |known: Result<SpaceSnapshot, Problem>| {
         let known = known.map(Arc::new);
-        let _ = send.send(Msg::Space { look, known });
+        let _ = send.send(Msg::Space(screens::space::Msg::Known { look, known }));
     };
     let (facts, roots, pins, policy, unfinished, two) = tokio::join!(
         server.space(),

@@ -230,15 +230,15 @@ mod tests {
         }
         sink.send(WatchEvent::Daemon(false)).await.unwrap();
         let begun = Instant::now();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for _ in 0..3 {
             match receive.recv().await.unwrap() {
-                Msg::Watch(event) => told.push((event, begun.elapsed().as_secs())),
+                Msg::Watch(event) => reported.push((event, begun.elapsed().as_secs())),
                 other => panic!("{other:?}"),
             }
         }
         let expected = [(login(), 0), (WatchEvent::Daemon(false), 0), (login(), 4)];
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         drop(sink);
         passing.await.unwrap();
         assert!(receive.recv().await.is_none());

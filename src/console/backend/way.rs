@@ -1,10 +1,11 @@
 //! Going through the whole way of a client.
 //!
-//! In: a connected server, what is known of its sshd, a key, a path or none. Out: one message with the judged way.
+//! In: a connected server, what is known of its sshd, a key, a path or none. Out: one message with the assessed way.
 
 use crate::config::ServerConfig;
 use crate::console::app::msg::Msg;
 use crate::console::backend::{Sender, access};
+use crate::console::screens;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::client::ClientWay;
 use crate::console::types::problem::Problem;
@@ -28,10 +29,10 @@ pub(super) struct Wanted {
     pub(super) path: Option<StorePath>,
 }
 
-/// Gathers what it is judged by, and judges it.
+/// Gathers the facts of the way and assesses it.
 pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wanted: Wanted) {
-    let found = judged(&server, &settings, wanted).await;
-    let _ = send.send(Msg::Way(found.map(Box::new)));
+    let found = assess(&server, &settings, wanted).await;
+    let _ = send.send(Msg::Access(screens::access::Msg::Way(found.map(Box::new))));
 }
 
 /// The same of the certificate or public key in a file of this machine.
@@ -55,12 +56,12 @@ pub(super) async fn of_file(
             go(server, send, settings, wanted).await;
         }
         Err(problem) => {
-            let _ = send.send(Msg::Way(Err(problem)));
+            let _ = send.send(Msg::Access(screens::access::Msg::Way(Err(problem))));
         }
     }
 }
 
-async fn judged(
+async fn assess(
     server: &Server,
     settings: &ServerConfig,
     wanted: Wanted,

@@ -9,6 +9,7 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
 use crate::console::backend::connect::State;
 use crate::console::backend::load;
+use crate::console::screens;
 use crate::console::screens::activity::state::PastChange;
 use crate::console::types::JobId;
 use crate::console::types::ask::Source;
@@ -63,7 +64,7 @@ pub(super) async fn read_audit(server: Server, state: Arc<State>, send: Sender) 
         }
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Audit(past));
+    let _ = send.send(Msg::Activity(screens::activity::Msg::Audit(past)));
 }
 
 fn past(record: Record) -> PastChange {
@@ -176,7 +177,7 @@ pub(super) async fn run(
     let folder = state.folder.clone();
     let receipt = crate::change::run_in(folder, confirmed, &server, tell, cancel.clone()).await;
     let _ = forward.await;
-    let ended = Msg::Ended { job, receipt };
+    let ended = Msg::Activity(screens::activity::Msg::Ended { job, receipt });
     let renew = async {
         if !paths.is_empty() {
             load::renew(&server, &state, &send, &paths).await;
@@ -213,15 +214,15 @@ pub(super) async fn forward(
         };
         match event {
             Some(JobEvent::Progress { done, total, note }) => {
-                newest = Some(Msg::Progress {
+                newest = Some(Msg::Activity(screens::activity::Msg::Progress {
                     job,
                     done,
                     total,
                     note,
-                });
+                }));
             }
             Some(JobEvent::Log(line)) => {
-                let _ = send.send(Msg::Log { job, line });
+                let _ = send.send(Msg::Activity(screens::activity::Msg::Log { job, line }));
             }
             None => return,
         }

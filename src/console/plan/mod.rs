@@ -6,12 +6,12 @@
 pub mod access;
 pub mod certificate;
 pub mod expiry;
+pub mod full_text;
 pub mod reasons;
 pub mod request;
 pub mod revisions;
 pub mod rows;
 pub mod space;
 pub mod state;
-pub mod told;
 pub mod update;
 pub mod view;

@@ -33,7 +33,7 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
             no("this change makes no certificate")
         }
         Act::PlanClosure | Act::PlanUpstream if matches!(change, ChangeKind::Push(_)) => {
-            no("a push takes closures whole, whoever has signed them")
+            no("a push takes whole closures, whatever their signatures")
         }
         Act::PlanLifetime if !change.has_lifetime() && !change.certifies() => {
             no("this change has no lifetime")

@@ -2,8 +2,8 @@
 
 use crate::change::KeySource;
 use crate::console::types::access::AccessSnapshot;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::change::ChangeKind;
-use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::domain::pin::Revisions;
 use crate::domain::{Age, When};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Why there is no plan before all is read.
 const NOT_READ: &str = "the store has not been read yet";
-const NOT_JUDGED: &str = "what is dead is not known yet";
+const NOT_ASSESSED: &str = "what is dead is not known yet";
 
 /// What was typed of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct PlanRequest {
     /// The store.
     pub inventory: Option<Arc<Inventory>>,
     /// What was shown of roots.
-    pub judged: Option<Arc<Judged>>,
+    pub assessment: Option<Arc<SpaceAssessment>>,
     /// What was shown of access.
     pub access: Option<Arc<AccessSnapshot>>,
     /// What signs.
@@ -72,8 +72,8 @@ impl PlanRequest {
     }
 
     /// What was shown of roots, where anything was.
-    pub fn judged(&self) -> Result<&Arc<Judged>, Problem> {
-        let judged = self.judged.as_ref();
-        judged.ok_or_else(|| Problem::say(NOT_JUDGED))
+    pub fn assessment(&self) -> Result<&Arc<SpaceAssessment>, Problem> {
+        let assessment = self.assessment.as_ref();
+        assessment.ok_or_else(|| Problem::say(NOT_ASSESSED))
     }
 }

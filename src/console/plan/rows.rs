@@ -195,13 +195,13 @@ fn rows_with_word(dialog: &PlanDialog, mut rows: Vec<Below>) -> Vec<Below> {
 
 /// What a plan says. Where something has to be known first, it stands right behind what happens, where it is cut off last. What
 /// is typed below is not said twice.
-fn told(plan: &Plan, certifies: bool) -> Vec<(&'static str, &str)> {
+fn reported(plan: &Plan, certifies: bool) -> Vec<(&'static str, &str)> {
     let warned = !plan.warnings.is_empty();
     let mut about = "";
     let (first, rest): (Vec<_>, Vec<_>) = plan
         .lines
         .iter()
-        .filter(|(label, _)| *label != "note")
+        .filter(|(label, _)| *label != "reason")
         .filter(|(label, _)| !certifies || !certificate::BELOW.contains(label))
         .map(|(label, value)| (*label, value.as_str()))
         .partition(|(label, _)| {
@@ -234,7 +234,7 @@ fn plan_rows(dialog: &PlanDialog, wide: usize, theme: &Theme) -> Vec<Row> {
         }
         Some(Ok(plan)) => {
             let mut last = "";
-            for (label, value) in told(plan, dialog.change.certifies()) {
+            for (label, value) in reported(plan, dialog.change.certifies()) {
                 let style = match label {
                     "warning" | "ends" => theme.warning,
                     "-" => theme.critical,
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warning_that_is_cut_off_is_told() {
+    fn a_warning_that_is_cut_off_is_reported() {
         let rows = |warns: [bool; 4]| {
             let row = |warns| Row {
                 warns,

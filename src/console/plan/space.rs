@@ -57,7 +57,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             };
             let wanted = keep::PinRequest {
                 name,
-                note: request.reason.clone(),
+                reason: request.reason.clone(),
                 expires: request.expires,
             };
             let (about, folder) = (&asked.about, &asked.folder);
@@ -66,38 +66,38 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             keep::pin_or_move(about, inventory, pins, paths, &wanted, revisions, asked.now)
         }
         SpaceChange::Unpin(name) => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
-            let kept = judged.kept(&keeps);
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
+            let kept = assessment.kept(&keeps);
             let names = std::slice::from_ref(name);
             keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
         }
         SpaceChange::UnpinOver(which) => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
-            let kept = judged.kept(&keeps);
-            let names = keep::over(pins()?, *which, judged.known.there(asked.now));
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
+            let kept = assessment.kept(&keeps);
+            let names = keep::over(pins()?, *which, assessment.known.there(asked.now));
             keep::unpin(&asked.about, kept, pins()?, &asked.folder, &names)
         }
         SpaceChange::RemoveRoot(root) => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
-            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
+            let (about, kept) = (&asked.about, assessment.kept(&keeps));
             let (folder, known) = (&asked.folder, &asked.generations);
             keep::remove(about, kept, pins()?, folder, known, &root.link)
         }
         SpaceChange::Repair(paths) => keep::repair(&asked.about, request.inventory()?, paths),
         SpaceChange::DeleteDamaged(paths) => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
-            keep::delete(&asked.about, judged.kept(&keeps), paths)
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
+            keep::delete(&asked.about, assessment.kept(&keeps), paths)
         }
         SpaceChange::DeletePaths(paths) => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
             let access = request.access.as_ref().map(|known| &known.facts);
             let access = access.ok_or_else(|| Unknown::new("who may log in has not been read yet"));
-            keep::delete_paths(&asked.about, judged.kept(&keeps), paths, access)
+            keep::delete_paths(&asked.about, assessment.kept(&keeps), paths, access)
         }
         SpaceChange::Vacuum => {
             let facts = asked.vacuum.as_ref();
@@ -107,26 +107,26 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
         }
         SpaceChange::Policy(draft) => policy(request, asked, draft)?,
         SpaceChange::RemoveGenerations => {
-            let judged = request.judged()?;
-            let keeps = judged.keep();
-            let now = judged.known.there(asked.now);
-            let (about, kept) = (&asked.about, judged.kept(&keeps));
+            let assessment = request.assessment()?;
+            let keeps = assessment.keep();
+            let now = assessment.known.there(asked.now);
+            let (about, kept) = (&asked.about, assessment.kept(&keeps));
             keep::older_than(about, kept, &asked.generations, request.age, now)
         }
         SpaceChange::Strip(key) => return stripping(request, asked, key),
         SpaceChange::Collect(planned) => return collection(request, asked, planned, None),
         SpaceChange::CollectDead { saved } => {
-            let judged = Arc::clone(request.judged()?);
+            let assessment = Arc::clone(request.assessment()?);
             let rules = Rules::whole();
             let never = AtomicBool::new(false);
-            let collection_of = judged.plan(&rules, *saved, asked.now, &never);
+            let collection_of = assessment.plan(&rules, *saved, asked.now, &never);
             let planned = Planned {
                 rules,
                 saved: *saved,
                 collection: Arc::new(
-                    collection_of.ok_or_else(|| Problem::say("planning was called off"))?,
+                    collection_of.ok_or_else(|| Problem::say("planning was cancelled"))?,
                 ),
-                judged,
+                assessment,
             };
             return collection(request, asked, &planned, Some(WHOLE));
         }
@@ -161,13 +161,13 @@ fn policy(
 
 /// What a collection by the policy would take, where what is dead is known.
 fn effect(request: &PlanRequest, asked: &Asked, draft: &PolicyDraft) -> Option<Effect> {
-    let judged = request.judged.as_ref()?;
+    let assessment = request.assessment.as_ref()?;
     let rules = Rules {
         policy: Some(Arc::new(Policy::parse(&draft.text).ok()?)),
         ..Rules::default()
     };
-    let saved = judged.known.saved();
-    let collection = judged.plan(&rules, saved, asked.now, &AtomicBool::new(false))?;
+    let saved = assessment.known.saved();
+    let collection = assessment.plan(&rules, saved, asked.now, &AtomicBool::new(false))?;
     let inventory = request.inventory.as_deref()?;
     let size = |row: &Row| inventory.nar_size(*row).unwrap_or(0);
     Some(Effect {
@@ -191,16 +191,16 @@ fn collection(
     planned: &Planned,
     note: Option<&str>,
 ) -> Result<Plan, Problem> {
-    let judged = &planned.judged;
-    let links = judged.known.links.as_ref();
+    let assessment = &planned.assessment;
+    let links = assessment.known.links.as_ref();
     let links = links.and_then(|links| links.as_ref().ok());
-    let said = grouped(judged.known.notes.iter().map(String::as_str)).into_iter();
+    let said = grouped(assessment.known.notes.iter().map(String::as_str)).into_iter();
     let said = said.map(|said| format!("Nix says: {said}"));
     let notes: Vec<String> = said.chain(note.map(str::to_owned)).collect();
     let about = collect::About {
         server: &asked.about.server,
         reached: &asked.about.address,
-        situation: &judged.situation(planned.saved, asked.now),
+        situation: &assessment.situation(planned.saved, asked.now),
         rules: &planned.rules,
         collection: &planned.collection,
         links: links.map(|links| links.files),

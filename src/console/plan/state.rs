@@ -8,9 +8,9 @@ use crate::console::plan::request::PlanRequest;
 use crate::console::plan::revisions::revisions;
 use crate::console::types::access::AccessSnapshot;
 use crate::console::types::ask::Source;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::widgets::theme::Theme;
@@ -30,7 +30,7 @@ pub struct Inputs<'a> {
     /// Who may log in.
     pub access: Option<&'a Arc<AccessSnapshot>>,
     /// What is dead and what roots keep.
-    pub judged: Option<&'a Arc<Judged>>,
+    pub assessment: Option<&'a Arc<SpaceAssessment>>,
     /// The styles of its rows.
     pub theme: &'a Theme,
 }
@@ -221,7 +221,7 @@ impl PlanDialog {
         let mut request = PlanRequest {
             change: self.change.clone(),
             inventory: cx.data.inventory.clone(),
-            judged: inputs.judged.cloned(),
+            assessment: inputs.assessment.cloned(),
             access: inputs.access.cloned(),
             key: None,
             closure: self.choices.closure,

@@ -59,7 +59,7 @@ fn no_store(cx: &Context) -> Option<(String, bool)> {
         Link::Up { .. } => match &cx.data.problem {
             Some(problem) => (format!("{problem}.  R tries again."), true),
             None => (
-                "Listing the store; the first rows come in a moment.".to_owned(),
+                "Listing the store; the first rows appear in a moment.".to_owned(),
                 false,
             ),
         },

@@ -1,6 +1,6 @@
 //! Who may log in, as it was found out at one look at the server.
 //!
-//! In: the facts of the look. Out: [`AccessSnapshot`], judged once so that drawing only picks the rows in view.
+//! In: the facts of the look. Out: [`AccessSnapshot`], assessed once so that drawing only picks the rows in view.
 
 use crate::console::types::log::{self, LogLine};
 use crate::domain::Age;
@@ -54,7 +54,7 @@ pub struct RequestEntry {
     pub request: Request,
 }
 
-/// Everything about access, judged.
+/// Everything about access, assessed.
 #[derive(Debug, Clone)]
 pub struct AccessSnapshot {
     /// As they were found.
@@ -67,7 +67,7 @@ pub struct AccessSnapshot {
     pub refused: Vec<Refused>,
     /// What holds for every key.
     pub posture: Vec<Finding>,
-    /// The key files, judged.
+    /// The key files, assessed.
     pub file_rows: Vec<FileRow>,
     /// What is to be said of the server and its files, the gravest first.
     pub notices: Vec<Finding>,
@@ -80,7 +80,7 @@ pub struct AccessSnapshot {
 impl AccessSnapshot {
     /// Judges.
     pub fn new(facts: AccessFacts) -> Self {
-        let judged = crate::judge::access::keys(&facts, SOON);
+        let assessment = crate::judge::access::keys(&facts, SOON);
         // Each file is read once, however many keys it has.
         let documents: Vec<(String, &KeyFile, AuthorizedKeys)> = facts
             .files
@@ -90,8 +90,8 @@ impl AccessSnapshot {
                 Some((visible(&file.path).into_owned(), file, document))
             })
             .collect();
-        let refused = judged.refused;
-        let keys: Vec<KeyEntry> = judged
+        let refused = assessment.refused;
+        let keys: Vec<KeyEntry> = assessment
             .keys
             .into_iter()
             .filter_map(|row| key_entry(&documents, row))
@@ -108,7 +108,7 @@ impl AccessSnapshot {
                 Some(RequestEntry { row, request })
             })
             .collect();
-        let (posture, file_rows) = (judged.posture.findings, judged.files);
+        let (posture, file_rows) = (assessment.posture.findings, assessment.files);
         let mut notices = posture.clone();
         for file in &file_rows {
             notices.extend(file.findings.iter().map(|finding| Finding {

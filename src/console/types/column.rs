@@ -13,6 +13,7 @@ pub enum Column {
     Added,
     Used,
     Kept,
+    Referrers,
     Trust,
 }
 
@@ -37,6 +38,8 @@ pub struct Spec {
     pub gap: usize,
     /// Where there is no room for all, the one with the lowest goes first; the name never does.
     pub rank: u8,
+    /// Whether it is shown without having been chosen.
+    pub usual: bool,
 }
 
 const fn spec(column: Column, word: &'static str, head: &'static str, doc: &'static str) -> Spec {
@@ -50,6 +53,7 @@ const fn spec(column: Column, word: &'static str, head: &'static str, doc: &'sta
         width: 0,
         gap: 0,
         rank: u8::MAX,
+        usual: true,
     }
 }
 
@@ -64,6 +68,11 @@ impl Spec {
         self.width = width;
         self.gap = gap;
         self.rank = rank;
+        self
+    }
+
+    const fn unusual(mut self) -> Self {
+        self.usual = false;
         self
     }
 }
@@ -105,13 +114,22 @@ pub const KEPT: Spec = spec(
     "what keeps it: pin, live, dead",
 )
 .room(4, 1, 1);
+/// How many others refer to it.
+pub const REFERRERS: Spec = spec(
+    Column::Referrers,
+    "referrers",
+    "REFERRERS",
+    "how many other paths refer to it",
+)
+.room(9, 1, 0)
+.unusual();
 /// What clients make of it.
 pub const TRUST: Spec = spec(Column::Trust, "trust", "TRUST", "what clients make of it")
     .sorts(SortKey::Trust, &["U"])
     .room(19, 2, 6);
 
 /// All of them, in the order of the list, of `o`, and of the configuration.
-pub static COLUMNS: [Spec; 7] = [NAME, SIZE, CLOSURE, ADDED, USED, KEPT, TRUST];
+pub static COLUMNS: [Spec; 8] = [NAME, SIZE, CLOSURE, ADDED, USED, KEPT, REFERRERS, TRUST];
 
 /// The fewest terminal columns of a name that is unlike others.
 pub const NAME_WIDTH: usize = 16;
@@ -135,7 +153,8 @@ pub struct Columns(Vec<Column>);
 
 impl Default for Columns {
     fn default() -> Self {
-        Self(COLUMNS.iter().map(|spec| spec.column).collect())
+        let usual = COLUMNS.iter().filter(|spec| spec.usual);
+        Self(usual.map(|spec| spec.column).collect())
     }
 }
 
@@ -239,15 +258,29 @@ mod tests {
     #[test]
     fn what_does_not_fit_goes_in_order() {
         let mut gone = Vec::new();
-        let mut before = Columns::default().words();
-        for width in (20..90).rev() {
-            let (shown, name) = Columns::default().fit(width, 3);
+        let all = Columns::new(COLUMNS.iter().map(|spec| spec.word)).unwrap();
+        let mut before = all.words();
+        for width in (20..100).rev() {
+            let (shown, name) = all.fit(width, 3);
             let shown: Vec<&str> = shown.iter().map(|spec| spec.word).collect();
             gone.extend(before.iter().filter(|word| !shown.contains(word)).copied());
             assert!(name >= NAME_WIDTH, "{width}");
             before = shown;
         }
-        assert_eq!(gone, ["kept", "used", "closure", "added", "size", "trust"]);
+        assert_eq!(
+            gone,
+            [
+                "referrers",
+                "kept",
+                "used",
+                "closure",
+                "added",
+                "size",
+                "trust"
+            ]
+        );
+        // Nobody has chosen that one.
+        assert!(!Columns::default().has(Column::Referrers));
     }
 
     #[test]
@@ -264,7 +297,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_choice_fits(switches in proptest::collection::vec(0usize..7, 0..20), width in 0usize..200) {
+        fn every_choice_fits(switches in proptest::collection::vec(0..COLUMNS.len(), 0..20), width in 0usize..200) {
             let mut columns = Columns::default();
             for at in switches {
                 columns.switch(COLUMNS[at].column);

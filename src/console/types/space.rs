@@ -3,7 +3,7 @@
 //! In: the facts of the look. Out: [`SpaceSnapshot`], and [`Planned`], what the planner made of it.
 
 use crate::change::keep::NO_POLICY;
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::domain::pin::{Pin, PinName};
 use crate::domain::roots::Root;
 use crate::domain::space::{LastUse, Links, SpaceFacts};
@@ -85,7 +85,7 @@ impl PolicyDraft {
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// What it was made of.
-    pub judged: Arc<Judged>,
+    pub assessment: Arc<SpaceAssessment>,
     /// By which rules.
     pub rules: Rules,
     /// What hard links save, where that was known.

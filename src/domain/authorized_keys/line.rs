@@ -186,7 +186,7 @@ fn blanks(text: &[u8]) -> usize {
         .count()
 }
 
-/// Whether a type is known here.
+/// Whether this program knows a type.
 pub(super) fn is_known(key: &PublicSshKey) -> bool {
     *key.material() != Material::Unknown
 }

@@ -31,7 +31,7 @@ impl KeyLine {
         };
         if !is_known(&self.key) {
             let message = format!(
-                "the type {} is not known here; sshd passes over a line whose type it does not know",
+                "unknown key type {}; sshd ignores a line whose type it does not know",
                 self.key.algorithm()
             );
             add("unknown-type", false, message);
@@ -71,7 +71,7 @@ fn of_options(options: &KeyOptions, material: &Material) -> Vec<(&'static str, b
         add(
             "principals-on-key",
             true,
-            "principals= stands on a key that is no certificate authority, so sshd refuses the key; take principals= out, or add cert-authority if the key is an authority",
+            "the key has principals= and is no certificate authority, so sshd refuses the key; take principals= out, or add cert-authority if the key is an authority",
         );
     }
     let token = matches!(material, Material::SkEcdsa | Material::SkEd25519);

@@ -140,7 +140,7 @@ impl KeyOptions {
             Word::Value("from", value) => once(&mut self.from, "from", value)?,
             Word::Value("expiry-time", value) => {
                 let expiry = Expiry::parse(&value).ok_or(OptionError::Expiry(value))?;
-                // sshd compares moments in its own time zone; the order of two kinds of zone is not known here.
+                // sshd compares moments in its own time zone; the order of two kinds of zone is unknown.
                 let earlier = self.expiry.is_none_or(|old| expiry.at(0) < old.at(0));
                 if earlier {
                     self.expiry = Some(expiry);

@@ -29,7 +29,7 @@ pub enum Material {
     SkEcdsa,
     /// Ed25519 in a hardware token.
     SkEd25519,
-    /// A type that is not known here.
+    /// An unknown type.
     Unknown,
 }
 
@@ -129,7 +129,7 @@ const TYPES: [(&str, &str); 8] = [
     ("ssh-dss", "ssh-dss-cert-v01@openssh.com"),
 ];
 
-/// The type of the key in a type, and whether that is a certificate; `None` for types that are not known here.
+/// The type of the key in a type, and whether that is a certificate; `None` for unknown types.
 ///
 /// OpenSSH has the names of signatures in the same table (`keyimpls` in sshkey.c), and `sshkey_read` takes them for the type of the key.
 pub(super) fn plain_type(algorithm: &str) -> Option<(&'static str, bool)> {

@@ -241,7 +241,7 @@ impl PublicSshKey {
         }
     }
 
-    /// Its size; `None` for a type that is not known here.
+    /// Its size; `None` for an unknown type.
     pub fn bits(&self) -> Option<u32> {
         Some(match &self.material {
             Material::Rsa { modulus, .. } => blob::bits(modulus),
@@ -261,7 +261,7 @@ impl PublicSshKey {
         self.certificate.as_deref()
     }
 
-    /// Whether the signature of the certificate holds, whoever made it; `None` where that can't be told here, and for a plain key.
+    /// Whether the signature of the certificate holds, whoever made it; `None` where that can't be checked here, and for a plain key.
     pub fn is_signed(&self) -> Option<bool> {
         use ::ssh_key::{Algorithm, Certificate};
         self.certificate.as_ref()?;

@@ -137,7 +137,7 @@ pub fn read_journal(bytes: &[u8]) -> Log {
         let Some(message) = message::parse(&text) else {
             continue;
         };
-        // Any user can log as sshd; what is said of logins is said by root. Sessions are logged by the user that they belong to.
+        // Any user can log as sshd; only what root logs counts as a login. Sessions are logged by the user that they belong to.
         let of_session = matches!(
             message.kind,
             LogKind::Session { .. } | LogKind::Disconnected

@@ -42,7 +42,9 @@ impl Login {
             let unknown = |login: &Self| login.key.is_none() && login.account == SHARED;
             if unknown(self) || unknown(first) {
                 return Err(Notice::new(
-                    format!("who logs in as {SHARED} without a key can't be told from others"),
+                    format!(
+                        "who logs in as {SHARED} without a key can't be distinguished from others"
+                    ),
                     NEXT,
                 ));
             }
@@ -60,7 +62,7 @@ impl Login {
         if self.key.is_none() || first.key.is_none() {
             return Err(Notice::new(
                 format!(
-                    "logins as {SHARED} are told apart by their keys, and one of these two had none that is known"
+                    "logins as {SHARED} are distinguished by their keys, and one of these two had none that is known"
                 ),
                 NEXT,
             ));

@@ -137,7 +137,7 @@ impl Explain for RuleError {
     fn notice(&self) -> Notice {
         Notice::new(
             format!("the two-person rule can't be understood: {}", self.0),
-            format!("whoever is root on the server mends {FILE} beside the audit log"),
+            format!("root on the server has to correct {FILE} beside the audit log"),
         )
     }
 }

@@ -86,7 +86,7 @@ fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
                 format!(
                     "the key was denied at {}{}",
                     decision.at,
-                    because(&decision.note)
+                    because(&decision.reason)
                 ),
             ));
         }

@@ -161,7 +161,7 @@ fn key_row(
                 Level::Warning,
                 "revoked-before",
                 format!(
-                    "it was revoked at {}{}, and stands here again",
+                    "it was revoked at {}{}, and is here again",
                     old.at,
                     because(&old.reason)
                 ),
@@ -219,7 +219,7 @@ fn because(reason: &str) -> String {
     }
 }
 
-/// Whether sshd lets a key in today.
+/// Whether sshd accepts a login with a key today.
 fn is_active(facts: &AccessFacts, file: &KeyFile, line: &KeyLine) -> bool {
     let ended = hygiene::expiry(line, facts.utc_offset).is_some_and(|end| end <= facts.at);
     let disabled = line.lints().iter().any(|lint| lint.disables);
@@ -335,7 +335,7 @@ fn file_row(reading: &Reading<'_>, file: &KeyFile) -> FileRow {
             );
             findings.push(
                 Finding::new(Level::Warning, "invalid-line", message)
-                    .fix("mend it or take it out by hand"),
+                    .fix("correct it or take it out by hand"),
             );
         }
     }

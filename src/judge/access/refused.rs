@@ -1,7 +1,7 @@
 //! Clients that sshd has refused lately, and why, in words.
 //!
 //! In: the facts of one look at the server, and the rows of its keys. Out: for each key that was refused and has not come in
-//! since then, how often, when and from where it tried last, and what is known of it. What can't be told from here is said as
+//! since then, how often, when and from where it tried last, and what is known of it. What can't be seen from here is said as
 //! such, never guessed.
 
 use super::{KeyRow, Reading, Used, suspended};
@@ -18,7 +18,7 @@ use serde::Serialize;
 /// Refusals that are older are history.
 const LATELY: Age = Age(86_400);
 
-/// Why a key is refused, as far as can be told.
+/// Why a key is refused, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -60,7 +60,7 @@ pub struct Refused {
     pub cause: Cause,
     /// The same in words.
     pub message: String,
-    /// What lets it in, where that is for an administrator to do.
+    /// What would authorize it, where that is for an administrator to do.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
 }
@@ -133,9 +133,9 @@ impl Known {
     }
 }
 
-const LET_IN: &str = "authorize it again if it should have access";
+const AUTHORIZE: &str = "authorize it again if it should have access";
 const UNREVOKE: &str =
-    "if it is to come in, take it out of the file that RevokedKeys of sshd_config names";
+    "if it should have access, take it out of the file that RevokedKeys of sshd_config names";
 
 fn why(
     facts: &AccessFacts,
@@ -162,10 +162,10 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         let age = old.at.age(facts.at);
         let why = super::because(&old.reason);
         let message = format!("key revoked {age} ago by {}{why}", visible(&old.by));
-        return Known::new(&old.comment, Cause::Revoked, message).fix(LET_IN);
+        return Known::new(&old.comment, Cause::Revoked, message).fix(AUTHORIZE);
     }
     if usage.refused_as_revoked > 0 {
-        let message = "key stands in the list of revoked keys of sshd";
+        let message = "key is in sshd's list of revoked keys";
         return Known::new("", Cause::Revoked, message).fix(UNREVOKE);
     }
     let requests = facts.requests.iter().flatten();
@@ -175,34 +175,33 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         .find_map(|request| Some((request, request.decision.as_ref().filter(|d| !d.approved)?)));
     if let (Some((request, decision)), None) = (denied, waits) {
         let age = decision.at.age(facts.at);
-        let why = super::because(&decision.note);
+        let why = super::because(&decision.reason);
         let message = format!("request denied {age} ago by {}{why}", visible(&decision.by));
         return Known::new(&request.key.comment(), Cause::Denied, message)
-            .fix("if it is to come in after all, authorize it");
+            .fix("if it should have access after all, authorize it");
     }
     // The audit log has who had put it there, a backup that it stood there, sshd's log when it came in.
     let past = facts.past.iter();
     let past = past.filter(|key| key.fingerprint == *fingerprint);
     let past = past.max_by_key(|key| (matches!(key.source, PastSource::Audit { .. }), key.at));
     let came = usage.last_accepted.as_ref();
-    let came = came.map(|before| format!("it came in {} ago", before.at.age(facts.at)));
+    let came = came.map(|before| format!("it last logged in {} ago", before.at.age(facts.at)));
     let given = past.map(|key| {
         let age = key.at.age(facts.at);
         match &key.source {
             PastSource::Audit { by, .. } => {
                 format!("it was authorized {age} ago by {}", visible(by))
             }
-            PastSource::Backup(file) => format!(
-                "it stood in {} when that was edited {age} ago",
-                visible(file)
-            ),
+            PastSource::Backup(file) => {
+                format!("it was in {} until an edit {age} ago", visible(file))
+            }
         }
     });
     let before: Vec<String> = given.into_iter().chain(came).collect();
     if !before.is_empty() {
-        let message = format!("key stands in no file any more; {}", before.join(", "));
+        let message = format!("key is in no key file any more; {}", before.join(", "));
         let comment = past.map_or("", |key| key.comment.as_str());
-        return Known::new(comment, Cause::Removed, message).fix(LET_IN);
+        return Known::new(comment, Cause::Removed, message).fix(AUTHORIZE);
     }
     if let Some(request) = waits {
         let message = "its request waits for a decision";
@@ -211,11 +210,11 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     }
     let unread = facts.files.iter().any(|file| file.content.is_err());
     let message = if unread {
-        "key is not known here, as far as the key files can be read"
+        "key is in none of the key files that can be read"
     } else {
         "key was never seen here"
     };
-    Known::new("", Cause::NeverSeen, message).fix("if it is to come in, authorize it")
+    Known::new("", Cause::NeverSeen, message).fix("if it should have access, authorize it")
 }
 
 /// Of a key that stands in a file.
@@ -227,7 +226,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     }
     if let Some(end) = row.expires.filter(|end| *end <= last.at) {
         return if row.active {
-            let message = "key had expired and may come in again now".to_owned();
+            let message = "key had expired and can log in again now".to_owned();
             known(Cause::Authorized, message)
         } else {
             let message = format!("key expired {} ago", end.age(now));
@@ -237,7 +236,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     if !row.active {
         let finding = row.findings.iter().find(|one| one.level != Level::Note);
         let why = finding.map_or("sshd does not take its line", |one| one.message.as_str());
-        let message = format!("key stands in line {} of {}, but {why}", row.line, row.file);
+        let message = format!("key is in line {} of {}, but {why}", row.line, row.file);
         let fix = finding.and_then(|one| one.fix.clone());
         return Known {
             fix,
@@ -245,7 +244,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
         };
     }
     if usage.refused_as_revoked > 0 {
-        let message = "key stands in the list of revoked keys of sshd".to_owned();
+        let message = "key is in sshd's list of revoked keys".to_owned();
         return known(Cause::Revoked, message).fix(UNREVOKE);
     }
     // sshd does not always say so.
@@ -263,6 +262,6 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
     if let Some(message) = refuses {
         return known(Cause::Options, message).fix("correct the options of its line");
     }
-    let message = "key stands in a file and may come in; it was put there after that, or sshd did not read the file then";
+    let message = "key is in a key file and can log in; it was added after the refusal, or sshd did not read the file then";
     known(Cause::Authorized, message.to_owned())
 }

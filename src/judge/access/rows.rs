@@ -56,7 +56,7 @@ pub struct KeyRow {
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
-    /// Its size; null for a type that is not known here.
+    /// Its size; null for an unknown type.
     pub bits: Option<u32>,
     pub comment: String,
     /// Its options as written; null if sshd would not read them.

@@ -216,13 +216,13 @@ fn of_line(
             || "sshd takes no keys of its type and size".to_owned(),
             |one| one.message.clone(),
         );
-        let step = wrong(format!("key stands in {place}, but {why}"));
+        let step = wrong(format!("key is in {place}, but {why}"));
         return Step {
             remedy: found.and_then(|one| one.fix),
             ..step
         };
     };
-    let taken = || Step::new(ID, State::Fine, format!("key stands in {place}"));
+    let taken = || Step::new(ID, State::Fine, format!("key is in {place}"));
     let Some(list) = &options.from else {
         return taken();
     };
@@ -237,7 +237,7 @@ fn of_line(
         }
         (from, _) => {
             let what = match from {
-                Some(from) => format!("whether that has {} is not known here", visible(from)),
+                Some(from) => format!("whether that has {} is unknown", visible(from)),
                 None => "where the client connects from is not known".to_owned(),
             };
             let message = format!("{place} allows it from {shown} only, and {what}");
@@ -252,7 +252,7 @@ fn revoked(facts: &AccessFacts, usage: &KeyUse) -> Option<Step> {
     let list = facts.sshd.settings.as_ref().ok()?.revoked_keys.as_ref()?;
     let list = visible(list);
     if usage.refused_as_revoked > 0 && usage.refused_since > 0 {
-        let message = format!("key stands in sshd's list of revoked keys, {list}");
+        let message = format!("key is in sshd's list of revoked keys, {list}");
         let step = Step::new(ID, State::Wrong, message);
         return Some(step.remedy("authorize a new key of the client"));
     }
@@ -260,7 +260,7 @@ fn revoked(facts: &AccessFacts, usage: &KeyUse) -> Option<Step> {
         return None;
     }
     let message = format!(
-        "key is authorized, unless it stands in sshd's list {list}, which is not read here"
+        "key is authorized, unless it is in sshd's list of revoked keys, {list}, which was not read"
     );
     Some(Step::new(ID, State::Unknown, message))
 }
@@ -278,7 +278,7 @@ fn stranger(facts: &AccessFacts, key: &Fingerprint, usage: &KeyUse) -> Step {
         .and_then(|settings| settings.authorized_keys_command.as_ref())
         .filter(|command| !command.contains("storekeeper"));
     let elsewhere = if facts.files.is_empty() {
-        Some("no key file is known here".to_owned())
+        Some("no key file is known".to_owned())
     } else if let Some(file) = unread {
         Some(format!("{} can't be read", visible(&file.path)))
     } else {

@@ -40,7 +40,7 @@ pub(super) fn of(facts: &AccessFacts, key: &Fingerprint) -> Option<Suspended> {
 
 /// What is to be done where a suspended key is missed.
 pub(super) fn resume() -> Remedy {
-    Remedy::from("resume it, if that is over")
+    Remedy::from("resume it if the reason is gone")
 }
 
 /// Its row. What its line could do is said once it is resumed.

@@ -204,7 +204,7 @@ fn requests_that_wait() {
         approved: false,
         at: seen,
         by: "ada".into(),
-        note: "who?".into(),
+        reason: "who?".into(),
     });
     facts.requests = Ok(vec![waiting.clone(), denied]);
     facts.revoked = Ok(vec![RevokedKey {
@@ -261,7 +261,7 @@ fn requests_that_wait() {
     );
 }
 
-/// What is said of the key, where this is in the key file and that in the log.
+/// What is shown for the key, given a key file and a log.
 fn why_refused(facts: &mut AccessFacts, log: &str) -> Vec<Refused> {
     let print = key(KEY).fingerprint();
     let log = log.replace("KEY", &format!("ED25519 {print}"));
@@ -310,7 +310,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         approved: false,
         at: before(120),
         by: "root".into(),
-        note: "who?".into(),
+        reason: "who?".into(),
     };
     let suspended = suspended::tests::suspended_line();
     let cases: [(&str, Change<'_>, String, Cause, &str); 12] = [
@@ -361,7 +361,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
             &|_| (),
             line(600, "Accepted", 4) + &log(10),
             Cause::Removed,
-            "no file any more; it came in 10m ago",
+            "no key file any more; it last logged in 10m ago",
         ),
         (
             &format!("from=\"10.9.0.0/16\" {KEY} ada\n"),
@@ -385,7 +385,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
             &|_| (),
             log(10),
             Cause::Authorized,
-            "may come in",
+            "can log in",
         ),
         ("", &|_| (), log(10), Cause::NeverSeen, "never seen"),
         (
@@ -407,7 +407,7 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         assert!(one.message.contains(words), "{words}: {}", one.message);
         assert_eq!(one.last.from, "10.0.0.7");
     }
-    // Whoever had put it there is known by the audit log.
+    // The audit log says who authorized it.
     let mut facts = with("");
     facts.past = vec![PastKey {
         fingerprint: key(KEY).fingerprint(),
@@ -424,16 +424,16 @@ fn a_client_that_is_refused_is_told_with_the_reason() {
         (
             Cause::Removed,
             "ada",
-            "key stands in no file any more; it was authorized 2h ago by root via bob"
+            "key is in no key file any more; it was authorized 2h ago by root via bob"
         )
     );
-    // Without it, a backup that an edit has left shows that it stood there.
+    // Without it, the backup of an edit shows that the key was there.
     facts.past[0].source = PastSource::Backup("/k".into());
     assert_eq!(
         why_refused(&mut facts, &log(10))[0].message,
-        "key stands in no file any more; it stood in /k when that was edited 2h ago"
+        "key is in no key file any more; it was in /k until an edit 2h ago"
     );
-    // Whoever came in since then is not refused, and what was yesterday is history.
+    // A later login outdates a refusal, and yesterday's refusals are not shown.
     let came = log(600) + &line(10, "Accepted", 6);
     assert_eq!(why_refused(&mut with(""), &came), []);
     assert_eq!(why_refused(&mut with(""), &log(90_000)), []);

@@ -29,27 +29,27 @@ use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::retention::Policy;
 use std::sync::Arc;
 
-/// What an administrator wants. Targets end a plan early; without one, everything goes that the rules allow.
+/// What an administrator wants. A target ends a plan early; without one, everything that the rules allow goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// The server's policy, in the place of the last three.
+    /// The server's policy; it replaces `older_than`, `keep_newest` and `grace`.
     pub policy: Option<Arc<Policy>>,
-    /// Until the store's file system has so much available.
+    /// Until the store's file system has this much available, in bytes or percent.
     pub until_free: Option<Threshold>,
-    /// Until at least so much is taken. With `until_free`, until both are reached.
+    /// Until at least this much is deleted. With `until_free`, until both targets are reached.
     pub reclaim: Option<Bytes>,
-    /// Never more than this. The plan ends before the first unit that would pass it, since what was used later shall not
-    /// go before what was used earlier.
+    /// Never more than this. The plan ends before the first unit that would pass it, so that nothing
+    /// goes before something that was used earlier.
     pub max: Option<Bytes>,
-    /// Only what was not used for so long.
+    /// Only what was not used for this long.
     pub older_than: Option<Age>,
-    /// So many of the newest paths of each package name stay, with what they need; 0 for none.
+    /// The newest N paths of each package name stay, with what they need; 0 for none.
     pub keep_newest: usize,
     /// What was registered within this time stays, with what it needs; 0 for no such rule.
     pub grace: Age,
-    /// What was registered since then stays, whatever else holds: since the first of the sessions began that are open.
+    /// Paths registered since the oldest open session began stay, whatever the other rules say.
     pub in_flight: Option<When>,
-    /// Only in moments without a session of the cache user, for which so long is waited in all; where a policy does not say so itself.
+    /// Delete only while the cache user has no open session, and wait this long for that in all. A policy's own `idle` takes precedence.
     pub idle: Option<Age>,
 }
 
@@ -65,8 +65,8 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// What holds where an administrator says nothing, on the command line and in the console: the newest three of each name
-    /// stay, and so does what came in within a day. A target is asked for; the form of the console begins with one, in sight.
+    /// The defaults of the command line and the console: the newest three of each name stay, and so does what came in within a
+    /// day. The command line asks for a target; the console's form begins with one.
     fn default() -> Self {
         Self {
             policy: None,
@@ -106,16 +106,16 @@ pub struct Situation<'a> {
 /// A target that ended a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// So much available.
+    /// This much is available.
     UntilFree,
-    /// So much taken.
+    /// This much is deleted.
     Reclaim,
 }
 
 /// What became of the targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
-    /// There was none: everything goes that the rules allow.
+    /// There was no target: everything that the rules allow goes.
     NoTarget,
     /// All are reached; the one that was reached last.
     Reached(Target),

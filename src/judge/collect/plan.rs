@@ -21,7 +21,7 @@ pub(super) const IN_FLIGHT: u8 = 16;
 
 impl Prepared {
     /// What goes by these rules. `situation` is the one that this was prepared from, with any time and disk. `None` when
-    /// called off. A job, but a short one: some ten milliseconds for a hundred thousand dead paths.
+    /// cancelled. A job, but a short one: some ten milliseconds for a hundred thousand dead paths.
     pub fn plan(
         &self,
         situation: &Situation<'_>,

@@ -54,7 +54,7 @@ fn project_of(inventory: &Inventory, policy: &Policy, row: Row) -> Option<usize>
 }
 
 impl Prepared {
-    /// The bits of each unit that its own rule gives it. `None` when called off.
+    /// The bits of each unit that its own rule gives it. `None` when cancelled.
     pub(super) fn own(
         &self,
         situation: &Situation<'_>,

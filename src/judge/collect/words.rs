@@ -54,7 +54,7 @@ impl Rules {
             stays.push(format!("the newest {} of each name", self.keep_newest));
         }
         if self.grace.0 > 0 {
-            stays.push(format!("what came in within {}", self.grace));
+            stays.push(format!("what was uploaded within {}", self.grace));
         }
         if let Some(age) = self.older_than {
             stays.push(format!("what was used within {age}"));

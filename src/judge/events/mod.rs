@@ -80,7 +80,9 @@ impl EventKind {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Upload => "a path became valid",
-            Self::RefusedPath => "a path that clients refuse came in, or became such",
+            Self::RefusedPath => {
+                "a path that clients refuse was uploaded, or clients refuse one from now on"
+            }
             Self::Signature => "a path got signatures",
             Self::Deleted => "paths were deleted",
             Self::Request => "a key asks for access",

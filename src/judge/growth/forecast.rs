@@ -29,7 +29,7 @@ impl fmt::Display for Rate {
         if self.sampled {
             write!(f, ", by what was in use over the last {days} days")
         } else {
-            let by = "by what came in over the last";
+            let by = "by what was uploaded over the last";
             write!(f, ", {by} {days} days and is still there")
         }
     }

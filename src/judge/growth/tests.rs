@@ -54,11 +54,11 @@ fn says_what_it_stands_on() {
     assert!(of(&fell, &growth(1, 1), 10 * GIB).starts_with("full in about 10 days"));
     assert_eq!(
         of(&steady[..2], &growth(60 * GIB, 30), GIB),
-        "full within a day (2.0 GiB a day, by what came in over the last 30 days and is still there)"
+        "full within a day (2.0 GiB a day, by what was uploaded over the last 30 days and is still there)"
     );
     assert_eq!(
         of(&[], &growth(20 * GIB, 10), 3 * GIB),
-        "full in about 1 day (2.0 GiB a day, by what came in over the last 10 days and is still there)"
+        "full in about 1 day (2.0 GiB a day, by what was uploaded over the last 10 days and is still there)"
     );
     assert_eq!(
         of(&samples(|_| GIB, 5), &growth(GIB, 30), GIB),
@@ -74,7 +74,7 @@ fn says_what_it_stands_on() {
     (old.before, old.spans) = (GIB, DAYS as u32);
     assert_eq!(
         of(&[], &old, GIB),
-        "not full within ten years (no growth, by what came in over the last 30 days and is still there)"
+        "not full within ten years (no growth, by what was uploaded over the last 30 days and is still there)"
     );
     let blind = forecast(&steady, Some(&growth(GIB, 30)), None, When::from_unix(NOW));
     assert!(matches!(blind, Forecast::Unknown(why) if why.contains("not known")));

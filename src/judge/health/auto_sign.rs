@@ -23,7 +23,7 @@ pub(super) fn check(vitals: &Vitals<'_>) -> Option<Check> {
     let (summary, fix) = if let Some(problem) = &run.problem {
         (
             format!("auto-sign can't do its work: {}; {ago}", visible(problem)),
-            "systemctl start storekeeper-auto-sign on the server, once that is mended",
+            "systemctl start storekeeper-auto-sign on the server, once that is fixed",
         )
     } else if !run.on {
         (

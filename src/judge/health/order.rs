@@ -45,6 +45,7 @@ pub const ORDER: &[&str] = &[
     "change-interrupted",
     "lease",
     "policy-timer",
+    "sessions-old",
     "units",
     "forecast",
     // Nothing is broken yet.
@@ -103,6 +104,7 @@ mod tests {
             include_str!("signing_key.rs"),
             include_str!("access/mod.rs"),
             include_str!("access/keys.rs"),
+            include_str!("access/sessions.rs"),
             include_str!("auto_sign.rs"),
             include_str!("policy_timer.rs"),
             include_str!("compromised.rs"),

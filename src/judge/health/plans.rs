@@ -26,10 +26,7 @@ pub fn checks(server: &str, found: &Fact<TwoPersons>) -> Vec<Check> {
         let text = format!(
             "every change is refused: which need a second administrator is not known: {why}"
         );
-        let fix = Remedy::Advice(format!(
-            "whoever is root on the server mends {}",
-            found.file
-        ));
+        let fix = Remedy::Advice(format!("root on the server has to correct {}", found.file));
         checks.push(check("two-persons", State::Warning, text, Some(fix)));
     }
     let fix = |what: &str| {

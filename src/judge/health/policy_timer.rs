@@ -21,7 +21,7 @@ pub(super) fn check(vitals: &Vitals<'_>) -> Option<Check> {
                 "the policy timer could not collect: {}; {ago}",
                 visible(problem)
             ),
-            "systemctl start storekeeper-gc on the server, once that is mended",
+            "systemctl start storekeeper-gc on the server, once that is fixed",
         )
     } else if run.failed {
         (

@@ -104,7 +104,7 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
         let summary = format!(
             "the upload lease does not know what was uploaded, and keeps everything: {problem}"
         );
-        let fix = "systemctl start storekeeper-lease on the server, once that is mended";
+        let fix = "systemctl start storekeeper-lease on the server, once that is fixed";
         return check(id, State::Warning, summary, Some(fix.into()));
     }
     let age = at.age(now);

@@ -54,7 +54,7 @@ fn one(server: &str, left: &Left, now: When) -> Check {
         what.by,
         what.id
     );
-    // How far a collection is says what it is; of others that is told by their plan.
+    // How far a collection is says what it is; for others the plan says it.
     let which = if collects {
         String::new()
     } else {

@@ -70,7 +70,7 @@ pub struct Reviewed {
     pub fingerprint: Fingerprint,
     /// Its type as in the file.
     pub r#type: String,
-    /// Its size; null for a type that is not known here.
+    /// Its size; null for an unknown type.
     pub bits: Option<u32>,
     /// The file, as sshd names it.
     pub file: String,
@@ -222,7 +222,7 @@ fn approval(facts: &AccessFacts, key: &Fingerprint) -> Option<Approval> {
         Some(Approval {
             at: decision.at,
             by: decision.by.clone(),
-            reason: decision.note.clone(),
+            reason: decision.reason.clone(),
         })
     });
     let past = facts.past.iter().filter(|past| past.fingerprint == *key);

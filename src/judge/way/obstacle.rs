@@ -130,7 +130,7 @@ fn refused(
         }
         TrustClass::Unsigned => "it has no signature".to_owned(),
         TrustClass::UnknownKey if unmendable => format!(
-            "its signature by {} is of an algorithm that is not known here, and Nix stops at it, since the trusted key of that name is one of Ed25519",
+            "its signature by {} is of an unknown algorithm, and Nix stops at it, since the trusted key of that name is one of Ed25519",
             named(Verdict::UnknownAlgorithm)
         ),
         TrustClass::UnknownKey => {
@@ -138,11 +138,11 @@ fn refused(
                 (keys, foreign) if foreign.is_empty() => {
                     format!("it is signed only by {keys}, which clients of this cache do not trust")
                 }
-                (keys, foreign) if keys.is_empty() => format!(
-                    "it is signed only by {foreign}, with an algorithm that is not known here"
-                ),
+                (keys, foreign) if keys.is_empty() => {
+                    format!("it is signed only by {foreign}, with an unknown algorithm")
+                }
                 (keys, foreign) => format!(
-                    "it is signed only by {keys}, which clients of this cache do not trust, and by {foreign}, with an algorithm that is not known here"
+                    "it is signed only by {keys}, which clients of this cache do not trust, and by {foreign}, with an unknown algorithm"
                 ),
             }
         }

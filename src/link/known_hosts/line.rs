@@ -11,10 +11,10 @@ use russh::keys::ssh_key::{Algorithm, PublicKey};
 use super::pattern::{Hosts, hashed};
 use super::{HostKey, HostName};
 
-/// What a line says of its key.
+/// What a line's marker says about its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
-    /// The host has it.
+    /// It is the host's key.
     None,
     /// It signs the certificates of the host.
     Authority,
@@ -29,7 +29,7 @@ pub(super) enum Line {
     Good(Marker, Hosts, HostKey),
     Bad {
         why: &'static str,
-        /// `None` where it cannot be told which hosts it names.
+        /// `None` where the hosts that it names are unknown.
         hosts: Option<Hosts>,
         /// It was meant to revoke a key.
         revokes: bool,
@@ -93,7 +93,7 @@ pub(super) fn parse(line: &[u8]) -> Line {
         .ok_or("the key is missing")
         .and_then(|(kind, text)| key(kind, text));
     match key {
-        // That it revokes the key within is what ssh makes of it; which one that is need not be read here.
+        // For ssh it revokes the key inside the certificate; that key need not be read here.
         Ok(key) if marker == Marker::Revoked && is_certificate(&key.kind) => {
             bad("it is a certificate, not a key", Some(hosts))
         }
@@ -141,7 +141,7 @@ fn key(kind: &[u8], text: &[u8]) -> Result<HostKey, &'static str> {
     } else {
         let key = PublicKey::from_bytes(&blob).map_err(|_| "the key is damaged")?;
         if matches!(key.algorithm(), Algorithm::Other(_)) {
-            return Err("the type of its key is not known here");
+            return Err("its key is of an unknown type");
         }
     }
     Ok(HostKey {

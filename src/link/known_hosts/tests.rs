@@ -84,7 +84,7 @@ fn another_type_is_a_change() {
 }
 
 #[test]
-fn the_same_key_under_another_name_is_told() {
+fn the_same_key_under_another_name_is_reported() {
     let known = hosts(&format!("other,10.0.0.1 {}\n", text(&ed(1))));
     let unknown = unknown(known.check(&name("h"), &ed(1)));
     assert_eq!(unknown.other_names, [("other,10.0.0.1".to_owned(), at(1))]);

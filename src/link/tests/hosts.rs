@@ -159,7 +159,7 @@ async fn a_known_type_of_key_is_asked_for_first() {
     sshd.know_line(&format!(
         "{} {}",
         sshd.known_as(),
-        sshd.public("host_rsa.pub")
+        sshd.public("host_ecdsa.pub")
     ));
     let person = Person::saying(&[]);
     open(&sshd.options(), &person).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_known_type_of_key_is_asked_for_first() {
     sshd.know_line(&format!(
         "{} {}",
         sshd.known_as(),
-        sshd.public("host_rsa.pub")
+        sshd.public("host_ecdsa.pub")
     ));
     for mode in ["ask", "accept-new", "no"] {
         let options = Options {
@@ -183,7 +183,7 @@ async fn a_known_type_of_key_is_asked_for_first() {
         let error = open(&options, &person).await.unwrap_err().to_string();
         assert!(
             error.contains("CHANGED")
-                && error.contains("ssh-rsa")
+                && error.contains("ecdsa-sha2-nistp256")
                 && error.contains("known_hosts:1"),
             "{error}"
         );

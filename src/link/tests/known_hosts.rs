@@ -40,7 +40,7 @@ fn more_modes(verdict: Seen) -> &'static [&'static str] {
 /// Each of these keys is another one.
 pub(super) fn keys(dir: &Path) {
     for (name, kind) in [
-        ("host_ecdsa", "ecdsa"),
+        ("host_rsa", "rsa"),
         ("other_ed25519", "ed25519"),
         ("other_rsa", "rsa"),
         ("other_ecdsa", "ecdsa"),

@@ -1,4 +1,4 @@
-//! `KnownHostsCommand` against the real ssh, and what is said of settings that are not followed.
+//! `KnownHostsCommand` against the real ssh, and what is shown for settings that are not followed.
 
 use std::path::Path;
 use std::process::Stdio;

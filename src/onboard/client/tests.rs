@@ -62,10 +62,10 @@ fn what_the_administrator_says_comes_first() {
     assert_eq!(of(Some("ssh://c@h")).unwrap().host, "h");
     let derived = of(None).unwrap();
     assert_eq!(derived.address, "ssh-ng://u@admin.example.org");
-    let told = of(Some("https://h\u{1b}")).unwrap_err().to_string();
+    let reported = of(Some("https://h\u{1b}")).unwrap_err().to_string();
     assert!(
-        told.ends_with("write ssh://u@host") && !told.contains('\u{1b}'),
-        "{told}"
+        reported.ends_with("write ssh://u@host") && !reported.contains('\u{1b}'),
+        "{reported}"
     );
 }
 

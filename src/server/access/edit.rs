@@ -171,7 +171,7 @@ pub(in crate::server) async fn apply(inner: &Inner, edit: &Edit) -> Result<Edite
         place: inner.start.place.clone(),
         what: "edit the key file",
         why,
-        next: "the file is as it was; mend that and try again",
+        next: "the file is as it was; fix that and try again",
     };
     let (planned, size) = edit
         .before

@@ -101,7 +101,7 @@ async fn answers(inner: &Inner, nix: &str, login: &str) -> Result<Answers, Serve
         place: inner.start.place.clone(),
         what: "say who may log in",
         why: why(&output),
-        next: "log in there and run `sshd -T` to see what is in its way",
+        next: "log in there and run `sshd -T` to see why",
     })
 }
 

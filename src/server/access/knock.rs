@@ -197,7 +197,7 @@ pub(in crate::server) async fn apply(
         place: inner.start.place.clone(),
         what: "install the knock",
         why,
-        next: "mend that and try again",
+        next: "fix that and try again",
     };
     if !install.is_plain() {
         return Err(failed(

@@ -363,7 +363,7 @@ mod tests {
             approved: true,
             at: When::from_unix(5),
             by: "somebody".into(),
-            note: String::new(),
+            reason: String::new(),
         });
         let waiting = format!(
             "time=waiting/{file} 1800000000 61004\nlines=waiting/{file}:4\njson=waiting/{file}:{}",
@@ -395,10 +395,10 @@ mod tests {
     #[test]
     fn what_was_dropped_and_what_was_not_read() {
         assert_eq!(found("").overflow, Ok(Overflow::default()));
-        let told = found("dropped=37 1795000000 1795000007\nunread=4").overflow;
-        let told = told.unwrap();
-        assert_eq!(told.dropped.unwrap().count, 37);
-        assert_eq!(told.unread, 4);
+        let reported = found("dropped=37 1795000000 1795000007\nunread=4").overflow;
+        let reported = reported.unwrap();
+        assert_eq!(reported.dropped.unwrap().count, 37);
+        assert_eq!(reported.unread, 4);
         for lines in ["dropped=root:x:0:0", "unread=many"] {
             let why = found(lines).overflow.unwrap_err().to_string();
             assert!(!why.contains("root:x"), "{why}");

@@ -148,9 +148,9 @@ mod tests {
                 file("a.jsonl", true),
                 bytes(new),
             ];
-            let told = read(&mut followed, more);
+            let reported = read(&mut followed, more);
             assert_eq!(
-                told,
+                reported,
                 format!("[a-000001.jsonl false]old[a.jsonl true]{all}")
             );
         }

@@ -285,41 +285,41 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn told(output: &[u8], chunk: usize) -> Result<(Vec<String>, bool), &'static str> {
+    fn reported(output: &[u8], chunk: usize) -> Result<(Vec<String>, bool), &'static str> {
         let mut frames = Frames::default();
-        let mut told: Vec<String> = Vec::new();
+        let mut reported: Vec<String> = Vec::new();
         for bytes in output.chunks(chunk) {
             frames.push(bytes, &mut |heard| match heard {
-                Heard::Position(word) => told.push(format!("at {word}")),
-                Heard::GoesOn => told.push("goes on".to_owned()),
+                Heard::Position(word) => reported.push(format!("at {word}")),
+                Heard::GoesOn => reported.push("goes on".to_owned()),
                 Heard::Event(event) => match event {
-                    LogEvent::Bytes(bytes) => match told.last_mut() {
+                    LogEvent::Bytes(bytes) => match reported.last_mut() {
                         Some(last) if last.starts_with("bytes ") => {
                             last.push_str(&String::from_utf8_lossy(bytes));
                         }
-                        _ => told.push(format!("bytes {}", String::from_utf8_lossy(bytes))),
+                        _ => reported.push(format!("bytes {}", String::from_utf8_lossy(bytes))),
                     },
                     LogEvent::Entry(entry) => {
-                        told.push(format!("entry {}", String::from_utf8_lossy(entry)));
+                        reported.push(format!("entry {}", String::from_utf8_lossy(entry)));
                     }
-                    LogEvent::File { name, live } => told.push(format!("file {name} {live}")),
-                    LogEvent::Signed(line) => told.push(format!("signed {}", line.len())),
-                    LogEvent::Other(name) => told.push(format!("other {name}")),
-                    LogEvent::Journal(state) => told.push(format!("{state:?}")),
+                    LogEvent::File { name, live } => reported.push(format!("file {name} {live}")),
+                    LogEvent::Signed(line) => reported.push(format!("signed {}", line.len())),
+                    LogEvent::Other(name) => reported.push(format!("other {name}")),
+                    LogEvent::Journal(state) => reported.push(format!("{state:?}")),
                 },
             })?;
         }
-        Ok((told, frames.ended()))
+        Ok((reported, frames.ended()))
     }
 
     #[test]
     fn files_entries_and_the_end() {
         let output = b"Welcome\nstorekeeper-answer\nother=a.jsonl.1\nat=7:9 0 4-5 1\nagain=\nat=$(x)\npart=11 a-000001.jsonl\none\nend=\nx\n\nlog=0 a.jsonl\n\nrecord={a=b}\njournal=read\nend=\n";
         for chunk in [1, 3, 1000] {
-            let (told, ended) = told(output, chunk).unwrap();
+            let (reported, ended) = reported(output, chunk).unwrap();
             assert!(ended);
             assert_eq!(
-                told,
+                reported,
                 [
                     "other a.jsonl.1",
                     "at 7:9 0 4-5 1",
@@ -333,27 +333,27 @@ mod tests {
             );
         }
         let failed = b"storekeeper-answer\nrecord=storekeeper-failed\njournal=read\nend=\n";
-        assert_eq!(told(failed, 5).unwrap().0, ["Failed"]);
+        assert_eq!(reported(failed, 5).unwrap().0, ["Failed"]);
     }
 
     #[test]
     fn what_is_cut_off_is_no_log() {
         let whole = b"storekeeper-answer\nlog=3 a\nabc\njournal=none\nend=\n";
         for length in 0..whole.len() - 1 {
-            assert!(told(&whole[..length], 7).is_ok_and(|(_, ended)| !ended));
+            assert!(reported(&whole[..length], 7).is_ok_and(|(_, ended)| !ended));
         }
         // It shrank meanwhile.
         let short = b"storekeeper-answer\nlog=30 a\nabc\njournal=none\nend=\n";
-        assert!(told(short, 7).map_or(true, |(_, ended)| !ended));
+        assert!(reported(short, 7).map_or(true, |(_, ended)| !ended));
         let short = b"storekeeper-answer\nlog=5 a\nabc\njournal=none\nend=\n";
-        assert_eq!(told(short, 7), Err(SHRUNK));
+        assert_eq!(reported(short, 7), Err(SHRUNK));
     }
 
     proptest! {
         #[test]
         fn never_panics(output in prop::collection::vec(any::<u8>(), 0..200), chunk in 1_usize..50) {
             let all = [b"storekeeper-answer\n".as_slice(), &output].concat();
-            let _ = told(&all, chunk);
+            let _ = reported(&all, chunk);
         }
     }
 }

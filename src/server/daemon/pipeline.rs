@@ -85,7 +85,7 @@ impl Batch {
     pub(crate) async fn send(&mut self) -> Result<(), Broken> {
         if let (Some(to), false) = (&self.to, self.replies.is_empty()) {
             let replies = std::mem::take(&mut self.replies);
-            to.send(StoreEvent::Infos(replies))
+            to.send(StoreEvent::Replies(replies))
                 .await
                 .map_err(|_| Broken::Stopped)?;
             self.kept.release(u64::MAX);
@@ -113,7 +113,7 @@ impl Daemon {
             );
             tokio::pin!(write, read);
             let mut writing = true;
-            let mut trouble = None;
+            let mut failed = None;
             let read = loop {
                 tokio::select! {
                     biased;
@@ -122,11 +122,11 @@ impl Daemon {
                     done = &mut write, if writing => {
                         writing = false;
                         window.close();
-                        trouble = done.err();
+                        failed = done.err();
                     }
                 }
             };
-            match (read, trouble) {
+            match (read, failed) {
                 (Ok(()), Some(error)) => Err(Broken::Wire(error.into())),
                 (read, _) => read,
             }

@@ -44,7 +44,7 @@ fn a_list() {
             name: "release".parse().unwrap(),
             target: path.clone(),
             by: Some("root via ada@laptop".into()),
-            note: Some("v1\u{1b}".into()),
+            reason: Some("v1\u{1b}".into()),
             at: When::from_unix(5),
             expires: Some(When::from_unix(9)),
             sha256: None,
@@ -69,7 +69,7 @@ fn a_list() {
     ]);
     assert_eq!(found.len(), 3);
     assert_eq!(found[0].by.as_deref(), Some("root via ada@laptop"));
-    assert_eq!(found[0].note.as_deref(), Some("v1\\e"));
+    assert_eq!(found[0].reason.as_deref(), Some("v1\\e"));
     assert_eq!(
         (found[0].at, found[0].expires),
         (When::from_unix(5), Some(When::from_unix(9)))

@@ -77,7 +77,7 @@ impl Feed {
         self.kept.release(u64::MAX);
         let replies = std::mem::take(&mut self.replies);
         self.events
-            .blocking_send(StoreEvent::Infos(replies))
+            .blocking_send(StoreEvent::Replies(replies))
             .map_err(|_| Stopped::Unwanted)
     }
 }

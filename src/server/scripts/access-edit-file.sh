@@ -271,16 +271,16 @@ grown() {
 }
 
 # --- in its place ------------------------------------------------------------------------------------------------------
-settle() { sync "$1" 2>/dev/null || sync; }
+flush() { sync "$1" 2>/dev/null || sync; }
 sum new
 result=$digest
 length=$(stat -c %s new) || full "the new file can't be looked at"
-settle new || full "the new file can't be put on the disk"
+flush new || full "the new file can't be put on the disk"
 if [ "$found" = none ]; then
     # Fails where somebody else has made one.
     ln new "../$base" 2>/dev/null || { ! there && mv -fT new "../$base"; } || conflict
 else
-    chmod 600 old && { ln old backup 2>/dev/null || cp old backup; } && settle backup &&
+    chmod 600 old && { ln old backup 2>/dev/null || cp old backup; } && flush backup &&
         mv -fT backup "../$base.storekeeper-backup" || full "no backup can be kept beside it"
     # Nothing between the last look and the change but the start of `mv`.
     tries=0

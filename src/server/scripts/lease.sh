@@ -33,7 +33,7 @@ problem=$lease.problem
 : >"$problem" || exit 73
 if ! [ -r "$store" ] || ! [ -x "$store" ]; then echo "$store can't be read" >>"$problem"; fi
 
-# Newer versions of Nix want to be told which form of JSON is asked for, and older ones do not know that option. Any will do.
+# Newer versions of Nix want an option that names the form of JSON, and older ones do not know that option. Any will do.
 form=
 for number in 1 2 3; do
     said=$("$nix" --extra-experimental-features nix-command path-info --json --json-format "$number" /nix/store/none </dev/null 2>&1)

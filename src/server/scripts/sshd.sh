@@ -80,10 +80,10 @@ settings_for() {
     set -- $connection
     from=${1:-127.0.0.1}
     # shellcheck disable=SC2086
-    told=$("$sshd" -T ${config:+-f "$config"} $options \
+    effective=$("$sshd" -T ${config:+-f "$config"} $options \
         -C "user=$who,host=$from,addr=$from,laddr=${3:-127.0.0.1},lport=${4:-22}" 2>&1)
-    told_status=$?
-    printf '%s\n' "$told" | sed 'h
+    sshd_status=$?
+    printf '%s\n' "$effective" | sed 'h
 s/ .*//
 y/ABCDEFGHIJKLMNOPQRSTUVWXYZ/abcdefghijklmnopqrstuvwxyz/
 x
@@ -91,7 +91,7 @@ s/^[^ ]*//
 x
 G
 s/\n//'
-    return $told_status
+    return $sshd_status
 }
 # $1: a path with tokens, as AuthorizedKeysFile has them. Needs user, id and home, sets path; fails at a token that is not known.
 expand() {

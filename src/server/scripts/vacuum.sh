@@ -14,7 +14,7 @@ wait_collection=$2
 wait_writers=$3
 work=./storekeeper-vacuum
 shown=$state/db/storekeeper-vacuum
-[ "$plain" = yes ] || fail 69 "Nix's store there is in a place that is not known here ($store)"
+[ "$plain" = yes ] || fail 69 "Nix's store there is in an unknown place ($store)"
 for program in flock df sed stat "$sqlite"; do
     have "$program" || fail 69 "$program is not installed"
 done

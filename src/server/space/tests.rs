@@ -127,7 +127,7 @@ fn who_collects() {
     assert_eq!(found[0].since, Some(When::from_unix(900)));
     assert_eq!((found[1].user.as_str(), found[1].holds), ("ada", false));
     assert_eq!(found[1].command, "nix-store --gc\\e");
-    // A check of the store is told only when a collection waits for it.
+    // A check of the store is reported only when a collection waits for it.
     let reads = "locks=read\nprocess=12\nmode=reads";
     assert_eq!(collecting(&answers(reads)), Ok(Vec::new()));
     let waited = collecting(&answers(&format!("{reads}\nprocess=13\nmode=waits"))).unwrap();

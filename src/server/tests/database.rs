@@ -10,39 +10,42 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// All that one reading says of each path, and how it went.
-type Told = (BTreeMap<StorePath, InfoReply>, ReadSummary);
+type Reported = (BTreeMap<StorePath, InfoReply>, ReadSummary);
 
-async fn read(server: &Server) -> Result<Told, ServerError> {
+async fn read(server: &Server) -> Result<Reported, ServerError> {
     let (sink, mut events) = mpsc::channel(4);
     let taking = async {
-        let (mut listed, mut told) = (None, BTreeMap::new());
+        let (mut listed, mut reported) = (None, BTreeMap::new());
         while let Some(event) = events.recv().await {
             match event {
                 StoreEvent::Listed(paths) => {
                     assert_eq!(listed.replace(paths.iter().collect::<Vec<_>>()), None);
                 }
                 StoreEvent::Same(_) => panic!("nothing is known"),
-                StoreEvent::Infos(replies) => {
+                StoreEvent::Replies(replies) => {
                     assert!(listed.is_some());
                     for reply in replies {
                         let path = match &reply {
                             InfoReply::Valid(info) => &info.path,
                             InfoReply::Invalid(path) | InfoReply::Failed(path, _) => path,
                         };
-                        assert_eq!(told.insert(path.clone(), reply), None);
+                        assert_eq!(reported.insert(path.clone(), reply), None);
                     }
                 }
             }
         }
-        (listed, told)
+        (listed, reported)
     };
-    let (summary, (listed, told)) = tokio::join!(server.read_store(sink, None), taking);
+    let (summary, (listed, reported)) = tokio::join!(server.read_store(sink, None), taking);
     let summary = summary?;
     let mut listed = listed.unwrap();
     listed.sort_unstable();
-    assert!(listed.iter().eq(told.keys()));
-    assert_eq!((summary.listed, summary.answered), (told.len(), told.len()));
-    Ok((told, summary))
+    assert!(listed.iter().eq(reported.keys()));
+    assert_eq!(
+        (summary.listed, summary.answered),
+        (reported.len(), reported.len())
+    );
+    Ok((reported, summary))
 }
 
 fn spec(scratch: &Scratch, reader: Reader) -> Spec {
@@ -52,7 +55,7 @@ fn spec(scratch: &Scratch, reader: Reader) -> Spec {
     spec
 }
 
-async fn told(scratch: &Scratch, reader: Reader) -> Result<Told, ServerError> {
+async fn reported(scratch: &Scratch, reader: Reader) -> Result<Reported, ServerError> {
     read(&connect(spec(scratch, reader)).await?).await
 }
 
@@ -148,10 +151,10 @@ async fn the_database_says_what_the_daemon_says() {
             ))
             .unwrap();
         drop(database);
-        let (expected, summary) = told(&scratch, Reader::Daemon).await.unwrap();
+        let (expected, summary) = reported(&scratch, Reader::Daemon).await.unwrap();
         assert_eq!((summary.source, summary.fallback), (Source::Daemon, None));
         for reader in [Reader::Database, Reader::Auto] {
-            let (found, summary) = told(&scratch, reader).await.unwrap();
+            let (found, summary) = reported(&scratch, reader).await.unwrap();
             assert_eq!((summary.source, summary.fallback), (Source::Database, None));
             for (path, reply) in &expected {
                 let number = rows
@@ -170,23 +173,23 @@ async fn the_database_says_what_the_daemon_says() {
 #[tokio::test]
 async fn an_empty_store_is_one() {
     for scratch in scratches() {
-        let (found, summary) = told(&scratch, Reader::Database).await.unwrap();
+        let (found, summary) = reported(&scratch, Reader::Database).await.unwrap();
         assert_eq!((found.len(), summary.source), (0, Source::Database));
     }
 }
 
 #[tokio::test]
-async fn where_the_database_does_not_serve_the_daemon_does_and_the_reason_is_told() {
+async fn where_the_database_does_not_serve_the_daemon_does_and_the_reason_is_reported() {
     let scratch = &scratches()[0];
     scratch.fill(100);
     let state = scratch.file("top/nix/var/nix");
     let fails = async |word: &str| {
-        let (found, summary) = told(scratch, Reader::Auto).await.unwrap();
+        let (found, summary) = reported(scratch, Reader::Auto).await.unwrap();
         assert_eq!(found.len(), 100, "{word}");
         assert_eq!(summary.source, Source::Daemon, "{word}");
         let why = summary.fallback.unwrap();
         assert!(why.contains(word), "{why}");
-        let error = told(scratch, Reader::Database)
+        let error = reported(scratch, Reader::Database)
             .await
             .unwrap_err()
             .to_string();
@@ -228,7 +231,7 @@ async fn where_the_database_does_not_serve_the_daemon_does_and_the_reason_is_tol
     closed.cache = Some("/dev/null/cache".into());
     let (_, summary) = read(&connect(closed).await.unwrap()).await.unwrap();
     assert!(summary.fallback.unwrap().contains("no room"));
-    // Newer or older than what is known here.
+    // Newer or older than the schema that this program knows.
     sql(scratch)
         .execute_batch("create table R as select * from Refs; drop table Refs;
              create table Refs (referrer integer, reference integer); insert into Refs select * from R")
@@ -253,7 +256,7 @@ fn stranger(scratch: &Scratch, reader: Reader, database: &[u8]) -> Spec {
 async fn what_damage_hides_is_asked_for() {
     let scratch = &scratches()[0];
     scratch.fill(3000);
-    let (expected, _) = told(scratch, Reader::Daemon).await.unwrap();
+    let (expected, _) = reported(scratch, Reader::Daemon).await.unwrap();
     let whole = std::fs::read(scratch.file("top/nix/var/nix/db/db.sqlite")).unwrap();
     let page = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
     let (mut in_the_middle, pages) = (0, whole.len() / page);

@@ -153,7 +153,7 @@ fn a_file_that_shrinks_or_grows_is_taken_again() {
 }
 
 #[test]
-fn why_there_is_nothing_to_hand_out_is_told() {
+fn why_there_is_nothing_to_hand_out_is_reported() {
     let scratch = tempfile::tempdir().unwrap();
     let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
     let why = || copy(&["sh"], None, &state, &cache, |_| ()).unwrap_err();

@@ -1,4 +1,4 @@
-//! A daemon of our own that can be told to misbehave.
+//! A daemon of our own that misbehaves on demand.
 
 use super::path;
 use crate::domain::path_info::tests::vector;
@@ -272,7 +272,7 @@ async fn answers_come_in_handfuls_and_stop_when_nobody_takes_them() {
     let asking = ask_with(|| fakes.open(), daemon, &queue, Some(sink));
     let taking = async move {
         let mut count = 0;
-        while let Some(StoreEvent::Infos(replies)) = events.recv().await {
+        while let Some(StoreEvent::Replies(replies)) = events.recv().await {
             count += replies.len();
             if count > 4000 {
                 break;

@@ -149,7 +149,7 @@ async fn read(server: &Server) -> (Vec<StorePath>, Vec<InfoReply>) {
             match event {
                 StoreEvent::Listed(paths) => listed = paths.iter().collect(),
                 StoreEvent::Same(_) => panic!("nothing is known"),
-                StoreEvent::Infos(replies) => infos.extend(replies),
+                StoreEvent::Replies(replies) => infos.extend(replies),
             }
         }
         (listed, infos)
@@ -284,15 +284,15 @@ async fn signatures_made_here_are_added() {
                 signature: key.sign(&info(number).fingerprint().unwrap()),
             })
             .collect();
-        let mut told = vec![None; items.len()];
+        let mut reported = vec![None; items.len()];
         sign::add(&server.inner, &items, &mut |at, result| {
-            assert_eq!(told[at].replace(result), None);
+            assert_eq!(reported[at].replace(result), None);
         })
         .await
         .unwrap();
-        for (at, told) in told.iter().enumerate() {
-            let told = told.as_ref().unwrap();
-            assert_eq!(told.is_err(), at == 150, "{at} {told:?}");
+        for (at, reported) in reported.iter().enumerate() {
+            let reported = reported.as_ref().unwrap();
+            assert_eq!(reported.is_err(), at == 150, "{at} {reported:?}");
         }
         let paths: Vec<StorePath> = (0..300).map(path).collect();
         let signed = signed(&server, &key, &paths).await;

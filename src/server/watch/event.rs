@@ -51,7 +51,7 @@ impl Watched {
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchEvent {
-    /// From now on changes are told.
+    /// From now on changes are reported.
     Began {
         /// What this login can't see change.
         hidden: Vec<Watched>,

@@ -16,8 +16,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-/// How often a server is looked at while somebody wants to know. One program runs there each time, and all that is looked at in turn is
-/// so within five seconds.
+/// How often a server is looked at while somebody wants to know. Each look runs one program there, and looks at a part
+/// of everything; all parts have had their turn within five seconds.
 pub const PACE: Duration = Duration::from_millis(2400);
 
 /// How long it may take until everything was looked at once.
@@ -33,7 +33,7 @@ const OFTEN: Duration = Duration::from_secs(5);
 const LINE: usize = 512;
 const GREETING: usize = 256 << 10;
 
-/// So many looks at files in turn may go by their times alone, which don't tell of a new owner, or of a clock that was set back.
+/// This many looks in a row may compare only file times, which miss a new owner and a clock that was set back.
 const BY_TIMES: u64 = 12;
 
 /// Lines that one look may write, and that all looks together may be owed.
@@ -45,8 +45,8 @@ const OWED: usize = 60;
 const ENOUGH: usize = 4;
 
 impl Server {
-    /// Tells what changes, looking as often as `pace` says, until the receiver is gone. It takes one channel of the connection
-    /// for questions; where that has none to spare, and where the server says nothing any more, that is the error.
+    /// Reports changes, looking as often as `pace` says, until the receiver is gone. It takes one channel of the connection
+    /// for questions; it is an error if there is none to spare, or if the server falls silent.
     pub async fn watch(
         &self,
         sink: mpsc::Sender<WatchEvent>,
@@ -120,10 +120,10 @@ struct Talk<'a> {
     owed: usize,
 }
 
-/// What reading came to.
+/// The result of a read.
 enum Read {
     Line,
-    /// As many bytes without an end as a line may have.
+    /// A line that is too long.
     TooLong,
     End,
 }
@@ -189,7 +189,7 @@ impl<'a> Talk<'a> {
             }
         }
         let mut hidden = Vec::new();
-        // What is told before counts from the beginning.
+        // What was reported before counts from the beginning.
         let mut first = Vec::new();
         loop {
             match self.next().await? {
@@ -226,7 +226,7 @@ impl<'a> Talk<'a> {
     }
 
     async fn tell(&mut self, event: WatchEvent) {
-        // Whether anybody listens is asked by the loop.
+        // The loop checks whether the receiver is gone.
         let _ = self.sink.send(event).await;
     }
 
@@ -245,7 +245,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Asks and tells until nobody listens.
+    /// Asks and reports until the receiver is gone.
     async fn go_on(
         &mut self,
         mut pace: watch::Receiver<Duration>,

@@ -528,7 +528,7 @@ fn what_stands_between_here_and_there() {
     server.break_it(|plan| plan.wrong_host_key = true);
     assert!(error(&run("paths demo"), 3, "host-key").contains("CHANGED"));
     server.break_it(|plan| plan.wrong_host_key = false);
-    // A key that is not let in.
+    // A key that is not authorized.
     let other = Server::new(10);
     let config = server.demo.config_text().replace(
         server.demo.identity_file().to_str().unwrap(),
@@ -757,7 +757,7 @@ fn pinning_a_path_reads_what_it_needs_and_unpinning_nothing_that_is_not_there() 
     let by_name = server.run(&format!("pin demo {} --dry-run --json", info.path.name()));
     assert_eq!(by_name.status.code(), Some(3), "{}", text(&by_name.stdout));
     server.break_it(|plan| plan.cut_after = None);
-    // What is not there is told, however it was named.
+    // What is not there is reported, however it was named.
     let gone = info.path.to_string().replace(info.path.name(), "gone");
     for named in [gone.as_str(), "no-such-name"] {
         let output = server.run(&format!("pin demo {named} --yes --json"));

@@ -1,4 +1,4 @@
-//! A daemon that can be told what to say to each request.
+//! A daemon with a prepared answer to each request.
 //!
 //! In: an attack. Out: a configuration of a server on this machine whose daemon is this one, over a socket in a folder of the
 //! test's own.
@@ -111,7 +111,7 @@ pub(crate) fn many(piece: &[u8]) -> Vec<u8> {
     piece.repeat(((1 << 20) / piece.len()).max(1))
 }
 
-/// What an encoder is told to write.
+/// What an encoder is to write.
 pub(crate) fn bytes(write: impl FnOnce(&mut Encoder)) -> Vec<u8> {
     let mut out = Encoder::new();
     write(&mut out);

@@ -315,7 +315,7 @@ fn full(info: impl Fn(&StorePath) -> PathInfo + Send + Sync + 'static) {
     });
     refused(
         &ended,
-        "what is known of all paths from the Nix daemon on local needs more than",
+        "the information on all paths from the Nix daemon on local needs more than",
     );
 }
 
@@ -375,7 +375,7 @@ fn a_listing_as_long_as_it_may_be() {
     let ended = meet(Store::default(), &["paths", "hostile"], longest_listing());
     refused(
         &ended,
-        "what is known of all paths from the Nix daemon on local needs more than 448 MiB",
+        "the information on all paths from the Nix daemon on local needs more than 448 MiB",
     );
 }
 
@@ -480,7 +480,7 @@ fn closures_without_end() {
     refused(&why(1), "go deeper than 10000 paths");
     refused(
         &why(100),
-        "what is known of these paths and all that they need",
+        "the information on these paths and all that they need",
     );
 }
 
@@ -582,5 +582,5 @@ fn the_console_stays() {
             many(&endless),
         )),
     );
-    meet_on_screen("", "what is known of all paths", longest_listing());
+    meet_on_screen("", "the information on all paths", longest_listing());
 }

@@ -12,6 +12,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::Line;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::access::{AccessFacts, LogEvent, LogKind, LogLevel};
@@ -24,7 +25,7 @@ const SMALL: (u16, u16) = (80, 24);
 /// A console on screen 4 that knows these facts.
 fn on(size: (u16, u16), theme: &str, read_only: bool, facts: AccessFacts) -> Console {
     let mut console = Console::ready(size, theme, read_only);
-    console.send(Msg::Access(Ok(known(facts))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
     console.keys("4");
     console
 }
@@ -203,7 +204,9 @@ fn not_read() {
     snap("access-not-read", |size, theme| {
         let mut console = Console::ready(size, theme, false);
         let why = "cache.example.org did not say who may log in (sh: 1: Permission denied)";
-        console.send(Msg::Access(Err(Problem::say(why))));
+        console.send(Msg::Access(screens::access::Msg::Known(Err(Problem::say(
+            why,
+        )))));
         console.keys("4");
         console.model
     });
@@ -237,15 +240,17 @@ fn a_request_is_approved() {
         "{added:?}"
     );
     console.asked.clear();
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 2),
-    });
-    assert!(console.asked.iter().any(|asked| asked == "ReadAccess"));
+    }));
+    assert!(console.asked.iter().any(|asked| asked == "Access(Read)"));
     assert!(text(&console).contains("2 steps"));
     let asked = |start: &str| console.asked.iter().any(|asked| asked.starts_with(start));
-    assert!(asked("Onboard"));
-    console.send(Msg::Onboarding(Ok("# For Linux\ntrue\n".to_owned())));
+    assert!(asked("Access(Onboard"));
+    console.send(Msg::Access(screens::access::Msg::Onboarding(Ok(
+        "# For Linux\ntrue\n".to_owned(),
+    ))));
     console.keys("y");
     assert_eq!(console.copied, ["# For Linux\ntrue\n"]);
 }
@@ -286,7 +291,7 @@ fn a_requester_proves() {
         }
         assert!(console.runs.is_empty());
         let shown = text(&console);
-        assert!(shown.contains("take down that the requester"), "{shown}");
+        assert!(shown.contains("record that the requester"), "{shown}");
         console.keys("<enter>");
         assert_eq!(console.runs[0].1.change, "prove", "typed: {typed}");
     }
@@ -598,13 +603,13 @@ fn a_private_key_is_not_kept() {
 }
 
 #[test]
-fn a_weak_key_is_not_let_in() {
+fn a_weak_key_is_not_authorized() {
     let mut console = ready();
     console.keys("Ga");
     console.send(Msg::Paste(rsa(128, "weak@old")));
     console.keys("<enter>");
     assert!(
-        text(&console).contains("2048 are the least"),
+        text(&console).contains("2048 are the minimum"),
         "{}",
         text(&console)
     );
@@ -641,7 +646,7 @@ fn the_cursor_stays_on_its_key() {
     go(&mut console, "bob@builder");
     let mut newer = facts();
     newer.requests = Ok(vec![]);
-    console.send(Msg::Access(Ok(known(newer))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(newer)))));
     assert_eq!(current(&console), "bob@builder");
 }
 
@@ -702,7 +707,9 @@ fn only_refused_clients_are_listed() {
         assert!(text(&console).contains("bob@builder"));
         // When nobody is refused any more, it says so.
         console.keys("F");
-        console.send(Msg::Access(Ok(known(facts_without_events()))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+            facts_without_events(),
+        )))));
         let shown = text(&console);
         assert!(shown.contains("No client was refused"), "{shown}");
     }

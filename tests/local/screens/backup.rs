@@ -7,6 +7,7 @@ use crate::fixture::space::known;
 use std::path::PathBuf;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::activity::backup::Backup;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::Bytes;
@@ -28,10 +29,10 @@ fn ended(console: &mut Console, saved: Result<Option<Saved>, Problem>) {
         file: file.display().to_string(),
         saved,
     };
-    console.send(Msg::BackedUp {
+    console.send(Msg::Activity(screens::activity::Msg::BackedUp {
         job,
         backup: Box::new(backup),
-    });
+    }));
 }
 
 const SAVED: Saved = Saved {
@@ -62,7 +63,7 @@ fn the_database_is_backed_up_by_its_key_and_by_its_name() {
     let usual = PathBuf::from("prod-2026-09-21T120000Z.sqlite");
     let (_, file) = console.backups[0].clone();
     assert_eq!(file.file_name().unwrap().len(), usual.as_os_str().len());
-    // One at a time, and it can be called off.
+    // One at a time, and it can be cancelled.
     console.keys("B");
     let toast = console.model.toast.clone().unwrap();
     assert!(toast.contains("being copied already"), "{toast}");

@@ -7,11 +7,14 @@ use storekeeper::change::{Item, Outcome};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::{Certified, Line};
 
 fn on(size: (u16, u16), theme: &str, read_only: bool) -> Console {
     let mut console = Console::ready(size, theme, read_only);
-    console.send(Msg::Access(Ok(known(certified()))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+        certified(),
+    )))));
     console.keys("4");
     console
 }
@@ -62,11 +65,11 @@ fn dialogs() {
         let mut console = at(size, theme, OWNER);
         console.keys("c~/ca<enter><enter>");
         let (job, _) = console.runs[0].clone();
-        console.send(Msg::Ended {
+        console.send(Msg::Activity(screens::activity::Msg::Ended {
             job,
             receipt: receipt(Outcome::Done, 1),
-        });
-        console.send(Msg::Certificate(Ok(made())));
+        }));
+        console.send(Msg::Access(screens::access::Msg::Certificate(Ok(made()))));
         console.model
     });
 }
@@ -135,13 +138,13 @@ fn a_key_on_the_screen_gets_a_certificate() {
     assert_eq!((days, out.as_str()), (30, "ada@ci-3-cert.pub"));
     // It is read back and shown, and one key copies it.
     console.asked.clear();
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 1),
-    });
-    let read = format!("ReadCertificate({out:?})");
+    }));
+    let read = format!("Access(ReadCertificate({out:?}))");
     assert!(console.asked.contains(&read), "{:?}", console.asked);
-    console.send(Msg::Certificate(Ok(made())));
+    console.send(Msg::Access(screens::access::Msg::Certificate(Ok(made()))));
     let shown = text(&console);
     assert!(
         shown.contains("It is in ada@ci-3-cert.pub.") && !shown.contains('\u{1b}'),
@@ -160,15 +163,15 @@ fn one_that_failed_is_not_read() {
     let mut console = ready();
     console.keys("c~/ca<enter><enter>");
     let (job, _) = console.runs[0].clone();
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Failed, 0),
-    });
+    }));
     assert!(
         !console
             .asked
             .iter()
-            .any(|asked| asked.starts_with("ReadCertificate"))
+            .any(|asked| asked.starts_with("Access(ReadCertificate"))
     );
 }
 
@@ -228,7 +231,7 @@ fn the_way_of_a_file_and_what_a_new_client_does_are_asked_for() {
     };
     let file = "file: \"~/ada-cert.pub\"";
     assert!(
-        asked(&console, "WayOfFile", file),
+        asked(&console, "Access(WayOfFile", file),
         "{:?}",
         console.asked.last()
     );
@@ -236,7 +239,7 @@ fn the_way_of_a_file_and_what_a_new_client_does_are_asked_for() {
     console.asked.clear();
     console.keys("2:way ~/ada-cert.pub<enter>");
     assert!(
-        asked(&console, "WayOfFile", "curl-8.7.1"),
+        asked(&console, "Access(WayOfFile", "curl-8.7.1"),
         "{:?}",
         console.asked.last()
     );
@@ -244,11 +247,13 @@ fn the_way_of_a_file_and_what_a_new_client_does_are_asked_for() {
     let mut console = on((80, 24), "dark", true);
     console.keys("imac<tab><enter>");
     assert!(
-        asked(&console, "Onboard", "platform: MacOs"),
+        asked(&console, "Access(Onboard", "platform: MacOs"),
         "{:?}",
         console.asked.last()
     );
-    console.send(Msg::Onboarding(Ok("# For macOS\n".to_owned())));
+    console.send(Msg::Access(screens::access::Msg::Onboarding(Ok(
+        "# For macOS\n".to_owned(),
+    ))));
     console.keys("y");
     assert_eq!(console.copied, ["# For macOS\n"]);
     console.keys("<esc>:onboard windows<enter>");

@@ -21,6 +21,7 @@ use storekeeper::console::app::model::{Beginning, Model};
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::paint::Painter;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::activity::job::State;
 use storekeeper::console::types::ask::{Ask, AskKind};
 use storekeeper::console::types::problem::Problem;
@@ -312,12 +313,12 @@ fn activity_with_a_running_job() {
         with(size, theme, |console| {
             console.keys("3As<enter>");
             let job = console.runs[0].0;
-            console.send(Msg::Progress {
+            console.send(Msg::Activity(screens::activity::Msg::Progress {
                 job,
                 done: 3,
                 total: 5,
                 note: "storefront-2.0".to_owned(),
-            });
+            }));
             console.keys("6");
         })
     });
@@ -328,7 +329,7 @@ fn activity_empty() {
     snap("activity-empty", |size, theme| {
         let mut console = Console::new(model(size, theme, false));
         console.send(Msg::Up(Arc::new(facts())));
-        console.send(Msg::Audit(Ok(vec![])));
+        console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![]))));
         console.keys("6");
         console.model
     });
@@ -353,7 +354,10 @@ fn receipt_of_a_job() {
                 item: crate::fixture::path("storefront-2.0").to_string(),
                 message: "the connection was lost before the answer came; sign again".to_owned(),
             }];
-            console.send(Msg::Ended { job, receipt });
+            console.send(Msg::Activity(screens::activity::Msg::Ended {
+                job,
+                receipt,
+            }));
             assert!(matches!(
                 console.model.activity.jobs[0].state,
                 State::Ended(_)

@@ -13,6 +13,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::screens::check::Target;
 use storekeeper::console::screens::space::state::View;
 use storekeeper::console::types::problem::Problem;
@@ -71,7 +72,7 @@ fn text(console: &Console) -> String {
 /// The names of what goes, in the order of the list.
 fn goes(console: &Console) -> Vec<String> {
     let space = &console.model.space;
-    let inventory = &space.judged.as_ref().unwrap().inventory;
+    let inventory = &space.assessment.as_ref().unwrap().inventory;
     (0..space.rows())
         .filter_map(|at| space.plan_row(at))
         .map(|row| inventory.name(row).to_owned())
@@ -152,20 +153,23 @@ fn growth_by_samples() {
 
 #[test]
 fn samples_tell_of_growth_before_the_store_is_read() {
-    for (known, told) in [(sampled as fn() -> SpaceSnapshot, true), (known, false)] {
+    for (known, reported) in [(sampled as fn() -> SpaceSnapshot, true), (known, false)] {
         let mut console = unread(SMALL, "dark", known());
         console.keys("5<left>");
         let shown = text(&console);
         assert_eq!(
             shown.contains("as seen from here, 42 days"),
-            told,
+            reported,
             "{shown}"
         );
-        assert_eq!(shown.contains("worked out when"), !told, "{shown}");
+        assert_eq!(shown.contains("worked out when"), !reported, "{shown}");
         console.keys("1");
-        assert_eq!(text(&console).contains("a day in use; full in about"), told);
+        assert_eq!(
+            text(&console).contains("a day in use; full in about"),
+            reported
+        );
         console.load(store(usize::MAX));
-        assert!(text(&console).contains(if told { "in use" } else { "uploaded" }));
+        assert!(text(&console).contains(if reported { "in use" } else { "uploaded" }));
     }
 }
 
@@ -218,10 +222,10 @@ fn not_answered() {
         let mut console = Console::ready(size, theme, false);
         let look = console.model.space.look;
         let why = "cache.example.org did not answer (sh: not found); log in as a user with a shell";
-        console.send(Msg::Space {
+        console.send(Msg::Space(screens::space::Msg::Known {
             look,
             known: Err(Problem::say(why)),
-        });
+        }));
         console.keys("5");
         console.model
     });
@@ -291,8 +295,8 @@ fn all_that_is_dead_goes_whatever_the_rules_say() {
     assert!(console.runs.is_empty(), "it takes the word");
     console.keys("collect<enter>");
     let (_, plan) = &console.runs[0];
-    let judged = console.model.space.judged.as_ref().unwrap();
-    assert_eq!(plan.items.len(), judged.liveness.dead().0);
+    let assessment = console.model.space.assessment.as_ref().unwrap();
+    assert_eq!(plan.items.len(), assessment.liveness.dead().0);
     assert!(
         plan.warnings
             .iter()
@@ -334,7 +338,7 @@ fn generations_go_by_an_age_and_a_word() {
     }
     assert!(
         !text(&console).contains("Making the plan"),
-        "an empty age is told"
+        "an empty age is reported"
     );
     console.keys("<enter><esc>");
     assert_eq!(console.runs.len(), 2);
@@ -345,18 +349,18 @@ fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
     console.keys("C<enter>");
     let (job, rows) = console.comparisons.last().cloned().unwrap();
     assert_eq!(rows, None);
-    console.send(Msg::Compared {
+    console.send(Msg::Activity(screens::activity::Msg::Compared {
         job,
         paths: None,
         comparison: Box::new(compared(corrupt, failed)),
-    });
+    }));
 }
 
 #[test]
 fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
     let mut console = on(SMALL, "dark", false, known());
-    console.send(Msg::Access(Ok(crate::fixture::access::known(
-        crate::fixture::access::facts(),
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        crate::fixture::access::known(crate::fixture::access::facts()),
     ))));
     // A root keeps it: the dialog names the root.
     console.keys("2/storefront-2<enter><delete>");
@@ -389,8 +393,8 @@ fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
 fn delete_dialog() {
     snap("space-delete-path", |size: (u16, u16), theme: &str| {
         let mut console = on(size, theme, false, known());
-        console.send(Msg::Access(Ok(crate::fixture::access::known(
-            crate::fixture::access::facts(),
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(
+            crate::fixture::access::known(crate::fixture::access::facts()),
         ))));
         console.keys("2/orphan<enter>E");
         console.model
@@ -419,12 +423,12 @@ fn contents_being_compared() {
         let mut console = on(size, theme, true, known());
         console.keys("C<enter>");
         let (job, _) = console.comparisons[0];
-        console.send(Msg::Progress {
+        console.send(Msg::Activity(screens::activity::Msg::Progress {
             job,
             done: 5,
             total: 14,
             note: "60.0 MiB of 152 MiB, 20.0 MiB a second, 4s left".to_owned(),
-        });
+        }));
         console.keys("6");
         console.model
     });
@@ -451,7 +455,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
             .iter()
             .any(|asked| *asked == format!("Cancel({job})"))
     );
-    console.send(Msg::Compared {
+    console.send(Msg::Activity(screens::activity::Msg::Compared {
         job,
         paths: Some(vec![path("curl-8.7.1")]),
         comparison: Box::new(
@@ -460,7 +464,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
                 ..compared(&["curl-8.7.1"], &[])
             },
         ),
-    });
+    }));
     let shown = text(&console);
     assert!(
         shown.contains("result    damaged") && shown.contains("Stopped on request"),
@@ -583,10 +587,10 @@ fn the_policy_is_edited() {
     assert_eq!(plan.change, "set-retention");
     let (job, draft) = (*job, console.model.space.draft.clone());
     assert_eq!(draft, Some(edited.clone()));
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 1),
-    });
+    }));
     assert_eq!(console.model.space.draft, None);
 
     let wrong = "[default]\nnewset = 1\n";
@@ -636,7 +640,10 @@ fn the_database_is_vacuumed_by_a_plan() {
     let before = console.model.space.look;
     let mut done = receipt(Outcome::Done, 1);
     done.freed = Some(storekeeper::change::Freed::counted(384 << 20));
-    console.send(Msg::Ended { job, receipt: done });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt: done,
+    }));
     assert!(text(&console).contains("384 MiB"), "{}", text(&console));
     assert_ne!(console.model.space.look, before);
     let mut looking = console;
@@ -677,7 +684,10 @@ fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
             message: "no substituter has it".to_owned(),
         })
         .to_vec();
-    console.send(Msg::Ended { job, receipt: some });
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt: some,
+    }));
     // What could not be repaired is deleted, by its word, with what refers to it.
     console.keys("<esc>:verify.delete<enter><enter>delete<enter>");
     let (job, plan) = console.runs[1].clone();
@@ -689,10 +699,10 @@ fn what_is_damaged_is_repaired_or_deleted_by_a_plan() {
         .collect();
     assert_eq!(names, ["storefront-1.0", "ledger-4.0"]);
     assert_eq!(plan.change, "delete");
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: receipt(Outcome::Done, 2),
-    });
+    }));
     assert!(console.model.space.damaged.is_empty());
     console.keys("<esc>X");
     assert!(
@@ -752,10 +762,10 @@ fn an_older_plan_does_not_replace_a_newer_one() {
     let old = console.model.space.planned.clone().unwrap();
     let request_id = console.model.space.request_id;
     console.keys(":older 30d<enter>");
-    console.send(Msg::SpacePlanned {
+    console.send(Msg::Space(screens::space::Msg::Planned {
         request_id,
         planned: Box::new(old),
-    });
+    }));
     assert_eq!(goes(&console), ["storefront-1.0"]);
 }
 
@@ -793,7 +803,7 @@ fn collecting_takes_the_word() {
         ]
     );
     console.asked.clear();
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: Receipt {
             freed: Some(Freed::counted(55 << 20)),
@@ -801,7 +811,7 @@ fn collecting_takes_the_word() {
             gone: None,
             ..receipt(Outcome::Done, 4)
         },
-    });
+    }));
     let shown = text(&console);
     assert!(
         shown.contains("freed     55.0 MiB, planned 40.2 MiB to 64.2 MiB"),
@@ -835,7 +845,7 @@ fn a_path_is_pinned() {
         [Item::Pin {
             pin: "storefront-1.0-x".parse().unwrap(),
             path: path("storefront-1.0"),
-            note: Some("for the audit".to_owned()),
+            reason: Some("for the audit".to_owned()),
             expires: Some(When::from_unix(end)),
         }]
     );
@@ -967,8 +977,8 @@ fn the_cursor_stays_on_its_line_when_one_above_it_goes() {
     let mut console = ready();
     console.keys("<right>Gk");
     let link = |console: &Console, at: usize| {
-        let judged = console.model.space.judged.as_ref().unwrap();
-        judged.roots[at].root.link.clone()
+        let assessment = console.model.space.assessment.as_ref().unwrap();
+        assessment.roots[at].root.link.clone()
     };
     let at = console.model.space.roots.cursor;
     let (first, own) = (link(&console, 0), link(&console, at));
@@ -988,9 +998,9 @@ fn the_cursor_stays_on_its_line_when_one_above_it_goes() {
     let mut console = ready();
     console.keys("<right><right>");
     let names = |console: &Console| -> Vec<String> {
-        let judged = console.model.space.judged.as_ref().unwrap();
-        let rows = judged.heaviest.iter().map(|heavy| heavy.row);
-        rows.map(|row| judged.inventory.name(row).to_owned())
+        let assessment = console.model.space.assessment.as_ref().unwrap();
+        let rows = assessment.heaviest.iter().map(|heavy| heavy.row);
+        rows.map(|row| assessment.inventory.name(row).to_owned())
             .collect()
     };
     let before = names(&console);
@@ -1007,10 +1017,10 @@ fn an_older_look_is_dropped() {
     let mut console = on(SMALL, "dark", false, known());
     let old = console.model.space.look;
     console.send(Msg::Up(Arc::new(crate::fixture::facts())));
-    console.send(Msg::Space {
+    console.send(Msg::Space(screens::space::Msg::Known {
         look: old,
         known: Err(Problem::say("too late")),
-    });
+    }));
     assert!(console.model.space.problem.is_none());
 }
 

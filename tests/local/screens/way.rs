@@ -7,6 +7,7 @@ use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::model::Model;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::access::AccessFacts;
 
@@ -15,7 +16,7 @@ const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 /// A console that knows who may log in.
 fn on(size: (u16, u16), theme: &str, facts: AccessFacts) -> Console {
     let mut console = Console::ready(size, theme, false);
-    console.send(Msg::Access(Ok(known(facts))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
     console
 }
 
@@ -140,11 +141,13 @@ fn what_can_t_be_asked_says_why() {
             toast(&console)
         );
     }
-    // What the server did not tell, and what another server has told.
-    console.send(Msg::Way(Err(Problem::say("no answer"))));
+    // What the server did not report, and what another server did.
+    console.send(Msg::Access(screens::access::Msg::Way(Err(Problem::say(
+        "no answer",
+    )))));
     assert_eq!(toast(&console), "no answer");
     let key = public(&crate::fixture::access::ed25519(1, "")).fingerprint();
     let way = crate::fixture::access::way("other".to_owned(), &facts(), key, None);
-    console.send(Msg::Way(Ok(Box::new(way))));
+    console.send(Msg::Access(screens::access::Msg::Way(Ok(Box::new(way)))));
     assert!(console.model.layers.is_empty());
 }

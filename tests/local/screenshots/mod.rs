@@ -18,6 +18,7 @@ use storekeeper::config::{Config, Overrides};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::access::AccessSnapshot;
 use storekeeper::console::types::change::{ChangeKind, What};
 use storekeeper::console::types::space::SpaceSnapshot;
@@ -143,9 +144,13 @@ fn open(size: (u16, u16), found: &Found) -> Console {
     console.space = Some(space.clone());
     console.send(Msg::Up(Arc::new(facts.clone())));
     console.send(Msg::RoundTrip(Duration::from_millis(12)));
-    console.send(Msg::Audit(Ok(vec![past()])));
+    console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
+        past(),
+    ]))));
     console.load(inventory.clone());
-    console.send(Msg::Access(Ok(Arc::clone(access))));
+    console.send(Msg::Access(screens::access::Msg::Known(Ok(Arc::clone(
+        access,
+    )))));
     console
 }
 
@@ -289,15 +294,15 @@ async fn the_screenshots_show_what_the_program_shows() {
     pictures.take("sign", &console);
     console.keys("<enter>");
     let (job, _) = console.runs[0].clone();
-    console.send(Msg::Progress {
+    console.send(Msg::Activity(screens::activity::Msg::Progress {
         job,
         done: plan.items.len() / 2,
         total: plan.items.len(),
         note: "storefront-2.0".to_owned(),
-    });
+    }));
     console.keys("6");
     pictures.take("job", &console);
-    console.send(Msg::Ended {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
         job,
         receipt: Receipt {
             id: "c41e0b92".to_owned(),
@@ -314,7 +319,7 @@ async fn the_screenshots_show_what_the_program_shows() {
             waits: None,
             planned_by: None,
         },
-    });
+    }));
     pictures.take("receipt", &console);
 
     pictures.tour();

@@ -121,7 +121,7 @@ async fn an_edit_by_hand_is_not_overwritten() {
         );
         assert_eq!(fs::read_to_string(&file).unwrap(), by_hand, "{change}");
     }
-    // The same key by two at once: the second is told, and it is there once.
+    // The same key by two at once: the second is informed, and it is there once.
     let twice = new_key(rig.scratch(), "twice");
     let (one, two) = (
         plan_for(&server, &twice).await,

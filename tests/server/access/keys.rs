@@ -1,4 +1,4 @@
-//! Who may log in, on a real server: what is found out about its sshd, keys let in, revoked and ended, as the real `ssh` sees it.
+//! Who may log in, on a real server: what is found out about its sshd, keys authorized, revoked and ended, as the real `ssh` sees it.
 
 use crate::help::{self, wait};
 use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
@@ -165,7 +165,7 @@ fn the_sshd_of_this_connection_is_asked() {
     let why = less.sshd.settings.as_ref().unwrap_err().to_string();
     assert!(why.contains("sudo"), "{why}");
     assert!(less.sessions.is_err() && same.sessions.is_ok());
-    // With sudo a key can be let in, without it the reason is told.
+    // With sudo a key can be authorized, without it the reason is reported.
     let new = line(&new_key(&rig, "bob"));
     let receipt = wait(async {
         let server = connect(&rig, "keeper", sshd.port, None).await;
@@ -272,10 +272,11 @@ fn keywords_are_read_in_either_form() {
     // OpenSSH 10.6 prints `ForceCommand`, older ones `forcecommand`; what follows keeps its case.
     let folder = tempfile::tempdir().unwrap();
     let sshd = folder.path().join("sshd");
-    let told = "LogLevel VERBOSE\nAuthorizedKeysFile .ssh/Keys /etc/%u\nstrictmodes yes\nAlone\n";
+    let reported =
+        "LogLevel VERBOSE\nAuthorizedKeysFile .ssh/Keys /etc/%u\nstrictmodes yes\nAlone\n";
     fs::write(
         &sshd,
-        format!("#!/bin/sh\nprintf '%s' '{told}'\nexit ${{STATUS:-0}}\n"),
+        format!("#!/bin/sh\nprintf '%s' '{reported}'\nexit ${{STATUS:-0}}\n"),
     )
     .unwrap();
     fs::set_permissions(&sshd, fs::Permissions::from_mode(0o755)).unwrap();
@@ -341,7 +342,7 @@ fn the_journal_is_read_where_there_is_one() {
 }
 
 #[test]
-fn a_key_that_was_refused_is_let_in() {
+fn a_key_that_was_refused_is_authorized() {
     let rig = Rig::new();
     let (sshd, server) = start(&rig, "");
     let key = new_key(&rig, "ada");
@@ -784,7 +785,7 @@ fn a_key_that_was_written_when_its_call_was_cut_off_is_seen() {
     fs::write(&ready, "").unwrap();
     let cancel = CancellationToken::new();
     let receipt = wait(async {
-        let (events, _told) = unbounded_channel();
+        let (events, _reported) = unbounded_channel();
         let job = run_in(None, confirmed, &server, events, cancel.clone());
         let cut = async {
             while fs::read(&reached).unwrap().is_empty() {

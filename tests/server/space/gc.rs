@@ -526,13 +526,13 @@ fn a_killed_console_leaves_whole_batches_and_the_next_start_says_how_far_it_got(
 fn a_killed_daemon_or_link_is_told_in_the_receipt() {
     for (access, sessions) in [(Access::Root, true), (Access::ViaSocket, false)] {
         // Between two calls there is no daemon to be killed, and the collection goes on to its end.
-        let hit = (0..5).any(|_| killed_is_told(access, sessions));
+        let hit = (0..5).any(|_| killed_is_reported(access, sessions));
         assert!(hit, "nothing was ever cut off");
     }
 }
 
-/// Whether the collection was cut off; what is told then must be true. Meanwhile a process comes to hold one of the paths.
-fn killed_is_told(access: Access, sessions: bool) -> bool {
+/// Whether the collection was cut off; what is reported then must be true. Meanwhile a process comes to hold one of the paths.
+fn killed_is_reported(access: Access, sessions: bool) -> bool {
     let rig = &mut Rig::bulk(&Nix::of_this_machine(), 6000);
     let line = format!(
         "gc {} --grace 0s --keep-newest 0 --dry-run",

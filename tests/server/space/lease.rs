@@ -315,8 +315,8 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
             fs::create_dir_all(&old).unwrap();
             std::os::unix::fs::symlink(rig.path("leaf-1.0"), old.join("leaf")).unwrap();
             let nix = rig.in_place_of_nix("broken-nix", script);
-            let told = lease_with(&rig, shell, &nix);
-            assert!(told.contains(said), "{what}: {told}");
+            let reported = lease_with(&rig, shell, &nix);
+            assert!(reported.contains(said), "{what}: {reported}");
             // All that is in the store's folder is new there, as the rig has just copied it.
             let kept = targets(&rig);
             for entry in &rig.entries {
@@ -343,8 +343,8 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
         "update ValidPaths set deriver='x' where path='{path}'"
     ));
     let real = rig.nix.command("nix").get_program().to_owned();
-    let told = lease_with(&rig, &["sh"], Path::new(&real));
-    assert!(told.contains("everything is kept"), "{told}");
+    let reported = lease_with(&rig, &["sh"], Path::new(&real));
+    assert!(reported.contains("everything is kept"), "{reported}");
     assert!(targets(&rig).contains(rig.path("top-1.0")));
 }
 

@@ -191,7 +191,7 @@ fn path(rig: &Rig, name: &str) -> StorePath {
 }
 
 /// Runs `storekeeper` as root there; its output as JSON, and how it ended.
-fn told(rig: &Rig, args: &[&str]) -> (serde_json::Value, i32, String) {
+fn reported(rig: &Rig, args: &[&str]) -> (serde_json::Value, i32, String) {
     let args = args.iter().copied().chain(["--json"]);
     let output = rig.storekeeper_command(args).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -227,7 +227,7 @@ fn pins_are_roots_on_every_nix() {
         let folder = rig.file("server/nix/var/nix/gcroots/storekeeper");
         let before = dead(rig);
         assert!(before.contains(&top.to_string()));
-        let (json, code, said) = told(
+        let (json, code, said) = reported(
             rig,
             &[
                 "pin",
@@ -235,7 +235,7 @@ fn pins_are_roots_on_every_nix() {
                 "top-1.0",
                 "--name",
                 "release",
-                "--note",
+                "--reason",
                 "v1 \u{1b}",
                 "--expires",
                 "30d",
@@ -258,7 +258,7 @@ fn pins_are_roots_on_every_nix() {
         );
 
         // The list: ours as a pin, with what becomes dead without it.
-        let (json, code, said) = told(rig, &["roots", "root"]);
+        let (json, code, said) = reported(rig, &["roots", "root"]);
         assert_eq!(code, 0, "{said}");
         let roots = json["roots"].as_array().unwrap();
         let ours: Vec<_> = roots
@@ -289,7 +289,7 @@ fn pins_are_roots_on_every_nix() {
         assert_eq!(ours[0]["closure"], ours[0]["exclusive"]);
 
         // Again: nothing to do. Another path by that name: a conflict, and the link is as it was.
-        let (json, code, _) = told(
+        let (json, code, _) = reported(
             rig,
             &["pin", "root", "leaf-1.0", "--name", "release", "--yes"],
         );
@@ -306,7 +306,7 @@ fn pins_are_roots_on_every_nix() {
         succeed(there(rig, "nix-collect-garbage").args(["--option", "keep-derivations", "false"]));
         assert!(rig.scratch().join(format!("server{top}")).exists());
 
-        let (json, code, said) = told(rig, &["unpin", "root", "release", "--yes"]);
+        let (json, code, said) = reported(rig, &["unpin", "root", "release", "--yes"]);
         assert_eq!(
             (code, json["receipt"]["done"].as_u64()),
             (0, Some(1)),
@@ -315,7 +315,7 @@ fn pins_are_roots_on_every_nix() {
         assert!(fs::symlink_metadata(&link).is_err());
         assert!(!rig.scratch().join("var/pins/release.json").exists());
         assert!(dead(rig).contains(&top.to_string()));
-        let (json, code, _) = told(rig, &["unpin", "root", "release", "--yes"]);
+        let (json, code, _) = reported(rig, &["unpin", "root", "release", "--yes"]);
         assert_eq!((code, json["error"]["kind"].as_str()), (2, Some("usage")));
     });
 }
@@ -338,7 +338,7 @@ fn what_is_no_pin_of_ours_stays() {
     assert_eq!((pins[0].name.as_str(), &pins[0].by), ("by-hand", &None));
     assert!(pins[0].at.unix() > 1_000_000);
     for name in ["elsewhere", "file"] {
-        let (json, code, _) = told(&rig, &["pin", "root", "leaf-1.0", "--name", name, "--yes"]);
+        let (json, code, _) = reported(&rig, &["pin", "root", "leaf-1.0", "--name", name, "--yes"]);
         assert_eq!(
             (code, json["receipt"]["result"].as_str()),
             (1, Some("failed"))
@@ -391,7 +391,7 @@ fn a_path_that_is_collected_meanwhile_is_not_pinned() {
         name: "x".parse().unwrap(),
         target: fresh.clone(),
         by: None,
-        note: None,
+        reason: None,
         at: When::now(),
         expires: None,
         sha256: None,
@@ -448,7 +448,7 @@ fn expire(rig: &Rig, name: &str) {
 fn expired_pins_keep_until_they_are_taken_away() {
     let rig = Rig::new();
     for (name, end) in [("old", "1h"), ("new", "1h"), ("for-ever", "never")] {
-        let (_, code, said) = told(
+        let (_, code, said) = reported(
             &rig,
             &[
                 "pin",
@@ -465,14 +465,14 @@ fn expired_pins_keep_until_they_are_taken_away() {
     }
     expire(&rig, "old");
     assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
-    let (json, code, said) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
+    let (json, code, said) = reported(&rig, &["unpin", "root", "--expired", "--yes"]);
     assert_eq!(
         (code, json["receipt"]["done"].as_u64()),
         (0, Some(1)),
         "{said}"
     );
     assert_eq!(json["plan"]["items"][0]["pin"], "old");
-    let (json, code, _) = told(&rig, &["unpin", "root", "--expired", "--yes"]);
+    let (json, code, _) = reported(&rig, &["unpin", "root", "--expired", "--yes"]);
     assert_eq!(
         (code, json["plan"]["items"].as_array().map(Vec::len)),
         (0, Some(0))
@@ -483,19 +483,19 @@ fn expired_pins_keep_until_they_are_taken_away() {
 fn who_may_not_and_where_there_is_no_folder() {
     let rig = Rig::new();
     // Without rights nothing is pinned, and it is said why.
-    let (json, code, said) = told(&rig, &["pin", "no-sudo", "leaf-1.0", "--yes"]);
+    let (json, code, said) = reported(&rig, &["pin", "no-sudo", "leaf-1.0", "--yes"]);
     assert_eq!(code, 1, "{json} {said}");
     // With sudo it is.
-    let (_, code, said) = told(&rig, &["pin", "sudo", "leaf-1.0", "--yes"]);
+    let (_, code, said) = reported(&rig, &["pin", "sudo", "leaf-1.0", "--yes"]);
     assert_eq!(code, 0, "{said}");
-    let (json, code, _) = told(&rig, &["unpin", "root", "leaf-1.0", "--dry-run"]);
+    let (json, code, _) = reported(&rig, &["unpin", "root", "leaf-1.0", "--dry-run"]);
     assert_eq!((code, json.get("receipt").is_none()), (0, true));
     // Read-only refuses.
-    let (json, code, _) = told(&rig, &["unpin", "root", "leaf-1.0", "--yes", "--read-only"]);
+    let (json, code, _) = reported(&rig, &["unpin", "root", "leaf-1.0", "--yes", "--read-only"]);
     assert_eq!((code, json["error"]["kind"].as_str()), (4, Some("policy")));
     // The folder of roots is missing: Nix makes it again, and the pin is a root.
     fs::remove_dir_all(rig.scratch().join("server/nix/var/nix/gcroots")).unwrap();
-    let (json, code, _) = told(&rig, &["pin", "root", "leaf-1.0", "--yes"]);
+    let (json, code, _) = reported(&rig, &["pin", "root", "leaf-1.0", "--yes"]);
     assert_eq!(code, 0, "{json}");
     assert!(!dead(&rig).contains(rig.path("leaf-1.0")));
 }
@@ -524,13 +524,13 @@ fn roots_of_others_are_removed_on_every_nix() {
         };
         assert!(links().is_superset(&[link(1), link(2), link(3), result.clone()].into()));
 
-        let (json, code, _) = told(rig, &["roots", "root", "remove", &link(3), "--yes"]);
+        let (json, code, _) = reported(rig, &["roots", "root", "remove", &link(3), "--yes"]);
         assert_eq!(
             (code, json["error"]["kind"].as_str()),
             (4, Some("policy")),
             "{json}"
         );
-        let (json, code, said) = told(rig, &["roots", "root", "remove", &link(1), "--yes"]);
+        let (json, code, said) = reported(rig, &["roots", "root", "remove", &link(1), "--yes"]);
         assert_eq!(
             (code, json["receipt"]["done"].as_u64()),
             (0, Some(1)),
@@ -542,14 +542,14 @@ fn roots_of_others_are_removed_on_every_nix() {
         let left = succeed(there(rig, "nix-env").args(["-p", &profile, "--list-generations"]));
         assert_eq!(left.lines().count(), 2, "{left}");
         succeed(there(rig, "nix-env").args(["-p", &profile, "--switch-generation", "2"]));
-        let (json, code, _) = told(rig, &["roots", "root", "remove", &link(2), "--yes"]);
+        let (json, code, _) = reported(rig, &["roots", "root", "remove", &link(2), "--yes"]);
         assert_eq!(
             (code, json["error"]["kind"].as_str()),
             (4, Some("policy")),
             "{json}"
         );
 
-        let (_, code, said) = told(rig, &["roots", "root", "remove", &result, "--yes"]);
+        let (_, code, said) = reported(rig, &["roots", "root", "remove", &result, "--yes"]);
         assert_eq!(code, 0, "{said}");
         assert!(!links().contains(&result));
         assert!(
@@ -562,7 +562,7 @@ fn roots_of_others_are_removed_on_every_nix() {
 #[test]
 fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
     Rig::on_every_nix(|rig| {
-        let (json, code, said) = told(rig, &["verify", "root"]);
+        let (json, code, said) = reported(rig, &["verify", "root"]);
         assert_eq!(
             (code, json["checked"].as_u64()),
             (0, Some(rig.entries.len() as u64)),
@@ -578,7 +578,7 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
                     .arg(path),
             );
         }
-        let (json, code, said) = told(rig, &["verify", "root"]);
+        let (json, code, said) = reported(rig, &["verify", "root"]);
         assert_eq!(code, 1, "{said}");
         assert_eq!(json["corrupt"].as_array().map(Vec::len), Some(1), "{json}");
         assert_eq!(json["corrupt"][0]["path"], rig.path("leaf-1.0"));
@@ -593,7 +593,7 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
             );
         }
         // Only what is asked for.
-        let (json, code, _) = told(rig, &["verify", "root", "fresh-3.1"]);
+        let (json, code, _) = reported(rig, &["verify", "root", "fresh-3.1"]);
         assert_eq!((code, json["checked"].as_u64()), (0, Some(1)));
 
         // It can't go before what needs it: all of that is listed, and goes.
@@ -603,7 +603,8 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
             rig.path("leaf-1.0"),
         ]));
         assert!(needed.lines().count() > 3, "{needed}");
-        let (json, code, said) = told(rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
+        let (json, code, said) =
+            reported(rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
         assert_eq!(
             (code, json["receipt"]["result"].as_str()),
             (0, Some("done")),
@@ -627,16 +628,16 @@ fn verify_finds_damage_and_moves_no_access_time_on_every_nix() {
 fn damage_that_a_root_keeps_is_repaired() {
     let rig = Rig::new();
     rig.damage("leaf-1.0");
-    let (_, code, said) = told(&rig, &["pin", "root", "top-1.0", "--yes"]);
+    let (_, code, said) = reported(&rig, &["pin", "root", "top-1.0", "--yes"]);
     assert_eq!(code, 0, "{said}");
-    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
+    let (json, code, _) = reported(&rig, &["verify", "root", "leaf-1.0", "--delete", "--yes"]);
     assert_eq!(
         (code, json["error"]["kind"].as_str()),
         (4, Some("policy")),
         "{json}"
     );
     // Nowhere to get it from.
-    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
+    let (json, code, _) = reported(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
     assert_eq!(
         (code, json["receipt"]["result"].as_str()),
         (1, Some("failed")),
@@ -655,13 +656,13 @@ fn damage_that_a_root_keeps_is_repaired() {
             &format!("substituters = local?root={}\n", rig.file("builder")),
         );
     fs::write(&conf, text).unwrap();
-    let (json, code, said) = told(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
+    let (json, code, said) = reported(&rig, &["verify", "root", "leaf-1.0", "--repair", "--yes"]);
     assert_eq!(
         (code, json["receipt"]["done"].as_u64()),
         (0, Some(1)),
         "{json} {said}"
     );
-    let (json, code, _) = told(&rig, &["verify", "root", "leaf-1.0"]);
+    let (json, code, _) = reported(&rig, &["verify", "root", "leaf-1.0"]);
     assert_eq!(code, 0, "{json}");
 }
 
@@ -671,7 +672,7 @@ fn what_is_missing_could_not_be_compared() {
     let gone = format!("{}{}", rig.file("server"), rig.path("fresh-3.1"));
     succeed(Command::new("chmod").args(["-R", "u+w", &gone]));
     succeed(Command::new("rm").args(["-rf", &gone]));
-    let (json, code, said) = told(&rig, &["verify", "root"]);
+    let (json, code, said) = reported(&rig, &["verify", "root"]);
     assert_eq!(code, 1, "{said}");
     assert_eq!(json["corrupt"].as_array().map(Vec::len), Some(0), "{json}");
     assert_eq!(json["failed"][0]["path"], rig.path("fresh-3.1"), "{json}");
@@ -681,9 +682,9 @@ fn what_is_missing_could_not_be_compared() {
         rig.entries.len().to_string()
     );
     // Through the daemon's socket times move, and it is said.
-    let (json, _, said) = told(&rig, &["verify", "via-socket", "leaf-1.0"]);
+    let (json, _, said) = reported(&rig, &["verify", "via-socket", "leaf-1.0"]);
     assert_eq!(json["accessTimes"], "moved");
-    assert!(said.contains("moved access times"), "{said}");
+    assert!(said.contains("has changed access times"), "{said}");
 }
 
 /// A file system of this size at a folder, as long as it lives; what is started meanwhile sees it.
@@ -715,7 +716,7 @@ fn a_full_disk_leaves_nothing_half_done() {
     let links = rig.scratch().join("server/nix/var/nix/gcroots/storekeeper");
     let full = Small::at(&links, "mode=755,size=64k,nr_inodes=1");
     let sshd = rig.twisted("full-links", Access::Root, Twist::default());
-    let (json, code, said) = told(&rig, &["pin", "full-links", "leaf-1.0", "--yes"]);
+    let (json, code, said) = reported(&rig, &["pin", "full-links", "leaf-1.0", "--yes"]);
     assert_eq!(
         (code, json["receipt"]["result"].as_str()),
         (1, Some("failed")),
@@ -730,7 +731,7 @@ fn a_full_disk_leaves_nothing_half_done() {
         0
     );
     // What is read is read all the same.
-    let (json, code, said) = told(&rig, &["roots", "full-links"]);
+    let (json, code, said) = reported(&rig, &["roots", "full-links"]);
     assert_eq!((code, json["roots"].is_array()), (0, true), "{said}");
     drop(sshd);
     drop(full);
@@ -739,7 +740,7 @@ fn a_full_disk_leaves_nothing_half_done() {
     // No room for the audit log and the notes: nothing is changed without a record.
     let _full = Small::at(&rig.scratch().join("var"), "mode=755,size=4k,nr_inodes=2");
     let _sshd = rig.twisted("full-log", Access::Root, Twist::default());
-    let (json, code, _) = told(&rig, &["pin", "full-log", "leaf-1.0", "--yes"]);
+    let (json, code, _) = reported(&rig, &["pin", "full-log", "leaf-1.0", "--yes"]);
     assert_eq!(
         (code, json["receipt"]["result"].as_str()),
         (1, Some("failed")),
@@ -765,13 +766,13 @@ fn status_of<'a>(json: &'a serde_json::Value, id: &str) -> &'a serde_json::Value
 #[test]
 fn status_tells_of_space() {
     let rig = Rig::new();
-    let (json, _, said) = told(&rig, &["status", "root"]);
+    let (json, _, said) = reported(&rig, &["status", "root"]);
     assert_eq!(status_of(&json, "database")["state"], "fine", "{said}");
     // What it says depends on how long the rig's store has been kept.
     assert!(status_of(&json, "forecast")["summary"].is_string());
     assert!(json["disk"]["store"]["size"].as_u64().unwrap() > 0);
     assert!(json["disk"]["database"]["size"].as_u64().unwrap() > 0);
-    let (_, code, said) = told(
+    let (_, code, said) = reported(
         &rig,
         &[
             "pin",
@@ -793,7 +794,7 @@ fn status_tells_of_space() {
     wait_until("the lock", || {
         wait(server.space()).unwrap().collecting != Ok(Vec::new())
     });
-    let (json, _, _) = told(&rig, &["status", "root"]);
+    let (json, _, _) = reported(&rig, &["status", "root"]);
     let pins = status_of(&json, "pins");
     assert_eq!(pins["state"], "warning");
     assert_eq!(pins["fix"], "storekeeper unpin root --expired");
@@ -810,7 +811,7 @@ fn status_tells_of_space() {
     assert!(samples[0]["used"].as_u64().unwrap() > 0);
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     // Without rights: what is not known is said.
-    let (json, _, _) = told(&rig, &["status", "no-sudo"]);
+    let (json, _, _) = reported(&rig, &["status", "no-sudo"]);
     assert_eq!(status_of(&json, "collecting")["state"], "unknown");
 }
 
@@ -841,7 +842,7 @@ fn generations_go_as_nix_collect_garbage_lets_them() {
         rig
     };
     let (ours, theirs) = (prepared(), prepared());
-    let (json, code, said) = told(
+    let (json, code, said) = reported(
         &ours,
         &[
             "roots",
@@ -864,7 +865,7 @@ fn generations_go_as_nix_collect_garbage_lets_them() {
     );
     assert_eq!(left(&ours), left(&theirs));
     assert!(!left(&ours).contains("app-2-link") && left(&ours).contains("app-3-link"));
-    let (json, code, _) = told(
+    let (json, code, _) = reported(
         &ours,
         &[
             "roots",
@@ -884,10 +885,10 @@ fn generations_go_as_nix_collect_garbage_lets_them() {
 #[test]
 fn whole_garbage_is_what_nix_calls_dead() {
     let rig = Rig::new();
-    let (_, code, said) = told(&rig, &["pin", "root", "top-1.0", "--yes"]);
+    let (_, code, said) = reported(&rig, &["pin", "root", "top-1.0", "--yes"]);
     assert_eq!(code, 0, "{said}");
     let wanted = dead(&rig);
-    let (json, code, said) = told(&rig, &["gc", "root", "--whole", "--dry-run"]);
+    let (json, code, said) = reported(&rig, &["gc", "root", "--whole", "--dry-run"]);
     assert_eq!(code, 0, "{json} {said}");
     let listed: BTreeSet<String> = json["plan"]["items"]
         .as_array()
@@ -901,13 +902,13 @@ fn whole_garbage_is_what_nix_calls_dead() {
         warnings.contains("what nix-collect-garbage does"),
         "{warnings}"
     );
-    let (json, code, said) = told(&rig, &["gc", "root", "--whole", "--yes"]);
+    let (json, code, said) = reported(&rig, &["gc", "root", "--whole", "--yes"]);
     assert_eq!(code, 0, "{json} {said}");
     assert_eq!(dead(&rig), BTreeSet::new());
     succeed(there(&rig, "nix-store").args(["--verify", "--check-contents"]));
     assert!(Path::new(&format!("{}{}", rig.file("server"), rig.path("top-1.0"))).exists());
     // No profile has old generations here.
-    let (json, code, _) = told(
+    let (json, code, _) = reported(
         &rig,
         &[
             "gc",

@@ -242,8 +242,8 @@ fn a_file_that_is_no_policy_takes_nothing() {
         (&b"#".repeat(100_000), "more than"),
     ] {
         fs::write(there(&rig), content).unwrap();
-        let told = rig.ask("gc root --policy --yes", 2);
-        let message = told["error"]["message"].as_str().unwrap();
+        let reported = rig.ask("gc root --policy --yes", 2);
+        let message = reported["error"]["message"].as_str().unwrap();
         assert!(message.contains(part), "{message}");
         assert!(!message.chars().any(char::is_control), "{message:?}");
         assert_eq!(rig.run("retention root check").status.code(), Some(2));

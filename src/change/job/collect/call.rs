@@ -5,7 +5,7 @@
 
 use super::Collecting;
 
-use crate::change::job::cache::{CacheServer, Trouble};
+use crate::change::job::cache::{CacheServer, CallError};
 use crate::change::job::patience::{LOOKS, SETTLING, SILENT};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::{Age, Bytes, StorePath};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::unbounded_channel;
 /// How a call ended.
 pub(super) enum Called {
     Answered(Collected),
-    Failed(Trouble),
+    Failed(CallError),
     Cancelled,
 }
 
@@ -43,7 +43,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 answer = &mut call => {
                     return match answer {
                         Ok(answer) => Called::Answered(answer),
-                        Err(trouble) => Called::Failed(trouble),
+                        Err(error) => Called::Failed(error),
                     };
                 }
                 event = events.recv() => match event {
@@ -78,7 +78,11 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
 
     /// What of these is still there. After a call that was cut off, the daemon may go on for a moment, so looks repeat until
     /// two agree.
-    pub(super) async fn settle(&mut self, left: &[usize], cut: bool) -> Result<Vec<usize>, String> {
+    pub(super) async fn still_there(
+        &mut self,
+        left: &[usize],
+        cut: bool,
+    ) -> Result<Vec<usize>, String> {
         let list: Vec<StorePath> = left.iter().map(|at| self.paths[*at].clone()).collect();
         let mut before: Option<HashSet<StorePath>> = None;
         let mut reopened = false;
@@ -93,16 +97,16 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             let valid: HashSet<StorePath> = match self.job.briefly(asked).await {
                 Ok(SpaceStepped::Paths(valid)) => valid.into_iter().collect(),
                 Ok(_) => return Err("the server answered something else".to_owned()),
-                Err(Trouble::Lost(why)) if !reopened => {
+                Err(CallError::Lost(why)) if !reopened => {
                     reopened = true;
                     self.job.reopen(&why).await;
                     continue;
                 }
-                Err(Trouble::Stopped) => {
+                Err(CallError::Stopped) => {
                     self.job.cut_off = Some(SILENT.to_owned());
                     return Err(SILENT.to_owned());
                 }
-                Err(trouble) => return Err(trouble.to_string()),
+                Err(error) => return Err(error.to_string()),
             };
             let agreed = !cut || before.as_ref() == Some(&valid);
             before = Some(valid);
@@ -138,6 +142,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 Age(left.ceil() as u64)
             );
         }
-        self.job.progress_at(self.job.tally.settled() + more, &note);
+        self.job
+            .progress_at(self.job.tally.finished() + more, &note);
     }
 }

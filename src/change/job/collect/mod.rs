@@ -7,7 +7,7 @@ mod call;
 mod stay;
 
 use super::Job;
-use super::cache::{CacheServer, Trouble};
+use super::cache::{CacheServer, CallError};
 use super::space::{SpaceStep, SpaceStepped};
 use crate::change::collect::CollectOperation;
 use crate::change::plan::Item;
@@ -45,7 +45,7 @@ struct Collecting<'a, 'j, C> {
     places: HashMap<&'a StorePath, usize>,
     /// Why a place stays.
     stays: Vec<bool>,
-    settled: usize,
+    finished: usize,
     bytes: u64,
     /// What Nix has counted; `None` once a call has deleted something and ended without its count.
     freed: Option<u64>,
@@ -76,7 +76,7 @@ pub(super) async fn run<C: CacheServer>(
         paths,
         operation,
         places,
-        settled: 0,
+        finished: 0,
         bytes: 0,
         freed: Some(0),
         started: Instant::now(),
@@ -93,7 +93,7 @@ pub(super) async fn run<C: CacheServer>(
     let Collecting {
         paths,
         stays,
-        settled,
+        finished,
         bytes,
         ..
     } = work;
@@ -101,12 +101,10 @@ pub(super) async fn run<C: CacheServer>(
     job.tally.gone = Some(bytes);
     let counted = match freed {
         Some(freed) if freed.measured => {
-            format!("{freed} came free, with whatever others did there")
+            format!("{freed} came free, including changes by others")
         }
         Some(freed) => format!("Nix counts {freed} freed"),
-        None => {
-            "how much that freed is not known, since a call ended without Nix's count".to_owned()
-        }
+        None => "the freed space is unknown, since a call ended without Nix's count".to_owned(),
     };
     job.log(&format!(
         "{} of NARs are gone, {} of {} planned; {counted}",
@@ -114,7 +112,7 @@ pub(super) async fn run<C: CacheServer>(
         job.tally.done,
         paths.len(),
     ));
-    let left: Vec<&StorePath> = (settled..paths.len())
+    let left: Vec<&StorePath> = (finished..paths.len())
         .filter(|at| !stays[*at])
         .map(|at| paths[at])
         .collect();
@@ -127,7 +125,11 @@ pub(super) async fn run<C: CacheServer>(
         )),
         Err(End::Cancelled) => {
             job.tally.cancelled = true;
-            rest(job, &left, "not collected: cancelled before their turn");
+            rest(
+                job,
+                &left,
+                "not collected: cancelled before they were tried",
+            );
         }
         Err(End::Lost(why)) => rest(
             job,
@@ -159,7 +161,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 return Err(End::Cancelled);
             }
             if let Some(wanted) = self.operation.until_free
-                && self.settled > 0
+                && self.finished > 0
                 && let Some(disk) = self.disk().await
                 && disk.available >= wanted
             {
@@ -167,7 +169,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             }
             self.idle().await?;
             self.batch(range).await?;
-            self.settled = range.end;
+            self.finished = range.end;
             self.tell(0, 0);
         }
         Ok(())
@@ -194,7 +196,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
         }
     }
 
-    /// One batch. After an error it is settled all the same: what is gone, what stays, what is not known.
+    /// One batch. After an error it is finished all the same: what is gone, what stays, what is not known.
     async fn batch(&mut self, range: &Range<usize>) -> Result<(), End> {
         self.look(range).await?;
         let mut left: Vec<usize> = range.clone().filter(|at| !self.stays[*at]).collect();
@@ -205,17 +207,17 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             let called = self.delete(&left).await;
             let mut end = match &called {
                 Called::Answered(_) => None,
-                Called::Cancelled | Called::Failed(Trouble::Stopped) => Some(End::Cancelled),
-                Called::Failed(Trouble::Lost(why)) => {
+                Called::Cancelled | Called::Failed(CallError::Stopped) => Some(End::Cancelled),
+                Called::Failed(CallError::Lost(why)) => {
                     let why = why.clone();
                     self.job.reopen(&why).await;
                     Some(End::Lost("the link was lost".to_owned()))
                 }
-                Called::Failed(Trouble::Refused(why) | Trouble::KeyChanged(why)) => {
+                Called::Failed(CallError::Refused(why) | CallError::KeyChanged(why)) => {
                     Some(End::Refused(why.clone()))
                 }
             };
-            let still = match self.settle(&left, end.is_some()).await {
+            let still = match self.still_there(&left, end.is_some()).await {
                 Ok(still) => still,
                 Err(why) => {
                     self.freed = None;
@@ -225,7 +227,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                             .fail(self.paths[*at], format!("not confirmed: {why}"));
                     }
                     self.job.tally.unconfirmed = true;
-                    self.settled = range.end;
+                    self.finished = range.end;
                     return Err(end.unwrap_or(End::Lost(why)));
                 }
             };
@@ -239,14 +241,14 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             }
             if let Some(end) = end.take() {
                 let why = match &end {
-                    End::Cancelled => "not collected: cancelled before its turn".to_owned(),
+                    End::Cancelled => "not collected: cancelled before it was tried".to_owned(),
                     End::Lost(why) | End::Refused(why) => format!("not collected: {why}"),
                     End::Enough(_) => String::new(),
                 };
                 for at in &still {
                     self.job.tally.fail(self.paths[*at], why.clone());
                 }
-                self.settled = range.end;
+                self.finished = range.end;
                 return Err(end);
             }
             let Called::Answered(answer) = called else {

@@ -1,11 +1,11 @@
 //! What stays after all: paths that came alive or were used since the plan, and all that they need.
 //!
-//! In: a batch, or a refusal. Out: marks on the places that stay, each told once with its reason.
+//! In: a batch, or a refusal. Out: marks on the places that stay, each reported once with its reason.
 
 use super::{Collecting, End};
 use crate::change::collect::first_open;
 use crate::change::job::Job;
-use crate::change::job::cache::{CacheServer, Step, Stepped, Trouble};
+use crate::change::job::cache::{CacheServer, CallError, Step, Stepped};
 use crate::change::job::space::{SpaceStep, SpaceStepped};
 use crate::domain::StorePath;
 use crate::domain::count::count;
@@ -62,7 +62,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             Ok(Stepped::Sessions(Ok(open))) => first_open(&open),
             Ok(Stepped::Sessions(Err(unknown))) => {
                 self.job
-                    .log(&format!("which sessions are open is not known: {unknown}"));
+                    .log(&format!("the open sessions are unknown: {unknown}"));
                 None
             }
             // A server without sshd; and what is wrong with a link shows at the next look.
@@ -94,7 +94,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 Ok(Stepped::Sessions(Ok(open))) => open.len(),
                 Ok(Stepped::Sessions(Err(unknown))) => {
                     return Err(End::Refused(format!(
-                        "it goes on only without an open session, and which are open is not known: {unknown}"
+                        "it goes on only without an open session, and the open sessions are unknown: {unknown}"
                     )));
                 }
                 Ok(_) => {
@@ -102,7 +102,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                         "the server answered something else".to_owned(),
                     ));
                 }
-                Err(trouble) => return Err(ended(self.job, Err(trouble)).await),
+                Err(error) => return Err(ended(self.job, Err(error)).await),
             };
             if open == 0 {
                 return Ok(());
@@ -113,12 +113,12 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 )));
             }
             let note = format!("waiting for {} to end", count(open, "session"));
-            self.job.progress_at(self.settled, &note);
+            self.job.progress_at(self.finished, &note);
             let _ = self
                 .job
                 .patiently(async {
                     tokio::time::sleep(PAUSE).await;
-                    Ok::<(), Trouble>(())
+                    Ok::<(), CallError>(())
                 })
                 .await;
             if self.job.cancel.is_cancelled() {
@@ -128,7 +128,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
         }
     }
 
-    /// Keeps a path and what it needs, each told once.
+    /// Keeps a path and what it needs, each reported once.
     fn stay(&mut self, at: usize, why: &str) {
         let mut todo = vec![(at, format!("kept: {why}"))];
         while let Some((at, why)) = todo.pop() {
@@ -199,7 +199,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                 .tally
                 .fail(self.paths[*at], format!("not collected: {why}"));
         }
-        self.settled = range.end;
+        self.finished = range.end;
         Err(End::Refused(why.to_owned()))
     }
 }
@@ -212,14 +212,14 @@ fn before_names<'a>(why: &'a str, names: impl Iterator<Item = &'a str>) -> &'a s
 }
 
 /// Why a question had no answer, as the end of the job.
-async fn ended<C: CacheServer>(job: &mut Job<C>, answer: Result<SpaceStepped, Trouble>) -> End {
+async fn ended<C: CacheServer>(job: &mut Job<C>, answer: Result<SpaceStepped, CallError>) -> End {
     match answer {
-        Err(Trouble::Lost(why)) => {
+        Err(CallError::Lost(why)) => {
             job.reopen(&why).await;
             End::Lost("the link was lost".to_owned())
         }
-        Err(Trouble::Stopped) => End::Cancelled,
-        Err(Trouble::Refused(why) | Trouble::KeyChanged(why)) => End::Refused(why),
+        Err(CallError::Stopped) => End::Cancelled,
+        Err(CallError::Refused(why) | CallError::KeyChanged(why)) => End::Refused(why),
         Ok(_) => End::Refused("the server answered something else".to_owned()),
     }
 }

@@ -64,7 +64,7 @@ pub const COMMANDS: [(&str, &str); 20] = [
     ("newest", "newest 3: the planner keeps so many of each name"),
     (
         "grace",
-        "grace 24h: the planner keeps what came in so recently",
+        "grace 24h: the planner keeps what was uploaded that recently",
     ),
     (
         "generations",

@@ -17,8 +17,9 @@ use crate::console::plan;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::store::state::Answer;
 use crate::console::types::access::Line;
-use crate::console::types::action::Act;
+use crate::console::types::action::{self, Act};
 use crate::console::types::client::clients;
+use crate::console::types::need::Need;
 use crate::console::types::reason::Reason;
 use crate::console::types::reason::no;
 use crate::console::types::screen::Screen;
@@ -29,47 +30,47 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
     if let Some(dialog) = model.plan_dialog() {
         return plan::reasons::of(dialog, act, &model.cx, &model.plan_inputs());
     }
-    match act {
-        Act::Sign => can_sign(model),
-        Act::SignAll => can_sign_all(model),
-        Act::Rotate | Act::StripKey => can_rotate(model),
-        Act::Authorize => can_authorize(model),
-        Act::Deny => can_deny(model),
-        Act::Revoke | Act::SuspendKey => can_revoke(model),
-        Act::Review => can_review(model),
-        Act::WayOfFile | Act::Onboard => can_ask(model),
-        Act::MarkReviewed | Act::Certify => on_access(model),
-        Act::Expiry => can_expire(model),
-        Act::Proof => can_prove(model),
-        Act::Collect => can_collect(model),
-        Act::CollectWhole => can_collect_whole(model),
-        Act::OldGenerations => can_remove_generations(model),
-        Act::Push | Act::Vacuum | Act::EditPolicy => model.cx.can_change(),
-        Act::Rules => can_edit_rules(model),
-        Act::ByPolicy => has_policy(model),
-        Act::EveryPath => on_planner(model),
-        Act::Pin => can_pin(model),
-        Act::DeletePaths => can_delete(model),
-        Act::Unroot => can_unroot(model),
-        Act::UnpinExpired => can_unpin_over(model, Over::Pins),
-        Act::UnpinRevisions => can_unpin_over(model, Over::Revisions),
-        Act::Backup => can_back_up(model),
-        Act::Verify => can_verify(model),
-        Act::VerifyAll => can_verify_all(model),
-        Act::Repair | Act::DeleteDamaged => can_mend(model),
-        Act::Why => can_ask_why(model),
-        Act::Way => can_show_way(model),
-        Act::WayTo => can_choose_client(model),
-        Act::Mark | Act::MarkRange => has_rows(model),
-        Act::MarkAll => has_all_rows(model),
-        Act::NextMatch | Act::PreviousMatch => is_searched(model),
-        Act::UnmarkAll => has_marks(model),
-        Act::CancelJob => job_runs(model),
-        Act::EndSession => can_end_session(model),
-        Act::Servers => other_servers(model),
-        Act::WaitingPlans => crate::console::app::waiting::can_list(model),
-        Act::Undo => can_undo(model),
-        _ => Ok(()),
+    match action::find(act).map_or(Need::Nothing, |action| action.need) {
+        Need::Nothing => Ok(()),
+        Need::Change => model.cx.can_change(),
+        Need::Rows => has_rows(model),
+        Need::AllRows => has_all_rows(model),
+        Need::Marks => has_marks(model),
+        Need::Search => is_searched(model),
+        Need::Job => job_runs(model),
+        Need::Undo => can_undo(model),
+        Need::Servers => other_servers(model),
+        Need::WaitingPlans => crate::console::app::waiting::can_list(model),
+        Need::Sign => can_sign(model),
+        Need::SignAll => can_sign_all(model),
+        Need::Rotate => can_rotate(model),
+        Need::Access => on_access(model),
+        Need::Authorize => can_authorize(model),
+        Need::Deny => can_deny(model),
+        Need::EditKey => can_revoke(model),
+        Need::Expire => can_expire(model),
+        Need::Prove => can_prove(model),
+        Need::Review => can_review(model),
+        Need::AskAccess => can_ask(model),
+        Need::Client => can_show_way(model),
+        Need::ChooseClient => can_choose_client(model),
+        Need::Session => can_end_session(model),
+        Need::Collect => can_collect(model),
+        Need::CollectWhole => can_collect_whole(model),
+        Need::RemoveGenerations => can_remove_generations(model),
+        Need::EditRules => can_edit_rules(model),
+        Need::Policy => has_policy(model),
+        Need::Planner => on_planner(model),
+        Need::Pin => can_pin(model),
+        Need::Unroot => can_unroot(model),
+        Need::ExpiredPins => can_unpin_over(model, Over::Pins),
+        Need::ExpiredRevisions => can_unpin_over(model, Over::Revisions),
+        Need::Delete => can_delete(model),
+        Need::BackUp => can_back_up(model),
+        Need::Verify => can_verify(model),
+        Need::VerifyAll => can_verify_all(model),
+        Need::Damage => can_mend(model),
+        Need::AskWhy => can_ask_why(model),
     }
 }
 
@@ -231,7 +232,7 @@ pub(super) fn can_sign_all(model: &Model) -> Reason {
     }
 }
 
-/// The store was read to its end, so that what a key has signed can be told.
+/// The store was read to its end, so that what a key has signed is known.
 fn can_rotate(model: &Model) -> Reason {
     model.cx.can_change_paths()?;
     match &model.cx.data.inventory {

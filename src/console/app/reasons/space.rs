@@ -12,9 +12,9 @@ use crate::inventory::Inventory;
 use std::borrow::Cow;
 
 /// What is dead is known.
-fn judged(model: &Model) -> Reason {
+fn assessment(model: &Model) -> Reason {
     let space = &model.space;
-    if space.judged.is_some() {
+    if space.assessment.is_some() {
         return Ok(());
     }
     match (&space.known, &space.problem) {
@@ -46,7 +46,7 @@ pub(in crate::console) fn on_planner(model: &Model) -> Reason {
     if model.space.view != View::Plan {
         return no("this is done in the plan view, to the left");
     }
-    judged(model)
+    assessment(model)
 }
 
 /// The server has a policy.
@@ -73,7 +73,7 @@ pub(in crate::console) fn can_collect(model: &Model) -> Reason {
         return Ok(());
     }
     model.cx.can_change()?;
-    judged(model)?;
+    assessment(model)?;
     let space = &model.space;
     if let Some((_, why)) = &space.form.problem {
         return Err(Cow::Owned(why.clone()));
@@ -91,16 +91,16 @@ pub(in crate::console) fn can_collect(model: &Model) -> Reason {
 /// There is something dead.
 pub(in crate::console) fn can_collect_whole(model: &Model) -> Reason {
     can_remove_generations(model)?;
-    match &model.space.judged {
-        Some(judged) if judged.liveness.dead().0 == 0 => no("nothing in the store is dead"),
+    match &model.space.assessment {
+        Some(assessment) if assessment.liveness.dead().0 == 0 => no("nothing in the store is dead"),
         _ => Ok(()),
     }
 }
 
-/// What goes with old generations can be told.
+/// What goes with old generations is known.
 pub(in crate::console) fn can_remove_generations(model: &Model) -> Reason {
     model.cx.can_change()?;
-    judged(model)
+    assessment(model)
 }
 
 /// There is a path to pin.
@@ -115,7 +115,7 @@ pub(in crate::console) fn can_pin(model: &Model) -> Reason {
 /// There is a path to delete, and what keeps it is known.
 pub(in crate::console) fn can_delete(model: &Model) -> Reason {
     can_pin(model)?;
-    judged(model)
+    assessment(model)
 }
 
 /// Contents can be compared with their hashes. Whoever may only look may do that.
@@ -159,14 +159,14 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
         return no("this is done in the view of roots");
     }
     model.cx.can_change()?;
-    judged(model)?;
+    assessment(model)?;
     let Some(line) = model.space.current_root() else {
         return no("no root is under the cursor");
     };
     match &line.root.kind {
         RootKind::Pin(_) | RootKind::Generation { .. } | RootKind::Indirect => Ok(()),
         RootKind::Direct => {
-            no("Nix or the system made it for itself; whoever is sure of it removes it by hand")
+            no("Nix or the system made it for itself; remove it by hand if you are sure")
         }
         RootKind::Profile => {
             no("this is the generation in use; switch the profile to another one first")
@@ -181,7 +181,7 @@ pub(in crate::console) fn can_unroot(model: &Model) -> Reason {
 /// A pin has expired.
 pub(in crate::console) fn can_unpin_over(model: &Model, which: Over) -> Reason {
     model.cx.can_change()?;
-    judged(model)?;
+    assessment(model)?;
     let known = model.space.known.as_ref();
     let pins = known.and_then(|known| Some((known.pins.as_deref().ok()?, known)));
     match pins {
@@ -213,5 +213,5 @@ pub(in crate::console) fn can_ask_why(model: &Model) -> Reason {
     if model.current_row().is_none() {
         return no("no path is under the cursor");
     }
-    judged(model)
+    assessment(model)
 }

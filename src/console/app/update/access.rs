@@ -7,6 +7,7 @@ use crate::console::app::msg::Effect;
 use crate::console::app::reasons::can_ask;
 use crate::console::app::update::{plan, undo};
 use crate::console::plan::state::Field;
+use crate::console::screens;
 use crate::console::screens::access::state::LIFETIMES;
 use crate::console::types::access::{AccessSnapshot, Certified, Line};
 use crate::console::types::action::Act;
@@ -219,16 +220,18 @@ pub(super) fn ended(
     if !model.cx.is_up() {
         return vec![];
     }
-    let mut effects = vec![Effect::ReadAccess];
+    let mut effects = vec![Effect::Access(screens::access::Effect::Read)];
     if let (Some(file), Outcome::Done) = (certificate, outcome) {
-        effects.push(Effect::ReadCertificate(file));
+        effects.push(Effect::Access(screens::access::Effect::ReadCertificate(
+            file,
+        )));
     }
     if let (Some(known), "approve", Outcome::Done) = (&model.access.known, change, outcome) {
-        effects.push(Effect::Onboard {
+        effects.push(Effect::Access(screens::access::Effect::Onboard {
             server: model.cx.server.clone(),
             known: Arc::clone(known),
             platform: Platform::Linux,
-        });
+        }));
     }
     effects
 }
@@ -244,10 +247,12 @@ pub(super) fn onboard(model: &mut Model, platform: Platform) -> Vec<Effect> {
         return vec![];
     }
     let known = model.access.known.clone();
-    let effects = known.map(|known| Effect::Onboard {
-        server: model.cx.server.clone(),
-        known,
-        platform,
+    let effects = known.map(|known| {
+        Effect::Access(screens::access::Effect::Onboard {
+            server: model.cx.server.clone(),
+            known,
+            platform,
+        })
     });
     effects.into_iter().collect()
 }

@@ -15,7 +15,7 @@ use crate::console::app::update::{
     access, activity, backup, contents, export, find, keep, leave, marks, nav, seen, sign, space,
     store, switch, undo, waiting, way,
 };
-use crate::console::plan::told;
+use crate::console::plan::full_text;
 use crate::console::screens;
 use crate::console::screens::space::state::View;
 use crate::console::types::action::{self, Act};
@@ -64,6 +64,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Mark => marks::mark(model),
         Act::MarkRange => marks::mark_range(model),
         Act::MarkAll => marks::mark_all(model),
+        Act::MarkClosure => marks::mark_closure(model),
         Act::UnmarkAll => {
             model.cx.marks.clear();
             vec![]
@@ -91,7 +92,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::WayTo => way::ask(model),
         Act::Copy => copy(model),
         Act::Refresh => match model.cx.link {
-            Link::Up { .. } => vec![Effect::Refresh, Effect::ReadAudit, Effect::Ping],
+            Link::Up { .. } => vec![
+                Effect::Refresh,
+                Effect::Activity(screens::activity::Effect::ReadAudit),
+                Effect::Ping,
+            ],
             Link::Connecting => vec![],
             Link::Down { .. } => vec![Effect::Reconnect],
             Link::Failed(_) => {
@@ -175,7 +180,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             let on = !model.space.by_policy;
             space::by_policy(model, on)
         }
-        Act::EditPolicy => vec![Effect::ReadPolicy],
+        Act::EditPolicy => vec![Effect::Space(screens::space::Effect::ReadPolicy)],
         Act::Rules => {
             let effects = space::by_policy(model, false);
             model.space.form.enter();
@@ -238,7 +243,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Layer::Plan(dialog) => {
                 let known = model.access.known.as_ref();
                 let host = known.map(|known| known.facts.host.as_str());
-                told::copied(dialog, host)
+                full_text::copied(dialog, host)
                     .map(Effect::Copy)
                     .into_iter()
                     .collect()

@@ -3,6 +3,7 @@
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::screens;
 use crate::console::screens::activity::job::{Job, State, receipt_lines, undo_line};
 use crate::console::screens::activity::logins;
 use crate::console::screens::activity::state::{Activity, Part};
@@ -93,16 +94,16 @@ pub(super) fn clear(activity: &mut Activity) -> bool {
 /// The log has more: what is new is read, one look at a time.
 pub(super) fn log_changed(model: &mut Model) -> Vec<Effect> {
     let Some(known) = &model.access.known else {
-        return vec![Effect::ReadAccess];
+        return vec![Effect::Access(screens::access::Effect::Read)];
     };
     if model.access.following.is_some() {
         model.access.following = Some(true);
         return vec![];
     }
     model.access.following = Some(false);
-    vec![Effect::FollowLog {
+    vec![Effect::Access(screens::access::Effect::FollowLog {
         known: Arc::clone(known),
-    }]
+    })]
 }
 
 /// What was new. What was read meanwhile in another way is newer than what this began from, so it is looked at again.

@@ -7,6 +7,7 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::reasons::can_back_up;
 use crate::console::app::update::{activity, show};
+use crate::console::screens;
 use crate::console::screens::activity::backup::Backup;
 use crate::console::screens::activity::job::{Job, State};
 use crate::console::types::JobId;
@@ -32,10 +33,10 @@ pub(super) fn run(model: &mut Model, file: &str) -> Vec<Effect> {
     let id = job.id;
     model.toast = Some(format!("{}: running, 6 shows it", job.title));
     model.activity.jobs.insert(0, job);
-    vec![Effect::BackUp {
+    vec![Effect::Activity(screens::activity::Effect::BackUp {
         job: id,
         file: PathBuf::from(file),
-    }]
+    })]
 }
 
 /// It has ended: what was saved is shown, at once if nothing else has the keys.

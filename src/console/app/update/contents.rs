@@ -9,6 +9,7 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::reasons::can_verify_all;
 use crate::console::app::update::keep;
+use crate::console::screens;
 use crate::console::screens::activity::comparison::Comparison;
 use crate::console::screens::activity::comparison::Verification;
 use crate::console::screens::activity::job::{Job, State};
@@ -87,11 +88,11 @@ fn begin(model: &mut Model, asked: Verification) -> Vec<Effect> {
     let id = job.id;
     model.toast = Some(format!("{}: running, 6 shows how far", job.title));
     model.activity.jobs.insert(0, job);
-    vec![Effect::Compare {
+    vec![Effect::Activity(screens::activity::Effect::Compare {
         job: id,
         inventory,
         rows,
-    }]
+    })]
 }
 
 /// Such a job has ended. What it has found is shown, at once if nothing else has the keys.

@@ -31,7 +31,12 @@ pub(super) fn up(model: &mut Model, facts: Arc<Facts>) -> Vec<Effect> {
     let own = crate::console::app::update::sign::server_sources(model);
     model.sources.splice(0..0, own);
     let space = crate::console::app::update::space::read(model);
-    vec![Effect::ReadAudit, Effect::ReadAccess, space, Effect::Ping]
+    vec![
+        Effect::Activity(screens::activity::Effect::ReadAudit),
+        Effect::Access(screens::access::Effect::Read),
+        space,
+        Effect::Ping,
+    ]
 }
 
 /// More of the store, or a newer state of it. Marks, cursors and pages go with their paths.
@@ -77,7 +82,7 @@ pub(super) fn inventory(
             screens::unsigned::update::ask_groups(&mut model.unsigned, &mut model.cx, inventory);
         effects.push(Effect::Unsigned(group));
     }
-    effects.extend(crate::console::app::update::space::judge(model));
+    effects.extend(crate::console::app::update::space::assess(model));
     effects
 }
 
@@ -237,7 +242,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
     lines.extend(back.map(|undo| undo_line(&model.cx.keymap, undo)));
     crate::console::app::update::activity::go_on(model, id);
     super::show::show_end(model, "Receipt", Some(id), lines, short);
-    let mut effects = vec![Effect::ReadAudit];
+    let mut effects = vec![Effect::Activity(screens::activity::Effect::ReadAudit)];
     match change {
         "sign" => model.cx.marks.clear(),
         "gc" | "pin" | "unpin" | "remove-root" | "vacuum" | "set-retention" => {

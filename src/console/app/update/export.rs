@@ -133,8 +133,8 @@ fn space(model: &Model) -> Result<(&'static str, Rows), &'static str> {
             Ok(("paths", paths(model, order.into())?))
         }
         View::Roots => {
-            let judged = model.space.judged.as_ref().ok_or(unknown)?;
-            let roots = judged.roots.iter().map(|line| {
+            let assessment = model.space.assessment.as_ref().ok_or(unknown)?;
+            let roots = assessment.roots.iter().map(|line| {
                 json!({
                     "link": visible(&line.root.link), "target": line.root.target.to_string(),
                     "kind": line.root.kind.word(), "paths": line.exclusive.0, "narSize": line.exclusive.1,
@@ -143,8 +143,8 @@ fn space(model: &Model) -> Result<(&'static str, Rows), &'static str> {
             Ok(("roots", Rows::Values(roots.collect())))
         }
         View::Heaviest => {
-            let judged = model.space.judged.as_ref().ok_or(unknown)?;
-            let rows: Vec<Row> = judged.heaviest.iter().map(|heavy| heavy.row).collect();
+            let assessment = model.space.assessment.as_ref().ok_or(unknown)?;
+            let rows: Vec<Row> = assessment.heaviest.iter().map(|heavy| heavy.row).collect();
             Ok(("paths", paths(model, rows.into())?))
         }
         View::Growth => Err("the growth of the store is no list"),

@@ -302,7 +302,7 @@ fn texts(model: &Model, place: Place, range: Range<usize>) -> Vec<String> {
             .map(|at| model.access.line(at).map_or_else(String::new, of_access))
             .collect(),
         Place::Space(_) => {
-            let root = |at: usize| model.space.judged.as_ref()?.roots.get(at);
+            let root = |at: usize| model.space.assessment.as_ref()?.roots.get(at);
             range
                 .map(|at| {
                     let line = model.space.row_at(at).map_or_else(String::new, name);

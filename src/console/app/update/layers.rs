@@ -1,4 +1,4 @@
-//! Keys while something is typed, and the care of what lies over the screen.
+//! Keys while a text is typed, and the layers over the screen.
 
 use crate::console::app::help;
 use crate::console::app::layer::Layer;
@@ -106,7 +106,7 @@ fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     if key.is("enter") {
         if ask.kind == AskKind::Yes && answer.reveal() != "yes" {
-            model.toast = Some("type yes, all of it, or press esc".to_owned());
+            model.toast = Some("type yes in full, or press esc".to_owned());
             return vec![];
         }
         let answer = Some(std::mem::take(answer));
@@ -121,7 +121,7 @@ fn ask_key(model: &mut Model, key: Key) -> Vec<Effect> {
     vec![]
 }
 
-/// Ctrl-C leaves what is typed, as people expect; it never ends the program from here.
+/// Ctrl-C closes the text field; it never quits from here.
 fn is_interrupt(key: Key) -> bool {
     key.ctrl && key.code == Code::Char('c')
 }

@@ -6,6 +6,7 @@
 use super::{activity, space};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::screens;
 use crate::console::types::watch::{Watch, WatchState};
 use crate::server::facts::Disk;
 use crate::server::{WatchEvent, Watched};
@@ -17,7 +18,7 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
         WatchEvent::Began { hidden } => {
             // A database that can't be watched is not read by a copy either, and reading it twice is dear.
             let seen = !hidden.contains(&Watched::Database);
-            // Whether the daemon listens is told after this.
+            // Whether the daemon listens is reported after this.
             let before = std::mem::replace(
                 &mut model.cx.watch,
                 Watch {
@@ -29,8 +30,8 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
             match before.state {
                 WatchState::Ended(_) => vec![
                     Effect::Renew,
-                    Effect::ReadAccess,
-                    Effect::ReadAudit,
+                    Effect::Access(screens::access::Effect::Read),
+                    Effect::Activity(screens::activity::Effect::ReadAudit),
                     space::read(model),
                 ],
                 // Between the first reading and this, too; where nothing was written, nothing is read again.
@@ -57,13 +58,16 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
         WatchEvent::Changed(what) => match what {
             Watched::Database => vec![Effect::Renew],
             Watched::KeyFiles | Watched::Requests | Watched::SshdConfig => {
-                vec![Effect::ReadAccess]
+                vec![Effect::Access(screens::access::Effect::Read)]
             }
             // What was found out is reported like a new connection, which makes the rest to be read.
             Watched::Settings => vec![Effect::Reprobe],
             Watched::LoginLog => activity::log_changed(model),
-            Watched::AuditLog => vec![Effect::ReadAudit],
-            Watched::Jobs => vec![Effect::ReadAudit, space::look_quickly(model)],
+            Watched::AuditLog => vec![Effect::Activity(screens::activity::Effect::ReadAudit)],
+            Watched::Jobs => vec![
+                Effect::Activity(screens::activity::Effect::ReadAudit),
+                space::look_quickly(model),
+            ],
             Watched::Disk | Watched::GcLock => vec![],
         },
     }

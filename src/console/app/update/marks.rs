@@ -7,6 +7,8 @@ use crate::console::app::msg::Effect;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::list::Move;
+use crate::domain::Bytes;
+use crate::domain::count::count;
 use crate::inventory::Row;
 
 /// The rows that a mark on the cursor's line means.
@@ -96,5 +98,31 @@ pub(super) fn mark_all(model: &mut Model) -> Vec<Effect> {
             add(model, &group.rows);
         }
     }
+    vec![]
+}
+
+/// Marks what is under the cursor and all that it needs, and says how much that is.
+pub(super) fn mark_closure(model: &mut Model) -> Vec<Effect> {
+    let Some(inventory) = model.cx.data.inventory.clone() else {
+        return vec![];
+    };
+    let mut closure = model.current_rows();
+    let mut seen = vec![false; inventory.len()];
+    let mut next = 0;
+    while let Some(row) = closure.get(next).copied() {
+        next += 1;
+        if std::mem::replace(&mut seen[row as usize], true) {
+            continue;
+        }
+        closure.extend(
+            inventory
+                .references(row)
+                .iter()
+                .filter(|needed| !seen[**needed as usize]),
+        );
+        model.cx.marks.add(&inventory, row);
+    }
+    let (marked, bytes) = (model.cx.marks.count(), Bytes(model.cx.marks.bytes()));
+    model.toast = Some(format!("{} marked, {bytes}", count(marked, "path")));
     vec![]
 }

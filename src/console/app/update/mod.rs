@@ -17,6 +17,7 @@ mod layers;
 mod leave;
 mod live;
 mod marks;
+mod messages;
 mod nav;
 mod palette;
 mod plan;
@@ -34,7 +35,6 @@ mod way;
 use crate::console::app::heights::list_height;
 use crate::console::app::servers;
 use crate::console::plan::state::Field;
-use crate::console::screens;
 
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
@@ -141,78 +141,24 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.cx.data.problem = Some(problem);
             vec![]
         }
-        Msg::View {
-            request_id,
-            generation,
-            view,
-        } => {
-            let (store, cx) = (&mut model.store, &model.cx);
-            if screens::store::update::view(store, cx, request_id, generation, view) {
-                model.seen = None;
-            }
-            vec![]
-        }
-        Msg::Groups {
-            request_id,
-            generation,
-            found,
-        } => {
-            screens::unsigned::update::groups(
-                &mut model.unsigned,
-                &model.cx,
-                request_id,
-                generation,
-                found,
-            );
-            vec![]
-        }
-        Msg::SigningKeys(purpose, keys) => sign::keys(model, purpose, keys),
         // The frame is drawn anew after any message.
-        Msg::Tick | Msg::Measured => vec![],
+        Msg::Tick => vec![],
         Msg::Examined { server, health } => {
             servers::examined(model, &server, health);
             vec![]
         }
         Msg::FindOn => find::go_on(model),
-        Msg::Chain { from, to, chain } => data::chain(model, from, to, chain),
+        Msg::Store(message) => messages::store(model, message),
+        Msg::Unsigned(message) => messages::unsigned(model, message),
+        Msg::Access(message) => messages::access(model, message),
+        Msg::Space(message) => messages::space(model, message),
+        Msg::Activity(message) => messages::activity(model, message),
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
-        Msg::Access(known) => access::known(model, known),
-        Msg::Followed { before, known } => activity::followed(model, &before, known),
-        Msg::Space { look, known } => space::known(model, look, known),
-        Msg::SpaceJudged { request_id, judged } => space::judged(model, request_id, judged),
-        Msg::SpacePlanned {
-            request_id,
-            planned,
-        } => {
-            screens::space::update::planned(&mut model.space, &model.cx, request_id, *planned);
-            vec![]
-        }
-        Msg::Policy(found) => policy::read(model, found),
-        Msg::Edited { draft, left } => policy::edited(model, *draft, left),
-        Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
-        Msg::Onboarding(text) => access::onboarding(model, text),
-        Msg::Certificate(made) => access::certificate(model, made),
-        Msg::Way(found) => way::shown(model, found),
-        Msg::Progress {
-            job,
-            done,
-            total,
-            note,
-        } => data::progress(model, job, done, total, note),
-        Msg::Log { job, line } => data::log(model, job, line),
-        Msg::Compared {
-            job,
-            paths,
-            comparison,
-        } => contents::compared(model, job, paths.as_deref(), *comparison),
-        Msg::BackedUp { job, backup } => backup::ended(model, job, *backup),
-        Msg::Ended { job, receipt } => data::ended(model, job, receipt),
         Msg::Source(source) => sign::found(model, source),
         Msg::Place(place) => {
             model.cx.place = place;
             vec![]
         }
-        Msg::Audit(past) => data::audit(model, past),
         Msg::Toast(text) => {
             model.toast = Some(text);
             vec![]

@@ -57,7 +57,7 @@ fn show(model: &mut Model, screen: Screen) -> Vec<Effect> {
     model.space.form.leave(true);
     let mut effects = super::space::show(model, screen == Screen::Space);
     if screen == Screen::Activity && model.activity.past.is_none() && model.cx.facts.is_some() {
-        effects.push(Effect::ReadAudit);
+        effects.push(Effect::Activity(screens::activity::Effect::ReadAudit));
     }
     effects
 }
@@ -143,7 +143,7 @@ fn open_card(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// A text is scrolled by its first line; the end is found when it is settled.
+/// A text is scrolled by its first line; the end is found when it is drawn.
 fn scroll(top: &mut usize, step: Move, page: usize) {
     *top = match step {
         Move::Down => *top + 1,
@@ -246,9 +246,12 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
         }
         Target::Pin(name) => {
             model.space.view = View::Roots;
-            let place = model.space.judged.as_ref().and_then(|judged| {
+            let place = model.space.assessment.as_ref().and_then(|assessment| {
                 let named = |kind: &RootKind| matches!(kind, RootKind::Pin(own) if own == name);
-                judged.roots.iter().position(|line| named(&line.root.kind))
+                assessment
+                    .roots
+                    .iter()
+                    .position(|line| named(&line.root.kind))
             });
             if let Some(at) = place {
                 model.space.roots.cursor = at;
@@ -347,15 +350,16 @@ pub(super) fn search(model: &mut Model) -> Vec<Effect> {
 
 /// The search, the filter or the order is another one: the cursor goes to the top and the rows are asked for.
 pub(super) fn search_changed(model: &mut Model) -> Vec<Effect> {
-    let judged = model.space.judged.clone();
-    let effect = screens::store::update::search_changed(&mut model.store, &mut model.cx, judged);
+    let assessment = model.space.assessment.clone();
+    let effect =
+        screens::store::update::search_changed(&mut model.store, &mut model.cx, assessment);
     effect.map(Effect::Store).into_iter().collect()
 }
 
 /// Asks for the rows that match now.
 pub(super) fn ask_view(model: &mut Model) -> Vec<Effect> {
-    let judged = model.space.judged.clone();
-    let effect = screens::store::update::ask_view(&mut model.store, &mut model.cx, judged);
+    let assessment = model.space.assessment.clone();
+    let effect = screens::store::update::ask_view(&mut model.store, &mut model.cx, assessment);
     effect.map(Effect::Store).into_iter().collect()
 }
 

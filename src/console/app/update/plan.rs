@@ -8,8 +8,8 @@ use crate::change::{Answer, Item, Plan, Undo};
 use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::plan::full_text;
 use crate::console::plan::state::{Inputs, PlanDialog};
-use crate::console::plan::told;
 use crate::console::plan::update::{self, Out};
 use crate::console::screens::activity::job::Job;
 use crate::console::types::action::Act;
@@ -60,7 +60,7 @@ fn with(
     let inputs = Inputs {
         sources: &model.sources,
         access: model.access.known.as_ref(),
-        judged: model.space.judged.as_ref(),
+        assessment: model.space.assessment.as_ref(),
         theme: &model.themes[model.theme],
     };
     let Some(Layer::Plan(dialog)) = model.layers.last_mut() else {
@@ -124,7 +124,7 @@ pub(super) fn planned(
 
 /// Shows all of the plan.
 fn list(model: &mut Model) -> Vec<Effect> {
-    if let Some(text) = model.plan_dialog().and_then(told::text) {
+    if let Some(text) = model.plan_dialog().and_then(full_text::text) {
         model.layers.push(Layer::Text(text));
     }
     vec![]
@@ -134,7 +134,7 @@ fn list(model: &mut Model) -> Vec<Effect> {
 pub(super) fn note_read(model: &mut Model) {
     if let [.., Layer::Plan(dialog), Layer::Text(text)] = model.layers.as_mut_slice() {
         let (_, page) = layout::text_box(model.cx.size);
-        dialog.read |= told::warnings_seen(dialog, text, page);
+        dialog.read |= full_text::warnings_seen(dialog, text, page);
     }
 }
 

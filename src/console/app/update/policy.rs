@@ -6,6 +6,7 @@
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::{plan, show};
+use crate::console::screens;
 use crate::console::types::change::{ChangeKind, SpaceChange};
 use crate::console::types::problem::Problem;
 use crate::console::types::space::PolicyDraft;
@@ -31,7 +32,7 @@ pub(super) fn read(model: &mut Model, found: Result<PolicyFile, Problem>) -> Vec
     };
     let written = model.space.draft.clone();
     draft.text = written.unwrap_or_else(|| draft.before().to_owned());
-    vec![Effect::Edit(Box::new(draft))]
+    vec![Effect::Space(screens::space::Effect::Edit(Box::new(draft)))]
 }
 
 /// The editor has ended.

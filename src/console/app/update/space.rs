@@ -7,7 +7,7 @@ use crate::console::app::msg::Effect;
 use crate::console::screens::space;
 use crate::console::screens::space::form::{Field, Form};
 use crate::console::screens::space::update;
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::key::Key;
 use crate::console::types::problem::Problem;
 use crate::console::types::space::SpaceSnapshot;
@@ -41,24 +41,24 @@ pub(super) fn known(
 }
 
 /// Asks for what follows from the look for the store, once both are whole.
-pub(super) fn judge(model: &mut Model) -> Vec<Effect> {
-    all(update::judge(&mut model.space, &mut model.cx))
+pub(super) fn assess(model: &mut Model) -> Vec<Effect> {
+    all(update::assess(&mut model.space, &mut model.cx))
 }
 
 /// It was worked out. Its times and marks are a column of the store's list and an order of it.
-pub(super) fn judged(
+pub(super) fn assessed(
     model: &mut Model,
     request_id: u64,
-    judged: Result<Arc<Judged>, Problem>,
+    assessment: Result<Arc<SpaceAssessment>, Problem>,
 ) -> Vec<Effect> {
-    let before = model.space.judged.clone();
-    let mut effects = all(update::judged(
+    let before = model.space.assessment.clone();
+    let mut effects = all(update::assessed(
         &mut model.space,
         &mut model.cx,
         request_id,
-        judged,
+        assessment,
     ));
-    let same = match (&before, &model.space.judged) {
+    let same = match (&before, &model.space.assessment) {
         (Some(before), Some(now)) => Arc::ptr_eq(before, now),
         (before, now) => before.is_none() == now.is_none(),
     };
@@ -108,8 +108,10 @@ pub(super) fn form_key(model: &mut Model, key: Key) -> Vec<Effect> {
 
 /// `w`: what keeps the path under the cursor.
 pub(super) fn why(model: &Model) -> Vec<Effect> {
-    match (model.space.judged.clone(), model.current_row()) {
-        (Some(judged), Some(row)) => vec![Effect::Space(space::Effect::WhyAlive { judged, row })],
+    match (model.space.assessment.clone(), model.current_row()) {
+        (Some(assessment), Some(row)) => {
+            vec![Effect::Space(space::Effect::WhyAlive { assessment, row })]
+        }
         _ => vec![],
     }
 }
@@ -117,19 +119,19 @@ pub(super) fn why(model: &Model) -> Vec<Effect> {
 /// What keeps a path was looked for.
 pub(super) fn alive(
     model: &mut Model,
-    judged: &Judged,
+    assessment: &SpaceAssessment,
     row: Row,
     chain: Option<Vec<Row>>,
 ) -> Vec<Effect> {
-    let inventory = &judged.inventory;
-    if row as usize >= inventory.len() || judged.generation != model.cx.data.generation {
+    let inventory = &assessment.inventory;
+    if row as usize >= inventory.len() || assessment.generation != model.cx.data.generation {
         return vec![];
     }
     let name = inventory.name(row);
     let mut lines = Vec::new();
     if let Some(rows) = chain {
         let first = rows.first().copied().unwrap_or(row);
-        let roots: Vec<String> = judged
+        let roots: Vec<String> = assessment
             .roots_of(first)
             .map(|line| format!("{} {}", line.root.kind, line.root.link))
             .collect();

@@ -8,6 +8,7 @@ use crate::console::app::layer::Layer;
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::plan;
+use crate::console::screens;
 use crate::console::types::change::{AccessChange, ChangeKind, SpaceChange};
 use crate::console::types::problem::Problem;
 use tui_input::Input;
@@ -29,14 +30,14 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         Undo::Pin {
             name,
             path,
-            note,
+            reason,
             expires,
         } => {
             let change = ChangeKind::Space(SpaceChange::Pin(vec![path]));
             plan::open_with(model, change, |dialog| {
                 let text = |text: Option<String>| Input::new(text.unwrap_or_default());
                 dialog.texts.name = Input::new(name.to_string());
-                dialog.texts.reason = text(note);
+                dialog.texts.reason = text(reason);
                 dialog.texts.expires = text(expires.map(|end| end.to_string()));
             })
         }
@@ -46,7 +47,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn access(model: &mut Model, change: AccessChange) -> Vec<Effect> {
     plan::open_unasked(model, ChangeKind::Access(change));
     model.access.look_first = true;
-    vec![Effect::ReadAccess]
+    vec![Effect::Access(screens::access::Effect::Read)]
 }
 
 /// The server was looked at: the plan is made of that, or can't be made.

@@ -1,12 +1,13 @@
 //! The whole way of one client: which one is asked about, and what was found.
 //!
-//! In: keys on screen 4 or on a path, and the judged way. Out: the question for the backend, then a text over the screen.
+//! In: keys on screen 4 or on a path, and the assessed way. Out: the question for the backend, then a text over the screen.
 
 use crate::console::app::layer::{Clients, Layer};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::reasons::can_ask;
 use crate::console::app::update::show;
+use crate::console::screens;
 use crate::console::types::access::Line;
 use crate::console::types::action::Act;
 use crate::console::types::client::{ClientWay, clients};
@@ -64,12 +65,12 @@ pub(super) fn of_file(model: &mut Model, file: String) -> Vec<Effect> {
     };
     let path = marked(model).or_else(under_cursor);
     model.toast = Some(format!("going the way of {}…", visible(&file)));
-    vec![Effect::WayOfFile {
+    vec![Effect::Access(screens::access::Effect::WayOfFile {
         server: model.cx.server.clone(),
         known,
         file: file.into(),
         path,
-    }]
+    })]
 }
 
 /// `W` on a path: which client?
@@ -107,12 +108,12 @@ fn go(model: &mut Model, key: Fingerprint, name: &str, path: Option<StorePath>) 
         return vec![];
     };
     model.toast = Some(format!("going the way of {name}…"));
-    vec![Effect::Way {
+    vec![Effect::Access(screens::access::Effect::Way {
         server: model.cx.server.clone(),
         known,
         key,
         path,
-    }]
+    })]
 }
 
 /// It was gone through.

@@ -1,4 +1,4 @@
-//! What is said of a request, a key or a notice, line by line.
+//! What is shown for a request, a key or a notice, line by line.
 
 use crate::console::screens::access::state::Access;
 use crate::console::screens::access::state::LIFETIMES;
@@ -245,7 +245,7 @@ fn request(
     out.add("lifetime", lifetimes(access));
     out.styled(
         "note",
-        "a shows the plan, where a note can be written",
+        "a shows the plan, where a reason can be entered",
         out.pen.theme.dim,
     );
 }

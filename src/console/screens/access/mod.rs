@@ -2,7 +2,12 @@
 
 pub mod checks;
 pub mod detail;
+mod effect;
 mod entries;
+mod msg;
 mod refused;
 pub mod state;
 pub mod view;
+
+pub use effect::Effect;
+pub use msg::Msg;

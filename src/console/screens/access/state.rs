@@ -1,6 +1,6 @@
 //! What screen 4 knows.
 //!
-//! In: the facts of one look at the server. Out: [`AccessSnapshot`], judged once so that drawing only picks the rows in view.
+//! In: the facts of one look at the server. Out: [`AccessSnapshot`], assessed once so that drawing only picks the rows in view.
 
 pub use crate::change::access::{LIFETIMES, USUAL};
 use crate::console::types::access::AccessSnapshot;

@@ -15,7 +15,7 @@ pub struct Backup {
     pub at: When,
     /// Where the copy is, fit to be shown.
     pub file: String,
-    /// What was saved; `None` where it was called off.
+    /// What was saved; `None` where it was cancelled.
     pub saved: Result<Option<Saved>, Problem>,
 }
 

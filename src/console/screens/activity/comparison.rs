@@ -42,7 +42,7 @@ pub struct Comparison {
     pub at: When,
     /// What was found, as far as it got.
     pub found: Compared,
-    /// Whether it was called off.
+    /// Whether it was cancelled.
     pub cancelled: bool,
     /// Why it could not go on.
     pub problem: Option<Problem>,

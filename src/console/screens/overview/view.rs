@@ -58,7 +58,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
     }
     checks.extend(live::checks(inputs.cx));
     let mut fine = 0;
-    for check in judged(inputs) {
+    for check in assessment(inputs) {
         // What is going on is worth a line, however fine it is.
         let goes_on = matches!(
             check.id,
@@ -98,7 +98,7 @@ pub fn lines(inputs: &Inputs<'_>) -> Vec<Check> {
 }
 
 /// The same checks as `storekeeper status`, as far as what they look at has come in.
-fn judged(inputs: &Inputs<'_>) -> Vec<health::Check> {
+fn assessment(inputs: &Inputs<'_>) -> Vec<health::Check> {
     let mut checks = of_store(inputs);
     checks.extend(crate::console::screens::space::overview::checks(
         inputs.cx,

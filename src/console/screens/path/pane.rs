@@ -1,8 +1,8 @@
 //! The details of the path under the cursor: five lines below the list, more beside it.
 
 use crate::console::screens::path::words;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::{fit, row, wrap};
 use crate::console::widgets::text;
@@ -18,7 +18,7 @@ const NAMES: usize = 12;
 /// Draws them.
 pub fn draw(
     cx: &Context,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -26,9 +26,16 @@ pub fn draw(
     beside: bool,
 ) {
     let lines = if beside {
-        tall(cx, judged, inventory, pen, path, usize::from(area.width))
+        tall(
+            cx,
+            assessment,
+            inventory,
+            pen,
+            path,
+            usize::from(area.width),
+        )
     } else {
-        short(judged, inventory, pen, path)
+        short(assessment, inventory, pen, path)
     };
     for (y, (label, value, style)) in lines.iter().enumerate() {
         let Ok(y) = u16::try_from(y) else { break };
@@ -78,8 +85,8 @@ fn signatures(inventory: &Inventory, path: Row) -> String {
         let word = match verdict {
             Verdict::Valid => "valid",
             Verdict::Bad => "BAD",
-            Verdict::UnknownKey => "key not known here",
-            Verdict::UnknownAlgorithm => "algorithm not known here",
+            Verdict::UnknownKey => "unknown key",
+            Verdict::UnknownAlgorithm => "unknown algorithm",
         };
         all.push(format!("{name} {word}"));
     }
@@ -117,7 +124,7 @@ fn needs(inventory: &Inventory, own: Row) -> String {
     }
 }
 
-/// `1lzd…-ledger-4.2.drv (not here)`; a deriver of the path's own name is told by its hash alone.
+/// `1lzd…-ledger-4.2.drv (not here)`; a deriver of the path's own name is shown by its hash alone.
 fn deriver(inventory: &Inventory, path: Row) -> String {
     inventory.deriver(path).map_or_else(
         || "not known".to_owned(),
@@ -139,9 +146,9 @@ fn deriver(inventory: &Inventory, path: Row) -> String {
 }
 
 /// What keeps a path, or why that is not known.
-pub(super) fn kept_by(judged: Option<&Judged>, path: Row) -> String {
-    match judged {
-        Some(judged) => judged.kept_by(path),
+pub(super) fn kept_by(assessment: Option<&SpaceAssessment>, path: Row) -> String {
+    match assessment {
+        Some(assessment) => assessment.kept_by(path),
         None => "not known yet".to_owned(),
     }
 }
@@ -149,11 +156,11 @@ pub(super) fn kept_by(judged: Option<&Judged>, path: Row) -> String {
 /// When a path was last used, by itself or by what needs it.
 pub(super) fn used(
     cx: &Context,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     inventory: &Inventory,
     path: Row,
 ) -> String {
-    let used = judged.and_then(|judged| judged.used(path));
+    let used = assessment.and_then(|assessment| assessment.used(path));
     text::age(used.or_else(|| inventory.last_used(path)), cx.now)
 }
 
@@ -172,7 +179,12 @@ fn verdict_style(pen: &Pen<'_>, inventory: &Inventory, path: Row) -> Style {
 
 /// What fits below the list. The list has the age, the page the exact time; each step of the cursor writes anew what differs
 /// here, so that nothing is said twice and what often stays the same has a place of its own.
-fn short(judged: Option<&Judged>, inventory: &Inventory, pen: &Pen<'_>, path: Row) -> Lines {
+fn short(
+    assessment: Option<&SpaceAssessment>,
+    inventory: &Inventory,
+    pen: &Pen<'_>,
+    path: Row,
+) -> Lines {
     let plain = pen.theme.text;
     let line = |label: &str, value: String, style: Style| (format!("{label:<12}"), value, style);
     let how = if inventory.ultimate(path) {
@@ -224,7 +236,7 @@ fn short(judged: Option<&Judged>, inventory: &Inventory, pen: &Pen<'_>, path: Ro
             "kept by",
             format!(
                 "{:<24}deriver {}",
-                fit(&kept_by(judged, path), 22),
+                fit(&kept_by(assessment, path), 22),
                 deriver(inventory, path)
             ),
             plain,
@@ -234,7 +246,7 @@ fn short(judged: Option<&Judged>, inventory: &Inventory, pen: &Pen<'_>, path: Ro
 
 fn tall(
     cx: &Context,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     inventory: &Inventory,
     pen: &Pen<'_>,
     path: Row,
@@ -272,8 +284,8 @@ fn tall(
     add("closure", words::closure_size(inventory, path), plain);
     add("", words::with_closure(inventory, path).to_owned(), style);
     add("added", added(inventory, path), plain);
-    add("last used", used(cx, judged, inventory, path), plain);
-    add("kept by", kept_by(judged, path), plain);
+    add("last used", used(cx, assessment, inventory, path), plain);
+    add("kept by", kept_by(assessment, path), plain);
     add("deriver", deriver(inventory, path), plain);
     add(
         "signatures",
@@ -288,8 +300,8 @@ fn tall(
         let (word, style) = match verdict {
             Verdict::Valid => ("valid", pen.theme.fine),
             Verdict::Bad => ("BAD", pen.theme.critical),
-            Verdict::UnknownKey => ("key not known here", pen.theme.unknown),
-            Verdict::UnknownAlgorithm => ("algorithm not known here", pen.theme.unknown),
+            Verdict::UnknownKey => ("unknown key", pen.theme.unknown),
+            Verdict::UnknownAlgorithm => ("unknown algorithm", pen.theme.unknown),
         };
         lines.push((
             "  ".to_owned(),

@@ -2,8 +2,8 @@
 
 use crate::console::screens::path::page::{LABEL, Line, Page, Part};
 use crate::console::screens::path::{pane, words};
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
@@ -13,7 +13,13 @@ use crate::inventory::{Inventory, Row};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-pub fn draw(cx: &Context, page: &Page, judged: Option<&Judged>, pen: &mut Pen<'_>, area: Rect) {
+pub fn draw(
+    cx: &Context,
+    page: &Page,
+    assessment: Option<&SpaceAssessment>,
+    pen: &mut Pen<'_>,
+    area: Rect,
+) {
     let Some(inventory) = cx.data.inventory.as_deref() else {
         return;
     };
@@ -22,14 +28,22 @@ pub fn draw(cx: &Context, page: &Page, judged: Option<&Judged>, pen: &mut Pen<'_
     let first = view.start;
     for (y, line) in page.lines(inventory, cx.now, view).iter().enumerate() {
         let current = first + y == page.list.cursor;
-        draw_line(cx, page, judged, pen, row(area, y as u16), line, current);
+        draw_line(
+            cx,
+            page,
+            assessment,
+            pen,
+            row(area, y as u16),
+            line,
+            current,
+        );
     }
 }
 
 fn draw_line(
     cx: &Context,
     page: &Page,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     pen: &mut Pen<'_>,
     area: Rect,
     line: &Line,
@@ -76,12 +90,12 @@ fn draw_line(
             value(
                 pen,
                 label,
-                &pane::used(cx, judged, inventory, page.row),
+                &pane::used(cx, assessment, inventory, page.row),
                 theme.text,
             );
         }
         Line::Info(label @ "kept by", _) => {
-            value(pen, label, &pane::kept_by(judged, page.row), theme.text);
+            value(pen, label, &pane::kept_by(assessment, page.row), theme.text);
         }
         Line::Info(label @ "path", text) | Line::More(label @ "path", text) => {
             value(pen, label, text, theme.title);
@@ -91,10 +105,8 @@ fn draw_line(
             let (word, style) = match verdict {
                 Verdict::Valid => ("valid", theme.fine),
                 Verdict::Bad => ("BAD: it does not verify", theme.critical),
-                Verdict::UnknownKey => ("by a key that is not known here", theme.unknown),
-                Verdict::UnknownAlgorithm => {
-                    ("of an algorithm that is not known here", theme.unknown)
-                }
+                Verdict::UnknownKey => ("by an unknown key", theme.unknown),
+                Verdict::UnknownAlgorithm => ("of an unknown algorithm", theme.unknown),
             };
             value(pen, "signature", &format!("{name}  {word}"), style);
         }

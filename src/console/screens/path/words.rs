@@ -1,4 +1,4 @@
-//! What is said of a path, in clauses.
+//! What is shown for a path, in clauses.
 //!
 //! In: a row of the inventory. Out: words, the same on its page and in the pane beside a list.
 
@@ -39,8 +39,8 @@ pub(super) fn meaning(inventory: &Inventory, row: Row) -> Option<&'static str> {
         return Some("refused: its content address is another path's, whatever signs it");
     }
     Some(match inventory.trust(row)? {
-        TrustClass::Bad => "refused: a signature names a key known here and does not verify",
-        TrustClass::UnknownKey => "refused: signed, but by no key known here",
+        TrustClass::Bad => "refused: a signature by a known key does not verify",
+        TrustClass::UnknownKey => "refused: signed only by unknown keys",
         TrustClass::Unsigned => "refused: it has no signature",
         TrustClass::Retired => "accepted: signed by an older key of this cache",
         TrustClass::Upstream => "accepted: signed by another trusted key",

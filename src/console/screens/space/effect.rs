@@ -1,6 +1,7 @@
 //! What screen 5 asks for.
 
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
+use crate::console::types::space::PolicyDraft;
 use crate::console::types::space::SpaceSnapshot;
 use crate::domain::Bytes;
 use crate::inventory::{Inventory, Row};
@@ -18,7 +19,7 @@ pub enum Effect {
         known: Option<Arc<SpaceSnapshot>>,
     },
     /// Work out what is live, what roots keep, when paths were used; a newer request replaces an older one.
-    Judge {
+    Assess {
         /// The number of the request.
         request_id: u64,
         /// Of this generation.
@@ -33,7 +34,7 @@ pub enum Effect {
         /// The number of the request.
         request_id: u64,
         /// In this.
-        judged: Arc<Judged>,
+        assessment: Arc<SpaceAssessment>,
         /// By these rules.
         rules: Rules,
         /// When hard links save so much.
@@ -42,8 +43,12 @@ pub enum Effect {
     /// Look for what keeps a path.
     WhyAlive {
         /// In this.
-        judged: Arc<Judged>,
+        assessment: Arc<SpaceAssessment>,
         /// The path.
         row: Row,
     },
+    /// Read the retention policy, to edit it.
+    ReadPolicy,
+    /// Give the terminal to an editor.
+    Edit(Box<PolicyDraft>),
 }

@@ -71,7 +71,7 @@ impl Field {
             Self::Most => "never take more than so much: 100G; empty for no limit",
             Self::Older => "only what was not used for so long: 30d; empty for any",
             Self::Newest => "keep the newest so many of each name: 3; empty for none",
-            Self::Grace => "keep what came in so recently: 24h; empty for nothing",
+            Self::Grace => "keep what was uploaded this recently: 24h; empty for no limit",
         }
     }
 

@@ -3,9 +3,11 @@
 pub mod areas;
 mod effect;
 pub mod form;
+mod msg;
 pub mod overview;
 pub mod state;
 pub mod update;
 pub mod view;
 
 pub use effect::Effect;
+pub use msg::Msg;

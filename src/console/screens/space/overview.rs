@@ -53,12 +53,12 @@ pub fn draw(space: &Space, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
         draw_growth(space, pen, row(area, y), &curve);
         y += 1;
     }
-    let Some(judged) = &space.judged else {
+    let Some(assessment) = &space.assessment else {
         return y;
     };
-    let (dead, dead_bytes) = judged.liveness.dead();
-    let (_, alive) = judged.liveness.live();
-    let (_, pinned) = judged.pinned.live();
+    let (dead, dead_bytes) = assessment.liveness.dead();
+    let (_, alive) = assessment.liveness.live();
+    let (_, pinned) = assessment.pinned.live();
     let words = format!(
         "{} in {}   live {}   pinned {}",
         Bytes(dead_bytes),

@@ -1,12 +1,12 @@
 //! What screen 5 knows, and where one is on it.
 //!
-//! In: one look at the server ([`SpaceSnapshot`]), what was worked out from it and the store ([`Judged`]), plans. Out: plain data for
+//! In: one look at the server ([`SpaceSnapshot`]), what was worked out from it and the store ([`SpaceAssessment`]), plans. Out: plain data for
 //! the screens; drawing only picks the rows in view.
 
 use crate::change::contents::Damage;
 use crate::console::screens::space::areas;
 use crate::console::screens::space::form::Form;
-use crate::console::types::judged::{Judged, RootLine};
+use crate::console::types::assessment::{RootLine, SpaceAssessment};
 use crate::console::types::problem::Problem;
 use crate::console::types::space::Planned;
 use crate::console::types::space::SpaceSnapshot;
@@ -67,9 +67,9 @@ pub struct Space {
     /// Why the last look failed.
     pub problem: Option<Problem>,
     /// What follows from it for the store as it was read.
-    pub judged: Option<Arc<Judged>>,
+    pub assessment: Option<Arc<SpaceAssessment>>,
     /// The number of the newest request for that.
-    pub judging: u64,
+    pub assessing: u64,
     /// Whether that has not been answered.
     pub working: bool,
     /// Whether the screen is shown: only then there is a plan, which takes much memory on a large store.
@@ -107,11 +107,14 @@ impl Space {
     pub fn rows(&self) -> usize {
         match self.view {
             View::Plan => self.plan_rows(),
-            View::Roots => self.judged.as_ref().map_or(0, |judged| judged.roots.len()),
-            View::Heaviest => self
-                .judged
+            View::Roots => self
+                .assessment
                 .as_ref()
-                .map_or(0, |judged| judged.heaviest.len()),
+                .map_or(0, |assessment| assessment.roots.len()),
+            View::Heaviest => self
+                .assessment
+                .as_ref()
+                .map_or(0, |assessment| assessment.heaviest.len()),
             View::Growth => 0,
         }
     }
@@ -171,7 +174,10 @@ impl Space {
     /// When the store's disk is full. Where samples do not tell that, there is no saying before the store was read to its end.
     pub fn forecast(&self) -> Option<Forecast> {
         let known = self.known.as_ref()?;
-        let growth = self.judged.as_ref().map(|judged| &judged.growth);
+        let growth = self
+            .assessment
+            .as_ref()
+            .map(|assessment| &assessment.growth);
         let store = known.facts.store.as_ref().ok();
         let available = store.map(|store| store.disk.available);
         let forecast = forecast(&known.samples, growth, available, known.facts.at);
@@ -182,14 +188,20 @@ impl Space {
     /// How it has grown; `None` as above.
     pub fn curve(&self) -> Option<Curve> {
         let known = self.known.as_ref()?;
-        let growth = self.judged.as_ref().map(|judged| &judged.growth);
+        let growth = self
+            .assessment
+            .as_ref()
+            .map(|assessment| &assessment.growth);
         curve(&known.samples, growth, known.facts.at)
     }
 
     /// The root under the cursor.
     pub fn current_root(&self) -> Option<&RootLine> {
-        let judged = self.judged.as_ref().filter(|_| self.view == View::Roots)?;
-        judged.roots.get(self.roots.cursor)
+        let assessment = self
+            .assessment
+            .as_ref()
+            .filter(|_| self.view == View::Roots)?;
+        assessment.roots.get(self.roots.cursor)
     }
 
     /// The path at a place of the plan's list.
@@ -211,26 +223,26 @@ impl Space {
     pub fn row_at(&self, at: usize) -> Option<Row> {
         match self.view {
             View::Plan => self.plan_row(at),
-            View::Roots => self.judged.as_ref()?.roots.get(at)?.row,
-            View::Heaviest => Some(self.judged.as_ref()?.heaviest.get(at)?.row),
+            View::Roots => self.assessment.as_ref()?.roots.get(at)?.row,
+            View::Heaviest => Some(self.assessment.as_ref()?.heaviest.get(at)?.row),
             View::Growth => None,
         }
     }
 
     /// The rows in view whose closures have a column.
     pub fn in_view(&self, size: (u16, u16)) -> Vec<Row> {
-        let Some(judged) = &self.judged else {
+        let Some(assessment) = &self.assessment else {
             return vec![];
         };
         let height = usize::from(areas::areas(size, self).list.height);
         let view = self.list().view(self.rows(), height);
         match self.view {
             View::Roots => {
-                let lines = judged.roots.get(view).unwrap_or_default();
+                let lines = assessment.roots.get(view).unwrap_or_default();
                 lines.iter().filter_map(|line| line.row).collect()
             }
             View::Heaviest => {
-                let lines = judged.heaviest.get(view).unwrap_or_default();
+                let lines = assessment.heaviest.get(view).unwrap_or_default();
                 lines.iter().map(|heavy| heavy.row).collect()
             }
             View::Plan | View::Growth => vec![],
@@ -265,28 +277,28 @@ impl Space {
                 .filter_map(|at| self.plan_row(at))
                 .collect();
         }
-        if let Some(judged) = &self.judged {
-            self.root_anchors = near(self.roots.cursor, judged.roots.len())
-                .filter_map(|at| Some(judged.roots.get(at)?.root.link.clone()))
+        if let Some(assessment) = &self.assessment {
+            self.root_anchors = near(self.roots.cursor, assessment.roots.len())
+                .filter_map(|at| Some(assessment.roots.get(at)?.root.link.clone()))
                 .collect();
-            self.heavy_anchors = near(self.heaviest.cursor, judged.heaviest.len())
-                .filter_map(|at| Some(judged.heaviest.get(at)?.row))
+            self.heavy_anchors = near(self.heaviest.cursor, assessment.heaviest.len())
+                .filter_map(|at| Some(assessment.heaviest.get(at)?.row))
                 .collect();
         }
     }
 
     /// What follows from a newer look; cursors stay on what they were on, or go to its neighbour. Rows of another
     /// numbering are carried over before, with [`Space::carry`].
-    pub fn take(&mut self, judged: Arc<Judged>) {
-        let links = judged.roots.iter().map(|line| line.root.link.clone());
+    pub fn take(&mut self, assessment: Arc<SpaceAssessment>) {
+        let links = assessment.roots.iter().map(|line| line.root.link.clone());
         if let Some(at) = first_of(&self.root_anchors, links) {
             self.roots.cursor = at;
         }
-        let heavy = judged.heaviest.iter().map(|heavy| heavy.row);
+        let heavy = assessment.heaviest.iter().map(|heavy| heavy.row);
         if let Some(at) = first_of(&self.heavy_anchors, heavy) {
             self.heaviest.cursor = at;
         }
-        self.judged = Some(judged);
+        self.assessment = Some(assessment);
         self.working = false;
         self.note_cursor();
     }
@@ -304,7 +316,7 @@ impl Space {
 
     /// Rows have other numbers now: what names them by number goes, but for the cursors.
     pub fn carry(&mut self, carry: impl Fn(Row) -> Option<Row>) {
-        self.judged = None;
+        self.assessment = None;
         self.planned = None;
         for anchors in [&mut self.plan_anchors, &mut self.heavy_anchors] {
             *anchors = anchors.iter().copied().filter_map(&carry).collect();

@@ -5,8 +5,8 @@
 use super::Effect;
 use super::form::{Field, Form};
 use super::state::Space;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::types::key::{Code, Key};
 use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, SpaceSnapshot};
@@ -44,7 +44,7 @@ pub fn known(
             let saved = known.saved();
             space.known = Some(known);
             space.problem = None;
-            let effects = judge(space, cx);
+            let effects = assess(space, cx);
             if effects.is_empty() && before != saved {
                 return replan(space, cx);
             }
@@ -58,7 +58,7 @@ pub fn known(
 }
 
 /// Asks for what follows from the look for the store, once both are whole.
-pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
+pub fn assess(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     let Some(known) = space.known.clone() else {
         return vec![];
     };
@@ -67,23 +67,23 @@ pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
         return vec![];
     };
     if known.roots.is_err() {
-        space.judged = None;
+        space.assessment = None;
         space.planned = None;
         return vec![];
     }
     if known.last_use.is_none() {
         return vec![];
     }
-    let done = space.judged.as_ref().is_some_and(|judged| {
-        judged.known.look == known.look && Arc::ptr_eq(&judged.inventory, &inventory)
+    let done = space.assessment.as_ref().is_some_and(|assessment| {
+        assessment.known.look == known.look && Arc::ptr_eq(&assessment.inventory, &inventory)
     });
     if done {
         return vec![];
     }
     let request_id = cx.next_number();
-    space.judging = request_id;
+    space.assessing = request_id;
     space.working = true;
-    vec![Effect::Judge {
+    vec![Effect::Assess {
         request_id,
         generation: cx.data.generation,
         inventory,
@@ -92,34 +92,34 @@ pub fn judge(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
 }
 
 /// It was worked out.
-pub fn judged(
+pub fn assessed(
     space: &mut Space,
     cx: &mut Context,
     request_id: u64,
-    judged: Result<Arc<Judged>, Problem>,
+    assessment: Result<Arc<SpaceAssessment>, Problem>,
 ) -> Vec<Effect> {
-    if request_id != space.judging {
+    if request_id != space.assessing {
         return vec![];
     }
     space.working = false;
-    let judged = match judged {
-        Ok(judged) if judged.generation == cx.data.generation => judged,
+    let assessment = match assessment {
+        Ok(assessment) if assessment.generation == cx.data.generation => assessment,
         Ok(_) => return vec![],
         Err(problem) => {
             space.problem = Some(problem);
             return vec![];
         }
     };
-    space.take(judged);
+    space.take(assessment);
     replan(space, cx)
 }
 
 /// The screen comes into view, or goes out of it. A plan of what is shown no more goes when there is a newer look.
 pub fn show(space: &mut Space, cx: &mut Context, shown: bool) -> Vec<Effect> {
     space.shown = shown;
-    let planned = space.planned.as_ref().map(|planned| &planned.judged);
-    let is_newest = match (planned, &space.judged) {
-        (Some(planned), Some(judged)) => Arc::ptr_eq(planned, judged),
+    let planned = space.planned.as_ref().map(|planned| &planned.assessment);
+    let is_newest = match (planned, &space.assessment) {
+        (Some(planned), Some(assessment)) => Arc::ptr_eq(planned, assessment),
         (_, None) => true,
         (None, Some(_)) => false,
     };
@@ -131,7 +131,7 @@ pub fn show(space: &mut Space, cx: &mut Context, shown: bool) -> Vec<Effect> {
 
 /// Asks for the plan by the rules of the form.
 pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
-    let Some(judged) = space.judged.clone() else {
+    let Some(assessment) = space.assessment.clone() else {
         return vec![];
     };
     if !space.shown {
@@ -144,7 +144,7 @@ pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
     space.stale = true;
     vec![Effect::Plan {
         request_id,
-        judged,
+        assessment,
         rules: space.rules(),
         saved,
     }]
@@ -152,7 +152,7 @@ pub fn replan(space: &mut Space, cx: &mut Context) -> Vec<Effect> {
 
 /// The planner has planned.
 pub fn planned(space: &mut Space, cx: &Context, request_id: u64, planned: Planned) {
-    if request_id == space.request_id && planned.judged.generation == cx.data.generation {
+    if request_id == space.request_id && planned.assessment.generation == cx.data.generation {
         space.replan(planned);
     }
 }

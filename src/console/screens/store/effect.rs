@@ -1,6 +1,6 @@
 //! What screen 2 asks for.
 
-use crate::console::types::judged::Judged;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::inventory::{Inventory, Query, Row, Sort};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub enum Effect {
         /// Without derivations.
         hide_drv: bool,
         /// What is known of use and roots.
-        judged: Option<Arc<Judged>>,
+        assessment: Option<Arc<SpaceAssessment>>,
     },
     /// Measure the closures of some rows; a newer request replaces an older one.
     Measure {

@@ -2,8 +2,8 @@
 
 use super::Effect;
 use super::state::{Answer, Store};
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::widgets::list::{List, Move, first_of, near};
 use crate::inventory::{Query, Row, View};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub fn ask_view(
     store: &mut Store,
     cx: &mut Context,
-    judged: Option<Arc<Judged>>,
+    assessment: Option<Arc<SpaceAssessment>>,
 ) -> Option<Effect> {
     let words = format!("{} {}", store.filter, store.search.value());
     let query = match Query::parse(words.trim()) {
@@ -32,7 +32,7 @@ pub fn ask_view(
         query,
         sort: store.sort,
         hide_drv: !store.derivations,
-        judged,
+        assessment,
     })
 }
 
@@ -40,12 +40,12 @@ pub fn ask_view(
 pub fn search_changed(
     store: &mut Store,
     cx: &mut Context,
-    judged: Option<Arc<Judged>>,
+    assessment: Option<Arc<SpaceAssessment>>,
 ) -> Option<Effect> {
     store.list = List::default();
     store.anchor = None;
     store.range = None;
-    ask_view(store, cx, judged)
+    ask_view(store, cx, assessment)
 }
 
 /// The rows that match; says whether another search or order was asked for, so that nothing of the old list is expected under the

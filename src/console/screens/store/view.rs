@@ -4,10 +4,10 @@ use crate::console::screens::path::pane;
 use crate::console::screens::store::state::{Answer, Store};
 use crate::console::screens::{no_store, paragraph, say_nothing};
 use crate::console::types::action::Act;
+use crate::console::types::assessment::Mark;
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::column::{Column, Spec};
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
-use crate::console::types::judged::Mark;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::input;
@@ -26,7 +26,7 @@ use ratatui::style::{Modifier, Style};
 const SIGNS: usize = 3;
 
 /// Draws the screen.
-pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<'_>) {
+pub fn draw(cx: &Context, store: &Store, assessment: Option<&SpaceAssessment>, pen: &mut Pen<'_>) {
     let areas = layout::lists(cx.size, true);
     draw_find(cx, store, pen, areas.find);
     if let Some((text, bad)) = no_store(cx) {
@@ -56,7 +56,7 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
     let height = usize::from(areas.list.height);
     for (y, index) in store.list.view(store.rows.len(), height).enumerate() {
         let line = row(areas.list, y as u16);
-        draw_row(cx, store, judged, &inventory, pen, line, index);
+        draw_row(cx, store, assessment, &inventory, pen, line, index);
     }
     if let Some(rule) = areas.rule {
         pen.rule(rule);
@@ -64,7 +64,7 @@ pub fn draw(cx: &Context, store: &Store, judged: Option<&Judged>, pen: &mut Pen<
     if let (Some(area), Some(current)) = (areas.pane, store.current_row()) {
         pane::draw(
             cx,
-            judged,
+            assessment,
             &inventory,
             pen,
             area,
@@ -177,7 +177,9 @@ fn draw_head(cx: &Context, store: &Store, pen: &mut Pen<'_>, area: Rect) {
 fn place(spec: &Spec, name: usize) -> (usize, Align) {
     match spec.column {
         Column::Name => (name, Align::Left),
-        Column::Size | Column::Closure | Column::Added | Column::Used => (spec.width, Align::Right),
+        Column::Size | Column::Closure | Column::Added | Column::Used | Column::Referrers => {
+            (spec.width, Align::Right)
+        }
         Column::Kept | Column::Trust => (spec.width, Align::Left),
     }
 }
@@ -185,7 +187,7 @@ fn place(spec: &Spec, name: usize) -> (usize, Align) {
 fn draw_row(
     cx: &Context,
     store: &Store,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     inventory: &Inventory,
     pen: &mut Pen<'_>,
     area: Rect,
@@ -205,7 +207,7 @@ fn draw_row(
     pen.text(area, area.x, area.y, &lit, style);
     let mut x = area.x + (SIGNS + width) as u16;
     for spec in shown.into_iter().skip(1) {
-        let (text, style) = value(cx, judged, inventory, theme, path, spec.column);
+        let (text, style) = value(cx, assessment, inventory, theme, path, spec.column);
         let (width, align) = place(spec, width);
         x += spec.gap as u16;
         let text = cell(&text, width, align);
@@ -222,7 +224,7 @@ fn draw_row(
 /// What a column says of a path.
 fn value(
     cx: &Context,
-    judged: Option<&Judged>,
+    assessment: Option<&SpaceAssessment>,
     inventory: &Inventory,
     theme: &Theme,
     path: Row,
@@ -242,19 +244,25 @@ fn value(
         }
         Column::Added => (text::age(inventory.registered(path), cx.now), theme.text),
         Column::Used => {
-            let used = judged
-                .and_then(|judged| judged.used(path))
+            let used = assessment
+                .and_then(|assessment| assessment.used(path))
                 .or_else(|| inventory.last_used(path));
             (text::age(used, cx.now), theme.text)
         }
         Column::Kept => {
-            let mark = judged.and_then(|judged| judged.mark(path));
+            let mark = assessment.and_then(|assessment| assessment.mark(path));
             let style = match mark {
                 Some(Mark::Pinned) => theme.accent,
                 Some(Mark::Live) => theme.text,
                 Some(Mark::Dead) | None => theme.dim,
             };
             (mark.map_or("?", Mark::word).to_owned(), style)
+        }
+        Column::Referrers => {
+            // One that refers to itself is no other.
+            let own = inventory.references(path).contains(&path);
+            let others = inventory.referrers(path).len() - usize::from(own);
+            (number(others), theme.text)
         }
         Column::Trust => {
             let refused = inventory.trust(path).is_some_and(TrustClass::refused);

@@ -4,8 +4,8 @@ use crate::console::screens::path::{pane, words};
 use crate::console::screens::unsigned::state::Unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::{no_store, paragraph, say_nothing};
+use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::context::Context;
-use crate::console::types::judged::Judged;
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout::{self, WIDE};
@@ -24,7 +24,12 @@ const AGE: usize = 6;
 const WHY: usize = 19;
 
 /// Draws the screen.
-pub fn draw(cx: &Context, unsigned: &Unsigned, judged: Option<&Judged>, pen: &mut Pen<'_>) {
+pub fn draw(
+    cx: &Context,
+    unsigned: &Unsigned,
+    assessment: Option<&SpaceAssessment>,
+    pen: &mut Pen<'_>,
+) {
     let areas = layout::lists(cx.size, cx.size.0 >= WIDE);
     if let Some((text, bad)) = no_store(cx) {
         let area = Rect::new(areas.find.x, areas.find.y, cx.size.0, areas.list.height);
@@ -66,7 +71,7 @@ pub fn draw(cx: &Context, unsigned: &Unsigned, judged: Option<&Judged>, pen: &mu
     }
     // Below the list there is none: what is refused is what the screen is for.
     if let (Some(area), Some(current)) = (areas.pane, unsigned.current_row()) {
-        pane::draw(cx, judged, &inventory, pen, area, current, true);
+        pane::draw(cx, assessment, &inventory, pen, area, current, true);
     }
 }
 

@@ -7,122 +7,10 @@ mod scopes;
 mod table;
 
 pub use self::scopes::{DIALOGS, HELPED, MOVES, PLANS, SCREENS, Scopes};
-pub use self::table::ACTIONS;
+pub use self::table::{ACTIONS, Act};
 pub use crate::console::types::hint::{Danger, HintWhen};
+use crate::console::types::need::Need;
 use crate::console::types::scope::Scope;
-use crate::console::types::screen::Screen;
-use crate::inventory::SortKey;
-
-/// What can be done with a key or from the palette.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Act {
-    Go(Screen),
-    NextScreen,
-    PreviousScreen,
-    Down,
-    Up,
-    PageDown,
-    PageUp,
-    HalfPageDown,
-    HalfPageUp,
-    First,
-    Last,
-    Open,
-    Back,
-    Expand,
-    Collapse,
-    Search,
-    NextMatch,
-    PreviousMatch,
-    Palette,
-    Mark,
-    MarkRange,
-    MarkAll,
-    UnmarkAll,
-    Sort,
-    Reverse,
-    SortBy(SortKey),
-    Columns,
-    Derivations,
-    Sign,
-    SignAll,
-    Push,
-    Rotate,
-    StripKey,
-    WaitingPlans,
-    Why,
-    Way,
-    WayTo,
-    WayOfFile,
-    Onboard,
-    Copy,
-    Refresh,
-    CancelJob,
-    Part,
-    Export,
-    RefusedOnly,
-    OurLogins,
-    EndSession,
-    Servers,
-    Theme,
-    Authorize,
-    Deny,
-    Revoke,
-    SuspendKey,
-    Review,
-    MarkReviewed,
-    Expiry,
-    Collect,
-    Pin,
-    Unroot,
-    UnpinExpired,
-    UnpinRevisions,
-    CollectWhole,
-    OldGenerations,
-    Vacuum,
-    Backup,
-    ByPolicy,
-    EditPolicy,
-    Verify,
-    VerifyAll,
-    Repair,
-    DeleteDamaged,
-    DeletePaths,
-    Rules,
-    EveryPath,
-    NextView,
-    PreviousView,
-    Help,
-    Redraw,
-    Suspend,
-    Quit,
-    NextCard,
-    Proof,
-    Certify,
-    ConfirmPlan,
-    PlanItems,
-    PlanReason,
-    PlanKey,
-    PlanClosure,
-    PlanUpstream,
-    PlanLifetime,
-    PlanSessions,
-    PlanFrom,
-    PlanComment,
-    PlanAuthority,
-    PlanNames,
-    PlanId,
-    PlanFile,
-    PlanName,
-    PlanExpiry,
-    PlanRevisions,
-    Close,
-    Dismiss,
-    Undo,
-    HelpSearch,
-    Choose,
-    QuitNow,
-}
 
 /// One line of the table.
 pub struct Action {
@@ -145,6 +33,8 @@ pub struct Action {
     /// Where its word is among the hints.
     pub hint_in: &'static [Scope],
     pub hint_when: HintWhen,
+    /// What it needs to be possible.
+    pub need: Need,
 }
 
 impl std::fmt::Debug for Action {
@@ -176,6 +66,7 @@ const fn action(
         danger: Danger::None,
         hint_in: if hint.is_empty() { &[] } else { scopes },
         hint_when: HintWhen::Always,
+        need: Need::Nothing,
     }
 }
 
@@ -194,6 +85,11 @@ impl Action {
     const fn hints(mut self, scopes: Scopes, when: HintWhen) -> Self {
         self.hint_in = scopes;
         self.hint_when = when;
+        self
+    }
+
+    const fn needs(mut self, need: Need) -> Self {
+        self.need = need;
         self
     }
 

@@ -98,7 +98,7 @@ fn place(file: &KeyFile, number: usize) -> String {
 fn disabled(file: &KeyFile, number: usize) -> Step {
     let place = place(file, number);
     let message = format!("{place} has the authority, but sshd does not take its options");
-    Step::new(ID, State::Wrong, message).remedy("mend the options of the line")
+    Step::new(ID, State::Wrong, message).remedy("correct the options of the line")
 }
 
 fn by_line(

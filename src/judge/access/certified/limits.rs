@@ -116,7 +116,7 @@ fn from_of_line(case: Case<'_>, place: &str, line: &KeyOptions) -> Option<Step> 
         }
         _ => {
             let message = format!(
-                "{place} allows it from {shown} only, and whether that has the client is not known here"
+                "{place} allows it from {shown} only, and whether that includes the client is unknown"
             );
             Some(Step::new(ID, State::Unknown, message).remedy(SAY_FROM))
         }

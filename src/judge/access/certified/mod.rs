@@ -120,7 +120,7 @@ fn made(case: Case<'_>) -> Step {
             wrong(message, "copy the file again, or sign the key anew");
         }
         None => {
-            let message = format!("whether its signature by {signed_with} holds is not known here");
+            let message = format!("its signature by {signed_with} can't be checked");
             found.push(Step::new(ID, State::Unknown, message));
         }
     }
@@ -214,7 +214,7 @@ fn revoked(case: Case<'_>) -> Option<Step> {
         (_, Some(event)) if event.kind == LogKind::Revoked => (
             State::Wrong,
             format!(
-                "its authority stands in sshd's list {list}; refused {} ago",
+                "its authority is in sshd's list of revoked keys, {list}; refused {} ago",
                 ago(event.at)
             ),
         ),

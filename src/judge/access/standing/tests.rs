@@ -60,7 +60,7 @@ fn each_line_by_its_options() {
             format!("from=\"*.example.org\" {KEY}"),
             here,
             Unknown,
-            "not known here",
+            "is unknown",
         ),
         (format!("unheard-of {KEY}"), here, Wrong, "unheard-of"),
         // sshd goes on behind a line that refuses the key.

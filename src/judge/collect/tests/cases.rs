@@ -396,7 +396,7 @@ fn batches_are_as_large_as_the_links_ask() {
 fn what_stays_by_the_rules_is_said() {
     assert_eq!(
         Rules::default().words(),
-        "the newest 3 of each name stay, and what came in within 1d"
+        "the newest 3 of each name stay, and what was uploaded within 1d"
     );
     assert_eq!(
         Rules::whole().words(),

@@ -1,9 +1,11 @@
 //! What is the matter with access to a cache server?
 //!
 //! In: the facts of one look at it, judged. Out: [`Check`]s, as for everything else: whether clients are served, requests that wait,
-//! clients that were refused, key files that sshd does not read, keys that end, are weak or can do more than they should.
+//! clients that were refused, key files that sshd does not read, keys that end, are weak or can do more than they should, sessions
+//! that do not end.
 
 mod keys;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +81,7 @@ pub fn of(looked: &Looked<'_>) -> Vec<Check> {
     }
     checks.extend(of_refused(looked));
     checks.extend(keys::checks(looked));
+    checks.extend(sessions::checks(looked));
     checks
 }
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::When;
 use crate::domain::access::{
-    CacheUser, KeyFile, LogPosition, LogReach, LogSource, Service, SshdFacts, SshdSettings, Unknown,
+    CacheUser, KeyFile, LogPosition, LogReach, LogSource, Service, Session, SshdFacts,
+    SshdSettings, Unknown,
 };
 use crate::domain::key_request::{Request, Source};
 use crate::domain::overflow::{Dropped, KNOCK_CAPACITY, Overflow};
@@ -369,4 +370,44 @@ fn a_suspended_key_is_named_and_no_trouble() {
         "{:?}",
         keys.collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn a_session_that_has_been_open_for_days_is_pointed_out() {
+    let mut facts = facts(&format!("restrict {KEY} ada\n"));
+    let session = |hours: i64, key: &str| Session {
+        pid: 7,
+        user: "nix-ssh".into(),
+        from: None,
+        since: Some(When::from_unix(facts.at.unix() - hours * 3600)),
+        fingerprint: Some(PublicSshKey::parse(key).unwrap().fingerprint()),
+    };
+    let (new, ada, other) = (session(24, KEY), session(49, KEY), session(30, OTHER));
+    facts.sessions = Ok(vec![new.clone()]);
+    assert_eq!(ids(&facts), []);
+    facts.sessions = Ok(vec![new.clone(), other.clone()]);
+    assert!(
+        wrong(&facts)[0]
+            .summary
+            .starts_with("a session of an unknown client")
+    );
+    facts.sessions = Ok(vec![other, ada, new]);
+    let found = wrong(&facts);
+    assert_eq!(
+        (found.len(), found[0].id, found[0].state),
+        (1, "sessions-old", State::Warning)
+    );
+    assert!(
+        found[0]
+            .summary
+            .starts_with("a session of ada has been open for 2d, and 1 more session:")
+    );
+    assert!(found[0].fix.as_ref().unwrap().text().contains("kill 7"));
+    // One whose beginning is not known is not called old.
+    let unknown = Session {
+        since: None,
+        ..facts.sessions.as_ref().unwrap()[0].clone()
+    };
+    facts.sessions = Ok(vec![unknown]);
+    assert_eq!(ids(&facts), []);
 }

@@ -1,4 +1,4 @@
-//! The checks of space: what is said of what, and how bad it is.
+//! The checks of space: what is shown for what, and how bad it is.
 
 use super::*;
 use crate::domain::Notice;
@@ -181,7 +181,7 @@ fn pins_that_have_expired() {
         name: "x".parse().unwrap(),
         target: StorePath::from_parts(&[1; 20], "x").unwrap(),
         by: None,
-        note: None,
+        reason: None,
         at: When::from_unix(1),
         expires: end.map(When::from_unix),
         sha256: None,

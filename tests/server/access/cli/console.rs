@@ -1,4 +1,4 @@
-//! A knocked request in the console, on a terminal: seen, proven, let in, used by the real client, revoked.
+//! A knocked request in the console, on a terminal: seen, proven, authorized, used by the real client, revoked.
 
 use super::{House, fingerprint};
 use crate::help::terminal::Terminal;
@@ -35,7 +35,7 @@ fn a_knock_is_proven_approved_used_and_revoked() {
         .unwrap();
     let answer = String::from_utf8(signed.stdout).unwrap();
     terminal.keys(&format!("\u{1b}[200~{answer}\u{1b}[201~"));
-    terminal.wait_for("take down that the requester holds");
+    terminal.wait_for("record that the requester holds");
     terminal.keys("\r");
     done(&mut terminal);
     terminal.keys("\r");

@@ -75,7 +75,7 @@ fn each_event_is_told_as_it_happens() {
     let rig = &house.rig;
     let watching = Watching::start(rig, "watch prod --jsonl");
     assert_eq!(watching.wait("connection", 1)[0]["state"], "watched");
-    // What was so before is no event. But how full the disk of this machine is, which is nobody's matter here.
+    // What was so before is no event. How full this machine's disk is does not matter here.
     let others = {
         let lines = watching.lines.lock().unwrap();
         lines.iter().filter(|line| line["event"] != "disk").count()
@@ -125,7 +125,7 @@ fn each_event_is_told_as_it_happens() {
             && states[states.len() - 1]["state"] == "ended"
     );
 
-    // A key that nobody knows, which the knock takes down.
+    // An unknown key, for which the knock writes a request.
     house.new_key("asks", "ada");
     assert!(!house.lets_in("asks"));
     let request = watching.wait("request", 1);
@@ -203,26 +203,26 @@ fn a_program_gets_events_on_its_input_and_is_not_run_for_each() {
         .unwrap();
     let lines = || fs::read_to_string(&got).unwrap_or_default().lines().count();
     let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     // From then on what happens is seen.
     let began = seen.next().unwrap().unwrap();
     assert!(began.contains("watched"), "{began}");
-    told.push(began);
+    reported.push(began);
     // It is run for that at once.
     wait_until("a first run", || lines() == 1);
     house.says("sign root --all --yes", 0);
     // They wait for the next run, which is due in an hour, or when this ends.
-    while told.len() < 2 {
-        told.push(seen.next().unwrap().unwrap());
+    while reported.len() < 2 {
+        reported.push(seen.next().unwrap().unwrap());
     }
     assert_eq!(lines(), 1);
     there(Command::new("kill").arg(child.id().to_string()));
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
-    told.extend(seen.map(Result::unwrap));
+    reported.extend(seen.map(Result::unwrap));
     let passed = fs::read_to_string(&got).unwrap();
-    assert_eq!(passed.lines().collect::<Vec<_>>(), told);
-    let all: Vec<Value> = told
+    assert_eq!(passed.lines().collect::<Vec<_>>(), reported);
+    let all: Vec<Value> = reported
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();

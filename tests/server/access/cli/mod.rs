@@ -186,7 +186,7 @@ fn lasts_90_days(expires: &Value) {
 }
 
 #[test]
-fn a_key_is_let_in_listed_and_revoked() {
+fn a_key_is_authorized_listed_and_revoked() {
     let house = House::new();
     let hostile = "ada \u{1b}[2J\u{202e}x";
     let public = house.new_key("ada", hostile);
@@ -573,9 +573,9 @@ fn dropped_requests_are_reported() {
         format!("37 {} {}\n", now - 7200, now - 60),
     )
     .unwrap();
-    let told = house.says("requests prod list", 0);
-    assert!(told.contains("37 requests dropped since"), "{told}");
-    assert!(told.contains("connect again"), "{told}");
+    let reported = house.says("requests prod list", 0);
+    assert!(reported.contains("37 requests dropped since"), "{reported}");
+    assert!(reported.contains("connect again"), "{reported}");
     let after = house.json("requests prod list", 0);
     assert_eq!(after["requests"].as_array().unwrap().len(), 1);
     assert_eq!(after["requests"][0]["id"], list["requests"][0]["id"]);
@@ -656,7 +656,7 @@ fn a_knock_becomes_a_request_and_an_approval_lets_it_in() {
     house.says("requests prod show ffff00", 2);
 
     let approved = house.says(
-        &format!("requests prod approve {id} --comment mei --note hello --yes --accept unproven"),
+        &format!("requests prod approve {id} --comment mei --reason hello --yes --accept unproven"),
         0,
     );
     assert!(house.lets_in("mei") && house.nix_reads("mei"));
@@ -886,14 +886,18 @@ fn what_setup_writes_is_what_sshd_takes() {
     fs::write(&alone, house.says("setup --nixos --knock", 0)).unwrap();
     let kept = fs::canonicalize("docs/nixos/module.nix").unwrap();
     for file in [alone.as_str(), kept.to_str().unwrap()] {
-        for (openssh, told) in [
+        for (openssh, reported) in [
             ("{ package.version = \"9.3p2\"; }", false),
             ("{ package.version = \"9.9p2\"; }", true),
             ("{ package.version = \"10.0p2\"; }", true),
         ] {
             let value = house.rig.evaluate(&with(file, openssh));
             let lines = value["lines"].as_str().unwrap();
-            assert_eq!(lines.contains("/requests %C\n"), told, "{openssh}: {lines}");
+            assert_eq!(
+                lines.contains("/requests %C\n"),
+                reported,
+                "{openssh}: {lines}"
+            );
         }
         let value = house.rig.evaluate(&with(file, "{ }"));
         assert_eq!(value["knock"], knock, "{file}");

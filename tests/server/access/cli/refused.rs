@@ -66,7 +66,7 @@ fn each_refusal_is_told_with_its_reason() {
     assert!(!house.lets_in("left"));
     assert_eq!(cause(&house, "left"), "revoked");
 
-    // One that waits is told as a request, and as denied when it was.
+    // One that waits is reported as a request, and as denied when it was.
     let asks = PublicSshKey::parse(&key("asks")).unwrap().fingerprint();
     assert!(!house.lets_in("asks"));
     let mut id = String::new();
@@ -83,15 +83,16 @@ fn each_refusal_is_told_with_its_reason() {
         0,
     );
     assert!(!house.lets_in("asks"));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     wait_until("a denied request", || {
-        told = checks(&house);
-        told.len() > before.len()
+        reported = checks(&house);
+        reported.len() > before.len()
     });
     assert!(
-        told.iter()
+        reported
+            .iter()
             .any(|one| one.contains("request denied") && one.contains("(unknown)")),
-        "{told:?}"
+        "{reported:?}"
     );
 
     // One whose line somebody took away by hand.
@@ -101,9 +102,10 @@ fn each_refusal_is_told_with_its_reason() {
     fs::write(house.key_file(), all).unwrap();
     assert!(!house.lets_in("away"));
     wait_until("a line that is gone", || {
-        told = checks(&house);
-        told.iter()
-            .any(|one| one.contains("no file any more; it came in"))
+        reported = checks(&house);
+        reported
+            .iter()
+            .any(|one| one.contains("no key file any more; it last logged in"))
     });
 
     // Another, which never came in, and stood there when the file was edited from here.
@@ -120,7 +122,7 @@ fn each_refusal_is_told_with_its_reason() {
     assert!(
         found
             .iter()
-            .any(|one| one.starts_with("unused ") && one.contains("it stood in ")),
+            .any(|one| one.starts_with("unused ") && one.contains("it was in ")),
         "{found:?}"
     );
 
@@ -133,8 +135,8 @@ fn each_refusal_is_told_with_its_reason() {
         "(gone)",
     ] {
         assert!(
-            told.iter().any(|one| one.contains(words)),
-            "{words}: {told:?}"
+            reported.iter().any(|one| one.contains(words)),
+            "{words}: {reported:?}"
         );
     }
     let said = house.says("keys prod list", 0);

@@ -144,13 +144,13 @@ fn a_flood_loses_nobody_but_itself() {
     let came = CONNECTIONS * EACH + 4;
     assert_eq!(usize::try_from(dropped.count).unwrap(), came - left);
     assert!(began.unix() <= dropped.since.unix() && dropped.since <= dropped.last);
-    let [told] = about_drops(&house).try_into().unwrap();
-    assert_eq!(told.state, State::Warning);
+    let [reported] = about_drops(&house).try_into().unwrap();
+    assert_eq!(reported.state, State::Warning);
     let expected = match left {
         KNOCK_CAPACITY.. => format!("request queue full: {} dropped since", dropped.count),
         _ => format!("{} requests dropped since", dropped.count),
     };
-    assert!(told.summary.starts_with(&expected), "{told:?}");
+    assert!(reported.summary.starts_with(&expected), "{reported:?}");
 }
 
 /// Whoever is the knock's user can put anything into its folder.

@@ -223,7 +223,7 @@ fn who_only_tries_becomes_a_request() {
         (tried.refused, tried.addresses.as_slice()),
         (3, &["127.0.0.1".to_owned()][..])
     );
-    // One who is in a file leaves no trace, and is let in.
+    // One who is in a file leaves no trace, and is authorized.
     assert!(house.lets_in("id"));
     assert_eq!(house.waiting().len(), 1);
 
@@ -253,7 +253,7 @@ fn who_only_tries_becomes_a_request() {
     let requests = house.facts().requests.unwrap();
     let decision = requests[0].decision.clone().unwrap();
     assert!(
-        decision.approved && decision.note == "asked by mail" && decision.by.contains("root via")
+        decision.approved && decision.reason == "asked by mail" && decision.by.contains("root via")
     );
 
     // Revoked, it is asked about again, and flagged.
@@ -301,7 +301,7 @@ fn signed_challenge(house: &House, key: &str, challenge: &str) -> String {
     String::from_utf8(signing.wait_with_output().unwrap().stdout).unwrap()
 }
 
-/// A proof that is taken down while somebody else decides: the decision stands, and who took it down is told.
+/// A proof that is taken down while somebody else decides: the decision stands, and who took it down is reported.
 #[test]
 fn a_decided_request_stays_decided() {
     let house = House::installed();
@@ -331,10 +331,10 @@ fn a_decided_request_stays_decided() {
             "{receipt:?}"
         );
         let word = if approves { "approved" } else { "denied" };
-        let told = receipt.conflict.unwrap();
+        let reported = receipt.conflict.unwrap();
         assert!(
-            told.contains(&format!("{} {word} it at 2", about.by)),
-            "{told}"
+            reported.contains(&format!("{} {word} it at 2", about.by)),
+            "{reported}"
         );
         assert!(house.waiting().is_empty(), "it is back in the queue");
         let all = house.facts().requests.unwrap();
@@ -394,10 +394,10 @@ fn the_first_of_two_decisions_stands() {
             "{receipt:?}"
         );
         let word = if first { "approved" } else { "denied" };
-        let told = receipt.conflict.unwrap();
+        let reported = receipt.conflict.unwrap();
         assert!(
-            told.contains(&format!("root via eva {word} it at 2")),
-            "{told}"
+            reported.contains(&format!("root via eva {word} it at 2")),
+            "{reported}"
         );
         assert_eq!(fs::read(house.key_file()).unwrap_or_default(), keys);
         assert_eq!(house.lets_in(name), first, "{name}");
@@ -439,10 +439,10 @@ fn a_request_whose_key_is_authorized_is_not_denied() {
     assert_eq!(house.carry_out(plan).result, Outcome::Done);
     let receipt = house.carry_out(late);
     assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
-    let told = receipt.conflict.unwrap();
+    let reported = receipt.conflict.unwrap();
     assert!(
-        told.contains("its key is authorized by now, in /"),
-        "{told}"
+        reported.contains("its key is authorized by now, in /"),
+        "{reported}"
     );
     assert!(house.lets_in("ada"));
     assert!(deny(&about, &house.facts(), &request, "no").is_err());
@@ -593,7 +593,7 @@ fn logins_are_as_quick_with_the_knock() {
     let known = slower(&house, plain, &["old", "id"]);
     assert_eq!(house.waiting().len(), 1);
     assert!(known < 1.5, "{known}");
-    // However broken the folder is: it costs no more, and lets in as before.
+    // However broken the folder is: it costs no more, and a login works as before.
     let files = [waiting.clone(), house.queue().join("aside")];
     fs::rename(&files[0], &files[1]).unwrap();
     let missing = slower(&house, plain, &["old", "id"]);

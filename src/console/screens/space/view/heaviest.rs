@@ -4,8 +4,8 @@ use crate::console::screens::paragraph;
 use crate::console::screens::path::pane;
 use crate::console::screens::space::areas::Areas;
 use crate::console::screens::space::state::Space;
+use crate::console::types::assessment::{Mark, SpaceAssessment};
 use crate::console::types::context::Context;
-use crate::console::types::judged::{Judged, Mark};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::pen::row;
@@ -22,7 +22,7 @@ const KEPT: usize = 6;
 
 /// Draws the list and the details.
 pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
-    let Some(judged) = &space.judged else {
+    let Some(assessment) = &space.assessment else {
         return;
     };
     let name = name_width(areas.list.width);
@@ -36,7 +36,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
         cell("KEPT", KEPT, Align::Left),
     );
     pen.line(areas.columns, &head, pen.theme.heading);
-    let rows = judged.heaviest.len();
+    let rows = assessment.heaviest.len();
     if rows == 0 {
         let text = "No path is live, so that nothing holds anything.";
         paragraph(pen, areas.list, text, pen.theme.dim);
@@ -45,7 +45,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
         draw_row(
             cx,
-            judged,
+            assessment,
             pen,
             row(areas.list, y as u16),
             at,
@@ -58,8 +58,8 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
     if let (Some(area), Some(current)) = (areas.pane, space.current_row()) {
         pane::draw(
             cx,
-            Some(judged),
-            &judged.inventory,
+            Some(assessment),
+            &assessment.inventory,
             pen,
             area,
             current,
@@ -74,17 +74,17 @@ fn name_width(width: u16) -> usize {
 
 fn draw_row(
     cx: &Context,
-    judged: &Judged,
+    assessment: &SpaceAssessment,
     pen: &mut Pen<'_>,
     area: Rect,
     at: usize,
     current: bool,
 ) {
     let theme = pen.theme;
-    let Some(heavy) = judged.heaviest.get(at) else {
+    let Some(heavy) = assessment.heaviest.get(at) else {
         return;
     };
-    let inventory = &judged.inventory;
+    let inventory = &assessment.inventory;
     let closure = inventory
         .closure_size_known(heavy.row)
         .map_or_else(|| "…".to_owned(), |(_, bytes)| text::size(bytes));
@@ -97,7 +97,7 @@ fn draw_row(
         cell(&number(heavy.frees.0), PATHS, Align::Right),
         cell(&closure, CLOSURE, Align::Right),
         cell(
-            &text::age(judged.used(heavy.row), cx.now),
+            &text::age(assessment.used(heavy.row), cx.now),
             USED,
             Align::Right
         ),
@@ -107,8 +107,8 @@ fn draw_row(
     let name = cell(inventory.name(heavy.row), width, Align::Middle);
     let style = if marked { theme.marked } else { theme.text };
     pen.text(area, x, area.y, name.trim_end(), style);
-    let pinned = judged.mark(heavy.row) == Some(Mark::Pinned);
-    let root = judged.roots_of(heavy.row).next().is_some();
+    let pinned = assessment.mark(heavy.row) == Some(Mark::Pinned);
+    let root = assessment.roots_of(heavy.row).next().is_some();
     let (word, style) = match (pinned, root) {
         (true, _) => ("pin", theme.accent),
         (false, true) => ("root", theme.text),

@@ -72,7 +72,7 @@ fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
         );
         return Some((text, true));
     }
-    if space.judged.is_some() {
+    if space.assessment.is_some() {
         return None;
     }
     let text = match (&cx.data.problem, &cx.data.inventory) {
@@ -102,10 +102,10 @@ fn nothing(cx: &Context, space: &Space) -> Option<(String, bool)> {
 
 /// `by last use`, and whether that is less than one would wish.
 fn source(space: &Space) -> (&'static str, bool) {
-    let Some(judged) = &space.judged else {
+    let Some(assessment) = &space.assessment else {
         return ("", false);
     };
-    match judged.usage.source {
+    match assessment.usage.source {
         UseSource::AccessTime | UseSource::AccessTimeDaily => ("by last use", false),
         UseSource::Registration => ("by upload", true),
     }
@@ -126,11 +126,11 @@ fn draw_head(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect) {
         };
         parts.push((fit(&mount, 16), format!("{used}% of {whole}"), style));
     }
-    if let Some(judged) = &space.judged {
+    if let Some(assessment) = &space.assessment {
         let sums = [
-            ("dead", judged.liveness.dead()),
-            ("live", judged.liveness.live()),
-            ("pinned", judged.pinned.live()),
+            ("dead", assessment.liveness.dead()),
+            ("live", assessment.liveness.live()),
+            ("pinned", assessment.pinned.live()),
         ];
         for (label, (_, bytes)) in sums {
             parts.push((label.to_owned(), Bytes(bytes).to_string(), theme.text));
@@ -175,13 +175,13 @@ pub fn disk(cx: &Context, space: &Space) -> Option<(String, u64, Bytes)> {
     Some((mount.clone(), used_percent(&disk)?, disk.usable()))
 }
 
-/// The names of the views, the one in front told by more than its colour.
+/// The names of the views, the one in front marked by more than its colour.
 fn draw_views(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect) {
     let theme = pen.theme;
     let mut x = area.x + 1;
     for view in View::ALL {
-        let note = match (view, &space.judged) {
-            (View::Roots, Some(judged)) => format!(" {}", number(judged.roots.len())),
+        let note = match (view, &space.assessment) {
+            (View::Roots, Some(assessment)) => format!(" {}", number(assessment.roots.len())),
             _ => String::new(),
         };
         let style = if view == space.view {
@@ -219,10 +219,13 @@ fn state(space: &Space, theme: &Theme) -> Option<(String, Style)> {
         );
         return Some((text, theme.warning));
     }
-    if space.working && space.judged.is_some() {
+    if space.working && space.assessment.is_some() {
         return Some(("working it out anew".to_owned(), theme.accent));
     }
-    let elsewhere = space.judged.as_ref().map_or(0, |judged| judged.elsewhere);
+    let elsewhere = space
+        .assessment
+        .as_ref()
+        .map_or(0, |assessment| assessment.elsewhere);
     if elsewhere > 0 {
         let text = format!(
             "{} came later; R reads again",

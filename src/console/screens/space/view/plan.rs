@@ -67,10 +67,10 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
     if let (Some(area), Some(current)) = (areas.pane, space.current_row())
         && cx.size.0 >= WIDE
     {
-        let inventory = &planned.judged.inventory;
+        let inventory = &planned.assessment.inventory;
         pane::draw(
             cx,
-            space.judged.as_deref(),
+            space.assessment.as_deref(),
             inventory,
             pen,
             area,
@@ -152,7 +152,7 @@ fn draw_takes(cx: &Context, space: &Space, pen: &mut Pen<'_>, area: Rect, planne
     if let Goal::Short { by } = &plan.goal {
         add(&format!("target missed by {by}"), theme.warning);
     }
-    if let (Some(_), Some(until)) = (planned.judged.used(plan.order[0]), plan.used_until) {
+    if let (Some(_), Some(until)) = (planned.assessment.used(plan.order[0]), plan.used_until) {
         let words = format!("all unused for {} or more", until.age(cx.now));
         add(&words, theme.text);
     }
@@ -172,7 +172,7 @@ fn on_disk(planned: &Planned) -> String {
 /// Why nothing goes.
 fn empty(planned: &Planned) -> String {
     let plan = &planned.collection;
-    let alive = &planned.judged.liveness;
+    let alive = &planned.assessment.liveness;
     if (alive.dead().0, alive.live().0) == (0, 0) {
         return "The store is empty.".to_owned();
     }
@@ -207,7 +207,7 @@ fn draw_row(
     current: bool,
 ) {
     let theme = pen.theme;
-    let inventory = &planned.judged.inventory;
+    let inventory = &planned.assessment.inventory;
     let plan = &planned.collection;
     let (top, bytes, others, why) = if space.paths {
         let Some(path) = plan.order.get(at) else {
@@ -234,7 +234,7 @@ fn draw_row(
     let numbers = format!(
         "{} {}",
         cell(
-            &text::age(planned.judged.used(top), cx.now),
+            &text::age(planned.assessment.used(top), cx.now),
             AGE,
             Align::Right
         ),

@@ -3,8 +3,8 @@
 use crate::console::screens::paragraph;
 use crate::console::screens::space::areas::Areas;
 use crate::console::screens::space::state::Space;
+use crate::console::types::assessment::{RootLine, SpaceAssessment};
 use crate::console::types::context::Context;
-use crate::console::types::judged::{Judged, RootLine};
 use crate::console::widgets::Pen;
 use crate::console::widgets::columns::{Align, cell};
 use crate::console::widgets::layout::WIDE;
@@ -23,7 +23,7 @@ const KIND: usize = 10;
 
 /// Draws the list and the details.
 pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas) {
-    let Some(judged) = &space.judged else {
+    let Some(assessment) = &space.assessment else {
         return;
     };
     let width = areas.list.width;
@@ -37,19 +37,19 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
         cell("PATH", target, Align::Left),
     );
     pen.line(areas.columns, &head, pen.theme.heading);
-    let rows = judged.roots.len();
+    let rows = assessment.roots.len();
     if rows == 0 {
         let text = "The store has no root: everything in it is dead, and anyone's garbage collection takes it all. p pins what has to stay.";
         paragraph(pen, areas.list, text, pen.theme.warning);
     }
     let list = space.roots;
     for (y, at) in list.view(rows, usize::from(areas.list.height)).enumerate() {
-        let Some(line) = judged.roots.get(at) else {
+        let Some(line) = assessment.roots.get(at) else {
             break;
         };
         draw_root(
             cx,
-            judged,
+            assessment,
             pen,
             row(areas.list, y as u16),
             line,
@@ -60,7 +60,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
         pen.rule(rule);
     }
     if let (Some(pane), Some(line)) = (areas.pane, space.current_root()) {
-        draw_pane(cx, judged, pen, pane, line);
+        draw_pane(cx, assessment, pen, pane, line);
     }
 }
 
@@ -73,7 +73,7 @@ fn widths(width: u16) -> (usize, usize) {
 
 fn draw_root(
     cx: &Context,
-    judged: &Judged,
+    assessment: &SpaceAssessment,
     pen: &mut Pen<'_>,
     area: Rect,
     line: &RootLine,
@@ -83,7 +83,7 @@ fn draw_root(
     let (root, target) = widths(area.width);
     let closure = line.row.map_or_else(
         || "?".to_owned(),
-        |row| match judged.inventory.closure_size_known(row) {
+        |row| match assessment.inventory.closure_size_known(row) {
             Some((_, bytes)) => text::size(bytes),
             None => "…".to_owned(),
         },
@@ -151,7 +151,13 @@ fn until(expires: Option<When>, now: When) -> String {
     }
 }
 
-fn draw_pane(cx: &Context, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line: &RootLine) {
+fn draw_pane(
+    cx: &Context,
+    assessment: &SpaceAssessment,
+    pen: &mut Pen<'_>,
+    area: Rect,
+    line: &RootLine,
+) {
     let theme = pen.theme;
     let wide = cx.size.0 >= WIDE;
     let mut lines: Vec<(&str, String, Style)> = vec![
@@ -173,25 +179,25 @@ fn draw_pane(cx: &Context, judged: &Judged, pen: &mut Pen<'_>, area: Rect, line:
             theme.text
         };
         lines.push(("keeps", until(pin.expires, cx.now), style));
-        let note = pin.note.as_deref().unwrap_or("no note");
+        let reason = pin.reason.as_deref().unwrap_or("no reason");
         let by = pin.by.as_deref().unwrap_or("hand");
         let of = pin.name.revised();
         let of = of.map_or_else(String::new, |pin| {
             format!("revision of {pin}, which moved; ")
         });
-        let by = format!("{of}{note}   by {by}, {} ago", pin.at.age(cx.now));
-        lines.push(("note", by, theme.text));
+        let by = format!("{of}{reason}   by {by}, {} ago", pin.at.age(cx.now));
+        lines.push(("reason", by, theme.text));
     } else {
         lines.push(("what", meaning(&line.root.kind).to_owned(), theme.dim));
     }
     if wide && let Some(row) = line.row {
-        let closure = judged.inventory.closure_size_known(row);
+        let closure = assessment.inventory.closure_size_known(row);
         let text = closure.map_or_else(
             || "not measured yet".to_owned(),
             |(paths, bytes)| format!("{}, {}", count(paths, "path"), Bytes(bytes)),
         );
         lines.push(("closure", text, theme.text));
-        let used = text::age(judged.used(row), cx.now);
+        let used = text::age(assessment.used(row), cx.now);
         lines.push(("last used", used, theme.text));
     }
     let label_width = 10;

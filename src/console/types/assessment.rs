@@ -1,6 +1,6 @@
 //! What follows from a look at the server for the store as it was read. Worked out once, in a job.
 //!
-//! In: the store, and a look. Out: [`Judged`]: what is live, what each root keeps alone, when each path was used, and the
+//! In: the store, and a look. Out: [`SpaceAssessment`]: what is live, what each root keeps alone, when each path was used, and the
 //! planner, which is made ready by the first plan that is asked for: on a large store it takes as much memory as the rest of the store.
 
 use crate::change::keep::Kept;
@@ -64,7 +64,7 @@ impl Mark {
 }
 
 /// All that is worked out.
-pub struct Judged {
+pub struct SpaceAssessment {
     /// The store's rows are numbered by this generation.
     pub generation: u64,
     /// The store.
@@ -93,9 +93,9 @@ pub struct Judged {
     direct: HashMap<Row, Vec<usize>>,
 }
 
-impl fmt::Debug for Judged {
+impl fmt::Debug for SpaceAssessment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judged")
+        f.debug_struct("SpaceAssessment")
             .field("generation", &self.generation)
             .field("roots", &self.roots.len())
             .finish_non_exhaustive()
@@ -111,7 +111,7 @@ fn keep<'a>(known: &SpaceSnapshot, pairs: &'a [(Row, Row)]) -> Keep<'a> {
     }
 }
 
-impl Judged {
+impl SpaceAssessment {
     /// Works it out, with the derivations and their outputs where Nix keeps those: a second or so at a million paths. While the roots or the last use are not known, or the store is not
     /// read to its end, nothing may be called dead.
     pub fn new(
@@ -260,18 +260,18 @@ impl Judged {
 
     /// When a path was last used, by itself or by what needs it; `None` where nothing tells of use.
     pub fn used(&self, row: Row) -> Option<When> {
-        let told = self.usage.source != UseSource::Registration;
-        let used = told.then(|| self.usage.used(row))?;
+        let reported = self.usage.source != UseSource::Registration;
+        let used = reported.then(|| self.usage.used(row))?;
         Some(used).filter(|used| *used != When::default())
     }
 
     /// For searches, filters and orders.
     pub fn for_search(&self) -> inventory::SearchFacts<'_> {
-        let told = self.usage.source != UseSource::Registration;
+        let reported = self.usage.source != UseSource::Registration;
         inventory::SearchFacts {
             liveness: Some(&self.liveness),
             pinned: Some(&self.pinned_rows),
-            usage: told.then_some(&self.usage),
+            usage: reported.then_some(&self.usage),
         }
     }
 
