@@ -4,6 +4,7 @@
 //! of the others; each may be done twice, so a lost link is followed by another try over a new one. A step that ended in an
 //! error counts as done where a look finds it done.
 
+use super::access::look_for_a_way_in;
 use super::cache::{CacheServer, Trouble};
 use super::{Job, JobEvent};
 use crate::change::keep::KeepStep;
@@ -42,7 +43,12 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
                 job.tally.freed = Some(Freed::counted(bytes.0));
                 job.tally.done += 1;
             }
-            Ok(LinkChange::Done) => job.tally.done += 1,
+            Ok(LinkChange::Done) => {
+                job.tally.done += 1;
+                if matches!(step, KeepStep::Remove(removal) if removal.knock.is_some()) {
+                    look_for_a_way_in(job).await;
+                }
+            }
             Err(why) => job.tally.fail(item, why),
         }
     }

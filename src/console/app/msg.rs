@@ -24,6 +24,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
 use crate::console::types::space::{Planned, PolicyDraft, SpaceSnapshot};
+use crate::domain::installable::Installation;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use crate::inventory::{Inventory, Row, View};
@@ -169,8 +170,14 @@ pub enum Msg {
         /// What goes.
         planned: Box<Planned>,
     },
+    /// What was found in the audit log.
+    AuditVerified(Result<Vec<String>, Problem>),
+    /// How each is that runs by itself.
+    Installed(Result<Vec<Installation>, Problem>),
     /// The retention policy was read, to be edited.
     Policy(Result<PolicyFile, Problem>),
+    /// The retention policy was read, and a file of this machine that is to be it.
+    PolicyOfFile(Result<Box<PolicyDraft>, Problem>),
     /// The editor has left a policy.
     Edited {
         /// What it began with.
@@ -333,8 +340,14 @@ pub enum Effect {
         /// The path; `None` for any.
         path: Option<StorePath>,
     },
+    /// Verify the audit log.
+    VerifyAudit,
+    /// Look at what runs by itself.
+    ReadInstalled,
     /// Read the retention policy, to edit it.
     ReadPolicy,
+    /// Read it, and a file of this machine.
+    ReadPolicyOfFile(PathBuf),
     /// Give the terminal to an editor.
     Edit(Box<PolicyDraft>),
     /// Look at a key that is to sign.

@@ -10,6 +10,7 @@ mod connect;
 mod contents;
 mod examine;
 mod export;
+mod installed;
 mod keep;
 mod latest;
 mod load;
@@ -176,6 +177,15 @@ impl Backend {
             }
             Effect::Space(effect) => self.space(effect),
             Effect::ReadPolicy => self.with_server(space::read_policy),
+            Effect::ReadPolicyOfFile(file) => {
+                self.with_server(|server, send| space::read_policy_of_file(server, send, file));
+            }
+            Effect::VerifyAudit => {
+                if let Some(state) = self.session.as_ref().map(Session::state) {
+                    self.with_server(|server, send| work::verify_audit(server, state, send));
+                }
+            }
+            Effect::ReadInstalled => self.with_server(installed::read),
             Effect::Ping => self.with_server(work::ping),
             Effect::Store(store::Effect::View {
                 request_id,

@@ -12,6 +12,7 @@ mod contents;
 mod data;
 mod export;
 mod find;
+mod installed;
 mod keep;
 mod layers;
 mod leave;
@@ -187,7 +188,10 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             screens::space::update::planned(&mut model.space, &model.cx, request_id, *planned);
             vec![]
         }
+        Msg::AuditVerified(found) => activity::audit_verified(model, found),
+        Msg::Installed(found) => installed::read(model, found),
         Msg::Policy(found) => policy::read(model, found),
+        Msg::PolicyOfFile(draft) => policy::of_file(model, draft),
         Msg::Edited { draft, left } => policy::edited(model, *draft, left),
         Msg::Alive { judged, row, chain } => space::alive(model, &judged, row, chain),
         Msg::Onboarding(text) => access::onboarding(model, text),
