@@ -198,11 +198,13 @@ fn a_run_that_goes_on_is_not_cut_off() {
             .any(|text| text.contains("a run goes on"))
     );
     // It ends while it is waited for.
+    let ended = running.clone();
     let ends = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_secs(2));
         fs::remove_file(running).unwrap();
     });
     let receipt = place.carry(plan);
+    assert!(!ended.exists(), "it went while a run went on");
     ends.join().unwrap();
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     assert_eq!(rig.installed_files(), Vec::<String>::new());
