@@ -40,13 +40,11 @@ pub(super) async fn run(
         Some(server) => Some(Session::new(common, server)?),
         None => None,
     };
-    match (&session, installable(args)?) {
-        (Some(session), Some(what)) => carry(session, what, args, out).await,
-        _ => {
-            print(session.as_ref(), args, out)?;
-            Ok(0)
-        }
+    if let (Some(session), Some(what)) = (&session, installable(args)?) {
+        return carry(session, what, args, out).await;
     }
+    print(session.as_ref(), args, out)?;
+    Ok(0)
 }
 
 /// What is installed or removed on the server that is named; `None` where text is printed.

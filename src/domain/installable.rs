@@ -217,7 +217,7 @@ impl Installation {
         let how = if self.nixos {
             "installed by NixOS"
         } else if self.differing().next().is_some() {
-            "edited, or of another version"
+            "edited or other version"
         } else if self.missing.is_empty() {
             "installed"
         } else {
@@ -269,7 +269,7 @@ mod tests {
         );
         assert_eq!(
             state(&[written.clone(), differs], true),
-            "edited, or of another version, on"
+            "edited or other version, on"
         );
         let part = Installation {
             missing: vec!["/etc/storekeeper/x".into()],

@@ -80,6 +80,7 @@ impl Rig {
         let mut found: Vec<String> = found
             .iter()
             .filter_map(|file| Some(format!("/etc{}", file.to_str()?.strip_prefix(&start)?)))
+            .filter(|file| file.contains("storekeeper"))
             .collect();
         found.sort();
         found

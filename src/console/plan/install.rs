@@ -108,6 +108,7 @@ pub(super) fn below(change: &ChangeKind, keymap: &Keymap, theme: &Theme) -> Vec<
     } else {
         "[install]  remove"
     };
+    let does = format!("{does}; {} changes it", keymap.names(Act::PlanRemove));
     let mut rows = vec![Below::Choice(Row::new("does", does, theme.text))];
     let usual = usual(what);
     match what {

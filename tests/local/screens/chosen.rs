@@ -121,9 +121,10 @@ fn a_rotation_leaves_out_what_a_filter_finds() {
     });
     let mut console = small();
     console.keys("3K<enter>");
-    let before = plan(&console).items.len();
-    console.keys("xledger-4.1<enter>");
-    assert_eq!(plan(&console).items.len(), before - 1);
+    let items = plan(&console).items;
+    let name = items[0].path().unwrap().name().to_owned();
+    console.keys(&format!("x{name}<enter>"));
+    assert_eq!(plan(&console).items.len(), items.len() - 1);
     console.keys("x<ctrl-u>older:nonsense<enter>");
     let dialog = console.model.plan_dialog().unwrap();
     assert!(dialog.plan.as_ref().unwrap().is_err());
@@ -135,7 +136,7 @@ fn a_rotation_leaves_out_what_a_filter_finds() {
 
 #[test]
 fn signatures_go_only_from_the_paths_that_are_marked() {
-    let marked = "2/ledger-4.1<enter><space>:compromised<enter><enter>";
+    let marked = "2/ledger-4.1<enter><space>:compromised<enter>j<enter>";
     snap("strip-marked", |size, theme| {
         let mut console = on(size, theme, false);
         console.keys(marked);
@@ -151,7 +152,7 @@ fn signatures_go_only_from_the_paths_that_are_marked() {
     let items = plan(&console).items;
     assert_eq!(items.len(), 1, "{items:?}");
     assert!(text(&console).contains("1 marked path only"));
-    console.keys("<esc><esc>u:compromised<enter><enter>");
+    console.keys("<esc><esc>u:compromised<enter>j<enter>");
     assert!(plan(&console).items.len() > 1);
     assert!(!text(&console).contains("marked path only"));
 }
@@ -173,7 +174,7 @@ fn the_audit_log_is_verified_from_the_screen_that_shows_it() {
     });
     let mut console = on((80, 24), "dark", true);
     console.keys("6:verify the audit<enter>");
-    assert_eq!(console.asked.last().unwrap(), "VerifyAudit");
+    assert!(console.asked.iter().any(|asked| asked == "VerifyAudit"));
     console.send(Msg::AuditVerified(Ok(found())));
     assert!(text(&console).contains("not whole, 1 flaw"));
     // While something else is open it is said in short.

@@ -83,7 +83,7 @@ fn each_screen_has_the_cursor_on_what_belongs_to_it() {
         ("4b", Installable::Knock),
         ("1:setup lease", Installable::Lease),
         ("2:setup knock", Installable::Knock),
-        ("6:install or rem", Installable::AutoSign),
+        ("6:install or rem<enter>", Installable::AutoSign),
     ] {
         let mut console = on((80, 24), "dark", false);
         console.keys(keys);

@@ -141,7 +141,7 @@ fn what_was_edited_is_named_and_what_is_not_ours_stays() {
     fs::create_dir(&own).unwrap();
     fs::write(own.join("override.conf"), "[Service]\nNice=19\n").unwrap();
     let found = place.found(Installable::Lease);
-    assert_eq!(found.state(), "edited, or of another version, on");
+    assert_eq!(found.state(), "edited or other version, on");
     assert_eq!(found.chosen.days, Some(7));
     let edited: Vec<&str> = found.differing().collect();
     assert_eq!(edited, ["/etc/systemd/system/storekeeper-lease.timer"]);

@@ -248,7 +248,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
             effects.extend(crate::console::app::update::keep::ended(model));
         }
         change if Installable::is_change(change) => {
-            effects.extend(crate::console::app::update::installed::ended(model));
+            effects.extend(crate::console::app::update::keep::ended(model));
+            if model.cx.is_up() {
+                effects.extend([Effect::Reprobe, Effect::ReadAccess]);
+            }
         }
         "repair" | "delete" => {
             crate::console::app::update::contents::mended(model, id);

@@ -3,7 +3,7 @@
 use crate::console::app::layer::{Installed, Layer};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::{keep, plan, show};
+use crate::console::app::update::{plan, show};
 use crate::console::plan::install;
 use crate::console::plan::state::Field;
 use crate::console::types::change::ChangeKind;
@@ -88,13 +88,4 @@ pub(super) fn choose(model: &mut Model) -> Vec<Effect> {
             dialog.typing = Some(Field::Signs);
         }
     })
-}
-
-/// It was installed or removed: what says so is looked at anew.
-pub(super) fn ended(model: &mut Model) -> Vec<Effect> {
-    let mut effects = keep::ended(model);
-    if model.cx.is_up() {
-        effects.extend([Effect::Reprobe, Effect::ReadAccess]);
-    }
-    effects
 }
