@@ -49,32 +49,29 @@ impl Server {
         removal: &Removal,
     ) -> Result<LinkChange, ServerError> {
         let sum = |sum: &Option<String>| sum.clone().unwrap_or_else(|| "-".to_owned());
-        let command = match &removal.knock {
-            Some(knock) => {
-                let shown = |path: &str| {
-                    let mut files = removal.files.iter();
-                    let found = files.find(|(own, _)| own == path);
-                    found.map_or_else(|| "absent".to_owned(), |(_, found)| sum(found))
-                };
-                Command::script(script::ACCESS_KNOCK_REMOVE)
-                    .arg(&knock.script)
-                    .arg(shown(&knock.script))
-                    .arg(&knock.lines_file)
-                    .arg(shown(&knock.lines_file))
-                    .arg(&knock.requests_dir)
-                    .arg(&knock.cache_user)
+        let command = if let Some(knock) = &removal.knock {
+            let shown = |path: &str| {
+                let mut files = removal.files.iter();
+                let found = files.find(|(own, _)| own == path);
+                found.map_or_else(|| "absent".to_owned(), |(_, found)| sum(found))
+            };
+            Command::script(script::ACCESS_KNOCK_REMOVE)
+                .arg(&knock.script)
+                .arg(shown(&knock.script))
+                .arg(&knock.lines_file)
+                .arg(shown(&knock.lines_file))
+                .arg(&knock.requests_dir)
+                .arg(&knock.cache_user)
+        } else {
+            let mut command = Command::script(script::TIMER_REMOVE)
+                .arg(&removal.places.units)
+                .arg(removal.unit())
+                .arg(&removal.places.folder)
+                .arg(removal.links.as_deref().unwrap_or_default());
+            for (file, shown) in &removal.files {
+                command = command.arg(file).arg(sum(shown));
             }
-            None => {
-                let mut command = Command::script(script::TIMER_REMOVE)
-                    .arg(&removal.places.units)
-                    .arg(removal.unit())
-                    .arg(&removal.places.folder)
-                    .arg(removal.links.as_deref().unwrap_or_default());
-                for (file, shown) in &removal.files {
-                    command = command.arg(file).arg(sum(shown));
-                }
-                command
-            }
+            command
         };
         let command = command.sudo(self.inner.start.sudo);
         let output = self.inner.link.run(&command, b"", REMOVE).await?;
