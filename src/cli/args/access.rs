@@ -398,7 +398,7 @@ pub(in crate::cli) struct Setup {
         default_value = POLICY_PROGRAM
     )]
     pub(in crate::cli) program: String,
-    /// Take away what is named: --auto-sign, --gc, --lease or --knock. No file of it stays; those that were edited are named before.
+    /// Remove what is named: --auto-sign, --gc, --lease or --knock. No file of it stays; those that were edited are named in the plan.
     #[arg(long, requires_all = ["server", "installable"], conflicts_with_all = ["nixos", "sign_name", "sign_uploader", "never_sign"])]
     pub(in crate::cli) off: bool,
     /// Name of the signing key that is made.
