@@ -16,14 +16,14 @@ use storekeeper::domain::installable::Installable;
 use storekeeper::domain::policy_run::PolicyRun;
 
 /// Auto-sign has run three minutes ago, the policy timer two hours ago.
-fn on(size: (u16, u16), theme: &str, there: bool) -> Console {
+fn on(size: (u16, u16), theme: &str, installs: bool) -> Console {
     let mut console = Console::new(model(size, theme, false));
     console.space = Some(known());
-    if there {
+    if installs {
         console.installed = installed::some();
     }
     console.connect();
-    if there {
+    if installs {
         let mut facts = facts();
         let at = |ago: i64| format!("at {}", now().unix() - ago);
         facts.auto_sign = Some(AutoSign::parse(
