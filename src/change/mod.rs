@@ -8,6 +8,7 @@ pub mod access;
 pub mod audit;
 pub mod collect;
 pub mod contents;
+pub mod install;
 pub mod job;
 pub mod keep;
 pub mod plan;

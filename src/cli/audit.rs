@@ -107,7 +107,9 @@ pub(super) async fn run(session: &Session, args: &Audit, out: &mut Out) -> Resul
             compared: &verification.notes,
         })?;
     } else if args.verify {
-        verdict(&file, verification, out)?;
+        for line in audit::said(&file, verification) {
+            out.line(&line)?;
+        }
     } else {
         if *older > 0 {
             out.line(&format!(
@@ -171,51 +173,6 @@ fn entry(record: &Record) -> Entry<'_> {
         failed: &record.failed,
         seconds: record.seconds,
     }
-}
-
-fn verdict(file: &str, found: &Verification, out: &mut Out) -> Result<(), CliError> {
-    let file = crate::domain::text::visible(file);
-    let records = count(found.records, "record");
-    let files = match found.files.len() {
-        0 | 1 => String::new(),
-        files => format!(" in {files} files"),
-    };
-    let wrong = found.flaws_total + found.missing_total;
-    let verdict = match (found.is_broken(), found.whole()) {
-        (true, _) => format!("not whole, {}", count(wrong, "flaw")),
-        (false, true) => "the chain is whole".to_owned(),
-        (false, false) if found.records > 0 => {
-            "nothing wrong was found, but not all could be checked".to_owned()
-        }
-        (false, false) => "nothing could be checked".to_owned(),
-    };
-    out.line(&format!("{file}: {records}{files}, {verdict}"))?;
-    for flaw in &found.flaws {
-        let label = if flaw.counts() { "wrong" } else { "repaired" };
-        out.line(&format!("  {label:<7}  {flaw}"))?;
-    }
-    for missing in &found.missing {
-        out.line(&format!("  wrong    {missing}"))?;
-    }
-    let named = found.flaws.len() + found.missing.len();
-    if wrong > named {
-        out.line(&format!("  wrong    {} more", count(wrong - named, "flaw")))?;
-    }
-    for unknown in &found.unknown {
-        out.line(&format!("  unknown  {unknown}"))?;
-    }
-    for note in &found.notes {
-        out.line(&format!("  checked  {note}"))?;
-    }
-    for witness in &found.vouched_by {
-        let who = match witness {
-            Witness::Copy => "the copy on this machine has the last record",
-            Witness::Journal => "the server's journal has the last record",
-            Witness::Signature(_) => continue,
-        };
-        out.line(&format!("  checked  {who}"))?;
-    }
-    Ok(())
 }
 
 fn list(records: &[Record], found: &Verification, out: &mut Out) -> Result<(), CliError> {

@@ -9,7 +9,6 @@ use super::progress::Progress;
 use crate::change::collect::{first_open, output_pairs};
 use crate::domain::access::Session;
 use crate::domain::count::count;
-use crate::domain::notice;
 use crate::domain::space::SpaceFacts;
 use crate::domain::{Bytes, Fact, StorePath, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
@@ -191,15 +190,4 @@ pub(super) async fn policy_file(server: &Server) -> Result<PolicyFile, CliError>
 pub(super) fn policy(text: &str) -> Result<Policy, CliError> {
     use crate::domain::Explain as _;
     Policy::parse(text).map_err(|error| CliError::usage(error.notice()))
-}
-
-/// A timer works in the folder of the store.
-pub(super) fn no_store() -> CliError {
-    CliError::new(
-        Kind::Server,
-        notice!(
-            "it is not known in which folder the store there is",
-            "log in as root"
-        ),
-    )
 }

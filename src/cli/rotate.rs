@@ -12,19 +12,20 @@ use super::progress::Progress;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::sign::KeyChoice;
-use crate::change::sign::rotate::{Rotate, RotateError, Straggler, Wanted, rotate, server_key};
+use crate::change::sign::rotate::{
+    Rotate, RotateError, Straggler, Wanted, found, rotate, server_key,
+};
 use crate::change::{Plan, Receipt};
 use crate::domain::count::number;
 use crate::domain::text::visible;
 use crate::domain::{KeyRing, Role, When, notice};
-use crate::inventory::{Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
+use crate::inventory::{Inventory, Query};
 use crate::judge::rotation::{KeyCoverage, coverage};
 use crate::onboard::rotation::{Keys, steps};
 use crate::onboard::{Step, text};
 use crate::server::Server;
 use serde::Serialize;
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
 
 /// Stragglers that are listed one by one in text.
 const LISTED: usize = 20;
@@ -176,27 +177,6 @@ fn with(server: &Server, args: &Args) -> Result<KeyChoice, CliError> {
             )))
         }
     }
-}
-
-/// The rows that a filter finds.
-fn found(inventory: &Inventory, query: &Query) -> HashSet<Row> {
-    let sort = Sort {
-        key: SortKey::Name,
-        reverse: false,
-    };
-    let never = AtomicBool::new(false);
-    let now = When::now();
-    let view = view(
-        inventory,
-        query,
-        sort,
-        false,
-        now,
-        SearchFacts::default(),
-        &never,
-    );
-    view.map(|view| view.rows.iter().copied().collect())
-        .unwrap_or_default()
 }
 
 /// The keys that sign for the cache, with and without those that go.

@@ -1,22 +1,18 @@
-//! `setup`: what a new cache server does; and the knock, installed on one that exists.
+//! `setup`: what a new cache server does; and what runs by itself on one that exists, installed or removed.
 //!
 //! In: names, from the configuration where a server is named. Out: commands to paste or a NixOS module; or a plan that is
 //! carried out.
 
 use super::args::{Common, access as args};
-use super::change::carry_out;
-use super::error::{CliError, Kind};
-use super::ground::no_store;
-use super::nothing::nothing;
+use super::error::CliError;
 use super::out::Out;
 use super::roots::confirm_and_run;
 use super::session::Session;
 use super::signals::unless_stopped;
-use crate::change::Plan;
-use crate::change::access::{About, install_knock, knock_to_install};
-use crate::change::keep::{install_auto_sign, install_lease};
+use crate::change::install::{Planned, install, remove};
 use crate::domain::KeyName;
 use crate::domain::Notice;
+use crate::domain::installable::{Chosen, Installable};
 use crate::domain::notice;
 use crate::domain::text::visible;
 use crate::onboard::server::{HEAD, NewServer, Scripts, debian, nixos};
@@ -44,28 +40,77 @@ pub(super) async fn run(
         Some(server) => Some(Session::new(common, server)?),
         None => None,
     };
-    match session {
-        Some(_) if args.knock && args.lease.is_some() && !args.nixos => {
-            Err(CliError::usage(notice!(
-                "--knock and --lease are installed one by one",
-                "give one of them"
-            )))
-        }
-        Some(session) if let Some(when) = &args.gc => {
-            super::policy_timer::run(&session, when, args, out).await
-        }
-        Some(session) if args.auto_sign => auto_sign(&session, args, out).await,
-        Some(session) if args.knock && !args.nixos => install(&session, args, out).await,
-        Some(session)
-            if !args.nixos
-                && let Some(days) = args.lease =>
-        {
-            lease(&session, days, args, out).await
-        }
-        session => {
-            print(session.as_ref(), args, out)?;
-            Ok(0)
-        }
+    if let (Some(session), Some(what)) = (&session, installable(args)?) {
+        return carry(session, what, args, out).await;
+    }
+    print(session.as_ref(), args, out)?;
+    Ok(0)
+}
+
+/// What is installed or removed on the server that is named; `None` where text is printed.
+fn installable(args: &args::Setup) -> Result<Option<Installable>, CliError> {
+    if args.server.is_none() || args.nixos {
+        return Ok(None);
+    }
+    if args.knock && args.lease.is_some() {
+        return Err(CliError::usage(notice!(
+            "--knock and --lease are installed one by one",
+            "give one of them"
+        )));
+    }
+    Ok(if args.gc.is_some() {
+        Some(Installable::PolicyTimer)
+    } else if args.auto_sign {
+        Some(Installable::AutoSign)
+    } else if args.knock {
+        Some(Installable::Knock)
+    } else {
+        args.lease.map(|_| Installable::Lease)
+    })
+}
+
+/// Plans it, and carries it out.
+async fn carry(
+    session: &Session,
+    what: Installable,
+    args: &args::Setup,
+    out: &mut Out,
+) -> Result<u8, CliError> {
+    let (server, planned) = unless_stopped(Box::pin(prepare(session, what, args))).await?;
+    let word = if args.off {
+        what.remove()
+    } else {
+        what.install()
+    };
+    confirm_and_run(session, server, planned, &args.change, word, out).await
+}
+
+async fn prepare(
+    session: &Session,
+    what: Installable,
+    args: &args::Setup,
+) -> Result<(Server, Planned), CliError> {
+    if args.off {
+        let server = session.connect().await?;
+        let planned = remove(&server, what).await?;
+        return Ok((server, planned));
+    }
+    if what == Installable::PolicyTimer {
+        return super::policy_timer::prepare(session, &chosen(args)).await;
+    }
+    let server = session.connect().await?;
+    let planned = install(&server, what, &chosen(args), None).await?;
+    Ok((server, planned))
+}
+
+fn chosen(args: &args::Setup) -> Chosen {
+    Chosen {
+        names: args.sign_name.clone(),
+        never: args.never_sign.clone(),
+        uploaders: args.sign_uploader.iter().map(ToString::to_string).collect(),
+        when: args.gc.clone(),
+        program: Some(args.program.clone()),
+        days: args.lease,
     }
 }
 
@@ -139,86 +184,4 @@ fn plain(new: &NewServer) -> Result<(), CliError> {
         "cache_user or requests_dir has characters that sshd would read in its own way",
         "choose plain ones"
     )))
-}
-
-async fn install(session: &Session, args: &args::Setup, out: &mut Out) -> Result<u8, CliError> {
-    let planned = unless_stopped(Box::pin(prepare(session, args))).await?;
-    let (server, plan) = planned;
-    let code = match plan {
-        Some(plan) => carry_out(session, &server, plan, &args.change, out).await,
-        None => nothing(
-            "install-knock",
-            session.name(),
-            "the knock is installed there already",
-            out,
-        ),
-    };
-    server.link().close().await;
-    code
-}
-
-/// Installs the lease.
-async fn lease(
-    session: &Session,
-    days: u32,
-    args: &args::Setup,
-    out: &mut Out,
-) -> Result<u8, CliError> {
-    let prepare = async {
-        let server = session.connect().await?;
-        let install = LeaseInstall::of(&server, days).ok_or_else(no_store)?;
-        let found = server.lease_facts(&install).await?;
-        let planned = install_lease(&About::of(&server), &found, install);
-        Ok((server, planned))
-    };
-    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    confirm_and_run(session, server, planned, &args.change, "install-lease", out).await
-}
-
-/// Installs signing that runs by itself.
-async fn auto_sign(session: &Session, args: &args::Setup, out: &mut Out) -> Result<u8, CliError> {
-    let prepare = async {
-        let server = session.connect().await?;
-        let (names, never) = (args.sign_name.clone(), args.never_sign.clone());
-        let keys = args.sign_uploader.iter().map(ToString::to_string).collect();
-        let install = AutoSignInstall::of(&server, names, never, keys).ok_or_else(|| {
-            CliError::new(
-                Kind::Server,
-                notice!(
-                    "the server has no key file of its own that can sign, or it is not known in which folder its store is",
-                    "set secret-key-files in its nix.conf or signing_key in the configuration, and log in as root"
-                ),
-            )
-        })?;
-        let found = server.auto_sign_facts(&install).await?;
-        let planned = install_auto_sign(&About::of(&server), found, install);
-        Ok((server, planned))
-    };
-    let (server, planned) = unless_stopped(Box::pin(prepare)).await?;
-    let word = "install-auto-sign";
-    confirm_and_run(session, server, planned, &args.change, word, out).await
-}
-
-/// Connects and makes the plan; none where it is installed already.
-async fn prepare(
-    session: &Session,
-    args: &args::Setup,
-) -> Result<(Server, Option<Plan>), CliError> {
-    let server = session.connect().await?;
-    let found = server.knock_facts().await?;
-    let settings = &session.target.settings;
-    let install = knock_to_install(&found, &settings.cache_user, &settings.requests_dir);
-    let reads = server.access().await?.sshd.settings.ok();
-    let command = reads.and_then(|settings| settings.authorized_keys_command);
-    let in_use = command.is_some_and(|command| {
-        command
-            .split_ascii_whitespace()
-            .eq(install.command().split(' '))
-    });
-    if found.script_there && in_use {
-        return Ok((server, None));
-    }
-    let reason = args.change.reason.clone();
-    let plan = install_knock(&About::of(&server), &found, install, reason)?;
-    Ok((server, Some(plan)))
 }

@@ -16,6 +16,7 @@ pub mod count;
 pub mod csv;
 pub mod fact;
 pub mod file_name;
+pub mod installable;
 pub mod key_request;
 pub mod login_line;
 pub mod nearest;

@@ -5,19 +5,17 @@
 
 use super::Server;
 use super::error::ServerError;
+use super::installed::Places;
 use super::script::{self, Answers};
 use super::space::LOOK;
 use super::spec::folder_of;
-use super::timer::{self, INSTALL, UNITS};
+use super::timer::{self, INSTALL};
 use crate::change::token::Token;
 use crate::domain::auto_sign::AutoSign;
 use crate::link::Command;
 
 /// What its units are called.
-const NAME: &str = "storekeeper-auto-sign";
-
-/// The folder of its files.
-const FOLDER: &str = "/etc/storekeeper";
+pub(super) const NAME: &str = "storekeeper-auto-sign";
 
 /// How far back a run looks for uploads.
 const DAYS: u32 = 7;
@@ -68,6 +66,7 @@ impl AutoSignInstall {
         uploaders: Vec<String>,
     ) -> Option<Self> {
         let facts = server.facts();
+        let Places { folder, units } = Places::default();
         let mut keys = facts.signing_keys.iter();
         let key = keys.find(|key| key.problem.is_none() && key.name.is_some())?;
         let trusted = facts.keys.names().into_iter();
@@ -81,8 +80,29 @@ impl AutoSignInstall {
             trusted: trusted.map(|(_, key)| key.to_string()).collect(),
             store: facts.store_dir.clone()?,
             log: server.spec().audit_log.clone(),
-            folder: FOLDER.to_owned(),
-            units: UNITS.to_owned(),
+            folder,
+            units,
+        })
+    }
+
+    /// What rules that are there say; `None` where they are none.
+    pub(super) fn read(rules: &[&str], places: &Places) -> Option<Self> {
+        let all = |word: &str| -> Vec<String> {
+            let lines = rules.iter().filter_map(|line| line.strip_prefix(word));
+            lines.map(str::to_owned).collect()
+        };
+        let one = |word: &str| all(word).into_iter().next();
+        Some(Self {
+            names: all("name "),
+            never: all("never "),
+            uploaders: all("uploader "),
+            sshd_log: one("sshd-log "),
+            key: one("key ")?,
+            trusted: all("trust "),
+            store: one("store ")?,
+            log: one("log ")?,
+            folder: places.folder.clone(),
+            units: places.units.clone(),
         })
     }
 

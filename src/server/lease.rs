@@ -5,17 +5,15 @@
 
 use super::Server;
 use super::error::ServerError;
+use super::installed::Places;
 use super::script;
 use super::space::LOOK;
-use super::timer::{self, INSTALL, UNITS};
+use super::timer::{self, INSTALL};
 use crate::change::token::Token;
 use crate::link::Command;
 
-/// Where the script goes.
-pub const LEASE_SCRIPT: &str = "/etc/storekeeper/lease";
-
 /// What its units are called.
-const NAME: &str = "storekeeper-lease";
+pub(super) const NAME: &str = "storekeeper-lease";
 
 /// What an installation would find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +45,23 @@ impl LeaseInstall {
     /// In the usual places of a server; `None` where it is not known where its store is.
     pub fn of(server: &Server, days: u32) -> Option<Self> {
         let facts = server.facts();
+        facts.store_dir.as_ref().and(facts.state_dir.as_ref())?;
         Some(Self {
             days,
-            script: LEASE_SCRIPT.to_owned(),
-            units: UNITS.to_owned(),
-            store: facts.store_dir.clone()?,
-            state: facts.state_dir.clone()?,
+            ..Self::at(server, &Places::default())
         })
+    }
+
+    /// In these places, with no days.
+    pub(super) fn at(server: &Server, places: &Places) -> Self {
+        let facts = server.facts();
+        Self {
+            days: 0,
+            script: format!("{}/lease", places.folder),
+            units: places.units.clone(),
+            store: facts.store_dir.clone().unwrap_or_default(),
+            state: facts.state_dir.clone().unwrap_or_default(),
+        }
     }
 
     /// The script's text.

@@ -1,15 +1,16 @@
 //! The policy timer: it collects by the retention policy of a server, with the storekeeper that is installed there.
 //!
 //! In: where that program is, when it is to run, and where things are. Out: the texts that are installed, to be shown before; and with a
-//! token, all of it in place and the timer running, or as it was; or taken away.
+//! token, all of it in place and the timer running, or as it was.
 
 use super::Server;
 use super::error::ServerError;
+use super::installed::Places;
 use super::script::{self, Answers};
 use super::space::LOOK;
 use super::spec::Settings;
 use super::spec::folder_of;
-use super::timer::{self, UNITS};
+use super::timer;
 use crate::change::token::Token;
 use crate::domain::policy_run::PolicyRun;
 use crate::link::{Command, Limits, quote};
@@ -17,10 +18,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// What its units are called.
-const NAME: &str = "storekeeper-gc";
-
-/// The folder of its files.
-const FOLDER: &str = "/etc/storekeeper";
+pub(super) const NAME: &str = "storekeeper-gc";
 
 /// What is installed is tried before: that reads the whole store.
 const INSTALL: Limits = Limits {
@@ -38,8 +36,6 @@ pub struct PolicyTimerFacts {
     pub systemd: bool,
     /// The same files are there already, and the timer runs.
     pub there: bool,
-    /// Some timer of this name is there.
-    pub installed: bool,
     /// Where storekeeper is on the server; `None` where it is not there.
     pub program: Option<String>,
     /// Its version, as it says it.
@@ -70,16 +66,21 @@ pub struct PolicyTimer {
 impl PolicyTimer {
     /// In the usual places of a server; `None` where it is not known where its store is.
     pub fn of(server: &Server, program: String, when: String) -> Option<Self> {
-        let facts = server.facts();
-        Some(Self {
+        server.facts().store_dir.as_ref()?;
+        Some(Self::at(server, &Places::default(), program, when))
+    }
+
+    /// In these places.
+    pub(super) fn at(server: &Server, places: &Places, program: String, when: String) -> Self {
+        Self {
             program,
             when,
             config: config(server.spec()),
-            store: facts.store_dir.clone()?,
+            store: server.facts().store_dir.clone().unwrap_or_default(),
             log: server.spec().audit_log.clone(),
-            folder: FOLDER.to_owned(),
-            units: UNITS.to_owned(),
-        })
+            folder: places.folder.clone(),
+            units: places.units.clone(),
+        }
     }
 
     /// The script that the timer runs.
@@ -245,7 +246,6 @@ impl Server {
             nixos: answers.get("nixos").is_some(),
             systemd: answers.get("systemd").is_some(),
             there: program.is_some() && known.has(&answers),
-            installed: answers.get("unit").is_some() || answers.get("service").is_some(),
             version: found.shown("version"),
             loose: found.all("loose").map(str::to_owned).collect(),
             program,
@@ -256,12 +256,6 @@ impl Server {
     pub async fn policy_timer_runs(&self, timer: &PolicyTimer) -> Result<bool, ServerError> {
         let answers = super::space::look(&self.inner, timer.look(), LOOK).await?;
         Ok(timer.has(&answers))
-    }
-
-    /// Whether none is installed.
-    pub async fn policy_timer_gone(&self, timer: &PolicyTimer) -> Result<bool, ServerError> {
-        let answers = super::space::look(&self.inner, timer.look(), LOOK).await?;
-        Ok(answers.get("unit").is_none() && answers.get("service").is_none())
     }
 
     /// Installs it and starts its timer, if it can work out what a run would take; nothing is collected by that.
@@ -288,27 +282,6 @@ impl Server {
             .sudo(self.inner.start.sudo);
         let (what, next) = ("install the policy timer", "fix that and try again");
         script::fetch(&self.inner, &command, INSTALL, what, next).await?;
-        Ok(())
-    }
-
-    /// Takes it away, with what it says of its last run.
-    pub async fn remove_policy_timer(
-        &self,
-        _: &Token,
-        timer: &PolicyTimer,
-    ) -> Result<(), ServerError> {
-        let command = Command::script(script::TIMER_REMOVE)
-            .arg(&timer.units)
-            .arg(NAME)
-            .arg(timer.script())
-            .arg(timer.config_file())
-            .arg(timer.state())
-            .sudo(self.inner.start.sudo);
-        let (what, next) = (
-            "remove the policy timer",
-            "look at it with systemctl on the server",
-        );
-        script::fetch(&self.inner, &command, LOOK, what, next).await?;
         Ok(())
     }
 }

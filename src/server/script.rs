@@ -79,6 +79,12 @@ pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
 pub(super) const ACCESS_MARK: &str = script!("folder.sh", "access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = script!("sshd.sh", "access-knock-look.sh");
 pub(super) const ACCESS_KNOCK: &str = script!("sshd.sh", "folder.sh", "access-knock.sh");
+pub(super) const ACCESS_KNOCK_REMOVE: &str = script!(
+    "sshd.sh",
+    "folder.sh",
+    "installed-gone.sh",
+    "access-knock-remove.sh"
+);
 
 pub(super) const ACCESS_LOOK_FILE: &str = script!("access-look-file.sh");
 
@@ -95,7 +101,8 @@ pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
 
 pub(super) const TIMER_LOOK: &str = script!("timer-look.sh");
 pub(super) const TIMER_INSTALL: &str = script!("folder.sh", "timer-install.sh");
-pub(super) const TIMER_REMOVE: &str = script!("folder.sh", "timer-remove.sh");
+pub(super) const TIMER_REMOVE: &str = script!("folder.sh", "installed-gone.sh", "timer-remove.sh");
+pub(super) const INSTALLED_LOOK: &str = script!("sshd.sh", "installed-look.sh");
 pub(super) const POLICY_LOOK: &str = script!("policy-look.sh");
 
 /// What the policy timer runs. It is put on the server, not run by us.

@@ -54,6 +54,7 @@ fn journeys() {
         Some(Layer::Servers(_)) => "servers".to_owned(),
         Some(Layer::Themes(_)) => "themes".to_owned(),
         Some(Layer::Waiting(_)) => "plans".to_owned(),
+        Some(Layer::Installed(_)) => "runs by itself".to_owned(),
         Some(Layer::Verify(_)) => "verify".to_owned(),
         Some(Layer::Quit) => "quit".to_owned(),
     };
@@ -136,6 +137,23 @@ fn journeys() {
             "3:compromised<enter><enter><enter>no<enter>",
             toast,
             "type strip, all of it, or press esc",
+        ),
+        // What runs by itself: the list, the plan of one, and back.
+        ("b", layer, "runs by itself"),
+        ("4:runs by itself<enter>", layer, "runs by itself"),
+        ("b<esc>", layer, "none"),
+        ("b<enter>", layer, "space"),
+        ("b<enter><esc><esc>", layer, "none"),
+        (":setup lease<enter>", layer, "space"),
+        (
+            ":setup cron<enter>",
+            toast,
+            "\"cron\" is none: write setup auto-sign | gc | lease | knock: installs it, or removes it",
+        ),
+        (
+            ":setup knock<enter>x",
+            toast,
+            "Cannot name what is never signed: this installs no auto-sign",
         ),
         // Pages.
         ("2<enter>", at, "curl-8.7.1"),

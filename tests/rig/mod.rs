@@ -30,6 +30,7 @@ mod origin;
 mod proxy;
 mod sshd;
 mod store;
+mod systemd;
 mod ways;
 
 pub(crate) use agent::Agent;

@@ -23,7 +23,13 @@ pub(crate) const CACHE: (&str, u32) = ("nix-ssh", 61_003);
 /// Mounts the private files, makes folders read-only, hides programs, then is sshd; the mounts end with the namespace.
 const START: &str = r#"
 set -e
-etc=$1 read_only=$2 hide=$3 syslog=$4 sshd=$5 config=$6
+etc=$1 read_only=$2 hide=$3 syslog=$4 own=$5 sshd=$6 config=$7
+if [ -n "$own" ]; then
+  # A copy, in place of this machine's.
+  [ -e "$own/passwd" ] || cp -a /etc/. "$own"
+  mkdir -p "$own/systemd/system" "$own/ssh/sshd_config.d"
+  mount --bind "$own" /etc
+fi
 for name in passwd group shadow sudoers; do
   [ -e "/etc/$name" ] || continue
   mount --bind "$etc/$name" "/etc/$name"
@@ -67,6 +73,8 @@ pub(crate) struct Twist {
     pub(crate) more: String,
     /// Another `NIX_REMOTE` for root's sessions.
     pub(crate) root_store: Option<String>,
+    /// An empty folder that becomes its `/etc`: a copy of this machine's, which may be written.
+    pub(crate) own_etc: Option<PathBuf>,
     /// It logs to a file as `/var/log/auth.log` is written: see [`Sshd::auth_log`].
     pub(crate) syslog: bool,
 }
@@ -92,7 +100,7 @@ pub(crate) struct Sshd {
     guard: Option<Guard>,
     config: PathBuf,
     /// The arguments of `START`.
-    arguments: [String; 4],
+    arguments: [String; 5],
     log: PathBuf,
     /// What syslog writes of it.
     auth_log: PathBuf,
@@ -211,7 +219,7 @@ fn syslog(socket: &Path, file: &Path) {
     });
 }
 
-fn arguments(plan: &Plan<'_>) -> [String; 4] {
+fn arguments(plan: &Plan<'_>) -> [String; 5] {
     let etc = plan.scratch.join("etc").display().to_string();
     let read_only = if plan.twist.read_only {
         plan.scratch.join("server").display().to_string()
@@ -231,7 +239,9 @@ fn arguments(plan: &Plan<'_>) -> [String; 4] {
     } else {
         String::new()
     };
-    [etc, read_only, hide.join(" "), socket]
+    let own = plan.twist.own_etc.as_ref();
+    let own = own.map_or_else(String::new, |own| own.display().to_string());
+    [etc, read_only, hide.join(" "), socket, own]
 }
 
 fn configuration(plan: &Plan<'_>, port: u16) -> String {

@@ -12,6 +12,7 @@ mod ending;
 mod groups;
 mod hostile;
 mod hosts;
+mod installed;
 mod link;
 mod policy;
 mod push;

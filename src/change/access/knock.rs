@@ -85,6 +85,8 @@ pub fn install_knock(
         "then",
         "sshd -t, sshd -T for the cache user, and a reload of sshd; all of it is undone if one fails".to_owned(),
     ));
+    plan.lines
+        .push(("back", "setup SERVER --knock --off".to_owned()));
     for file in [&install.script, &install.lines_file] {
         plan.items.push(Item::File { file: file.clone() });
     }

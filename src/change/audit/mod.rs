@@ -13,6 +13,7 @@ mod chain;
 pub mod copy;
 mod flaw;
 mod look;
+mod said;
 pub mod signed;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use flaw::{Broken, Flaw, Missing, Place, Verification, Vouched, Witness};
 pub use look::{Look, look, look_on};
+pub use said::said;
 pub use verify::{Check, check, compare, verify};
 pub use witness::Copied;
 

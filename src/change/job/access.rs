@@ -72,9 +72,7 @@ async fn steps<C: CacheServer>(
             Ok(_) => job.tally.done += 2,
             Err(why) => return Err(half_installed(job, install, why).await),
         }
-        if open_another(job).await.is_err() {
-            job.log("no new connection could be opened after sshd reloaded its configuration; keep this one open and look at sshd");
-        }
+        look_for_a_way_in(job).await;
     }
     for (folder, request) in &operation.requests {
         stop(job)?;
@@ -293,6 +291,13 @@ fn difference(path: &str, shown: &[u8], now: &[u8]) -> String {
         lines.push(format!("and {more} more lines"));
     }
     lines.join("\n")
+}
+
+/// Says so where sshd lets nobody in any more since it has read its configuration anew.
+pub(super) async fn look_for_a_way_in<C: CacheServer>(job: &Job<C>) {
+    if open_another(job).await.is_err() {
+        job.log("no new connection could be opened after sshd reloaded its configuration; keep this one open and look at sshd");
+    }
 }
 
 async fn open_another<C: CacheServer>(job: &Job<C>) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //! error counts as done where a look finds it done.
 
 use super::cache::{CacheServer, CallError};
+use super::access::look_for_a_way_in;
 use super::{Job, JobEvent};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;
@@ -45,7 +46,12 @@ pub(super) async fn run<C: CacheServer>(job: &mut Job<C>, items: &[Item], steps:
                 job.tally.freed = Some(Freed::counted(bytes.0));
                 job.tally.done += 1;
             }
-            Ok(LinkChange::Done) => job.tally.done += 1,
+            Ok(LinkChange::Done) => {
+                job.tally.done += 1;
+                if matches!(step, KeepStep::Remove(removal) if removal.knock.is_some()) {
+                    look_for_a_way_in(job).await;
+                }
+            }
             Err(why) => job.tally.fail(item, why),
         }
     }

@@ -73,7 +73,7 @@ async fn looked(server: &Server, step: &KeepStep) -> Result<Option<bool>, Server
         KeepStep::Lease(install) => server.lease_runs(install).await?,
         KeepStep::AutoSign(install) => server.auto_sign_runs(install).await?,
         KeepStep::PolicyTimer(timer) => Some(server.policy_timer_runs(timer).await?),
-        KeepStep::NoPolicyTimer(timer) => Some(server.policy_timer_gone(timer).await?),
+        KeepStep::Remove(removal) => Some(server.is_removed(removal).await?),
         // Free pages come and go.
         KeepStep::Vacuum(_) => None,
         KeepStep::Retention(edit) => {
@@ -287,10 +287,7 @@ impl CacheServer for Server {
                 .install_policy_timer(token, timer)
                 .await
                 .map(|()| LinkChange::Done),
-            KeepStep::NoPolicyTimer(timer) => self
-                .remove_policy_timer(token, timer)
-                .await
-                .map(|()| LinkChange::Done),
+            KeepStep::Remove(removal) => self.remove_installed(token, removal).await,
             KeepStep::Retention(edit) => self.put_policy(token, edit).await,
             KeepStep::Vacuum(vacuum) => self
                 .vacuum(token, vacuum, tell)

@@ -7,7 +7,6 @@ use super::{About, Danger, Item, KeepError, KeepStep, Operation, Plan, empty};
 use crate::domain::Notice;
 use crate::domain::notice;
 use crate::domain::text::visible;
-use crate::link::quote;
 use crate::server::{AutoSignFacts, AutoSignInstall};
 
 pub fn install_auto_sign(
@@ -24,7 +23,7 @@ pub fn install_auto_sign(
     if install.names.is_empty() {
         return Err(KeepError::Refused(notice!(
             "without a name nothing would be signed",
-            "give one or more with --sign-name, such as 'ledger-*'"
+            "give one or more, such as 'ledger-*' (--sign-name on the command line)"
         )));
     }
     if facts.nixos {
@@ -82,11 +81,8 @@ pub fn install_auto_sign(
         "then",
         "the timer is started and the script run once; what it signs is recorded in the audit log, what it skips is reported with the reason".to_owned(),
     ));
-    let folder = quote(&install.script());
-    plan.lines.push((
-        "back",
-        format!("systemctl disable --now storekeeper-auto-sign.timer; rm {folder}"),
-    ));
+    plan.lines
+        .push(("back", "setup SERVER --auto-sign --off".to_owned()));
     plan.warnings.push(
         if install.uploaders.is_empty() {
             "the uploader chooses the name: any key that may upload here can have its paths accepted by clients"

@@ -76,13 +76,8 @@ pub fn install_lease(
             install.folder()
         ),
     ));
-    plan.lines.push((
-        "back",
-        format!(
-            "systemctl disable --now storekeeper-lease.timer; rm -r {}",
-            quote(&install.folder())
-        ),
-    ));
+    plan.lines
+        .push(("back", "setup SERVER --lease --off".to_owned()));
     plan.warnings.push("what arrives is kept from the timer's next run on, within five minutes; until then a collection may still take it".to_owned());
     plan.warnings.push(
         "what is leased counts as kept for `storekeeper gc` as well: a disk that fills up faster than the lease ends needs a shorter one"
@@ -139,7 +134,7 @@ mod tests {
             "ExecStart=/etc/storekeeper/lease 14 /nix/store /nix/var/nix/gcroots",
             "OnUnitInactiveSec=5min",
             "/nix/var/nix/gcroots/storekeeper-lease",
-            "systemctl disable --now",
+            "setup SERVER --lease --off",
         ] {
             assert!(all.contains(part), "{part} in {all}");
         }

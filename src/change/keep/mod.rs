@@ -11,6 +11,7 @@ mod generations;
 mod lease;
 mod moves;
 mod policy_timer;
+mod removal;
 mod retention;
 mod step;
 #[cfg(test)]
@@ -24,7 +25,8 @@ pub use error::KeepError;
 pub use generations::older_than;
 pub use lease::install_lease;
 pub use moves::{Over, PinMove, Revision, move_pin, over, pin_or_move};
-pub use policy_timer::{install_policy_timer, remove_policy_timer};
+pub use policy_timer::install_policy_timer;
+pub use removal::remove_installed;
 pub use retention::{Effect, NO_POLICY, retention};
 pub use step::KeepStep;
 pub use vacuum::vacuum;

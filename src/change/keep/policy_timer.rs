@@ -1,4 +1,4 @@
-//! The plans that install the policy timer and take it away.
+//! The plan that installs the policy timer.
 //!
 //! In: what the server has, its policy, and what a run would take now. Out: a plan that shows all that is written and what follows from it;
 //! where it can't be, what to do instead.
@@ -7,7 +7,6 @@ use super::{About, Danger, Effect, Item, KeepError, KeepStep, Operation, Plan, e
 use crate::domain::count::count;
 use crate::domain::notice;
 use crate::domain::text::visible;
-use crate::link::quote;
 use crate::server::{PolicyTimer, PolicyTimerFacts};
 
 /// Installs it. `effect` is what a collection by the policy would take now, where that was worked out.
@@ -131,53 +130,6 @@ fn ready<'a>(facts: &'a PolicyTimerFacts, timer: &PolicyTimer) -> Result<&'a str
     Ok(program)
 }
 
-/// Takes it away.
-pub fn remove_policy_timer(
-    about: &About,
-    facts: &PolicyTimerFacts,
-    timer: PolicyTimer,
-) -> Result<Plan, KeepError> {
-    if facts.nixos {
-        return Err(KeepError::Refused(notice!(
-            "on NixOS the policy timer comes with the module of storekeeper (docs/nixos)",
-            "set services.storekeeper.gc.package to null there"
-        )));
-    }
-    if !facts.installed {
-        return Err(KeepError::Nothing(
-            "there is no policy timer on the server".to_owned(),
-        ));
-    }
-    let mut plan = empty(
-        about,
-        "remove-gc",
-        "collect by the retention policy by a timer no more".to_owned(),
-        Danger::Adds,
-    );
-    let files = [
-        timer.unit("timer"),
-        timer.unit("service"),
-        timer.script(),
-        timer.config_file(),
-        timer.state(),
-    ];
-    for file in &files {
-        plan.lines.push(("-", file.clone()));
-    }
-    plan.lines.push((
-        "stays",
-        "the policy, and the records of its runs; a run that goes on ends by itself".to_owned(),
-    ));
-    plan.commands = vec!["systemctl disable --now storekeeper-gc.timer".to_owned()];
-    plan.commands
-        .push(format!("rm {}", files.map(|file| quote(&file)).join(" ")));
-    plan.items.push(Item::File {
-        file: timer.unit("timer"),
-    });
-    plan.operation = Operation::Keep(vec![KeepStep::NoPolicyTimer(Box::new(timer))]);
-    Ok(plan)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,12 +191,6 @@ mod tests {
             ..usual()
         };
         assert!(plan(&other, "daily").unwrap().warnings[1].contains("9.9.9"));
-        let installed = PolicyTimerFacts {
-            installed: true,
-            ..usual()
-        };
-        let gone = remove_policy_timer(&about(), &installed, timer("daily")).unwrap();
-        assert!(gone.commands[1].ends_with("/var/lib/storekeeper/gc.state"));
     }
 
     #[test]
@@ -271,7 +217,5 @@ mod tests {
         }
         let there = with(|facts| facts.there = true);
         assert!(matches!(plan(&there, "daily"), Err(KeepError::Nothing(_))));
-        let none = remove_policy_timer(&about(), &usual(), timer("daily"));
-        assert!(matches!(none, Err(KeepError::Nothing(_))));
     }
 }

@@ -6,7 +6,7 @@ use super::PinMove;
 use crate::domain::pin::{Pin, PinName, Shown};
 use crate::domain::roots::Root;
 use crate::domain::{StorePath, When};
-use crate::server::{AutoSignInstall, LeaseInstall, PolicyEdit, PolicyTimer, Vacuum};
+use crate::server::{AutoSignInstall, LeaseInstall, PolicyEdit, PolicyTimer, Removal, Vacuum};
 
 /// One step of a confirmed plan, for one of its items.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub enum KeepStep {
     AutoSign(Box<AutoSignInstall>),
     /// Install what collects by the retention policy.
     PolicyTimer(Box<PolicyTimer>),
-    /// Take that away.
-    NoPolicyTimer(Box<PolicyTimer>),
+    /// Take away what runs by itself.
+    Remove(Box<Removal>),
     /// The free pages of Nix's database go back to the file system.
     Vacuum(Vacuum),
     /// The retention policy gets another text.

@@ -8,11 +8,12 @@ use crate::change::Plan;
 use crate::domain::count::count;
 use crate::domain::text::visible;
 use crate::domain::{Explain, Notice, PublicKey, StorePath, When, notice};
-use crate::inventory::{Inventory, Row};
+use crate::inventory::{Inventory, Query, Row, SearchFacts, Sort, SortKey, view};
 use crate::judge::rotation::Rotation;
 use crate::server::{Server, ServerError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
 /// Names that a warning lists.
@@ -25,6 +26,19 @@ pub struct Wanted {
     pub from: Vec<String>,
     /// Paths that are not to be signed, whatever needs them.
     pub except: HashSet<Row>,
+}
+
+/// The rows that a filter finds. Looks at every row.
+pub fn found(inventory: &Inventory, query: &Query) -> HashSet<Row> {
+    let sort = Sort {
+        key: SortKey::Name,
+        reverse: false,
+    };
+    let (now, never) = (When::now(), AtomicBool::new(false));
+    let known = SearchFacts::default();
+    let view = view(inventory, query, sort, false, now, known, &never);
+    view.map(|view| view.rows.iter().copied().collect())
+        .unwrap_or_default()
 }
 
 /// Where a rotation stands, and what is next.

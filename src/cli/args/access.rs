@@ -4,11 +4,12 @@
 
 use super::super::when::{End, end};
 use super::Change;
+use crate::domain::installable::{LEASE_DAYS, POLICY_PROGRAM, POLICY_WHEN};
 use crate::domain::ssh_key::Fingerprint;
 use crate::judge::concern::Concern;
 use crate::onboard::client::Platform;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// Arguments of `keys`.
@@ -352,6 +353,7 @@ pub(in crate::cli) struct Onboard {
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
+#[command(group(ArgGroup::new("installable").args(["knock", "lease", "auto_sign", "gc"]).multiple(true)))]
 pub(in crate::cli) struct Setup {
     /// A configured name or an address, for its names and folders; with --knock, --lease, --auto-sign or --gc, that is installed there.
     pub(in crate::cli) server: Option<String>,
@@ -362,7 +364,7 @@ pub(in crate::cli) struct Setup {
     #[arg(long)]
     pub(in crate::cli) knock: bool,
     /// Include a timer that protects uploads of the last DAYS days (14 by default) from every collection.
-    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = LEASE_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(in crate::cli) lease: Option<u32>,
     /// Install a timer that signs new uploads whose names are given, with the server's own key and all that they need; each path of
     /// that has to be accepted by clients already, or to have such a name too.
@@ -380,18 +382,18 @@ pub(in crate::cli) struct Setup {
     pub(in crate::cli) never_sign: Vec<String>,
     /// Install a timer that collects by the server's retention policy, with the storekeeper that is there: when, as systemd.time(7)
     /// has it, daily by default. Nothing is collected by the installation itself.
-    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "daily", requires = "server", conflicts_with_all = ["knock", "lease", "nixos", "auto_sign"])]
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = POLICY_WHEN, requires = "server", conflicts_with_all = ["knock", "lease", "nixos", "auto_sign"])]
     pub(in crate::cli) gc: Option<String>,
     /// The storekeeper that the timer runs: its path on the server, or its name there.
     #[arg(
         long,
         value_name = "PROGRAM",
         requires = "gc",
-        default_value = "storekeeper"
+        default_value = POLICY_PROGRAM
     )]
     pub(in crate::cli) program: String,
-    /// Remove that timer.
-    #[arg(long, requires = "gc")]
+    /// Remove what is named: --auto-sign, --gc, --lease or --knock. No file of it stays; those that were edited are named in the plan.
+    #[arg(long, requires_all = ["server", "installable"], conflicts_with_all = ["nixos", "sign_name", "sign_uploader", "never_sign"])]
     pub(in crate::cli) off: bool,
     /// Name of the new signing key.
     #[arg(long, value_name = "NAME", default_value = "cache.example.org-1")]

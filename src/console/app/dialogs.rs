@@ -36,6 +36,7 @@ pub fn draw(model: &Model, layer: &Layer, pen: &mut Pen<'_>) {
         Layer::Clients(clients) => draw_clients(model, pen, clients),
         Layer::SigningKeys(keys) => super::signing_keys::draw(model, pen, keys),
         Layer::Waiting(waiting) => super::waiting::draw(model, pen, waiting),
+        Layer::Installed(installed) => super::installed::draw(model, pen, installed),
         Layer::Columns(list) => draw_columns(model, pen, *list),
         Layer::Servers(list) => super::servers::draw(model, pen, *list),
         Layer::Themes(list) => super::themes::draw(model, pen, *list),

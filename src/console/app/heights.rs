@@ -9,6 +9,7 @@ use crate::console::types::screen::Screen;
 use crate::console::widgets::choice;
 use crate::console::widgets::layout::{WIDE, areas, lists};
 use crate::console::widgets::list::List;
+use crate::domain::installable::Installable;
 use ratatui::layout::Rect;
 
 /// The line of the list that has the keys which is at a place of the screen, and that list.
@@ -50,6 +51,10 @@ fn list_area(model: &Model) -> Option<(Rect, List, usize)> {
         Some(Layer::Waiting(waiting)) => {
             let rows = waiting.all.len();
             return Some((choice::rows(size, rows), waiting.list, rows));
+        }
+        Some(Layer::Installed(installed)) => {
+            let rows = Installable::ALL.len();
+            return Some((choice::rows(size, rows), installed.list, rows));
         }
         Some(_) => return None,
     }

@@ -12,6 +12,7 @@ use crate::console::types::secret::Secret;
 use crate::console::types::text::Text;
 use crate::console::widgets::list::List;
 use crate::domain::StorePath;
+use crate::domain::installable::Installation;
 use crate::domain::two_persons::FoundPlan;
 use crate::judge::rotation::KeyCoverage;
 use tui_input::Input;
@@ -42,6 +43,8 @@ pub enum Layer {
     SigningKeys(Box<SigningKeys>),
     /// A choice of plans that wait for a second administrator.
     Waiting(Box<Waiting>),
+    /// What runs by itself on the server.
+    Installed(Box<Installed>),
     /// The columns of the store's list, to switch on and off.
     Columns(List),
     /// A choice of servers.
@@ -80,6 +83,17 @@ pub struct Waiting {
     pub all: Vec<FoundPlan>,
     /// Where the list is.
     pub list: List,
+}
+
+/// A choice of what runs by itself.
+#[derive(Debug)]
+pub struct Installed {
+    /// How each is; `None` while the server is looked at.
+    pub all: Option<Vec<Installation>>,
+    /// Where the list is.
+    pub list: List,
+    /// The one under the cursor is planned as soon as that is known.
+    pub go: bool,
 }
 
 #[derive(Debug)]

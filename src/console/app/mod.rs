@@ -6,6 +6,7 @@ pub mod find;
 mod header;
 pub mod heights;
 pub mod help;
+mod installed;
 pub mod layer;
 pub mod model;
 pub mod msg;

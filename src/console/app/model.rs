@@ -252,6 +252,7 @@ impl Model {
                 | Layer::Clients(_)
                 | Layer::SigningKeys(_)
                 | Layer::Waiting(_)
+                | Layer::Installed(_)
                 | Layer::Verify(_)
                 | Layer::Columns(_),
             ) => Some(Scope::Menu),

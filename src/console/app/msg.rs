@@ -15,6 +15,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::secret::Secret;
 use crate::console::types::server::Health;
 use crate::domain::When;
+use crate::domain::installable::Installation;
 use crate::inventory::Inventory;
 use crate::server::WatchEvent;
 use crate::server::facts::Facts;
@@ -98,6 +99,8 @@ pub enum Msg {
     Space(screens::space::Msg),
     /// Something for screen 6.
     Activity(screens::activity::Msg),
+    /// How each is that runs by itself.
+    Installed(Result<Vec<Installation>, Problem>),
     /// A plan was made, or not.
     Planned {
         /// Of this request.
@@ -147,6 +150,8 @@ pub enum Effect {
     Renew,
     /// Find out anew what the server is, and read of the store what that changes.
     Reprobe,
+    /// Look at what runs by itself.
+    ReadInstalled,
     /// Make a plan.
     Plan {
         /// The number of the request.

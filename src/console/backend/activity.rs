@@ -15,6 +15,11 @@ impl Backend {
                     self.with_server(|server, send| work::read_audit(server, state, send));
                 }
             }
+            Effect::VerifyAudit => {
+                if let Some(state) = self.session.as_ref().map(Session::state) {
+                    self.with_server(|server, send| work::verify_audit(server, state, send));
+                }
+            }
             Effect::Compare {
                 job,
                 inventory,

@@ -11,6 +11,7 @@ mod connect;
 mod contents;
 mod examine;
 mod export;
+mod installed;
 mod keep;
 mod latest;
 mod load;
@@ -121,6 +122,7 @@ impl Backend {
             Effect::Space(effect) => self.space(effect),
             Effect::Activity(effect) => self.activity(effect),
             Effect::Ping => self.with_server(work::ping),
+            Effect::ReadInstalled => self.with_server(installed::read),
             Effect::Plan {
                 request_id,
                 request,

@@ -3,23 +3,26 @@
 //! In: a connected server, a request. Out: one message with the plan, or with why there is none.
 
 use crate::change::access::{About, serial};
+use crate::change::keep::PinRequest;
 use crate::change::push::{self, PushRequest, given};
-use crate::change::sign::rotate::{Wanted, rotate};
+use crate::change::sign::rotate::{Wanted, found, rotate};
 use crate::change::sign::strip::look;
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
 use crate::console::app::msg::Msg;
-use crate::console::backend::{Sender, second};
+use crate::console::backend::{Sender, installed, second};
 use crate::console::plan::access;
 use crate::console::plan::request::PlanRequest;
 use crate::console::plan::space::{self, Asked};
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
-use crate::domain::When;
+use crate::domain::pin::PinName;
+use crate::domain::{StorePath, When};
 use crate::link::certify::{CaKey, Terminal, ca_key};
 use crate::link::tilde;
 use crate::load::origin_closure;
 use crate::server::{Origin, Server, ServerError, Vacuum};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Makes one.
@@ -43,6 +46,8 @@ pub(super) async fn make(
             })
         }
         ChangeKind::Space(change) => of_space(&server, request, change).await,
+        ChangeKind::Install(what) => Box::pin(installed::install(&server, request, what)).await,
+        ChangeKind::Remove(what) => Box::pin(installed::remove(&server, &request, what)).await,
         ChangeKind::Two(change) => Box::pin(second::plan(&server, &request, &change)).await,
     };
     let plan = match plan {
@@ -100,8 +105,11 @@ async fn of_push(
         path.to_string_lossy().into_owned()
     };
     let typed: Vec<String> = typed.iter().map(expand).collect();
+    let paths = given::paths(&typed).map_err(Problem::say)?;
     let wanted = PushRequest {
-        paths: given::paths(&typed).map_err(Problem::say)?,
+        pins: pin_of(request, &paths)?.into_iter().collect(),
+        paths,
+        reason: request.reason.clone(),
         ..PushRequest::default()
     };
     let key = request.key.clone();
@@ -115,15 +123,35 @@ async fn of_push(
     planned.await.map_err(|error| Problem::new(&error))
 }
 
+/// The pin of the one path that is pushed, where a name was typed.
+fn pin_of(
+    request: &PlanRequest,
+    paths: &[StorePath],
+) -> Result<Option<(StorePath, PinRequest)>, Problem> {
+    let (name, [path]) = (request.name.as_str(), paths) else {
+        return Ok(None);
+    };
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let wanted = PinRequest {
+        name: Some(name.parse::<PinName>().map_err(Problem::say)?),
+        reason: request.reason.clone(),
+        expires: request.expires,
+    };
+    Ok(Some((path.clone(), wanted)))
+}
+
 /// Without a path that is left to sign, the plan is the verdict.
 async fn of_rotation(server: &Server, request: &PlanRequest, from: &str) -> Result<Plan, Problem> {
     let key = request.key.clone();
     let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
+    let inventory = request.inventory()?;
+    let except = request.except.as_ref();
     let wanted = Wanted {
         from: vec![from.to_owned()],
-        ..Wanted::default()
+        except: except.map_or_else(HashSet::new, |query| found(inventory, query)),
     };
-    let inventory = request.inventory()?;
     let rotated = rotate(server, inventory, &wanted, key.into(), None, When::now()).await;
     let mut rotated = rotated.map_err(|error| Problem::new(&error))?;
     rotated
@@ -139,7 +167,7 @@ async fn of_space(
     change: SpaceChange,
 ) -> Result<Plan, Problem> {
     let stored = match &change {
-        SpaceChange::Strip(key) => look(server, key).await.map(Some),
+        SpaceChange::Strip(key, _) => look(server, key).await.map(Some),
         _ => Ok(None),
     };
     let stored = stored.map_err(|error| Problem::new(&error))?;

@@ -14,16 +14,23 @@ use crate::console::screens;
 use crate::console::screens::space::Effect;
 use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::problem::Problem;
-use crate::console::types::space::{Planned, SpaceSnapshot};
+use crate::console::types::space::{Planned, PolicyDraft, SpaceSnapshot};
 use crate::domain::Explain;
-use crate::domain::{Bytes, Fact, Unknown, When};
+use crate::domain::text::visible;
+use crate::domain::{Bytes, Fact, Notice, Unknown, When};
 use crate::inventory::Inventory;
 use crate::judge::collect::Rules;
 use crate::judge::retention::Policy;
+use crate::link::tilde;
 use crate::server::Server;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes of a policy at most.
+const POLICY: u64 = 64 << 10;
 
 /// What is to be worked out.
 struct Of {
@@ -73,6 +80,9 @@ impl Backend {
                     .put(move || plan(&send, request_id, assessment, rules, saved, &off));
             }
             Effect::ReadPolicy => self.with_server(read_policy),
+            Effect::ReadPolicyOfFile(file) => {
+                self.with_server(|server, send| read_policy_of_file(server, send, file));
+            }
             // The loop has the terminal and does this itself.
             Effect::Edit(_) => {}
             Effect::WhyAlive { assessment, row } => {
@@ -165,6 +175,47 @@ pub(super) async fn read_policy(server: Server, send: Sender) {
         Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Space(screens::space::Msg::Policy(found)));
+}
+
+/// The same, and a policy in a file of this machine that is to be there.
+pub(super) async fn read_policy_of_file(server: Server, send: Sender, file: PathBuf) {
+    // As in a shell.
+    let file = tilde(&file.to_string_lossy());
+    let text = tokio::task::spawn_blocking(move || policy_text(&file)).await;
+    let text = text.unwrap_or_else(|error| Err(Problem::say(error.to_string())));
+    let draft = match (text, server.policy().await) {
+        (Err(problem), _) => Err(problem),
+        (Ok(text), Ok(Ok(shown))) => Ok(Box::new(PolicyDraft { shown, text })),
+        (Ok(_), Ok(Err(unknown))) => Err(Problem::new(&unknown)),
+        (Ok(_), Err(error)) => Err(Problem::new(&error)),
+    };
+    let _ = send.send(Msg::Space(screens::space::Msg::PolicyOfFile(draft)));
+}
+
+/// The text of a file that a person has named.
+fn policy_text(file: &Path) -> Result<String, Problem> {
+    let name = file.to_string_lossy();
+    let name = visible(&name);
+    // To open a pipe would wait for whoever writes into it.
+    let found = std::fs::metadata(file).and_then(|found| {
+        let mut bytes = Vec::new();
+        if found.is_file() {
+            let open = File::open(file)?;
+            open.take(POLICY + 1).read_to_end(&mut bytes)?;
+        }
+        Ok((found.is_file(), bytes))
+    });
+    match found {
+        Err(error) => Err(Problem::say(Notice::new(
+            format!("cannot read {name}: {error}"),
+            "name a file of this machine",
+        ))),
+        Ok((true, bytes)) if bytes.len() as u64 <= POLICY => String::from_utf8(bytes)
+            .map_err(|_| Problem::say(format!("{name} is no text; name a policy in TOML"))),
+        Ok(_) => Err(Problem::say(format!(
+            "{name} is too large to be a policy, or no file"
+        ))),
+    }
 }
 
 /// Looks: what is quick first, then the pass over the store's folders, then that over its hard links, unless these are known.

@@ -67,6 +67,18 @@ pub(super) async fn read_audit(server: Server, state: Arc<State>, send: Sender) 
     let _ = send.send(Msg::Activity(screens::activity::Msg::Audit(past)));
 }
 
+/// Reads all of the audit log, and says what was found in it.
+pub(super) async fn verify_audit(server: Server, state: Arc<State>, send: Sender) {
+    let name = &server.spec().name;
+    let copy = audit::copy::read(state.folder.as_deref(), name);
+    let look = audit::look(&server, copy, 0).await;
+    let found = match look {
+        Ok(look) => Ok(audit::said(&server.spec().audit_log, &look.verification)),
+        Err(error) => Err(Problem::new(&error)),
+    };
+    let _ = send.send(Msg::Activity(screens::activity::Msg::AuditVerified(found)));
+}
+
 fn past(record: Record) -> PastChange {
     let at = record
         .at

@@ -8,8 +8,10 @@ use crate::change::access::{self, About, AccessError, Wanted};
 use crate::console::plan::request::PlanRequest;
 use crate::console::types::change::AccessChange;
 use crate::console::types::problem::Problem;
+use crate::domain::When;
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
+use crate::domain::key_request::{Request, Source};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::judge::finding::Level;
 use crate::link::certify::CaKey;
@@ -42,12 +44,22 @@ pub fn plan(
         }
     };
     let plan = match change {
-        AccessChange::Authorize(None) | AccessChange::Certify(None) => {
+        AccessChange::Authorize(None)
+        | AccessChange::Submit(None)
+        | AccessChange::Certify(None) => {
             return Err(Problem::say("no key was given"));
         }
         AccessChange::Authorize(Some(key)) => {
             admit(facts, key)?;
             access::authorize(about, facts, &new(key), None, reason)
+        }
+        AccessChange::Submit(Some(key)) => {
+            admit(facts, key)?;
+            let user = facts.cache_user.as_ref().map_err(Problem::new)?;
+            let user = &user.name;
+            let asked = Request::new(key.clone(), Source::Paste, user, When::now());
+            let planned = access::submit(about, facts, &asked);
+            planned.map(|plan| Plan { reason, ..plan })
         }
         AccessChange::Certify(Some(key)) => {
             let wanted = wanted(request, key, ca)?;

@@ -7,6 +7,7 @@ pub mod access;
 pub mod certificate;
 pub mod expiry;
 pub mod full_text;
+pub mod install;
 pub mod reasons;
 pub mod request;
 pub mod revisions;

@@ -7,6 +7,7 @@ use crate::console::types::action::Act;
 use crate::console::types::change::{ChangeKind, SpaceChange, TwoChange, What};
 use crate::console::types::context::Context;
 use crate::console::types::reason::{Reason, no};
+use crate::domain::installable::Installable;
 use std::borrow::Cow;
 
 /// Whether an action of the dialog can be done now, and if not, why.
@@ -39,6 +40,23 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
             no("this change has no lifetime")
         }
         Act::PlanSessions if !change.ends_sessions() => no("this change ends no sessions"),
+        Act::PlanExcept if !change.rotates() => no("only a rotation leaves paths out by a filter"),
+        Act::PlanName | Act::PlanExpiry if let ChangeKind::Push(paths) = change => {
+            if paths.len() == 1 {
+                return Ok(());
+            }
+            no("a pin can't name several paths; push them one by one")
+        }
+        Act::PlanName if change.installs(Installable::AutoSign) => Ok(()),
+        Act::PlanNever | Act::PlanUploaders if !change.installs(Installable::AutoSign) => {
+            no("this installs no auto-sign")
+        }
+        Act::PlanProgram if !change.installs(Installable::PolicyTimer) => {
+            no("this installs no policy timer")
+        }
+        Act::PlanRemove if !change.installs_or_removes() => {
+            no("nothing is installed or removed by this")
+        }
         Act::PlanName | Act::PlanRevisions if !change.names_pin() => match change {
             ChangeKind::Space(SpaceChange::Pin(_)) => {
                 no("several pins are named after their paths, and none moves")
@@ -46,7 +64,8 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
             _ => no("this makes no pin"),
         },
         Act::PlanExpiry => match change {
-            ChangeKind::Space(SpaceChange::Pin(_) | SpaceChange::RemoveGenerations) => Ok(()),
+            ChangeKind::Space(SpaceChange::Pin(_) | SpaceChange::RemoveGenerations)
+            | ChangeKind::Install(Installable::PolicyTimer | Installable::Lease) => Ok(()),
             _ => no("this makes no pin"),
         },
         _ => Ok(()),

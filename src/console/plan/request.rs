@@ -5,9 +5,10 @@ use crate::console::types::access::AccessSnapshot;
 use crate::console::types::assessment::SpaceAssessment;
 use crate::console::types::change::ChangeKind;
 use crate::console::types::problem::Problem;
+use crate::domain::installable::Chosen;
 use crate::domain::pin::Revisions;
 use crate::domain::{Age, When};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Query};
 use std::sync::Arc;
 
 /// Why there is no plan before all is read.
@@ -60,6 +61,10 @@ pub struct PlanRequest {
     pub comment: String,
     /// What was typed of a certificate.
     pub certificate: Option<CertificateFields>,
+    /// What a rotation leaves out.
+    pub except: Option<Query>,
+    /// What was chosen of what runs by itself.
+    pub installs: Option<Chosen>,
     /// Why.
     pub reason: Option<String>,
 }

@@ -6,6 +6,7 @@
 use crate::change::access::LIFETIMES;
 use crate::change::{Plan, Refusal, Second};
 use crate::console::plan::certificate;
+use crate::console::plan::install;
 use crate::console::plan::state::{Field, Inputs, PlanDialog};
 use crate::console::types::action::Act;
 use crate::console::types::change::{ChangeKind, SpaceChange, TwoChange, What};
@@ -13,6 +14,7 @@ use crate::console::types::context::Context;
 use crate::console::widgets::layout;
 use crate::console::widgets::pen::{self, wrap};
 use crate::console::widgets::theme::Theme;
+use crate::domain::count::count;
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::text::visible;
 use ratatui::style::Style;
@@ -140,10 +142,31 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
     if change.certifies() {
         rows.extend(certificate::below(dialog, &cx.keymap));
     }
+    if change.rotates() {
+        let empty = format!(
+            "nothing; {} leaves out what a filter finds",
+            key(Act::PlanExcept)
+        );
+        rows.push(Below::Text(Field::Except, "except", empty));
+    }
+    if let ChangeKind::Space(SpaceChange::Strip(_, Some(only))) = change {
+        let only = format!(
+            "{} only; esc and u take the marks away",
+            count(only.len(), "marked path")
+        );
+        rows.push(Below::Choice(Row::new("from", only, inputs.theme.warning)));
+    }
+    rows.extend(install::below(change, &cx.keymap, inputs.theme));
     match change {
         ChangeKind::Space(SpaceChange::RemoveGenerations) => {
             let empty = format!("{} says how old they are", key(Act::PlanExpiry));
             rows.push(Below::Text(Field::Age, "older", empty));
+        }
+        ChangeKind::Push(paths) if paths.len() == 1 => {
+            let empty = format!("none; {} pins the path under a name", key(Act::PlanName));
+            rows.push(Below::Text(Field::Name, "pin", empty));
+            let empty = format!("no end; {} sets one", key(Act::PlanExpiry));
+            rows.push(Below::Text(Field::Expires, "expires", empty));
         }
         ChangeKind::Space(SpaceChange::Pin(_)) => {
             if change.names_pin() {

@@ -14,11 +14,12 @@ use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, PolicyDraft};
 use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
-use crate::domain::{Bytes, Fact, Unknown, When};
+use crate::domain::{Bytes, Fact, StorePath, Unknown, When};
 use crate::inventory::Row;
 use crate::judge::collect::Rules;
 use crate::judge::retention::Policy;
 use crate::server::{Generation, PolicyFile, Vacuum, VacuumFacts};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -113,7 +114,9 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
             let (about, kept) = (&asked.about, assessment.kept(&keeps));
             keep::older_than(about, kept, &asked.generations, request.age, now)
         }
-        SpaceChange::Strip(key) => return stripping(request, asked, key),
+        SpaceChange::Strip(key, only) => {
+            return stripping(request, asked, key, only.as_deref());
+        }
         SpaceChange::Collect(planned) => return collection(request, asked, planned, None),
         SpaceChange::CollectDead { saved } => {
             let assessment = Arc::clone(request.assessment()?);
@@ -150,7 +153,7 @@ fn policy(
             "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
         ));
     }
-    let effect = effect(request, asked, draft);
+    let effect = effect(request, &draft.text, asked.now);
     Ok(keep::retention(
         &asked.about,
         &draft.shown,
@@ -160,14 +163,14 @@ fn policy(
 }
 
 /// What a collection by the policy would take, where what is dead is known.
-fn effect(request: &PlanRequest, asked: &Asked, draft: &PolicyDraft) -> Option<Effect> {
+pub fn effect(request: &PlanRequest, text: &str, now: When) -> Option<Effect> {
     let assessment = request.assessment.as_ref()?;
     let rules = Rules {
-        policy: Some(Arc::new(Policy::parse(&draft.text).ok()?)),
+        policy: Some(Arc::new(Policy::parse(text).ok()?)),
         ..Rules::default()
     };
     let saved = assessment.known.saved();
-    let collection = assessment.plan(&rules, saved, asked.now, &AtomicBool::new(false))?;
+    let collection = assessment.plan(&rules, saved, now, &AtomicBool::new(false))?;
     let inventory = request.inventory.as_deref()?;
     let size = |row: &Row| inventory.nar_size(*row).unwrap_or(0);
     Some(Effect {
@@ -177,10 +180,16 @@ fn effect(request: &PlanRequest, asked: &Asked, draft: &PolicyDraft) -> Option<E
 }
 
 /// The plan that takes a key's signatures away.
-fn stripping(request: &PlanRequest, asked: &Asked, key: &str) -> Result<Plan, Problem> {
+fn stripping(
+    request: &PlanRequest,
+    asked: &Asked,
+    key: &str,
+    only: Option<&[StorePath]>,
+) -> Result<Plan, Problem> {
+    let only = only.map(|paths| paths.iter().cloned().collect::<BTreeSet<_>>());
     let stored = asked.stored.clone().unwrap_or_default();
     let reason = request.reason.clone();
-    strip::plan(&stored, request.inventory()?, key, None, reason)
+    strip::plan(&stored, request.inventory()?, key, only.as_ref(), reason)
         .map_err(|error| Problem::new(&error))
 }
 

@@ -4,6 +4,7 @@ use crate::change::access::LIFETIMES;
 use crate::change::{KeySource, Plan};
 use crate::console::plan::certificate;
 use crate::console::plan::expiry::expiry;
+use crate::console::plan::install;
 use crate::console::plan::request::PlanRequest;
 use crate::console::plan::revisions::revisions;
 use crate::console::types::access::AccessSnapshot;
@@ -16,6 +17,7 @@ use crate::console::types::secret::Secret;
 use crate::console::widgets::theme::Theme;
 use crate::domain::notice;
 use crate::domain::{Age, When};
+use crate::inventory::Query;
 use std::sync::Arc;
 use tui_input::Input;
 
@@ -62,6 +64,20 @@ pub enum Field {
     Id,
     /// The file of a certificate.
     File,
+    /// What a rotation leaves out.
+    Except,
+    /// The names that auto-sign signs.
+    Signs,
+    /// The names that it never signs.
+    Never,
+    /// The keys whose uploads it signs.
+    Uploaders,
+    /// When the policy timer runs.
+    When,
+    /// The program that it runs.
+    Program,
+    /// Days of a lease.
+    Days,
     /// Why.
     Reason,
     /// The word that confirms.
@@ -81,6 +97,13 @@ pub struct Texts {
     pub names: Input,
     pub id: Input,
     pub file: Input,
+    pub except: Input,
+    pub signs: Input,
+    pub never: Input,
+    pub uploaders: Input,
+    pub when: Input,
+    pub program: Input,
+    pub days: Input,
     pub reason: Input,
     pub word: Input,
 }
@@ -100,6 +123,13 @@ impl Texts {
             Field::Names => &self.names,
             Field::Id => &self.id,
             Field::File => &self.file,
+            Field::Except => &self.except,
+            Field::Signs => &self.signs,
+            Field::Never => &self.never,
+            Field::Uploaders => &self.uploaders,
+            Field::When => &self.when,
+            Field::Program => &self.program,
+            Field::Days => &self.days,
             Field::Reason => &self.reason,
             Field::Word => &self.word,
         })
@@ -119,6 +149,13 @@ impl Texts {
             Field::Names => &mut self.names,
             Field::Id => &mut self.id,
             Field::File => &mut self.file,
+            Field::Except => &mut self.except,
+            Field::Signs => &mut self.signs,
+            Field::Never => &mut self.never,
+            Field::Uploaders => &mut self.uploaders,
+            Field::When => &mut self.when,
+            Field::Program => &mut self.program,
+            Field::Days => &mut self.days,
             Field::Reason => &mut self.reason,
             Field::Word => &mut self.word,
         })
@@ -234,12 +271,22 @@ impl PlanDialog {
             from: typed(&texts.from),
             comment: typed(&texts.comment),
             certificate: None,
+            except: None,
+            installs: None,
             reason: Some(typed(&texts.reason)).filter(|reason| !reason.is_empty()),
         };
         match &self.change {
             ChangeKind::Sign(_) if request.inventory.is_none() => return Ok(None),
-            ChangeKind::Sign(_) | ChangeKind::Push(_) => {
+            ChangeKind::Sign(_) => {
                 request.key = Some(self.signs_with(cx, inputs)?);
+                if self.change.rotates() && !typed(&texts.except).is_empty() {
+                    let query = Query::parse(texts.except.value()).map_err(Problem::say)?;
+                    request.except = Some(query);
+                }
+            }
+            ChangeKind::Push(_) => {
+                request.key = Some(self.signs_with(cx, inputs)?);
+                request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
             }
             ChangeKind::Access(AccessChange::Prove(_, None)) => return Ok(None),
             ChangeKind::Access(_) if self.change.waits_for_key() => return Ok(None),
@@ -254,7 +301,8 @@ impl PlanDialog {
                 let end = |seconds| When::from_unix(cx.now.unix() + seconds);
                 request.expires = seconds.map(end);
             }
-            ChangeKind::Two(_) => {}
+            ChangeKind::Two(_) | ChangeKind::Remove(_) => {}
+            ChangeKind::Install(what) => request.installs = Some(install::fields(*what, texts)?),
             ChangeKind::Space(_) => {
                 request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
                 request.revisions = revisions(texts.revisions.value()).map_err(Problem::say)?;

@@ -14,6 +14,7 @@ use crate::console::types::context::Context;
 use crate::console::types::key::{Code, Key};
 use crate::console::types::secret::Secret;
 use crate::console::widgets::input;
+use crate::domain::installable::Installable;
 use crate::domain::proof::ProofError;
 use crate::domain::ssh_key::{KeyError, PublicSshKey, holds_private};
 use tui_input::Input;
@@ -57,7 +58,14 @@ pub fn act(dialog: &mut PlanDialog, act: Act, cx: &mut Context, inputs: &Inputs<
         Act::PlanReason => return write(dialog, Field::Reason),
         Act::PlanFrom => return write(dialog, Field::From),
         Act::PlanComment => return write(dialog, Field::Comment),
+        Act::PlanName if dialog.change.installs(Installable::AutoSign) => {
+            return write(dialog, Field::Signs);
+        }
         Act::PlanName => return write(dialog, Field::Name),
+        Act::PlanExcept => return write(dialog, Field::Except),
+        Act::PlanNever => return write(dialog, Field::Never),
+        Act::PlanUploaders => return write(dialog, Field::Uploaders),
+        Act::PlanProgram => return write(dialog, Field::Program),
         Act::PlanAuthority => return write(dialog, Field::Authority),
         Act::PlanNames => return write(dialog, Field::Names),
         Act::PlanId => return write(dialog, Field::Id),
@@ -65,14 +73,11 @@ pub fn act(dialog: &mut PlanDialog, act: Act, cx: &mut Context, inputs: &Inputs<
         Act::PlanLifetime if dialog.change.certifies() => return write(dialog, Field::Expires),
         Act::PlanRevisions => return write(dialog, Field::Revisions),
         Act::PlanExpiry => {
-            let generations = matches!(
-                dialog.change,
-                ChangeKind::Space(SpaceChange::RemoveGenerations)
-            );
-            let field = if generations {
-                Field::Age
-            } else {
-                Field::Expires
+            let field = match dialog.change {
+                ChangeKind::Space(SpaceChange::RemoveGenerations) => Field::Age,
+                ChangeKind::Install(Installable::PolicyTimer) => Field::When,
+                ChangeKind::Install(_) => Field::Days,
+                _ => Field::Expires,
             };
             return write(dialog, field);
         }
@@ -80,6 +85,11 @@ pub fn act(dialog: &mut PlanDialog, act: Act, cx: &mut Context, inputs: &Inputs<
         Act::PlanClosure => choices.closure = !choices.closure,
         Act::PlanUpstream => choices.upstream = !choices.upstream,
         Act::PlanLifetime => choices.lifetime = (choices.lifetime + 1) % LIFETIMES.len(),
+        Act::PlanRemove => match dialog.change {
+            ChangeKind::Install(what) => dialog.change = ChangeKind::Remove(what),
+            ChangeKind::Remove(what) => dialog.change = ChangeKind::Install(what),
+            _ => return Out::Nothing,
+        },
         Act::PlanSessions => choices.end_sessions = !choices.end_sessions,
         _ => return Out::Nothing,
     }
@@ -179,10 +189,10 @@ fn take_key(dialog: &mut PlanDialog, cx: &mut Context, inputs: &Inputs<'_>) -> O
             dialog.pasted = Secret::new();
             dialog.typing = None;
             let certifies = dialog.change.certifies();
-            dialog.change = ChangeKind::Access(if certifies {
-                AccessChange::Certify(Some(key))
-            } else {
-                AccessChange::Authorize(Some(key))
+            dialog.change = ChangeKind::Access(match dialog.change {
+                ChangeKind::Access(AccessChange::Certify(_)) => AccessChange::Certify(Some(key)),
+                ChangeKind::Access(AccessChange::Submit(_)) => AccessChange::Submit(Some(key)),
+                _ => AccessChange::Authorize(Some(key)),
             });
             if certifies && dialog.texts.authority.value().is_empty() {
                 dialog.typing = Some(Field::Authority);
@@ -263,6 +273,12 @@ pub fn paste(dialog: &mut PlanDialog, text: &str, cx: &mut Context, inputs: &Inp
                     | Field::Age
                     | Field::Authority
                     | Field::File
+                    | Field::Signs
+                    | Field::Never
+                    | Field::Uploaders
+                    | Field::When
+                    | Field::Program
+                    | Field::Days
             );
             if let Some(input) = dialog.texts.of_mut(field) {
                 input::paste(input, if trims { text.trim() } else { text });

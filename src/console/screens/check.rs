@@ -4,6 +4,7 @@ use crate::console::screens::space::state::View;
 use crate::console::types::access::Anchor;
 use crate::console::types::problem::Problem;
 use crate::console::types::screen::Screen;
+use crate::domain::installable::Installable;
 use crate::judge::health::State;
 
 /// What a line names, where it names one thing.
@@ -22,6 +23,8 @@ pub enum Target {
     Pin(String),
     /// The plans that wait for a second administrator.
     Plans,
+    /// What runs by itself.
+    Installed(Installable),
     /// A view of screen 5.
     View(View),
 }

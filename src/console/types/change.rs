@@ -4,6 +4,7 @@ use crate::change::keep::Over;
 use crate::console::types::space::{Planned, PolicyDraft};
 use crate::domain::access::Session;
 use crate::domain::authorized_keys::NewKey;
+use crate::domain::installable::Installable;
 use crate::domain::key_request::Request;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
@@ -26,6 +27,10 @@ pub enum ChangeKind {
     Space(SpaceChange),
     /// Confirm a plan that waits for a second administrator, or drop it.
     Two(TwoChange),
+    /// Install what then runs by itself.
+    Install(Installable),
+    /// Take it away.
+    Remove(Installable),
 }
 
 /// What becomes of a plan that waits.
@@ -53,6 +58,8 @@ pub enum What {
 pub enum AccessChange {
     /// Authorize a key; `None` before it was given.
     Authorize(Option<PublicSshKey>),
+    /// Keep a key that somebody has sent as a request; `None` before it was given.
+    Submit(Option<PublicSshKey>),
     /// Make a user certificate for a key with an authority of this machine; `None` before the key was given.
     Certify(Option<PublicSshKey>),
     /// Have a requester show that the private key is there; `None` before the answer was given.
@@ -107,8 +114,8 @@ pub enum SpaceChange {
     Repair(Vec<StorePath>),
     /// Delete these, whatever they are, with all that refers to them.
     DeletePaths(Vec<StorePath>),
-    /// Take the signatures of the key of this name away.
-    Strip(Arc<str>),
+    /// Take the signatures of the key of this name away; only from these paths, where some are marked.
+    Strip(Arc<str>, Option<Arc<[StorePath]>>),
     /// Delete these, which are damaged.
     DeleteDamaged(Vec<StorePath>),
 }
@@ -130,7 +137,7 @@ impl ChangeKind {
         match self {
             Self::Sign(_) | Self::Push(_) => Family::Sign,
             Self::Access(_) => Family::Access,
-            Self::Space(_) | Self::Two(_) => Family::Space,
+            Self::Space(_) | Self::Two(_) | Self::Install(_) | Self::Remove(_) => Family::Space,
         }
     }
 
@@ -141,6 +148,7 @@ impl ChangeKind {
             Self::Sign(_) => "Sign",
             Self::Push(_) => "Push",
             Self::Access(AccessChange::Authorize(_)) => "Authorize a key",
+            Self::Access(AccessChange::Submit(_)) => "Keep a key as a request",
             Self::Access(AccessChange::Certify(_)) => "Make a certificate",
             Self::Access(AccessChange::Prove(..)) => "Proof that the requester has the private key",
             Self::Access(AccessChange::Approve(_)) => "Approve a request",
@@ -153,6 +161,14 @@ impl ChangeKind {
             Self::Access(AccessChange::Review) => "Mark the keys as reviewed",
             Self::Access(AccessChange::Expire(_)) => "Set when a key expires",
             Self::Access(AccessChange::EndSession(_)) => "End a session",
+            Self::Install(Installable::AutoSign) => "Install auto-sign",
+            Self::Install(Installable::PolicyTimer) => "Install the policy timer",
+            Self::Install(Installable::Lease) => "Install the upload lease",
+            Self::Install(Installable::Knock) => "Install the knock",
+            Self::Remove(Installable::AutoSign) => "Remove auto-sign",
+            Self::Remove(Installable::PolicyTimer) => "Remove the policy timer",
+            Self::Remove(Installable::Lease) => "Remove the upload lease",
+            Self::Remove(Installable::Knock) => "Remove the knock",
             Self::Two(TwoChange::Confirm(_)) => "Confirm as the second administrator",
             Self::Two(TwoChange::Drop(_)) => "Drop a plan that waits",
             Self::Space(SpaceChange::Collect(_)) => "Collect",
@@ -166,7 +182,7 @@ impl ChangeKind {
             Self::Space(SpaceChange::UnpinOver(Over::Revisions)) => "Unpin expired revisions",
             Self::Space(SpaceChange::RemoveRoot(_)) => "Remove a root",
             Self::Space(SpaceChange::Repair(_)) => "Repair",
-            Self::Space(SpaceChange::Strip(_)) => "Take a key's signatures away",
+            Self::Space(SpaceChange::Strip(..)) => "Take a key's signatures away",
             Self::Space(SpaceChange::DeletePaths(_) | SpaceChange::DeleteDamaged(_)) => "Delete",
         }
     }
@@ -209,7 +225,25 @@ impl ChangeKind {
 
     /// Whether the reason is a part of the plan, and not only of the audit log.
     pub const fn plans_reason(&self) -> bool {
-        matches!(self, Self::Access(_) | Self::Space(SpaceChange::Pin(_)))
+        matches!(
+            self,
+            Self::Access(_) | Self::Push(_) | Self::Space(SpaceChange::Pin(_))
+        )
+    }
+
+    /// Whether it is a rotation of a signing key.
+    pub const fn rotates(&self) -> bool {
+        matches!(self, Self::Sign(What::Rotation(_)))
+    }
+
+    /// Whether it installs this.
+    pub fn installs(&self, what: Installable) -> bool {
+        matches!(self, Self::Install(own) if *own == what)
+    }
+
+    /// Whether it installs or removes what runs by itself.
+    pub const fn installs_or_removes(&self) -> bool {
+        matches!(self, Self::Install(_) | Self::Remove(_))
     }
 
     /// The request whose proof is waited for.
@@ -224,7 +258,11 @@ impl ChangeKind {
     pub const fn waits_for_key(&self) -> bool {
         matches!(
             self,
-            Self::Access(AccessChange::Authorize(None) | AccessChange::Certify(None))
+            Self::Access(
+                AccessChange::Authorize(None)
+                    | AccessChange::Submit(None)
+                    | AccessChange::Certify(None)
+            )
         )
     }
 

@@ -7,6 +7,8 @@
 pub enum Need {
     /// Nothing: it can always be done.
     Nothing,
+    /// A connection.
+    Connection,
     /// A connection, and the right to change the server.
     Change,
     /// A list that is not empty.

@@ -28,7 +28,7 @@ pub(super) fn check(vitals: &Vitals<'_>) -> Option<Check> {
     } else if !run.on {
         (
             format!("auto-sign is off: its timer does not run; {ago}"),
-            "systemctl enable --now storekeeper-auto-sign.timer on the server, or remove auto-sign.state there",
+            "systemctl enable --now storekeeper-auto-sign.timer on the server, or setup SERVER --auto-sign --off",
         )
     } else if last.is_none_or(|age| age > LONG) {
         (

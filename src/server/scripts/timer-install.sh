@@ -15,20 +15,34 @@ shift 7
 command -v systemctl >/dev/null 2>&1 || fail 69 "systemctl is not installed, so there are no timers; run $script by cron instead"
 [ -d "$units" ] || fail 66 "there is no folder $units for systemd's units"
 # $1: text. $2: the file. $3: its mode.
+made=
 put() {
     enter "${2%/*}" 755
     file=./${2##*/}
+    if ! [ -e "$file" ]; then made="$made $2"; fi
     printf '%s' "$1" >"$file.new" && chmod "$3" "$file.new" && { sync "$file.new" 2>/dev/null || sync; } && mv -f "$file.new" "$file" && return 0
     rm -f "$file.new"
     return 1
 }
+# What was not there before goes; the paths have no blanks.
+without() {
+    for own in $made; do rm -f "$own"; done
+    rmdir "${script%/*}" 2>/dev/null
+}
 back() {
     rm -f "$units/$name.service" "$units/$name.timer"
+    without
     systemctl daemon-reload >/dev/null 2>&1
 }
-put "$text" "$script" 755 || fail 74 "the script can't be written to $script"
+put "$text" "$script" 755 || {
+    without
+    fail 74 "the script can't be written to $script"
+}
 while [ $# -ge 2 ]; do
-    put "$2" "$1" 644 || fail 74 "$1 can't be written"
+    put "$2" "$1" 644 || {
+        without
+        fail 74 "$1 can't be written"
+    }
     shift 2
 done
 put "$service" "$units/$name.service" 644 && put "$timer" "$units/$name.timer" 644 || {

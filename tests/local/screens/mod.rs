@@ -5,6 +5,8 @@
 mod access;
 mod backup;
 mod certificate;
+mod chosen;
+mod installed;
 mod pins;
 mod space;
 mod way;

@@ -4,7 +4,6 @@ use crate::help::{Cut, carry_out, connect, cut_off, wait};
 use crate::rig::{Access, Rig, Twist, need};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use storekeeper::change::access::About;
@@ -348,28 +347,6 @@ fn a_lease_that_cannot_look_keeps_everything_and_status_says_so() {
     assert!(targets(&rig).contains(rig.path("top-1.0")));
 }
 
-/// In place of systemd: does what the unit says, in the order in which it is asked.
-const SYSTEMCTL: &str = r#"#!/bin/sh
-echo "$*" >>"$0.log"
-[ -e "$0.broken" ] && { echo "Failed to connect to bus"; exit 1; }
-case $1 in
-is-active)
-    case $2 in
-    *.timer) if grep -q '^enable' "$0.log"; then echo active; else echo inactive; fi ;;
-    *) if [ -e "$0.running" ]; then echo activating; else echo inactive; fi ;;
-    esac
-    exit ;;
-start)
-    unit=$(dirname "$0")/../units/$2
-    export "$(sed -n 's/^Environment=//p' "$unit")"
-    $(sed -n 's/^ExecStart=//p' "$unit")
-    code=$?
-    # The first run is over and its answer is not sent.
-    if [ -e "$0.ready" ]; then mv "$0.ready" "$0.reached"; sleep 60; fi
-    exit $code ;;
-esac
-"#;
-
 pub(super) struct House {
     pub(super) rig: Rig,
     pub(super) server: Server,
@@ -382,12 +359,8 @@ impl House {
     }
 
     pub(super) fn of(rig: Rig) -> Self {
-        let first = rig.scratch().join("first");
-        fs::create_dir(&first).unwrap();
+        let first = rig.systemctl();
         fs::create_dir(rig.scratch().join("units")).unwrap();
-        let file = first.join("systemctl");
-        fs::write(&file, SYSTEMCTL).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         let twist = Twist {
             first: Some(first),
             ..Twist::default()

@@ -5,6 +5,7 @@ mod auto_sign;
 mod delete;
 mod gc;
 mod in_flight;
+mod installed;
 mod lease;
 mod live;
 mod moves;

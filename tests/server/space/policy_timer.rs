@@ -8,10 +8,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use storekeeper::change::access::About;
-use storekeeper::change::keep::{KeepError, install_policy_timer, remove_policy_timer};
+use storekeeper::change::keep::{KeepError, install_policy_timer, remove_installed};
 use storekeeper::change::{Answer, Outcome, Plan, Receipt};
+use storekeeper::domain::installable::{Installable, Installation};
 use storekeeper::domain::policy_run::PolicyRun;
-use storekeeper::server::{PolicyTimer, PolicyTimerFacts};
+use storekeeper::server::{Places, PolicyTimer, Removal};
 
 /// A server with systemd, more or less, and with storekeeper.
 fn house(rig: &Rig) -> House {
@@ -33,8 +34,15 @@ fn timer(house: &House, when: &str) -> PolicyTimer {
     }
 }
 
-fn facts(house: &House) -> PolicyTimerFacts {
-    wait(house.server.policy_timer_facts(&timer(house, "daily"))).unwrap()
+fn places(house: &House) -> Places {
+    Places {
+        folder: house.rig.file("etc-storekeeper"),
+        units: house.rig.file("units"),
+    }
+}
+
+fn found(house: &House) -> Installation {
+    wait(house.server.policy_timer_installation(&places(house))).unwrap()
 }
 
 fn install(house: &House, when: &str) -> Result<Plan, KeepError> {
@@ -75,7 +83,7 @@ fn a_run_takes_what_the_dry_run_lists_on_every_nix() {
             receipt.failed[0].message.contains("no retention policy"),
             "{receipt:?}"
         );
-        assert!(!facts(&house).installed && shown(&house).is_none());
+        assert!(!found(&house).is_there() && shown(&house).is_none());
 
         let policy = write_policy(rig, "new.toml", POLICY);
         rig.ask(&format!("retention root set {} --yes", policy.display()), 0);
@@ -145,21 +153,26 @@ fn what_goes_wrong_is_shown_and_it_goes_again() {
     assert_eq!(check.unwrap()["state"], "warning", "{status}");
     fs::write(rig.file("var/retention.toml"), POLICY).unwrap();
 
-    let plan = |facts: PolicyTimerFacts| {
-        let timer = timer(&house, "daily");
-        remove_policy_timer(&About::of(&house.server), &facts, timer)
+    let plan = || {
+        let removal = Removal {
+            what: Installable::PolicyTimer,
+            places: places(&house),
+            files: vec![],
+            links: None,
+            knock: None,
+        };
+        remove_installed(&About::of(&house.server), &found(&house), removal)
     };
-    let receipt = carry(&house, plan(facts(&house)).unwrap());
+    let receipt = carry(&house, plan().unwrap());
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
     assert!(shown(&house).is_none());
-    for folder in ["etc-storekeeper", "units"] {
-        assert_eq!(fs::read_dir(rig.file(folder)).unwrap().count(), 0);
-    }
+    assert!(fs::metadata(rig.file("etc-storekeeper")).is_err());
+    assert_eq!(fs::read_dir(rig.file("units")).unwrap().count(), 0);
     assert_eq!(
         fs::read_to_string(rig.file("var/retention.toml")).unwrap(),
         POLICY
     );
-    assert!(matches!(plan(facts(&house)), Err(KeepError::Nothing(_))));
+    assert!(matches!(plan(), Err(KeepError::Nothing(_))));
 }
 
 #[test]

@@ -6,13 +6,14 @@ use crate::console::app::model::Model;
 use crate::console::screens::space::form::Field;
 use crate::console::types::action::{ACTIONS, Act, Action};
 use crate::console::types::column::COLUMNS;
+use crate::domain::installable::Installable;
 use crate::inventory::SortKey;
 use crate::onboard::client::Platform;
 use fuzzy_matcher::FuzzyMatcher as _;
 use fuzzy_matcher::skim::SkimMatcherV2;
 
 /// The commands with an argument, for the hint line.
-pub const COMMANDS: [(&str, &str); 20] = [
+pub const COMMANDS: [(&str, &str); 22] = [
     (
         "filter",
         "filter QUERY, such as unsigned older:30d size:>1G, or a saved NAME",
@@ -40,6 +41,14 @@ pub const COMMANDS: [(&str, &str); 20] = [
     (
         "onboard",
         "onboard linux | macos | nixos | github | gitlab: what a new client does",
+    ),
+    (
+        "retention",
+        "retention FILE: plans to write this retention policy to the server",
+    ),
+    (
+        "setup",
+        "setup auto-sign | gc | lease | knock: installs it, or removes it",
     ),
     ("sort", "sort name | size | closure | added | used | trust"),
     (
@@ -89,6 +98,10 @@ pub enum Command {
     Way(String),
     /// Writes out what a new client of this system does.
     Onboard(Platform),
+    /// Plans to write the retention policy of this file.
+    Retention(String),
+    /// Plans to install this, or to remove it where it is there.
+    Setup(Installable),
     /// Saves a copy of Nix's database to this file.
     Backup(String),
     /// Plans to push these paths of this machine.
@@ -189,6 +202,16 @@ pub fn chosen(model: &Model, typed: &str) -> Chosen {
             return platform.map_or_else(
                 || Chosen::Nothing(format!("{word:?} is none: write {}", usage("onboard"))),
                 |platform| Chosen::Command(Command::Onboard(platform)),
+            );
+        }
+        ("retention", file) if !file.is_empty() => {
+            return Chosen::Command(Command::Retention(file.to_owned()));
+        }
+        ("setup", word) if !word.is_empty() => {
+            let what = Installable::ALL.into_iter().find(|one| one.word() == word);
+            return what.map_or_else(
+                || Chosen::Nothing(format!("{word:?} is none: write {}", usage("setup"))),
+                |what| Chosen::Command(Command::Setup(what)),
             );
         }
         ("backup", file) if !file.is_empty() => {

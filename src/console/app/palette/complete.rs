@@ -7,6 +7,7 @@ use super::command::{COMMANDS, matches};
 use crate::console::app::model::Model;
 use crate::console::types::action::Action;
 use crate::console::types::column::{COLUMNS, Spec};
+use crate::domain::installable::Installable;
 use crate::inventory::FILTER_WORDS;
 use crate::onboard::client::Platform;
 
@@ -107,6 +108,9 @@ fn argument(model: &Model, typed: &str, command: &str, rest: &str) -> Completion
         "columns" => columns(|spec| !rest.split(',').any(|word| word.trim() == spec.word)),
         "onboard" => Platform::ALL
             .map(|platform| (platform.word().to_owned(), String::new()))
+            .to_vec(),
+        "setup" => Installable::ALL
+            .map(|what| (what.word().to_owned(), what.does().to_owned()))
             .to_vec(),
         "save-filter" => saved(model),
         "theme" => themes(model),

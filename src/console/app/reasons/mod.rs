@@ -32,6 +32,7 @@ pub(super) fn of(model: &Model, act: Act) -> Reason {
     }
     match action::find(act).map_or(Need::Nothing, |action| action.need) {
         Need::Nothing => Ok(()),
+        Need::Connection => model.cx.connected(),
         Need::Change => model.cx.can_change(),
         Need::Rows => has_rows(model),
         Need::AllRows => has_all_rows(model),

@@ -46,6 +46,11 @@ pub(super) fn authorize(model: &mut Model) -> Vec<Effect> {
     open(model, change)
 }
 
+/// A key that somebody has sent is to wait for a decision.
+pub(super) fn add_request(model: &mut Model) -> Vec<Effect> {
+    open(model, AccessChange::Submit(None))
+}
+
 /// `d`.
 pub(super) fn deny(model: &mut Model) -> Vec<Effect> {
     match model.access_line() {

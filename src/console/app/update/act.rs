@@ -12,8 +12,8 @@ use crate::console::app::themes;
 use crate::console::app::update::plan;
 use crate::console::app::update::show;
 use crate::console::app::update::{
-    access, activity, backup, contents, export, find, keep, leave, marks, nav, seen, sign, space,
-    store, switch, undo, waiting, way,
+    access, activity, backup, contents, export, find, installed, keep, leave, marks, nav, policy,
+    seen, sign, space, store, switch, undo, waiting, way,
 };
 use crate::console::plan::full_text;
 use crate::console::screens;
@@ -108,9 +108,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Part => activity::next_part(model),
         Act::RefusedOnly => refused_only(model),
         Act::OurLogins => activity::ours(model),
+        Act::VerifyAudit => vec![Effect::Activity(screens::activity::Effect::VerifyAudit)],
         Act::EndSession => access::end_session(model),
         Act::Servers => servers::open(model),
         Act::WaitingPlans => waiting::open(model),
+        Act::ByItself => installed::open(model),
         Act::Theme => {
             themes::open(model);
             vec![]
@@ -124,6 +126,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Quit => leave::quit(model),
         Act::QuitNow => leave::leave(model),
         Act::Authorize => access::authorize(model),
+        Act::AddRequest => access::add_request(model),
         Act::Deny => access::deny(model),
         Act::Revoke => access::revoke(model),
         Act::SuspendKey => access::suspend(model),
@@ -149,6 +152,11 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         | Act::PlanFile
         | Act::PlanName
         | Act::PlanRevisions
+        | Act::PlanExcept
+        | Act::PlanNever
+        | Act::PlanUploaders
+        | Act::PlanProgram
+        | Act::PlanRemove
         | Act::PlanExpiry => plan::act(model, act),
         Act::Close | Act::Dismiss => {
             model.layers.pop();
@@ -181,6 +189,7 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
             space::by_policy(model, on)
         }
         Act::EditPolicy => vec![Effect::Space(screens::space::Effect::ReadPolicy)],
+        Act::PolicyOfFile => show::push(model, Layer::Palette(Palette::with("retention "))),
         Act::Rules => {
             let effects = space::by_policy(model, false);
             model.space.form.enter();
@@ -291,6 +300,9 @@ fn choose(model: &mut Model) -> Vec<Effect> {
     if matches!(model.layers.last(), Some(Layer::Waiting(_))) {
         return waiting::choose(model);
     }
+    if matches!(model.layers.last(), Some(Layer::Installed(_))) {
+        return installed::choose(model);
+    }
     if matches!(model.layers.last(), Some(Layer::Columns(_))) {
         return store::switch_column(model);
     }
@@ -316,6 +328,8 @@ pub(super) fn command(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Export(file) => export::run(model, &file),
         Command::Backup(file) => backup::run(model, &file),
         Command::Way(file) => way::of_file(model, file),
+        Command::Retention(file) => policy::ask_file(model, &file),
+        Command::Setup(what) => installed::list(model, what, true),
         Command::Onboard(platform) => access::onboard(model, platform),
         Command::Columns(text) => store::columns(model, &text),
         Command::Sort(key) => store::sort(model, key),

@@ -273,3 +273,19 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     model.toast = Some("cancelling; what is done stays done".to_owned());
     vec![Effect::Cancel(job.id)]
 }
+
+/// The audit log was verified: what was found is shown, at once if nothing else has the keys.
+pub(super) fn audit_verified(
+    model: &mut Model,
+    found: Result<Vec<String>, Problem>,
+) -> Vec<Effect> {
+    match found {
+        Ok(found) => {
+            let short = found.first().cloned().unwrap_or_default();
+            let lines = found.iter().flat_map(|line| wrap(line, 72)).collect();
+            super::show::show_end(model, "The audit log", None, lines, short);
+        }
+        Err(problem) => super::show::show_problem(model, "The audit log", &problem),
+    }
+    vec![]
+}

@@ -27,9 +27,13 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> Vec<Effect> {
             };
         }
         None => Act::Open,
-        Some(Layer::Servers(_) | Layer::Clients(_) | Layer::SigningKeys(_) | Layer::Waiting(_)) => {
-            Act::Choose
-        }
+        Some(
+            Layer::Servers(_)
+            | Layer::Clients(_)
+            | Layer::SigningKeys(_)
+            | Layer::Waiting(_)
+            | Layer::Installed(_),
+        ) => Act::Choose,
         Some(_) => return vec![],
     };
     let Some((wanted, list)) = line_at(model, column, row) else {

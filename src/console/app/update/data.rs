@@ -13,6 +13,7 @@ use crate::console::types::screen::Screen;
 use crate::console::types::server::Link;
 use crate::console::types::text::Text;
 use crate::console::widgets::layout;
+use crate::domain::installable::Installable;
 use crate::inventory::{Inventory, Row};
 use crate::server::facts::Facts;
 use std::sync::Arc;
@@ -250,6 +251,12 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
                 model.space.draft = None;
             }
             effects.extend(crate::console::app::update::keep::ended(model));
+        }
+        change if Installable::is_change(change) => {
+            effects.extend(crate::console::app::update::keep::ended(model));
+            if model.cx.is_up() {
+                effects.extend([Effect::Reprobe, Effect::Access(screens::access::Effect::Read)]);
+            }
         }
         "repair" | "delete" => {
             crate::console::app::update::contents::mended(model, id);

@@ -49,7 +49,7 @@ pub(super) fn generations(model: &mut Model, age: &str) -> Vec<Effect> {
 }
 
 /// The paths that a change means: the marked ones, else those under the cursor.
-fn paths(model: &Model) -> Vec<StorePath> {
+pub(super) fn paths(model: &Model) -> Vec<StorePath> {
     let Some(inventory) = &model.cx.data.inventory else {
         return vec![];
     };

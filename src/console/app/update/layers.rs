@@ -12,6 +12,7 @@ use crate::console::types::screen::Screen;
 use crate::console::widgets::input;
 use crate::console::widgets::layout;
 use crate::console::widgets::list::Move;
+use crate::domain::installable::Installable;
 
 /// A key while a text is typed.
 pub(super) fn typed(model: &mut Model, key: Key) -> Vec<Effect> {
@@ -144,6 +145,7 @@ pub(super) fn clamp_cursors(model: &mut Model) {
         Some(Layer::Themes(list)) => list.clamp(themes, page),
         Some(Layer::Clients(clients)) => clients.list.clamp(clients.all.len(), page),
         Some(Layer::SigningKeys(keys)) => keys.list.clamp(keys.all.len(), page),
+        Some(Layer::Installed(installed)) => installed.list.clamp(Installable::ALL.len(), page),
         Some(Layer::Waiting(waiting)) => waiting.list.clamp(waiting.all.len(), page),
         _ => {}
     }

@@ -69,6 +69,7 @@ pub(super) fn space(model: &mut Model, message: space::Msg) -> Vec<Effect> {
             vec![]
         }
         space::Msg::Policy(found) => policy::read(model, found),
+        space::Msg::PolicyOfFile(draft) => policy::of_file(model, draft),
         space::Msg::Edited { draft, left } => policy::edited(model, *draft, left),
         space::Msg::Alive {
             assessment,
@@ -95,5 +96,6 @@ pub(super) fn activity(model: &mut Model, message: activity::Msg) -> Vec<Effect>
         activity::Msg::BackedUp { job, backup } => backup::ended(model, job, *backup),
         activity::Msg::Ended { job, receipt } => data::ended(model, job, receipt),
         activity::Msg::Audit(past) => data::audit(model, past),
+        activity::Msg::AuditVerified(found) => on_activity::audit_verified(model, found),
     }
 }

@@ -12,6 +12,7 @@ mod contents;
 mod data;
 mod export;
 mod find;
+mod installed;
 mod keep;
 mod layers;
 mod leave;
@@ -154,6 +155,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
         Msg::Space(message) => messages::space(model, message),
         Msg::Activity(message) => messages::activity(model, message),
         Msg::Planned { request_id, plan } => plan::planned(model, request_id, plan),
+        Msg::Installed(found) => installed::read(model, found),
         Msg::Source(source) => sign::found(model, source),
         Msg::Place(place) => {
             model.cx.place = place;

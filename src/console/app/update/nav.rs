@@ -17,6 +17,7 @@ use crate::console::types::column::COLUMNS;
 use crate::console::types::screen::Screen;
 use crate::console::widgets::layout;
 use crate::console::widgets::list::{Move, half};
+use crate::domain::installable::Installable;
 use crate::domain::roots::RootKind;
 use crate::inventory::{GroupKind, Row, State};
 
@@ -84,6 +85,9 @@ pub(super) fn step(model: &mut Model, step: Move) {
             Layer::Themes(list) => list.step(step, model.themes.len(), page),
             Layer::Clients(clients) => clients.list.step(step, clients.all.len(), page),
             Layer::SigningKeys(keys) => keys.list.step(step, keys.all.len(), page),
+            Layer::Installed(installed) => {
+                installed.list.step(step, Installable::ALL.len(), page);
+            }
             Layer::Waiting(waiting) => waiting.list.step(step, waiting.all.len(), page),
             _ => {}
         }
@@ -208,8 +212,10 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
 fn open_check(model: &mut Model) -> Vec<Effect> {
     let lines = crate::console::screens::overview::view::lines(&model.inputs());
     if let Some(check) = lines.get(model.overview.list.cursor) {
-        if check.target == Some(Target::Plans) {
-            return super::waiting::open(model);
+        match check.target {
+            Some(Target::Plans) => return super::waiting::open(model),
+            Some(Target::Installed(what)) => return super::installed::list(model, what, false),
+            _ => {}
         }
         if let Some(problem) = &check.problem {
             super::show::show_problem(model, "What went wrong", problem);
@@ -260,7 +266,7 @@ fn go_to(model: &mut Model, target: &Target) -> Vec<Effect> {
         }
         Target::View(view) => model.space.view = *view,
         // Opened where one is.
-        Target::Plans => {}
+        Target::Plans | Target::Installed(_) => {}
         Target::Unreadable => return go_to_unreadable(model),
     }
     vec![]

@@ -12,6 +12,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::space::PolicyDraft;
 use crate::judge::retention::Policy;
 use crate::server::PolicyFile;
+use std::path::PathBuf;
 
 /// It was read: the editor begins with it, or with what was written before.
 pub(super) fn read(model: &mut Model, found: Result<PolicyFile, Problem>) -> Vec<Effect> {
@@ -33,6 +34,40 @@ pub(super) fn read(model: &mut Model, found: Result<PolicyFile, Problem>) -> Vec
     let written = model.space.draft.clone();
     draft.text = written.unwrap_or_else(|| draft.before().to_owned());
     vec![Effect::Space(screens::space::Effect::Edit(Box::new(draft)))]
+}
+
+/// A file of this machine is to be the policy.
+pub(super) fn ask_file(model: &mut Model, file: &str) -> Vec<Effect> {
+    if let Err(why) = model.cx.can_change() {
+        model.toast = Some(format!("Cannot write the retention policy: {why}"));
+        return vec![];
+    }
+    vec![Effect::Space(screens::space::Effect::ReadPolicyOfFile(PathBuf::from(file)))]
+}
+
+/// It was read, and what the server has.
+pub(super) fn of_file(model: &mut Model, draft: Result<Box<PolicyDraft>, Problem>) -> Vec<Effect> {
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(problem) => {
+            show::show_problem(model, "The retention policy", &problem);
+            return vec![];
+        }
+    };
+    if !model.layers.is_empty() {
+        model.toast = Some("no plan was made of the file: something else was opened".to_owned());
+        return vec![];
+    }
+    if let Err(error) = Policy::parse(&draft.text) {
+        show::show_problem(model, "That is no retention policy", &Problem::new(&error));
+        return vec![];
+    }
+    let there = draft.shown.found.as_ref();
+    if there.is_some_and(|(text, _)| *text == draft.text) {
+        model.toast = Some("that is the policy of the server already".to_owned());
+        return vec![];
+    }
+    plan::open(model, ChangeKind::Space(SpaceChange::Policy(draft)))
 }
 
 /// The editor has ended.

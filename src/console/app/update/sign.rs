@@ -4,7 +4,7 @@ use crate::change::KeySource;
 use crate::console::app::layer::{Layer, SigningKeys};
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
-use crate::console::app::update::{plan, show};
+use crate::console::app::update::{keep, plan, show};
 use crate::console::screens::unsigned;
 use crate::console::screens::unsigned::state::UnsignedLine;
 use crate::console::screens::unsigned::view::group_name;
@@ -145,7 +145,8 @@ pub(super) fn choose_key(model: &mut Model) -> Vec<Effect> {
         return vec![];
     };
     if keys.purpose == KeyPurpose::Strip {
-        let change = SpaceChange::Strip(key.key.as_str().into());
+        let marked = (model.cx.marks.count() > 0).then(|| keep::paths(model).into());
+        let change = SpaceChange::Strip(key.key.as_str().into(), marked);
         return plan::open(model, ChangeKind::Space(change));
     }
     let other = |source: &Source| source.key.name() != key.key;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub enum Effect {
     /// Read the audit log.
     ReadAudit,
+    /// Verify the audit log.
+    VerifyAudit,
     /// Compare contents with their hashes.
     Compare {
         /// The job's number.

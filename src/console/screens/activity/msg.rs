@@ -54,4 +54,6 @@ pub enum Msg {
     },
     /// The audit log was read.
     Audit(Result<Vec<PastChange>, Problem>),
+    /// What was found in the audit log.
+    AuditVerified(Result<Vec<String>, Problem>),
 }

@@ -21,6 +21,7 @@ use crate::console::widgets::gauge;
 use crate::console::widgets::gauge::used_percent;
 use crate::console::widgets::pen::row;
 use crate::domain::Notice;
+use crate::domain::installable::Installable;
 use crate::judge::health::{self, State, Vitals};
 use crate::server::facts::Facts;
 use ratatui::layout::Rect;
@@ -166,6 +167,11 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
         "pins" => expired_pin(inputs).map(Target::Pin),
         "roots" => Some(Target::View(View::Roots)),
         "plans-waiting" | "plans-left" if check.state != State::Unknown => Some(Target::Plans),
+        // What is wrong with one is read first.
+        "auto-sign" if check.state == State::Fine => Some(Target::Installed(Installable::AutoSign)),
+        "policy-timer" if check.state == State::Fine => {
+            Some(Target::Installed(Installable::PolicyTimer))
+        }
         "forecast" => Some(Target::View(View::Growth)),
         _ => None,
     };

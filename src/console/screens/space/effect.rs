@@ -6,6 +6,7 @@ use crate::console::types::space::SpaceSnapshot;
 use crate::domain::Bytes;
 use crate::inventory::{Inventory, Row};
 use crate::judge::collect::Rules;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is to be done beside the loop.
@@ -49,6 +50,8 @@ pub enum Effect {
     },
     /// Read the retention policy, to edit it.
     ReadPolicy,
+    /// Read it, and a file of this machine.
+    ReadPolicyOfFile(PathBuf),
     /// Give the terminal to an editor.
     Edit(Box<PolicyDraft>),
 }

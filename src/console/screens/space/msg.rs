@@ -33,6 +33,8 @@ pub enum Msg {
     },
     /// The retention policy was read, to be edited.
     Policy(Result<PolicyFile, Problem>),
+    /// The retention policy was read, and a file of this machine that is to be it.
+    PolicyOfFile(Result<Box<PolicyDraft>, Problem>),
     /// The editor has left a policy.
     Edited {
         /// What it began with.

@@ -84,6 +84,8 @@ pub const HELPED: Scopes = &[
 pub(super) const SIGN_PLAN: Scopes = &[Scope::Plan(Family::Sign)];
 pub(super) const ACCESS_PLAN: Scopes = &[Scope::Plan(Family::Access)];
 pub(super) const SPACE_PLAN: Scopes = &[Scope::Plan(Family::Space)];
+/// The plans that may make a pin.
+pub(super) const PIN_PLANS: Scopes = &[SIGN_PLAN[0], SPACE_PLAN[0]];
 /// The plans.
 pub const PLANS: Scopes = &[SIGN_PLAN[0], ACCESS_PLAN[0], SPACE_PLAN[0]];
 pub(super) const LOGINS: Scopes = &[Scope::Access, Activity];
