@@ -4,7 +4,7 @@
 //! since then, how often, when and from where it tried last, and what is known of it. What can't be told from here is said as
 //! such, never guessed.
 
-use super::{KeyRow, Reading, Used, suspended};
+use super::{KeyRow, Reading, Used, listed, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::key_request::PastSource;
 use crate::domain::pattern::lets_in;
@@ -165,7 +165,7 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         return Known::new(&old.comment, Cause::Revoked, message).fix(LET_IN);
     }
     if usage.refused_as_revoked > 0 {
-        let message = "key stands in the list of revoked keys of sshd";
+        let message = "key stands in sshd's list of revoked keys";
         return Known::new("", Cause::Revoked, message).fix(UNREVOKE);
     }
     let requests = facts.requests.iter().flatten();
@@ -234,6 +234,9 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
             known(Cause::Expired, message).fix("give it a later end")
         };
     }
+    if let Some(found) = row.findings.iter().find(|one| one.code == listed::CODE) {
+        return known(Cause::Revoked, found.message.clone()).fix(UNREVOKE);
+    }
     if !row.active {
         let finding = row.findings.iter().find(|one| one.level != Level::Note);
         let why = finding.map_or("sshd does not take its line", |one| one.message.as_str());
@@ -245,7 +248,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
         };
     }
     if usage.refused_as_revoked > 0 {
-        let message = "key stands in the list of revoked keys of sshd".to_owned();
+        let message = "key stands in sshd's list of revoked keys".to_owned();
         return known(Cause::Revoked, message).fix(UNREVOKE);
     }
     // sshd does not always say so.
