@@ -119,6 +119,9 @@ pub fn again(
     seen: &Seen<'_>,
 ) -> Result<Plan, TwoError> {
     let waiting = may(found, login, two.at)?;
+    if matches!(waiting.wish, Wish::SignCert { .. }) {
+        wanted(waiting, seen.signs.as_ref()).map_err(TwoError::Signer)?;
+    }
     let mut plan =
         planned(about, login, two, waiting, seen).map_err(|why| TwoError::Impossible {
             id: waiting.id.clone(),

@@ -47,6 +47,8 @@ pub enum TwoError {
         /// Why.
         why: Notice,
     },
+    /// The key that signs its certificate is not here.
+    Signer(Notice),
     /// The text is no rule.
     Rule(RuleError),
     /// The rule is that already.
@@ -66,7 +68,7 @@ impl TwoError {
 
     /// Whether it is a matter of the rule.
     pub const fn is_policy(&self) -> bool {
-        matches!(self, Self::Same(_) | Self::Over { .. })
+        matches!(self, Self::Same(_) | Self::Over { .. } | Self::Signer(_))
     }
 }
 
@@ -89,7 +91,7 @@ impl Explain for TwoError {
                 format!("the plan {id} could be confirmed until {until}"),
                 "drop it, and plan the change again",
             ),
-            Self::Same(why) => why.clone(),
+            Self::Same(why) | Self::Signer(why) => why.clone(),
             Self::Differs { id, lines } => {
                 let shown: Vec<&str> = lines.iter().take(SHOWN).map(String::as_str).collect();
                 Notice::new(
