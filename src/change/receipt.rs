@@ -146,10 +146,15 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// What the other administrator does.
-    pub fn next(&self, server: &str) -> String {
+    /// What the other administrator does about a change of this kind.
+    pub fn next(&self, server: &str, change: &str) -> String {
+        let ca = if change == "sign-cert" {
+            " --ca FILE, with the key of the authority"
+        } else {
+            ""
+        };
         format!(
-            "another administrator confirms it from a login of their own until {}: storekeeper plans {server} confirm {}",
+            "another administrator confirms it from a login of their own until {}: storekeeper plans {server} confirm {}{ca}",
             self.until, self.plan
         )
     }

@@ -3,6 +3,7 @@
 //! In: the server's two-person rule, or a plan that waits there. Out: [`Second`], which a plan carries: that it will wait, or that it is
 //! the second confirmation of one.
 
+use super::plan::Plan;
 use crate::domain::two_persons::{Login, WaitingPlan};
 use serde::{Serialize, Serializer};
 
@@ -13,6 +14,20 @@ pub enum Second {
     Needed,
     /// It is the second confirmation of a plan that waits.
     Confirms(Box<Confirms>),
+}
+
+impl Plan {
+    /// Notes that it waits for a second administrator. Who that is makes the certificate of a plan, and chooses its file.
+    pub fn needs_second(&mut self) {
+        self.second = Some(Second::Needed);
+        if self.change == "sign-cert" {
+            let mut lines = self.lines.iter_mut();
+            if let Some((_, file)) = lines.find(|(label, _)| *label == "file") {
+                "where the second administrator confirms it, with the authority's key there"
+                    .clone_into(file);
+            }
+        }
+    }
 }
 
 /// A plan that waits, and who confirms it.

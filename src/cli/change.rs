@@ -155,7 +155,7 @@ async fn ahead(server: &Server, mut plan: Plan) -> Plan {
         && let Ok(rule) = &two.rule
         && rule.needs(plan.change)
     {
-        plan.second = Some(Second::Needed);
+        plan.needs_second();
     }
     plan
 }
@@ -286,7 +286,7 @@ pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), 
     ))?;
     let Terms { lifetime, from } = Terms::of(plan);
     let waits = receipt.waits.as_ref();
-    let next = waits.map(|waits| waits.next(&plan.server));
+    let next = waits.map(|waits| waits.next(&plan.server, plan.change));
     let planned = receipt.planned_by.as_deref().map(str::to_owned);
     for (label, text) in [
         ("waits", &next),

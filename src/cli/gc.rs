@@ -19,7 +19,7 @@ use crate::change::unfinished::left;
 use crate::domain::Notice;
 use crate::domain::alike::grouped;
 use crate::domain::unfinished::Unfinished;
-use crate::judge::collect::{Prepared, Rules};
+use crate::judge::collect::{Collection, Prepared, Rules, Situation};
 use crate::server::Server;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -76,6 +76,7 @@ async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
         older_than: args.older_than,
         keep_newest: args.keep_newest,
         grace: args.grace,
+        only: None,
     })
 }
 
@@ -83,7 +84,7 @@ async fn rules(server: &Server, args: &Gc) -> Result<Rules, CliError> {
 async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliError> {
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
-    let mut notes = unfinished(&server, args).await?;
+    let mut notes = unfinished(&server, args.change.dry_run).await?;
     let mut rules = rules(&server, args).await?;
     let ground = Box::pin(Ground::look(&server, &progress)).await?;
     rules.in_flight = ground.in_flight;
@@ -92,12 +93,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
         notes.push(WHOLE.to_owned());
     }
     let situation = ground.situation();
-    let prepared =
-        Prepared::new(&situation).map_err(|why| CliError::new(Kind::Server, why.to_string()))?;
-    let never = AtomicBool::new(false);
-    let Some(collection) = prepared.plan(&situation, &rules, &never) else {
-        return Err(CliError::new(Kind::Interrupted, "planning was cancelled"));
-    };
+    let collection = choose(&situation, &rules)?;
     let reached = server.spec().place.describe();
     let about = About {
         server: session.name(),
@@ -121,15 +117,23 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     Ok((server, planned))
 }
 
+/// What goes by these rules.
+pub(super) fn choose(situation: &Situation<'_>, rules: &Rules) -> Result<Collection, CliError> {
+    let prepared =
+        Prepared::new(situation).map_err(|why| CliError::new(Kind::Server, why.to_string()))?;
+    let collection = prepared.plan(situation, rules, &AtomicBool::new(false));
+    collection.ok_or_else(|| CliError::new(Kind::Interrupted, "planning was cancelled"))
+}
+
 /// What collections were interrupted, as notes; an error if one runs and this is to be another.
-async fn unfinished(server: &Server, args: &Gc) -> Result<Vec<String>, CliError> {
+pub(super) async fn unfinished(server: &Server, dry_run: bool) -> Result<Vec<String>, CliError> {
     let mut notes = Vec::new();
     let Ok(found) = left(server).await else {
         return Ok(notes);
     };
     for other in found.into_iter().filter(|other| other.what.collects()) {
         match other.what.running {
-            Some(true) if !args.change.dry_run => {
+            Some(true) if !dry_run => {
                 return Err(CliError::new(
                     Kind::Conflict,
                     Notice::new(runs(&other.what), "wait until it has ended"),

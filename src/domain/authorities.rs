@@ -5,6 +5,7 @@
 //! `auth_process_principals` in its auth2-pubkeyfile.c.
 
 use super::fact::Fact;
+use super::revocation::RevocationList;
 use super::ssh_key::PublicSshKey;
 
 /// What sshd's settings for the cache user say of certificates.
@@ -18,6 +19,8 @@ pub struct CertificateFacts {
     pub principals: Option<Fact<Vec<String>>>,
     /// Those of them whose line in that file has options of its own.
     pub limited: Vec<String>,
+    /// The list of `RevokedKeys`, which is of plain keys, too; `None` where no file is set.
+    pub revoked: Option<Fact<RevocationList>>,
 }
 
 impl Default for CertificateFacts {
@@ -28,6 +31,7 @@ impl Default for CertificateFacts {
             trusted: Ok(Vec::new()),
             principals: None,
             limited: Vec::new(),
+            revoked: None,
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod policy_run;
 pub mod proof;
 pub mod randomart;
 pub mod remedy;
+pub mod revocation;
 pub mod roots;
 pub mod server_facts;
 pub mod signature;

@@ -204,6 +204,7 @@ mod tests {
             trusted: Ok(vec![(2, key(OTHER))]),
             principals: principals.map(|names| Ok(names.iter().map(ToString::to_string).collect())),
             limited: vec![],
+            revoked: None,
         };
         let settings = facts.sshd.settings.as_mut().unwrap();
         settings.trusted_user_ca_keys = Some("/etc/ssh/ca.pub".into());

@@ -91,7 +91,7 @@ impl Concern {
     /// The codes of the findings that stand for it.
     const fn codes(self) -> &'static [&'static str] {
         match self {
-            Self::Revoked => &["revoked-before"],
+            Self::Revoked => &["revoked-before", "revoked-by-sshd"],
             Self::Denied => &["denied-before"],
             Self::AlsoRoot => &["also-root"],
             Self::AnyCommand => &["shell", "shell-trusted"],

@@ -42,6 +42,7 @@ pub(super) const RETENTION_LOOK: &str = script!("retention-look.sh");
 pub(super) const RETENTION_PUT: &str = script!("folder.sh", "retention-put.sh");
 pub(super) const PLANS_LOOK: &str = script!("rule.sh", "plans-look.sh");
 pub(super) const PLAN_PUT: &str = script!("folder.sh", "plan-folder.sh", "plan-put.sh");
+pub(super) const PLAN_LIST: &str = script!("plan-list.sh");
 pub(super) const PLAN_TAKE: &str = script!("folder.sh", "plan-folder.sh", "plan-take.sh");
 pub(super) const PLAN_DROP: &str = script!("folder.sh", "plan-folder.sh", "plan-drop.sh");
 pub(super) const DAEMON: &str = script!("daemon.sh");

@@ -14,7 +14,8 @@ use crate::domain::path_info::hex;
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
 use crate::domain::two_persons::{
-    FILE, FoundPlan, LARGEST, Login, Rule, TwoPersons, WaitingPlan, is_id,
+    FILE, FoundPlan, LARGEST, LARGEST_LIST, Login, PathList, Rule, Seal, TwoPersons, WaitingPlan,
+    is_id,
 };
 use crate::domain::{Explain, When};
 use crate::link::{Command, Limits};
@@ -27,6 +28,12 @@ use std::time::Duration;
 const LOOK: Limits = Limits {
     output: 48 << 20,
     time: Duration::from_secs(60),
+};
+
+/// Room and time for a list of paths.
+const LIST: Limits = Limits {
+    output: LARGEST_LIST / 3 * 4 + (64 << 10),
+    time: Duration::from_secs(600),
 };
 
 /// Room and time for a text and a wait for a lock.
@@ -62,8 +69,27 @@ impl Server {
         })
     }
 
-    /// Writes a plan that waits.
-    pub async fn put_plan(&self, _: &Token, plan: &WaitingPlan) -> Result<(), ServerError> {
+    /// The list of paths beside a plan.
+    pub async fn plan_list(&self, id: &str, seal: &Seal) -> Result<PathList, ServerError> {
+        let command = Command::script(script::PLAN_LIST)
+            .arg(plans_folder(&self.inner))
+            .arg(checked(&self.inner, id)?)
+            .arg((LARGEST_LIST + 1).to_string());
+        let answers = look(&self.inner, command, LIST).await?;
+        let list = answers
+            .get("list")
+            .and_then(|list| STANDARD.decode(list).ok());
+        PathList::parse(&list.unwrap_or_default(), seal)
+            .map_err(|why| failed(&self.inner, "read the plan", why.into()))
+    }
+
+    /// Writes a plan that waits, and the list of paths that belongs to it.
+    pub async fn put_plan(
+        &self,
+        _: &Token,
+        plan: &WaitingPlan,
+        list: Option<&PathList>,
+    ) -> Result<(), ServerError> {
         let failed = |why| failed(&self.inner, "keep the plan", why);
         let text = plan
             .text()
@@ -72,9 +98,13 @@ impl Server {
             .arg(plans_folder(&self.inner))
             .arg(checked(&self.inner, &plan.id)?)
             .arg(hex(&Sha256::digest(&text)))
+            .arg(text.len().to_string())
+            .arg(list.map_or_else(String::new, |list| list.seal().sha256))
             .sudo(self.inner.start.sudo);
-        let link = &self.inner.link;
-        let output = link.run(&command, text.as_bytes(), CHANGE).await?;
+        let (link, mut bytes) = (&self.inner.link, text.into_bytes());
+        bytes.extend(list.map(PathList::bytes).unwrap_or_default());
+        let limits = if list.is_some() { LIST } else { CHANGE };
+        let output = link.run(&command, &bytes, limits).await?;
         if output.exit.success() {
             return Ok(());
         }

@@ -1,19 +1,19 @@
 //! Plans that wait for a second administrator, in the console: found from the Overview and by a key, confirmed by another login, dropped by
 //! one's own, and said before the first confirmation.
 
-use crate::fixture::access::{facts, known};
+use crate::fixture::access::{certified, facts, known};
 use crate::fixture::snapshot::snap;
-use crate::fixture::space::{self, waiting};
+use crate::fixture::space::{self, waiting, waiting_of};
 use crate::fixture::{Console, receipt};
 use crate::habits::rows;
 use std::sync::Arc;
-use storekeeper::change::{Outcome, Receipt, Second, Waits};
+use storekeeper::change::{Outcome, Plan, Receipt, Second, Waits, two};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::screens;
 use storekeeper::console::types::access::{AccessSnapshot, Line};
 use storekeeper::console::types::space::SpaceSnapshot;
-use storekeeper::domain::two_persons::FoundPlan;
+use storekeeper::domain::two_persons::{FoundPlan, Wish};
 
 fn with(size: (u16, u16), theme: &str, read_only: bool, plans: Vec<FoundPlan>) -> Console {
     let known = SpaceSnapshot {
@@ -172,6 +172,122 @@ fn the_first_is_told_before_and_after() {
         console.model.undo().is_none(),
         "nothing was done that could be undone"
     );
+}
+
+/// What the dialog that is open would do.
+fn made(console: &Console) -> Plan {
+    let dialog = console.model.plan_dialog();
+    let made = dialog.and_then(|dialog| dialog.made());
+    made.unwrap_or_else(|| panic!("{}", shown(console))).clone()
+}
+
+/// Another administrator's console, where this plan waits.
+fn where_waits(size: (u16, u16), theme: &str, plan: &Plan) -> Console {
+    with(
+        size,
+        theme,
+        false,
+        vec![waiting_of(plan, "7f3a0011", "ada", 1)],
+    )
+}
+
+const SMALL: (u16, u16) = (80, 24);
+
+#[test]
+fn a_collection_is_confirmed_by_the_second_from_what_the_first_has_seen() {
+    let mut first = with(SMALL, "dark", false, vec![]);
+    first.keys("5W");
+    let plan = made(&first);
+    let mut console = where_waits(SMALL, "dark", &plan);
+    open(&mut console, "1 plan waits for a second administrator");
+    assert!(
+        shown(&console).contains("confirm: collect"),
+        "{}",
+        shown(&console)
+    );
+    console.keys("<enter>");
+    let again = made(&console);
+    assert!(matches!(again.second, Some(Second::Confirms(_))));
+    assert_eq!(again.items, plan.items);
+    console.keys("<enter>collect<enter>");
+    assert_eq!(console.runs.len(), 1);
+    assert_eq!(console.runs[0].1.items, plan.items);
+}
+
+#[test]
+fn several_roots_are_confirmed_by_the_second() {
+    let mut first = with(SMALL, "dark", false, vec![]);
+    first.keys("5:generations 10d<enter>");
+    let plan = made(&first);
+    assert_eq!(plan.items.len(), 2);
+    let mut console = where_waits(SMALL, "dark", &plan);
+    console.keys("J<enter>");
+    assert_eq!(made(&console).items, plan.items);
+    console.keys("<enter>remove<enter>");
+    assert_eq!(console.runs.len(), 1);
+}
+
+/// A certificate that another administrator wants, for a key of the fixture.
+fn certificate() -> Plan {
+    let mut first = with(SMALL, "dark", false, vec![]);
+    first.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+        certified(),
+    )))));
+    first.keys("4g");
+    for _ in 0..20 {
+        if let Some(Line::Key(entry)) = first.model.access.current()
+            && entry.row.comment == "ada@ci-3"
+        {
+            first.keys("c~/team-ca.pub<enter>");
+            return made(&first);
+        }
+        first.keys("j");
+    }
+    panic!("{}", shown(&first));
+}
+
+#[test]
+fn a_certificate_takes_the_authority_s_key_of_the_second() {
+    let plan = certificate();
+    let mut console = where_waits(SMALL, "dark", &plan);
+    console.keys("J<enter>");
+    // What is typed first is the key's file; nothing else of it can be changed.
+    console.keys("~/keys/team-ca<enter>");
+    let again = made(&console);
+    let signs = |plan: &Plan| match two::wish(plan) {
+        Some(Wish::SignCert { serial, id, .. }) => (serial, id),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(signs(&again), signs(&plan));
+    let text = shown(&console);
+    assert!(text.contains("authority ~/keys/team-ca"), "{text}");
+    console.keys("p");
+    assert_eq!(made(&console), again);
+    console.keys("<enter>");
+    assert_eq!(console.runs.len(), 1);
+}
+
+#[test]
+fn pictures_of_collections_and_certificates() {
+    let mut first = with(SMALL, "dark", false, vec![]);
+    first.keys("5W");
+    let collection = made(&first);
+    snap("plans-confirm-collect", |size, theme| {
+        let mut console = where_waits(size, theme, &collection);
+        console.keys("J<enter>");
+        console.model
+    });
+    let certificate = certificate();
+    for (name, keys) in [
+        ("plans-confirm-certificate-authority", "J<enter>"),
+        ("plans-confirm-certificate", "J<enter>~/team-ca<enter>"),
+    ] {
+        snap(name, |size, theme| {
+            let mut console = where_waits(size, theme, &certificate);
+            console.keys(keys);
+            console.model
+        });
+    }
 }
 
 #[test]

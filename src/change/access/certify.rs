@@ -332,12 +332,12 @@ fn warn(plan: &mut Plan, facts: &AccessFacts, request: &CertificateRequest, own:
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::change) mod tests {
     use super::*;
     use crate::change::access::tests::{ADA, BOB, about, facts, file, key};
     use crate::link::certify::Terminal;
 
-    fn wanted(facts: &AccessFacts, principals: &[&str]) -> Wanted {
+    pub(in crate::change) fn wanted(facts: &AccessFacts, principals: &[&str]) -> Wanted {
         Wanted {
             key: key(ADA),
             ca: CaKey {

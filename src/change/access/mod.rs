@@ -3,7 +3,7 @@
 //! In: what was found out about the server's sshd and key files, and what the administrator wants. Out: a [`Plan`] that shows
 //! the exact difference of each file; or why there is none. Nothing here asks the server.
 
-mod certify;
+pub(super) mod certify;
 mod files;
 mod keys;
 mod knock;

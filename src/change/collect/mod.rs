@@ -4,11 +4,13 @@
 //! [`CollectOperation`] with what the job has to know of them: how they were used when it was planned, and what has to stay
 //! where one of them stays.
 
+mod asked;
 mod outputs;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod words;
 
+pub use asked::{Asked, rules};
 pub use outputs::output_pairs;
 
 use super::{Danger, Item, Operation, Plan};
@@ -57,6 +59,8 @@ pub struct CollectOperation {
     pub idle: Option<Age>,
     /// NAR sizes of all paths together.
     pub planned: Bytes,
+    /// What was asked for; `None` where paths were chosen one by one.
+    pub asked: Option<Asked>,
 }
 
 impl CollectOperation {
@@ -74,6 +78,7 @@ impl CollectOperation {
             until_free: None,
             idle: None,
             planned: Bytes(bytes.fold(0, u64::saturating_add)),
+            asked: None,
         }
     }
 
@@ -102,6 +107,7 @@ impl CollectOperation {
             until_free: None,
             idle: None,
             planned: Bytes(needs.len() as u64 * 1000),
+            asked: None,
         }
     }
 }
@@ -290,5 +296,6 @@ fn operation(about: &About<'_>) -> CollectOperation {
         until_free: until_free.filter(|_| about.rules.reclaim.is_none()),
         idle: idle(about.rules),
         planned: Bytes(about.collection.bytes.nar),
+        asked: Some(Asked::of(about.rules)),
     }
 }

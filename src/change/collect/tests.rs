@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 const DAY: i64 = 86_400;
 
 /// No rule for the newest of each name: each name is there once.
-fn all() -> Rules {
+pub(in crate::change) fn all() -> Rules {
     Rules {
         keep_newest: 0,
         ..Rules::default()
@@ -31,7 +31,11 @@ fn store() -> Inventory {
     ])
 }
 
-fn with<T>(rules: &Rules, source: UseSource, then: impl FnOnce(&About<'_>) -> T) -> T {
+pub(in crate::change) fn with<T>(
+    rules: &Rules,
+    source: UseSource,
+    then: impl FnOnce(&About<'_>) -> T,
+) -> T {
     let inventory = store();
     let row = |name: &str| -> Row { inventory.find(&path(name)).unwrap() };
     let last_use = LastUse {

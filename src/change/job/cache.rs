@@ -11,7 +11,7 @@ use crate::domain::access::{Fact, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::signed_row::SignedRow;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::two_persons::{Login, Rule, WaitingPlan};
+use crate::domain::two_persons::{Login, PathList, Rule, WaitingPlan};
 use crate::domain::unfinished::Unfinished;
 use crate::domain::{PublicKey, StorePath};
 use crate::server::access::{Edit, Edited, Folder, KeyFileContent, KnockInstall, KnockSeen};
@@ -81,8 +81,8 @@ pub(super) enum Stepped {
 /// One step with a plan that waits for a second administrator. Each may be done twice.
 #[derive(Clone, Copy)]
 pub(super) enum TwoStep<'a> {
-    /// Keep it.
-    Put(&'a WaitingPlan),
+    /// Keep it, with the list of paths that belongs to it.
+    Put(&'a WaitingPlan, Option<&'a PathList>),
     /// Take it for the job of this id, which then is the only one.
     Take {
         plan: &'a WaitingPlan,

@@ -372,7 +372,7 @@ impl CacheServer for Fake {
         let cut = self.call(&mut world)?;
         let done = cut != Some(0);
         let changed = match step {
-            TwoStep::Put(plan) => {
+            TwoStep::Put(plan, _) => {
                 if done {
                     world.plans.insert(plan.id.clone(), plan.clone());
                 }

@@ -4,8 +4,8 @@
 //! of the others; each may be done twice, so a lost link is followed by another try over a new one. A step that ended in an
 //! error counts as done where a look finds it done.
 
-use super::cache::{CacheServer, CallError};
 use super::access::look_for_a_way_in;
+use super::cache::{CacheServer, CallError};
 use super::{Job, JobEvent};
 use crate::change::keep::KeepStep;
 use crate::change::plan::Item;

@@ -9,10 +9,11 @@ use super::cache::{CacheServer, CallError, TwoStep};
 use crate::change::plan::Plan;
 use crate::change::receipt::Waits;
 use crate::change::second::{Confirms, Second};
-use crate::change::two::{effects, wish};
+use crate::change::two::{effects, list, wish};
 use crate::domain::When;
-use crate::domain::two_persons::{Rule, WaitingPlan};
+use crate::domain::two_persons::{LARGEST_LIST, Rule, WaitingPlan};
 use crate::server::LinkChange;
+use std::sync::Arc;
 
 /// Who has planned what a plan confirms.
 pub(super) fn planned_by(plan: &Plan) -> Option<Box<str>> {
@@ -56,9 +57,20 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
             "nothing was changed: by the server's two-person rule a second administrator has to confirm this, and {why}"
         ))
     };
+    let login = job.cache.login();
+    if let Err(why) = login.is_somebody() {
+        return cant(&format!("nobody could confirm it: {}", why.message));
+    }
     let Some(wish) = wish(plan) else {
-        return cant("a change of this kind can't wait for one yet");
+        return cant("a change of this kind can't wait for one");
     };
+    let list = list(plan).map(Arc::new);
+    if list
+        .as_ref()
+        .is_some_and(|list| list.bytes().len() > LARGEST_LIST)
+    {
+        return cant("it is too large to wait: make it in smaller parts");
+    }
     let now = job.cache.facts().there(When::now());
     let seconds = i64::try_from(rule.valid.0).unwrap_or(i64::MAX);
     let until = When::from_unix(now.unix().saturating_add(seconds));
@@ -66,7 +78,7 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
         job.about.id.clone(),
         plan.change,
         &plan.summary,
-        job.cache.login(),
+        login,
         (now, until),
         plan.reason.as_deref(),
         wish,
@@ -77,8 +89,11 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
     }
     let put = job
         .twice(|cache, token| {
-            let waiting = waiting.clone();
-            async move { cache.two(&token, TwoStep::Put(&waiting)).await }
+            let (waiting, list) = (waiting.clone(), list.clone());
+            async move {
+                let step = TwoStep::Put(&waiting, list.as_deref());
+                cache.two(&token, step).await
+            }
         })
         .await;
     if let Err(error) = put {

@@ -334,7 +334,10 @@ impl CacheServer for Server {
 
     async fn two(&self, token: &Token, step: TwoStep<'_>) -> Result<LinkChange, CallError> {
         let answer = match step {
-            TwoStep::Put(plan) => self.put_plan(token, plan).await.map(|()| LinkChange::Done),
+            TwoStep::Put(plan, list) => {
+                let put = self.put_plan(token, plan, list).await;
+                put.map(|()| LinkChange::Done)
+            }
             TwoStep::Take { plan, sha256, job } => self.take_plan(token, plan, sha256, job).await,
             TwoStep::Drop { file, sha256 } => self.drop_plan(token, file, sha256).await,
         };

@@ -111,6 +111,19 @@ fn what_is_not_known_or_can_t_wait_is_not_done() {
 }
 
 #[test]
+fn what_nobody_could_confirm_does_not_wait() {
+    let server = Fake::new(World {
+        own_key: None,
+        ..world()
+    });
+    let receipt = run(&server, unpin(None));
+    assert_eq!(receipt.result, Outcome::Failed);
+    let why = &receipt.failed[0].message;
+    assert!(why.contains("nobody could confirm it"), "{why}");
+    assert!(server.world.lock().unwrap().plans.is_empty());
+}
+
+#[test]
 fn a_plan_is_carried_out_once() {
     let server = Fake::new(world());
     let plan = run(&server, unpin(None)).waits.unwrap().plan;

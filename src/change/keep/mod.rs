@@ -260,30 +260,48 @@ pub fn remove(
     generations: &[Generation],
     link: &str,
 ) -> Result<Plan, KeepError> {
-    let root = kept
-        .roots
-        .iter()
-        .find(|root| root.link == link)
-        .ok_or_else(|| KeepError::NoRoot(visible(link).into_owned()))?;
+    let root = find(kept, link)?;
+    let RootKind::Pin(name) = &root.kind else {
+        return roots(about, kept, &[(root, goes(root, generations)?)]);
+    };
+    let name = name.parse().map_err(|_| {
+        KeepError::Refused(Notice::new(
+            format!(
+                "{} is a link in the folder of pins that is no pin",
+                visible(link)
+            ),
+            "remove it there by hand",
+        ))
+    })?;
+    unpin(about, kept, pins, folder, &[name])
+}
+
+/// Removes several roots, none of them a pin. What is not there any more is no error: it is not in the plan.
+pub fn remove_all(
+    about: &About,
+    kept: Kept<'_>,
+    generations: &[Generation],
+    links: &[String],
+) -> Result<Plan, KeepError> {
+    let there = links.iter().filter_map(|link| find(kept, link).ok());
+    let going = there.map(|root| Ok((root, goes(root, generations)?)));
+    roots(about, kept, &going.collect::<Result<Vec<_>, KeepError>>()?)
+}
+
+fn find<'a>(kept: Kept<'a>, link: &str) -> Result<&'a Root, KeepError> {
+    let mut roots = kept.roots.iter();
+    let root = roots.find(|root| root.link == link);
+    root.ok_or_else(|| KeepError::NoRoot(visible(link).into_owned()))
+}
+
+/// When its link was made, where that is known; an error where this program does not remove it.
+fn goes(root: &Root, generations: &[Generation]) -> Result<Option<When>, KeepError> {
+    let link = &root.link;
     let (why, next) = match &root.kind {
-        RootKind::Pin(name) => {
-            let name = name.parse().map_err(|_| {
-                KeepError::Refused(Notice::new(
-                    format!(
-                        "{} is a link in the folder of pins that is no pin",
-                        visible(link)
-                    ),
-                    "remove it there by hand",
-                ))
-            })?;
-            return unpin(about, kept, pins, folder, &[name]);
-        }
         RootKind::Generation { .. } => {
-            let known = generations.iter().find(|found| found.root.link == link);
+            let known = generations.iter().find(|found| found.root.link == *link);
             match known {
-                Some(found) if !found.current => {
-                    return roots(about, kept, &[(root, found.made())]);
-                }
+                Some(found) if !found.current => return Ok(found.made()),
                 Some(_) => (
                     "it is the current generation of its profile",
                     Some("switch the profile to another one first"),
@@ -294,7 +312,8 @@ pub fn remove(
                 ),
             }
         }
-        RootKind::Indirect => return roots(about, kept, &[(root, None)]),
+        RootKind::Indirect => return Ok(None),
+        RootKind::Pin(_) => ("it is a pin", Some("`storekeeper unpin` removes it")),
         RootKind::Profile => (
             "it is a profile itself and not one of its generations",
             Some("remove the profile there by hand"),

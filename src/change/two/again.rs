@@ -3,26 +3,30 @@
 //! In: a plan that waits, who is logged in, and the facts of now. Out: the plan, which says whose it is; or why it may not be confirmed:
 //! the same person, too late, confirmed already, or not what the first has seen any more.
 
+use super::error::TwoError;
 use super::wish::{DOUBT, effects, new_key};
-use crate::change::Plan;
 use crate::change::access::{
-    About, AccessError, approve, authorize, expire, resume, revoke, suspend,
+    About, AccessError, Wanted, approve, authorize, expire, resume, revoke, sign_cert, suspend,
 };
-use crate::change::keep::{KeepError, Kept, delete_paths, remove, retention, unpin};
+use crate::change::collect;
+use crate::change::keep::{KeepError, Kept, delete_paths, remove_all, retention, unpin};
 use crate::change::second::{Confirms, Second};
 use crate::change::sign::strip::{self, Stored, StripError};
+use crate::change::{Item, Plan};
 use crate::domain::access::AccessFacts;
+use crate::domain::count::count;
+use crate::domain::key_request::Request;
 use crate::domain::pin::Pin;
-use crate::domain::two_persons::{
-    FoundPlan, Login, Rule, RuleError, TwoPersons, WaitingPlan, Wish,
-};
+use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::two_persons::{FoundPlan, Login, PathList, Rule, TwoPersons, WaitingPlan, Wish};
 use crate::domain::{Explain, Fact, Notice, When};
+use crate::link::certify::CaKey;
 use crate::server::{Generation, PolicyFile};
 use std::collections::BTreeSet;
-use thiserror::Error;
+use std::path::PathBuf;
 
-/// Lines of a difference that are shown.
-const SHOWN: usize = 20;
+/// Paths of a difference that are named.
+const NAMED: usize = 20;
 
 /// What has to be found out before a plan can be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub enum Needs {
     Store,
     /// The retention policy.
     Policy,
+    /// All that a collection is planned from.
+    Collection,
     /// Nothing more.
     Nothing,
 }
@@ -54,116 +60,10 @@ pub struct Seen<'a> {
     pub stored: Option<&'a Stored>,
     /// The retention policy that is there.
     pub policy: Option<&'a PolicyFile>,
-}
-
-/// Why a plan that waits is not confirmed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", self.notice())]
-pub enum TwoError {
-    /// There is none of this id.
-    None(String),
-    /// It can't be read.
-    Unreadable {
-        /// Which.
-        id: String,
-        /// Why.
-        why: String,
-    },
-    /// Somebody has confirmed it.
-    Begun(String),
-    /// Its time has ended.
-    Over {
-        /// Which.
-        id: String,
-        /// When.
-        until: When,
-    },
-    /// It is the same administrator.
-    Same(Notice),
-    /// Something else would happen than the first has seen.
-    Differs {
-        /// Which.
-        id: String,
-        /// Line by line.
-        lines: Vec<String>,
-    },
-    /// There is nothing to do any more, or it can't be done.
-    Impossible {
-        /// Which.
-        id: String,
-        /// Why.
-        why: Notice,
-    },
-    /// The text is no rule.
-    Rule(RuleError),
-    /// The rule is that already.
-    Nothing,
-    /// The rule that is there is not known.
-    Unknown(String),
-}
-
-impl TwoError {
-    /// Whether it is a matter of what has changed meanwhile.
-    pub const fn is_conflict(&self) -> bool {
-        matches!(
-            self,
-            Self::Begun(_) | Self::Differs { .. } | Self::Impossible { .. }
-        )
-    }
-
-    /// Whether it is a matter of the rule.
-    pub const fn is_policy(&self) -> bool {
-        matches!(self, Self::Same(_) | Self::Over { .. })
-    }
-}
-
-impl Explain for TwoError {
-    fn notice(&self) -> Notice {
-        match self {
-            Self::None(id) => Notice::new(
-                format!("no plan {id} waits here"),
-                "`storekeeper plans SERVER` lists those that wait",
-            ),
-            Self::Unreadable { id, why } => Notice::new(
-                format!("the plan {id} can't be confirmed: {why}"),
-                "drop it, and plan the change again",
-            ),
-            Self::Begun(id) => Notice::new(
-                format!("the plan {id} was confirmed already: its job runs, or was killed"),
-                "look into the audit log; drop the plan where its job was killed, and plan the rest again",
-            ),
-            Self::Over { id, until } => Notice::new(
-                format!("the plan {id} could be confirmed until {until}"),
-                "drop it, and plan the change again",
-            ),
-            Self::Same(why) => why.clone(),
-            Self::Differs { id, lines } => {
-                let shown: Vec<&str> = lines.iter().take(SHOWN).map(String::as_str).collect();
-                Notice::new(
-                    format!(
-                        "what the plan {id} would do now is not what its first administrator has seen: {}",
-                        shown.join("; ")
-                    ),
-                    "drop it, and plan the change again",
-                )
-            }
-            Self::Impossible { id, why } => Notice::new(
-                format!(
-                    "the plan {id} can't be carried out any more: {}",
-                    why.message
-                ),
-                "drop it, and plan the change again if it is still wanted",
-            ),
-            Self::Rule(error) => error.notice(),
-            Self::Nothing => {
-                Notice::from("there is nothing to do: that is the rule already".to_owned())
-            }
-            Self::Unknown(why) => Notice::new(
-                format!("which changes need a second administrator is not known: {why}"),
-                "root on the server has to correct the rule's file",
-            ),
-        }
-    }
+    /// What a collection by the rules of the wish would take, and what the first has seen.
+    pub collection: Option<(collect::About<'a>, &'a PathList)>,
+    /// The key that signs a certificate, and where that is written.
+    pub signs: Option<(CaKey, PathBuf)>,
 }
 
 /// What has to be looked at to plan this again.
@@ -174,10 +74,13 @@ pub const fn needs(wish: &Wish) -> Needs {
         | Wish::Revoke { .. }
         | Wish::Suspend { .. }
         | Wish::Resume { .. }
-        | Wish::Expire { .. } => Needs::Access,
-        Wish::Delete { .. } | Wish::Unpin { .. } | Wish::RemoveRoot { .. } | Wish::Strip { .. } => {
-            Needs::Store
-        }
+        | Wish::Expire { .. }
+        | Wish::SignCert { .. } => Needs::Access,
+        Wish::Delete { .. }
+        | Wish::Unpin { .. }
+        | Wish::RemoveRoots { .. }
+        | Wish::Strip { .. } => Needs::Store,
+        Wish::Collect { .. } => Needs::Collection,
         Wish::SetRetention { .. } => Needs::Policy,
         Wish::SetRule { .. } => Needs::Nothing,
     }
@@ -216,12 +119,18 @@ pub fn again(
     seen: &Seen<'_>,
 ) -> Result<Plan, TwoError> {
     let waiting = may(found, login, two.at)?;
+    if matches!(waiting.wish, Wish::SignCert { .. }) {
+        wanted(waiting, seen.signs.as_ref()).map_err(TwoError::Signer)?;
+    }
     let mut plan =
         planned(about, login, two, waiting, seen).map_err(|why| TwoError::Impossible {
             id: waiting.id.clone(),
             why,
         })?;
-    let lines = differences(&waiting.effects, &effects(&plan));
+    let mut lines = differences(&waiting.effects, &effects(&plan));
+    if let Some((_, list)) = &seen.collection {
+        lines.extend(unseen(&plan, list));
+    }
     if plan.change != waiting.change || !lines.is_empty() {
         return Err(TwoError::Differs {
             id: waiting.id.clone(),
@@ -233,6 +142,10 @@ pub fn again(
     plan.lines.insert(at, ("planned", planned));
     if let Some(reason) = &waiting.reason {
         plan.lines.insert(at + 1, ("reason", reason.clone()));
+    }
+    if let Wish::Collect { list, .. } = &waiting.wish {
+        plan.lines
+            .insert(at + 1, ("first saw", fewer(list.paths, &plan)));
     }
     plan.reason.clone_from(&waiting.reason);
     plan.second = Some(Second::Confirms(Box::new(Confirms {
@@ -253,6 +166,24 @@ fn differences(shown: &[String], now: &[String]) -> Vec<String> {
     gone.map(|line| format!("no more: {line}"))
         .chain(new.map(|line| format!("new: {line}")))
         .collect()
+}
+
+/// What would go now and was not shown. The rules leave none of it, and here it is looked at once more.
+fn unseen<'a>(plan: &'a Plan, list: &PathList) -> impl Iterator<Item = String> + use<'a> {
+    let paths = plan.items.iter().filter_map(Item::path);
+    let new: Vec<&'a _> = paths.filter(|path| !list.has(path)).take(NAMED).collect();
+    new.into_iter().map(|path| format!("new: {path}"))
+}
+
+/// How many paths the first has seen, and how many of them stay by now.
+fn fewer(seen: usize, plan: &Plan) -> String {
+    let stay = seen.saturating_sub(plan.items.len());
+    let stay = match stay {
+        0 => "all of them go".to_owned(),
+        1 => "1 of them is gone or stays by now".to_owned(),
+        more => format!("{more} of them are gone or stay by now"),
+    };
+    format!("{}: {stay}, and nothing else goes", count(seen, "path"))
 }
 
 fn planned(
@@ -288,17 +219,7 @@ fn planned(
             file,
         } => {
             let facts = access()?;
-            let requests = facts.requests.as_ref().map_err(Explain::notice)?;
-            let asked = requests.iter().find(|asked| asked.id() == *request);
-            let asked =
-                asked.ok_or_else(|| Notice::from(format!("there is no request {request}")))?;
-            if let Some(decision) = &asked.decision
-                && decision.approved
-            {
-                return Err(Notice::from(format!(
-                    "the request {request} was approved already"
-                )));
-            }
+            let asked = still_asked(facts, request)?;
             let note = reason.as_deref().unwrap_or_default();
             of_access(approve(about, facts, asked, &new(line)?, Some(file), note))
         }
@@ -333,14 +254,20 @@ fn planned(
             of_store(delete_paths(about, kept()?, paths, access))
         }
         Wish::Unpin { pins } => of_store(unpin(about, kept()?, seen.pins, seen.folder, pins)),
-        Wish::RemoveRoot { root } => of_store(remove(
-            about,
-            kept()?,
-            seen.pins,
-            seen.folder,
-            seen.generations,
-            root,
-        )),
+        Wish::RemoveRoots { roots } => {
+            of_store(remove_all(about, kept()?, seen.generations, roots))
+        }
+        Wish::Collect { .. } => {
+            let (about, _) = seen
+                .collection
+                .as_ref()
+                .ok_or_else(|| Notice::from("the store is not known".to_owned()))?;
+            collect::plan(about, reason).map_err(|why| why.notice())
+        }
+        Wish::SignCert { .. } => {
+            let wanted = wanted(waiting, seen.signs.as_ref())?;
+            of_access(sign_cert(about, access()?, wanted, reason))
+        }
         Wish::Strip { key, paths } => {
             let stored = seen
                 .stored
@@ -360,4 +287,60 @@ fn planned(
             super::set_rule(about, two, &rule).map_err(|why| why.notice())
         }
     }
+}
+
+/// The request of this id, if nobody has approved it.
+fn still_asked<'a>(facts: &'a AccessFacts, id: &str) -> Result<&'a Request, Notice> {
+    let requests = facts.requests.as_ref().map_err(Explain::notice)?;
+    let asked = requests.iter().find(|asked| asked.id() == id);
+    let asked = asked.ok_or_else(|| Notice::from(format!("there is no request {id}")))?;
+    let decision = asked.decision.as_ref();
+    if decision.is_some_and(|decision| decision.approved) {
+        return Err(Notice::from(format!(
+            "the request {id} was approved already"
+        )));
+    }
+    Ok(asked)
+}
+
+/// What a certificate that waits is to say, by the key of its authority that is here.
+fn wanted(waiting: &WaitingPlan, signs: Option<&(CaKey, PathBuf)>) -> Result<Wanted, Notice> {
+    let Wish::SignCert {
+        key,
+        authority,
+        serial,
+        id,
+        principals,
+        from,
+        expires,
+    } = &waiting.wish
+    else {
+        return Err(Notice::from("it is no certificate".to_owned()));
+    };
+    let Some((ca, out)) = signs.cloned() else {
+        return Err(Notice::new(
+            format!("the key of its authority, {authority}, signs it, and was not named"),
+            format!(
+                "where that key is: storekeeper plans SERVER confirm {} --ca FILE",
+                waiting.id
+            ),
+        ));
+    };
+    if ca.fingerprint != *authority {
+        let file = ca.file.display();
+        return Err(Notice::from(format!(
+            "{file} has the key {}, and the first administrator has chosen {authority}",
+            ca.fingerprint
+        )));
+    }
+    Ok(Wanted {
+        key: PublicSshKey::parse(key).map_err(|why| why.notice())?,
+        ca,
+        expires: *expires,
+        principals: principals.clone(),
+        from: from.clone(),
+        id: Some(id.clone()),
+        serial: *serial,
+        out,
+    })
 }

@@ -4,11 +4,13 @@
 //! the same plan made anew, or what differs from what the first has seen. Nothing here asks the server.
 
 mod again;
+mod error;
 mod rule;
 #[cfg(test)]
 mod tests;
 mod wish;
 
-pub use again::{Needs, Seen, TwoError, again, may, needs};
+pub use again::{Needs, Seen, again, may, needs};
+pub use error::TwoError;
 pub use rule::{drop_plan, set_rule};
-pub use wish::{effects, new_key, wish};
+pub use wish::{effects, list, new_key, wish};

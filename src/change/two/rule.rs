@@ -29,12 +29,10 @@ pub fn set_rule(about: &About, two: &TwoPersons, rule: &Rule) -> Result<Plan, Tw
     let named = rule.groups.iter().map(changes);
     plan.lines.extend(named.map(|text| ("needs two", text)));
     if rule.groups.contains(&Group::Collect) {
-        plan.warnings.push("collections can't wait yet: with this rule they are refused, also those of a timer that runs `storekeeper gc`".to_owned());
+        plan.warnings.push("with this rule the policy timer on the server collects nothing: its runs are refused; leave `collect` out and `retention` in to have two confirm the policy and none its collections".to_owned());
     }
     if rule.groups.contains(&Group::Access) {
-        plan.warnings.push(
-            "certificates can't wait: with this rule `keys SERVER sign-cert` is refused".to_owned(),
-        );
+        plan.warnings.push("with this rule a certificate is made by the second administrator, so that one needs the key of the authority".to_owned());
     }
     if before.groups.is_empty() {
         plan.warnings.push("from then on another administrator has to confirm such changes, and also a change of this rule; make sure that there is one, with a key or an account of their own".to_owned());

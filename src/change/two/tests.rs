@@ -1,13 +1,18 @@
 //! What is wanted comes back as it was shown, and a difference is seen.
 
 use super::*;
+use crate::change::access::certify::tests::wanted;
 use crate::change::access::tests::{ADA, BOB, about, facts, file, key, new};
-use crate::change::access::{authorize, expire, resume, revoke, suspend};
-use crate::change::{Plan, Second};
+use crate::change::access::{authorize, expire, resume, revoke, sign_cert, suspend};
+use crate::change::collect::tests::{all, with};
+use crate::change::{Plan, Second, collect};
 use crate::domain::access::AccessFacts;
+use crate::domain::space::UseSource;
 use crate::domain::ssh_key::Fingerprint;
-use crate::domain::two_persons::{FoundPlan, Login, Rule, TwoPersons, WaitingPlan};
+use crate::domain::two_persons::{FoundPlan, Login, PathList, Rule, TwoPersons, WaitingPlan};
 use crate::domain::{When, two_persons};
+use crate::judge::collect::Rules;
+use std::sync::Arc;
 
 fn login(seed: u8) -> Login {
     Login {
@@ -161,4 +166,96 @@ fn a_rule_is_changed_by_a_plan_of_its_own_kind() {
         set_rule(&about(), &broken, &rule),
         Err(TwoError::Unknown(_))
     ));
+}
+
+/// The second confirmation of a collection: by these rules, of what the first has seen.
+fn collected(found: &FoundPlan, rules: &Rules, list: &PathList) -> Result<Plan, TwoError> {
+    with(rules, UseSource::AccessTimeDaily, |of| {
+        let seen = Seen {
+            collection: Some((*of, list)),
+            ..Seen::default()
+        };
+        let two = server(5, Rule::default());
+        again(&about(), &login(2), &two, found, &seen)
+    })
+}
+
+#[test]
+fn a_collection_is_kept_as_rules_and_takes_nothing_that_was_not_seen() {
+    let source = UseSource::AccessTimeDaily;
+    let plan = with(&all(), source, |of| collect::plan(of, None).unwrap());
+    let found = waits(&plan, 10);
+    let shown = list(&plan).unwrap();
+    assert!(shown.len() > 2);
+    let only = |list: &PathList| Rules {
+        only: Some(Arc::new(list.clone())),
+        ..all()
+    };
+    let second = collected(&found, &only(&shown), &shown).unwrap();
+    assert_eq!(effects(&second), effects(&plan));
+    assert_eq!(list(&second), Some(shown.clone()));
+    let said = |plan: &Plan, text: &str| plan.lines.iter().any(|(_, line)| line.contains(text));
+    assert!(said(&second, "all of them go"), "{:?}", second.lines);
+    // One path had not been seen: the rules leave it, and without them it is a difference.
+    let paths: Vec<_> = plan
+        .items
+        .iter()
+        .filter_map(crate::change::Item::path)
+        .collect();
+    let fewer = PathList::of(paths[1..].iter().copied());
+    let second = collected(&found, &only(&fewer), &fewer).unwrap();
+    assert!(list(&second).unwrap().len() < shown.len());
+    assert!(said(&second, "by now"), "{:?}", second.lines);
+    let Err(TwoError::Differs { lines, .. }) = collected(&found, &all(), &fewer) else {
+        panic!()
+    };
+    assert_eq!(lines, [format!("new: {}", paths[0])]);
+    // By other rules.
+    let other = Rules {
+        max: Some(crate::domain::Bytes(1 << 40)),
+        ..only(&shown)
+    };
+    let other = collected(&found, &other, &shown);
+    assert!(matches!(other, Err(TwoError::Differs { .. })), "{other:?}");
+}
+
+#[test]
+fn a_certificate_is_signed_by_the_second_as_the_first_has_planned_it() {
+    let authority = |options: &str| {
+        let line = format!("cert-authority,principals=\"ci\"{options} {BOB}\n");
+        let mut facts = facts(vec![file("/k", "nix-ssh", &line)]);
+        facts.sshd.settings.as_mut().unwrap().force_command = None;
+        facts
+    };
+    let known = authority("");
+    let first = wanted(&known, &[]);
+    let (ca, out) = (first.ca.clone(), first.out.clone());
+    let plan = sign_cert(&about(), &known, first, None).unwrap();
+    let found = waits(&plan, 10);
+    let confirm = |facts: &AccessFacts, signs| {
+        let seen = Seen {
+            access: Some(Ok(facts)),
+            signs,
+            ..Seen::default()
+        };
+        let two = server(5, Rule::default());
+        again(&about(), &login(2), &two, &found, &seen)
+    };
+    let mut own = ca.clone();
+    own.file = "/media/ca".into();
+    let second = confirm(&known, Some((own, "/home/bob/ada-cert.pub".into()))).unwrap();
+    assert_eq!(effects(&second), effects(&plan));
+    assert_eq!(wish(&second), wish(&plan));
+    let none = confirm(&known, None).unwrap_err().to_string();
+    assert!(none.contains("--ca FILE"), "{none}");
+    let mut other = ca.clone();
+    other.fingerprint = key(ADA).fingerprint();
+    let other = confirm(&known, Some((other, out.clone())));
+    assert!(matches!(other, Err(TwoError::Signer(_))), "{other:?}");
+    // The server forces a command by now, so the certificate would have none.
+    let now = authority(",command=\"x\"");
+    let Err(TwoError::Differs { lines, .. }) = confirm(&now, Some((ca, out))) else {
+        panic!()
+    };
+    assert_eq!(lines, ["no more: runs nix-store --serve"]);
 }

@@ -3,12 +3,13 @@
 //! In: a plan. Out: a [`Wish`] from which it can be planned again, where it is of a kind that can wait; and one line for each effect, by
 //! which two plans for the same wish are compared. Ages of sessions and numbers of lines are no effects: they change by themselves.
 
+use crate::change::access::{AccessOperation, NewCertificate};
 use crate::change::keep::KeepStep;
 use crate::change::{Item, Operation, Plan};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-use crate::domain::two_persons::Wish;
+use crate::domain::two_persons::{PathList, Wish};
 
 /// What is wanted; `None` where a plan of this kind can't wait.
 pub fn wish(plan: &Plan) -> Option<Wish> {
@@ -47,6 +48,7 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                     key: the_key(plan)?,
                 },
                 "expire" => return expire(plan),
+                "sign-cert" => return certificate(operation),
                 _ => return None,
             }
         }
@@ -60,8 +62,14 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                     })
                     .collect::<Option<_>>()?,
             },
-            ("remove-root", [KeepStep::Root { root, .. }]) => Wish::RemoveRoot {
-                root: root.link.clone(),
+            ("remove-root", steps @ [_, ..]) => Wish::RemoveRoots {
+                roots: steps
+                    .iter()
+                    .map(|step| match step {
+                        KeepStep::Root { root, .. } => Some(root.link.clone()),
+                        _ => None,
+                    })
+                    .collect::<Option<_>>()?,
             },
             (_, [KeepStep::Retention(edit)]) => Wish::SetRetention {
                 text: edit.text.clone(),
@@ -75,12 +83,59 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
             key: strip.key.clone(),
             paths: strip.rows.iter().map(|row| row.path.clone()).collect(),
         },
-        Operation::Collect(_) if plan.change == "delete" => Wish::Delete {
-            paths: plan.items.iter().filter_map(Item::path).cloned().collect(),
+        Operation::Collect(operation) => match &operation.asked {
+            Some(asked) => Wish::Collect {
+                rules: asked.rules.clone(),
+                list: list(plan)?.seal(),
+            },
+            None if plan.change == "delete" => Wish::Delete {
+                paths: plan.items.iter().filter_map(Item::path).cloned().collect(),
+            },
+            None => return None,
         },
-        Operation::Collect(_) | Operation::Sign { .. } | Operation::Push(_) => return None,
+        Operation::Sign { .. } | Operation::Push(_) => return None,
     };
     Some(wish)
+}
+
+/// The paths that belong to what is wanted, where that is too much for the plan itself: those of a collection.
+pub fn list(plan: &Plan) -> Option<PathList> {
+    match &plan.operation {
+        Operation::Collect(operation) if operation.asked.is_some() => {
+            Some(PathList::of(plan.items.iter().filter_map(Item::path)))
+        }
+        _ => None,
+    }
+}
+
+/// The wish for the certificate of an operation.
+fn certificate(operation: &AccessOperation) -> Option<Wish> {
+    let request = &operation.certificate.as_ref()?.request;
+    let key = String::from_utf8(request.key.line()).ok()?;
+    Some(Wish::SignCert {
+        key: key.trim_end().to_owned(),
+        authority: request.ca.fingerprint,
+        serial: request.serial,
+        id: request.id.clone(),
+        principals: request.principals.clone(),
+        from: request.source.clone(),
+        expires: request.before,
+    })
+}
+
+/// What a certificate is to say, line by line. Where its authority's key is and where it is written differs from one administrator to another.
+fn says(new: &NewCertificate) -> Vec<String> {
+    let request = &new.request;
+    let mut lines = vec![
+        format!("certificate {} ({})", request.serial, request.id),
+        format!("of {}", request.key.fingerprint()),
+        format!("by {}", request.ca.fingerprint),
+        format!("for {}", request.principals.join(", ")),
+        format!("until {}", request.before),
+    ];
+    lines.extend(request.source.iter().map(|from| format!("from {from}")));
+    lines.extend(request.command.iter().map(|runs| format!("runs {runs}")));
+    lines
 }
 
 /// The one key of a plan.
@@ -147,7 +202,8 @@ pub fn effects(plan: &Plan) -> Vec<String> {
                 let after = after.iter().filter(|_| !suspends);
                 effects.extend(after.map(|line| format!("{file}: + {line}")));
             }
-            Item::Session { .. } => {}
+            // Sessions come and go; the paths of a collection may be a million, and what a certificate says has lines of its own.
+            Item::Session { .. } | Item::Collect { .. } | Item::Certificate { .. } => {}
             item => effects.push(item.to_string()),
         }
     }
@@ -159,6 +215,11 @@ pub fn effects(plan: &Plan) -> Vec<String> {
                     .iter()
                     .map(|key| format!("end sessions of {key}")),
             );
+            effects.extend(operation.certificate.iter().flat_map(says));
+        }
+        Operation::Collect(operation) => {
+            let asked = operation.asked.iter();
+            effects.extend(asked.flat_map(|asked| asked.lines.clone()));
         }
         Operation::Keep(_) => {
             let lines = plan.lines.iter();

@@ -7,7 +7,8 @@ use super::access::Accept;
 use crate::domain::Age;
 use crate::domain::two_persons::Group;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
 
 /// Arguments of `plans`.
 #[derive(Debug, Args)]
@@ -51,6 +52,12 @@ pub(in crate::cli) struct Confirm {
     /// Do it even if it is the key of this login.
     #[arg(long)]
     pub(in crate::cli) my_own_key: bool,
+    /// Of a certificate: the authority's private key; its .pub file where the ssh-agent has the private one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) ca: Option<PathBuf>,
+    /// Of a certificate: where it is written; by default here, called after the key's comment.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) out: Option<PathBuf>,
     /// What is accepted by name.
     #[command(flatten)]
     pub(in crate::cli) accept: Accept,
@@ -80,7 +87,7 @@ pub(in crate::cli) struct DropPlan {
 /// Arguments of `plans set-rule`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SetRule {
-    /// Groups of changes; by default access, delete, strip and retention.
+    /// Groups of changes; by default all: access, delete, collect, strip and retention.
     #[arg(value_name = "GROUP", value_parser = groups(), conflicts_with = "none")]
     pub(in crate::cli) groups: Vec<Group>,
     /// No change needs a second administrator any more.

@@ -4,26 +4,23 @@
 //! one that waits, another rule.
 
 mod list;
+mod seen;
 
 use super::args::Change;
 use super::args::plans::{Confirm, DropPlan, Plans, PlansCommand, SetRule};
 use super::change::{carry_out, carry_out_accepting};
 use super::error::{CliError, Kind};
-use super::ground::policy_file;
 use super::keys::own_way;
-use super::looked::Looked;
 use super::nothing::nothing;
 use super::out::Out;
-use super::progress::Progress;
 use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::audit::who::login;
-use crate::change::sign::strip::look;
-use crate::change::two::{Needs, Seen, TwoError, again, drop_plan, may, needs, set_rule};
-use crate::domain::two_persons::{FoundPlan, Group, Rule, TwoPersons, Wish};
-use crate::domain::{Explain as _, Notice, Unknown};
+use crate::change::two::{TwoError, drop_plan, set_rule};
+use crate::domain::two_persons::{FoundPlan, Group, Rule, TwoPersons};
+use crate::domain::{Explain as _, Notice};
 use crate::server::Server;
 
 /// Runs it.
@@ -97,50 +94,8 @@ async fn prepare(session: &Session, args: &Confirm) -> Result<(Server, Plan), Cl
     let server = session.connect().await?;
     let two = server.two_persons().await?;
     let found = find(&two, &args.id)?;
-    let (about, login) = (About::of(&server), login(&server));
-    // Before the store is read in vain.
-    let waiting = may(found, &login, two.at)?;
-    let plan = match needs(&waiting.wish) {
-        Needs::Nothing => again(&about, &login, &two, found, &Seen::default())?,
-        Needs::Access => {
-            let facts = server.access().await?;
-            let seen = Seen {
-                access: Some(Ok(&facts)),
-                ..Seen::default()
-            };
-            again(&about, &login, &two, found, &seen)?
-        }
-        Needs::Policy => {
-            let policy = policy_file(&server).await?;
-            let seen = Seen {
-                policy: Some(&policy),
-                ..Seen::default()
-            };
-            again(&about, &login, &two, found, &seen)?
-        }
-        Needs::Store => {
-            let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
-            let generations = server.generations(&looked.roots).await?;
-            let access = server.access().await;
-            let access = access.as_ref().map_err(|why| Unknown::new(why.to_string()));
-            let stored = match &waiting.wish {
-                Wish::Strip { key, .. } => Some(look(&server, key).await?),
-                _ => None,
-            };
-            let (keep, folder) = (looked.keep(), server.pins_dir());
-            let seen = Seen {
-                access: Some(access),
-                kept: Some(looked.kept(&keep)),
-                pins: looked.pins()?,
-                folder: &folder,
-                generations: &generations,
-                stored: stored.as_ref(),
-                policy: None,
-            };
-            again(&about, &login, &two, found, &seen)?
-        }
-    };
-    Ok((server, plan))
+    let planned = seen::planned(session, &server, args, &two, found).await?;
+    Ok((server, planned))
 }
 
 async fn drop_one(session: &Session, args: &DropPlan, out: &mut Out) -> Result<u8, CliError> {
@@ -160,7 +115,7 @@ async fn drop_one(session: &Session, args: &DropPlan, out: &mut Out) -> Result<u
 async fn set(session: &Session, args: &SetRule, out: &mut Out) -> Result<u8, CliError> {
     let groups: &[Group] = match (args.none, args.groups.as_slice()) {
         (true, _) => &[],
-        (false, []) => &Group::USUAL,
+        (false, []) => &Group::ALL,
         (false, groups) => groups,
     };
     let rule = Rule {

@@ -48,7 +48,10 @@ pub(super) async fn make(
         ChangeKind::Space(change) => of_space(&server, request, change).await,
         ChangeKind::Install(what) => Box::pin(installed::install(&server, request, what)).await,
         ChangeKind::Remove(what) => Box::pin(installed::remove(&server, &request, what)).await,
-        ChangeKind::Two(change) => Box::pin(second::plan(&server, &request, &change)).await,
+        ChangeKind::Two(change) => match authority(&request).await {
+            Ok(ca) => Box::pin(second::plan(&server, &request, &change, ca)).await,
+            Err(problem) => Err(problem),
+        },
     };
     let plan = match plan {
         Ok(mut plan) => {

@@ -2,17 +2,21 @@
 //!
 //! In: a connected server, and a plan. Out: what the two-person rule makes of it; or a plan that waits, planned again from what is there now.
 
+use crate::change::Plan;
 use crate::change::access::About;
 use crate::change::audit::who::login;
+use crate::change::collect::rules;
 use crate::change::sign::strip::look;
 use crate::change::two::{Needs, Seen, TwoError, again, drop_plan, may, needs};
-use crate::change::{Plan, Second};
 use crate::console::plan::request::PlanRequest;
+use crate::console::plan::{access, space};
 use crate::console::types::change::TwoChange;
 use crate::console::types::problem::Problem;
-use crate::domain::Unknown;
-use crate::domain::two_persons::{FoundPlan, TwoPersons, Wish};
+use crate::domain::two_persons::{FoundPlan, Login, TwoPersons, WaitingPlan, Wish};
+use crate::domain::{Explain as _, Notice, Unknown, When};
+use crate::link::certify::CaKey;
 use crate::server::Server;
+use std::sync::Arc;
 
 /// Notes on a plan that it will wait, where the server has such a rule. A look that fails is no reason to stop: the job decides.
 pub(super) async fn ahead(server: &Server, plan: &mut Plan) {
@@ -20,7 +24,7 @@ pub(super) async fn ahead(server: &Server, plan: &mut Plan) {
         && let Ok(two) = server.two_persons().await
         && two.rule.is_ok_and(|rule| rule.needs(plan.change))
     {
-        plan.second = Some(Second::Needed);
+        plan.needs_second();
     }
 }
 
@@ -29,6 +33,7 @@ pub(super) async fn plan(
     server: &Server,
     request: &PlanRequest,
     change: &TwoChange,
+    ca: Option<(CaKey, u64)>,
 ) -> Result<Plan, Problem> {
     let found = match change {
         TwoChange::Drop(found) => {
@@ -40,7 +45,7 @@ pub(super) async fn plan(
     };
     let two = server.two_persons().await;
     let two = two.map_err(|error| Problem::new(&error))?;
-    confirmed(server, request, &two, found).await
+    confirmed(server, request, &two, found, ca).await
 }
 
 async fn confirmed(
@@ -48,6 +53,7 @@ async fn confirmed(
     request: &PlanRequest,
     two: &TwoPersons,
     shown: &FoundPlan,
+    ca: Option<(CaKey, u64)>,
 ) -> Result<Plan, Problem> {
     let problem = |error: TwoError| Problem::new(&error);
     let found = two.plans.iter().find(|found| found.file == shown.file);
@@ -60,8 +66,10 @@ async fn confirmed(
         Needs::Access => {
             let facts = server.access().await;
             let facts = facts.map_err(|error| Problem::new(&error))?;
+            let out = access::out(request, &waiting.wish);
             let seen = Seen {
                 access: Some(Ok(&facts)),
+                signs: ca.map(|(ca, _)| ca).zip(out),
                 ..Seen::default()
             };
             again(&about, &login, two, found, &seen)
@@ -75,6 +83,10 @@ async fn confirmed(
                 ..Seen::default()
             };
             again(&about, &login, two, found, &seen)
+        }
+        Needs::Collection => {
+            let shown = (&about, &login, two, found);
+            collection(server, request, shown, waiting).await
         }
         Needs::Store => {
             let assessment = request.assessment()?;
@@ -101,10 +113,50 @@ async fn confirmed(
                 folder: &folder,
                 generations: &generations,
                 stored: stored.as_ref(),
-                policy: None,
+                ..Seen::default()
             };
             again(&about, &login, two, found, &seen)
         }
     };
     planned.map_err(problem)
+}
+
+/// A collection, by the rules of the first and of what that one has seen.
+async fn collection(
+    server: &Server,
+    request: &PlanRequest,
+    (about, login, two, found): (&About, &Login, &TwoPersons, &FoundPlan),
+    waiting: &WaitingPlan,
+) -> Result<Plan, TwoError> {
+    let impossible = |why| TwoError::Impossible {
+        id: waiting.id.clone(),
+        why,
+    };
+    let Wish::Collect { rules: kept, list } = &waiting.wish else {
+        return Err(TwoError::None(waiting.id.clone()));
+    };
+    let list = server.plan_list(&waiting.id, list).await;
+    let list = Arc::new(list.map_err(|error| impossible(error.notice()))?);
+    let policy = if kept.policy {
+        super::space::policy(server).await
+    } else {
+        Ok(None)
+    };
+    let policy = policy.map_err(|unknown| impossible(unknown.notice()))?;
+    let rules = rules(kept, policy, Arc::clone(&list), None).map_err(impossible)?;
+    let (request, about, login) = (request.clone(), about.clone(), login.clone());
+    let (two, found) = (two.clone(), found.clone());
+    let planned = tokio::task::spawn_blocking(move || {
+        space::again(&request, rules, (&about, When::now()), |collection| {
+            let seen = Seen {
+                collection: Some((*collection, list.as_ref())),
+                ..Seen::default()
+            };
+            again(&about, &login, &two, &found, &seen)
+        })
+    });
+    let planned = planned
+        .await
+        .map_err(|error| impossible(Notice::from(error.to_string())))?;
+    planned.unwrap_or_else(|why| Err(impossible(why)))
 }

@@ -158,7 +158,7 @@ pub(super) fn plan(
 }
 
 /// The retention policy of the server.
-async fn policy(server: &Server) -> Fact<Option<Arc<Policy>>> {
+pub(super) async fn policy(server: &Server) -> Fact<Option<Arc<Policy>>> {
     let file = server.policy().await;
     let found = file.map_err(|error| Unknown(error.notice()))??.found;
     found

@@ -5,7 +5,7 @@
 
 use crate::change::Plan;
 use crate::change::access::{self, About, AccessError, Wanted};
-use crate::console::plan::request::PlanRequest;
+use crate::console::plan::request::{CertificateFields, PlanRequest};
 use crate::console::types::change::AccessChange;
 use crate::console::types::problem::Problem;
 use crate::domain::When;
@@ -13,9 +13,11 @@ use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::{Request, Source};
 use crate::domain::ssh_key::PublicSshKey;
+use crate::domain::two_persons::Wish;
 use crate::judge::finding::Level;
 use crate::link::certify::CaKey;
 use crate::link::tilde;
+use std::path::PathBuf;
 
 /// Makes the plan of a change of who may log in. `login` is the user of this connection on the server, `ca` what signs a certificate,
 /// with its serial number.
@@ -110,7 +112,6 @@ fn wanted(
     let fields = request.certificate.as_ref();
     let fields = fields.ok_or_else(|| Problem::say("nothing was typed of the certificate"))?;
     let expires = request.expires;
-    let file = fields.file.as_deref();
     Ok(Wanted {
         key: key.clone(),
         ca: ca.clone(),
@@ -119,8 +120,23 @@ fn wanted(
         from: (!request.from.is_empty()).then(|| request.from.clone()),
         id: fields.id.clone(),
         serial: *serial,
-        out: file.map_or_else(|| access::certificate_name(key), tilde),
+        out: file(fields, key),
     })
+}
+
+/// Where a certificate is written.
+fn file(fields: &CertificateFields, key: &PublicSshKey) -> PathBuf {
+    let named = fields.file.as_deref();
+    named.map_or_else(|| access::certificate_name(key), tilde)
+}
+
+/// Where the certificate that another administrator has planned is written.
+pub fn out(request: &PlanRequest, wish: &Wish) -> Option<PathBuf> {
+    let Wish::SignCert { key, .. } = wish else {
+        return None;
+    };
+    let key = PublicSshKey::parse(key).ok()?;
+    Some(file(request.certificate.as_ref()?, &key))
 }
 
 /// Weak keys are not authorized, however they come.

@@ -7,13 +7,17 @@ use crate::console::plan::request::CertificateFields;
 use crate::console::plan::rows::Below;
 use crate::console::plan::state::{Field, PlanDialog, Texts};
 use crate::console::types::action::Act;
+use crate::console::types::change::ChangeKind;
 use crate::console::types::keymap::Keymap;
 use crate::console::types::problem::Problem;
 use crate::domain::{When, notice};
 use tui_input::Input;
 
-/// The lines of the plan that stand below it, where they can be changed.
-pub(super) const BELOW: [&str; 4] = ["id", "for", "from", "file"];
+/// Whether a line of the plan stands below it, where it can be changed. What another administrator has planned says itself what it is.
+pub(super) fn is_below(change: &ChangeKind, label: &str) -> bool {
+    let own = ["id", "for", "from"].contains(&label);
+    change.signs() && label == "file" || change.certifies() && own
+}
 
 fn typed(input: &Input) -> Option<String> {
     let text = input.value().trim();
@@ -62,7 +66,7 @@ pub(super) fn below(dialog: &PlanDialog, keymap: &Keymap) -> Vec<Below> {
             format!("{empty}; {} writes another", keymap.names(act)),
         )
     };
-    vec![
+    let mut rows = vec![
         Below::Text(
             Field::Authority,
             "authority",
@@ -94,5 +98,9 @@ pub(super) fn below(dialog: &PlanDialog, keymap: &Keymap) -> Vec<Below> {
             Act::PlanFile,
             ("file", "called after the key's comment"),
         ),
-    ]
+    ];
+    if !dialog.change.certifies() {
+        rows.retain(|row| matches!(row, Below::Text(Field::Authority | Field::File, ..)));
+    }
+    rows
 }

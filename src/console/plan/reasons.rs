@@ -28,9 +28,10 @@ pub fn of(dialog: &PlanDialog, act: Act, cx: &Context, inputs: &Inputs<'_>) -> R
         Act::PlanFrom | Act::PlanComment if !change.writes_line() => {
             no("this change writes no new line")
         }
-        Act::PlanAuthority | Act::PlanNames | Act::PlanId | Act::PlanFile
-            if !change.certifies() =>
-        {
+        Act::PlanNames | Act::PlanId if change.signs() && !change.certifies() => {
+            no("the first administrator has said that")
+        }
+        Act::PlanAuthority | Act::PlanNames | Act::PlanId | Act::PlanFile if !change.signs() => {
             no("this change makes no certificate")
         }
         Act::PlanClosure | Act::PlanUpstream if matches!(change, ChangeKind::Push(_)) => {

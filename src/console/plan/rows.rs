@@ -139,7 +139,7 @@ pub fn below(dialog: &PlanDialog, cx: &Context, inputs: &Inputs<'_>) -> Vec<Belo
         };
         rows.push(Below::Text(Field::Comment, "comment", empty));
     }
-    if change.certifies() {
+    if change.signs() {
         rows.extend(certificate::below(dialog, &cx.keymap));
     }
     if change.rotates() {
@@ -218,14 +218,14 @@ fn rows_with_word(dialog: &PlanDialog, mut rows: Vec<Below>) -> Vec<Below> {
 
 /// What a plan says. Where something has to be known first, it stands right behind what happens, where it is cut off last. What
 /// is typed below is not said twice.
-fn reported(plan: &Plan, certifies: bool) -> Vec<(&'static str, &str)> {
+fn reported<'a>(plan: &'a Plan, change: &ChangeKind) -> Vec<(&'static str, &'a str)> {
     let warned = !plan.warnings.is_empty();
     let mut about = "";
     let (first, rest): (Vec<_>, Vec<_>) = plan
         .lines
         .iter()
         .filter(|(label, _)| *label != "reason")
-        .filter(|(label, _)| !certifies || !certificate::BELOW.contains(label))
+        .filter(|(label, _)| !certificate::is_below(change, label))
         .map(|(label, value)| (*label, value.as_str()))
         .partition(|(label, _)| {
             // A line without a label continues the one before.
@@ -257,7 +257,7 @@ fn plan_rows(dialog: &PlanDialog, wide: usize, theme: &Theme) -> Vec<Row> {
         }
         Some(Ok(plan)) => {
             let mut last = "";
-            for (label, value) in reported(plan, dialog.change.certifies()) {
+            for (label, value) in reported(plan, &dialog.change) {
                 let style = match label {
                     "warning" | "ends" => theme.warning,
                     "-" => theme.critical,

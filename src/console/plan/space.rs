@@ -14,7 +14,7 @@ use crate::console::types::problem::Problem;
 use crate::console::types::space::{Planned, PolicyDraft};
 use crate::domain::alike::grouped;
 use crate::domain::pin::{Pin, PinName};
-use crate::domain::{Bytes, Fact, StorePath, Unknown, When};
+use crate::domain::{Bytes, Fact, Notice, StorePath, Unknown, When};
 use crate::inventory::Row;
 use crate::judge::collect::Rules;
 use crate::judge::retention::Policy;
@@ -200,6 +200,42 @@ fn collection(
     planned: &Planned,
     note: Option<&str>,
 ) -> Result<Plan, Problem> {
+    let plan = |about: &collect::About<'_>| collect::plan(about, request.reason.clone());
+    about(planned, (&asked.about, asked.now), note, plan).map_err(|error| Problem::new(&error))
+}
+
+/// Has a collection by these rules planned again, from what was shown of the store.
+pub fn again<T>(
+    request: &PlanRequest,
+    rules: Rules,
+    at: (&About, When),
+    plan: impl FnOnce(&collect::About<'_>) -> T,
+) -> Result<T, Notice> {
+    let assessment = request.assessment().map_err(|problem| Notice {
+        message: problem.message,
+        hint: problem.hint,
+    })?;
+    let saved = assessment.known.saved();
+    let never = AtomicBool::new(false);
+    let collection = assessment.plan(&rules, saved, at.1, &never);
+    let planned = Planned {
+        assessment: Arc::clone(assessment),
+        rules,
+        saved,
+        collection: Arc::new(
+            collection.ok_or_else(|| Notice::from("planning was cancelled".to_owned()))?,
+        ),
+    };
+    Ok(about(&planned, at, None, plan))
+}
+
+/// What a collection is planned from.
+fn about<T>(
+    planned: &Planned,
+    (about, now): (&About, When),
+    note: Option<&str>,
+    plan: impl FnOnce(&collect::About<'_>) -> T,
+) -> T {
     let assessment = &planned.assessment;
     let links = assessment.known.links.as_ref();
     let links = links.and_then(|links| links.as_ref().ok());
@@ -207,13 +243,13 @@ fn collection(
     let said = said.map(|said| format!("Nix says: {said}"));
     let notes: Vec<String> = said.chain(note.map(str::to_owned)).collect();
     let about = collect::About {
-        server: &asked.about.server,
-        reached: &asked.about.address,
-        situation: &assessment.situation(planned.saved, asked.now),
+        server: &about.server,
+        reached: &about.address,
+        situation: &assessment.situation(planned.saved, now),
         rules: &planned.rules,
         collection: &planned.collection,
         links: links.map(|links| links.files),
         notes: &notes,
     };
-    collect::plan(&about, request.reason.clone()).map_err(|error| Problem::new(&error))
+    plan(&about)
 }

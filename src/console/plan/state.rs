@@ -301,8 +301,12 @@ impl PlanDialog {
                 let end = |seconds| When::from_unix(cx.now.unix() + seconds);
                 request.expires = seconds.map(end);
             }
-            ChangeKind::Two(_) | ChangeKind::Remove(_) => {}
+            ChangeKind::Remove(_) => {}
             ChangeKind::Install(what) => request.installs = Some(install::fields(*what, texts)?),
+            ChangeKind::Two(_) => {
+                let signs = self.change.signs();
+                request.certificate = signs.then(|| certificate::fields(texts)).transpose()?;
+            }
             ChangeKind::Space(_) => {
                 request.expires = expiry(texts.expires.value(), cx.now).map_err(Problem::say)?;
                 request.revisions = revisions(texts.revisions.value()).map_err(Problem::say)?;

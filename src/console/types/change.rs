@@ -9,7 +9,7 @@ use crate::domain::key_request::Request;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
-use crate::domain::two_persons::FoundPlan;
+use crate::domain::two_persons::{FoundPlan, Wish};
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::sync::Arc;
@@ -133,8 +133,9 @@ pub enum Family {
 
 impl ChangeKind {
     /// Which keys its dialog has.
-    pub const fn family(&self) -> Family {
+    pub fn family(&self) -> Family {
         match self {
+            Self::Two(_) if self.signs() => Family::Access,
             Self::Sign(_) | Self::Push(_) => Family::Sign,
             Self::Access(_) => Family::Access,
             Self::Space(_) | Self::Two(_) | Self::Install(_) | Self::Remove(_) => Family::Space,
@@ -208,6 +209,15 @@ impl ChangeKind {
     /// Whether a certificate is made, whose names, number of days and file can be chosen.
     pub const fn certifies(&self) -> bool {
         matches!(self, Self::Access(AccessChange::Certify(_)))
+    }
+
+    /// Whether the key of an authority signs: for a certificate of one's own, or for one that another administrator has planned.
+    pub fn signs(&self) -> bool {
+        let wish = match self {
+            Self::Two(TwoChange::Confirm(found)) => found.plan.as_ref().map(|plan| &plan.wish),
+            _ => return self.certifies(),
+        };
+        matches!(wish, Ok(Wish::SignCert { .. }))
     }
 
     /// Whether the open sessions of a key can be ended with it.

@@ -5,6 +5,7 @@
 
 use super::certificate::{self, Certificate};
 use super::{Fingerprint, KeyError};
+use sha1::{Digest as _, Sha1};
 
 /// Bytes of one number at most: OpenSSH's limit of 16384 bits, and a leading zero.
 const MOST_NUMBER: usize = 16384 / 8 + 1;
@@ -43,6 +44,8 @@ pub(super) struct Blob {
     pub(super) certificate: Option<Certificate>,
     /// Of the key without its certificate, as `ssh-keygen` shows it.
     pub(super) fingerprint: Fingerprint,
+    /// The same by SHA-1.
+    pub(super) sha1: [u8; 20],
 }
 
 /// Reads a blob whose line says that it is `algorithm`.
@@ -59,6 +62,7 @@ pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
             material: Material::Unknown,
             certificate: None,
             fingerprint: Fingerprint::of(blob),
+            sha1: Sha1::digest(blob).into(),
         });
     };
     // The data may have another name of the same type than the line.
@@ -99,6 +103,7 @@ pub(super) fn read(algorithm: &str, blob: &[u8]) -> Result<Blob, KeyError> {
         material,
         certificate,
         fingerprint: Fingerprint::of(&whole),
+        sha1: Sha1::digest(&whole).into(),
     })
 }
 
@@ -213,7 +218,7 @@ pub(super) fn bits(number: &[u8]) -> u32 {
 }
 
 /// What is left to read.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(in crate::domain) struct Reader<'a>(pub(in crate::domain) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], KeyError> {
@@ -225,18 +230,22 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, KeyError> {
+    pub(in crate::domain) fn u8(&mut self) -> Result<u8, KeyError> {
+        Ok(self.take(1)?[0])
+    }
+
+    pub(in crate::domain) fn u32(&mut self) -> Result<u32, KeyError> {
         Ok(self
             .take(4)?
             .iter()
             .fold(0, |value, byte| value << 8 | u32::from(*byte)))
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64, KeyError> {
+    pub(in crate::domain) fn u64(&mut self) -> Result<u64, KeyError> {
         Ok(u64::from(self.u32()?) << 32 | u64::from(self.u32()?))
     }
 
-    pub(super) fn string(&mut self) -> Result<&'a [u8], KeyError> {
+    pub(in crate::domain) fn string(&mut self) -> Result<&'a [u8], KeyError> {
         let length = self.u32()?;
         self.take(length as usize)
     }

@@ -5,6 +5,7 @@
 
 use super::blob::Reader;
 use super::{Fingerprint, KeyError};
+use sha1::{Digest as _, Sha1};
 
 /// What a certificate adds to its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Certificate {
     pub extensions: Vec<String>,
     /// Whose signature it carries.
     pub authority: Fingerprint,
+    /// The same by SHA-1, which older lists of revoked keys have.
+    pub authority_sha1: [u8; 20],
     /// The algorithm of that signature, such as `rsa-sha2-512`. Anything can be in it.
     pub signed_with: String,
 }
@@ -63,7 +66,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
     let critical = options(reader.string()?)?;
     let extensions = options(reader.string()?)?;
     reader.string()?; // reserved
-    let authority = Fingerprint::of(reader.string()?);
+    let signer = reader.string()?;
+    let authority = Fingerprint::of(signer);
     let signature = reader.string()?;
     let signed_with = text(Reader(signature).string().unwrap_or_default());
     Ok(Certificate {
@@ -76,6 +80,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Certificate, KeyError> {
         critical,
         extensions: extensions.into_iter().map(|option| option.name).collect(),
         authority,
+        authority_sha1: Sha1::digest(signer).into(),
         signed_with,
     })
 }

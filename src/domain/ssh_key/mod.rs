@@ -10,6 +10,7 @@ mod certificate;
 mod tests;
 
 pub use self::blob::Material;
+pub(in crate::domain) use self::blob::Reader;
 pub use self::certificate::{Certificate, CriticalOption};
 
 use crate::domain::{Explain, Notice, notice};
@@ -38,6 +39,11 @@ impl Fingerprint {
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = STANDARD_NO_PAD.decode(text.strip_prefix("SHA256:")?).ok()?;
         bytes.try_into().ok().map(Self)
+    }
+
+    /// A digest.
+    pub(in crate::domain) const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
     }
 
     /// The digest itself.
@@ -155,6 +161,7 @@ pub struct PublicSshKey {
     material: Material,
     certificate: Option<Box<Certificate>>,
     fingerprint: Fingerprint,
+    sha1: [u8; 20],
 }
 
 impl PublicSshKey {
@@ -213,6 +220,7 @@ impl PublicSshKey {
             material: read.material,
             certificate: read.certificate.map(Box::new),
             fingerprint: read.fingerprint,
+            sha1: read.sha1,
         })
     }
 
@@ -303,6 +311,11 @@ impl PublicSshKey {
     /// Its fingerprint; a certificate has that of its key.
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// The SHA-1 of the key without its certificate, which older lists of revoked keys have.
+    pub(in crate::domain) const fn sha1(&self) -> &[u8; 20] {
+        &self.sha1
     }
 
     /// `type base64 comment`, the line of a `.pub` file without its end.

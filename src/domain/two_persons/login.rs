@@ -28,6 +28,17 @@ pub struct Login {
 }
 
 impl Login {
+    /// Whether anybody could confirm what this login has planned; else why not.
+    pub fn is_somebody(&self) -> Result<(), Notice> {
+        if self.key.is_some() || self.account != SHARED {
+            return Ok(());
+        }
+        Err(Notice::new(
+            format!("who logs in as {SHARED} without a key can't be distinguished from others"),
+            "log in with a key of your own",
+        ))
+    }
+
     /// Whether this one may confirm what `first` has planned; else why not.
     pub fn may_confirm(&self, first: &Self) -> Result<(), Notice> {
         if let (Some(own), Some(other)) = (self.key, first.key)
@@ -39,16 +50,7 @@ impl Login {
             ));
         }
         if self.account != first.account {
-            let unknown = |login: &Self| login.key.is_none() && login.account == SHARED;
-            if unknown(self) || unknown(first) {
-                return Err(Notice::new(
-                    format!(
-                        "who logs in as {SHARED} without a key can't be distinguished from others"
-                    ),
-                    NEXT,
-                ));
-            }
-            return Ok(());
+            return self.is_somebody().and_then(|()| first.is_somebody());
         }
         if self.account != SHARED {
             return Err(Notice::new(
@@ -110,5 +112,11 @@ mod tests {
         assert!(!may(&login("root", None), &login("root", two)));
         assert!(!may(&login("root", None), &login("root", None)));
         assert!(!may(&login("ada", one), &login("root", None)), "sudo there");
+        // Whose plan somebody could confirm is somebody.
+        for (account, key) in [("root", one), ("ada", None), ("root", None)] {
+            let first = login(account, key);
+            let another = may(&login("bob", two), &first) || may(&login("root", two), &first);
+            assert_eq!(first.is_somebody().is_ok(), another, "{first}");
+        }
     }
 }

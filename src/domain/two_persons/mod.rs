@@ -4,12 +4,16 @@
 //! may confirm what the other has planned. A text that can't be understood is never taken as no rule.
 
 mod found;
+mod list;
 mod login;
 mod waiting;
+mod wish;
 
 pub use found::{FoundPlan, TwoPersons};
+pub use list::{LARGEST_LIST, PathList, Seal};
 pub use login::Login;
-pub use waiting::{LARGEST, WaitingPlan, Wish, is_id};
+pub use waiting::{LARGEST, WaitingPlan, is_id};
+pub use wish::{CollectRules, Wish};
 
 use super::{Age, Explain, Notice};
 use crate::domain::text::plain;
@@ -55,9 +59,6 @@ impl Group {
         Self::Strip,
         Self::Retention,
     ];
-
-    /// What a rule has where an administrator says nothing: all that can wait.
-    pub const USUAL: [Self; 4] = [Self::Access, Self::Delete, Self::Strip, Self::Retention];
 
     /// As the file and the command line have it.
     pub const fn word(self) -> &'static str {

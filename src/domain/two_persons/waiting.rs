@@ -4,11 +4,9 @@
 //! wanted, so that it can be planned again from what is there then; and what was shown, so that a difference is seen. Whatever a file
 //! holds is read with limits and is fit to be shown.
 
-use super::Login;
-use crate::domain::pin::PinName;
-use crate::domain::ssh_key::Fingerprint;
+use super::{Login, Wish};
+use crate::domain::When;
 use crate::domain::text::visible;
-use crate::domain::{StorePath, When};
 use serde::{Deserialize, Serialize};
 
 /// The largest file, in bytes.
@@ -16,86 +14,6 @@ pub const LARGEST: usize = 256 << 10;
 
 /// The only version of the format.
 const VERSION: u32 = 1;
-
-/// What is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Wish {
-    /// Authorize the key of this line of a key file.
-    Authorize {
-        /// The line, as this program writes it.
-        line: String,
-        /// The file.
-        file: String,
-    },
-    /// The same, and the request of this id is decided by it.
-    Approve {
-        /// The request.
-        request: String,
-        /// The line, as this program writes it.
-        line: String,
-        /// The file.
-        file: String,
-    },
-    /// Take every line of a key away.
-    Revoke {
-        /// Which key.
-        key: Fingerprint,
-        /// Whether its open sessions end.
-        end_sessions: bool,
-    },
-    /// Have sshd pass over every line of a key.
-    Suspend {
-        /// Which key.
-        key: Fingerprint,
-        /// Whether its open sessions end.
-        end_sessions: bool,
-    },
-    /// Take a suspended key back into use.
-    Resume {
-        /// Which key.
-        key: Fingerprint,
-    },
-    /// Set when a key expires.
-    Expire {
-        /// Which key.
-        key: Fingerprint,
-        /// When; `None` for never.
-        expires: Option<When>,
-    },
-    /// Delete these paths, with all that refers to them.
-    Delete {
-        /// Those.
-        paths: Vec<StorePath>,
-    },
-    /// Remove pins.
-    Unpin {
-        /// Their names.
-        pins: Vec<PinName>,
-    },
-    /// Remove a root.
-    RemoveRoot {
-        /// Its link.
-        root: String,
-    },
-    /// Take the signatures of a key away.
-    Strip {
-        /// Its name.
-        key: String,
-        /// From these paths.
-        paths: Vec<StorePath>,
-    },
-    /// Write another retention policy.
-    SetRetention {
-        /// Its text.
-        text: String,
-    },
-    /// Write another two-person rule.
-    SetRule {
-        /// Its text.
-        text: String,
-    },
-}
 
 /// A plan that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +127,8 @@ pub fn is_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ssh_key::Fingerprint;
+    use crate::domain::two_persons::{CollectRules, PathList};
     use proptest::prelude::*;
 
     fn plan(wish: Wish) -> WaitingPlan {
@@ -273,7 +193,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_wish_comes_back(
-            text in ".{0,40}", more in ".{0,40}", end in proptest::bool::ANY, seconds in 0_i64..4_000_000_000, which in 0..8,
+            text in ".{0,40}", more in ".{0,40}", end in proptest::bool::ANY, seconds in 0_i64..4_000_000_000, which in 0..10,
         ) {
             let key = Fingerprint::of(text.as_bytes());
             let wish = match which {
@@ -282,8 +202,27 @@ mod tests {
                 2 => Wish::Suspend { key, end_sessions: end },
                 3 => Wish::Resume { key },
                 4 => Wish::Expire { key, expires: end.then(|| When::from_unix(seconds)) },
-                5 => Wish::RemoveRoot { root: text },
+                5 => Wish::RemoveRoots { roots: vec![text, more] },
                 6 => Wish::Unpin { pins: vec!["a".parse().unwrap()] },
+                7 => Wish::Collect {
+                    rules: CollectRules {
+                        policy: end,
+                        until_free: Some(text),
+                        older_than: end.then_some(seconds as u64),
+                        keep_newest: 3,
+                        ..CollectRules::default()
+                    },
+                    list: PathList::default().seal(),
+                },
+                8 => Wish::SignCert {
+                    key: text.clone(),
+                    authority: key,
+                    serial: seconds as u64,
+                    id: text,
+                    principals: vec![more],
+                    from: None,
+                    expires: When::from_unix(seconds),
+                },
                 _ => Wish::SetRule { text },
             };
             let plan = plan(wish);

@@ -2,7 +2,7 @@
 //!
 //! In: the facts. Out: the document of `requests list`, and the findings on any one key.
 
-use super::{Reading, because, suspended};
+use super::{Reading, because, listed, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::{KeyOptions, NewKey};
 use crate::domain::key_request::{Proof, Request};
@@ -74,6 +74,7 @@ fn candidate(reading: &Reading<'_>, key: &PublicSshKey) -> Vec<Finding> {
             .fix("ask for a new key"),
         );
     }
+    findings.extend(listed::finding(reading.facts, key, Level::Warning));
     let decided = reading.facts.requests.iter().flatten();
     for decision in decided
         .filter(|request| request.key.fingerprint() == fingerprint)

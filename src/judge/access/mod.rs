@@ -5,6 +5,7 @@
 
 mod candidates;
 mod certified;
+mod listed;
 mod overflow;
 mod refused;
 mod rows;
@@ -129,6 +130,7 @@ fn key_row(
     let mut findings = hygiene::of_key(key);
     findings.extend(hygiene::of_line(line, facts.at, facts.utc_offset, soon));
     findings.extend(doubles(&reading.places(&fingerprint), file, number));
+    findings.extend(listed::finding(facts, key, Level::Note));
     let active = is_active(facts, file, line);
     let (can, words) = match line.effective() {
         Some(options) if active => {
@@ -227,7 +229,8 @@ fn is_active(facts: &AccessFacts, file: &KeyFile, line: &KeyLine) -> bool {
     let strict = settings.is_none_or(|settings| settings.strict_modes != Some(false));
     let unread = strict && file.strict_modes_problem.is_some();
     let off = settings.is_some_and(|settings| settings.pubkey_authentication == Some(false));
-    !ended && !disabled && !unread && !off && takes(settings, &line.key)
+    let listed = listed::refuses(facts, &line.key).is_some();
+    !ended && !disabled && !unread && !off && !listed && takes(settings, &line.key)
 }
 
 /// Whether sshd takes keys of this type and size.

@@ -4,7 +4,7 @@
 //! since then, how often, when and from where it tried last, and what is known of it. What can't be seen from here is said as
 //! such, never guessed.
 
-use super::{KeyRow, Reading, Used, suspended};
+use super::{KeyRow, Reading, Used, listed, suspended};
 use crate::domain::access::AccessFacts;
 use crate::domain::key_request::PastSource;
 use crate::domain::pattern::lets_in;
@@ -26,7 +26,7 @@ pub enum Cause {
     Expired,
     /// Its line is suspended.
     Suspended,
-    /// It was revoked here, or stands in sshd's own list.
+    /// It was revoked here, or is in sshd's own list.
     Revoked,
     /// A request for it was denied.
     Denied,
@@ -232,6 +232,9 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
             let message = format!("key expired {} ago", end.age(now));
             known(Cause::Expired, message).fix("give it a later end")
         };
+    }
+    if let Some(found) = row.findings.iter().find(|one| one.code == listed::CODE) {
+        return known(Cause::Revoked, found.message.clone()).fix(UNREVOKE);
     }
     if !row.active {
         let finding = row.findings.iter().find(|one| one.level != Level::Note);

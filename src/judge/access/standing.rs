@@ -6,11 +6,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Reading, refused, suspended, takes};
+use super::{Reading, listed, refused, suspended, takes};
 use crate::domain::access::{AccessFacts, CacheUser, KeyFile, SshdSettings};
 use crate::domain::authorized_keys::{KeyLine, KeyOptions};
 use crate::domain::pattern::{glob, lets_in};
-use crate::domain::ssh_key::Fingerprint;
+use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::sshd_log::{KeyUse, Seen};
 use crate::domain::text::visible;
 use crate::domain::{Age, Remedy};
@@ -58,7 +58,9 @@ pub fn standing(facts: &AccessFacts, key: &Fingerprint, from: Option<&str>) -> S
         None => (refused::of_stranger(facts, key, &usage).comment, None),
     };
     let step = of_user(facts).unwrap_or_else(|| match best {
-        Some((_, step)) if step.state == State::Fine => revoked(facts, &usage).unwrap_or(step),
+        Some((at, step)) if step.state == State::Fine => {
+            revoked(facts, &lines[at].2.key, &usage).unwrap_or(step)
+        }
         Some((_, step)) => step,
         None => stranger(facts, key, &usage),
     });
@@ -247,10 +249,19 @@ fn of_line(
     }
 }
 
-/// Whether `RevokedKeys` has the key, as far as the log tells: the list itself is not read.
-fn revoked(facts: &AccessFacts, usage: &KeyUse) -> Option<Step> {
+/// Whether `RevokedKeys` has the key; where the list can't be read, as far as the log tells.
+fn revoked(facts: &AccessFacts, key: &PublicSshKey, usage: &KeyUse) -> Option<Step> {
     let list = facts.sshd.settings.as_ref().ok()?.revoked_keys.as_ref()?;
     let list = visible(list);
+    let why = match &facts.certificates.revoked {
+        Some(Ok(read)) => {
+            let words = listed::words(read.has(key)?, &list);
+            let step = Step::new(ID, State::Wrong, words);
+            return Some(step.remedy(listed::remedy(read)));
+        }
+        Some(Err(why)) => format!("can't be read here ({})", visible(&why.0.message)),
+        None => "is not read here".to_owned(),
+    };
     if usage.refused_as_revoked > 0 && usage.refused_since > 0 {
         let message = format!("key is in sshd's list of revoked keys, {list}");
         let step = Step::new(ID, State::Wrong, message);
@@ -260,7 +271,7 @@ fn revoked(facts: &AccessFacts, usage: &KeyUse) -> Option<Step> {
         return None;
     }
     let message = format!(
-        "key is authorized, unless it is in sshd's list of revoked keys, {list}, which was not read"
+        "key is authorized, unless it is in sshd's list of revoked keys, {list}, which {why}"
     );
     Some(Step::new(ID, State::Unknown, message))
 }

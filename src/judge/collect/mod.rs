@@ -24,6 +24,7 @@ pub use plan::batches;
 pub use policy::Verdict;
 pub use prepare::Prepared;
 
+use crate::domain::two_persons::PathList;
 use crate::domain::{Age, Bytes, Threshold, When};
 use crate::inventory::{Inventory, Keep, Liveness, Row, Usage};
 use crate::judge::retention::Policy;
@@ -51,6 +52,8 @@ pub struct Rules {
     pub in_flight: Option<When>,
     /// Delete only while the cache user has no open session, and wait this long for that in all. A policy's own `idle` takes precedence.
     pub idle: Option<Age>,
+    /// Nothing else goes, whatever the other rules say: what another administrator has seen.
+    pub only: Option<Arc<PathList>>,
 }
 
 impl Rules {
@@ -78,6 +81,7 @@ impl Default for Rules {
             grace: Age(86_400),
             in_flight: None,
             idle: None,
+            only: None,
         }
     }
 }
@@ -156,6 +160,8 @@ pub struct Kept {
     pub quota: usize,
     /// Registered since a session began that is still open, or needed by what was.
     pub in_flight: usize,
+    /// Not among what another administrator has seen, or needed by what is not.
+    pub unseen: usize,
     /// Could go, but the targets are reached without them, or the maximum came first.
     pub left: usize,
     /// Of `pinned` and `live`: the server cannot read them, so they stay.
@@ -165,7 +171,7 @@ pub struct Kept {
 impl Kept {
     /// How many stay by a rule.
     pub const fn policy(&self) -> usize {
-        self.grace + self.newest + self.recent + self.quota + self.in_flight
+        self.grace + self.newest + self.recent + self.quota + self.in_flight + self.unseen
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) const NEWEST: u8 = 2;
 pub(super) const RECENT: u8 = 4;
 pub(super) const QUOTA: u8 = 8;
 pub(super) const IN_FLIGHT: u8 = 16;
+pub(super) const UNSEEN: u8 = 32;
 
 impl Prepared {
     /// What goes by these rules. `situation` is the one that this was prepared from, with any time and disk. `None` when
@@ -48,6 +49,7 @@ impl Prepared {
                     continue;
                 }
                 0 => &mut kept.left,
+                why if why & UNSEEN != 0 => &mut kept.unseen,
                 why if why & IN_FLIGHT != 0 => &mut kept.in_flight,
                 why if why & GRACE != 0 => &mut kept.grace,
                 why if why & NEWEST != 0 => &mut kept.newest,
@@ -88,6 +90,17 @@ impl Prepared {
             Some(policy) => self.own(situation, policy, rules.in_flight, cancel)?,
             None => self.own_of_all(situation.now, rules, cancel)?,
         };
+        if let Some(only) = &rules.only {
+            for (at, why) in stays.iter_mut().enumerate() {
+                if at % PIECE == 0 && cancel.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let mut rows = self.rows[self.span(at)].iter();
+                if !rows.all(|row| only.has(&situation.inventory.path(*row))) {
+                    *why |= UNSEEN;
+                }
+            }
+        }
         for at in 0..stays.len() {
             let why = stays[at];
             if why != 0 {

@@ -79,6 +79,10 @@ impl Kept {
         };
         note(self.live, "kept alive by a GC root".to_owned());
         note(self.pinned, "pinned".to_owned());
+        note(
+            self.unseen,
+            "not among what the first administrator has seen, or needed by what is not".to_owned(),
+        );
         let needs = "or needed by what was";
         note(
             self.in_flight,

@@ -91,7 +91,9 @@ mod tests {
             key: None,
             by: "root via ada@laptop".into(),
         };
-        let wish = Wish::RemoveRoot { root: "/r".into() };
+        let wish = Wish::RemoveRoots {
+            roots: vec!["/r".into()],
+        };
         let times = (When::from_unix(0), When::from_unix(until));
         FoundPlan {
             id: id.into(),

@@ -1,11 +1,12 @@
 //! What sshd's settings for the cache user say of certificates.
 //!
-//! In: the answers about the files that `TrustedUserCAKeys` and `AuthorizedPrincipalsFile` name. Out: [`CertificateFacts`].
+//! In: the answers about the files that `TrustedUserCAKeys`, `AuthorizedPrincipalsFile` and `RevokedKeys` name. Out: [`CertificateFacts`].
 
 use super::facts::{get, unknown};
 use super::files;
 use crate::domain::access::Fact;
 use crate::domain::authorities::{CertificateFacts, limited, principals, trusted};
+use crate::domain::revocation::RevocationList;
 use crate::domain::text::visible;
 
 /// Of the cache user's part of the answers.
@@ -23,7 +24,23 @@ pub(super) fn read(answers: &[(&str, &str)]) -> CertificateFacts {
             _ => Vec::new(),
         },
         principals: names.map(|content| content.map(|content| principals(&content))),
+        revoked: revoked(answers),
     }
+}
+
+/// The list of revoked keys.
+fn revoked(answers: &[(&str, &str)]) -> Option<Fact<RevocationList>> {
+    if get(answers, "revoked-missing").is_some() {
+        return Some(Ok(RevocationList::Missing));
+    }
+    let read = |content: Vec<u8>| {
+        RevocationList::parse(&content).map_err(|why| {
+            unknown(format!(
+                "{why}; where sshd can't read it, it refuses every key"
+            ))
+        })
+    };
+    content(answers, "revoked-").map(|content| content.and_then(read))
 }
 
 /// What a file holds; `None` where no file is set.

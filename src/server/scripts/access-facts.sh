@@ -73,7 +73,7 @@ show_file() {
     $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'
 }
 
-# $1: what it is called in the answers. $2: the keyword of settings that names it. A file whose lines sshd reads about certificates;
+# $1: what it is called in the answers. $2: the keyword of settings that names it. A file that sshd reads about certificates or keys;
 # what stands in front of the answers is what keeps them apart from those of key files.
 show_list() {
     named_file=$(printf '%s\n' "$settings" | sed -n "s/^$2 //p")
@@ -85,6 +85,8 @@ show_list() {
     say "$1-path" "$path"
     if ! [ -f "$path" ]; then
         say "$1-content-why" "there is no such file"
+        # Somebody who may not enter a folder does not see what is in it.
+        if [ -x "${path%/*}/" ] && ! [ -e "$path" ]; then say "$1-missing" yes; fi
         return
     fi
     # shellcheck disable=SC2086
@@ -205,6 +207,7 @@ show_user() {
     if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$settings" ]; then
         show_list trusted trustedusercakeys
         show_list principals authorizedprincipalsfile
+        show_list revoked revokedkeys
         try_service
     fi
     if [ "$user" = "$cache" ] && [ -n "$named" ]; then

@@ -3,7 +3,10 @@ set -u
 plans "$1"
 now=$(sum_of "./$2")
 case $now in
-"$3") rm -f "./$2" || fail 74 "the plan can't be removed from $1" ;;
+"$3")
+    rm -f "./$2" || fail 74 "the plan can't be removed from $1"
+    rm -f "./${2%%.*}.paths"
+    ;;
 '') echo gone ;;
 *) fail 76 "it is not the plan that was shown, and was written $(whose "./$2")" ;;
 esac

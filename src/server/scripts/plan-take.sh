@@ -22,4 +22,6 @@ esac
 if [ "$(date +%s)" -gt "$4" ]; then fail 76 "its time has ended"; fi
 mv "./$2.json" "$begun" || fail 74 "the plan can't be taken from $1"
 { sync . 2>/dev/null || sync; }
+# Who takes it has read that.
+rm -f "./$2.paths"
 echo "done"

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use storekeeper::change::{Outcome, Plan};
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::change::{ChangeKind, SpaceChange};
 
 fn on(size: (u16, u16), theme: &str, read_only: bool) -> Console {
@@ -58,7 +59,10 @@ fn a_policy_of_a_file_is_seen_as_a_plan() {
         let (job, run) = console.runs[0].clone();
         assert_eq!(run.change, "set-retention");
         let receipt = receipt(Outcome::Done, 1);
-        console.send(Msg::Ended { job, receipt });
+        console.send(Msg::Activity(screens::activity::Msg::Ended {
+            job,
+            receipt,
+        }));
     }
     for (file, said) in [
         ("wrong.toml", "newset"),
@@ -169,17 +173,28 @@ fn the_audit_log_is_verified_from_the_screen_that_shows_it() {
     snap("audit-verified", |size, theme| {
         let mut console = on(size, theme, true);
         console.keys("6V");
-        console.send(Msg::AuditVerified(Ok(found())));
+        console.send(Msg::Activity(screens::activity::Msg::AuditVerified(Ok(
+            found(),
+        ))));
         console.model
     });
     let mut console = on((80, 24), "dark", true);
     console.keys("6:verify the audit<enter>");
-    assert!(console.asked.iter().any(|asked| asked == "VerifyAudit"));
-    console.send(Msg::AuditVerified(Ok(found())));
+    assert!(
+        console
+            .asked
+            .iter()
+            .any(|asked| asked.contains("VerifyAudit"))
+    );
+    console.send(Msg::Activity(screens::activity::Msg::AuditVerified(Ok(
+        found(),
+    ))));
     assert!(text(&console).contains("not whole, 1 flaw"));
     // While something else is open it is said in short.
     console.keys("<esc>?");
-    console.send(Msg::AuditVerified(Ok(found())));
+    console.send(Msg::Activity(screens::activity::Msg::AuditVerified(Ok(
+        found(),
+    ))));
     let toast = console.model.toast.clone().unwrap();
     assert!(toast.contains("not whole"), "{toast}");
 }
@@ -188,13 +203,17 @@ fn the_audit_log_is_verified_from_the_screen_that_shows_it() {
 fn a_key_that_was_sent_is_kept_as_a_request() {
     let start = || {
         let mut console = small();
-        console.send(Msg::Access(Ok(access::known(access::facts()))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
+            access::facts(),
+        )))));
         console
     };
     let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH sent@mail";
     snap("access-add-request", |size, theme| {
         let mut console = on(size, theme, false);
-        console.send(Msg::Access(Ok(access::known(access::facts()))));
+        console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
+            access::facts(),
+        )))));
         console.keys("4A");
         console.send(Msg::Paste(line.to_owned()));
         console.keys("<enter>");

@@ -9,6 +9,7 @@ use storekeeper::change::{Operation, Outcome, Plan};
 use storekeeper::console::app::layer::Layer;
 use storekeeper::console::app::msg::Msg;
 use storekeeper::console::app::view::draw;
+use storekeeper::console::screens;
 use storekeeper::console::types::change::ChangeKind;
 use storekeeper::console::types::problem::Problem;
 use storekeeper::domain::auto_sign::AutoSign;
@@ -157,8 +158,11 @@ fn what_is_typed_is_installed() {
     // It is looked at anew what says how it is.
     console.asked.clear();
     let receipt = receipt(Outcome::Done, 1);
-    console.send(Msg::Ended { job, receipt });
-    for wanted in ["Reprobe", "ReadAccess", "Read {"] {
+    console.send(Msg::Activity(screens::activity::Msg::Ended {
+        job,
+        receipt,
+    }));
+    for wanted in ["Reprobe", "Access(Read)", "Space(Read {"] {
         let asked = console.asked.iter().any(|asked| asked.contains(wanted));
         assert!(asked, "{wanted}: {:?}", console.asked);
     }

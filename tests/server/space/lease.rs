@@ -4,6 +4,7 @@ use crate::help::{Cut, carry_out, connect, cut_off, wait};
 use crate::rig::{Access, Rig, Twist, need};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use storekeeper::change::access::About;

@@ -255,7 +255,10 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
         change if Installable::is_change(change) => {
             effects.extend(crate::console::app::update::keep::ended(model));
             if model.cx.is_up() {
-                effects.extend([Effect::Reprobe, Effect::Access(screens::access::Effect::Read)]);
+                effects.extend([
+                    Effect::Reprobe,
+                    Effect::Access(screens::access::Effect::Read),
+                ]);
             }
         }
         "repair" | "delete" => {

@@ -143,7 +143,7 @@ fn confirm(model: &mut Model, answer: &Answer) -> Vec<Effect> {
     let Some(Layer::Plan(dialog)) = model.layers.pop() else {
         return vec![];
     };
-    if dialog.change.certifies() {
+    if dialog.change.signs() {
         let authority = dialog.texts.authority.value().trim();
         authority.clone_into(&mut model.access.authority);
     }

@@ -42,7 +42,9 @@ pub(super) fn ask_file(model: &mut Model, file: &str) -> Vec<Effect> {
         model.toast = Some(format!("Cannot write the retention policy: {why}"));
         return vec![];
     }
-    vec![Effect::Space(screens::space::Effect::ReadPolicyOfFile(PathBuf::from(file)))]
+    vec![Effect::Space(screens::space::Effect::ReadPolicyOfFile(
+        PathBuf::from(file),
+    ))]
 }
 
 /// It was read, and what the server has.

@@ -5,8 +5,10 @@ use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
 use crate::console::app::update::{plan, show};
 use crate::console::app::waiting::{can_list, is_confirmable, plans};
+use crate::console::plan::state::Field;
 use crate::console::types::change::{ChangeKind, TwoChange};
 use crate::console::widgets::list::List;
+use tui_input::Input;
 
 /// Lists them, or says why not.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
@@ -36,5 +38,15 @@ pub(super) fn choose(model: &mut Model) -> Vec<Effect> {
     } else {
         TwoChange::Drop(chosen)
     };
-    plan::open(model, ChangeKind::Two(change))
+    let change = ChangeKind::Two(change);
+    if !change.signs() {
+        return plan::open(model, change);
+    }
+    let authority = model.access.authority.clone();
+    plan::open_with(model, change, |dialog| {
+        if authority.is_empty() {
+            dialog.typing = Some(Field::Authority);
+        }
+        dialog.texts.authority = Input::new(authority);
+    })
 }

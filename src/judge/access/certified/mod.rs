@@ -9,8 +9,8 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-use super::Reading;
 use super::standing::{Standing, latest, of_user};
+use super::{Reading, listed};
 use crate::domain::access::{AccessFacts, LogKind, SshdSettings};
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::ssh_key::{Certificate, Fingerprint, Material, PublicSshKey};
@@ -185,7 +185,7 @@ fn valid(case: Case<'_>) -> Step {
     }
 }
 
-/// Whether `RevokedKeys` has it, as far as the log tells; nothing where there is no such list.
+/// Whether `RevokedKeys` has it; where the list can't be read, as far as the log tells. Nothing where there is no such list.
 fn revoked(case: Case<'_>) -> Option<Step> {
     const ID: &str = "revoked";
     let Case {
@@ -196,6 +196,23 @@ fn revoked(case: Case<'_>) -> Option<Step> {
     } = case;
     let list = facts.sshd.settings.as_ref().ok()?.revoked_keys.as_ref()?;
     let list = visible(list);
+    let why = match &facts.certificates.revoked {
+        Some(Ok(read)) => {
+            return Some(match read.has(key) {
+                Some(found) => {
+                    let step = Step::new(ID, State::Wrong, listed::words(found, &list));
+                    step.remedy(listed::certificate(read))
+                }
+                None => Step::new(
+                    ID,
+                    State::Fine,
+                    format!("sshd's list {list} has neither it, nor its key or its authority"),
+                ),
+            });
+        }
+        Some(Err(why)) => format!("can't be read here ({})", visible(&why.0.message)),
+        None => "is not read here".to_owned(),
+    };
     let of = |print: Fingerprint, certificates: bool| {
         let events = facts.events.as_deref().unwrap_or_default().iter();
         let mut events = events.filter(move |event| {
@@ -231,7 +248,7 @@ fn revoked(case: Case<'_>) -> Option<Step> {
         ),
         (None, _) => (
             State::Unknown,
-            format!("whether sshd's list {list} has it, its key or its authority is not read here"),
+            format!("whether sshd's list {list} has it, its key or its authority {why}"),
         ),
     };
     let step = Step::new(ID, state, message);

@@ -284,6 +284,7 @@ fn authorities_of_the_settings() {
                 trusted: Ok(vec![(1, PublicSshKey::parse(CA).unwrap())]),
                 principals: principals.clone(),
                 limited: limited.clone(),
+                revoked: None,
             };
             if empty {
                 it.principals.clear();

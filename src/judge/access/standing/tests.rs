@@ -201,3 +201,33 @@ fn a_list_of_revoked_keys_is_known_by_what_it_did() {
         assert_eq!(standing(&facts, &print, None).step.state, state, "{log}");
     }
 }
+
+#[test]
+fn a_list_of_revoked_keys_that_was_read_decides() {
+    use crate::domain::revocation::RevocationList;
+    let state = |list: Option<crate::domain::Fact<RevocationList>>| {
+        let mut facts = with(&format!("{KEY}\n"));
+        facts.sshd.settings.as_mut().unwrap().revoked_keys = Some("/krl".into());
+        facts.certificates.revoked = list;
+        let standing = standing(&facts, &key(), None).step;
+        let row = crate::judge::access::keys(&facts, Age(0)).keys.remove(0);
+        assert_eq!(row.active, standing.state != State::Wrong, "{standing:?}");
+        (standing.state, standing.message)
+    };
+    let read = |text: &str| Some(Ok(RevocationList::parse(text.as_bytes()).unwrap()));
+    assert_eq!(state(read("# none\n")).0, State::Fine);
+    let (wrong, message) = state(read(&format!("{KEY}\n")));
+    assert_eq!(wrong, State::Wrong);
+    assert!(
+        message.contains("key is in sshd's list of revoked keys, /krl"),
+        "{message}"
+    );
+    let (wrong, message) = state(Some(Ok(RevocationList::Missing)));
+    assert_eq!(wrong, State::Wrong);
+    assert!(message.contains("refuses every key"), "{message}");
+    let unread = Unknown::new("/krl: it is signed, which is not checked here");
+    let (unknown, message) = state(Some(Err(unread)));
+    assert_eq!(unknown, State::Unknown);
+    assert!(message.contains("it is signed"), "{message}");
+    assert_eq!(state(None).0, State::Unknown);
+}

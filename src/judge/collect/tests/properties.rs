@@ -181,6 +181,33 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 proptest! {
+    #[test]
+    fn nothing_goes_that_is_not_among_what_was_seen(
+        case in case(), seen in prop::collection::vec(any::<bool>(), 1..20),
+    ) {
+        let known = case.known();
+        let situation = case.situation(&known);
+        let was_seen = |row: usize| seen[row % seen.len()];
+        let only = |some: &dyn Fn(usize) -> bool| {
+            let rows = (0..case.model.len()).filter(|row| some(*row));
+            let paths: Vec<_> = rows.map(|row| known.inventory.path(row as Row)).collect();
+            let rules = Rules {
+                only: Some(Arc::new(PathList::of(paths.iter()))),
+                ..case.rules.clone()
+            };
+            Prepared::new(&situation).unwrap().plan(&situation, &rules, &go()).unwrap()
+        };
+        let taken = set(&only(&was_seen).order);
+        prop_assert!(taken.iter().all(|row| was_seen(*row)));
+        // What stays keeps what it needs, so Nix can delete the rest.
+        let dead = case.dead();
+        let stays = dead.difference(&taken).copied();
+        prop_assert!(case.model.closure(stays).is_disjoint(&taken));
+        prop_assert_eq!(only(&|_| true), case.plan());
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// With one rule for all, a policy is what the rules of a plan are.

@@ -1,6 +1,6 @@
 //! Certificates on a real server: authorities are shown with what they admit, and what is issued logs in as it says, until it ends.
 
-use super::House;
+use super::{House, fingerprint};
 use crate::help::text;
 use crate::rig::{Access, Rig, Twist, key_pair, wait_until};
 use std::fs;
@@ -216,4 +216,80 @@ fn an_authority_of_the_settings_whose_key_is_in_the_agent() {
     keygen(&["-k", "-u", "-f", &revoked, "-s", &rig.file("ca.pub"), &list]);
     assert!(!lets_in(&rig, sshd.port, "kim"));
     assert!(lets_in(&rig, sshd.port, "lee"));
+}
+
+/// What is done to the list, the code of the finding on the first key, and whether sshd takes both.
+type Form<'a> = (&'a dyn Fn(), &'a str, [bool; 2]);
+
+/// The list in each of its forms: what sshd makes of a key, and what is said of it before it has tried.
+#[test]
+fn sshd_s_list_of_revoked_keys_decides_for_plain_keys_too() {
+    let rig = Rig::new();
+    for name in ["kim", "lee"] {
+        key_pair(&rig.scratch().join(name), name);
+    }
+    let list = rig.file("revoked-keys");
+    fs::write(&list, "# none yet\n").unwrap();
+    let twist = Twist {
+        more: format!("RevokedKeys {list}\n"),
+        ..Twist::default()
+    };
+    let sshd = rig.twisted("listing", Access::Root, twist);
+    let keys = rig.scratch().join("home-nix-ssh/.ssh/authorized_keys");
+    let public = |name: &str| fs::read_to_string(rig.file(&format!("{name}.pub"))).unwrap();
+    let before = fs::read_to_string(&keys).unwrap();
+    fs::write(&keys, format!("{before}{}{}", public("kim"), public("lee"))).unwrap();
+    let krl = |spec: &str| {
+        fs::write(rig.file("spec"), spec).unwrap();
+        fs::remove_file(&list).unwrap();
+        keygen(&["-q", "-k", "-f", &list, &rig.file("spec")]);
+    };
+    let print = fingerprint(&rig.file("kim.pub"));
+    let text = |text: &str| fs::write(&list, text).unwrap();
+    let forms: [Form<'_>; 8] = [
+        (&|| text("# none yet\n"), "", [true, true]),
+        (&|| text(&public("kim")), "revoked-by-sshd", [false, true]),
+        (&|| text("nonsense\n"), "revocation-unknown", [false, false]),
+        (&|| krl(""), "", [true, true]),
+        (
+            &|| krl(&format!("key: {}", public("kim"))),
+            "revoked-by-sshd",
+            [false, true],
+        ),
+        (
+            &|| krl(&format!("sha1: {}", public("kim"))),
+            "revoked-by-sshd",
+            [false, true],
+        ),
+        (
+            &|| krl(&format!("hash: {print}\n")),
+            "revoked-by-sshd",
+            [false, true],
+        ),
+        (
+            &|| fs::remove_file(&list).unwrap(),
+            "no-revocation-list",
+            [false, false],
+        ),
+    ];
+    for (form, code, takes) in forms {
+        form();
+        let seen = ["kim", "lee"].map(|name| lets_in(&rig, sshd.port, name));
+        assert_eq!(seen, takes, "{code}");
+        // Root's key is refused with the others, so this look is made without sshd where that is so.
+        if takes == [false, false] {
+            continue;
+        }
+        let output = rig.run("keys listing list --json");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let row = |name: &str| {
+            let rows = document["keys"].as_array().unwrap().iter();
+            let mut rows = rows.filter(|row| row["comment"] == name);
+            rows.next().unwrap().clone()
+        };
+        let active = ["kim", "lee"].map(|name| row(name)["active"] == true);
+        assert_eq!(active, takes, "{code}");
+        let findings = row("kim")["findings"].to_string();
+        assert!(findings.contains(code), "{code}: {findings}");
+    }
 }

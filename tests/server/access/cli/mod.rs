@@ -10,6 +10,7 @@ mod refused;
 mod review;
 mod suspended;
 mod two_persons;
+mod two_persons_kinds;
 mod way;
 mod way_certificates;
 

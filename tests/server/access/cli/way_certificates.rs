@@ -236,7 +236,7 @@ fn what_is_tried_has_the_certificate_beside_the_key() {
     );
 }
 
-/// `TrustedUserCAKeys`, its names, and a list of revoked keys, which only the log tells of.
+/// `TrustedUserCAKeys`, its names, and a list of revoked keys.
 #[test]
 fn an_authority_of_the_settings_and_what_is_revoked() {
     let rig = Rig::new();
@@ -310,14 +310,13 @@ fn an_authority_of_the_settings_and_what_is_revoked() {
     let server = "listing-logged";
     let machine = Machine::new(&rig, server);
     let document = of(server, "good");
-    assert_eq!(
-        step(&document, "revoked")["state"],
-        "unknown",
-        "{document:#}"
-    );
+    assert_eq!(step(&document, "revoked")["state"], "fine", "{document:#}");
     assert!(machine.copies("good", top).0);
     machine.agrees_for("good-cert.pub", "good", top, &[]);
     keygen(&["-q", "-k", "-u", "-f", &list, &rig.file("good-cert.pub")]);
+    // Before anybody has tried.
+    let document = of(server, "good");
+    assert_eq!(step(&document, "revoked")["state"], "wrong", "{document:#}");
     assert!(!machine.copies("good", top).0);
     machine.agrees_for("good-cert.pub", "good", top, &["revoked"]);
 }
