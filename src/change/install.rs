@@ -5,7 +5,8 @@
 use super::Plan;
 use super::access::{About, AccessError, install_knock, knock_to_install};
 use super::keep::{
-    Effect, KeepError, install_auto_sign, install_lease, install_policy_timer, remove_installed,
+    Effect, KeepError, edited, install_auto_sign, install_lease, install_policy_timer,
+    remove_installed,
 };
 use crate::domain::installable::{
     Chosen, Installable, Installation, LEASE_DAYS, POLICY_PROGRAM, POLICY_WHEN,
@@ -61,8 +62,27 @@ pub async fn look_at_all(server: &Server) -> Result<[Installation; 4], ServerErr
     Ok([sign, timer, lease, knock])
 }
 
-/// Plans to install it. `effect`: what a collection by the policy would take now, where that was worked out.
+/// Plans to install it. `effect`: what a collection by the policy would take now, where that was worked out. What somebody has edited is
+/// written anew, which the plan says.
 pub async fn install(
+    server: &Server,
+    what: Installable,
+    chosen: &Chosen,
+    effect: Option<Effect>,
+) -> Result<Planned, ServerError> {
+    let mut plan = match planned(server, what, chosen, effect).await? {
+        Ok(plan) => plan,
+        nothing => return Ok(nothing),
+    };
+    let found = look(server, what).await?;
+    let written = found
+        .differing()
+        .map(|file| edited(file, "it is written anew"));
+    plan.warnings.extend(written);
+    Ok(Ok(plan))
+}
+
+async fn planned(
     server: &Server,
     what: Installable,
     chosen: &Chosen,

@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use russh::keys::ssh_key::certificate::CertType;
@@ -18,6 +17,10 @@ use super::known_hosts::{
 };
 use super::prompt::{Prompter, Question};
 use super::target::{SshTarget, Strict};
+use crate::domain::Bytes;
+use crate::domain::revocation::RevocationList;
+use crate::domain::ssh_key::PublicSshKey;
+use tokio::io::AsyncReadExt as _;
 
 /// What a server proved to hold.
 pub(super) enum Offered<'a> {
@@ -106,11 +109,11 @@ pub(super) async fn verify(
         if let Some(at) = known.revokes(name, &blob) {
             return Err(revoked(at.to_string()));
         }
-        if let Some(file) = &target.revoked_host_keys
-            && in_revocation_list(file, data).await?
-        {
-            return Err(revoked(homely(file)));
-        }
+    }
+    if let Some(file) = &target.revoked_host_keys
+        && in_revocation_list(file, &offered).await?
+    {
+        return Err(revoked(homely(file)));
     }
     if let Some(problem) = known.may_revoke(name) {
         return Err(LinkError::UnreadableRevocation {
@@ -326,39 +329,37 @@ fn certificate_problem(certificate: &Certificate, target: &SshTarget) -> Option<
         .map(|error| error.to_string())
 }
 
-/// `RevokedHostKeys`: a text file or a KRL. ssh-keygen reads both; it says 1 for a revoked key. What cannot be read revokes
-/// everything, as in ssh.
-async fn in_revocation_list(
-    file: &Path,
-    key: &russh::keys::ssh_key::public::KeyData,
-) -> Result<bool, LinkError> {
+/// The most that a list of revoked keys may have, in bytes.
+const LONGEST_LIST: u64 = 16 << 20;
+
+/// Whether `RevokedHostKeys`, a text file or a KRL, has what was offered: the key, the certificate by its number or id, or its
+/// authority. A list that can't be read revokes everything, as in ssh.
+async fn in_revocation_list(file: &Path, offered: &Offered<'_>) -> Result<bool, LinkError> {
     let unusable = |why: String| LinkError::KnownHosts {
         file: shown(file),
         done: "read",
         why,
     };
-    if let Err(error) = std::fs::File::open(file) {
-        return Err(unusable(error.to_string()));
+    let opened = tokio::fs::File::open(file).await;
+    let opened = opened.map_err(|error| unusable(error.to_string()))?;
+    let mut content = Vec::new();
+    let mut opened = opened.take(LONGEST_LIST + 1);
+    let read = opened.read_to_end(&mut content).await;
+    read.map_err(|error| unusable(error.to_string()))?;
+    if content.len() as u64 > LONGEST_LIST {
+        return Err(unusable(format!(
+            "it has more than {}",
+            Bytes(LONGEST_LIST)
+        )));
     }
-    let line = russh::keys::PublicKey::new(key.clone(), "")
-        .to_openssh()
-        .map_err(|error| unusable(error.to_string()))?;
-    let scratch = tempfile::NamedTempFile::new().map_err(|error| unusable(error.to_string()))?;
-    std::fs::write(scratch.path(), format!("{line}\n"))
-        .map_err(|error| unusable(error.to_string()))?;
-    let status = tokio::process::Command::new("ssh-keygen")
-        .arg("-Q")
-        .arg("-f")
-        .arg(file)
-        .arg(scratch.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(|error| unusable(format!("ssh-keygen: {error}")))?;
-    Ok(!status.success())
+    let list = RevocationList::parse(&content).map_err(unusable)?;
+    let line = match offered {
+        Offered::Key(key) => key.to_openssh(),
+        Offered::Certificate(certificate) => certificate.to_openssh(),
+    };
+    let line = line.map_err(|error| unusable(error.to_string()))?;
+    let key = PublicSshKey::parse(&line).map_err(|error| unusable(error.to_string()))?;
+    Ok(list.has(&key).is_some())
 }
 
 #[cfg(test)]

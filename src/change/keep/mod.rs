@@ -26,7 +26,7 @@ pub use generations::older_than;
 pub use lease::install_lease;
 pub use moves::{Over, PinMove, Revision, move_pin, over, pin_or_move};
 pub use policy_timer::install_policy_timer;
-pub use removal::remove_installed;
+pub use removal::{edited, remove_installed};
 pub use retention::{Effect, NO_POLICY, retention};
 pub use step::KeepStep;
 pub use vacuum::vacuum;

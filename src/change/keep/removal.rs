@@ -12,6 +12,14 @@ use crate::link::quote;
 use crate::server::Removal;
 use crate::server::access::KnockInstall;
 
+/// The warning of a file that an installation or a removal takes away, and what becomes of it.
+pub fn edited(file: &str, becomes: &str) -> String {
+    format!(
+        "{} is not as this version writes it: somebody has edited it, or another version has written it; {becomes}",
+        visible(file)
+    )
+}
+
 /// Takes it away. `removal` says where its files are; which of them go, is decided here.
 pub fn remove_installed(
     about: &About,
@@ -81,10 +89,7 @@ pub fn remove_installed(
         ));
     }
     for differing in found.differing() {
-        plan.warnings.push(format!(
-            "{} is not as this version writes it: somebody has edited it, or another version has written it; it goes too",
-            visible(differing)
-        ));
+        plan.warnings.push(edited(differing, "it goes too"));
     }
     if found.running {
         plan.warnings.push(

@@ -115,6 +115,19 @@ async fn a_revoked_host_is_refused_with_the_line() {
         &["-q", "-k", "-f", "other_krl", "user.pub"],
     );
     assert!(open(&revoking("other_krl"), &person).await.is_ok());
+    // And as a text file.
+    let list = |name: &str, key: &str| {
+        std::fs::write(sshd.file(name), format!("# revoked\n\n{key}\n")).unwrap();
+    };
+    list("text", &key);
+    let error = open(&revoking("text"), &person).await.unwrap_err();
+    assert!(error.to_string().contains("REVOKED"), "{error}");
+    list("other_text", &sshd.public("user.pub"));
+    assert!(open(&revoking("other_text"), &person).await.is_ok());
+    // What is no key may be one that ssh knows: nobody can say that this one is not meant.
+    list("odd", "no key");
+    let error = open(&revoking("odd"), &person).await.unwrap_err();
+    assert!(error.to_string().contains("line 3"), "{error}");
     assert_eq!(
         open(&revoking("missing"), &person)
             .await

@@ -152,6 +152,12 @@ fn what_was_edited_is_named_and_what_is_not_ours_stays() {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    let shown = place.run("setup prod --lease 14 --dry-run", 0);
+    let anew = "storekeeper-lease.timer is not as this version writes it";
+    assert!(
+        shown.contains(anew) && shown.contains("it is written anew"),
+        "{shown}"
+    );
     // Edited again after it was shown: nothing goes.
     let plan = place.plan(Installable::Lease).unwrap();
     fs::write(&timer, text.replace("5min", "2min")).unwrap();
