@@ -121,7 +121,7 @@ pub(super) async fn run(session: &Session, args: &Audit, out: &mut Out) -> Resul
         let with = if verification.is_broken() {
             "the audit log is damaged"
         } else {
-            "the audit log could not be checked"
+            "not all of the audit log could be checked"
         };
         if !whole {
             say(&format!(

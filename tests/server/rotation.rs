@@ -182,7 +182,7 @@ fn a_key_that_is_not_trusted_or_not_known_signs_nothing() {
     );
     says(
         &format!("rotate both --from {OURS} --to {RETIRED}"),
-        "no key file",
+        "no known key file",
     );
     let log = fs::read_to_string(rig.file("var/audit.jsonl")).unwrap_or_default();
     assert_eq!(log, "");

@@ -259,7 +259,7 @@ fn space_is_kept_by_a_pin_until_it_is_removed() {
         let roots = terminal.wait("the pin", |text| {
             text.contains("KEEPS ALONE") && text.contains("keeps     for good")
         });
-        assert!(roots.contains("note      the release"), "{roots}");
+        assert!(roots.contains("reason    the release"), "{roots}");
         terminal.keys("d");
         terminal.wait_for("│ effect ");
         confirm(&mut terminal, "unpin");

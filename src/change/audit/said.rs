@@ -23,7 +23,7 @@ pub fn said(file: &str, found: &Verification) -> Vec<String> {
     };
     let mut lines = vec![format!("{file}: {records}{files}, {verdict}")];
     for flaw in &found.flaws {
-        let label = if flaw.counts() { "wrong" } else { "mended" };
+        let label = if flaw.counts() { "wrong" } else { "repaired" };
         lines.push(format!("  {label:<7}  {flaw}"));
     }
     let missing = found.missing.iter();

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a first reading may go on without showing what it has.
 const UNSHOWN: Duration = Duration::from_secs(5);
 
-/// Reads the whole store. Somebody who has asked for it is told that it is done; a reading that begins by itself, as after
+/// Reads the whole store. Who has asked for it is shown that it is done; a reading that begins by itself, as after
 /// a broken connection, leaves the last line alone.
 pub(super) async fn load(
     server: &Server,

@@ -61,7 +61,7 @@ impl Krl {
         let version = reader.u32().map_err(damaged)?;
         if version != VERSION {
             return Err(format!(
-                "its format has version {version}, and {VERSION} is known here"
+                "unknown version {version} of its format, not {VERSION}"
             ));
         }
         // Its number, its date and its flags, what is reserved, and a comment.
@@ -94,7 +94,11 @@ impl Krl {
                     }
                 }
                 EXTENSION => extension(&mut section)?,
-                SIGNATURE => return Err("it is signed, which is not checked here".to_owned()),
+                SIGNATURE => {
+                    return Err(
+                        "it is signed, and signatures of such lists are not checked".to_owned()
+                    );
+                }
                 other => return Err(format!("it has a section of the unknown kind {other}")),
             }
             ended(&section)?;
@@ -213,7 +217,7 @@ fn extension(section: &mut Reader<'_>) -> Result<(), String> {
     let critical = section.u8().map_err(damaged)?;
     section.string().map_err(damaged)?;
     if critical != 0 {
-        return Err("it has an extension that is not known here and may not be passed over".into());
+        return Err("it has an unknown extension that is marked critical".into());
     }
     Ok(())
 }

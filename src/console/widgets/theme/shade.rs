@@ -1,6 +1,6 @@
 //! How colours look.
 //!
-//! In: a colour as a terminal is told it. Out: red, green and blue, how light that is, and how well one can be read on another.
+//! In: a colour as a terminal is given it. Out: red, green and blue, how light that is, and how well one can be read on another.
 
 use ratatui::style::Color;
 
