@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storekeeper::change::access::About;
 use storekeeper::change::keep::vacuum;
-use storekeeper::change::{Answer, JobEvent, Outcome, Policy, run};
+use storekeeper::change::{Answer, JobEvent, Outcome, Policy, run_in};
 use storekeeper::server::Vacuum;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -259,7 +259,8 @@ fn it_says_how_far_it_is() {
     let plan = vacuum(&About::of(&server), &facts, Vacuum::default()).unwrap();
     let confirmed = plan.confirm(&Answer::Flag, Policy { read_only: false });
     let (events, mut reported) = unbounded_channel();
-    let job = run(
+    let job = run_in(
+        None,
         confirmed.unwrap(),
         &server,
         events,
