@@ -261,7 +261,10 @@ fn value(
         Column::Referrers => {
             // One that refers to itself is no other.
             let own = inventory.references(path).contains(&path);
-            let others = inventory.referrers(path).len() - usize::from(own);
+            let others = inventory
+                .referrers(path)
+                .len()
+                .saturating_sub(usize::from(own));
             (number(others), theme.text)
         }
         Column::Trust => {
