@@ -263,6 +263,26 @@ async fn a_certificate_of_a_known_authority_vouches() {
     assert!(person.asked().is_empty());
     assert_eq!(sshd.text("known_hosts"), before);
 
+    // A list of revoked keys names certificates by their ids and numbers as well.
+    let listed = |name: &str, spec: &str| {
+        std::fs::write(sshd.file("spec"), spec).unwrap();
+        let list = ["-q", "-k", "-s", "ca.pub", "-f", name, "spec"];
+        run(sshd.dir.path(), "ssh-keygen", &list);
+        Options {
+            ssh_config: Some(sshd.config(&format!(
+                "IdentityAgent none\nRevokedHostKeys {}\n",
+                sshd.file(name).display()
+            ))),
+            ..sshd.options()
+        }
+    };
+    let error = open(&listed("by_id", "id: host\n"), &person)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("REVOKED"), "{error}");
+    let other = listed("by_other_id", "id: other\n");
+    assert!(open(&other, &person).await.is_ok());
+
     sshd.know_line(&format!("{before}@revoked * {}", sshd.public("ca.pub")));
     let error = open(&sshd.options(), &person).await.unwrap_err();
     assert!(error.to_string().contains("REVOKED"), "{error}");
