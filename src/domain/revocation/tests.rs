@@ -120,7 +120,8 @@ fn line() -> impl Strategy<Value = String> {
         any::<u64>().prop_map(move |number| format!("serial: {}", some(number))),
         (any::<u64>(), any::<u64>()).prop_map(move |(one, other)| {
             let (low, high) = (some(one).min(some(other)), some(one).max(some(other)));
-            format!("serial: {low}-{high}")
+            // ssh-keygen takes no range of one number.
+            format!("serial: {low}-{}", high.max(low + 1))
         }),
         (0..SERIALS.len()).prop_map(|id| format!("id: id-{id}")),
     ]
