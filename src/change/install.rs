@@ -125,10 +125,13 @@ async fn planned(
 
 /// Plans to take it away.
 pub async fn remove(server: &Server, what: Installable) -> Result<Planned, ServerError> {
-    let found = look(server, what).await?;
-    let knock = match what {
-        Installable::Knock => Some(knock(server).await?.1),
-        _ => None,
+    let (found, knock) = match what {
+        Installable::Knock => {
+            let (facts, install) = knock(server).await?;
+            let found = server.knock_installation(&facts, &install).await?;
+            (found, Some(install))
+        }
+        _ => (look(server, what).await?, None),
     };
     let links = match what {
         Installable::Lease => LeaseInstall::of(server, 0).map(|lease| lease.folder()),

@@ -185,10 +185,7 @@ fn vouched(inventory: &Inventory, args: &Args, vouch: &Vouch) -> Result<Vec<Row>
     }
     let mut rows = find::rows(inventory, &vouch.paths)?;
     if vouch.closure {
-        rows = rows
-            .iter()
-            .flat_map(|row| inventory.closure(*row))
-            .collect();
+        rows = inventory.closure_of(&rows);
     }
     let carrying: HashSet<Row> = carrying.into_iter().collect();
     rows.retain(|row| carrying.contains(row));

@@ -109,11 +109,11 @@ impl RowSet {
     }
 }
 
-/// The closure of a row, in the order of a breadth-first walk.
-pub(super) fn closure(columns: &Columns, rows: usize, row: Row) -> Vec<Row> {
+/// The closure of some rows, each row once, in the order of a breadth-first walk.
+pub(super) fn closure(columns: &Columns, rows: usize, starts: &[Row]) -> Vec<Row> {
     let mut seen = RowSet::new(rows);
-    seen.insert(row);
-    let mut found = vec![row];
+    let starts = starts.iter().copied();
+    let mut found: Vec<Row> = starts.filter(|row| seen.insert(*row)).collect();
     let mut next = 0;
     while let Some(row) = found.get(next).copied() {
         next += 1;

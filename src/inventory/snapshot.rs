@@ -311,7 +311,12 @@ impl Inventory {
 
     /// The path and all that it needs, the path first, then nearest first. A walk of the closure, for a job.
     pub fn closure(&self, row: Row) -> Vec<Row> {
-        graph::closure(&self.columns, self.len(), row)
+        self.closure_of(&[row])
+    }
+
+    /// The same of several paths together, each path once: these first. A walk of what they need, not one for each.
+    pub fn closure_of(&self, rows: &[Row]) -> Vec<Row> {
+        graph::closure(&self.columns, self.len(), rows)
     }
 
     /// Number of paths and NAR bytes of the closure. A walk of the closure, for a job, unless all are known already.

@@ -79,10 +79,12 @@ pub(super) const ACCESS_EDIT: &str = script!("folder.sh", "account.sh", "access-
 pub(super) const ACCESS_REQUESTS: &str = script!("access-requests.sh");
 pub(super) const ACCESS_MARK: &str = script!("folder.sh", "access-mark.sh");
 pub(super) const ACCESS_KNOCK_LOOK: &str = script!("sshd.sh", "access-knock-look.sh");
-pub(super) const ACCESS_KNOCK: &str = script!("sshd.sh", "folder.sh", "access-knock.sh");
+pub(super) const ACCESS_KNOCK: &str =
+    script!("sshd.sh", "folder.sh", "sshd-reload.sh", "access-knock.sh");
 pub(super) const ACCESS_KNOCK_REMOVE: &str = script!(
     "sshd.sh",
     "folder.sh",
+    "sshd-reload.sh",
     "installed-gone.sh",
     "access-knock-remove.sh"
 );

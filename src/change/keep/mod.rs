@@ -42,7 +42,6 @@ use crate::domain::{Notice, notice};
 use crate::inventory::{Inventory, Keep, Liveness, Row};
 use crate::link::quote;
 use crate::server::Generation;
-use std::collections::HashSet;
 
 /// Taking a root away.
 const REMOVE: Danger = Danger::Destroys { word: "remove" };
@@ -393,7 +392,7 @@ pub(super) fn roots(
 
 /// Number of paths and NAR bytes of several closures together.
 fn closure(inventory: &Inventory, rows: impl Iterator<Item = Row>) -> (usize, u64) {
-    let all: HashSet<Row> = rows.flat_map(|row| inventory.closure(row)).collect();
+    let all = inventory.closure_of(&rows.collect::<Vec<_>>());
     let sizes = all.iter().filter_map(|row| inventory.nar_size(*row));
     (all.len(), sizes.sum())
 }

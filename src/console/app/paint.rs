@@ -4,6 +4,7 @@
 //! one before. Our own, because a frame here is one write, short moves are used (a slow link pays for each byte), and
 //! styles are always set whole: crossterm under `NO_COLOR` erases reverse video.
 
+use crate::console::widgets::theme::shade;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write as _;
@@ -217,34 +218,14 @@ fn sure(symbol: &str) -> bool {
 
 /// Adds a colour to a running escape; `base` is 30 for the foreground, 40 for the background.
 fn colour(out: &mut String, colour: Color, base: u8) {
-    let index = match colour {
-        Color::Reset => return,
-        Color::Rgb(r, g, b) => {
-            let _ = write!(out, ";{};2;{r};{g};{b}", base + 8);
-            return;
-        }
-        Color::Indexed(n) => {
-            let _ = write!(out, ";{};5;{n}", base + 8);
-            return;
-        }
-        Color::Black => 0,
-        Color::Red => 1,
-        Color::Green => 2,
-        Color::Yellow => 3,
-        Color::Blue => 4,
-        Color::Magenta => 5,
-        Color::Cyan => 6,
-        Color::Gray => 7,
-        Color::DarkGray => 60,
-        Color::LightRed => 61,
-        Color::LightGreen => 62,
-        Color::LightYellow => 63,
-        Color::LightBlue => 64,
-        Color::LightMagenta => 65,
-        Color::LightCyan => 66,
-        Color::White => 67,
+    let _ = match (colour, shade::index(colour)) {
+        (Color::Rgb(r, g, b), _) => write!(out, ";{};2;{r};{g};{b}", base + 8),
+        (Color::Indexed(n), _) => write!(out, ";{};5;{n}", base + 8),
+        (_, Some(index @ 0..8)) => write!(out, ";{}", base + index),
+        // The bright ones.
+        (_, Some(index)) => write!(out, ";{}", base + 52 + index),
+        (_, None) => Ok(()),
     };
-    let _ = write!(out, ";{}", base + index);
 }
 
 #[cfg(test)]

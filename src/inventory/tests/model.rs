@@ -123,6 +123,16 @@ proptest! {
     }
 
     #[test]
+    fn the_closure_of_several_is_all_of_theirs_once(entries in store(), starts in prop::collection::vec(0..40_usize, 0..6)) {
+        let inventory = full(&entries);
+        let starts: Vec<Row> = starts.iter().map(|start| (start % entries.len()) as Row).collect();
+        let closure = inventory.closure_of(&starts);
+        let model: BTreeSet<usize> = starts.iter().flat_map(|start| closure_model(&entries, *start as usize)).collect();
+        prop_assert_eq!(closure.len(), model.len());
+        prop_assert_eq!(closure.iter().map(|row| *row as usize).collect::<BTreeSet<_>>(), model);
+    }
+
+    #[test]
     fn chains_are_chains_and_shortest(entries in store(), from in 0..40_usize) {
         let inventory = full(&entries);
         let from = from % entries.len();

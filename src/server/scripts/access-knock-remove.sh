@@ -1,4 +1,4 @@
-# Put behind sshd.sh, folder.sh and installed-gone.sh. $1: the script. $2: its SHA-256 as it was shown. $3: the file with the lines for sshd. $4: its
+# Put behind sshd.sh, folder.sh, sshd-reload.sh and installed-gone.sh. $1: the script. $2: its SHA-256 as it was shown. $3: the file with the lines for sshd. $4: its
 # SHA-256. $5: the folder of requests. $6: the cache user. Has sshd run the script no more, if nobody has changed a file of it since.
 # Requests and decisions stay; all is as it was if sshd does not take the rest of its configuration.
 script=$1
@@ -26,27 +26,7 @@ if [ -e "$lines" ] || [ -e "$lines.storekeeper-old" ]; then
         fail 65 "other lines of $config have sshd run $script too, so nothing was removed; take those out first"
         ;;
     esac
-    if [ -n "$listener" ]; then
-        case $(readlink "/proc/$listener/exe") in
-        */sshd | */sshd' (deleted)') ;;
-        *)
-            back
-            fail 65 "the process $listener is not sshd any more, so nothing was removed"
-            ;;
-        esac
-        kill -HUP "$listener" || {
-            back
-            fail 75 "sshd can't reload its configuration, so nothing was removed"
-        }
-        # It replaces itself under the same number; gone would be gone for all.
-        sleep 1
-        if ! [ -e "/proc/$listener/exe" ]; then
-            back
-            systemctl restart ssh.service >/dev/null 2>&1 || systemctl restart sshd.service >/dev/null 2>&1
-            fail 75 "sshd ended when it read its configuration, so that was taken back; keep this session open and look at sshd"
-        fi
-        echo reloaded
-    fi
+    reload "nothing was removed"
     rm -f "$kept" || fail 74 "$lines.storekeeper-old can't be removed; sshd does not read it"
 fi
 gone "$1" "$2"

@@ -84,25 +84,5 @@ case $effective in
     fail 65 "$config does not read $lines, or says something else for $cache (${effective:-nothing}), so it was taken back; add the lines by hand"
     ;;
 esac
-if [ -n "$listener" ]; then
-    case $(readlink "/proc/$listener/exe") in
-    */sshd | */sshd' (deleted)') ;;
-    *)
-        back
-        fail 65 "the process $listener is not sshd any more, so the configuration was taken back"
-        ;;
-    esac
-    kill -HUP "$listener" || {
-        back
-        fail 75 "sshd can't reload its configuration, so it was taken back"
-    }
-    # It replaces itself under the same number; gone would be gone for all.
-    sleep 1
-    if ! [ -e "/proc/$listener/exe" ]; then
-        back
-        systemctl restart ssh.service >/dev/null 2>&1 || systemctl restart sshd.service >/dev/null 2>&1
-        fail 75 "sshd ended when it read its configuration, so that was taken back; keep this session open and look at sshd"
-    fi
-    echo reloaded
-fi
+reload "the configuration was taken back"
 if [ -n "$backup" ]; then rm -f "$backup"; fi

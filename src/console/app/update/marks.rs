@@ -106,20 +106,7 @@ pub(super) fn mark_closure(model: &mut Model) -> Vec<Effect> {
     let Some(inventory) = model.cx.data.inventory.clone() else {
         return vec![];
     };
-    let mut closure = model.current_rows();
-    let mut seen = vec![false; inventory.len()];
-    let mut next = 0;
-    while let Some(row) = closure.get(next).copied() {
-        next += 1;
-        if std::mem::replace(&mut seen[row as usize], true) {
-            continue;
-        }
-        closure.extend(
-            inventory
-                .references(row)
-                .iter()
-                .filter(|needed| !seen[**needed as usize]),
-        );
+    for row in inventory.closure_of(&model.current_rows()) {
         model.cx.marks.add(&inventory, row);
     }
     let (marked, bytes) = (model.cx.marks.count(), Bytes(model.cx.marks.bytes()));

@@ -24,11 +24,9 @@ const NAMED: [[u8; 3]; 16] = [
     [255, 255, 255],
 ];
 
-/// Red, green and blue of a colour; `None` for the terminal's own. The 16 are xterm's defaults and the other 240 its cube and its
-/// greys, as xterm's `XTerm-col.ad` and `256colres.h` have them; other terminals differ a little.
-pub fn rgb(colour: Color) -> Option<[u8; 3]> {
-    let index = match colour {
-        Color::Rgb(r, g, b) => return Some([r, g, b]),
+/// The number of a named colour, and of an indexed one; `None` for the others.
+pub const fn index(colour: Color) -> Option<u8> {
+    Some(match colour {
         Color::Indexed(index) => index,
         Color::Black => 0,
         Color::Red => 1,
@@ -46,8 +44,17 @@ pub fn rgb(colour: Color) -> Option<[u8; 3]> {
         Color::LightMagenta => 13,
         Color::LightCyan => 14,
         Color::White => 15,
-        Color::Reset => return None,
-    };
+        Color::Reset | Color::Rgb(..) => return None,
+    })
+}
+
+/// Red, green and blue of a colour; `None` for the terminal's own. The 16 are xterm's defaults and the other 240 its cube and its
+/// greys, as xterm's `XTerm-col.ad` and `256colres.h` have them; other terminals differ a little.
+pub fn rgb(colour: Color) -> Option<[u8; 3]> {
+    if let Color::Rgb(r, g, b) = colour {
+        return Some([r, g, b]);
+    }
+    let index = index(colour)?;
     Some(match index {
         0..16 => NAMED[usize::from(index)],
         16..232 => {

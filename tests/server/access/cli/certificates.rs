@@ -221,7 +221,7 @@ fn an_authority_of_the_settings_whose_key_is_in_the_agent() {
 /// What is done to the list, the code of the finding on the first key, and whether sshd takes both.
 type Form<'a> = (&'a dyn Fn(), &'a str, [bool; 2]);
 
-/// The list in each of its forms: what sshd makes of a key, and what is said of it before it has tried.
+/// The list in each of its forms: what sshd makes of a key, and what is reported of it before it has tried.
 #[test]
 fn sshd_s_list_of_revoked_keys_decides_for_plain_keys_too() {
     let rig = Rig::new();

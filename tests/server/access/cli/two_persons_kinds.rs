@@ -97,7 +97,7 @@ struct Kind<'a> {
     line: String,
     /// What the second adds to the confirmation.
     more: String,
-    /// What somebody else does meanwhile, and what is said of it.
+    /// What somebody else does meanwhile, and what is reported then.
     meddle: Box<dyn Fn() + 'a>,
     said: &'static str,
     /// Takes that back.

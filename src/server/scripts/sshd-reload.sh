@@ -1,0 +1,24 @@
+# Put behind sshd.sh and folder.sh, before the scripts that change what sshd reads; their `back` takes that back.
+# Has the running sshd read its configuration anew. $1: what has become of the change where it does not.
+reload() {
+    if [ -z "$listener" ]; then return 0; fi
+    case $(readlink "/proc/$listener/exe") in
+    */sshd | */sshd' (deleted)') ;;
+    *)
+        back
+        fail 65 "the process $listener is not sshd any more, so $1"
+        ;;
+    esac
+    kill -HUP "$listener" || {
+        back
+        fail 75 "sshd can't reload its configuration, so $1"
+    }
+    # It replaces itself under the same number; gone would be gone for all.
+    sleep 1
+    if ! [ -e "/proc/$listener/exe" ]; then
+        back
+        systemctl restart ssh.service >/dev/null 2>&1 || systemctl restart sshd.service >/dev/null 2>&1
+        fail 75 "sshd ended when it read its configuration, so that was taken back; keep this session open and look at sshd"
+    fi
+    echo reloaded
+}
