@@ -50,10 +50,10 @@ pub use self::target::{Options, Place, SshTarget, resolve};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Short questions and answers, several at a time. Windows are small; a command that nobody reads is ended.
+enum Lane {
+    /// As [`Link::open`] makes it.
     Interactive,
-    /// Streams of a whole store. Windows are large; a command that nobody reads waits, and so does its whole connection.
+    /// As [`Link::beside`] makes it.
     Bulk,
 }
 
@@ -90,18 +90,36 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects, checks the host key and logs in.
-    pub async fn open(
+    /// Connects, checks the host key and logs in: for short questions and answers, several at a time. A command that nobody reads
+    /// is ended.
+    pub async fn open(place: &Place, prompter: &Arc<dyn Prompter>) -> Result<Self, LinkError> {
+        Self::connect(place, prompter, Lane::Interactive, ssh::WINDOW).await
+    }
+
+    /// The same once more, for streams of a whole store. A command that nobody reads waits, and so does its whole connection. This
+    /// link shows how long the way to the server is: a new connection would only show how far what it connects to is, and that
+    /// may be a forwarded port or a load balancer next door.
+    pub async fn beside(
+        &self,
+        place: &Place,
+        prompter: &Arc<dyn Prompter>,
+    ) -> Result<Self, LinkError> {
+        let window = ssh::window(self.round_trip().await?);
+        Self::connect(place, prompter, Lane::Bulk, window).await
+    }
+
+    async fn connect(
         place: &Place,
         prompter: &Arc<dyn Prompter>,
         lane: Lane,
+        window: u32,
     ) -> Result<Self, LinkError> {
         let inner = match place {
             Place::Local => Inner::Local {
                 closed: CancellationToken::new(),
             },
             Place::Ssh(target) => Inner::Ssh {
-                pool: pool::Pool::connect(target, prompter, lane).await?,
+                pool: pool::Pool::connect(target, prompter, window).await?,
                 lane,
             },
         };

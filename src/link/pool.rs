@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::Lane;
 use super::error::LinkError;
 use super::prompt::Prompter;
 use super::ssh::{self, Connection};
@@ -42,7 +41,7 @@ struct Shared {
     closed: AtomicBool,
     target: SshTarget,
     prompter: Arc<dyn Prompter>,
-    lane: Lane,
+    window: u32,
 }
 
 struct Member {
@@ -72,13 +71,13 @@ pub(super) enum Refusal {
 }
 
 impl Pool {
-    /// Connects.
+    /// Connects. So many bytes may be under way to us on each channel.
     pub(super) async fn connect(
         target: &SshTarget,
         prompter: &Arc<dyn Prompter>,
-        lane: Lane,
+        window: u32,
     ) -> Result<Self, LinkError> {
-        let first = Arc::new(ssh::connect(target, prompter, lane).await?);
+        let first = Arc::new(ssh::connect(target, prompter, window).await?);
         let member = Member::new(Arc::clone(&first), SLOTS);
         Ok(Self(Arc::new(Shared {
             first,
@@ -88,7 +87,7 @@ impl Pool {
             closed: AtomicBool::new(false),
             target: target.clone(),
             prompter: Arc::clone(prompter),
-            lane,
+            window,
         })))
     }
 
@@ -188,10 +187,10 @@ impl Pool {
         let Shared {
             target,
             prompter,
-            lane,
+            window,
             ..
         } = &*self.0;
-        let connection = Arc::new(ssh::connect(target, prompter, *lane).await?);
+        let connection = Arc::new(ssh::connect(target, prompter, *window).await?);
         if self.0.closed.load(Ordering::Relaxed) {
             connection.close().await;
             return Err(self.0.first.state.reason());

@@ -8,17 +8,16 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use russh::client::{self, Config, Handle};
 use russh::{Preferred, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::io::InspectReader;
 
-use super::Lane;
 use super::auth;
 use super::error::{LinkError, sentence};
 use super::guard::{Guard, State, Stop};
@@ -68,21 +67,24 @@ impl Connection {
 pub(super) fn connect<'a>(
     target: &'a SshTarget,
     prompter: &'a Arc<dyn Prompter>,
-    lane: Lane,
+    window: u32,
 ) -> BoxFuture<'a, Result<Connection, LinkError>> {
     Box::pin(async move {
         let place = target.describe();
         match &target.via {
             Via::Direct => {
                 let patience = target.connect_timeout.unwrap_or(CONNECT_PATIENCE);
-                let (stream, trip) = timeout(patience, tcp(target))
-                    .await
-                    .map_err(|_| LinkError::Timeout {
-                        place: place.clone(),
-                        what: "accept a connection",
-                        seconds: patience.as_secs(),
-                    })?
-                    .map_err(|error| LinkError::connect(&*place, error))?;
+                let stream = timeout(
+                    patience,
+                    TcpStream::connect((target.host.as_str(), target.port)),
+                )
+                .await
+                .map_err(|_| LinkError::Timeout {
+                    place: place.clone(),
+                    what: "accept a connection",
+                    seconds: patience.as_secs(),
+                })?
+                .map_err(|error| LinkError::connect(&*place, error))?;
                 // Without it each small request waits 40 ms for the acknowledgement of the one before.
                 stream
                     .set_nodelay(true)
@@ -91,7 +93,7 @@ pub(super) fn connect<'a>(
                     peer: stream.peer_addr().ok().map(|peer| peer.ip()),
                     ..Way::default()
                 };
-                over(stream, target, prompter, window(lane, Some(trip)), way).await
+                over(stream, target, prompter, window, way).await
             }
             Via::Command(command) => {
                 let (stream, tail) = proxy::start(command, &place)?;
@@ -101,10 +103,10 @@ pub(super) fn connect<'a>(
                     complaints: Some(tail),
                     ..Way::default()
                 };
-                over(stream, target, prompter, window(lane, None), way).await
+                over(stream, target, prompter, window, way).await
             }
             Via::Jump(hop) => {
-                let outer = connect(hop, prompter, lane).await?;
+                let outer = connect(hop, prompter, window).await?;
                 let opening = outer.handle.channel_open_direct_tcpip(
                     &*target.host,
                     target.port.into(),
@@ -129,39 +131,26 @@ pub(super) fn connect<'a>(
                     ..Way::default()
                 };
                 let stream = channel.into_stream();
-                over(stream, target, prompter, window(lane, None), way).await
+                over(stream, target, prompter, window, way).await
             }
         }
     })
 }
 
-/// Connects, and says how long the way there and back took.
-async fn tcp(target: &SshTarget) -> std::io::Result<(TcpStream, Duration)> {
-    let addresses: Vec<_> = lookup_host((target.host.as_str(), target.port))
-        .await?
-        .collect();
-    let start = Instant::now();
-    let stream = TcpStream::connect(addresses.as_slice()).await?;
-    Ok((stream, start.elapsed()))
-}
+/// How many bytes may be under way to us on a connection for questions and answers.
+pub(super) const WINDOW: u32 = 4 << 20;
 
-/// How many bytes may be under way to us. A small window slows a long way down (2 MiB over 50 ms: a tenth of what the line gives). A
-/// large one makes sshd pile up what a fast command writes, and that costs it more than it gains: on loopback 64 MiB take
-/// four times as long as 4 MiB. So a bulk connection gets what 400 MB/s need for its round trip. On a short way the least
-/// leaves sshd asleep while the window is used up, so that it then sends many small answers as one packet.
-fn window(lane: Lane, trip: Option<Duration>) -> u32 {
-    const INTERACTIVE: u32 = 4 << 20;
+/// How many may be on one for streams, from the round trip to the server. A small window slows a long way down (2 MiB over 50 ms:
+/// a tenth of what the line gives). A large one makes sshd pile up what a fast command writes, and that costs it more than it
+/// gains: on loopback 64 MiB take four times as long as 4 MiB. So it is what 400 MB/s need. On a short way the least leaves sshd
+/// asleep while the window is used up, so that it then sends many small answers as one packet.
+pub(super) fn window(trip: Duration) -> u32 {
     const LEAST: u32 = 64 << 10;
-    const UNKNOWN: u32 = 16 << 20;
     const MOST: u32 = 64 << 20;
     const BYTES_PER_MICROSECOND: u128 = 400;
-    match (lane, trip) {
-        (Lane::Interactive, _) => INTERACTIVE,
-        (Lane::Bulk, None) => UNKNOWN,
-        (Lane::Bulk, Some(trip)) => u32::try_from(trip.as_micros() * BYTES_PER_MICROSECOND)
-            .unwrap_or(MOST)
-            .clamp(LEAST, MOST),
-    }
+    u32::try_from(trip.as_micros() * BYTES_PER_MICROSECOND)
+        .unwrap_or(MOST)
+        .clamp(LEAST, MOST)
 }
 
 /// What carries the stream of a connection.
@@ -288,15 +277,10 @@ mod tests {
 
     #[test]
     fn the_window_grows_with_the_way() {
-        let bulk = |millis| window(Lane::Bulk, Some(Duration::from_millis(millis)));
+        let bulk = |millis| window(Duration::from_millis(millis));
         assert_eq!(
             (bulk(0), bulk(50), bulk(100_000)),
             (64 << 10, 20_000_000, 64 << 20)
-        );
-        assert_eq!(window(Lane::Bulk, None), 16 << 20);
-        assert_eq!(
-            window(Lane::Interactive, Some(Duration::from_secs(1))),
-            4 << 20
         );
     }
 }

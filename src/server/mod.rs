@@ -68,7 +68,7 @@ pub use facts::Facts;
 
 use crate::database::Facts as DatabaseFacts;
 use crate::domain::{StorePath, When};
-use crate::link::{Lane, Link, Place, Prompter};
+use crate::link::{Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
 use reader::{Before, Copy, Outcome, Reading, Wanted};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -141,16 +141,16 @@ impl Server {
         to_read: Option<Before>,
     ) -> Result<Self, ServerError> {
         let begun = When::now();
-        let link = Link::open(&spec.place, &prompter, Lane::Interactive).await?;
+        let link = Link::open(&spec.place, &prompter).await?;
         let unasked = own::Unasked::default();
         unasked.add(&link);
         let opened = unasked.clone();
         let (tell, reported) = oneshot::channel();
         let ahead = to_read.map(|before| {
-            let (place, prompter) = (spec.place.clone(), Arc::clone(&prompter));
+            let (link, place, prompter) = (link.clone(), spec.place.clone(), Arc::clone(&prompter));
             let wanted = Wanted::of(&spec);
             Ahead::new(tokio::spawn(async move {
-                let bulk = Link::open(&place, &prompter, Lane::Bulk).await?;
+                let bulk = link.beside(&place, &prompter).await?;
                 opened.add(&bulk);
                 let start = reported.await.map_err(|_| ServerError::Stopped)?;
                 reader::begin(bulk, start, &wanted, before).await
@@ -318,7 +318,13 @@ impl Server {
         {
             return Ok(link.clone());
         }
-        let link = Link::open(&self.inner.spec.place, &self.inner.prompter, Lane::Bulk).await?;
+        let Inner {
+            link,
+            spec,
+            prompter,
+            ..
+        } = &*self.inner;
+        let link = link.beside(&spec.place, prompter).await?;
         self.inner.unasked.add(&link);
         *slot = Some(link.clone());
         Ok(link)

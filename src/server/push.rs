@@ -13,7 +13,7 @@ use super::store::{self, InfoReply};
 use crate::change::token::Token;
 use crate::domain::StorePath;
 use crate::domain::text::plain;
-use crate::link::{Command, Lane, Limits, Link, LinkError, NoPrompter, Place, Process, Prompter};
+use crate::link::{Command, Limits, Link, LinkError, NoPrompter, Place, Process, Prompter};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -142,7 +142,7 @@ fn refused(what: &'static str, why: Why) -> ServerError {
 /// A link to this machine.
 async fn here() -> Result<Link, ServerError> {
     let nobody: Arc<dyn Prompter> = Arc::new(NoPrompter);
-    Ok(Link::open(&Place::Local, &nobody, Lane::Interactive).await?)
+    Ok(Link::open(&Place::Local, &nobody).await?)
 }
 
 /// What the conversations of one copy share.

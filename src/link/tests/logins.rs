@@ -60,10 +60,8 @@ async fn an_encrypted_key_is_asked_for_once() {
     let place = resolve(&sshd.options()).await.unwrap();
     let person = Person::saying(&["wrong", "secret"]);
     let prompter: Arc<dyn Prompter> = person.clone();
-    let first = Link::open(&place, &prompter, Lane::Interactive)
-        .await
-        .unwrap();
-    let second = Link::open(&place, &prompter, Lane::Bulk).await.unwrap();
+    let first = Link::open(&place, &prompter).await.unwrap();
+    let second = first.beside(&place, &prompter).await.unwrap();
     assert_eq!(first.used_key(), second.used_key());
     let asked = person.asked();
     assert_eq!(asked.len(), 2);

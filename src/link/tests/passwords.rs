@@ -138,10 +138,8 @@ async fn a_password_is_asked_for_and_remembered() {
     let place = resolve(&options).await.unwrap();
     let person = Person::saying(&["wrong", "right"]);
     let prompter: Arc<dyn Prompter> = person.clone();
-    let first = Link::open(&place, &prompter, Lane::Interactive)
-        .await
-        .unwrap();
-    let second = Link::open(&place, &prompter, Lane::Bulk).await.unwrap();
+    let first = Link::open(&place, &prompter).await.unwrap();
+    let second = first.beside(&place, &prompter).await.unwrap();
     assert_eq!((first.used_key(), second.used_key()), (None, None));
     assert_eq!(output(&second, &Command::script("x")).await.stdout, b"ok\n");
     let question = Question::Password {

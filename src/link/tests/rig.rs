@@ -290,17 +290,18 @@ impl Drop for Sshd {
 }
 
 pub(super) async fn open(options: &Options, person: &Arc<Person>) -> Result<Link, LinkError> {
-    open_lane(options, person, Lane::Interactive).await
-}
-
-pub(super) async fn open_lane(
-    options: &Options,
-    person: &Arc<Person>,
-    lane: Lane,
-) -> Result<Link, LinkError> {
     let place = resolve(options).await?;
     let prompter: Arc<dyn Prompter> = person.clone();
-    Link::open(&place, &prompter, lane).await
+    Link::open(&place, &prompter).await
+}
+
+/// A link for questions and answers, and one for streams beside it.
+pub(super) async fn open_both(options: &Options) -> (Link, Link) {
+    let place = resolve(options).await.unwrap();
+    let prompter: Arc<dyn Prompter> = Person::saying(&[]);
+    let link = Link::open(&place, &prompter).await.unwrap();
+    let bulk = link.beside(&place, &prompter).await.unwrap();
+    (link, bulk)
 }
 
 pub(super) const LIMITS: Limits = Limits {
