@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -89,11 +90,11 @@ fn type_in(inventory: &Arc<Inventory>, text: &str, [pages, wholes]: &mut [Times;
             SearchFacts::default(),
         );
         let never = AtomicBool::new(false);
-        let first = searcher.first_page(inventory, &query, sort, true, now, known);
-        let page = first.is_some().then(|| start.elapsed());
-        let view = searcher.view(inventory, &query, sort, true, now, known, &never);
+        let page = Cell::new(None);
+        let first = |_| page.set(Some(start.elapsed()));
+        let view = searcher.view(inventory, &query, sort, true, now, known, &never, first);
         let whole = start.elapsed();
-        pages.push((page.unwrap_or(whole), typed.to_owned()));
+        pages.push((page.get().unwrap_or(whole), typed.to_owned()));
         wholes.push((whole, typed.to_owned()));
         found = view.map_or(0, |view| view.rows.len());
     }
@@ -166,6 +167,7 @@ fn main() -> ExitCode {
             epoch,
             known,
             &never,
+            |_| (),
         );
         let own = start.elapsed().as_secs_f64();
         let (theirs, lines) = fzf(names.path(), text);

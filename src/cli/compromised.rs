@@ -72,7 +72,7 @@ pub(super) async fn run(session: &mut Session, args: &Args, out: &mut Out) -> Re
     let session = &*session;
     let prepare = async {
         let server = session.connect_to_read().await?;
-        let loaded = load(&server, &Progress::new(session.quiet), |_| Ok(())).await?;
+        let loaded = load(session, &server, &Progress::new(session.quiet), |_| Ok(())).await?;
         Ok((server, loaded.inventory))
     };
     let (server, inventory) = unless_stopped(Box::pin(prepare)).await?;

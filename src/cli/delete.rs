@@ -20,7 +20,7 @@ pub(super) async fn run(session: &Session, args: &Delete, out: &mut Out) -> Resu
     let prepare = async {
         let server = session.connect_to_read().await?;
         let progress = Progress::new(session.quiet);
-        let looked = Looked::at(&server, &progress).await?;
+        let looked = Looked::at(session, &server, &progress).await?;
         let rows = find::rows(&looked.inventory, &args.paths)?;
         let paths: Vec<StorePath> = rows.iter().map(|row| looked.inventory.path(*row)).collect();
         progress.log("looking for sessions since they were uploaded");

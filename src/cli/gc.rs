@@ -86,7 +86,7 @@ async fn prepare(session: &Session, args: &Gc) -> Result<(Server, Planned), CliE
     let progress = Progress::new(session.quiet);
     let mut notes = unfinished(&server, args.change.dry_run).await?;
     let mut rules = rules(&server, args).await?;
-    let ground = Box::pin(Ground::look(&server, &progress)).await?;
+    let ground = Box::pin(Ground::look(session, &server, &progress)).await?;
     rules.in_flight = ground.in_flight;
     notes.extend(ground.notes.iter().cloned());
     if args.whole {

@@ -6,6 +6,7 @@
 use super::error::{CliError, Kind};
 use super::load::load;
 use super::progress::Progress;
+use super::session;
 use crate::change::collect::{first_open, output_pairs};
 use crate::domain::access::Session;
 use crate::domain::count::count;
@@ -39,9 +40,13 @@ pub(super) struct Ground {
 
 impl Ground {
     /// Looks.
-    pub(super) async fn look(server: &Server, progress: &Progress) -> Result<Self, CliError> {
+    pub(super) async fn look(
+        session: &session::Session,
+        server: &Server,
+        progress: &Progress,
+    ) -> Result<Self, CliError> {
         let mut notes = Vec::new();
-        let inventory = load(server, progress, |_| Ok(())).await?.inventory;
+        let inventory = load(session, server, progress, |_| Ok(())).await?.inventory;
         progress.log("reading roots, last use and what fills the disk");
         // After the listing: what was rooted since then is seen.
         let (roots, last_use, space, links, pins, sessions) = tokio::join!(

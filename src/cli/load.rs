@@ -4,6 +4,7 @@
 
 use super::error::CliError;
 use super::progress::Progress;
+use super::session::Session;
 use crate::inventory::Inventory;
 use crate::load::{AssessedPath, Entered, Kept, Known, Loader};
 use crate::server::{ReadSummary, Server};
@@ -33,24 +34,21 @@ impl Loaded {
 /// Reads the whole store, over what this machine has kept of it, and keeps what was read. `each` sees every batch; with an error it
 /// stops the reading.
 pub(super) async fn load(
+    session: &Session,
     server: &Server,
     progress: &Progress,
     each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
 ) -> Result<Loaded, CliError> {
     let kept = Kept::of(server.spec());
     let known = match kept.clone() {
-        Some(kept) => tokio::task::spawn_blocking(move || kept.read()).await,
-        None => Ok(Ok(None)),
+        Some(kept) => session.kept(kept).await,
+        None => Ok(None),
     };
-    let known = match known {
-        Ok(Ok(known)) => known,
-        Ok(Err(why)) => {
-            progress.log(&format!("what was kept of this store is not used: {why}"));
-            None
-        }
-        Err(_) => None,
-    };
-    let loaded = load_over(server, known.map(|(known, _)| known), progress, each).await?;
+    let known = known.unwrap_or_else(|why| {
+        progress.log(&format!("what was kept of this store is not used: {why}"));
+        None
+    });
+    let loaded = load_over(server, known, progress, each).await?;
     if let Some(kept) = kept.filter(|_| !loaded.unchanged) {
         kept.keep(&Known {
             inventory: Arc::new(loaded.inventory.clone()),

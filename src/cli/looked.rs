@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::load::load;
 use super::out::say;
 use super::progress::Progress;
+use super::session::Session;
 use crate::change::collect::output_pairs;
 use crate::change::keep::Kept;
 use crate::domain::Explain;
@@ -33,8 +34,12 @@ pub(super) struct Looked {
 
 impl Looked {
     /// Looks.
-    pub(super) async fn at(server: &Server, progress: &Progress) -> Result<Self, CliError> {
-        let inventory = load(server, progress, |_| Ok(())).await?.inventory;
+    pub(super) async fn at(
+        session: &Session,
+        server: &Server,
+        progress: &Progress,
+    ) -> Result<Self, CliError> {
+        let inventory = load(session, server, progress, |_| Ok(())).await?.inventory;
         // Roots after the store: a path that is new since then is in no inventory, and nothing of it is called dead.
         let (found, pins, space) = tokio::try_join!(server.roots(), server.pins(), server.space())?;
         for note in grouped(found.notes.iter().map(String::as_str)) {

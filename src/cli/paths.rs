@@ -128,12 +128,12 @@ pub(super) async fn run(
     let progress = Progress::new(session.quiet);
     let loaded = if args.jsonl {
         let mut left = wanted.limit;
-        load(&server, &progress, |batch| {
+        load(session, &server, &progress, |batch| {
             stream(&wanted, batch, now, &mut left, out)
         })
         .await
     } else {
-        load(&server, &progress, |_| Ok(())).await
+        load(session, &server, &progress, |_| Ok(())).await
     };
     server.link().close().await;
     let Loaded {

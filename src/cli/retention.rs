@@ -175,7 +175,10 @@ async fn check(session: &Session, args: &Check, out: &mut Out) -> Result<u8, Cli
             let text = found.found.as_ref().map(|(text, _)| policy(text));
             text.ok_or_else(|| none(Kind::Usage, &found))??
         };
-        Ok::<_, CliError>((policy, Box::pin(Ground::look(&server, &progress)).await?))
+        Ok::<_, CliError>((
+            policy,
+            Box::pin(Ground::look(session, &server, &progress)).await?,
+        ))
     };
     let looked = Box::pin(looked).await;
     server.link().close().await;
@@ -289,7 +292,7 @@ pub(super) async fn effect(
     server: &Server,
     policy: &Policy,
 ) -> Result<Effect, CliError> {
-    let ground = Box::pin(Ground::look(server, &Progress::new(session.quiet))).await?;
+    let ground = Box::pin(Ground::look(session, server, &Progress::new(session.quiet))).await?;
     let (_, order) = judged(&ground, policy)?;
     let size = |row: &Row| ground.inventory.nar_size(*row).unwrap_or(0);
     Ok(Effect {

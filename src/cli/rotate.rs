@@ -90,7 +90,7 @@ pub(super) async fn run(session: &mut Session, args: &Args, out: &mut Out) -> Re
 }
 
 async fn read(session: &Session, server: &Server) -> Result<Inventory, CliError> {
-    let loaded = load(server, &Progress::new(session.quiet), |_| Ok(())).await?;
+    let loaded = load(session, server, &Progress::new(session.quiet), |_| Ok(())).await?;
     Ok(loaded.inventory)
 }
 

@@ -9,10 +9,12 @@ use super::guess;
 use super::prompter::Terminal;
 use crate::change::Policy;
 use crate::config::{Config, Target};
+use crate::inventory::StoredError;
 use crate::link::{NoPrompter, Prompter};
-use crate::load::Kept;
+use crate::load::{Kept, Known};
 use crate::server::Server;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// A server that was asked for.
 pub(super) struct Session {
@@ -22,7 +24,12 @@ pub(super) struct Session {
     known: Vec<String>,
     /// Whether someone wants to see progress.
     pub(super) quiet: bool,
+    /// What is kept of the store, which is read while the server is connected to for the first time.
+    kept: OnceLock<Mutex<Option<JoinHandle<Restored>>>>,
 }
+
+/// What was kept of a store, or why that is of no use.
+type Restored = Result<Option<Known>, StoredError>;
 
 impl Session {
     /// Reads the configuration and finds the server in it.
@@ -36,6 +43,7 @@ impl Session {
             target,
             known: known.collect(),
             quiet: common.quiet,
+            kept: OnceLock::new(),
         })
     }
 
@@ -61,10 +69,24 @@ impl Session {
     ) -> Result<Server, CliError> {
         self.reach(async {
             let spec = self.target.spec().await?;
-            let known = Kept::of(&spec).and_then(|kept| kept.facts());
+            let kept = Kept::of(&spec);
+            let known = kept.as_ref().and_then(Kept::facts);
+            if let Some(kept) = kept {
+                self.kept.get_or_init(|| Mutex::new(Some(restore(kept))));
+            }
             Ok(Box::pin(Server::connect_to_read(spec, prompter, known)).await?)
         })
         .await
+    }
+
+    /// What this machine has kept of the store that is read next.
+    pub(super) async fn kept(&self, kept: Kept) -> Restored {
+        let ahead = self
+            .kept
+            .get()
+            .and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let restored = ahead.unwrap_or_else(|| restore(kept)).await;
+        restored.unwrap_or(Ok(None))
     }
 
     /// Connects if that takes no answer from anybody.
@@ -96,4 +118,8 @@ impl Session {
     pub(super) fn name(&self) -> &str {
         &self.target.settings.name
     }
+}
+
+fn restore(kept: Kept) -> JoinHandle<Restored> {
+    spawn_blocking(move || Ok(kept.read()?.map(|(known, _)| known)))
 }

@@ -44,7 +44,7 @@ async fn prepare(
     args: &Sign,
 ) -> Result<(Server, Result<Plan, String>), CliError> {
     let server = session.connect_to_read().await?;
-    let inventory = load(&server, &Progress::new(session.quiet), |_| Ok(()))
+    let inventory = load(session, &server, &Progress::new(session.quiet), |_| Ok(()))
         .await?
         .inventory;
     let selection = if args.all {

@@ -84,7 +84,7 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
 
 async fn verify(server: &Server, session: &Session, args: &Verify) -> Result<Found, CliError> {
     let progress = Progress::new(session.quiet);
-    let looked = Looked::at(server, &progress).await?;
+    let looked = Looked::at(session, server, &progress).await?;
     let inventory = &looked.inventory;
     let rows = if args.paths.is_empty() {
         contents::all(inventory)

@@ -1,10 +1,12 @@
 //! A search that goes on while it is typed.
 //!
 //! In: one query after the other, over a shared inventory. Out: the answers of [`super::view`], sooner: a query that only adds to the
-//! one before looks among the rows that that one has found, and the first rows of one word come from the order by name.
+//! one before looks among the rows that that one has found. The first rows, which are all that a terminal shows at once, come before
+//! the rest is put in order; those of one word often from the order by name, before anything is looked at.
 
+use super::order::ByName;
 use super::query::{Derivations, Query, Test, Word};
-use super::rank::{EXACT, PART, PREFIX};
+use super::rank::{EXACT, LAST, PART, PREFIX};
 use super::search::{Filter, SCORED, SearchFacts, Sort, View};
 use super::{Inventory, Row};
 use crate::domain::When;
@@ -13,6 +15,9 @@ use std::sync::{Arc, Weak};
 
 /// Names that are looked at for a first page: where more are turned away by other terms, all of the store is as fast.
 const MOST_LOOKED: usize = 64 * SCORED;
+
+/// Rows that are worth to be shown in part before they are in order.
+const MANY: usize = 16 * SCORED;
 
 /// A search that goes on. While a query grows, as when it is typed, each further one looks only among the rows that the one
 /// before has found; the answers are those of [`super::view`].
@@ -32,64 +37,7 @@ struct Before {
 }
 
 impl Searcher {
-    /// The first rows of what [`Self::view`] will find, where they are found without looking at all of the store: there are enough
-    /// names that begin with the one word that is searched or have a part that does, or nothing ranks them. Hash parts that do, which hardly any has, are left to the whole.
-    pub fn first_page(
-        &self,
-        inventory: &Inventory,
-        query: &Query,
-        sort: Sort,
-        hide_drv: bool,
-        now: When,
-        known: SearchFacts<'_>,
-    ) -> Option<View> {
-        let order = inventory.order.made().filter(|_| sort == Sort::default())?;
-        let all = std::iter::once(0..inventory.len() as u32).collect();
-        // A part counts when the ones before it were gone through.
-        let parts = match &query.words[..] {
-            [Word::Fuzzy { text, .. }] => {
-                let beginning = order.beginning(&inventory.names, text);
-                vec![
-                    (beginning.exact, EXACT),
-                    (beginning.all, PREFIX),
-                    (all, PART),
-                ]
-            }
-            // All that match are alike.
-            _ if !query.ranks() => vec![(all, 0)],
-            _ => return None,
-        };
-        let derivations = query.derivations.or_hidden(hide_drv);
-        let filter = Filter::new(inventory, query, derivations, now, known);
-        let mut looked = 0;
-        let mut page = Vec::with_capacity(SCORED);
-        for (places, wanted) in parts {
-            for place in places.into_iter().flatten() {
-                if page.len() == SCORED {
-                    break;
-                }
-                looked += 1;
-                if looked > MOST_LOOKED {
-                    return None;
-                }
-                let row = order.row(place);
-                if filter.rank(row) == Some(wanted) {
-                    page.push(row);
-                }
-            }
-        }
-        if page.len() < SCORED {
-            return None;
-        }
-        filter.score(&mut page);
-        Some(View {
-            rows: page.into(),
-            hidden_drv: filter.hidden_drv(),
-            partial: true,
-        })
-    }
-
-    /// As [`super::view`].
+    /// As [`super::view`]. Where that has many rows, `first` gets the first of them as soon as they are known.
     #[allow(clippy::too_many_arguments, reason = "those of `view`")]
     pub fn view(
         &mut self,
@@ -100,9 +48,22 @@ impl Searcher {
         now: When,
         known: SearchFacts<'_>,
         cancel: &AtomicBool,
+        first: impl Fn(View),
     ) -> Option<View> {
         let derivations = query.derivations.or_hidden(hide_drv);
         let filter = Filter::new(inventory, query, derivations, now, known);
+        let page = |mut rows: Vec<Row>| {
+            filter.score(&mut rows);
+            first(View {
+                rows: rows.into(),
+                hidden_drv: filter.hidden_drv(),
+                partial: true,
+            });
+        };
+        let order = inventory.order.made().filter(|_| sort == Sort::default());
+        let begun = order.and_then(|order| beginning(inventory, query, &filter, order));
+        let is_shown = begun.is_some();
+        begun.into_iter().for_each(page);
         let among = self.before.as_ref().filter(|before| {
             std::ptr::eq(before.inventory.as_ptr(), Arc::as_ptr(inventory))
                 && before.derivations == derivations
@@ -112,6 +73,9 @@ impl Searcher {
             Some(before) => filter.among(&before.rows, cancel)?,
             None => filter.all(cancel)?,
         };
+        if let Some(order) = order.filter(|_| !is_shown && found.len() > MANY) {
+            page(best(&found, order));
+        }
         let view = filter.view(&found, sort, cancel)?;
         self.before = (!query.words.is_empty()).then(|| Before {
             inventory: Arc::downgrade(inventory),
@@ -121,6 +85,69 @@ impl Searcher {
         });
         Some(view)
     }
+}
+
+/// The first rows, where they are found without looking at all of the store: there are enough names that begin with the one word that
+/// is searched or have a part that does, or nothing ranks them. Hash parts that do, which hardly any has, are left to the whole.
+fn beginning(
+    inventory: &Inventory,
+    query: &Query,
+    filter: &Filter<'_>,
+    order: &ByName,
+) -> Option<Vec<Row>> {
+    let all = std::iter::once(0..inventory.len() as u32).collect();
+    // A part counts when the ones before it were gone through.
+    let parts = match &query.words[..] {
+        [Word::Fuzzy { text, .. }] => {
+            let beginning = order.beginning(&inventory.names, text);
+            vec![
+                (beginning.exact, EXACT),
+                (beginning.all, PREFIX),
+                (all, PART),
+            ]
+        }
+        // All that match are alike.
+        _ if !query.ranks() => vec![(all, 0)],
+        _ => return None,
+    };
+    let mut looked = 0;
+    let mut page = Vec::with_capacity(SCORED);
+    for (places, wanted) in parts {
+        for place in places.into_iter().flatten() {
+            if page.len() == SCORED {
+                return Some(page);
+            }
+            looked += 1;
+            if looked > MOST_LOOKED {
+                return None;
+            }
+            let row = order.row(place);
+            if filter.rank(row) == Some(wanted) {
+                page.push(row);
+            }
+        }
+    }
+    (page.len() == SCORED).then_some(page)
+}
+
+/// The first rows of what was found: by rank, then by name.
+fn best(found: &[(Row, u8)], order: &ByName) -> Vec<Row> {
+    let mut best: Vec<(u8, u32, Row)> = Vec::with_capacity(2 * SCORED);
+    let mut last = LAST;
+    for (row, rank) in found {
+        if *rank > last {
+            continue;
+        }
+        best.push((*rank, order.place(*row), *row));
+        if best.len() == best.capacity() {
+            best.select_nth_unstable(SCORED - 1);
+            best.truncate(SCORED);
+            last = best[SCORED - 1].0;
+        }
+    }
+    best.sort_unstable();
+    best.truncate(SCORED);
+    best.into_iter().map(|(.., row)| row).collect()
 }
 
 impl Query {

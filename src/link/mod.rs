@@ -32,6 +32,7 @@ mod shown;
 mod signing;
 mod ssh;
 mod target;
+mod tcp;
 
 pub(crate) use address::tilde;
 pub(crate) use child::end as end_group;

@@ -14,7 +14,6 @@ use futures_util::future::BoxFuture;
 use russh::client::{self, Config, Handle};
 use russh::{Preferred, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::io::InspectReader;
 
@@ -27,6 +26,7 @@ use super::prompt::Prompter;
 use super::proxy::{self, Complaints};
 use super::queue::Waiting;
 use super::target::{SshTarget, Via};
+use super::tcp::Tcp;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(30);
@@ -74,23 +74,16 @@ pub(super) fn connect<'a>(
         match &target.via {
             Via::Direct => {
                 let patience = target.connect_timeout.unwrap_or(CONNECT_PATIENCE);
-                let stream = timeout(
-                    patience,
-                    TcpStream::connect((target.host.as_str(), target.port)),
-                )
-                .await
-                .map_err(|_| LinkError::Timeout {
-                    place: place.clone(),
-                    what: "accept a connection",
-                    seconds: patience.as_secs(),
-                })?
-                .map_err(|error| LinkError::connect(&*place, error))?;
-                // Without it each small request waits 40 ms for the acknowledgement of the one before.
-                stream
-                    .set_nodelay(true)
+                let stream = timeout(patience, Tcp::connect(&target.host, target.port))
+                    .await
+                    .map_err(|_| LinkError::Timeout {
+                        place: place.clone(),
+                        what: "accept a connection",
+                        seconds: patience.as_secs(),
+                    })?
                     .map_err(|error| LinkError::connect(&*place, error))?;
                 let way = Way {
-                    peer: stream.peer_addr().ok().map(|peer| peer.ip()),
+                    peer: stream.peer(),
                     ..Way::default()
                 };
                 over(stream, target, prompter, window, way).await

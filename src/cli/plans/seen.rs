@@ -56,7 +56,7 @@ pub(super) async fn planned(
         }
         Needs::Collection => collection(session, server, args, (two, found, &login)).await,
         Needs::Store => {
-            let looked = Looked::at(server, &Progress::new(session.quiet)).await?;
+            let looked = Looked::at(session, server, &Progress::new(session.quiet)).await?;
             let generations = server.generations(&looked.roots).await?;
             let access = server.access().await;
             let access = access.as_ref().map_err(|why| Unknown::new(why.to_string()));
@@ -111,7 +111,7 @@ async fn collection(
     };
     let policy = policy.map(|(text, _)| self::policy(&text)).transpose()?;
     let policy = policy.map(Arc::new);
-    let ground = Box::pin(Ground::look(server, &Progress::new(session.quiet))).await?;
+    let ground = Box::pin(Ground::look(session, server, &Progress::new(session.quiet))).await?;
     notes.extend(ground.notes.iter().cloned());
     let rules = rules(kept, policy, Arc::clone(&list), ground.in_flight);
     let rules = rules.map_err(|why| TwoError::Impossible {

@@ -47,7 +47,7 @@ struct OfPin<'a> {
 pub(super) async fn run(session: &Session, out: &mut Out) -> Result<u8, CliError> {
     let server = session.connect_to_read().await?;
     let progress = Progress::new(session.quiet);
-    let looked = Looked::at(&server, &progress).await;
+    let looked = Looked::at(session, &server, &progress).await;
     server.link().close().await;
     let looked = looked?;
     progress.finish();

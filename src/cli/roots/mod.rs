@@ -56,7 +56,7 @@ pub(super) async fn take(
 ) -> Result<u8, CliError> {
     let prepare = async {
         let server = session.connect_to_read().await?;
-        let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
+        let looked = Looked::at(session, &server, &Progress::new(session.quiet)).await?;
         let generations = server.generations(&looked.roots).await?;
         let keep = looked.keep();
         let about = About::of(&server);

@@ -82,7 +82,7 @@ pub(in crate::cli) async fn remove(
         if let Err(error) = named(&pins, &names) {
             return Ok((server, Err(error)));
         }
-        let looked = Looked::at(&server, &Progress::new(session.quiet)).await?;
+        let looked = Looked::at(session, &server, &Progress::new(session.quiet)).await?;
         let (about, folder) = (About::of(&server), server.pins_dir());
         let keep = looked.keep();
         let planned = unpin(&about, looked.kept(&keep), looked.pins()?, &folder, &names);

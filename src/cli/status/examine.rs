@@ -62,7 +62,7 @@ async fn connected(session: &Session, server: &Server) -> Result<Report, CliErro
     let round_trip = server.link().round_trip().await.ok();
     let progress = Progress::new(session.quiet);
     let (inventory, access, space, pins, left, two) = tokio::join!(
-        load(server, &progress, |_| Ok(())),
+        load(session, server, &progress, |_| Ok(())),
         server.access(),
         server.space(),
         server.pins(),

@@ -120,7 +120,7 @@ pub(super) async fn follow(
                 let what = std::mem::take(&mut stale);
                 let (store, access) = (before.store.clone(), before.access.clone());
                 let refused = before.refused.clone();
-                reading.set(Some(read(server, what, store, access, refused, session.quiet)).into());
+                reading.set(Some(read(session, server, what, store, access, refused)).into());
             }
             _ = minute.tick() => {
                 // Nothing on the server changes when a key ends.
@@ -151,18 +151,18 @@ fn changed(stale: &mut Stale, what: Watched) {
 
 /// Reads what has changed.
 async fn read(
+    session: &Session,
     server: &Server,
     stale: Stale,
     store: Option<Known>,
     access: Option<AccessFacts>,
     refused: Vec<Refused>,
-    quiet: bool,
 ) -> Found {
     let stored = async {
         if !stale.store {
             return None;
         }
-        Some(read_store(server, store, quiet).await)
+        Some(read_store(session, server, store).await)
     };
     let allowed = async {
         match access {
@@ -193,12 +193,12 @@ async fn follow_log(
 
 /// Reads the store over what was known of it, and says what has happened there since.
 async fn read_store(
+    session: &Session,
     server: &Server,
     before: Option<Known>,
-    quiet: bool,
 ) -> Result<(Known, Vec<Event>), CliError> {
     let Some(before) = before else {
-        let loaded = load(server, &Progress::new(quiet), |_| Ok(())).await?;
+        let loaded = load(session, server, &Progress::new(session.quiet), |_| Ok(())).await?;
         return Ok((loaded.known(), Vec::new()));
     };
     let inventory = Arc::clone(&before.inventory);

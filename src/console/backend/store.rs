@@ -79,9 +79,7 @@ impl Backend {
             };
             // One runs at a time, so nobody waits for it.
             let mut searcher = lock(&searcher);
-            let first = searcher.first_page(&inventory, &query, sort, hide_drv, now, known);
-            first.into_iter().for_each(&tell);
-            let whole = searcher.view(&inventory, &query, sort, hide_drv, now, known, &off);
+            let whole = searcher.view(&inventory, &query, sort, hide_drv, now, known, &off, tell);
             whole.into_iter().for_each(tell);
         });
     }

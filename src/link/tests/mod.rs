@@ -1,6 +1,7 @@
 //! The room as a whole, against a real sshd.
 
 mod commands;
+mod far;
 mod hosts;
 mod known_hosts;
 mod known_hosts_cases;

@@ -4,13 +4,20 @@
 //! reading before has come over the link. The server's word for how far that one had read goes back as an argument: the file, its
 //! size, a checksum of what stands before its end, and how many parts there are. Where it does not hold any more, all of it comes.
 //!
-//! What was read is kept as it came, so that the whole chain is checked each time, with the copy and the journal as they are then.
+//! What was read is kept, packed, so that the whole chain is checked each time, with the copy and the journal as they are then.
 //! A change of a line that was read before is not seen by a reading that goes on, only by one from the beginning.
 
 use super::read::{Heard, LogEvent, ReadLog};
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use std::io::{Read as _, Write as _};
 
-/// Bytes of a log that are kept. A longer one is read whole each time.
+/// Bytes of a log that are kept, packed: some ten times as many as they came. A longer one is read whole each time.
 const MOST: usize = 8 << 20;
+
+/// Bytes that are unpacked at a time.
+const PIECE: usize = 64 << 10;
 
 /// What of a log was read.
 #[derive(Debug, Default)]
@@ -27,7 +34,7 @@ pub struct Followed {
 struct File {
     name: String,
     live: bool,
-    bytes: Vec<u8>,
+    packed: DeflateEncoder<Vec<u8>>,
 }
 
 impl Followed {
@@ -42,7 +49,7 @@ impl Followed {
             Heard::Position(word) => self.at = Some(word.to_owned()),
             Heard::GoesOn => {
                 (self.files, self.bytes) = (std::mem::take(&mut before.files), before.bytes);
-                for file in self.files.iter().filter(|file| !file.live) {
+                for file in self.files.iter_mut().filter(|file| !file.live) {
                     file.tell(sink);
                 }
             }
@@ -57,7 +64,7 @@ impl Followed {
                     LogEvent::File { name, live } => self.files.push(File {
                         name: (*name).to_owned(),
                         live: *live,
-                        bytes: Vec::new(),
+                        packed: DeflateEncoder::new(Vec::new(), Compression::fast()),
                     }),
                     LogEvent::Bytes(bytes) => self.keep(bytes),
                     _ => {}
@@ -72,30 +79,36 @@ impl Followed {
         if self.over { Self::default() } else { self }
     }
 
-    fn live(&self) -> Option<&File> {
-        self.files.last().filter(|file| file.live)
+    fn live(&mut self) -> Option<&mut File> {
+        self.files.last_mut().filter(|file| file.live)
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len();
+        if let Some(file) = self.files.last_mut().filter(|_| !self.over) {
+            let before = file.packed.get_ref().len();
+            self.over = file.packed.write_all(bytes).is_err();
+            self.bytes += file.packed.get_ref().len() - before;
+        }
         self.over |= self.bytes > MOST;
-        match self.files.last_mut() {
-            Some(file) if !self.over => file.bytes.extend_from_slice(bytes),
-            _ => self
-                .files
-                .iter_mut()
-                .for_each(|file| file.bytes = Vec::new()),
+        if self.over {
+            self.files = Vec::new();
         }
     }
 }
 
 impl File {
-    fn tell(&self, sink: ReadLog<'_>) {
+    fn tell(&mut self, sink: ReadLog<'_>) {
         sink(LogEvent::File {
             name: &self.name,
             live: self.live,
         });
-        sink(LogEvent::Bytes(&self.bytes));
+        // What was written last can be unpacked only then.
+        let flushed = self.packed.flush();
+        let mut unpacked = DeflateDecoder::new(self.packed.get_ref().as_slice());
+        let mut piece = vec![0; PIECE];
+        while let (Ok(()), Ok(count @ 1..)) = (&flushed, unpacked.read(&mut piece)) {
+            sink(LogEvent::Bytes(&piece[..count]));
+        }
     }
 }
 
@@ -165,26 +178,40 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_too_long_is_told_whole_and_not_kept() {
+    fn a_long_log_is_kept_and_one_that_is_too_long_told_whole() {
         let mut followed = Followed::default();
-        let long = "x".repeat(MOST / 2 + 1);
-        let reading = || {
-            vec![
+        let records = "{\"schema\":1,\"what\":\"sign\"}\n".repeat(MOST / 10);
+        let mut noise = 1_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (noise >> 56) as u8
+        })
+        .take(MOST + PIECE)
+        .collect();
+        let mut reading = |bytes: &[u8]| {
+            let mut now = Followed::default();
+            let mut heard = 0;
+            let mut sink = |event: LogEvent<'_>| {
+                if let LogEvent::Bytes(bytes) = event {
+                    heard += bytes.len();
+                }
+            };
+            for heard in [
                 Heard::Position("7:9 3 x 1"),
                 file("a", true),
-                bytes(&long),
-                bytes(&long),
-            ]
+                Heard::Event(LogEvent::Bytes(bytes)),
+            ] {
+                now.hear(&mut followed, heard, &mut sink);
+            }
+            followed = now.whole();
+            (
+                heard == bytes.len(),
+                followed.files.len(),
+                followed.take_word().is_some(),
+            )
         };
-        for _ in 0..2 {
-            assert_eq!(
-                read(&mut followed, reading()).len(),
-                2 * long.len() + "[a true]".len()
-            );
-            assert_eq!(
-                (followed.bytes, followed.files.len(), followed.take_word()),
-                (0, 0, None)
-            );
-        }
+        assert!(records.len() > 2 * MOST);
+        assert_eq!(reading(records.as_bytes()), (true, 1, true));
+        assert_eq!(reading(&noise), (true, 0, false));
     }
 }
