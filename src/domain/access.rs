@@ -395,6 +395,8 @@ pub struct OwnConnection {
     pub port: u16,
     /// Not before this time of the server's clock: ports are used again.
     pub since: When,
+    /// Nor after this one; `None` while it is open.
+    pub until: Option<When>,
 }
 
 /// How far back the log goes.

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use russh::client::{self, DisconnectReason};
@@ -22,6 +23,7 @@ use super::target::SshTarget;
 pub(super) struct State {
     pub(super) place: String,
     lost: CancellationToken,
+    ended: OnceLock<Instant>,
     reason: Mutex<Option<LinkError>>,
 }
 
@@ -30,6 +32,7 @@ impl State {
         Arc::new(Self {
             place,
             lost: CancellationToken::new(),
+            ended: OnceLock::new(),
             reason: Mutex::new(None),
         })
     }
@@ -42,6 +45,11 @@ impl State {
     /// Whether it is gone.
     pub(super) fn is_gone(&self) -> bool {
         self.lost.is_cancelled()
+    }
+
+    /// When it went.
+    pub(super) fn ended(&self) -> Option<Instant> {
+        self.ended.get().copied()
     }
 
     /// Why it is gone.
@@ -67,6 +75,7 @@ impl State {
             });
         }
         drop(reason);
+        self.ended.get_or_init(Instant::now);
         self.lost.cancel();
     }
 }

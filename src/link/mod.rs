@@ -36,6 +36,7 @@ mod tcp;
 
 pub(crate) use address::tilde;
 pub(crate) use child::end as end_group;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,17 @@ enum Lane {
     Interactive,
     /// As [`Link::beside`] makes it.
     Bulk,
+}
+
+/// The end of a connection, which does not keep it open.
+#[derive(Clone, Default)]
+pub struct End(Option<Arc<guard::State>>);
+
+impl End {
+    /// When it ended; `None` while it is open.
+    pub fn at(&self) -> Option<Instant> {
+        self.0.as_ref()?.ended()
+    }
 }
 
 /// How much a command may write and how long it may take.
@@ -296,6 +308,22 @@ impl Link {
                 pool.first().state.gone().await;
                 pool.first().state.reason()
             }
+        }
+    }
+
+    /// The end of the connection.
+    pub fn end(&self) -> End {
+        match &*self.0 {
+            Inner::Local { .. } => End(None),
+            Inner::Ssh { pool, .. } => End(Some(Arc::clone(&pool.first().state))),
+        }
+    }
+
+    /// This side's address and port, where nothing stands between it and what it is connected to.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match &*self.0 {
+            Inner::Local { .. } => None,
+            Inner::Ssh { pool, .. } => pool.first().local,
         }
     }
 

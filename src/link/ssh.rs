@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub(super) state: Arc<State>,
     pub(super) waiting: Waiting,
     pub(super) used_key: Option<String>,
+    /// This side's address and port, where nothing stands in between.
+    pub(super) local: Option<SocketAddr>,
     /// The connection that carries this one, where there is a jump.
     _via: Option<Box<Connection>>,
 }
@@ -83,6 +85,7 @@ pub(super) fn connect<'a>(
                     })?
                     .map_err(|error| LinkError::connect(&*place, error))?;
                 let way = Way {
+                    local: stream.local(),
                     peer: stream.peer(),
                     ..Way::default()
                 };
@@ -149,6 +152,8 @@ pub(super) fn window(trip: Duration) -> u32 {
 /// What carries the stream of a connection.
 #[derive(Default)]
 struct Way {
+    /// This side of it.
+    local: Option<SocketAddr>,
     /// The address that was connected to, where nothing stands in between.
     peer: Option<IpAddr>,
     via: Option<Box<Connection>>,
@@ -217,6 +222,7 @@ where
         state,
         waiting: Waiting::default(),
         used_key,
+        local: way.local,
         _via: way.via,
     })
 }

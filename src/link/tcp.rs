@@ -5,7 +5,7 @@
 //! a system that has nothing to send puts that off by 40 ms. So what was read is acknowledged at once.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +21,11 @@ impl Tcp {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         Ok(Self(stream))
+    }
+
+    /// This side's address and port.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        self.0.local_addr().ok()
     }
 
     /// The address that it is connected to.

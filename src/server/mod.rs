@@ -91,7 +91,7 @@ struct Inner {
     /// For whole stores: one undrained channel stops all others of its link.
     bulk: Mutex<Option<Link>>,
     /// Which of them were not asked what connections they are.
-    unasked: own::Unasked,
+    own: own::Own,
     /// A reading that was begun while connecting.
     ahead: Mutex<Option<Ahead>>,
     /// Whether a copy of the database stays for the next reading.
@@ -142,9 +142,8 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let begun = When::now();
         let link = Link::open(&spec.place, &prompter).await?;
-        let unasked = own::Unasked::default();
-        unasked.add(&link);
-        let opened = unasked.clone();
+        let own = own::Own::new(&spec.place, spec.kept.as_deref());
+        let opened = own.clone();
         let (tell, reported) = oneshot::channel();
         let ahead = to_read.map(|before| {
             let (link, place, prompter) = (link.clone(), spec.place.clone(), Arc::clone(&prompter));
@@ -156,7 +155,8 @@ impl Server {
                 reader::begin(bulk, start, &wanted, before).await
             }))
         });
-        let (login, start) = probe::login(&link, &spec).await?;
+        let (login, start, answers) = probe::login(&link, &spec).await?;
+        own.first(&link, &answers);
         // Where nobody reads, nobody wants to know.
         let _ = tell.send(start.clone());
         let found = probe::probe(&link, &spec, login, &start).await?;
@@ -169,7 +169,7 @@ impl Server {
             ahead: Mutex::new(ahead),
             copies: AtomicBool::new(false),
             copy: Mutex::new(None),
-            unasked,
+            own,
             jobs: Arc::new(Semaphore::new(unfinished::AT_ONCE)),
             spec,
             prompter,
@@ -212,7 +212,7 @@ impl Server {
     /// Finds out again, over the same connection.
     pub async fn reprobe(&self) -> Result<Arc<Facts>, ServerError> {
         let Inner { link, spec, .. } = &*self.inner;
-        let (login, start) = probe::login(link, spec).await?;
+        let (login, start, _) = probe::login(link, spec).await?;
         let found = probe::probe(link, spec, login, &start).await?;
         let facts = Arc::new(found.facts);
         *self.inner.idle.lock().await = Some(found.daemon);
@@ -325,7 +325,7 @@ impl Server {
             ..
         } = &*self.inner;
         let link = link.beside(&spec.place, prompter).await?;
-        self.inner.unasked.add(&link);
+        self.inner.own.add(&link);
         *slot = Some(link.clone());
         Ok(link)
     }

@@ -29,7 +29,10 @@ pub(super) struct Login {
 }
 
 /// Asks who is logged in, and so how a daemon is started.
-pub(super) async fn login(link: &Link, spec: &Spec) -> Result<(Login, Start), ServerError> {
+pub(super) async fn login(
+    link: &Link,
+    spec: &Spec,
+) -> Result<(Login, Start, Answers), ServerError> {
     let place = spec.place.describe();
     let allowed = if spec.sudo == Sudo::Never {
         "never"
@@ -48,7 +51,7 @@ pub(super) async fn login(link: &Link, spec: &Spec) -> Result<(Login, Start), Se
         sudo: login.rights == Rights::Sudo,
         place,
     };
-    Ok((login, start))
+    Ok((login, start, answers))
 }
 
 /// Asks the rest.

@@ -79,6 +79,7 @@ fn with_ours() -> AccessFacts {
         address: "10.2.0.1".to_owned(),
         port: 50_000,
         since: When::from_unix(NOW - 3600),
+        until: Some(When::from_unix(NOW - 300)),
     });
     facts
 }
@@ -195,6 +196,32 @@ fn a_filter_goes_by_key_comment_address_user_and_what_was_refused() {
 }
 
 #[test]
+fn a_port_that_somebody_else_has_now_hides_nothing() {
+    let mut facts = with_ours();
+    let own = facts.log.own[0].clone();
+    let key = ed25519(4, "root@admin");
+    for at in [400, 200] {
+        let later = event(at, &own.address, own.port, &key, true);
+        facts.events.as_mut().unwrap().push(later);
+    }
+    // Of another run that had it between.
+    facts.log.own.push(OwnConnection {
+        since: When::from_unix(NOW - 250),
+        until: Some(When::from_unix(NOW - 150)),
+        ..own
+    });
+    let at = event(100, "10.2.0.1", 50_000, &key, true);
+    facts.events.as_mut().unwrap().push(at);
+    facts.events.as_mut().unwrap().sort_by_key(|event| event.at);
+    let console = on(facts);
+    let screen = text(&console);
+    assert!(
+        screen.contains("4 in sshd's log, 6 of ours hidden (m)"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn what_this_console_does_is_hidden_with_its_number_until_it_is_asked_for() {
     let mut console = on(with_ours());
     let screen = text(&console);
@@ -216,7 +243,7 @@ fn what_this_console_does_is_hidden_with_its_number_until_it_is_asked_for() {
     console.keys("/root@admin session<enter>");
     let screen = text(&console);
     assert!(
-        screen.contains("Nothing but 1 of ours, by this console; m shows"),
+        screen.contains("Nothing but 1 of ours, by storekeeper; m shows"),
         "{screen}"
     );
     // From the other lists both keys lead there.

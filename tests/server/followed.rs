@@ -64,10 +64,15 @@ fn append(file: &str, text: &str) {
 fn logins_come_in_by_themselves_a_refused_key_is_found_and_our_own_are_hidden() {
     let rig = Rig::new();
     let sshd = logged(&rig);
+    // A run of the command line, which reads no log, and on two connections.
+    let paths = rig
+        .storekeeper_command(["paths", "prod", "--json"])
+        .output();
+    assert!(paths.unwrap().status.success());
     let mut terminal = Terminal::start(&rig.storekeeper_command(["prod"]), 80, 24);
     terminal.wait("a store that is read", is_read);
     terminal.keys("6oo");
-    // Its own connections, all of them; who tried whether sshd is there is somebody else.
+    // Its own connections and that run's, all of them; who tried whether sshd is there is somebody else.
     let screen = terminal.wait_for("of ours hidden (m)");
     let own = ["authorized", "key found", "as root"];
     assert!(!own.iter().any(|word| screen.contains(word)), "{screen}");

@@ -126,13 +126,17 @@ const LOGIN: i64 = 600;
 /// Which of the events, oldest first, are of this program's connections. Some entries name no port: what comes before a login is
 /// its process's next connection's, what comes after it the last one's.
 fn ours(events: &[LogEvent], own: &[OwnConnection]) -> Vec<bool> {
-    let own: HashMap<(&str, u16), When> = own
-        .iter()
-        .map(|own| ((own.address.as_str(), own.port), own.since))
-        .collect();
+    // A port is used again, by us or by somebody else at the same address.
+    let mut of_port: HashMap<(&str, u16), Vec<&OwnConnection>> = HashMap::new();
+    for own in own {
+        let place = (own.address.as_str(), own.port);
+        of_port.entry(place).or_default().push(own);
+    }
     let named = |event: &LogEvent| {
-        let since = own.get(&(event.address.as_str(), event.port));
-        since.is_some_and(|since| event.at >= *since)
+        let own = of_port.get(&(event.address.as_str(), event.port));
+        own.into_iter()
+            .flatten()
+            .any(|own| event.at >= own.since && own.until.is_none_or(|until| event.at <= until))
     };
     let mut found = vec![false; events.len()];
     let mut last: HashMap<u32, bool> = HashMap::new();

@@ -15,7 +15,6 @@ use crate::domain::text::visible;
 use crate::link::{Command, Limits};
 use crate::server::Inner;
 use crate::server::error::ServerError;
-use crate::server::own;
 use crate::server::script::{self, Answers, why};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -96,7 +95,7 @@ pub(super) async fn go_on(inner: &Inner, facts: &mut AccessFacts) -> Result<(), 
         Err(_) => facts.log.cursor = None,
     }
     limit(&mut facts.events, &mut facts.reach, &mut facts.log);
-    facts.log.own = own::all(&inner.start.place);
+    facts.log.own = inner.own.all().await;
     Ok(())
 }
 
@@ -149,18 +148,14 @@ async fn ask(inner: &Inner, cursor: Option<&str>) -> Result<Result<Log, String>,
         .sudo(inner.start.sudo);
     let (output, ()) = tokio::join!(
         inner.link.run(&command, b"", READ),
-        Box::pin(inner.unasked.learn(&inner.spec.place))
+        Box::pin(inner.own.learn())
     );
     let output = output?;
-    let found = sort(&output.stdout, &inner.spec.cache_user, cursor);
-    Ok(found
-        .map(|mut found| {
-            if let Log::Whole(found) = &mut found {
-                found.position.own = own::all(&inner.start.place);
-            }
-            found
-        })
-        .ok_or_else(|| why(&output).to_string()))
+    let mut found = sort(&output.stdout, &inner.spec.cache_user, cursor);
+    if let Some(Log::Whole(found)) = &mut found {
+        found.position.own = inner.own.all().await;
+    }
+    Ok(found.ok_or_else(|| why(&output).to_string()))
 }
 
 /// Splits the report; `None` if it is not whole.

@@ -149,7 +149,7 @@ fn nothing(cx: &Context, activity: &Activity) -> String {
     let ours = activity.log.ours;
     if ours > 0 {
         let key = cx.keymap.names(Act::OurLogins);
-        return format!("Nothing but {ours} of ours, by this console; {key} shows them.");
+        return format!("Nothing but {ours} of ours, by storekeeper; {key} shows them.");
     }
     if filter.is_set() {
         let key = cx.keymap.names(Act::Back);
