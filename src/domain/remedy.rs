@@ -1,4 +1,4 @@
-//! What mends a finding, by how it is done.
+//! What fixes a finding, by how it is done.
 //!
 //! In: what `judge` knows of the fault. Out: a text for people, and for scripts its kind and the file that it is about. Format:
 //! the `fix` and `remedy` of `--json`.
@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What mends something.
+/// What fixes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
     /// A command to run as it stands, here or where its text says.

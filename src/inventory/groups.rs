@@ -15,7 +15,7 @@ pub struct Group {
     pub kind: GroupKind,
     /// The path that stands for the group: the top of the closure, or the newest bad path.
     pub top: Row,
-    /// All paths of the group, the top first. Of a closure: all that signing can mend of what a client would refuse of it.
+    /// All paths of the group, the top first. Of a closure: all that signing can fix of what a client would refuse of it.
     pub rows: Vec<Row>,
     /// Their NAR bytes together.
     pub size: u64,

@@ -306,7 +306,7 @@ impl<'a> Filter<'a> {
             words.sum::<i64>()
         };
         let mut items: Vec<(Option<u8>, i64, Row)> = rows[..shown]
-            .iter()
+            .par_iter()
             .map(|row| (self.words(*row), -score(*row), *row))
             .collect();
         items.sort_by_key(|(rank, score, _)| (*rank, *score));

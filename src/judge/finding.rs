@@ -26,7 +26,7 @@ pub struct Finding {
     pub code: &'static str,
     /// One sentence.
     pub message: String,
-    /// What mends it, where something does.
+    /// What fixes it, where something does.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
 }
@@ -41,7 +41,7 @@ impl Finding {
         }
     }
 
-    /// What is wrong, and what mends it.
+    /// What is wrong, and what fixes it.
     pub fn notice(&self) -> Notice {
         Notice {
             message: self.message.clone(),

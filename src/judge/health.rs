@@ -31,7 +31,7 @@ use std::time::Duration;
 /// A clock that is further off makes ages and expiry times wrong enough to mislead, in seconds.
 const CLOCK: i64 = 120;
 
-/// What mends a path of which Nix can tell nothing. `nix-store --verify` and `--delete` end at such a row too.
+/// What fixes a path of which Nix can tell nothing. `nix-store --verify` and `--delete` end at such a row too.
 pub const UNREADABLE: &str =
     "correct its row in Nix's database there, or delete the row and upload the path again";
 
@@ -80,7 +80,7 @@ pub struct Check {
     pub state: State,
     /// What was found, without a full stop.
     pub summary: String,
-    /// What mends it: a command, or what to do.
+    /// What fixes it: a command, or what to do.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
     /// The same for one line of a screen, where that is shorter.

@@ -36,7 +36,7 @@ pub struct Step {
     pub state: State,
     /// What was found: one clause, fit to be shown.
     pub message: String,
-    /// What mends it, or what is to be done by the client.
+    /// What fixes it, or what is to be done by the client.
     pub remedy: Option<Remedy>,
 }
 
@@ -51,7 +51,7 @@ impl Step {
         }
     }
 
-    /// The same with what mends it.
+    /// The same with what fixes it.
     pub(super) fn remedy(mut self, remedy: impl Into<Remedy>) -> Self {
         self.remedy = Some(remedy.into());
         self

@@ -1,4 +1,4 @@
-//! Contents of store paths against their hashes, by the server's Nix; and mending those that are not what they were.
+//! Contents of store paths against their hashes, by the server's Nix; and repairing those that are not what they were.
 //!
 //! In: paths. Out: which are damaged, which could not be read, and whether the access times are as they were. With a token:
 //! a path fetched anew, or deleted.

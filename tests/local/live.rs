@@ -344,7 +344,7 @@ fn why_the_store_is_read_through_the_daemon_is_said_beside_its_size_and_on_scree
         "{}",
         text(&console)
     );
-    // The rights were mended.
+    // The rights were fixed.
     read(&mut console, None);
     console.keys("1");
     assert!(!text(&console).contains("through the daemon"));

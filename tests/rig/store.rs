@@ -80,7 +80,7 @@ pub(super) const EXPECTED: [(&str, &str, TrustClass, bool); 26] = [
     ("", "text.txt", TrustClass::ContentAddressed, false),
 ];
 
-/// What no signature mends: a signature by a trusted key that is not 64 bytes, and a content address that is not the path's.
+/// What no signature fixes: a signature by a trusted key that is not 64 bytes, and a content address that is not the path's.
 pub(crate) const UNMENDABLE: [&str; 5] = [
     "false-address-1.0",
     "false-address-signed-1.0",

@@ -134,7 +134,7 @@ fn why_names_each_obstacle_and_what_mends_it() {
     let listed = rig.ask("paths root false-address-signed", 0);
     assert_eq!(listed["paths"][0]["signatures"][0]["verdict"], "valid");
     assert_eq!(listed["paths"][0]["refused"], true);
-    // A malformed signature is not mended by another one.
+    // A malformed signature is not fixed by another one.
     let why = rig.ask("why root truncated-beside-1.0", 1);
     let fix = why["obstacles"][0]["fix"].as_str().unwrap();
     assert!(fix.starts_with("nix store delete"), "{fix}");
@@ -161,7 +161,7 @@ fn why_names_each_obstacle_and_what_mends_it() {
     assert_eq!(why["obstacles"][0]["kind"], "missing");
 }
 
-/// Everything that signing can mend is accepted by the client afterwards, and nothing is called signed that is not.
+/// Everything that signing can fix is accepted by the client afterwards, and nothing is called signed that is not.
 fn signs(rig: &Rig, mut command: Command) {
     let before = rig.refused().len();
     command.args(["--yes", "--reason", "nightly uploads"]);

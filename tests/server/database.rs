@@ -33,7 +33,9 @@ fn one_left(rig: &Rig) {
     let cache = rig.scratch().join("home-here/.cache/storekeeper");
     let entries = fs::read_dir(&cache).unwrap().flatten();
     let left: Vec<_> = entries
-        .filter(|entry| entry.file_name() != "inventories")
+        .filter(|entry| {
+            entry.file_name() != "inventories" && entry.file_name() != "connections.jsonl"
+        })
         .collect();
     let names = left.iter().map(fs::DirEntry::file_name);
     let kept = names.filter(|name| name.to_string_lossy().starts_with("kept-"));

@@ -92,7 +92,7 @@ fn status_names_the_row_that_keeps_the_store_from_being_listed_and_reports_the_r
             // Nothing is counted, so nothing is called fine.
             assert_eq!(ill["counts"], Value::Null);
             assert_eq!(check(&ill, "unsigned-paths"), None);
-            // The command that is suggested mends it.
+            // The command that is suggested fixes it.
             let fix = listing["fix"].as_str().unwrap();
             let (_, command) = fix
                 .split_once("then run: ")
@@ -234,7 +234,7 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
             sigs(&format!("{} {}", long("cnsa-1", bytes), good.trim()));
             assert_eq!(rig.client_accepts(&path), Ok(()));
             assert_eq!(rig.ask(&format!("why root {path}"), 0)["wouldCopy"], true);
-            // Alone it is refused for want of a signature that is known, and signing mends it.
+            // Alone it is refused for want of a signature that is known, and signing fixes it.
             sigs(&long("cnsa-1", bytes));
             assert!(rig.client_accepts(&path).is_err());
             let why = text(&rig.run(&format!("why root {path} --json")).stdout);
@@ -247,7 +247,7 @@ fn signatures_and_keys_of_other_algorithms_are_not_called_bad() {
                 "{one}"
             );
             assert_eq!(bad(&rig.ask("status root", 2)), before);
-            // With the name of a trusted key the client stops at it; that is not mended by deleting either.
+            // With the name of a trusted key the client stops at it; that is not fixed by deleting either.
             sigs(&format!("{} {}", long(OURS, bytes), good.trim()));
             assert!(rig.client_accepts(&path).is_err());
             let why = text(&rig.run(&format!("why root {path} --json")).stdout);

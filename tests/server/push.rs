@@ -120,7 +120,7 @@ fn what_is_missing_is_copied_signed_and_served_on_every_nix() {
                 rig.client_accepts_with(top, &[rig.public_key(OURS)])
                     .is_err()
             );
-            // What the warning says mends it.
+            // What the warning says fixes it.
             let signed = push(rig, &format!("sign {server} {top} --closure --yes"), 0);
             assert_eq!(signed["receipt"]["done"], 1, "{signed}");
             pushed.push(chain[0].clone());

@@ -1,4 +1,4 @@
-//! The plans that mend damaged paths: fetch them anew, or delete them.
+//! The plans that repair damaged paths: fetch them anew, or delete them.
 //!
 //! In: paths whose contents are not what their hash says, the store and its roots. Out: a plan. A damaged path can't go before what
 //! refers to it, so all of that goes, too, and is listed; what a root keeps is refused.

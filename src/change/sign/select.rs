@@ -15,7 +15,7 @@ pub(super) struct Picked {
     pub rows: Vec<Row>,
     /// Of those, and of those signed already, the ones that carry a wrong signature and no helpful one.
     pub bad: Vec<Row>,
-    /// Those, and refused ones that claim a content address: what is stored with them may be beyond mending.
+    /// Those, and refused ones that claim a content address: what is stored with them may be beyond repair.
     pub suspect: Vec<Row>,
     /// Asked for, and signed by this key already.
     pub already: usize,

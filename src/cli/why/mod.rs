@@ -1,6 +1,6 @@
 //! `why`: would a client get this path?
 //!
-//! In: a path, and with `--for` a client. Out: the path's closure, and each obstacle in it with what mends it; with a client each step of
+//! In: a path, and with `--for` a client. Out: the path's closure, and each obstacle in it with what fixes it; with a client each step of
 //! its way. Only the closure is asked for, level by level over the interactive link: the answer is there within a few round
 //! trips, however large the store is.
 

@@ -40,11 +40,11 @@ pub struct Check {
     pub text: String,
     /// The same in full.
     pub whole: String,
-    /// What mends it: a command, or what to do.
+    /// What fixes it: a command, or what to do.
     pub fix: Option<String>,
     /// A detail, at the right.
     pub note: String,
-    /// The screen that mends it.
+    /// The screen that fixes it.
     pub screen: Option<Screen>,
     /// What on that screen.
     pub target: Option<Target>,

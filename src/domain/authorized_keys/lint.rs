@@ -7,7 +7,7 @@ use super::{KeyLine, KeyOptions};
 use crate::domain::ssh_key::Material;
 use std::net::IpAddr;
 
-/// Something to mend.
+/// Something to fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
     /// Stays the same for the same thing.

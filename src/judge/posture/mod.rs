@@ -1,7 +1,7 @@
 //! What can a key on the cache user really do here?
 //!
 //! In: what sshd, the user database and Nix's configuration say, and the options of the key's line. Out: abilities, the sentence for people, and what is
-//! dangerous about it with the line that mends it. Tried on the real programs: sshd's `ForceCommand` beats the key's `command=`;
+//! dangerous about it with the line that fixes it. Tried on the real programs: sshd's `ForceCommand` beats the key's `command=`;
 //! `nix-daemon --stdio` lets every user collect garbage, trusted or not; a path without a valid signature is taken from a trusted user
 //! only, also by `nix-store --serve --write`, whose imports go through the daemon like all else.
 

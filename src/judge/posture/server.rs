@@ -1,6 +1,6 @@
 //! What holds for every key: sshd's settings for the cache user, and Nix's.
 //!
-//! In: the facts. Out: the posture of the server as JSON has it, with what should be mended in its configuration.
+//! In: the facts. Out: the posture of the server as JSON has it, with what should be fixed in its configuration.
 
 use super::super::authorities;
 use super::super::finding::{Finding, Level};
@@ -23,7 +23,7 @@ pub struct Posture {
     pub write: Option<bool>,
     /// Whether Nix takes unsigned paths from the cache user.
     pub trusted: Option<bool>,
-    /// What should be mended.
+    /// What should be fixed.
     pub findings: Vec<Finding>,
 }
 

@@ -1,4 +1,4 @@
-//! The whole way of one client to one path: each step fine, wrong or not known, with what shows it and what mends it.
+//! The whole way of one client to one path: each step fine, wrong or not known, with what shows it and what fixes it.
 //!
 //! In: [`WayFacts`], gathered by whoever asks. Out: [`Step`]s in the order in which a client meets them, and the [`Verdict`] of
 //! all. What cannot be seen from the server, the client's own configuration, is a step that only says what there has to be.

@@ -1,4 +1,4 @@
-//! What in a path's closure a client refuses, and what mends it.
+//! What in a path's closure a client refuses, and what fixes it.
 //!
 //! In: what the store knows of each path of the closure. Out: [`PathFacts`] with an [`Obstacle`] for each path that is missing or
 //! refused.
@@ -21,7 +21,7 @@ pub struct Obstacle {
     pub kind: &'static str,
     /// A sentence without a full stop.
     pub message: String,
-    /// What mends it.
+    /// What fixes it.
     #[serde(flatten, serialize_with = "remedy::fields")]
     pub fix: Option<Remedy>,
 }

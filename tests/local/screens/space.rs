@@ -470,7 +470,7 @@ fn marked_paths_or_the_one_under_the_cursor_are_verified_also_when_nothing_may_b
         shown.contains("result    damaged") && shown.contains("Stopped on request"),
         "{shown}"
     );
-    // What is found may be looked at, and not be mended.
+    // What is found may be looked at, and not be fixed.
     for key in ["H", "X"] {
         console.keys(key);
         let said = console.model.toast.clone().unwrap_or_default();

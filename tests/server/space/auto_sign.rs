@@ -150,7 +150,7 @@ fn a_closure_is_signed_whole_or_not_at_all() {
         assert!(rig.client_accepts(&top).is_err());
         run(rig, &["sh"], &["top-*"], &[]);
         assert_eq!(rig.client_accepts(&top), Ok(()));
-        // What no signature mends is not called signed.
+        // What no signature fixes is not called signed.
         run(rig, &["sh"], &["truncated-*"], &[]);
         assert_eq!(left(rig)["truncated-1.0"], "bad -");
     });

@@ -181,9 +181,9 @@ pub(super) fn run(model: &mut Model, act: Act) -> Vec<Effect> {
         Act::Backup => backup::ask(model),
         Act::Verify => contents::some(model),
         Act::VerifyAll => contents::all(model),
-        Act::Repair => contents::mend(model, SpaceChange::Repair),
+        Act::Repair => contents::repair(model, SpaceChange::Repair),
         Act::DeletePaths => keep::delete(model),
-        Act::DeleteDamaged => contents::mend(model, SpaceChange::DeleteDamaged),
+        Act::DeleteDamaged => contents::repair(model, SpaceChange::DeleteDamaged),
         Act::ByPolicy => {
             let on = !model.space.by_policy;
             space::by_policy(model, on)

@@ -134,7 +134,7 @@ fn remember(damaged: &mut Vec<Damage>, paths: Option<&[StorePath]>, comparison: 
 }
 
 /// The dialog before what is damaged is repaired, or deleted.
-pub(super) fn mend(model: &mut Model, wanted: fn(Vec<StorePath>) -> SpaceChange) -> Vec<Effect> {
+pub(super) fn repair(model: &mut Model, wanted: fn(Vec<StorePath>) -> SpaceChange) -> Vec<Effect> {
     let damaged = model.space.damaged.iter().map(|one| one.path.clone());
     let wanted = wanted(damaged.collect());
     if matches!(model.layers.last(), Some(Layer::Text(_))) {
@@ -144,7 +144,7 @@ pub(super) fn mend(model: &mut Model, wanted: fn(Vec<StorePath>) -> SpaceChange)
 }
 
 /// A repair or a deletion has ended: what it has done is damaged no longer.
-pub(super) fn mended(model: &mut Model, id: JobId) {
+pub(super) fn repaired(model: &mut Model, id: JobId) {
     let Some(job) = model.activity.jobs.iter().find(|job| job.id == id) else {
         return;
     };
@@ -152,8 +152,9 @@ pub(super) fn mended(model: &mut Model, id: JobId) {
         return;
     };
     let left: HashSet<&str> = receipt.failed.iter().map(|one| one.item.as_str()).collect();
-    let mends: HashSet<&StorePath> = job.mends.iter().collect();
-    let done = |path: &StorePath| mends.contains(path) && !left.contains(path.to_string().as_str());
+    let repairs: HashSet<&StorePath> = job.repairs.iter().collect();
+    let done =
+        |path: &StorePath| repairs.contains(path) && !left.contains(path.to_string().as_str());
     model.space.damaged.retain(|one| !done(&one.path));
 }
 

@@ -262,7 +262,7 @@ pub(super) fn ended(model: &mut Model, id: JobId, receipt: Receipt) -> Vec<Effec
             }
         }
         "repair" | "delete" => {
-            crate::console::app::update::contents::mended(model, id);
+            crate::console::app::update::contents::repaired(model, id);
             effects.extend(crate::console::app::update::keep::ended(model));
         }
         _ => effects.extend(crate::console::app::update::access::ended(

@@ -163,7 +163,7 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
     let (title, total, change) = (plan.summary.clone(), plan.items.len(), plan.change);
     let amounts = plan.amounts.as_ref().map(|amounts| &amounts.bytes);
     let estimate = amounts.map(|bytes| (bytes.on_disk_low, bytes.on_disk_high));
-    let mends = match change {
+    let repairs = match change {
         "repair" | "delete" => plan.items.iter().filter_map(Item::path).cloned().collect(),
         _ => vec![],
     };
@@ -186,7 +186,7 @@ fn start(model: &mut Model, plan: Plan, answer: &Answer) -> Vec<Effect> {
                 Job {
                     estimate,
                     planned,
-                    mends,
+                    repairs,
                     certificate,
                     undo,
                     ..Job::new(job, change, title.clone(), model.cx.now, total)

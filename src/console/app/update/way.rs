@@ -147,7 +147,7 @@ pub(super) fn shown(model: &mut Model, found: Result<Box<ClientWay>, Problem>) -
     vec![]
 }
 
-/// Mark and name, then what was found; what mends it stands below.
+/// Mark and name, then what was found; what fixes it stands below.
 fn of_step(step: &Step) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in wrap(&step.message, WIDTH - INDENT) {

@@ -45,7 +45,7 @@ impl Entries<'_> {
         self.styled(label, text, self.pen.theme.text);
     }
 
-    /// Findings, each with its mark and what mends it.
+    /// Findings, each with its mark and what fixes it.
     fn findings(&mut self, findings: &[Finding], none: &str) {
         if findings.is_empty() {
             self.styled("findings", format!(". {none}"), self.pen.theme.fine);

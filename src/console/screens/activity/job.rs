@@ -56,7 +56,7 @@ pub struct Job {
     /// expires, the rules of a collection, the reason.
     pub planned: Vec<(&'static str, String)>,
     /// The damaged paths that it repairs or deletes.
-    pub mends: Vec<StorePath>,
+    pub repairs: Vec<StorePath>,
     /// The file of the certificate that it makes.
     pub certificate: Option<PathBuf>,
     /// What it said, the newest last.
@@ -81,7 +81,7 @@ impl Job {
             },
             estimate: None,
             planned: vec![],
-            mends: vec![],
+            repairs: vec![],
             certificate: None,
             log: vec![],
             undo: None,

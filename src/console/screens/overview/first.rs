@@ -1,4 +1,4 @@
-//! The first line of screen 1 in full, where it is a problem: what is wrong, as far as its own row had no room for it, and what mends
+//! The first line of screen 1 in full, where it is a problem: what is wrong, as far as its own row had no room for it, and what fixes
 //! it. Whoever looks at the screen reads both without a key press.
 //!
 //! In: the lines, and the columns of the screen. Out: rows of text below the first one. They are there wherever the cursor is, so a
@@ -20,7 +20,7 @@ const INDENT: u16 = 4;
 pub struct First {
     /// As much of it as its own row has room for.
     head: String,
-    /// The rows below; the flag is of those that say what mends it.
+    /// The rows below; the flag is of those that say what fixes it.
     pub rows: Vec<(String, bool)>,
 }
 

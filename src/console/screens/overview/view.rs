@@ -152,7 +152,7 @@ fn shown(inputs: &Inputs<'_>, check: health::Check) -> Check {
         | "space" => Some(Screen::Space),
         _ => None,
     };
-    // What cannot be found out is not mended on a screen, where it is known how it is.
+    // What cannot be found out is not fixed on a screen, where it is known how it is.
     let screen = screen.filter(|_| check.state != State::Unknown || check.fix.is_none());
     let problem = screen.is_none().then(|| {
         Problem::say(Notice {

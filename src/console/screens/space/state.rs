@@ -60,7 +60,7 @@ pub struct Space {
     pub view: View,
     /// What was found out last.
     pub known: Option<Arc<SpaceSnapshot>>,
-    /// What was found damaged, and was neither mended nor compared again since.
+    /// What was found damaged, and was neither fixed nor compared again since.
     pub damaged: Vec<Damage>,
     /// The number of the newest request for a look; parts of older ones are dropped.
     pub look: u64,

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 /// The id of the step.
 const ID: &str = "limits";
 
-/// What mends an address that is not known.
+/// What fixes an address that is not known.
 const SAY_FROM: &str = "say where the client connects from: --from ADDRESS";
 
 /// Judges them.

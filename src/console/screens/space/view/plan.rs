@@ -59,7 +59,7 @@ pub(super) fn draw(cx: &Context, space: &Space, pen: &mut Pen<'_>, areas: &Areas
         draw_row(cx, space, pen, line, planned, at, at == list.cursor);
     }
     if space.stale {
-        // What stands here is of the rules before; the word above says so, too.
+        // The rows are a plan by the rules before; the heading shows that too.
         let style = pen.theme.dim;
         pen.restyle(areas.list, style);
     }
