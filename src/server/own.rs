@@ -181,7 +181,8 @@ impl Own {
             return;
         }
         let asked = unknown.into_iter().map(async |link| {
-            let output = link.run(&Command::script(script::OWN), b"", QUESTION).await;
+            let whoami = Command::script(script::WHOAMI).arg("never");
+            let output = link.run(&whoami, b"", QUESTION).await;
             let answers = Answers::parse(&output.ok()?.stdout)?;
             Connection::read(&answers, link.end())
         });

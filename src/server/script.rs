@@ -20,7 +20,6 @@ macro_rules! script {
 }
 
 pub(super) const WHOAMI: &str = script!("whoami.sh");
-pub(super) const OWN: &str = script!("own.sh");
 pub(super) const PROBE: &str = script!("store.sh", "probe.sh");
 pub(super) const SPACE: &str = script!("store.sh", "space.sh");
 pub(super) const LINKS: &str = script!("store.sh", "links.sh");
