@@ -6,6 +6,9 @@
 use super::error::LinkError;
 use crate::domain::login_line;
 
+/// What is said in a script is in no other language.
+const LOCALE: [&str; 2] = ["env", "LC_ALL=C"];
+
 /// A command: script, arguments, and whether it runs through sudo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
@@ -66,8 +69,8 @@ impl Command {
         if self.sudo {
             words.extend(["sudo", "-n", "--"]);
         }
-        // Inside sudo, because sudo need not keep the variable.
-        words.extend(["env", "LC_ALL=C", "sh", "-c", self.script, "storekeeper"]);
+        words.extend(LOCALE);
+        words.extend(["sh", "-c", self.script, "storekeeper"]);
         words.extend(self.args.iter().map(String::as_str));
         if words.iter().any(|word| word.contains('\0')) {
             return Err(LinkError::Command {
@@ -77,10 +80,14 @@ impl Command {
         Ok(words)
     }
 
-    /// The text for `sh`.
+    /// The text for `sh`. Where there is no sudo, which need not keep the variable, the shell sets it: one program less to start.
     fn text(&self) -> Result<String, LinkError> {
-        let mut text = String::from("exec");
-        for word in self.words()? {
+        let words = self.words()?;
+        let (mut text, words) = match words.strip_prefix(&LOCALE) {
+            Some(words) => (String::from("LC_ALL=C; export LC_ALL; exec"), words),
+            None => (String::from("exec"), &words[..]),
+        };
+        for word in words {
             text.push(' ');
             quote_into(&mut text, word);
         }
@@ -141,6 +148,11 @@ mod tests {
         assert_eq!(
             login_line::decode(command.line().unwrap().as_bytes()).unwrap(),
             text.as_bytes()
+        );
+        let plain = Command::script("true").arg("a b").text().unwrap();
+        assert_eq!(
+            plain,
+            "LC_ALL=C; export LC_ALL; exec sh -c true storekeeper 'a b'"
         );
         assert_eq!(quote("it's"), "'it'\\''s'");
         assert_eq!(quote("a\\b"), "'a'\\\\'b'");

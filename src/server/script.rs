@@ -20,14 +20,14 @@ macro_rules! script {
 }
 
 pub(super) const WHOAMI: &str = script!("whoami.sh");
-pub(super) const PROBE: &str = script!("store.sh", "probe.sh");
-pub(super) const SPACE: &str = script!("store.sh", "space.sh");
-pub(super) const LINKS: &str = script!("store.sh", "links.sh");
+pub(super) const PROBE: &str = script!("nix-settings.sh", "store.sh", "probe.sh");
+pub(super) const SPACE: &str = script!("nix-settings.sh", "store.sh", "space.sh");
+pub(super) const LINKS: &str = script!("nix-settings.sh", "store.sh", "links.sh");
 /// Hands Nix's database out, for a copy.
-pub(super) const DATABASE: &str = script!("store.sh", "database.sh");
-pub(super) const VACUUM_LOOK: &str = script!("store.sh", "vacuum-look.sh");
-pub(super) const VACUUM: &str = script!("store.sh", "folder.sh", "vacuum.sh");
-pub(super) const VERIFY: &str = script!("store.sh", "verify.sh");
+pub(super) const DATABASE: &str = script!("nix-settings.sh", "store.sh", "database.sh");
+pub(super) const VACUUM_LOOK: &str = script!("nix-settings.sh", "store.sh", "vacuum-look.sh");
+pub(super) const VACUUM: &str = script!("nix-settings.sh", "store.sh", "folder.sh", "vacuum.sh");
+pub(super) const VERIFY: &str = script!("nix-settings.sh", "store.sh", "verify.sh");
 pub(super) const REPAIR: &str = script!("repair.sh");
 pub(super) const PINS: &str = script!("pins.sh");
 pub(super) const PIN_ADD: &str = script!("folder.sh", "pin-look.sh", "pin-add.sh");
@@ -71,7 +71,7 @@ pub(super) const JOB_LOOK: &str = script!("jobs.sh", "job-look.sh");
 pub(super) const JOB_ITEMS: &str = script!("job-items.sh");
 pub(super) const HOST_KEYS: &str = script!("sshd.sh", "host-keys.sh");
 pub(super) const CACHE_DAEMON: &str = script!("sshd.sh", "cache-daemon.sh");
-pub(super) const ACCESS_FACTS: &str = script!("sshd.sh", "access-facts.sh");
+pub(super) const ACCESS_FACTS: &str = script!("nix-settings.sh", "sshd.sh", "access-facts.sh");
 pub(super) const ACCESS_LOG: &str = script!("access-log.sh");
 pub(super) const ACCESS_END: &str = script!("access-end.sh");
 pub(super) const ACCESS_EDIT: &str = script!("folder.sh", "account.sh", "access-edit.sh");
@@ -99,7 +99,7 @@ pub(super) const ACCESS_EDIT_FILE: &str = concat!(
     include_str!("scripts/access-edit-file.sh")
 );
 
-pub(super) const WATCH: &str = script!("store.sh", "sshd.sh", "watch.sh");
+pub(super) const WATCH: &str = script!("nix-settings.sh", "store.sh", "sshd.sh", "watch.sh");
 
 pub(super) const TIMER_LOOK: &str = script!("timer-look.sh");
 pub(super) const TIMER_INSTALL: &str = script!("folder.sh", "timer-install.sh");

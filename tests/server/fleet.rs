@@ -94,7 +94,7 @@ fn one_that_hangs_once_it_is_connected_is_not_waited_for() {
     fs::write(&hangs, "").unwrap();
     let script = format!(
         r#"case "$*" in
-*"config show"*)
+*show-config*)
     mkdir {asked}-1 2>/dev/null || mkdir {asked}-2 2>/dev/null || : >{asked}
     while [ -e {asked} ] && [ -e {hangs} ]; do sleep 1; done ;;
 esac

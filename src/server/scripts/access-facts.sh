@@ -7,28 +7,30 @@ nix=$2
 cache=$3
 login=$4
 shift 4
-newline='
-'
 named=
 for file; do named=$named$file$newline; done
 echo storekeeper-answer
 
 briefly=
 if timeout 9 true 2>/dev/null; then briefly='timeout 30'; fi
-have() { command -v "$1" >/dev/null 2>&1; }
-say() { printf '%s=%s\n' "$1" "$2"; }
 last_line() { printf '%s\n' "$1" | tr -d '\r' | sed '/^[[:space:]]*$/d' | tail -n 1; }
-modern() { "$nix" --extra-experimental-features nix-command "$@" 2>/dev/null; }
 
-say now "$(date +%s)"
-say zone "$(date +%z)"
+clock=$(date '+%s %z')
+say now "${clock% *}"
+say zone "${clock#* }"
 if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 
 say sshd "$sshd"
 say sshd-why "$sshd_why"
 say config "${config:-/etc/ssh/sshd_config}"
 say config-why "$config_why"
-if [ -n "$sshd" ]; then say version "$("$sshd" -V 2>&1 | sed -n 's/^\(OpenSSH_[^, ]*\).*/\1/p' | tail -n 1)"; fi
+version=
+if [ -n "$sshd" ]; then
+    for word in $("$sshd" -V 2>&1); do
+        case $word in OpenSSH_*) version=${word%%,*} ;; esac
+    done
+    say version "$version"
+fi
 
 # --- key files ---------------------------------------------------------------------------------------------------------
 # $1: a path. What is there, and every folder above it.
@@ -76,9 +78,9 @@ show_file() {
 # $1: what it is called in the answers. $2: the keyword of settings that names it. A file that sshd reads about certificates or keys;
 # what stands in front of the answers is what keeps them apart from those of key files.
 show_list() {
-    named_file=$(printf '%s\n' "$settings" | sed -n "s/^$2 //p")
-    case $named_file in '' | none) return ;; esac
-    if ! expand "$named_file"; then
+    keyword "$2"
+    case $value in '' | none) return ;; esac
+    if ! expand "$value"; then
         say "$1-content-why" "its name has a token that is not known"
         return
     fi
@@ -94,10 +96,11 @@ show_list() {
     printf '%s\n' "$told_list" | sed "s/^/$1-/"
 }
 
-# Needs entry, settings, user, id and home. Runs the forced command as sshd does, by the login shell with the rights of the cache
+# Needs entry, effective, user, id, own and home. Runs the forced command as sshd does, by the login shell with the rights of the cache
 # user, and greets it as a client does. Only Nix's own servers are run, and only where nothing else stands in the line.
 try_service() {
-    force=$(printf '%s\n' "$settings" | sed -n 's/^forcecommand //p')
+    keyword forcecommand
+    force=$value
     case $force in
     '' | none | *[!A-Za-z0-9_./+@=,:\ -]*) return ;;
     esac
@@ -123,7 +126,7 @@ try_service() {
         say service-why "only root can act as $user there"
         return
     fi
-    if ! setpriv --reuid "$id" --regid "$(id -g "$user")" --init-groups true 2>/dev/null; then
+    if ! setpriv --reuid "$id" --regid "$own" --init-groups true 2>/dev/null; then
         say service-why "there is no setpriv that can act as $user there"
         return
     fi
@@ -132,17 +135,16 @@ try_service() {
     set -- HOME="$home" USER="$user" LOGNAME="$user" SHELL="$shell" PATH="$login_path" \
         SSH_CLIENT="127.0.0.1 1 22" SSH_CONNECTION="127.0.0.1 1 127.0.0.1 22"
     # What SetEnv says comes last and so counts.
-    while IFS= read -r line; do
-        case $line in "setenv "*) set -- "$@" "${line#setenv }" ;; esac
-    done <<END
-$settings
-END
+    keyword setenv
+    IFS=$newline
+    for line in $value; do set -- "$@" "$line"; done
+    unset IFS
     soon=
     if timeout 9 true 2>/dev/null; then soon='timeout 10'; fi
     as_sshd() (
         cd "$home" 2>/dev/null || cd / || exit
         # shellcheck disable=SC2059,SC2086
-        printf "$hello" | $soon setpriv --reuid "$id" --regid "$(id -g "$user")" --init-groups --no-new-privs \
+        printf "$hello" | $soon setpriv --reuid "$id" --regid "$own" --init-groups --no-new-privs \
             env -i "$@" "$shell" -c "$force"
     )
     heard=$(as_sshd "$@" 2>/dev/null | head -c 200 | od -An -v -tx1 | tr -d ' \n')
@@ -176,35 +178,39 @@ show_user() {
         say passwd-why "there is no user $user on the server"
         return
     fi
+    entry=${entry%%"$newline"*}
     say passwd "$entry"
+    account "$entry"
     say groups "$(id -Gn "$user" 2>/dev/null)"
     say gids "$(id -G "$user" 2>/dev/null)"
-    id=$(id -u "$user" 2>/dev/null)
     # Debian's sshd lets a group write that only the user is in.
     case $sshd in
     /nix/*) ;;
     *)
-        if [ -e /etc/debian_version ] && own=$(id -g "$user" 2>/dev/null) &&
-            ! getent passwd | cut -d: -f3,4 | grep -v "^$id:" | grep -q ":$own\$"; then
-            case $(getent group "$own" | cut -d: -f4) in '' | "$user") say private-group "$own" ;; esac
+        if [ -e /etc/debian_version ] && getent passwd |
+            awk -F: -v id="$id" -v own="$own" '$4 == own && $3 != id { others = 1 } END { exit others }'; then
+            members=$(getent group "$own")
+            case ${members##*:} in '' | "$user") say private-group "$own" ;; esac
         fi
         ;;
     esac
-    home=$(printf '%s\n' "$entry" | cut -d: -f6)
     say home "$(readlink -m -- "$home" 2>/dev/null)"
     files=
+    told=
     if [ -z "$sshd" ]; then
         say settings-why "no sshd was found on the server"
-    elif settings=$(settings_for "$user"); then
-        printf '%s\n' "$settings" | sed 's/^/T=/'
-        for file in $(printf '%s\n' "$settings" | sed -n 's/^authorizedkeysfile //p'); do
+    elif settings_for "$user"; then
+        told=yes
+        printf '%s\n' "$effective" | sed 's/^/T=/'
+        keyword authorizedkeysfile
+        for file in $value; do
             if [ "$file" = none ]; then continue; fi
             if expand "$file"; then files=$files$path$newline; else say file-why "$file: a token that is not known"; fi
         done
     else
-        say settings-why "$(last_line "$settings")"
+        say settings-why "$(last_line "$effective")"
     fi
-    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$settings" ]; then
+    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$told" ]; then
         show_list trusted trustedusercakeys
         show_list principals authorizedprincipalsfile
         show_list revoked revokedkeys
@@ -212,7 +218,7 @@ show_user() {
     fi
     if [ "$user" = "$cache" ] && [ -n "$named" ]; then
         files=$named
-    elif [ -z "$settings" ] || [ -z "$sshd" ]; then
+    elif [ -z "$told" ]; then
         files=
     fi
     printf '%s' "$files" | while IFS= read -r file; do show_file "$file"; done
@@ -228,23 +234,19 @@ if [ -z "$nix" ]; then
     echo end=
     exit 0
 fi
-settings=
 if have "$nix"; then
-    say nix-version "$("$nix" --version 2>/dev/null | sed -n 's/.* \([0-9][0-9.]*\).*/\1/p' | head -n 1)"
-    settings=$(modern config show) || settings=$(modern show-config) || settings=
+    version=
+    for word in $("$nix" --version 2>/dev/null); do
+        case $word in [0-9]*) version=${word%%[!0-9.]*} ;; esac
+    done
+    say nix-version "$version"
 fi
-if [ -z "$settings" ]; then
-    # Files that it includes are not read: without Nix's own word this is the best there is.
-    file=${NIX_CONF_DIR:-/etc/nix}/nix.conf
-    if [ -r "$file" ]; then
-        settings=$(sed 's/#.*//' "$file")
-    else
-        say trusted-why "neither nix nor $file can be read"
-    fi
-fi
-if [ -n "$settings" ]; then
-    trusted=$(printf '%s\n' "$settings" | sed -n 's/^[[:space:]]*trusted-users[[:space:]]*=[[:space:]]*//p' | tail -n 1)
+read_settings
+if [ -n "$settings_file" ] && ! [ -r "$settings_file" ]; then
+    say trusted-why "neither nix nor $settings_file can be read"
+elif [ -n "$settings" ]; then
+    setting trusted-users
     # An unset one is Nix's default.
-    say trusted "${trusted:-root}"
+    say trusted "${value:-root}"
 fi
 echo end=

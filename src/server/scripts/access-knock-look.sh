@@ -15,6 +15,8 @@ if [ -r "$config" ]; then
 fi
 if [ -n "${3-}" ]; then
     say lines "$(sha256sum 2>/dev/null <"$3" | cut -d ' ' -f 1)"
-    say effective "$(settings_for "$4" | sed -n 's/^authorizedkeyscommand //p')"
+    settings_for "$4"
+    keyword authorizedkeyscommand
+    say effective "$value"
 fi
 echo end=

@@ -20,7 +20,9 @@ if [ -e "$lines" ] || [ -e "$lines.storekeeper-old" ]; then
         back
         fail 65 "sshd does not accept the configuration without $lines, so nothing was removed: $(printf %s "$said" | tr '\r\n' '  ')"
     fi
-    case $(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p') in
+    settings_for "$cache"
+    keyword authorizedkeyscommand
+    case $value in
     "$script "*)
         back
         fail 65 "other lines of $config have sshd run $script too, so nothing was removed; take those out first"

@@ -76,12 +76,13 @@ if ! said=$("$sshd" -t -f "$config" $options 2>&1); then
     back
     fail 65 "sshd does not accept the new configuration, so it was taken back: $(printf %s "$said" | tr '\r\n' '  ')"
 fi
-effective=$(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p')
-case $effective in
+settings_for "$cache"
+keyword authorizedkeyscommand
+case $value in
 "$script "*) ;;
 *)
     back
-    fail 65 "$config does not read $lines, or says something else for $cache (${effective:-nothing}), so it was taken back; add the lines by hand"
+    fail 65 "$config does not read $lines, or says something else for $cache (${value:-nothing}), so it was taken back; add the lines by hand"
     ;;
 esac
 reload "the configuration was taken back"

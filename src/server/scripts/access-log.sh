@@ -11,8 +11,9 @@ say() { printf '%s=%s\n' "$1" "$2"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 slowly() { if have timeout; then timeout 30 "$@"; else "$@"; fi; }
 
-say now "$(date +%s)"
-say zone "$(date +%z)"
+clock=$(date '+%s %z')
+say now "${clock% *}"
+say zone "${clock#* }"
 say ticks "$(getconf CLK_TCK 2>/dev/null)"
 say boot "$(sed -n 's/^btime //p' /proc/stat 2>/dev/null)"
 
@@ -22,7 +23,11 @@ for folder in /proc/[0-9]*; do
     name=
     { IFS= read -r name <"$folder/comm"; } 2>/dev/null
     case $name in sshd | sshd-session) ;; *) continue ;; esac
-    title=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline" | sed 's/^[^:]*: //; s/ *$//')
+    # The title is one text; what NULs are behind it, `read` leaves out.
+    title=
+    { IFS= read -r title <"$folder/cmdline"; } 2>/dev/null
+    title=${title#*: }
+    title=${title%"${title##*[! ]}"}
     above=
     uid=
     { while read -r key value rest; do

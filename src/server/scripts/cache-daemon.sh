@@ -11,8 +11,9 @@ if timeout 9 true 2>/dev/null; then briefly='timeout 20'; fi
 
 # What sshd sets for a session. Quotes are those of newer releases.
 session=
-if [ -n "$sshd" ] && settings=$(settings_for "$user"); then
-    session=$(printf '%s\n' "$settings" | sed -n 's/^setenv //p' | tr -d '"' | tr ' ' '\n')
+if [ -n "$sshd" ] && settings_for "$user"; then
+    keyword setenv
+    session=$(printf '%s\n' "$value" | tr -d '"' | tr ' ' '\n')
 fi
 # $1: a variable.
 variable() { printf '%s\n' "$session" | sed -n "s/^$1=//p" | head -n 1; }

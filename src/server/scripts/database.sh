@@ -26,8 +26,13 @@ look() {
     set -- $(stat -c '%s %Y %y' "$database-wal" 2>/dev/null)
     log=${1-0} log_seconds=${2-} log_fraction=${4-}
     case $log_fraction in *.*) log_fraction=${log_fraction##*.} ;; *) log_fraction= ;; esac
-    salts=$(dd if="$database-wal" bs=32 count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
-    journal=$(size "$database-journal")
+    # shellcheck disable=SC2046 # Bytes.
+    set -- $(od -An -v -tx1 -N32 "$database-wal" 2>/dev/null)
+    IFS=
+    salts="$*"
+    unset IFS
+    journal=0
+    if [ -e "$database-journal" ]; then journal=$(size "$database-journal"); fi
     clock=$(date '+%s.%N')
 }
 
@@ -59,7 +64,9 @@ if [ -L "$database" ] || ! [ -f "$database" ]; then problem odd; fi
 if ! [ -r "$database" ]; then problem rights; fi
 stat -c %s "$database" >/dev/null 2>&1 || problem tools
 if [ -e "$database-wal" ] && ! [ -r "$database-wal" ]; then problem rights; fi
-schema=$(head -c 20 "$state/db/schema" 2>/dev/null | tr -d '[:space:]')
+# shellcheck disable=SC2046 # A number.
+set -- $(head -c 20 "$state/db/schema" 2>/dev/null)
+schema=${1-}
 packers=
 for packer in gzip zstd; do
     if have $packer; then packers=$packers$packer,; fi

@@ -2,7 +2,11 @@
 echo storekeeper-answer
 say() { printf '%s=%s\n' "$1" "$2"; }
 files=
-if [ -n "$sshd" ]; then files=$(settings_for root | sed -n 's/^hostkey //p'); fi
+if [ -n "$sshd" ]; then
+    settings_for root
+    keyword hostkey
+    files=$value
+fi
 if [ -z "$files" ] && [ -r "${config:-/etc/ssh/sshd_config}" ]; then
     # Without root's rights sshd does not tell its settings.
     files=$(sed -n 's/^[[:space:]]*[Hh][Oo][Ss][Tt][Kk][Ee][Yy][[:space:]=]\{1,\}//p' "${config:-/etc/ssh/sshd_config}" | tr -d '"')

@@ -2,7 +2,6 @@
 # cache user, where it is asked what sshd runs for unknown keys. The rest: files, each behind a letter: `t`, of which the text is wanted, `s`, of which it is not.
 # How they are, in the order in which they were asked for.
 echo storekeeper-answer
-set -f
 say() { printf '%s=%s\n' "$1" "$2"; }
 name=$1
 units=$2
@@ -19,7 +18,11 @@ if [ -n "$name" ]; then
         if [ -e "$folder" ]; then say beside "$folder"; fi
     done
 fi
-if [ -n "$cache" ]; then say effective "$(settings_for "$cache" | sed -n 's/^authorizedkeyscommand //p')"; fi
+if [ -n "$cache" ]; then
+    settings_for "$cache"
+    keyword authorizedkeyscommand
+    say effective "$value"
+fi
 if [ -n "$lease" ] && [ -d "$lease" ]; then
     say links "$(find "$lease/." -mindepth 2 -maxdepth 2 -type l 2>/dev/null | wc -l | tr -d ' ')"
     {

@@ -1,7 +1,6 @@
 # $1: a signing key file that the administrator has configured, or nothing. $2: where auto-sign says how it went. $3: where
 # the policy timer does.
 # Says what this server is. Secrets are never printed: the public half of a key is computed here, by Nix.
-set -f
 wanted=$1
 echo storekeeper-answer
 
@@ -11,9 +10,10 @@ if have "$nix"; then
     program=$(command -v "$nix")
     say nix-program "$(readlink -f -- "$program" 2>/dev/null || printf '%s' "$program")"
 fi
-if [ -n "$config_file" ]; then say config-from "$config_file"; fi
+if [ -n "$settings_file" ]; then say config-from "$settings_file"; fi
 
-say trusted-public-keys "$(setting trusted-public-keys)"
+setting trusted-public-keys
+say trusted-public-keys "$value"
 
 key() {
     say key "$1"
@@ -33,15 +33,18 @@ key() {
     fi
 }
 if [ -n "$wanted" ]; then key "$wanted"; fi
-for file in $(setting secret-key-files); do
+setting secret-key-files
+for file in $value; do
     if [ "$file" != "$wanted" ]; then key "$file"; fi
 done
 
 if [ "$plain" = yes ]; then
     say directory "$directory"
     say state "$state"
-    say disk "$(df -Pk "$directory" 2>/dev/null | tail -n 1)"
-    say inodes "$(df -Pi "$directory" 2>/dev/null | tail -n 1)"
+    disk=$(df -Pk "$directory" 2>/dev/null)
+    say disk "${disk##*"$newline"}"
+    inodes=$(df -Pi "$directory" 2>/dev/null)
+    say inodes "${inodes##*"$newline"}"
     database=$state/db/db.sqlite
     if [ -e "$database" ]; then
         say database "$(ls -dnL "$database" 2>/dev/null)"

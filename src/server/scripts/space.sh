@@ -1,14 +1,16 @@
 # What fills the disk: file systems, the database, who collects. Reads nothing of the store's contents.
-set -f
 echo storekeeper-answer
 say clock "$(date +%s)"
-if [ -n "$config_file" ]; then say config-from "$config_file"; fi
-derivations=$(setting keep-derivations)
-say keep-derivations "${derivations:-$(setting gc-keep-derivations)}"
-outputs=$(setting keep-outputs)
-say keep-outputs "${outputs:-$(setting gc-keep-outputs)}"
+if [ -n "$settings_file" ]; then say config-from "$settings_file"; fi
+for name in keep-derivations keep-outputs; do
+    setting $name
+    if [ -z "$value" ]; then setting gc-$name; fi
+    say $name "$value"
+done
 say user "$(id -un 2>/dev/null)"
-say load "$(cat /proc/loadavg 2>/dev/null)"
+load=
+if [ -r /proc/loadavg ]; then IFS= read -r load </proc/loadavg; fi
+say load "$load"
 say processors "$(getconf _NPROCESSORS_ONLN 2>/dev/null || nproc 2>/dev/null)"
 if have systemctl; then
     systemctl list-units --failed --plain --no-legend --no-pager 'storekeeper*' 2>/dev/null |
@@ -17,13 +19,18 @@ fi
 
 # $1: a word. $2: a folder. What `df` says of it, and its line of the mount table.
 file_system() {
-    blocks=$(df -Pk "$2" 2>/dev/null | tail -n 1)
+    blocks=$(df -Pk "$2" 2>/dev/null)
+    blocks=${blocks##*"$newline"}
     say "$1-blocks" "$blocks"
-    say "$1-inodes" "$(df -Pi "$2" 2>/dev/null | tail -n 1)"
+    inodes=$(df -Pi "$2" 2>/dev/null)
+    say "$1-inodes" "${inodes##*"$newline"}"
     # The mount point is what stands behind the percentage; it may have blanks, which the table spells \040.
-    mount=$(printf '%s\n' "$blocks" | sed -n 's/.*[[:space:]]\([0-9]\{1,\}%\|-\)[[:space:]]\{1,\}\(\/.*\)$/\2/p')
-    say "$1-mount" "$(MOUNT=$mount awk '
-        BEGIN { wanted = ENVIRON["MOUNT"]; gsub(/ /, "\\040", wanted) }
+    say "$1-mount" "$(BLOCKS=$blocks awk '
+        BEGIN {
+            wanted = ENVIRON["BLOCKS"]
+            if (match(wanted, /[ \t]([0-9]+%|-)[ \t]+\//)) wanted = substr(wanted, RSTART + RLENGTH - 1)
+            gsub(/ /, "\\040", wanted)
+        }
         $5 == wanted { found = $0 }
         END { print found }' /proc/self/mountinfo 2>/dev/null)"
     say "$1-device" "$(stat -L -c %d "$2" 2>/dev/null)"
@@ -45,12 +52,16 @@ fi
 
 database=$state/db/db.sqlite
 say database-file "$database"
-if size=$(stat -L -c %s "$database" 2>/dev/null); then
-    say database "$size"
-    say wal "$(stat -L -c %s "$database-wal" 2>/dev/null)"
+if [ -e "$database" ]; then
+    # shellcheck disable=SC2046 # Two numbers.
+    set -- $(stat -L -c %s "$database" "$database-wal" 2>/dev/null)
+    say database "${1-}"
+    say wal "${2-}"
     # Bytes 16 and 17 are the size of a page, 36 to 39 count the free ones (the file format of SQLite, 1.3).
-    say page "$(od -An -v -tx1 -j16 -N2 "$database" 2>/dev/null | tr -d ' \n')"
-    say free "$(od -An -v -tx1 -j36 -N4 "$database" 2>/dev/null | tr -d ' \n')"
+    # shellcheck disable=SC2046 # Bytes 16 to 39.
+    set -- $(od -An -v -tx1 -j16 -N24 "$database" 2>/dev/null)
+    say page "${1-}${2-}"
+    say free "${21-}${22-}${23-}${24-}"
 fi
 
 # Roots that keep nothing any more. What programs have registered elsewhere (`auto`) is dropped by Nix itself, and the lease keeps
@@ -91,8 +102,6 @@ if ! inode=$(stat -L -c %i "$lock" 2>/dev/null); then
     exit 0
 fi
 say locks read
-hertz=$(getconf CLK_TCK 2>/dev/null)
-boot=$(sed -n 's/^btime //p' /proc/stat 2>/dev/null)
 has_open() {
     # Names that can't be seen do not speak against it.
     names=$(ls -l "/proc/$1/fd" 2>/dev/null) || return 0
@@ -104,6 +113,8 @@ tell() {
     say mode "$2"
     # The number after the name in parentheses, which may have blanks itself.
     ticks=$(sed 's/.*) //' "/proc/$process/stat" 2>/dev/null | cut -d ' ' -f 20)
+    hertz=$(getconf CLK_TCK 2>/dev/null)
+    boot=$(sed -n 's/^btime //p' /proc/stat 2>/dev/null)
     if [ -n "$ticks" ] && [ -n "$boot" ]; then say since "$((boot + ticks / ${hertz:-100}))"; fi
     words=$(tr '\0\n\r' '   ' <"/proc/$process/cmdline" 2>/dev/null | head -c 400)
     # A daemon that serves a client names the client's process behind its own name.

@@ -3,6 +3,8 @@
 # The sshd processes above this one, one above the other, and of them the topmost: its program and its configuration are those
 # that count. An sshd further up belongs to a login from which this server was started.
 set -f
+newline='
+'
 listener=
 sshd_why=
 config_why=
@@ -73,7 +75,8 @@ else
     sshd_why="this connection does not come through an sshd, so the usual one was asked"
 fi
 if ! [ -x "$sshd" ]; then sshd=$(command -v sshd); fi
-# $1: a user. Its settings, as for a connection such as this one; keywords in small letters, which OpenSSH 10.6 does not use any more.
+# $1: a user. Sets `effective` to its settings, as for a connection such as this one; keywords in small letters, which OpenSSH 10.6
+# does not use any more. Where sshd fails, that is what it says.
 settings_for() {
     who=$1
     # shellcheck disable=SC2086
@@ -83,15 +86,35 @@ settings_for() {
     effective=$("$sshd" -T ${config:+-f "$config"} $options \
         -C "user=$who,host=$from,addr=$from,laddr=${3:-127.0.0.1},lport=${4:-22}" 2>&1)
     sshd_status=$?
-    printf '%s\n' "$effective" | sed 'h
+    case $newline$effective in *"$newline"[A-Z]*) ;; *) return $sshd_status ;; esac
+    effective=$(printf '%s\n' "$effective" | sed 'h
 s/ .*//
 y/ABCDEFGHIJKLMNOPQRSTUVWXYZ/abcdefghijklmnopqrstuvwxyz/
 x
 s/^[^ ]*//
 x
 G
-s/\n//'
+s/\n//')
     return $sshd_status
+}
+# $1: a keyword. Sets `value` to what `effective` has for it, a line for each time.
+keyword() {
+    value=
+    IFS=$newline
+    for line in $effective; do
+        case $line in "$1 "*) value=${value:+$value$newline}${line#* } ;; esac
+    done
+    unset IFS
+}
+# $1: a line of the passwd file. Sets id, own (the number of its group) and home.
+account() {
+    IFS=:
+    # shellcheck disable=SC2086 # A field each.
+    set -- $1
+    unset IFS
+    id=${3-}
+    own=${4-}
+    home=${6-}
 }
 # $1: a path with tokens, as AuthorizedKeysFile has them. Needs user, id and home, sets path; fails at a token that is not known.
 expand() {

@@ -13,8 +13,6 @@ wanted=$4
 since=$5
 count=$6
 shift 6
-newline='
-'
 # What Nix is on the server, besides its database: a file a line.
 settings_files=$newline${NIX_CONF_DIR:-/etc/nix}/nix.conf$newline${NIX_CONF_DIR:-/etc/nix}/nix.custom.conf$newline
 settings_folders=
@@ -41,11 +39,17 @@ for file; do add_key "$file"; done
 named=$#
 user=$cache
 entry=$(getent passwd "$user" 2>/dev/null) || entry=$(grep "^$user:" /etc/passwd 2>/dev/null)
-if [ -n "$entry" ] && [ -n "$sshd" ] && settings=$(settings_for "$user"); then
-    id=$(id -u "$user" 2>/dev/null)
-    home=$(printf '%s\n' "$entry" | cut -d: -f6)
-    words=$(printf '%s\n' "$settings" | sed -n 's/^\(revokedkeys\|trustedusercakeys\|authorizedprincipalsfile\) //p')
-    if [ "$named" = 0 ]; then words="$words $(printf '%s\n' "$settings" | sed -n 's/^authorizedkeysfile //p')"; fi
+if [ -n "$entry" ] && [ -n "$sshd" ] && settings_for "$user"; then
+    account "$entry"
+    words=
+    for word in revokedkeys trustedusercakeys authorizedprincipalsfile; do
+        keyword $word
+        words="$words $value"
+    done
+    if [ "$named" = 0 ]; then
+        keyword authorizedkeysfile
+        words="$words $value"
+    fi
     for word in $words; do
         if [ "$word" != none ] && expand "$word"; then add_key "$path"; fi
     done

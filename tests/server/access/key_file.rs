@@ -229,7 +229,7 @@ fn traps(folder: &Path) -> PathBuf {
     ];
     for program in programs {
         let text = format!(
-            "#!/bin/sh\nPATH=/usr/bin:/bin\nprintf x >>\"$TRAP/count\"\nn=$(($(wc -c <\"$TRAP/count\")))\n\
+            "#!/bin/sh\nPATH=/usr/bin:/bin\nprintf x >>\"$TRAP/count\"\nIFS= read -r n <\"$TRAP/count\"\nn=${{#n}}\n\
              kill_it() {{ kill -KILL \"$(cat \"$TRAP/shell\")\"; sleep 0.05; exit 1; }}\n\
              [ $n != \"$TRAP_AT\" ] || [ -n \"$TRAP_AFTER\" ] || kill_it\n\
              {program} \"$@\"\nresult=$?\n[ $n != \"$TRAP_AT\" ] || kill_it\nexit $result\n"

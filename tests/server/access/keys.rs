@@ -284,7 +284,9 @@ fn keywords_are_read_in_either_form() {
     let ask = |status: &str| {
         Command::new("sh")
             .arg("-c")
-            .arg(format!("{script}\nsshd=$1\nsettings_for nix-ssh"))
+            .arg(format!(
+                "{script}\nsshd=$1\nsettings_for nix-ssh\nsaid=$?\nprintf '%s\\n' \"$effective\"\nexit $said"
+            ))
             .args(["sh", sshd.to_str().unwrap()])
             .env("STATUS", status)
             .output()

@@ -931,7 +931,12 @@ fn the_scripts_run_under_busybox_and_dash() {
     let tools = rig.scratch().join("busybox");
     let busybox = need::busybox(&tools);
     let answers = |shell: &[&str], path: &str, script: &str| {
-        let text = [include_str!("../../../src/server/scripts/store.sh"), script].concat();
+        let text = [
+            include_str!("../../../src/server/scripts/nix-settings.sh"),
+            include_str!("../../../src/server/scripts/store.sh"),
+            script,
+        ]
+        .concat();
         let nix = rig.nix.command("nix");
         let output = there(&rig, "nix")
             .get_envs()
