@@ -324,7 +324,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The unsigned uploads, oldest first, each with what it alone needs.
+    /// The unsigned uploads, oldest first, each with the dependencies that nothing else needs.
     fn uploads(&mut self, last: &Round) -> Result<(), DemoError> {
         let tops = names::UPLOADS.len().min(self.shares.unsigned);
         let mut left = self.shares.unsigned - tops;

@@ -308,7 +308,7 @@ pub(super) fn library(number: usize, rounds: u32, random: &mut Random) -> Packag
     }
 }
 
-/// An upload that nobody has signed: a top and how many paths it alone needs, and its age in minutes.
+/// An upload that nobody has signed: a top and how many dependencies of its own, and its age in minutes.
 pub(super) struct Upload {
     pub(super) top: &'static str,
     /// Share of all private dependencies, in parts of 182.

@@ -175,8 +175,8 @@ impl Kept {
     }
 }
 
-/// Paths that go together: a package that nothing else refers to, and what it alone needs; or a path that several such
-/// packages share.
+/// Paths that go together: a package that nothing else refers to, and the dependencies that nothing else needs; or a path that
+/// several such packages share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {
     /// The path on top.

@@ -43,7 +43,7 @@ pub(super) struct Unit {
     pub(super) bytes: u64,
 }
 
-/// A package with what it alone needs.
+/// A package with the dependencies that nothing else needs.
 pub(super) struct Group {
     pub(super) top: Row,
     pub(super) shared: bool,

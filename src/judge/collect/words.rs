@@ -19,7 +19,7 @@ impl Reason {
 }
 
 impl Gone {
-    /// What goes, such as `storefront-1.0 and 311 it alone needs`.
+    /// What goes, such as `storefront-1.0 with 311 dependencies`.
     pub fn words(&self, inventory: &Inventory) -> String {
         let name = inventory.name(self.top);
         let shared = if self.shared {
@@ -34,7 +34,8 @@ impl Gone {
         };
         match self.paths - 1 {
             0 => format!("{name}{shared}{stay}"),
-            others => format!("{name} and {others} it alone needs{shared}{stay}"),
+            1 => format!("{name} with 1 dependency{shared}{stay}"),
+            others => format!("{name} with {others} dependencies{shared}{stay}"),
         }
     }
 }

@@ -10,6 +10,8 @@ id=$(id -u "$user") || fail 67 "there is no account $user"
 case $file in /*) ;; *) fail 65 "$file does not begin with a slash" ;; esac
 walk "$file" "$id" || fail 77 "$refusal"
 case $behind in '') fail 65 "$file is a folder" ;; esac
+# Builders may make files there, so it would count as shared.
+case $PWD/ in /nix/store/*) fail 65 "the file is a part of the Nix store and is generated" ;; esac
 if [ "$holder" = "$id" ] && [ "$id" != "$me" ]; then
     [ "$me" = 0 ] || fail 77 "the folder $PWD belongs to $user; log in as root or allow sudo -n"
     as_account "$user" "$id" "$edit" "$behind" "$id" "$@"

@@ -4,9 +4,7 @@ user=$(id -un 2>/dev/null) || user=${USER:-unknown}
 uid=$(id -u)
 printf 'user=%s\n' "$user"
 printf 'uid=%s\n' "$uid"
-host=
-{ IFS= read -r host </proc/sys/kernel/hostname; } 2>/dev/null || host=$(uname -n)
-printf 'host=%s\n' "$host"
+printf 'host=%s\n' "$(uname -n)"
 printf 'connection=%s\n' "${SSH_CONNECTION:-}"
 printf 'clock=%s\n' "$(date +%s)"
 if [ "$uid" != 0 ] && [ "$1" != never ] && command -v sudo >/dev/null 2>&1; then

@@ -220,9 +220,9 @@ fn a_group_is_a_package_with_what_it_alone_needs() {
     assert_eq!(
         words,
         [
-            "storefront-1.0 and 1 it alone needs",
+            "storefront-1.0 with 1 dependency",
             "ledger-4.2",
-            "glibc-2.38 and 1 it alone needs, shared by several that go",
+            "glibc-2.38 with 1 dependency, shared by several that go",
         ]
     );
     assert_eq!(plan.members(&plan.groups[0]), [front, lib]);

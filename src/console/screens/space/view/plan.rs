@@ -244,7 +244,8 @@ fn draw_row(
     let width = name_width(area.width);
     let more = match others {
         0 => String::new(),
-        n => format!(" and {} it alone needs", number(n)),
+        1 => " with 1 dependency".to_owned(),
+        n => format!(" with {} dependencies", number(n)),
     };
     let name_room = width.saturating_sub(more.len());
     let name = cell(inventory.name(top), name_room, Align::Middle);
