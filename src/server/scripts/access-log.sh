@@ -23,11 +23,7 @@ for folder in /proc/[0-9]*; do
     name=
     { IFS= read -r name <"$folder/comm"; } 2>/dev/null
     case $name in sshd | sshd-session) ;; *) continue ;; esac
-    # The title is one text; what NULs are behind it, `read` leaves out.
-    title=
-    { IFS= read -r title <"$folder/cmdline"; } 2>/dev/null
-    title=${title#*: }
-    title=${title%"${title##*[! ]}"}
+    title=$(tr '\0' ' ' 2>/dev/null <"$folder/cmdline" | sed 's/^[^:]*: //; s/ *$//')
     above=
     uid=
     { while read -r key value rest; do

@@ -1,4 +1,4 @@
-//! What the overview says of space: what needs attention, what is dead, how it grows.
+//! What the overview says of space: what needs attention, who collects, what is dead, how it grows.
 
 use crate::console::screens::space::state::Space;
 use crate::console::types::context::Context;
@@ -46,9 +46,14 @@ pub fn checks(cx: &Context, space: &Space) -> Vec<Check> {
     checks
 }
 
-/// Growth and what is dead; returns the row below.
+/// Who collects, growth, and what is dead; returns the row below.
 pub fn draw(space: &Space, pen: &mut Pen<'_>, area: Rect, mut y: u16) -> u16 {
     let theme = pen.theme;
+    if let Some(text) = space.collects() {
+        let line = row(area, y);
+        pen.pieces(line, &[(" GC       ", theme.dim), (&text, theme.warning)]);
+        y += 1;
+    }
     if let Some(curve) = space.curve() {
         draw_growth(space, pen, row(area, y), &curve);
         y += 1;

@@ -185,6 +185,17 @@ impl Space {
         (!early).then_some(forecast)
     }
 
+    /// Who holds Nix's lock for collections, such as `process 4711 of root collects`.
+    pub fn collects(&self) -> Option<String> {
+        let running = self.known.as_ref()?.facts.collecting.as_ref().ok()?;
+        let holder = running.iter().find(|collector| collector.holds)?;
+        Some(format!(
+            "process {} of {} collects",
+            holder.process,
+            holder.owner()
+        ))
+    }
+
     /// How it has grown; `None` as above.
     pub fn curve(&self) -> Option<Curve> {
         let known = self.known.as_ref()?;

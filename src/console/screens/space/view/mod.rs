@@ -208,15 +208,7 @@ fn state(space: &Space, theme: &Theme) -> Option<(String, Style)> {
     if let (Some(problem), Some(_)) = (&space.problem, &space.known) {
         return Some((format!("not read again: {problem}"), theme.warning));
     }
-    let collecting = space.known.as_ref().map(|known| &known.facts.collecting);
-    if let Some(Ok(running)) = collecting
-        && let Some(collector) = running.iter().find(|collector| collector.holds)
-    {
-        let text = format!(
-            "process {} of {} collects",
-            collector.process,
-            collector.owner()
-        );
+    if let Some(text) = space.collects() {
         return Some((text, theme.warning));
     }
     if space.working && space.assessment.is_some() {
