@@ -448,6 +448,19 @@ fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_
     terminal.wait("the upload", |text| {
         text.contains(&format!("3 Unsigned {}", refused + 1))
     });
+    // As Nix holds it while it collects.
+    let lock = File::options()
+        .create(true)
+        .append(true)
+        .open(rig.scratch().join("server/nix/var/nix/gc.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let holder = format!("process {} of root collects", std::process::id());
+    terminal.wait_for(&holder);
+    // For so long that the watch has seen it too, which looks every two seconds.
+    std::thread::sleep(Duration::from_secs(6));
+    drop(lock);
+    terminal.wait("its end", |text| !text.contains(&holder));
 
     terminal.keys("4");
     terminal.wait_for("4 Access");
