@@ -74,6 +74,29 @@ fn each_event_asks_for_what_it_is_about_and_for_nothing_else() {
     assert_eq!(asks(WatchEvent::Alive), none);
 }
 
+/// A look may meet a collection that begins and ends between two looks of the watch.
+#[test]
+fn a_collection_that_the_watch_has_not_seen_is_looked_for_again() {
+    let mut console = ready();
+    console.send(began(vec![]));
+    let mut looks = |event: Option<WatchEvent>, seconds: i64| {
+        if let Some(event) = event {
+            console.send(Msg::Watch(event));
+        }
+        console.model.space.known = Some(Arc::new(crate::fixture::space::full()));
+        let later = When::from_unix(now().unix() + seconds);
+        let effects = update(&mut console.model, later, Msg::Tick);
+        let look = |effect: &Effect| matches!(effect, Effect::Space(space::Effect::Read { .. }));
+        effects.iter().filter(|effect| look(effect)).count()
+    };
+    assert_eq!(looks(None, 60), 1);
+    assert_eq!(looks(None, 61), 0);
+    assert_eq!(looks(None, 120), 1);
+    // One that it has seen, it also sees end.
+    assert_eq!(looks(Some(WatchEvent::GcLock(true)), 180), 0);
+    assert_eq!(looks(Some(WatchEvent::GcLock(false)), 240), 1);
+}
+
 #[test]
 fn a_daemon_that_is_down_is_the_first_line_until_it_is_back() {
     let mut console = ready();

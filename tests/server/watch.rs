@@ -457,7 +457,7 @@ fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_
     lock.lock().unwrap();
     let holder = format!("process {} of root collects", std::process::id());
     terminal.wait_for(&holder);
-    // For so long that the watch has seen it too, which looks every two seconds.
+    // For so long that the watch has seen it too, which looks every two seconds; else a minute may pass.
     std::thread::sleep(Duration::from_secs(6));
     drop(lock);
     terminal.wait("its end", |text| !text.contains(&holder));

@@ -11,6 +11,10 @@ pub struct Watch {
     pub state: WatchState,
     /// Since when nobody listens at the daemon's socket, by this machine's clock.
     pub daemon_down: Option<When>,
+    /// Whether Nix's lock for collections is held, as far as the watch has seen.
+    pub collects: bool,
+    /// When a collection that the watch has not seen was looked for again.
+    pub looked_again: Option<When>,
 }
 
 /// Whether the server is watched.

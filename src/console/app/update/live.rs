@@ -12,6 +12,22 @@ use crate::server::facts::Disk;
 use crate::server::{WatchEvent, Watched};
 use std::sync::Arc;
 
+/// Seconds after which a collection that the watch has not seen is looked for again.
+const AGAIN: u64 = 30;
+
+/// Time has passed. A short collection that a look met between two of the watch's ends unseen, and would stay on the screen.
+pub(super) fn passed(model: &mut Model) -> Vec<Effect> {
+    let now = model.cx.now;
+    let watch = &mut model.cx.watch;
+    let waits = watch.looked_again.is_some_and(|at| at.age(now).0 < AGAIN);
+    let live = matches!(watch.state, WatchState::Live { .. });
+    if !live || watch.collects || waits || model.space.collects().is_none() {
+        return vec![];
+    }
+    watch.looked_again = Some(now);
+    vec![space::look_quickly(model)]
+}
+
 /// Takes an event in.
 pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
     match event {
@@ -23,7 +39,7 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
                 &mut model.cx.watch,
                 Watch {
                     state: WatchState::Live { hidden },
-                    daemon_down: None,
+                    ..Watch::default()
                 },
             );
             // What changed while nobody watched was not seen, and what `R` reads may be read before this.
@@ -52,9 +68,16 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
             model.cx.watch.daemon_down.get_or_insert(model.cx.now);
             vec![]
         }
-        // One that has ended has taken links and times along.
-        WatchEvent::GcLock(false) => vec![space::read(model)],
-        WatchEvent::GcLock(true) => vec![space::look_quickly(model)],
+        WatchEvent::GcLock(collects) => {
+            model.cx.watch.collects = collects;
+            // One that has ended has taken links and times along.
+            let look = if collects {
+                space::look_quickly
+            } else {
+                space::read
+            };
+            vec![look(model)]
+        }
         WatchEvent::Changed(what) => match what {
             Watched::Database => vec![Effect::Renew],
             Watched::KeyFiles | Watched::Requests | Watched::SshdConfig => {

@@ -143,7 +143,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             vec![]
         }
         // The frame is drawn anew after any message.
-        Msg::Tick => vec![],
+        Msg::Tick => live::passed(model),
         Msg::Examined { server, health } => {
             servers::examined(model, &server, health);
             vec![]
