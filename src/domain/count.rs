@@ -18,6 +18,14 @@ pub fn count(n: usize, thing: &str) -> String {
     format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// `1 dependency`, `1,234 dependencies`.
+pub fn dependencies(n: usize) -> String {
+    match n {
+        1 => "1 dependency".to_owned(),
+        n => format!("{} dependencies", number(n)),
+    }
+}
+
 /// `1 try`, `4 tries`.
 pub fn tries(n: u64) -> String {
     match n {

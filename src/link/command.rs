@@ -6,7 +6,7 @@
 use super::error::LinkError;
 use crate::domain::login_line;
 
-/// What is said in a script is in no other language.
+/// Programs speak English, whatever the language of the server.
 const LOCALE: [&str; 2] = ["env", "LC_ALL=C"];
 
 /// A command: script, arguments, and whether it runs through sudo.

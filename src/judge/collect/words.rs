@@ -4,7 +4,7 @@
 
 use super::{Collection, Goal, Gone, Kept, Reason, Rules, Target};
 use crate::domain::Bytes;
-use crate::domain::count::count;
+use crate::domain::count::{count, dependencies};
 use crate::inventory::Inventory;
 
 impl Reason {
@@ -30,12 +30,11 @@ impl Gone {
         let stay = match self.of - self.paths {
             0 => String::new(),
             1 => " (1 dependency is kept)".to_owned(),
-            stay => format!(" ({stay} dependencies are kept)"),
+            stay => format!(" ({} are kept)", dependencies(stay)),
         };
         match self.paths - 1 {
             0 => format!("{name}{shared}{stay}"),
-            1 => format!("{name} with 1 dependency{shared}{stay}"),
-            others => format!("{name} with {others} dependencies{shared}{stay}"),
+            others => format!("{name} with {}{shared}{stay}", dependencies(others)),
         }
     }
 }

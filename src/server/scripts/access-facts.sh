@@ -24,11 +24,8 @@ say sshd "$sshd"
 say sshd-why "$sshd_why"
 say config "${config:-/etc/ssh/sshd_config}"
 say config-why "$config_why"
-version=
 if [ -n "$sshd" ]; then
-    for word in $("$sshd" -V 2>&1); do
-        case $word in OpenSSH_*) version=${word%%,*} ;; esac
-    done
+    ask_version
     say version "$version"
 fi
 

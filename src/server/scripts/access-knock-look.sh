@@ -7,7 +7,10 @@ if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 say config "$config"
 say listener "$listener"
 say script "$(sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1)"
-if [ -n "$sshd" ]; then say version "$("$sshd" -V 2>&1 | sed -n 's/^\(OpenSSH_[^, ]*\).*/\1/p' | tail -n 1)"; fi
+if [ -n "$sshd" ]; then
+    ask_version
+    say version "$version"
+fi
 if id "$2" >/dev/null 2>&1; then say user yes; fi
 if [ -r "$config" ]; then
     sed -n 's/^[[:space:]]*[Ii][Nn][Cc][Ll][Uu][Dd][Ee][[:space:]=]\{1,\}/include=/p' "$config"

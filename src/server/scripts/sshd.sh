@@ -97,6 +97,13 @@ G
 s/\n//')
     return $sshd_status
 }
+# Sets `version` to the sshd's name and number, such as OpenSSH_9.2p1.
+ask_version() {
+    version=
+    for word in $("$sshd" -V 2>&1); do
+        case $word in OpenSSH_*) version=${word%%,*} ;; esac
+    done
+}
 # $1: a keyword. Sets `value` to what `effective` has for it, a line for each time.
 keyword() {
     value=

@@ -68,15 +68,14 @@ pub(super) fn happened(model: &mut Model, event: WatchEvent) -> Vec<Effect> {
             model.cx.watch.daemon_down.get_or_insert(model.cx.now);
             vec![]
         }
-        WatchEvent::GcLock(collects) => {
-            model.cx.watch.collects = collects;
+        WatchEvent::GcLock(true) => {
+            model.cx.watch.collects = true;
+            vec![space::look_quickly(model)]
+        }
+        WatchEvent::GcLock(false) => {
+            model.cx.watch.collects = false;
             // One that has ended has taken links and times along.
-            let look = if collects {
-                space::look_quickly
-            } else {
-                space::read
-            };
-            vec![look(model)]
+            vec![space::read(model)]
         }
         WatchEvent::Changed(what) => match what {
             Watched::Database => vec![Effect::Renew],

@@ -142,7 +142,6 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
             model.cx.data.problem = Some(problem);
             vec![]
         }
-        // The frame is drawn anew after any message.
         Msg::Tick => live::passed(model),
         Msg::Examined { server, health } => {
             servers::examined(model, &server, health);

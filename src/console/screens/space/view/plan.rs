@@ -13,7 +13,7 @@ use crate::console::widgets::layout::WIDE;
 use crate::console::widgets::pen::row;
 use crate::console::widgets::text;
 use crate::domain::Bytes;
-use crate::domain::count::{count, number};
+use crate::domain::count::{count, dependencies, number};
 use crate::judge::collect::{Goal, Gone, Reason};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -244,8 +244,7 @@ fn draw_row(
     let width = name_width(area.width);
     let more = match others {
         0 => String::new(),
-        1 => " with 1 dependency".to_owned(),
-        n => format!(" with {} dependencies", number(n)),
+        n => format!(" with {}", dependencies(n)),
     };
     let name_room = width.saturating_sub(more.len());
     let name = cell(inventory.name(top), name_room, Align::Middle);
