@@ -186,6 +186,19 @@ impl Terminal {
         self.wait(&format!("{needle:?}"), |text| text.contains(needle))
     }
 
+    /// Marks all that the list shows, as soon as the list is whole.
+    pub(crate) fn mark_all(&mut self) {
+        let not_yet = "the list is still being made";
+        loop {
+            self.keys("*");
+            let answered = |text: &str| text.contains(" marked, ") || text.contains(not_yet);
+            if self.wait("marks", answered).contains(" marked, ") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until nothing has been written for a while, and returns the screen.
     pub(crate) fn settle(&self, quiet: Duration) -> String {
         let start = Instant::now();

@@ -466,6 +466,41 @@ fn what_a_line_names_is_what_is_signed() {
     assert_eq!(names(&console), both);
 }
 
+/// A search, or a store, that another one has followed: what the list shows is not what it is of, until the answer has come.
+#[test]
+fn all_that_is_shown_is_marked_or_written_once_it_is_all_there() {
+    for screen in ["2", "3"] {
+        let mut console = Console::ready((80, 24), "dark", false);
+        console.keys(screen);
+        let newer = Msg::Inventory {
+            generation: console.model.cx.data.generation,
+            inventory: Arc::new(store(usize::MAX)),
+            loading: false,
+            kept: None,
+        };
+        let effects = update(&mut console.model, now(), newer);
+        console.keys("*:export all.json<enter>");
+        assert_eq!(console.marked(), Vec::<String>::new());
+        assert!(console.exported.is_empty());
+        let said = console.model.toast.clone();
+        let why = "the list is still being made; press it again";
+        assert_eq!(said.as_deref(), Some(why));
+        console.answer_all(effects);
+        console.keys("*:export all.json<enter>");
+        assert!(!console.marked().is_empty() && console.exported.len() == 1);
+    }
+    // A search whose answer has not come marks nothing of the list before it.
+    let mut console = Console::ready((80, 24), "dark", false);
+    console.keys("2/");
+    let typed = Msg::Key(Key::char('l'));
+    let effects = update(&mut console.model, now(), typed);
+    console.keys("<enter>*");
+    assert_eq!(console.marked(), Vec::<String>::new());
+    console.answer_all(effects);
+    console.keys("*");
+    assert_eq!(console.marked().len(), console.listed().len());
+}
+
 /// While the store is read, a line names what is known, the plan is that, and what comes in later gets lines of its own.
 #[test]
 fn a_group_that_grows_is_signed_as_it_was_named() {

@@ -299,8 +299,7 @@ fn console_that_signs(rig: &Rig, command: &std::process::Command) -> Terminal {
     terminal.wait("a store that is read", is_read);
     terminal.keys("3");
     terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
-    terminal.keys("*");
-    terminal.wait_for(" marked, ");
+    terminal.mark_all();
     terminal.keys("s");
     terminal.wait_for("┌ Sign ");
     terminal.keys("\r");

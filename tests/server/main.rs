@@ -16,6 +16,7 @@ mod conflicts;
 mod connect;
 mod cut_off;
 mod database;
+mod equal;
 mod fleet;
 mod followed;
 mod guide;

@@ -27,8 +27,7 @@ fn a_notice_goes_by_itself_and_leaves_the_marks() {
     let mut terminal = served.console();
     terminal.keys("2");
     terminal.wait_for("TRUST");
-    terminal.keys("*");
-    terminal.wait_for(" marked, ");
+    terminal.mark_all();
     terminal.keys("y");
     let noticed = terminal.wait_for("copied ");
     assert!(!noticed.contains(" marked, "), "{noticed}");

@@ -284,7 +284,7 @@ fn a_search_signs_what_it_shows() {
     terminal.wait("four rows", |text| {
         text.contains("leaf-1.0") && !text.contains("fresh-3.1")
     });
-    terminal.keys("*");
+    terminal.mark_all();
     terminal.wait_for(" 4 marked");
     terminal.keys("s");
     assert_eq!(confirm(&mut terminal).0, 4);

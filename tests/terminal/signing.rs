@@ -8,8 +8,7 @@ use crate::rig::{Access, OURS, Rig, UNMENDABLE};
 pub(super) fn plan_all(terminal: &mut Terminal) {
     terminal.keys("3");
     terminal.wait_for("WHAT CLIENTS WOULD REFUSE");
-    terminal.keys("*");
-    terminal.wait_for(" marked, ");
+    terminal.mark_all();
     terminal.keys("s");
     terminal.wait_for("┌ Sign ");
 }

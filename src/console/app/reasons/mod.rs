@@ -15,7 +15,6 @@ use crate::console::app::find::Place;
 use crate::console::app::model::Model;
 use crate::console::plan;
 use crate::console::screens::activity::state::Part;
-use crate::console::screens::store::state::Answer;
 use crate::console::types::access::Line;
 use crate::console::types::action::{self, Act};
 use crate::console::types::client::clients;
@@ -253,10 +252,21 @@ pub(super) fn has_rows(model: &Model) -> Reason {
 
 /// The same, and they are all that it will show.
 pub(super) fn has_all_rows(model: &Model) -> Reason {
-    if model.screen == Screen::Store && model.store.answer == Answer::FirstPage {
-        return no("the search has not come to its end; press it again");
-    }
+    list_is_whole(model)?;
     has_rows(model)
+}
+
+/// The list is not that of a search, or of a store, that another one has followed meanwhile.
+pub(super) fn list_is_whole(model: &Model) -> Reason {
+    let whole = match model.screen {
+        Screen::Store => model.store.is_whole(),
+        Screen::Unsigned => model.unsigned.is_whole(),
+        _ => true,
+    };
+    if whole {
+        return Ok(());
+    }
+    no("the list is still being made; press it again")
 }
 
 /// Something is looked for on this list.

@@ -4,6 +4,7 @@
 
 use crate::console::app::model::Model;
 use crate::console::app::msg::Effect;
+use crate::console::app::reasons::list_is_whole;
 use crate::console::screens::activity::changes::Change;
 use crate::console::screens::activity::state::Part;
 use crate::console::screens::overview;
@@ -26,14 +27,14 @@ pub(super) fn run(model: &mut Model, file: &str) -> Vec<Effect> {
         model.toast = Some("name a file that ends in .json or .csv".to_owned());
         return vec![];
     };
-    match list(model) {
+    match list_is_whole(model).and_then(|()| Ok(list(model)?)) {
         Ok(list) => {
             let rows = number(list.len());
             model.toast = Some(format!("writing {rows} rows…"));
             vec![Effect::Export { file, form, list }]
         }
         Err(why) => {
-            model.toast = Some(why.to_owned());
+            model.toast = Some(why.into_owned());
             vec![]
         }
     }

@@ -37,6 +37,8 @@ pub struct Store {
     pub request_id: u64,
     /// How much of the answer has come in.
     pub answer: Answer,
+    /// The number of the last request that was answered whole.
+    pub whole_id: u64,
 }
 
 /// How much is known of the rows that match.
@@ -52,6 +54,11 @@ pub enum Answer {
 }
 
 impl Store {
+    /// Whether the rows are all that match, in the store as it is now.
+    pub const fn is_whole(&self) -> bool {
+        self.whole_id == self.request_id
+    }
+
     /// The path under the cursor.
     pub fn current_row(&self) -> Option<Row> {
         self.rows.get(self.list.cursor).copied()

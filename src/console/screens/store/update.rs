@@ -74,6 +74,7 @@ pub fn view(store: &mut Store, cx: &Context, request_id: u64, generation: u64, v
     store.answer = if view.partial {
         Answer::FirstPage
     } else {
+        store.whole_id = request_id;
         Answer::Whole
     };
     // The cursor stays on its path. Looking for it is no key press, so that it may cost a pass over the rows.

@@ -73,9 +73,16 @@ pub struct Unsigned {
     pub request_id: u64,
     /// Whether groups have come in at all.
     pub answered: bool,
+    /// The number of the last request that was answered.
+    pub whole_id: u64,
 }
 
 impl Unsigned {
+    /// Whether the groups are those of the store as it is now.
+    pub const fn is_whole(&self) -> bool {
+        self.whole_id == self.request_id
+    }
+
     /// What a line is about.
     pub fn subject(&self, line: UnsignedLine) -> Option<Subject> {
         match line {

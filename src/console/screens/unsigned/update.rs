@@ -40,6 +40,7 @@ pub fn groups(
     unsigned.refusals = found.refusals;
     unsigned.compromised = found.compromised;
     unsigned.answered = true;
+    unsigned.whole_id = request_id;
     unsigned.range = None;
     make_lines(unsigned);
     let subjects = unsigned.lines.iter().map(|line| unsigned.subject(*line));
