@@ -51,6 +51,21 @@ impl Nix {
             .collect()
     }
 
+    /// The two of [`Self::all`] between which the others are.
+    pub(crate) fn oldest_and_newest() -> Vec<Self> {
+        let mut all = Self::all();
+        let number = |nix: &Self| {
+            let parts = nix.version.split(['.', '-']);
+            parts
+                .map(|part| part.parse().unwrap_or(0))
+                .collect::<Vec<u32>>()
+        };
+        all.sort_by_key(number);
+        let newest = all.split_off(all.len() - 1);
+        all.truncate(1);
+        all.into_iter().chain(newest).collect()
+    }
+
     fn in_root(root: &Path) -> Self {
         let bin = tempfile::Builder::new()
             .prefix("storekeeper-nix-")

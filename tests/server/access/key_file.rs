@@ -358,7 +358,7 @@ fn a_kill_at_any_moment_leaves_the_old_file_or_the_new() {
     let kills = std::env::var("STOREKEEPER_TEST_KILLS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(40);
+        .unwrap_or(12);
     let scratch = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o755))
         .tempdir()

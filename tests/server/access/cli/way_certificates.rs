@@ -1,7 +1,7 @@
 //! What `why --for` says of a certificate, against what becomes of it: the real `nix copy --from` with the key and its certificate.
 
 use super::House;
-use super::way::{Machine, append, asked, binary, on_every_nix};
+use super::way::{Machine, append, asked, binary, on_oldest_and_newest};
 use crate::help::text;
 use crate::rig::{Access, Rig, Twist, key_pair};
 use serde_json::Value;
@@ -87,7 +87,7 @@ const TABLE: &[Row] = &[
 
 #[test]
 fn each_certificate_fares_as_it_is_said() {
-    on_every_nix(|house| {
+    on_oldest_and_newest(|house| {
         let rig = &house.rig;
         let file = house.key_file();
         let names = "principals=\"ci,ops\"";
