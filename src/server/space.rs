@@ -258,14 +258,12 @@ fn collecting(answers: &Answers) -> Fact<Vec<Collector>> {
         Some("hidden") => {
             let user = answers.shown("user").unwrap_or_default();
             return unknown(notice!(
-                "whether a collection runs is hidden from {user}",
+                "it is hidden from {user}",
                 "log in as root, or allow `sudo -n`"
             ));
         }
         _ => {
-            return unknown(
-                "whether a collection runs is not known, as there is no /proc/locks there",
-            );
+            return unknown("there is no /proc/locks there");
         }
     }
     let mut found: Vec<(Collector, &str)> = Vec::new();

@@ -1,7 +1,7 @@
-//! Store, graph and verdicts are the same whichever way they are read: from the database, from what is kept, through the daemon.
+//! Store, graph and verdicts are the same from each source: the database, the kept inventory, the daemon.
 //!
-//! In: stores of the rig, with rows as the real world has them, and under a writer that never stops. Out: each way tells the
-//! same, and of a store that is written to what it held at one moment.
+//! In: stores of the rig, with rows as the real world has them, and under a writer that never stops. Out: each source gives the
+//! same paths, and of a store that is written to those of one moment.
 
 use crate::help::{stuck, text};
 use crate::rig::{Access, Nix, Rig, Sshd, Twist, need};
@@ -12,8 +12,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Asked in each of these ways, the last one from what the one before has kept.
-const WAYS: [(&str, &str); 5] = [
+/// Servers to ask in turn, with the source that each has to name; the last one starts from what the one before has kept.
+const SOURCES: [(&str, &str); 5] = [
     ("daemon --no-cache", "daemon"),
     ("database --no-cache", "database"),
     ("daemon", "daemon"),
@@ -21,15 +21,15 @@ const WAYS: [(&str, &str); 5] = [
     ("root", "database"),
 ];
 
-/// The server twice more, each read in one way only.
-fn ways(rig: &Rig, port: u16) {
+/// The server twice more, each with one source only.
+fn add_sources(rig: &Rig, port: u16) {
     for reader in ["database", "daemon"] {
         let more = format!("reader = \"{reader}\"");
         rig.add_server(&rig.server_section(reader, "root", port, &more));
     }
 }
 
-/// What is said of each path.
+/// What is reported of each path.
 fn by_path(document: &Value) -> BTreeMap<String, Value> {
     let paths = document["paths"].as_array().unwrap().iter();
     paths
@@ -37,37 +37,37 @@ fn by_path(document: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// What is said of each path, in each way the same; and the words beside it, of paths that could not be read.
-fn told_alike(rig: &Rig) -> (BTreeMap<String, Value>, String) {
+/// What every source reports of each path, and what is said beside it of paths that could not be read.
+fn reported(rig: &Rig) -> (BTreeMap<String, Value>, String) {
     let mut first = None;
-    for (server, source) in WAYS {
+    for (server, source) in SOURCES {
         let output = rig.run(&format!("paths {server} --json"));
         let document: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(document["source"], source, "{server}");
-        let told = (
+        let found = (
             by_path(&document),
             text(&output.stderr),
             output.status.code(),
         );
         let Some(expected) = &first else {
-            first = Some(told);
+            first = Some(found);
             continue;
         };
         for (path, said) in &expected.0 {
-            assert_eq!(told.0.get(path), Some(said), "{server}");
+            assert_eq!(found.0.get(path), Some(said), "{server}");
         }
-        assert_eq!(&told, expected, "{server}");
+        assert_eq!(&found, expected, "{server}");
     }
     let (paths, said, _) = first.unwrap();
     (paths, said)
 }
 
 #[test]
-fn a_store_that_grew_is_told_alike() {
+fn a_store_that_grew_is_the_same_from_each_source() {
     for nix in Nix::all() {
         let rig = Rig::bulk(&nix, 2_000);
-        ways(&rig, rig.port(Access::Root));
-        let (paths, said) = told_alike(&rig);
+        add_sources(&rig, rig.port(Access::Root));
+        let (paths, said) = reported(&rig);
         assert_eq!((paths.len(), said.as_str()), (2_000, ""), "{}", nix.version);
     }
 }
@@ -158,9 +158,9 @@ fn odd_columns() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn odd_rows_are_told_alike() {
+fn odd_rows_are_the_same_from_each_source() {
     Rig::on_every_nix(|rig| {
-        ways(rig, rig.port(Access::Root));
+        add_sources(rig, rig.port(Access::Root));
         let mut statements = String::new();
         let mut number = 0;
         for (column, value) in odd_columns() {
@@ -191,7 +191,7 @@ fn odd_rows_are_told_alike() {
             statements += &["insert into Refs values(", &id(from), ", ", &to, ");\n"].concat();
         }
         rig.sql(&statements);
-        let (paths, said) = told_alike(rig);
+        let (paths, said) = reported(rig);
         assert_eq!(paths.len(), rig.entries.len() + number, "{said}");
         assert_eq!(paths[circle_a]["references"][0], **circle_b);
     });
@@ -223,8 +223,8 @@ fn whole(paths: &BTreeMap<String, Value>) -> bool {
     of("-above") == expected && of("-below") == expected && refers
 }
 
-/// Writes until it has made this many transactions and is told to stop, or ten times as many. Checkpoints come often at first, then as seldom as
-/// Nix has them.
+/// Writes until it has made this many transactions and `stop` is set, or ten times as many. Checkpoints come often at first, then
+/// as seldom as Nix makes them.
 fn write(rig: &Rig, transactions: usize, stop: &AtomicBool) -> usize {
     let file = rig.scratch().join("server/nix/var/nix/db/db.sqlite");
     let mut connection = Connection::open(file).unwrap();
@@ -296,10 +296,10 @@ fn slow_to_copy(rig: &Rig) -> Sshd {
 }
 
 #[test]
-fn a_store_under_a_writer_that_never_stops_is_told_as_it_was_at_one_moment() {
+fn a_store_under_a_writer_that_never_stops_is_read_as_it_was_at_one_moment() {
     Rig::on_every_nix(|rig| {
         let sshd = slow_to_copy(rig);
-        ways(rig, sshd.port);
+        add_sources(rig, sshd.port);
         let stop = AtomicBool::new(false);
         let (mut sound, mut busy) = (0, 0);
         std::thread::scope(|scope| {
@@ -314,7 +314,7 @@ fn a_store_under_a_writer_that_never_stops_is_told_as_it_was_at_one_moment() {
                         sound += 1;
                         continue;
                     }
-                    // It is not SQLite that tells a torn copy; and what was read may be gone when the daemon is asked about it.
+                    // A torn copy is recognized before SQLite reads it. What was read may be gone when the daemon is asked about it.
                     let said = text(&output.stderr);
                     let busily = said.is_empty()
                         || said.contains("changes all the time")
@@ -330,7 +330,7 @@ fn a_store_under_a_writer_that_never_stops_is_told_as_it_was_at_one_moment() {
             eprintln!("{transactions} transactions: {sound} sound, {busy} too busy");
         });
         assert!(sound >= 4);
-        let (paths, said) = told_alike(rig);
+        let (paths, said) = reported(rig);
         assert!(whole(&paths), "{said}");
         assert_eq!(said, "");
     });

@@ -53,15 +53,15 @@ pub fn checks(looked: &Looked<'_>) -> Vec<Check> {
     );
     match &facts.root {
         Ok(root) => checks.extend(root.as_ref().map(|root| of_root(root, looked.limits))),
-        Err(unknown) => checks.push(not_known("root-disk", unknown)),
+        Err(unknown) => checks.push(not_known("root-disk", "the free space of /", unknown)),
     }
     match &facts.database {
         Ok(database) => checks.extend(of_database(looked.server, database, looked.limits)),
-        Err(unknown) => checks.push(not_known("database", unknown)),
+        Err(unknown) => checks.push(not_known("database", "the size of the database", unknown)),
     }
     match &facts.collecting {
         Ok(collecting) => checks.extend(collectors(collecting, looked.limits, looked.now)),
-        Err(unknown) => checks.push(not_known("collecting", unknown)),
+        Err(unknown) => checks.push(not_known("collecting", "who collects", unknown)),
     }
     checks.extend(of_pins(looked));
     checks.extend(of_dangling(looked));
@@ -118,9 +118,11 @@ fn of_lease(lease: &Lease, server: &str, now: When) -> Check {
     check(id, State::Fine, summary, None)
 }
 
-fn not_known(id: &'static str, unknown: &crate::domain::Unknown) -> Check {
+/// One reason may hide several things, so each says what it is about.
+fn not_known(id: &'static str, what: &str, unknown: &crate::domain::Unknown) -> Check {
     let Notice { message, hint } = unknown.notice();
-    check(id, State::Unknown, message, hint.map(Remedy::from))
+    let summary = format!("{what} is not known: {message}");
+    check(id, State::Unknown, summary, hint.map(Remedy::from))
 }
 
 fn of_forecast(looked: &Looked<'_>, forecast: &Forecast) -> Check {
@@ -253,7 +255,7 @@ pub fn collectors(collecting: &[Collector], limits: Thresholds, now: When) -> Ve
 fn of_pins(looked: &Looked<'_>) -> Option<Check> {
     let pins = match looked.pins {
         Ok(pins) => pins,
-        Err(unknown) => return Some(not_known("pins", unknown)),
+        Err(unknown) => return Some(not_known("pins", "what the pins keep", unknown)),
     };
     let expired = pins.iter().filter(|pin| pin.expired(looked.now));
     let expired: Vec<&Pin> = expired.collect();

@@ -86,6 +86,8 @@ fn what_is_not_known_is_said_with_its_next_step() {
     assert_eq!(found.len(), 5);
     for check in &found {
         assert_eq!(check.state, State::Unknown);
+        let alike = found.iter().filter(|other| other.summary == check.summary);
+        assert_eq!(alike.count(), 1, "{}", check.summary);
         if check.id != "forecast" {
             assert_eq!(check.fix.as_ref().map(Remedy::text), Some("log in as root"));
         }
