@@ -466,7 +466,7 @@ fn what_a_line_names_is_what_is_signed() {
     assert_eq!(names(&console), both);
 }
 
-/// A search, or a store, that another one has followed: what the list shows is not what it is of, until the answer has come.
+/// Between a search, or another state of the store, and its answer the list still shows what was there before.
 #[test]
 fn all_that_is_shown_is_marked_or_written_once_it_is_all_there() {
     for screen in ["2", "3"] {
@@ -499,6 +499,12 @@ fn all_that_is_shown_is_marked_or_written_once_it_is_all_there() {
     console.answer_all(effects);
     console.keys("*");
     assert_eq!(console.marked().len(), console.listed().len());
+    // Nor does one that is wrong.
+    let mut console = Console::ready((80, 24), "dark", false);
+    console.keys("2:filter oldr:3d<enter>*:export all.json<enter>");
+    assert_eq!(console.marked(), Vec::<String>::new());
+    assert!(console.exported.is_empty());
+    assert!(console.model.toast.unwrap().contains("oldr"));
 }
 
 /// While the store is read, a line names what is known, the plan is that, and what comes in later gets lines of its own.

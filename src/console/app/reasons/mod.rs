@@ -256,11 +256,13 @@ pub(super) fn has_all_rows(model: &Model) -> Reason {
     has_rows(model)
 }
 
-/// The list is not that of a search, or of a store, that another one has followed meanwhile.
+/// The list answers the newest search, in the store as it is now.
 pub(super) fn list_is_whole(model: &Model) -> Reason {
-    let whole = match model.screen {
-        Screen::Store => model.store.is_whole(),
-        Screen::Unsigned => model.unsigned.is_whole(),
+    let whole = match (model.screen, &model.store.query_error) {
+        // What is shown is the answer to the search before.
+        (Screen::Store, Some(error)) => return Err(error.clone().into()),
+        (Screen::Store, None) => model.store.is_whole(),
+        (Screen::Unsigned, _) => model.unsigned.is_whole(),
         _ => true,
     };
     if whole {
