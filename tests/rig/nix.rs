@@ -61,9 +61,10 @@ impl Nix {
                 .collect::<Vec<u32>>()
         };
         all.sort_by_key(number);
-        let newest = all.split_off(all.len() - 1);
+        let newest = all.pop();
         all.truncate(1);
-        all.into_iter().chain(newest).collect()
+        all.extend(newest);
+        all
     }
 
     fn in_root(root: &Path) -> Self {

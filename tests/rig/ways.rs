@@ -298,6 +298,14 @@ impl Rig {
         )
     }
 
+    /// The same server twice more, `database` and `daemon`: each is read from that source only.
+    pub(crate) fn add_readers(&self, port: u16) {
+        for reader in ["database", "daemon"] {
+            let more = format!("reader = \"{reader}\"");
+            self.add_server(&self.server_section(reader, "root", port, &more));
+        }
+    }
+
     /// The real `nix` as root's client over `ssh-ng://` through a port: `args` come before the store.
     pub(crate) fn nix_there<'a>(
         &self,

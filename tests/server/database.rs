@@ -11,14 +11,6 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The same server twice more: once from its database, once through its daemon.
-fn both(rig: &Rig, port: u16) {
-    for reader in ["database", "daemon"] {
-        let more = format!("reader = \"{reader}\"");
-        rig.add_server(&rig.server_section(reader, "root", port, &more));
-    }
-}
-
 fn paths(document: &Value) -> &Vec<Value> {
     document["paths"].as_array().unwrap()
 }
@@ -45,7 +37,7 @@ fn one_left(rig: &Rig) {
 #[test]
 fn both_ways_tell_the_same() {
     Rig::on_every_nix(|rig| {
-        both(rig, rig.port(Access::Root));
+        rig.add_readers(rig.port(Access::Root));
         let from_database = rig.ask("paths database", 0);
         let through_daemon = rig.ask("paths daemon", 0);
         assert_eq!(from_database["source"], "database");
@@ -84,7 +76,7 @@ fn both_ways_tell_the_same() {
 #[test]
 fn a_database_with_another_maker_s_column_and_without_an_index_is_read_as_ever() {
     Rig::on_every_nix(|rig| {
-        both(rig, rig.port(Access::Root));
+        rig.add_readers(rig.port(Access::Root));
         let before = rig.ask("paths database", 0);
         // Nix 2.35 has no such index, and Determinate Nix has such a column.
         rig.sql(
@@ -103,7 +95,7 @@ fn a_database_with_another_maker_s_column_and_without_an_index_is_read_as_ever()
 #[test]
 fn a_store_that_is_written_to_meanwhile_is_read_as_it_was_at_one_moment() {
     Rig::on_every_nix(|rig| {
-        both(rig, rig.port(Access::Root));
+        rig.add_readers(rig.port(Access::Root));
         rig.add_server(&rig.server_section("auto", "root", rig.port(Access::Root), ""));
         let before = rig.ask("paths daemon", 0);
         let ended = AtomicBool::new(false);
@@ -149,7 +141,7 @@ fn one_session_at_a_time_is_enough() {
         ..Twist::default()
     };
     let sshd = rig.twisted("one-session", Access::Root, twist);
-    both(&rig, rig.port(Access::Root));
+    rig.add_readers(rig.port(Access::Root));
     let found = rig.ask("paths one-session", 0);
     assert_eq!(found["source"], "database");
     assert_eq!(found["paths"], rig.ask("paths daemon", 0)["paths"]);
@@ -159,7 +151,7 @@ fn one_session_at_a_time_is_enough() {
 #[test]
 fn a_reason_is_told_where_only_the_database_is_wanted() {
     let rig = Rig::new();
-    both(&rig, rig.port(Access::ViaSocket));
+    rig.add_readers(rig.port(Access::ViaSocket));
     let reported = rig.ask("paths database", 1);
     let message = reported["error"]["message"].as_str().unwrap();
     assert!(
@@ -214,7 +206,7 @@ fn the_console_says_why_it_asks_the_daemon_until_it_need_not() {
 fn a_link_that_is_cut_in_the_middle_of_a_copy_is_an_error_and_leaves_nothing() {
     let rig = Rig::bulk(&Nix::of_this_machine(), 20_000);
     let proxy = rig.proxied(Duration::from_millis(2));
-    both(&rig, proxy.port());
+    rig.add_readers(proxy.port());
     let whole = {
         let before = proxy.bytes();
         assert!(rig.run("paths database --json").status.success());

@@ -21,14 +21,6 @@ const SOURCES: [(&str, &str); 5] = [
     ("root", "database"),
 ];
 
-/// The server twice more, each with one source only.
-fn add_sources(rig: &Rig, port: u16) {
-    for reader in ["database", "daemon"] {
-        let more = format!("reader = \"{reader}\"");
-        rig.add_server(&rig.server_section(reader, "root", port, &more));
-    }
-}
-
 /// What is reported of each path.
 fn by_path(document: &Value) -> BTreeMap<String, Value> {
     let paths = document["paths"].as_array().unwrap().iter();
@@ -66,7 +58,7 @@ fn reported(rig: &Rig) -> (BTreeMap<String, Value>, String) {
 fn a_store_that_grew_is_the_same_from_each_source() {
     for nix in Nix::all() {
         let rig = Rig::bulk(&nix, 2_000);
-        add_sources(&rig, rig.port(Access::Root));
+        rig.add_readers(rig.port(Access::Root));
         let (paths, said) = reported(&rig);
         assert_eq!((paths.len(), said.as_str()), (2_000, ""), "{}", nix.version);
     }
@@ -160,7 +152,7 @@ fn odd_columns() -> Vec<(&'static str, String)> {
 #[test]
 fn odd_rows_are_the_same_from_each_source() {
     Rig::on_every_nix(|rig| {
-        add_sources(rig, rig.port(Access::Root));
+        rig.add_readers(rig.port(Access::Root));
         let mut statements = String::new();
         let mut number = 0;
         for (column, value) in odd_columns() {
@@ -299,7 +291,7 @@ fn slow_to_copy(rig: &Rig) -> Sshd {
 fn a_store_under_a_writer_that_never_stops_is_read_as_it_was_at_one_moment() {
     Rig::on_every_nix(|rig| {
         let sshd = slow_to_copy(rig);
-        add_sources(rig, sshd.port);
+        rig.add_readers(sshd.port);
         let stop = AtomicBool::new(false);
         let (mut sound, mut busy) = (0, 0);
         std::thread::scope(|scope| {
