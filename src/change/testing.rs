@@ -61,10 +61,9 @@ pub(super) fn facts() -> Facts {
             public: Some(ours().public()),
             problem: None,
         }],
-        server_trusts: vec![],
+        trusted_users: Ok(vec!["root".to_owned()]),
         store_writable: Some(true),
         unknown: vec![],
-        logger: true,
         auto_sign: None,
         policy_timer: None,
     }

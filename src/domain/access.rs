@@ -35,8 +35,6 @@ pub struct AccessFacts {
     pub other_files: Vec<KeyFile>,
     /// Nix's `trusted-users`: names, `@group`, `*`.
     pub trusted_users: Fact<Vec<String>>,
-    /// The server's Nix version, such as `2.28.3`.
-    pub nix_version: Fact<String>,
     /// The key that this connection logged in with; `None` where it was no key or is not known.
     pub own_key: Option<Fingerprint>,
     /// What sshd's log says, oldest first.

@@ -3,6 +3,7 @@
 //! In: the answers of the probe script and of the daemon's handshake. Out: values that screens and judges read.
 
 use super::auto_sign::AutoSign;
+use super::fact::Fact;
 use super::policy_run::PolicyRun;
 use super::{Bytes, KeyRing, PublicKey, When};
 use crate::domain::Notice;
@@ -108,14 +109,12 @@ pub struct Facts {
     pub keys: KeyRing,
     /// The server's signing keys, the first one is the default.
     pub signing_keys: Vec<ServerKey>,
-    /// The keys that the server itself trusts when something is copied to it.
-    pub server_trusts: Vec<PublicKey>,
+    /// Nix's `trusted-users`: names, `@group`, `*`.
+    pub trusted_users: Fact<Vec<String>>,
     /// Whether Nix's database can be written with the rights that we have; `None` where a daemon writes for us.
     pub store_writable: Option<bool>,
     /// What could not be found out, one sentence each.
     pub unknown: Vec<String>,
-    /// Whether `logger` exists for the journal copy of the audit log.
-    pub logger: bool,
     /// How signing that runs by itself went last, where it is installed.
     pub auto_sign: Option<AutoSign>,
     /// How collecting by the policy timer went last, where it is installed.

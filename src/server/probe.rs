@@ -9,8 +9,8 @@ use super::facts::{Database, Disk, Facts, Rights, ServerKey};
 use super::policy_timer;
 use super::script::{self, Answers};
 use super::spec::{Spec, Sudo};
-use crate::domain::notice;
-use crate::domain::{Bytes, KeyRing, PublicKey, When, text};
+use crate::domain::fact::{Fact, Unknown};
+use crate::domain::{Bytes, KeyRing, PublicKey, When, notice, text};
 use crate::link::{Command, Link};
 use crate::wire::Hello;
 
@@ -160,18 +160,21 @@ fn facts(spec: &Spec, login: Login, answers: &Answers, hello: &Hello) -> Facts {
         keys: KeyRing::new(ours, spec.retired_keys.clone(), spec.upstream_keys.clone())
             .with_compromised(spec.compromised_keys.clone()),
         signing_keys,
-        server_trusts: answers
-            .get("trusted-public-keys")
-            .unwrap_or_default()
-            .split_ascii_whitespace()
-            .filter_map(|key| PublicKey::parse(key).ok())
-            .collect(),
+        trusted_users: trusted_users(answers),
         store_writable,
         unknown,
-        logger: answers.get("logger").is_some(),
         auto_sign: auto_sign::of(answers),
         policy_timer: policy_timer::of(answers),
     }
+}
+
+fn trusted_users(answers: &Answers) -> Fact<Vec<String>> {
+    let list = answers.get("trusted-users").ok_or_else(|| {
+        let why = answers.shown("trusted-users-why");
+        Unknown::new(why.unwrap_or_else(|| "Nix does not print its settings there".to_owned()))
+    })?;
+    let names = list.split_ascii_whitespace();
+    Ok(names.map(|name| text::visible(name).into_owned()).collect())
 }
 
 /// The signing keys in order, and the public halves of those that have one.
@@ -340,7 +343,7 @@ mod tests {
         let facts = read(
             ROOT,
             &format!(
-                "logger=yes\nnix=yes\ntrusted-public-keys={KEY} nonsense\nkey=/root/a b.sec\nkey-state=fine\n\
+                "nix=yes\ntrusted-users=root @wheel\nkey=/root/a b.sec\nkey-state=fine\n\
                  key-public={KEY}\ndisk=/dev/mapper/x y 1000 600 300 67% /nix store\ndirectory=/nix/store\nstate=/nix/var/nix\ninodes=/dev/x 500 50 450 10% /nix\n\
                  database=-rw-r--r-- 1 0 0 4096 Jan  1 00:00 /nix/var/nix/db/db.sqlite\nwal=\nwritable=yes"
             ),
@@ -363,9 +366,8 @@ mod tests {
         assert_eq!(facts.signing_keys[0].name.as_deref(), Some("test-key-1"));
         assert_eq!(facts.signing_keys[0].problem, None);
         assert_eq!(facts.keys.ours().len(), 1);
-        assert_eq!(facts.server_trusts.len(), 1);
+        assert_eq!(facts.trusted_users.unwrap(), ["root", "@wheel"]);
         assert_eq!(facts.store_writable, Some(true));
-        assert!(facts.logger);
         assert_eq!(facts.unknown, Vec::<String>::new());
     }
 

@@ -648,7 +648,7 @@ async fn our_own_reading_sees_what_is_there() {
     assert_eq!(facts.signing_keys.len(), 1);
     assert_eq!(facts.signing_keys[0].problem, None);
     assert_eq!(facts.mount, "/nix");
-    assert!(facts.disk.is_some() && facts.database.is_some() && facts.logger);
+    assert!(facts.disk.is_some() && facts.database.is_some());
     assert_eq!(facts.unknown, Vec::<String>::new());
     let all = read(&server).await.unwrap();
     assert_eq!(all.len(), 1200);

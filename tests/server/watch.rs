@@ -462,6 +462,10 @@ fn what_others_do_is_on_the_screen_without_a_key_and_nothing_is_left_when_it_is_
     drop(lock);
     terminal.wait("its end", |text| !text.contains(&holder));
 
+    let settings = rig.scratch().join("conf/nix.conf");
+    let mut file = File::options().append(true).open(settings).unwrap();
+    file.write_all(b"\ntrusted-users = root *\n").unwrap();
+    terminal.wait_for("Nix trusts every user");
     terminal.keys("4");
     terminal.wait_for("4 Access");
     let key = fs::read_to_string(rig.file("other.pub")).unwrap();

@@ -69,7 +69,6 @@ pub(in crate::change) fn facts(files: Vec<KeyFile>) -> AccessFacts {
         files,
         other_files: vec![],
         trusted_users: Ok(vec!["root".into()]),
-        nix_version: Ok("2.8.0".into()),
         own_key: None,
         events: Ok(vec![]),
         undated: std::collections::BTreeMap::new(),

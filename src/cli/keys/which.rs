@@ -136,7 +136,6 @@ pub(in crate::cli) mod tests {
             }],
             other_files: vec![],
             trusted_users: Err(unknown()),
-            nix_version: Err(unknown()),
             own_key: None,
             events: Err(unknown()),
             undated: std::collections::BTreeMap::new(),

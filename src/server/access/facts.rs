@@ -34,8 +34,6 @@ pub(super) struct Found {
     pub(super) files: Vec<KeyFile>,
     pub(super) other_files: Vec<KeyFile>,
     pub(super) past: Vec<PastKey>,
-    pub(super) trusted_users: Fact<Vec<String>>,
-    pub(super) nix_version: Fact<String>,
     pub(super) service: Fact<Service>,
     pub(super) certificates: CertificateFacts,
 }
@@ -72,7 +70,7 @@ pub(super) fn unknown(why: impl Into<Notice>) -> Unknown {
 
 /// Asks.
 pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError> {
-    let answers = answers(inner, &inner.spec.nix_command, login).await?;
+    let answers = answers(inner, "all", login).await?;
     Ok(read(
         &answers,
         &inner.spec.cache_user,
@@ -80,18 +78,18 @@ pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError
     ))
 }
 
-/// Asks for the key files of the cache user alone: no forced command is tried, and Nix is not asked.
+/// Asks for the key files of the cache user alone: no forced command is tried.
 pub(super) async fn ask_files(inner: &Inner, login: &str) -> Result<Vec<KeyFile>, ServerError> {
-    let answers = answers(inner, "", login).await?;
+    let answers = answers(inner, "files", login).await?;
     Ok(read(&answers, &inner.spec.cache_user, access::is_root(inner)).files)
 }
 
-/// What the script says; without a `nix` command, of the key files alone.
-async fn answers(inner: &Inner, nix: &str, login: &str) -> Result<Answers, ServerError> {
+/// What the script says of `all`, or of the key `files` alone.
+async fn answers(inner: &Inner, asked: &str, login: &str) -> Result<Answers, ServerError> {
     let spec = &inner.spec;
     let command = Command::script(script::ACCESS_FACTS)
         .arg(script::ACCESS_READ_FILE)
-        .arg(nix)
+        .arg(asked)
         .arg(&spec.cache_user)
         .arg(login)
         .args(spec.key_files.iter().cloned())
@@ -162,16 +160,6 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         files,
         other_files,
         past: past(part),
-        trusted_users: match said("trusted") {
-            Some(list) => Ok(list
-                .split_ascii_whitespace()
-                .map(|name| visible(name).into_owned())
-                .collect()),
-            None => Err(unknown(
-                said("trusted-why").unwrap_or("Nix does not print its settings there"),
-            )),
-        },
-        nix_version: fact("nix-version", "no nix command was found there".into()),
         service: service(part),
         certificates: certificates::read(&part.own),
     }
@@ -334,7 +322,6 @@ user=root
 passwd=root:x:0:0::/root:/bin/sh
 settings-why=sshd: no hostkeys available -- exiting.
 user=
-trusted=root @wheel
 end=
 ";
 
@@ -366,8 +353,6 @@ end=
         assert!(!second.exists);
         assert_eq!((second.mode, &second.editable), (0o644, &Ok(())));
         assert_eq!(found.service, Ok(Service::Noise("Hello".into())));
-        assert_eq!(found.trusted_users.unwrap(), ["root", "@wheel"]);
-        assert!(found.nix_version.is_err());
     }
 
     #[test]
@@ -395,7 +380,7 @@ end=
         let answers = Answers::parse(b"storekeeper-answer\nend=\n").unwrap();
         let found = read(&answers, "nix-ssh", false);
         assert!(found.cache_user.is_err() && found.sshd.settings.is_err());
-        assert!(found.sshd.binary.is_err() && found.trusted_users.is_err());
+        assert!(found.sshd.binary.is_err());
         let answers = Answers::parse(ANSWERS.replace("T=", "X=").as_bytes()).unwrap();
         let found = read(&answers, "root", false);
         let why = found.sshd.settings.unwrap_err().to_string();

@@ -1,15 +1,16 @@
-# $1: the script that reads a key file. $2: the nix command, or nothing where only the key files are asked for. $3: the cache user.
+# $1: the script that reads a key file. $2: `all`, or `files` where only the key files are asked for. $3: the cache user.
 # $4: the user whose login this is. The rest: key files that the administrator has named for the cache user, in place of those
 # that sshd reads.
-# Says what the sshd that serves this connection does for the cache user, for root and for this login, and what Nix trusts.
+# Says what the sshd that serves this connection does for the cache user, for root and for this login.
 read=$1
-nix=$2
+asked=$2
 cache=$3
 login=$4
 shift 4
 named=
 for file; do named=$named$file$newline; done
 echo storekeeper-answer
+say() { printf '%s=%s\n' "$1" "$2"; }
 
 briefly=
 if timeout 9 true 2>/dev/null; then briefly='timeout 30'; fi
@@ -66,7 +67,7 @@ show_file() {
     $briefly sh -c "$read" storekeeper "$resolved" || say content-why "it can't be read"
     # What an edit from here has left.
     backup=$resolved.storekeeper-backup
-    if [ -z "$nix" ] || [ "$user" != "$cache" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
+    if [ "$asked" = files ] || [ "$user" != "$cache" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
     say backup-at "$(stat -c %Y -- "$backup" 2>/dev/null)"
     # shellcheck disable=SC2086
     $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'
@@ -207,7 +208,7 @@ show_user() {
     else
         say settings-why "$(last_line "$effective")"
     fi
-    if [ "$user" = "$cache" ] && [ -n "$nix" ] && [ -n "$told" ]; then
+    if [ "$user" = "$cache" ] && [ "$asked" = all ] && [ -n "$told" ]; then
         show_list trusted trustedusercakeys
         show_list principals authorizedprincipalsfile
         show_list revoked revokedkeys
@@ -225,25 +226,4 @@ show_user "$cache"
 if [ "$cache" != root ]; then show_user root; fi
 if [ "$login" != root ] && [ "$login" != "$cache" ]; then show_user "$login"; fi
 say user ''
-
-# --- whom Nix trusts ---------------------------------------------------------------------------------------------------
-if [ -z "$nix" ]; then
-    echo end=
-    exit 0
-fi
-if have "$nix"; then
-    version=
-    for word in $("$nix" --version 2>/dev/null); do
-        case $word in [0-9]*) version=${word%%[!0-9.]*} ;; esac
-    done
-    say nix-version "$version"
-fi
-read_settings
-if [ -n "$settings_file" ] && ! [ -r "$settings_file" ]; then
-    say trusted-why "neither nix nor $settings_file can be read"
-elif [ -n "$settings" ]; then
-    setting trusted-users
-    # An unset one is Nix's default.
-    say trusted "${value:-root}"
-fi
 echo end=

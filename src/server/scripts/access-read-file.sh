@@ -16,7 +16,9 @@ fi
 size=$(stat -L -c %s /proc/self/fd/0) || exit 1
 if [ "$size" -le 2097152 ]; then
     content=$(base64) || exit 1
-    say content "$(printf %s "$content" | tr -d '\n')"
+    # Its lines, one behind the other.
+    # shellcheck disable=SC2086
+    say content "$(printf %s $content)"
     exit 0
 fi
 digest=$(sha256sum </proc/self/fd/0) || exit 1

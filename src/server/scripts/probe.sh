@@ -4,7 +4,6 @@
 wanted=$1
 echo storekeeper-answer
 
-if have logger; then say logger yes; fi
 if have "$nix"; then
     say nix yes
     program=$(command -v "$nix")
@@ -12,8 +11,13 @@ if have "$nix"; then
 fi
 if [ -n "$settings_file" ]; then say config-from "$settings_file"; fi
 
-setting trusted-public-keys
-say trusted-public-keys "$value"
+if [ -n "$settings_file" ] && ! [ -r "$settings_file" ]; then
+    say trusted-users-why "neither nix nor $settings_file can be read"
+elif [ -n "$settings" ]; then
+    setting trusted-users
+    # An unset one is Nix's default.
+    say trusted-users "${value:-root}"
+fi
 
 key() {
     say key "$1"

@@ -13,13 +13,14 @@ for name in "$@"; do
   root=$folder/$name
   mkdir "$root" "$root.upper" "$root.work"
   mount -t overlay -o "lowerdir=/,upperdir=$root.upper,workdir=$root.work" overlay "$root"
-  rm -rf "$root/root" "$root/etc/nix" "$root/etc/storekeeper" "$root/etc/ssh" "$root/var/lib/storekeeper" "$root/var/lib/nix-ssh"
-  mkdir -m 700 "$root/root"
+  rm -rf "$root/etc/nix" "$root/etc/storekeeper" "$root/etc/ssh" "$root/var/lib/storekeeper" "$root/var/lib/nix-ssh"
   mkdir -p "$root/nix" "$root/etc/ssh/sshd_config.d" "$root/etc/ssh/ssh_config.d"
   for empty in run tmp nix var/log dev; do
     mount -t tmpfs -o mode=755 tmpfs "$root/$empty"
   done
   chmod 1777 "$root/tmp"
+  # Taking a home away that has a compiler in it would take a minute.
+  mount -t tmpfs -o mode=700 tmpfs "$root/root"
   mount -t proc proc "$root/proc"
   for device in null zero full random urandom tty; do
     : >"$root/dev/$device"

@@ -43,7 +43,6 @@ fn facts(content: &str) -> AccessFacts {
         files: vec![KeyFile::sample("/k", "nix-ssh", content)],
         other_files: vec![],
         trusted_users: Ok(vec!["root".into()]),
-        nix_version: Err(unknown()),
         own_key: None,
         events: Err(unknown()),
         undated: std::collections::BTreeMap::new(),
