@@ -101,7 +101,7 @@ impl Ended {
     }
 }
 
-/// Shows the plan, asks, runs it; tells in text how it went, and leaves a document to whoever calls it.
+/// Shows the plan, asks, runs it; tells in text how it went, and leaves a document to the caller.
 pub(super) async fn conduct(
     session: &Session,
     server: &Server,

@@ -19,7 +19,7 @@ const LISTED: usize = 3;
 
 /// An argument, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum PathSelector {
     /// Exactly this path.
     Exact(StorePath),
     /// The path with this hash part.
@@ -28,7 +28,7 @@ pub(super) enum Wanted {
     Name(String),
 }
 
-impl Wanted {
+impl PathSelector {
     /// Reads an argument.
     pub(super) fn parse(text: &str) -> Result<Self, CliError> {
         if let Some(rest) = text
@@ -89,7 +89,7 @@ impl Wanted {
 }
 
 /// Too many paths have this name.
-pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
+pub(super) fn several(selector: &PathSelector, candidates: &[StorePath]) -> CliError {
     let reported: Vec<&str> = candidates
         .iter()
         .take(LISTED)
@@ -101,19 +101,19 @@ pub(super) fn several(wanted: &Wanted, candidates: &[StorePath]) -> CliError {
         ""
     };
     CliError::usage(Notice::new(
-        format!("{} paths are called {}", candidates.len(), wanted.shown()),
+        format!("{} paths are called {}", candidates.len(), selector.shown()),
         format!("give the hash part of one: {}{more}", reported.join(", ")),
     ))
 }
 
 /// The one among these that is meant; `None` if none is.
 pub(super) fn among(
-    wanted: &Wanted,
+    selector: &PathSelector,
     paths: impl IntoIterator<Item = StorePath>,
 ) -> Result<Option<StorePath>, CliError> {
     let mut found: Vec<StorePath> = paths.into_iter().collect();
     if found.len() > 1 {
-        return Err(several(wanted, &found));
+        return Err(several(selector, &found));
     }
     Ok(found.pop())
 }
@@ -122,22 +122,22 @@ pub(super) fn among(
 /// read; a full path need not be in it, and `None` is in it by no name.
 pub(super) async fn paths(
     server: &Server,
-    wanted: &[Wanted],
+    selector: &[PathSelector],
 ) -> Result<Vec<Option<StorePath>>, CliError> {
-    let exact = |wanted: &Wanted| matches!(wanted, Wanted::Exact(_));
-    let listed = if wanted.iter().all(exact) {
+    let exact = |selector: &PathSelector| matches!(selector, PathSelector::Exact(_));
+    let listed = if selector.iter().all(exact) {
         PathList::default()
     } else {
         listed(server).await?
     };
-    let find = |wanted: &Wanted| match wanted {
-        Wanted::Exact(path) => Ok(Some(path.clone())),
-        Wanted::Hash(_) | Wanted::Name(_) => {
-            let named = (0..listed.len()).filter(|at| wanted.is(listed.base_name(*at)));
-            among(wanted, named.filter_map(|at| listed.get(at)))
+    let find = |selector: &PathSelector| match selector {
+        PathSelector::Exact(path) => Ok(Some(path.clone())),
+        PathSelector::Hash(_) | PathSelector::Name(_) => {
+            let named = (0..listed.len()).filter(|at| selector.is(listed.base_name(*at)));
+            among(selector, named.filter_map(|at| listed.get(at)))
         }
     };
-    wanted.iter().map(find).collect()
+    selector.iter().map(find).collect()
 }
 
 /// The part of the store that the paths of these arguments need, and the paths; each must be in the store.
@@ -145,30 +145,35 @@ pub(super) async fn closure(
     server: &Server,
     arguments: &[String],
 ) -> Result<(Inventory, Vec<StorePath>), CliError> {
-    let wanted: Result<Vec<Wanted>, CliError> =
-        arguments.iter().map(|text| Wanted::parse(text)).collect();
-    let wanted = wanted?;
-    let found = paths(server, &wanted).await?.into_iter().zip(&wanted);
+    let selector: Result<Vec<PathSelector>, CliError> = arguments
+        .iter()
+        .map(|text| PathSelector::parse(text))
+        .collect();
+    let selector = selector?;
+    let found = paths(server, &selector).await?.into_iter().zip(&selector);
     let found: Result<Vec<StorePath>, CliError> = found
-        .map(|(path, wanted)| path.ok_or_else(|| wanted.missing()))
+        .map(|(path, selector)| path.ok_or_else(|| selector.missing()))
         .collect();
     let found = found?;
     let inventory = load_closure(server, &found).await?;
-    for (path, wanted) in found.iter().zip(&wanted) {
+    for (path, selector) in found.iter().zip(&selector) {
         let row = inventory.find(path);
         if !row.is_some_and(|row| inventory.state(row).is_present()) {
-            return Err(wanted.missing());
+            return Err(selector.missing());
         }
     }
     Ok((inventory, found))
 }
 
 /// Paths whose names are most like that of what was not found, at most [`LISTED`]; none where nothing is alike.
-pub(super) async fn alike(server: &Server, wanted: &Wanted) -> Result<Vec<StorePath>, CliError> {
-    let name = match wanted {
-        Wanted::Exact(path) => path.name(),
-        Wanted::Name(name) => name,
-        Wanted::Hash(_) => return Ok(Vec::new()),
+pub(super) async fn alike(
+    server: &Server,
+    selector: &PathSelector,
+) -> Result<Vec<StorePath>, CliError> {
+    let name = match selector {
+        PathSelector::Exact(path) => path.name(),
+        PathSelector::Name(name) => name,
+        PathSelector::Hash(_) => return Ok(Vec::new()),
     };
     Ok(nearest(name, listed(server).await?.iter()))
 }
@@ -234,19 +239,19 @@ pub(super) fn rows(inventory: &Inventory, arguments: &[String]) -> Result<Vec<Ro
     arguments
         .iter()
         .map(|argument| {
-            let wanted = Wanted::parse(argument)?;
-            let found = match &wanted {
-                Wanted::Exact(path) => inventory.find(path).filter(present),
-                Wanted::Hash(_) | Wanted::Name(_) => {
+            let selector = PathSelector::parse(argument)?;
+            let found = match &selector {
+                PathSelector::Exact(path) => inventory.find(path).filter(present),
+                PathSelector::Hash(_) | PathSelector::Name(_) => {
                     let all = (0..inventory.len() as Row).filter(present);
                     let rows: Vec<Row> = all
-                        .filter(|row| wanted.is(inventory.base_name(*row)))
+                        .filter(|row| selector.is(inventory.base_name(*row)))
                         .collect();
-                    among(&wanted, rows.iter().map(|row| inventory.path(*row)))?
+                    among(&selector, rows.iter().map(|row| inventory.path(*row)))?
                         .and_then(|path| inventory.find(&path))
                 }
             };
-            found.ok_or_else(|| wanted.missing())
+            found.ok_or_else(|| selector.missing())
         })
         .collect()
 }
@@ -266,15 +271,18 @@ mod tests {
             format!("/nix/store/{BASE}/bin/demo"),
             BASE.to_owned(),
         ] {
-            assert_eq!(Wanted::parse(&text).unwrap(), Wanted::Exact(path.clone()));
+            assert_eq!(
+                PathSelector::parse(&text).unwrap(),
+                PathSelector::Exact(path.clone())
+            );
         }
         for text in [&BASE[..32], "demo-1.0"] {
-            assert!(Wanted::parse(text).unwrap().is(BASE), "{text}");
+            assert!(PathSelector::parse(text).unwrap().is(BASE), "{text}");
         }
-        assert!(!Wanted::parse("demo-1").unwrap().is(BASE));
-        assert!(!Wanted::parse("demo-1.0").unwrap().is("short"));
+        assert!(!PathSelector::parse("demo-1").unwrap().is(BASE));
+        assert!(!PathSelector::parse("demo-1.0").unwrap().is("short"));
         for text in ["", "/etc/passwd", "/nix/store/x", "/nix/store"] {
-            assert!(Wanted::parse(text).is_err(), "{text}");
+            assert!(PathSelector::parse(text).is_err(), "{text}");
         }
     }
 
@@ -312,10 +320,10 @@ mod tests {
     fn one_of_several_is_none() {
         let path =
             |digit: &str| StorePath::from_base_name(&format!("{}-demo", digit.repeat(32))).unwrap();
-        let wanted = Wanted::parse("demo").unwrap();
-        assert_eq!(among(&wanted, []).unwrap(), None);
-        assert_eq!(among(&wanted, [path("1")]).unwrap(), Some(path("1")));
-        let error = among(&wanted, ["1", "2", "3", "4"].map(path)).unwrap_err();
+        let selector = PathSelector::parse("demo").unwrap();
+        assert_eq!(among(&selector, []).unwrap(), None);
+        assert_eq!(among(&selector, [path("1")]).unwrap(), Some(path("1")));
+        let error = among(&selector, ["1", "2", "3", "4"].map(path)).unwrap_err();
         let reported = format!("{error:?}");
         assert!(
             reported.contains("4 paths are called demo") && reported.contains('…'),
@@ -326,9 +334,9 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in ".{0,60}", base in ".{0,60}") {
-            if let Ok(wanted) = Wanted::parse(&text) {
-                let _ = wanted.is(&base);
-                let _ = wanted.shown();
+            if let Ok(selector) = PathSelector::parse(&text) {
+                let _ = selector.is(&base);
+                let _ = selector.shown();
             }
         }
     }

@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::progress::Progress;
 use super::session::Session;
 use crate::inventory::Inventory;
-use crate::load::{AssessedPath, Entered, Kept, Known, Loader};
+use crate::load::{AssessedPath, Entered, Kept, Loader, StoreSnapshot};
 use crate::server::{ReadSummary, Server};
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// To be read over the next time.
-    pub(super) fn known(self) -> Known {
-        Known {
+    pub(super) fn known(self) -> StoreSnapshot {
+        StoreSnapshot {
             inventory: Arc::new(self.inventory),
             seen: self.read.seen,
         }
@@ -50,7 +50,7 @@ pub(super) async fn load(
     });
     let loaded = load_over(server, known, progress, each).await?;
     if let Some(kept) = kept.filter(|_| !loaded.unchanged) {
-        kept.keep(&Known {
+        kept.keep(&StoreSnapshot {
             inventory: Arc::new(loaded.inventory.clone()),
             seen: loaded.read.seen.clone(),
         });
@@ -61,7 +61,7 @@ pub(super) async fn load(
 /// The same over what is known, without keeping it.
 pub(super) async fn load_over(
     server: &Server,
-    known: Option<Known>,
+    known: Option<StoreSnapshot>,
     progress: &Progress,
     mut each: impl FnMut(&[AssessedPath]) -> Result<(), CliError>,
 ) -> Result<Loaded, CliError> {

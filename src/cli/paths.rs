@@ -25,7 +25,7 @@ const PIECE: usize = 1024;
 const PIECES: usize = 16;
 
 /// What is asked for, read.
-struct Wanted {
+struct PathsRequest {
     query: Query,
     refused: bool,
     trust: Option<TrustClass>,
@@ -33,7 +33,7 @@ struct Wanted {
     limit: usize,
 }
 
-impl Wanted {
+impl PathsRequest {
     fn new(args: &args::Paths) -> Result<Self, CliError> {
         let query = Query::parse(&args.query.join(" ")).map_err(CliError::usage)?;
         if query.asks_roots() || query.asks_use() {
@@ -113,7 +113,7 @@ impl Wanted {
 
 /// Checks the arguments before anything is connected to.
 pub(super) fn check(args: &args::Paths) -> Result<(), CliError> {
-    Wanted::new(args).map(|_| ())
+    PathsRequest::new(args).map(|_| ())
 }
 
 /// Runs it; the exit code tells whether all of the store could be read.
@@ -122,14 +122,14 @@ pub(super) async fn run(
     args: &args::Paths,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    let wanted = Wanted::new(args)?;
+    let request = PathsRequest::new(args)?;
     let server = session.connect_to_read().await?;
     let now = When::now();
     let progress = Progress::new(session.quiet);
     let loaded = if args.jsonl {
-        let mut left = wanted.limit;
+        let mut left = request.limit;
         load(session, &server, &progress, |batch| {
-            stream(&wanted, batch, now, &mut left, out)
+            stream(&request, batch, now, &mut left, out)
         })
         .await
     } else {
@@ -144,7 +144,7 @@ pub(super) async fn run(
         other => other?,
     };
     if !args.jsonl {
-        let rows = wanted.rows(&inventory, now);
+        let rows = request.rows(&inventory, now);
         if out.json() {
             let from = (session.name(), read.source);
             document(from, now, &inventory, &rows, out)?;
@@ -165,13 +165,13 @@ pub(super) async fn run(
 
 /// Writes what is wanted of a batch.
 fn stream(
-    wanted: &Wanted,
+    request: &PathsRequest,
     batch: &[AssessedPath],
     now: When,
     left: &mut usize,
     out: &mut Out,
 ) -> Result<(), CliError> {
-    for at in wanted.positions(batch, now).into_iter().take(*left) {
+    for at in request.positions(batch, now).into_iter().take(*left) {
         if let Some(element) = batch.get(at).and_then(Element::of_answer) {
             serde_json::to_writer(out.raw(), &element)?;
             out.line("")?;

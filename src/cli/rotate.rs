@@ -13,7 +13,7 @@ use super::session::Session;
 use super::signals::unless_stopped;
 use crate::change::sign::KeyChoice;
 use crate::change::sign::rotate::{
-    Rotate, RotateError, Straggler, Wanted, found, rotate, server_key,
+    Rotate, RotateError, RotateRequest, Straggler, found, rotate, server_key,
 };
 use crate::change::{Plan, Receipt};
 use crate::domain::count::number;
@@ -114,16 +114,16 @@ async fn on(
         return Ok(0);
     }
     let with = with(server, args)?;
-    let look = |inventory: &Inventory| Wanted {
+    let look = |inventory: &Inventory| RotateRequest {
         from: args.from.clone(),
         except: except.map_or_else(HashSet::new, |query| found(inventory, query)),
     };
     let reason = args.change.reason.clone();
-    let wanted = look(inventory);
+    let request = look(inventory);
     let asked = rotate(
         server,
         inventory,
-        &wanted,
+        &request,
         with.clone(),
         reason,
         When::now(),
@@ -142,8 +142,8 @@ async fn on(
     // What has come in meanwhile counts as well.
     let inventory = read(session, server).await?;
     let keys = coverage(&inventory, &ring);
-    let wanted = look(&inventory);
-    let rotated = rotate(server, &inventory, &wanted, with, None, When::now()).await?;
+    let request = look(&inventory);
+    let rotated = rotate(server, &inventory, &request, with, None, When::now()).await?;
     let reported = finish(session, &ring, &keys, &rotated, Some(&ended), out);
     Ok(match ended.end(reported)? {
         0 => exit(&rotated, &args.change),

@@ -11,7 +11,7 @@ use crate::change::Policy;
 use crate::config::{Config, Target};
 use crate::inventory::StoredError;
 use crate::link::{NoPrompter, Prompter};
-use crate::load::{Kept, Known};
+use crate::load::{Kept, StoreSnapshot};
 use crate::server::Server;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -29,7 +29,7 @@ pub(super) struct Session {
 }
 
 /// What was kept of a store, or why that is of no use.
-type Restored = Result<Option<Known>, StoredError>;
+type Restored = Result<Option<StoreSnapshot>, StoredError>;
 
 impl Session {
     /// Reads the configuration and finds the server in it.

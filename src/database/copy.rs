@@ -90,7 +90,7 @@ impl Word {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     why: String,
-    /// The stream ended early, so whoever sent it may have said why elsewhere.
+    /// The stream ended early, so the sender may have said why elsewhere.
     pub broke_off: bool,
 }
 

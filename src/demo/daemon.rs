@@ -192,7 +192,7 @@ impl<'s> Daemon<'s> {
         Ok(())
     }
 
-    /// The file in the database's place has been written to, for whoever watches it. Where it is gone, the demo is ending.
+    /// The file in the database's place has been written to, for watchers. Where it is gone, the demo is ending.
     fn written(&self) {
         let place = self.state.join("db/db.sqlite");
         let file = std::fs::File::options().write(true).open(place);

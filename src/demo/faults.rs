@@ -50,7 +50,7 @@ struct Shared {
     signatures: AtomicU64,
 }
 
-/// The plan, shared between the demo and whoever tests with it.
+/// The plan, shared between the demo and its tests.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     shared: Arc<Shared>,

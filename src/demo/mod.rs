@@ -2,7 +2,7 @@
 //!
 //! In: how many paths, a seed, and what is to go wrong. Out: an address, an authorized key, and a configuration for
 //! it. Server scripts really run here, by `sh`, with Nix's commands replaced and nothing of this machine's store in
-//! reach. Whoever has the demo's key can run commands as the user who started it, so the key is random, readable by
+//! reach. With the demo's key anybody can run commands as the user who started it, so the key is random, readable by
 //! that user alone, and gone with the demo.
 
 mod access;

@@ -1,7 +1,7 @@
 //! Very many store paths in little memory.
 //!
 //! In: paths. Out: the same paths by place. Their base names lie back to back, [`CHUNK`] to a piece, and pieces are shared: the list of
-//! a million paths is held by whoever asks about them, and by whoever enters them, once.
+//! a million paths is held once, by the task that asks about them and the one that enters them.
 
 use super::StorePath;
 use std::fmt;

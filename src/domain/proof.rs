@@ -1,4 +1,4 @@
-//! Proof that whoever asks for access holds the private key.
+//! Proof that the requester of access holds the private key.
 //!
 //! In: what is to be signed, and the text that came back. Out: that the key has signed just that, or why it is not shown. The form
 //! is that of `ssh-keygen -Y sign` (`PROTOCOL.sshsig` of OpenSSH), read and verified by the ssh-key crate; what this module

@@ -39,7 +39,7 @@ pub enum StorePathError {
 }
 
 /// A valid store path. Orders as Nix orders: bytewise by the base name. Clones share the text: a listing of a million paths
-/// is held by whoever asks about them and by whoever enters them.
+/// is held by the task that asks about them and by the one that enters them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StorePath {
     base: Arc<str>,

@@ -1,6 +1,6 @@
 //! A change without its record: it runs, or was killed.
 //!
-//! In: what a job says of itself when it begins. Out: the same for whoever comes after it, in words.
+//! In: the marker that a job writes when it begins. Out: the same for the next job, in words.
 
 use super::When;
 

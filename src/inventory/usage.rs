@@ -1,7 +1,7 @@
 //! When paths were last used.
 //!
 //! In: what the server tells of single paths. Out: [`Usage`]: a path is as recently used as the most recent path that
-//! needs it, since whoever uses that uses this too, though only the first may have been touched.
+//! needs it, since a use of that is one of this too, though only the first may have been touched.
 
 use super::keeps::{Keep, Keeps};
 use super::{Inventory, Row};

@@ -1,4 +1,4 @@
-//! The words of a query, for whoever offers them.
+//! The words of a query, for completion and help.
 
 /// Each with what it finds; behind one that ends in `:` stands a value.
 pub const FILTER_WORDS: [(&str, &str); 20] = [

@@ -75,7 +75,7 @@ pub fn coverage(inventory: &Inventory, ring: &KeyRing) -> Vec<KeyCoverage> {
 pub struct Rotation {
     /// Accepted today for the keys that go alone, and not signed by the new one. In the order of rows.
     pub needing: Vec<Row>,
-    /// Clients that trust an old key and not yet the new one accept these; whoever trusts the new one refuses them, as Nix gives
+    /// Clients that trust an old key and not yet the new one accept these; one that trusts the new one refuses them, as Nix gives
     /// up at the malformed signature under its name.
     pub spoilt: Vec<Row>,
     /// Valid paths of which the server can tell nothing.
@@ -131,7 +131,7 @@ impl Rotation {
         found
     }
 
-    /// Whether whoever trusts the new key instead of the old ones accepts all that is accepted today.
+    /// Whether a client that trusts the new key instead of the old ones accepts all that is accepted today.
     pub fn is_safe_to_drop(&self) -> bool {
         self.needing.is_empty()
             && self.spoilt.is_empty()

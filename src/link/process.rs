@@ -2,7 +2,7 @@
 //!
 //! In: what `remote` or `local` started. Out: bytes, the last words of stderr, an [`Exit`]. Who drops a [`Process`] ends it: both
 //! directions are closed at once, and it is told to terminate (which sshd passes on for every user but root: a command of root's that
-//! neither reads nor writes lives to its own end, so long ones are cut into pieces by whoever starts them). Nothing is ever half-closed by accident: the input ends
+//! neither reads nor writes lives to its own end, so long ones are cut into pieces by the caller). Nothing is ever half-closed by accident: the input ends
 //! only by `shutdown` on it, or by [`Process::wait`].
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};

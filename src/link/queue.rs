@@ -1,4 +1,4 @@
-//! The bytes between a task that drains a channel and whoever reads them.
+//! The bytes between a task that drains a channel and their reader.
 //!
 //! In: chunks as they arrive. Out: an [`AsyncRead`]. The draining side decides what a full queue means: waiting for room (a
 //! connection that is for this channel alone), or giving up (a connection that others share, which waiting would freeze).

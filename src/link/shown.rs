@@ -1,4 +1,4 @@
-//! The host key that an address shows to whoever connects, as `ssh-keyscan` asks for it.
+//! The host key that an address shows to a client, as `ssh-keyscan` asks for it.
 //!
 //! In: a host, a port, and the types of key that a client knows of it. Out: the key that the server has proved to hold, or why
 //! there was none. Nobody logs in: the connection ends with the key.

@@ -3,7 +3,7 @@
 //! In: where a server is, and the folder of caches. Out: what was known of it the last time, or why that is of no use. The file is
 //! for its owner's eyes only, and whole or not there at all: it is made beside its place and renamed.
 
-use super::Known;
+use super::StoreSnapshot;
 use crate::database::{Facts, Said, Seen};
 use crate::domain::When;
 use crate::domain::file_name;
@@ -44,7 +44,7 @@ impl Kept {
     }
 
     /// What was kept, and when; `None` if nothing was. What is of no use is removed.
-    pub fn read(&self) -> Result<Option<(Known, When)>, StoredError> {
+    pub fn read(&self) -> Result<Option<(StoreSnapshot, When)>, StoredError> {
         let file = match File::open(&self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
@@ -52,7 +52,7 @@ impl Kept {
         let restored = Inventory::restore(BufReader::new(file)).and_then(|found| {
             let Stamp { place, at, facts } = found.stamp;
             let seen = facts.and_then(|facts| Seen::from_bytes(&facts, &found.seen));
-            let known = Known {
+            let known = StoreSnapshot {
                 inventory: Arc::new(found.inventory),
                 seen: seen.map(Arc::new),
             };
@@ -68,14 +68,14 @@ impl Kept {
     }
 
     /// Keeps what was just read whole. Where that can't be, the next start is slower, and the log says why.
-    pub fn keep(&self, known: &Known) {
+    pub fn keep(&self, known: &StoreSnapshot) {
         if let Err(error) = self.write(known, When::now()) {
             tracing::warn!(%error, "the inventory could not be kept");
         }
     }
 
     /// Keeps an inventory that was whole at this time. Where another process does so at this moment, that one's is kept.
-    fn write(&self, known: &Known, at: When) -> io::Result<()> {
+    fn write(&self, known: &StoreSnapshot, at: When) -> io::Result<()> {
         if let Some(folder) = self.file.parent() {
             DirBuilder::new()
                 .recursive(true)

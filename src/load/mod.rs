@@ -35,7 +35,7 @@ const CHUNK: usize = 2_000;
 
 /// A store that was read, to be read again over it.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct StoreSnapshot {
     /// What is known of it.
     pub inventory: Arc<Inventory>,
     /// What was seen of the database that it is from, if it is from one.
@@ -130,7 +130,7 @@ pub struct Loader {
 impl Loader {
     /// Begins to read. What was known stays until it is known anew, and rows keep their numbers; unless it was assessed with
     /// other keys, which is as good as not known.
-    pub fn start(server: &Server, known: Option<Known>) -> Self {
+    pub fn start(server: &Server, known: Option<StoreSnapshot>) -> Self {
         let (sink, events) = mpsc::channel(AHEAD);
         let keys = &server.facts().keys;
         let known = known.filter(|known| known.inventory.is_assessed_with(keys));

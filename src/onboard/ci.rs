@@ -36,7 +36,7 @@ pub(super) fn steps(cache: &Cache, platform: Platform) -> Vec<Step> {
     ]
 }
 
-/// Puts the cache's host keys and its port into the files of whoever runs it. `home` is that user's folder.
+/// Puts the cache's host keys and its port into the files of the user who runs it. `home` is that user's folder.
 fn ssh_lines(cache: &Cache, home: &str, sudo: &str) -> Vec<String> {
     let hosts = cache.known_hosts();
     let mut lines: Vec<String> = hosts

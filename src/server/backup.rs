@@ -4,7 +4,7 @@
 
 use super::Server;
 use super::error::ServerError;
-use super::reader::{self, Wanted};
+use super::reader::{self, ReadOptions};
 use crate::database::{Saved, Stopped};
 use crate::domain::text::visible;
 use crate::domain::{Notice, When};
@@ -18,21 +18,21 @@ impl Server {
     /// looked through by SQLite, and holds the database as it was at one moment.
     pub async fn back_up(&self, to: PathBuf) -> Result<Saved, ServerError> {
         let link = self.bulk_link().await?;
-        let (start, wanted) = (&self.inner.start, Wanted::of(&self.inner.spec));
+        let (start, options) = (&self.inner.start, ReadOptions::of(&self.inner.spec));
         let failed = |why: String| ServerError::Script {
             place: start.place.clone(),
             what: "be backed up",
             why: why.into(),
             next: "see that; a server that writes all the time is copied when it writes less",
         };
-        let mut copy = reader::take(&link, start, &wanted).await;
+        let mut copy = reader::take(&link, start, &options).await;
         for _ in 1..ROUNDS {
             if copy.is_ok() {
                 break;
             }
             // Where the connection is lost, that is the error to show.
             link.round_trip().await?;
-            copy = reader::take(&link, start, &wanted).await;
+            copy = reader::take(&link, start, &options).await;
         }
         let copy = copy.map_err(failed)?;
         let saved = reader::blocking(move || copy.save(&to)).await;

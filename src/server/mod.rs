@@ -70,7 +70,7 @@ use crate::database::Facts as DatabaseFacts;
 use crate::domain::{StorePath, When};
 use crate::link::{Link, Place, Prompter};
 use daemon::{Daemon, Queue, Start};
-use reader::{Before, Copy, Outcome, Reading, Wanted};
+use reader::{Before, Copy, Outcome, ReadOptions, Reading};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc::Sender;
@@ -147,12 +147,12 @@ impl Server {
         let (tell, reported) = oneshot::channel();
         let ahead = to_read.map(|before| {
             let (link, place, prompter) = (link.clone(), spec.place.clone(), Arc::clone(&prompter));
-            let wanted = Wanted::of(&spec);
+            let options = ReadOptions::of(&spec);
             Ahead::new(tokio::spawn(async move {
                 let bulk = link.beside(&place, &prompter).await?;
                 opened.add(&bulk);
                 let start = reported.await.map_err(|_| ServerError::Stopped)?;
-                reader::begin(bulk, start, &wanted, before).await
+                reader::begin(bulk, start, &options, before).await
             }))
         });
         let (login, start, answers) = probe::login(&link, &spec).await?;
@@ -180,7 +180,7 @@ impl Server {
         })
     }
 
-    /// The same server over a new connection. The old one is left to whoever has it.
+    /// The same server over a new connection. The old one is left to its holders.
     pub async fn reopen(&self) -> Result<Self, ServerError> {
         Self::connect(self.inner.spec.clone(), Arc::clone(&self.inner.prompter)).await
     }
@@ -298,12 +298,12 @@ impl Server {
             }
         }
         let link = self.bulk_link().await?;
-        let wanted = Wanted::of(&self.inner.spec);
+        let options = ReadOptions::of(&self.inner.spec);
         let before = Before {
             known: known.cloned(),
             copy: self.inner.copy.lock().await.take(),
         };
-        let begun = reader::begin(link, self.inner.start.clone(), &wanted, before).await;
+        let begun = reader::begin(link, self.inner.start.clone(), &options, before).await;
         begun.map_err(|error| self.explain(error))
     }
 

@@ -1,7 +1,7 @@
 //! Adds signatures to paths: those that were made here, or by Nix on the server with a key that stays there.
 //!
 //! In: a token, and what to sign. Out: an answer for each path as it comes. What counts is what the store says
-//! afterwards: whoever calls this reads the paths again.
+//! afterwards: the caller reads the paths again.
 
 use super::daemon::{Daemon, has_gone};
 use super::error::ServerError;

@@ -295,7 +295,7 @@ fn collecting(answers: &Answers) -> Fact<Vec<Collector>> {
             _ => {}
         }
     }
-    // A shared lock is taken by whoever checks the store, and for a moment by whoever uploads: no collection, unless one
+    // A shared lock is taken by a check of the store, and for a moment by an upload: no collection, unless one
     // waits for it.
     let waited_for = found.iter().any(|(_, mode)| *mode == "waits");
     Ok(found

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Bytes of an entry, at most.
 const MOST: u64 = 4 << 20;
 
-/// The lock of whoever drains.
+/// The lock of the process that drains.
 const LOCK: &str = ".lock";
 /// Where what is no entry lies.
 const BAD: &str = "bad";

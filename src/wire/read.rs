@@ -1,7 +1,7 @@
 //! Reads the protocol's primitives from a stream, each under a cap.
 //!
 //! In: any `AsyncRead`. Out: integers, texts, paths; memory grows with what has arrived, never with what was announced, and
-//! what is made of it is charged to a budget, which whoever knows what comes next sets with [`Reader::allow`].
+//! what is made of it is charged to a budget, which the caller, who knows what comes next, sets with [`Reader::allow`].
 //! A read that is dropped half-way loses its place: the connection is then of no further use.
 
 use super::{WireError, limits};

@@ -17,7 +17,7 @@ use std::time::Duration;
 use storekeeper::change::{Answer, Plan, Policy, Receipt, run_in};
 use storekeeper::inventory::Inventory;
 use storekeeper::link::NoPrompter;
-use storekeeper::load::{Known, Loader};
+use storekeeper::load::{Loader, StoreSnapshot};
 use storekeeper::server::{ReadSummary, Server, Spec};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
@@ -45,11 +45,14 @@ pub(crate) async fn read(server: &Server) -> Inventory {
 }
 
 /// The same over what is known of it.
-pub(crate) async fn read_over(server: &Server, known: Option<Known>) -> (Known, ReadSummary) {
+pub(crate) async fn read_over(
+    server: &Server,
+    known: Option<StoreSnapshot>,
+) -> (StoreSnapshot, ReadSummary) {
     let mut loader = Loader::start(server, known);
     while loader.next().await.unwrap().is_some() {}
     let (inventory, read) = loader.finish();
-    let known = Known {
+    let known = StoreSnapshot {
         inventory: Arc::new(inventory),
         seen: read.seen.clone(),
     };

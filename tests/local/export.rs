@@ -10,9 +10,9 @@ const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 fn ready(size: (u16, u16)) -> Console {
     let mut console = Console::with_space(size, "dark", false, space::known());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
-        access::facts(),
-    )))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
+        access::known(access::facts()),
+    ))));
     console.send(Msg::Activity(screens::activity::Msg::Audit(Ok(vec![
         past(),
     ]))));

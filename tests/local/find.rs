@@ -13,9 +13,9 @@ use storekeeper::console::types::export::Rows;
 /// Everything known: the store, keys, roots, a plan, the audit log.
 fn ready() -> Console {
     let mut console = Console::with_space((80, 24), "dark", false, space::known());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
-        access::facts(),
-    )))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
+        access::known(access::facts()),
+    ))));
     let record = |number: usize, what: &str| PastChange {
         id: format!("r-{number}"),
         what: what.to_owned(),

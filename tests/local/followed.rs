@@ -86,7 +86,9 @@ fn with_ours() -> AccessFacts {
 
 fn on(facts: AccessFacts) -> Console {
     let mut console = Console::ready((80, 24), "dark", false);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts,
+    )))));
     console.keys("6oo");
     console
 }
@@ -274,7 +276,7 @@ fn one_look_at_a_time_and_what_was_read_otherwise_meanwhile_stays() {
     assert!(follows(update(&mut console.model, now(), changed())).is_empty());
     // Everything was read anew meanwhile, and has a key more.
     let newer = known(with_ours());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(Arc::clone(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(Arc::clone(
         &newer,
     )))));
     let stale = Msg::Access(screens::access::Msg::Followed {
@@ -308,7 +310,9 @@ fn very_many_entries_hold_nothing_up() {
     grow(&mut console, many);
     let mut dropped = console.model.access.known.as_ref().unwrap().facts.clone();
     dropped.log.dropped = 12;
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(dropped)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        dropped,
+    )))));
     assert!(
         text(&console).contains("the newest 50,002 in sshd's log"),
         "{}",
@@ -327,7 +331,7 @@ fn the_followed_log_looks_like_this() {
     let keys = |keys: &'static str| {
         move |size, theme: &str| {
             let mut console = Console::ready(size, theme, false);
-            console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+            console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
                 with_ours(),
             )))));
             console.keys("6oo");

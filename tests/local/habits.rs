@@ -19,7 +19,9 @@ pub(crate) const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 /// A console that knows the store, who may log in, and what fills the disk.
 pub(crate) fn whole(size: (u16, u16), theme: &str) -> Console {
     let mut console = Console::with_space(size, theme, false, crate::fixture::space::known());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts())))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts(),
+    )))));
     console
 }
 

@@ -1198,7 +1198,7 @@ fn effects_of_an_ended_console_are_none() {
 
 fn with_access() -> Console {
     let mut console = ready();
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
         crate::fixture::access::known(crate::fixture::access::facts()),
     ))));
     console
@@ -1218,14 +1218,14 @@ fn a_key_pressed_after_its_subject_has_gone_acts_on_nothing_else() {
     let before = console.model.access.anchor.clone();
     assert!(before.is_some());
     // Somebody else decided on the first request: the cursor stays on the second line's subject.
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
         crate::fixture::access::known(approved()),
     ))));
     assert_eq!(console.model.access.anchor, before);
     // What the cursor is on goes away: it goes to a neighbour, and the first key is refused.
     let mut console = with_access();
     console.keys("4gd<esc>");
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
         crate::fixture::access::known(approved()),
     ))));
     let act = match console.model.access.current().unwrap() {
@@ -1305,7 +1305,7 @@ fn the_cursor_of_the_overview_stays_on_its_line_wherever_that_goes() {
     let change = |console: &mut Console| {
         let mut facts = crate::fixture::access::facts();
         facts.requests = Ok(vec![]);
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
             crate::fixture::access::known(facts),
         ))));
     };

@@ -474,6 +474,28 @@ fn files_stay_small() {
     );
 }
 
+/// Names that say of a type only that somebody has asked for it, knows it or has it; the field has terms.
+#[test]
+fn types_have_the_names_of_the_field() {
+    const NONE: &[&str] = &[
+        "Deed", "Infos", "Judged", "Known", "Order", "Told", "Trouble", "Wanted",
+    ];
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let mut broken = Vec::new();
+    for source in sources() {
+        for line in source.code().lines() {
+            let name = kinds.iter().find_map(|kind| {
+                let (_, name) = line.split_once(kind)?;
+                name.split(|c: char| !c.is_alphanumeric()).next()
+            });
+            if name.is_some_and(|name| NONE.contains(&name)) {
+                broken.push(format!("{}: {}", source.name, line.trim()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn only_the_command_line_prints() {
     const PRINTING: &[&str] = &["println!", "print!", "eprintln!", "eprint!"];

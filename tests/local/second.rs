@@ -21,7 +21,9 @@ fn with(size: (u16, u16), theme: &str, read_only: bool, plans: Vec<FoundPlan>) -
         ..space::known()
     };
     let mut console = Console::with_space(size, theme, read_only, known);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known_access()))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
+        known_access(),
+    ))));
     console
 }
 
@@ -230,7 +232,7 @@ fn several_roots_are_confirmed_by_the_second() {
 /// A certificate that another administrator wants, for a key of the fixture.
 fn certificate() -> Plan {
     let mut first = with(SMALL, "dark", false, vec![]);
-    first.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+    first.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
         certified(),
     )))));
     first.keys("4g");

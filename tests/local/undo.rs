@@ -16,7 +16,9 @@ use storekeeper::domain::key_request::Decision;
 
 fn on_access(size: (u16, u16), facts: AccessFacts) -> Console {
     let mut console = Console::with_space(size, "dark", false, space::known());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts,
+    )))));
     console.keys("4");
     console
 }
@@ -84,7 +86,7 @@ fn a_revoked_key_is_authorized_again_by_its_own_line() {
         assert!(shown(&console).contains("Making the plan."));
         console.keys("<enter>");
         assert_eq!(console.runs.len(), runs);
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
             without("ada@ci-3"),
         )))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
@@ -120,14 +122,16 @@ fn somebody_was_faster() {
     end(&mut console, Outcome::Done);
     console.keys("u");
     // The key stands there again already.
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts())))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts(),
+    )))));
     assert!(console.model.plan_dialog().unwrap().made().is_none());
     console.keys("<enter>");
     assert_eq!(console.runs.len(), 1);
     // A look that fails makes no plan of what was known before.
     console.keys("<esc>6<enter>");
     console.keys("u");
-    console.send(Msg::Access(screens::access::Msg::Known(Err(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Err(
         storekeeper::console::types::problem::Problem::say("no answer"),
     ))));
     assert!(shown(&console).contains("no answer"));
@@ -179,7 +183,7 @@ fn a_suspended_key_is_resumed() {
         assert!(shown(&console).contains("undo      u shows the plan to resume the key"));
         console.keys("u");
         assert_eq!(console.asked, ["Access(Read)"]);
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
             suspended(),
         )))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
@@ -214,7 +218,9 @@ fn a_denied_request_waits_again() {
                 });
             }
         }
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(denied)))));
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+            denied,
+        )))));
         let plan = console.model.plan_dialog().unwrap().made().unwrap();
         assert_eq!(plan.change, "reopen");
         console.keys("<enter>");

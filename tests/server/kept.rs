@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use storekeeper::inventory::{Inventory, Row};
-use storekeeper::load::Known;
+use storekeeper::load::StoreSnapshot;
 use storekeeper::server::Source;
 
 /// The file of the only server that anything is kept of.
@@ -256,7 +256,7 @@ fn follows(rig: &Rig, most: Option<u64>) {
         server.keep_copy();
         let (mut known, read) = over(&server, None).await;
         assert_eq!(read.source, Source::Database);
-        let equal = async |change: &str, known: &mut Known| {
+        let equal = async |change: &str, known: &mut StoreSnapshot| {
             settle();
             let before = proxy.bytes();
             let (now, read) = over(&server, Some(known.clone())).await;

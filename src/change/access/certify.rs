@@ -27,7 +27,7 @@ const EARLY: i64 = 300;
 
 /// What an administrator wants of a certificate.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct SignCertRequest {
     /// The key that it is for.
     pub key: PublicSshKey,
     /// What signs it.
@@ -111,40 +111,40 @@ pub fn may_write(out: &Path, key: &PublicSshKey) -> Result<(), AccessError> {
 pub fn sign_cert(
     about: &About,
     facts: &AccessFacts,
-    wanted: Wanted,
+    given: SignCertRequest,
     reason: Option<String>,
 ) -> Result<Plan, AccessError> {
-    let mut findings = of_candidate(facts, &wanted.key);
-    // Whoever has a line there may have a certificate too.
+    let mut findings = of_candidate(facts, &given.key);
+    // The owner of a line there may have a certificate too.
     findings.retain(|finding| finding.code != "duplicate");
     if refuses(&findings) {
         let refusals = findings.iter().filter(|one| one.level == Level::Refuse);
         let words: Vec<&str> = refusals.map(|one| one.message.as_str()).collect();
         return Err(AccessError::Weak(words.join("; ")));
     }
-    if wanted.expires <= facts.at {
-        let end = wanted.expires;
+    if given.expires <= facts.at {
+        let end = given.expires;
         return Err(AccessError::Certificate(notice!(
             "{end} is in the past by the server's clock",
             "choose an end in the future"
         )));
     }
-    may_write(&wanted.out, &wanted.key)?;
+    may_write(&given.out, &given.key)?;
     let all = authorities::all(facts);
     let own: Vec<&Authority> = all
         .iter()
-        .filter(|authority| authority.fingerprint == wanted.ca.fingerprint)
+        .filter(|authority| authority.fingerprint == given.ca.fingerprint)
         .collect();
     let user = facts.cache_user.clone().map(|user| user.name);
-    let principals = if wanted.principals.is_empty() {
+    let principals = if given.principals.is_empty() {
         let first = own.iter().find_map(|one| one.principals.first().cloned());
         vec![first.map_or(user, Ok)?]
     } else {
-        wanted.principals
+        given.principals
     };
-    for name in [&principals[..], wanted.id.as_slice()].concat() {
+    for name in [&principals[..], given.id.as_slice()].concat() {
         let odd = |c: char| c.is_control() || c == ',' || c.is_whitespace();
-        let is_id = Some(&name) == wanted.id.as_ref();
+        let is_id = Some(&name) == given.id.as_ref();
         if name.is_empty() || name.chars().any(|c| c.is_control() || !is_id && odd(c)) {
             let name = visible(&name);
             return Err(AccessError::Certificate(notice!(
@@ -153,9 +153,9 @@ pub fn sign_cert(
             )));
         }
     }
-    let key = wanted.key.fingerprint();
-    let id = wanted.id.unwrap_or_else(|| {
-        let comment = visible(&wanted.key.comment()).into_owned();
+    let key = given.key.fingerprint();
+    let id = given.id.unwrap_or_else(|| {
+        let comment = visible(&given.key.comment()).into_owned();
         if comment.is_empty() {
             key.to_string()
         } else {
@@ -170,14 +170,14 @@ pub fn sign_cert(
     let forced = by_line || settings.is_ok_and(|settings| settings.force_command.is_some());
     let request = CertificateRequest {
         id,
-        serial: wanted.serial,
+        serial: given.serial,
         after: When::from_unix(facts.at.unix() - EARLY),
-        before: wanted.expires,
-        source: wanted.from,
+        before: given.expires,
+        source: given.from,
         command: (!forced).then(|| SERVE.to_owned()),
         principals,
-        key: wanted.key,
-        ca: wanted.ca,
+        key: given.key,
+        ca: given.ca,
     };
     let mut plan = about.plan("sign-cert", String::new(), AccessOperation::default());
     plan.summary = format!(
@@ -190,7 +190,7 @@ pub fn sign_cert(
     warn(&mut plan, facts, &request, &own);
     doubt(&mut plan, findings);
     plan.lines
-        .push(("file", format!("{} here", wanted.out.display())));
+        .push(("file", format!("{} here", given.out.display())));
     plan.items.push(Item::Certificate {
         serial: request.serial,
         id: request.id.clone(),
@@ -199,12 +199,12 @@ pub fn sign_cert(
         principals: request.principals.clone(),
         from: request.source.clone(),
         expires: request.before,
-        out: wanted.out.display().to_string(),
+        out: given.out.display().to_string(),
     });
     plan.operation = Operation::Access(Box::new(AccessOperation {
         certificate: Some(NewCertificate {
             request,
-            out: wanted.out,
+            out: given.out,
         }),
         ..AccessOperation::default()
     }));
@@ -337,8 +337,11 @@ pub(in crate::change) mod tests {
     use crate::change::access::tests::{ADA, BOB, about, facts, file, key};
     use crate::link::certify::Terminal;
 
-    pub(in crate::change) fn wanted(facts: &AccessFacts, principals: &[&str]) -> Wanted {
-        Wanted {
+    pub(in crate::change) fn sign_request(
+        facts: &AccessFacts,
+        principals: &[&str],
+    ) -> SignCertRequest {
+        SignCertRequest {
             key: key(ADA),
             ca: CaKey {
                 file: "/ca".into(),
@@ -358,8 +361,8 @@ pub(in crate::change) mod tests {
     /// The request of a plan on this key file and its warnings.
     fn planned(content: &str, principals: &[&str]) -> (CertificateRequest, Vec<String>) {
         let facts = facts(vec![file("/k", "nix-ssh", content)]);
-        let wanted = wanted(&facts, principals);
-        let plan = sign_cert(&about(), &facts, wanted, None).unwrap();
+        let given = sign_request(&facts, principals);
+        let plan = sign_cert(&about(), &facts, given, None).unwrap();
         let Operation::Access(operation) = plan.operation else {
             panic!("another operation");
         };
@@ -395,8 +398,8 @@ pub(in crate::change) mod tests {
             let mut facts = facts(vec![file("/k", "nix-ssh", content)]);
             let settings = facts.sshd.settings.as_mut().unwrap();
             settings.force_command = server.then(|| "nix-store --serve".to_owned());
-            let wanted = wanted(&facts, &[]);
-            let plan = sign_cert(&about(), &facts, wanted, None).unwrap();
+            let given = sign_request(&facts, &[]);
+            let plan = sign_cert(&about(), &facts, given, None).unwrap();
             plan.commands[0].contains("force-command=")
         };
         assert!(forced(&format!("cert-authority {BOB}"), false));
@@ -424,12 +427,12 @@ pub(in crate::change) mod tests {
     fn what_no_certificate_can_hold_is_refused() {
         let facts = facts(vec![file("/k", "nix-ssh", "")]);
         for name in ["", "a,b", "a b", "a\n"] {
-            let plan = sign_cert(&about(), &facts, wanted(&facts, &[name]), None);
+            let plan = sign_cert(&about(), &facts, sign_request(&facts, &[name]), None);
             assert!(matches!(plan, Err(AccessError::Certificate(_))), "{name:?}");
         }
-        let past = Wanted {
+        let past = SignCertRequest {
             expires: facts.at,
-            ..wanted(&facts, &[])
+            ..sign_request(&facts, &[])
         };
         let plan = sign_cert(&about(), &facts, past, None);
         assert!(matches!(plan, Err(AccessError::Certificate(_))));

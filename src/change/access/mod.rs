@@ -14,7 +14,9 @@ mod suspend;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use certify::{NewCertificate, Wanted, certificate_name, may_write, serial, sign_cert};
+pub use certify::{
+    NewCertificate, SignCertRequest, certificate_name, may_write, serial, sign_cert,
+};
 pub use files::authorized_in;
 pub use keys::{authorize, expire, revoke};
 pub use knock::{install_knock, knock_to_install};

@@ -1,6 +1,6 @@
 //! The chain of an audit log, checked line by line as it streams in.
 //!
-//! In: the bytes of its files, in order. Out: each line with its hash, to whoever else compares; at the end all that does not
+//! In: the bytes of its files, in order. Out: each line with its hash, for comparisons; at the end all that does not
 //! fit. Whatever lies there, one line and the hashes of some thousand are held. Behind a flaw the check goes on: the line is
 //! taken as it lies there.
 

@@ -2,7 +2,7 @@
 //!
 //! In: a plan and its receipt. Out: the line that is appended on the server, the copy that is kept on this machine, and
 //! the check of both. Each line as it lies on the server begins with `prev`, the SHA-256 of the line before it. That
-//! makes the log tamper-evident, not tamper-proof: whoever may write the file can write a whole new chain, and the last
+//! makes the log tamper-evident, not tamper-proof: an account that may write the file can write a whole new chain, and the last
 //! line has nothing behind it that vouches for it. So a log counts as whole only where something beside it has its last
 //! record: the copy on this machine, or the server's journal.
 //!
@@ -38,10 +38,10 @@ pub use witness::Copied;
 /// How many items, and how many failures, one record names. The counts beside them are never cut.
 pub const MOST_NAMED: usize = 1000;
 
-/// The result of a change that did not come to its end; whoever came next has written its record.
+/// The result of a change that did not come to its end; the next job has written its record.
 pub const INTERRUPTED: &str = "interrupted";
 
-/// One change, as the log keeps it. The field `prev` is not here: it is put in front by whoever holds the lock.
+/// One change, as the log keeps it. The field `prev` is not here: it is put in front under the lock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Record {

@@ -227,7 +227,7 @@ mod tests {
         }
         assert_eq!(found(&anew, &signed, keys()).missing_total, 2);
         assert_eq!(found(&[], &signed, keys()).missing_total, 3);
-        // Signed by whoever wrote it anew, or not at all.
+        // Signed by the one who wrote it anew, or not at all.
         for signatures in [vec![head(&other, lines[2])], vec![], vec![b"x".to_vec()]] {
             let found = found(&all, &signatures, keys());
             assert!(

@@ -3,7 +3,7 @@
 //! In: a confirmed plan and the server. Out: events while it runs, and a receipt that claims nothing that was not seen.
 //! The order is fixed: the audit log must take a record before anything is changed, and the marker of the job is written beside it,
 //! under a lock; then the operation; then the record, on the server and here, which removes the marker. So a job that is
-//! killed is seen by whoever comes next, who writes its record. A lost link ends the job: one new link is opened to read
+//! killed is seen by the next one, which writes its record. A lost link ends the job: one new link is opened to read
 //! back what was done.
 
 mod access;
@@ -170,7 +170,7 @@ struct Job<C> {
     chunk: usize,
     /// Why the server can't be asked any more: the link is gone and no other could be opened, or it is silent.
     cut_off: Option<String>,
-    /// What it is, for whoever comes after it.
+    /// What it is, for the next job.
     about: Unfinished,
     /// What holds its lock on the server.
     held: Option<Box<dyn Any + Send + Sync>>,

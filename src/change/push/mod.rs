@@ -5,8 +5,8 @@
 //! What is signed is what was missing when this push, or one before it that was cut off, began: nothing that was there before.
 
 mod error;
+mod facts;
 pub mod given;
-mod known;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -23,7 +23,7 @@ use crate::inventory::{Builder, Inventory};
 use crate::judge::trust::assess;
 use crate::server::{Facts, InfoReply, Server, ServerError};
 use crate::spool::{Begun, Journal};
-use known::Known;
+use facts::PushFacts;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -164,7 +164,7 @@ pub async fn plan(
     } else {
         server.pins().await??
     };
-    let known = Known {
+    let known = PushFacts {
         about: &About::of(server),
         facts: &facts,
         key: &key,

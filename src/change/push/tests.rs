@@ -57,7 +57,7 @@ impl House {
             (begun, *recorded)
         };
         let infos = by_path(&all);
-        Known {
+        PushFacts {
             about: &self.about,
             facts: &self.facts,
             key: &self.key,

@@ -2,7 +2,7 @@
 //!
 //! In: what is missing, what is there, the key, the pins. Out: summary, lines of the dialog, equivalent commands, warnings.
 
-use super::known::Known;
+use super::facts::PushFacts;
 use super::{Amount, PushAmounts, PushRequest};
 use crate::change::Plan;
 use crate::change::sign::{by_key, with_key};
@@ -15,7 +15,7 @@ use crate::link::quote;
 const NAMES: usize = 3;
 
 pub(super) struct About<'a> {
-    pub known: &'a Known<'a>,
+    pub known: &'a PushFacts<'a>,
     pub request: &'a PushRequest,
     pub amounts: &'a PushAmounts,
     /// Paths that are there, stay as they are, and are refused by clients.

@@ -21,7 +21,7 @@ const NAMES: usize = 3;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct RotateRequest {
     /// The names of the keys that go.
     pub from: Vec<String>,
     /// Paths that are not to be signed, whatever needs them.
@@ -185,7 +185,7 @@ pub fn server_key(server: &Server, name: &str) -> Option<String> {
 pub async fn rotate(
     server: &Server,
     inventory: &Inventory,
-    wanted: &Wanted,
+    request: &RotateRequest,
     with: KeyChoice,
     reason: Option<String>,
     now: When,
@@ -193,7 +193,7 @@ pub async fn rotate(
     let facts = server.facts();
     let key = choose(&with, &facts).await?;
     let to = key.public.name().as_str();
-    for name in &wanted.from {
+    for name in &request.from {
         if name == to {
             return Err(RotateError::SameKey(name.clone()));
         }
@@ -209,11 +209,11 @@ pub async fn rotate(
             all: all.map(ToString::to_string).collect(),
         });
     }
-    let from: Vec<&str> = wanted.from.iter().map(String::as_str).collect();
+    let from: Vec<&str> = request.from.iter().map(String::as_str).collect();
     let rotation = Rotation::new(inventory, &from, to);
-    let (signed, stragglers) = sort_out(server, inventory, wanted, &rotation).await?;
+    let (signed, stragglers) = sort_out(server, inventory, request, &rotation).await?;
     let mut rotate = Rotate {
-        from: wanted.from.clone(),
+        from: request.from.clone(),
         to: key.public.clone(),
         rotation,
         stragglers,
@@ -232,7 +232,7 @@ pub async fn rotate(
 async fn sort_out(
     server: &Server,
     inventory: &Inventory,
-    wanted: &Wanted,
+    request: &RotateRequest,
     rotation: &Rotation,
 ) -> Result<(Vec<Row>, Vec<Straggler>), ServerError> {
     let paths: Vec<StorePath> = rotation
@@ -249,7 +249,7 @@ async fn sort_out(
     let mut signed = Vec::new();
     let mut stragglers = Vec::new();
     for (row, path) in rotation.needing.iter().zip(paths) {
-        if wanted.except.contains(row) {
+        if request.except.contains(row) {
             stragglers.push(Straggler::new(path, "excepted"));
         } else if absent.contains(&path) {
             stragglers.push(Straggler::new(path, "absent"));

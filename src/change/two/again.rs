@@ -6,7 +6,8 @@
 use super::error::TwoError;
 use super::wish::{DOUBT, effects, new_key};
 use crate::change::access::{
-    About, AccessError, Wanted, approve, authorize, expire, resume, revoke, sign_cert, suspend,
+    About, AccessError, SignCertRequest, approve, authorize, expire, resume, revoke, sign_cert,
+    suspend,
 };
 use crate::change::collect;
 use crate::change::keep::{KeepError, Kept, delete_paths, remove_all, retention, unpin};
@@ -120,7 +121,7 @@ pub fn again(
 ) -> Result<Plan, TwoError> {
     let waiting = may(found, login, two.at)?;
     if matches!(waiting.wish, Wish::SignCert { .. }) {
-        wanted(waiting, seen.signs.as_ref()).map_err(TwoError::Signer)?;
+        certificate_request(waiting, seen.signs.as_ref()).map_err(TwoError::Signer)?;
     }
     let mut plan =
         planned(about, login, two, waiting, seen).map_err(|why| TwoError::Impossible {
@@ -265,8 +266,8 @@ fn planned(
             collect::plan(about, reason).map_err(|why| why.notice())
         }
         Wish::SignCert { .. } => {
-            let wanted = wanted(waiting, seen.signs.as_ref())?;
-            of_access(sign_cert(about, access()?, wanted, reason))
+            let request = certificate_request(waiting, seen.signs.as_ref())?;
+            of_access(sign_cert(about, access()?, request, reason))
         }
         Wish::Strip { key, paths } => {
             let stored = seen
@@ -304,7 +305,10 @@ fn still_asked<'a>(facts: &'a AccessFacts, id: &str) -> Result<&'a Request, Noti
 }
 
 /// What a certificate that waits is to say, by the key of its authority that is here.
-fn wanted(waiting: &WaitingPlan, signs: Option<&(CaKey, PathBuf)>) -> Result<Wanted, Notice> {
+fn certificate_request(
+    waiting: &WaitingPlan,
+    signs: Option<&(CaKey, PathBuf)>,
+) -> Result<SignCertRequest, Notice> {
     let Wish::SignCert {
         key,
         authority,
@@ -333,7 +337,7 @@ fn wanted(waiting: &WaitingPlan, signs: Option<&(CaKey, PathBuf)>) -> Result<Wan
             ca.fingerprint
         )));
     }
-    Ok(Wanted {
+    Ok(SignCertRequest {
         key: PublicSshKey::parse(key).map_err(|why| why.notice())?,
         ca,
         expires: *expires,

@@ -1,7 +1,7 @@
 //! What is wanted comes back as it was shown, and a difference is seen.
 
 use super::*;
-use crate::change::access::certify::tests::wanted;
+use crate::change::access::certify::tests::sign_request;
 use crate::change::access::tests::{ADA, BOB, about, facts, file, key, new};
 use crate::change::access::{authorize, expire, resume, revoke, sign_cert, suspend};
 use crate::change::collect::tests::{all, with};
@@ -228,7 +228,7 @@ fn a_certificate_is_signed_by_the_second_as_the_first_has_planned_it() {
         facts
     };
     let known = authority("");
-    let first = wanted(&known, &[]);
+    let first = sign_request(&known, &[]);
     let (ca, out) = (first.ca.clone(), first.out.clone());
     let plan = sign_cert(&about(), &known, first, None).unwrap();
     let found = waits(&plan, 10);

@@ -9,7 +9,7 @@ use super::super::given;
 use super::super::out::Out;
 use super::super::session::Session;
 use super::{change, refuse};
-use crate::change::access::{About, Wanted, serial, sign_cert};
+use crate::change::access::{About, SignCertRequest, serial, sign_cert};
 use crate::domain::ssh_key::PublicSshKey;
 use crate::domain::{Explain as _, When, notice};
 use crate::judge::hygiene;
@@ -32,7 +32,7 @@ pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Re
     let file = file(args, &key)?;
     let ca = ca_key(&args.ca, Terminal::Free).await;
     let ca = ca.map_err(|error| CliError::usage(error.notice()))?;
-    let wanted = Wanted {
+    let request = SignCertRequest {
         key,
         ca,
         expires,
@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, args: &SignCert, out: &mut Out) -> Re
         out,
         |server, facts| {
             let reason = args.change.reason.clone();
-            Ok(sign_cert(&About::of(server), facts, wanted, reason))
+            Ok(sign_cert(&About::of(server), facts, request, reason))
         },
     )
     .await

@@ -147,7 +147,7 @@ impl Draining<'_> {
         match round {
             Ok(()) if self.report.failed.is_empty() && self.report.set_aside.is_empty() => Ok(0),
             Ok(()) => Ok(1),
-            // The document is the answer; the sentence is for whoever reads along.
+            // The document is the answer; the sentence is for a person who reads along.
             Err(Failed::Link(error) | Failed::End(error)) if self.out.json() => {
                 say(&format!("storekeeper: {error}"));
                 Ok(error.code())

@@ -15,7 +15,7 @@ use crate::change::access::About;
 use crate::change::keep::{Over, PinRequest, named, over, pin_or_move, unpin};
 use crate::domain::When;
 use crate::domain::notice;
-use crate::domain::pin::{Pin as Known, Revisions};
+use crate::domain::pin::{self, Revisions};
 use crate::server::Server;
 
 /// Runs `pin`.
@@ -92,7 +92,7 @@ pub(in crate::cli) async fn remove(
     confirm_and_run(session, server, planned, &args.change, "unpin", out).await
 }
 
-async fn pins_of(server: &Server) -> Result<Vec<Known>, CliError> {
+async fn pins_of(server: &Server) -> Result<Vec<pin::Pin>, CliError> {
     let pins = server.pins().await?;
     pins.map_err(|unknown| CliError::new(super::Kind::Server, unknown))
 }

@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// What one that has not sent a byte gets after that; with the time that the others took, more than a lost packet costs.
 const SILENCE: Duration = Duration::from_millis(600);
 
-/// How far asking one server is. Whoever connects on its behalf declines every question.
+/// How far asking one server is. Every question of its connection is declined.
 pub(super) struct Asking {
     began: Instant,
     heard: OnceLock<()>,

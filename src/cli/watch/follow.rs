@@ -13,7 +13,7 @@ use crate::domain::access::AccessFacts;
 use crate::judge::access::{Refused, keys};
 use crate::judge::events::{Event, Link, deleted, logins, of_path};
 use crate::judge::health::access::SOON;
-use crate::load::{AssessedPath, Known, Pace};
+use crate::load::{AssessedPath, Pace, StoreSnapshot};
 use crate::server::{PACE, Server, ServerError, WatchEvent, Watched};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Stale {
 /// What was read.
 #[derive(Default)]
 struct Found {
-    store: Option<Result<(Known, Vec<Event>), CliError>>,
+    store: Option<Result<(StoreSnapshot, Vec<Event>), CliError>>,
     access: Option<Result<AccessFacts, ServerError>>,
 }
 
@@ -154,7 +154,7 @@ async fn read(
     session: &Session,
     server: &Server,
     stale: Stale,
-    store: Option<Known>,
+    store: Option<StoreSnapshot>,
     access: Option<AccessFacts>,
     refused: Vec<Refused>,
 ) -> Found {
@@ -195,8 +195,8 @@ async fn follow_log(
 async fn read_store(
     session: &Session,
     server: &Server,
-    before: Option<Known>,
-) -> Result<(Known, Vec<Event>), CliError> {
+    before: Option<StoreSnapshot>,
+) -> Result<(StoreSnapshot, Vec<Event>), CliError> {
     let Some(before) = before else {
         let loaded = load(session, server, &Progress::new(session.quiet), |_| Ok(())).await?;
         return Ok((loaded.known(), Vec::new()));

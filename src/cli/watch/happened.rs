@@ -10,14 +10,14 @@ use crate::judge::access::{Refused, RequestRow, keys, requests};
 use crate::judge::events::{Ending, Event, Phase, endings, logins, requests as new_requests};
 use crate::judge::health::access::SOON;
 use crate::judge::health::{State, space_left};
-use crate::load::Known;
+use crate::load::StoreSnapshot;
 use std::collections::BTreeSet;
 
 /// All that is known.
 #[derive(Default)]
 pub(super) struct Before {
     /// The store, when it was read last.
-    pub(super) store: Option<Known>,
+    pub(super) store: Option<StoreSnapshot>,
     /// Access, when it was read last.
     pub(super) access: Option<AccessFacts>,
     /// Clients that were refused by then.

@@ -13,7 +13,7 @@ mod text;
 use self::attempt::Attempt;
 use super::args::why as args;
 use super::error::{CliError, Kind};
-use super::find::{self, Wanted, paths};
+use super::find::{self, PathSelector, paths};
 use super::out::Out;
 use super::session::Session;
 use crate::domain::text::visible;
@@ -84,14 +84,18 @@ pub(super) async fn run(
     args: &args::Why,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    let wanted = [Wanted::parse(&args.path)?];
+    let selector = [PathSelector::parse(&args.path)?];
     let given = client::given(args)?;
     let server = session.connect().await?;
-    let path = paths(&server, &wanted).await?.into_iter().flatten().next();
-    let [wanted] = &wanted;
+    let path = paths(&server, &selector)
+        .await?
+        .into_iter()
+        .flatten()
+        .next();
+    let [selector] = &selector;
     let facts = match &path {
         Some(path) => path_facts(&server, path).await?.map_err(untold)?,
-        None => PathFacts::absent(wanted.shown()),
+        None => PathFacts::absent(selector.shown()),
     };
     let is_there = facts.closure.is_some();
     let mut document = match given {
@@ -109,7 +113,7 @@ pub(super) async fn run(
     };
     if !is_there {
         // A hint; where the store can't be listed, there is none.
-        let alike = find::alike(&server, wanted).await.unwrap_or_default();
+        let alike = find::alike(&server, selector).await.unwrap_or_default();
         document.nearest = alike.iter().map(ToString::to_string).collect();
     }
     server.link().close().await;

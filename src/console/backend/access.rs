@@ -53,13 +53,15 @@ impl Backend {
                 path,
             } => {
                 if let Ok(target) = self.targets.find(&server) {
-                    let wanted = way::Wanted {
+                    let request = way::WayRequest {
                         known,
                         key,
                         certificate: None,
                         path,
                     };
-                    self.with_server(|server, send| way::go(server, send, target.settings, wanted));
+                    self.with_server(|server, send| {
+                        way::go(server, send, target.settings, request)
+                    });
                 }
             }
             Effect::WayOfFile {
@@ -87,7 +89,7 @@ pub(super) async fn read(server: Server, send: Sender) {
             .map_err(|error| Problem::say(error.to_string())),
         Err(error) => Err(Problem::new(&error)),
     };
-    let _ = send.send(Msg::Access(screens::access::Msg::Known(known)));
+    let _ = send.send(Msg::Access(screens::access::Msg::Snapshot(known)));
 }
 
 /// Reads what is new in sshd's log, and judges again what follows from it.

@@ -1,4 +1,4 @@
-//! Questions of the connection, put to whoever sits before the console.
+//! Questions of the connection, put to the administrator.
 //!
 //! In: questions of the link. Out: dialogs, and their answers back. A secret that was right is kept for the next
 //! connection of this run, so that a reconnect or the second connection does not ask again; one that may have been wrong is not.
@@ -44,7 +44,7 @@ impl Prompt {
         }
     }
 
-    /// Hands an answer to whoever waits for it.
+    /// Hands an answer to the task that waits for it.
     pub(super) fn answer(&self, id: u64, answer: Option<Secret>) {
         if let Some(waiting) = lock(&self.open).remove(&id) {
             let _ = waiting.send(answer.map(|mut answer| answer.take()));

@@ -1,6 +1,6 @@
 //! Being connected: opening, losing, opening again.
 //!
-//! In: a target. Out: messages about the connection and the store; the connected server, for whoever has work for it.
+//! In: a target. Out: messages about the connection and the store; the connected server, for work on it.
 //! One task a session does it all and ends with the session.
 
 use crate::change::audit::copy::state_folder;
@@ -15,7 +15,7 @@ use crate::domain::When;
 use crate::domain::notice;
 use crate::inventory::Inventory;
 use crate::link::{Prompter, before_attempt};
-use crate::load::{Kept, Known, Pace};
+use crate::load::{Kept, Pace, StoreSnapshot};
 use crate::server::{ErrorKind, Followed, Seen, Server, ServerError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -59,16 +59,16 @@ pub(super) struct State {
     pub(super) folder: Option<PathBuf>,
     server: Mutex<Option<Server>>,
     /// The newest that is known, and what its rows are numbered by.
-    newest: Mutex<Option<(u64, Known)>>,
+    newest: Mutex<Option<(u64, StoreSnapshot)>>,
     /// When what is known was kept, until the whole store was read.
     kept: Mutex<Option<When>>,
     /// When what is known may be kept again.
     rest: Mutex<Option<Instant>>,
-    /// What of the audit log was read. Held by whoever reads it.
+    /// What of the audit log was read. Held by its reader.
     pub(super) audit: tokio::sync::Mutex<Followed>,
     /// All of the audit log is to be read again.
     pub(super) audit_anew: AtomicBool,
-    /// Held by whoever makes a newer inventory.
+    /// Held by the maker of a newer inventory.
     pub(super) writing: tokio::sync::Mutex<()>,
 }
 
@@ -80,7 +80,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl State {
     /// The newest that is known.
-    pub(super) fn newest(&self) -> Option<(u64, Known)> {
+    pub(super) fn newest(&self) -> Option<(u64, StoreSnapshot)> {
         lock(&self.newest).clone()
     }
 
@@ -105,7 +105,7 @@ impl State {
             Some(known) => Arc::clone(known),
             None => Arc::new(inventory),
         };
-        let known = Known {
+        let known = StoreSnapshot {
             inventory: Arc::clone(&inventory),
             seen: before.and_then(|(_, known)| known.seen),
         };
@@ -131,7 +131,7 @@ impl State {
     }
 
     /// Keeps what was just read, but not all the time where that takes time.
-    pub(super) fn keep(&self, kept: &Kept, known: &Known) {
+    pub(super) fn keep(&self, kept: &Kept, known: &StoreSnapshot) {
         let mut rest = lock(&self.rest);
         let began = Instant::now();
         if rest.is_none_or(|rest| rest <= began) {

@@ -5,7 +5,7 @@
 use crate::change::access::{About, serial};
 use crate::change::keep::PinRequest;
 use crate::change::push::{self, PushRequest, given};
-use crate::change::sign::rotate::{Wanted, found, rotate};
+use crate::change::sign::rotate::{RotateRequest, found, rotate};
 use crate::change::sign::strip::look;
 use crate::change::sign::{self, Selection};
 use crate::change::{Plan, Refusal};
@@ -109,7 +109,7 @@ async fn of_push(
     };
     let typed: Vec<String> = typed.iter().map(expand).collect();
     let paths = given::paths(&typed).map_err(Problem::say)?;
-    let wanted = PushRequest {
+    let push = PushRequest {
         pins: pin_of(request, &paths)?.into_iter().collect(),
         paths,
         reason: request.reason.clone(),
@@ -119,9 +119,9 @@ async fn of_push(
     let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
     let planned = async {
         let origin = Origin::open(None).await?;
-        let closure = origin_closure(&origin, &wanted.paths).await?;
+        let closure = origin_closure(&origin, &push.paths).await?;
         let (place, now) = (origin.place(), When::now());
-        push::plan(server, closure, place, &wanted, key.into(), state, now).await
+        push::plan(server, closure, place, &push, key.into(), state, now).await
     };
     planned.await.map_err(|error| Problem::new(&error))
 }
@@ -137,12 +137,12 @@ fn pin_of(
     if name.is_empty() {
         return Ok(None);
     }
-    let wanted = PinRequest {
+    let request = PinRequest {
         name: Some(name.parse::<PinName>().map_err(Problem::say)?),
         reason: request.reason.clone(),
         expires: request.expires,
     };
-    Ok(Some((path.clone(), wanted)))
+    Ok(Some((path.clone(), request)))
 }
 
 /// Without a path that is left to sign, the plan is the verdict.
@@ -151,11 +151,11 @@ async fn of_rotation(server: &Server, request: &PlanRequest, from: &str) -> Resu
     let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
     let inventory = request.inventory()?;
     let except = request.except.as_ref();
-    let wanted = Wanted {
+    let request = RotateRequest {
         from: vec![from.to_owned()],
         except: except.map_or_else(HashSet::new, |query| found(inventory, query)),
     };
-    let rotated = rotate(server, inventory, &wanted, key.into(), None, When::now()).await;
+    let rotated = rotate(server, inventory, &request, key.into(), None, When::now()).await;
     let mut rotated = rotated.map_err(|error| Problem::new(&error))?;
     rotated
         .plan

@@ -196,7 +196,7 @@ pub(super) async fn read_policy_of_file(server: Server, send: Sender, file: Path
 fn policy_text(file: &Path) -> Result<String, Problem> {
     let name = file.to_string_lossy();
     let name = visible(&name);
-    // To open a pipe would wait for whoever writes into it.
+    // To open a pipe would wait for a writer.
     let found = std::fs::metadata(file).and_then(|found| {
         let mut bytes = Vec::new();
         if found.is_file() {
@@ -228,7 +228,7 @@ pub(super) async fn read(
 ) {
     let tell = |known: Result<SpaceSnapshot, Problem>| {
         let known = known.map(Arc::new);
-        let _ = send.send(Msg::Space(screens::space::Msg::Known { look, known }));
+        let _ = send.send(Msg::Space(screens::space::Msg::Snapshot { look, known }));
     };
     let (facts, roots, pins, policy, unfinished, two) = tokio::join!(
         server.space(),

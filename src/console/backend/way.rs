@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Whose way, and to what.
-pub(super) struct Wanted {
+pub(super) struct WayRequest {
     pub(super) known: Arc<AccessSnapshot>,
     pub(super) key: Fingerprint,
     /// The certificate beside it.
@@ -30,8 +30,8 @@ pub(super) struct Wanted {
 }
 
 /// Gathers the facts of the way and assesses it.
-pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, wanted: Wanted) {
-    let found = assess(&server, &settings, wanted).await;
+pub(super) async fn go(server: Server, send: Sender, settings: ServerConfig, request: WayRequest) {
+    let found = assess(&server, &settings, request).await;
     let _ = send.send(Msg::Access(screens::access::Msg::Way(found.map(Box::new))));
 }
 
@@ -47,13 +47,13 @@ pub(super) async fn of_file(
     let key = read.unwrap_or_else(|error| Err(Problem::say(error.to_string())));
     match key {
         Ok(key) => {
-            let wanted = Wanted {
+            let request = WayRequest {
                 known,
                 key: key.fingerprint(),
                 certificate: key.certificate().is_some().then_some(key),
                 path,
             };
-            go(server, send, settings, wanted).await;
+            go(server, send, settings, request).await;
         }
         Err(problem) => {
             let _ = send.send(Msg::Access(screens::access::Msg::Way(Err(problem))));
@@ -64,14 +64,14 @@ pub(super) async fn of_file(
 async fn assess(
     server: &Server,
     settings: &ServerConfig,
-    wanted: Wanted,
+    request: WayRequest,
 ) -> Result<ClientWay, Problem> {
-    let Wanted {
+    let WayRequest {
         known,
         key,
         certificate,
         path,
-    } = wanted;
+    } = request;
     let problem = |error| Problem::new(&error);
     let cache = access::cache(server, settings, &known).await?;
     let address = Address {

@@ -196,7 +196,7 @@ pub(super) async fn run(
         }
     };
     if cancel.is_cancelled() {
-        // Whoever leaves waits for it, and for nothing else.
+        // Leaving waits for it, and for nothing else.
         let _ = send.send(ended);
         renew.await;
     } else {

@@ -4,7 +4,7 @@
 //! file that has changed since it was shown is a conflict when the change runs.
 
 use crate::change::Plan;
-use crate::change::access::{self, About, AccessError, Wanted};
+use crate::change::access::{self, About, AccessError, SignCertRequest};
 use crate::console::plan::request::{CertificateFields, PlanRequest};
 use crate::console::types::change::AccessChange;
 use crate::console::types::problem::Problem;
@@ -64,8 +64,8 @@ pub fn plan(
             planned.map(|plan| Plan { reason, ..plan })
         }
         AccessChange::Certify(Some(key)) => {
-            let wanted = wanted(request, key, ca)?;
-            access::sign_cert(about, facts, wanted, reason)
+            let certificate = certificate_request(request, key, ca)?;
+            access::sign_cert(about, facts, certificate, reason)
         }
         AccessChange::Prove(_, None) => return Err(Problem::say("no answer was given")),
         AccessChange::Prove(asked, Some(answer)) => {
@@ -103,16 +103,16 @@ pub fn plan(
 }
 
 /// What was typed of a certificate.
-fn wanted(
+fn certificate_request(
     request: &PlanRequest,
     key: &PublicSshKey,
     ca: Option<&(CaKey, u64)>,
-) -> Result<Wanted, Problem> {
+) -> Result<SignCertRequest, Problem> {
     let (ca, serial) = ca.ok_or_else(|| Problem::say("the authority's key was not looked at"))?;
     let fields = request.certificate.as_ref();
     let fields = fields.ok_or_else(|| Problem::say("nothing was typed of the certificate"))?;
     let expires = request.expires;
-    Ok(Wanted {
+    Ok(SignCertRequest {
         key: key.clone(),
         ca: ca.clone(),
         expires: expires.ok_or_else(|| Problem::say("the certificate has no end"))?,

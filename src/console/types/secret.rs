@@ -1,6 +1,6 @@
 //! A text that is typed and must not be kept: passphrases, passwords, and what is pasted as a key.
 //!
-//! In: characters. Out: the secret, once, to whoever asked for it. It is wiped when dropped, it has no readable `Debug`,
+//! In: characters. Out: the secret, once, to the caller. It is wiped when dropped, it has no readable `Debug`,
 //! and it never grows out of its first allocation, which would leave copies behind.
 
 use std::fmt;

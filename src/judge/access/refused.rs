@@ -109,15 +109,15 @@ pub(super) fn refused(reading: &Reading<'_>, rows: &[KeyRow]) -> Vec<Refused> {
     found
 }
 
-/// What is known of a key that was refused.
-pub(super) struct Known {
+/// Why a key was refused, and what to do about it.
+pub(super) struct Refusal {
     pub(super) comment: String,
     pub(super) cause: Cause,
     pub(super) message: String,
     pub(super) fix: Option<Remedy>,
 }
 
-impl Known {
+impl Refusal {
     fn new(comment: &str, cause: Cause, message: impl Into<String>) -> Self {
         Self {
             comment: visible(comment).into_owned(),
@@ -143,7 +143,7 @@ fn why(
     usage: &KeyUse,
     last: &Seen,
     row: Option<&KeyRow>,
-) -> Known {
+) -> Refusal {
     match row {
         Some(row) => of_row(facts.at, usage, last, row),
         None => of_stranger(facts, fingerprint, usage),
@@ -151,9 +151,13 @@ fn why(
 }
 
 /// Of a key that stands in no file as a key.
-pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage: &KeyUse) -> Known {
+pub(super) fn of_stranger(
+    facts: &AccessFacts,
+    fingerprint: &Fingerprint,
+    usage: &KeyUse,
+) -> Refusal {
     if let Some(found) = suspended::of(facts, fingerprint) {
-        let known = Known::new(&found.comment, Cause::Suspended, found.message);
+        let known = Refusal::new(&found.comment, Cause::Suspended, found.message);
         return known.fix(found.fix);
     }
     let revoked = facts.revoked.iter().flatten();
@@ -162,11 +166,11 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         let age = old.at.age(facts.at);
         let why = super::because(&old.reason);
         let message = format!("key revoked {age} ago by {}{why}", visible(&old.by));
-        return Known::new(&old.comment, Cause::Revoked, message).fix(AUTHORIZE);
+        return Refusal::new(&old.comment, Cause::Revoked, message).fix(AUTHORIZE);
     }
     if usage.refused_as_revoked > 0 {
         let message = "key is in sshd's list of revoked keys";
-        return Known::new("", Cause::Revoked, message).fix(UNREVOKE);
+        return Refusal::new("", Cause::Revoked, message).fix(UNREVOKE);
     }
     let requests = facts.requests.iter().flatten();
     let mut requests = requests.filter(|request| request.key.fingerprint() == *fingerprint);
@@ -177,7 +181,7 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
         let age = decision.at.age(facts.at);
         let why = super::because(&decision.reason);
         let message = format!("request denied {age} ago by {}{why}", visible(&decision.by));
-        return Known::new(&request.key.comment(), Cause::Denied, message)
+        return Refusal::new(&request.key.comment(), Cause::Denied, message)
             .fix("if it should have access after all, authorize it");
     }
     // The audit log has who had put it there, a backup that it stood there, sshd's log when it came in.
@@ -201,11 +205,11 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     if !before.is_empty() {
         let message = format!("key is in no key file any more; {}", before.join(", "));
         let comment = past.map_or("", |key| key.comment.as_str());
-        return Known::new(comment, Cause::Removed, message).fix(AUTHORIZE);
+        return Refusal::new(comment, Cause::Removed, message).fix(AUTHORIZE);
     }
     if let Some(request) = waits {
         let message = "its request waits for a decision";
-        let known = Known::new(&request.key.comment(), Cause::Waits, message);
+        let known = Refusal::new(&request.key.comment(), Cause::Waits, message);
         return known.fix("approve or deny its request");
     }
     let unread = facts.files.iter().any(|file| file.content.is_err());
@@ -214,12 +218,12 @@ pub(super) fn of_stranger(facts: &AccessFacts, fingerprint: &Fingerprint, usage:
     } else {
         "key was never seen here"
     };
-    Known::new("", Cause::NeverSeen, message).fix("if it should have access, authorize it")
+    Refusal::new("", Cause::NeverSeen, message).fix("if it should have access, authorize it")
 }
 
 /// Of a key that stands in a file.
-fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
-    let known = |cause, message: String| Known::new(&row.comment, cause, message);
+fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Refusal {
+    let known = |cause, message: String| Refusal::new(&row.comment, cause, message);
     if let Some(suspension) = &row.suspended {
         let message = format!("key {}", suspension.words(now));
         return known(Cause::Suspended, message).fix(suspended::resume());
@@ -241,7 +245,7 @@ fn of_row(now: When, usage: &KeyUse, last: &Seen, row: &KeyRow) -> Known {
         let why = finding.map_or("sshd does not take its line", |one| one.message.as_str());
         let message = format!("key is in line {} of {}, but {why}", row.line, row.file);
         let fix = finding.and_then(|one| one.fix.clone());
-        return Known {
+        return Refusal {
             fix,
             ..known(Cause::NotRead, message)
         };

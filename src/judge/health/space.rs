@@ -21,7 +21,7 @@ const WORTHWHILE: u64 = 256 << 20;
 /// A disk that is full within this many days is a warning.
 const SOON_DAYS: u64 = 14;
 
-/// Whoever waits this long for another collection, and a lease that has not run for this long, should be looked at.
+/// A process that waits this long for a collection, and a lease that has not run for this long, should be looked at.
 const LONG: Age = Age(3600);
 
 /// What was found out.
@@ -247,7 +247,7 @@ pub fn collectors(collecting: &[Collector], limits: Thresholds, now: When) -> Ve
         let fix = long.then(|| "look at what holds the lock; end it if it hangs".into());
         check("collecting", state, summary, fix)
     };
-    // Whoever holds the lock is what the others wait for.
+    // The holder of the lock is what the others wait for.
     let (holding, waiting): (Vec<_>, Vec<_>) = collecting.iter().partition(|one| one.holds);
     holding.into_iter().chain(waiting).map(one).collect()
 }

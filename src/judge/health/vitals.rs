@@ -11,7 +11,7 @@ use std::time::Duration;
 
 impl<'a> Vitals<'a> {
     /// Of a server. `place` says who is logged in where; `limits` say from which values on a check warns. Without `counts`
-    /// nothing is counted as refused: whoever asks then leaves out what is said about the store.
+    /// nothing is counted as refused: the caller then leaves out what concerns the store.
     pub fn of(
         server: &'a str,
         place: &'a str,

@@ -275,7 +275,12 @@ fn mend_command(command: &str, said: &str, name: &str) -> Remedy {
             "on the server, add {name} to the group of /nix/var/nix/daemon-socket; on Debian: usermod -aG nix-users {name}"
         ));
     }
-    if !command.starts_with('/') {
+    // What shells say of a program that is not on their search path; fish has the other words.
+    let is_missing = {
+        let said = said.to_lowercase();
+        said.contains("not found") || said.contains("unknown command")
+    };
+    if !command.starts_with('/') && is_missing {
         return Remedy::sshd(
             "ForceCommand with the whole path of nix-store, or SetEnv PATH with its folder",
         );

@@ -262,6 +262,16 @@ fn a_forced_command_that_fails_has_a_remedy_for_its_reason() {
             "whole path of nix-store",
         ),
         (
+            "nix-store --serve",
+            "fish: Unknown command: nix-store",
+            "whole path of nix-store",
+        ),
+        (
+            "nix-store --serve",
+            "error: could not set permissions on '/nix/var/nix/profiles/per-user' to 755: Operation not permitted",
+            "runuser -u nix-ssh -- nix-store --serve",
+        ),
+        (
             "/usr/bin/nix-store --serve",
             "Killed",
             "runuser -u nix-ssh -- /usr/bin/nix-store --serve",

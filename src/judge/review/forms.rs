@@ -1,6 +1,6 @@
 //! A review as text, as Markdown and as CSV.
 //!
-//! In: a review. Out: a text for people, a table of Markdown, and CSV by RFC 4180. Whoever owns a key chooses its comment, so nothing of it
+//! In: a review. Out: a text for people, a table of Markdown, and CSV by RFC 4180. A key's owner chooses its comment, so nothing of it
 //! is markup in a document, or a formula in a spreadsheet.
 
 use super::{Review, Reviewed};

@@ -1,6 +1,6 @@
 //! The whole way of one client to one path: each step fine, wrong or not known, with what shows it and what fixes it.
 //!
-//! In: [`WayFacts`], gathered by whoever asks. Out: [`Step`]s in the order in which a client meets them, and the [`Verdict`] of
+//! In: [`WayFacts`], gathered by the caller. Out: [`Step`]s in the order in which a client meets them, and the [`Verdict`] of
 //! all. What cannot be seen from the server, the client's own configuration, is a step that only says what there has to be.
 
 mod obstacle;
@@ -43,7 +43,7 @@ impl Address {
     }
 }
 
-/// What whoever connects to the address is shown, from this machine.
+/// What the address shows to a client, from this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// This host key.

@@ -1,4 +1,4 @@
-//! What is kept is whole or not there, whenever whoever keeps it is killed.
+//! What is kept is whole or not there, whenever its writer is killed.
 
 use super::*;
 use crate::domain::path_info::tests::vector;
@@ -21,7 +21,7 @@ fn kept(folder: &Path) -> Kept {
     }
 }
 
-fn known(rows: u64) -> Known {
+fn known(rows: u64) -> StoreSnapshot {
     let infos = (0..rows).map(|number| {
         let mut digest = [0; 20];
         digest[..8].copy_from_slice(&number.to_le_bytes());
@@ -37,7 +37,7 @@ fn known(rows: u64) -> Known {
     for info in &infos {
         builder.add(info, &assessment);
     }
-    Known {
+    StoreSnapshot {
         inventory: Arc::new(builder.finish()),
         seen: None,
     }

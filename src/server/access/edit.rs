@@ -2,7 +2,7 @@
 //!
 //! In: a token, the file as it was shown, and its new content, or lines that come, go or change. Out: what was written, or what
 //! is there now where somebody else was faster. At every moment the old file or the new one is there, and nothing is written
-//! with other rights than those of whoever owns the folder.
+//! with other rights than those of the folder's owner.
 
 use crate::change::token::Token;
 use crate::domain::access::KeyFile;

@@ -84,12 +84,12 @@ pub(super) async fn ask_files(inner: &Inner, login: &str) -> Result<Vec<KeyFile>
     Ok(read(&answers, &inner.spec.cache_user, access::is_root(inner)).files)
 }
 
-/// What the script says of `all`, or of the key `files` alone.
-async fn answers(inner: &Inner, asked: &str, login: &str) -> Result<Answers, ServerError> {
+/// What the script says about `all`, or about the key `files` alone.
+async fn answers(inner: &Inner, scope: &str, login: &str) -> Result<Answers, ServerError> {
     let spec = &inner.spec;
     let command = Command::script(script::ACCESS_FACTS)
         .arg(script::ACCESS_READ_FILE)
-        .arg(asked)
+        .arg(scope)
         .arg(&spec.cache_user)
         .arg(login)
         .args(spec.key_files.iter().cloned())

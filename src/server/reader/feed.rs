@@ -1,6 +1,6 @@
 //! Rows of a copy, passed on in handfuls.
 //!
-//! In: a database, and which of its rows are to be read. Out: events for whoever reads the store, and what was seen of the rows.
+//! In: a database, and which of its rows are to be read. Out: events for the reader of the store, and what was seen of the rows.
 
 use super::Part;
 use crate::database::{Database, Facts, Row, Seen, Stopped};

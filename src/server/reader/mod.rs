@@ -41,7 +41,7 @@ pub enum Reader {
 
 /// How the whole store is to be read.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct ReadOptions {
     reader: Reader,
     nix_command: String,
     cache: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub(super) struct Wanted {
     other_store: Option<String>,
 }
 
-impl Wanted {
+impl ReadOptions {
     pub(super) fn of(spec: &Spec) -> Self {
         Self {
             reader: spec.reader,
@@ -102,13 +102,13 @@ pub(super) struct Copied {
 pub(super) async fn begin(
     link: Link,
     start: Start,
-    wanted: &Wanted,
+    options: &ReadOptions,
     before: Before,
 ) -> Result<Reading, ServerError> {
     let began = Instant::now();
-    let why = match wanted.reader {
+    let why = match options.reader {
         Reader::Daemon => None,
-        Reader::Auto | Reader::Database => match copy(&link, &start, wanted, before).await {
+        Reader::Auto | Reader::Database => match copy(&link, &start, options, before).await {
             Ok(copying::Copied::Copy(copy, facts)) => {
                 return Ok(Reading::Copied(Copied {
                     link,
@@ -122,7 +122,7 @@ pub(super) async fn begin(
         },
     };
     match why {
-        Some(why) if wanted.reader == Reader::Database => {
+        Some(why) if options.reader == Reader::Database => {
             // Where the connection is lost, that is the error to show.
             link.round_trip().await?;
             Err(refused(&start, why))
@@ -135,8 +135,12 @@ pub(super) async fn begin(
 }
 
 /// Takes a copy that is not for a reading; a clause says why there is none.
-pub(super) async fn take(link: &Link, start: &Start, wanted: &Wanted) -> Result<Copy, String> {
-    match copy(link, start, wanted, Before::default()).await? {
+pub(super) async fn take(
+    link: &Link,
+    start: &Start,
+    options: &ReadOptions,
+) -> Result<Copy, String> {
+    match copy(link, start, options, Before::default()).await? {
         copying::Copied::Copy(copy, _) => Ok(copy),
         copying::Copied::Same(..) => Err("its database is like nothing that is known".to_owned()),
     }
@@ -145,19 +149,19 @@ pub(super) async fn take(link: &Link, start: &Start, wanted: &Wanted) -> Result<
 async fn copy(
     link: &Link,
     start: &Start,
-    wanted: &Wanted,
+    options: &ReadOptions,
     before: Before,
 ) -> Result<copying::Copied, String> {
-    if let Some(why) = &wanted.other_store {
+    if let Some(why) = &options.other_store {
         return Err(why.clone());
     }
-    let Some(cache) = wanted.cache.clone() else {
+    let Some(cache) = options.cache.clone() else {
         return Err("there is no folder for its copy here; set HOME or XDG_CACHE_HOME".to_owned());
     };
-    let kept_as = wanted.kept_as.clone();
+    let kept_as = options.kept_as.clone();
     copying::copy(
         link,
-        &wanted.nix_command,
+        &options.nix_command,
         start.sudo,
         cache,
         kept_as,

@@ -1,4 +1,4 @@
-# Put after folder.sh and run by access-edit.sh, with the rights of whoever owns the folder, on the way to the file.
+# Put after folder.sh and run by access-edit.sh, with the rights of the folder's owner, on the way to the file.
 # $1: the file from here. $2: the id of the account that it lets log in. $3: SHA-256 of what it held when the change was
 # planned, or `none`. $4: its size then, in bytes. $5: `replace`, with all of the new content on stdin; `append`, with the new
 # lines on stdin; `lines`, with new texts of single lines on stdin. $6: SHA-256 of stdin. $7: the file as it must be found after

@@ -1,5 +1,5 @@
 # $1: the script that edits. $2: the account whose logins the file opens. $3: the file; the rest is for that script.
-# Goes to the file, and runs that script with the rights of whoever owns the folder there: root only where the folder and all
+# Goes to the file, and runs that script with the rights of the folder's owner: root only where the folder and all
 # above it are root's, else the account's own, so that nothing is written that the account could not have written itself.
 set -u
 edit=$1

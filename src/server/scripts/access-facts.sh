@@ -3,7 +3,7 @@
 # that sshd reads.
 # Says what the sshd that serves this connection does for the cache user, for root and for this login.
 read=$1
-asked=$2
+scope=$2
 cache=$3
 login=$4
 shift 4
@@ -62,12 +62,12 @@ show_file() {
         say content-why "it is not a regular file"
         return
     fi
-    # Whoever owns the folder may put a pipe there at this moment, and opening that waits.
+    # The folder's owner may put a pipe there at this moment, and opening that waits.
     # shellcheck disable=SC2086
     $briefly sh -c "$read" storekeeper "$resolved" || say content-why "it can't be read"
     # What an edit from here has left.
     backup=$resolved.storekeeper-backup
-    if [ "$asked" = files ] || [ "$user" != "$cache" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
+    if [ "$scope" = files ] || [ "$user" != "$cache" ] || [ -L "$backup" ] || ! [ -f "$backup" ]; then return; fi
     say backup-at "$(stat -c %Y -- "$backup" 2>/dev/null)"
     # shellcheck disable=SC2086
     $briefly sh -c "$read" storekeeper "$backup" | sed 's/^/backup-/'
@@ -208,7 +208,7 @@ show_user() {
     else
         say settings-why "$(last_line "$effective")"
     fi
-    if [ "$user" = "$cache" ] && [ "$asked" = all ] && [ -n "$told" ]; then
+    if [ "$user" = "$cache" ] && [ "$scope" = all ] && [ -n "$told" ]; then
         show_list trusted trustedusercakeys
         show_list principals authorizedprincipalsfile
         show_list revoked revokedkeys

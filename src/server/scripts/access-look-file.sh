@@ -1,5 +1,5 @@
 # $1: the script that reads a key file. $2: the file after its links.
-# Says what is in it and nothing else. Whoever owns its folder may put a pipe there at this moment, and opening that waits.
+# Says what is in it and nothing else. The owner of its folder may put a pipe there at this moment, and opening that waits.
 echo storekeeper-answer
 briefly=
 if timeout 9 true 2>/dev/null; then briefly='timeout 30'; fi

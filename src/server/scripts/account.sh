@@ -1,6 +1,6 @@
 # Put after folder.sh, before the scripts that act with the rights of another account.
 # $1: the account's name. $2: its id. $3: a script; the rest: its arguments, at most thirteen. Runs that script with the rights of
-# that account and no others, in the folder that we are in, and ends as it does. Whoever has the account can hold such a
+# that account and no others, in the folder that we are in, and ends as it does. The account's owner can hold such a
 # process up, or answer in its place: so it gets two minutes, nothing of the environment, and no file but input and output.
 as_account() {
     user=$1

@@ -5,7 +5,7 @@
 inode() { stat -L -c %d:%i "$1"; }
 
 # $1: the log. Goes to its folder, where nobody else can put another file in its place, opens it as 9 and takes its lock.
-# Whoever has waited may hold the lock of a file that became a part meanwhile.
+# After a wait, the lock that is held may be that of a file that became a part meanwhile.
 open_log() {
     for needed in flock sha256sum stat; do
         command -v $needed >/dev/null 2>&1 || fail 69 "$needed is not installed"

@@ -1,5 +1,5 @@
 # Copies closures with this machine's Nix. $1: the store that they come from, empty for Nix's own; $2: the store that they go to; the
-# others: their paths. What Nix says comes on standard output, for whoever follows it.
+# others: their paths. What Nix says comes on standard output, as it goes on.
 from=$1
 to=$2
 shift 2

@@ -1,4 +1,4 @@
-# Put behind store.sh. Hands out Nix's database, for a copy that is checked by whoever takes it: one line of facts, the first MiB
+# Put behind store.sh. Hands out Nix's database, for a copy that is checked by the receiver: one line of facts, the first MiB
 # as it is, and, for each word on standard input, what it asks for. `raw`, `gzip`, `zstd`: the rest of the database, its write-ahead
 # log and the line of facts as it is then, packed in that way. `again`: all of it anew, after a moment. With `ask` as first
 # argument each line of facts waits for a word of its own: `copy` goes on as above; `log` with two numbers is for so many bytes of

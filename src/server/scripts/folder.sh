@@ -1,4 +1,4 @@
-# Put before the scripts that write files. They must not be led astray by whoever owns a folder on the way: so a path is
+# Put before the scripts that write files. They must not be led astray by the owner of a folder on the way: so a path is
 # followed one name at a time, each folder is entered and then looked at from within, and from there names are relative to it.
 fail() {
     echo "$2" >&2

@@ -1,4 +1,4 @@
-# Run by root-remove.sh, with the rights of whoever owns the folder of the profile. $1: that folder from here. $2: the link of a
+# Run by root-remove.sh, with the rights of the owner of the profile's folder. $1: that folder from here. $2: the link of a
 # generation. $3: the store path that it leads to. $4: the profile. $5: when the link was made, as it was shown; empty where that
 # is not known: Nix gives the number of a generation that is gone again, and the new one may lead to the same path.
 # As nix-env does it: under the lock of the profile, and never the generation that the profile leads to.

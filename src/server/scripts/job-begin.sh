@@ -1,7 +1,7 @@
 # $1: the audit log. $2: the id of a job. $3: `first`; `room` where the job makes room on a full disk; `again` where it goes
 # on over a new connection. On stdin: a line that says what it is, its items, a line `end`.
 # Tries all that appending a record needs and leaves the log as it is, says what the two-person rule is and which other jobs have left
-# a file beside it, writes the file of this one, and holds a lock on that until stdin ends: so whoever comes next sees what it was, and whether it runs.
+# a file beside it, writes the file of this one, and holds a lock on that until stdin ends: so the next job sees what it was, and whether it runs.
 set -u
 umask 077
 log=$1

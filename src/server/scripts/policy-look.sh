@@ -7,7 +7,7 @@ case $program in
     program=$(readlink -f -- "$program")
     say program "$program"
     say version "$("$program" --version 2>/dev/null </dev/null | head -n 1 | cut -c 1-100)"
-    # Whoever may write it or put another in its place would be root.
+    # An account that may write it or put another in its place would be root.
     place=$program
     while [ -n "$place" ]; do
         case $(stat -c '%u %A' "$place" 2>/dev/null) in

@@ -11,7 +11,7 @@ state=$6
 made=$7
 case $kind in
 generation)
-    # Profiles belong to their users: what is done there is done with the rights of whoever owns the folder.
+    # Profiles belong to their users: what is done there is done with the rights of the folder's owner.
     folder=${link%/*}
     [ "$folder" = "${profile%/*}" ] || fail 65 "the generation is not beside its profile"
     owner=$(stat -L -c %u "$folder") || fail 66 "there is no folder $folder"

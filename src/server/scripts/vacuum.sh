@@ -141,7 +141,7 @@ if ! sql ./db.sqlite vacuum; then
     esac
     fail 74 "SQLite did not do it ($why); nothing was changed"
 fi
-# The log goes into the file, which gets shorter by that. Whoever reads an old state holds it up, and the file gets shorter later.
+# The log goes into the file, which gets shorter by that. A reader of an old state holds it up, and the file gets shorter later.
 phase write '' 0
 sql ./db.sqlite "pragma wal_checkpoint(truncate)"
 phase check '' 0

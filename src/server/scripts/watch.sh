@@ -142,7 +142,7 @@ sort_out() {
         # Without the time of the last change of its facts: whoever opens it as root sets its owner, also to read.
         "$database") found_database=$found_database${line% * * *} ;;
         "$database-wal")
-            # An empty one is as good as none; both come and go with whoever only reads.
+            # An empty one is as good as none; both come and go with mere readers.
             case $facts in *' 0 size '*) ;; *) found_database=$found_database${line% * * *} ;; esac
             ;;
         "$lock") gc_inode=${facts%% *} ;;
@@ -381,7 +381,7 @@ listens=no
 if [ -n "$socket" ] && [ -e "$socket" ]; then
     listens=listed
     if ! grep -qs " 00010000 .* $escaped\$" /proc/net/unix; then
-        # Whoever listens may be in a network of its own, where it is not listed here: then a name that is there has to do.
+        # The listener may be in a network of its own, where it is not listed here: then a name that is there has to do.
         if modern store ping --store "unix://$socket" >/dev/null || modern store info --store "unix://$socket" >/dev/null; then
             listens=exists
         fi

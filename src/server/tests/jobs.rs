@@ -1,6 +1,6 @@
 //! The in-progress marker of a job, on a real file system.
 //!
-//! In: jobs that begin, end or are killed. Out: what whoever comes next sees of them.
+//! In: jobs that begin, end or are killed. Out: what the next job sees of them.
 
 use super::real::scratches;
 use crate::domain::When;

@@ -25,7 +25,9 @@ const SMALL: (u16, u16) = (80, 24);
 /// A console on screen 4 that knows these facts.
 fn on(size: (u16, u16), theme: &str, read_only: bool, facts: AccessFacts) -> Console {
     let mut console = Console::ready(size, theme, read_only);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts,
+    )))));
     console.keys("4");
     console
 }
@@ -204,9 +206,9 @@ fn not_read() {
     snap("access-not-read", |size, theme| {
         let mut console = Console::ready(size, theme, false);
         let why = "cache.example.org did not say who may log in (sh: 1: Permission denied)";
-        console.send(Msg::Access(screens::access::Msg::Known(Err(Problem::say(
-            why,
-        )))));
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Err(
+            Problem::say(why),
+        ))));
         console.keys("4");
         console.model
     });
@@ -646,7 +648,9 @@ fn the_cursor_stays_on_its_key() {
     go(&mut console, "bob@builder");
     let mut newer = facts();
     newer.requests = Ok(vec![]);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(newer)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        newer,
+    )))));
     assert_eq!(current(&console), "bob@builder");
 }
 
@@ -707,7 +711,7 @@ fn only_refused_clients_are_listed() {
         assert!(text(&console).contains("bob@builder"));
         // When nobody is refused any more, it says so.
         console.keys("F");
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
             facts_without_events(),
         )))));
         let shown = text(&console);

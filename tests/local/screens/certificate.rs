@@ -12,7 +12,7 @@ use storekeeper::console::types::access::{Certified, Line};
 
 fn on(size: (u16, u16), theme: &str, read_only: bool) -> Console {
     let mut console = Console::ready(size, theme, read_only);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
         certified(),
     )))));
     console.keys("4");

@@ -203,17 +203,17 @@ fn the_audit_log_is_verified_from_the_screen_that_shows_it() {
 fn a_key_that_was_sent_is_kept_as_a_request() {
     let start = || {
         let mut console = small();
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
-            access::facts(),
-        )))));
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
+            access::known(access::facts()),
+        ))));
         console
     };
     let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH sent@mail";
     snap("access-add-request", |size, theme| {
         let mut console = on(size, theme, false);
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(access::known(
-            access::facts(),
-        )))));
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
+            access::known(access::facts()),
+        ))));
         console.keys("4A");
         console.send(Msg::Paste(line.to_owned()));
         console.keys("<enter>");

@@ -222,7 +222,7 @@ fn not_answered() {
         let mut console = Console::ready(size, theme, false);
         let look = console.model.space.look;
         let why = "cache.example.org did not answer (sh: not found); log in as a user with a shell";
-        console.send(Msg::Space(screens::space::Msg::Known {
+        console.send(Msg::Space(screens::space::Msg::Snapshot {
             look,
             known: Err(Problem::say(why)),
         }));
@@ -359,7 +359,7 @@ fn verified(console: &mut Console, corrupt: &[&str], failed: &[&str]) {
 #[test]
 fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
     let mut console = on(SMALL, "dark", false, known());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
         crate::fixture::access::known(crate::fixture::access::facts()),
     ))));
     // A root keeps it: the dialog names the root.
@@ -393,7 +393,7 @@ fn a_chosen_path_is_deleted_by_its_word_and_what_is_alive_is_not() {
 fn delete_dialog() {
     snap("space-delete-path", |size: (u16, u16), theme: &str| {
         let mut console = on(size, theme, false, known());
-        console.send(Msg::Access(screens::access::Msg::Known(Ok(
+        console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(
             crate::fixture::access::known(crate::fixture::access::facts()),
         ))));
         console.keys("2/orphan<enter>E");
@@ -1017,7 +1017,7 @@ fn an_older_look_is_dropped() {
     let mut console = on(SMALL, "dark", false, known());
     let old = console.model.space.look;
     console.send(Msg::Up(Arc::new(crate::fixture::facts())));
-    console.send(Msg::Space(screens::space::Msg::Known {
+    console.send(Msg::Space(screens::space::Msg::Snapshot {
         look: old,
         known: Err(Problem::say("too late")),
     }));

@@ -16,7 +16,9 @@ const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 /// A console that knows who may log in.
 fn on(size: (u16, u16), theme: &str, facts: AccessFacts) -> Console {
     let mut console = Console::ready(size, theme, false);
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(known(facts)))));
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(known(
+        facts,
+    )))));
     console
 }
 

@@ -148,7 +148,7 @@ fn open(size: (u16, u16), found: &Found) -> Console {
         past(),
     ]))));
     console.load(inventory.clone());
-    console.send(Msg::Access(screens::access::Msg::Known(Ok(Arc::clone(
+    console.send(Msg::Access(screens::access::Msg::Snapshot(Ok(Arc::clone(
         access,
     )))));
     console

@@ -112,7 +112,7 @@ pub(super) fn can_authorize(model: &Model) -> Reason {
     }
 }
 
-/// Who may log in is known. Whoever may only look may read it.
+/// Who may log in is known; read-only will do.
 fn can_review(model: &Model) -> Reason {
     match (&model.access.known, &model.access.problem) {
         (Some(_), _) => Ok(()),
@@ -136,7 +136,7 @@ pub(super) fn can_deny(model: &Model) -> Reason {
     }
 }
 
-/// A request is under the cursor that nobody has proven yet. What to send can be shown by whoever may only look.
+/// A request is under the cursor that nobody has proven yet. What to send can be shown read-only, too.
 pub(super) fn can_prove(model: &Model) -> Reason {
     if model.screen != Screen::Access {
         return no("this is done on screen 4");
@@ -148,7 +148,7 @@ pub(super) fn can_prove(model: &Model) -> Reason {
     }
 }
 
-/// A key is under the cursor whose way can be asked about. Whoever may only look may do that.
+/// A key is under the cursor whose way can be asked about. Read-only will do.
 fn can_show_way(model: &Model) -> Reason {
     if model.screen != Screen::Access {
         return no("this is done on screen 4");

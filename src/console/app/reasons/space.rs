@@ -118,7 +118,7 @@ pub(in crate::console) fn can_delete(model: &Model) -> Reason {
     assessment(model)
 }
 
-/// Contents can be compared with their hashes. Whoever may only look may do that.
+/// Contents can be compared with their hashes. Read-only will do.
 pub(in crate::console) fn can_verify(model: &Model) -> Reason {
     can_verify_all(model)?;
     if model.cx.marks.count() == 0 && model.current_row().is_none() {

@@ -46,7 +46,7 @@ pub(super) fn unsigned(model: &mut Model, message: unsigned::Msg) -> Vec<Effect>
 
 pub(super) fn access(model: &mut Model, message: access::Msg) -> Vec<Effect> {
     match message {
-        access::Msg::Known(known) => on_access::known(model, known),
+        access::Msg::Snapshot(known) => on_access::known(model, known),
         access::Msg::Followed { before, known } => on_activity::followed(model, &before, known),
         access::Msg::Onboarding(text) => on_access::onboarding(model, text),
         access::Msg::Certificate(made) => on_access::certificate(model, made),
@@ -56,7 +56,7 @@ pub(super) fn access(model: &mut Model, message: access::Msg) -> Vec<Effect> {
 
 pub(super) fn space(model: &mut Model, message: space::Msg) -> Vec<Effect> {
     match message {
-        space::Msg::Known { look, known } => on_space::known(model, look, known),
+        space::Msg::Snapshot { look, known } => on_space::known(model, look, known),
         space::Msg::Assessed {
             request_id,
             assessment,

@@ -172,7 +172,7 @@ pub fn update(model: &mut Model, now: When, message: Msg) -> Vec<Effect> {
     if model.toast.is_some() && (pressed || model.toast != before) {
         model.toasts += 1;
     }
-    // Whoever closes the question stays.
+    // Closing the question means to stay.
     let asked = |layer: &Layer| matches!(layer, Layer::Quit);
     model.leaving &= model.stopped || model.layers.iter().any(asked);
     model.activity.sift(model.access.known.as_ref());
@@ -204,7 +204,7 @@ fn key_pressed(model: &mut Model, key: Key, held: bool) -> Vec<Effect> {
     match model.cx.keymap.resolve(scope, key) {
         Some(act) if held && confirms(model, act) => not_meant(model, key),
         Some(act) => act::run(model, act),
-        // Said once: whoever presses it again knows.
+        // Said once: a second press is meant.
         None => {
             if model.idle_keys.insert((scope, key)) {
                 let lists = model.cx.keymap.names(Act::Help);

@@ -116,7 +116,7 @@ pub(super) fn keys(
     purpose: KeyPurpose,
     mut all: Vec<KeyCoverage>,
 ) -> Vec<Effect> {
-    // Whoever has gone on meanwhile is not interrupted.
+    // An administrator who has gone on meanwhile is not interrupted.
     if model.scope() != Some(model.screen_scope()) {
         return vec![];
     }

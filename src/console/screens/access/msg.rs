@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub enum Msg {
     /// Who may log in was looked at.
-    Known(Result<Arc<AccessSnapshot>, Problem>),
+    Snapshot(Result<Arc<AccessSnapshot>, Problem>),
     /// sshd's log was read on.
     Followed {
         /// From here.

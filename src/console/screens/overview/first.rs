@@ -1,5 +1,5 @@
 //! The first line of screen 1 in full, where it is a problem: what is wrong, as far as its own row had no room for it, and what fixes
-//! it. Whoever looks at the screen reads both without a key press.
+//! it. Both are on the screen without a key press.
 //!
 //! In: the lines, and the columns of the screen. Out: rows of text below the first one. They are there wherever the cursor is, so a
 //! step of the cursor draws none of them again.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub enum Msg {
     /// A look at what fills the disk, or a part of it.
-    Known {
+    Snapshot {
         /// Of this request.
         look: u64,
         /// What is known now.

@@ -1,6 +1,6 @@
 //! What a push does, by all that is known of both stores.
 //!
-//! In: [`Known`]. Out: the plan. Nothing here asks anybody.
+//! In: [`PushFacts`]. Out: the plan. Nothing here asks anybody.
 
 use super::words;
 use super::{
@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What is known when a push is planned.
-pub(super) struct Known<'a> {
+pub(super) struct PushFacts<'a> {
     pub(super) about: &'a About,
     pub(super) facts: &'a Facts,
     pub(super) key: &'a Key,
@@ -36,7 +36,7 @@ pub(super) struct Known<'a> {
     pub(super) folder: String,
 }
 
-impl Known<'_> {
+impl PushFacts<'_> {
     /// Whether a path has a valid signature by the key there.
     fn is_signed(&self, info: &PathInfo) -> bool {
         let name = self.key.public.name().as_str();
