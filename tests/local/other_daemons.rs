@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use storekeeper::domain::{PathInfo, StorePath};
-use storekeeper::wire::{Garbage, GcAction, Message, RemoteError, Request, encode_garbage};
+use storekeeper::wire::{
+    Garbage, GcAction, Message, RemoteError, Request, WireError, encode_garbage,
+};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
@@ -167,7 +169,8 @@ async fn converse(stream: UnixStream, maker: Maker, state: &Mutex<State>) -> Opt
                 let said = reply(&request, &mut state.lock().unwrap());
                 write.write_all(&said).await.ok()?;
             }
-            Ok(None) => return Some(()),
+            // A client that has what it wants may go before all that was sent to it is read.
+            Ok(None) | Err(WireError::Closed | WireError::Io(_)) => return Some(()),
             Err(error) => {
                 // Obsolete operations, and those that a maker does not have, end the connection.
                 state.lock().unwrap().unknown.push(error.to_string());

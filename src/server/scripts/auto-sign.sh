@@ -113,7 +113,7 @@ sessions() {
                 }
                 return day(substr(text, 1, 4) + 0, substr(text, 6, 2) + 0, substr(text, 9, 2) + 0) * 86400 + substr(text, 12, 2) * 3600 + substr(text, 15, 2) * 60 + substr(text, 18, 2) - zone
             }
-            # What sshd says itself stands first. Behind it are names that the client has chosen, which may say anything.
+            # What sshd says itself stands first. Behind it are names that whoever connects has chosen, which may say anything.
             function is_peer(address, word, port) {
                 peer = address " " port
                 return word == "port" && address ~ /^[0-9a-fA-F.:]+$/ && port ~ /^[0-9]+$/
