@@ -98,7 +98,7 @@ pub fn view(
 ) -> Option<View> {
     let derivations = query.derivations.or_hidden(hide_drv);
     let filter = Filter::new(inventory, query, derivations, now, known);
-    let found = filter.all(cancel)?.concat();
+    let found = filter.all(cancel)?;
     filter.view(&found, sort, cancel)
 }
 
@@ -183,24 +183,27 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// All rows that match, each with its rank, in pieces.
-    pub(super) fn all(&self, cancel: &AtomicBool) -> Option<Vec<Vec<(Row, u8)>>> {
+    /// All rows that match, each with its rank.
+    pub(super) fn all(&self, cancel: &AtomicBool) -> Option<Vec<(Row, u8)>> {
         let rows = self.inventory.len();
-        (0..rows)
+        let found: Vec<Vec<(Row, u8)>> = (0..rows)
             .into_par_iter()
             .step_by(CHUNK)
             .map(|start| {
                 let rows = start as Row..rows.min(start + CHUNK) as Row;
                 those(rows, |row| self.rank(row), cancel)
             })
-            .collect()
+            .collect::<Option<_>>()?;
+        Some(found.concat())
     }
 
-    /// Those of these rows that match, in pieces; they have passed everything but the words.
-    pub(super) fn among(&self, rows: &[Row], cancel: &AtomicBool) -> Option<Vec<Vec<(Row, u8)>>> {
-        rows.par_chunks(CHUNK)
+    /// Those of these rows that match; they have passed everything but the words.
+    pub(super) fn among(&self, rows: &[Row], cancel: &AtomicBool) -> Option<Vec<(Row, u8)>> {
+        let found: Vec<Vec<(Row, u8)>> = rows
+            .par_chunks(CHUNK)
             .map(|rows| those(rows.iter().copied(), |row| self.rank_again(row), cancel))
-            .collect()
+            .collect::<Option<_>>()?;
+        Some(found.concat())
     }
 
     pub(super) fn view(

@@ -73,11 +73,9 @@ impl Searcher {
             Some(before) => filter.among(&before.rows, cancel)?,
             None => filter.all(cancel)?,
         };
-        let count: usize = found.iter().map(Vec::len).sum();
-        if let Some(order) = order.filter(|_| !is_shown && count > MANY) {
-            page(best(found.iter().flatten(), order));
+        if let Some(order) = order.filter(|_| !is_shown && found.len() > MANY) {
+            page(best(&found, order));
         }
-        let found = found.concat();
         let view = filter.view(&found, sort, cancel)?;
         self.before = (!query.words.is_empty()).then(|| Before {
             inventory: Arc::downgrade(inventory),
@@ -133,20 +131,18 @@ fn beginning(
 }
 
 /// The first rows of what was found: by rank, then by name.
-fn best<'a>(found: impl Iterator<Item = &'a (Row, u8)>, order: &ByName) -> Vec<Row> {
+fn best(found: &[(Row, u8)], order: &ByName) -> Vec<Row> {
     let mut best: Vec<(u8, u32, Row)> = Vec::with_capacity(2 * SCORED);
-    // No later one counts: hardly any row comes by it, where many have the same rank too.
-    let mut last = (LAST, u32::MAX);
+    let mut last = LAST;
     for (row, rank) in found {
-        let this = (*rank, order.place(*row));
-        if this > last {
+        if *rank > last {
             continue;
         }
-        best.push((this.0, this.1, *row));
+        best.push((*rank, order.place(*row), *row));
         if best.len() == best.capacity() {
-            let (_, end, _) = best.select_nth_unstable(SCORED - 1);
-            last = (end.0, end.1);
+            best.select_nth_unstable(SCORED - 1);
             best.truncate(SCORED);
+            last = best[SCORED - 1].0;
         }
     }
     best.sort_unstable();
