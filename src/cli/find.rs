@@ -122,10 +122,10 @@ pub(super) fn among(
 /// read; a full path need not be in it, and `None` is in it by no name.
 pub(super) async fn paths(
     server: &Server,
-    selector: &[PathSelector],
+    selectors: &[PathSelector],
 ) -> Result<Vec<Option<StorePath>>, CliError> {
     let exact = |selector: &PathSelector| matches!(selector, PathSelector::Exact(_));
-    let listed = if selector.iter().all(exact) {
+    let listed = if selectors.iter().all(exact) {
         PathList::default()
     } else {
         listed(server).await?
@@ -137,7 +137,7 @@ pub(super) async fn paths(
             among(selector, named.filter_map(|at| listed.get(at)))
         }
     };
-    selector.iter().map(find).collect()
+    selectors.iter().map(find).collect()
 }
 
 /// The part of the store that the paths of these arguments need, and the paths; each must be in the store.
@@ -145,18 +145,18 @@ pub(super) async fn closure(
     server: &Server,
     arguments: &[String],
 ) -> Result<(Inventory, Vec<StorePath>), CliError> {
-    let selector: Result<Vec<PathSelector>, CliError> = arguments
+    let selectors: Result<Vec<PathSelector>, CliError> = arguments
         .iter()
         .map(|text| PathSelector::parse(text))
         .collect();
-    let selector = selector?;
-    let found = paths(server, &selector).await?.into_iter().zip(&selector);
+    let selectors = selectors?;
+    let found = paths(server, &selectors).await?.into_iter().zip(&selectors);
     let found: Result<Vec<StorePath>, CliError> = found
         .map(|(path, selector)| path.ok_or_else(|| selector.missing()))
         .collect();
     let found = found?;
     let inventory = load_closure(server, &found).await?;
-    for (path, selector) in found.iter().zip(&selector) {
+    for (path, selector) in found.iter().zip(&selectors) {
         let row = inventory.find(path);
         if !row.is_some_and(|row| inventory.state(row).is_present()) {
             return Err(selector.missing());

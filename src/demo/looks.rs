@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_store_is_not_larger_than_what_is_in_use() {
-        for (seed, paths) in [(1, 30_000), (2, 30_000), (7, 60_000)] {
+        for (seed, paths) in [(1, 30_000), (2, 30_000), (7, 150_000)] {
             let options = StoreOptions {
                 paths,
                 derivations: 50,

@@ -412,7 +412,7 @@ mod tests {
                 "{lines}: {:?}",
                 facts.unknown
             );
-            assert!(facts.keys.ours().is_empty());
+            assert!(facts.keys.ours().is_empty() && facts.trusted_users.is_err());
         }
         let exposed = format!("key=/k\nkey-state=exposed\nkey-public={KEY}");
         let facts = read(ROOT, &exposed, &spec);

@@ -5,6 +5,7 @@ use crate::help::{json, text};
 use crate::hostile_daemon::daemon::{Store, answer, bytes, called, path, serve};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -170,7 +171,8 @@ async fn converse(stream: UnixStream, maker: Maker, state: &Mutex<State>) -> Opt
                 write.write_all(&said).await.ok()?;
             }
             // A client that has what it wants may go before all that was sent to it is read.
-            Ok(None) | Err(WireError::Closed | WireError::Io(_)) => return Some(()),
+            Err(WireError::Io(error)) if error.kind() == ErrorKind::ConnectionReset => return None,
+            Ok(None) => return Some(()),
             Err(error) => {
                 // Obsolete operations, and those that a maker does not have, end the connection.
                 state.lock().unwrap().unknown.push(error.to_string());

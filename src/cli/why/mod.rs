@@ -84,15 +84,15 @@ pub(super) async fn run(
     args: &args::Why,
     out: &mut Out,
 ) -> Result<u8, CliError> {
-    let selector = [PathSelector::parse(&args.path)?];
+    let selectors = [PathSelector::parse(&args.path)?];
     let given = client::given(args)?;
     let server = session.connect().await?;
-    let path = paths(&server, &selector)
+    let path = paths(&server, &selectors)
         .await?
         .into_iter()
         .flatten()
         .next();
-    let [selector] = &selector;
+    let [selector] = &selectors;
     let facts = match &path {
         Some(path) => path_facts(&server, path).await?.map_err(untold)?,
         None => PathFacts::absent(selector.shown()),

@@ -137,12 +137,12 @@ fn pin_of(
     if name.is_empty() {
         return Ok(None);
     }
-    let request = PinRequest {
+    let pin = PinRequest {
         name: Some(name.parse::<PinName>().map_err(Problem::say)?),
         reason: request.reason.clone(),
         expires: request.expires,
     };
-    Ok(Some((path.clone(), request)))
+    Ok(Some((path.clone(), pin)))
 }
 
 /// Without a path that is left to sign, the plan is the verdict.
@@ -151,11 +151,11 @@ async fn of_rotation(server: &Server, request: &PlanRequest, from: &str) -> Resu
     let key = key.ok_or_else(|| Problem::new(&Refusal::Nothing))?;
     let inventory = request.inventory()?;
     let except = request.except.as_ref();
-    let request = RotateRequest {
+    let rotation = RotateRequest {
         from: vec![from.to_owned()],
         except: except.map_or_else(HashSet::new, |query| found(inventory, query)),
     };
-    let rotated = rotate(server, inventory, &request, key.into(), None, When::now()).await;
+    let rotated = rotate(server, inventory, &rotation, key.into(), None, When::now()).await;
     let mut rotated = rotated.map_err(|error| Problem::new(&error))?;
     rotated
         .plan

@@ -157,8 +157,8 @@ pub(super) fn of_stranger(
     usage: &KeyUse,
 ) -> Refusal {
     if let Some(found) = suspended::of(facts, fingerprint) {
-        let known = Refusal::new(&found.comment, Cause::Suspended, found.message);
-        return known.fix(found.fix);
+        let refusal = Refusal::new(&found.comment, Cause::Suspended, found.message);
+        return refusal.fix(found.fix);
     }
     let revoked = facts.revoked.iter().flatten();
     let revoked = revoked.filter(|old| old.fingerprint == *fingerprint);
@@ -209,8 +209,8 @@ pub(super) fn of_stranger(
     }
     if let Some(request) = waits {
         let message = "its request waits for a decision";
-        let known = Refusal::new(&request.key.comment(), Cause::Waits, message);
-        return known.fix("approve or deny its request");
+        let refusal = Refusal::new(&request.key.comment(), Cause::Waits, message);
+        return refusal.fix("approve or deny its request");
     }
     let unread = facts.files.iter().any(|file| file.content.is_err());
     let message = if unread {

@@ -276,10 +276,8 @@ fn mend_command(command: &str, said: &str, name: &str) -> Remedy {
         ));
     }
     // What shells say of a program that is not on their search path; fish has the other words.
-    let is_missing = {
-        let said = said.to_lowercase();
-        said.contains("not found") || said.contains("unknown command")
-    };
+    let said = said.to_lowercase();
+    let is_missing = said.contains("not found") || said.contains("unknown command");
     if !command.starts_with('/') && is_missing {
         return Remedy::sshd(
             "ForceCommand with the whole path of nix-store, or SetEnv PATH with its folder",

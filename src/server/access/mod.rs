@@ -32,22 +32,22 @@ use crate::domain::ssh_key::Fingerprint;
 impl Server {
     /// Everything about access that can be found out now, in one round trip over several channels.
     pub async fn access(&self) -> Result<AccessFacts, ServerError> {
-        let login = self.facts().user.clone();
+        let server = self.facts();
         let (found, log, requests) = tokio::try_join!(
-            facts::ask(&self.inner, &login),
+            facts::ask(&self.inner, &server.user),
             log::read(&self.inner),
             requests::read(&self.inner)
         )?;
         let own_key = self.link().used_key();
         Ok(AccessFacts {
-            host: self.facts().host.clone(),
+            host: server.host.clone(),
             at: found.at,
             utc_offset: found.utc_offset,
             cache_user: found.cache_user,
             sshd: found.sshd,
             files: found.files,
             other_files: found.other_files,
-            trusted_users: self.facts().trusted_users.clone(),
+            trusted_users: server.trusted_users.clone(),
             own_key: own_key.as_deref().and_then(Fingerprint::parse),
             events: log.events,
             undated: log.undated,

@@ -489,15 +489,14 @@ type References = fn(usize) -> Vec<usize>;
 
 #[test]
 fn chains_and_circles() {
-    // Too deep for a stack of 8 MiB, were it gone down by recursion.
-    const COUNT: usize = 60_000;
+    let count = 100_000;
     let lines: [(&str, References); 3] = [
         ("chain", |at| {
-            (at + 1 < COUNT).then_some(at + 1).into_iter().collect()
+            (at + 1 < 100_000).then_some(at + 1).into_iter().collect()
         }),
-        ("circle", |at| vec![(at + 1) % COUNT]),
+        ("circle", |at| vec![(at + 1) % 100_000]),
         ("circles", |at| {
-            vec![(at + 1) % COUNT, (at * 7 + 3) % COUNT, at]
+            vec![(at + 1) % 100_000, (at * 7 + 3) % 100_000, at]
         }),
     ];
     for (name, references) in lines {
@@ -507,7 +506,7 @@ fn chains_and_circles() {
             &["gc", "hostile", "--whole", "--dry-run"],
         ] {
             println!("{name}");
-            let store = Store::new(COUNT, references).all_roots();
+            let store = Store::new(count, references).all_roots();
             let ended = meet(
                 store,
                 arguments,
