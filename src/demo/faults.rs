@@ -67,6 +67,11 @@ impl Faults {
         self.shared.plan.borrow().clone()
     }
 
+    /// Follows the plan.
+    pub(crate) fn plans(&self) -> watch::Receiver<Plan> {
+        self.shared.plan.subscribe()
+    }
+
     /// Changes the plan, at once and for what runs already.
     pub fn set(&self, change: impl FnOnce(&mut Plan)) {
         self.shared.plan.send_modify(|plan| {

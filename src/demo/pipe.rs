@@ -35,14 +35,10 @@ where
     W: AsyncWrite + Unpin,
 {
     let (sender, receiver) = mpsc::channel(UNDER_WAY);
-    tokio::join!(take(from, sender, faults), give(to, receiver, faults));
+    tokio::join!(take(from, sender), give(to, receiver, faults));
 }
 
-async fn take<R: AsyncRead + Unpin>(
-    mut from: R,
-    sender: mpsc::Sender<(Instant, Vec<u8>)>,
-    faults: &Faults,
-) {
+async fn take<R: AsyncRead + Unpin>(mut from: R, sender: mpsc::Sender<(Instant, Vec<u8>)>) {
     loop {
         let mut chunk = vec![0; CHUNK];
         let count = match from.read(&mut chunk).await {
@@ -50,8 +46,7 @@ async fn take<R: AsyncRead + Unpin>(
             Ok(count) => count,
         };
         chunk.truncate(count);
-        let due = Instant::now() + faults.plan().latency;
-        if sender.send((due, chunk)).await.is_err() {
+        if sender.send((Instant::now(), chunk)).await.is_err() {
             return;
         }
     }
@@ -63,13 +58,8 @@ async fn give<W: AsyncWrite + Unpin>(
     faults: &Faults,
 ) {
     let mut free = Instant::now();
-    while let Some((due, chunk)) = receiver.recv().await {
-        sleep_until(due).await;
-        if let Some(rate) = faults.plan().bandwidth {
-            let seconds = chunk.len() as f64 / rate.max(1) as f64;
-            free = free.max(Instant::now()) + Duration::from_secs_f64(seconds);
-            sleep_until(free).await;
-        }
+    while let Some((sent, chunk)) = receiver.recv().await {
+        free = arrival(free.max(Instant::now()), sent, chunk.len(), faults).await;
         faults.flowing().await;
         let passing = faults.pass(chunk.len());
         let passed = &chunk[..passing];
@@ -85,10 +75,29 @@ async fn give<W: AsyncWrite + Unpin>(
     let _ = to.shutdown().await;
 }
 
+/// Waits until so many bytes have arrived over a line that is free at a time, and gives back when that was. Where the plan changes
+/// meanwhile, it is as if the new one had held from the beginning.
+async fn arrival(free: Instant, sent: Instant, bytes: usize, faults: &Faults) -> Instant {
+    let mut plans = faults.plans();
+    loop {
+        let plan = plans.borrow_and_update().clone();
+        let mut due = sent + plan.latency;
+        if let Some(rate) = plan.bandwidth {
+            due = due.max(free) + Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+        }
+        tokio::select! {
+            () = sleep_until(due) => return due,
+            _ = plans.changed() => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::faults::Plan;
     use tokio::io::duplex;
+    use tokio::time::{sleep, timeout};
 
     async fn through(faults: &Faults, bytes: usize) -> (usize, Duration) {
         let (mut client, outer) = duplex(1 << 20);
@@ -124,6 +133,29 @@ mod tests {
         });
         let (_, took) = through(&faults, 100_000).await;
         assert!(took.as_millis() >= 99, "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_change_holds_for_what_is_under_way() {
+        for slow in [
+            |plan: &mut Plan| plan.bandwidth = Some(1),
+            |plan: &mut Plan| plan.latency = Duration::from_secs(86_400),
+        ] {
+            let faults = Faults::none();
+            faults.set(slow);
+            let sending = tokio::spawn({
+                let faults = faults.clone();
+                async move { through(&faults, 100_000).await }
+            });
+            sleep(Duration::from_millis(50)).await;
+            assert!(!sending.is_finished());
+            faults.clear();
+            let (count, _) = timeout(Duration::from_secs(60), sending)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(count, 100_000);
+        }
     }
 
     #[tokio::test]
