@@ -35,8 +35,18 @@ impl BaseNames {
 
     /// The one at a place.
     pub(crate) fn get(&self, at: usize) -> &str {
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start as usize..self.ends[at] as usize]
+        &self.text[self.start(at)..self.ends[at] as usize]
+    }
+
+    /// The text from the one at a place on, with all that follow, and the length of that one.
+    pub(crate) fn from(&self, at: usize) -> (&[u8], usize) {
+        let (start, text) = (self.start(at), self.text.as_bytes());
+        (&text[start..], self.ends[at] as usize - start)
+    }
+
+    fn start(&self, at: usize) -> usize {
+        at.checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize)
     }
 
     /// All of them.

@@ -10,6 +10,7 @@
 //! come from a server that could otherwise choose them to collide.
 
 use super::Row;
+use super::rank::rank;
 use crate::domain::path_list::{self, BaseNames};
 use crate::domain::store_path::HASH_CHARS;
 use crate::domain::{PathList, nix32};
@@ -117,6 +118,13 @@ impl Names {
     /// The name of a row, without the hash part.
     pub(super) fn name(&self, row: Row) -> &str {
         &self.base(row)[HASH_CHARS + 1..]
+    }
+
+    /// How well a row's name matches a word in lower case, see [`rank`].
+    pub(super) fn rank(&self, row: Row, word: &str) -> Option<u8> {
+        let (chunk, at) = place(row);
+        let (text, len) = self.chunks[chunk].bases.from(at);
+        rank(text.get(HASH_CHARS + 1..)?, len - HASH_CHARS - 1, word)
     }
 
     /// The characters of a row's name, see [`mask`].

@@ -11,7 +11,7 @@ use super::arrange::{by_rank, by_value};
 use super::graph::RowSet;
 use super::names::{CHUNK, head, mask};
 use super::query::{Derivations, Query, Test, Word};
-use super::rank::{HASH, LAST, WITHIN, rank};
+use super::rank::{HASH, LAST, WITHIN};
 use super::{Inventory, Life, Liveness, Row, State, Usage};
 use crate::domain::{Verdict, When};
 use fuzzy_matcher::FuzzyMatcher as _;
@@ -360,10 +360,10 @@ impl<'a> Filter<'a> {
                 if !possible {
                     return None;
                 }
-                rank(inventory.base_name(row), text)
+                inventory.names.rank(row, text)
             }
             Word::Contains { text, wanted } => {
-                let rank = || rank(inventory.base_name(row), text);
+                let rank = || inventory.names.rank(row, text);
                 let contained = possible && rank().is_some_and(|rank| rank <= WITHIN);
                 (contained == *wanted).then_some(0)
             }

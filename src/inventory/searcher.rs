@@ -132,22 +132,29 @@ fn beginning(
 
 /// The first rows of what was found: by rank, then by name.
 fn best(found: &[(Row, u8)], order: &ByName) -> Vec<Row> {
-    let mut best: Vec<(u8, u32, Row)> = Vec::with_capacity(2 * SCORED);
-    let mut last = LAST;
+    let mut best: Vec<(u8, u32)> = Vec::with_capacity(2 * SCORED);
+    // What comes behind this is not among them.
+    let mut last = (LAST, u32::MAX);
     for (row, rank) in found {
-        if *rank > last {
+        if *rank > last.0 {
             continue;
         }
-        best.push((*rank, order.place(*row), *row));
+        let place = (*rank, order.place(*row));
+        if place > last {
+            continue;
+        }
+        best.push(place);
         if best.len() == best.capacity() {
             best.select_nth_unstable(SCORED - 1);
             best.truncate(SCORED);
-            last = best[SCORED - 1].0;
+            last = best[SCORED - 1];
         }
     }
     best.sort_unstable();
     best.truncate(SCORED);
-    best.into_iter().map(|(.., row)| row).collect()
+    best.into_iter()
+        .map(|(_, place)| order.row(place))
+        .collect()
 }
 
 impl Query {
