@@ -107,7 +107,7 @@ pub(super) async fn run(session: &Session, args: &Audit, out: &mut Out) -> Resul
             compared: &verification.notes,
         })?;
     } else if args.verify {
-        for line in audit::said(&file, verification) {
+        for line in audit::summary(&file, verification) {
             out.line(&line)?;
         }
     } else {

@@ -5,7 +5,7 @@
 
 use super::args;
 use super::error::{CliError, Kind};
-use super::out::{Out, say, someone_is_there};
+use super::out::{Out, is_interactive, say};
 use super::progress::Progress;
 use super::session::Session;
 use super::signals::{Stops, cut_off, interrupted};
@@ -136,7 +136,7 @@ pub(super) async fn conduct(
     let reported = if out.json() {
         Ok(())
     } else {
-        tell(&receipt, &shown, out)
+        print_receipt(&receipt, &shown, out)
     };
     if !stopped {
         reported?;
@@ -186,7 +186,7 @@ fn answer(
     if options.yes || session.policy().read_only {
         return Ok(flags());
     }
-    if !someone_is_there() {
+    if !is_interactive() {
         return Err(CliError::usage(notice!(
             "nobody can be asked without a terminal, so nothing was changed",
             "look at it with --dry-run and confirm it with --yes"
@@ -271,7 +271,7 @@ pub(super) fn show(plan: &Plan, out: &mut Out) -> Result<(), CliError> {
 }
 
 /// Prints a receipt, and on standard error what was not done.
-pub(super) fn tell(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
+pub(super) fn print_receipt(receipt: &Receipt, plan: &Plan, out: &mut Out) -> Result<(), CliError> {
     let planned = plan.items.len();
     let freed = receipt
         .freed_words()
@@ -411,7 +411,7 @@ mod tests {
         let shared = Shared::default();
         let mut out = Out::to(Box::new(shared.clone()), false);
         show(&plan(), &mut out).unwrap();
-        tell(&receipt(), &plan(), &mut out).unwrap();
+        print_receipt(&receipt(), &plan(), &mut out).unwrap();
         out.flush().unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         assert_eq!(

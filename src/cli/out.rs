@@ -83,7 +83,7 @@ pub(super) fn say(text: &str) {
 }
 
 /// Whether someone can be asked: questions are written to standard error and answered on standard input.
-pub(super) fn someone_is_there() -> bool {
+pub(super) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 

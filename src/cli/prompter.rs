@@ -50,7 +50,7 @@ fn put(question: &Question) -> Option<Zeroizing<String>> {
             echo,
         } => {
             for text in [name, instructions] {
-                if !text.is_empty() && super::out::someone_is_there() {
+                if !text.is_empty() && super::out::is_interactive() {
                     say(text);
                 }
             }

@@ -6,7 +6,7 @@ mod proof;
 
 use super::args::access::{self as args, RequestsCommand};
 use super::error::{CliError, Kind};
-use super::keys::{admit, confirm_and_run, confirm_and_run_accepting, refuse, tell};
+use super::keys::{admit, confirm_and_run, confirm_and_run_accepting, print_findings, refuse};
 use super::out::{Out, say};
 use super::session::Session;
 use super::signals::unless_stopped;
@@ -117,9 +117,9 @@ fn list(facts: &AccessFacts, out: &mut Out) -> Result<u8, CliError> {
             row.id, row.r#type, row.fingerprint
         ))?;
         out.line(&format!("    {}", seen(row, facts.at)))?;
-        tell(&row.findings, "    ", out)?;
+        print_findings(&row.findings, "    ", out)?;
     }
-    tell(&overflow(facts), "", out)?;
+    print_findings(&overflow(facts), "", out)?;
     Ok(0)
 }
 
@@ -185,7 +185,7 @@ fn card(facts: &AccessFacts, wanted: &str, out: &mut Out) -> Result<u8, CliError
                 .as_deref()
                 .unwrap_or("none: sshd would not take it")
         ))?;
-        tell(&row.findings, "", out)?;
+        print_findings(&row.findings, "", out)?;
     }
     if let Some(decision) = &request.decision {
         let word = if decision.approved {

@@ -185,7 +185,7 @@ async fn check(session: &Session, args: &Check, out: &mut Out) -> Result<u8, Cli
     progress.finish();
     let (policy, ground) = looked?;
     let (verdicts, order) = judged(&ground, &policy)?;
-    tell(
+    print(
         session.name(),
         &ground,
         &policy,
@@ -196,7 +196,7 @@ async fn check(session: &Session, args: &Check, out: &mut Out) -> Result<u8, Cli
     Ok(0)
 }
 
-fn tell(
+fn print(
     server: &str,
     ground: &Ground,
     policy: &Policy,

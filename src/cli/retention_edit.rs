@@ -7,7 +7,7 @@ use super::args;
 use super::error::{CliError, Kind};
 use super::ground::{policy, policy_file};
 use super::nothing::nothing;
-use super::out::{Out, say, someone_is_there};
+use super::out::{Out, is_interactive, say};
 use super::retention::effect;
 use super::roots::confirm_and_run;
 use super::session::Session;
@@ -87,7 +87,7 @@ async fn edited(draft: &Draft, before: &str) -> Result<Option<String>, CliError>
         let Err(why) = policy(&text) else {
             return Ok(Some(text));
         };
-        if !someone_is_there() {
+        if !is_interactive() {
             return Err(why);
         }
         say(&format!("storekeeper: {why}"));

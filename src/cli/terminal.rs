@@ -3,7 +3,7 @@
 //! In: a question. Out: the typed line, unseen where it is a secret, or none where it was declined. The terminal is in
 //! raw mode only while a line is typed, and given back whatever happens.
 
-use super::out::{say, someone_is_there};
+use super::out::{is_interactive, say};
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::io::Write as _;
 use zeroize::Zeroizing;
@@ -22,7 +22,7 @@ impl Drop for Raw {
 
 /// Asks, and waits for a line; blocks its thread. `None` if there is no terminal, or Ctrl-C, Ctrl-D or Esc was typed.
 pub(super) fn ask(prompt: &str, echo: bool) -> Option<Zeroizing<String>> {
-    if !someone_is_there() {
+    if !is_interactive() {
         return None;
     }
     let mut screen = std::io::stderr();

@@ -64,7 +64,7 @@ pub(super) async fn run(session: &Session, args: &Verify, out: &mut Out) -> Resu
         delete(&about, found.looked.kept(&keep), &damaged)
     } else {
         server.link().close().await;
-        return tell(compared, out);
+        return print(compared, out);
     };
     let word = if args.repair { "repair" } else { "delete" };
     for one in &compared.failed {
@@ -108,7 +108,7 @@ async fn verify(server: &Server, session: &Session, args: &Verify) -> Result<Fou
     }
 }
 
-fn tell(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
+fn print(found: &Compared, out: &mut Out) -> Result<u8, CliError> {
     let fine = found.corrupt.is_empty() && found.failed.is_empty();
     if out.json() {
         out.document(&Document {

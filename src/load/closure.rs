@@ -21,7 +21,7 @@ pub async fn closure(
     keys: &KeyRing,
     paths: &[StorePath],
 ) -> Result<Vec<AssessedPath>, ServerError> {
-    let answers = walk(Asked::Server(server), paths).await?;
+    let answers = walk(ReadFrom::Server(server), paths).await?;
     Ok(assess(keys, answers))
 }
 
@@ -30,17 +30,17 @@ pub async fn origin_closure(
     origin: &Origin,
     paths: &[StorePath],
 ) -> Result<Vec<InfoReply>, ServerError> {
-    walk(Asked::Origin(origin), paths).await
+    walk(ReadFrom::Origin(origin), paths).await
 }
 
-/// Whose store is asked.
+/// The store that is read.
 #[derive(Clone, Copy)]
-enum Asked<'a> {
+enum ReadFrom<'a> {
     Server(&'a Server),
     Origin(&'a Origin),
 }
 
-impl Asked<'_> {
+impl ReadFrom<'_> {
     async fn path_infos(self, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
         match self {
             Self::Server(server) => server.path_infos(paths).await,
@@ -57,7 +57,7 @@ impl Asked<'_> {
 }
 
 /// Asks level by level.
-async fn walk(asked: Asked<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
+async fn walk(store: ReadFrom<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, ServerError> {
     let mut seen: HashSet<StorePath> = HashSet::new();
     let new = |path: &&StorePath| seen.insert((*path).clone());
     let mut level: Vec<StorePath> = paths.iter().filter(new).cloned().collect();
@@ -70,7 +70,7 @@ async fn walk(asked: Asked<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, S
     while !level.is_empty() {
         if depth > DEEPEST {
             return Err(ServerError::TooDeep {
-                place: asked.place(),
+                place: store.place(),
                 path: paths
                     .first()
                     .map_or("a path", StorePath::base_name)
@@ -81,13 +81,13 @@ async fn walk(asked: Asked<'_>, paths: &[StorePath]) -> Result<Vec<InfoReply>, S
         depth += 1;
         let mut next = Vec::new();
         for chunk in level.chunks(CHUNK) {
-            let answers = asked.path_infos(chunk).await?;
+            let answers = store.path_infos(chunk).await?;
             for answer in &answers {
                 if let InfoReply::Valid(info) = answer {
                     // And what is noted of each reference: that it was seen, and that it is to be asked for.
                     let noted = 2 * entry::<StorePath>() * info.references.len() as u64;
                     room.charge(info.memory() + noted)
-                        .map_err(|what| ServerError::too_large(&asked.place(), what))?;
+                        .map_err(|what| ServerError::too_large(&store.place(), what))?;
                     for reference in &info.references {
                         if seen.insert(reference.clone()) {
                             next.push(reference.clone());

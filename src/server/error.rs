@@ -307,7 +307,7 @@ impl std::error::Error for Why {}
 impl Why {
     /// From a program's stderr; `None` if that is empty. The line is what the first line that names an error says, else the last
     /// line that says something and is no advice about usage.
-    pub(super) fn said(stderr: &str) -> Option<Self> {
+    pub(super) fn from_stderr(stderr: &str) -> Option<Self> {
         let lines: Vec<String> = stderr
             .lines()
             .map(text::plain)
@@ -383,7 +383,7 @@ mod tests {
     use super::*;
 
     fn line(stderr: &str) -> String {
-        Why::said(stderr).unwrap().to_string()
+        Why::from_stderr(stderr).unwrap().to_string()
     }
 
     #[test]
@@ -416,12 +416,12 @@ mod tests {
         ] {
             assert_eq!(line(stderr), expected, "{stderr}");
         }
-        assert_eq!(Why::said("\n \n"), None);
+        assert_eq!(Why::from_stderr("\n \n"), None);
     }
 
     #[test]
     fn all_that_was_said_is_kept() {
-        let why = Why::said("error: a\nmore\n").unwrap();
+        let why = Why::from_stderr("error: a\nmore\n").unwrap();
         assert_eq!(
             (format!("{why}"), format!("{why:#}")),
             ("a".to_owned(), "error: a\nmore".to_owned())

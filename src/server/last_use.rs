@@ -94,9 +94,8 @@ async fn ask(
     };
     let why = match answer {
         Ok(Ok(Some(found))) => return Ok(found),
-        Ok(Ok(None)) => {
-            Why::said(&process.stderr_tail()).unwrap_or_else(|| "its answer was cut off".into())
-        }
+        Ok(Ok(None)) => Why::from_stderr(&process.stderr_tail())
+            .unwrap_or_else(|| "its answer was cut off".into()),
         Ok(Err(error)) => {
             // The end of the link is an error of reading; the link knows why.
             if let Ok(lost) = timeout(Duration::from_millis(200), link.lost()).await {

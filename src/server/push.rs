@@ -123,7 +123,7 @@ async fn quickly(command: &Command, what: &'static str) -> Result<String, Server
     if output.exit.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let why = Why::said(&output.stderr);
+    let why = Why::from_stderr(&output.stderr);
     Err(refused(
         what,
         why.unwrap_or_else(|| "Nix did not say why".into()),
@@ -252,7 +252,7 @@ impl Server {
         if let Err(error) = bulk.round_trip().await {
             return Err(error.into());
         }
-        let why = Why::said(&said).unwrap_or_else(|| "it did not say why".into());
+        let why = Why::from_stderr(&said).unwrap_or_else(|| "it did not say why".into());
         // The daemon's end explains what Nix only sees as the end of a stream.
         Err(match ended {
             Some(ended)
@@ -321,7 +321,7 @@ async fn talk(link: Link, start: Start, stream: UnixStream, shared: Arc<Shared>)
         // Nix has had all its answers.
         () = up => {}
         ended = down => {
-            let said = Why::said(&hold.stderr_tail());
+            let said = Why::from_stderr(&hold.stderr_tail());
             shared.end(match (said, ended) {
                 (Some(said), _) => said.to_string(),
                 (None, Err(error)) => error.to_string(),

@@ -271,7 +271,7 @@ pub(super) fn why(output: &Output) -> Why {
         Exit::Signal(name) => format!("ended by signal {name}"),
         Exit::Lost => "the connection was lost".to_owned(),
     };
-    match Why::said(&output.stderr) {
+    match Why::from_stderr(&output.stderr) {
         Some(why) => why,
         None if output.stdout.is_empty() => format!("it said nothing, {ended}").into(),
         None => {

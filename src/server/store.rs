@@ -146,12 +146,12 @@ pub(super) async fn read_all(
     let one = ask_all(&link, &start, first, &queue, Some(sink.clone()));
     let two = async {
         if listed < WORTH_TWO && !second.is_finished() {
-            return Ok(Asked::default());
+            return Ok(Fetched::default());
         }
         match second.await {
             Ok(Ok(daemon)) => ask_all(&link, &start, daemon, &queue, Some(sink)).await,
             // A server that allows only one session at a time is read with one.
-            Ok(Err(_)) | Err(_) => Ok(Asked::default()),
+            Ok(Err(_)) | Err(_) => Ok(Fetched::default()),
         }
     };
     let (mut one, two) = tokio::try_join!(one, two)?;
@@ -165,10 +165,10 @@ pub(super) async fn read_all(
     })
 }
 
-/// What one asker has got.
+/// What one connection to the daemon has got.
 #[derive(Default)]
-pub(super) struct Asked {
-    /// The answers, if nobody took them as they came. In the order of the paths where there was one asker.
+pub(super) struct Fetched {
+    /// The answers, if nobody took them as they came. In the order of the paths where there was one connection.
     pub(super) replies: Vec<InfoReply>,
     pub(super) answered: usize,
     pub(super) notes: Vec<String>,
@@ -183,7 +183,7 @@ pub(super) async fn ask_all(
     daemon: Daemon,
     queue: &Arc<Queue>,
     sink: Option<Sender<StoreEvent>>,
-) -> Result<Asked, ServerError> {
+) -> Result<Fetched, ServerError> {
     ask_with(|| Daemon::open(link, start), daemon, queue, sink).await
 }
 
@@ -192,7 +192,7 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
     mut daemon: Daemon,
     queue: &Arc<Queue>,
     sink: Option<Sender<StoreEvent>>,
-) -> Result<Asked, ServerError> {
+) -> Result<Fetched, ServerError> {
     let mut asker = Asker::new(queue);
     let mut out = Batch::new(queue.paths.len(), sink);
     let mut notes = Vec::new();
@@ -234,7 +234,7 @@ pub(super) async fn ask_with<F: Future<Output = Result<Daemon, ServerError>>>(
     out.send().await.map_err(|_| ServerError::Stopped)?;
     notes.append(&mut daemon.take_notes());
     notes.truncate(MAX_NOTES);
-    Ok(Asked {
+    Ok(Fetched {
         answered: out.answered,
         replies: out.replies,
         notes,

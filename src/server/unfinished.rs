@@ -288,7 +288,7 @@ pub(super) async fn begin(
     }
     // Its last words come with its end.
     let _ = timeout(Duration::from_secs(1), process.hold.exit()).await;
-    let why = Why::said(&process.stderr_tail());
+    let why = Why::from_stderr(&process.stderr_tail());
     Err(wrong(why.unwrap_or_else(|| "it did not say why".into())))
 }
 

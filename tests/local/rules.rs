@@ -478,7 +478,7 @@ fn files_stay_small() {
 #[test]
 fn types_have_the_names_of_the_field() {
     const NONE: &[&str] = &[
-        "Deed", "Infos", "Judged", "Known", "Order", "Told", "Trouble", "Wanted",
+        "Asked", "Deed", "Infos", "Judged", "Known", "Order", "Told", "Trouble", "Wanted", "Wish",
     ];
     let kinds = ["struct ", "enum ", "trait ", "type "];
     let mut broken = Vec::new();

@@ -13,7 +13,7 @@ use storekeeper::console::app::msg::Msg;
 use storekeeper::console::screens;
 use storekeeper::console::types::access::{AccessSnapshot, Line};
 use storekeeper::console::types::space::SpaceSnapshot;
-use storekeeper::domain::two_persons::{FoundPlan, Wish};
+use storekeeper::domain::two_persons::{FoundPlan, Intent};
 
 fn with(size: (u16, u16), theme: &str, read_only: bool, plans: Vec<FoundPlan>) -> Console {
     let known = SpaceSnapshot {
@@ -256,8 +256,8 @@ fn a_certificate_takes_the_authority_s_key_of_the_second() {
     // What is typed first is the key's file; nothing else of it can be changed.
     console.keys("~/keys/team-ca<enter>");
     let again = made(&console);
-    let signs = |plan: &Plan| match two::wish(plan) {
-        Some(Wish::SignCert { serial, id, .. }) => (serial, id),
+    let signs = |plan: &Plan| match two::intent(plan) {
+        Some(Intent::SignCert { serial, id, .. }) => (serial, id),
         other => panic!("{other:?}"),
     };
     assert_eq!(signs(&again), signs(&plan));

@@ -13,8 +13,8 @@ mod chain;
 pub mod copy;
 mod flaw;
 mod look;
-mod said;
 pub mod signed;
+mod summary;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use flaw::{Broken, Flaw, Missing, Place, Verification, Vouched, Witness};
 pub use look::{Look, look, look_on};
-pub use said::said;
+pub use summary::summary;
 pub use verify::{Check, check, compare, verify};
 pub use witness::Copied;
 

@@ -4,14 +4,14 @@
 //! [`CollectOperation`] with what the job has to know of them: how they were used when it was planned, and what has to stay
 //! where one of them stays.
 
-mod asked;
 mod outputs;
+mod request;
 #[cfg(test)]
 pub(super) mod tests;
 mod words;
 
-pub use asked::{Asked, rules};
 pub use outputs::output_pairs;
+pub use request::{CollectRequest, rules};
 
 use super::{Danger, Item, Operation, Plan};
 use crate::domain::access::Session;
@@ -60,7 +60,7 @@ pub struct CollectOperation {
     /// NAR sizes of all paths together.
     pub planned: Bytes,
     /// What was asked for; `None` where paths were chosen one by one.
-    pub asked: Option<Asked>,
+    pub request: Option<CollectRequest>,
 }
 
 impl CollectOperation {
@@ -78,7 +78,7 @@ impl CollectOperation {
             until_free: None,
             idle: None,
             planned: Bytes(bytes.fold(0, u64::saturating_add)),
-            asked: None,
+            request: None,
         }
     }
 
@@ -107,7 +107,7 @@ impl CollectOperation {
             until_free: None,
             idle: None,
             planned: Bytes(needs.len() as u64 * 1000),
-            asked: None,
+            request: None,
         }
     }
 }
@@ -296,6 +296,6 @@ fn operation(about: &About<'_>) -> CollectOperation {
         until_free: until_free.filter(|_| about.rules.reclaim.is_none()),
         idle: idle(about.rules),
         planned: Bytes(about.collection.bytes.nar),
-        asked: Some(Asked::of(about.rules)),
+        request: Some(CollectRequest::of(about.rules)),
     }
 }

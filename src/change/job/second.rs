@@ -9,7 +9,7 @@ use super::cache::{CacheServer, CallError, TwoStep};
 use crate::change::plan::Plan;
 use crate::change::receipt::Waits;
 use crate::change::second::{Confirms, Second};
-use crate::change::two::{effects, list, wish};
+use crate::change::two::{effects, intent, list};
 use crate::domain::When;
 use crate::domain::two_persons::{LARGEST_LIST, Rule, WaitingPlan};
 use crate::server::LinkChange;
@@ -61,7 +61,7 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
     if let Err(why) = login.is_somebody() {
         return cant(&format!("nobody could confirm it: {}", why.message));
     }
-    let Some(wish) = wish(plan) else {
+    let Some(intent) = intent(plan) else {
         return cant("a change of this kind can't wait for one");
     };
     let list = list(plan).map(Arc::new);
@@ -81,7 +81,7 @@ async fn wait<C: CacheServer>(job: &mut Job<C>, plan: &Plan, rule: &Rule) -> Res
         login,
         (now, until),
         plan.reason.as_deref(),
-        wish,
+        intent,
         &effects(plan),
     );
     if waiting.text().is_none() {

@@ -105,7 +105,7 @@ pub fn move_pin(
     plan.lines
         .push(("-", format!("{folder}/{name} -> {}", before.target)));
     plan.lines.push(("+", format!("{folder}/{name} -> {path}")));
-    tell(
+    describe(
         &mut plan,
         folder,
         revision.as_ref().map(|(pin, _)| pin),
@@ -173,7 +173,7 @@ fn revisions(
 }
 
 /// What becomes of the revisions, for the dialog.
-fn tell(plan: &mut Plan, folder: &str, revision: Option<&Pin>, leave: &[Pin]) {
+fn describe(plan: &mut Plan, folder: &str, revision: Option<&Pin>, leave: &[Pin]) {
     match revision {
         Some(revision) => {
             let until = revision

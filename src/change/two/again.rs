@@ -4,7 +4,7 @@
 //! the same person, too late, confirmed already, or not what the first has seen any more.
 
 use super::error::TwoError;
-use super::wish::{DOUBT, effects, new_key};
+use super::intent::{DOUBT, effects, new_key};
 use crate::change::access::{
     About, AccessError, SignCertRequest, approve, authorize, expire, resume, revoke, sign_cert,
     suspend,
@@ -19,7 +19,9 @@ use crate::domain::count::count;
 use crate::domain::key_request::Request;
 use crate::domain::pin::Pin;
 use crate::domain::ssh_key::PublicSshKey;
-use crate::domain::two_persons::{FoundPlan, Login, PathList, Rule, TwoPersons, WaitingPlan, Wish};
+use crate::domain::two_persons::{
+    FoundPlan, Intent, Login, PathList, Rule, TwoPersons, WaitingPlan,
+};
 use crate::domain::{Explain, Fact, Notice, When};
 use crate::link::certify::CaKey;
 use crate::server::{Generation, PolicyFile};
@@ -61,29 +63,29 @@ pub struct Seen<'a> {
     pub stored: Option<&'a Stored>,
     /// The retention policy that is there.
     pub policy: Option<&'a PolicyFile>,
-    /// What a collection by the rules of the wish would take, and what the first has seen.
+    /// What a collection by the rules of the intent would take, and what the first has seen.
     pub collection: Option<(collect::About<'a>, &'a PathList)>,
     /// The key that signs a certificate, and where that is written.
     pub signs: Option<(CaKey, PathBuf)>,
 }
 
 /// What has to be looked at to plan this again.
-pub const fn needs(wish: &Wish) -> Needs {
-    match wish {
-        Wish::Authorize { .. }
-        | Wish::Approve { .. }
-        | Wish::Revoke { .. }
-        | Wish::Suspend { .. }
-        | Wish::Resume { .. }
-        | Wish::Expire { .. }
-        | Wish::SignCert { .. } => Needs::Access,
-        Wish::Delete { .. }
-        | Wish::Unpin { .. }
-        | Wish::RemoveRoots { .. }
-        | Wish::Strip { .. } => Needs::Store,
-        Wish::Collect { .. } => Needs::Collection,
-        Wish::SetRetention { .. } => Needs::Policy,
-        Wish::SetRule { .. } => Needs::Nothing,
+pub const fn needs(intent: &Intent) -> Needs {
+    match intent {
+        Intent::Authorize { .. }
+        | Intent::Approve { .. }
+        | Intent::Revoke { .. }
+        | Intent::Suspend { .. }
+        | Intent::Resume { .. }
+        | Intent::Expire { .. }
+        | Intent::SignCert { .. } => Needs::Access,
+        Intent::Delete { .. }
+        | Intent::Unpin { .. }
+        | Intent::RemoveRoots { .. }
+        | Intent::Strip { .. } => Needs::Store,
+        Intent::Collect { .. } => Needs::Collection,
+        Intent::SetRetention { .. } => Needs::Policy,
+        Intent::SetRule { .. } => Needs::Nothing,
     }
 }
 
@@ -120,7 +122,7 @@ pub fn again(
     seen: &Seen<'_>,
 ) -> Result<Plan, TwoError> {
     let waiting = may(found, login, two.at)?;
-    if matches!(waiting.wish, Wish::SignCert { .. }) {
+    if matches!(waiting.intent, Intent::SignCert { .. }) {
         certificate_request(waiting, seen.signs.as_ref()).map_err(TwoError::Signer)?;
     }
     let mut plan =
@@ -144,7 +146,7 @@ pub fn again(
     if let Some(reason) = &waiting.reason {
         plan.lines.insert(at + 1, ("reason", reason.clone()));
     }
-    if let Wish::Collect { list, .. } = &waiting.wish {
+    if let Intent::Collect { list, .. } = &waiting.intent {
         plan.lines
             .insert(at + 1, ("first saw", fewer(list.paths, &plan)));
     }
@@ -209,12 +211,12 @@ fn planned(
     };
     let of_access = |planned: Result<Plan, AccessError>| planned.map_err(|why| why.notice());
     let of_store = |planned: Result<Plan, KeepError>| planned.map_err(|why| why.notice());
-    match &waiting.wish {
-        Wish::Authorize { line, file } => {
+    match &waiting.intent {
+        Intent::Authorize { line, file } => {
             let facts = access()?;
             of_access(authorize(about, facts, &new(line)?, Some(file), reason))
         }
-        Wish::Approve {
+        Intent::Approve {
             request,
             line,
             file,
@@ -224,7 +226,7 @@ fn planned(
             let note = reason.as_deref().unwrap_or_default();
             of_access(approve(about, facts, asked, &new(line)?, Some(file), note))
         }
-        Wish::Revoke { key, end_sessions } => of_access(revoke(
+        Intent::Revoke { key, end_sessions } => of_access(revoke(
             about,
             access()?,
             &login.account,
@@ -232,7 +234,7 @@ fn planned(
             *end_sessions,
             reason,
         )),
-        Wish::Suspend { key, end_sessions } => of_access(suspend(
+        Intent::Suspend { key, end_sessions } => of_access(suspend(
             about,
             access()?,
             &login.account,
@@ -240,8 +242,8 @@ fn planned(
             *end_sessions,
             reason,
         )),
-        Wish::Resume { key } => of_access(resume(about, access()?, *key, reason)),
-        Wish::Expire { key, expires } => of_access(expire(
+        Intent::Resume { key } => of_access(resume(about, access()?, *key, reason)),
+        Intent::Expire { key, expires } => of_access(expire(
             about,
             access()?,
             &login.account,
@@ -249,27 +251,27 @@ fn planned(
             *expires,
             reason,
         )),
-        Wish::Delete { paths } => {
+        Intent::Delete { paths } => {
             let unknown = || crate::domain::Unknown::new("it was not looked at");
             let access = seen.access.clone().unwrap_or_else(|| Err(unknown()));
             of_store(delete_paths(about, kept()?, paths, access))
         }
-        Wish::Unpin { pins } => of_store(unpin(about, kept()?, seen.pins, seen.folder, pins)),
-        Wish::RemoveRoots { roots } => {
+        Intent::Unpin { pins } => of_store(unpin(about, kept()?, seen.pins, seen.folder, pins)),
+        Intent::RemoveRoots { roots } => {
             of_store(remove_all(about, kept()?, seen.generations, roots))
         }
-        Wish::Collect { .. } => {
+        Intent::Collect { .. } => {
             let (about, _) = seen
                 .collection
                 .as_ref()
                 .ok_or_else(|| Notice::from("the store is not known".to_owned()))?;
             collect::plan(about, reason).map_err(|why| why.notice())
         }
-        Wish::SignCert { .. } => {
+        Intent::SignCert { .. } => {
             let request = certificate_request(waiting, seen.signs.as_ref())?;
             of_access(sign_cert(about, access()?, request, reason))
         }
-        Wish::Strip { key, paths } => {
+        Intent::Strip { key, paths } => {
             let stored = seen
                 .stored
                 .ok_or_else(|| Notice::from("the signatures are not known".to_owned()))?;
@@ -277,13 +279,13 @@ fn planned(
             let planned = strip::plan(stored, kept()?.inventory, key, Some(&only), reason);
             planned.map_err(|why: StripError| why.notice())
         }
-        Wish::SetRetention { text } => {
+        Intent::SetRetention { text } => {
             let file = seen
                 .policy
                 .ok_or_else(|| Notice::from("the retention policy is not known".to_owned()))?;
             of_store(retention(about, file, text, None))
         }
-        Wish::SetRule { text } => {
+        Intent::SetRule { text } => {
             let rule = Rule::parse(text).map_err(|error| error.notice())?;
             super::set_rule(about, two, &rule).map_err(|why| why.notice())
         }
@@ -309,7 +311,7 @@ fn certificate_request(
     waiting: &WaitingPlan,
     signs: Option<&(CaKey, PathBuf)>,
 ) -> Result<SignCertRequest, Notice> {
-    let Wish::SignCert {
+    let Intent::SignCert {
         key,
         authority,
         serial,
@@ -317,7 +319,7 @@ fn certificate_request(
         principals,
         from,
         expires,
-    } = &waiting.wish
+    } = &waiting.intent
     else {
         return Err(Notice::from("it is no certificate".to_owned()));
     };

@@ -5,12 +5,12 @@
 
 mod again;
 mod error;
+mod intent;
 mod rule;
 #[cfg(test)]
 mod tests;
-mod wish;
 
 pub use again::{Needs, Seen, again, may, needs};
 pub use error::TwoError;
+pub use intent::{effects, intent, list, new_key};
 pub use rule::{drop_plan, set_rule};
-pub use wish::{effects, list, new_key, wish};

@@ -30,7 +30,7 @@ fn waits(plan: &Plan, until: i64) -> FoundPlan {
         login(1),
         (When::from_unix(0), When::from_unix(until)),
         Some("why"),
-        wish(plan).unwrap(),
+        intent(plan).unwrap(),
         &effects(plan),
     );
     let text = waiting.text().unwrap();
@@ -155,7 +155,7 @@ fn a_rule_is_changed_by_a_plan_of_its_own_kind() {
     let plan = set_rule(&about(), &two, &rule).unwrap();
     assert_eq!(plan.change, two_persons::SET_RULE);
     assert!(rule.needs(plan.change));
-    assert!(wish(&plan).is_some());
+    assert!(intent(&plan).is_some());
     let same = set_rule(&about(), &server(0, rule.clone()), &rule);
     assert_eq!(same, Err(TwoError::Nothing));
     let broken = TwoPersons {
@@ -245,7 +245,7 @@ fn a_certificate_is_signed_by_the_second_as_the_first_has_planned_it() {
     own.file = "/media/ca".into();
     let second = confirm(&known, Some((own, "/home/bob/ada-cert.pub".into()))).unwrap();
     assert_eq!(effects(&second), effects(&plan));
-    assert_eq!(wish(&second), wish(&plan));
+    assert_eq!(intent(&second), intent(&plan));
     let none = confirm(&known, None).unwrap_err().to_string();
     assert!(none.contains("--ca FILE"), "{none}");
     let mut other = ca.clone();

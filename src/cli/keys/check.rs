@@ -8,7 +8,7 @@ use super::super::error::{CliError, Kind};
 use super::super::given;
 use super::super::out::Out;
 use super::super::session::Session;
-use super::tell;
+use super::print_findings;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
 use crate::domain::text::visible;
 use crate::judge::access::of_candidate;
@@ -97,7 +97,7 @@ fn text(document: &Document, key: &PublicSshKey, out: &mut Out) -> Result<(), Cl
     if !document.comment.is_empty() {
         out.line(&format!("  {}  (the key's own comment)", document.comment))?;
     }
-    tell(&document.findings, "  ", out)?;
+    print_findings(&document.findings, "  ", out)?;
     if let Some(why) = &document.why {
         out.line(&format!("  ? not compared with the server's keys: {why}"))?;
     }

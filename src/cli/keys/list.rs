@@ -6,7 +6,7 @@
 use super::super::error::{CliError, Kind};
 use super::super::out::Out;
 use super::super::session::Session;
-use super::tell;
+use super::print_findings;
 use crate::domain::access::{AccessFacts, Unknown};
 use crate::domain::count::count;
 use crate::domain::text::visible;
@@ -51,7 +51,7 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         (None, Err(_)) => "what keys run is not known".to_owned(),
     };
     out.line(&format!("cache user {user}; {runs}"))?;
-    tell(&access.posture.findings, "  ", out)?;
+    print_findings(&access.posture.findings, "  ", out)?;
     for file in &access.files {
         let why = match &file.why {
             Some(why) => format!("not edited here: {why}"),
@@ -60,14 +60,14 @@ fn text(facts: &AccessFacts, access: &Access, out: &mut Out) -> Result<(), CliEr
         let resolved = file.resolved.as_ref();
         let leads = resolved.map_or(String::new(), |resolved| format!(" -> {resolved}"));
         out.line(&format!("file {}{leads}; {why}", file.path))?;
-        tell(&file.findings, "  ", out)?;
+        print_findings(&file.findings, "  ", out)?;
     }
     for key in &access.keys {
         out.line("")?;
         for line in describe(key, facts) {
             out.line(&line)?;
         }
-        tell(&key.findings, "    ", out)?;
+        print_findings(&key.findings, "    ", out)?;
     }
     if !access.authorities.is_empty() {
         out.line("")?;

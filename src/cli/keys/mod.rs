@@ -281,7 +281,11 @@ pub(super) const fn mark(level: Level) -> char {
 }
 
 /// The lines of findings.
-pub(super) fn tell(findings: &[Finding], indent: &str, out: &mut Out) -> Result<(), CliError> {
+pub(super) fn print_findings(
+    findings: &[Finding],
+    indent: &str,
+    out: &mut Out,
+) -> Result<(), CliError> {
     for finding in findings {
         out.line(&format!(
             "{indent}{} {}",

@@ -17,7 +17,7 @@ use crate::change::collect::{self, rules};
 use crate::change::sign::strip::look;
 use crate::change::two::{Needs, Seen, TwoError, again, may, needs};
 use crate::domain::ssh_key::PublicSshKey;
-use crate::domain::two_persons::{FoundPlan, Login, TwoPersons, Wish};
+use crate::domain::two_persons::{FoundPlan, Intent, Login, TwoPersons};
 use crate::domain::{Explain as _, Unknown};
 use crate::link::certify::{CaKey, Terminal, ca_key};
 use crate::server::Server;
@@ -36,10 +36,10 @@ pub(super) async fn planned(
     let plan = |seen: &Seen<'_>| Ok(again(&about, &login, two, found, seen)?);
     // Before the store is read for nothing.
     let waiting = may(found, &login, two.at)?;
-    match needs(&waiting.wish) {
+    match needs(&waiting.intent) {
         Needs::Nothing => plan(&Seen::default()),
         Needs::Access => {
-            let signs = signs(args, &waiting.wish).await?;
+            let signs = signs(args, &waiting.intent).await?;
             let facts = server.access().await?;
             plan(&Seen {
                 access: Some(Ok(&facts)),
@@ -60,8 +60,8 @@ pub(super) async fn planned(
             let generations = server.generations(&looked.roots).await?;
             let access = server.access().await;
             let access = access.as_ref().map_err(|why| Unknown::new(why.to_string()));
-            let stored = match &waiting.wish {
-                Wish::Strip { key, .. } => Some(look(server, key).await?),
+            let stored = match &waiting.intent {
+                Intent::Strip { key, .. } => Some(look(server, key).await?),
                 _ => None,
             };
             let (keep, folder) = (looked.keep(), server.pins_dir());
@@ -79,8 +79,8 @@ pub(super) async fn planned(
 }
 
 /// What signs a certificate, and where that is written.
-async fn signs(args: &Confirm, wish: &Wish) -> Result<Option<(CaKey, PathBuf)>, CliError> {
-    let (Wish::SignCert { key, .. }, Some(file)) = (wish, &args.ca) else {
+async fn signs(args: &Confirm, intent: &Intent) -> Result<Option<(CaKey, PathBuf)>, CliError> {
+    let (Intent::SignCert { key, .. }, Some(file)) = (intent, &args.ca) else {
         return Ok(None);
     };
     let ca = ca_key(file, Terminal::Free).await;
@@ -99,7 +99,7 @@ async fn collection(
     (two, found, login): (&TwoPersons, &FoundPlan, &Login),
 ) -> Result<Plan, CliError> {
     let waiting = may(found, login, two.at)?;
-    let Wish::Collect { rules: kept, list } = &waiting.wish else {
+    let Intent::Collect { rules: kept, list } = &waiting.intent else {
         return Err(TwoError::None(waiting.id.clone()).into());
     };
     let mut notes = unfinished(server, args.dry_run).await?;

@@ -6,7 +6,7 @@
 
 use super::super::args::Common;
 use super::super::args::push::Push;
-use super::super::change::{perform, show, tell};
+use super::super::change::{perform, print_receipt, show};
 use super::super::error::{CliError, Kind};
 use super::super::out::{Out, say};
 use super::super::session::Session;
@@ -305,7 +305,7 @@ impl Draining<'_> {
         let done = perform(self.session, server, plan, &self.args.change, &[]).await;
         let (receipt, stopped) = done.map_err(Failed::End)?;
         if !self.out.json() {
-            tell(&receipt, &shown, self.out).map_err(Failed::End)?;
+            print_receipt(&receipt, &shown, self.out).map_err(Failed::End)?;
         }
         if receipt.result == Outcome::Done {
             self.pushed(entries, Some((shown, receipt)), "")?;

@@ -5,7 +5,7 @@
 
 use super::examine::examine;
 use super::patience::{self, Answers, Asking};
-use super::report::{Asked, Report};
+use super::report::{Report, ServerStatus};
 use crate::cli::args::Common;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::progress::Progress;
@@ -27,7 +27,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const IN_ALL: Duration = Duration::from_secs(60);
 
 /// Asks them all; nobody is asked anything meanwhile.
-pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked>, CliError> {
+pub(super) async fn ask(
+    common: &Common,
+    limit: Option<u64>,
+) -> Result<Vec<ServerStatus>, CliError> {
     let config = Config::load(common.config.as_deref())?;
     if config.servers.is_empty() {
         return Err(CliError::usage(notice!(
@@ -53,14 +56,14 @@ pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked
             async move { (at, asked.await) }
         })
         .collect();
-    let mut asked: Vec<Option<Asked>> = names.iter().map(|_| None).collect();
+    let mut asked: Vec<Option<ServerStatus>> = names.iter().map(|_| None).collect();
     let mut answers = Answers::default();
     // Who connects meanwhile is waited for: until when is worked out anew at each look.
     let silent = loop {
         match timeout(LOOK, running.next()).await {
             Ok(Some((at, answer))) => {
                 answers.came(began.elapsed(), answer.is_ok());
-                asked[at] = Some(Asked::new(&names[at], answer));
+                asked[at] = Some(ServerStatus::new(&names[at], answer));
                 let done = asked.iter().filter(|asked| asked.is_some()).count();
                 progress.done(done, "asking the servers");
             }
@@ -81,7 +84,7 @@ pub(super) async fn ask(common: &Common, limit: Option<u64>) -> Result<Vec<Asked
     let missing = || Err(if silent { is_silent(took) } else { hangs(took) });
     let all = names.iter().zip(asked);
     Ok(all
-        .map(|(name, asked)| asked.unwrap_or_else(|| Asked::new(name, missing())))
+        .map(|(name, asked)| asked.unwrap_or_else(|| ServerStatus::new(name, missing())))
         .collect())
 }
 
@@ -96,7 +99,7 @@ pub(in crate::cli) async fn health(common: &Common, name: &str) -> Health {
             )
         }
         Err(CliError::Message { notice, .. }) => Health::Unreachable(notice.message),
-        Err(CliError::Closed) => Health::Unasked,
+        Err(CliError::Closed) => Health::Unknown,
     }
 }
 

@@ -19,7 +19,7 @@ use super::out::Out;
 use super::prompter::Terminal;
 use super::session::Session;
 use crate::domain::notice;
-use report::Asked;
+use report::ServerStatus;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(
     let format = format(common, status)?;
     if status.all {
         let all = all::ask(common, status.timeout).await?;
-        return tell_all(&all, format, out);
+        return print_all(&all, format, out);
     }
     let Some(server) = &status.server else {
         return Err(CliError::usage(notice!(
@@ -53,7 +53,7 @@ pub(super) async fn run(
     let asked = Box::pin(examine::examine(&session, Arc::new(Terminal), || ()));
     let asked = all::within(status.timeout, asked).await;
     if matches!(format, Format::Nagios | Format::Prometheus) {
-        return tell_all(&[Asked::new(session.name(), asked)], format, out);
+        return print_all(&[ServerStatus::new(session.name(), asked)], format, out);
     }
     let content = &asked?;
     match format {
@@ -79,25 +79,25 @@ fn format(common: &args::Common, status: &args::Status) -> Result<Format, CliErr
 #[derive(Serialize)]
 struct All<'a> {
     state: &'static str,
-    servers: &'a [Asked],
+    servers: &'a [ServerStatus],
 }
 
-fn tell_all(all: &[Asked], format: Format, out: &mut Out) -> Result<u8, CliError> {
+fn print_all(all: &[ServerStatus], format: Format, out: &mut Out) -> Result<u8, CliError> {
     let worst = all.iter().max_by_key(|asked| asked.code());
     match format {
         Format::Text => text::all(all, out)?,
         Format::Json => out.document(&Document {
             schema: 1,
             content: All {
-                state: worst.map_or("fine", Asked::word),
+                state: worst.map_or("fine", ServerStatus::word),
                 servers: all,
             },
         })?,
-        Format::Nagios => nagios::tell(all, out)?,
+        Format::Nagios => nagios::print(all, out)?,
         Format::Prometheus => {
-            prometheus::tell(all, out)?;
+            prometheus::print(all, out)?;
             return Ok(0);
         }
     }
-    Ok(worst.map_or(0, Asked::code))
+    Ok(worst.map_or(0, ServerStatus::code))
 }

@@ -4,33 +4,35 @@
 //! fine. Source: the Monitoring Plugins' development guidelines, sections 2.2 and 2.6. Their exit code 3 is `UNKNOWN`, which
 //! is what a server that can't be asked is.
 
-use super::report::Asked;
+use super::report::ServerStatus;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::domain::text::visible;
 use crate::judge::health::State;
 
 /// Writes all of it.
-pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
-    let worst = all.iter().map(Asked::code).max().unwrap_or_default();
+pub(super) fn print(all: &[ServerStatus], out: &mut Out) -> Result<(), CliError> {
+    let worst = all.iter().map(ServerStatus::code).max().unwrap_or_default();
     let word = ["OK", "WARNING", "CRITICAL", "UNKNOWN"][usize::from(worst.min(3))];
     let many = all.len() > 1;
     let mut found = Vec::new();
-    for asked in all {
-        match asked {
-            Asked::Answered(report) => {
+    for status in all {
+        match status {
+            ServerStatus::Answered(report) => {
                 let checks = report.checks.iter();
                 let wrong = checks.filter(|check| check.state != State::Fine);
-                found.extend(wrong.map(|check| (asked, check.summary.clone())));
+                found.extend(wrong.map(|check| (status, check.summary.clone())));
             }
-            Asked::Unreachable(unreachable) => found.push((asked, unreachable.error.to_string())),
+            ServerStatus::Unreachable(unreachable) => {
+                found.push((status, unreachable.error.to_string()));
+            }
         }
     }
-    found.sort_by_key(|(asked, _)| std::cmp::Reverse(asked.code()));
+    found.sort_by_key(|(status, _)| std::cmp::Reverse(status.code()));
     // A bar begins the performance data.
-    let line = |(asked, summary): &(&Asked, String)| {
+    let line = |(status, summary): &(&ServerStatus, String)| {
         let text = if many {
-            format!("{}: {summary}", asked.server())
+            format!("{}: {summary}", status.server())
         } else {
             summary.clone()
         };
@@ -41,7 +43,7 @@ pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
         // What is not known is no reason to look at a server that is fine.
         _ => ("nothing needs attention".to_owned(), found.as_slice()),
     };
-    let data: Vec<String> = all.iter().flat_map(|asked| data(asked, many)).collect();
+    let data: Vec<String> = all.iter().flat_map(|status| data(status, many)).collect();
     let data = if data.is_empty() {
         String::new()
     } else {
@@ -55,8 +57,8 @@ pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
 }
 
 /// The performance data of a server. Labels stand in quotes, in which a quote is written twice.
-fn data(asked: &Asked, many: bool) -> Vec<String> {
-    let Asked::Answered(report) = asked else {
+fn data(status: &ServerStatus, many: bool) -> Vec<String> {
+    let ServerStatus::Answered(report) = status else {
         return Vec::new();
     };
     let server = visible(&report.server)
@@ -101,9 +103,12 @@ mod tests {
         let mut out = Out::to(Box::new(shared.clone()), false);
         let said = "no route | paths=0\nmore";
         let error = || Err(CliError::new(Kind::Connect, notice!("{said}", "wait")));
-        tell(&[Asked::new("one", error())], &mut out).unwrap();
-        tell(
-            &[Asked::new("one", error()), Asked::new("two", error())],
+        print(&[ServerStatus::new("one", error())], &mut out).unwrap();
+        print(
+            &[
+                ServerStatus::new("one", error()),
+                ServerStatus::new("two", error()),
+            ],
             &mut out,
         )
         .unwrap();

@@ -4,7 +4,7 @@
 //! exposition format 0.0.4 and the naming rules of the Prometheus documentation. Names and labels are part of the output
 //! contract.
 
-use super::report::{Asked, Report};
+use super::report::{Report, ServerStatus};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::domain::When;
@@ -113,17 +113,17 @@ fn checks(report: &Report) -> Values<'static> {
 }
 
 /// Writes all of it.
-pub(super) fn tell(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
+pub(super) fn print(all: &[ServerStatus], out: &mut Out) -> Result<(), CliError> {
     let up = "storekeeper_up";
     head(up, "Whether the server could be asked.", out)?;
-    for asked in all {
-        let answered = matches!(asked, Asked::Answered(_));
-        sample(up, asked.server(), &[], u64::from(answered), out)?;
+    for status in all {
+        let answered = matches!(status, ServerStatus::Answered(_));
+        sample(up, status.server(), &[], u64::from(answered), out)?;
     }
     let reports = || {
-        all.iter().filter_map(|asked| match asked {
-            Asked::Answered(report) => Some(report.as_ref()),
-            Asked::Unreachable(_) => None,
+        all.iter().filter_map(|status| match status {
+            ServerStatus::Answered(report) => Some(report.as_ref()),
+            ServerStatus::Unreachable(_) => None,
         })
     };
     for (name, help, values) in METRICS {
@@ -182,8 +182,8 @@ mod tests {
         let shared = Shared::default();
         let mut out = Out::to(Box::new(shared.clone()), false);
         let error = CliError::new(Kind::Connect, notice!("it is away", "wait"));
-        let asked = [Asked::new("a\"b\\c\nd", Err(error))];
-        tell(&asked, &mut out).unwrap();
+        let status = [ServerStatus::new("a\"b\\c\nd", Err(error))];
+        print(&status, &mut out).unwrap();
         out.flush().unwrap();
         let bytes = shared.0.lock().unwrap();
         let text = String::from_utf8_lossy(&bytes);

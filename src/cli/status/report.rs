@@ -155,7 +155,7 @@ fn disk(facts: &Facts) -> Disk {
 /// What asking a server came to.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Asked {
+pub(super) enum ServerStatus {
     /// It answered.
     Answered(Box<Report>),
     /// It could not be asked.
@@ -178,7 +178,7 @@ fn object<S: Serializer>(error: &CliError, serializer: S) -> Result<S::Ok, S::Er
 /// The exit code where a server can't be asked.
 pub(super) const UNREACHABLE: u8 = 3;
 
-impl Asked {
+impl ServerStatus {
     /// Of a server by this name.
     pub(super) fn new(server: &str, asked: Result<Report, CliError>) -> Self {
         match asked {

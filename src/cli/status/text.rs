@@ -2,7 +2,7 @@
 //!
 //! In: what was found out. Out: for one server each check, worst first; for many a line each with what is worst about it.
 
-use super::report::{Asked, Report};
+use super::report::{Report, ServerStatus};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::domain::Bytes;
@@ -42,32 +42,35 @@ pub(super) fn one(report: &Report, out: &mut Out) -> Result<(), CliError> {
 }
 
 /// Many, worst first.
-pub(super) fn all(all: &[Asked], out: &mut Out) -> Result<(), CliError> {
-    let mut sorted: Vec<&Asked> = all.iter().collect();
-    sorted.sort_by_key(|asked| std::cmp::Reverse(asked.code()));
-    let name = |asked: &Asked| visible(asked.server()).into_owned();
-    let width = sorted.iter().map(|asked| name(asked).chars().count()).max();
+pub(super) fn all(all: &[ServerStatus], out: &mut Out) -> Result<(), CliError> {
+    let mut sorted: Vec<&ServerStatus> = all.iter().collect();
+    sorted.sort_by_key(|status| std::cmp::Reverse(status.code()));
+    let name = |status: &ServerStatus| visible(status.server()).into_owned();
+    let width = sorted
+        .iter()
+        .map(|status| name(status).chars().count())
+        .max();
     let width = width.unwrap_or_default();
-    for asked in sorted {
-        let (mark, what) = match asked {
-            Asked::Answered(report) => (report.state.mark(), sizes(report)),
-            Asked::Unreachable(_) => ('x', String::new()),
+    for status in sorted {
+        let (mark, what) = match status {
+            ServerStatus::Answered(report) => (report.state.mark(), sizes(report)),
+            ServerStatus::Unreachable(_) => ('x', String::new()),
         };
         let line = format!(
             " {mark}  {:width$}  {:11}  {what}",
-            name(asked),
-            asked.word()
+            name(status),
+            status.word()
         );
         out.line(line.trim_end())?;
-        let (summary, fix) = match asked {
-            Asked::Answered(report) => match report.checks.first() {
+        let (summary, fix) = match status {
+            ServerStatus::Answered(report) => match report.checks.first() {
                 Some(check) if check.state != State::Fine => (
                     Some(check.summary.clone()),
                     check.fix.as_ref().map(|fix| fix.text().to_owned()),
                 ),
                 _ => (None, None),
             },
-            Asked::Unreachable(unreachable) => (Some(unreachable.error.to_string()), None),
+            ServerStatus::Unreachable(unreachable) => (Some(unreachable.error.to_string()), None),
         };
         for line in summary.iter().chain(&fix) {
             out.line(&format!("    {:width$}  {}", "", visible(line)))?;

@@ -3,7 +3,7 @@
 //! In: a connected server, and what was known of it. Out: events, and in the end why the connection is lost. What the watch says has changed is
 //! read again, at a pace at which a busy server is not read all the time; what a reading takes holds up nothing else.
 
-use super::Tell;
+use super::Sink;
 use super::happened::Before;
 use crate::cli::error::CliError;
 use crate::cli::load::{load, load_over};
@@ -55,13 +55,13 @@ pub(super) async fn follow(
     server: &Server,
     before: &mut Before,
     session: &Session,
-    tell: &mut Tell<'_>,
+    sink: &mut Sink<'_>,
 ) -> Result<CliError, CliError> {
     server.keep_copy();
     let limits = &session.target.settings.thresholds;
-    let (sink, mut watched) = mpsc::channel(64);
+    let (changes, mut watched) = mpsc::channel(64);
     let (_pace, every) = watch::channel(PACE);
-    let mut watching = std::pin::pin!(server.watch(sink, every));
+    let mut watching = std::pin::pin!(server.watch(changes, every));
     let mut lost = std::pin::pin!(server.link().lost());
     let mut is_watched = true;
     let mut minute = interval(POLL);
@@ -81,7 +81,7 @@ pub(super) async fn follow(
             ended = &mut watching, if is_watched => {
                 is_watched = false;
                 stale = Stale::ALL;
-                tell.tell(&Event::Connection {
+                sink.send(&Event::Connection {
                     state: Link::Polled,
                     message: ended.err().map(|error| error.to_string()),
                 })?;
@@ -103,7 +103,7 @@ pub(super) async fn follow(
                     Some(WatchEvent::Alive) | None => None,
                 };
                 if let Some(event) = event {
-                    tell.tell(&event)?;
+                    sink.send(&event)?;
                 }
             }
             found = &mut reading, if reads => {
@@ -111,7 +111,7 @@ pub(super) async fn follow(
                 next = Instant::now() + pace.rest(begun.elapsed());
                 let events = take(before, found.unwrap_or_default());
                 for event in events.into_iter().chain(begins.take()) {
-                    tell.tell(&event)?;
+                    sink.send(&event)?;
                 }
             }
             () = sleep_until(next), if !reads && stale.any() => {

@@ -32,7 +32,7 @@ struct Line<'a> {
 }
 
 /// Where events go.
-struct Tell<'a> {
+struct Sink<'a> {
     server: String,
     /// The kinds that are wanted; all if there are none.
     wanted: &'a [EventKind],
@@ -41,9 +41,9 @@ struct Tell<'a> {
     program: Option<Program>,
 }
 
-impl Tell<'_> {
-    /// Tells of an event, unless nobody wants to know of it.
-    fn tell(&mut self, event: &Event) -> Result<(), CliError> {
+impl Sink<'_> {
+    /// Prints an event of a wanted kind, and passes it to the program.
+    fn send(&mut self, event: &Event) -> Result<(), CliError> {
         if !self.wanted.is_empty() && !self.wanted.contains(&event.kind()) {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Tell<'_> {
 /// Runs it. It ends with a signal, without a reader of its output, or where the server can't be connected to at first.
 pub(super) async fn run(session: &Session, args: &Watch, out: &mut Out) -> Result<u8, CliError> {
     let pause = Duration::from_secs(args.exec_pause.0);
-    let mut tell = Tell {
+    let mut sink = Sink {
         server: session.name().to_owned(),
         wanted: &args.events,
         jsonl: args.jsonl,
@@ -78,10 +78,10 @@ pub(super) async fn run(session: &Session, args: &Watch, out: &mut Out) -> Resul
         program: args.exec.as_deref().map(|run| Program::new(run, pause)),
     };
     let ended = tokio::select! {
-        ended = go_on(session, &mut tell) => ended,
+        ended = go_on(session, &mut sink) => ended,
         () = stop() => Err(interrupted()),
     };
-    if let Some(program) = tell.program.take() {
+    if let Some(program) = sink.program.take() {
         program.finish().await;
     }
     match ended {
@@ -94,7 +94,7 @@ pub(super) async fn run(session: &Session, args: &Watch, out: &mut Out) -> Resul
 
 async fn go_on(
     session: &Session,
-    tell: &mut Tell<'_>,
+    sink: &mut Sink<'_>,
 ) -> Result<std::convert::Infallible, CliError> {
     let mut before = Before::default();
     // How many attempts in a row have failed; none where there never was a connection.
@@ -103,7 +103,7 @@ async fn go_on(
         let error = match session.connect_to_read().await {
             Ok(server) => {
                 failures = Some(0);
-                Box::pin(follow::follow(&server, &mut before, session, tell)).await?
+                Box::pin(follow::follow(&server, &mut before, session, sink)).await?
             }
             Err(error) => error,
         };
@@ -115,7 +115,7 @@ async fn go_on(
             return Err(error);
         }
         if *failed == 0 {
-            tell.tell(&Event::Connection {
+            sink.send(&Event::Connection {
                 state: Link::Lost,
                 message: Some(notice.to_string()),
             })?;

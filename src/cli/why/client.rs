@@ -43,7 +43,7 @@ enum Meant {
 }
 
 /// What is asked about it.
-pub(super) struct Asked<'a> {
+pub(super) struct Question<'a> {
     pub(super) session: &'a Session,
     pub(super) args: &'a args::Why,
     pub(super) path: Option<&'a StorePath>,
@@ -135,9 +135,9 @@ fn look_up(facts: &AccessFacts, name: &str) -> Result<Fingerprint, CliError> {
 pub(super) async fn way(
     server: &Server,
     given: &Given,
-    asked: &Asked<'_>,
+    question: &Question<'_>,
 ) -> Result<(Way, Option<Attempt>), CliError> {
-    let Asked { session, args, .. } = asked;
+    let Question { session, args, .. } = question;
     let access = server.access().await?;
     let key = match &given.key {
         Meant::Key(key) => key.fingerprint(),
@@ -153,8 +153,8 @@ pub(super) async fn way(
         port_by_ssh: cache.port_by_ssh,
     };
     let found = server_side(server, &address, &cache.host_keys).await?;
-    let compared = match asked.path {
-        Some(path) if args.contents && asked.facts.closure.is_some() => {
+    let compared = match question.path {
+        Some(path) if args.contents && question.facts.closure.is_some() => {
             Some(compare(server, session, path).await?)
         }
         _ => None,
@@ -171,13 +171,13 @@ pub(super) async fn way(
         certificate: certificate.map(|(own, _)| own),
         from: from.as_deref(),
         daemon: &found.daemon,
-        path: Some(asked.facts),
+        path: Some(question.facts),
         contents: compared.as_ref(),
     });
     if let (Meant::Key(key), true) = (&given.key, way.comment.is_empty()) {
         way.comment = visible(&key.comment()).into_owned();
     }
-    let attempt = match (&given.private, asked.path, asked.facts.closure) {
+    let attempt = match (&given.private, question.path, question.facts.closure) {
         (Some(private), Some(path), closure) if args.attempt => {
             if let Some(closure) = closure {
                 say(&format!(

@@ -101,13 +101,13 @@ pub(super) async fn run(
     let mut document = match given {
         None => Document::new(facts),
         Some(given) => {
-            let asked = client::Asked {
+            let question = client::Question {
                 session,
                 args,
                 path: path.as_ref(),
                 facts: &facts,
             };
-            let (way, attempt) = Box::pin(client::way(&server, &given, &asked)).await?;
+            let (way, attempt) = Box::pin(client::way(&server, &given, &question)).await?;
             Document::new(facts).with(way, attempt)
         }
     };
@@ -120,7 +120,7 @@ pub(super) async fn run(
     if out.json() {
         out.document(&document)?;
     } else {
-        text::tell(&document, out)?;
+        text::print(&document, out)?;
     }
     Ok(u8::from(!document.is_yes()))
 }

@@ -73,7 +73,7 @@ fn no_obstacle() {
     );
     let shared = Shared::default();
     let mut out = Out::to(Box::new(shared.clone()), false);
-    text::tell(&document, &mut out).unwrap();
+    text::print(&document, &mut out).unwrap();
     out.flush().unwrap();
     let shown = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
     assert!(shown.contains("closure     1 path, 221 KiB"), "{shown}");

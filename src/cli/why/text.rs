@@ -11,7 +11,7 @@ use crate::domain::{Bytes, Remedy};
 use crate::judge::way::{State, Verdict};
 
 /// Writes it.
-pub(super) fn tell(document: &Document, out: &mut Out) -> Result<(), CliError> {
+pub(super) fn print(document: &Document, out: &mut Out) -> Result<(), CliError> {
     of_path(document, out)?;
     match &document.client {
         Some(client) => of_client(client, out),

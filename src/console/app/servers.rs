@@ -27,10 +27,10 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let others = model
         .servers
         .iter_mut()
-        .filter(|server| server.name != here && server.health != Health::Asked);
+        .filter(|server| server.name != here && server.health != Health::Loading);
     let ask: Vec<String> = others
         .map(|server| {
-            server.health = Health::Asked;
+            server.health = Health::Loading;
             server.name.clone()
         })
         .collect();
@@ -78,8 +78,8 @@ fn how<'a>(
         return (" ", theme.text, "(this one)");
     }
     match &server.health {
-        Health::Unasked => (" ", theme.dim, ""),
-        Health::Asked => (" ", theme.dim, "being looked at"),
+        Health::Unknown => (" ", theme.dim, ""),
+        Health::Loading => (" ", theme.dim, "being looked at"),
         Health::Unreachable(why) => ("x", theme.critical, why),
         Health::Is(state, worst) => match state {
             State::Critical => ("x", theme.critical, worst),

@@ -218,7 +218,7 @@ impl Session {
             task: tokio::spawn(async move {
                 match target {
                     Ok(target) => keeper.keep(&target).await,
-                    Err(error) => keeper.tell(Msg::Failed(Problem::new(&error))),
+                    Err(error) => keeper.send(Msg::Failed(Problem::new(&error))),
                 }
             }),
         }
@@ -277,7 +277,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn tell(&self, message: Msg) {
+    fn send(&self, message: Msg) {
         let _ = self.send.send(message);
     }
 
@@ -300,7 +300,7 @@ impl Keeper {
                         self.wait(problem, &mut failures).await;
                     } else {
                         // Trying again by itself would only lock an account or fill a log.
-                        self.tell(Msg::Failed(problem));
+                        self.send(Msg::Failed(problem));
                         self.wake.notified().await;
                     }
                 }
@@ -310,7 +310,7 @@ impl Keeper {
 
     async fn connect(&self, target: &Target) -> Result<Server, ServerError> {
         let spec = target.spec().await?;
-        self.tell(Msg::Place(spec.place.describe()));
+        self.send(Msg::Place(spec.place.describe()));
         let prompter: Arc<dyn Prompter> = Arc::clone(&self.prompt) as Arc<dyn Prompter>;
         // Beside the connection, which takes longer; before the store is read, which goes on from it.
         let kept = Kept::of(&spec);
@@ -331,7 +331,7 @@ impl Keeper {
         let seconds = before_attempt(*failures).as_secs();
         *failures += 1;
         let again = When::from_unix(When::now().unix() + seconds as i64);
-        self.tell(Msg::Down {
+        self.send(Msg::Down {
             problem: problem.clone(),
             again: Some(again),
         });
@@ -339,7 +339,7 @@ impl Keeper {
             () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
             () = self.wake.notified() => {}
         }
-        self.tell(Msg::Down {
+        self.send(Msg::Down {
             problem,
             again: None,
         });
@@ -347,7 +347,7 @@ impl Keeper {
 
     /// Reads the server, again when asked to, until the connection is lost; then says why.
     async fn connected(&self, server: &Server) -> Problem {
-        self.tell(Msg::Up(server.facts()));
+        self.send(Msg::Up(server.facts()));
         let reading = async {
             self.own_keys(server).await;
             let mut asked_for = false;
@@ -370,8 +370,8 @@ impl Keeper {
                     }
                 }
                 match server.reprobe().await {
-                    Ok(facts) => self.tell(Msg::Up(facts)),
-                    Err(error) => self.tell(Msg::LoadFailed(Problem::new(&error))),
+                    Ok(facts) => self.send(Msg::Up(facts)),
+                    Err(error) => self.send(Msg::LoadFailed(Problem::new(&error))),
                 }
             }
         };
@@ -386,7 +386,7 @@ impl Keeper {
     /// Keys of ssh-agent that are keys of this cache need not be named by anyone.
     async fn own_keys(&self, server: &Server) {
         for source in work::keys_in_agent(&server.facts()).await {
-            self.tell(Msg::Source(Ok(source)));
+            self.send(Msg::Source(Ok(source)));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How servers are that are not on the screen.
 //!
-//! In: whoever can tell, and a server's name. Out: a message. Nobody is asked anything for it, and no server holds up another.
+//! In: an examiner and a server's name. Out: a message. No question is put for it, and no server holds up another.
 
 use crate::console::app::msg::Msg;
 use crate::console::backend::Sender;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 /// An answer that is on its way.
 pub type Examination = Pin<Box<dyn Future<Output = Health> + Send>>;
 
-/// Whoever can tell how a server of the configuration is.
+/// Finds out how a server of the configuration is.
 pub trait Examiner: fmt::Debug + Send + Sync {
-    /// Finds out how it is, within a time.
+    /// Its state; unreachable if it does not answer in time.
     fn examine(&self, server: String) -> Examination;
 }
 

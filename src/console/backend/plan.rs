@@ -13,7 +13,7 @@ use crate::console::app::msg::Msg;
 use crate::console::backend::{Sender, installed, second};
 use crate::console::plan::access;
 use crate::console::plan::request::PlanRequest;
-use crate::console::plan::space::{self, Asked};
+use crate::console::plan::space::{self, SpaceInputs};
 use crate::console::types::change::{ChangeKind, SpaceChange, What};
 use crate::console::types::problem::Problem;
 use crate::domain::pin::PinName;
@@ -174,10 +174,10 @@ async fn of_space(
         _ => Ok(None),
     };
     let stored = stored.map_err(|error| Problem::new(&error))?;
-    let asked = ask(server, &request, &change).await;
-    let mut asked = asked.map_err(|error| Problem::new(&error))?;
-    asked.stored = stored;
-    tokio::task::spawn_blocking(move || space::plan(&request, &change, &asked))
+    let inputs = ask(server, &request, &change).await;
+    let mut inputs = inputs.map_err(|error| Problem::new(&error))?;
+    inputs.stored = stored;
+    tokio::task::spawn_blocking(move || space::plan(&request, &change, &inputs))
         .await
         .unwrap_or_else(|error| Err(Problem::say(error.to_string())))
 }
@@ -186,7 +186,7 @@ async fn ask(
     server: &Server,
     request: &PlanRequest,
     change: &SpaceChange,
-) -> Result<Asked, ServerError> {
+) -> Result<SpaceInputs, ServerError> {
     let pins = match change {
         SpaceChange::Pin(_)
         | SpaceChange::Unpin(_)
@@ -213,7 +213,7 @@ async fn ask(
         [] => vec![],
         roots => server.generations(roots).await?,
     };
-    Ok(Asked {
+    Ok(SpaceInputs {
         about: About::of(server),
         pins,
         folder: server.pins_dir(),

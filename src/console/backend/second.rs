@@ -12,7 +12,7 @@ use crate::console::plan::request::PlanRequest;
 use crate::console::plan::{access, space};
 use crate::console::types::change::TwoChange;
 use crate::console::types::problem::Problem;
-use crate::domain::two_persons::{FoundPlan, Login, TwoPersons, WaitingPlan, Wish};
+use crate::domain::two_persons::{FoundPlan, Intent, Login, TwoPersons, WaitingPlan};
 use crate::domain::{Explain as _, Notice, Unknown, When};
 use crate::link::certify::CaKey;
 use crate::server::Server;
@@ -61,12 +61,12 @@ async fn confirmed(
     let about = About::of(server);
     let login = login(server);
     let waiting = may(found, &login, two.at).map_err(problem)?;
-    let planned = match needs(&waiting.wish) {
+    let planned = match needs(&waiting.intent) {
         Needs::Nothing => again(&about, &login, two, found, &Seen::default()),
         Needs::Access => {
             let facts = server.access().await;
             let facts = facts.map_err(|error| Problem::new(&error))?;
-            let out = access::out(request, &waiting.wish);
+            let out = access::out(request, &waiting.intent);
             let seen = Seen {
                 access: Some(Ok(&facts)),
                 signs: ca.map(|(ca, _)| ca).zip(out),
@@ -96,8 +96,8 @@ async fn confirmed(
             let roots = assessment.known.roots.as_deref().unwrap_or_default();
             let generations = server.generations(roots).await;
             let generations = generations.map_err(|error| Problem::new(&error))?;
-            let stored = match &waiting.wish {
-                Wish::Strip { key, .. } => {
+            let stored = match &waiting.intent {
+                Intent::Strip { key, .. } => {
                     let stored = look(server, key).await;
                     Some(stored.map_err(|error| Problem::new(&error))?)
                 }
@@ -132,7 +132,7 @@ async fn collection(
         id: waiting.id.clone(),
         why,
     };
-    let Wish::Collect { rules: kept, list } = &waiting.wish else {
+    let Intent::Collect { rules: kept, list } = &waiting.intent else {
         return Err(TwoError::None(waiting.id.clone()));
     };
     let list = server.plan_list(&waiting.id, list).await;

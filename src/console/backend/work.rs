@@ -73,7 +73,7 @@ pub(super) async fn verify_audit(server: Server, state: Arc<State>, send: Sender
     let copy = audit::copy::read(state.folder.as_deref(), name);
     let look = audit::look(&server, copy, 0).await;
     let found = match look {
-        Ok(look) => Ok(audit::said(&server.spec().audit_log, &look.verification)),
+        Ok(look) => Ok(audit::summary(&server.spec().audit_log, &look.verification)),
         Err(error) => Err(Problem::new(&error)),
     };
     let _ = send.send(Msg::Activity(screens::activity::Msg::AuditVerified(found)));

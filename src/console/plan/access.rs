@@ -13,7 +13,7 @@ use crate::domain::access::AccessFacts;
 use crate::domain::authorized_keys::NewKey;
 use crate::domain::key_request::{Request, Source};
 use crate::domain::ssh_key::PublicSshKey;
-use crate::domain::two_persons::Wish;
+use crate::domain::two_persons::Intent;
 use crate::judge::finding::Level;
 use crate::link::certify::CaKey;
 use crate::link::tilde;
@@ -131,8 +131,8 @@ fn file(fields: &CertificateFields, key: &PublicSshKey) -> PathBuf {
 }
 
 /// Where the certificate that another administrator has planned is written.
-pub fn out(request: &PlanRequest, wish: &Wish) -> Option<PathBuf> {
-    let Wish::SignCert { key, .. } = wish else {
+pub fn out(request: &PlanRequest, intent: &Intent) -> Option<PathBuf> {
+    let Intent::SignCert { key, .. } = intent else {
         return None;
     };
     let key = PublicSshKey::parse(key).ok()?;

@@ -23,9 +23,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What is asked of the server for a plan.
+/// What the server says that a plan is made of.
 #[derive(Debug)]
-pub struct Asked {
+pub struct SpaceInputs {
     /// The server.
     pub about: About,
     pub pins: Fact<Vec<Pin>>,
@@ -44,9 +44,13 @@ pub struct Asked {
 }
 
 /// Makes it.
-pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Result<Plan, Problem> {
+pub fn plan(
+    request: &PlanRequest,
+    change: &SpaceChange,
+    inputs: &SpaceInputs,
+) -> Result<Plan, Problem> {
     let problem = |error: KeepError| Problem::new(&error);
-    let pins = || asked.pins.as_deref().map_err(Problem::new);
+    let pins = || inputs.pins.as_deref().map_err(Problem::new);
     let mut plan = match change {
         SpaceChange::Pin(paths) => {
             let inventory = request.inventory()?;
@@ -61,68 +65,70 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
                 reason: request.reason.clone(),
                 expires: request.expires,
             };
-            let (about, folder) = (&asked.about, &asked.folder);
+            let (about, folder) = (&inputs.about, &inputs.folder);
             let revisions = request.revisions;
             let pins = (pins()?, folder.as_str());
-            keep::pin_or_move(about, inventory, pins, paths, &wanted, revisions, asked.now)
+            keep::pin_or_move(
+                about, inventory, pins, paths, &wanted, revisions, inputs.now,
+            )
         }
         SpaceChange::Unpin(name) => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
             let kept = assessment.kept(&keeps);
             let names = std::slice::from_ref(name);
-            keep::unpin(&asked.about, kept, pins()?, &asked.folder, names)
+            keep::unpin(&inputs.about, kept, pins()?, &inputs.folder, names)
         }
         SpaceChange::UnpinOver(which) => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
             let kept = assessment.kept(&keeps);
-            let names = keep::over(pins()?, *which, assessment.known.there(asked.now));
-            keep::unpin(&asked.about, kept, pins()?, &asked.folder, &names)
+            let names = keep::over(pins()?, *which, assessment.known.there(inputs.now));
+            keep::unpin(&inputs.about, kept, pins()?, &inputs.folder, &names)
         }
         SpaceChange::RemoveRoot(root) => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
-            let (about, kept) = (&asked.about, assessment.kept(&keeps));
-            let (folder, known) = (&asked.folder, &asked.generations);
+            let (about, kept) = (&inputs.about, assessment.kept(&keeps));
+            let (folder, known) = (&inputs.folder, &inputs.generations);
             keep::remove(about, kept, pins()?, folder, known, &root.link)
         }
-        SpaceChange::Repair(paths) => keep::repair(&asked.about, request.inventory()?, paths),
+        SpaceChange::Repair(paths) => keep::repair(&inputs.about, request.inventory()?, paths),
         SpaceChange::DeleteDamaged(paths) => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
-            keep::delete(&asked.about, assessment.kept(&keeps), paths)
+            keep::delete(&inputs.about, assessment.kept(&keeps), paths)
         }
         SpaceChange::DeletePaths(paths) => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
             let access = request.access.as_ref().map(|known| &known.facts);
             let access = access.ok_or_else(|| Unknown::new("who may log in has not been read yet"));
-            keep::delete_paths(&asked.about, assessment.kept(&keeps), paths, access)
+            keep::delete_paths(&inputs.about, assessment.kept(&keeps), paths, access)
         }
         SpaceChange::Vacuum => {
-            let facts = asked.vacuum.as_ref();
+            let facts = inputs.vacuum.as_ref();
             let facts = facts.ok_or_else(|| Problem::say("the database was not looked at"))?;
             let facts = facts.as_ref().map_err(Problem::new)?;
-            keep::vacuum(&asked.about, facts, Vacuum::default())
+            keep::vacuum(&inputs.about, facts, Vacuum::default())
         }
-        SpaceChange::Policy(draft) => policy(request, asked, draft)?,
+        SpaceChange::Policy(draft) => policy(request, inputs, draft)?,
         SpaceChange::RemoveGenerations => {
             let assessment = request.assessment()?;
             let keeps = assessment.keep();
-            let now = assessment.known.there(asked.now);
-            let (about, kept) = (&asked.about, assessment.kept(&keeps));
-            keep::older_than(about, kept, &asked.generations, request.age, now)
+            let now = assessment.known.there(inputs.now);
+            let (about, kept) = (&inputs.about, assessment.kept(&keeps));
+            keep::older_than(about, kept, &inputs.generations, request.age, now)
         }
         SpaceChange::Strip(key, only) => {
-            return stripping(request, asked, key, only.as_deref());
+            return stripping(request, inputs, key, only.as_deref());
         }
-        SpaceChange::Collect(planned) => return collection(request, asked, planned, None),
+        SpaceChange::Collect(planned) => return collection(request, inputs, planned, None),
         SpaceChange::CollectDead { saved } => {
             let assessment = Arc::clone(request.assessment()?);
             let rules = Rules::whole();
             let never = AtomicBool::new(false);
-            let collection_of = assessment.plan(&rules, *saved, asked.now, &never);
+            let collection_of = assessment.plan(&rules, *saved, inputs.now, &never);
             let planned = Planned {
                 rules,
                 saved: *saved,
@@ -131,7 +137,7 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
                 ),
                 assessment,
             };
-            return collection(request, asked, &planned, Some(WHOLE));
+            return collection(request, inputs, &planned, Some(WHOLE));
         }
     }
     .map_err(problem)?;
@@ -142,10 +148,10 @@ pub fn plan(request: &PlanRequest, change: &SpaceChange, asked: &Asked) -> Resul
 /// Writing what the editor has left, unless somebody else has written meanwhile.
 fn policy(
     request: &PlanRequest,
-    asked: &Asked,
+    inputs: &SpaceInputs,
     draft: &PolicyDraft,
 ) -> Result<Result<Plan, KeepError>, Problem> {
-    let found = asked.policy.as_ref();
+    let found = inputs.policy.as_ref();
     let found = found.ok_or_else(|| Problem::say("the policy was not looked at"))?;
     let found = found.as_ref().map_err(Problem::new)?;
     if !found.is_as(&draft.shown) {
@@ -153,9 +159,9 @@ fn policy(
             "somebody else has changed the retention policy while it was edited; edit it again: what you wrote is not lost",
         ));
     }
-    let effect = effect(request, &draft.text, asked.now);
+    let effect = effect(request, &draft.text, inputs.now);
     Ok(keep::retention(
-        &asked.about,
+        &inputs.about,
         &draft.shown,
         &draft.text,
         effect,
@@ -182,12 +188,12 @@ pub fn effect(request: &PlanRequest, text: &str, now: When) -> Option<Effect> {
 /// The plan that takes a key's signatures away.
 fn stripping(
     request: &PlanRequest,
-    asked: &Asked,
+    inputs: &SpaceInputs,
     key: &str,
     only: Option<&[StorePath]>,
 ) -> Result<Plan, Problem> {
     let only = only.map(|paths| paths.iter().cloned().collect::<BTreeSet<_>>());
-    let stored = asked.stored.clone().unwrap_or_default();
+    let stored = inputs.stored.clone().unwrap_or_default();
     let reason = request.reason.clone();
     strip::plan(&stored, request.inventory()?, key, only.as_ref(), reason)
         .map_err(|error| Problem::new(&error))
@@ -196,12 +202,12 @@ fn stripping(
 /// The plan of a collection.
 fn collection(
     request: &PlanRequest,
-    asked: &Asked,
+    inputs: &SpaceInputs,
     planned: &Planned,
     note: Option<&str>,
 ) -> Result<Plan, Problem> {
     let plan = |about: &collect::About<'_>| collect::plan(about, request.reason.clone());
-    about(planned, (&asked.about, asked.now), note, plan).map_err(|error| Problem::new(&error))
+    about(planned, (&inputs.about, inputs.now), note, plan).map_err(|error| Problem::new(&error))
 }
 
 /// Has a collection by these rules planned again, from what was shown of the store.

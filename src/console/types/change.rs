@@ -9,7 +9,7 @@ use crate::domain::key_request::Request;
 use crate::domain::pin::PinName;
 use crate::domain::roots::Root;
 use crate::domain::ssh_key::{Fingerprint, PublicSshKey};
-use crate::domain::two_persons::{FoundPlan, Wish};
+use crate::domain::two_persons::{FoundPlan, Intent};
 use crate::domain::{Bytes, StorePath};
 use crate::inventory::Row;
 use std::sync::Arc;
@@ -213,11 +213,11 @@ impl ChangeKind {
 
     /// Whether the key of an authority signs: for a certificate of one's own, or for one that another administrator has planned.
     pub fn signs(&self) -> bool {
-        let wish = match self {
-            Self::Two(TwoChange::Confirm(found)) => found.plan.as_ref().map(|plan| &plan.wish),
+        let intent = match self {
+            Self::Two(TwoChange::Confirm(found)) => found.plan.as_ref().map(|plan| &plan.intent),
             _ => return self.certifies(),
         };
-        matches!(wish, Ok(Wish::SignCert { .. }))
+        matches!(intent, Ok(Intent::SignCert { .. }))
     }
 
     /// Whether the open sessions of a key can be ended with it.

@@ -27,7 +27,7 @@ impl ServerChoice {
             name: server.name.clone(),
             read_only: server.read_only || overrides.read_only,
             colour: server.colour,
-            health: Health::Unasked,
+            health: Health::Unknown,
             limits: server.thresholds,
         }
     }
@@ -43,9 +43,9 @@ impl ServerChoice {
 pub enum Health {
     /// Nobody has looked.
     #[default]
-    Unasked,
+    Unknown,
     /// Being looked at.
-    Asked,
+    Loading,
     /// The state of all checks, and what the first of them says.
     Is(State, String),
     /// It can't be asked, and why.

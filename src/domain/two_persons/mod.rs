@@ -4,16 +4,16 @@
 //! may confirm what the other has planned. A text that can't be understood is never taken as no rule.
 
 mod found;
+mod intent;
 mod list;
 mod login;
 mod waiting;
-mod wish;
 
 pub use found::{FoundPlan, TwoPersons};
+pub use intent::{CollectRules, Intent};
 pub use list::{LARGEST_LIST, PathList, Seal};
 pub use login::Login;
 pub use waiting::{LARGEST, WaitingPlan, is_id};
-pub use wish::{CollectRules, Wish};
 
 use super::{Age, Explain, Notice};
 use crate::domain::text::plain;

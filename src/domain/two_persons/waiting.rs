@@ -4,7 +4,7 @@
 //! wanted, so that it can be planned again from what is there then; and what was shown, so that a difference is seen. Whatever a file
 //! holds is read with limits and is fit to be shown.
 
-use super::{Login, Wish};
+use super::{Intent, Login};
 use crate::domain::When;
 use crate::domain::text::visible;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ pub struct WaitingPlan {
     pub until: When,
     /// Why, in the words of the first.
     pub reason: Option<String>,
-    /// What is wanted.
-    pub wish: Wish,
+    /// The change to make.
+    pub intent: Intent,
     /// What was shown that would happen, one line each.
     pub effects: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl WaitingPlan {
         first: Login,
         (at, until): (When, When),
         reason: Option<&str>,
-        wish: Wish,
+        intent: Intent,
         effects: &[String],
     ) -> Self {
         let shown = |text: &str| visible(text).into_owned();
@@ -63,7 +63,7 @@ impl WaitingPlan {
             at,
             until,
             reason: reason.map(shown),
-            wish,
+            intent,
             effects: effects.iter().map(|line| shown(line)).collect(),
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     use crate::domain::two_persons::{CollectRules, PathList};
     use proptest::prelude::*;
 
-    fn plan(wish: Wish) -> WaitingPlan {
+    fn plan(intent: Intent) -> WaitingPlan {
         WaitingPlan::new(
             "7f3a0011".into(),
             "revoke",
@@ -146,14 +146,14 @@ mod tests {
                 When::from_unix(1_790_003_600),
             ),
             Some("left"),
-            wish,
+            intent,
             &["- a\u{7}".into()],
         )
     }
 
     #[test]
     fn a_file_is_read_as_it_was_written_and_hides_nothing() {
-        let plan = plan(Wish::Revoke {
+        let plan = plan(Intent::Revoke {
             key: Fingerprint::of(b"b"),
             end_sessions: true,
         });
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_too_much_for_a_file_does_not_wait() {
         let text = "x".repeat(LARGEST);
-        assert_eq!(plan(Wish::SetRetention { text }).text(), None);
+        assert_eq!(plan(Intent::SetRetention { text }).text(), None);
     }
 
     proptest! {
@@ -196,15 +196,15 @@ mod tests {
             text in ".{0,40}", more in ".{0,40}", end in proptest::bool::ANY, seconds in 0_i64..4_000_000_000, which in 0..10,
         ) {
             let key = Fingerprint::of(text.as_bytes());
-            let wish = match which {
-                0 => Wish::Authorize { line: text, file: more },
-                1 => Wish::Approve { request: text.clone(), line: text, file: more },
-                2 => Wish::Suspend { key, end_sessions: end },
-                3 => Wish::Resume { key },
-                4 => Wish::Expire { key, expires: end.then(|| When::from_unix(seconds)) },
-                5 => Wish::RemoveRoots { roots: vec![text, more] },
-                6 => Wish::Unpin { pins: vec!["a".parse().unwrap()] },
-                7 => Wish::Collect {
+            let intent = match which {
+                0 => Intent::Authorize { line: text, file: more },
+                1 => Intent::Approve { request: text.clone(), line: text, file: more },
+                2 => Intent::Suspend { key, end_sessions: end },
+                3 => Intent::Resume { key },
+                4 => Intent::Expire { key, expires: end.then(|| When::from_unix(seconds)) },
+                5 => Intent::RemoveRoots { roots: vec![text, more] },
+                6 => Intent::Unpin { pins: vec!["a".parse().unwrap()] },
+                7 => Intent::Collect {
                     rules: CollectRules {
                         policy: end,
                         until_free: Some(text),
@@ -214,7 +214,7 @@ mod tests {
                     },
                     list: PathList::default().seal(),
                 },
-                8 => Wish::SignCert {
+                8 => Intent::SignCert {
                     key: text.clone(),
                     authority: key,
                     serial: seconds as u64,
@@ -223,9 +223,9 @@ mod tests {
                     from: None,
                     expires: When::from_unix(seconds),
                 },
-                _ => Wish::SetRule { text },
+                _ => Intent::SetRule { text },
             };
-            let plan = plan(wish);
+            let plan = plan(intent);
             let text = plan.text().unwrap();
             prop_assert_eq!(WaitingPlan::parse("7f3a0011", text.as_bytes()), Ok(plan));
         }

@@ -82,7 +82,7 @@ pub fn checks(server: &str, found: &Fact<TwoPersons>) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::two_persons::{Login, Rule, WaitingPlan, Wish};
+    use crate::domain::two_persons::{Intent, Login, Rule, WaitingPlan};
     use crate::domain::{Unknown, When};
 
     fn plan(id: &str, until: i64, begun: bool) -> FoundPlan {
@@ -91,7 +91,7 @@ mod tests {
             key: None,
             by: "root via ada@laptop".into(),
         };
-        let wish = Wish::RemoveRoots {
+        let intent = Intent::RemoveRoots {
             roots: vec!["/r".into()],
         };
         let times = (When::from_unix(0), When::from_unix(until));
@@ -107,7 +107,7 @@ mod tests {
                 first,
                 times,
                 None,
-                wish,
+                intent,
                 &[],
             )),
         }

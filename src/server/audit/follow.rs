@@ -50,14 +50,14 @@ impl Followed {
             Heard::GoesOn => {
                 (self.files, self.bytes) = (std::mem::take(&mut before.files), before.bytes);
                 for file in self.files.iter_mut().filter(|file| !file.live) {
-                    file.tell(sink);
+                    file.replay(sink);
                 }
             }
             Heard::Event(event) => {
                 match &event {
                     LogEvent::File { live: true, .. } if self.live().is_some() => {
                         if let Some(file) = self.live() {
-                            file.tell(sink);
+                            file.replay(sink);
                         }
                         return;
                     }
@@ -97,7 +97,7 @@ impl Followed {
 }
 
 impl File {
-    fn tell(&mut self, sink: ReadLog<'_>) {
+    fn replay(&mut self, sink: ReadLog<'_>) {
         sink(LogEvent::File {
             name: &self.name,
             live: self.live,

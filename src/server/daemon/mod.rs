@@ -345,7 +345,7 @@ impl Daemon {
             if let Some(lost) = lost(&link, exit.as_ref()).await {
                 return lost;
             }
-            if let Some(said) = Why::said(&hold.stderr_tail()) {
+            if let Some(said) = Why::from_stderr(&hold.stderr_tail()) {
                 why = said.reworded(|line| format!("{error} ({line})"));
             }
         }
@@ -413,7 +413,7 @@ async fn no_daemon(error: &WireError, link: &Link, hold: &Hold, start: &Start) -
             command: start.command.first().cloned().unwrap_or_default(),
         };
     }
-    let mut why = match (error, Why::said(&hold.stderr_tail())) {
+    let mut why = match (error, Why::from_stderr(&hold.stderr_tail())) {
         (WireError::Closed, Some(said)) => said,
         (error, Some(said)) => said.reworded(|line| format!("{error} ({line})")),
         (error, None) => error.to_string().into(),

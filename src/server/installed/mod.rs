@@ -39,7 +39,7 @@ impl Default for Places {
 }
 
 /// A file that is looked at.
-struct Asked<'a> {
+struct CheckedFile<'a> {
     path: String,
     is: Is<'a>,
 }
@@ -73,8 +73,8 @@ impl Raw<'_> {
     }
 }
 
-/// The answers of the look, file by file in the order in which they were asked for.
-fn raw(answers: &Answers, asked: usize) -> Vec<Raw<'_>> {
+/// The answers of the look, file by file in the order in which they were checked for.
+fn raw(answers: &Answers, checked: usize) -> Vec<Raw<'_>> {
     let mut files: Vec<Raw<'_>> = Vec::new();
     for (name, value) in answers.iter() {
         match name {
@@ -90,7 +90,7 @@ fn raw(answers: &Answers, asked: usize) -> Vec<Raw<'_>> {
             _ => {}
         }
     }
-    files.resize_with(asked, Raw::default);
+    files.resize_with(checked, Raw::default);
     files
 }
 
@@ -98,13 +98,13 @@ fn raw(answers: &Answers, asked: usize) -> Vec<Raw<'_>> {
 fn installation(
     what: Installable,
     answers: &Answers,
-    asked: &[Asked<'_>],
+    checked: &[CheckedFile<'_>],
     texts: &[Option<String>],
     chosen: Chosen,
 ) -> Installation {
     let mut texts = texts.iter();
     let (mut files, mut missing) = (Vec::new(), Vec::new());
-    for (file, raw) in asked.iter().zip(raw(answers, asked.len())) {
+    for (file, raw) in checked.iter().zip(raw(answers, checked.len())) {
         let wanted = match file.is {
             Is::Text(text) => Some(text),
             Is::Chosen => texts.next().and_then(Option::as_deref),
@@ -148,8 +148,8 @@ fn installation(
 }
 
 /// A state file, and what a run that was killed leaves beside it.
-fn states(file: &str) -> [Asked<'static>; 2] {
-    [file.to_owned(), format!("{file}.new")].map(|path| Asked {
+fn states(file: &str) -> [CheckedFile<'static>; 2] {
+    [file.to_owned(), format!("{file}.new")].map(|path| CheckedFile {
         path,
         is: Is::State,
     })
@@ -161,14 +161,14 @@ impl Server {
         name: &str,
         places: &Places,
         (links, user): (&str, &str),
-        asked: &[Asked<'_>],
+        checked: &[CheckedFile<'_>],
     ) -> Result<Answers, ServerError> {
         let mut command = Command::script(script::INSTALLED_LOOK)
             .arg(name)
             .arg(&places.units)
             .arg(links)
             .arg(user);
-        for file in asked {
+        for file in checked {
             let letter = if matches!(file.is, Is::Chosen) {
                 "t"
             } else {
@@ -187,18 +187,18 @@ impl Server {
         let Places { folder, units } = places;
         let unit = |end: &str| format!("{units}/{}.{end}", auto_sign::NAME);
         let file = |name: &str| format!("{folder}/{name}");
-        let mut asked = vec![
+        let mut checked = vec![
             text(unit("timer"), AutoSignInstall::timer()),
             chosen(unit("service")),
             text(file("auto-sign"), AutoSignInstall::script_text()),
             chosen(file("auto-sign.rules")),
             text(file("audit-append"), AutoSignInstall::append_text()),
         ];
-        asked.extend(states(&auto_sign::state_file(&self.spec().audit_log)));
+        checked.extend(states(&auto_sign::state_file(&self.spec().audit_log)));
         let answers = self
-            .ask_installed(auto_sign::NAME, places, ("", ""), &asked)
+            .ask_installed(auto_sign::NAME, places, ("", ""), &checked)
             .await?;
-        let files = raw(&answers, asked.len());
+        let files = raw(&answers, checked.len());
         let there = AutoSignInstall::read(&files[3].text, places);
         let texts = [
             there.as_ref().map(AutoSignInstall::service),
@@ -211,7 +211,7 @@ impl Server {
             ..Chosen::default()
         };
         let what = Installable::AutoSign;
-        Ok(installation(what, &answers, &asked, &texts, chosen))
+        Ok(installation(what, &answers, &checked, &texts, chosen))
     }
 
     /// How the policy timer is installed.
@@ -220,17 +220,17 @@ impl Server {
         places: &Places,
     ) -> Result<Installation, ServerError> {
         let blank = PolicyTimer::at(self, places, String::new(), String::new());
-        let mut asked = vec![
+        let mut checked = vec![
             chosen(blank.unit("timer")),
             chosen(blank.unit("service")),
             text(blank.script(), PolicyTimer::script_text()),
             text(blank.config_file(), &blank.config),
         ];
-        asked.extend(states(&blank.state()));
+        checked.extend(states(&blank.state()));
         let answers = self
-            .ask_installed(policy_timer::NAME, places, ("", ""), &asked)
+            .ask_installed(policy_timer::NAME, places, ("", ""), &checked)
             .await?;
-        let files = raw(&answers, asked.len());
+        let files = raw(&answers, checked.len());
         let when = files[0].value("OnCalendar=").map(str::to_owned);
         let program = files[1].value("ExecStart=");
         let program = program.and_then(|line| line.split(' ').nth(2));
@@ -247,7 +247,7 @@ impl Server {
             ..Chosen::default()
         };
         let what = Installable::PolicyTimer;
-        Ok(installation(what, &answers, &asked, &texts, chosen))
+        Ok(installation(what, &answers, &checked, &texts, chosen))
     }
 
     /// How the upload lease is installed.
@@ -255,20 +255,20 @@ impl Server {
         let unit = |end: &str| format!("{}/{}.{end}", places.units, lease::NAME);
         let blank = LeaseInstall::at(self, places);
         let links = blank.folder();
-        let mut asked = vec![
+        let mut checked = vec![
             text(unit("timer"), LeaseInstall::timer()),
             chosen(unit("service")),
             text(blank.script.clone(), LeaseInstall::script_text()),
         ];
-        asked.extend(states(&format!("{links}.state")));
-        asked.extend(["problem", "problem.said"].map(|end| Asked {
+        checked.extend(states(&format!("{links}.state")));
+        checked.extend(["problem", "problem.said"].map(|end| CheckedFile {
             path: format!("{links}.{end}"),
             is: Is::State,
         }));
         let answers = self
-            .ask_installed(lease::NAME, places, (&links, ""), &asked)
+            .ask_installed(lease::NAME, places, (&links, ""), &checked)
             .await?;
-        let files = raw(&answers, asked.len());
+        let files = raw(&answers, checked.len());
         let start = files[1].value("ExecStart=").unwrap_or_default();
         let days = start.split(' ').nth(1).and_then(|days| days.parse().ok());
         let there = LeaseInstall {
@@ -281,7 +281,7 @@ impl Server {
         };
         let texts = [Some(there.service())];
         let what = Installable::Lease;
-        Ok(installation(what, &answers, &asked, &texts, chosen))
+        Ok(installation(what, &answers, &checked, &texts, chosen))
     }
 
     /// How the knock is installed.
@@ -291,17 +291,23 @@ impl Server {
         install: &KnockInstall,
     ) -> Result<Installation, ServerError> {
         let lines = install.lines();
-        let asked = [
+        let checked = [
             text(install.lines_file.clone(), &lines),
             text(install.script.clone(), KnockInstall::script_text()),
         ];
         let user = ("", install.cache_user.as_str());
         let answers = self
-            .ask_installed("", &Places::default(), user, &asked)
+            .ask_installed("", &Places::default(), user, &checked)
             .await?;
         let runs = answers.get("effective").unwrap_or_default();
         let first = runs.split_ascii_whitespace().next();
-        let found = installation(Installable::Knock, &answers, &asked, &[], Chosen::default());
+        let found = installation(
+            Installable::Knock,
+            &answers,
+            &checked,
+            &[],
+            Chosen::default(),
+        );
         Ok(Installation {
             possible: facts.folder.is_some(),
             on: first == Some(install.script.as_str()),
@@ -320,15 +326,15 @@ const fn unit_name(what: Installable) -> &'static str {
     }
 }
 
-const fn text(path: String, text: &str) -> Asked<'_> {
-    Asked {
+const fn text(path: String, text: &str) -> CheckedFile<'_> {
+    CheckedFile {
         path,
         is: Is::Text(text),
     }
 }
 
-const fn chosen(path: String) -> Asked<'static> {
-    Asked {
+const fn chosen(path: String) -> CheckedFile<'static> {
+    CheckedFile {
         path,
         is: Is::Chosen,
     }
@@ -342,16 +348,16 @@ mod tests {
     fn found(lines: &str) -> Installation {
         let output = format!("storekeeper-answer\n{lines}end=\n");
         let answers = Answers::parse(output.as_bytes()).unwrap();
-        let mut asked = vec![
+        let mut checked = vec![
             text("/u/x.timer".into(), "a\n"),
             chosen("/u/x.service".into()),
         ];
-        asked.extend(states("/var/x.state"));
+        checked.extend(states("/var/x.state"));
         let texts = [Some("b\n".to_owned())];
         installation(
             Installable::AutoSign,
             &answers,
-            &asked,
+            &checked,
             &texts,
             Chosen::default(),
         )

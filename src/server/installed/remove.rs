@@ -2,7 +2,7 @@
 //!
 //! In: its files as they were shown, and a token. Out: no file of it any more; or all as it was, where somebody has changed one since.
 
-use super::{Asked, Is, Places, raw, unit_name};
+use super::{CheckedFile, Is, Places, raw, unit_name};
 use crate::change::token::Token;
 use crate::domain::installable::Installable;
 use crate::link::{Command, Limits};
@@ -86,15 +86,15 @@ impl Server {
 
     /// Whether nothing of it is there any more.
     pub async fn is_removed(&self, removal: &Removal) -> Result<bool, ServerError> {
-        let files = removal.files.iter().map(|(path, _)| Asked {
+        let files = removal.files.iter().map(|(path, _)| CheckedFile {
             path: path.clone(),
             is: Is::State,
         });
-        let asked: Vec<Asked<'_>> = files.collect();
+        let checked: Vec<CheckedFile<'_>> = files.collect();
         let answers = self
-            .ask_installed(removal.unit(), &removal.places, ("", ""), &asked)
+            .ask_installed(removal.unit(), &removal.places, ("", ""), &checked)
             .await?;
-        let gone = raw(&answers, asked.len());
+        let gone = raw(&answers, checked.len());
         Ok(gone.iter().all(|file| file.kind == "none") && answers.get("timer") != Some("active"))
     }
 }

@@ -132,7 +132,7 @@ pub(super) async fn copy(
                 (Received::Same, None) => Err(broken(&"it is like nothing that is known")),
             }
         }
-        Ok(Err((why, broke_off))) => Err(match Why::said(&hold.stderr_tail()) {
+        Ok(Err((why, broke_off))) => Err(match Why::from_stderr(&hold.stderr_tail()) {
             Some(said) if broke_off => format!("{why} ({said})"),
             _ => why,
         }),

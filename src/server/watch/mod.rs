@@ -165,7 +165,7 @@ impl<'a> Talk<'a> {
 
     /// Why it has ended, as far as it said.
     fn ended(&self) -> ServerError {
-        let said = Why::said(&self.process.stderr_tail());
+        let said = Why::from_stderr(&self.process.stderr_tail());
         self.server.not_watched(
             said.unwrap_or_else(|| "the watch's script there has ended".to_owned().into()),
         )
@@ -200,9 +200,9 @@ impl<'a> Talk<'a> {
                 _ => {}
             }
         }
-        self.tell(WatchEvent::Began { hidden }).await;
+        self.send(WatchEvent::Began { hidden }).await;
         for event in first {
-            self.tell(event).await;
+            self.send(event).await;
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl<'a> Talk<'a> {
             .not_watched("it writes more than it was asked for".to_owned().into())
     }
 
-    async fn tell(&mut self, event: WatchEvent) {
+    async fn send(&mut self, event: WatchEvent) {
         // The loop checks whether the receiver is gone.
         let _ = self.sink.send(event).await;
     }
@@ -268,7 +268,7 @@ impl<'a> Talk<'a> {
                     heard = Instant::now();
                     asked = None;
                     if let Some(WatchLine::Event(event)) = line? {
-                        self.tell(event).await;
+                        self.send(event).await;
                     }
                 }
                 () = tokio::time::sleep_until(looked + apart) => {

@@ -52,7 +52,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
                             && seen.insert(*at)
                         {
                             bytes += self.sizes[*at];
-                            self.tell(seen.len(), bytes);
+                            self.report(seen.len(), bytes);
                         }
                     }
                     Some(CollectEvent::Waiting) if !asking => {
@@ -127,7 +127,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
     }
 
     /// How far it is, with rate and time left; `more` and `bytes` are what the running call has done.
-    pub(super) fn tell(&self, more: usize, bytes: u64) {
+    pub(super) fn report(&self, more: usize, bytes: u64) {
         let done = self.bytes + bytes;
         let seconds = self.started.elapsed().as_secs_f64();
         let mut note = format!("{} of {}", Bytes(done), self.operation.planned);

@@ -170,7 +170,7 @@ impl<C: CacheServer> Collecting<'_, '_, C> {
             self.idle().await?;
             self.batch(range).await?;
             self.finished = range.end;
-            self.tell(0, 0);
+            self.report(0, 0);
         }
         Ok(())
     }

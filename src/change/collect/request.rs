@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 /// What a collection was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct CollectRequest {
     /// Its rules.
     pub rules: CollectRules,
     /// The same in words, with what the policy says. Exact, since two plans are compared by them.
     pub lines: Vec<String>,
 }
 
-impl Asked {
+impl CollectRequest {
     /// By these rules.
     pub fn of(rules: &Rules) -> Self {
         let kept = CollectRules {
@@ -121,7 +121,7 @@ mod tests {
                 ..Rules::default()
             },
         ] {
-            let kept = Asked::of(&before).rules;
+            let kept = CollectRequest::of(&before).rules;
             let after = rules(&kept, before.policy.clone(), Arc::clone(&list), None).unwrap();
             let only = Some(Arc::clone(&list));
             assert_eq!(after, Rules { only, ..before });
@@ -131,7 +131,7 @@ mod tests {
                 policy: policy(text),
                 ..Rules::default()
             };
-            Asked::of(&rules)
+            CollectRequest::of(&rules)
         };
         // Both are 1m where they are shown.
         let (one, other) = (

@@ -1,7 +1,7 @@
-//! What a plan wants, and what it would do.
+//! What a waiting plan keeps of a plan.
 //!
-//! In: a plan. Out: a [`Wish`] from which it can be planned again, where it is of a kind that can wait; and one line for each effect, by
-//! which two plans for the same wish are compared. Ages of sessions and numbers of lines are no effects: they change by themselves.
+//! In: a plan. Out: an [`Intent`] from which it can be planned again, where it is of a kind that can wait; and one line for each effect, by
+//! which two plans of the same intent are compared. Ages of sessions and numbers of lines are no effects: they change by themselves.
 
 use crate::change::access::{AccessOperation, NewCertificate};
 use crate::change::keep::KeepStep;
@@ -9,11 +9,11 @@ use crate::change::{Item, Operation, Plan};
 use crate::domain::authorized_keys::{AuthorizedKeys, NewKey};
 use crate::domain::ssh_key::Fingerprint;
 use crate::domain::text::visible;
-use crate::domain::two_persons::{PathList, Wish};
+use crate::domain::two_persons::{Intent, PathList};
 
-/// What is wanted; `None` where a plan of this kind can't wait.
-pub fn wish(plan: &Plan) -> Option<Wish> {
-    let wish = match &plan.operation {
+/// The change to keep; `None` where a plan of this kind can't wait.
+pub fn intent(plan: &Plan) -> Option<Intent> {
+    let intent = match &plan.operation {
         Operation::Access(operation) => {
             let end_sessions = !operation.end.is_empty();
             match plan.change {
@@ -27,8 +27,8 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                     new_key(&line)?;
                     let file = edit.file.path.clone();
                     match operation.requests.as_slice() {
-                        [] => Wish::Authorize { line, file },
-                        [(_, request)] => Wish::Approve {
+                        [] => Intent::Authorize { line, file },
+                        [(_, request)] => Intent::Approve {
                             request: request.id(),
                             line,
                             file,
@@ -36,15 +36,15 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                         _ => return None,
                     }
                 }
-                "revoke" => Wish::Revoke {
+                "revoke" => Intent::Revoke {
                     key: the_key(plan)?,
                     end_sessions,
                 },
-                "suspend" => Wish::Suspend {
+                "suspend" => Intent::Suspend {
                     key: the_key(plan)?,
                     end_sessions,
                 },
-                "resume" => Wish::Resume {
+                "resume" => Intent::Resume {
                     key: the_key(plan)?,
                 },
                 "expire" => return expire(plan),
@@ -53,7 +53,7 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
             }
         }
         Operation::Keep(steps) => match (plan.change, steps.as_slice()) {
-            ("unpin", steps) => Wish::Unpin {
+            ("unpin", steps) => Intent::Unpin {
                 pins: steps
                     .iter()
                     .map(|step| match step {
@@ -62,7 +62,7 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                     })
                     .collect::<Option<_>>()?,
             },
-            ("remove-root", steps @ [_, ..]) => Wish::RemoveRoots {
+            ("remove-root", steps @ [_, ..]) => Intent::RemoveRoots {
                 roots: steps
                     .iter()
                     .map(|step| match step {
@@ -71,48 +71,48 @@ pub fn wish(plan: &Plan) -> Option<Wish> {
                     })
                     .collect::<Option<_>>()?,
             },
-            (_, [KeepStep::Retention(edit)]) => Wish::SetRetention {
+            (_, [KeepStep::Retention(edit)]) => Intent::SetRetention {
                 text: edit.text.clone(),
             },
-            (_, [KeepStep::Rule(edit)]) => Wish::SetRule {
+            (_, [KeepStep::Rule(edit)]) => Intent::SetRule {
                 text: edit.text.clone(),
             },
             _ => return None,
         },
-        Operation::Strip(strip) => Wish::Strip {
+        Operation::Strip(strip) => Intent::Strip {
             key: strip.key.clone(),
             paths: strip.rows.iter().map(|row| row.path.clone()).collect(),
         },
-        Operation::Collect(operation) => match &operation.asked {
-            Some(asked) => Wish::Collect {
+        Operation::Collect(operation) => match &operation.request {
+            Some(asked) => Intent::Collect {
                 rules: asked.rules.clone(),
                 list: list(plan)?.seal(),
             },
-            None if plan.change == "delete" => Wish::Delete {
+            None if plan.change == "delete" => Intent::Delete {
                 paths: plan.items.iter().filter_map(Item::path).cloned().collect(),
             },
             None => return None,
         },
         Operation::Sign { .. } | Operation::Push(_) => return None,
     };
-    Some(wish)
+    Some(intent)
 }
 
 /// The paths that belong to what is wanted, where that is too much for the plan itself: those of a collection.
 pub fn list(plan: &Plan) -> Option<PathList> {
     match &plan.operation {
-        Operation::Collect(operation) if operation.asked.is_some() => {
+        Operation::Collect(operation) if operation.request.is_some() => {
             Some(PathList::of(plan.items.iter().filter_map(Item::path)))
         }
         _ => None,
     }
 }
 
-/// The wish for the certificate of an operation.
-fn certificate(operation: &AccessOperation) -> Option<Wish> {
+/// The certificate that an operation signs.
+fn certificate(operation: &AccessOperation) -> Option<Intent> {
     let request = &operation.certificate.as_ref()?.request;
     let key = String::from_utf8(request.key.line()).ok()?;
-    Some(Wish::SignCert {
+    Some(Intent::SignCert {
         key: key.trim_end().to_owned(),
         authority: request.ca.fingerprint,
         serial: request.serial,
@@ -148,8 +148,8 @@ fn the_key(plan: &Plan) -> Option<Fingerprint> {
     keys.all(|other| other == key).then_some(key)
 }
 
-/// The wish that the key of a plan expires; `None` where its lines get different ends.
-fn expire(plan: &Plan) -> Option<Wish> {
+/// When the key of a plan is to expire; `None` where its lines get different ends.
+fn expire(plan: &Plan) -> Option<Intent> {
     let mut ends = plan.items.iter().filter_map(|item| match item {
         Item::Key {
             after: Some(after), ..
@@ -161,10 +161,11 @@ fn expire(plan: &Plan) -> Option<Wish> {
         _ => None,
     });
     let expires = ends.next()?;
-    ends.all(|other| other == expires).then_some(Wish::Expire {
-        key: the_key(plan)?,
-        expires,
-    })
+    ends.all(|other| other == expires)
+        .then_some(Intent::Expire {
+            key: the_key(plan)?,
+            expires,
+        })
 }
 
 /// The key of a line, where this program would write it again byte for byte.
@@ -218,7 +219,7 @@ pub fn effects(plan: &Plan) -> Vec<String> {
             effects.extend(operation.certificate.iter().flat_map(says));
         }
         Operation::Collect(operation) => {
-            let asked = operation.asked.iter();
+            let asked = operation.request.iter();
             effects.extend(asked.flat_map(|asked| asked.lines.clone()));
         }
         Operation::Keep(_) => {

@@ -1,4 +1,4 @@
-//! What the first administrator wants, in a form that can be planned again from what is there later.
+//! The change that the first administrator planned, in a form that can be planned again from what is there later.
 //!
 //! In: a plan of a kind that can wait. Out: plain data, as a plan's file has it. Rules of a collection are kept and not its paths, which may be
 //! a million: those lie beside the plan ([`Seal`]).
@@ -9,10 +9,10 @@ use crate::domain::ssh_key::Fingerprint;
 use crate::domain::{StorePath, When};
 use serde::{Deserialize, Serialize};
 
-/// What is wanted.
+/// A change that waits for its second confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Wish {
+pub enum Intent {
     /// Authorize the key of this line of a key file.
     Authorize {
         /// The line, as this program writes it.

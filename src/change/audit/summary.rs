@@ -5,7 +5,7 @@ use crate::domain::count::count;
 use crate::domain::text::visible;
 
 /// The verdict, and a line for each flaw, for what is not known, and for what was compared.
-pub fn said(file: &str, found: &Verification) -> Vec<String> {
+pub fn summary(file: &str, found: &Verification) -> Vec<String> {
     let file = visible(file);
     let records = count(found.records, "record");
     let files = match found.files.len() {
