@@ -218,7 +218,7 @@ fn a_million(table: &mut Table) {
         Some(2.5),
         || {
             let start = Instant::now();
-            let terminal = console("root --no-cache");
+            let mut terminal = console("root --no-cache");
             // Typed before there is a store; only the last path's name ends so.
             terminal.keys("2/999999");
             terminal.wait_for(".999999");

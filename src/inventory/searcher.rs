@@ -10,6 +10,7 @@ use super::rank::{EXACT, LAST, PART, PREFIX};
 use super::search::{Filter, SCORED, SearchFacts, Sort, View};
 use super::{Inventory, Row};
 use crate::domain::When;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
@@ -21,9 +22,33 @@ const MANY: usize = 16 * SCORED;
 
 /// A search that goes on. While a query grows, as when it is typed, each further one looks only among the rows that the one
 /// before has found; the answers are those of [`super::view`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Searcher {
     before: Option<Before>,
+    threads: Threads,
+}
+
+impl Default for Searcher {
+    fn default() -> Self {
+        Self {
+            before: None,
+            threads: Threads(ThreadPoolBuilder::new().build().ok()),
+        }
+    }
+}
+
+/// Threads of its own, where the system gives some: rows would else wait behind what keeps all cores busy, such as the verdicts on a
+/// store that is being read.
+#[derive(Debug)]
+struct Threads(Option<ThreadPool>);
+
+impl Threads {
+    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(threads) => threads.install(work),
+            None => work(),
+        }
+    }
 }
 
 /// The rows of the query before.
@@ -52,8 +77,9 @@ impl Searcher {
     ) -> Option<View> {
         let derivations = query.derivations.or_hidden(hide_drv);
         let filter = Filter::new(inventory, query, derivations, now, known);
+        let threads = &self.threads;
         let page = |mut rows: Vec<Row>| {
-            filter.score(&mut rows);
+            threads.run(|| filter.score(&mut rows));
             first(View {
                 rows: rows.into(),
                 hidden_drv: filter.hidden_drv(),
@@ -70,13 +96,13 @@ impl Searcher {
                 && query.narrows(&before.query)
         });
         let found = match among {
-            Some(before) => filter.among(&before.rows, cancel)?,
-            None => filter.all(cancel)?,
+            Some(before) => threads.run(|| filter.among(&before.rows, cancel))?,
+            None => threads.run(|| filter.all(cancel))?,
         };
         if let Some(order) = order.filter(|_| !is_shown && found.len() > MANY) {
             page(best(&found, order));
         }
-        let view = filter.view(&found, sort, cancel)?;
+        let view = threads.run(|| filter.view(&found, sort, cancel))?;
         self.before = (!query.words.is_empty()).then(|| Before {
             inventory: Arc::downgrade(inventory),
             query: query.clone(),

@@ -12,13 +12,13 @@ struct Part {
     after: Vec<u8>,
 }
 
-/// A stream in parts, each of which waits for a word; the first MiB takes a while where `slow`.
+/// A stream in parts, each of which waits for a word; once, what comes from the place `slow` on takes a while.
 struct Script {
     parts: VecDeque<Part>,
     words: std::sync::mpsc::Receiver<Word>,
     now: Vec<u8>,
     at: usize,
-    slow: bool,
+    slow: Option<usize>,
 }
 
 impl Read for Script {
@@ -47,11 +47,15 @@ impl BufRead for Script {
                 _ => Vec::new(),
             };
         }
-        if self.slow && self.at > LINE as usize {
-            self.slow = false;
-            std::thread::sleep(Duration::from_millis(150));
+        let mut end = self.now.len().min(self.at + (64 << 10));
+        match self.slow {
+            Some(place) if self.at < place => end = end.min(place),
+            Some(_) => {
+                self.slow = None;
+                std::thread::sleep(Duration::from_millis(150));
+            }
+            None => {}
         }
-        let end = self.now.len().min(self.at + (64 << 10));
         Ok(&self.now[self.at..end])
     }
 
@@ -68,7 +72,7 @@ fn line(size: usize, log: usize, time: u64, packers: &str) -> String {
 
 /// The answers of a script whose database is this, and what its time is at the end.
 fn part(database: &[u8], log: &[u8], packers: &str, end: u64, pack: fn(&[u8]) -> Vec<u8>) -> Part {
-    let (first, rest) = database.split_at(database.len().min(FIRST as usize));
+    let (first, rest) = database.split_at(Word::first(database.len() as u64) as usize);
     let before = [
         line(database.len(), log.len(), 1, packers).as_bytes(),
         first,
@@ -100,6 +104,10 @@ struct Got {
 }
 
 fn take(parts: Vec<Part>, slow: bool) -> Got {
+    take_from(parts, slow.then_some(LINE as usize))
+}
+
+fn take_from(parts: Vec<Part>, slow: Option<usize>) -> Got {
     let cache = tempfile::tempdir().unwrap();
     let mut held = Held::new(Folder::new(cache.path()).unwrap());
     let (say, words) = std::sync::mpsc::channel();
@@ -185,6 +193,28 @@ fn a_slow_way_is_packed() {
         assert_eq!(got.result, Ok(()));
         assert_eq!(got.words[..2], [word, Word::Again]);
         assert_eq!(got.files[1], None);
+    }
+}
+
+#[test]
+fn a_sender_that_takes_a_while_to_begin_is_no_slow_way() {
+    let one = part(&bytes(8 << 20), b"", "zstd,", 1, plain);
+    let line = one.before.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let got = take_from(vec![one], Some(line));
+    assert_eq!((got.result, got.words), (Ok(()), vec![Word::Raw]));
+}
+
+#[test]
+fn the_first_part_grows_with_the_database_and_ends_with_a_block() {
+    for (size, first) in [
+        (0, 0),
+        (5000, 5000),
+        (64 << 20, 1 << 20),
+        (65 << 20, 1 << 20),
+        (68 << 20, 17 << 16),
+        ((900 << 20) + 1, 225 << 16),
+    ] {
+        assert_eq!(Word::first(size), first, "{size}");
     }
 }
 

@@ -135,6 +135,34 @@ fn the_first_page_is_the_beginning_of_the_whole() {
 }
 
 #[test]
+fn rows_are_found_while_everything_else_is_busy() {
+    let inventory = many(20_000);
+    let (busy, is_busy) = std::sync::mpsc::channel();
+    let held: Vec<_> = (0..rayon::current_num_threads())
+        .map(|_| {
+            let (release, until) = std::sync::mpsc::channel::<()>();
+            let busy = busy.clone();
+            rayon::spawn(move || {
+                busy.send(()).unwrap();
+                let _ = until.recv();
+            });
+            release
+        })
+        .collect();
+    for _ in &held {
+        is_busy.recv().unwrap();
+    }
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let rows = found(&mut Searcher::default(), &inventory, "ledger", true);
+        done.send(rows.len()).unwrap();
+    });
+    let rows = is_done.recv_timeout(std::time::Duration::from_secs(60));
+    drop(held);
+    assert!(rows.is_ok_and(|rows| rows > 0));
+}
+
+#[test]
 fn exact_names_come_first_then_beginnings_then_parts_then_letters() {
     let names = [
         "l-e-d-ger-1",

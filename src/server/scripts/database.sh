@@ -1,5 +1,5 @@
-# Put behind store.sh. Hands out Nix's database, for a copy that is checked by the receiver: one line of facts, the first MiB
-# as it is, and, for each word on standard input, what it asks for. `raw`, `gzip`, `zstd`: the rest of the database, its write-ahead
+# Put behind store.sh. Hands out Nix's database, for a copy that is checked by the receiver: one line of facts, the first MiB, or a
+# 64th of a large one, as it is, and, for each word on standard input, what it asks for. `raw`, `gzip`, `zstd`: the rest of the database, its write-ahead
 # log and the line of facts as it is then, packed in that way. `again`: all of it anew, after a moment. With `ask` as first
 # argument each line of facts waits for a word of its own: `copy` goes on as above; `log` with two numbers is for so many bytes of
 # the log behind so many, and another line of facts; anything else is the end. Nothing here is opened but to be read. The line says
@@ -88,10 +88,11 @@ asked() {
 while :; do
     facts
     if [ "$mode" = ask ]; then asked; fi
-    first=$bytes
-    if [ "$first" -gt $part ]; then first=$part; fi
+    first=$((bytes / 64 / 65536 * 65536))
+    if [ "$first" -lt $part ]; then first=$part; fi
+    if [ "$first" -gt "$bytes" ]; then first=$bytes; fi
     {
-        dd bs=65536 count=16 2>/dev/null | exactly "$first"
+        dd bs=65536 count=$(((first + 65535) / 65536)) 2>/dev/null | exactly "$first"
         read -r word <&4 || exit 0
         case $word in
         raw) rest "$database" $((bytes - first)) "$log" ;;

@@ -113,6 +113,22 @@ fn every_shell_and_every_set_of_tools_hands_out_the_same() {
 }
 
 #[test]
+fn of_a_large_file_more_comes_first_and_nothing_is_lost() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
+    drop(testing::state(&state, false));
+    let file = testing::database(&state);
+    let mut whole = std::fs::read(&file).unwrap();
+    let numbers = 0..((100 << 20) - whole.len() as u32) / 4;
+    whole.extend(numbers.flat_map(u32::to_le_bytes));
+    whole.extend(*b"end");
+    std::fs::write(&file, &whole).unwrap();
+    settle();
+    let held = copy(&["sh"], None, &state, &cache, |_| ()).unwrap();
+    assert!(std::fs::read(held.database()).unwrap() == whole);
+}
+
+#[test]
 fn a_file_that_shrinks_or_grows_is_taken_again() {
     let scratch = tempfile::tempdir().unwrap();
     let (state, cache) = (scratch.path().join("state"), scratch.path().join("cache"));
