@@ -105,12 +105,7 @@ impl Faults {
     pub(crate) async fn flowing(&self) {
         if self.shared.plan.borrow().stall {
             // The sender lives as long as `self`, so this ends only when the stall does.
-            let _ = self
-                .shared
-                .plan
-                .subscribe()
-                .wait_for(|plan| !plan.stall)
-                .await;
+            let _ = self.plans().wait_for(|plan| !plan.stall).await;
         }
     }
 

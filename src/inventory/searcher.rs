@@ -12,7 +12,7 @@ use super::{Inventory, Row};
 use crate::domain::When;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// Names that are looked at for a first page: where more are turned away by other terms, all of the store is as fast.
 const MOST_LOOKED: usize = 64 * SCORED;
@@ -22,29 +22,21 @@ const MANY: usize = 16 * SCORED;
 
 /// A search that goes on. While a query grows, as when it is typed, each further one looks only among the rows that the one
 /// before has found; the answers are those of [`super::view`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Searcher {
     before: Option<Before>,
     threads: Threads,
 }
 
-impl Default for Searcher {
-    fn default() -> Self {
-        Self {
-            before: None,
-            threads: Threads(ThreadPoolBuilder::new().build().ok()),
-        }
-    }
-}
-
 /// Threads of its own, where the system gives some: rows would else wait behind what keeps all cores busy, such as the verdicts on a
-/// store that is being read.
-#[derive(Debug)]
-struct Threads(Option<ThreadPool>);
+/// store that is being read. Made by the first search.
+#[derive(Debug, Default)]
+struct Threads(OnceLock<Option<ThreadPool>>);
 
 impl Threads {
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.0 {
+        let made = || ThreadPoolBuilder::new().build().ok();
+        match self.0.get_or_init(made) {
             Some(threads) => threads.install(work),
             None => work(),
         }

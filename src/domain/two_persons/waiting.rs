@@ -34,7 +34,8 @@ pub struct WaitingPlan {
     pub until: When,
     /// Why, in the words of the first.
     pub reason: Option<String>,
-    /// The change to make.
+    /// The change to make; `wish` in the file.
+    #[serde(rename = "wish")]
     pub intent: Intent,
     /// What was shown that would happen, one line each.
     pub effects: Vec<String>,
@@ -159,6 +160,7 @@ mod tests {
         });
         assert_eq!(plan.summary, "revoke a\\e");
         let text = plan.text().unwrap();
+        assert!(text.contains("\"wish\": {"), "{text}");
         assert_eq!(
             WaitingPlan::parse("7f3a0011", text.as_bytes()).unwrap(),
             plan
