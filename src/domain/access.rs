@@ -94,10 +94,10 @@ pub struct CacheUser {
 /// The sshd that serves this connection.
 #[derive(Debug, Clone)]
 pub struct SshdFacts {
-    /// Its program file.
-    pub binary: Fact<String>,
-    /// Its configuration file, the running daemon's `-f` or the default.
-    pub config_file: Fact<String>,
+    /// The configuration that [`Self::settings`] were read from: the `-f` that it was started with, else the usual file.
+    pub config_file: String,
+    /// Why it may go by another file, or by settings of its command line as well; `None` where its arguments were seen.
+    pub assumed: Option<String>,
     /// Its version as it names itself, such as `OpenSSH_9.2p1`.
     pub version: Fact<String>,
     /// What holds for the cache user, after all Match blocks.
@@ -108,8 +108,6 @@ pub struct SshdFacts {
 /// the keyword; a yes or no that was not printed is `None` too, and is then treated as not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SshdSettings {
-    /// `AuthorizedKeysFile`: absolute, with `%h`, `%u`, `%U` and `%%` replaced. Empty for `none`.
-    pub authorized_keys_files: Vec<String>,
     /// `AuthorizedKeysCommand` with its arguments, as printed.
     pub authorized_keys_command: Option<String>,
     /// `AuthorizedKeysCommandUser`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Program, the package that has it on Debian, and on Nix.
-const PACKAGES: [(&str, &str, &str); 22] = [
+const PACKAGES: [(&str, &str, &str); 23] = [
     ("nix", "nix-bin", "nix"),
     ("sshd", "openssh-server", "openssh"),
     ("ssh", "openssh-client", "openssh"),
@@ -16,6 +16,7 @@ const PACKAGES: [(&str, &str, &str); 22] = [
     ("sudo", "sudo", "sudo"),
     ("sqlite3", "sqlite3", "sqlite"),
     ("unshare", "util-linux", "util-linux"),
+    ("nsenter", "util-linux", "util-linux"),
     ("mount", "mount", "util-linux"),
     ("cp", "coreutils", "coreutils"),
     ("id", "coreutils", "coreutils"),

@@ -114,6 +114,12 @@ pub fn install_knock(
                 .to_owned(),
         );
     }
+    if let Some(why) = &facts.assumed {
+        plan.warnings.push(format!(
+            "whether sshd reads {} when a client comes can't be seen: {why}",
+            visible(&facts.config)
+        ));
+    }
     plan.warnings.push("sshd runs the script for each login with a key that is in no key file; logins with other keys are not slowed".to_owned());
     if let crate::change::Operation::Access(operation) = &mut plan.operation {
         operation.knock = Some(install);

@@ -58,8 +58,8 @@ pub(in crate::change) fn facts(files: Vec<KeyFile>) -> AccessFacts {
             shell: "/bin/sh".into(),
         }),
         sshd: SshdFacts {
-            binary: Ok("/usr/sbin/sshd".into()),
-            config_file: Ok("/etc/ssh/sshd_config".into()),
+            config_file: "/etc/ssh/sshd_config".into(),
+            assumed: None,
             version: Ok("OpenSSH_9.2".into()),
             settings: Ok(SshdSettings {
                 force_command: Some("nix-store --serve".into()),

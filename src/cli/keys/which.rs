@@ -125,8 +125,8 @@ pub(in crate::cli) mod tests {
             utc_offset: 0,
             cache_user: Err(unknown()),
             sshd: SshdFacts {
-                binary: Err(unknown()),
-                config_file: Err(unknown()),
+                config_file: "/etc/ssh/sshd_config".into(),
+                assumed: None,
                 version: Err(unknown()),
                 settings: Err(unknown()),
             },

@@ -6,7 +6,9 @@ use super::super::authorities;
 use super::super::finding::{Finding, Level};
 use super::{Ability, Runs, is_trusted, of_key, runs};
 use crate::domain::Remedy;
-use crate::domain::access::{AccessFacts, CacheUser, LogLevel, Service, SshdSettings, Unknown};
+use crate::domain::access::{
+    AccessFacts, CacheUser, LogLevel, Service, SshdFacts, SshdSettings, Unknown,
+};
 use crate::domain::authorized_keys::KeyOptions;
 use crate::domain::text::visible;
 use serde::Serialize;
@@ -57,6 +59,7 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
             let every = of_key(facts, &restricted);
             posture.write = every.can.map(|can| can.contains(&Ability::Upload));
             findings.extend(every.findings);
+            findings.extend(of_configuration(&facts.sshd));
             of_settings(settings, user, &mut findings);
             findings.extend(of_authorities(facts, settings, user));
             findings.extend(of_startups(facts, settings));
@@ -90,6 +93,17 @@ pub fn of_server(facts: &AccessFacts) -> Posture {
     }
     posture.findings = findings;
     posture
+}
+
+/// Settings that may not be those that count.
+fn of_configuration(sshd: &SshdFacts) -> Option<Finding> {
+    let why = sshd.assumed.as_ref()?;
+    let message = format!(
+        "sshd's settings are those of {}, and others may be in use: {why}",
+        sshd.config_file
+    );
+    let fix = "compare that file with the -f and -o that sshd is started with there";
+    Some(Finding::new(Level::Note, "settings-assumed", message).fix(fix))
 }
 
 fn of_settings(settings: &SshdSettings, user: &CacheUser, findings: &mut Vec<Finding>) {

@@ -35,8 +35,8 @@ pub(in crate::judge) fn facts(command: Option<&str>) -> AccessFacts {
             shell: "/bin/bash".to_owned(),
         }),
         sshd: SshdFacts {
-            binary: Ok("/usr/sbin/sshd".to_owned()),
-            config_file: Ok("/etc/ssh/sshd_config".to_owned()),
+            config_file: "/etc/ssh/sshd_config".to_owned(),
+            assumed: None,
             version: Ok("OpenSSH_9.2p1".to_owned()),
             settings: Ok(settings),
         },
@@ -164,6 +164,15 @@ fn what_is_not_known_is_said() {
     facts.trusted_users = Err(Unknown::new("nix.conf can't be read"));
     assert!(codes(&of_key(&facts, &options(""))).contains(&"inject-unknown"));
     assert_eq!(of_server(&facts).trusted, None);
+    let assumed = |facts: &AccessFacts| {
+        let findings = of_server(facts).findings;
+        findings
+            .iter()
+            .any(|finding| finding.code == "settings-assumed")
+    };
+    assert!(!assumed(&facts));
+    facts.sshd.assumed = Some("no sshd listens".to_owned());
+    assert!(assumed(&facts));
     facts.sshd.settings = Err(Unknown::new("not root"));
     let posture = of_key(&facts, &options("restrict"));
     assert_eq!(

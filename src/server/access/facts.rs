@@ -7,13 +7,13 @@ use super::files;
 use super::past;
 use super::settings;
 use super::strict::User;
+use crate::domain::Notice;
 use crate::domain::When;
 use crate::domain::access::{CacheUser, Fact, KeyFile, Service, SshdFacts, Unknown};
 use crate::domain::authorities::CertificateFacts;
 use crate::domain::key_request::PastKey;
 use crate::domain::text::visible;
-use crate::domain::{Notice, notice};
-use crate::link::{Command, Limits};
+use crate::link::{Command, Limits, Place};
 use crate::server::error::ServerError;
 use crate::server::script::{self, Answers, why};
 use crate::server::{Inner, access};
@@ -71,11 +71,12 @@ pub(super) fn unknown(why: impl Into<Notice>) -> Unknown {
 /// Asks.
 pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError> {
     let answers = answers(inner, "all", login).await?;
-    Ok(read(
-        &answers,
-        &inner.spec.cache_user,
-        access::is_root(inner),
-    ))
+    let mut found = read(&answers, &inner.spec.cache_user, access::is_root(inner));
+    // No connection is there whose sshd could be another one than the usual.
+    if inner.spec.place == Place::Local {
+        found.sshd.assumed = None;
+    }
+    Ok(found)
 }
 
 /// Asks for the key files of the cache user alone: no forced command is tried.
@@ -135,10 +136,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         other_files.extend(self::files(other, &part_settings(other), root, nixos));
     }
     let said = |name: &str| get(&whole, name).filter(|value| !value.is_empty());
-    let fact = |name: &str, why: Notice| -> Fact<String> {
-        let value = said(name).map(|value| visible(value).into_owned());
-        value.ok_or_else(|| unknown(said(&format!("{name}-why")).map_or(why, Notice::from)))
-    };
+    let shown = |name: &str| said(name).map(|value| visible(value).into_owned());
     Found {
         at: said("now")
             .and_then(|text| text.parse().ok())
@@ -146,15 +144,9 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         utc_offset: said("zone").and_then(utc_offset).unwrap_or(0),
         cache_user: user(part),
         sshd: SshdFacts {
-            binary: fact(
-                "sshd",
-                notice!(
-                    "no sshd was found on PATH there",
-                    "log in with a PATH that has it"
-                ),
-            ),
-            config_file: fact("config", "the server did not say".into()),
-            version: fact("version", "sshd did not print its version".into()),
+            config_file: shown("config").unwrap_or_else(|| "sshd_config".to_owned()),
+            assumed: shown("assumed"),
+            version: shown("version").ok_or_else(|| unknown("sshd did not print its version")),
             settings,
         },
         files,
@@ -212,8 +204,7 @@ fn part_settings(part: &Part<'_>) -> Fact<crate::domain::access::SshdSettings> {
             why.into()
         }));
     }
-    let files = part.files.iter().map(|(path, _)| (*path).to_owned());
-    Ok(settings::read(lines, files.collect()))
+    Ok(settings::read(lines))
 }
 
 /// What the forced command did.
@@ -295,9 +286,8 @@ mod tests {
 
     const ANSWERS: &str = "storekeeper-answer
 now=1800000000
-sshd=/usr/sbin/sshd
-sshd-why=
 config=/etc/ssh/sshd_config
+assumed=
 version=OpenSSH_9.2p1
 user=nix-ssh
 passwd=nix-ssh:x:7:7::/h:
@@ -334,7 +324,8 @@ end=
         assert_eq!((user.uid, user.shell.as_str()), (7, "/bin/sh"));
         assert_eq!(user.groups, ["nix-ssh", "wheel"]);
         let settings = found.sshd.settings.unwrap();
-        assert_eq!(settings.authorized_keys_files.len(), 2);
+        assert_eq!(found.sshd.config_file, "/etc/ssh/sshd_config");
+        assert_eq!(found.sshd.assumed, None);
         assert_eq!(settings.strict_modes, Some(true));
         let [first, second] = found.files.as_slice() else {
             panic!("two files");
@@ -380,7 +371,7 @@ end=
         let answers = Answers::parse(b"storekeeper-answer\nend=\n").unwrap();
         let found = read(&answers, "nix-ssh", false);
         assert!(found.cache_user.is_err() && found.sshd.settings.is_err());
-        assert!(found.sshd.binary.is_err());
+        assert!(found.sshd.version.is_err());
         let answers = Answers::parse(ANSWERS.replace("T=", "X=").as_bytes()).unwrap();
         let found = read(&answers, "root", false);
         let why = found.sshd.settings.unwrap_err().to_string();

@@ -32,6 +32,10 @@ pub struct KnockFacts {
     pub nixos: bool,
     /// sshd's configuration.
     pub config: String,
+    /// Why the sshd that serves this connection may have another one; see [`SshdFacts::assumed`].
+    ///
+    /// [`SshdFacts::assumed`]: crate::domain::access::SshdFacts::assumed
+    pub assumed: Option<String>,
     /// The folder of further files that it includes, such as `/etc/ssh/sshd_config.d`; `None` where it includes none.
     pub folder: Option<String>,
     /// The script is there already, the same as ours.
@@ -152,6 +156,7 @@ impl Server {
         Ok(KnockFacts {
             nixos: answers.get("nixos").is_some(),
             config: visible(answers.get("config").unwrap_or("/etc/ssh/sshd_config")).into_owned(),
+            assumed: answers.shown("assumed").filter(|why| !why.is_empty()),
             folder,
             script_there: answers.get("script") == Some(ours.as_str()),
             user_there: answers.get("user").is_some(),

@@ -5,15 +5,8 @@
 
 use crate::domain::access::{Forwarding, LogLevel, SshdSettings};
 
-/// Reads the lines; `files` are the key files with their tokens replaced.
-pub(super) fn read<'a>(
-    lines: impl IntoIterator<Item = &'a str>,
-    files: Vec<String>,
-) -> SshdSettings {
-    let mut settings = SshdSettings {
-        authorized_keys_files: files,
-        ..SshdSettings::default()
-    };
+pub(super) fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> SshdSettings {
+    let mut settings = SshdSettings::default();
     for line in lines {
         let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
         let value = value.trim();
@@ -106,11 +99,10 @@ mod tests {
             "pubkeyacceptedalgorithms ssh-ed25519,rsa-sha2-512",
             "strictmodes",
         ];
-        let settings = read(lines, vec!["/k".into()]);
+        let settings = read(lines);
         assert_eq!(
             settings,
             SshdSettings {
-                authorized_keys_files: vec!["/k".into()],
                 force_command: Some("nix-store --serve --write".into()),
                 allow_tcp_forwarding: Some(Forwarding::Local),
                 permit_listen: vec!["none".into()],

@@ -21,10 +21,8 @@ say now "${clock% *}"
 say zone "${clock#* }"
 if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 
-say sshd "$sshd"
-say sshd-why "$sshd_why"
 say config "${config:-/etc/ssh/sshd_config}"
-say config-why "$config_why"
+say assumed "$assumed"
 if [ -n "$sshd" ]; then
     ask_version
     say version "$version"

@@ -5,7 +5,7 @@ say() { printf '%s=%s\n' "$1" "$2"; }
 config=${config:-/etc/ssh/sshd_config}
 if [ -e /etc/NIXOS ] || [ -e /etc/static ]; then say nixos yes; fi
 say config "$config"
-say listener "$listener"
+say assumed "$assumed"
 say script "$(sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1)"
 if [ -n "$sshd" ]; then
     ask_version

@@ -1,13 +1,12 @@
 # Put before the scripts that ask or change sshd: which sshd serves this connection, and how it is asked for its settings.
-# Sets sshd, config, options, listener, connection, sshd_why and config_why.
+# Sets sshd, config, options, listener, connection and assumed: why config and options need not be those of that sshd.
 # The sshd processes above this one, one above the other, and of them the topmost: its program and its configuration are those
 # that count. An sshd further up belongs to a login from which this server was started.
 set -f
 newline='
 '
 listener=
-sshd_why=
-config_why=
+assumed=
 connection=${SSH_CONNECTION:-}
 pid=$$
 while [ "${pid:-0}" -ge 1 ] && [ -d "/proc/$pid" ]; do
@@ -36,8 +35,6 @@ if [ -n "$listener" ]; then
         # After an upgrade the running program is not on the disk any more.
         program=${program%' (deleted)'}
         case ${program##*/} in sshd) sshd=$program ;; esac
-    else
-        sshd_why="the process of the sshd that serves this connection can't be looked at without root's rights"
     fi
     line=$(tr '\0' ' ' 2>/dev/null <"/proc/$listener/cmdline")
     case $line in
@@ -46,12 +43,14 @@ if [ -n "$listener" ]; then
         line=${line#'sshd: '}
         line=${line%%' [listener]'*}
         ;;
-    # A process that serves one connection shows no arguments.
-    'sshd: '* | 'sshd-session: '*) line= ;;
+    # A process that serves one connection shows no arguments: nothing listens above it that would be theirs. inetd and sockets of
+    # systemd start one for each connection, and a listener that was stopped leaves those that it has started.
+    'sshd: '* | 'sshd-session: '*)
+        listener=
+        line=
+        ;;
     esac
-    if [ -z "$line" ]; then
-        config_why="the sshd that serves this connection does not show its arguments, so the usual configuration was taken"
-    fi
+    if [ -z "$line" ]; then assumed="no sshd listens above the one that serves this connection, which does not show how it was started"; fi
     previous=
     for word in $line; do
         case $previous in
@@ -71,8 +70,8 @@ if [ -n "$listener" ]; then
     '' | /*) ;;
     *) config=$(readlink "/proc/$listener/cwd" 2>/dev/null)/$config ;;
     esac
-else
-    sshd_why="this connection does not come through an sshd, so the usual one was asked"
+elif [ -n "$connection" ]; then
+    assumed="this connection does not come through OpenSSH's sshd"
 fi
 if ! [ -x "$sshd" ]; then sshd=$(command -v sshd); fi
 # $1: a user. Sets `effective` to its settings, as for a connection such as this one; keywords in small letters, which OpenSSH 10.6

@@ -157,7 +157,7 @@ fn of_posture(finding: &Finding) -> Option<Check> {
         ("not-tried", _) => ("access-serving", State::Unknown),
         ("log-level", Level::Note) => ("access-log", State::Unknown),
         ("log-level", _) => ("access-log", State::Warning),
-        ("posture-unknown" | "trusted-unknown" | "inject-unknown", _) => {
+        ("posture-unknown" | "settings-assumed" | "trusted-unknown" | "inject-unknown", _) => {
             ("access-posture", State::Unknown)
         }
         (_, Level::Refuse) => ("access-posture", State::Critical),

@@ -31,8 +31,8 @@ fn facts(content: &str) -> AccessFacts {
             shell: "/bin/sh".into(),
         }),
         sshd: SshdFacts {
-            binary: Err(unknown()),
-            config_file: Err(unknown()),
+            config_file: "/etc/ssh/sshd_config".into(),
+            assumed: None,
             version: Err(unknown()),
             settings: Ok(SshdSettings {
                 force_command: Some("nix-store --serve".into()),
@@ -160,6 +160,9 @@ fn what_every_key_can_do_is_said_once() {
         "{found:?}"
     );
     assert!(found.contains(&("access-log", State::Unknown)), "{found:?}");
+    assert!(!found.contains(&("access-posture", State::Unknown)));
+    facts.sshd.assumed = Some("no sshd listens".into());
+    assert!(ids(&facts).contains(&("access-posture", State::Unknown)));
     assert!(found.iter().all(|(id, _)| *id != "keys-reach"), "{found:?}");
     // With root's trust and a shell, a key is as good as root.
     facts.trusted_users = Ok(vec!["*".into()]);

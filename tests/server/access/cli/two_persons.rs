@@ -315,11 +315,20 @@ impl Drop for Lock {
     }
 }
 
+/// Markers that are whole: a job whose marker was cut off never began, and leaves no record.
 fn markers(house: &House) -> usize {
     let entries = fs::read_dir(house.rig.scratch().join("var")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name());
-    names
-        .filter(|name| name.to_string_lossy().starts_with("unfinished-"))
+    entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("unfinished-")
+        })
+        .filter(|entry| {
+            fs::read_to_string(entry.path()).is_ok_and(|text| text.ends_with("\nend\n"))
+        })
         .count()
 }
 
