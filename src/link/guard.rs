@@ -10,18 +10,19 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use russh::client::{self, DisconnectReason};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{LinkError, sentence};
 use super::host_key::{self, Offered};
-use super::known_hosts::HostKey;
 use super::prompt::{Prompter, Question};
 use super::target::SshTarget;
 
-/// What is known about a connection's end.
+/// What is known about a connection: whom it leads to, and its end.
 pub(super) struct State {
     pub(super) place: String,
+    /// The host key that was verified.
+    host_key: OnceLock<PublicKey>,
     lost: CancellationToken,
     ended: OnceLock<Instant>,
     reason: Mutex<Option<LinkError>>,
@@ -31,10 +32,16 @@ impl State {
     pub(super) fn new(place: String) -> Arc<Self> {
         Arc::new(Self {
             place,
+            host_key: OnceLock::new(),
             lost: CancellationToken::new(),
             ended: OnceLock::new(),
             reason: Mutex::new(None),
         })
+    }
+
+    /// The host key that was verified.
+    pub(super) fn host_key(&self) -> Option<&PublicKey> {
+        self.host_key.get()
     }
 
     /// Resolves when the connection is gone.
@@ -89,7 +96,6 @@ pub(super) struct Guard {
     pub(super) prompter: Arc<dyn Prompter>,
     pub(super) asking: Arc<AtomicBool>,
     pub(super) state: Arc<State>,
-    pub(super) accepted: Option<HostKey>,
 }
 
 /// Why a handshake ended.
@@ -132,24 +138,20 @@ impl client::Handler for Guard {
     type Error = Stop;
 
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Stop> {
-        let key = HostKey::of(offered.public_key().key_data());
+        let key = offered.public_key();
         // A new exchange of session keys must be with the same host.
-        if key.is_some() && self.accepted == key {
-            return Ok(true);
-        }
-        if self.accepted.is_some() {
+        if let Some(accepted) = self.state.host_key() {
+            if accepted.key_data() == key.key_data() {
+                return Ok(true);
+            }
             return Err(Stop::Link(LinkError::connect(
                 &*self.state.place,
                 "its host key changed within the connection",
             )));
         }
-        let public;
-        let offered = if let Some(certificate) = offered.certificate() {
-            Offered::Certificate(certificate)
-        } else {
-            public = offered.public_key();
-            Offered::Key(&public)
-        };
+        let offered = offered
+            .certificate()
+            .map_or(Offered::Key(&key), Offered::Certificate);
         let prompter = Asking {
             inner: &*self.prompter,
             asking: &self.asking,
@@ -157,7 +159,7 @@ impl client::Handler for Guard {
         host_key::verify(&self.target, self.peer, &prompter, offered)
             .await
             .map_err(Stop::Link)?;
-        self.accepted = key;
+        self.state.host_key.get_or_init(|| key);
         Ok(true)
     }
 

@@ -34,8 +34,10 @@ mod ssh;
 mod target;
 mod tcp;
 
+use crate::domain::ssh_key::PublicSshKey;
 pub(crate) use address::tilde;
 pub(crate) use child::end as end_group;
+use russh::keys::PublicKey;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -332,6 +334,18 @@ impl Link {
         match &*self.0 {
             Inner::Local { closed } => closed.cancel(),
             Inner::Ssh { pool, .. } => pool.close().await,
+        }
+    }
+
+    /// The host key that the server has proven to hold, without a comment; `None` for this machine.
+    pub fn host_key(&self) -> Option<PublicSshKey> {
+        match &*self.0 {
+            Inner::Local { .. } => None,
+            Inner::Ssh { pool, .. } => {
+                let key = pool.first().state.host_key()?.key_data().clone();
+                let line = PublicKey::new(key, "").to_openssh().ok()?;
+                PublicSshKey::parse(&line).ok()
+            }
         }
     }
 

@@ -181,7 +181,6 @@ where
         prompter: prompter.clone(),
         asking: asking.clone(),
         state: state.clone(),
-        accepted: None,
     };
     // russh reads a packet's length and its body one by one; a busy server's packets are small and many.
     let stream = BufReader::with_capacity(READ_AHEAD, stream);

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use storekeeper::change::access::{About, install_knock, knock_to_install};
 use storekeeper::change::{Answer, Outcome};
+use storekeeper::domain::ssh_key::PublicSshKey;
 use storekeeper::server::Server;
 
 /// Accepts connections until the test ends, and starts an sshd for each, among the mounts of another one.
@@ -75,6 +76,10 @@ fn what_is_not_seen_of_an_sshd_is_said() {
     assert_eq!(seen.sshd.assumed, None);
     let port = inetd(&listening, Some(listening.config()));
     let server = server(&rig, port);
+    // The files that the usual configuration names are another sshd's.
+    let mut host = PublicSshKey::parse(&fs::read_to_string(rig.file("host.pub")).unwrap()).unwrap();
+    host.set_comment("");
+    assert_eq!(wait(server.host_keys()).unwrap()[0], host);
     let facts = wait(server.access()).unwrap();
     let why = facts.sshd.assumed.as_deref().unwrap();
     assert!(why.contains("no sshd listens"), "{why}");
