@@ -23,6 +23,7 @@ mod client;
 pub(crate) mod edits;
 mod guard;
 mod knock;
+mod logins;
 mod make;
 pub(crate) mod need;
 pub(crate) mod nix;

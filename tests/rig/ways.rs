@@ -80,35 +80,6 @@ impl Rig {
         self.ssh_as(access.user(), self.port(access), script)
     }
 
-    /// The real `ssh` as any user.
-    pub(crate) fn ssh_as(&self, user: &str, port: u16, script: &str) -> Command {
-        let mut ssh = Command::new(need::program("ssh"));
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "LogLevel=ERROR",
-        ])
-        .args(["-i", &self.file("id")])
-        .args([
-            "-o",
-            &format!("UserKnownHostsFile={}", self.file("known_hosts")),
-        ])
-        .args([
-            "-p",
-            &port.to_string(),
-            &format!("{user}@127.0.0.1"),
-            script,
-        ])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null());
-        ssh
-    }
-
     /// What a command on the server prints; its failure ends the test.
     pub(crate) fn on_server(&self, access: Access, script: &str) -> String {
         nix::text_of(&mut self.ssh(access, script))

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use storekeeper::change::access::{About, approve, deny, end_session, revoke, submit};
 use storekeeper::change::keep::{Kept, PinRequest, pin, remove, unpin};
@@ -235,21 +235,7 @@ fn pins_and_roots() {
 fn ended_sessions() {
     for cut in BOTH {
         let house = House::new();
-        let mut session = Command::new("ssh")
-            .args(["-F", "none", "-o", "BatchMode=yes", "-i"])
-            .arg(house.rig.file("id"))
-            .arg("-o")
-            .arg(format!(
-                "UserKnownHostsFile={}",
-                house.rig.file("known_hosts")
-            ))
-            .args(["-p", &house.sshd.port.to_string(), "nix-ssh@127.0.0.1", "x"])
-            .env_remove("SSH_AUTH_SOCK")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut session = house.rig.open_session("id", house.sshd.port);
         wait_until("the session", || house.facts().sessions.unwrap().len() == 1);
         let open = house.facts().sessions.unwrap().remove(0);
         let plan = end_session(&house.about(), &open, None);

@@ -2,7 +2,7 @@
 //! `Accept=yes` (`sshd -i`). Such a one does not show how it was started, and nothing is to be told to reload.
 
 use crate::help::{carry_out, connect, wait};
-use crate::rig::{Access, Rig, Sshd, Twist, key_pair, need};
+use crate::rig::{Access, Rig, Sshd, Twist, key_pair, need, wait_until};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -45,25 +45,6 @@ fn server(rig: &Rig, port: u16) -> Server {
     wait(async { connect(rig.spec("root", port).await).await })
 }
 
-/// Whether this key of the rig is let in as the cache user.
-fn lets_in(rig: &Rig, port: u16, key: &str) -> bool {
-    let output = Command::new(need::program("ssh"))
-        .args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o"])
-        .args(["BatchMode=yes", "-o", "LogLevel=ERROR", "-i"])
-        .arg(rig.file(key))
-        .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", rig.file("known_hosts")))
-        .args(["-p", &port.to_string(), "nix-ssh@127.0.0.1", "x"])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let refused = said.contains("Permission denied");
-    assert!(refused || output.status.code() != Some(255), "{said}");
-    !refused
-}
-
 /// The settings are those of the usual file, and that is said.
 #[test]
 fn what_is_not_seen_of_an_sshd_is_said() {
@@ -80,6 +61,12 @@ fn what_is_not_seen_of_an_sshd_is_said() {
     let mut host = PublicSshKey::parse(&fs::read_to_string(rig.file("host.pub")).unwrap()).unwrap();
     host.set_comment("");
     assert_eq!(wait(server.host_keys()).unwrap()[0], host);
+    let mut session = rig.open_session("id", port);
+    wait_until("the session", || {
+        wait(server.sessions()).unwrap().unwrap().len() == 1
+    });
+    drop(session.stdin.take());
+    session.wait().unwrap();
     let facts = wait(server.access()).unwrap();
     let why = facts.sshd.assumed.as_deref().unwrap();
     assert!(why.contains("no sshd listens"), "{why}");
@@ -145,9 +132,9 @@ fn the_knock_is_installed_and_removed_where_each_connection_has_its_sshd() {
         for name in &keys {
             new_key(name);
         }
-        assert!(lets_in(&rig, port, "id") && !lets_in(&rig, port, ada));
+        assert!(rig.lets_in("id", port) && !rig.lets_in(ada, port));
         assert_eq!(waiting(), before + 1);
-        assert!(!lets_in(&rig, listening.port, bob));
+        assert!(!rig.lets_in(bob, listening.port));
         assert_eq!(
             waiting(),
             before + 1 + usize::from(listens),
@@ -156,7 +143,7 @@ fn the_knock_is_installed_and_removed_where_each_connection_has_its_sshd() {
 
         rig.ask("setup inetd --knock --off --yes", 0);
         let before = waiting();
-        assert!(!lets_in(&rig, port, cyd) && !lets_in(&rig, listening.port, dan));
+        assert!(!rig.lets_in(cyd, port) && !rig.lets_in(dan, listening.port));
         assert_eq!(waiting(), before, "they are asked about no more");
     }
 }

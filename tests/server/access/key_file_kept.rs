@@ -37,32 +37,6 @@ fn append(file: &Path, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-/// A login as the cache user, which only reads what its key file lets it.
-fn logs_in(rig: &Rig, port: u16, key: &str) -> bool {
-    let output = Command::new(crate::rig::need::program("ssh"))
-        .args([
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-        ])
-        .args([
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-        ])
-        .args(["-p", &port.to_string(), "-i", &rig.file(key)])
-        .args(["nix-ssh@127.0.0.1", "x"])
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    // 255 is ssh's own: it was not let through to the forced command.
-    output.status.code() != Some(255)
-}
-
 async fn revoked(server: &Server, key: storekeeper::domain::ssh_key::Fingerprint) -> Outcome {
     let facts = server.access().await.unwrap();
     let plan = revoke(&About::of(server), &facts, "root", key, false, None).unwrap();
@@ -90,7 +64,7 @@ async fn owner_mode_list_and_attributes_stay() {
     output_of("setfacl", &["-m", "u:61003:r"], &file);
     output_of("setfattr", &["-n", "user.ticket", "-v", "OPS-17"], &file);
     let port = rig.port(Access::Root);
-    assert!(logs_in(&rig, port, "stays") && logs_in(&rig, port, "goes"));
+    assert!(rig.lets_in("stays", port) && rig.lets_in("goes", port));
     let list = output_of("getfacl", &["-cpn"], &file);
     let attributes = output_of("getfattr", &["-d", "-m", "-"], &file);
     let before = fs::metadata(&file).unwrap();
@@ -99,7 +73,7 @@ async fn owner_mode_list_and_attributes_stay() {
         revoked(&server, goes.key.fingerprint()).await,
         Outcome::Done
     );
-    assert!(logs_in(&rig, port, "stays") && !logs_in(&rig, port, "goes"));
+    assert!(rig.lets_in("stays", port) && !rig.lets_in("goes", port));
     assert_eq!(output_of("getfacl", &["-cpn"], &file), list);
     assert_eq!(output_of("getfattr", &["-d", "-m", "-"], &file), attributes);
     let after = fs::metadata(&file).unwrap();

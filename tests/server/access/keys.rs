@@ -5,7 +5,7 @@ use crate::rig::{Access, Rig, Sshd, Twist, key_pair, wait_until};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use storekeeper::change::access::{About, AccessError, authorize, expire, resume, revoke, suspend};
 use storekeeper::change::{Answer, Danger, Outcome, Policy, Receipt, Refusal, Undo, run_in};
 use storekeeper::domain::access::{AccessFacts, LogKind, LogSource};
@@ -59,35 +59,6 @@ fn line(key: &PublicSshKey) -> NewKey {
         from: None,
         expires: None,
     }
-}
-
-/// The real `ssh` as the cache user with this key alone.
-fn ssh(rig: &Rig, port: u16, key: &str) -> Command {
-    let mut ssh = Command::new("ssh");
-    ssh.args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o"])
-        .args(["BatchMode=yes", "-o", "LogLevel=ERROR", "-i"])
-        .arg(rig.file(key))
-        .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", rig.file("known_hosts")))
-        .args(["-p", &port.to_string()])
-        .args([&format!("{}@127.0.0.1", CACHE.0), "anything"])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null());
-    ssh
-}
-
-/// Whether sshd lets this key in. `nix-store --serve` ends at once, as nobody speaks to it.
-fn lets_in(rig: &Rig, port: u16, key: &str) -> bool {
-    let output = ssh(rig, port, key).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let refused = output.status.code() == Some(255) && said.contains("Permission denied");
-    assert!(refused || output.status.code() != Some(255), "{said}");
-    !refused
-}
-
-/// A session that stays open.
-fn open_session(rig: &Rig, port: u16, key: &str) -> Child {
-    ssh(rig, port, key).stdin(Stdio::piped()).spawn().unwrap()
 }
 
 fn facts(server: &Server) -> AccessFacts {
@@ -173,7 +144,7 @@ fn the_sshd_of_this_connection_is_asked() {
         help::carry_out(&server, plan, &Answer::Key, Some(rig.state())).await
     });
     assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
-    assert!(lets_in(&rig, sshd.port, "bob"));
+    assert!(rig.lets_in("bob", sshd.port));
     let refused = authorize(&About::of(&server), &less, &new, None, None);
     assert!(
         matches!(refused, Err(AccessError::NoFile(_))),
@@ -254,7 +225,7 @@ fn files_that_sshd_would_not_read() {
         fresh();
         make();
         let found = facts(&server).files.remove(0);
-        let sshd_says = lets_in(&rig, sshd.port, "id");
+        let sshd_says = rig.lets_in("id", sshd.port);
         assert!(fine.is_none_or(|fine| fine == sshd_says), "{name}: sshd");
         assert_eq!(
             found.strict_modes_problem.is_none(),
@@ -349,7 +320,7 @@ fn a_key_that_was_refused_is_authorized() {
     let (sshd, server) = start(&rig, "");
     let key = new_key(&rig, "ada");
     let before = fs::read(key_file(&rig)).unwrap();
-    assert!(!lets_in(&rig, sshd.port, "ada"));
+    assert!(!rig.lets_in("ada", sshd.port));
     let receipt = authorize_now(&rig, &server, &line(&key));
     assert_eq!(
         (receipt.result, receipt.done),
@@ -366,7 +337,7 @@ fn a_key_that_was_refused_is_authorized() {
         String::from_utf8(after).unwrap(),
         String::from_utf8(expected.concat()).unwrap()
     );
-    assert!(lets_in(&rig, sshd.port, "ada"));
+    assert!(rig.lets_in("ada", sshd.port));
     // Twice is once too much.
     let again = authorize(
         &About::of(&server),
@@ -392,8 +363,8 @@ fn a_revoked_key_is_refused_and_its_session_ends() {
         Outcome::Done
     );
 
-    let mut session = open_session(&rig, sshd.port, "ada");
-    let mut other = open_session(&rig, sshd.port, "id");
+    let mut session = rig.open_session("ada", sshd.port);
+    let mut other = rig.open_session("id", sshd.port);
     let print = key.fingerprint();
     wait_until("the sessions", || {
         let open = facts(&server).sessions.unwrap();
@@ -436,7 +407,7 @@ fn a_revoked_key_is_refused_and_its_session_ends() {
     wait_until("the end of the session", || {
         session.try_wait().unwrap().is_some()
     });
-    assert!(!lets_in(&rig, sshd.port, "ada"));
+    assert!(!rig.lets_in("ada", sshd.port));
     assert_eq!(
         other.try_wait().unwrap(),
         None,
@@ -494,7 +465,7 @@ fn expiry_and_addresses_hold() {
             ..line(&new_key(&rig, name))
         };
         assert_eq!(authorize_now(&rig, &server, &new).result, Outcome::Done);
-        assert_eq!(lets_in(&rig, sshd.port, name), fine, "{name}");
+        assert_eq!(rig.lets_in(name, sshd.port), fine, "{name}");
     }
     let print = |name: &str| {
         let text = fs::read_to_string(rig.file(&format!("{name}.pub"))).unwrap();
@@ -515,7 +486,7 @@ fn expiry_and_addresses_hold() {
             Some(rig.state()),
         ));
         assert_eq!(receipt.result, Outcome::Done, "{receipt:?}");
-        assert_eq!(lets_in(&rig, sshd.port, name), fine, "{name}");
+        assert_eq!(rig.lets_in(name, sshd.port), fine, "{name}");
         let found = facts(&server);
         let again = expire(&About::of(&server), &found, "root", print(name), end, None);
         assert!(matches!(again, Err(AccessError::Nothing(_))));
@@ -572,7 +543,7 @@ fn the_own_way_in_is_not_shut() {
         "{receipt:?}"
     );
     assert_eq!(fs::read(&shared).unwrap(), before);
-    assert!(lets_in(&rig, sshd.port, "id"));
+    assert!(rig.lets_in("id", sshd.port));
 }
 
 /// Each line alone in the file: it is said to authorize its key if and only if the real sshd takes a login by it.
@@ -709,7 +680,7 @@ fn lines_are_judged_as_sshd_decides() {
         fs::write(key_file(&rig), format!("{text}\n")).unwrap();
         let judged = storekeeper::judge::access::keys(&facts(&server), Age(86_400));
         let ours = judged.keys.iter().any(|row| row.active);
-        let theirs = lets_in(&rig, sshd.port, key);
+        let theirs = rig.lets_in(key, sshd.port);
         if (ours, theirs) != (fine, fine) {
             let shown: String = text.chars().take(120).collect();
             wrong.push(format!(
@@ -729,7 +700,7 @@ fn a_log_without_dates_is_said_to_be_one() {
     // Of the real sshd, its times taken off: a key comes twice and is refused.
     let bob = new_key(&rig, "bob").fingerprint();
     let own = PublicSshKey::parse(&fs::read_to_string(rig.file("id.pub")).unwrap()).unwrap();
-    assert!(!lets_in(&rig, sshd.port, "bob") && !lets_in(&rig, sshd.port, "bob"));
+    assert!(!rig.lets_in("bob", sshd.port) && !rig.lets_in("bob", sshd.port));
     let dated = fs::read_to_string(sshd.auth_log()).unwrap();
     let messages = dated.lines().filter_map(|line| line.split_once("]: "));
     let undated: Vec<&str> = messages.map(|(_, message)| message).collect();
@@ -879,8 +850,8 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
         fs::read_to_string(&file).unwrap()
     );
     fs::write(&file, &team).unwrap();
-    assert!(lets_in(&rig, sshd.port, "bob") && lets_in(&rig, sshd.port, "mia"));
-    let mut open = open_session(&rig, sshd.port, "bob");
+    assert!(rig.lets_in("bob", sshd.port) && rig.lets_in("mia", sshd.port));
+    let mut open = rig.open_session("bob", sshd.port);
     wait_until("the session is seen", || {
         facts(&server)
             .sessions
@@ -898,7 +869,7 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
     wait_until("the session has ended", || {
         open.try_wait().unwrap().is_some()
     });
-    assert!(!lets_in(&rig, sshd.port, "bob") && lets_in(&rig, sshd.port, "mia"));
+    assert!(!rig.lets_in("bob", sshd.port) && rig.lets_in("mia", sshd.port));
     let listed = storekeeper::judge::access::keys(&facts(&server), Age(0));
     let row = listed
         .keys
@@ -934,7 +905,7 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
     assert!(
         ["bob", "mia", "eve"]
             .iter()
-            .all(|key| lets_in(&rig, sshd.port, key))
+            .all(|key| rig.lets_in(key, sshd.port))
     );
     let now = fs::read_to_string(&file).unwrap();
     let expected = team.replace("# the team\n", "# the whole team\n");
@@ -945,9 +916,9 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
     fs::write(&file, &team).unwrap();
     suspend_now(&rig, &server, bob.fingerprint());
     suspend_now(&rig, &server, mia.fingerprint());
-    assert!(!lets_in(&rig, sshd.port, "mia"));
+    assert!(!rig.lets_in("mia", sshd.port));
     resume_now(&rig, &server, bob.fingerprint());
-    assert!(lets_in(&rig, sshd.port, "bob") && !lets_in(&rig, sshd.port, "mia"));
+    assert!(rig.lets_in("bob", sshd.port) && !rig.lets_in("mia", sshd.port));
     resume_now(&rig, &server, mia.fingerprint());
     assert_eq!(fs::read_to_string(&file).unwrap(), team);
 
@@ -971,5 +942,5 @@ fn a_suspended_key_is_refused_and_its_line_comes_back_byte_for_byte() {
     ));
     assert_eq!(receipt.result, Outcome::Failed, "{receipt:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), since);
-    assert!(lets_in(&rig, sshd.port, "bob"));
+    assert!(rig.lets_in("bob", sshd.port));
 }

@@ -5,20 +5,13 @@ use crate::rig::{Access, Rig, wait_until};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storekeeper::domain::StorePath;
 use storekeeper::wire::{Encoder, Message, Reader, client_handshake};
 
 const ALL: &str = "gc root --grace 0 --keep-newest 0 --yes";
-
-/// A session of the cache user that stays open until its input is closed, as that of a client which copies over several connections.
-fn open_session(rig: &Rig) -> Child {
-    let mut ssh = rig.ssh_as("nix-ssh", rig.port(Access::Root), "anything");
-    ssh.stdin(Stdio::piped()).stdout(Stdio::null());
-    ssh.spawn().unwrap()
-}
 
 /// Whether the server lists so many sessions.
 fn sessions(rig: &Rig) -> usize {
@@ -101,7 +94,7 @@ fn what_came_since_an_open_session_began_stays_until_it_ends() {
     Rig::on_every_nix(|rig| {
         let old = rig.add("old", "old");
         rig.sql("update ValidPaths set registrationTime = registrationTime - 1000");
-        let mut session = open_session(rig);
+        let mut session = rig.open_session("id", rig.port(Access::Root));
         wait_until("the session", || sessions(rig) == 1);
         let fresh = rig.add("fresh", "fresh");
         let plan = rig.ask("gc root --grace 0 --keep-newest 0 --dry-run", 0);
@@ -134,7 +127,7 @@ fn what_a_session_may_have_been_told_of_outlives_it_where_that_is_asked_for() {
         let old = rig.add("old", "old");
         let other = rig.add("other", "other");
         rig.sql("update ValidPaths set registrationTime = registrationTime - 1000");
-        let mut session = open_session(rig);
+        let mut session = rig.open_session("id", rig.port(Access::Root));
         wait_until("the session", || sessions(rig) == 1);
         let before = valid(rig);
         let busy = rig.ask(&format!("{ALL} --idle 1s"), 1);
@@ -181,7 +174,7 @@ fn what_a_session_may_have_been_told_of_outlives_it_where_that_is_asked_for() {
 fn clients_that_copy_while_collections_run_get_every_path() {
     Rig::on_every_nix(|rig| {
         rig.sql("update ValidPaths set registrationTime = registrationTime - 1000");
-        let mut session = open_session(rig);
+        let mut session = rig.open_session("id", rig.port(Access::Root));
         wait_until("the session", || sessions(rig) == 1);
         let ended = AtomicBool::new(false);
         let (collections, copied) = std::thread::scope(|scope| {

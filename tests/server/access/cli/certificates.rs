@@ -5,7 +5,7 @@ use crate::help::text;
 use crate::rig::{Access, Rig, Twist, key_pair, wait_until};
 use std::fs;
 use std::os::unix::fs::chown;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use storekeeper::domain::When;
 use storekeeper::domain::ssh_key::PublicSshKey;
 
@@ -115,30 +115,6 @@ fn a_certificate_logs_in_until_its_end_under_a_name_that_the_server_wants() {
     );
 }
 
-/// Whether an sshd of the rig lets a key with its certificate in.
-fn lets_in(rig: &Rig, port: u16, key: &str) -> bool {
-    let output = Command::new("ssh")
-        .args([
-            "-F",
-            "none",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "BatchMode=yes",
-        ])
-        .args(["-o", "LogLevel=ERROR", "-i", &rig.file(key), "-o"])
-        .arg(format!("UserKnownHostsFile={}", rig.file("known_hosts")))
-        .args(["-p", &port.to_string(), "nix-ssh@127.0.0.1", "x"])
-        .env_remove("SSH_AUTH_SOCK")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = text(&output.stderr);
-    let refused = output.status.code() == Some(255) && said.contains("Permission denied");
-    assert!(refused || output.status.code() != Some(255), "{said}");
-    !refused
-}
-
 fn keygen(arguments: &[&str]) {
     let output = Command::new("ssh-keygen").args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -195,27 +171,27 @@ fn an_authority_of_the_settings_whose_key_is_in_the_agent() {
     };
     let said = issue("kim", " --from 127.0.0.0/8");
     assert!(said.contains("may log in as builders too"), "{said}");
-    assert!(lets_in(&rig, sshd.port, "kim"));
+    assert!(rig.lets_in("kim", sshd.port));
     issue("lee", " --from 10.9.0.0/16");
-    assert!(!lets_in(&rig, sshd.port, "lee"));
+    assert!(!rig.lets_in("lee", sshd.port));
     let said = issue("lee", " --principal nix-ssh");
     assert!(
         said.contains("it wants one of the names builders"),
         "{said}"
     );
-    assert!(!lets_in(&rig, sshd.port, "lee"));
+    assert!(!rig.lets_in("lee", sshd.port));
 
     // A single one is revoked as docs/security.md says, and the others stay.
     issue("lee", "");
-    assert!(lets_in(&rig, sshd.port, "lee"));
+    assert!(rig.lets_in("lee", sshd.port));
     let file = rig.file("kim-cert.pub");
     let made = PublicSshKey::parse(&fs::read_to_string(file).unwrap()).unwrap();
     let serial = made.certificate().unwrap().serial;
     let list = rig.file("serials");
     fs::write(&list, format!("serial: {serial}\n")).unwrap();
     keygen(&["-k", "-u", "-f", &revoked, "-s", &rig.file("ca.pub"), &list]);
-    assert!(!lets_in(&rig, sshd.port, "kim"));
-    assert!(lets_in(&rig, sshd.port, "lee"));
+    assert!(!rig.lets_in("kim", sshd.port));
+    assert!(rig.lets_in("lee", sshd.port));
 }
 
 /// What is done to the list, the code of the finding on the first key, and whether sshd takes both.
@@ -274,7 +250,7 @@ fn sshd_s_list_of_revoked_keys_decides_for_plain_keys_too() {
     ];
     for (form, code, takes) in forms {
         form();
-        let seen = ["kim", "lee"].map(|name| lets_in(&rig, sshd.port, name));
+        let seen = ["kim", "lee"].map(|name| rig.lets_in(name, sshd.port));
         assert_eq!(seen, takes, "{code}");
         // Root's key is refused with the others, so this look is made without sshd where that is so.
         if takes == [false, false] {

@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use storekeeper::domain::When;
@@ -100,35 +100,14 @@ impl House {
         self.rig.scratch().join("home-nix-ssh/.ssh/authorized_keys")
     }
 
-    fn ssh(&self, key: &str) -> Command {
-        self.ssh_knowing(key, &self.rig.file("known_hosts"))
-    }
-
-    /// The real `ssh` as the cache user with this key alone.
-    fn ssh_knowing(&self, key: &str, hosts: &str) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-o", "IdentitiesOnly=yes", "-o"])
-            .args(["BatchMode=yes", "-o", "LogLevel=ERROR", "-i"])
-            .arg(self.rig.file(key))
-            .args(["-o", &format!("UserKnownHostsFile={hosts}")])
-            .args(["-p", &self.sshd.port.to_string(), "nix-ssh@127.0.0.1", "x"])
-            .env_remove("SSH_AUTH_SOCK")
-            .stdin(Stdio::null());
-        ssh
-    }
-
     /// Whether the real sshd lets this key in.
     fn lets_in(&self, key: &str) -> bool {
-        let output = self.ssh(key).output().unwrap();
-        let said = text(&output.stderr);
-        let refused = output.status.code() == Some(255) && said.contains("Permission denied");
-        assert!(refused || output.status.code() != Some(255), "{said}");
-        !refused
+        self.rig.lets_in(key, self.sshd.port)
     }
 
     /// A session that stays open.
     fn open(&self, key: &str) -> Child {
-        self.ssh(key).stdin(Stdio::piped()).spawn().unwrap()
+        self.rig.open_session(key, self.sshd.port)
     }
 
     /// The real `nix` with this key: a path of the cache is asked for.
@@ -789,10 +768,18 @@ fn what_onboard_writes_is_what_a_client_needs() {
         .collect();
     let hosts = house.rig.file("onboarded");
     fs::write(&hosts, lines.join("\n") + "\n").unwrap();
-    let output = house.ssh_knowing("ada", &hosts).output().unwrap();
+    let output = house
+        .rig
+        .login_knowing("ada", &hosts, house.sshd.port)
+        .output()
+        .unwrap();
     assert_ne!(output.status.code(), Some(255), "{}", text(&output.stderr));
     fs::write(&hosts, "").unwrap();
-    let output = house.ssh_knowing("ada", &hosts).output().unwrap();
+    let output = house
+        .rig
+        .login_knowing("ada", &hosts, house.sshd.port)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(255));
     // With the public keys the real client takes what is signed.
     let keys: Vec<String> = document["publicKeys"]
