@@ -13,10 +13,10 @@ use crate::domain::access::{CacheUser, Fact, KeyFile, Service, SshdFacts, Unknow
 use crate::domain::authorities::CertificateFacts;
 use crate::domain::key_request::PastKey;
 use crate::domain::text::visible;
-use crate::link::{Command, Limits, Place};
+use crate::link::{Command, Limits};
 use crate::server::error::ServerError;
 use crate::server::script::{self, Answers, why};
-use crate::server::{Inner, access};
+use crate::server::{Inner, Spec, access};
 use std::time::Duration;
 
 /// Room for some key files, and time for `sshd -T` and `nix show-config`.
@@ -71,18 +71,13 @@ pub(super) fn unknown(why: impl Into<Notice>) -> Unknown {
 /// Asks.
 pub(super) async fn ask(inner: &Inner, login: &str) -> Result<Found, ServerError> {
     let answers = answers(inner, "all", login).await?;
-    let mut found = read(&answers, &inner.spec.cache_user, access::is_root(inner));
-    // No connection is there whose sshd could be another one than the usual.
-    if inner.spec.place == Place::Local {
-        found.sshd.assumed = None;
-    }
-    Ok(found)
+    Ok(read(&answers, &inner.spec, access::is_root(inner)))
 }
 
 /// Asks for the key files of the cache user alone: no forced command is tried.
 pub(super) async fn ask_files(inner: &Inner, login: &str) -> Result<Vec<KeyFile>, ServerError> {
     let answers = answers(inner, "files", login).await?;
-    Ok(read(&answers, &inner.spec.cache_user, access::is_root(inner)).files)
+    Ok(read(&answers, &inner.spec, access::is_root(inner)).files)
 }
 
 /// What the script says about `all`, or about the key `files` alone.
@@ -105,7 +100,8 @@ async fn answers(inner: &Inner, scope: &str, login: &str) -> Result<Answers, Ser
 }
 
 /// Puts the answers together.
-fn read(answers: &Answers, cache: &str, root: bool) -> Found {
+fn read(answers: &Answers, spec: &Spec, root: bool) -> Found {
+    let cache = spec.cache_user.as_str();
     let mut parts: Vec<Part<'_>> = Vec::new();
     let mut whole = Vec::new();
     for (name, value) in answers.iter() {
@@ -145,7 +141,7 @@ fn read(answers: &Answers, cache: &str, root: bool) -> Found {
         cache_user: user(part),
         sshd: SshdFacts {
             config_file: shown("config").unwrap_or_else(|| "sshd_config".to_owned()),
-            assumed: shown("assumed"),
+            assumed: access::assumed(spec, said("assumed")),
             version: shown("version").ok_or_else(|| unknown("sshd did not print its version")),
             settings,
         },
@@ -282,12 +278,13 @@ fn files(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Place;
     use proptest::prelude::*;
 
     const ANSWERS: &str = "storekeeper-answer
 now=1800000000
 config=/etc/ssh/sshd_config
-assumed=
+assumed=this connection does not come through OpenSSH's sshd
 version=OpenSSH_9.2p1
 user=nix-ssh
 passwd=nix-ssh:x:7:7::/h:
@@ -315,16 +312,23 @@ user=
 end=
 ";
 
+    fn spec(cache_user: &str) -> Spec {
+        let mut spec = Spec::new("x", Place::Local);
+        cache_user.clone_into(&mut spec.cache_user);
+        spec
+    }
+
     #[test]
     fn puts_the_answers_together() {
         let answers = Answers::parse(ANSWERS.as_bytes()).unwrap();
-        let found = read(&answers, "nix-ssh", true);
+        let found = read(&answers, &spec("nix-ssh"), true);
         assert_eq!(found.at, When::from_unix(1_800_000_000));
         let user = found.cache_user.unwrap();
         assert_eq!((user.uid, user.shell.as_str()), (7, "/bin/sh"));
         assert_eq!(user.groups, ["nix-ssh", "wheel"]);
         let settings = found.sshd.settings.unwrap();
         assert_eq!(found.sshd.config_file, "/etc/ssh/sshd_config");
+        // There is no connection to this machine.
         assert_eq!(found.sshd.assumed, None);
         assert_eq!(settings.strict_modes, Some(true));
         let [first, second] = found.files.as_slice() else {
@@ -358,7 +362,11 @@ end=
     #[test]
     fn generated_files_are_not_edited() {
         let text = ANSWERS.replace("now=", "nixos=yes\nnow=");
-        let found = read(&Answers::parse(text.as_bytes()).unwrap(), "nix-ssh", true);
+        let found = read(
+            &Answers::parse(text.as_bytes()).unwrap(),
+            &spec("nix-ssh"),
+            true,
+        );
         assert_eq!(found.files[0].generated_by, None);
         let by = found.files[1].generated_by.as_deref().unwrap();
         assert!(by.contains("nix.sshServe.keys"), "{by}");
@@ -369,11 +377,11 @@ end=
     #[test]
     fn what_is_not_known_says_why() {
         let answers = Answers::parse(b"storekeeper-answer\nend=\n").unwrap();
-        let found = read(&answers, "nix-ssh", false);
+        let found = read(&answers, &spec("nix-ssh"), false);
         assert!(found.cache_user.is_err() && found.sshd.settings.is_err());
         assert!(found.sshd.version.is_err());
         let answers = Answers::parse(ANSWERS.replace("T=", "X=").as_bytes()).unwrap();
-        let found = read(&answers, "root", false);
+        let found = read(&answers, &spec("root"), false);
         let why = found.sshd.settings.unwrap_err().to_string();
         assert!(why.contains("hostkeys") && why.contains("sudo"), "{why}");
     }
@@ -383,7 +391,7 @@ end=
         fn never_panics(lines in prop::collection::vec("(user|file|stat|dir|passwd|content|content-why|lines|size|sha256|unended|resolved|T)=[ -~]{0,20}", 0..20)) {
             let text = format!("storekeeper-answer\n{}\nend=\n", lines.join("\n"));
             if let Some(answers) = Answers::parse(text.as_bytes()) {
-                let _ = read(&answers, "nix-ssh", true);
+                let _ = read(&answers, &spec("nix-ssh"), true);
             }
         }
     }

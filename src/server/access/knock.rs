@@ -9,7 +9,7 @@ use crate::domain::text::visible;
 use crate::link::{Command, Limits};
 use crate::server::error::{ServerError, Why};
 use crate::server::script::{self, why};
-use crate::server::{Inner, Server};
+use crate::server::{Inner, Server, access};
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
@@ -156,7 +156,7 @@ impl Server {
         Ok(KnockFacts {
             nixos: answers.get("nixos").is_some(),
             config: visible(answers.get("config").unwrap_or("/etc/ssh/sshd_config")).into_owned(),
-            assumed: answers.shown("assumed").filter(|why| !why.is_empty()),
+            assumed: access::assumed(&self.inner.spec, answers.get("assumed")),
             folder,
             script_there: answers.get("script") == Some(ours.as_str()),
             user_there: answers.get("user").is_some(),

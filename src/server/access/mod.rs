@@ -24,10 +24,12 @@ pub use requests::Folder;
 
 use super::error::ServerError;
 use super::facts::Rights;
-use super::{Inner, Server};
+use super::{Inner, Server, Spec};
 use crate::domain::access::{AccessFacts, Fact, KeyFile, Session};
 use crate::domain::key_request::{Request, RevokedKey};
 use crate::domain::ssh_key::Fingerprint;
+use crate::domain::text::visible;
+use crate::link::Place;
 
 impl Server {
     /// Everything about access that can be found out now, in one round trip over several channels.
@@ -90,6 +92,13 @@ impl Server {
     pub async fn sessions(&self) -> Result<Fact<Vec<Session>>, ServerError> {
         Ok(log::read(&self.inner).await?.sessions)
     }
+}
+
+/// Why the sshd that serves this connection may have other settings than those that were asked for, as `sshd.sh` says it. On this machine
+/// there is no connection whose sshd could be another one than the usual.
+fn assumed(spec: &Spec, why: Option<&str>) -> Option<String> {
+    let why = why.filter(|why| !why.is_empty() && spec.place != Place::Local);
+    why.map(|why| visible(why).into_owned())
 }
 
 /// Whether commands there have root's rights.

@@ -1,4 +1,11 @@
 # Put behind sshd.sh and folder.sh, before the scripts that change what sshd reads; their `back` takes that back.
+# Whether the process $1 is sshd. Its program may be gone from the disk after an upgrade.
+is_sshd() {
+    case $(readlink "/proc/$1/exe") in
+    */sshd | */sshd' (deleted)') ;;
+    *) return 1 ;;
+    esac
+}
 # Needs `effective`. Where no sshd listens above this connection, sets listener to the one that has left its number in the file
 # for that; there is none where each connection has an sshd of its own, which reads the configuration as it is.
 find_listener() {
@@ -8,27 +15,18 @@ find_listener() {
     IFS= read -r number 2>/dev/null <"$value" || :
     case $number in '' | *[!0-9]*) return ;; esac
     # The number may be another process's by now, or that of one connection.
-    case $(readlink "/proc/$number/exe") in
-    */sshd | */sshd' (deleted)') ;;
-    *) return ;;
-    esac
-    case $(tr '\0' ' ' 2>/dev/null <"/proc/$number/cmdline") in
-    'sshd: '*' [listener]'*) listener=$number ;;
-    'sshd: '*) ;;
-    *) listener=$number ;;
-    esac
+    is_sshd "$number" || return 0
+    arguments "$number"
+    if [ -n "$line" ]; then listener=$number; fi
 }
 # Has the running sshd read its configuration anew. $1: what has become of the change where it does not.
 reload() {
     if [ -z "$listener" ]; then find_listener; fi
     if [ -z "$listener" ]; then return 0; fi
-    case $(readlink "/proc/$listener/exe") in
-    */sshd | */sshd' (deleted)') ;;
-    *)
+    is_sshd "$listener" || {
         back
         fail 65 "the process $listener is not sshd any more, so $1"
-        ;;
-    esac
+    }
     kill -HUP "$listener" || {
         back
         fail 75 "sshd can't reload its configuration, so $1"

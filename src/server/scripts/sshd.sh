@@ -2,6 +2,19 @@
 # Sets sshd, config, options, listener, connection and assumed: why config and options need not be those of that sshd.
 # The sshd processes above this one, one above the other, and of them the topmost: its program and its configuration are those
 # that count. An sshd further up belongs to a login from which this server was started.
+# $1: a process of sshd. Sets line to the arguments that it was started with. A process that serves one connection shows none: inetd
+# and sockets of systemd start one for each, and a listener that was stopped leaves those that it has started.
+arguments() {
+    line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline")
+    case $line in
+    # The listener shows its arguments in its title, cut to their first length.
+    'sshd: '*' [listener]'*)
+        line=${line#'sshd: '}
+        line=${line%%' [listener]'*}
+        ;;
+    'sshd: '* | 'sshd-session: '*) line= ;;
+    esac
+}
 set -f
 newline='
 '
@@ -36,21 +49,11 @@ if [ -n "$listener" ]; then
         program=${program%' (deleted)'}
         case ${program##*/} in sshd) sshd=$program ;; esac
     fi
-    line=$(tr '\0' ' ' 2>/dev/null <"/proc/$listener/cmdline")
-    case $line in
-    # The listener shows its arguments in its title, cut to their first length.
-    'sshd: '*' [listener]'*)
-        line=${line#'sshd: '}
-        line=${line%%' [listener]'*}
-        ;;
-    # A process that serves one connection shows no arguments: nothing listens above it that would be theirs. inetd and sockets of
-    # systemd start one for each connection, and a listener that was stopped leaves those that it has started.
-    'sshd: '* | 'sshd-session: '*)
+    arguments "$listener"
+    if [ -z "$line" ]; then
         listener=
-        line=
-        ;;
-    esac
-    if [ -z "$line" ]; then assumed="no sshd listens above the one that serves this connection, which does not show how it was started"; fi
+        assumed="no sshd listens above the one that serves this connection, which does not show how it was started"
+    fi
     previous=
     for word in $line; do
         case $previous in
